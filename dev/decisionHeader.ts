@@ -1,0 +1,38 @@
+import {
+  createServiceFactory,
+  createServiceRef,
+} from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+import onHeaders from 'on-headers';
+import type { Decisions } from '../src/Decision';
+import { apiGateServiceRef } from '../src/wiring/apiGateService';
+
+let decisions: Decisions | undefined;
+
+/** Lends the gate's decisions to the page. A production backend tells nobody why it answered. */
+export const decisionHeaderServiceFactory = createServiceFactory({
+  service: createServiceRef<{}>({ id: 'dev.decisionHeader', scope: 'root' }),
+  initialization: 'always',
+  deps: { gate: apiGateServiceRef },
+  factory({ gate }) {
+    decisions = gate.decisions;
+    return {};
+  },
+});
+
+/** Says in a response header why the gate passed or refused the request. */
+export const decisionHeader: RequestHandler = (req, res, next) => {
+  onHeaders(res, () => {
+    const decision = decisions?.get(req);
+    if (decision) {
+      const { passed, reason, rule } = decision;
+      res.setHeader(
+        'X-Api-Gate',
+        `${passed ? 'passed' : 'refused'}: ${reason}${
+          rule ? ` ${rule.methods} ${rule.plugin} ${rule.path}` : ''
+        }`,
+      );
+    }
+  });
+  next();
+};

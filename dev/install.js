@@ -1,0 +1,46 @@
+// Installs what is missing, for `npm start` and `npm test` on a machine that has only Node and npm. Yarn comes from the npm
+// package that its maintainers publish; nothing is installed globally.
+const { createHash } = require('node:crypto');
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const YARN = '@yarnpkg/cli-dist@4.18.1';
+const root = path.resolve(__dirname, '..');
+const stampFile = path.join(root, 'node_modules', '.api-gate-installed');
+
+// Native modules are built for one ABI: another Node needs another build.
+const hash = createHash('sha256').update(process.versions.modules);
+for (const file of ['package.json', 'yarn.lock']) {
+  hash.update(fs.readFileSync(path.join(root, file)));
+}
+const stamp = hash.digest('hex');
+
+const readStamp = () => {
+  try {
+    return fs.readFileSync(stampFile, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+if (readStamp() !== stamp) {
+  console.log('Installing dependencies. The first time takes a few minutes.');
+  const yarn = (...args) => {
+    const { status } = spawnSync(
+      'npm',
+      ['exec', '--yes', `--package=${YARN}`, '--', 'yarn', ...args],
+      { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' },
+    );
+    if (status !== 0) {
+      console.error(`yarn ${args.join(' ')} failed, see above`);
+      process.exit(1);
+    }
+  };
+  const otherAbi = readStamp() !== undefined;
+  yarn('install', '--immutable');
+  if (otherAbi) {
+    yarn('rebuild', 'better-sqlite3');
+  }
+  fs.writeFileSync(stampFile, stamp);
+}

@@ -1,0 +1,83 @@
+import {
+  AuthService,
+  coreServices,
+  createBackendPlugin,
+  HttpRouterServiceAuthPolicy,
+} from '@backstage/backend-plugin-api';
+import type { IncomingHttpHeaders } from 'node:http';
+import { json, Request, Response, Router } from 'express';
+
+/** What reached a plugin's handler. */
+export interface HandledRequest {
+  method: string;
+  path: string;
+  headers: IncomingHttpHeaders;
+  rawHeaders: string[];
+  user: unknown;
+}
+
+/**
+ * A plugin that answers 200 to everything below it and keeps what reached its handler.
+ *
+ * @param options.init - runs within the plugin's own `init`
+ * @param options.handle - answers instead
+ */
+export function recordingPlugin(
+  pluginId: string,
+  options: {
+    policies?: HttpRouterServiceAuthPolicy[];
+    init?: () => Promise<void> | void;
+    handle?: (req: Request, res: Response) => void;
+  } = {},
+) {
+  const handled: HandledRequest[] = [];
+  let auth: AuthService | undefined;
+  const feature = createBackendPlugin({
+    pluginId,
+    register(reg) {
+      reg.registerInit({
+        deps: { httpRouter: coreServices.httpRouter, auth: coreServices.auth },
+        async init(deps) {
+          auth = deps.auth;
+          await options.init?.();
+          for (const policy of options.policies ?? []) {
+            deps.httpRouter.addAuthPolicy(policy);
+          }
+          const router = Router();
+          router.use(json());
+          router.use((req, res) => {
+            handled.push({
+              method: req.method,
+              path: req.path,
+              headers: { ...req.headers },
+              rawHeaders: [...req.rawHeaders],
+              user: (req as { user?: unknown }).user,
+            });
+            if (options.handle) {
+              options.handle(req, res);
+            } else {
+              res.json({ plugin: pluginId });
+            }
+          });
+          deps.httpRouter.use(router);
+        },
+      });
+    },
+  });
+  return {
+    feature,
+    handled,
+    /** The plugin's own `auth` service. */
+    get auth(): AuthService {
+      return auth!;
+    },
+    /** A service token of this plugin for another one. */
+    async tokenFor(targetPluginId: string): Promise<string> {
+      const { token } = await auth!.getPluginRequestToken({
+        onBehalfOf: await auth!.getOwnServiceCredentials(),
+        targetPluginId,
+      });
+      return token;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { createBackend } from '@backstage/backend-defaults';
+import {
+  BackendFeature,
+  coreServices,
+  createServiceFactory,
+  LoggerService,
+  RootLoggerService,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import authPlugin from '@backstage/plugin-auth-backend';
+import guestProvider from '@backstage/plugin-auth-backend-module-guest-provider';
+import apiGate from '..';
+
+type Feature = BackendFeature | Promise<{ default: BackendFeature }>;
+
+/** One line of a backend's log. */
+export interface LogLine {
+  level: 'error' | 'warn' | 'info' | 'debug';
+  message: string;
+  meta: unknown;
+}
+
+/** A real backend on a real port. */
+export interface RunningBackend {
+  port: number;
+  url: string;
+  log: LogLine[];
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a backend: Backstage's own services, SQLite in memory, the real `auth` plugin with the guest provider, the gate.
+ */
+export async function startBackend(options: {
+  features?: Feature[];
+  config?: JsonObject;
+  /** Default true. */
+  withGate?: boolean;
+  /** Default true. */
+  withAuth?: boolean;
+  port?: number;
+  /** Called as soon as the backend starts, before it is up. */
+  whileStarting?: (url: string) => void;
+}): Promise<RunningBackend> {
+  const { features = [], withGate = true, withAuth = true } = options;
+  const port = options.port ?? (await freePort());
+  const url = `http://localhost:${port}`;
+  const { logger, log } = createRecordingLogger();
+  const config = merge(
+    {
+      app: { baseUrl: 'http://localhost:3000' },
+      backend: {
+        baseUrl: url,
+        listen: { port, host: 'localhost' },
+        database: { client: 'better-sqlite3', connection: ':memory:' },
+      },
+      auth: {
+        providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+      },
+    },
+    options.config,
+  );
+
+  const backend = createBackend();
+  backend.add(
+    createServiceFactory({
+      service: coreServices.rootConfig,
+      deps: {},
+      factory: () => new ConfigReader(config),
+    }),
+  );
+  backend.add(
+    createServiceFactory({
+      service: coreServices.rootLogger,
+      deps: {},
+      factory: () => logger,
+    }),
+  );
+  if (withAuth) {
+    backend.add(authPlugin);
+    backend.add(guestProvider);
+  }
+  if (withGate) {
+    backend.add(apiGate);
+  }
+  for (const feature of features) {
+    backend.add(feature);
+  }
+  const started = backend.start();
+  options.whileStarting?.(url);
+  try {
+    await started;
+  } catch (error) {
+    await backend.stop();
+    throw error;
+  }
+  return { port, url, log, stop: () => backend.stop() };
+}
+
+/** A port that nothing listened on a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, 'localhost', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function createRecordingLogger(): {
+  logger: RootLoggerService;
+  log: LogLine[];
+} {
+  const log: LogLine[] = [];
+  const record =
+    (level: LogLine['level']) =>
+    (message: string, meta?: unknown): void => {
+      log.push({ level, message, meta });
+    };
+  const logger: LoggerService = {
+    error: record('error'),
+    warn: record('warn'),
+    info: record('info'),
+    debug: record('debug'),
+    child: () => logger,
+  };
+  return { logger, log };
+}

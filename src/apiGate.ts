@@ -1,0 +1,26 @@
+import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
+import { authModuleApiGate } from './module';
+import { apiGateServiceFactory } from './wiring/apiGateService';
+import { enrollmentServiceFactory } from './wiring/enrollment';
+import {
+  defaultHttpRouterServiceFactory,
+  httpRouterDecoratorServiceFactory,
+} from './wiring/httpRouterDecorator';
+
+/**
+ * The API gate: `backend.add(import('backstage-plugin-auth-backend-module-api-gate'))`, and every route of every plugin
+ * needs a valid Backstage credential, except what `auth.apiGate.allow` names.
+ *
+ * A wrong value below `auth.apiGate` stops the start of the backend with an `InputError` that names its path.
+ *
+ * @public
+ */
+export const apiGate = createBackendFeatureLoader({
+  *loader() {
+    yield apiGateServiceFactory;
+    yield defaultHttpRouterServiceFactory;
+    yield httpRouterDecoratorServiceFactory;
+    yield enrollmentServiceFactory;
+    yield authModuleApiGate;
+  },
+});

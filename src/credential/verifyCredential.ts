@@ -1,0 +1,161 @@
+import type {
+  BackstageCredentials,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
+  HttpAuthService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { Request } from 'express';
+import type { Plugins, TargetPlugin } from '../Plugins';
+import { Refusal } from '../Refusal';
+import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
+import { DecodedToken, decodeToken, userTokenOf } from '../request/token';
+import type { KeyEndpoints } from './KeyEndpoints';
+import type { PresentedCredential } from './readCredential';
+
+/** A credential of a kind that a token comes in. */
+export type PresentedToken = Extract<PresentedCredential, { token: string }>;
+
+/** What Backstage's `httpAuth` said of a token, and what the token says of itself. */
+export interface VerifiedCredential {
+  credentials: BackstageCredentials<
+    BackstageUserPrincipal | BackstageServicePrincipal
+  >;
+  token: string;
+  /** `undefined` for external tokens that are no JWT. */
+  decoded: DecodedToken | undefined;
+}
+
+/** What verifying needs to know of the backend. */
+export interface VerifyOptions {
+  plugins: Plugins;
+  keyEndpoints: KeyEndpoints;
+  /** Whether the tokens of an issuer are accepted (`iss`, RFC 7519, section 4.1.1). */
+  isTrustedIssuer(issuer: string | undefined): Promise<boolean>;
+  /** Whether a plugin's keys may be asked for: it is installed here, or its address is configured. */
+  isKnownPlugin(pluginId: string): Promise<boolean>;
+}
+
+/**
+ * Verifies a token with the `httpAuth` of the plugin that the request is for. Signatures are verified by Backstage alone.
+ *
+ * @throws Refusal 401 for every error, except: 403 if the token's access restrictions leave this plugin out, and 503 if
+ *   the keys can't be had
+ */
+export async function verifyCredential(
+  req: Request,
+  plugin: TargetPlugin,
+  presented: PresentedToken,
+  options: VerifyOptions,
+): Promise<VerifiedCredential> {
+  const { token } = presented;
+  const decoded = decodeToken(token);
+  const userToken = decoded && userTokenOf(decoded);
+  if (userToken) {
+    await options.plugins.userKeysStarted();
+  }
+
+  const httpAuth = await plugin.httpAuth();
+  let credentials;
+  try {
+    credentials = await authenticate(httpAuth, req, presented);
+  } catch (error) {
+    if (isError(error) && error.name === 'NotAllowedError') {
+      throw Refusal.notAllowed('restricted', error.message);
+    }
+    if (decoded && !isExpired(decoded)) {
+      await requireKeys(decoded, userToken, options);
+    }
+    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+  }
+
+  // Backstage does not look at it, but the keys of two deployments may be the same. Limited tokens carry none.
+  if (
+    userToken &&
+    userToken.typ !== tokenTypes.limitedUser.typParam &&
+    !(await options.isTrustedIssuer(userToken.iss))
+  ) {
+    throw Refusal.invalidCredentials('foreign-issuer', 'Invalid credentials');
+  }
+  return { credentials, token, decoded };
+}
+
+/** `httpAuth` remembers its answer per request object, so the object is chosen with care. */
+async function authenticate(
+  httpAuth: HttpAuthService,
+  req: Request,
+  presented: PresentedToken,
+): Promise<VerifiedCredential['credentials']> {
+  switch (presented.kind) {
+    case 'bearer':
+      // On the request itself: the barrier behind the gate asks the same and need not verify again.
+      return httpAuth.credentials(req, { allow: ['user', 'service'] });
+    case 'stock-cookie':
+      return onlyUsers(
+        await httpAuth.credentials(req, {
+          allow: ['user'],
+          allowLimitedAccess: true,
+        }),
+      );
+    default:
+      // On a stand-in: the request keeps no `Authorization`, and no memory of it, unless the cookie verifies.
+      return onlyUsers(
+        await httpAuth.credentials(
+          {
+            headers: { authorization: `Bearer ${presented.token}` },
+          } as Request,
+          { allow: ['user'] },
+        ),
+      );
+  }
+}
+
+/** A cookie holds a user's own token. A service has no cookies, and none acts for a user through one. */
+function onlyUsers(
+  credentials: BackstageCredentials<BackstageUserPrincipal>,
+): BackstageCredentials<BackstageUserPrincipal> {
+  if (credentials.principal.actor) {
+    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+  }
+  return credentials;
+}
+
+function isExpired({ exp }: DecodedToken): boolean {
+  return exp !== undefined && exp * 1000 <= Date.now();
+}
+
+/**
+ * Told apart from a token that is not valid: one whose keys can't be had. Backstage answers both alike.
+ *
+ * @throws Refusal 503
+ */
+async function requireKeys(
+  decoded: DecodedToken,
+  userToken: DecodedToken | undefined,
+  { plugins, keyEndpoints, isKnownPlugin }: VerifyOptions,
+): Promise<void> {
+  const { discovery } = plugins.any();
+  const unavailable = () =>
+    Refusal.unavailable(
+      'keys-unavailable',
+      'Credentials can not be verified at the moment',
+    );
+  if (userToken) {
+    const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
+    if (!(await keyEndpoints.countKeys(url))) {
+      throw unavailable();
+    }
+  }
+  if (
+    decoded.typ === tokenTypes.plugin.typParam &&
+    decoded.sub !== undefined &&
+    (await isKnownPlugin(decoded.sub))
+  ) {
+    const url = `${await discovery.getBaseUrl(decoded.sub)}${PLUGIN_KEYS_PATH}`;
+    // None is an answer here: a plugin that has called nobody has no key yet.
+    if ((await keyEndpoints.countKeys(url)) === undefined) {
+      throw unavailable();
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Every route of every Backstage backend plugin needs a valid credential, except what one allowlist names.
+ *
+ * @packageDocumentation
+ */
+export { apiGate as default } from './apiGate';
+export {
+  authCookieIssuanceExtensionPoint,
+  type AuthCookieIssuanceExtensionPoint,
+} from './cookieIssuance';
+export type { CookieIssuer, CookieIssuerContext } from './cookie/CookieIssuer';

@@ -1,0 +1,57 @@
+import type { Request } from 'express';
+
+// Printable ASCII from a leading slash on, without `#` and `\`. Other characters, and other forms of a target, make
+// `parseurl` rewrite the path, so that the router that serves a request reads another path than the gate read.
+const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
+
+// RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: to some servers, `/..;/` is a dot segment.
+const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
+
+/**
+ * The path below the plugin's mount as the client sent it, without the query (RFC 9112, section 3.2.1: origin-form).
+ *
+ * `undefined` where the raw target and what Express made of it differ, or might to the next router. Such a request can
+ * still be served with a credential; nothing is ever decided by its path.
+ */
+export function pathBelowPlugin(
+  req: Request,
+  pluginId: string,
+): string | undefined {
+  const { originalUrl: target, baseUrl, url } = req;
+  if (!ORIGIN_FORM.test(target)) {
+    return undefined;
+  }
+  if (!baseUrl.endsWith(`/api/${pluginId}`) || !target.startsWith(baseUrl)) {
+    return undefined;
+  }
+  const rest = target.slice(baseUrl.length);
+  if (url !== (rest.startsWith('/') ? rest : `/${rest}`)) {
+    return undefined;
+  }
+  const path = withoutQuery(rest);
+  // `/api/pub` is the plugin's root, `/`. `/api/pub/` is another path that Express reads the same.
+  return path === '/' ? undefined : path || '/';
+}
+
+/**
+ * Whether a path reads the same to every router and server: no escapes, no empty or dot segments, and only characters
+ * that none of them treats specially. Only such a path may use the allowlist. Everything else is refused, never rewritten.
+ */
+export function isPlainPath(path: string): boolean {
+  if (!PLAIN_PATH.test(path)) {
+    return false;
+  }
+  return (
+    path === '/' ||
+    path
+      .slice(1)
+      .split('/')
+      .every(segment => segment !== '' && segment !== '.' && segment !== '..')
+  );
+}
+
+/** Everything before the first `?`. */
+export function withoutQuery(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
+}

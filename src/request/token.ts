@@ -1,0 +1,65 @@
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+
+/**
+ * What a token says of itself. Nothing here is verified: it may decide which question to ask, never that a request passes.
+ */
+export interface DecodedToken {
+  /** `typ` of the header; `undefined` for tokens of Backstage before 1.24. */
+  typ?: string;
+  sub?: string;
+  iss?: string;
+  aud?: string | string[];
+  /** Seconds since the epoch, like `exp`. */
+  iat?: number;
+  exp?: number;
+  /** Entities that the user owns. */
+  ent?: string[];
+  /** The limited user token that a service token carries when it acts for a user. */
+  obo?: string;
+}
+
+/** Reads a JWT without verifying it; `undefined` for anything that is not one, such as a static external token. */
+export function decodeToken(token: string): DecodedToken | undefined {
+  try {
+    const { typ } = decodeProtectedHeader(token);
+    const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
+    return {
+      typ,
+      sub,
+      iss,
+      aud,
+      iat,
+      exp,
+      ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
+      obo: isString(obo) ? obo : undefined,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The user's own token behind a decoded one: itself, or the one that a service token carries. */
+export function userTokenOf(token: DecodedToken): DecodedToken | undefined {
+  if (token.typ === tokenTypes.plugin.typParam) {
+    return token.obo ? decodeToken(token.obo) : undefined;
+  }
+  return isUserToken(token) ? token : undefined;
+}
+
+function isUserToken({ typ, aud }: DecodedToken): boolean {
+  return (
+    typ === tokenTypes.user.typParam ||
+    typ === tokenTypes.limitedUser.typParam ||
+    aud === tokenTypes.user.audClaim
+  );
+}
+
+/** Whether two tokens are of one sign-in: same user, issued and expiring in the same second. */
+export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
+  return a.sub === b.sub && a.iat === b.iat && a.exp === b.exp;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}

@@ -1,0 +1,339 @@
+import { createServer } from 'node:http';
+import {
+  coreServices,
+  createBackendModule,
+  createBackendPlugin,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import { rawRequest } from './__testUtils__/rawRequest';
+import { recordingPlugin } from './__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from './__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from './__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
+let key: SigningKey;
+let backend: RunningBackend | undefined;
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  await backend?.stop();
+  backend = undefined;
+});
+
+/** A promise that a test resolves. */
+function latch() {
+  let open!: () => void;
+  const opened = new Promise<void>(resolve => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+async function until(condition: () => Promise<boolean> | boolean) {
+  for (let i = 0; i < 200 && !(await condition()); i += 1) {
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+const pause = (milliseconds: number) => ({
+  backend: { lifecycle: { startupRequestPauseTimeout: { milliseconds } } },
+});
+
+describe('a request while the backend starts', () => {
+  it('waits for its plugin as in a stock backend, then passes', async () => {
+    const { open, opened } = latch();
+    const slow = recordingPlugin('slow', { init: () => opened });
+    const port = await freePort();
+    const token = await key.sign({ iss: `http://localhost:${port}/api/auth` });
+    let answer: ReturnType<typeof rawRequest> | undefined;
+    const starting = startBackend({
+      port,
+      features: [slow.feature],
+      config: key.config,
+    });
+    await until(() =>
+      rawRequest(port, '/api/auth/.well-known/jwks.json').then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    );
+    answer = rawRequest(port, '/api/slow/x', {
+      headerLines: [`Authorization: Bearer ${token}`],
+    });
+    setTimeout(open, 300);
+    backend = await starting;
+    expect((await answer).status).toBe(200);
+  });
+
+  it.each(['slow', 'auth'])(
+    'is 503 with Retry-After, never open and never 401, when %s takes too long',
+    async slowPlugin => {
+      const { open, opened } = latch();
+      const slow = recordingPlugin('slow', {
+        policies: openAll,
+        init: () => (slowPlugin === 'slow' ? opened : undefined),
+      });
+      const port = await freePort();
+      const token = await key.sign({
+        iss: `http://localhost:${port}/api/auth`,
+      });
+      const starting = startBackend({
+        port,
+        features: [
+          slow.feature,
+          createBackendModule({
+            pluginId: 'auth',
+            moduleId: 'slow',
+            register(reg) {
+              reg.registerInit({
+                deps: {},
+                init: async () => {
+                  await (slowPlugin === 'auth' && opened);
+                },
+              });
+            },
+          }),
+        ],
+        config: { ...key.config, ...pause(200) },
+      });
+      await until(() =>
+        rawRequest(port, '/api/nosuchplugin/x').then(
+          ({ status }) => status === 401,
+          () => false,
+        ),
+      );
+      await new Promise(resolve => setTimeout(resolve, 500));
+      for (const headerLines of [
+        [`Authorization: Bearer ${token}`],
+        [`Cookie: token=${token}`],
+      ]) {
+        const { status, headers } = await rawRequest(port, '/api/slow/x', {
+          headerLines,
+        });
+        expect(status).toBe(503);
+        expect(headers['retry-after']).toMatch(/^\d+$/);
+        expect(headers['set-cookie']).toBeUndefined();
+      }
+      expect(slow.handled).toHaveLength(0);
+      open();
+      backend = await starting;
+      const { status } = await rawRequest(port, '/api/slow/x', {
+        headerLines: [`Authorization: Bearer ${token}`],
+      });
+      expect(status).toBe(200);
+    },
+  );
+
+  it('is never open to a plugin that registers late, or whose init fails', async () => {
+    const failing = createBackendPlugin({
+      pluginId: 'failing',
+      register(reg) {
+        reg.registerInit({
+          deps: { httpRouter: coreServices.httpRouter },
+          async init({ httpRouter }) {
+            httpRouter.addAuthPolicy(openAll[0]);
+            httpRouter.use((_req, res) => {
+              res.json({});
+            });
+            throw new Error('init failed');
+          },
+        });
+      },
+    });
+    const statuses: number[] = [];
+    let probing = true;
+    const late = recordingPlugin('late', {
+      policies: openAll,
+      init: () => new Promise(resolve => setTimeout(resolve, 500)),
+    });
+    let probes: Promise<void> | undefined;
+    backend = await startBackend({
+      features: [late.feature, failing],
+      config: {
+        backend: {
+          ...pause(100).backend,
+          startup: {
+            plugins: { failing: { onPluginBootFailure: 'continue' } },
+          },
+        },
+      },
+      whileStarting: url => {
+        const port = Number(new URL(url).port);
+        probes = (async () => {
+          while (probing) {
+            for (const target of ['/api/late/x', '/api/failing/x']) {
+              await rawRequest(port, target).then(
+                ({ status }) => statuses.push(status),
+                () => {},
+              );
+            }
+            await new Promise(resolve => setTimeout(resolve, 10));
+          }
+        })();
+      },
+    });
+    await new Promise(resolve => setTimeout(resolve, 200));
+    probing = false;
+    await probes;
+    expect(late.handled).toHaveLength(0);
+    expect(new Set(statuses)).not.toContain(200);
+    expect(statuses).toContain(503);
+    expect((await rawRequest(backend.port, '/api/late/x')).status).toBe(401);
+    expect((await rawRequest(backend.port, '/api/failing/x')).status).toBe(503);
+  });
+});
+
+describe('the key endpoint of auth', () => {
+  async function withAuthElsewhere(
+    respond: (() => { status: number; body: string }) | undefined,
+  ) {
+    const server = createServer((_req, res) => {
+      const { status, body } = respond!();
+      res.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
+    });
+    const authPort = await freePort();
+    if (respond) {
+      await new Promise<void>(resolve => {
+        server.listen(authPort, 'localhost', resolve);
+      });
+    }
+    const hello = recordingPlugin('hello', { policies: openAll });
+    backend = await startBackend({
+      withAuth: false,
+      features: [hello.feature],
+      config: {
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${authPort}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    const token = await key.sign({
+      iss: `http://localhost:${authPort}/api/auth`,
+    });
+    const answers = [];
+    for (const headerLine of [
+      `Authorization: Bearer ${token}`,
+      `Cookie: token=${token}`,
+    ]) {
+      answers.push(
+        await rawRequest(backend.port, '/api/hello/x', {
+          headerLines: [headerLine],
+        }),
+      );
+    }
+    answers.push(await rawRequest(backend.port, '/api/hello/x'));
+    await new Promise(resolve => server.close(resolve));
+    return { answers, handled: hello.handled };
+  }
+
+  it.each([
+    ['is unreachable', undefined],
+    ['fails', () => ({ status: 500, body: '{}' })],
+    ['answers something else', () => ({ status: 200, body: '<html>' })],
+    ['has no keys', () => ({ status: 200, body: '{"keys":[]}' })],
+  ])('%s: 503 for a token, 401 for none', async (_, respond) => {
+    const { answers, handled } = await withAuthElsewhere(respond);
+    expect(answers.map(({ status }) => status)).toEqual([503, 503, 401]);
+    expect(answers[0].headers['retry-after']).toMatch(/^\d+$/);
+    expect(answers[1].headers['set-cookie']).toBeUndefined();
+    expect(handled).toHaveLength(0);
+  });
+});
+
+describe('an adopter', () => {
+  const hello = () => recordingPlugin('hello', { policies: openAll });
+
+  it('without the auth plugin is gated', async () => {
+    const plugin = hello();
+    const other = recordingPlugin('other');
+    backend = await startBackend({
+      withAuth: false,
+      features: [plugin.feature, other.feature],
+    });
+    const { port } = backend;
+    expect((await rawRequest(port, '/api/hello/x')).status).toBe(401);
+    expect(plugin.handled).toHaveLength(0);
+    const token = await other.tokenFor('hello');
+    const { status } = await rawRequest(port, '/api/hello/x', {
+      headerLines: [`Authorization: Bearer ${token}`],
+    });
+    expect(status).toBe(200);
+  });
+
+  it('with a root router of their own, and no error middleware, is gated', async () => {
+    const plugin = hello();
+    backend = await startBackend({
+      features: [
+        plugin.feature,
+        rootHttpRouterServiceFactory({
+          configure({ app, routes }) {
+            app.use(routes);
+          },
+        }),
+      ],
+    });
+    for (const target of ['/api/hello/x', '/api/nosuchplugin/x']) {
+      const { status, headers, body } = await rawRequest(backend.port, target);
+      expect(status).toBe(401);
+      expect(headers['content-type']).toMatch('application/json');
+      expect(body).not.toMatch(/at .*\.ts/);
+    }
+    expect(plugin.handled).toHaveLength(0);
+  });
+
+  it('with an httpRouter of their own is gated, and is told what that means', async () => {
+    const plugin = hello();
+    const { deps, factory } = httpRouterServiceFactory as any;
+    backend = await startBackend({
+      features: [
+        plugin.feature,
+        createServiceFactory({
+          service: coreServices.httpRouter,
+          deps,
+          factory,
+        }) as never,
+      ],
+      config: {
+        auth: { apiGate: { allow: [{ plugin: 'hello', path: '/health' }] } },
+      },
+    });
+    const { port, log } = backend;
+    expect((await rawRequest(port, '/api/hello/x')).status).toBe(401);
+    expect((await rawRequest(port, '/api/hello/health')).status).toBe(200);
+    expect(plugin.handled).toHaveLength(1);
+    expect(
+      log.some(
+        ({ level, message }) =>
+          level === 'warn' && message.includes('its own httpRouter service'),
+      ),
+    ).toBe(true);
+  });
+
+  it('with dangerouslyDisableDefaultAuthPolicy is gated', async () => {
+    const plugin = recordingPlugin('closed');
+    backend = await startBackend({
+      features: [plugin.feature],
+      config: {
+        backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
+      },
+    });
+    expect((await rawRequest(backend.port, '/api/closed/x')).status).toBe(401);
+    expect(plugin.handled).toHaveLength(0);
+  });
+});

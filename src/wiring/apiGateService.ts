@@ -1,0 +1,150 @@
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { Request, Router } from 'express';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+  readApiGateConfig,
+} from '../config/readApiGateConfig';
+import type { CookieIssuer } from '../cookie/CookieIssuer';
+import { createCookieIssuer } from '../cookie/createCookieIssuer';
+import { KeyEndpoints } from '../credential/KeyEndpoints';
+import {
+  verifyCredential,
+  VerifyOptions,
+} from '../credential/verifyCredential';
+import { createGate } from '../createGate';
+import { Decisions } from '../Decision';
+import { Plugins } from '../Plugins';
+import { AllowList, AllowRule } from '../request/AllowList';
+import { DeclaredPolicies } from './DeclaredPolicies';
+
+/** What the parts of the gate that live in plugins share. */
+export interface ApiGateService {
+  rules: readonly AllowRule[];
+  plugins: Plugins;
+  policies: DeclaredPolicies;
+  decisions: Decisions;
+  /** `undefined` turns issuing off. */
+  setCookieIssuer(issuer: CookieIssuer | undefined): void;
+}
+
+export const apiGateServiceRef = createServiceRef<ApiGateService>({
+  id: 'auth.apiGate',
+  scope: 'root',
+});
+
+/**
+ * Mounts the gate. A root service starts before any plugin, so that this is the first route of the root router: behind
+ * the root middleware (CORS, logging, rate limits), in front of every plugin, installed or not.
+ */
+export const apiGateServiceFactory = createServiceFactory({
+  service: apiGateServiceRef,
+  deps: {
+    config: coreServices.rootConfig,
+    logger: coreServices.rootLogger,
+    rootHttpRouter: coreServices.rootHttpRouter,
+    instance: coreServices.rootInstanceMetadata,
+    system: coreServices.rootSystemMetadata,
+  },
+  async factory({ config, logger: rootLogger, rootHttpRouter, ...metadata }) {
+    const logger = rootLogger.child({ service: 'apiGate' });
+    const gateConfig = readApiGateConfig(config);
+    const installed = await metadata.instance.getInstalledPlugins();
+    const plugins = new Plugins(installed.map(({ pluginId }) => pluginId));
+    const decisions = new Decisions();
+
+    const verifyOptions: VerifyOptions = {
+      plugins,
+      keyEndpoints: new KeyEndpoints(),
+      isTrustedIssuer: createIssuerCheck(plugins, gateConfig.issuers),
+      isKnownPlugin: async id =>
+        (await metadata.system.getInstalledPlugins()).some(
+          ({ pluginId }) => pluginId === id,
+        ),
+    };
+    let cookieIssuer: CookieIssuer | undefined = createCookieIssuer({
+      cookie: gateConfig.cookie,
+      verifies: token => verifiesAsCookie(token, verifyOptions),
+    });
+
+    const router = Router({ mergeParams: true });
+    router.use(
+      createGate({
+        ...verifyOptions,
+        allowList: new AllowList(gateConfig.allow),
+        config: gateConfig,
+        decisions,
+        logger,
+        cookieIssuer: () =>
+          gateConfig.cookie.enabled ? cookieIssuer : undefined,
+      }),
+    );
+    // An app that configures its own root router may have no error middleware behind this. A refusal has no stack of interest.
+    const middleware = MiddlewareFactory.create({ config, logger });
+    router.use(middleware.error({ showStackTraces: false }));
+    rootHttpRouter.use('/api/:gatedPluginId', router);
+
+    logStart(logger, gateConfig, plugins);
+    return {
+      rules: gateConfig.allow,
+      plugins,
+      policies: new DeclaredPolicies(),
+      decisions,
+      setCookieIssuer(issuer) {
+        cookieIssuer = issuer;
+      },
+    };
+  },
+});
+
+/** This deployment's own `auth` plugin, found by discovery, and what the configuration adds. */
+function createIssuerCheck(
+  plugins: Plugins,
+  configured: readonly string[],
+): VerifyOptions['isTrustedIssuer'] {
+  return async issuer =>
+    issuer !== undefined &&
+    (configured.includes(issuer) ||
+      issuer === (await plugins.any().discovery.getExternalBaseUrl('auth')));
+}
+
+async function verifiesAsCookie(
+  token: string,
+  options: VerifyOptions,
+): Promise<boolean> {
+  try {
+    const plugin = options.plugins.any();
+    const target = { ...plugin, httpAuth: () => plugin.httpAuth };
+    const request = { headers: {} } as Request;
+    await verifyCredential(request, target, { kind: 'cookie', token }, options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function logStart(
+  logger: LoggerService,
+  { allow, warnings }: ApiGateConfig,
+  plugins: Plugins,
+) {
+  logger.info(
+    `API gate is closed: every route of every plugin needs a credential, except ${allow.length} allow rule(s) of ${CONFIG_KEY}.allow`,
+  );
+  for (const warning of warnings) {
+    logger.warn(warning);
+  }
+  allow.forEach(({ plugin }, i) => {
+    if (!plugins.isInstalled(plugin)) {
+      logger.warn(
+        `${CONFIG_KEY}.allow[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
+      );
+    }
+  });
+}

@@ -1,0 +1,79 @@
+import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  LifecycleService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import type { Request, Response } from 'express';
+import { absentPluginHttpAuthServiceRef } from '../credential/absentPluginHttpAuth';
+import { literalOf } from '../request/AllowList';
+import { apiGateServiceRef } from './apiGateService';
+
+const enrollmentServiceRef = createServiceRef<{}>({
+  id: 'auth.apiGate.enrollment',
+  scope: 'plugin',
+});
+
+/**
+ * Hands each plugin's own services to the gate before the plugin's `init` runs. A service token is valid for one plugin,
+ * and an external token's access restrictions are judged per plugin, so no single instance can verify for all.
+ */
+export const enrollmentServiceFactory = createServiceFactory({
+  service: enrollmentServiceRef,
+  initialization: 'always',
+  deps: {
+    gate: apiGateServiceRef,
+    plugin: coreServices.pluginMetadata,
+    config: coreServices.rootConfig,
+    discovery: coreServices.discovery,
+    httpAuth: coreServices.httpAuth,
+    httpRouter: coreServices.httpRouter,
+    lifecycle: coreServices.lifecycle,
+    logger: coreServices.logger,
+    absentPluginHttpAuth: absentPluginHttpAuthServiceRef,
+  },
+  factory({
+    gate,
+    plugin,
+    config,
+    httpRouter,
+    lifecycle,
+    logger,
+    ...services
+  }) {
+    const id = plugin.getId();
+    const { policies, rules } = gate;
+    if (!policies.isWatched(httpRouter)) {
+      logger.warn(
+        `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
+      );
+    }
+    // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods: what the rule does not
+    // name, the gate refuses before.
+    for (const rule of rules) {
+      if (rule.plugin === id.toLowerCase()) {
+        policies.openBarrier(httpRouter, literalOf(rule) || '/');
+      }
+    }
+    gate.plugins.enroll({
+      id,
+      ...services,
+      started: createStarted(config, lifecycle),
+      acceptsStockCookie: path => policies.acceptsStockCookie(id, path),
+    });
+    return {};
+  },
+});
+
+/** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
+function createStarted(config: RootConfigService, lifecycle: LifecycleService) {
+  const middleware = createLifecycleMiddleware({ config, lifecycle });
+  return () =>
+    new Promise<void>((resolve, reject) => {
+      middleware({} as Request, {} as Response, error =>
+        error ? reject(error) : resolve(),
+      );
+    });
+}

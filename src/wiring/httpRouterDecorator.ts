@@ -1,0 +1,64 @@
+import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  HttpRouterService,
+  ServiceFactory,
+} from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+import { Refusal } from '../Refusal';
+import { ApiGateService, apiGateServiceRef } from './apiGateService';
+
+const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
+  id: 'auth.apiGate.defaultHttpRouter',
+  scope: 'plugin',
+});
+
+/**
+ * Backstage's own `httpRouter` under a name of ours. `lazy`: an app that brings its own never makes this one, whose mount
+ * would conflict with the other.
+ */
+export const defaultHttpRouterServiceFactory = {
+  ...httpRouterServiceFactory,
+  service: defaultHttpRouterServiceRef,
+  initialization: 'lazy',
+} as ServiceFactory;
+
+/**
+ * Backstage's own `httpRouter`, watched: the gate learns what plugins open themselves, and looks a second time in front of
+ * each plugin's routes.
+ */
+export const httpRouterDecoratorServiceFactory = createServiceFactory({
+  service: coreServices.httpRouter,
+  initialization: 'always',
+  deps: {
+    gate: apiGateServiceRef,
+    plugin: coreServices.pluginMetadata,
+    httpRouter: defaultHttpRouterServiceRef,
+  },
+  factory({ gate, plugin, httpRouter }) {
+    const pluginId = plugin.getId();
+    // The root router serves the frontend a second time, at `/`.
+    if (pluginId !== 'app') {
+      httpRouter.use(createSecondLook(pluginId, gate));
+    }
+    return gate.policies.watch(pluginId, httpRouter);
+  },
+});
+
+/** Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. */
+function createSecondLook(
+  pluginId: string,
+  { decisions }: ApiGateService,
+): RequestHandler {
+  return (req, res, next) => {
+    if (decisions.hasPassed(req, pluginId)) {
+      next();
+      return;
+    }
+    const refusal = Refusal.missingCredentials();
+    refusal.applyTo(res);
+    next(refusal.error);
+  };
+}
