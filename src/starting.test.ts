@@ -56,7 +56,6 @@ describe('a request while the backend starts', () => {
     const slow = recordingPlugin('slow', { init: () => opened });
     const port = await freePort();
     const token = await key.sign({ iss: `http://localhost:${port}/api/auth` });
-    let answer: ReturnType<typeof rawRequest> | undefined;
     const starting = startBackend({
       port,
       features: [slow.feature],
@@ -68,7 +67,7 @@ describe('a request while the backend starts', () => {
         () => false,
       ),
     );
-    answer = rawRequest(port, '/api/slow/x', {
+    const answer = rawRequest(port, '/api/slow/x', {
       headerLines: [`Authorization: Bearer ${token}`],
     });
     setTimeout(open, 300);

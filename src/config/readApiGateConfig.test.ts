@@ -50,7 +50,10 @@ describe('readApiGateConfig', () => {
     ],
     [{ issuers: [''] }, 'auth.apiGate.issuers must be a list'],
     [{ issuers: ['a.example.com'] }, 'auth.apiGate.issuers[0] must be the URL'],
-    [{ issuers: ['javascript:x'] }, 'auth.apiGate.issuers[0] must be the URL'],
+    [
+      { issuers: ['ftp://a.example.com'] },
+      'auth.apiGate.issuers[0] must be the URL',
+    ],
     [{ cookie: { Name: 'x' } }, 'auth.apiGate.cookie.Name is not known'],
     [
       { cookie: { enabled: 'false' } },

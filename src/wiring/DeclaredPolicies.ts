@@ -4,6 +4,22 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { pathToRegexp } from 'path-to-regexp';
 
+interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
+  covers(path: string): boolean;
+}
+
+/** Reads a policy's path as Backstage's barrier does: a prefix, without case. */
+function createPathPredicate(policyPath: string): (path: string) => boolean {
+  if (policyPath === '/' || policyPath === '*') {
+    return () => true;
+  }
+  const { regexp } = pathToRegexp(policyPath, { end: false });
+  return path => regexp.test(path);
+}
+
+// Its pages and images can't be shown without the cookie.
+const coversTechDocsPages = createPathPredicate('/static');
+
 /** What plugins open of themselves in code, by `httpRouter.addAuthPolicy`. */
 export class DeclaredPolicies {
   readonly #byPlugin = new Map<string, DeclaredPolicy[]>();
@@ -40,37 +56,13 @@ export class DeclaredPolicies {
     httpRouter.addAuthPolicy(policy);
   }
 
-  /**
-   * Whether a plugin has declared that Backstage's own cookie may read a path. Where the declarations are not known, only
-   * TechDocs' pages and images count, which can't be shown without.
-   */
+  /** Whether a plugin has declared that Backstage's own cookie may read a path; TechDocs has, even where that is not known. */
   acceptsStockCookie(pluginId: string, path: string): boolean {
-    const policies = this.#byPlugin.get(pluginId) ?? UNKNOWN[pluginId] ?? [];
-    return policies.some(
-      policy => policy.allow === 'user-cookie' && policy.covers(path),
-    );
+    const policies = this.#byPlugin.get(pluginId);
+    return policies
+      ? policies.some(
+          ({ allow, covers }) => allow === 'user-cookie' && covers(path),
+        )
+      : pluginId === 'techdocs' && coversTechDocsPages(path);
   }
-}
-
-interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
-  covers(path: string): boolean;
-}
-
-const UNKNOWN: Record<string, DeclaredPolicy[] | undefined> = {
-  techdocs: [
-    {
-      path: '/static',
-      allow: 'user-cookie',
-      covers: createPathPredicate('/static'),
-    },
-  ],
-};
-
-/** Reads a policy's path as Backstage's barrier does: a prefix, without case. */
-function createPathPredicate(policyPath: string): (path: string) => boolean {
-  if (policyPath === '/' || policyPath === '*') {
-    return () => true;
-  }
-  const { regexp } = pathToRegexp(policyPath, { end: false });
-  return path => regexp.test(path);
 }

@@ -1,0 +1,55 @@
+// Loads the packed tarball, as `npm publish` would send it, in a backend, and asks that backend one question.
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+// Below node_modules, so that its requires find what is installed there.
+const folder = path.join(root, 'node_modules', '.check-pack');
+
+async function main() {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  execFileSync('npm', ['pack', '--pack-destination', folder], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [tarball] = fs.readdirSync(folder);
+  execFileSync('tar', ['-xzf', tarball], { cwd: folder });
+  const packed = path.join(folder, 'package');
+  for (const file of ['config.schema.json', 'README.md', 'dist/index.d.ts']) {
+    fs.accessSync(path.join(packed, file));
+  }
+
+  const port = await new Promise(resolve => {
+    const server = net.createServer().listen(0, () => {
+      const { port: free } = server.address();
+      server.close(() => resolve(free));
+    });
+  });
+  process.env.APP_CONFIG_backend_listen = `"localhost:${port}"`;
+  process.env.APP_CONFIG_backend_baseUrl = `"http://localhost:${port}"`;
+  process.argv.push('--config', path.join(root, 'app-config.yaml'));
+
+  const { createBackend } = require('@backstage/backend-defaults');
+  const backend = createBackend();
+  backend.add(import('@backstage/plugin-auth-backend'));
+  backend.add(Promise.resolve(require(packed)));
+  await backend.start();
+  const { status } = await fetch(`http://localhost:${port}/api/x/y`);
+  await backend.stop();
+  fs.rmSync(folder, { recursive: true });
+  if (status !== 401) {
+    throw new Error(`The packed gate answered ${status}, not 401`);
+  }
+  console.log('The packed gate answered 401');
+}
+
+main().then(
+  () => process.exit(0),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,44 @@
+export interface Config {
+  auth?: {
+    /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
+    apiGate?: {
+      /**
+       * What is public: let through by the gate and by the plugin's own barrier. Default: nothing.
+       */
+      allow?: Array<{
+        /** Id of one plugin, in lower case. */
+        plugin: string;
+        /**
+         * Literal path relative to the plugin: exact (`/health`), or everything below it with a trailing `/**`
+         * (`/static/**`). Case-sensitive.
+         */
+        path: string;
+        /** Methods in upper case. `GET` implies `HEAD`; `WEBSOCKET` stands for an upgrade. Default: `[GET]`. */
+        methods?: string[];
+        /** Why this is public, for those who read the configuration or the log. Default: none. */
+        reason?: string;
+      }>;
+
+      /**
+       * Issuers (`iss`) of user tokens that are accepted besides this deployment's own `auth` plugin. Their keys must be
+       * among those that the `auth` plugin serves. Default: none.
+       */
+      issuers?: string[];
+
+      /** The cookie that authenticates a browser's own requests: images, links, downloads. */
+      cookie?: {
+        /** Whether the gate reads and issues its cookie. Default: `true`. */
+        enabled?: boolean;
+        /** Name of the cookie. On https, `__Host-token` keeps other hosts from setting it. Default: `token`. */
+        name?: string;
+        /**
+         * `Domain` of the cookie: the host of `backend.baseUrl` or a domain that it is in. Every host of that domain
+         * receives the cookie. Default: none, so that only the host of `backend.baseUrl` does.
+         */
+        domain?: string;
+        /** `SameSite` of the cookie; `none` needs https. Default: `lax`. */
+        sameSite?: 'strict' | 'lax' | 'none';
+      };
+    };
+  };
+}
