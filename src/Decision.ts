@@ -7,22 +7,32 @@ import type { AllowRule } from './request/AllowList';
  * Passed:
  * - `public-by-nature`: keys, signing in, the frontend bundle
  * - `allow-rule`: a rule of `auth.apiGate.allow`
+ * - `sign-out`: it ends a session, or there was none
  * - `bearer`, `cookie`, `stock-cookie`: the credential that verified
  */
 export type PassReason =
-  'public-by-nature' | 'allow-rule' | 'bearer' | 'cookie' | 'stock-cookie';
+  | 'public-by-nature'
+  | 'allow-rule'
+  | 'sign-out'
+  | 'bearer'
+  | 'cookie'
+  | 'stock-cookie';
 
 /**
  * Refused:
  * - `missing-credentials`
  * - `repeated-authorization`: more than one `Authorization` header
  * - `unsupported-scheme`: an `Authorization` that is not `Bearer`
- * - `conflicting-cookies`: different values under one name
+ * - `conflicting-cookies`: different values under one name, or parts that don't make a whole
+ * - `cross-site`: another site's page used the cookie
  * - `invalid-token`: expired, forged, of the wrong kind or for another plugin
  * - `foreign-issuer`: a user token of another deployment
+ * - `revoked`: the session was ended
  * - `restricted`: the token's access restrictions leave this plugin out
  * - `starting`: the plugin, or `auth` behind it, is not up
  * - `keys-unavailable`: whether the token is valid can't be told now
+ * - `revocations-unavailable`: whether the session was ended can't be told yet
+ * - `sign-out-not-stored`: the session is ended here, and at other replicas once the database is back
  * - `failed`: an unexpected error; see the log
  */
 export type RefusalReason =
@@ -30,11 +40,15 @@ export type RefusalReason =
   | 'repeated-authorization'
   | 'unsupported-scheme'
   | 'conflicting-cookies'
+  | 'cross-site'
   | 'invalid-token'
   | 'foreign-issuer'
+  | 'revoked'
   | 'restricted'
   | 'starting'
   | 'keys-unavailable'
+  | 'revocations-unavailable'
+  | 'sign-out-not-stored'
   | 'failed';
 
 /** What the gate decided about a request. */

@@ -4,6 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
 import { Refusal } from './Refusal';
+import { DecodedToken, userTokenOf } from './request/token';
 import type { AbsentPluginHttpAuth } from './credential/absentPluginHttpAuth';
 
 /** What a plugin hands to the gate before its `init` runs. */
@@ -22,20 +23,28 @@ export interface EnrolledPlugin {
 export interface TargetPlugin {
   /** In lower case. */
   id: string;
+  /** The id as it stands in the plugin's own path. */
+  mountedAs: string;
   started(): Promise<void>;
   acceptsStockCookie(path: string): boolean;
-  /** The services that judge a credential for this plugin. */
-  httpAuth(): HttpAuthService | Promise<HttpAuthService>;
+  /** The service that judges a token for this plugin. */
+  httpAuthFor(
+    token: DecodedToken | undefined,
+  ): HttpAuthService | Promise<HttpAuthService>;
 }
 
 /**
- * The id of the plugin that Express routes a request to, in lower case. Express matches the raw path without case, and
- * decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
+ * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
+ * case, and decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
  */
+function spelledIdOf({ baseUrl, params }: Request): string {
+  const isEscaped = baseUrl.includes('%', baseUrl.lastIndexOf('/'));
+  return isEscaped ? '%' : params.gatedPluginId;
+}
+
+/** The same in lower case, in which ids are compared. */
 export function pluginIdOf(req: Request): string {
-  return req.baseUrl.includes('%')
-    ? '%'
-    : req.params.gatedPluginId.toLowerCase();
+  return spelledIdOf(req).toLowerCase();
 }
 
 /** The plugins of this backend: those that are installed, and those of them that have enrolled. */
@@ -64,13 +73,19 @@ export class Plugins {
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
       const plugin = this.#requireEnrolled(id);
-      return { ...plugin, id, httpAuth: () => plugin.httpAuth };
+      return {
+        ...plugin,
+        id,
+        mountedAs: plugin.id,
+        httpAuthFor: () => plugin.httpAuth,
+      };
     }
     return {
       id,
+      mountedAs: id,
       started: async () => {},
       acceptsStockCookie: () => false,
-      httpAuth: () => this.any().absentPluginHttpAuth(id),
+      httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
     };
   }
 
@@ -95,6 +110,15 @@ export class Plugins {
       return plugin;
     }
     throw Refusal.unavailable('starting', 'Service has not started up yet');
+  }
+
+  #absentPluginHttpAuth(req: Request, token: DecodedToken | undefined) {
+    const { httpAuth, absentPluginHttpAuth } = this.any();
+    // A user's own token is the same for every plugin. What differs is made only for what needs it: each has keys of its
+    // own to fetch, and any client can make up ids.
+    return token && userTokenOf(token) === token
+      ? httpAuth
+      : absentPluginHttpAuth(spelledIdOf(req), token);
   }
 
   #requireEnrolled(id: string): EnrolledPlugin {

@@ -19,6 +19,11 @@ export class Refusal extends Error {
     super(reason);
   }
 
+  /** Whether what was presented will not count later either. */
+  get isFinal(): boolean {
+    return this.error.name === 'AuthenticationError';
+  }
+
   /** 401 for a request that presented nothing (RFC 6750, section 3: no error code then). */
   static missingCredentials(): Refusal {
     return new Refusal(
@@ -45,6 +50,14 @@ export class Refusal extends Error {
   /** 403 for a credential that is valid, but not here. */
   static notAllowed(reason: RefusalReason, message: string): Refusal {
     return new Refusal(reason, new NotAllowedError(message), {});
+  }
+
+  /** 403 for a cookie that another site's page made the browser send. */
+  static crossSite(): Refusal {
+    return Refusal.notAllowed(
+      'cross-site',
+      'Pages of other sites may not use the cookie; auth.apiGate.cookie.trustedOrigins names those that may',
+    );
   }
 
   /** 503 where the answer would be another in a moment. */

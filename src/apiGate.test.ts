@@ -18,6 +18,10 @@ import { RunningBackend, startBackend } from './__testUtils__/startBackend';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
 const INVALID = `${CHALLENGE}, error="invalid_token"`;
+const CLEARING = [
+  'token=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax',
+  'token=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax',
+].join('\n');
 const RESTRICTED_TOKEN = 'restricted-static-token';
 const UNRESTRICTED_TOKEN = 'unrestricted-static-token';
 const APP_ORIGIN = 'http://localhost:3000';
@@ -52,12 +56,16 @@ describe('a backend with the gate', () => {
   async function expectRefused(
     response: Promise<RawResponse>,
     challenge = CHALLENGE,
+    { clearsCookie = false } = {},
   ) {
     const before = handledCount();
     const { status, headers, body } = await response;
     expect(status).toBe(401);
     expect(headers['www-authenticate']).toBe(challenge);
-    expect(headers['set-cookie']).toBeUndefined();
+    expect(headers['set-cookie']).toBe(clearsCookie ? CLEARING : undefined);
+    expect(headers['cache-control']).toBe(
+      clearsCookie ? 'no-store' : undefined,
+    );
     expect(JSON.parse(body).error.name).toBe('AuthenticationError');
     expect(handledCount()).toBe(before);
   }
@@ -89,7 +97,10 @@ describe('a backend with the gate', () => {
               {
                 type: 'static',
                 options: { token: RESTRICTED_TOKEN, subject: 'restricted' },
-                accessRestrictions: [{ plugin: 'catalog' }],
+                accessRestrictions: [
+                  { plugin: 'catalog' },
+                  { plugin: 'elsewhere' },
+                ],
               },
               {
                 type: 'static',
@@ -330,6 +341,11 @@ describe('a backend with the gate', () => {
       ['GET', '/api\\closed/health#'],
       ['GET', 'http://any/api/closed/health'],
       ['GET', 'http://any/api/hello/data'],
+      ['GET', 'foo://any/api/closed/health'],
+      ['GET', 'foo:///api/closed/health'],
+      ['GET', 'http:///api/closed'],
+      ['GET', 'file:///api/closed'],
+      ['GET', 'foo://any/api/closed?q'],
     ])('do not open %s %s', async (method, target) => {
       const before = handledCount();
       const { status } = await rawRequest(backend.port, target, { method });
@@ -387,8 +403,11 @@ describe('a backend with the gate', () => {
 
     it('do not pass in a cookie', async () => {
       const token = await hello.tokenFor('closed');
-      const { status } = await get('/api/closed/x', [`Cookie: token=${token}`]);
-      expect(status).toBe(403);
+      await expectRefused(
+        get('/api/closed/x', [`Cookie: token=${token}`]),
+        INVALID,
+        { clearsCookie: true },
+      );
     });
   });
 
@@ -397,6 +416,7 @@ describe('a backend with the gate', () => {
       [RESTRICTED_TOKEN, '/api/catalog/entities', 200],
       [RESTRICTED_TOKEN, '/api/hello/data', 403],
       [RESTRICTED_TOKEN, '/api/nosuchplugin/x', 403],
+      [RESTRICTED_TOKEN, '/api/elsewhere/x', 404],
       [UNRESTRICTED_TOKEN, '/api/hello/data', 200],
       [UNRESTRICTED_TOKEN, '/api/nosuchplugin/x', 404],
     ])('%s at %s: %i', async (token, target, expected) => {
@@ -418,6 +438,11 @@ describe('a backend with the gate', () => {
       stockCookie = cookies.find(c => c.startsWith('backstage-auth='))!;
     });
 
+    it('is not hidden by an empty cookie of the gate', async () => {
+      const { status } = await get(IMAGE, [`Cookie: token=; ${stockCookie}`]);
+      expect(status).toBe(200);
+    });
+
     it('loads an image of TechDocs', async () => {
       const { status, headers } = await get(IMAGE, [`Cookie: ${stockCookie}`]);
       expect(status).toBe(200);
@@ -429,6 +454,20 @@ describe('a backend with the gate', () => {
       await expectRefused(get('/api/hello/data', headerLines));
       await expectRefused(get('/api/techdocs/metadata/x', headerLines));
       await expectRefused(get('/api/techdocs/x#/static/', headerLines));
+      for (const odd of [
+        '..',
+        '%2e%2e',
+        '..;',
+        '%2E.',
+        'a/..%2f..',
+        '..%5c',
+        '%',
+        '',
+      ]) {
+        await expectRefused(
+          get(`/api/techdocs/static/${odd}/metadata`, headerLines),
+        );
+      }
       await expectRefused(
         rawRequest(backend.port, IMAGE, { method: 'POST', headerLines }),
       );
@@ -482,6 +521,7 @@ describe('a backend with the gate', () => {
       await expectRefused(
         get('/api/hello/data', [`Cookie: token=${token}`]),
         INVALID,
+        { clearsCookie: true },
       );
     });
 
@@ -564,7 +604,9 @@ describe('a backend with the gate', () => {
         [`Cookie: token=x; token=${guestToken}`],
         [`Cookie: token=${guestToken}`, 'Cookie: token=x'],
       ]) {
-        await expectRefused(get('/api/hello/data', headerLines), INVALID);
+        await expectRefused(get('/api/hello/data', headerLines), INVALID, {
+          clearsCookie: true,
+        });
       }
       const { status } = await get('/api/hello/data', [
         `Cookie: token=${guestToken}; a=b; token=${guestToken}`,

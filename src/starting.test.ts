@@ -335,4 +335,176 @@ describe('an adopter', () => {
     expect((await rawRequest(backend.port, '/api/closed/x')).status).toBe(401);
     expect(plugin.handled).toHaveLength(0);
   });
+
+  it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
+    let handled = 0;
+    // As the gateway plugin mounts itself: a function, not a router, which runs for targets that have no path.
+    const rootHandler = createBackendPlugin({
+      pluginId: 'rooted',
+      register(reg) {
+        reg.registerInit({
+          deps: { rootHttpRouter: coreServices.rootHttpRouter },
+          async init({ rootHttpRouter }) {
+            rootHttpRouter.use('/api/rawfn', (_req, res) => {
+              handled += 1;
+              res.end('raw');
+            });
+          },
+        });
+      },
+    });
+    backend = await startBackend({ features: [rootHandler] });
+    for (const target of [
+      '/api/rawfn',
+      'foo://any/api/rawfn',
+      'foo://any/api/rawfn?q',
+      'foo:///api/rawfn/',
+      'http:///api/rawfn',
+      'file:///api/rawfn#x',
+    ]) {
+      for (const method of ['GET', 'POST', 'OPTIONS']) {
+        const { status } = await rawRequest(backend.port, target, { method });
+        expect([target, method, status]).toEqual([target, method, 401]);
+      }
+    }
+    expect(handled).toBe(0);
+  });
+
+  it('whose plugin has an id with capitals is served and gated like any other', async () => {
+    const plugin = recordingPlugin('myPlugin');
+    const other = recordingPlugin('other');
+    backend = await startBackend({
+      features: [plugin.feature, other.feature],
+      config: {
+        auth: { apiGate: { allow: [{ plugin: 'myplugin', path: '/health' }] } },
+      },
+    });
+    const { port } = backend;
+    const get = async (target: string, token?: string) => {
+      const headerLines = token ? [`Authorization: Bearer ${token}`] : [];
+      return (await rawRequest(port, target, { headerLines })).status;
+    };
+    expect(await get('/api/myPlugin/.backstage/auth/v1/jwks.json')).toBe(200);
+    expect(await get('/api/myPlugin/health')).toBe(200);
+    expect(await get('/api/myplugin/health')).toBe(401);
+    expect(await get('/api/myPlugin/x')).toBe(401);
+    expect(await get('/api/myPlugin/x', await other.tokenFor('myPlugin'))).toBe(
+      200,
+    );
+    expect(await get('/api/other/x', await plugin.tokenFor('other'))).toBe(200);
+    expect(
+      await get('/api/absentOne/x', await plugin.tokenFor('absentOne')),
+    ).toBe(404);
+  });
+
+  it('whose middleware answers first gets no second answer, and loses no request', async () => {
+    const { open, opened } = latch();
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown) => rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const slow = recordingPlugin('slow', { init: () => opened });
+    const port = await freePort();
+    const starting = startBackend({
+      port,
+      features: [
+        slow.feature,
+        rootHttpRouterServiceFactory({
+          configure({ app, routes }) {
+            app.use((_req, res, next) => {
+              setTimeout(() => res.headersSent || res.status(504).end(), 100);
+              next();
+            });
+            app.use(routes);
+          },
+        }),
+      ],
+      config: pause(300),
+    });
+    await until(() =>
+      rawRequest(port, '/api/nosuchplugin/x').then(
+        ({ status }) => status === 401,
+        () => false,
+      ),
+    );
+    expect((await rawRequest(port, '/api/slow/x')).status).toBe(504);
+    await new Promise(resolve => setTimeout(resolve, 500));
+    open();
+    backend = await starting;
+    process.off('unhandledRejection', onRejection);
+    expect(rejections).toEqual([]);
+    expect(slow.handled).toHaveLength(0);
+  });
+
+  it('whose middleware has looked at the headers hides no cookie in them', async () => {
+    const token = async (url: string) => key.sign({ iss: `${url}/api/auth` });
+    const seen: unknown[] = [];
+    const plugin = recordingPlugin('seeing', {
+      handle: (req, res) => {
+        seen.push(
+          req.headersDistinct.cookie,
+          req.headersDistinct.authorization,
+        );
+        res.end();
+      },
+    });
+    backend = await startBackend({
+      features: [
+        plugin.feature,
+        rootHttpRouterServiceFactory({
+          configure({ app, routes }) {
+            app.use((req, _res, next) => {
+              expect(req.headersDistinct).toBeDefined();
+              next();
+            });
+            app.use(routes);
+          },
+        }),
+      ],
+      config: key.config,
+    });
+    const value = await token(backend.url);
+    await rawRequest(backend.port, '/api/seeing/x', {
+      headerLines: [`Cookie: a=1; token=${value}`],
+    });
+    expect(seen).toEqual([['a=1'], [`Bearer ${value}`]]);
+  });
+
+  it('does not fetch keys again for each absent plugin that a client makes up', async () => {
+    let fetches = 0;
+    const keys = createServer((_req, res) => {
+      fetches += 1;
+      res.setHeader('Content-Type', 'application/json');
+      res.end('{"keys":[{"kty":"EC","kid":"other"}]}');
+    });
+    const authPort = await freePort();
+    await new Promise<void>(resolve => {
+      keys.listen(authPort, 'localhost', resolve);
+    });
+    backend = await startBackend({
+      withAuth: false,
+      features: [hello().feature],
+      config: {
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${authPort}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    const token = await key.sign({
+      iss: `http://localhost:${authPort}/api/auth`,
+    });
+    fetches = 0;
+    for (let i = 0; i < 60; i += 1) {
+      const { status } = await rawRequest(backend.port, `/api/absent${i}/x`, {
+        headerLines: [`Authorization: Bearer ${token}`],
+      });
+      expect(status).toBe(401);
+    }
+    await new Promise(resolve => keys.close(resolve));
+    expect(fetches).toBeLessThan(25);
+  });
 });

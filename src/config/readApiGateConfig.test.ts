@@ -28,6 +28,9 @@ describe('readApiGateConfig', () => {
           secure: true,
         },
       },
+      trustedOrigins: ['https://backstage.example.com'],
+      signOut: { scope: 'session', providers: new Set() },
+      revocation: { pollIntervalMs: 2000 },
       warnings: [],
     };
     expect(read(undefined)).toEqual(defaults);
@@ -42,7 +45,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use allow, issuers, cookie',
+      'auth.apiGate.alow is not known: use allow, issuers, cookie, signOut, revocation',
     ],
     [
       { issuers: 'https://a.example.com' },
@@ -99,6 +102,70 @@ describe('readApiGateConfig', () => {
       { cookie: { name: '__Host-token', domain: 'example.com' } },
       'auth.apiGate.cookie.domain must be left out',
     ],
+    [
+      { cookie: { trustedOrigins: 'https://a.example.com' } },
+      'auth.apiGate.cookie.trustedOrigins must be a list',
+    ],
+    [
+      { cookie: { trustedOrigins: ['*'] } },
+      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+    ],
+    [
+      { cookie: { trustedOrigins: ['null'] } },
+      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+    ],
+    [
+      { cookie: { trustedOrigins: ['https://*.example.com'] } },
+      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+    ],
+    [
+      {
+        cookie: {
+          trustedOrigins: ['https://a.example.com', 'https://a.example.com/'],
+        },
+      },
+      'auth.apiGate.cookie.trustedOrigins[1] must be one origin',
+    ],
+    [
+      { cookie: { trustedOrigins: ['https://a.example.com:443'] } },
+      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+    ],
+    [
+      { cookie: { trustedOrigins: ['a.example.com'] } },
+      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+    ],
+    [
+      { signOut: { scope: 'all' } },
+      'auth.apiGate.signOut.scope must be one of session, user',
+    ],
+    [
+      { signOut: { provider: [] } },
+      'auth.apiGate.signOut.provider is not known: use scope, providers',
+    ],
+    [
+      { signOut: { providers: 'github' } },
+      'auth.apiGate.signOut.providers must be a list',
+    ],
+    [
+      { revocation: { pollInterval: 0 } },
+      'auth.apiGate.revocation.pollInterval must be a duration',
+    ],
+    [
+      { revocation: { pollInterval: '10ms' } },
+      'auth.apiGate.revocation.pollInterval must be a duration',
+    ],
+    [
+      { revocation: { pollInterval: '1h' } },
+      'auth.apiGate.revocation.pollInterval must be a duration',
+    ],
+    [
+      { revocation: { pollInterval: 'often' } },
+      'auth.apiGate.revocation.pollInterval must be a duration',
+    ],
+    [
+      { revocation: { interval: '2s' } },
+      'auth.apiGate.revocation.interval is not known',
+    ],
   ])('refuses %j', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(message);
     expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
@@ -138,5 +205,41 @@ describe('readApiGateConfig', () => {
     expect(
       read({ issuers: ['https://a.example.com/api/auth'] }).issuers,
     ).toHaveLength(1);
+  });
+
+  it('trusts the frontend, the backend and what is listed', () => {
+    const config = new ConfigReader({
+      app: { baseUrl: 'https://portal.example.com/backstage' },
+      backend: { baseUrl: 'https://api.example.com:8443/x' },
+      auth: {
+        apiGate: { cookie: { trustedOrigins: ['http://localhost:3000'] } },
+      },
+    });
+    expect(readApiGateConfig(config).trustedOrigins).toEqual([
+      'https://api.example.com:8443',
+      'https://portal.example.com',
+      'http://localhost:3000',
+    ]);
+  });
+
+  it('knows the providers that sign users in', () => {
+    const config = new ConfigReader({
+      backend: { baseUrl: 'https://api.example.com' },
+      auth: {
+        providers: {
+          Okta: { production: { clientId: 'x', signIn: { resolvers: [] } } },
+          proxy: { signIn: { resolvers: [] } },
+          github: { production: { clientId: 'x' } },
+          guest: {},
+        },
+        apiGate: {
+          signOut: { providers: ['guest'] },
+          revocation: { pollInterval: { minutes: 1 } },
+        },
+      },
+    });
+    const { signOut, revocation } = readApiGateConfig(config);
+    expect([...signOut.providers]).toEqual(['okta', 'proxy', 'guest']);
+    expect(revocation.pollIntervalMs).toBe(60_000);
   });
 });

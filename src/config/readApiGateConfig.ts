@@ -4,6 +4,11 @@ import { AllowRule } from '../request/AllowList';
 import { CookieSettings } from './CookieSettings';
 import { readAllowRules } from './readAllowRules';
 import { readCookieSettings } from './readCookieSettings';
+import {
+  readRevocationSettings,
+  RevocationSettings,
+} from './readRevocationSettings';
+import { readSignOutSettings, SignOutSettings } from './readSignOutSettings';
 import { readObject, readStringList } from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -14,6 +19,10 @@ export interface ApiGateConfig {
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
   issuers: string[];
   cookie: CookieSettings;
+  /** Whose pages may use the cookie for what changes something: serialised origins. */
+  trustedOrigins: string[];
+  signOut: SignOutSettings;
+  revocation: RevocationSettings;
   /** What works, but should be said at start. One line each, naming its config path. */
   warnings: string[];
 }
@@ -26,7 +35,13 @@ export interface ApiGateConfig {
 export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
   const value = readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, {
     path: CONFIG_KEY,
-    keys: ['allow', 'issuers', 'cookie'],
+    keys: ['allow', 'issuers', 'cookie', 'signOut', 'revocation'],
+  });
+  const backend = new URL(rootConfig.getString('backend.baseUrl'));
+  const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
+  const { trustedOrigins, ...cookie } = readObject(value.cookie ?? {}, {
+    path: `${CONFIG_KEY}.cookie`,
+    keys: ['enabled', 'name', 'domain', 'sameSite', 'trustedOrigins'],
   });
   const { rules, warnings } = readAllowRules(
     value.allow,
@@ -35,10 +50,20 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
   return {
     allow: rules,
     issuers: readIssuers(value.issuers, `${CONFIG_KEY}.issuers`),
-    cookie: readCookieSettings(
-      value.cookie,
-      `${CONFIG_KEY}.cookie`,
-      new URL(rootConfig.getString('backend.baseUrl')),
+    cookie: readCookieSettings(cookie, `${CONFIG_KEY}.cookie`, backend),
+    trustedOrigins: [
+      backend.origin,
+      ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
+      ...readOrigins(trustedOrigins, `${CONFIG_KEY}.cookie.trustedOrigins`),
+    ],
+    signOut: readSignOutSettings(
+      value.signOut,
+      `${CONFIG_KEY}.signOut`,
+      rootConfig.getOptional('auth.providers'),
+    ),
+    revocation: readRevocationSettings(
+      value.revocation,
+      `${CONFIG_KEY}.revocation`,
     ),
     warnings,
   };
@@ -54,4 +79,21 @@ function readIssuers(value: unknown, path: string): string[] {
     }
   });
   return issuers;
+}
+
+function readOrigins(value: unknown, path: string): string[] {
+  const origins = readStringList(value, path);
+  origins.forEach((origin, i) => {
+    // Compared as browsers write it: no path, no wildcard, no default port.
+    if (
+      !/^https?:\/\/[^*]+$/.test(origin) ||
+      !URL.canParse(origin) ||
+      new URL(origin).origin !== origin
+    ) {
+      throw new InputError(
+        `${path}[${i}] must be one origin, such as https://portal.example.com, without a path or a wildcard`,
+      );
+    }
+  });
+  return origins;
 }

@@ -1,6 +1,6 @@
 import { InputError } from '@backstage/errors';
 import type { CookieSettings } from './CookieSettings';
-import { readBoolean, readObject, readOneOf } from './values';
+import { readBoolean, readOneOf } from './values';
 
 // RFC 9110, section 5.6.2: token.
 const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/;
@@ -15,14 +15,10 @@ const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
  * @throws InputError of one line that names the config path and what to write instead
  */
 export function readCookieSettings(
-  value: unknown,
+  settings: Record<string, unknown>,
   configPath: string,
   backend: URL,
 ): CookieSettings {
-  const settings = readObject(value ?? {}, {
-    path: configPath,
-    keys: ['enabled', 'name', 'domain', 'sameSite'],
-  });
   const { name = 'token', domain } = settings;
   const enabled = readBoolean(settings.enabled, `${configPath}.enabled`, true);
   const secure = backend.protocol === 'https:';

@@ -1,5 +1,7 @@
 const TIMEOUT_MS = 3_000;
-const KEPT_MS = 5_000;
+const FAILURE_KEPT_MS = 5_000;
+// Short, as a token may fail for an outage that began since.
+const SUCCESS_KEPT_MS = 1_000;
 
 /**
  * Asks key endpoints whether they answer. Backstage reports an unreachable one as it reports a forged signature, so after
@@ -10,15 +12,16 @@ export class KeyEndpoints {
 
   /**
    * How many keys an endpoint offers; `undefined` if it gives no such answer within 3 s. One request at a time to each
-   * endpoint, whose outcome is kept for 5 s.
+   * endpoint; that it has failed is kept for 5 s, its keys for 1 s.
    */
   countKeys(url: string): Promise<number | undefined> {
     let answer = this.#answers.get(url);
     if (!answer) {
       answer = fetchKeyCount(url);
       this.#answers.set(url, answer);
-      answer.finally(() => {
-        setTimeout(() => this.#answers.delete(url), KEPT_MS).unref();
+      answer.then(keys => {
+        const keptMs = keys ? SUCCESS_KEPT_MS : FAILURE_KEPT_MS;
+        setTimeout(() => this.#answers.delete(url), keptMs).unref();
       });
     }
     return answer;

@@ -8,14 +8,17 @@ import {
   DiscoveryService,
   HttpAuthService,
   PluginMetadataService,
+  RootConfigService,
   ServiceRef,
 } from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
+import type { DecodedToken } from '../request/token';
 
 // Enough for the optional plugins that clients probe for; more are made again when they are asked for.
 const MAX_PLUGINS = 100;
 
-const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]+$/;
+const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]+$/i;
 
 // No token is for this plugin: it stands in for what can't be a plugin's id.
 const NO_PLUGIN = '-';
@@ -26,6 +29,7 @@ const { deps: authDeps, factory: createAuth } =
     deps: Record<string, ServiceRef<unknown>>;
     factory(
       deps: Record<string, unknown> & {
+        config: RootConfigService;
         plugin: PluginMetadataService;
         database: DatabaseService;
         discovery: DiscoveryService;
@@ -33,9 +37,15 @@ const { deps: authDeps, factory: createAuth } =
     ): Promise<AuthService>;
   };
 
-/** Makes the `httpAuth` of a plugin that is not installed in this backend. */
+/**
+ * Makes the `httpAuth` that judges a token for a plugin that is not installed in this backend.
+ *
+ * @param pluginId - as it stands in the path: whatever a client makes up
+ * @param token - what is to be judged; `undefined` if it is no JWT
+ */
 export type AbsentPluginHttpAuth = (
   pluginId: string,
+  token: DecodedToken | undefined,
 ) => Promise<HttpAuthService>;
 
 /**
@@ -75,10 +85,16 @@ function createAbsentPluginHttpAuth(
     const { discovery } = deps;
     return DefaultHttpAuthService.create({ auth, discovery, pluginId });
   };
-  return requestedId => {
-    const pluginId = SERVABLE_PLUGIN_ID.test(requestedId)
-      ? requestedId
-      : NO_PLUGIN;
+  const restrictedPlugins = readRestrictedPlugins(deps.config);
+  return (requestedId, token) => {
+    const dependsOnPlugin =
+      token?.typ === tokenTypes.plugin.typParam
+        ? token.aud === requestedId
+        : restrictedPlugins.has(requestedId);
+    const pluginId =
+      dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)
+        ? requestedId
+        : NO_PLUGIN;
     let httpAuth = cache.get(pluginId);
     if (!httpAuth) {
       httpAuth = create(pluginId);
@@ -87,4 +103,17 @@ function createAbsentPluginHttpAuth(
     }
     return httpAuth;
   };
+}
+
+/** The plugins that some external token is restricted to. For any other plugin, all restricted tokens are alike. */
+function readRestrictedPlugins(config: RootConfigService): Set<string> {
+  const entries =
+    config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];
+  return new Set(
+    entries
+      .flatMap(
+        entry => entry.getOptionalConfigArray('accessRestrictions') ?? [],
+      )
+      .map(restriction => restriction.getString('plugin')),
+  );
 }

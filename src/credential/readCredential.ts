@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { readCookie } from '../cookie/cookieHeader';
+import { parse } from 'cookie';
+import { cookiePairs, GateCookie } from '../cookie/GateCookie';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const STOCK_COOKIE = 'backstage-auth';
@@ -22,7 +23,7 @@ export type PresentedCredential =
  */
 export function readCredential(
   req: IncomingMessage,
-  options: { cookieName: string | undefined; acceptStockCookie: boolean },
+  options: { cookie: GateCookie | undefined; acceptStockCookie: boolean },
 ): PresentedCredential {
   // Node keeps the first of several `Authorization` headers and drops the others: only the raw ones tell.
   if (countRawHeaders(req, 'authorization') > 1) {
@@ -30,26 +31,35 @@ export function readCredential(
   }
   const authorization = req.headers.authorization;
   if (authorization) {
-    const token = authorization.match(/^Bearer +(\S+)$/i)?.[1];
+    const token = readBearer(req);
     return token ? { kind: 'bearer', token } : { kind: 'unsupported-scheme' };
   }
-  const gateCookie = options.cookieName
-    ? readCookie(req.headers.cookie, options.cookieName)
-    : undefined;
-  if (gateCookie) {
-    return gateCookie.conflicting
-      ? { kind: 'conflicting-cookies' }
-      : { kind: 'cookie', token: gateCookie.value };
+  const gateCookie = options.cookie?.read(req.headers.cookie);
+  if (gateCookie?.kind === 'conflict') {
+    return { kind: 'conflicting-cookies' };
   }
-  const stockCookie = options.acceptStockCookie
-    ? readCookie(req.headers.cookie, STOCK_COOKIE)
-    : undefined;
-  if (stockCookie) {
-    return stockCookie.conflicting
-      ? { kind: 'conflicting-cookies' }
-      : { kind: 'stock-cookie', token: stockCookie.value };
+  if (gateCookie?.kind === 'token') {
+    return { kind: 'cookie', token: gateCookie.token };
   }
-  return { kind: 'none' };
+  return options.acceptStockCookie ? readStockCookie(req) : { kind: 'none' };
+}
+
+/** The bearer token of a request, if that is what its `Authorization` holds (RFC 6750, section 2.1). */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+}
+
+function readStockCookie(req: IncomingMessage): PresentedCredential {
+  const values = new Set(
+    cookiePairs(req.headers.cookie)
+      .map(pair => parse(pair)[STOCK_COOKIE])
+      .filter(value => value !== undefined),
+  );
+  if (values.size > 1) {
+    return { kind: 'conflicting-cookies' };
+  }
+  const [token] = values;
+  return token ? { kind: 'stock-cookie', token } : { kind: 'none' };
 }
 
 function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {

@@ -4,7 +4,7 @@ import type {
   BackstageUserPrincipal,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
+import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import type { Plugins, TargetPlugin } from '../Plugins';
@@ -25,6 +25,8 @@ export interface VerifiedCredential {
   token: string;
   /** `undefined` for external tokens that are no JWT. */
   decoded: DecodedToken | undefined;
+  /** The user's own token: what was presented, or what a service token carries. */
+  userToken: DecodedToken | undefined;
 }
 
 /** What verifying needs to know of the backend. */
@@ -56,12 +58,16 @@ export async function verifyCredential(
     await options.plugins.userKeysStarted();
   }
 
-  const httpAuth = await plugin.httpAuth();
+  const httpAuth = await plugin.httpAuthFor(decoded);
   let credentials;
   try {
     credentials = await authenticate(httpAuth, req, presented);
   } catch (error) {
-    if (isError(error) && error.name === 'NotAllowedError') {
+    if (
+      presented.kind === 'bearer' &&
+      isError(error) &&
+      error.name === 'NotAllowedError'
+    ) {
       throw Refusal.notAllowed('restricted', error.message);
     }
     if (decoded && !isExpired(decoded)) {
@@ -78,7 +84,7 @@ export async function verifyCredential(
   ) {
     throw Refusal.invalidCredentials('foreign-issuer', 'Invalid credentials');
   }
-  return { credentials, token, decoded };
+  return { credentials, token, decoded, userToken };
 }
 
 /** `httpAuth` remembers its answer per request object, so the object is chosen with care. */
@@ -116,7 +122,7 @@ function onlyUsers(
   credentials: BackstageCredentials<BackstageUserPrincipal>,
 ): BackstageCredentials<BackstageUserPrincipal> {
   if (credentials.principal.actor) {
-    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+    throw new AuthenticationError('A service acts for the user');
   }
   return credentials;
 }

@@ -12,16 +12,18 @@ const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
  *
  * `undefined` where the raw target and what Express made of it differ, or might to the next router. Such a request can
  * still be served with a credential; nothing is ever decided by its path.
+ *
+ * @param mountedAs - the plugin's id as the plugin spells it: another spelling is another path, though Express serves it
  */
 export function pathBelowPlugin(
   req: Request,
-  pluginId: string,
+  mountedAs: string,
 ): string | undefined {
   const { originalUrl: target, baseUrl, url } = req;
   if (!ORIGIN_FORM.test(target)) {
     return undefined;
   }
-  if (!baseUrl.endsWith(`/api/${pluginId}`) || !target.startsWith(baseUrl)) {
+  if (!baseUrl.endsWith(`/api/${mountedAs}`) || !target.startsWith(baseUrl)) {
     return undefined;
   }
   const rest = target.slice(baseUrl.length);
@@ -48,6 +50,21 @@ export function isPlainPath(path: string): boolean {
       .split('/')
       .every(segment => segment !== '' && segment !== '.' && segment !== '..')
   );
+}
+
+/**
+ * Whether a path leads to where it says once someone has decoded it: no segment is then empty or a dot segment. Escapes as
+ * such are well, as in the names of files.
+ */
+export function staysWhereItIs(path: string): boolean {
+  try {
+    return decodeURIComponent(path)
+      .slice(1)
+      .split(/[/\\]/)
+      .every(segment => !/^\.{0,2}(;|$)/.test(segment));
+  } catch {
+    return false;
+  }
 }
 
 /** Everything before the first `?`. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Replaces a request header, or removes it, everywhere that a handler or a proxy may read it: in `headers`, and in
- * `rawHeaders`, from which `headersDistinct` is made when it is first asked for.
+ * Replaces a request header, or removes it, everywhere that a handler or a proxy may read it: in `headers`,
+ * `headersDistinct` and `rawHeaders`.
  *
  * @param name - in lower case
  */
@@ -11,15 +11,17 @@ export function setRequestHeader(
   name: string,
   value: string | undefined,
 ): void {
-  // The getter of `headers` reads `rawHeaders` the first time: let it do so before they change.
-  const { headers } = req;
+  // Both are made of `rawHeaders` when they are first asked for: let that be before these change.
+  const { headers, headersDistinct } = req;
   req.rawHeaders = req.rawHeaders.filter(
     (_, i, raw) => raw[i - (i % 2)].toLowerCase() !== name,
   );
   if (value === undefined) {
     delete headers[name];
+    delete headersDistinct[name];
   } else {
     headers[name] = value;
+    headersDistinct[name] = [value];
     req.rawHeaders.push(name, value);
   }
 }

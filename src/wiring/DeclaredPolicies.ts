@@ -13,8 +13,13 @@ function createPathPredicate(policyPath: string): (path: string) => boolean {
   if (policyPath === '/' || policyPath === '*') {
     return () => true;
   }
-  const { regexp } = pathToRegexp(policyPath, { end: false });
-  return path => regexp.test(path);
+  try {
+    const { regexp } = pathToRegexp(policyPath, { end: false });
+    return path => regexp.test(path);
+  } catch {
+    // The barrier has refused it too, unless it is switched off.
+    return () => false;
+  }
 }
 
 // Its pages and images can't be shown without the cookie.

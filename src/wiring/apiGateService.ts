@@ -5,7 +5,7 @@ import {
   createServiceRef,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { Request, Router } from 'express';
+import type { Request } from 'express';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -13,6 +13,7 @@ import {
 } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import { createCookieIssuer } from '../cookie/createCookieIssuer';
+import { GateCookie } from '../cookie/GateCookie';
 import { KeyEndpoints } from '../credential/KeyEndpoints';
 import {
   verifyCredential,
@@ -22,6 +23,9 @@ import { createGate } from '../createGate';
 import { Decisions } from '../Decision';
 import { Plugins } from '../Plugins';
 import { AllowList, AllowRule } from '../request/AllowList';
+import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
+import { requireNotRevoked } from '../revocation/requireNotRevoked';
+import { Revocations } from '../revocation/Revocations';
 import { DeclaredPolicies } from './DeclaredPolicies';
 
 /** What the parts of the gate that live in plugins share. */
@@ -30,6 +34,7 @@ export interface ApiGateService {
   plugins: Plugins;
   policies: DeclaredPolicies;
   decisions: Decisions;
+  revocations: Revocations;
   /** `undefined` turns issuing off. */
   setCookieIssuer(issuer: CookieIssuer | undefined): void;
 }
@@ -48,14 +53,15 @@ export const apiGateServiceFactory = createServiceFactory({
   deps: {
     config: coreServices.rootConfig,
     logger: coreServices.rootLogger,
+    lifecycle: coreServices.rootLifecycle,
     rootHttpRouter: coreServices.rootHttpRouter,
     instance: coreServices.rootInstanceMetadata,
     system: coreServices.rootSystemMetadata,
   },
-  async factory({ config, logger: rootLogger, rootHttpRouter, ...metadata }) {
-    const logger = rootLogger.child({ service: 'apiGate' });
+  async factory({ config, lifecycle, rootHttpRouter, ...services }) {
+    const logger = services.logger.child({ service: 'apiGate' });
     const gateConfig = readApiGateConfig(config);
-    const installed = await metadata.instance.getInstalledPlugins();
+    const installed = await services.instance.getInstalledPlugins();
     const plugins = new Plugins(installed.map(({ pluginId }) => pluginId));
     const decisions = new Decisions();
 
@@ -64,31 +70,43 @@ export const apiGateServiceFactory = createServiceFactory({
       keyEndpoints: new KeyEndpoints(),
       isTrustedIssuer: createIssuerCheck(plugins, gateConfig.issuers),
       isKnownPlugin: async id =>
-        (await metadata.system.getInstalledPlugins()).some(
+        (await services.system.getInstalledPlugins()).some(
           ({ pluginId }) => pluginId === id,
         ),
     };
+    const revocations = new Revocations({ logger, ...gateConfig.revocation });
+    lifecycle.addShutdownHook(() => revocations.stop());
+    const cookie = new GateCookie(
+      gateConfig.cookie,
+      new URL(config.getString('backend.baseUrl')).hostname,
+    );
     let cookieIssuer: CookieIssuer | undefined = createCookieIssuer({
-      cookie: gateConfig.cookie,
-      verifies: token => verifiesAsCookie(token, verifyOptions),
+      cookie,
+      logger,
+      verifies: token => verifiesAsCookie(token, verifyOptions, revocations),
     });
 
-    const router = Router({ mergeParams: true });
-    router.use(
-      createGate({
-        ...verifyOptions,
-        allowList: new AllowList(gateConfig.allow),
-        config: gateConfig,
-        decisions,
-        logger,
-        cookieIssuer: () =>
-          gateConfig.cookie.enabled ? cookieIssuer : undefined,
-      }),
-    );
-    // An app that configures its own root router may have no error middleware behind this. A refusal has no stack of interest.
-    const middleware = MiddlewareFactory.create({ config, logger });
-    router.use(middleware.error({ showStackTraces: false }));
-    rootHttpRouter.use('/api/:gatedPluginId', router);
+    const gate = createGate({
+      ...verifyOptions,
+      allowList: new AllowList(gateConfig.allow),
+      cookie: gateConfig.cookie.enabled ? cookie : undefined,
+      decisions,
+      isCrossSite: createCrossSiteCheck(gateConfig.trustedOrigins),
+      logger,
+      revocations,
+      signOut: gateConfig.signOut,
+      cookieIssuer: () => cookieIssuer,
+    });
+    // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
+    const answerError = MiddlewareFactory.create({ config, logger }).error({
+      showStackTraces: false,
+    });
+    // A plain function: a router of Express skips all of its own for a target without a path, such as `foo://any/api/x`.
+    rootHttpRouter.use('/api/:gatedPluginId', (req, res, next) => {
+      gate(req, res, error =>
+        error ? answerError(error, req, res, next) : next(),
+      );
+    });
 
     logStart(logger, gateConfig, plugins);
     return {
@@ -96,6 +114,7 @@ export const apiGateServiceFactory = createServiceFactory({
       plugins,
       policies: new DeclaredPolicies(),
       decisions,
+      revocations,
       setCookieIssuer(issuer) {
         cookieIssuer = issuer;
       },
@@ -117,12 +136,25 @@ function createIssuerCheck(
 async function verifiesAsCookie(
   token: string,
   options: VerifyOptions,
+  revocations: Revocations,
 ): Promise<boolean> {
   try {
     const plugin = options.plugins.any();
-    const target = { ...plugin, httpAuth: () => plugin.httpAuth };
+    const target = {
+      ...plugin,
+      mountedAs: plugin.id,
+      httpAuthFor: () => plugin.httpAuth,
+    };
     const request = { headers: {} } as Request;
-    await verifyCredential(request, target, { kind: 'cookie', token }, options);
+    requireNotRevoked(
+      await verifyCredential(
+        request,
+        target,
+        { kind: 'cookie', token },
+        options,
+      ),
+      revocations,
+    );
     return true;
   } catch {
     return false;

@@ -9,6 +9,8 @@ import {
 import type { Request, Response } from 'express';
 import { absentPluginHttpAuthServiceRef } from '../credential/absentPluginHttpAuth';
 import { literalOf } from '../request/AllowList';
+import { COOKIE_PATH } from '../request/isPublicByNature';
+import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 
 const enrollmentServiceRef = createServiceRef<{}>({
@@ -25,26 +27,22 @@ export const enrollmentServiceFactory = createServiceFactory({
   initialization: 'always',
   deps: {
     gate: apiGateServiceRef,
-    plugin: coreServices.pluginMetadata,
+    absentPluginHttpAuth: absentPluginHttpAuthServiceRef,
+    auth: coreServices.auth,
     config: coreServices.rootConfig,
     discovery: coreServices.discovery,
     httpAuth: coreServices.httpAuth,
     httpRouter: coreServices.httpRouter,
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
-    absentPluginHttpAuth: absentPluginHttpAuthServiceRef,
+    plugin: coreServices.pluginMetadata,
   },
-  factory({
-    gate,
-    plugin,
-    config,
-    httpRouter,
-    lifecycle,
-    logger,
-    ...services
-  }) {
+  factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
-    const { policies, rules } = gate;
+    const { absentPluginHttpAuth, auth, config, discovery } = services;
+    const { httpAuth, httpRouter, lifecycle, logger } = services;
+    const { plugins, policies, revocations, rules } = gate;
+
     if (!policies.isWatched(httpRouter)) {
       logger.warn(
         `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
@@ -57,12 +55,23 @@ export const enrollmentServiceFactory = createServiceFactory({
         policies.openBarrier(httpRouter, literalOf(rule) || '/');
       }
     }
-    gate.plugins.enroll({
+    // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
+    policies.openBarrier(httpRouter, COOKIE_PATH);
+
+    plugins.enroll({
       id,
-      ...services,
+      httpAuth,
+      discovery,
+      absentPluginHttpAuth,
       started: createStarted(config, lifecycle),
       acceptsStockCookie: path => policies.acceptsStockCookie(id, path),
     });
+
+    if (!plugins.isInstalled('auth') && !revocations.isFollowing) {
+      revocations.follow(
+        new RemoteRevocationStore({ auth, discovery, logger }),
+      );
+    }
     return {};
   },
 });

@@ -8,6 +8,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import { Refusal } from '../Refusal';
+import { createSessionSockets } from '../revocation/createSessionSockets';
 import { ApiGateService, apiGateServiceRef } from './apiGateService';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
@@ -34,16 +35,23 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
   initialization: 'always',
   deps: {
     gate: apiGateServiceRef,
+    auth: coreServices.auth,
     plugin: coreServices.pluginMetadata,
     httpRouter: defaultHttpRouterServiceRef,
   },
-  factory({ gate, plugin, httpRouter }) {
+  factory({ gate, auth, plugin, httpRouter }) {
     const pluginId = plugin.getId();
     // The root router serves the frontend a second time, at `/`.
     if (pluginId !== 'app') {
       httpRouter.use(createSecondLook(pluginId, gate));
     }
-    return gate.policies.watch(pluginId, httpRouter);
+    const { policies, revocations } = gate;
+    const withSession = createSessionSockets({ auth, revocations });
+    return policies.watch(pluginId, {
+      ...httpRouter,
+      addWebSocketHandler: handler =>
+        httpRouter.addWebSocketHandler(withSession(handler)),
+    });
   },
 });
 

@@ -1,0 +1,150 @@
+import { maxHeaderSize } from 'node:http';
+import { parse, serialize } from 'cookie';
+import type { CookieSettings } from '../config/CookieSettings';
+
+/** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
+export type ReadCookie =
+  { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
+
+// What browsers store at least of one cookie: name, value and attributes (RFC 6265, section 6.1).
+const MAX_COOKIE_BYTES = 4096;
+
+/**
+ * The longest token that a cookie may hold, in bytes. A token travels twice, as cookie and as bearer, and Node refuses
+ * headers over its limit before any code runs: a browser with a larger cookie is locked out for good. The rest of the limit
+ * is left to all other headers.
+ */
+export const MAX_TOKEN_BYTES = Math.floor((maxHeaderSize - 4096) / 2);
+
+/**
+ * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … where it is too long
+ * for one cookie.
+ */
+export class GateCookie {
+  readonly #name: string;
+  readonly #attributes: CookieSettings['attributes'];
+  /** Those that a cookie of this name may have had; `undefined` for host-only. */
+  readonly #domains: (string | undefined)[];
+
+  /** @param backendHost - of `backend.baseUrl`: the cookie of Backstage's tutorial had it as its domain */
+  constructor(settings: CookieSettings, backendHost: string) {
+    const { name, attributes } = settings;
+    this.#name = name;
+    this.#attributes = attributes;
+    const mayHaveDomain =
+      !/^__host-/i.test(name) && /^[a-z0-9.-]+$/i.test(backendHost);
+    this.#domains = [
+      ...new Set([
+        undefined,
+        attributes.domain,
+        mayHaveDomain ? backendHost : undefined,
+      ]),
+    ];
+  }
+
+  /** Reads a `Cookie` header (RFC 6265, section 4.2). Equal duplicates are one, and an empty cookie is none. */
+  read(header: string | undefined): ReadCookie {
+    const values = new Map<string, string>();
+    for (const pair of cookiePairs(header)) {
+      const cookie = this.#parse(pair);
+      if (cookie?.value) {
+        const known = values.get(cookie.name);
+        if (known !== undefined && known !== cookie.value) {
+          return { kind: 'conflict' };
+        }
+        values.set(cookie.name, cookie.value);
+      }
+    }
+    if (values.size === 0) {
+      return { kind: 'none' };
+    }
+    const whole = values.get(this.#name);
+    if (whole !== undefined) {
+      return values.size === 1
+        ? { kind: 'token', token: whole }
+        : { kind: 'conflict' };
+    }
+    let token = '';
+    for (let i = 0; i < values.size; i += 1) {
+      const part = values.get(`${this.#name}.${i}`);
+      if (part === undefined) {
+        return { kind: 'conflict' };
+      }
+      token += part;
+    }
+    return { kind: 'token', token };
+  }
+
+  /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
+  without(header: string | undefined): string | undefined {
+    const others = cookiePairs(header).filter(pair => !this.#parse(pair));
+    return others.join(';').trimStart() || undefined;
+  }
+
+  /**
+   * The `Set-Cookie` headers that make a token the cookie, and what the request had of an earlier one expire.
+   *
+   * @param token - at most {@link MAX_TOKEN_BYTES} long
+   */
+  set(token: string, expires: Date, header: string | undefined): string[] {
+    const serializeParts = (parts: [name: string, value: string][]) =>
+      parts.map(([name, value]) =>
+        serialize(name, value, { ...this.#attributes, expires }),
+      );
+    let parts: [string, string][] = [[this.#name, token]];
+    const [whole] = serializeParts(parts);
+    if (whole.length > MAX_COOKIE_BYTES) {
+      // Room for the attributes, and for the two digits of a part's number.
+      const size = MAX_COOKIE_BYTES - (whole.length - token.length) - 3;
+      parts = [];
+      for (let i = 0; i * size < token.length; i += 1) {
+        parts.push([
+          `${this.#name}.${i}`,
+          token.slice(i * size, (i + 1) * size),
+        ]);
+      }
+    }
+    return [...this.clear(header), ...serializeParts(parts)];
+  }
+
+  /** The `Set-Cookie` headers that make all of the gate's cookies in a request expire, whichever domain they are of. */
+  clear(header: string | undefined): string[] {
+    return this.#namesIn(header).flatMap(name =>
+      this.#domains.map(domain =>
+        serialize(name, '', {
+          ...this.#attributes,
+          domain,
+          expires: new Date(0),
+        }),
+      ),
+    );
+  }
+
+  #namesIn(header: string | undefined): string[] {
+    const names = cookiePairs(header).map(pair => this.#parse(pair)?.name);
+    return [...new Set(names)].filter(name => name !== undefined);
+  }
+
+  /** One `name=value` of a `Cookie` header, if it is the gate's. */
+  #parse(pair: string): { name: string; value: string } | undefined {
+    // One pair at a time: over a whole header `parse` keeps the first of two cookies with one name and hides the other.
+    for (const [name, value] of Object.entries(parse(pair))) {
+      if (name === this.#name || this.#isPart(name)) {
+        return { name, value: value ?? '' };
+      }
+    }
+    return undefined;
+  }
+
+  #isPart(name: string): boolean {
+    return (
+      name.startsWith(`${this.#name}.`) &&
+      /^(0|[1-9]\d{0,2})$/.test(name.slice(this.#name.length + 1))
+    );
+  }
+}
+
+/** The pairs of a `Cookie` header as they stand in it. */
+export function cookiePairs(header: string | undefined): string[] {
+  return header ? header.split(';') : [];
+}

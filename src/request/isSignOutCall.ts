@@ -1,0 +1,28 @@
+import { isCookieEndpoint } from './isPublicByNature';
+
+/**
+ * Whether a request is one of the two by which stock Backstage frontends sign out. Both come with cookies and without a
+ * bearer token.
+ *
+ * - `POST /api/auth/<provider>/logout`, of a provider that signs users in: disconnecting an account in the settings is the
+ *   same call of another provider
+ * - `DELETE /api/<plugin>/.backstage/auth/v1/cookie`
+ *
+ * @param path - plain, below the plugin
+ * @param providers - ids of the providers that sign users in, lower case
+ */
+export function isSignOutCall(
+  plugin: string,
+  method: string,
+  path: string,
+  providers: ReadonlySet<string>,
+): boolean {
+  if (method === 'DELETE') {
+    return isCookieEndpoint(path);
+  }
+  if (method === 'POST' && plugin === 'auth') {
+    const [, provider, action, ...rest] = path.toLowerCase().split('/');
+    return action === 'logout' && rest.length === 0 && providers.has(provider);
+  }
+  return false;
+}

@@ -1,0 +1,74 @@
+import type {
+  AuthService,
+  DiscoveryService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { ResponseError } from '@backstage/errors';
+import type { Revocation } from './Revocation';
+import { REVOCATIONS_PATH } from './createRevocationRouter';
+import type { RevocationStore } from './RevocationStore';
+
+const TIMEOUT_MS = 5_000;
+
+/** Reaches the revocations of another backend, the one that has the `auth` plugin, with service tokens. */
+export class RemoteRevocationStore implements RevocationStore {
+  #toldThatThereIsNoGate = false;
+
+  constructor(
+    private readonly options: {
+      auth: AuthService;
+      discovery: DiscoveryService;
+      logger: LoggerService;
+    },
+  ) {}
+
+  async load(): Promise<Revocation[]> {
+    const response = await this.#request('GET');
+    if (response.status === 404) {
+      this.#tellThatThereIsNoGate();
+      return [];
+    }
+    if (!response.ok) {
+      throw await ResponseError.fromResponse(response);
+    }
+    return (await response.json()).revocations;
+  }
+
+  async add(revocation: Revocation): Promise<void> {
+    const response = await this.#request('POST', revocation);
+    if (response.status === 404) {
+      this.#tellThatThereIsNoGate();
+      return;
+    }
+    if (!response.ok) {
+      throw await ResponseError.fromResponse(response);
+    }
+  }
+
+  async #request(method: string, revocation?: Revocation) {
+    const { auth, discovery } = this.options;
+    const { token } = await auth.getPluginRequestToken({
+      onBehalfOf: await auth.getOwnServiceCredentials(),
+      targetPluginId: 'auth',
+    });
+    const baseUrl = await discovery.getBaseUrl('auth');
+    return fetch(`${baseUrl}${REVOCATIONS_PATH}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${token}`,
+        ...(revocation && { 'Content-Type': 'application/json' }),
+      },
+      body: revocation && JSON.stringify(revocation),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  }
+
+  #tellThatThereIsNoGate() {
+    if (!this.#toldThatThereIsNoGate) {
+      this.#toldThatThereIsNoGate = true;
+      this.options.logger.warn(
+        'The backend of the auth plugin has no API gate: sign-out there ends no session here',
+      );
+    }
+  }
+}

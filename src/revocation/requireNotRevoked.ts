@@ -1,0 +1,42 @@
+import type { VerifiedCredential } from '../credential/verifyCredential';
+import { Refusal } from '../Refusal';
+import type { DecodedToken } from '../request/token';
+import type { SessionClaims } from './Revocation';
+import type { Revocations } from './Revocations';
+
+/**
+ * @throws Refusal 401 if the session that a verified token belongs to was ended, and 503 while that can't be told. Tokens of
+ *   services that act for nobody belong to none.
+ */
+export function requireNotRevoked(
+  { userToken }: VerifiedCredential,
+  revocations: Revocations,
+): void {
+  if (!userToken) {
+    return;
+  }
+  const session = sessionClaimsOf(userToken);
+  if (!session) {
+    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+  }
+  if (revocations.isRevoked(session)) {
+    throw Refusal.invalidCredentials('revoked', 'Invalid credentials');
+  }
+  if (!revocations.isLoaded) {
+    throw Refusal.unavailable(
+      'revocations-unavailable',
+      'Credentials can not be judged yet',
+    );
+  }
+}
+
+/** The claims by which a user token's session is known. Backstage accepts none without them. */
+export function sessionClaimsOf({
+  sub,
+  iat,
+  exp,
+}: Partial<DecodedToken>): SessionClaims | undefined {
+  return sub !== undefined && iat !== undefined && exp !== undefined
+    ? { sub, iat, exp }
+    : undefined;
+}
