@@ -1,3 +1,5 @@
+import type { HumanDuration } from '@backstage/types';
+
 export interface Config {
   auth?: {
     /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
@@ -38,6 +40,31 @@ export interface Config {
         domain?: string;
         /** `SameSite` of the cookie; `none` needs https. Default: `lax`. */
         sameSite?: 'strict' | 'lax' | 'none';
+        /**
+         * Origins, such as `https://portal.example.com`, whose pages may change something with the cookie, besides those
+         * of `app.baseUrl` and `backend.baseUrl`. Default: none.
+         */
+        trustedOrigins?: string[];
+      };
+
+      /** What a sign-out ends. */
+      signOut?: {
+        /**
+         * `session`: the sign-in whose token is in this browser's cookie. `user`: every token of the user that was issued up
+         * to now, so that other devices must sign in again. Default: `session`.
+         */
+        scope?: 'session' | 'user';
+        /**
+         * Ids of auth providers whose `logout` is a sign-out, besides those that have `signIn` in `auth.providers`.
+         * Default: none.
+         */
+        providers?: string[];
+      };
+
+      /** How replicas learn of sessions that were ended elsewhere. */
+      revocation?: {
+        /** How often a replica reads the list, from 100 milliseconds to 5 minutes. Default: `2s`. */
+        pollInterval?: HumanDuration | string;
       };
     };
   };

@@ -594,6 +594,15 @@ describe('while the database is gone', () => {
       (await backend.revokeUser(service, 'user:default/else')).status,
     ).toBe(503);
 
+    const warnings = () =>
+      backend.log.filter(
+        ({ level, message }) =>
+          level === 'warn' && message.includes('list of revoked sessions'),
+      );
+    await until(() => warnings().length > 0);
+    await new Promise(resolve => setTimeout(resolve, 500));
+    expect(warnings()).toHaveLength(1);
+
     gone = false;
     const list = async () =>
       JSON.parse(

@@ -4,6 +4,12 @@ import { Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';
 import type { RevocationStore } from './RevocationStore';
 
+// Until then no user may pass.
+const RETRY_BEFORE_LOADED_MS = 500;
+
+// A single failure is the other backend's start, or a moment's.
+const FAILURES_BEFORE_WARNING = 3;
+
 /**
  * The revocations as this replica knows them. No request waits for the store: the list is in memory and follows the store
  * in the background. While the store is out of reach, what is known stays in force.
@@ -17,7 +23,7 @@ export class Revocations {
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loadedAt: number | undefined;
-  #failing = false;
+  #failures = 0;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
     this.#logger = options.logger;
@@ -91,12 +97,15 @@ export class Revocations {
       this.#list.add(await this.#requireStore().load());
       this.#list.removeExpired();
       this.#loadedAt = startedAt;
-      this.#tellOnce(false);
+      this.#noteSuccess();
     } catch (error) {
-      this.#tellOnce(true, error);
+      this.#noteFailure(error);
     }
     if (this.#store) {
-      this.#timer = setTimeout(() => this.#poll(), this.#pollIntervalMs);
+      const interval = this.isLoaded
+        ? this.#pollIntervalMs
+        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
+      this.#timer = setTimeout(() => this.#poll(), interval);
       this.#timer.unref();
     }
   }
@@ -113,16 +122,20 @@ export class Revocations {
     return this.#store;
   }
 
-  #tellOnce(failing: boolean, error?: unknown) {
-    if (failing && !this.#failing) {
+  #noteSuccess() {
+    if (this.#failures >= FAILURES_BEFORE_WARNING) {
+      this.#logger.info('API gate reads the list of revoked sessions again');
+    }
+    this.#failures = 0;
+  }
+
+  #noteFailure(error: unknown) {
+    this.#failures += 1;
+    if (this.#failures === FAILURES_BEFORE_WARNING) {
       this.#logger.warn(
-        'API gate can not read the list of revoked sessions: those it knows stay refused, newer ones of other replicas are not seen',
+        'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
         { errorType: isError(error) ? error.name : typeof error },
       );
     }
-    if (!failing && this.#failing) {
-      this.#logger.info('API gate reads the list of revoked sessions again');
-    }
-    this.#failing = failing;
   }
 }

@@ -21,6 +21,7 @@ import {
 } from '../credential/verifyCredential';
 import { createGate } from '../createGate';
 import { Decisions } from '../Decision';
+import { observeRevocations } from '../metrics';
 import { Plugins } from '../Plugins';
 import { AllowList, AllowRule } from '../request/AllowList';
 import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
@@ -76,6 +77,7 @@ export const apiGateServiceFactory = createServiceFactory({
     };
     const revocations = new Revocations({ logger, ...gateConfig.revocation });
     lifecycle.addShutdownHook(() => revocations.stop());
+    observeRevocations(revocations);
     const cookie = new GateCookie(
       gateConfig.cookie,
       new URL(config.getString('backend.baseUrl')).hostname,
