@@ -1,0 +1,53 @@
+import { isDeepStrictEqual } from 'node:util';
+
+/** Runs checks, prints what each has seen, and counts. */
+export class Checks {
+  #passed = 0;
+  #failed = 0;
+
+  /** Checks that belong together. What is thrown in there, such as a timeout, fails them and not the groups after. */
+  async group(title: string, run: () => Promise<void>): Promise<void> {
+    console.log(`\n${title}`);
+    try {
+      await run();
+    } catch (error) {
+      this.#fail(`${title}: ${error instanceof Error ? error.stack : error}`);
+    }
+  }
+
+  equal(what: string, seen: unknown, expected: unknown): void {
+    if (isDeepStrictEqual(seen, expected)) {
+      this.#passed += 1;
+      console.log(`ok: ${what}: ${show(seen)}`);
+    } else {
+      this.#fail(`${what}: saw ${show(seen)}, expected ${show(expected)}`);
+    }
+  }
+
+  /** For what has no one right value. */
+  that(what: string, holds: boolean, seen: unknown): void {
+    if (holds) {
+      this.#passed += 1;
+      console.log(`ok: ${what}: ${show(seen)}`);
+    } else {
+      this.#fail(`${what}: saw ${show(seen)}`);
+    }
+  }
+
+  /** Prints the totals. Returns whether all is well. */
+  finish(): boolean {
+    const failed = this.#failed > 0 ? `${this.#failed} failed, ` : '';
+    const total = this.#failed + this.#passed;
+    console.log(`\nTests: ${failed}${this.#passed} passed, ${total} total`);
+    return this.#failed === 0 && total > 0;
+  }
+
+  #fail(message: string) {
+    this.#failed += 1;
+    console.log(`FAILED: ${message}`);
+  }
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

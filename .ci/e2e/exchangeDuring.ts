@@ -1,0 +1,116 @@
+import type { CDPSession, Page } from 'playwright-core';
+
+const GIVE_UP_AFTER_MS = 10_000;
+
+/** A request that the browser has sent, and its answer, as they were on the wire. */
+export interface Exchange {
+  status: number;
+  /** The gate's decision, which the dev backend tells in a header. */
+  gate: string | undefined;
+  /** Which of the gate's cookies were sent, or that the browser has some and did not, and why. */
+  gateCookie: string;
+  /** Whether there was such a header. */
+  authorization: boolean;
+}
+
+/**
+ * Does something in a page, and waits for the first exchange that matches and begins meanwhile.
+ *
+ * Read from DevTools: what pages and Playwright see of an answer to another origin is censored, and of a refused image
+ * there is nothing at all.
+ */
+export async function exchangeDuring(
+  page: Page,
+  matches: (request: { url: string; method: string; type?: string }) => boolean,
+  act: () => Promise<unknown>,
+): Promise<Exchange> {
+  const devTools = await page.context().newCDPSession(page);
+  try {
+    await devTools.send('Network.enable');
+    const [exchange] = await Promise.all([
+      firstExchange(devTools, matches),
+      act(),
+    ]);
+    return exchange;
+  } finally {
+    await devTools.detach();
+  }
+}
+
+function firstExchange(
+  devTools: CDPSession,
+  matches: Parameters<typeof exchangeDuring>[1],
+): Promise<Exchange> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error('The expected request was not made or answered')),
+      GIVE_UP_AFTER_MS,
+    );
+    // What there is of each request. The three events come in any order.
+    const matching = new Set<string>();
+    const sent = new Map<string, Omit<Exchange, 'status' | 'gate'>>();
+    const answered = new Map<string, Pick<Exchange, 'status' | 'gate'>>();
+    const resolveIfComplete = (id: string) => {
+      const request = sent.get(id);
+      const answer = answered.get(id);
+      if (matching.has(id) && request && answer) {
+        clearTimeout(timer);
+        resolve({ ...answer, ...request });
+      }
+    };
+    devTools.on('Network.requestWillBeSent', event => {
+      const { url, method } = event.request;
+      if (matches({ url, method, type: event.type })) {
+        matching.add(event.requestId);
+        resolveIfComplete(event.requestId);
+      }
+    });
+    devTools.on('Network.requestWillBeSentExtraInfo', event => {
+      sent.set(event.requestId, {
+        gateCookie: describeGateCookies(event.associatedCookies),
+        authorization: 'authorization' in lowerCaseKeys(event.headers),
+      });
+      resolveIfComplete(event.requestId);
+    });
+    devTools.on('Network.responseReceivedExtraInfo', event => {
+      answered.set(event.requestId, {
+        status: event.statusCode,
+        gate: lowerCaseKeys(event.headers)['x-api-gate'],
+      });
+      resolveIfComplete(event.requestId);
+    });
+  });
+}
+
+function describeGateCookies(
+  cookies: { cookie: { name: string }; blockedReasons: string[] }[],
+): string {
+  const own = cookies
+    .filter(({ cookie }) => isGateCookie(cookie.name))
+    .sort((a, b) => a.cookie.name.localeCompare(b.cookie.name));
+  const sent = own.filter(({ blockedReasons }) => blockedReasons.length === 0);
+  if (own.length === 0) {
+    return 'none';
+  }
+  if (sent.length > 0) {
+    return `sent: ${sent.map(({ cookie }) => cookie.name).join(', ')}`;
+  }
+  // Whatever else there is to say against it, such as that this profile sends no third party's cookies.
+  const { blockedReasons } = own[0];
+  return blockedReasons.some(reason => reason.endsWith('SameSiteLax'))
+    ? 'withheld: SameSite=Lax'
+    : `withheld: ${blockedReasons.join(', ')}`;
+}
+
+/** Whole, or one of its parts. Backstage's own cookie, which is here too, is not. */
+export function isGateCookie(name: string): boolean {
+  return /^token(\.\d+)?$/.test(name);
+}
+
+function lowerCaseKeys(
+  headers: Record<string, string>,
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+}

@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/**
+ * Serves the page of somebody else, whose form posts to `target`. One server is two origins:
+ *
+ * - `crossSite`, by address: to a browser, 127.0.0.1 and localhost are two sites
+ * - `sameSite`, by name: the backend's site, as a port makes another origin but no other site
+ */
+export async function startOtherOrigin(target: string) {
+  const page = `<!doctype html><title>Another origin</title><link rel="icon" href="data:,">
+    <form method="post" action="${target}"><button>Post</button></form>`;
+  const server = createServer((_req, res) => {
+    res.setHeader('Content-Type', 'text/html').end(page);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    crossSite: `http://127.0.0.1:${port}`,
+    sameSite: `http://localhost:${port}`,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
