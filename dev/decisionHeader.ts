@@ -25,10 +25,10 @@ export const decisionHeader: RequestHandler = (req, res, next) => {
   onHeaders(res, () => {
     const decision = decisions?.get(req);
     if (decision) {
-      const { passed, reason, rule } = decision;
+      const { outcome, reason, rule } = decision;
       res.setHeader(
         'X-Api-Gate',
-        `${passed ? 'passed' : 'refused'}: ${reason}${
+        `${outcome}: ${reason}${
           rule ? ` ${rule.methods} ${rule.plugin} ${rule.path}` : ''
         }`,
       );

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AllowRule } from './request/AllowList';
 
 /**
- * Why a request passed or was refused: the words of the log, and of whatever else tells of decisions.
+ * Why a request passed or was refused. These words are the same in the log, the metrics, the audit and the policy route.
  *
  * Passed:
  * - `public-by-nature`: keys, signing in, the frontend bundle
@@ -51,12 +51,22 @@ export type RefusalReason =
   | 'sign-out-not-stored'
   | 'failed';
 
+/**
+ * What came of it. `would-refuse`: in report-only a request that would be refused goes on, to whatever the backend does with
+ * it without the gate.
+ */
+export type Outcome = 'passed' | 'refused' | 'would-refuse';
+
+/** The kind of credential that a request was judged by. */
+export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'stock-cookie';
+
 /** What the gate decided about a request. */
 export interface Decision {
   /** Id of the plugin, in lower case, installed or not. */
   plugin: string;
+  outcome: Outcome;
   reason: PassReason | RefusalReason;
-  passed: boolean;
+  credential: CredentialKind;
   /** With the reason `allow-rule`. */
   rule?: AllowRule;
 }
@@ -78,7 +88,7 @@ export class Decisions {
     const decision = this.#byRequest.get(req);
     return (
       decision !== undefined &&
-      decision.passed &&
+      decision.outcome !== 'refused' &&
       decision.plugin === pluginId.toLowerCase()
     );
   }

@@ -1,4 +1,5 @@
 import type {
+  AuditorService,
   DiscoveryService,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
@@ -10,6 +11,7 @@ import type { AbsentPluginHttpAuth } from './credential/absentPluginHttpAuth';
 /** What a plugin hands to the gate before its `init` runs. */
 export interface EnrolledPlugin {
   id: string;
+  auditor: AuditorService;
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   absentPluginHttpAuth: AbsentPluginHttpAuth;
@@ -54,6 +56,10 @@ export class Plugins {
 
   constructor(installedPluginIds: readonly string[]) {
     this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
+  }
+
+  enrolledIds(): string[] {
+    return [...this.#enrolled.keys()];
   }
 
   isInstalled(id: string): boolean {
@@ -106,10 +112,17 @@ export class Plugins {
    * @throws Refusal 503 while there is none
    */
   any(): EnrolledPlugin {
-    for (const plugin of this.#enrolled.values()) {
-      return plugin;
+    const [plugin] = this.#enrolled.values();
+    if (!plugin) {
+      throw Refusal.unavailable('starting', 'Service has not started up yet');
     }
-    throw Refusal.unavailable('starting', 'Service has not started up yet');
+    return plugin;
+  }
+
+  /** An enrolled plugin, or any one for what is not installed; `undefined` while there is none. */
+  find(id: string): EnrolledPlugin | undefined {
+    const [first] = this.#enrolled.values();
+    return this.#enrolled.get(id) ?? first;
   }
 
   #absentPluginHttpAuth(req: Request, token: DecodedToken | undefined) {

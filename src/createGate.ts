@@ -8,9 +8,7 @@ import {
   BackstageIdentityResponse,
   tokenTypes,
 } from '@backstage/plugin-auth-node';
-import type { IncomingMessage } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
-import type { SignOutSettings } from './config/readSignOutSettings';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import type { GateCookie } from './cookie/GateCookie';
 import {
@@ -24,17 +22,22 @@ import {
   verifyCredential,
   VerifyOptions,
 } from './credential/verifyCredential';
-import type { Decision, Decisions, PassReason } from './Decision';
+import type {
+  CredentialKind,
+  Decision,
+  Decisions,
+  PassReason,
+} from './Decision';
 import { pluginIdOf, TargetPlugin } from './Plugins';
+import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
-import type { AllowList } from './request/AllowList';
+import type { GateObserver } from './report/GateObserver';
 import { isPublicByNature } from './request/isPublicByNature';
 import { isSignOutCall } from './request/isSignOutCall';
 import {
   isPlainPath,
   pathBelowPlugin,
   staysWhereItIs,
-  withoutQuery,
 } from './request/requestTarget';
 import { setRequestHeader } from './request/setRequestHeader';
 import { decodeToken, userTokenOf } from './request/token';
@@ -47,17 +50,26 @@ import type { Revocations } from './revocation/Revocations';
 
 /** What the gate decides with. */
 export interface GateOptions extends VerifyOptions {
-  allowList: AllowList;
+  /** The policy in force. */
+  policy(): Policy;
   decisions: Decisions;
   logger: LoggerService;
+  observer: GateObserver;
   revocations: Revocations;
-  signOut: SignOutSettings;
   /** `undefined`: no cookie is read or issued. */
   cookie: GateCookie | undefined;
   /** `undefined`: no cookie is issued. */
   cookieIssuer(): CookieIssuer | undefined;
-  /** Whether the cookies of a request don't count, since another site's page made the browser send it. */
-  isCrossSite(req: IncomingMessage): boolean;
+}
+
+/** One request's way, as far as it has come. */
+interface Passage {
+  req: Request;
+  res: Response;
+  /** The one that it began with: the request never sees a mix of two. */
+  policy: Policy;
+  /** What it is judged by. */
+  credential: CredentialKind;
 }
 
 /**
@@ -66,23 +78,25 @@ export interface GateOptions extends VerifyOptions {
  * What it refuses goes to `next` as an error of `@backstage/errors`, with the headers of the answer set.
  */
 export function createGate(options: GateOptions): RequestHandler {
-  const { allowList, cookie, decisions, isCrossSite, logger } = options;
-  const { plugins, revocations, signOut } = options;
+  const { cookie, decisions, logger, observer, plugins, revocations } = options;
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
-  async function decide(req: Request, res: Response): Promise<Decision> {
+  async function decide(passage: Passage): Promise<Decision> {
+    const { req, policy } = passage;
     const plugin = plugins.targetOf(req);
     const pass = (reason: PassReason): Decision => ({
       plugin: plugin.id,
+      outcome: 'passed',
       reason,
-      passed: true,
+      credential: passage.credential,
     });
     const path = pathBelowPlugin(req, plugin.mountedAs);
 
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
-      if (isSignOutCall(plugin.id, req.method, path, signOut.providers)) {
-        await endSession(req, res, plugin);
+      const { providers } = policy.config.signOut;
+      if (isSignOutCall(plugin.id, req.method, path, providers)) {
+        await endSession(passage, plugin);
         removeGateCookies(req);
         return pass('sign-out');
       }
@@ -91,7 +105,7 @@ export function createGate(options: GateOptions): RequestHandler {
         removeGateCookies(req);
         return pass('public-by-nature');
       }
-      const rule = allowList.match(plugin.id, req.method, path);
+      const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
         removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
@@ -105,14 +119,22 @@ export function createGate(options: GateOptions): RequestHandler {
         acceptStockCookie: acceptsStockCookie(req, plugin, path),
       }),
     );
-    if (presented.kind !== 'bearer' && isCrossSite(req)) {
+    passage.credential = presented.kind;
+    if (presented.kind !== 'bearer' && policy.isCrossSite(req)) {
       throw Refusal.crossSite();
     }
-    const verified = await verifyCredential(req, plugin, presented, options);
+    const startedAt = performance.now();
+    const verified = await verifyCredential(
+      req,
+      plugin,
+      presented,
+      policy,
+      options,
+    ).finally(() => observer.verified((performance.now() - startedAt) / 1000));
     requireNotRevoked(verified, revocations);
 
     if (presented.kind === 'bearer') {
-      await issueCookie(req, res, verified);
+      await issueCookie(passage, verified);
     }
     if (presented.kind === 'cookie') {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
@@ -123,44 +145,52 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /**
-   * Ends the session of a sign-out call's cookie, and of its bearer token if it has one. Without a cookie there is nothing
-   * to end here: the call goes on to its handler as it came.
+   * Ends the session of a sign-out call's cookie, and of its bearer token if it has one. A call with neither goes on to its
+   * handler as it came.
    *
    * @throws Refusal 403 if another site's page made the call, and 503 if it is not in force everywhere
    */
-  async function endSession(req: Request, res: Response, plugin: TargetPlugin) {
-    const present = cookie?.read(req.headers.cookie) ?? { kind: 'none' };
-    if (present.kind === 'none') {
-      return;
-    }
-    if (isCrossSite(req)) {
-      throw Refusal.crossSite();
-    }
+  async function endSession(passage: Passage, plugin: TargetPlugin) {
+    const { req, res, policy } = passage;
     const sessions = [];
+    const present = cookie?.read(req.headers.cookie) ?? { kind: 'none' };
+    if (present.kind !== 'none') {
+      passage.credential = 'cookie';
+      if (policy.isCrossSite(req)) {
+        throw Refusal.crossSite();
+      }
+    }
     if (present.kind === 'token') {
       const { token } = present;
       sessions.push(
-        await verifiedSession(req, plugin, { kind: 'cookie', token }),
+        await verifiedSession(passage, plugin, { kind: 'cookie', token }),
       );
     }
     const bearer = readBearer(req);
     if (bearer) {
       sessions.push(
-        await verifiedSession(req, plugin, { kind: 'bearer', token: bearer }),
+        await verifiedSession(passage, plugin, {
+          kind: 'bearer',
+          token: bearer,
+        }),
       );
     }
     clearCookie(req, res);
     const ended = sessions
       .filter(session => session !== undefined)
       .flatMap(session =>
-        signOut.scope === 'user'
+        policy.config.signOut.scope === 'user'
           ? [revocationOfSession(session), revocationOfUser(session.sub)]
           : [revocationOfSession(session)],
       );
     const results = await Promise.allSettled(
       ended.map(revocation => revocations.revoke(revocation)),
     );
-    if (results.some(({ status }) => status === 'rejected')) {
+    const isStored = results.every(({ status }) => status === 'fulfilled');
+    ended.forEach(({ scope, sub }) =>
+      observer.signedOut(plugin.id, { scope, userEntityRef: sub, isStored }),
+    );
+    if (!isStored) {
       throw Refusal.unavailable(
         'sign-out-not-stored',
         'Signed out at this replica; the others follow once the database is back',
@@ -170,7 +200,7 @@ export function createGate(options: GateOptions): RequestHandler {
 
   /** The session of a token that verifies, ended already or not: only such a one can be ended. */
   async function verifiedSession(
-    req: Request,
+    { req, policy }: Passage,
     plugin: TargetPlugin,
     presented: PresentedToken,
   ) {
@@ -179,6 +209,7 @@ export function createGate(options: GateOptions): RequestHandler {
         req,
         plugin,
         presented,
+        policy,
         options,
       );
       return userToken && sessionClaimsOf(userToken);
@@ -222,8 +253,7 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   async function issueCookie(
-    req: Request,
-    res: Response,
+    { req, res, policy }: Passage,
     { credentials, token, decoded }: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
@@ -233,55 +263,60 @@ export function createGate(options: GateOptions): RequestHandler {
       req.method === 'OPTIONS' ||
       decoded?.typ !== tokenTypes.user.typParam ||
       !isUser(credentials) ||
-      credentials.principal.actor ||
-      // Another site could otherwise sign the browser in as somebody else.
-      isCrossSite(req)
+      credentials.principal.actor
     ) {
+      return;
+    }
+    // Another site could otherwise sign the browser in as somebody else.
+    if (policy.isCrossSite(req)) {
+      observer.cookieNotIssued('cross-site');
       return;
     }
     try {
       await issuer.issueCookie({ credentials, token, req, res });
     } catch (error) {
+      observer.cookieNotIssued('issuer-failed');
       logger.warn('API gate issued no cookie: the issuer failed', {
         errorType: isError(error) ? error.name : typeof error,
       });
     }
   }
 
-  function refuse(req: Request, res: Response, refusal: Refusal) {
-    // Only the id of an installed plugin is logged: anything else is what a client made up.
-    const id = pluginIdOf(req);
+  function settle(req: Request, decision: Decision, refusal?: Refusal) {
+    decisions.set(req, decision);
+    observer.decided(req, decision, refusal?.error);
+  }
+
+  function refuse({ req, res, policy, credential }: Passage, refusal: Refusal) {
+    const plugin = pluginIdOf(req);
     const { reason } = refusal;
-    decisions.set(req, { plugin: id, reason, passed: false });
-    logger.info('API gate refused a request', {
-      plugin: plugins.isInstalled(id) ? id : 'not installed',
-      reason,
-      method: req.method,
-      // A target such as `foo://any/api/x` has none.
-      path: withoutQuery(req.path ?? ''),
-    });
-    if (res.headersSent) {
-      return;
+    if (!policy.isEnforced) {
+      settle(
+        req,
+        { plugin, outcome: 'would-refuse', reason, credential },
+        refusal,
+      );
+      removeGateCookies(req);
+      return undefined;
     }
-    refusal.applyTo(res);
-    // A cookie that will never count again is taken back, so that the browser recovers.
-    if (refusal.isFinal && !req.headers.authorization) {
-      clearCookie(req, res);
+    settle(req, { plugin, outcome: 'refused', reason, credential }, refusal);
+    if (!res.headersSent) {
+      refusal.applyTo(res);
+      // A cookie that will never count again is taken back, so that the browser recovers.
+      if (refusal.isFinal && !req.headers.authorization) {
+        clearCookie(req, res);
+      }
     }
+    return refusal.error;
   }
 
   return (req, res, next) => {
-    decide(req, res)
+    const policy = options.policy();
+    const passage: Passage = { req, res, policy, credential: 'none' };
+    decide(passage)
       .then(
-        decision => {
-          decisions.set(req, decision);
-          return undefined;
-        },
-        error => {
-          const refusal = toRefusal(error, logger);
-          refuse(req, res, refusal);
-          return refusal.error;
-        },
+        decision => settle(req, decision),
+        error => refuse(passage, toRefusal(error, logger)),
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
       .catch(() => new ServiceUnavailableError('Credentials can not be judged'))

@@ -9,3 +9,7 @@ export {
   type AuthCookieIssuanceExtensionPoint,
 } from './cookieIssuance';
 export type { CookieIssuer, CookieIssuerContext } from './cookie/CookieIssuer';
+export {
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from './permissions';

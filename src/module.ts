@@ -2,12 +2,16 @@ import {
   coreServices,
   createBackendModule,
 } from '@backstage/backend-plugin-api';
-import { ConflictError } from '@backstage/errors';
+import { ConflictError, InputError } from '@backstage/errors';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { authCookieIssuanceExtensionPoint } from './cookieIssuance';
+import { createPolicyRouter } from './report/createPolicyRouter';
 import { createRevocationRouter } from './revocation/createRevocationRouter';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
-import { authApiGateRevokePermission } from './revocation/permissions';
+import {
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from './permissions';
 import { apiGateServiceRef } from './wiring/apiGateService';
 
 /**
@@ -34,6 +38,7 @@ export const authModuleApiGate = createBackendModule({
     reg.registerInit({
       deps: {
         gate: apiGateServiceRef,
+        auditor: coreServices.auditor,
         config: coreServices.rootConfig,
         database: coreServices.database,
         httpAuth: coreServices.httpAuth,
@@ -42,14 +47,16 @@ export const authModuleApiGate = createBackendModule({
         permissionsRegistry: coreServices.permissionsRegistry,
         scheduler: coreServices.scheduler,
       },
-      async init({ gate, config, database, scheduler, ...services }) {
+      async init({ gate, auditor, config, database, scheduler, ...services }) {
         const { httpAuth, httpRouter, permissions } = services;
+        const { audit, revocations, source } = gate;
+        const permissionEnabled =
+          config.getOptionalBoolean('permission.enabled') ?? false;
         if (chosen) {
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
 
-        const { revocations } = gate;
         const store = await DatabaseRevocationStore.create(database);
         await revocations.follow(store);
         await scheduler.scheduleTask({
@@ -60,6 +67,7 @@ export const authModuleApiGate = createBackendModule({
         });
 
         services.permissionsRegistry.addPermissions([
+          authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
         httpRouter.use(
@@ -67,9 +75,38 @@ export const authModuleApiGate = createBackendModule({
             revocations,
             httpAuth,
             permissions,
-            permissionEnabled:
-              config.getOptionalBoolean('permission.enabled') ?? false,
+            permissionEnabled,
+            onRevoked: ({ scope, sub }, error) =>
+              audit.record(
+                auditor,
+                'api-gate-revocation',
+                'high',
+                { scope, userEntityRef: sub },
+                error,
+              ),
           }),
+        );
+        httpRouter.use(
+          createPolicyRouter({
+            describe: gate.describePolicy,
+            httpAuth,
+            permissions,
+            permissionEnabled,
+          }),
+        );
+        source.onReload(outcome =>
+          'policy' in outcome
+            ? audit.record(auditor, 'api-gate-policy-reload', 'high', {
+                mode: outcome.policy.config.mode,
+                rules: outcome.policy.config.allow.length,
+              })
+            : audit.record(
+                auditor,
+                'api-gate-policy-reload',
+                'high',
+                {},
+                new InputError(outcome.problem),
+              ),
         );
       },
     });

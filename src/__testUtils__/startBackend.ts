@@ -43,6 +43,8 @@ export async function startBackend(options: {
   /** Default true. */
   withAuth?: boolean;
   port?: number;
+  /** Instead of `config`. */
+  rootConfig?: BackendFeature;
   /** Called as soon as the backend starts, before it is up. */
   whileStarting?: (url: string) => void;
 }): Promise<RunningBackend> {
@@ -67,11 +69,12 @@ export async function startBackend(options: {
 
   const backend = createBackend();
   backend.add(
-    createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      factory: () => new ConfigReader(config),
-    }),
+    options.rootConfig ??
+      createServiceFactory({
+        service: coreServices.rootConfig,
+        deps: {},
+        factory: () => new ConfigReader(config),
+      }),
   );
   backend.add(
     createServiceFactory({

@@ -17,6 +17,8 @@ describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
       allow: [],
+      mode: 'enforce',
+      until: undefined,
       issuers: [],
       cookie: {
         enabled: true,
@@ -45,7 +47,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use allow, issuers, cookie, signOut, revocation',
+      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, revocation',
     ],
     [
       { issuers: 'https://a.example.com' },
@@ -166,6 +168,31 @@ describe('readApiGateConfig', () => {
       { revocation: { interval: '2s' } },
       'auth.apiGate.revocation.interval is not known',
     ],
+    [
+      { mode: 'report' },
+      'auth.apiGate.mode must be one of enforce, report-only',
+    ],
+    [{ until: '2026-12-31' }, 'auth.apiGate.until says when report-only ends'],
+    [
+      { mode: 'report-only', until: '2026-12-31T18:00' },
+      'auth.apiGate.until must be a date',
+    ],
+    [
+      { mode: 'report-only', until: '2026-02-30' },
+      'auth.apiGate.until must be a date',
+    ],
+    [
+      { mode: 'report-only', until: '2026-13-01' },
+      'auth.apiGate.until must be a date',
+    ],
+    [
+      { mode: 'report-only', until: 'tomorrow' },
+      'auth.apiGate.until must be a date',
+    ],
+    [
+      { mode: 'report-only', until: 1_800_000_000 },
+      'auth.apiGate.until must be a date',
+    ],
   ])('refuses %j', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(message);
     expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
@@ -241,5 +268,14 @@ describe('readApiGateConfig', () => {
     const { signOut, revocation } = readApiGateConfig(config);
     expect([...signOut.providers]).toEqual(['okta', 'proxy', 'guest']);
     expect(revocation.pollIntervalMs).toBe(60_000);
+  });
+
+  it.each([
+    ['2026-12-31', '2026-12-31T00:00:00.000Z'],
+    ['2026-12-31T18:00:00Z', '2026-12-31T18:00:00.000Z'],
+    ['2026-12-31T18:00+02:00', '2026-12-31T16:00:00.000Z'],
+  ])('reads until: %s', (until, expected) => {
+    const config = read({ mode: 'report-only', until });
+    expect(config.until?.toISOString()).toBe(expected);
   });
 });

@@ -4,6 +4,7 @@ import { AllowRule } from '../request/AllowList';
 import { CookieSettings } from './CookieSettings';
 import { readAllowRules } from './readAllowRules';
 import { readCookieSettings } from './readCookieSettings';
+import { ModeSettings, readMode } from './readMode';
 import {
   readRevocationSettings,
   RevocationSettings,
@@ -16,6 +17,9 @@ export const CONFIG_KEY = 'auth.apiGate';
 /** The configuration of the gate, checked and with its defaults. */
 export interface ApiGateConfig {
   allow: AllowRule[];
+  /** With `report-only` nothing is refused, until `until`. */
+  mode: ModeSettings['mode'];
+  until: Date | undefined;
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
   issuers: string[];
   cookie: CookieSettings;
@@ -35,7 +39,15 @@ export interface ApiGateConfig {
 export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
   const value = readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, {
     path: CONFIG_KEY,
-    keys: ['allow', 'issuers', 'cookie', 'signOut', 'revocation'],
+    keys: [
+      'mode',
+      'until',
+      'allow',
+      'issuers',
+      'cookie',
+      'signOut',
+      'revocation',
+    ],
   });
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
   const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
@@ -48,6 +60,7 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
     `${CONFIG_KEY}.allow`,
   );
   return {
+    ...readMode(value.mode, value.until, CONFIG_KEY),
     allow: rules,
     issuers: readIssuers(value.issuers, `${CONFIG_KEY}.issuers`),
     cookie: readCookieSettings(cookie, `${CONFIG_KEY}.cookie`, backend),

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
+import type { GateObserver } from '../report/GateObserver';
 import { DecodedToken, decodeToken, sameSession } from '../request/token';
 import type { CookieIssuer } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
@@ -17,8 +18,9 @@ export function createCookieIssuer(options: {
   cookie: GateCookie;
   verifies: (token: string) => Promise<boolean>;
   logger: LoggerService;
+  observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
 }): CookieIssuer {
-  const { cookie, verifies, logger } = options;
+  const { cookie, verifies, logger, observer } = options;
   const warnedUsers = new LRUCache<string, true>({
     max: MAX_WARNED_USERS,
     ttl: WARN_AGAIN_AFTER_MS,
@@ -55,7 +57,8 @@ export function createCookieIssuer(options: {
   }
 
   return {
-    async issueCookie({ token, req, res }) {
+    async issueCookie({ credentials, token, req, res }) {
+      const { userEntityRef } = credentials.principal;
       const header = req.headers.cookie;
       const presented = decodeToken(token);
       const expires = new Date(Number(presented?.exp) * 1000);
@@ -67,8 +70,10 @@ export function createCookieIssuer(options: {
         return;
       }
       let setCookies: string[];
-      if (token.length > MAX_TOKEN_BYTES) {
-        warnOfSize(String(presented.sub), token.length);
+      const isIssued = token.length <= MAX_TOKEN_BYTES;
+      if (!isIssued) {
+        warnOfSize(userEntityRef, token.length);
+        observer.cookieNotIssued('too-large');
         // Not another user's either.
         setCookies = cookie.clear(header);
       } else {
@@ -78,6 +83,9 @@ export function createCookieIssuer(options: {
         onHeaders(res, () => {
           if (res.statusCode < 400 && res.statusCode !== 304) {
             res.append('Set-Cookie', setCookies);
+            if (isIssued) {
+              observer.cookieIssued(req.params.gatedPluginId, userEntityRef);
+            }
             // Over what the handler said: a shared cache would hand this user's cookie to the next one.
             res.setHeader('Cache-Control', 'no-store');
           }

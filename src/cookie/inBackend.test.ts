@@ -201,16 +201,10 @@ describe("the gate's cookie in a backend", () => {
       expect(
         setCookies(response).filter(cookie => cookie.startsWith('token')),
       ).toEqual([]);
-      const { name, message } =
-        expected === 403
-          ? JSON.parse(response.body).error
-          : { name: undefined, message: undefined };
-      expect(name).toBe(expected === 403 ? 'NotAllowedError' : undefined);
-      expect(message).toEqual(
-        expected === 403
-          ? expect.stringContaining('auth.apiGate.cookie.trustedOrigins')
-          : undefined,
+      const refusals = response.body.match(
+        /NotAllowedError.*auth\.apiGate\.cookie\.trustedOrigins/s,
       );
+      expect(Boolean(refusals)).toBe(expected === 403 && method !== 'HEAD');
     });
 
     it('never judges a bearer, but sets it no cookie (login CSRF)', async () => {

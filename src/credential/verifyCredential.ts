@@ -8,6 +8,7 @@ import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import type { Plugins, TargetPlugin } from '../Plugins';
+import type { Policy } from '../policy/Policy';
 import { Refusal } from '../Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
 import { DecodedToken, decodeToken, userTokenOf } from '../request/token';
@@ -33,8 +34,6 @@ export interface VerifiedCredential {
 export interface VerifyOptions {
   plugins: Plugins;
   keyEndpoints: KeyEndpoints;
-  /** Whether the tokens of an issuer are accepted (`iss`, RFC 7519, section 4.1.1). */
-  isTrustedIssuer(issuer: string | undefined): Promise<boolean>;
   /** Whether a plugin's keys may be asked for: it is installed here, or its address is configured. */
   isKnownPlugin(pluginId: string): Promise<boolean>;
 }
@@ -49,6 +48,7 @@ export async function verifyCredential(
   req: Request,
   plugin: TargetPlugin,
   presented: PresentedToken,
+  policy: Policy,
   options: VerifyOptions,
 ): Promise<VerifiedCredential> {
   const { token } = presented;
@@ -80,7 +80,7 @@ export async function verifyCredential(
   if (
     userToken &&
     userToken.typ !== tokenTypes.limitedUser.typParam &&
-    !(await options.isTrustedIssuer(userToken.iss))
+    !(await isTrustedIssuer(userToken.iss, policy, options.plugins))
   ) {
     throw Refusal.invalidCredentials('foreign-issuer', 'Invalid credentials');
   }
@@ -125,6 +125,19 @@ function onlyUsers(
     throw new AuthenticationError('A service acts for the user');
   }
   return credentials;
+}
+
+/** This deployment's own `auth` plugin, found by discovery, and what the configuration adds (RFC 7519, section 4.1.1). */
+async function isTrustedIssuer(
+  issuer: string | undefined,
+  { config }: Policy,
+  plugins: Plugins,
+): Promise<boolean> {
+  return (
+    issuer !== undefined &&
+    (config.issuers.includes(issuer) ||
+      issuer === (await plugins.any().discovery.getExternalBaseUrl('auth')))
+  );
 }
 
 function isExpired({ exp }: DecodedToken): boolean {

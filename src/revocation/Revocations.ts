@@ -16,7 +16,7 @@ const FAILURES_BEFORE_WARNING = 3;
  */
 export class Revocations {
   readonly #logger: LoggerService;
-  readonly #pollIntervalMs: number;
+  #pollIntervalMs: number;
   readonly #list = new RevocationList();
   /** In force here, but not yet in the store. */
   readonly #pending = new Set<Revocation>();
@@ -80,6 +80,11 @@ export class Revocations {
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
     await this.#poll();
+  }
+
+  /** Takes effect after the wait that is under way. */
+  setPollInterval(milliseconds: number): void {
+    this.#pollIntervalMs = milliseconds;
   }
 
   stop(): void {

@@ -11,7 +11,7 @@ import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import { json, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { OWN_ROUTES_PATH } from '../request/isPublicByNature';
-import { authApiGateRevokePermission } from './permissions';
+import { authApiGateRevokePermission } from '../permissions';
 import {
   Revocation,
   revocationOfSession,
@@ -37,10 +37,13 @@ export function createRevocationRouter(options: {
   revocations: Revocations;
   httpAuth: HttpAuthService;
   permissions: PermissionsService;
+  /** Called with what a request has ended. */
+  onRevoked(revocation: Revocation, error?: Error): void;
   /** `permission.enabled`: without it, Backstage allows everything to everybody. */
   permissionEnabled: boolean;
 }): Router {
   const { revocations, httpAuth, permissions, permissionEnabled } = options;
+  const { onRevoked } = options;
   const router = PromiseRouter();
   router.use(json());
 
@@ -63,8 +66,11 @@ export function createRevocationRouter(options: {
     try {
       await revocations.revoke(revocation);
     } catch {
-      throw notStored();
+      const error = notStored();
+      onRevoked(revocation, error);
+      throw error;
     }
+    onRevoked(revocation);
     res.status(201).json({});
   });
 

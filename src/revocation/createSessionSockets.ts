@@ -23,13 +23,15 @@ type WebSocketHandler = Parameters<HttpRouterService['addWebSocketHandler']>[0];
 export function createSessionSockets(options: {
   auth: AuthService;
   revocations: Revocations;
+  /** Whether an ended session has consequences. */
+  isEnforced: () => boolean;
 }): (handler: WebSocketHandler) => WebSocketHandler {
-  const { auth, revocations } = options;
+  const { auth, isEnforced, revocations } = options;
   const open = new Map<Duplex, SessionClaims>();
 
   revocations.onRevoked(() => {
     for (const [socket, session] of open) {
-      if (revocations.isRevoked(session)) {
+      if (isEnforced() && revocations.isRevoked(session)) {
         socket.destroy();
       }
     }
@@ -52,7 +54,7 @@ export function createSessionSockets(options: {
     ...webSocketHandler,
     async handler(context) {
       const { credentials, socket } = context;
-      if (auth.isPrincipal(credentials, 'user')) {
+      if (isEnforced() && auth.isPrincipal(credentials, 'user')) {
         const session = await sessionOf(auth, credentials);
         if (!session || revocations.isRevoked(session)) {
           refuse(socket, '401 Unauthorized');

@@ -34,7 +34,7 @@ export class DeclaredPolicies {
   /** Notes what is declared from here on through a plugin's `httpRouter`. */
   watch(pluginId: string, httpRouter: HttpRouterService): HttpRouterService {
     const policies: DeclaredPolicy[] = [];
-    this.#byPlugin.set(pluginId, policies);
+    this.#byPlugin.set(pluginId.toLowerCase(), policies);
     const watched: HttpRouterService = {
       ...httpRouter,
       addAuthPolicy: policy => {
@@ -61,9 +61,28 @@ export class DeclaredPolicies {
     httpRouter.addAuthPolicy(policy);
   }
 
+  /** Whether it is known what a plugin declares. */
+  isKnown(pluginId: string): boolean {
+    return this.#byPlugin.has(pluginId);
+  }
+
+  /** What all plugins have declared. */
+  all(): (HttpRouterServiceAuthPolicy & { plugin: string })[] {
+    return [...this.#byPlugin].flatMap(([plugin, policies]) =>
+      policies.map(({ path, allow }) => ({ plugin, path, allow })),
+    );
+  }
+
+  /** Whether a plugin has opened a path to everybody. */
+  isPublic(pluginId: string, path: string): boolean {
+    return (this.#byPlugin.get(pluginId) ?? []).some(
+      ({ allow, covers }) => allow === 'unauthenticated' && covers(path),
+    );
+  }
+
   /** Whether a plugin has declared that Backstage's own cookie may read a path; TechDocs has, even where that is not known. */
   acceptsStockCookie(pluginId: string, path: string): boolean {
-    const policies = this.#byPlugin.get(pluginId);
+    const policies = this.#byPlugin.get(pluginId.toLowerCase());
     return policies
       ? policies.some(
           ({ allow, covers }) => allow === 'user-cookie' && covers(path),

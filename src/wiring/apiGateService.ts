@@ -6,11 +6,7 @@ import {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import {
-  ApiGateConfig,
-  CONFIG_KEY,
-  readApiGateConfig,
-} from '../config/readApiGateConfig';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import { createCookieIssuer } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
@@ -21,21 +17,31 @@ import {
 } from '../credential/verifyCredential';
 import { createGate } from '../createGate';
 import { Decisions } from '../Decision';
-import { observeRevocations } from '../metrics';
 import { Plugins } from '../Plugins';
-import { AllowList, AllowRule } from '../request/AllowList';
-import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
+import type { Policy } from '../policy/Policy';
+import { PolicySource } from '../policy/PolicySource';
+import { DecisionCounts } from '../report/DecisionCounts';
+import {
+  describePolicy,
+  formatPolicyReport,
+  PolicyReport,
+} from '../report/describePolicy';
+import { GateAudit } from '../report/GateAudit';
+import { GateMetrics } from '../report/GateMetrics';
+import { GateReport } from '../report/GateReport';
 import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import { Revocations } from '../revocation/Revocations';
 import { DeclaredPolicies } from './DeclaredPolicies';
 
 /** What the parts of the gate that live in plugins share. */
 export interface ApiGateService {
-  rules: readonly AllowRule[];
+  audit: GateAudit;
+  decisions: Decisions;
   plugins: Plugins;
   policies: DeclaredPolicies;
-  decisions: Decisions;
   revocations: Revocations;
+  source: PolicySource;
+  describePolicy(): PolicyReport;
   /** `undefined` turns issuing off. */
   setCookieIssuer(issuer: CookieIssuer | undefined): void;
 }
@@ -53,51 +59,61 @@ export const apiGateServiceFactory = createServiceFactory({
   service: apiGateServiceRef,
   deps: {
     config: coreServices.rootConfig,
-    logger: coreServices.rootLogger,
-    lifecycle: coreServices.rootLifecycle,
-    rootHttpRouter: coreServices.rootHttpRouter,
     instance: coreServices.rootInstanceMetadata,
+    lifecycle: coreServices.rootLifecycle,
+    logger: coreServices.rootLogger,
+    rootHttpRouter: coreServices.rootHttpRouter,
     system: coreServices.rootSystemMetadata,
   },
-  async factory({ config, lifecycle, rootHttpRouter, ...services }) {
+  async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const gateConfig = readApiGateConfig(config);
-    const installed = await services.instance.getInstalledPlugins();
+    const source = new PolicySource({ config, logger });
+    const settings = source.current.config;
+    const installed = await instance.getInstalledPlugins();
     const plugins = new Plugins(installed.map(({ pluginId }) => pluginId));
+    warnOfRules(logger, settings, plugins);
+    const policies = new DeclaredPolicies();
     const decisions = new Decisions();
+    const revocations = new Revocations({ logger, ...settings.revocation });
+    const audit = new GateAudit(logger);
+    const counts = new DecisionCounts();
+    const observer = new GateReport({
+      audit,
+      counts,
+      logger,
+      plugins,
+      metrics: new GateMetrics(revocations),
+    });
 
     const verifyOptions: VerifyOptions = {
       plugins,
       keyEndpoints: new KeyEndpoints(),
-      isTrustedIssuer: createIssuerCheck(plugins, gateConfig.issuers),
       isKnownPlugin: async id =>
         (await services.system.getInstalledPlugins()).some(
           ({ pluginId }) => pluginId === id,
         ),
     };
-    const revocations = new Revocations({ logger, ...gateConfig.revocation });
-    lifecycle.addShutdownHook(() => revocations.stop());
-    observeRevocations(revocations);
     const cookie = new GateCookie(
-      gateConfig.cookie,
+      settings.cookie,
       new URL(config.getString('backend.baseUrl')).hostname,
     );
     let cookieIssuer: CookieIssuer | undefined = createCookieIssuer({
       cookie,
       logger,
-      verifies: token => verifiesAsCookie(token, verifyOptions, revocations),
+      observer,
+      verifies: token =>
+        verifiesAsCookie(token, source.current, verifyOptions, revocations),
     });
 
     const gate = createGate({
       ...verifyOptions,
-      allowList: new AllowList(gateConfig.allow),
-      cookie: gateConfig.cookie.enabled ? cookie : undefined,
-      decisions,
-      isCrossSite: createCrossSiteCheck(gateConfig.trustedOrigins),
-      logger,
-      revocations,
-      signOut: gateConfig.signOut,
+      cookie: settings.cookie.enabled ? cookie : undefined,
       cookieIssuer: () => cookieIssuer,
+      decisions,
+      logger,
+      observer,
+      policy: () => source.current,
+      revocations,
     });
     // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
     const answerError = MiddlewareFactory.create({ config, logger }).error({
@@ -110,13 +126,30 @@ export const apiGateServiceFactory = createServiceFactory({
       );
     });
 
-    logStart(logger, gateConfig, plugins);
+    const describe = () =>
+      describePolicy({ counts, plugins, policies, source });
+    source.onReload(outcome => {
+      if ('policy' in outcome) {
+        const { config: changed } = outcome.policy;
+        revocations.setPollInterval(changed.revocation.pollIntervalMs);
+        warnOfRules(logger, changed, plugins);
+      }
+    });
+    source.start();
+    lifecycle.addStartupHook(() => logger.info(formatPolicyReport(describe())));
+    lifecycle.addShutdownHook(() => {
+      source.stop();
+      revocations.stop();
+    });
+
     return {
-      rules: gateConfig.allow,
-      plugins,
-      policies: new DeclaredPolicies(),
+      audit,
       decisions,
+      plugins,
+      policies,
       revocations,
+      source,
+      describePolicy: describe,
       setCookieIssuer(issuer) {
         cookieIssuer = issuer;
       },
@@ -124,19 +157,25 @@ export const apiGateServiceFactory = createServiceFactory({
   },
 });
 
-/** This deployment's own `auth` plugin, found by discovery, and what the configuration adds. */
-function createIssuerCheck(
+/** What is right, but should be looked at. */
+function warnOfRules(
+  logger: LoggerService,
+  { allow, warnings }: ApiGateConfig,
   plugins: Plugins,
-  configured: readonly string[],
-): VerifyOptions['isTrustedIssuer'] {
-  return async issuer =>
-    issuer !== undefined &&
-    (configured.includes(issuer) ||
-      issuer === (await plugins.any().discovery.getExternalBaseUrl('auth')));
+) {
+  warnings.forEach(warning => logger.warn(warning));
+  allow.forEach(({ plugin }, i) => {
+    if (!plugins.isInstalled(plugin)) {
+      logger.warn(
+        `${CONFIG_KEY}.allow[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
+      );
+    }
+  });
 }
 
 async function verifiesAsCookie(
   token: string,
+  policy: Policy,
   options: VerifyOptions,
   revocations: Revocations,
 ): Promise<boolean> {
@@ -153,6 +192,7 @@ async function verifiesAsCookie(
         request,
         target,
         { kind: 'cookie', token },
+        policy,
         options,
       ),
       revocations,
@@ -161,24 +201,4 @@ async function verifiesAsCookie(
   } catch {
     return false;
   }
-}
-
-function logStart(
-  logger: LoggerService,
-  { allow, warnings }: ApiGateConfig,
-  plugins: Plugins,
-) {
-  logger.info(
-    `API gate is closed: every route of every plugin needs a credential, except ${allow.length} allow rule(s) of ${CONFIG_KEY}.allow`,
-  );
-  for (const warning of warnings) {
-    logger.warn(warning);
-  }
-  allow.forEach(({ plugin }, i) => {
-    if (!plugins.isInstalled(plugin)) {
-      logger.warn(
-        `${CONFIG_KEY}.allow[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
-      );
-    }
-  });
 }

@@ -28,6 +28,7 @@ export const enrollmentServiceFactory = createServiceFactory({
   deps: {
     gate: apiGateServiceRef,
     absentPluginHttpAuth: absentPluginHttpAuthServiceRef,
+    auditor: coreServices.auditor,
     auth: coreServices.auth,
     config: coreServices.rootConfig,
     discovery: coreServices.discovery,
@@ -39,9 +40,9 @@ export const enrollmentServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
-    const { absentPluginHttpAuth, auth, config, discovery } = services;
+    const { absentPluginHttpAuth, auditor, auth, config, discovery } = services;
     const { httpAuth, httpRouter, lifecycle, logger } = services;
-    const { plugins, policies, revocations, rules } = gate;
+    const { plugins, policies, revocations, source } = gate;
 
     if (!policies.isWatched(httpRouter)) {
       logger.warn(
@@ -49,17 +50,31 @@ export const enrollmentServiceFactory = createServiceFactory({
       );
     }
     // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods: what the rule does not
-    // name, the gate refuses before.
-    for (const rule of rules) {
-      if (rule.plugin === id.toLowerCase()) {
-        policies.openBarrier(httpRouter, literalOf(rule) || '/');
+    // name, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
+    const opened = new Set<string>();
+    const openBarrier = (path: string) => {
+      if (!opened.has(path)) {
+        opened.add(path);
+        policies.openBarrier(httpRouter, path);
       }
-    }
-    // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
-    policies.openBarrier(httpRouter, COOKIE_PATH);
+    };
+    const openBarriers = () => {
+      // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
+      openBarrier(COOKIE_PATH);
+      for (const rule of source.current.config.allow) {
+        if (rule.plugin === id.toLowerCase()) {
+          openBarrier(literalOf(rule) || '/');
+        }
+      }
+    };
+    source.onEnforced(() => {
+      openBarriers();
+      source.onReload(openBarriers);
+    });
 
     plugins.enroll({
       id,
+      auditor,
       httpAuth,
       discovery,
       absentPluginHttpAuth,

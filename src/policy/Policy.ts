@@ -1,0 +1,22 @@
+import type { IncomingMessage } from 'node:http';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { AllowList } from '../request/AllowList';
+import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
+
+/** The configuration as requests are judged by it. A request takes it once, so that it never sees a mix of two. */
+export class Policy {
+  readonly allowList: AllowList;
+  /** Whether the cookies of a request don't count, since another site's page made the browser send it. */
+  readonly isCrossSite: (req: IncomingMessage) => boolean;
+
+  constructor(readonly config: ApiGateConfig) {
+    this.allowList = new AllowList(config.allow);
+    this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
+  }
+
+  /** Whether refusals are carried out: not in report-only, until its end. */
+  get isEnforced(): boolean {
+    const { mode, until } = this.config;
+    return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
+  }
+}

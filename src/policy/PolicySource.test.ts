@@ -1,0 +1,134 @@
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { PolicySource } from './PolicySource';
+
+const HOUR = 60 * 60 * 1000;
+
+function create(apiGate: JsonObject) {
+  const lines: string[] = [];
+  const record = (level: string) => (message: string) => {
+    lines.push(`${level}: ${message}`);
+  };
+  const logger = {
+    error: record('error'),
+    warn: record('warn'),
+    info: record('info'),
+    debug: record('debug'),
+    child: () => logger,
+  } as LoggerService;
+  let current = apiGate;
+  let changed = () => {};
+  const read = () =>
+    new ConfigReader({
+      backend: { baseUrl: 'http://localhost' },
+      auth: { apiGate: current },
+    });
+  const config = {
+    getOptional: (key: string) => read().getOptional(key),
+    getString: (key: string) => read().getString(key),
+    getOptionalString: (key: string) => read().getOptionalString(key),
+    subscribe: (callback: () => void) => {
+      changed = callback;
+    },
+  } as unknown as RootConfigService;
+  const source = new PolicySource({ config, logger });
+  const enforced = jest.fn();
+  source.onEnforced(enforced);
+  source.start();
+  return {
+    source,
+    enforced,
+    take: () => lines.splice(0),
+    write(next: JsonObject) {
+      current = next;
+      changed();
+    },
+  };
+}
+
+describe('PolicySource', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('tells every hour that nothing is refused, until the end', () => {
+    const { source, enforced, take } = create({
+      mode: 'report-only',
+      until: '2026-06-01T02:30:00Z',
+    });
+    const warning =
+      'warn: API gate refuses nothing: auth.apiGate.mode is report-only until 2026-06-01T02:30:00.000Z';
+    expect(take()).toEqual([warning]);
+    jest.advanceTimersByTime(2 * HOUR);
+    expect(take()).toEqual([warning, warning]);
+    expect(enforced).not.toHaveBeenCalled();
+    expect(source.current.isEnforced).toBe(false);
+    jest.advanceTimersByTime(HOUR / 2);
+    expect(source.current.isEnforced).toBe(true);
+    expect(enforced).toHaveBeenCalledTimes(1);
+    jest.advanceTimersByTime(2 * HOUR);
+    expect(take()).toEqual([]);
+  });
+
+  it('waits for an end that is farther than a timer reaches', () => {
+    const { source, enforced } = create({
+      mode: 'report-only',
+      until: '2026-12-31',
+    });
+    jest.advanceTimersByTime(100 * 24 * HOUR);
+    expect(enforced).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(120 * 24 * HOUR);
+    expect(source.current.isEnforced).toBe(true);
+    expect(enforced).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps the policy at a wrong value, and tells it until it is mended', () => {
+    const { source, take, write } = create({});
+    const before = source.current;
+    write({ allow: 'all' });
+    write({ allow: 'all' });
+    expect(source.current).toBe(before);
+    expect(source.problem).toMatch(/^auth\.apiGate\.allow must be a list/);
+    expect(take()).toHaveLength(1);
+    jest.advanceTimersByTime(HOUR);
+    expect(take()).toEqual([
+      expect.stringMatching(/^error: .*auth\.apiGate\.allow must be a list/),
+    ]);
+    write({});
+    expect(source.problem).toBeUndefined();
+    expect(take()).toHaveLength(1);
+  });
+
+  it('makes nothing new of a change elsewhere', () => {
+    const { source, take, write } = create({
+      allow: [{ plugin: 'a', path: '/a' }],
+    });
+    const before = source.current;
+    write({ allow: [{ plugin: 'a', path: '/a' }] });
+    expect(source.current).toBe(before);
+    expect(take()).toEqual([]);
+  });
+
+  it('does not go back to report-only before a restart', () => {
+    const { source, take, write } = create({});
+    write({ mode: 'report-only' });
+    expect(source.current.isEnforced).toBe(true);
+    expect(source.needsRestart).toEqual(['auth.apiGate.mode']);
+    expect(take()).toEqual([
+      'warn: auth.apiGate.mode has changed, and takes effect after a restart',
+    ]);
+    write({});
+    expect(source.needsRestart).toEqual([]);
+  });
+
+  it('does not start with a wrong value', () => {
+    expect(() => create({ allow: 'all' })).toThrow('auth.apiGate.allow');
+  });
+});

@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from 'node:util';
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+  readApiGateConfig,
+} from '../config/readApiGateConfig';
+import { Policy } from './Policy';
+
+// Node fires a longer timeout at once.
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const REMIND_MS = 60 * 60 * 1000;
+
+/** Settings that take effect at the next start. */
+const NEEDS_RESTART = ['cookie'] as const;
+
+/** What came of a change of the configuration. */
+export type ReloadOutcome = { policy: Policy } | { problem: string };
+
+/**
+ * The policy in force. It follows the configuration: a value that is wrong changes nothing and is told until it is mended;
+ * what can't change at run time keeps its value and is told until the next start.
+ */
+export class PolicySource {
+  readonly #logger: LoggerService;
+  readonly #onEnforced: (() => void)[] = [];
+  readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
+  #current: Policy;
+  #problem: string | undefined;
+  #needsRestart: string[] = [];
+  #untilTimer: NodeJS.Timeout | undefined;
+  #reminder: NodeJS.Timeout | undefined;
+  #toldEnforced = false;
+
+  /** @throws InputError if the configuration is wrong: that stops the start */
+  constructor(options: { config: RootConfigService; logger: LoggerService }) {
+    const { config, logger } = options;
+    this.#logger = logger;
+    this.#current = new Policy(readApiGateConfig(config));
+    config.subscribe?.(() => this.#reload(config));
+  }
+
+  /** To be taken once per request. */
+  get current(): Policy {
+    return this.#current;
+  }
+
+  /** Why the configuration as it now stands is not in force; `undefined` if it is. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Config paths whose new value waits for a restart. */
+  get needsRestart(): readonly string[] {
+    return this.#needsRestart;
+  }
+
+  /** Calls back once the gate refuses for the first time: at once, unless it starts in report-only. */
+  onEnforced(callback: () => void): void {
+    this.#onEnforced.push(callback);
+    if (this.#toldEnforced) {
+      callback();
+    }
+  }
+
+  onReload(callback: (outcome: ReloadOutcome) => void): void {
+    this.#onReload.push(callback);
+  }
+
+  /** Begins to tell of report-only and of its end. */
+  start(): void {
+    this.#update();
+    this.#reminder = setInterval(() => this.#remind(), REMIND_MS);
+    this.#reminder.unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#untilTimer);
+    clearInterval(this.#reminder);
+  }
+
+  #reload(config: RootConfigService) {
+    let read: ApiGateConfig;
+    try {
+      read = readApiGateConfig(config);
+    } catch (error) {
+      const problem = isError(error) ? error.message : String(error);
+      if (problem !== this.#problem) {
+        this.#problem = problem;
+        this.#logger.error(
+          `API gate keeps its policy, as the new configuration is wrong: ${problem}`,
+        );
+        this.#onReload.forEach(callback => callback({ problem }));
+      }
+      return;
+    }
+    const before = this.#current.config;
+    const after = this.#applicable(read);
+    const mended = this.#problem !== undefined;
+    this.#problem = undefined;
+    if (mended || !isDeepStrictEqual(before, after)) {
+      const policy = new Policy(after);
+      this.#current = policy;
+      this.#logger.info(
+        `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
+      );
+      this.#update();
+      this.#onReload.forEach(callback => callback({ policy }));
+    }
+  }
+
+  /** What of a new configuration can be in force before a restart. */
+  #applicable(read: ApiGateConfig): ApiGateConfig {
+    const before = this.#current.config;
+    const after = { ...read };
+    const needsRestart: string[] = [];
+    for (const key of NEEDS_RESTART) {
+      if (!isDeepStrictEqual(before[key], read[key])) {
+        after[key] = before[key];
+        needsRestart.push(`${CONFIG_KEY}.${key}`);
+      }
+    }
+    // Allow rules have opened the barriers of plugins, and those can't be closed again.
+    if (this.#toldEnforced && !new Policy(read).isEnforced) {
+      after.mode = 'enforce';
+      needsRestart.push(`${CONFIG_KEY}.mode`);
+    }
+    if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
+      this.#needsRestart = needsRestart;
+      needsRestart.forEach(path =>
+        this.#logger.warn(
+          `${path} has changed, and takes effect after a restart`,
+        ),
+      );
+    }
+    return after;
+  }
+
+  /** Tells where the gate begins to refuse, and waits for the end of report-only. */
+  #update() {
+    clearTimeout(this.#untilTimer);
+    const { until } = this.#current.config;
+    if (this.#current.isEnforced) {
+      if (!this.#toldEnforced) {
+        this.#toldEnforced = true;
+        this.#onEnforced.forEach(callback => callback());
+      }
+      return;
+    }
+    this.#remind();
+    if (until) {
+      this.#untilTimer = setTimeout(
+        () => this.#update(),
+        Math.min(+until - Date.now(), MAX_TIMEOUT_MS),
+      );
+      this.#untilTimer.unref();
+    }
+  }
+
+  #remind() {
+    const { config, isEnforced } = this.#current;
+    if (!isEnforced) {
+      this.#logger.warn(
+        `API gate refuses nothing: ${CONFIG_KEY}.mode is report-only${
+          config.until ? ` until ${config.until.toISOString()}` : ''
+        }`,
+      );
+    }
+    if (this.#problem) {
+      this.#logger.error(
+        `API gate keeps its policy, as the configuration is wrong: ${this.#problem}`,
+      );
+    }
+  }
+}

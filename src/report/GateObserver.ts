@@ -1,0 +1,24 @@
+import type { Request } from 'express';
+import type { Decision } from '../Decision';
+
+/** Why a bearer's cookie was not issued. */
+export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
+
+/** What the gate tells of its doings. Nothing that is told holds a token, a cookie or a query. */
+export interface GateObserver {
+  /** @param error - that answers the request, or would */
+  decided(req: Request, decision: Decision, error?: Error): void;
+  /** @param seconds - that verifying one credential took, whatever came of it */
+  verified(seconds: number): void;
+  cookieIssued(plugin: string, userEntityRef: string): void;
+  cookieNotIssued(reason: NotIssuedReason): void;
+  /** @param ended.isStored - false: in force at this replica only, until the database is back */
+  signedOut(
+    plugin: string,
+    ended: {
+      scope: 'session' | 'user';
+      userEntityRef: string;
+      isStored: boolean;
+    },
+  ): void;
+}

@@ -1,0 +1,92 @@
+import type {
+  AuditorService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import type { Request } from 'express';
+import type { Decision, RefusalReason } from '../Decision';
+import type { Plugins } from '../Plugins';
+import { withoutQuery } from '../request/requestTarget';
+import type { DecisionCounts } from './DecisionCounts';
+import type { GateAudit } from './GateAudit';
+import type { GateMetrics } from './GateMetrics';
+import type { GateObserver } from './GateObserver';
+
+/** Stands for every plugin that is not installed: what a client makes up is not told. */
+const NOT_INSTALLED = 'not installed';
+
+/** Tells the log, the counts, the metrics and the audit what the gate does. */
+export class GateReport implements GateObserver {
+  constructor(
+    private readonly options: {
+      audit: GateAudit;
+      counts: DecisionCounts;
+      logger: LoggerService;
+      metrics: GateMetrics;
+      plugins: Plugins;
+    },
+  ) {}
+
+  decided(req: Request, decision: Decision, error?: Error): void {
+    const { audit, counts, logger, metrics, plugins } = this.options;
+    const { outcome, reason } = decision;
+    const plugin = plugins.isInstalled(decision.plugin)
+      ? decision.plugin
+      : NOT_INSTALLED;
+    const { method } = req;
+    // A target such as `foo://any/api/x` has none.
+    const path = withoutQuery(req.path ?? '');
+    metrics.decided(plugin, decision);
+    counts.add(plugin, decision, { method, path });
+    if (!error) {
+      return;
+    }
+    const meta = { plugin, reason, method, path };
+    if (outcome === 'would-refuse') {
+      logger.info('API gate would have refused a request', meta);
+      return;
+    }
+    logger.info('API gate refused a request', meta);
+    const auditor = this.#auditorOf(decision.plugin);
+    if (auditor) {
+      audit.denied(
+        auditor,
+        { plugin, method, reason: reason as RefusalReason },
+        error,
+      );
+    }
+  }
+
+  verified(seconds: number): void {
+    this.options.metrics.verified(seconds);
+  }
+
+  cookieIssued(plugin: string, userEntityRef: string): void {
+    this.options.metrics.cookieIssued();
+    this.#audit(plugin, 'api-gate-cookie-issue', 'low', { userEntityRef });
+  }
+
+  cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
+    this.options.metrics.cookieNotIssued(reason);
+  };
+
+  signedOut: GateObserver['signedOut'] = (plugin, ended) => {
+    this.#audit(plugin, 'api-gate-sign-out', 'high', ended);
+  };
+
+  #audit(
+    plugin: string,
+    eventId: string,
+    severity: 'low' | 'high',
+    meta: { [key: string]: string | boolean },
+  ) {
+    const auditor = this.#auditorOf(plugin);
+    if (auditor) {
+      this.options.audit.record(auditor, eventId, severity, meta);
+    }
+  }
+
+  /** The plugin's own, or any: what was decided about a plugin that is not installed has to be told by another. */
+  #auditorOf(pluginId: string): AuditorService | undefined {
+    return this.options.plugins.find(pluginId)?.auditor;
+  }
+}
