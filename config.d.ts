@@ -5,6 +5,17 @@ export interface Config {
     /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
     apiGate?: {
       /**
+       * `report-only`: everything is decided, counted and logged, and nothing is refused; nothing is more open than without
+       * the gate either. Going back to it from `enforce` needs a restart. Default: `enforce`.
+       */
+      mode?: 'enforce' | 'report-only';
+      /**
+       * With `report-only`: from then on it is `enforce`. A date in UTC, such as `2026-12-31`, or an instant with a zone, such
+       * as `2026-12-31T18:00:00Z`. Default: never.
+       */
+      until?: string;
+
+      /**
        * What is public: let through by the gate and by the plugin's own barrier. Default: nothing.
        */
       allow?: Array<{
