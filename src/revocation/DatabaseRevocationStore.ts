@@ -26,6 +26,12 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   },
 };
 
+// A connection may go silent. Knex then gives it up, and the next query takes another.
+const QUERY_TIMEOUT_MS = 5_000;
+
+const MIGRATION_ATTEMPTS = 10;
+const MIGRATION_RETRY_MS = 500;
+
 interface Row extends Revocation {
   id: string;
 }
@@ -40,14 +46,7 @@ export class DatabaseRevocationStore implements RevocationStore {
   ): Promise<DatabaseRevocationStore> {
     const knex = await database.getClient();
     if (!database.migrations?.skip) {
-      await knex.migrate.latest({
-        tableName: MIGRATIONS_TABLE,
-        migrationSource: {
-          getMigrations: async () => Object.keys(MIGRATIONS),
-          getMigrationName: (name: string) => name,
-          getMigration: async (name: string) => MIGRATIONS[name],
-        },
-      });
+      await migrate(knex);
     }
     return new DatabaseRevocationStore(knex);
   }
@@ -55,7 +54,8 @@ export class DatabaseRevocationStore implements RevocationStore {
   async load(): Promise<Revocation[]> {
     const rows = await this.knex<Row>(TABLE)
       .select('scope', 'sub', 'iat', 'exp')
-      .where('exp', '>=', oldestLive());
+      .where('exp', '>=', oldestLive())
+      .timeout(QUERY_TIMEOUT_MS);
     // PostgreSQL's driver gives a bigint as text.
     return rows.map(({ scope, sub, iat, exp }) => ({
       scope,
@@ -73,12 +73,35 @@ export class DatabaseRevocationStore implements RevocationStore {
     await this.knex<Row>(TABLE)
       .insert({ id, scope, sub, iat, exp })
       .onConflict('id')
-      .ignore();
+      .ignore()
+      .timeout(QUERY_TIMEOUT_MS);
   }
 
   /** Deletes what no valid token can match any more. */
   async removeExpired(): Promise<void> {
     await this.knex<Row>(TABLE).where('exp', '<', oldestLive()).delete();
+  }
+}
+
+/** Replicas that start at once get into each other's way: knex does not wait for its own lock. */
+async function migrate(knex: Knex): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await knex.migrate.latest({
+        tableName: MIGRATIONS_TABLE,
+        migrationSource: {
+          getMigrations: async () => Object.keys(MIGRATIONS),
+          getMigrationName: (name: string) => name,
+          getMigration: async (name: string) => MIGRATIONS[name],
+        },
+      });
+      return;
+    } catch (error) {
+      if (attempt === MIGRATION_ATTEMPTS) {
+        throw error;
+      }
+      await new Promise(resolve => setTimeout(resolve, MIGRATION_RETRY_MS));
+    }
   }
 }
 

@@ -4,6 +4,8 @@ import { Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';
 import type { RevocationStore } from './RevocationStore';
 
+const STORE_TIMEOUT_MS = 6_000;
+
 // Until then no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
@@ -73,7 +75,7 @@ export class Revocations {
 
   /** The live revocations, from the store. */
   async load(): Promise<Revocation[]> {
-    return this.#requireStore().load();
+    return inTime(this.#requireStore().load());
   }
 
   /** Begins to follow a store, and resolves after the first attempt, whether or not it succeeded. */
@@ -94,14 +96,19 @@ export class Revocations {
 
   async #poll(): Promise<void> {
     try {
-      for (const revocation of this.#pending) {
-        await this.#write(revocation);
-      }
+      const writes = await Promise.allSettled(
+        [...this.#pending].map(revocation => this.#write(revocation)),
+      );
       // All live rows, each time: a cursor would miss those that are committed late.
       const startedAt = Date.now();
-      this.#list.add(await this.#requireStore().load());
+      this.#list.add(await inTime(this.#requireStore().load()));
       this.#list.removeExpired();
       this.#loadedAt = startedAt;
+      // One that can't be written must not keep those of others from being read.
+      const failed = writes.find(({ status }) => status === 'rejected');
+      if (failed) {
+        throw (failed as PromiseRejectedResult).reason;
+      }
       this.#noteSuccess();
     } catch (error) {
       this.#noteFailure(error);
@@ -116,7 +123,7 @@ export class Revocations {
   }
 
   async #write(revocation: Revocation): Promise<void> {
-    await this.#requireStore().add(revocation);
+    await inTime(this.#requireStore().add(revocation));
     this.#pending.delete(revocation);
   }
 
@@ -143,4 +150,16 @@ export class Revocations {
       );
     }
   }
+}
+
+/** @throws Error if it takes longer than a store may: one that says nothing must not stop a replica from asking again */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error('The store of revocations does not answer')),
+      STORE_TIMEOUT_MS,
+    );
+  });
+  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
 }

@@ -120,7 +120,7 @@ function readUserEntityRef(body: Record<string, unknown>): string {
   const { userEntityRef, ...others } = body;
   if (
     typeof userEntityRef !== 'string' ||
-    !/^[^:/\s]+:[^:/\s]+\/[^:/\s]+$/.test(userEntityRef)
+    !/^[\w.-]+:[\w.-]+\/[\w.-]+$/.test(userEntityRef)
   ) {
     throw new InputError(
       'userEntityRef must be a full entity reference, such as user:default/jane',
@@ -132,8 +132,8 @@ function readUserEntityRef(body: Record<string, unknown>): string {
 
 function readRevocation(body: Record<string, unknown>): Revocation {
   const { sub, iat, exp, scope = 'session', ...others } = body;
-  if (typeof sub !== 'string' || sub === '') {
-    throw new InputError('userEntityRef or sub must be text');
+  if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,1000}$/.test(sub)) {
+    throw new InputError('userEntityRef, or sub of printable text, is missing');
   }
   if (!Number.isSafeInteger(iat)) {
     throw new InputError('iat must be a whole number of seconds');

@@ -1,0 +1,21 @@
+import type { Knex } from 'knex';
+import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
+import type { NginxPorts } from './nginx';
+import type { Replica } from './Replica';
+
+/** The gate's default, and what a replica may need beyond it. */
+export const POLL_MS = 2_000;
+export const WITHIN_MS = POLL_MS + 1_000;
+
+/** What the checks act on. */
+export interface World {
+  a: Replica;
+  b: Replica;
+  nginx: NginxPorts;
+  /** Name of the database of the `auth` plugin, which has the revocations. */
+  authDatabase: string;
+  /** A connection of the test's own to a database of the server. */
+  connect(database: string): Knex;
+  /** A user token of this deployment that no `auth` plugin has issued. */
+  sign(claims: Partial<UserTokenClaims> & { sub: string }): Promise<string>;
+}

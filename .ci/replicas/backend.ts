@@ -1,0 +1,38 @@
+// One replica, in a process of its own: Backstage's default services, the real `auth` plugin, the gate, and a plugin that
+// has opened all its own paths.
+import { createBackend } from '@backstage/backend-defaults';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import apiGate from '../../src';
+import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+
+const backend = createBackend();
+backend.add(
+  createServiceFactory({
+    service: coreServices.rootConfig,
+    deps: {},
+    factory: () => new ConfigReader(JSON.parse(process.env.REPLICA_CONFIG!)),
+  }),
+);
+backend.add(import('@backstage/plugin-auth-backend'));
+backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
+backend.add(apiGate);
+backend.add(
+  recordingPlugin('hello', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  }).feature,
+);
+
+// Not left behind, however the test ends.
+process.once('disconnect', () => process.exit());
+
+backend.start().then(
+  () => process.send!('started'),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);

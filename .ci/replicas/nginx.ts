@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { freePort } from '../../src/__testUtils__/startBackend';
+import { send, until } from './http';
+
+/** Ports of one nginx, each with other settings. */
+export interface NginxPorts {
+  /** Both replicas in turn, all directives of buffers at their defaults. */
+  main: number;
+  /** The same, for a test that makes nginx believe that replicas have failed. */
+  outage: number;
+  /** One replica, at the defaults: nginx never takes an only server out. */
+  single: number;
+  /** One replica, `proxy_buffer_size 8k`. */
+  buffer8k: number;
+  /** One replica, `proxy_buffer_size 16k`, and what goes with it. */
+  buffer16k: number;
+}
+
+export async function reserveNginxPorts(): Promise<NginxPorts> {
+  return {
+    main: await freePort(),
+    outage: await freePort(),
+    single: await freePort(),
+    buffer8k: await freePort(),
+    buffer16k: await freePort(),
+  };
+}
+
+/**
+ * Starts an nginx of its own, which writes to its folder only.
+ *
+ * @returns how to kill it
+ */
+export async function startNginx(
+  folder: string,
+  ports: NginxPorts,
+  [a, b]: number[],
+): Promise<() => void> {
+  await mkdir(folder, { recursive: true });
+  const conf = path.join(folder, 'nginx.conf');
+  const log = path.join(folder, 'error.log');
+  const server = (port: number, target: string, directives = '') => `
+    server {
+      listen 127.0.0.1:${port};
+      ${directives}
+      location / {
+        proxy_pass http://${target};
+        proxy_set_header Host $http_host;
+      }
+    }`;
+  const upstream = (name: string) =>
+    `upstream ${name} { server 127.0.0.1:${a}; server 127.0.0.1:${b}; }`;
+  await writeFile(
+    conf,
+    `
+    # One process: it needs no other user, and a signal to it ends all of it.
+    daemon off;
+    master_process off;
+    pid ${folder}/pid;
+    events {}
+    http {
+      access_log off;
+      ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+        .map(kind => `${kind}_temp_path ${folder}/${kind};`)
+        .join(' ')}
+      ${upstream('replicas')}
+      ${upstream('same_replicas')}
+      ${server(ports.main, 'replicas')}
+      ${server(ports.outage, 'same_replicas')}
+      ${server(ports.single, `127.0.0.1:${a}`)}
+      ${server(ports.buffer8k, `127.0.0.1:${a}`, 'proxy_buffer_size 8k;')}
+      ${server(
+        ports.buffer16k,
+        `127.0.0.1:${a}`,
+        // nginx does not start with the first alone: the second's default, twice the first, is more than `proxy_buffers` allow.
+        'proxy_buffer_size 16k; proxy_busy_buffers_size 16k;',
+      )}
+    }`,
+  );
+  const child = spawn('nginx', ['-p', folder, '-c', conf, '-e', log], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  let error: Error | undefined;
+  child.once('error', e => {
+    error = e;
+  });
+  child.once('exit', code => {
+    error = new Error(`nginx ended with ${code}: ${readFileSync(log, 'utf8')}`);
+  });
+  await until('nginx answers', 5_000, async () => {
+    if (error) {
+      throw error;
+    }
+    // Of no replica yet: nginx itself says 502.
+    return send(ports.single, { path: '/' }).then(
+      () => true,
+      () => false,
+    );
+  });
+  return () => child.kill('SIGKILL');
+}

@@ -1,0 +1,133 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { revocationOfSession, revocationOfUser } from './Revocation';
+import { Revocations } from './Revocations';
+import type { RevocationStore } from './RevocationStore';
+
+const now = () => Math.floor(Date.now() / 1000);
+const session = (sub: string, iat = now() - 10) => ({
+  sub,
+  iat,
+  exp: iat + 3600,
+});
+
+function create(store: Partial<RevocationStore>) {
+  const warnings: string[] = [];
+  const logger = {
+    warn: (message: string) => warnings.push(message),
+    info: () => {},
+  } as unknown as LoggerService;
+  const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
+  revocations.follow({
+    load: async () => [],
+    add: async () => {},
+    ...store,
+  });
+  return { revocations, warnings };
+}
+
+describe('Revocations', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('asks again where the store goes silent, and tells', async () => {
+    let silent = false;
+    let loads = 0;
+    const { revocations, warnings } = create({
+      load: () => {
+        loads += 1;
+        return silent ? new Promise(() => {}) : Promise.resolve([]);
+      },
+    });
+    await jest.advanceTimersByTimeAsync(0);
+    expect(revocations.isLoaded).toBe(true);
+    silent = true;
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(loads).toBeGreaterThan(3);
+    expect(warnings).toHaveLength(1);
+    expect(revocations.staleness).toBeGreaterThan(25);
+    silent = false;
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(revocations.staleness).toBeLessThan(3);
+    revocations.stop();
+  });
+
+  it('is in force at once, and rejects, while the store is silent', async () => {
+    let added = 0;
+    let silent = true;
+    const { revocations } = create({
+      add: async () => {
+        added += 1;
+        await (silent && new Promise(() => {}));
+      },
+    });
+    const claims = session('user:default/a');
+    const revoking = revocations.revoke(revocationOfSession(claims));
+    expect(revocations.isRevoked(claims)).toBe(true);
+    const failure = revoking.catch(error => error.message);
+    await jest.advanceTimersByTimeAsync(6_000);
+    expect(await failure).toContain('does not answer');
+    silent = false;
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(added).toBeGreaterThan(1);
+    const writes = added;
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(added).toBe(writes);
+    revocations.stop();
+  });
+
+  it('keeps what it knows when a reading that began before does not have it', async () => {
+    const { revocations } = create({});
+    const claims = session('user:default/a');
+    await revocations.revoke(revocationOfSession(claims));
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(revocations.isRevoked(claims)).toBe(true);
+    revocations.stop();
+  });
+
+  it('forgets what has expired, and not before', async () => {
+    const { revocations } = create({});
+    const claims = session('user:default/a');
+    await revocations.revoke(revocationOfSession(claims));
+    await revocations.revoke(revocationOfUser('user:default/b'));
+    await jest.advanceTimersByTimeAsync(3600_000);
+    expect(revocations.size).toBe(2);
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(revocations.size).toBe(1);
+    await jest.advanceTimersByTimeAsync(24 * 3600_000);
+    expect(revocations.size).toBe(0);
+    revocations.stop();
+  });
+
+  it('refuses what was issued up to the moment of a user, in any case, and nothing later', async () => {
+    const { revocations } = create({});
+    await revocations.revoke(revocationOfUser('User:Default/A'));
+    expect(revocations.isRevoked(session('user:default/a', now()))).toBe(true);
+    expect(revocations.isRevoked(session('user:default/a', now() + 1))).toBe(
+      false,
+    );
+    expect(revocations.isRevoked(session('user:default/b'))).toBe(false);
+    revocations.stop();
+  });
+
+  it('reads what others have revoked though its own can not be written', async () => {
+    const theirs = session('user:default/theirs');
+    const { revocations, warnings } = create({
+      add: () => Promise.reject(new Error('no')),
+      load: async () => [revocationOfSession(theirs)],
+    });
+    const mine = session('user:default/mine');
+    await expect(revocations.revoke(revocationOfSession(mine))).rejects.toThrow(
+      'no',
+    );
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(revocations.isRevoked(theirs)).toBe(true);
+    expect(revocations.isRevoked(mine)).toBe(true);
+    expect(revocations.staleness).toBeLessThan(3);
+    expect(warnings).toHaveLength(1);
+    revocations.stop();
+  });
+});
