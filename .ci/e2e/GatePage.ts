@@ -23,7 +23,13 @@ export class GatePage {
 
   async signIn(): Promise<Exchange> {
     const image = await this.#imageDuring(() => this.page.click('#sign-in'));
-    await this.page.getByText('Signed in as').waitFor();
+    await this.page
+      .getByText('Signed in as')
+      .waitFor()
+      .catch(async error => {
+        const message = await this.page.textContent('#message');
+        throw new Error(`The page says: ${message}`, { cause: error });
+      });
     return image;
   }
 

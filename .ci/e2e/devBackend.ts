@@ -66,9 +66,15 @@ export async function withDevBackend(
   }
 }
 
+/** Whether the backend is ready, and the catalog knows the component whose image the page shows. */
 async function isUp(): Promise<boolean> {
   try {
-    const { ok } = await fetch(`${BACKEND}/.backstage/health/v1/readiness`);
+    const signedIn = await fetch(`${BACKEND}/api/auth/guest/refresh`);
+    const { token } = (await signedIn.json()).backstageIdentity;
+    const { ok } = await fetch(
+      `${BACKEND}/api/catalog/entities/by-name/component/default/example`,
+      { headers: { Authorization: `Bearer ${token}` } },
+    );
     return ok;
   } catch {
     return false;

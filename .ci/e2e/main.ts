@@ -1,5 +1,6 @@
 // Signs in and out in a real browser, on the page of the dev backend, and looks at what only a browser can tell: which
 // cookies it keeps, and when it sends them.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -408,6 +409,8 @@ async function signOut(context: BrowserContext) {
     { ...REVOKED, gateCookie: 'none' },
   );
 
+  // Two sign-ins of one user within one second are one session, and that one was ended.
+  await sleep(1_000);
   checks.equal(
     'image after signing in again',
     await gatePage.signIn(),
