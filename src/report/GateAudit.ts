@@ -4,9 +4,13 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
+import { LRUCache } from 'lru-cache';
 import type { RefusalReason } from '../Decision';
 
 const DENIAL_INTERVAL_MS = 1_000;
+
+const COOKIE_INTERVAL_MS = 60_000;
+const MAX_REMEMBERED_USERS = 1_000;
 
 /**
  * Tells Backstage's auditor. No event names the request: the auditor would add its URL with the query, and refuses a request
@@ -14,6 +18,10 @@ const DENIAL_INTERVAL_MS = 1_000;
  */
 export class GateAudit {
   readonly #lastDenials = new Map<string, { at: number; omitted: number }>();
+
+  readonly #lastCookies = new LRUCache<string, number>({
+    max: MAX_REMEMBERED_USERS,
+  });
 
   constructor(private readonly logger: LoggerService) {}
 
@@ -38,6 +46,16 @@ export class GateAudit {
       { ...meta, omitted: last?.omitted ?? 0 },
       error,
     );
+  }
+
+  /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
+  cookieIssued(auditor: AuditorService, userEntityRef: string): void {
+    const now = Date.now();
+    const last = this.#lastCookies.get(userEntityRef);
+    if (last === undefined || now - last >= COOKIE_INTERVAL_MS) {
+      this.#lastCookies.set(userEntityRef, now);
+      this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
+    }
   }
 
   /** @param error - of what has failed; without it, it has succeeded */

@@ -62,7 +62,10 @@ export class GateReport implements GateObserver {
 
   cookieIssued(plugin: string, userEntityRef: string): void {
     this.options.metrics.cookieIssued();
-    this.#audit(plugin, 'api-gate-cookie-issue', 'low', { userEntityRef });
+    const auditor = this.#auditorOf(plugin);
+    if (auditor) {
+      this.options.audit.cookieIssued(auditor, userEntityRef);
+    }
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
@@ -70,20 +73,11 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    this.#audit(plugin, 'api-gate-sign-out', 'high', ended);
-  };
-
-  #audit(
-    plugin: string,
-    eventId: string,
-    severity: 'low' | 'high',
-    meta: { [key: string]: string | boolean },
-  ) {
     const auditor = this.#auditorOf(plugin);
     if (auditor) {
-      this.options.audit.record(auditor, eventId, severity, meta);
+      this.options.audit.record(auditor, 'api-gate-sign-out', 'high', ended);
     }
-  }
+  };
 
   /** The plugin's own, or any: what was decided about a plugin that is not installed has to be told by another. */
   #auditorOf(pluginId: string): AuditorService | undefined {
