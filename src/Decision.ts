@@ -87,8 +87,7 @@ export class Decisions {
   hasPassed(req: IncomingMessage, pluginId: string): boolean {
     const decision = this.#byRequest.get(req);
     return (
-      decision !== undefined &&
-      decision.outcome !== 'refused' &&
+      decision?.outcome === 'passed' &&
       decision.plugin === pluginId.toLowerCase()
     );
   }

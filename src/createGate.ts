@@ -8,13 +8,15 @@ import {
   BackstageIdentityResponse,
   tokenTypes,
 } from '@backstage/plugin-auth-node';
+import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
-import type { GateCookie } from './cookie/GateCookie';
+import { cookiePairs, GateCookie } from './cookie/GateCookie';
 import {
   PresentedCredential,
   readBearer,
   readCredential,
+  STOCK_COOKIE,
 } from './credential/readCredential';
 import {
   PresentedToken,
@@ -32,7 +34,7 @@ import { pluginIdOf, TargetPlugin } from './Plugins';
 import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from './report/GateObserver';
-import { isPublicByNature } from './request/isPublicByNature';
+import { isCookieEndpoint, isPublicByNature } from './request/isPublicByNature';
 import { isSignOutCall } from './request/isSignOutCall';
 import {
   isPlainPath,
@@ -95,18 +97,22 @@ export function createGate(options: GateOptions): RequestHandler {
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      if (isSignOutCall(plugin.id, req.method, path, providers)) {
+      if (
+        plugins.isInstalled(plugin.id) &&
+        isSignOutCall(plugin.id, req.method, path, providers)
+      ) {
         await endSession(passage, plugin);
         removeGateCookies(req);
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
-        refuseRevokedBearer(req, plugin);
+        refuseRevokedBearer(req);
         removeGateCookies(req);
         return pass('public-by-nature');
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
+        refuseRevokedBearer(req);
         removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
@@ -140,6 +146,9 @@ export function createGate(options: GateOptions): RequestHandler {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
     }
     removeGateCookies(req);
+    if (path !== undefined && isCookieEndpoint(path)) {
+      removeRevokedStockCookie(req);
+    }
     setIdentity(req, verified);
     return pass(presented.kind);
   }
@@ -179,8 +188,13 @@ export function createGate(options: GateOptions): RequestHandler {
     const ended = sessions
       .filter(session => session !== undefined)
       .flatMap(session =>
-        policy.config.signOut.scope === 'user'
-          ? [revocationOfSession(session), revocationOfUser(session.sub)]
+        // An ended session is ended once more, in case that is not stored yet, but has no power over later ones.
+        policy.config.signOut.scope === 'user' &&
+        !revocations.isRevoked(session)
+          ? [
+              revocationOfSession(session),
+              revocationOfUser(session.sub, session),
+            ]
           : [revocationOfSession(session)],
       );
     const results = await Promise.allSettled(
@@ -214,7 +228,10 @@ export function createGate(options: GateOptions): RequestHandler {
       );
       return userToken && sessionClaimsOf(userToken);
     } catch (error) {
-      if (error instanceof Refusal && error.isFinal) {
+      if (
+        error instanceof Refusal &&
+        (error.isFinal || error.reason === 'restricted')
+      ) {
         return undefined;
       }
       throw error;
@@ -222,11 +239,11 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /**
-   * Signing in is public, but not with what a sign-out has ended: such a token could otherwise get a new one. Decoding is
-   * enough, as it can only refuse.
+   * What is public is so for anybody, but not as a user whose session was ended: handlers may look at the token, and signing
+   * in may make a new one of it. Decoding is enough, as it can only refuse.
    */
-  function refuseRevokedBearer(req: Request, plugin: TargetPlugin) {
-    const bearer = plugin.id === 'auth' ? readBearer(req) : undefined;
+  function refuseRevokedBearer(req: Request) {
+    const bearer = readBearer(req);
     const decoded = bearer ? decodeToken(bearer) : undefined;
     const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
     if (session && revocations.isRevoked(session)) {
@@ -241,6 +258,23 @@ export function createGate(options: GateOptions): RequestHandler {
       if (others !== header) {
         setRequestHeader(req, 'cookie', others);
       }
+    }
+  }
+
+  /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
+  function removeRevokedStockCookie(req: Request) {
+    const header = req.headers.cookie;
+    const others = cookiePairs(header).filter(pair => {
+      const decoded = decodeToken(parse(pair)[STOCK_COOKIE] ?? '');
+      const session = decoded && sessionClaimsOf(decoded);
+      return !session || !revocations.isRevoked(session);
+    });
+    if (header && others.length < cookiePairs(header).length) {
+      setRequestHeader(
+        req,
+        'cookie',
+        others.join(';').trimStart() || undefined,
+      );
     }
   }
 
@@ -267,8 +301,8 @@ export function createGate(options: GateOptions): RequestHandler {
     ) {
       return;
     }
-    // Another site could otherwise sign the browser in as somebody else.
-    if (policy.isCrossSite(req)) {
+    // Another site could otherwise sign the browser in as somebody else, by whatever method.
+    if (policy.isCrossSite(req, 'POST')) {
       observer.cookieNotIssued('cross-site');
       return;
     }

@@ -2,7 +2,7 @@ import {
   coreServices,
   createBackendModule,
 } from '@backstage/backend-plugin-api';
-import { ConflictError, InputError } from '@backstage/errors';
+import { ConflictError } from '@backstage/errors';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { authCookieIssuanceExtensionPoint } from './cookieIssuance';
 import { createPolicyRouter } from './report/createPolicyRouter';
@@ -49,7 +49,7 @@ export const authModuleApiGate = createBackendModule({
       },
       async init({ gate, auditor, config, database, scheduler, ...services }) {
         const { httpAuth, httpRouter, permissions } = services;
-        const { audit, revocations, source } = gate;
+        const { audit, revocations } = gate;
         const permissionEnabled =
           config.getOptionalBoolean('permission.enabled') ?? false;
         if (chosen) {
@@ -93,20 +93,6 @@ export const authModuleApiGate = createBackendModule({
             permissions,
             permissionEnabled,
           }),
-        );
-        source.onReload(outcome =>
-          'policy' in outcome
-            ? audit.record(auditor, 'api-gate-policy-reload', 'high', {
-                mode: outcome.policy.config.mode,
-                rules: outcome.policy.config.allow.length,
-              })
-            : audit.record(
-                auditor,
-                'api-gate-policy-reload',
-                'high',
-                {},
-                new InputError(outcome.problem),
-              ),
         );
       },
     });

@@ -284,6 +284,44 @@ describe('report-only', () => {
     expect(await readPolicy(backend)).toMatchObject({ enforced: true });
   });
 
+  it('that ends while a request waits for its plugin lets that one through no further', async () => {
+    let up = () => {};
+    const slow = recordingPlugin('slow', {
+      init: () =>
+        new Promise(resolve => {
+          up = resolve;
+        }),
+    });
+    const port = await freePort();
+    const instant = new Date(Date.now() + 2_000);
+    const starting = start({
+      port,
+      features: [slow.feature],
+      config: {
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 1_500 } },
+        },
+      },
+      apiGate: {
+        mode: 'report-only',
+        until: instant.toISOString(),
+        allow: [{ plugin: 'slow', path: '/health' }],
+      },
+    });
+    await until(() => Date.now() > +instant - 700);
+    const answers = [0, 1, 2, 3].map(() =>
+      rawRequest(port, '/api/slow/health/sub', { method: 'POST' }).catch(
+        () => undefined,
+      ),
+    );
+    await until(() => Date.now() > +instant + 1_200);
+    up();
+    await starting;
+    const statuses = (await Promise.all(answers)).map(answer => answer?.status);
+    expect(statuses).not.toContain(200);
+    expect(slow.handled).toHaveLength(0);
+  });
+
   it('that has ended before the start is enforced', async () => {
     const backend = await start({
       apiGate: { ...apiGate, until: '2026-01-01' },

@@ -409,6 +409,12 @@ describe('a sign-out call', () => {
       `/api/hello${COOKIE_ENDPOINT}`,
     );
     expect(status).toBe(204);
+    // Nobody learns which plugins there are.
+    const absent = await backend.request(
+      'DELETE',
+      `/api/nosuchplugin${COOKIE_ENDPOINT}`,
+    );
+    expect(absent.status).toBe(401);
   });
 
   it('with a bearer alone ends its session', async () => {
@@ -488,6 +494,57 @@ describe('a sign-out call', () => {
   });
 });
 
+describe('a session that was ended', () => {
+  it('has no power over later ones', async () => {
+    const backend = await start({ apiGate: { signOut: { scope: 'user' } } });
+    const iat = Math.floor(Date.now() / 1000) - 10;
+    const ended = await backend.sign({ iat });
+    await backend.signOut(ended);
+    await new Promise(resolve => setTimeout(resolve, 1_100));
+    const later = await backend.sign();
+    await new Promise(resolve => setTimeout(resolve, 1_100));
+    expect((await backend.signOut(ended)).status).toBe(200);
+    expect(await backend.withBearer(later)).toBe(200);
+  });
+
+  it('is refused as bearer on a public path, whose handler may look at it', async () => {
+    const backend = await start({
+      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+    });
+    const token = await backend.sign();
+    expect(await backend.withBearer(token, '/api/hello/open')).toBe(200);
+    await backend.signOut(token);
+    expect(await backend.withBearer(token, '/api/hello/open')).toBe(401);
+    expect((await backend.request('GET', '/api/hello/open')).status).toBe(200);
+  });
+
+  it("does not keep Backstage's own cookie from being issued again", async () => {
+    const backend = await start({ apiGate: { cookie: { enabled: false } } });
+    const target = `/api/hello${COOKIE_ENDPOINT}`;
+    const stockCookieOf = async (token: string, ...headerLines: string[]) => {
+      const { headers } = await backend.request('GET', target, [
+        `Authorization: Bearer ${token}`,
+        ...headerLines,
+      ]);
+      return headers['set-cookie']?.split(';')[0];
+    };
+    const iat = Math.floor(Date.now() / 1000) - 10;
+    const [first, second] = [
+      await backend.sign({ iat }),
+      await backend.sign({ iat: iat + 5 }),
+    ];
+    const stockCookie = await stockCookieOf(first);
+    expect(stockCookie).toMatch(/^backstage-auth=/);
+    expect(
+      await stockCookieOf(second, `Cookie: ${stockCookie}`),
+    ).toBeUndefined();
+    await backend.request('DELETE', target, [`Authorization: Bearer ${first}`]);
+    expect(await stockCookieOf(second, `Cookie: a=1; ${stockCookie}`)).toMatch(
+      /^backstage-auth=/,
+    );
+  });
+});
+
 describe('POST /api/auth/api-gate/v1/revocations', () => {
   it('needs a credential, and a body that is right', async () => {
     const backend = await start();
@@ -529,11 +586,82 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
       ['{"sub":"user:default/a","iat":"1","exp":2}', 'iat'],
       ['{"sub":"user:default/a","iat":1}', 'exp'],
       ['{"sub":"user:default/a","iat":1,"exp":2,"scope":"all"}', 'scope'],
+      ['{"sub":"","iat":1,"exp":2}', 'sub'],
+      ['{"sub":"a\\u0000b","iat":1,"exp":2}', 'sub'],
+      ['{"sub":"user:default/a","iat":99999999999,"exp":99999999999}', 'iat'],
+      ['{"sub":"user:default/a","iat":1,"exp":99999999999}', 'exp'],
+      ['{"sub":"user:default/a","iat":2,"exp":1}', 'exp'],
       ['{', 'JSON'],
     ]) {
       const response = await post([`Authorization: Bearer ${service}`], body);
       expect([body, response.status]).toEqual([body, 400]);
       expect(JSON.parse(response.body).error.message).toContain(field);
+    }
+  });
+
+  it('is not for an external token that is restricted to other permissions', async () => {
+    const restricted = 'restricted-static-token';
+    const backend = await start({
+      config: {
+        backend: {
+          auth: {
+            externalAccess: [
+              {
+                type: 'static',
+                options: { token: restricted, subject: 'script' },
+                accessRestrictions: [
+                  { plugin: 'auth', permission: 'catalog.entity.read' },
+                ],
+              },
+            ],
+          },
+        },
+      },
+    });
+    const auth = `Authorization: Bearer ${restricted}`;
+    const now = Math.floor(Date.now() / 1000);
+    for (const body of [
+      '{"userEntityRef":"user:default/a"}',
+      `{"sub":"user:default/a","iat":${now},"exp":${now}}`,
+    ]) {
+      const { status } = await backend.request(
+        'POST',
+        REVOCATIONS,
+        [auth, 'Content-Type: application/json'],
+        body,
+      );
+      expect(status).toBe(403);
+    }
+    expect((await backend.request('GET', REVOCATIONS, [auth])).status).toBe(
+      403,
+    );
+    // Signing out with it is no business of the gate's.
+    const { status } = await backend.request(
+      'DELETE',
+      `/api/auth${COOKIE_ENDPOINT}`,
+      [auth],
+    );
+    expect(status).toBe(204);
+  });
+
+  it('takes whatever stands for a user', async () => {
+    const backend = await start();
+    const service = await backend.hello.tokenFor('auth');
+    for (const ref of ['user:default/jane@example.com', 'user:default/jörg']) {
+      const iat = Math.floor(Date.now() / 1000) - 10;
+      const token = await backend.sign({ iat, sub: ref });
+      expect(await backend.withBearer(token)).toBe(200);
+      const body = Buffer.from(JSON.stringify({ userEntityRef: ref })).toString(
+        'latin1',
+      );
+      const { status } = await backend.request(
+        'POST',
+        REVOCATIONS,
+        [`Authorization: Bearer ${service}`, 'Content-Type: application/json'],
+        body,
+      );
+      expect(status).toBe(201);
+      expect(await backend.withBearer(token)).toBe(401);
     }
   });
 

@@ -16,6 +16,10 @@ const MAX_COOKIE_BYTES = 4096;
  */
 export const MAX_TOKEN_BYTES = Math.floor((maxHeaderSize - 4096) / 2);
 
+// More names than the gate itself issues are not its own: each is taken back by headers of the answer, whose size a client
+// must not decide. A part holds at least 3500 bytes.
+const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
+
 /**
  * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … where it is too long
  * for one cookie.
@@ -137,10 +141,11 @@ export class GateCookie {
   }
 
   #isPart(name: string): boolean {
-    return (
-      name.startsWith(`${this.#name}.`) &&
-      /^(0|[1-9]\d{0,2})$/.test(name.slice(this.#name.length + 1))
-    );
+    if (!name.startsWith(`${this.#name}.`)) {
+      return false;
+    }
+    const number = name.slice(this.#name.length + 1);
+    return /^(0|[1-9]\d?)$/.test(number) && Number(number) < MAX_PARTS;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
+import { pluginIdOf } from '../Plugins';
 import type { GateObserver } from '../report/GateObserver';
 import { DecodedToken, decodeToken, sameSession } from '../request/token';
 import type { CookieIssuer } from './CookieIssuer';
@@ -59,6 +60,7 @@ export function createCookieIssuer(options: {
   return {
     async issueCookie({ credentials, token, req, res }) {
       const { userEntityRef } = credentials.principal;
+      const plugin = pluginIdOf(req);
       const header = req.headers.cookie;
       const presented = decodeToken(token);
       const expires = new Date(Number(presented?.exp) * 1000);
@@ -84,7 +86,7 @@ export function createCookieIssuer(options: {
           if (res.statusCode < 400 && res.statusCode !== 304) {
             res.append('Set-Cookie', setCookies);
             if (isIssued) {
-              observer.cookieIssued(req.params.gatedPluginId, userEntityRef);
+              observer.cookieIssued(plugin, userEntityRef);
             }
             // Over what the handler said: a shared cache would hand this user's cookie to the next one.
             res.setHeader('Cache-Control', 'no-store');

@@ -207,16 +207,19 @@ describe("the gate's cookie in a backend", () => {
       expect(Boolean(refusals)).toBe(expected === 403 && method !== 'HEAD');
     });
 
-    it('never judges a bearer, but sets it no cookie (login CSRF)', async () => {
-      const token = await sign();
-      const response = await send(
-        'POST',
-        '/api/hello/x',
-        bearer(token),
-        'Sec-Fetch-Site: cross-site',
-      );
-      expect(response.status).toBe(200);
-      expect(setCookies(response)).toEqual(['mine=1; Path=/']);
-    });
+    it.each(['POST', 'GET'])(
+      'never judges the bearer of a %s, but sets it no cookie (login CSRF)',
+      async method => {
+        const token = await sign();
+        const response = await send(
+          method,
+          '/api/hello/x',
+          bearer(token),
+          'Sec-Fetch-Site: cross-site',
+        );
+        expect(response.status).toBe(200);
+        expect(setCookies(response)).toEqual(['mine=1; Path=/']);
+      },
+    );
   });
 });

@@ -7,7 +7,7 @@ import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
 export class Policy {
   readonly allowList: AllowList;
   /** Whether the cookies of a request don't count, since another site's page made the browser send it. */
-  readonly isCrossSite: (req: IncomingMessage) => boolean;
+  readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
 
   constructor(readonly config: ApiGateConfig) {
     this.allowList = new AllowList(config.allow);

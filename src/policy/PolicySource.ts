@@ -18,6 +18,10 @@ const REMIND_MS = 60 * 60 * 1000;
 /** Settings that take effect at the next start. */
 const NEEDS_RESTART = ['cookie'] as const;
 
+function enforced(config: ApiGateConfig): ApiGateConfig {
+  return { ...config, mode: 'enforce', until: undefined };
+}
+
 /** What came of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
 
@@ -125,9 +129,11 @@ export class PolicySource {
       }
     }
     // Allow rules have opened the barriers of plugins, and those can't be closed again.
-    if (this.#toldEnforced && !new Policy(read).isEnforced) {
-      after.mode = 'enforce';
-      needsRestart.push(`${CONFIG_KEY}.mode`);
+    if (this.#toldEnforced && read.mode === 'report-only') {
+      Object.assign(after, { mode: 'enforce', until: undefined });
+      if (!new Policy(read).isEnforced) {
+        needsRestart.push(`${CONFIG_KEY}.mode`);
+      }
     }
     if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
       this.#needsRestart = needsRestart;
@@ -147,6 +153,7 @@ export class PolicySource {
     if (this.#current.isEnforced) {
       if (!this.#toldEnforced) {
         this.#toldEnforced = true;
+        this.#endReportOnly();
         this.#onEnforced.forEach(callback => callback());
       }
       return;
@@ -158,6 +165,17 @@ export class PolicySource {
         Math.min(+until - Date.now(), MAX_TIMEOUT_MS),
       );
       this.#untilTimer.unref();
+    }
+  }
+
+  /** For good, whatever the clock does: the barriers of plugins are open from now on. */
+  #endReportOnly() {
+    const { config } = this.#current;
+    if (config.mode === 'report-only') {
+      this.#current = new Policy(enforced(config));
+      this.#logger.warn(
+        `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
+      );
     }
   }
 

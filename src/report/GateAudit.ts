@@ -5,6 +5,8 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { LRUCache } from 'lru-cache';
+import { InputError } from '@backstage/errors';
+import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../Decision';
 
 const DENIAL_INTERVAL_MS = 1_000;
@@ -56,6 +58,17 @@ export class GateAudit {
       this.#lastCookies.set(userEntityRef, now);
       this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
     }
+  }
+
+  reloaded(auditor: AuditorService, outcome: ReloadOutcome): void {
+    if ('problem' in outcome) {
+      const error = new InputError(outcome.problem);
+      this.record(auditor, 'api-gate-policy-reload', 'high', {}, error);
+      return;
+    }
+    const { mode, allow } = outcome.policy.config;
+    const meta = { mode, rules: allow.length };
+    this.record(auditor, 'api-gate-policy-reload', 'high', meta);
   }
 
   /** @param error - of what has failed; without it, it has succeeded */

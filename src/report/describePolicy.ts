@@ -154,6 +154,7 @@ function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
   return allow.some(
     other =>
       other.plugin === rule.plugin &&
+      rule.methods.every(method => other.methods.includes(method)) &&
       (other.path === rule.path ||
         (other.path.endsWith('/**') &&
           rule.path.startsWith(`${literalOf(other)}/`))),

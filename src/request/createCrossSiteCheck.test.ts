@@ -56,6 +56,12 @@ describe('createCrossSiteCheck', () => {
     }
   });
 
+  it('can judge a request as one of another method', () => {
+    const get = request('GET', { 'sec-fetch-site': 'cross-site' });
+    expect(isCrossSite(get)).toBe(false);
+    expect(isCrossSite(get, 'POST')).toBe(true);
+  });
+
   it.each<[Record<string, string>, boolean]>([
     [{}, true],
     [{ 'sec-fetch-site': 'same-origin' }, true],

@@ -16,13 +16,14 @@ import type { IncomingMessage } from 'node:http';
  * Nothing is ever compared with `Host`, which proxies rewrite.
  *
  * @param trustedOrigins - serialised origins, such as `https://backstage.example.com`
- * @returns whether a request is cross-site, and its cookies don't count
+ * @returns whether a request is cross-site, so that its cookies don't count; `asMethod` judges it as one of another method
  */
 export function createCrossSiteCheck(
   trustedOrigins: Iterable<string>,
-): (req: IncomingMessage) => boolean {
+): (req: IncomingMessage, asMethod?: string) => boolean {
   const trusted = new Set(trustedOrigins);
-  return ({ method, headers }) => {
+  return (req, method = req.method) => {
+    const { headers } = req;
     const { origin } = headers;
     if (headers.upgrade?.toLowerCase() === 'websocket') {
       return origin === undefined || !trusted.has(origin);

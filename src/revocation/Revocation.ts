@@ -20,7 +20,7 @@ export interface SessionClaims {
 }
 
 // Backstage issues user tokens for at most a day (`auth.backstageTokenExpiration`).
-const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
+export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 
 /** Clocks of replicas may differ: a revocation is kept for so long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
@@ -31,10 +31,24 @@ export function revocationOfSession(claims: SessionClaims): Revocation {
   return { scope: 'session', sub, iat, exp };
 }
 
-/** Refuses every sign-in of a user up to now. */
-export function revocationOfUser(sub: string): Revocation {
+/** Refuses every sign-in of a user up to now: as long as the longest that Backstage makes, or one that is known to be longer. */
+export function revocationOfUser(
+  sub: string,
+  known?: SessionClaims,
+): Revocation {
   const iat = now();
-  return { scope: 'user', sub, iat, exp: iat + LONGEST_SESSION_SECONDS };
+  const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
+  return { scope: 'user', sub, iat, exp };
+}
+
+/** Entity references are compared without case: an operator may spell a user otherwise than the token does. */
+export function isSameUser(a: string, b: string): boolean {
+  return userKey(a) === userKey(b);
+}
+
+/** What is the same for all spellings of a user. */
+export function userKey(userEntityRef: string): string {
+  return userEntityRef.toLocaleLowerCase('en-US');
 }
 
 /** Seconds since the epoch, rounded down as in tokens. */

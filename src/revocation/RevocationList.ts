@@ -3,6 +3,7 @@ import {
   now,
   Revocation,
   SessionClaims,
+  userKey,
 } from './Revocation';
 
 /**
@@ -63,19 +64,18 @@ export class RevocationList {
     }
     const key = userKey(revocation.sub);
     const known = this.#users.get(key);
-    if (known && known.iat >= revocation.iat) {
+    if (known && known.iat >= revocation.iat && known.exp >= revocation.exp) {
       return false;
     }
-    this.#users.set(key, revocation);
+    this.#users.set(key, {
+      ...revocation,
+      iat: Math.max(revocation.iat, known?.iat ?? 0),
+      exp: Math.max(revocation.exp, known?.exp ?? 0),
+    });
     return true;
   }
 }
 
 function sessionKey({ sub, iat, exp }: SessionClaims): string {
   return `${iat} ${exp} ${sub}`;
-}
-
-// An operator may spell a user otherwise than the token does: entity references are compared without case.
-function userKey(sub: string): string {
-  return sub.toLocaleLowerCase('en-US');
 }

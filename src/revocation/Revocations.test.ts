@@ -130,4 +130,50 @@ describe('Revocations', () => {
     expect(warnings).toHaveLength(1);
     revocations.stop();
   });
+
+  it('keeps one to write of many that are equal, and writes a few at a time', async () => {
+    let underWay = 0;
+    let most = 0;
+    let added = 0;
+    let gone = true;
+    const { revocations, warnings } = create({
+      add: async () => {
+        underWay += 1;
+        most = Math.max(most, underWay);
+        await Promise.resolve();
+        underWay -= 1;
+        if (gone) {
+          throw new Error('gone');
+        }
+        added += 1;
+      },
+    });
+    for (let i = 0; i < 300; i += 1) {
+      const claims = session(`user:default/u${i % 100}`, now());
+      await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+    }
+    most = 0;
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(warnings).toEqual([expect.stringContaining('can not write')]);
+    gone = false;
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(added).toBe(100);
+    expect(most).toBeLessThanOrEqual(10);
+    revocations.stop();
+  });
+
+  it('is not undone by a shorter one of the same user', async () => {
+    const { revocations } = create({});
+    const claims = session('user:default/a');
+    await revocations.revoke(revocationOfUser('user:default/a'));
+    await revocations.revoke({
+      scope: 'user',
+      sub: 'user:default/a',
+      iat: now() + 1,
+      exp: now() - 1_000,
+    });
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(revocations.isRevoked(claims)).toBe(true);
+    revocations.stop();
+  });
 });

@@ -1,34 +1,41 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
-import { Revocation, SessionClaims } from './Revocation';
+import { Outage } from './Outage';
+import { now, Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';
 import type { RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
+const WRITES_AT_A_TIME = 10;
 
 // Until then no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
-
-// A single failure is the other backend's start, or a moment's.
-const FAILURES_BEFORE_WARNING = 3;
 
 /**
  * The revocations as this replica knows them. No request waits for the store: the list is in memory and follows the store
  * in the background. While the store is out of reach, what is known stays in force.
  */
 export class Revocations {
-  readonly #logger: LoggerService;
   #pollIntervalMs: number;
   readonly #list = new RevocationList();
   /** In force here, but not yet in the store. */
-  readonly #pending = new Set<Revocation>();
+  readonly #pending = new Map<string, Revocation>();
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loadedAt: number | undefined;
-  #failures = 0;
+  readonly #reading: Outage;
+  readonly #writing: Outage;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
-    this.#logger = options.logger;
+    this.#reading = new Outage(options.logger, {
+      failing:
+        'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
+      again: 'API gate reads the list of revoked sessions again',
+    });
+    this.#writing = new Outage(options.logger, {
+      failing:
+        'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
+      again: 'API gate has written the sessions that were revoked meanwhile',
+    });
     this.#pollIntervalMs = options.pollIntervalMs;
   }
 
@@ -69,7 +76,7 @@ export class Revocations {
    */
   async revoke(revocation: Revocation): Promise<void> {
     this.#list.add([revocation]);
-    this.#pending.add(revocation);
+    this.#pending.set(JSON.stringify(revocation), revocation);
     await this.#write(revocation);
   }
 
@@ -96,22 +103,20 @@ export class Revocations {
 
   async #poll(): Promise<void> {
     try {
-      const writes = await Promise.allSettled(
-        [...this.#pending].map(revocation => this.#write(revocation)),
-      );
       // All live rows, each time: a cursor would miss those that are committed late.
       const startedAt = Date.now();
       this.#list.add(await inTime(this.#requireStore().load()));
       this.#list.removeExpired();
       this.#loadedAt = startedAt;
-      // One that can't be written must not keep those of others from being read.
-      const failed = writes.find(({ status }) => status === 'rejected');
-      if (failed) {
-        throw (failed as PromiseRejectedResult).reason;
-      }
-      this.#noteSuccess();
+      this.#reading.succeeded();
     } catch (error) {
-      this.#noteFailure(error);
+      this.#reading.failed(error);
+    }
+    try {
+      await this.#writePending();
+      this.#writing.succeeded();
+    } catch (error) {
+      this.#writing.failed(error);
     }
     if (this.#store) {
       const interval = this.isLoaded
@@ -122,9 +127,25 @@ export class Revocations {
     }
   }
 
+  /** A few at a time: there may be many after an outage. */
+  async #writePending(): Promise<void> {
+    const pending = [...this.#pending.values()].filter(
+      ({ exp }) => exp > now(),
+    );
+    this.#pending.clear();
+    pending.forEach(each => this.#pending.set(JSON.stringify(each), each));
+    for (let i = 0; i < pending.length; i += WRITES_AT_A_TIME) {
+      await Promise.all(
+        pending
+          .slice(i, i + WRITES_AT_A_TIME)
+          .map(revocation => this.#write(revocation)),
+      );
+    }
+  }
+
   async #write(revocation: Revocation): Promise<void> {
     await inTime(this.#requireStore().add(revocation));
-    this.#pending.delete(revocation);
+    this.#pending.delete(JSON.stringify(revocation));
   }
 
   #requireStore(): RevocationStore {
@@ -132,23 +153,6 @@ export class Revocations {
       throw new Error('The store of revocations is not up');
     }
     return this.#store;
-  }
-
-  #noteSuccess() {
-    if (this.#failures >= FAILURES_BEFORE_WARNING) {
-      this.#logger.info('API gate reads the list of revoked sessions again');
-    }
-    this.#failures = 0;
-  }
-
-  #noteFailure(error: unknown) {
-    this.#failures += 1;
-    if (this.#failures === FAILURES_BEFORE_WARNING) {
-      this.#logger.warn(
-        'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
-        { errorType: isError(error) ? error.name : typeof error },
-      );
-    }
   }
 }
 

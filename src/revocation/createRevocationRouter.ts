@@ -7,14 +7,23 @@ import {
   NotAllowedError,
   ServiceUnavailableError,
 } from '@backstage/errors';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
-import { json, Router } from 'express';
+import {
+  AuthorizeResult,
+  BasicPermission,
+} from '@backstage/plugin-permission-common';
+import { json, Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { OWN_ROUTES_PATH } from '../request/isPublicByNature';
-import { authApiGateRevokePermission } from '../permissions';
 import {
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from '../permissions';
+import {
+  CLOCK_SKEW_SECONDS,
+  isSameUser,
+  LONGEST_SESSION_SECONDS,
+  now,
   Revocation,
-  revocationOfSession,
   revocationOfUser,
 } from './Revocation';
 import type { Revocations } from './Revocations';
@@ -45,18 +54,17 @@ export function createRevocationRouter(options: {
   const { revocations, httpAuth, permissions, permissionEnabled } = options;
   const { onRevoked } = options;
   const router = PromiseRouter();
-  router.use(json());
 
   router.get(REVOCATIONS_PATH, async (req, res) => {
-    await httpAuth.credentials(req, { allow: ['service'] });
+    await requireService(req, authApiGateReadPermission);
     res.json({ revocations: await revocations.load() });
   });
 
-  router.post(REVOCATIONS_PATH, async (req, res) => {
+  router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readObject(req.body);
     let revocation: Revocation;
     if (body.userEntityRef === undefined) {
-      await httpAuth.credentials(req, { allow: ['service'] });
+      await requireService(req, authApiGateRevokePermission);
       revocation = readRevocation(body);
     } else {
       const userEntityRef = readUserEntityRef(body);
@@ -74,25 +82,32 @@ export function createRevocationRouter(options: {
     res.status(201).json({});
   });
 
-  async function requireMayRevoke(
-    req: Parameters<HttpAuthService['credentials']>[0],
-    userEntityRef: string,
-  ) {
+  /** Backstage allows a service everything but what the access restrictions of an external token leave out. */
+  async function requireService(req: Request, permission: BasicPermission) {
+    const credentials = await httpAuth.credentials(req, { allow: ['service'] });
+    const [{ result }] = await permissions.authorize([{ permission }], {
+      credentials,
+    });
+    if (result !== AuthorizeResult.ALLOW) {
+      throw new NotAllowedError(`This needs the permission ${permission.name}`);
+    }
+  }
+
+  async function requireMayRevoke(req: Request, userEntityRef: string) {
+    const permission = authApiGateRevokePermission;
     const credentials = await httpAuth.credentials(req, {
       allow: ['user', 'service'],
     });
-    const [{ result }] = await permissions.authorize(
-      [{ permission: authApiGateRevokePermission }],
-      { credentials },
-    );
+    const [{ result }] = await permissions.authorize([{ permission }], {
+      credentials,
+    });
     const { principal } = credentials;
     const isOthers =
       principal.type === 'user' &&
-      principal.userEntityRef.toLocaleLowerCase('en-US') !==
-        userEntityRef.toLocaleLowerCase('en-US');
+      !isSameUser(principal.userEntityRef, userEntityRef);
     if (result !== AuthorizeResult.ALLOW || (isOthers && !permissionEnabled)) {
       throw new NotAllowedError(
-        `Ending the sessions of a user needs the permission ${authApiGateRevokePermission.name}${
+        `Ending the sessions of a user needs the permission ${permission.name}${
           permissionEnabled ? '' : ', and permission.enabled'
         }`,
       );
@@ -103,7 +118,7 @@ export function createRevocationRouter(options: {
 }
 
 /** 503 for a sign-out that is in force here, but not yet at other replicas. */
-export function notStored(): Error {
+function notStored(): Error {
   return new ServiceUnavailableError(
     'Signed out at this replica; the others will follow once the database can be reached',
   );
@@ -120,7 +135,7 @@ function readUserEntityRef(body: Record<string, unknown>): string {
   const { userEntityRef, ...others } = body;
   if (
     typeof userEntityRef !== 'string' ||
-    !/^[\w.-]+:[\w.-]+\/[\w.-]+$/.test(userEntityRef)
+    !/^[^\s:/]+:[^\s:/]+\/[^\s/]+$/.test(userEntityRef)
   ) {
     throw new InputError(
       'userEntityRef must be a full entity reference, such as user:default/jane',
@@ -132,23 +147,30 @@ function readUserEntityRef(body: Record<string, unknown>): string {
 
 function readRevocation(body: Record<string, unknown>): Revocation {
   const { sub, iat, exp, scope = 'session', ...others } = body;
-  if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,1000}$/.test(sub)) {
-    throw new InputError('userEntityRef, or sub of printable text, is missing');
+  if (sub === undefined) {
+    throw new InputError('userEntityRef is missing');
   }
-  if (!Number.isSafeInteger(iat)) {
-    throw new InputError('iat must be a whole number of seconds');
+  if (typeof sub !== 'string' || !/^\P{Cc}{1,1000}$/u.test(sub)) {
+    throw new InputError('sub must be text without control characters');
   }
-  if (!Number.isSafeInteger(exp)) {
-    throw new InputError('exp must be a whole number of seconds');
+  if (!isSeconds(iat) || iat > now() + CLOCK_SKEW_SECONDS) {
+    throw new InputError('iat must be a number of seconds in the past');
+  }
+  const latest = now() + LONGEST_SESSION_SECONDS + CLOCK_SKEW_SECONDS;
+  if (!isSeconds(exp) || exp < iat || exp > latest) {
+    throw new InputError(
+      'exp must be a number of seconds after iat, at most a day from now',
+    );
   }
   if (scope !== 'session' && scope !== 'user') {
     throw new InputError('scope must be session or user');
   }
   rejectUnknown(others);
-  return {
-    ...revocationOfSession({ sub, iat: iat as number, exp: exp as number }),
-    scope,
-  };
+  return { scope, sub, iat, exp };
+}
+
+function isSeconds(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function rejectUnknown(others: object) {

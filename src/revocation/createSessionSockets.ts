@@ -25,22 +25,31 @@ export function createSessionSockets(options: {
   revocations: Revocations;
   /** Whether an ended session has consequences. */
   isEnforced: () => boolean;
+  /** Calls back once it has. */
+  onEnforced: (callback: () => void) => void;
 }): (handler: WebSocketHandler) => WebSocketHandler {
-  const { auth, isEnforced, revocations } = options;
+  const { auth, isEnforced, onEnforced, revocations } = options;
   const open = new Map<Duplex, SessionClaims>();
 
-  revocations.onRevoked(() => {
-    for (const [socket, session] of open) {
-      if (isEnforced() && revocations.isRevoked(session)) {
-        socket.destroy();
+  const closeEnded = () => {
+    if (isEnforced()) {
+      for (const [socket, session] of open) {
+        if (revocations.isRevoked(session) || session.exp <= now()) {
+          socket.destroy();
+        }
       }
     }
-  });
+  };
+  revocations.onRevoked(closeEnded);
+  onEnforced(closeEnded);
 
   function track(socket: Duplex, session: SessionClaims) {
+    if (socket.destroyed) {
+      return;
+    }
     open.set(socket, session);
     const expiry = setTimeout(
-      () => socket.destroy(),
+      closeEnded,
       Math.min((session.exp - now()) * 1000, MAX_TIMEOUT_MS),
     );
     expiry.unref();
@@ -54,17 +63,19 @@ export function createSessionSockets(options: {
     ...webSocketHandler,
     async handler(context) {
       const { credentials, socket } = context;
-      if (isEnforced() && auth.isPrincipal(credentials, 'user')) {
+      if (auth.isPrincipal(credentials, 'user')) {
         const session = await sessionOf(auth, credentials);
-        if (!session || revocations.isRevoked(session)) {
+        if (isEnforced() && (!session || revocations.isRevoked(session))) {
           refuse(socket, '401 Unauthorized');
           return;
         }
-        if (!revocations.isLoaded) {
+        if (isEnforced() && !revocations.isLoaded) {
           refuse(socket, '503 Service Unavailable');
           return;
         }
-        track(socket, session);
+        if (session) {
+          track(socket, session);
+        }
       }
       await webSocketHandler.handler(context);
     },

@@ -28,6 +28,7 @@ import {
 } from '../report/describePolicy';
 import { GateAudit } from '../report/GateAudit';
 import { GateMetrics } from '../report/GateMetrics';
+import type { GateObserver } from '../report/GateObserver';
 import { GateReport } from '../report/GateReport';
 import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import { Revocations } from '../revocation/Revocations';
@@ -37,6 +38,7 @@ import { DeclaredPolicies } from './DeclaredPolicies';
 export interface ApiGateService {
   audit: GateAudit;
   decisions: Decisions;
+  observer: GateObserver;
   plugins: Plugins;
   policies: DeclaredPolicies;
   revocations: Revocations;
@@ -129,6 +131,10 @@ export const apiGateServiceFactory = createServiceFactory({
     const describe = () =>
       describePolicy({ counts, plugins, policies, source });
     source.onReload(outcome => {
+      const auditor = plugins.find('auth')?.auditor;
+      if (auditor) {
+        audit.reloaded(auditor, outcome);
+      }
       if ('policy' in outcome) {
         const { config: changed } = outcome.policy;
         revocations.setPollInterval(changed.revocation.pollIntervalMs);
@@ -145,6 +151,7 @@ export const apiGateServiceFactory = createServiceFactory({
     return {
       audit,
       decisions,
+      observer,
       plugins,
       policies,
       revocations,

@@ -50,6 +50,7 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
       auth,
       revocations,
       isEnforced: () => source.current.isEnforced,
+      onEnforced: callback => source.onEnforced(callback),
     });
     return policies.watch(pluginId, {
       ...httpRouter,
@@ -62,7 +63,7 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
 /** Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. */
 function createSecondLook(
   pluginId: string,
-  { decisions, source }: ApiGateService,
+  { decisions, observer, source }: ApiGateService,
 ): RequestHandler {
   return (req, res, next) => {
     if (decisions.hasPassed(req, pluginId) || !source.current.isEnforced) {
@@ -70,6 +71,16 @@ function createSecondLook(
       return;
     }
     const refusal = Refusal.missingCredentials();
+    observer.decided(
+      req,
+      {
+        plugin: pluginId.toLowerCase(),
+        outcome: 'refused',
+        reason: refusal.reason,
+        credential: 'none',
+      },
+      refusal.error,
+    );
     refusal.applyTo(res);
     next(refusal.error);
   };
