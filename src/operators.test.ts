@@ -20,6 +20,7 @@ import {
 import { parse, stringify } from 'yaml';
 import { rawRequest } from './__testUtils__/rawRequest';
 import { recordingPlugin } from './__testUtils__/recordingPlugin';
+import { until } from './__testUtils__/until';
 import {
   createSigningKey,
   SigningKey,
@@ -47,16 +48,6 @@ afterAll(() => key.remove());
 afterEach(async () => {
   await Promise.all(running.splice(0).map(backend => backend.stop()));
 });
-
-async function until(condition: () => Promise<boolean> | boolean) {
-  for (let i = 0; i < 400; i += 1) {
-    if (await condition()) {
-      return;
-    }
-    await new Promise(resolve => setTimeout(resolve, 25));
-  }
-  throw new Error('It did not come to that');
-}
 
 async function start(
   options: Partial<Parameters<typeof startBackend>[0]> & {

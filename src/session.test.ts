@@ -15,6 +15,7 @@ import type { Request, Response } from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { rawRequest } from './__testUtils__/rawRequest';
 import { recordingPlugin } from './__testUtils__/recordingPlugin';
+import { until } from './__testUtils__/until';
 import {
   createSigningKey,
   SigningKey,
@@ -64,16 +65,6 @@ const databases: [string, Database][] = [
   ['SQLite', sqlite],
   ...(postgresUrl ? [['PostgreSQL', postgres] as [string, Database]] : []),
 ];
-
-async function until(condition: () => Promise<boolean> | boolean) {
-  for (let i = 0; i < 200; i += 1) {
-    if (await condition()) {
-      return;
-    }
-    await new Promise(resolve => setTimeout(resolve, 25));
-  }
-  throw new Error('It did not come to that');
-}
 
 async function start(
   options: {

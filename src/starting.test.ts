@@ -9,6 +9,7 @@ import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { rawRequest } from './__testUtils__/rawRequest';
 import { recordingPlugin } from './__testUtils__/recordingPlugin';
+import { until } from './__testUtils__/until';
 import { createSigningKey, SigningKey } from './__testUtils__/signingKey';
 import {
   freePort,
@@ -38,12 +39,6 @@ function latch() {
     open = resolve;
   });
   return { open, opened };
-}
-
-async function until(condition: () => Promise<boolean> | boolean) {
-  for (let i = 0; i < 200 && !(await condition()); i += 1) {
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
 }
 
 const pause = (milliseconds: number) => ({

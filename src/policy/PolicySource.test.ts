@@ -121,6 +121,14 @@ describe('PolicySource', () => {
     expect(take()).toEqual([]);
   });
 
+  it('tells of a removed rule that the barrier behind it stays open', () => {
+    const { take, write } = create({ allow: [{ plugin: 'a', path: '/a' }] });
+    write({ allow: [] });
+    expect(take()).toContainEqual(
+      expect.stringMatching(/^info: .*closed \/a of the plugin a.*restart/),
+    );
+  });
+
   it('does not go back to report-only before a restart', () => {
     const { source, take, write } = create({});
     write({ mode: 'report-only' });

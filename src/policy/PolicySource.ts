@@ -9,6 +9,7 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
+import type { AllowRule } from '../request/AllowList';
 import { Policy } from './Policy';
 
 // Node fires a longer timeout at once.
@@ -112,8 +113,19 @@ export class PolicySource {
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
       );
+      this.#tellOfRemovedRules(before, after);
       this.#update();
       this.#onReload.forEach(callback => callback({ policy }));
+    }
+  }
+
+  #tellOfRemovedRules(before: ApiGateConfig, after: ApiGateConfig) {
+    const isKept = ({ plugin, path }: AllowRule) =>
+      after.allow.some(rule => rule.plugin === plugin && rule.path === path);
+    for (const rule of before.allow.filter(each => !isKept(each))) {
+      this.#logger.info(
+        `API gate has closed ${rule.path} of the plugin ${rule.plugin}; the plugin's own barrier behind it stays open until a restart`,
+      );
     }
   }
 

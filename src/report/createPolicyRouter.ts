@@ -6,12 +6,9 @@ import { NotAllowedError } from '@backstage/errors';
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { Router } from 'express';
 import PromiseRouter from 'express-promise-router';
+import { POLICY_PATH } from '../ownRoutes';
 import { authApiGateReadPermission } from '../permissions';
-import { OWN_ROUTES_PATH } from '../request/isPublicByNature';
 import type { PolicyReport } from './describePolicy';
-
-/** Below the `auth` plugin. */
-export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 
 /**
  * `GET`: what can be reached without signing in, and what was decided since the start, as {@link PolicyReport}. For

@@ -4,8 +4,8 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { ResponseError } from '@backstage/errors';
+import { REVOCATIONS_PATH } from '../ownRoutes';
 import type { Revocation } from './Revocation';
-import { REVOCATIONS_PATH } from './createRevocationRouter';
 import type { RevocationStore } from './RevocationStore';
 
 const TIMEOUT_MS = 5_000;

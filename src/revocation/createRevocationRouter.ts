@@ -13,7 +13,7 @@ import {
 } from '@backstage/plugin-permission-common';
 import { json, Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { OWN_ROUTES_PATH } from '../request/isPublicByNature';
+import { REVOCATIONS_PATH } from '../ownRoutes';
 import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
@@ -27,9 +27,6 @@ import {
   revocationOfUser,
 } from './Revocation';
 import type { Revocations } from './Revocations';
-
-/** Below the `auth` plugin. */
-export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;
 
 /**
  * The routes of revocations, below the `auth` plugin:
