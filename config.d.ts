@@ -72,6 +72,17 @@ export interface Config {
         providers?: string[];
       };
 
+      /** Verified tokens are remembered for a while, so that the same one is not verified with each request; `false`: never. */
+      tokenCache?:
+        | false
+        | {
+            /**
+             * How long at most, from 1 second to 5 minutes. Ended sessions are noticed at once all the same; a withdrawn key or
+             * external token after this time. Default: `30s`.
+             */
+            ttl?: HumanDuration | string;
+          };
+
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {
         /** How often a replica reads the list, from 100 milliseconds to 5 minutes. Default: `2s`. */

@@ -1,6 +1,7 @@
 import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
 import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './wiring/apiGateService';
+import { cachingHttpAuthServiceFactory } from './wiring/httpAuthService';
 import { enrollmentServiceFactory } from './wiring/enrollment';
 import {
   defaultHttpRouterServiceFactory,
@@ -18,6 +19,7 @@ import {
 export const apiGate = createBackendFeatureLoader({
   *loader() {
     yield apiGateServiceFactory;
+    yield cachingHttpAuthServiceFactory;
     yield defaultHttpRouterServiceFactory;
     yield httpRouterDecoratorServiceFactory;
     yield enrollmentServiceFactory;

@@ -33,6 +33,7 @@ describe('readApiGateConfig', () => {
       trustedOrigins: ['https://backstage.example.com'],
       signOut: { scope: 'session', providers: new Set() },
       revocation: { pollIntervalMs: 2000 },
+      tokenCache: { ttlMs: 30000 },
       warnings: [],
     };
     expect(read(undefined)).toEqual(defaults);
@@ -47,7 +48,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, revocation',
+      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, revocation, tokenCache',
     ],
     [
       { issuers: 'https://a.example.com' },
@@ -169,6 +170,15 @@ describe('readApiGateConfig', () => {
       'auth.apiGate.revocation.interval is not known',
     ],
     [
+      { tokenCache: true },
+      'auth.apiGate.tokenCache must be false, or an object',
+    ],
+    [
+      { tokenCache: { ttl: '1h' } },
+      'auth.apiGate.tokenCache.ttl must be a duration',
+    ],
+    [{ tokenCache: { max: 1 } }, 'auth.apiGate.tokenCache.max is not known'],
+    [
       { mode: 'report' },
       'auth.apiGate.mode must be one of enforce, report-only',
     ],
@@ -277,5 +287,12 @@ describe('readApiGateConfig', () => {
   ])('reads until: %s', (until, expected) => {
     const config = read({ mode: 'report-only', until });
     expect(config.until?.toISOString()).toBe(expected);
+  });
+
+  it('reads tokenCache', () => {
+    expect(read({ tokenCache: false }).tokenCache).toBeUndefined();
+    expect(read({ tokenCache: { ttl: '5s' } }).tokenCache).toEqual({
+      ttlMs: 5000,
+    });
   });
 });

@@ -9,6 +9,10 @@ import {
   readRevocationSettings,
   RevocationSettings,
 } from './readRevocationSettings';
+import {
+  readTokenCacheSettings,
+  TokenCacheSettings,
+} from './readTokenCacheSettings';
 import { readSignOutSettings, SignOutSettings } from './readSignOutSettings';
 import { readObject, readStringList } from './values';
 
@@ -27,6 +31,8 @@ export interface ApiGateConfig {
   trustedOrigins: string[];
   signOut: SignOutSettings;
   revocation: RevocationSettings;
+  /** `undefined`: no token is remembered. */
+  tokenCache: TokenCacheSettings | undefined;
   /** What works, but should be said at start. One line each, naming its config path. */
   warnings: string[];
 }
@@ -47,6 +53,7 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       'cookie',
       'signOut',
       'revocation',
+      'tokenCache',
     ],
   });
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
@@ -73,6 +80,10 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       value.signOut,
       `${CONFIG_KEY}.signOut`,
       rootConfig.getOptional('auth.providers'),
+    ),
+    tokenCache: readTokenCacheSettings(
+      value.tokenCache,
+      `${CONFIG_KEY}.tokenCache`,
     ),
     revocation: readRevocationSettings(
       value.revocation,

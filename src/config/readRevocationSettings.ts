@@ -1,6 +1,5 @@
-import { ConfigReader, readDurationFromConfig } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import { durationToMilliseconds, JsonValue } from '@backstage/types';
+import { readMilliseconds } from './readMilliseconds';
 import { readObject } from './values';
 
 /** `auth.apiGate.revocation`, checked and with its defaults. */
@@ -36,16 +35,4 @@ export function readRevocationSettings(
     );
   }
   return { pollIntervalMs };
-}
-
-function readMilliseconds(value: unknown): number | undefined {
-  try {
-    return durationToMilliseconds(
-      readDurationFromConfig(new ConfigReader({ value: value as JsonValue }), {
-        key: 'value',
-      }),
-    );
-  } catch {
-    return undefined;
-  }
 }

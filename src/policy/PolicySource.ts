@@ -17,7 +17,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const REMIND_MS = 60 * 60 * 1000;
 
 /** Settings that take effect at the next start. */
-const NEEDS_RESTART = ['cookie'] as const;
+const NEEDS_RESTART = ['cookie', 'tokenCache'] as const;
 
 function enforced(config: ApiGateConfig): ApiGateConfig {
   return { ...config, mode: 'enforce', until: undefined };
@@ -136,7 +136,7 @@ export class PolicySource {
     const needsRestart: string[] = [];
     for (const key of NEEDS_RESTART) {
       if (!isDeepStrictEqual(before[key], read[key])) {
-        after[key] = before[key];
+        Object.assign(after, { [key]: before[key] });
         needsRestart.push(`${CONFIG_KEY}.${key}`);
       }
     }

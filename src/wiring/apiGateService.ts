@@ -3,6 +3,7 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
+  HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
@@ -11,6 +12,7 @@ import type { CookieIssuer } from '../cookie/CookieIssuer';
 import { createCookieIssuer } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { KeyEndpoints } from '../credential/KeyEndpoints';
+import { TokenCache } from '../credential/TokenCache';
 import {
   verifyCredential,
   VerifyOptions,
@@ -39,10 +41,14 @@ export interface ApiGateService {
   audit: GateAudit;
   decisions: Decisions;
   observer: GateObserver;
+  /** Those over the token cache. */
+  ownHttpAuths: WeakSet<HttpAuthService>;
   plugins: Plugins;
   policies: DeclaredPolicies;
   revocations: Revocations;
   source: PolicySource;
+  /** `undefined`: no token is remembered. */
+  tokenCache: TokenCache | undefined;
   describePolicy(): PolicyReport;
   /** `undefined` turns issuing off. */
   setCookieIssuer(issuer: CookieIssuer | undefined): void;
@@ -152,10 +158,12 @@ export const apiGateServiceFactory = createServiceFactory({
       audit,
       decisions,
       observer,
+      ownHttpAuths: new WeakSet(),
       plugins,
       policies,
       revocations,
       source,
+      tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       describePolicy: describe,
       setCookieIssuer(issuer) {
         cookieIssuer = issuer;

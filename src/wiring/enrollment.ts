@@ -49,6 +49,11 @@ export const enrollmentServiceFactory = createServiceFactory({
         `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
       );
     }
+    if (gate.tokenCache && !gate.ownHttpAuths.has(httpAuth)) {
+      logger.info(
+        `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
+      );
+    }
     // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods: what the rule does not
     // name, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
     const opened = new Set<string>();

@@ -1,0 +1,148 @@
+import type { AuthService } from '@backstage/backend-plugin-api';
+import { AuthenticationError } from '@backstage/errors';
+import { TokenCache } from './TokenCache';
+
+const jwt = (payload: object) =>
+  ['{"typ":"vnd.backstage.user","alg":"ES256"}', JSON.stringify(payload), 'x']
+    .map(part => Buffer.from(part).toString('base64url'))
+    .join('.');
+
+function create(ttlMs = 30_000) {
+  const calls: [string, unknown][] = [];
+  let answer: (token: string) => Promise<object> = async token => ({
+    principal: { token },
+  });
+  const auth = {
+    authenticate: async (token: string, options?: unknown) => {
+      calls.push([token, options]);
+      return answer(token);
+    },
+    isPrincipal: () => true,
+    getNoneCredentials: async () => 'none',
+  } as unknown as AuthService;
+  const cache = new TokenCache({ ttlMs });
+  return {
+    calls,
+    auth,
+    cache,
+    wrapped: cache.wrap(auth, 'catalog'),
+    answerWith(next: typeof answer) {
+      answer = next;
+    },
+  };
+}
+
+describe('TokenCache', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('verifies a token once, per plugin and per kind of access', async () => {
+    const { auth, cache, calls, wrapped } = create();
+    const token = jwt({ exp: 1_900_000_000 });
+    const first = await wrapped.authenticate(token);
+    expect(await wrapped.authenticate(token)).toEqual(first);
+    expect(await wrapped.authenticate(token, {})).toEqual(first);
+    expect(calls).toHaveLength(1);
+    await wrapped.authenticate(token, { allowLimitedAccess: true });
+    await cache.wrap(auth, 'hello').authenticate(token);
+    await wrapped.authenticate(`${token}x`);
+    expect(calls.map(([, options]) => options)).toEqual([
+      undefined,
+      { allowLimitedAccess: true },
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('verifies it again after its time to live', async () => {
+    const { calls, wrapped } = create(1_000);
+    await wrapped.authenticate('static');
+    jest.advanceTimersByTime(900);
+    await wrapped.authenticate('static');
+    expect(calls).toHaveLength(1);
+    jest.advanceTimersByTime(200);
+    await wrapped.authenticate('static');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('never remembers it beyond its expiry', async () => {
+    const { calls, wrapped, answerWith } = create();
+    const token = jwt({ exp: Date.now() / 1000 + 5 });
+    await wrapped.authenticate(token);
+    jest.advanceTimersByTime(5_000);
+    answerWith(() => Promise.reject(new AuthenticationError('expired')));
+    await expect(wrapped.authenticate(token)).rejects.toThrow('expired');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('verifies once what is asked several times at once', async () => {
+    const { calls, wrapped } = create();
+    await Promise.all(
+      Array.from({ length: 20 }, () => wrapped.authenticate('x')),
+    );
+    expect(calls).toHaveLength(1);
+  });
+
+  it('remembers no failure', async () => {
+    const { calls, wrapped, answerWith } = create();
+    answerWith(() => Promise.reject(new AuthenticationError('no')));
+    await expect(wrapped.authenticate('x')).rejects.toThrow('no');
+    answerWith(async () => ({ principal: {}, good: true }));
+    expect(await wrapped.authenticate('x')).toMatchObject({ good: true });
+    expect(calls).toHaveLength(2);
+  });
+
+  it('gives each request its own, with what Backstage keeps in it', async () => {
+    const { wrapped, answerWith } = create();
+    const principal = { type: 'user', userEntityRef: 'user:default/a' };
+    const credentials = Object.defineProperty({ principal }, 'token', {
+      enumerable: false,
+      value: 'kept',
+    });
+    answerWith(async () => credentials);
+    const first = (await wrapped.authenticate('x')) as typeof credentials;
+    first.principal.userEntityRef = 'user:default/evil';
+    const second = (await wrapped.authenticate('x')) as typeof credentials;
+    expect(second.principal).toEqual({ ...principal });
+    expect((second as { token?: string }).token).toBe('kept');
+  });
+
+  it('remembers a service no longer than the user for whom it acts', async () => {
+    const { calls, wrapped } = create();
+    const exp = Date.now() / 1000 + 5;
+    const part = (value: object) =>
+      Buffer.from(JSON.stringify(value)).toString('base64url');
+    const token = [
+      part({ typ: 'vnd.backstage.plugin', alg: 'ES256' }),
+      part({ exp: exp + 3600, obo: jwt({ exp }) }),
+      'x',
+    ].join('.');
+    await wrapped.authenticate(token);
+    jest.advanceTimersByTime(5_000);
+    await wrapped.authenticate(token);
+    expect(calls).toHaveLength(2);
+  });
+
+  it('is bounded', async () => {
+    const { calls, wrapped } = create();
+    for (let i = 0; i < 10_000; i += 1) {
+      await wrapped.authenticate(`token-${i}`);
+    }
+    await wrapped.authenticate('token-9999');
+    expect(calls).toHaveLength(10_000);
+    await wrapped.authenticate('token-0');
+    expect(calls).toHaveLength(10_001);
+  });
+
+  it('is the same service in all else', async () => {
+    const { auth, wrapped } = create();
+    expect(wrapped.isPrincipal({} as never, 'user')).toBe(true);
+    expect(await wrapped.getNoneCredentials()).toBe(
+      await auth.getNoneCredentials(),
+    );
+  });
+});

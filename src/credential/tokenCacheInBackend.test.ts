@@ -1,0 +1,88 @@
+import { httpAuthServiceFactory } from '@backstage/backend-defaults/httpAuth';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+let key: SigningKey;
+let backend: RunningBackend;
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(() => backend.stop());
+
+it.each([
+  ['by default', {}, 1],
+  ['without the cache', { tokenCache: false }, 3],
+])('verifies a token %s', async (_, apiGate, expected) => {
+  const hello = recordingPlugin('hello');
+  let verified = 0;
+  backend = await startBackend({
+    features: [hello.feature],
+    config: { auth: { ...(key.config.auth as object), apiGate } },
+  });
+  const token = await key.sign({ iss: `${backend.url}/api/auth` });
+  const { subtle } = globalThis.crypto;
+  const verify = jest.spyOn(subtle, 'verify').mockImplementation(function spy(
+    this: SubtleCrypto,
+    ...args: Parameters<SubtleCrypto['verify']>
+  ) {
+    verified += 1;
+    return Object.getPrototypeOf(subtle).verify.apply(subtle, args);
+  });
+  try {
+    for (let i = 0; i < 3; i += 1) {
+      const { status } = await rawRequest(backend.port, '/api/hello/x', {
+        headerLines: [`Authorization: Bearer ${token}`],
+      });
+      expect(status).toBe(200);
+    }
+  } finally {
+    verify.mockRestore();
+  }
+  expect(verified).toBe(expected);
+});
+
+it("uses an app's own httpAuth as it is, and says that the cache is off", async () => {
+  const hello = recordingPlugin('hello');
+  let asked = 0;
+  const { deps, factory } = httpAuthServiceFactory as any;
+  backend = await startBackend({
+    features: [
+      hello.feature,
+      createServiceFactory({
+        service: coreServices.httpAuth,
+        deps,
+        factory: async (...args: unknown[]) => {
+          const httpAuth = await factory(...args);
+          const credentials = httpAuth.credentials.bind(httpAuth);
+          httpAuth.credentials = (...request: unknown[]) => {
+            asked += 1;
+            return credentials(...request);
+          };
+          return httpAuth;
+        },
+      } as never) as never,
+    ],
+    config: key.config,
+  });
+  const token = await key.sign({ iss: `${backend.url}/api/auth` });
+  const { status } = await rawRequest(backend.port, '/api/hello/x', {
+    headerLines: [`Authorization: Bearer ${token}`],
+  });
+  expect(status).toBe(200);
+  expect(asked).toBeGreaterThan(0);
+  expect(
+    backend.log.some(({ message }) =>
+      message.includes('its own httpAuth service'),
+    ),
+  ).toBe(true);
+});

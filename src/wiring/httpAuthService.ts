@@ -1,0 +1,30 @@
+import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { apiGateServiceRef } from './apiGateService';
+
+/**
+ * Backstage's own `httpAuth` over an `auth` that remembers the tokens it has verified. The barrier behind the gate and the
+ * handlers of plugins use it as well. An app that brings its own has that one, and no cache.
+ */
+export const cachingHttpAuthServiceFactory = createServiceFactory({
+  service: coreServices.httpAuth,
+  deps: {
+    gate: apiGateServiceRef,
+    auth: coreServices.auth,
+    discovery: coreServices.discovery,
+    plugin: coreServices.pluginMetadata,
+  },
+  factory({ gate, auth, discovery, plugin }) {
+    const pluginId = plugin.getId();
+    const httpAuth = DefaultHttpAuthService.create({
+      auth: gate.tokenCache?.wrap(auth, pluginId) ?? auth,
+      discovery,
+      pluginId,
+    });
+    gate.ownHttpAuths.add(httpAuth);
+    return httpAuth;
+  },
+});
