@@ -26,7 +26,7 @@ export interface Config {
          * (`/static/**`). Case-sensitive.
          */
         path: string;
-        /** Methods in upper case. `GET` implies `HEAD`; `WEBSOCKET` stands for an upgrade. Default: `[GET]`. */
+        /** Methods in upper case. `GET` implies `HEAD`; `WEBSOCKET` stands for an upgrade, and has no effect yet. Default: `[GET]`. */
         methods?: string[];
         /** Why this is public, for those who read the configuration or the log. Default: none. */
         reason?: string;
