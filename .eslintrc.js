@@ -1,4 +1,5 @@
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
+  ignorePatterns: ['bench/build/**'],
   rules: {
     'jest/expect-expect': [
       'error',

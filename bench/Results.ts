@@ -1,0 +1,174 @@
+import { LoadName, loads } from './loads';
+import type { Measurement } from './measure';
+import { formatSpread, Spread, spreadOf } from './statistics';
+import type { VariantName } from './variants';
+
+/** What was measured besides the rounds. */
+export interface SingleResults {
+  startMillis: Record<'stock' | 'gate', number[]>;
+  startCpuMillis: Record<'stock' | 'gate', number[]>;
+  unknownServices: { requests: number; stock: Measurement; gate: Measurement };
+  memory: {
+    tokens: number;
+    /** On top of what was in use before them. */
+    bytes: number;
+  };
+}
+
+/** All rounds, and what they come to. */
+export class Results {
+  readonly #rounds = new Map<string, Measurement[]>();
+
+  add(load: LoadName, variant: VariantName, measurement: Measurement) {
+    const key = keyOf(load, variant);
+    this.#rounds.set(key, [...(this.#rounds.get(key) ?? []), measurement]);
+  }
+
+  /** CPU time first: other guests of the machine hardly change it. */
+  table(): string[][] {
+    const rows = this.#cells().map(({ load, variant, rounds }) => {
+      const spread = (key: keyof Measurement, digits: number) =>
+        formatSpread(spreadOf(rounds.map(round => round[key])), digits);
+      return [
+        load,
+        variant,
+        spread('cpuMicrosPerRequest', 0),
+        spread('requestsPerSecond', 0),
+        spread('p50Millis', 1),
+        spread('p99Millis', 1),
+      ];
+    });
+    return [
+      ['load', 'variant', 'CPU µs/request', 'requests/s', 'p50 ms', 'p99 ms'],
+      ...rows,
+    ];
+  }
+
+  /** What must be shown, each with its target. */
+  targets(single: SingleResults): string[][] {
+    const rows: string[][] = [
+      ['what', 'target', 'by CPU time', 'by requests/s', ''],
+    ];
+    /** `a` is at least so many times as fast as `b`. */
+    const addSpeed = (
+      load: LoadName,
+      a: VariantName,
+      b: VariantName,
+      target: number,
+    ) => {
+      const byCpu = this.#ratio(load, b, a, 'cpuMicrosPerRequest');
+      const byRate = this.#ratio(load, a, b, 'requestsPerSecond');
+      rows.push([
+        `${load}: speed of ${a} ÷ ${b}`,
+        `≥ ${target}`,
+        formatSpread(byCpu, 2),
+        formatSpread(byRate, 2),
+        verdict(byCpu.median >= target),
+      ]);
+    };
+    /** `a` costs at most so many times as much as `b`. */
+    const addCost = (
+      load: LoadName,
+      a: VariantName,
+      b: VariantName,
+      target: number,
+    ) => {
+      const byCpu = this.#ratio(load, a, b, 'cpuMicrosPerRequest');
+      const byRate = this.#ratio(load, b, a, 'requestsPerSecond');
+      rows.push([
+        `${load}: cost of ${a} ÷ ${b}`,
+        `≤ ${target}`,
+        formatSpread(byCpu, 2),
+        formatSpread(byRate, 2),
+        verdict(byCpu.median <= target),
+      ]);
+    };
+    const addLimit = (
+      what: string,
+      target: string,
+      value: string,
+      isMet: boolean,
+    ) => rows.push([what, target, value, '', verdict(isMet)]);
+
+    addSpeed('one bearer', 'gate', 'no-auth', 0.95);
+    addSpeed('one bearer', 'gate', 'stock', 1.5);
+    addSpeed('1,000 bearers', 'gate', 'stock', 1.45);
+    addSpeed('one bearer', 'gate without cache', 'stock', 0.97);
+    addSpeed('anonymous refused', 'gate', 'stock', 1.2);
+    addCost('bad signatures', 'gate', 'stock', 1.05);
+    addCost('one bearer', 'gate with 1,000 rules', 'gate', 1.03);
+    addCost('public path', 'gate with 1,000 rules', 'gate', 1.03);
+
+    const { unknownServices, memory, startMillis } = single;
+    const fetches = unknownServices.gate.outboundRequests;
+    addLimit(
+      `unknown sub, ${unknownServices.requests} requests: fetches (stock: ${unknownServices.stock.outboundRequests})`,
+      '≤ 10',
+      String(fetches),
+      fetches <= 10,
+    );
+    const megabytes = memory.bytes / 1e6;
+    addLimit(
+      `memory for ${memory.tokens} different tokens`,
+      '≤ 10 MB',
+      `${megabytes.toFixed(1)} MB`,
+      megabytes <= 10,
+    );
+    const stockStart = spreadOf(startMillis.stock);
+    const gateStart = spreadOf(startMillis.gate);
+    const longer = gateStart.median - stockStart.median;
+    addLimit(
+      `start takes longer (${formatSpread(stockStart, 0)} → ${formatSpread(gateStart, 0)} ms)`,
+      '≤ 100 ms',
+      `${longer.toFixed(0)} ms`,
+      longer <= 100,
+    );
+    return rows;
+  }
+
+  toJSON() {
+    return this.#cells();
+  }
+
+  #cells() {
+    return Object.entries(loads).flatMap(([load, plan]) =>
+      plan.variants.map(variant => ({
+        load,
+        variant,
+        rounds: this.#rounds.get(keyOf(load as LoadName, variant)) ?? [],
+      })),
+    );
+  }
+
+  /** Round by round: what disturbs a round, disturbs both. */
+  #ratio(
+    load: LoadName,
+    a: VariantName,
+    b: VariantName,
+    key: keyof Measurement,
+  ): Spread {
+    const above = this.#rounds.get(keyOf(load, a))!;
+    const below = this.#rounds.get(keyOf(load, b))!;
+    return spreadOf(above.map((round, i) => round[key] / below[i][key]));
+  }
+}
+
+function keyOf(load: LoadName, variant: VariantName): string {
+  return `${load}/${variant}`;
+}
+
+function verdict(isMet: boolean): string {
+  return isMet ? 'met' : 'NOT MET';
+}
+
+/** With columns as wide as they need to be; Markdown, so that it can be copied. */
+export function formatTable(rows: string[][]): string {
+  const widths = rows[0].map((_, i) =>
+    Math.max(...rows.map(row => row[i].length)),
+  );
+  const [head, ...body] = rows.map(
+    row => `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`,
+  );
+  const rule = `| ${widths.map(width => '-'.repeat(width)).join(' | ')} |`;
+  return [head, rule, ...body].join('\n');
+}

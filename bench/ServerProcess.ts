@@ -1,0 +1,124 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import type { Variant } from './variants';
+
+export type ServerRequest = 'usage' | 'collect garbage';
+
+export interface Started {
+  kind: 'started';
+  milliseconds: number;
+  cpuMilliseconds: number;
+}
+
+export interface Usage {
+  kind: 'usage';
+  /** Of all threads: signatures are verified in others than the main one. */
+  cpuMicros: number;
+  memoryBytes: number;
+  outboundRequests: number;
+}
+
+export type ServerReply = Started | Usage | { kind: 'failed'; message: string };
+
+/** A server in a process of its own, on a core of its own where that can be. */
+export class ServerProcess {
+  static readonly #running = new Set<ChildProcess>();
+
+  static killAll(): void {
+    this.#running.forEach(child => child.kill('SIGKILL'));
+  }
+
+  /** Resolves once it answers requests. */
+  static async start(
+    variant: Variant,
+    keyConfig: JsonObject,
+  ): Promise<ServerProcess> {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const config = merge(
+      {
+        app: { baseUrl: 'http://127.0.0.1:3000' },
+        backend: {
+          baseUrl: url,
+          listen: { port, host: '127.0.0.1' },
+          database: { client: 'better-sqlite3', connection: ':memory:' },
+        },
+      },
+      keyConfig,
+      variant.config,
+    );
+    const core = process.env.BENCH_SERVER_CORE;
+    const node = [
+      process.execPath,
+      '--expose-gc',
+      // Between its turns a server idles, and V8 would shrink its heap, and then collect it over and over while it grows
+      // again: 200 ms within the next turn, most for those that idle the longest. A server at work has none of that.
+      '--no-memory-reducer',
+      '--heap-growing-percent=300',
+      path.join(__dirname, 'server.js'),
+    ];
+    const [command, ...args] =
+      core === undefined ? node : ['taskset', '-c', core, ...node];
+    const child = spawn(command, args, {
+      env: {
+        ...process.env,
+        BENCH_SERVER: JSON.stringify({ variant, config }),
+      },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#running.add(child);
+    child.once('exit', () => this.#running.delete(child));
+    const reply = await nextReply(child);
+    if (reply.kind !== 'started') {
+      throw new Error(
+        reply.kind === 'failed' ? reply.message : `Unexpected ${reply.kind}`,
+      );
+    }
+    return new ServerProcess(child, url, reply);
+  }
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+    readonly started: Started,
+  ) {}
+
+  async ask(request: ServerRequest): Promise<Usage> {
+    const reply = nextReply(this.child);
+    this.child.send(request);
+    return (await reply) as Usage;
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+function nextReply(child: ChildProcess): Promise<ServerReply> {
+  return new Promise((resolve, reject) => {
+    const onExit = () => reject(new Error('The server has ended'));
+    child.once('exit', onExit);
+    child.once('message', reply => {
+      child.off('exit', onExit);
+      resolve(reply as ServerReply);
+    });
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

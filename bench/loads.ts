@@ -1,0 +1,80 @@
+import type { Load } from './measure';
+import type { Tokens } from './Tokens';
+import { OPEN_PATH, VariantName } from './variants';
+
+const CLOSED_PATH = '/api/trivial/x';
+
+/** The variants that a load is for, and its requests to one of them. */
+export interface LoadPlan {
+  variants: VariantName[];
+  create(tokens: Tokens, serverUrl: string): Load;
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const ACCEPTED = { path: CLOSED_PATH, status: 200 };
+const REFUSED = { path: CLOSED_PATH, status: 401 };
+
+export const loads = {
+  'one bearer': {
+    variants: [
+      'no-auth',
+      'stock',
+      'gate',
+      'gate without cache',
+      'gate with 1,000 rules',
+      'tutorial',
+    ],
+    create(tokens, url) {
+      const headers = bearer(tokens.user(url));
+      return { ...ACCEPTED, nextHeaders: () => headers };
+    },
+  },
+  '1,000 bearers': {
+    variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
+    create(tokens, url) {
+      const all = Array.from({ length: 1000 }, () => bearer(tokens.user(url)));
+      let i = 0;
+      return { ...ACCEPTED, nextHeaders: () => all[i++ % all.length] };
+    },
+  },
+  cookie: {
+    variants: ['gate', 'gate without cache', 'tutorial'],
+    create(tokens, url) {
+      const headers = { cookie: `token=${tokens.user(url)}` };
+      return { ...ACCEPTED, nextHeaders: () => headers };
+    },
+  },
+  'anonymous refused': {
+    variants: ['stock', 'gate', 'tutorial'],
+    create: () => ({ ...REFUSED, nextHeaders: () => ({}) }),
+  },
+  'public path': {
+    variants: ['stock', 'gate', 'gate with 1,000 rules'],
+    create: () => ({
+      path: `/api/trivial${OPEN_PATH}`,
+      status: 200,
+      nextHeaders: () => ({}),
+    }),
+  },
+  // Each request with another token.
+  'bad signatures': {
+    variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
+    create: (tokens, url) => ({
+      ...REFUSED,
+      nextHeaders: () => bearer(tokens.forgedUser(url)),
+    }),
+  },
+} satisfies Record<string, LoadPlan>;
+
+export type LoadName = keyof typeof loads;
+
+/** Each request a service token of another plugin, none of which exists. */
+export function unknownServices(tokens: Tokens): Load {
+  return { ...REFUSED, nextHeaders: () => bearer(tokens.unknownService()) };
+}
+
+/** Each request another valid token. */
+export function everNewBearers(tokens: Tokens, serverUrl: string): Load {
+  return { ...ACCEPTED, nextHeaders: () => bearer(tokens.user(serverUrl)) };
+}

@@ -1,0 +1,175 @@
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import {
+  everNewBearers,
+  LoadName,
+  LoadPlan,
+  loads,
+  unknownServices,
+} from './loads';
+import { CONNECTIONS, measure } from './measure';
+import { formatTable, Results, SingleResults } from './Results';
+import { ServerProcess } from './ServerProcess';
+import { Tokens } from './Tokens';
+import { Variant, VariantName, variants } from './variants';
+
+const ROUNDS = 7;
+const REQUESTS = 2500;
+/** Not measured, before each measurement: the server's code has been pushed out of the caches. */
+const LEAD_IN_REQUESTS = 300;
+/** Until what runs often is compiled. */
+const WARM_UP_REQUESTS = 2500;
+const STARTS = 3;
+const UNKNOWN_SERVICE_REQUESTS = 600;
+const MEMORY_TOKENS = 100_000;
+/** Ends whatever hangs. */
+const TIMEOUT_MS = 5 * 60 * 1000;
+
+const tokens = new Tokens();
+process.on('exit', () => {
+  ServerProcess.killAll();
+  tokens.remove();
+});
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
+setTimeout(() => {
+  console.error('The benchmark takes too long');
+  process.exit(1);
+}, TIMEOUT_MS).unref();
+
+const progress = (message: string) =>
+  console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${message}`);
+
+const start = (variant: Variant) => ServerProcess.start(variant, tokens.config);
+
+/** One after the other, alternating. */
+async function measureStarts(): Promise<
+  Pick<SingleResults, 'startMillis' | 'startCpuMillis'>
+> {
+  const startMillis = { stock: [] as number[], gate: [] as number[] };
+  const startCpuMillis = { stock: [] as number[], gate: [] as number[] };
+  for (let i = 0; i < STARTS; i++) {
+    for (const name of ['stock', 'gate'] as const) {
+      const server = await start(variants[name]);
+      startMillis[name].push(server.started.milliseconds);
+      startCpuMillis[name].push(server.started.cpuMilliseconds);
+      await server.stop();
+    }
+  }
+  return { startMillis, startCpuMillis };
+}
+
+/** In a process of its own, since a garbage collector that others have made work is no scale. */
+async function measureMemory(): Promise<SingleResults['memory']> {
+  const server = await start(variants.gate);
+  await measure(
+    server,
+    loads['one bearer'].create(tokens, server.url),
+    WARM_UP_REQUESTS,
+  );
+  const before = await server.ask('collect garbage');
+  await measure(server, everNewBearers(tokens, server.url), MEMORY_TOKENS);
+  const after = await server.ask('collect garbage');
+  await server.stop();
+  return {
+    tokens: MEMORY_TOKENS,
+    bytes: after.memoryBytes - before.memoryBytes,
+  };
+}
+
+async function main() {
+  progress('starts');
+  const starts = await measureStarts();
+
+  progress('one server of each variant');
+  const servers = {} as Record<VariantName, ServerProcess>;
+  for (const [name, variant] of Object.entries(variants)) {
+    servers[name as VariantName] = await start(variant).catch(error => {
+      // A gate that has no cache yet does not know the setting either: then this variant is the default one.
+      if (name === 'gate without cache' && /tokenCache/.test(error.message)) {
+        progress(`${name}: started as gate, since ${error.message}`);
+        return start(variants.gate);
+      }
+      throw error;
+    });
+  }
+
+  const results = new Results();
+  const prepared = Object.entries<LoadPlan>(loads).map(([load, plan]) => ({
+    load: load as LoadName,
+    cells: plan.variants.map(name => ({
+      name,
+      server: servers[name],
+      requests: plan.create(tokens, servers[name].url),
+    })),
+  }));
+  progress('warm-up');
+  for (const { cells } of prepared) {
+    for (const { server, requests } of cells) {
+      await measure(server, requests, WARM_UP_REQUESTS);
+    }
+  }
+  for (let round = 1; round <= ROUNDS; round++) {
+    progress(`round ${round} of ${ROUNDS}`);
+    for (const { load, cells } of prepared) {
+      // There and back: what goes before is not always the same.
+      for (const { name, server, requests } of round % 2
+        ? cells
+        : [...cells].reverse()) {
+        await measure(server, requests, LEAD_IN_REQUESTS);
+        results.add(load, name, await measure(server, requests, REQUESTS));
+      }
+    }
+  }
+
+  progress('service tokens of plugins that do not exist');
+  const flood = (server: ServerProcess) =>
+    measure(server, unknownServices(tokens), UNKNOWN_SERVICE_REQUESTS);
+  const unknown = {
+    requests: UNKNOWN_SERVICE_REQUESTS,
+    stock: await flood(servers.stock),
+    gate: await flood(servers.gate),
+  };
+  await Promise.all(Object.values(servers).map(server => server.stop()));
+
+  progress(`${MEMORY_TOKENS} different tokens`);
+  const single = {
+    ...starts,
+    unknownServices: unknown,
+    memory: await measureMemory(),
+  };
+  progress('done');
+
+  const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${
+    process.env.BENCH_SERVER_CORE ? 'pinned' : 'not pinned'
+  }`;
+  const settings = `${CONNECTIONS} connections, ${ROUNDS} rounds of ${REQUESTS} requests, median (min–max)`;
+  console.log(`${machine}\n${settings}\n`);
+  console.log(`${formatTable(results.table())}\n`);
+  console.log(formatTable(results.targets(single)));
+  const file = path.resolve(__dirname, '../../results.json');
+  writeFileSync(
+    file,
+    JSON.stringify(
+      {
+        date: new Date().toISOString(),
+        machine,
+        settings,
+        targets: results.targets(single),
+        ...single,
+        cells: results,
+      },
+      null,
+      2,
+    ),
+  );
+}
+
+main().then(
+  () => process.exit(0),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);

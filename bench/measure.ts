@@ -1,0 +1,76 @@
+import autocannon from 'autocannon';
+import type { ServerProcess } from './ServerProcess';
+
+export const CONNECTIONS = 32;
+
+export type Headers = Record<string, string>;
+
+/** Requests to one path, and what each must be answered with. */
+export interface Load {
+  path: string;
+  status: number;
+  /** The headers of the next request. */
+  nextHeaders(): Headers;
+}
+
+export interface Measurement {
+  cpuMicrosPerRequest: number;
+  requestsPerSecond: number;
+  p50Millis: number;
+  p99Millis: number;
+  outboundRequests: number;
+}
+
+/**
+ * Sends a number of requests, not for a time: what is cut off at the end of one would count as cost and not as work.
+ *
+ * @throws Error if any is not answered as it must be: a fast wrong answer is no result
+ */
+export async function measure(
+  server: ServerProcess,
+  load: Load,
+  amount: number,
+): Promise<Measurement> {
+  const before = await server.ask('usage');
+  const startedAt = performance.now();
+  const latencies: number[] = [];
+  const unexpected = new Set<number>();
+  let endedAt = startedAt;
+  const { errors } = await autocannon({
+    url: server.url,
+    connections: CONNECTIONS,
+    amount,
+    // It looks that often whether all have been answered.
+    sampleInt: 50,
+    requests: [
+      {
+        path: load.path,
+        setupRequest: request => ({ ...request, headers: load.nextHeaders() }),
+      },
+    ],
+    // Its own histogram knows whole milliseconds only.
+    setupClient: client =>
+      client.on('response', (status, _bytes, milliseconds) => {
+        endedAt = performance.now();
+        latencies.push(milliseconds);
+        if (status !== load.status) {
+          unexpected.add(status);
+        }
+      }),
+  });
+  const after = await server.ask('usage');
+
+  if (latencies.length !== amount || unexpected.size > 0) {
+    throw new Error(
+      `${load.path} must be answered ${amount} times with ${load.status}: ${latencies.length} answers, ${errors} errors, also ${[...unexpected]}`,
+    );
+  }
+  latencies.sort((a, b) => a - b);
+  return {
+    cpuMicrosPerRequest: (after.cpuMicros - before.cpuMicros) / amount,
+    requestsPerSecond: (amount / (endedAt - startedAt)) * 1000,
+    p50Millis: latencies[Math.floor(amount * 0.5)],
+    p99Millis: latencies[Math.floor(amount * 0.99)],
+    outboundRequests: after.outboundRequests - before.outboundRequests,
+  };
+}

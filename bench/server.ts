@@ -1,0 +1,157 @@
+// One variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin that does nothing.
+import { subscribe } from 'node:diagnostics_channel';
+import { createBackend } from '@backstage/backend-defaults';
+import { HostDiscovery } from '@backstage/backend-defaults/discovery';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createBackendPlugin,
+  createServiceFactory,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import authPlugin from '@backstage/plugin-auth-backend';
+import type { JsonObject } from '@backstage/types';
+import { Router } from 'express';
+import type { ServerReply, ServerRequest } from './ServerProcess';
+import { createTutorialMiddleware } from './tutorial';
+import { OPEN_PATH, Variant } from './variants';
+
+const { variant, config } = JSON.parse(process.env.BENCH_SERVER!) as {
+  variant: Variant;
+  config: JsonObject;
+};
+
+// By the global `fetch`, and by whatever uses Node's own client.
+let outboundRequests = 0;
+const countOutboundRequest = () => {
+  outboundRequests++;
+};
+subscribe('undici:request:create', countOutboundRequest);
+subscribe('http.client.request.start', countOutboundRequest);
+
+// Requests are logged by all variants alike, and to nowhere: the cost of writing is not of interest here.
+const quiet: LoggerService = {
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+  child: () => quiet,
+};
+
+const trivialPlugin = createBackendPlugin({
+  pluginId: 'trivial',
+  register(reg) {
+    reg.registerInit({
+      deps: { httpRouter: coreServices.httpRouter },
+      async init({ httpRouter }) {
+        if (!variant.withGate) {
+          httpRouter.addAuthPolicy({
+            path: OPEN_PATH,
+            allow: 'unauthenticated',
+          });
+        }
+        const router = Router();
+        router.get(['/x', OPEN_PATH], (_req, res) => {
+          res.json({ hello: 'world' });
+        });
+        httpRouter.use(router);
+      },
+    });
+  },
+});
+
+async function start() {
+  const rootConfig = new ConfigReader(config);
+  const backend = createBackend();
+  backend.add(
+    createServiceFactory({
+      service: coreServices.rootConfig,
+      deps: {},
+      factory: () => rootConfig,
+    }),
+  );
+  backend.add(
+    createServiceFactory({
+      service: coreServices.rootLogger,
+      deps: {},
+      factory: () => quiet,
+    }),
+  );
+  backend.add(authPlugin);
+  backend.add(trivialPlugin);
+  if (variant.withGate) {
+    // Not loaded where it is not used: loading is a part of the time that a start takes.
+    backend.add(import('../src'));
+  }
+  if (variant.withTutorial) {
+    backend.add(
+      rootHttpRouterServiceFactory({
+        // The defaults, and the middleware between them and the routes.
+        configure({ app, middleware, healthRouter, routes }) {
+          app.use(middleware.helmet());
+          app.use(middleware.cors());
+          app.use(middleware.compression());
+          app.use(middleware.logging());
+          app.use(middleware.rateLimit());
+          app.use(healthRouter);
+          const authenticate = createTutorialMiddleware(
+            HostDiscovery.fromConfig(rootConfig),
+          );
+          app.use('/api', (req, res, next) =>
+            // Signing in is public.
+            req.path.startsWith('/auth/')
+              ? next()
+              : authenticate(req, res, next),
+          );
+          app.use(routes);
+          app.use(middleware.notFound());
+          app.use(middleware.error());
+        },
+      }),
+    );
+  }
+  await backend.start();
+}
+
+function send(message: ServerReply) {
+  process.send!(message);
+}
+
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+process.on('message', (request: ServerRequest) => {
+  if (request === 'collect garbage') {
+    // Twice: what the first one finalizes, the second one frees.
+    global.gc!();
+    global.gc!();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  send({
+    kind: 'usage',
+    cpuMicros: cpuMicros(),
+    memoryBytes: heapUsed + external,
+    outboundRequests,
+  });
+});
+
+// Not left behind, however the benchmark ends.
+process.once('disconnect', () => process.exit());
+
+start().then(
+  () =>
+    send({
+      kind: 'started',
+      // Since the process began.
+      milliseconds: performance.now(),
+      cpuMilliseconds: cpuMicros() / 1000,
+    }),
+  error => {
+    send({ kind: 'failed', message: String(error?.message ?? error) });
+    process.exitCode = 1;
+    process.disconnect();
+  },
+);
