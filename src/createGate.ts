@@ -11,7 +11,7 @@ import {
 import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
-import { cookiePairs, GateCookie } from './cookie/GateCookie';
+import { GateCookie, withoutPairs } from './cookie/GateCookie';
 import {
   PresentedCredential,
   readBearer,
@@ -243,39 +243,32 @@ export function createGate(options: GateOptions): RequestHandler {
    * in may make a new one of it. Decoding is enough, as it can only refuse.
    */
   function refuseRevokedBearer(req: Request) {
-    const bearer = readBearer(req);
-    const decoded = bearer ? decodeToken(bearer) : undefined;
-    const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
-    if (session && revocations.isRevoked(session)) {
+    if (saysRevoked(readBearer(req))) {
       throw Refusal.invalidCredentials('revoked', 'Invalid credentials');
     }
   }
 
+  /** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
+  function saysRevoked(token: string | undefined): boolean {
+    const decoded = token ? decodeToken(token) : undefined;
+    const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
+    return session !== undefined && revocations.isRevoked(session);
+  }
+
   function removeGateCookies(req: Request) {
-    const header = req.headers.cookie;
-    if (cookie && header) {
-      const others = cookie.without(header);
-      if (others !== header) {
-        setRequestHeader(req, 'cookie', others);
-      }
+    if (cookie) {
+      replaceCookies(req, cookie.without(req.headers.cookie));
     }
   }
 
   /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
   function removeRevokedStockCookie(req: Request) {
-    const header = req.headers.cookie;
-    const others = cookiePairs(header).filter(pair => {
-      const decoded = decodeToken(parse(pair)[STOCK_COOKIE] ?? '');
-      const session = decoded && sessionClaimsOf(decoded);
-      return !session || !revocations.isRevoked(session);
-    });
-    if (header && others.length < cookiePairs(header).length) {
-      setRequestHeader(
-        req,
-        'cookie',
-        others.join(';').trimStart() || undefined,
-      );
-    }
+    replaceCookies(
+      req,
+      withoutPairs(req.headers.cookie, pair =>
+        saysRevoked(parse(pair)[STOCK_COOKIE]),
+      ),
+    );
   }
 
   function clearCookie(req: Request, res: Response) {
@@ -356,6 +349,13 @@ export function createGate(options: GateOptions): RequestHandler {
       .catch(() => new ServiceUnavailableError('Credentials can not be judged'))
       .then(next);
   };
+}
+
+function replaceCookies(req: Request, cookies: string | undefined) {
+  const present = req.headers.cookie;
+  if (present && cookies !== present) {
+    setRequestHeader(req, 'cookie', cookies);
+  }
 }
 
 /** @throws Refusal unless a request presents exactly one credential, of a kind that the gate knows */

@@ -81,8 +81,7 @@ export class GateCookie {
 
   /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
   without(header: string | undefined): string | undefined {
-    const others = cookiePairs(header).filter(pair => !this.#parse(pair));
-    return others.join(';').trimStart() || undefined;
+    return withoutPairs(header, pair => this.#parse(pair) !== undefined);
   }
 
   /**
@@ -147,6 +146,15 @@ export class GateCookie {
     const number = name.slice(this.#name.length + 1);
     return /^(0|[1-9]\d?)$/.test(number) && Number(number) < MAX_PARTS;
   }
+}
+
+/** A `Cookie` header without some of its pairs, the others byte for byte; `undefined` if none is left. */
+export function withoutPairs(
+  header: string | undefined,
+  isRemoved: (pair: string) => boolean,
+): string | undefined {
+  const others = cookiePairs(header).filter(pair => !isRemoved(pair));
+  return others.join(';').trimStart() || undefined;
 }
 
 /** The pairs of a `Cookie` header as they stand in it. */

@@ -9,19 +9,17 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
+import { MAX_TIMEOUT_MS } from '../maxTimeout';
 import type { AllowRule } from '../request/AllowList';
 import { Policy } from './Policy';
 
-// Node fires a longer timeout at once.
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const REMIND_MS = 60 * 60 * 1000;
 
 /** Settings that take effect at the next start. */
 const NEEDS_RESTART = ['cookie', 'tokenCache'] as const;
 
-function enforced(config: ApiGateConfig): ApiGateConfig {
-  return { ...config, mode: 'enforce', until: undefined };
-}
+/** What report-only becomes when it ends. */
+const ENFORCED = { mode: 'enforce', until: undefined } as const;
 
 /** What came of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
@@ -142,7 +140,7 @@ export class PolicySource {
     }
     // Allow rules have opened the barriers of plugins, and those can't be closed again.
     if (this.#toldEnforced && read.mode === 'report-only') {
-      Object.assign(after, { mode: 'enforce', until: undefined });
+      Object.assign(after, ENFORCED);
       if (!new Policy(read).isEnforced) {
         needsRestart.push(`${CONFIG_KEY}.mode`);
       }
@@ -184,7 +182,7 @@ export class PolicySource {
   #endReportOnly() {
     const { config } = this.#current;
     if (config.mode === 'report-only') {
-      this.#current = new Policy(enforced(config));
+      this.#current = new Policy({ ...config, ...ENFORCED });
       this.#logger.warn(
         `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
       );

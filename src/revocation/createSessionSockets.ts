@@ -4,13 +4,11 @@ import type {
   BackstageCredentials,
   HttpRouterService,
 } from '@backstage/backend-plugin-api';
+import { MAX_TIMEOUT_MS } from '../maxTimeout';
 import { decodeToken } from '../request/token';
 import { sessionClaimsOf } from './requireNotRevoked';
 import { now, SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
-
-// Node fires a longer timeout at once.
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 type WebSocketHandler = Parameters<HttpRouterService['addWebSocketHandler']>[0];
 

@@ -1,0 +1,2 @@
+/** The longest timeout, in milliseconds: Node fires a longer one at once. */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
