@@ -38,6 +38,15 @@ export const loads = {
       return { ...ACCEPTED, nextHeaders: () => all[i++ % all.length] };
     },
   },
+  // What a browser sends: nothing is to be issued then.
+  'bearer and cookie': {
+    variants: ['no-auth', 'gate'],
+    create(tokens, url) {
+      const token = tokens.user(url);
+      const headers = { ...bearer(token), cookie: `token=${token}` };
+      return { ...ACCEPTED, nextHeaders: () => headers };
+    },
+  },
   cookie: {
     variants: ['gate', 'gate without cache', 'tutorial'],
     create(tokens, url) {
@@ -71,7 +80,12 @@ export type LoadName = keyof typeof loads;
 
 /** Each request a service token of another plugin, none of which exists. */
 export function unknownServices(tokens: Tokens): Load {
-  return { ...REFUSED, nextHeaders: () => bearer(tokens.unknownService()) };
+  return {
+    ...REFUSED,
+    // Whether there is such a plugin can't be told of those that are not asked any more.
+    otherStatus: 503,
+    nextHeaders: () => bearer(tokens.unknownService()),
+  };
 }
 
 /** Each request another valid token. */

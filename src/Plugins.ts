@@ -15,8 +15,8 @@ export interface EnrolledPlugin {
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   absentPluginHttpAuth: AbsentPluginHttpAuth;
-  /** Resolves once the plugin is up; rejects with a `ServiceUnavailableError` if that takes too long. */
-  started(): Promise<void>;
+  /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
+  started(): Promise<void> | undefined;
   /** Whether the plugin accepts Backstage's own cookie at a path below it. */
   acceptsStockCookie(path: string): boolean;
 }
@@ -27,13 +27,16 @@ export interface TargetPlugin {
   id: string;
   /** The id as it stands in the plugin's own path. */
   mountedAs: string;
-  started(): Promise<void>;
+  started(): Promise<void> | undefined;
   acceptsStockCookie(path: string): boolean;
   /** The service that judges a token for this plugin. */
   httpAuthFor(
     token: DecodedToken | undefined,
   ): HttpAuthService | Promise<HttpAuthService>;
 }
+
+/** A plugin that has enrolled, as a target. */
+type InstalledPlugin = EnrolledPlugin & TargetPlugin;
 
 /**
  * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
@@ -52,7 +55,7 @@ export function pluginIdOf(req: Request): string {
 /** The plugins of this backend: those that are installed, and those of them that have enrolled. */
 export class Plugins {
   readonly #installed: ReadonlySet<string>;
-  readonly #enrolled = new Map<string, EnrolledPlugin>();
+  readonly #enrolled = new Map<string, InstalledPlugin>();
 
   constructor(installedPluginIds: readonly string[]) {
     this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
@@ -67,7 +70,13 @@ export class Plugins {
   }
 
   enroll(plugin: EnrolledPlugin): void {
-    this.#enrolled.set(plugin.id.toLowerCase(), plugin);
+    const id = plugin.id.toLowerCase();
+    this.#enrolled.set(id, {
+      ...plugin,
+      id,
+      mountedAs: plugin.id,
+      httpAuthFor: () => plugin.httpAuth,
+    });
   }
 
   /**
@@ -78,32 +87,26 @@ export class Plugins {
   targetOf(req: Request): TargetPlugin {
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
-      const plugin = this.#requireEnrolled(id);
-      return {
-        ...plugin,
-        id,
-        mountedAs: plugin.id,
-        httpAuthFor: () => plugin.httpAuth,
-      };
+      return this.#requireEnrolled(id);
     }
     return {
       id,
       mountedAs: id,
-      started: async () => {},
+      started: () => undefined,
       acceptsStockCookie: () => false,
       httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
     };
   }
 
   /**
-   * Resolves once the keys of user tokens can be fetched: at once if the `auth` plugin is in another backend.
+   * `undefined` once the keys of user tokens can be fetched, and if the `auth` plugin is in another backend.
    *
    * @throws Refusal 503
    */
-  async userKeysStarted(): Promise<void> {
-    if (this.isInstalled('auth')) {
-      await this.#requireEnrolled('auth').started();
-    }
+  userKeysStarted(): Promise<void> | undefined {
+    return this.isInstalled('auth')
+      ? this.#requireEnrolled('auth').started()
+      : undefined;
   }
 
   /**
@@ -111,10 +114,10 @@ export class Plugins {
    *
    * @throws Refusal 503 while there is none
    */
-  any(): EnrolledPlugin {
+  any(): InstalledPlugin {
     const [plugin] = this.#enrolled.values();
     if (!plugin) {
-      throw Refusal.unavailable('starting', 'Service has not started up yet');
+      throw Refusal.starting();
     }
     return plugin;
   }
@@ -134,10 +137,10 @@ export class Plugins {
       : absentPluginHttpAuth(spelledIdOf(req), token);
   }
 
-  #requireEnrolled(id: string): EnrolledPlugin {
+  #requireEnrolled(id: string): InstalledPlugin {
     const plugin = this.#enrolled.get(id);
     if (!plugin) {
-      throw Refusal.unavailable('starting', 'Service has not started up yet');
+      throw Refusal.starting();
     }
     return plugin;
   }

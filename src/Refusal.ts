@@ -9,7 +9,11 @@ import type { RefusalReason } from './Decision';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** Thrown on a request's way to end it. The `error` is Backstage's own, so that the answer is in Backstage's form. */
+/**
+ * Thrown on a request's way to end it. The `error` is Backstage's own, so that the answer is in Backstage's form.
+ *
+ * Those that are always the same are made once: a stack costs more than all else of a refusal.
+ */
 export class Refusal extends Error {
   private constructor(
     readonly reason: RefusalReason,
@@ -25,45 +29,90 @@ export class Refusal extends Error {
   }
 
   /** 401 for a request that presented nothing (RFC 6750, section 3: no error code then). */
-  static missingCredentials(): Refusal {
-    return new Refusal(
-      'missing-credentials',
-      new AuthenticationError('Missing credentials'),
-      { 'WWW-Authenticate': 'Bearer realm="Backstage"' },
-    );
-  }
+  static readonly missingCredentials = new Refusal(
+    'missing-credentials',
+    new AuthenticationError('Missing credentials'),
+    { 'WWW-Authenticate': 'Bearer realm="Backstage"' },
+  );
 
-  /** 401 for a credential that was presented and does not count. */
-  static invalidCredentials(reason: RefusalReason, message: string): Refusal {
-    return new Refusal(reason, new AuthenticationError(message), {
-      'WWW-Authenticate': 'Bearer realm="Backstage", error="invalid_token"',
-    });
-  }
+  static readonly unsupportedScheme = Refusal.#invalidCredentials(
+    'unsupported-scheme',
+    'The Authorization header must hold a bearer token',
+  );
+
+  static readonly conflictingCookies = Refusal.#invalidCredentials(
+    'conflicting-cookies',
+    'More than one value for one cookie',
+  );
+
+  static readonly invalidToken = Refusal.#invalidCredentials('invalid-token');
+
+  static readonly foreignIssuer = Refusal.#invalidCredentials('foreign-issuer');
+
+  static readonly revoked = Refusal.#invalidCredentials('revoked');
 
   /** 400 for a request that says two things at once. */
-  static invalidRequest(reason: RefusalReason, message: string): Refusal {
-    return new Refusal(reason, new InputError(message), {
+  static readonly repeatedAuthorization = new Refusal(
+    'repeated-authorization',
+    new InputError('More than one Authorization header'),
+    {
       'WWW-Authenticate': 'Bearer realm="Backstage", error="invalid_request"',
-    });
-  }
-
-  /** 403 for a credential that is valid, but not here. */
-  static notAllowed(reason: RefusalReason, message: string): Refusal {
-    return new Refusal(reason, new NotAllowedError(message), {});
-  }
+    },
+  );
 
   /** 403 for a cookie that another site's page made the browser send. */
-  static crossSite(): Refusal {
-    return Refusal.notAllowed(
-      'cross-site',
+  static readonly crossSite = new Refusal(
+    'cross-site',
+    new NotAllowedError(
       'Pages of other sites may not use the cookie; auth.apiGate.cookie.trustedOrigins names those that may',
-    );
+    ),
+    {},
+  );
+
+  static readonly keysUnavailable = Refusal.#unavailable(
+    'keys-unavailable',
+    'Credentials can not be verified at the moment',
+  );
+
+  static readonly revocationsUnavailable = Refusal.#unavailable(
+    'revocations-unavailable',
+    'Credentials can not be judged yet',
+  );
+
+  static readonly signOutNotStored = Refusal.#unavailable(
+    'sign-out-not-stored',
+    'Signed out at this replica; the others follow once the database is back',
+  );
+
+  static readonly failed = Refusal.#unavailable(
+    'failed',
+    'Credentials can not be judged',
+  );
+
+  /** 403 for a token whose access restrictions leave this plugin out, in the words of the service that has judged it. */
+  static restricted(message: string): Refusal {
+    return new Refusal('restricted', new NotAllowedError(message), {});
+  }
+
+  /** 503 while a plugin is not up, or no longer, in the words of its lifecycle. */
+  static starting(message = 'Service has not started up yet'): Refusal {
+    return Refusal.#unavailable('starting', message);
   }
 
   /** 503 where the answer would be another in a moment. */
-  static unavailable(reason: RefusalReason, message: string): Refusal {
+  static #unavailable(reason: RefusalReason, message: string): Refusal {
     return new Refusal(reason, new ServiceUnavailableError(message), {
       'Retry-After': String(RETRY_AFTER_SECONDS),
+    });
+  }
+
+  /** 401 for a credential that was presented and does not count. */
+  static #invalidCredentials(
+    reason: RefusalReason,
+    message = 'Invalid credentials',
+  ): Refusal {
+    return new Refusal(reason, new AuthenticationError(message), {
+      'WWW-Authenticate': 'Bearer realm="Backstage", error="invalid_token"',
     });
   }
 

@@ -3,14 +3,14 @@ import type {
   BackstageUserPrincipal,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { isError, ServiceUnavailableError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
 import {
   BackstageIdentityResponse,
   tokenTypes,
 } from '@backstage/plugin-auth-node';
 import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
-import type { CookieIssuer } from './cookie/CookieIssuer';
+import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
 import { GateCookie, withoutPairs } from './cookie/GateCookie';
 import {
   PresentedCredential,
@@ -42,7 +42,7 @@ import {
   staysWhereItIs,
 } from './request/requestTarget';
 import { setRequestHeader } from './request/setRequestHeader';
-import { decodeToken, userTokenOf } from './request/token';
+import { userTokenOf } from './request/token';
 import {
   requireNotRevoked,
   sessionClaimsOf,
@@ -61,7 +61,7 @@ export interface GateOptions extends VerifyOptions {
   /** `undefined`: no cookie is read or issued. */
   cookie: GateCookie | undefined;
   /** `undefined`: no cookie is issued. */
-  cookieIssuer(): CookieIssuer | undefined;
+  cookieIssuer(): DecodedCookieIssuer | undefined;
 }
 
 /** One request's way, as far as it has come. */
@@ -80,7 +80,15 @@ interface Passage {
  * What it refuses goes to `next` as an error of `@backstage/errors`, with the headers of the answer set.
  */
 export function createGate(options: GateOptions): RequestHandler {
-  const { cookie, decisions, logger, observer, plugins, revocations } = options;
+  const {
+    cookie,
+    decisions,
+    decodedTokens,
+    logger,
+    observer,
+    plugins,
+    revocations,
+  } = options;
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
@@ -118,25 +126,21 @@ export function createGate(options: GateOptions): RequestHandler {
       }
     }
 
-    await plugin.started();
+    const starting = plugin.started();
+    if (starting) {
+      await starting;
+    }
     const presented = requireToken(
       readCredential(req, {
         cookie,
-        acceptStockCookie: acceptsStockCookie(req, plugin, path),
+        acceptsStockCookie: () => acceptsStockCookie(req, plugin, path),
       }),
     );
     passage.credential = presented.kind;
     if (presented.kind !== 'bearer' && policy.isCrossSite(req)) {
-      throw Refusal.crossSite();
+      throw Refusal.crossSite;
     }
-    const startedAt = performance.now();
-    const verified = await verifyCredential(
-      req,
-      plugin,
-      presented,
-      policy,
-      options,
-    ).finally(() => observer.verified((performance.now() - startedAt) / 1000));
+    const verified = await verifyTimed(passage, plugin, presented);
     requireNotRevoked(verified, revocations);
 
     if (presented.kind === 'bearer') {
@@ -153,6 +157,19 @@ export function createGate(options: GateOptions): RequestHandler {
     return pass(presented.kind);
   }
 
+  async function verifyTimed(
+    { req, policy }: Passage,
+    plugin: TargetPlugin,
+    presented: PresentedToken,
+  ) {
+    const startedAt = performance.now();
+    try {
+      return await verifyCredential(req, plugin, presented, policy, options);
+    } finally {
+      observer.verified((performance.now() - startedAt) / 1000);
+    }
+  }
+
   /**
    * Ends the session of a sign-out call's cookie, and of its bearer token if it has one. A call with neither goes on to its
    * handler as it came.
@@ -166,7 +183,7 @@ export function createGate(options: GateOptions): RequestHandler {
     if (present.kind !== 'none') {
       passage.credential = 'cookie';
       if (policy.isCrossSite(req)) {
-        throw Refusal.crossSite();
+        throw Refusal.crossSite;
       }
     }
     if (present.kind === 'token') {
@@ -205,10 +222,7 @@ export function createGate(options: GateOptions): RequestHandler {
       observer.signedOut(plugin.id, { scope, userEntityRef: sub, isStored }),
     );
     if (!isStored) {
-      throw Refusal.unavailable(
-        'sign-out-not-stored',
-        'Signed out at this replica; the others follow once the database is back',
-      );
+      throw Refusal.signOutNotStored;
     }
   }
 
@@ -244,13 +258,13 @@ export function createGate(options: GateOptions): RequestHandler {
    */
   function refuseRevokedBearer(req: Request) {
     if (saysRevoked(readBearer(req))) {
-      throw Refusal.invalidCredentials('revoked', 'Invalid credentials');
+      throw Refusal.revoked;
     }
   }
 
   /** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
   function saysRevoked(token: string | undefined): boolean {
-    const decoded = token ? decodeToken(token) : undefined;
+    const decoded = token ? decodedTokens.decode(token) : undefined;
     const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
     return session !== undefined && revocations.isRevoked(session);
   }
@@ -300,7 +314,7 @@ export function createGate(options: GateOptions): RequestHandler {
       return;
     }
     try {
-      await issuer.issueCookie({ credentials, token, req, res });
+      await issuer.issueCookie({ credentials, token, decoded, req, res });
     } catch (error) {
       observer.cookieNotIssued('issuer-failed');
       logger.warn('API gate issued no cookie: the issuer failed', {
@@ -346,7 +360,7 @@ export function createGate(options: GateOptions): RequestHandler {
         error => refuse(passage, toRefusal(error, logger)),
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
-      .catch(() => new ServiceUnavailableError('Credentials can not be judged'))
+      .catch(() => Refusal.failed.error)
       .then(next);
   };
 }
@@ -362,22 +376,13 @@ function replaceCookies(req: Request, cookies: string | undefined) {
 function requireToken(presented: PresentedCredential): PresentedToken {
   switch (presented.kind) {
     case 'none':
-      throw Refusal.missingCredentials();
+      throw Refusal.missingCredentials;
     case 'repeated-authorization':
-      throw Refusal.invalidRequest(
-        presented.kind,
-        'More than one Authorization header',
-      );
+      throw Refusal.repeatedAuthorization;
     case 'unsupported-scheme':
-      throw Refusal.invalidCredentials(
-        presented.kind,
-        'The Authorization header must hold a bearer token',
-      );
+      throw Refusal.unsupportedScheme;
     case 'conflicting-cookies':
-      throw Refusal.invalidCredentials(
-        presented.kind,
-        'More than one value for one cookie',
-      );
+      throw Refusal.conflictingCookies;
     default:
       return presented;
   }
@@ -392,8 +397,8 @@ function acceptsStockCookie(
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&
-    staysWhereItIs(path) &&
-    plugin.acceptsStockCookie(path)
+    plugin.acceptsStockCookie(path) &&
+    staysWhereItIs(path)
   );
 }
 
@@ -408,10 +413,10 @@ function setIdentity(
       identity: {
         type: 'user',
         userEntityRef: credentials.principal.userEntityRef,
-        ownershipEntityRefs: decoded?.ent ?? [],
+        ownershipEntityRefs: [...(decoded?.ent ?? [])],
       },
     };
-    Object.assign(req, { user });
+    (req as Request & { user?: BackstageIdentityResponse }).user = user;
   }
 }
 
@@ -427,8 +432,8 @@ function toRefusal(error: unknown, logger: LoggerService): Refusal {
     return error;
   }
   if (isError(error) && error.name === 'ServiceUnavailableError') {
-    return Refusal.unavailable('starting', error.message);
+    return Refusal.starting(error.message);
   }
   logger.error('API gate failed to judge a request', error as Error);
-  return Refusal.unavailable('failed', 'Credentials can not be judged');
+  return Refusal.failed;
 }

@@ -16,6 +16,9 @@ const MAX_COOKIE_BYTES = 4096;
  */
 export const MAX_TOKEN_BYTES = Math.floor((maxHeaderSize - 4096) / 2);
 
+// RFC 3986: what an encoder leaves as it is. All that Backstage issues is of these.
+const UNRESERVED = /^[A-Za-z0-9\-._~]*$/;
+
 // More names than the gate itself issues are not its own: each is taken back by headers of the answer, whose size a client
 // must not decide. A part holds at least 3500 bytes.
 const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
@@ -85,15 +88,19 @@ export class GateCookie {
   }
 
   /**
-   * The `Set-Cookie` headers that make a token the cookie, and what the request had of an earlier one expire.
+   * The `Set-Cookie` headers that make a token the cookie; those of {@link GateCookie.clear} come before them.
    *
    * @param token - at most {@link MAX_TOKEN_BYTES} long
    */
-  set(token: string, expires: Date, header: string | undefined): string[] {
+  set(token: string, expires: Date): string[] {
+    const options = {
+      ...this.#attributes,
+      expires,
+      // To look at is faster than to encode.
+      ...(UNRESERVED.test(token) && { encode: String }),
+    };
     const serializeParts = (parts: [name: string, value: string][]) =>
-      parts.map(([name, value]) =>
-        serialize(name, value, { ...this.#attributes, expires }),
-      );
+      parts.map(([name, value]) => serialize(name, value, options));
     let parts: [string, string][] = [[this.#name, token]];
     const [whole] = serializeParts(parts);
     if (whole.length > MAX_COOKIE_BYTES) {
@@ -107,7 +114,7 @@ export class GateCookie {
         ]);
       }
     }
-    return [...this.clear(header), ...serializeParts(parts)];
+    return serializeParts(parts);
   }
 
   /** The `Set-Cookie` headers that make all of the gate's cookies in a request expire, whichever domain they are of. */
@@ -130,6 +137,9 @@ export class GateCookie {
 
   /** One `name=value` of a `Cookie` header, if it is the gate's. */
   #parse(pair: string): { name: string; value: string } | undefined {
+    if (!pair.includes(this.#name)) {
+      return undefined;
+    }
     // One pair at a time: over a whole header `parse` keeps the first of two cookies with one name and hides the other.
     for (const [name, value] of Object.entries(parse(pair))) {
       if (name === this.#name || this.#isPart(name)) {

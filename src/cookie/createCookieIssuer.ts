@@ -4,11 +4,21 @@ import onHeaders from 'on-headers';
 import { pluginIdOf } from '../Plugins';
 import type { GateObserver } from '../report/GateObserver';
 import { DecodedToken, decodeToken, sameSession } from '../request/token';
-import type { CookieIssuer } from './CookieIssuer';
+import type { CookieIssuerContext } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const WARN_AGAIN_AFTER_MS = 60 * 60 * 1000;
 const MAX_WARNED_USERS = 1000;
+
+/** What the gate tells, besides what it tells every issuer. */
+interface DecodedContext extends CookieIssuerContext {
+  decoded: DecodedToken;
+}
+
+/** A {@link CookieIssuer} that need not decode the token itself. */
+export interface DecodedCookieIssuer {
+  issueCookie(context: DecodedContext): void | Promise<void>;
+}
 
 /**
  * The default issuer: keeps the gate's cookie at the token that the frontend uses.
@@ -20,31 +30,37 @@ export function createCookieIssuer(options: {
   verifies: (token: string) => Promise<boolean>;
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
-}): CookieIssuer {
+}): DecodedCookieIssuer {
   const { cookie, verifies, logger, observer } = options;
   const warnedUsers = new LRUCache<string, true>({
     max: MAX_WARNED_USERS,
     ttl: WARN_AGAIN_AFTER_MS,
   });
+  const ready = new WeakMap<DecodedToken, string[]>();
 
   // Another user's or an older cookie is replaced. One that claims to be newer is kept if it is what it claims: a second
   // tab may still use its older token, and must not take the newer cookie away.
-  async function isUpToDate(
-    presented: DecodedToken,
+  function isUpToDate(
+    token: string,
+    decoded: DecodedToken,
     header: string | undefined,
-  ): Promise<boolean> {
+  ): boolean | Promise<boolean> {
     const present = cookie.read(header);
-    const current =
-      present.kind === 'token' ? decodeToken(present.token) : undefined;
-    if (present.kind !== 'token' || !current) {
+    if (present.kind !== 'token') {
       return false;
     }
-    if (sameSession(current, presented)) {
+    if (present.token === token) {
+      return true;
+    }
+    const current = decodeToken(present.token);
+    if (!current) {
+      return false;
+    }
+    if (sameSession(current, decoded)) {
       return true;
     }
     const claimsToBeNewer =
-      current.sub === presented.sub &&
-      Number(current.iat) > Number(presented.iat);
+      current.sub === decoded.sub && Number(current.iat) > Number(decoded.iat);
     return claimsToBeNewer && verifies(present.token);
   }
 
@@ -57,41 +73,47 @@ export function createCookieIssuer(options: {
     }
   }
 
-  return {
-    async issueCookie({ credentials, token, req, res }) {
-      const { userEntityRef } = credentials.principal;
-      const plugin = pluginIdOf(req);
-      const header = req.headers.cookie;
-      const presented = decodeToken(token);
-      const expires = new Date(Number(presented?.exp) * 1000);
-      if (
-        !presented ||
-        Number.isNaN(expires.getTime()) ||
-        (await isUpToDate(presented, header))
-      ) {
-        return;
-      }
-      let setCookies: string[];
-      const isIssued = token.length <= MAX_TOKEN_BYTES;
-      if (!isIssued) {
-        warnOfSize(userEntityRef, token.length);
-        observer.cookieNotIssued('too-large');
-        // Not another user's either.
-        setCookies = cookie.clear(header);
-      } else {
-        setCookies = cookie.set(token, expires, header);
-      }
-      if (setCookies.length > 0) {
-        onHeaders(res, () => {
-          if (res.statusCode < 400 && res.statusCode !== 304) {
-            res.append('Set-Cookie', setCookies);
-            if (isIssued) {
-              observer.cookieIssued(plugin, userEntityRef);
-            }
-            // Over what the handler said: a shared cache would hand this user's cookie to the next one.
-            res.setHeader('Cache-Control', 'no-store');
+  /** The headers that set the cookie, made once for a token that is remembered. */
+  function headersOf(token: string, decoded: DecodedToken): string[] {
+    let headers = ready.get(decoded);
+    if (!headers) {
+      headers = cookie.set(token, new Date(decoded.exp! * 1000));
+      ready.set(decoded, headers);
+    }
+    return headers;
+  }
+
+  function issue({ credentials, token, decoded, req, res }: DecodedContext) {
+    const { userEntityRef } = credentials.principal;
+    const plugin = pluginIdOf(req);
+    // Stale parts of an earlier cookie, and other users' cookies, go in any case.
+    const setCookies = cookie.clear(req.headers.cookie);
+    const isIssued = token.length <= MAX_TOKEN_BYTES;
+    if (isIssued) {
+      setCookies.push(...headersOf(token, decoded));
+    } else {
+      warnOfSize(userEntityRef, token.length);
+      observer.cookieNotIssued('too-large');
+    }
+    if (setCookies.length > 0) {
+      onHeaders(res, () => {
+        if (res.statusCode < 400 && res.statusCode !== 304) {
+          res.appendHeader('Set-Cookie', setCookies);
+          if (isIssued) {
+            observer.cookieIssued(plugin, userEntityRef);
           }
-        });
+          // Over what the handler said: a shared cache would hand this user's cookie to the next one.
+          res.setHeader('Cache-Control', 'no-store');
+        }
+      });
+    }
+  }
+
+  return {
+    async issueCookie(context) {
+      const { token, decoded, req } = context;
+      if (!(await isUpToDate(token, decoded, req.headers.cookie))) {
+        issue(context);
       }
     },
   };

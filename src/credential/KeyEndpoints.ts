@@ -3,24 +3,27 @@ const FAILURE_KEPT_MS = 5_000;
 // Short, as a token may fail for an outage that began since.
 const SUCCESS_KEPT_MS = 1_000;
 
+/** How many keys an endpoint offers; `undefined` if it gives no such answer. */
+export type KeyAnswer = number | 'not-found' | undefined;
+
 /**
  * Asks key endpoints whether they answer. Backstage reports an unreachable one as it reports a forged signature, so after
  * a failed verification this tells "not valid" from "can't be told now".
  */
 export class KeyEndpoints {
-  readonly #answers = new Map<string, Promise<number | undefined>>();
+  readonly #answers = new Map<string, Promise<KeyAnswer>>();
 
   /**
-   * How many keys an endpoint offers; `undefined` if it gives no such answer within 3 s. One request at a time to each
-   * endpoint; that it has failed is kept for 5 s, its keys for 1 s.
+   * The answer of an endpoint, or `undefined` after 3 s. One request at a time to each endpoint; that it has failed is kept
+   * for 5 s, its keys for 1 s.
    */
-  countKeys(url: string): Promise<number | undefined> {
+  countKeys(url: string): Promise<KeyAnswer> {
     let answer = this.#answers.get(url);
     if (!answer) {
       answer = fetchKeyCount(url);
       this.#answers.set(url, answer);
       answer.then(keys => {
-        const keptMs = keys ? SUCCESS_KEPT_MS : FAILURE_KEPT_MS;
+        const keptMs = offersKeys(keys) ? SUCCESS_KEPT_MS : FAILURE_KEPT_MS;
         setTimeout(() => this.#answers.delete(url), keptMs).unref();
       });
     }
@@ -28,11 +31,19 @@ export class KeyEndpoints {
   }
 }
 
-async function fetchKeyCount(url: string): Promise<number | undefined> {
+/** Whether an answer has at least one key. */
+export function offersKeys(answer: KeyAnswer): boolean {
+  return typeof answer === 'number' && answer > 0;
+}
+
+async function fetchKeyCount(url: string): Promise<KeyAnswer> {
   try {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (response.status === 404) {
+      return 'not-found';
+    }
     const body = response.ok ? await response.json() : undefined;
     return Array.isArray(body?.keys) ? body.keys.length : undefined;
   } catch {

@@ -1,17 +1,19 @@
-import { createHash } from 'node:crypto';
 import type {
   AuthService,
   BackstageCredentials,
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import { decodeToken, userTokenOf } from '../request/token';
+import { digestOf } from './digestOf';
+import { withAuthenticate } from './withAuthenticate';
 
 // About 2 KB each, at most: the credentials of a user hold the token.
 const MAX_TOKENS = 4_000;
 const MAX_TOKEN_CHARACTERS = 4_000_000;
 
 interface Verified {
-  credentials: BackstageCredentials;
+  /** Makes credentials for one request. */
+  copy: () => BackstageCredentials;
   /** Milliseconds since the epoch. */
   until: number;
 }
@@ -27,24 +29,17 @@ export class TokenCache {
     max: MAX_TOKENS,
     maxSize: MAX_TOKEN_CHARACTERS,
   });
-  readonly #pending = new Map<string, Promise<BackstageCredentials>>();
+  readonly #pending = new Map<string, Promise<() => BackstageCredentials>>();
 
   constructor(options: { ttlMs: number }) {
     this.#ttlMs = options.ttlMs;
   }
 
-  /** A plugin's `auth` that remembers whom it has authenticated; it is the same in all else. */
+  /** A plugin's `auth` that remembers whom it has authenticated. */
   wrap(auth: AuthService, pluginId: string): AuthService {
-    return {
-      authenticate: (token, options) =>
-        this.#authenticate(auth, pluginId, token, options),
-      getLimitedUserToken: credentials => auth.getLimitedUserToken(credentials),
-      getNoneCredentials: () => auth.getNoneCredentials(),
-      getOwnServiceCredentials: () => auth.getOwnServiceCredentials(),
-      getPluginRequestToken: options => auth.getPluginRequestToken(options),
-      isPrincipal: auth.isPrincipal.bind(auth) as AuthService['isPrincipal'],
-      listPublicServiceKeys: () => auth.listPublicServiceKeys(),
-    };
+    return withAuthenticate(auth, (token, options) =>
+      this.#authenticate(auth, pluginId, token, options),
+    );
   }
 
   async #authenticate(
@@ -53,12 +48,10 @@ export class TokenCache {
     token: string,
     options?: { allowLimitedAccess?: boolean },
   ): Promise<BackstageCredentials> {
-    // A digest: the tokens themselves are no keys.
-    const digest = createHash('sha256').update(token).digest('base64');
-    const key = `${pluginId} ${Boolean(options?.allowLimitedAccess)} ${digest}`;
+    const key = `${pluginId} ${Boolean(options?.allowLimitedAccess)} ${digestOf(token)}`;
     const known = this.#verified.get(key);
     if (known && known.until > Date.now()) {
-      return copyOf(known.credentials);
+      return known.copy();
     }
     let pending = this.#pending.get(key);
     if (!pending) {
@@ -67,7 +60,8 @@ export class TokenCache {
       );
       this.#pending.set(key, pending);
     }
-    return copyOf(await pending);
+    const copy = await pending;
+    return copy();
   }
 
   async #verify(
@@ -75,19 +69,14 @@ export class TokenCache {
     key: string,
     token: string,
     options?: { allowLimitedAccess?: boolean },
-  ): Promise<BackstageCredentials> {
+  ): Promise<() => BackstageCredentials> {
     // A copy: a token cut out of a `Cookie` header would keep all of that header in memory.
     const own = Buffer.from(token).toString();
     const credentials = await auth.authenticate(own, options);
-    this.#verified.set(
-      key,
-      {
-        credentials,
-        until: Math.min(expiryOf(token), Date.now() + this.#ttlMs),
-      },
-      { size: token.length },
-    );
-    return credentials;
+    const copy = createCopier(credentials);
+    const until = Math.min(expiryOf(token), Date.now() + this.#ttlMs);
+    this.#verified.set(key, { copy, until }, { size: token.length });
+    return copy;
   }
 }
 
@@ -101,16 +90,28 @@ function expiryOf(token: string): number {
   );
 }
 
-/** For one request: what a handler does to it stays with that request. What Backstage keeps in it is not enumerable. */
-function copyOf(credentials: BackstageCredentials): BackstageCredentials {
-  const copy = cloneShallow(credentials);
-  copy.principal = cloneShallow(credentials.principal as object);
-  return copy;
+/** Makes credentials for one request after the other: what a handler does to them stays with that request. */
+function createCopier(credentials: BackstageCredentials) {
+  const copy = createShallowCopier(credentials);
+  const copyPrincipal = createShallowCopier(credentials.principal as object);
+  return () => {
+    const credentialsOfRequest = copy();
+    credentialsOfRequest.principal = copyPrincipal();
+    return credentialsOfRequest;
+  };
 }
 
-function cloneShallow<T extends object>(object: T): T {
-  return Object.create(
-    Object.getPrototypeOf(object),
-    Object.getOwnPropertyDescriptors(object),
-  );
+/** Copies what is not enumerable too: Backstage keeps the token there. */
+function createShallowCopier<T extends object>(original: T): () => T {
+  const prototype = Object.getPrototypeOf(original);
+  const hidden = Object.entries(
+    Object.getOwnPropertyDescriptors(original),
+  ).filter(([, { enumerable }]) => !enumerable);
+  return () => {
+    const copy = Object.assign(Object.create(prototype), original);
+    for (const [name, descriptor] of hidden) {
+      Object.defineProperty(copy, name, descriptor);
+    }
+    return copy;
+  };
 }

@@ -19,11 +19,14 @@ export type PresentedCredential =
  * Reads the one credential of a request. A second kind is never tried when the first fails.
  *
  * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or nothing that this gate accepts
- * - else the gate's cookie, else Backstage's own where `acceptStockCookie` says so
+ * - else the gate's cookie, else Backstage's own where `acceptsStockCookie` says so
  */
 export function readCredential(
   req: IncomingMessage,
-  options: { cookie: GateCookie | undefined; acceptStockCookie: boolean },
+  options: {
+    cookie: GateCookie | undefined;
+    acceptsStockCookie: () => boolean;
+  },
 ): PresentedCredential {
   // Node keeps the first of several `Authorization` headers and drops the others: only the raw ones tell.
   if (countRawHeaders(req, 'authorization') > 1) {
@@ -41,7 +44,7 @@ export function readCredential(
   if (gateCookie?.kind === 'token') {
     return { kind: 'cookie', token: gateCookie.token };
   }
-  return options.acceptStockCookie ? readStockCookie(req) : { kind: 'none' };
+  return options.acceptsStockCookie() ? readStockCookie(req) : { kind: 'none' };
 }
 
 /** The bearer token of a request, if that is what its `Authorization` holds (RFC 6750, section 2.1). */

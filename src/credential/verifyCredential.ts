@@ -11,9 +11,13 @@ import type { Plugins, TargetPlugin } from '../Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
-import { DecodedToken, decodeToken, userTokenOf } from '../request/token';
-import type { KeyEndpoints } from './KeyEndpoints';
+import { DecodedToken, isExpired, userTokenOf } from '../request/token';
+import type { CallingPlugins } from './CallingPlugins';
+import type { DecodedTokens } from './DecodedTokens';
+import { digestOf } from './digestOf';
+import { KeyEndpoints, offersKeys } from './KeyEndpoints';
 import type { PresentedCredential } from './readCredential';
+import type { RecentFailures } from './RecentFailures';
 
 /** A credential of a kind that a token comes in. */
 export type PresentedToken = Extract<PresentedCredential, { token: string }>;
@@ -33,9 +37,10 @@ export interface VerifiedCredential {
 /** What verifying needs to know of the backend. */
 export interface VerifyOptions {
   plugins: Plugins;
+  callingPlugins: CallingPlugins;
+  failures: RecentFailures;
   keyEndpoints: KeyEndpoints;
-  /** Whether a plugin's keys may be asked for: it is installed here, or its address is configured. */
-  isKnownPlugin(pluginId: string): Promise<boolean>;
+  decodedTokens: DecodedTokens;
 }
 
 /**
@@ -51,14 +56,28 @@ export async function verifyCredential(
   policy: Policy,
   options: VerifyOptions,
 ): Promise<VerifiedCredential> {
+  const { callingPlugins, decodedTokens, failures, plugins } = options;
   const { token } = presented;
-  const decoded = decodeToken(token);
+  const decoded = decodedTokens.decode(token);
   const userToken = decoded && userTokenOf(decoded);
-  if (userToken) {
-    await options.plugins.userKeysStarted();
+
+  // What is known without a look at the signature.
+  const failureKey = `${plugin.id} ${presented.kind} ${digestOf(token)}`;
+  if (failures.has(failureKey) || (decoded && isExpired(decoded))) {
+    throw Refusal.invalidToken;
+  }
+  // Nothing is awaited that is there: each time costs.
+  const known = callingPlugins.requireKnown(decoded, plugins.any().discovery);
+  if (known) {
+    await known;
+  }
+  const userKeys = userToken && plugins.userKeysStarted();
+  if (userKeys) {
+    await userKeys;
   }
 
-  const httpAuth = await plugin.httpAuthFor(decoded);
+  const found = plugin.httpAuthFor(decoded);
+  const httpAuth = found instanceof Promise ? await found : found;
   let credentials;
   try {
     credentials = await authenticate(httpAuth, req, presented);
@@ -68,21 +87,27 @@ export async function verifyCredential(
       isError(error) &&
       error.name === 'NotAllowedError'
     ) {
-      throw Refusal.notAllowed('restricted', error.message);
+      throw Refusal.restricted(error.message);
     }
-    if (decoded && !isExpired(decoded)) {
+    if (decoded) {
       await requireKeys(decoded, userToken, options);
     }
-    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+    if (isError(error) && error.name === 'AuthenticationError') {
+      failures.add(failureKey);
+    }
+    throw Refusal.invalidToken;
   }
 
   // Backstage does not look at it, but the keys of two deployments may be the same. Limited tokens carry none.
   if (
     userToken &&
     userToken.typ !== tokenTypes.limitedUser.typParam &&
-    !(await isTrustedIssuer(userToken.iss, policy, options.plugins))
+    !(await isTrustedIssuer(userToken.iss, policy, plugins))
   ) {
-    throw Refusal.invalidCredentials('foreign-issuer', 'Invalid credentials');
+    throw Refusal.foreignIssuer;
+  }
+  if (decoded) {
+    decodedTokens.remember(token, decoded);
   }
   return { credentials, token, decoded, userToken };
 }
@@ -140,10 +165,6 @@ async function isTrustedIssuer(
   );
 }
 
-function isExpired({ exp }: DecodedToken): boolean {
-  return exp !== undefined && exp * 1000 <= Date.now();
-}
-
 /**
  * Told apart from a token that is not valid: one whose keys can't be had. Backstage answers both alike.
  *
@@ -152,29 +173,20 @@ function isExpired({ exp }: DecodedToken): boolean {
 async function requireKeys(
   decoded: DecodedToken,
   userToken: DecodedToken | undefined,
-  { plugins, keyEndpoints, isKnownPlugin }: VerifyOptions,
+  { plugins, keyEndpoints }: VerifyOptions,
 ): Promise<void> {
   const { discovery } = plugins.any();
-  const unavailable = () =>
-    Refusal.unavailable(
-      'keys-unavailable',
-      'Credentials can not be verified at the moment',
-    );
   if (userToken) {
     const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
-    if (!(await keyEndpoints.countKeys(url))) {
-      throw unavailable();
+    if (!offersKeys(await keyEndpoints.countKeys(url))) {
+      throw Refusal.keysUnavailable;
     }
   }
-  if (
-    decoded.typ === tokenTypes.plugin.typParam &&
-    decoded.sub !== undefined &&
-    (await isKnownPlugin(decoded.sub))
-  ) {
-    const url = `${await discovery.getBaseUrl(decoded.sub)}${PLUGIN_KEYS_PATH}`;
+  if (decoded.typ === tokenTypes.plugin.typParam) {
+    const url = `${await discovery.getBaseUrl(decoded.sub!)}${PLUGIN_KEYS_PATH}`;
     // None is an answer here: a plugin that has called nobody has no key yet.
-    if ((await keyEndpoints.countKeys(url)) === undefined) {
-      throw unavailable();
+    if (typeof (await keyEndpoints.countKeys(url)) !== 'number') {
+      throw Refusal.keysUnavailable;
     }
   }
 }

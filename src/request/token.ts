@@ -15,12 +15,29 @@ export interface DecodedToken {
   exp?: number;
   /** Entities that the user owns. */
   ent?: string[];
-  /** The limited user token that a service token carries when it acts for a user. */
-  obo?: string;
+  /** The user's limited token that a service token carries when it acts for a user. */
+  obo?: DecodedToken;
 }
 
-/** Reads a JWT without verifying it; `undefined` for anything that is not one, such as a static external token. */
+let last: { token: string; decoded: DecodedToken | undefined } | undefined;
+
+/**
+ * Reads a JWT without verifying it; `undefined` for anything that is not one, such as a static external token. The result may
+ * be shared: nothing may be changed in it.
+ */
 export function decodeToken(token: string): DecodedToken | undefined {
+  // One request asks several times.
+  if (token !== last?.token) {
+    last = { token, decoded: decode(token) };
+  }
+  return last.decoded;
+}
+
+function decode(token: string): DecodedToken | undefined {
+  // What follows throws for these, and that is slow.
+  if (token.split('.', 4).length !== 3) {
+    return undefined;
+  }
   try {
     const { typ } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
@@ -32,7 +49,7 @@ export function decodeToken(token: string): DecodedToken | undefined {
       iat,
       exp,
       ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
-      obo: isString(obo) ? obo : undefined,
+      obo: isString(obo) ? decode(obo) : undefined,
     };
   } catch {
     return undefined;
@@ -42,9 +59,18 @@ export function decodeToken(token: string): DecodedToken | undefined {
 /** The user's own token behind a decoded one: itself, or the one that a service token carries. */
 export function userTokenOf(token: DecodedToken): DecodedToken | undefined {
   if (token.typ === tokenTypes.plugin.typParam) {
-    return token.obo ? decodeToken(token.obo) : undefined;
+    return token.obo;
   }
   return isUserToken(token) ? token : undefined;
+}
+
+/** Whether a token of Backstage has expired. Of other tokens, only who verifies them can tell. */
+export function isExpired(token: DecodedToken): boolean {
+  return (
+    (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
+    token.exp !== undefined &&
+    token.exp * 1000 <= Date.now()
+  );
 }
 
 function isUserToken({ typ, aud }: DecodedToken): boolean {

@@ -17,16 +17,13 @@ export function requireNotRevoked(
   }
   const session = sessionClaimsOf(userToken);
   if (!session) {
-    throw Refusal.invalidCredentials('invalid-token', 'Invalid credentials');
+    throw Refusal.invalidToken;
   }
   if (revocations.isRevoked(session)) {
-    throw Refusal.invalidCredentials('revoked', 'Invalid credentials');
+    throw Refusal.revoked;
   }
   if (!revocations.isLoaded) {
-    throw Refusal.unavailable(
-      'revocations-unavailable',
-      'Credentials can not be judged yet',
-    );
+    throw Refusal.revocationsUnavailable;
   }
 }
 

@@ -9,9 +9,15 @@ import {
 import type { Request } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
-import { createCookieIssuer } from '../cookie/createCookieIssuer';
+import {
+  createCookieIssuer,
+  DecodedCookieIssuer,
+} from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
+import { CallingPlugins } from '../credential/CallingPlugins';
+import { DecodedTokens } from '../credential/DecodedTokens';
 import { KeyEndpoints } from '../credential/KeyEndpoints';
+import { RecentFailures } from '../credential/RecentFailures';
 import { TokenCache } from '../credential/TokenCache';
 import {
   verifyCredential,
@@ -39,6 +45,7 @@ import { DeclaredPolicies } from './DeclaredPolicies';
 /** What the parts of the gate that live in plugins share. */
 export interface ApiGateService {
   audit: GateAudit;
+  callingPlugins: CallingPlugins;
   decisions: Decisions;
   observer: GateObserver;
   /** Those over the token cache. */
@@ -93,19 +100,26 @@ export const apiGateServiceFactory = createServiceFactory({
       metrics: new GateMetrics(revocations),
     });
 
-    const verifyOptions: VerifyOptions = {
-      plugins,
-      keyEndpoints: new KeyEndpoints(),
-      isKnownPlugin: async id =>
+    const keyEndpoints = new KeyEndpoints();
+    const callingPlugins = new CallingPlugins({
+      keyEndpoints,
+      isKnown: async id =>
         (await services.system.getInstalledPlugins()).some(
           ({ pluginId }) => pluginId === id,
         ),
+    });
+    const verifyOptions: VerifyOptions = {
+      plugins,
+      callingPlugins,
+      failures: new RecentFailures(),
+      keyEndpoints,
+      decodedTokens: new DecodedTokens(),
     };
     const cookie = new GateCookie(
       settings.cookie,
       new URL(config.getString('backend.baseUrl')).hostname,
     );
-    let cookieIssuer: CookieIssuer | undefined = createCookieIssuer({
+    let cookieIssuer: DecodedCookieIssuer | undefined = createCookieIssuer({
       cookie,
       logger,
       observer,
@@ -156,6 +170,7 @@ export const apiGateServiceFactory = createServiceFactory({
 
     return {
       audit,
+      callingPlugins,
       decisions,
       observer,
       ownHttpAuths: new WeakSet(),
@@ -195,17 +210,11 @@ async function verifiesAsCookie(
   revocations: Revocations,
 ): Promise<boolean> {
   try {
-    const plugin = options.plugins.any();
-    const target = {
-      ...plugin,
-      mountedAs: plugin.id,
-      httpAuthFor: () => plugin.httpAuth,
-    };
     const request = { headers: {} } as Request;
     requireNotRevoked(
       await verifyCredential(
         request,
-        target,
+        options.plugins.any(),
         { kind: 'cookie', token },
         policy,
         options,

@@ -9,9 +9,11 @@ import {
 import type { Request, Response } from 'express';
 import { absentPluginHttpAuthServiceRef } from '../credential/absentPluginHttpAuth';
 import { literalOf } from '../request/AllowList';
+import type { EnrolledPlugin } from '../Plugins';
 import { COOKIE_PATH } from '../request/isPublicByNature';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import { coveringPaths } from './coveringPaths';
 
 const enrollmentServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.enrollment',
@@ -54,8 +56,8 @@ export const enrollmentServiceFactory = createServiceFactory({
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
     }
-    // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods: what the rule does not
-    // name, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
+    // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods, and many rules share some:
+    // what no rule names, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
     const opened = new Set<string>();
     const openBarrier = (path: string) => {
       if (!opened.has(path)) {
@@ -66,11 +68,12 @@ export const enrollmentServiceFactory = createServiceFactory({
     const openBarriers = () => {
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
       openBarrier(COOKIE_PATH);
-      for (const rule of source.current.config.allow) {
-        if (rule.plugin === id.toLowerCase()) {
-          openBarrier(literalOf(rule) || '/');
-        }
-      }
+      const rules = source.current.config.allow.filter(
+        ({ plugin: ruled }) => ruled === id.toLowerCase(),
+      );
+      coveringPaths(rules.map(rule => literalOf(rule) || '/')).forEach(
+        openBarrier,
+      );
     };
     source.onEnforced(() => {
       openBarriers();
@@ -97,12 +100,19 @@ export const enrollmentServiceFactory = createServiceFactory({
 });
 
 /** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
-function createStarted(config: RootConfigService, lifecycle: LifecycleService) {
+function createStarted(
+  config: RootConfigService,
+  lifecycle: LifecycleService,
+): EnrolledPlugin['started'] {
   const middleware = createLifecycleMiddleware({ config, lifecycle });
+  let isUp = false;
   return () =>
-    new Promise<void>((resolve, reject) => {
-      middleware({} as Request, {} as Response, error =>
-        error ? reject(error) : resolve(),
-      );
-    });
+    isUp
+      ? undefined
+      : new Promise<void>((resolve, reject) => {
+          middleware({} as Request, {} as Response, error => {
+            isUp = !error;
+            return error ? reject(error) : resolve();
+          });
+        });
 }

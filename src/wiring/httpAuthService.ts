@@ -19,8 +19,9 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
   },
   factory({ gate, auth, discovery, plugin }) {
     const pluginId = plugin.getId();
+    const guarded = gate.callingPlugins.guard(auth, discovery);
     const httpAuth = DefaultHttpAuthService.create({
-      auth: gate.tokenCache?.wrap(auth, pluginId) ?? auth,
+      auth: gate.tokenCache?.wrap(guarded, pluginId) ?? guarded,
       discovery,
       pluginId,
     });

@@ -70,7 +70,7 @@ function createSecondLook(
       next();
       return;
     }
-    const refusal = Refusal.missingCredentials();
+    const refusal = Refusal.missingCredentials;
     observer.decided(
       req,
       {

@@ -1,0 +1,28 @@
+import { RecentFailures } from './RecentFailures';
+
+describe('RecentFailures', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('remembers a failure for a second', () => {
+    const failures = new RecentFailures();
+    failures.add('a');
+    expect([failures.has('a'), failures.has('b')]).toEqual([true, false]);
+    jest.advanceTimersByTime(999);
+    expect(failures.has('a')).toBe(true);
+    jest.advanceTimersByTime(1);
+    expect(failures.has('a')).toBe(false);
+  });
+
+  it('is bounded', () => {
+    const failures = new RecentFailures();
+    for (let i = 0; i < 2_000; i += 1) {
+      failures.add(`${i}`);
+    }
+    expect([failures.has('0'), failures.has('1999')]).toEqual([false, true]);
+  });
+});
