@@ -22,6 +22,9 @@ export class DecodedTokens {
   }
 
   remember(token: string, decoded: DecodedToken): void {
-    this.#decoded.set(digestOf(token), decoded, { size: token.length });
+    const digest = digestOf(token);
+    if (!this.#decoded.has(digest)) {
+      this.#decoded.set(digest, decoded, { size: token.length });
+    }
   }
 }

@@ -13,7 +13,11 @@ export class RecentFailures {
 
   /** @param key - of the token, and of whose judgement it is: the same one may be valid for another plugin */
   has(key: string): boolean {
-    return Date.now() - (this.#failures.get(key) ?? 0) < KEPT_MS;
+    // Mostly there are none, and a key is long.
+    return (
+      this.#failures.size > 0 &&
+      Date.now() - (this.#failures.get(key) ?? 0) < KEPT_MS
+    );
   }
 
   add(key: string): void {
