@@ -32,7 +32,33 @@ export interface TargetPlugin {
   /** The service that judges a token for this plugin. */
   httpAuthFor(
     token: DecodedToken | undefined,
-  ): HttpAuthService | Promise<HttpAuthService>;
+  ): CredentialsReader | Promise<CredentialsReader>;
+}
+
+/** What the gate needs of an `httpAuth`. */
+export type CredentialsReader = Pick<HttpAuthService, 'credentials'>;
+
+/** What deciding needs to know of the plugins of a backend. */
+export interface BackendPlugins {
+  isInstalled(id: string): boolean;
+  /**
+   * The plugin that a request is for.
+   *
+   * @throws Refusal 503 while that can't be told
+   */
+  targetOf(req: Request): TargetPlugin;
+  /**
+   * `undefined` once the keys of user tokens can be fetched.
+   *
+   * @throws Refusal 503
+   */
+  userKeysStarted(): Promise<void> | undefined;
+  /**
+   * Any plugin, for what is the same for all of them.
+   *
+   * @throws Refusal 503 while there is none
+   */
+  any(): Pick<InstalledPlugin, 'id' | 'httpAuthFor' | 'discovery'>;
 }
 
 /** A plugin that has enrolled, as a target. */
@@ -53,7 +79,7 @@ export function pluginIdOf(req: Request): string {
 }
 
 /** The plugins of this backend: those that are installed, and those of them that have enrolled. */
-export class Plugins {
+export class Plugins implements BackendPlugins {
   readonly #installed: ReadonlySet<string>;
   readonly #enrolled = new Map<string, InstalledPlugin>();
 

@@ -2,12 +2,15 @@ import type {
   BackstageCredentials,
   BackstageServicePrincipal,
   BackstageUserPrincipal,
-  HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import type { Plugins, TargetPlugin } from '../Plugins';
+import type {
+  BackendPlugins,
+  CredentialsReader,
+  TargetPlugin,
+} from '../Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
@@ -36,8 +39,8 @@ export interface VerifiedCredential {
 
 /** What verifying needs to know of the backend. */
 export interface VerifyOptions {
-  plugins: Plugins;
-  callingPlugins: CallingPlugins;
+  plugins: BackendPlugins;
+  callingPlugins: Pick<CallingPlugins, 'requireKnown'>;
   failures: RecentFailures;
   keyEndpoints: KeyEndpoints;
   decodedTokens: DecodedTokens;
@@ -51,7 +54,7 @@ export interface VerifyOptions {
  */
 export async function verifyCredential(
   req: Request,
-  plugin: TargetPlugin,
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
   presented: PresentedToken,
   policy: Policy,
   options: VerifyOptions,
@@ -114,7 +117,7 @@ export async function verifyCredential(
 
 /** `httpAuth` remembers its answer per request object, so the object is chosen with care. */
 async function authenticate(
-  httpAuth: HttpAuthService,
+  httpAuth: CredentialsReader,
   req: Request,
   presented: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
@@ -156,7 +159,7 @@ function onlyUsers(
 async function isTrustedIssuer(
   issuer: string | undefined,
   { config }: Policy,
-  plugins: Plugins,
+  plugins: BackendPlugins,
 ): Promise<boolean> {
   return (
     issuer !== undefined &&

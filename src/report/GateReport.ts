@@ -5,11 +5,11 @@ import type {
 import type { Request } from 'express';
 import type { Decision, RefusalReason } from '../Decision';
 import type { Plugins } from '../Plugins';
-import { withoutQuery } from '../request/requestTarget';
 import type { DecisionCounts } from './DecisionCounts';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
 import type { GateObserver } from './GateObserver';
+import { logRefusal, pathOf } from './logRefusal';
 
 /** Stands for every plugin that is not installed: what a client makes up is not told. */
 const NOT_INSTALLED = 'not installed';
@@ -33,19 +33,16 @@ export class GateReport implements GateObserver {
       ? decision.plugin
       : NOT_INSTALLED;
     const { method } = req;
-    // A target such as `foo://any/api/x` has none.
-    const path = withoutQuery(req.path ?? '');
+    const path = pathOf(req);
     metrics.decided(plugin, decision);
     counts.add(plugin, decision, { method, path });
     if (!error) {
       return;
     }
-    const meta = { plugin, reason, method, path };
+    logRefusal(logger, { plugin, outcome, reason, method, path });
     if (outcome === 'would-refuse') {
-      logger.info('API gate would have refused a request', meta);
       return;
     }
-    logger.info('API gate refused a request', meta);
     const auditor = this.#auditorOf(decision.plugin);
     if (auditor) {
       audit.denied(

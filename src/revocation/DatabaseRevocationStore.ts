@@ -42,7 +42,7 @@ export class DatabaseRevocationStore implements RevocationStore {
 
   /** Connects, and creates the table if need be. */
   static async create(
-    database: DatabaseService,
+    database: Pick<DatabaseService, 'getClient' | 'migrations'>,
   ): Promise<DatabaseRevocationStore> {
     const knex = await database.getClient();
     if (!database.migrations?.skip) {

@@ -6,7 +6,6 @@ import {
   HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { Request } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
@@ -19,14 +18,11 @@ import { DecodedTokens } from '../credential/DecodedTokens';
 import { KeyEndpoints } from '../credential/KeyEndpoints';
 import { RecentFailures } from '../credential/RecentFailures';
 import { TokenCache } from '../credential/TokenCache';
-import {
-  verifyCredential,
-  VerifyOptions,
-} from '../credential/verifyCredential';
+import { verifiesAsCookie } from '../credential/verifiesAsCookie';
+import type { VerifyOptions } from '../credential/verifyCredential';
 import { createGate } from '../createGate';
 import { Decisions } from '../Decision';
 import { Plugins } from '../Plugins';
-import type { Policy } from '../policy/Policy';
 import { PolicySource } from '../policy/PolicySource';
 import { DecisionCounts } from '../report/DecisionCounts';
 import {
@@ -38,7 +34,6 @@ import { GateAudit } from '../report/GateAudit';
 import { GateMetrics } from '../report/GateMetrics';
 import type { GateObserver } from '../report/GateObserver';
 import { GateReport } from '../report/GateReport';
-import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import { Revocations } from '../revocation/Revocations';
 import { DeclaredPolicies } from './DeclaredPolicies';
 
@@ -201,28 +196,4 @@ function warnOfRules(
       );
     }
   });
-}
-
-async function verifiesAsCookie(
-  token: string,
-  policy: Policy,
-  options: VerifyOptions,
-  revocations: Revocations,
-): Promise<boolean> {
-  try {
-    const request = { headers: {} } as Request;
-    requireNotRevoked(
-      await verifyCredential(
-        request,
-        options.plugins.any(),
-        { kind: 'cookie', token },
-        policy,
-        options,
-      ),
-      revocations,
-    );
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,0 +1,42 @@
+import type { DiscoveryService } from '@backstage/backend-plugin-api';
+import type { Request } from 'express';
+import {
+  BackendPlugins,
+  CredentialsReader,
+  pluginIdOf,
+  TargetPlugin,
+} from '../Plugins';
+
+/** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */
+export class LegacyPlugins implements BackendPlugins {
+  constructor(
+    private readonly services: {
+      discovery: DiscoveryService;
+      httpAuth: CredentialsReader;
+    },
+  ) {}
+
+  /** Nothing tells which there are. A plugin that isn't there has no handler that a request could reach. */
+  isInstalled(): boolean {
+    return true;
+  }
+
+  targetOf(req: Request): TargetPlugin {
+    const id = pluginIdOf(req);
+    return {
+      id,
+      mountedAs: id,
+      started: () => undefined,
+      // It holds a limited token, and these are of the new backend system.
+      acceptsStockCookie: () => false,
+      httpAuthFor: () => this.services.httpAuth,
+    };
+  }
+
+  userKeysStarted(): undefined {}
+
+  any() {
+    const { discovery, httpAuth } = this.services;
+    return { id: 'auth', discovery, httpAuthFor: () => httpAuth };
+  }
+}

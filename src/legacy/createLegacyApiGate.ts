@@ -1,0 +1,239 @@
+import type {
+  DatabaseService,
+  DiscoveryService,
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { RequestHandler, Router } from 'express';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { createCookieIssuer } from '../cookie/createCookieIssuer';
+import { GateCookie } from '../cookie/GateCookie';
+import { DecodedTokens } from '../credential/DecodedTokens';
+import { KeyEndpoints } from '../credential/KeyEndpoints';
+import { RecentFailures } from '../credential/RecentFailures';
+import { verifiesAsCookie } from '../credential/verifiesAsCookie';
+import type { VerifyOptions } from '../credential/verifyCredential';
+import { createGate } from '../createGate';
+import { Decisions } from '../Decision';
+import { pluginIdOf } from '../Plugins';
+import { PolicySource } from '../policy/PolicySource';
+import { Refusal } from '../Refusal';
+import type { GateObserver } from '../report/GateObserver';
+import { logRefusal, pathOf } from '../report/logRefusal';
+import type { DecodedToken } from '../request/token';
+import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
+import type { RevocationStore } from '../revocation/RevocationStore';
+import { Revocations } from '../revocation/Revocations';
+import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
+import { LegacyPlugins } from './LegacyPlugins';
+
+const REMOVE_EXPIRED_MS = 10 * 60 * 1000;
+
+/**
+ * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
+ *
+ * @public
+ */
+export interface LegacyApiGateOptions extends LegacyVerifiers {
+  /** With `auth.apiGate`. What `loadBackendConfig` returns is followed as it changes. */
+  config: RootConfigService;
+  discovery: DiscoveryService;
+  logger: LoggerService;
+  /**
+   * Where replicas share the sessions that were ended, in a table of its own. Default: none, so that a sign-out is in force
+   * in the process that answered it only, until that stops.
+   */
+  database?: Pick<DatabaseService, 'getClient'>;
+}
+
+/**
+ * Makes the Express handlers of one gate. With no id, the handler is for a whole `apiRouter` or for its `notFoundHandler()`;
+ * with the id of a plugin it is for the path `/<id>` of that router, in front of the plugin's own.
+ *
+ * What it refuses goes to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
+ * answers.
+ *
+ * @public
+ */
+export type LegacyApiGate = (pluginId?: string) => RequestHandler;
+
+/**
+ * The gate for a backend on the legacy system, with the same decisions, by the same `auth.apiGate`, as in the new one. To be
+ * made once, and put in front of each plugin or, safer, of all of them:
+ *
+ * ```ts
+ * const gate = await createLegacyApiGate(authEnv);
+ * apiRouter.use(gate());
+ * ```
+ *
+ * @throws InputError if `auth.apiGate` is wrong; Error if the `tokenManager` accepts any token
+ * @public
+ */
+export async function createLegacyApiGate(
+  options: LegacyApiGateOptions,
+): Promise<LegacyApiGate> {
+  const { config, database, discovery } = options;
+  const logger = options.logger.child({ service: 'apiGate' });
+  await requireVerifying(options);
+
+  const source = new PolicySource({ config, logger });
+  const settings = source.current.config;
+  const revocations = new Revocations({ logger, ...settings.revocation });
+  await revocations.follow(
+    database ? await createSharedStore(database) : createOwnStore(),
+  );
+  const verifyOptions: VerifyOptions = {
+    plugins: new LegacyPlugins({
+      discovery,
+      httpAuth: createLegacyHttpAuth(options),
+    }),
+    callingPlugins: { requireKnown: refusePluginToken },
+    failures: new RecentFailures(),
+    keyEndpoints: new KeyEndpoints(),
+    decodedTokens: new DecodedTokens(),
+  };
+  const cookie = new GateCookie(
+    settings.cookie,
+    new URL(config.getString('backend.baseUrl')).hostname,
+  );
+  const observer = createLogObserver(logger);
+  const cookieIssuer = createCookieIssuer({
+    cookie,
+    logger,
+    observer,
+    verifies: token =>
+      verifiesAsCookie(token, source.current, verifyOptions, revocations),
+  });
+  const decisions = new Decisions();
+  const gate = createGate({
+    ...verifyOptions,
+    cookie: settings.cookie.enabled ? cookie : undefined,
+    cookieIssuer: () => cookieIssuer,
+    decisions,
+    logger,
+    observer,
+    policy: () => source.current,
+    revocations,
+  });
+
+  source.onReload(outcome => {
+    if ('policy' in outcome) {
+      const { config: changed } = outcome.policy;
+      revocations.setPollInterval(changed.revocation.pollIntervalMs);
+      warn(logger, changed);
+    }
+  });
+  source.start();
+  logger.info(
+    `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
+  );
+  warn(logger, settings);
+  if (!database) {
+    logger.warn(
+      'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
+    );
+  }
+
+  // Once per request, however many mounts of the gate it meets.
+  const judge: RequestHandler = (req, res, next) => {
+    if (decisions.hasPassed(req, pluginIdOf(req))) {
+      next();
+    } else {
+      gate(req, res, next);
+    }
+  };
+  const judgeFor =
+    (gatedPluginId: string): RequestHandler =>
+    (req, res, next) => {
+      const { params } = req;
+      req.params = { gatedPluginId };
+      judge(req, res, error => {
+        req.params = params;
+        next(error);
+      });
+    };
+  return pluginId => {
+    if (pluginId !== undefined) {
+      return judgeFor(pluginId);
+    }
+    const router = Router();
+    router.use('/:gatedPluginId', (req, res, next) =>
+      judge(req, res, error => next(error ?? 'router')),
+    );
+    // What names no plugin, such as `/` and `//catalog`: there may be a handler for it all the same.
+    router.use(judgeFor(''));
+    return router;
+  };
+}
+
+/** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
+async function requireVerifying({ tokenManager }: LegacyVerifiers) {
+  let isAccepted = true;
+  try {
+    await tokenManager.authenticate('nobody-signed-this');
+  } catch {
+    isAccepted = false;
+  }
+  if (isAccepted) {
+    throw new Error(
+      'The API gate needs a tokenManager that verifies tokens, and this one accepts any: make it with ServerTokenManager.fromConfig',
+    );
+  }
+}
+
+/** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
+function refusePluginToken(token: DecodedToken | undefined): undefined {
+  if (token?.typ === tokenTypes.plugin.typParam) {
+    throw Refusal.invalidToken;
+  }
+}
+
+async function createSharedStore(
+  database: Pick<DatabaseService, 'getClient'>,
+): Promise<RevocationStore> {
+  const store = await DatabaseRevocationStore.create(database);
+  setInterval(
+    // What is not removed now is the next time. Whether the database is well, reading it tells.
+    () => store.removeExpired().catch(() => {}),
+    REMOVE_EXPIRED_MS,
+  ).unref();
+  return store;
+}
+
+/** Of this process alone: the list that follows it is all there is. */
+function createOwnStore(): RevocationStore {
+  return { load: async () => [], add: async () => {} };
+}
+
+/** What is right, but should be looked at. */
+function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
+  warnings.forEach(warning => logger.warn(warning));
+  if (signOut.providers.size === 0) {
+    logger.warn(
+      `${CONFIG_KEY}.signOut.providers names no provider, so that no logout ends a session: name those that sign users in, such as github`,
+    );
+  }
+}
+
+/** The log is all that a legacy backend has to tell. */
+function createLogObserver(logger: LoggerService): GateObserver {
+  return {
+    decided(req, { plugin, outcome, reason }, error) {
+      if (error) {
+        const { method } = req;
+        logRefusal(logger, {
+          plugin,
+          outcome,
+          reason,
+          method,
+          path: pathOf(req),
+        });
+      }
+    },
+    verified() {},
+    cookieIssued() {},
+    cookieNotIssued() {},
+    signedOut() {},
+  };
+}

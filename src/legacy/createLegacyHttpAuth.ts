@@ -1,0 +1,68 @@
+import type {
+  BackstageCredentials,
+  BackstagePrincipalTypes,
+} from '@backstage/backend-plugin-api';
+import { AuthenticationError, NotAllowedError } from '@backstage/errors';
+import type { IdentityApi } from '@backstage/plugin-auth-node';
+import type { Request } from 'express';
+import { readBearer } from '../credential/readCredential';
+import type { CredentialsReader } from '../Plugins';
+import { decodeToken, userTokenOf } from '../request/token';
+
+/** Who verifies tokens on the legacy system, as its plugins get it in their environment. */
+export interface LegacyVerifiers {
+  /** Verifies user tokens, such as `DefaultIdentityClient` of `@backstage/plugin-auth-node`. */
+  identity: Pick<IdentityApi, 'getIdentity'>;
+  /** Verifies service tokens, such as `ServerTokenManager` of `@backstage/backend-common`. */
+  tokenManager: {
+    /** Rejects unless the token is valid. */
+    authenticate(token: string): Promise<void>;
+  };
+}
+
+type LegacyPrincipalTypes = Pick<BackstagePrincipalTypes, 'user' | 'service'>;
+
+/**
+ * The gate's way of asking for credentials, answered by what the legacy system has. Signatures are verified by Backstage's
+ * own clients: which of the two is asked follows from the token, as in `createLegacyAuthAdapters` of
+ * `@backstage/backend-common`.
+ */
+export function createLegacyHttpAuth(
+  verifiers: LegacyVerifiers,
+): CredentialsReader {
+  const { identity, tokenManager } = verifiers;
+
+  async function principalOf(
+    token: string,
+  ): Promise<LegacyPrincipalTypes[keyof LegacyPrincipalTypes]> {
+    const decoded = decodeToken(token);
+    if (decoded && userTokenOf(decoded) === decoded) {
+      const user = await identity.getIdentity({
+        request: { headers: { authorization: `Bearer ${token}` } } as Request,
+      });
+      if (!user) {
+        throw new AuthenticationError('Invalid user token');
+      }
+      return { type: 'user', userEntityRef: user.identity.userEntityRef };
+    }
+    await tokenManager.authenticate(token);
+    // These tokens name no service.
+    return { type: 'service', subject: 'external:backstage-plugin' };
+  }
+
+  const credentials = async (
+    req: Request,
+    options?: { allow?: string[] },
+  ): Promise<BackstageCredentials> => {
+    const token = readBearer(req);
+    if (!token) {
+      throw new AuthenticationError('Missing credentials');
+    }
+    const principal = await principalOf(token);
+    if (!options?.allow?.includes(principal.type)) {
+      throw new NotAllowedError(`Not allowed for a ${principal.type}`);
+    }
+    return { $$type: '@backstage/BackstageCredentials', principal };
+  };
+  return { credentials: credentials as CredentialsReader['credentials'] };
+}

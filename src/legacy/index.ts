@@ -1,0 +1,10 @@
+/**
+ * The gate for backends on the legacy system, those that call `createServiceBuilder` of `@backstage/backend-common`.
+ *
+ * @packageDocumentation
+ */
+export {
+  createLegacyApiGate,
+  type LegacyApiGate,
+  type LegacyApiGateOptions,
+} from './createLegacyApiGate';
