@@ -1,6 +1,8 @@
-// Loads the packed tarball, as `npm publish` would send it, in a backend, and asks that backend one question.
+// Loads the packed tarball, as `npm publish` would send it, in a backend, and asks that backend one question. The other entry
+// point, for the legacy system, is loaded by its name.
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const net = require('node:net');
 const path = require('node:path');
 
@@ -18,8 +20,19 @@ async function main() {
   const [tarball] = fs.readdirSync(folder);
   execFileSync('tar', ['-xzf', tarball], { cwd: folder });
   const packed = path.join(folder, 'package');
-  for (const file of ['config.schema.json', 'README.md', 'dist/index.d.ts']) {
+  for (const file of [
+    'config.schema.json',
+    'README.md',
+    'dist/index.d.ts',
+    'dist/legacy.d.ts',
+  ]) {
     fs.accessSync(path.join(packed, file));
+  }
+  const { name } = require('../package.json');
+  const requirePacked = createRequire(path.join(packed, 'package.json'));
+  const { createLegacyApiGate } = requirePacked(`${name}/legacy`);
+  if (typeof createLegacyApiGate !== 'function') {
+    throw new Error(`${name}/legacy has no createLegacyApiGate`);
   }
 
   const port = await new Promise(resolve => {
@@ -35,7 +48,7 @@ async function main() {
   const { createBackend } = require('@backstage/backend-defaults');
   const backend = createBackend();
   backend.add(import('@backstage/plugin-auth-backend'));
-  backend.add(Promise.resolve(require(packed)));
+  backend.add(Promise.resolve(requirePacked(name)));
   await backend.start();
   const { status } = await fetch(`http://localhost:${port}/api/x/y`);
   await backend.stop();

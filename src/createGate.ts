@@ -295,14 +295,16 @@ export function createGate(options: GateOptions): RequestHandler {
 
   async function issueCookie(
     { req, res, policy }: Passage,
-    { credentials, token, decoded }: VerifiedCredential,
+    { credentials, token, decoded, userToken }: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
     if (
       !cookie ||
       !issuer ||
       req.method === 'OPTIONS' ||
-      decoded?.typ !== tokenTypes.user.typParam ||
+      // The user's own, whole token: old `auth` backends give it no type.
+      decoded !== userToken ||
+      decoded?.typ === tokenTypes.limitedUser.typParam ||
       !isUser(credentials) ||
       credentials.principal.actor
     ) {

@@ -3,6 +3,10 @@ import path from 'node:path';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
+import {
+  RunningLegacyGate,
+  startLegacyGate,
+} from '../__testUtils__/startLegacyGate';
 import { AllowList, AllowRule } from '../request/AllowList';
 import { readAllowRules } from './readAllowRules';
 
@@ -95,13 +99,16 @@ describe('readAllowRules', () => {
   });
 });
 
-describe('each rule that is taken, in a backend', () => {
+describe('each rule that is taken, in a backend and on the legacy system', () => {
   const pub = recordingPlugin('pub');
   let backend: RunningBackend | undefined;
+  let legacy: RunningLegacyGate | undefined;
 
   afterEach(async () => {
     await backend?.stop();
+    await legacy?.stop();
     backend = undefined;
+    legacy = undefined;
   });
 
   it.each(taken.map(row => [name(row), row] as const))('%s', async (_, row) => {
@@ -111,6 +118,9 @@ describe('each rule that is taken, in a backend', () => {
       config: { auth: { apiGate: { allow: allowOf(row) as never } } },
     });
     const { port } = backend;
+    legacy = await startLegacyGate({
+      apiGate: { allow: allowOf(row) as never },
+    });
     const { rules } = readAllowRules(allowOf(row), 'auth.apiGate.allow');
     const list = new AllowList(rules);
 
@@ -132,6 +142,8 @@ describe('each rule that is taken, in a backend', () => {
           isOpen ? 200 : 401,
         ]);
         expect(pub.handled.length - before).toBe(isOpen ? 1 : 0);
+        const answer = await rawRequest(legacy.port, target, { method });
+        expect(answer.status).toBe(status);
       }
     }
     const warns = backend.log.some(
@@ -166,5 +178,8 @@ it('stops the start of a backend at a rule that is rejected', async () => {
         config: { auth: { apiGate: { allow: allowOf(row) as never } } },
       }),
     ).rejects.toThrow(/auth\.apiGate\.allow\S* /);
+    await expect(
+      startLegacyGate({ apiGate: { allow: allowOf(row) as never } }),
+    ).rejects.toThrow(/^auth\.apiGate\.allow\S* /);
   }
 });

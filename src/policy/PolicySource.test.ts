@@ -1,9 +1,6 @@
-import type {
-  LoggerService,
-  RootConfigService,
-} from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
+import { createChangingConfig } from '../__testUtils__/changingConfig';
 import { PolicySource } from './PolicySource';
 
 const HOUR = 60 * 60 * 1000;
@@ -20,21 +17,7 @@ function create(apiGate: JsonObject) {
     debug: record('debug'),
     child: () => logger,
   } as LoggerService;
-  let current = apiGate;
-  let changed = () => {};
-  const read = () =>
-    new ConfigReader({
-      backend: { baseUrl: 'http://localhost' },
-      auth: { apiGate: current },
-    });
-  const config = {
-    getOptional: (key: string) => read().getOptional(key),
-    getString: (key: string) => read().getString(key),
-    getOptionalString: (key: string) => read().getOptionalString(key),
-    subscribe: (callback: () => void) => {
-      changed = callback;
-    },
-  } as unknown as RootConfigService;
+  const { config, change } = createChangingConfig(apiGate);
   const source = new PolicySource({ config, logger });
   const enforced = jest.fn();
   source.onEnforced(enforced);
@@ -43,10 +26,7 @@ function create(apiGate: JsonObject) {
     source,
     enforced,
     take: () => lines.splice(0),
-    write(next: JsonObject) {
-      current = next;
-      changed();
-    },
+    write: change,
   };
 }
 

@@ -1,0 +1,22 @@
+import { RequestHandler, Router } from 'express';
+import type { HandledRequest } from '../../../src/__testUtils__/recordingPlugin';
+
+/** The router of a plugin that answers 200 to everything below it and keeps what reached its handler. */
+export function createRecordingRouter(): {
+  router: RequestHandler;
+  handled: HandledRequest[];
+} {
+  const handled: HandledRequest[] = [];
+  const router = Router();
+  router.use((req, res) => {
+    handled.push({
+      method: req.method,
+      path: req.path,
+      headers: { ...req.headers },
+      rawHeaders: [...req.rawHeaders],
+      user: (req as { user?: unknown }).user,
+    });
+    res.json({ plugin: 'todo' });
+  });
+  return { router, handled };
+}

@@ -1,0 +1,31 @@
+import type { RootConfigService } from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+
+/** A configuration whose `auth.apiGate` changes as a watched file does. It has what the gate asks of one. */
+export function createChangingConfig(initial: JsonObject): {
+  config: RootConfigService;
+  change(apiGate: JsonObject): void;
+} {
+  let current = initial;
+  let changed = () => {};
+  const read = () =>
+    new ConfigReader({
+      backend: { baseUrl: 'http://localhost' },
+      auth: { apiGate: current },
+    });
+  return {
+    config: {
+      getOptional: (key: string) => read().getOptional(key),
+      getString: (key: string) => read().getString(key),
+      getOptionalString: (key: string) => read().getOptionalString(key),
+      subscribe: (callback: () => void) => {
+        changed = callback;
+      },
+    } as unknown as RootConfigService,
+    change(apiGate) {
+      current = apiGate;
+      changed();
+    },
+  };
+}

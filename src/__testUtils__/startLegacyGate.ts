@@ -1,0 +1,101 @@
+import type { AddressInfo } from 'node:net';
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type {
+  DiscoveryService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import express, { Request, Router } from 'express';
+import {
+  createLegacyApiGate,
+  LegacyApiGate,
+  LegacyApiGateOptions,
+} from '../legacy';
+import { createChangingConfig } from './changingConfig';
+
+/** The one service token that the gate's `tokenManager` accepts. */
+export const SERVICE_TOKEN = 'service';
+
+/** By it, nothing serves the keys of users. */
+export const discoveryWithoutKeys: DiscoveryService = {
+  getBaseUrl: async id => `http://localhost:1/api/${id}`,
+  getExternalBaseUrl: async id => `http://localhost/api/${id}`,
+};
+
+export interface RunningLegacyGate {
+  port: number;
+  /** The paths that reached the plugin's handler. */
+  handled: string[];
+  log: string[];
+  /** Changes `auth.apiGate`, as an edit of a watched file does. */
+  change(apiGate: JsonObject): void;
+  stop(): Promise<void>;
+}
+
+/** The gate of the legacy entry point on a real port, in an app of Express alone. `.ci/legacy` has whole backends. */
+export async function startLegacyGate(options: {
+  apiGate?: JsonObject;
+  /** Mounts it. Default: in front of a plugin `pub`, and of all that is not there. */
+  mount?: (apiRouter: Router, gate: LegacyApiGate) => void;
+  /** Instead of those that know {@link SERVICE_TOKEN} and no user. */
+  env?: Partial<LegacyApiGateOptions>;
+}): Promise<RunningLegacyGate> {
+  const handled: string[] = [];
+  const log: string[] = [];
+  const record = (message: string, meta?: unknown) => {
+    log.push(meta ? `${message} ${JSON.stringify(meta)}` : message);
+  };
+  const logger: LoggerService = {
+    error: record,
+    warn: record,
+    info: record,
+    debug: record,
+    child: () => logger,
+  };
+  const { config, change } = createChangingConfig(options.apiGate ?? {});
+  const gate = await createLegacyApiGate({
+    config,
+    logger,
+    discovery: discoveryWithoutKeys,
+    identity: {
+      getIdentity: async () => undefined,
+    },
+    tokenManager: {
+      authenticate: async token => {
+        if (token !== SERVICE_TOKEN) {
+          throw new Error('Invalid server token');
+        }
+      },
+    },
+    ...options.env,
+  });
+
+  const apiRouter = Router();
+  const handler = (req: Request, res: express.Response) => {
+    handled.push(req.path);
+    res.json({});
+  };
+  if (options.mount) {
+    options.mount(apiRouter, gate);
+  } else {
+    apiRouter.use('/pub', gate('pub'), handler);
+    apiRouter.use(gate());
+  }
+  const app = express();
+  app.use('/api', apiRouter);
+  // What `errorHandler` of `@backstage/backend-common` is made of.
+  app.use(MiddlewareFactory.create({ config, logger }).error());
+  const server = app.listen(0, 'localhost');
+  await new Promise(resolve => server.once('listening', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    handled,
+    log,
+    change,
+    stop: () =>
+      new Promise<void>(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

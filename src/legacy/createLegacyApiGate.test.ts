@@ -1,0 +1,178 @@
+import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { createSigningKey } from '../__testUtils__/signingKey';
+import {
+  discoveryWithoutKeys,
+  RunningLegacyGate,
+  SERVICE_TOKEN,
+  startLegacyGate,
+} from '../__testUtils__/startLegacyGate';
+
+// What needs a whole legacy backend is in `.ci/legacy`.
+describe('createLegacyApiGate', () => {
+  let app: RunningLegacyGate;
+  afterEach(() => app?.stop());
+
+  const start = async (options: Parameters<typeof startLegacyGate>[0] = {}) => {
+    app = await startLegacyGate(options);
+  };
+  const get = (target: string, ...headerLines: string[]) =>
+    rawRequest(app.port, target, { headerLines });
+  const statusOf = async (target: string, ...headerLines: string[]) =>
+    (await get(target, ...headerLines)).status;
+  const service = `Authorization: Bearer ${SERVICE_TOKEN}`;
+  const lines = (text: string) => app.log.filter(line => line.includes(text));
+
+  it('logs what it refuses, without what was presented', async () => {
+    await start();
+    const secret = 'not-the-service-token';
+    expect(
+      await statusOf(
+        `/api/pub/x?a=${secret}`,
+        `Authorization: Bearer ${secret}`,
+      ),
+    ).toBe(401);
+    expect(lines('API gate refused a request')).toEqual([
+      'API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x"}',
+    ]);
+    expect(app.log.join()).not.toContain(secret);
+  });
+
+  it('says at start how strict it is, and what should be looked at', async () => {
+    await start({
+      apiGate: { allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }] },
+    });
+    expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
+    expect(lines('makes the whole plugin pub public')).toHaveLength(1);
+    expect(lines('API gate has no database')).toHaveLength(1);
+    expect(lines('auth.apiGate.signOut.providers names no')).toHaveLength(1);
+  });
+
+  it('follows the configuration', async () => {
+    await start();
+    expect(await statusOf('/api/pub/health')).toBe(401);
+    app.change({ allow: [{ plugin: 'pub', path: '/health' }] });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+    app.change({ allow: [{ plugin: 'pub', path: 'wrong' }] });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+    expect(lines('the new configuration is wrong')).toHaveLength(1);
+    app.change({});
+    expect(await statusOf('/api/pub/health')).toBe(401);
+  });
+
+  it('refuses nothing in report-only, and tells', async () => {
+    await start({ apiGate: { mode: 'report-only' } });
+    expect(await statusOf('/api/pub/x')).toBe(200);
+    expect(await statusOf('/api/elsewhere/x')).toBe(404);
+    expect(lines('API gate would have refused a request')).toHaveLength(2);
+    expect(lines('API gate refuses nothing')).toHaveLength(1);
+  });
+
+  it('judges a request once where it stands twice', async () => {
+    const authenticate = jest.fn(async () => {});
+    await start({
+      env: {
+        tokenManager: {
+          authenticate: async token => {
+            if (token !== SERVICE_TOKEN) {
+              throw new Error('Invalid server token');
+            }
+            await authenticate();
+          },
+        },
+      },
+      mount(apiRouter, gate) {
+        apiRouter.use(gate());
+        apiRouter.use('/pub', gate('pub'), (_req, res) => res.json({}));
+        apiRouter.use(gate());
+      },
+    });
+    expect(await statusOf('/api/pub/x', service)).toBe(200);
+    expect(authenticate).toHaveBeenCalledTimes(1);
+    expect(await statusOf('/api/elsewhere/x', service)).toBe(404);
+    expect(authenticate).toHaveBeenCalledTimes(2);
+  });
+
+  it('opens nothing where it stands at another path than its plugin', async () => {
+    await start({
+      apiGate: { allow: [{ plugin: 'pub', path: '/health' }] },
+      mount(apiRouter, gate) {
+        for (const [path, id] of [
+          ['/other', 'pub'],
+          ['/login', 'auth'],
+          ['/pub', undefined],
+        ] as const) {
+          apiRouter.use(path, gate(id), (_req, res) => res.json({}));
+        }
+      },
+    });
+    for (const target of [
+      'other/health',
+      'login/x',
+      'pub/health',
+      'pub/auth',
+    ]) {
+      expect([target, await statusOf(`/api/${target}`)]).toEqual([target, 401]);
+      expect(await statusOf(`/api/${target}`, service)).toBe(200);
+    }
+  });
+
+  it('leaves the parameters of a route to its handler', async () => {
+    await start({
+      mount(apiRouter, gate) {
+        apiRouter.get('/pub/:id', gate('pub'), (req, res) =>
+          res.json(req.params),
+        );
+      },
+    });
+    const { body } = await get('/api/pub/7', service);
+    expect(JSON.parse(body)).toEqual({ id: '7' });
+  });
+
+  it('answers 503 while the keys of users can not be had, and leaves the cookie alone', async () => {
+    const key = await createSigningKey();
+    await start({
+      env: {
+        identity: DefaultIdentityClient.create({
+          discovery: discoveryWithoutKeys,
+        }),
+      },
+    });
+    const token = await key.sign({ iss: 'http://localhost/api/auth' });
+    await key.remove();
+    const { status, headers } = await get(
+      '/api/pub/x',
+      `Cookie: token=${token}`,
+    );
+    expect(status).toBe(503);
+    expect(headers['retry-after']).toBe('5');
+    expect(headers['set-cookie']).toBeUndefined();
+    expect(app.handled).toHaveLength(0);
+  });
+
+  it.each([
+    ['no user', async () => undefined],
+    [
+      'an error of any kind',
+      async () => {
+        throw new TypeError('odd');
+      },
+    ],
+  ])(
+    'refuses a user token where the identity client says %s',
+    async (_, getIdentity) => {
+      const key = await createSigningKey();
+      await start({ env: { identity: { getIdentity } } });
+      // Expired, so that the keys are not asked for.
+      const token = await key.sign({
+        iss: 'http://localhost/api/auth',
+        exp: 1,
+      });
+      await key.remove();
+      expect(
+        await statusOf('/api/pub/x', `Authorization: Bearer ${token}`),
+      ).toBe(401);
+      expect(app.handled).toHaveLength(0);
+    },
+  );
+});
