@@ -303,8 +303,9 @@ export function createGate(options: GateOptions): RequestHandler {
       !issuer ||
       req.method === 'OPTIONS' ||
       // The user's own, whole token: old `auth` backends give it no type.
+      !decoded ||
       decoded !== userToken ||
-      decoded?.typ === tokenTypes.limitedUser.typParam ||
+      decoded.typ === tokenTypes.limitedUser.typParam ||
       !isUser(credentials) ||
       credentials.principal.actor
     ) {

@@ -24,6 +24,7 @@ import { createRecordingRouter } from './recordingRouter';
 jest.setTimeout(120_000);
 
 const APP_ORIGIN = 'http://localhost:3000';
+const PLUGIN_TYPE = 'vnd.backstage.plugin';
 const PAGE = '/api/techdocs/static/docs/default/component/example/index.html';
 // Base64 of 24 bytes, as `backend.auth.keys` wants it.
 const SECRET = Buffer.alloc(24, 7).toString('base64');
@@ -279,6 +280,9 @@ describe('the same request', () => {
     ]),
     plain('T2: a limited token as bearer', 401, async s => [
       await user(s, { typ: 'vnd.backstage.limited-user' }),
+    ]),
+    plain('T2: a made-up service token of the new system', 401, async () => [
+      bearer(await key.sign({ iss: 'x', sub: 'made-up', typ: PLUGIN_TYPE })),
     ]),
     plain('T2: no JWT', 401, async () => [bearer('abc')]),
     plain('T2: another scheme', 401, async () => [
