@@ -16,6 +16,17 @@ export interface HandledRequest {
   user: unknown;
 }
 
+/** What of a request is kept: it may change later. */
+export function handledRequest(req: Request): HandledRequest {
+  return {
+    method: req.method,
+    path: req.path,
+    headers: { ...req.headers },
+    rawHeaders: [...req.rawHeaders],
+    user: (req as { user?: unknown }).user,
+  };
+}
+
 /**
  * A plugin that answers 200 to everything below it and keeps what reached its handler.
  *
@@ -46,13 +57,7 @@ export function recordingPlugin(
           const router = Router();
           router.use(json());
           router.use((req, res) => {
-            handled.push({
-              method: req.method,
-              path: req.path,
-              headers: { ...req.headers },
-              rawHeaders: [...req.rawHeaders],
-              user: (req as { user?: unknown }).user,
-            });
+            handled.push(handledRequest(req));
             if (options.handle) {
               options.handle(req, res);
             } else {

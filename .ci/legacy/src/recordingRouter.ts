@@ -1,5 +1,8 @@
 import { RequestHandler, Router } from 'express';
-import type { HandledRequest } from '../../../src/__testUtils__/recordingPlugin';
+import {
+  HandledRequest,
+  handledRequest,
+} from '../../../src/__testUtils__/recordingPlugin';
 
 /** The router of a plugin that answers 200 to everything below it and keeps what reached its handler. */
 export function createRecordingRouter(): {
@@ -9,13 +12,7 @@ export function createRecordingRouter(): {
   const handled: HandledRequest[] = [];
   const router = Router();
   router.use((req, res) => {
-    handled.push({
-      method: req.method,
-      path: req.path,
-      headers: { ...req.headers },
-      rawHeaders: [...req.rawHeaders],
-      user: (req as { user?: unknown }).user,
-    });
+    handled.push(handledRequest(req));
     res.json({ plugin: 'todo' });
   });
   return { router, handled };
