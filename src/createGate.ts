@@ -4,10 +4,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import {
-  BackstageIdentityResponse,
-  tokenTypes,
-} from '@backstage/plugin-auth-node';
+import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
 import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
@@ -60,6 +57,8 @@ export interface GateOptions extends VerifyOptions {
   revocations: Revocations;
   /** `undefined`: no cookie is read or issued. */
   cookie: GateCookie | undefined;
+  /** The `typ` of tokens that may become the cookie. */
+  cookieTypes: ReadonlySet<string | undefined>;
   /** `undefined`: no cookie is issued. */
   cookieIssuer(): DecodedCookieIssuer | undefined;
 }
@@ -302,10 +301,9 @@ export function createGate(options: GateOptions): RequestHandler {
       !cookie ||
       !issuer ||
       req.method === 'OPTIONS' ||
-      // The user's own, whole token: old `auth` backends give it no type.
       !decoded ||
       decoded !== userToken ||
-      decoded.typ === tokenTypes.limitedUser.typParam ||
+      !options.cookieTypes.has(decoded.typ) ||
       !isUser(credentials) ||
       credentials.principal.actor
     ) {

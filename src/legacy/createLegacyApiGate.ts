@@ -110,6 +110,8 @@ export async function createLegacyApiGate(
     ...verifyOptions,
     cookie: settings.cookie.enabled ? cookie : undefined,
     cookieIssuer: () => cookieIssuer,
+    // The `auth` plugin of this system may give its tokens no type.
+    cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
     decisions,
     logger,
     observer,

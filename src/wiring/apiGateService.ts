@@ -6,6 +6,7 @@ import {
   HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
@@ -126,6 +127,7 @@ export const apiGateServiceFactory = createServiceFactory({
       ...verifyOptions,
       cookie: settings.cookie.enabled ? cookie : undefined,
       cookieIssuer: () => cookieIssuer,
+      cookieTypes: new Set([tokenTypes.user.typParam]),
       decisions,
       logger,
       observer,
