@@ -23,6 +23,7 @@ export type PassReason =
  * - `missing-credentials`
  * - `repeated-authorization`: more than one `Authorization` header
  * - `unsupported-scheme`: an `Authorization` that is not `Bearer`
+ * - `too-many-tokens`: a WebSocket offers more than Backstage tries
  * - `conflicting-cookies`: different values under one name, or parts that don't make a whole
  * - `cross-site`: another site's page used the cookie
  * - `invalid-token`: expired, forged, of the wrong kind or for another plugin
@@ -39,6 +40,7 @@ export type RefusalReason =
   | 'missing-credentials'
   | 'repeated-authorization'
   | 'unsupported-scheme'
+  | 'too-many-tokens'
   | 'conflicting-cookies'
   | 'cross-site'
   | 'invalid-token'

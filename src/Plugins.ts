@@ -113,7 +113,7 @@ export class Plugins implements BackendPlugins {
   targetOf(req: Request): TargetPlugin {
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
-      return this.#requireEnrolled(id);
+      return this.installed(id);
     }
     return {
       id,
@@ -122,6 +122,16 @@ export class Plugins implements BackendPlugins {
       acceptsStockCookie: () => false,
       httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
     };
+  }
+
+  /**
+   * An installed plugin.
+   *
+   * @param id - in lower case
+   * @throws Refusal 503 while the plugin has not enrolled
+   */
+  installed(id: string): TargetPlugin {
+    return this.#requireEnrolled(id);
   }
 
   /**

@@ -40,6 +40,11 @@ export class Refusal extends Error {
     'The Authorization header must hold a bearer token',
   );
 
+  static readonly tooManyTokens = Refusal.#invalidCredentials(
+    'too-many-tokens',
+    'A WebSocket may offer at most five tokens',
+  );
+
   static readonly conflictingCookies = Refusal.#invalidCredentials(
     'conflicting-cookies',
     'More than one value for one cookie',

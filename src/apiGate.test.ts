@@ -731,6 +731,7 @@ describe('a backend with the gate', () => {
       reason: 'invalid-token',
       method: 'GET',
       path: '/data',
+      errorType: 'AuthenticationError',
     });
     const text = JSON.stringify(
       backend.log.filter(({ message }) => message.startsWith('API gate')),

@@ -10,11 +10,11 @@ import type { Request, RequestHandler, Response } from 'express';
 import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
 import { GateCookie, withoutPairs } from './cookie/GateCookie';
 import {
-  PresentedCredential,
   readBearer,
   readCredential,
   STOCK_COOKIE,
 } from './credential/readCredential';
+import { requireToken } from './credential/requireToken';
 import {
   PresentedToken,
   VerifiedCredential,
@@ -27,6 +27,7 @@ import type {
   Decisions,
   PassReason,
 } from './Decision';
+import { judgeUpgrade } from './judgeUpgrade';
 import { pluginIdOf, TargetPlugin } from './Plugins';
 import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
@@ -38,14 +39,17 @@ import {
   pathBelowPlugin,
   staysWhereItIs,
 } from './request/requestTarget';
+import { replaceCookies } from './request/replaceCookies';
+import { requestMethod, WEBSOCKET } from './request/requestMethod';
 import { setRequestHeader } from './request/setRequestHeader';
-import { userTokenOf } from './request/token';
 import {
   requireNotRevoked,
+  saysRevoked,
   sessionClaimsOf,
 } from './revocation/requireNotRevoked';
 import { revocationOfSession, revocationOfUser } from './revocation/Revocation';
 import type { Revocations } from './revocation/Revocations';
+import { toRefusal } from './toRefusal';
 
 /** What the gate decides with. */
 export interface GateOptions extends VerifyOptions {
@@ -79,15 +83,7 @@ interface Passage {
  * What it refuses goes to `next` as an error of `@backstage/errors`, with the headers of the answer set.
  */
 export function createGate(options: GateOptions): RequestHandler {
-  const {
-    cookie,
-    decisions,
-    decodedTokens,
-    logger,
-    observer,
-    plugins,
-    revocations,
-  } = options;
+  const { cookie, decisions, logger, observer, plugins, revocations } = options;
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
@@ -99,8 +95,17 @@ export function createGate(options: GateOptions): RequestHandler {
       reason,
       credential: passage.credential,
     });
-    const path = pathBelowPlugin(req, plugin.mountedAs);
 
+    // Releases before `addWebSocketHandler` bring upgrades here. Whatever takes it from Express has no exact path, so that no
+    // rule names it.
+    if (requestMethod(req) === WEBSOCKET) {
+      await plugin.started();
+      const judged = await judgeUpgrade(passage, plugin, options);
+      setIdentity(req, judged.verified);
+      return pass(judged.presented.kind);
+    }
+
+    const path = pathBelowPlugin(req, plugin.mountedAs);
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
@@ -256,22 +261,13 @@ export function createGate(options: GateOptions): RequestHandler {
    * in may make a new one of it. Decoding is enough, as it can only refuse.
    */
   function refuseRevokedBearer(req: Request) {
-    if (saysRevoked(readBearer(req))) {
+    if (saysRevoked(readBearer(req), options)) {
       throw Refusal.revoked;
     }
   }
 
-  /** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
-  function saysRevoked(token: string | undefined): boolean {
-    const decoded = token ? decodedTokens.decode(token) : undefined;
-    const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
-    return session !== undefined && revocations.isRevoked(session);
-  }
-
   function removeGateCookies(req: Request) {
-    if (cookie) {
-      replaceCookies(req, cookie.without(req.headers.cookie));
-    }
+    cookie?.removeFrom(req);
   }
 
   /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
@@ -279,7 +275,7 @@ export function createGate(options: GateOptions): RequestHandler {
     replaceCookies(
       req,
       withoutPairs(req.headers.cookie, pair =>
-        saysRevoked(parse(pair)[STOCK_COOKIE]),
+        saysRevoked(parse(pair)[STOCK_COOKIE], options),
       ),
     );
   }
@@ -326,7 +322,11 @@ export function createGate(options: GateOptions): RequestHandler {
 
   function settle(req: Request, decision: Decision, refusal?: Refusal) {
     decisions.set(req, decision);
-    observer.decided(req, decision, refusal?.error);
+    observer.decided(
+      { method: requestMethod(req), path: req.path },
+      decision,
+      refusal?.error,
+    );
   }
 
   function refuse({ req, res, policy, credential }: Passage, refusal: Refusal) {
@@ -366,29 +366,6 @@ export function createGate(options: GateOptions): RequestHandler {
   };
 }
 
-function replaceCookies(req: Request, cookies: string | undefined) {
-  const present = req.headers.cookie;
-  if (present && cookies !== present) {
-    setRequestHeader(req, 'cookie', cookies);
-  }
-}
-
-/** @throws Refusal unless a request presents exactly one credential, of a kind that the gate knows */
-function requireToken(presented: PresentedCredential): PresentedToken {
-  switch (presented.kind) {
-    case 'none':
-      throw Refusal.missingCredentials;
-    case 'repeated-authorization':
-      throw Refusal.repeatedAuthorization;
-    case 'unsupported-scheme':
-      throw Refusal.unsupportedScheme;
-    case 'conflicting-cookies':
-      throw Refusal.conflictingCookies;
-    default:
-      return presented;
-  }
-}
-
 /** Backstage's own cookie may only read, and only where the plugin has said so. Elsewhere it is not looked at. */
 function acceptsStockCookie(
   { method }: Request,
@@ -425,16 +402,4 @@ function isUser(
   credentials: VerifiedCredential['credentials'],
 ): credentials is BackstageCredentials<BackstageUserPrincipal> {
   return credentials.principal.type === 'user';
-}
-
-/** Whatever goes wrong on a request's way ends closed. */
-function toRefusal(error: unknown, logger: LoggerService): Refusal {
-  if (error instanceof Refusal) {
-    return error;
-  }
-  if (isError(error) && error.name === 'ServiceUnavailableError') {
-    return Refusal.starting(error.message);
-  }
-  logger.error('API gate failed to judge a request', error as Error);
-  return Refusal.failed;
 }

@@ -234,6 +234,7 @@ describe('report-only', () => {
       reason: 'missing-credentials',
       method: 'GET',
       path: '/a/b',
+      errorType: 'AuthenticationError',
     });
     expect(
       backend.log.filter(

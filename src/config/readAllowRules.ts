@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http';
 import { InputError } from '@backstage/errors';
 import type { AllowRule } from '../request/AllowList';
+import { WEBSOCKET } from '../request/requestMethod';
 import { isPlainPath } from '../request/requestTarget';
 import { isCookieEndpoint } from '../request/isPublicByNature';
 import { readObject } from './values';
@@ -10,16 +11,16 @@ const RULE_KEYS = ['plugin', 'path', 'methods', 'reason'];
 const PLUGIN_ID = /^[a-z0-9_-]+$/;
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins.
-const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
+export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
 
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'WEBSOCKET'];
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
 // TRACE echoes a request's credentials, and CONNECT never reaches a router.
 const RULE_METHODS = [
   ...METHODS.filter(method => method !== 'TRACE' && method !== 'CONNECT'),
-  'WEBSOCKET',
+  WEBSOCKET,
 ];
 
 /**
@@ -84,7 +85,7 @@ function readAllowRule(
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
   };
-  if (rule.methods.includes('WEBSOCKET') && rule.path.endsWith('/**')) {
+  if (rule.methods.includes(WEBSOCKET) && rule.path.endsWith('/**')) {
     throw new InputError(
       `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without /**`,
     );

@@ -1,6 +1,7 @@
-import { maxHeaderSize } from 'node:http';
+import { IncomingMessage, maxHeaderSize } from 'node:http';
 import { parse, serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
+import { replaceCookies } from '../request/replaceCookies';
 
 /** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
 export type ReadCookie =
@@ -85,6 +86,11 @@ export class GateCookie {
   /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
   without(header: string | undefined): string | undefined {
     return withoutPairs(header, pair => this.#parse(pair) !== undefined);
+  }
+
+  /** Removes the gate's cookies from a request, so that no handler sees them. */
+  removeFrom(req: IncomingMessage): void {
+    replaceCookies(req, this.without(req.headers.cookie));
   }
 
   /**

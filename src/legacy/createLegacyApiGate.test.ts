@@ -33,7 +33,7 @@ describe('createLegacyApiGate', () => {
       ),
     ).toBe(401);
     expect(lines('API gate refused a request')).toEqual([
-      'API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x"}',
+      'API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError"}',
     ]);
     expect(app.log.join()).not.toContain(secret);
   });

@@ -230,6 +230,7 @@ function createLogObserver(logger: LoggerService): GateObserver {
           reason,
           method,
           path: pathOf(req),
+          errorType: error.name,
         });
       }
     },

@@ -1,13 +1,20 @@
-import type { Request } from 'express';
 import type { Decision } from '../Decision';
 
 /** Why a bearer's cookie was not issued. */
 export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
 
+/** What is told of a request. */
+export interface DecidedRequest {
+  /** `WEBSOCKET` for an upgrade. */
+  method: string;
+  /** Below the plugin. `undefined` for a target such as `foo://any/api/x`, which has none. */
+  path: string | undefined;
+}
+
 /** What the gate tells of its doings. Nothing that is told holds a token, a cookie or a query. */
 export interface GateObserver {
   /** @param error - that answers the request, or would */
-  decided(req: Request, decision: Decision, error?: Error): void;
+  decided(request: DecidedRequest, decision: Decision, error?: Error): void;
   /** @param seconds - that verifying one credential took, whatever came of it */
   verified(seconds: number): void;
   cookieIssued(plugin: string, userEntityRef: string): void;

@@ -2,13 +2,12 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { Request } from 'express';
 import type { Decision, RefusalReason } from '../Decision';
 import type { Plugins } from '../Plugins';
 import type { DecisionCounts } from './DecisionCounts';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
-import type { GateObserver } from './GateObserver';
+import type { DecidedRequest, GateObserver } from './GateObserver';
 import { logRefusal, pathOf } from './logRefusal';
 
 /** Stands for every plugin that is not installed: what a client makes up is not told. */
@@ -26,20 +25,21 @@ export class GateReport implements GateObserver {
     },
   ) {}
 
-  decided(req: Request, decision: Decision, error?: Error): void {
+  decided(request: DecidedRequest, decision: Decision, error?: Error): void {
     const { audit, counts, logger, metrics, plugins } = this.options;
     const { outcome, reason } = decision;
     const plugin = plugins.isInstalled(decision.plugin)
       ? decision.plugin
       : NOT_INSTALLED;
-    const { method } = req;
-    const path = pathOf(req);
+    const { method } = request;
+    const path = pathOf(request);
     metrics.decided(plugin, decision);
     counts.add(plugin, decision, { method, path });
     if (!error) {
       return;
     }
-    logRefusal(logger, { plugin, outcome, reason, method, path });
+    const errorType = error.name;
+    logRefusal(logger, { plugin, outcome, reason, method, path, errorType });
     if (outcome === 'would-refuse') {
       return;
     }

@@ -1,6 +1,9 @@
 import type { AllowRule } from '../request/AllowList';
 import { literalOf } from '../request/AllowList';
+import { WEBSOCKET } from '../request/requestMethod';
+import { isPlainPath } from '../request/requestTarget';
 import type { Plugins } from '../Plugins';
+import { RULE_PATH } from '../config/readAllowRules';
 import type { PolicySource } from '../policy/PolicySource';
 import type { DeclaredPolicies } from '../wiring/DeclaredPolicies';
 import type {
@@ -12,8 +15,9 @@ import type {
 /** A path that a plugin has opened in code, and that the gate closes. */
 export interface ClosedPath {
   plugin: string;
-  /** As the plugin declares it: a prefix, for all methods. */
+  /** As the plugin declares it: a prefix, for all methods; with `isWebSocket` the one handler's. */
   path: string;
+  isWebSocket: boolean;
   /** To whom the plugin opens it: to everybody, or to Backstage's own cookie (which goes on reading it). */
   allow: 'unauthenticated' | 'user-cookie';
   /** The allow rules that would make it public, as YAML. */
@@ -67,14 +71,19 @@ export function describePolicy(options: {
       .all()
       // Public by nature.
       .filter(({ plugin }) => plugin !== 'auth' && plugin !== 'app')
-      .map(({ plugin, path, allow }) => ({
+      .map(({ plugin, path, allow, isWebSocket }) => ({
         plugin,
         path,
         allow,
-        rules: rulesFor(plugin, path),
+        isWebSocket,
+        rules: isWebSocket
+          ? rulesForWebSocket(plugin, path)
+          : rulesFor(plugin, path),
       }))
       .filter(
-        ({ rules }) => !rules.every(rule => isCovered(rule, config.allow)),
+        ({ rules }) =>
+          rules.length === 0 ||
+          !rules.every(rule => isCovered(rule, config.allow)),
       )
       .map(({ rules, ...closed }) => ({
         ...closed,
@@ -84,7 +93,14 @@ export function describePolicy(options: {
     opensBeyondPlugins: config.allow.filter(
       rule =>
         plugins.isInstalled(rule.plugin) &&
-        !policies.isPublic(rule.plugin, literalOf(rule) || '/'),
+        rule.methods.some(
+          method =>
+            !policies.isPublic(
+              rule.plugin,
+              literalOf(rule) || '/',
+              method === WEBSOCKET,
+            ),
+        ),
     ),
     decisions: counts.decisions,
     wouldRefuse: counts.wouldRefuse,
@@ -117,8 +133,8 @@ export function formatPolicyReport(report: PolicyReport): string {
         )),
     ...section(
       `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}; these rules would open it`,
-      closed.flatMap(({ plugin, path, allow: to, yaml }) => [
-        `${plugin} ${path}, to ${to === 'unauthenticated' ? 'everybody' : "Backstage's own cookie, which goes on reading it"}:`,
+      closed.flatMap(({ plugin, path, allow: to, isWebSocket, yaml }) => [
+        `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}, to ${to === 'unauthenticated' ? 'everybody' : "Backstage's own cookie, which goes on reading it"}:`,
         ...yaml.split('\n').map(line => `  ${line}`),
       ]),
     ),
@@ -150,6 +166,13 @@ export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
     : [subtree];
 }
 
+/** The rule that opens a WebSocket handler: none where a rule can't hold its path. */
+function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
+  return isPlainPath(path) && RULE_PATH.test(path)
+    ? [{ plugin, path, methods: [WEBSOCKET] }]
+    : [];
+}
+
 function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
   return allow.some(
     other =>
@@ -162,7 +185,10 @@ function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
 }
 
 function toYaml(rules: AllowRule[], declaredPath: string): string {
-  const isWider = /[^A-Za-z0-9\-._~@/]/.test(declaredPath.replace(/^\*$/, ''));
+  if (rules.length === 0) {
+    return '# No rule can name this path.';
+  }
+  const isWider = !RULE_PATH.test(declaredPath.replace(/^\*$/, ''));
   const lines = rules.map(
     ({ plugin, path, methods }) =>
       `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`,

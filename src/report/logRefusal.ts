@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { Request } from 'express';
 import type { Decision } from '../Decision';
 import { withoutQuery } from '../request/requestTarget';
+import type { DecidedRequest } from './GateObserver';
 
 /** Tells the log of a request that was refused, or in report-only would have been. */
 export function logRefusal(
@@ -12,6 +12,8 @@ export function logRefusal(
   }: Pick<Decision, 'plugin' | 'outcome' | 'reason'> & {
     method: string;
     path: string;
+    /** Name of the error that answers, or would. */
+    errorType: string;
   },
 ): void {
   logger.info(
@@ -23,7 +25,7 @@ export function logRefusal(
 }
 
 /** The path below the plugin, for reports. */
-export function pathOf({ path }: Request): string {
+export function pathOf({ path }: DecidedRequest): string {
   // A target such as `foo://any/api/x` has none.
   return withoutQuery(path ?? '');
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isWebSocketUpgrade } from './requestMethod';
 
 /**
  * Makes the check that keeps other sites from using a browser's cookies (CSRF). It is for requests that a cookie
@@ -25,7 +26,7 @@ export function createCrossSiteCheck(
   return (req, method = req.method) => {
     const { headers } = req;
     const { origin } = headers;
-    if (headers.upgrade?.toLowerCase() === 'websocket') {
+    if (isWebSocketUpgrade(req)) {
       return origin === undefined || !trusted.has(origin);
     }
     if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') {

@@ -1,6 +1,7 @@
+import type { DecodedTokens } from '../credential/DecodedTokens';
 import type { VerifiedCredential } from '../credential/verifyCredential';
 import { Refusal } from '../Refusal';
-import type { DecodedToken } from '../request/token';
+import { DecodedToken, userTokenOf } from '../request/token';
 import type { SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
@@ -25,6 +26,17 @@ export function requireNotRevoked(
   if (!revocations.isLoaded) {
     throw Refusal.revocationsUnavailable;
   }
+}
+
+/** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
+export function saysRevoked(
+  token: string | undefined,
+  options: { decodedTokens: DecodedTokens; revocations: Revocations },
+): boolean {
+  const { decodedTokens, revocations } = options;
+  const decoded = token ? decodedTokens.decode(token) : undefined;
+  const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
+  return session !== undefined && revocations.isRevoked(session);
 }
 
 /** The claims by which a user token's session is known. Backstage accepts none without them. */

@@ -4,7 +4,13 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { pathToRegexp } from 'path-to-regexp';
 
-interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
+/** What a plugin has opened: what is below a path, or one WebSocket handler. */
+export interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
+  plugin: string;
+  isWebSocket: boolean;
+}
+
+interface KnownPolicy extends DeclaredPolicy {
   covers(path: string): boolean;
 }
 
@@ -25,25 +31,37 @@ function createPathPredicate(policyPath: string): (path: string) => boolean {
 // Its pages and images can't be shown without the cookie.
 const coversTechDocsPages = createPathPredicate('/static');
 
-/** What plugins open of themselves in code, by `httpRouter.addAuthPolicy`. */
+/** What plugins open of themselves in code, by `httpRouter.addAuthPolicy` and `addWebSocketHandler`. */
 export class DeclaredPolicies {
-  readonly #byPlugin = new Map<string, DeclaredPolicy[]>();
+  readonly #byPlugin = new Map<string, KnownPolicy[]>();
   readonly #ofTheGate = new WeakSet<HttpRouterServiceAuthPolicy>();
   readonly #watched = new WeakSet<HttpRouterService>();
 
   /** Notes what is declared from here on through a plugin's `httpRouter`. */
   watch(pluginId: string, httpRouter: HttpRouterService): HttpRouterService {
-    const policies: DeclaredPolicy[] = [];
-    this.#byPlugin.set(pluginId.toLowerCase(), policies);
+    const plugin = pluginId.toLowerCase();
+    const policies: KnownPolicy[] = [];
+    this.#byPlugin.set(plugin, policies);
     const watched: HttpRouterService = {
       ...httpRouter,
       addAuthPolicy: policy => {
         httpRouter.addAuthPolicy(policy);
         if (!this.#ofTheGate.has(policy)) {
           const { path, allow } = policy;
-          policies.push({ path, allow, covers: createPathPredicate(path) });
+          const covers = createPathPredicate(path);
+          policies.push({ plugin, path, allow, isWebSocket: false, covers });
         }
       },
+      ...('addWebSocketHandler' in httpRouter && {
+        addWebSocketHandler: handler => {
+          httpRouter.addWebSocketHandler(handler);
+          const { path, authPolicy: allow } = handler;
+          if (allow) {
+            const covers = (other: string) => other === path;
+            policies.push({ plugin, path, allow, isWebSocket: true, covers });
+          }
+        },
+      }),
     };
     this.#watched.add(watched);
     return watched;
@@ -67,16 +85,17 @@ export class DeclaredPolicies {
   }
 
   /** What all plugins have declared. */
-  all(): (HttpRouterServiceAuthPolicy & { plugin: string })[] {
-    return [...this.#byPlugin].flatMap(([plugin, policies]) =>
-      policies.map(({ path, allow }) => ({ plugin, path, allow })),
-    );
+  all(): DeclaredPolicy[] {
+    return [...this.#byPlugin.values()].flat();
   }
 
-  /** Whether a plugin has opened a path to everybody. */
-  isPublic(pluginId: string, path: string): boolean {
+  /** Whether a plugin has opened a path, or its WebSocket handler there, to everybody. */
+  isPublic(pluginId: string, path: string, isWebSocket: boolean): boolean {
     return (this.#byPlugin.get(pluginId) ?? []).some(
-      ({ allow, covers }) => allow === 'unauthenticated' && covers(path),
+      policy =>
+        policy.allow === 'unauthenticated' &&
+        policy.isWebSocket === isWebSocket &&
+        policy.covers(path),
     );
   }
 

@@ -22,6 +22,7 @@ import { TokenCache } from '../credential/TokenCache';
 import { verifiesAsCookie } from '../credential/verifiesAsCookie';
 import type { VerifyOptions } from '../credential/verifyCredential';
 import { createGate } from '../createGate';
+import { createWebSocketGate } from '../createWebSocketGate';
 import { Decisions } from '../Decision';
 import { Plugins } from '../Plugins';
 import { PolicySource } from '../policy/PolicySource';
@@ -36,6 +37,7 @@ import { GateMetrics } from '../report/GateMetrics';
 import type { GateObserver } from '../report/GateObserver';
 import { GateReport } from '../report/GateReport';
 import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
 import { DeclaredPolicies } from './DeclaredPolicies';
 
 /** What the parts of the gate that live in plugins share. */
@@ -52,6 +54,7 @@ export interface ApiGateService {
   source: PolicySource;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCache | undefined;
+  webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
   /** `undefined` turns issuing off. */
   setCookieIssuer(issuer: CookieIssuer | undefined): void;
@@ -123,16 +126,27 @@ export const apiGateServiceFactory = createServiceFactory({
         verifiesAsCookie(token, source.current, verifyOptions, revocations),
     });
 
-    const gate = createGate({
+    const gateOptions = {
       ...verifyOptions,
       cookie: settings.cookie.enabled ? cookie : undefined,
-      cookieIssuer: () => cookieIssuer,
-      cookieTypes: new Set([tokenTypes.user.typParam]),
-      decisions,
       logger,
       observer,
       policy: () => source.current,
       revocations,
+    };
+    const gate = createGate({
+      ...gateOptions,
+      cookieIssuer: () => cookieIssuer,
+      cookieTypes: new Set([tokenTypes.user.typParam]),
+      decisions,
+    });
+    const webSocketGate = createWebSocketGate({
+      ...gateOptions,
+      sockets: new SessionSockets({
+        revocations,
+        isEnforced: () => source.current.isEnforced,
+        onEnforced: callback => source.onEnforced(callback),
+      }),
     });
     // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
     const answerError = MiddlewareFactory.create({ config, logger }).error({
@@ -176,6 +190,7 @@ export const apiGateServiceFactory = createServiceFactory({
       revocations,
       source,
       tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
+      webSocketGate,
       describePolicy: describe,
       setCookieIssuer(issuer) {
         cookieIssuer = issuer;

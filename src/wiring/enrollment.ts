@@ -11,6 +11,7 @@ import { absentPluginHttpAuthServiceRef } from '../credential/absentPluginHttpAu
 import { literalOf } from '../request/AllowList';
 import type { EnrolledPlugin } from '../Plugins';
 import { COOKIE_PATH } from '../request/isPublicByNature';
+import { WEBSOCKET } from '../request/requestMethod';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { coveringPaths } from './coveringPaths';
@@ -69,7 +70,10 @@ export const enrollmentServiceFactory = createServiceFactory({
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
       openBarrier(COOKIE_PATH);
       const rules = source.current.config.allow.filter(
-        ({ plugin: ruled }) => ruled === id.toLowerCase(),
+        ({ plugin: ruled, methods }) =>
+          ruled === id.toLowerCase() &&
+          // Upgrades have no barrier.
+          methods.some(method => method !== WEBSOCKET),
       );
       coveringPaths(rules.map(rule => literalOf(rule) || '/')).forEach(
         openBarrier,

@@ -8,8 +8,8 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import { Refusal } from '../Refusal';
-import { createSessionSockets } from '../revocation/createSessionSockets';
 import { ApiGateService, apiGateServiceRef } from './apiGateService';
+import { createAddWebSocketHandler } from './createAddWebSocketHandler';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
   id: 'auth.apiGate.defaultHttpRouter',
@@ -36,26 +36,30 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
   deps: {
     gate: apiGateServiceRef,
     auth: coreServices.auth,
+    config: coreServices.rootConfig,
+    lifecycle: coreServices.lifecycle,
+    logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
+    rootHttpRouter: coreServices.rootHttpRouter,
     httpRouter: defaultHttpRouterServiceRef,
   },
-  factory({ gate, auth, plugin, httpRouter }) {
+  factory({ gate, plugin, httpRouter, ...services }) {
     const pluginId = plugin.getId();
     // The root router serves the frontend a second time, at `/`.
     if (pluginId !== 'app') {
       httpRouter.use(createSecondLook(pluginId, gate));
     }
-    const { policies, revocations, source } = gate;
-    const withSession = createSessionSockets({
-      auth,
-      revocations,
-      isEnforced: () => source.current.isEnforced,
-      onEnforced: callback => source.onEnforced(callback),
-    });
+    const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
       ...httpRouter,
-      addWebSocketHandler: handler =>
-        httpRouter.addWebSocketHandler(withSession(handler)),
+      // Plugins ask whether it is there: releases before backend-defaults 0.19 have none.
+      ...('addWebSocketHandler' in httpRouter && {
+        addWebSocketHandler: createAddWebSocketHandler({
+          ...services,
+          pluginId,
+          webSocketGate,
+        }),
+      }),
     });
   },
 });

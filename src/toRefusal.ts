@@ -1,0 +1,15 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import { Refusal } from './Refusal';
+
+/** Whatever goes wrong on a request's way ends closed. */
+export function toRefusal(error: unknown, logger: LoggerService): Refusal {
+  if (error instanceof Refusal) {
+    return error;
+  }
+  if (isError(error) && error.name === 'ServiceUnavailableError') {
+    return Refusal.starting(error.message);
+  }
+  logger.error('API gate failed to judge a request', error as Error);
+  return Refusal.failed;
+}
