@@ -21,7 +21,6 @@ import { Refusal } from './Refusal';
 import type { AllowRule } from './request/AllowList';
 import { readProtocols } from './request/readProtocols';
 import { WEBSOCKET } from './request/requestMethod';
-import { isPlainPath } from './request/requestTarget';
 import { saysRevoked, sessionClaimsOf } from './revocation/requireNotRevoked';
 import type { SessionSockets } from './revocation/SessionSockets';
 import { toRefusal } from './toRefusal';
@@ -75,9 +74,8 @@ export function createWebSocketGate(
     const { authPolicy, path } = route.declared;
     const plugin = plugins.installed(route.pluginId.toLowerCase());
     await plugin.started();
-    const rule = isPlainPath(path)
-      ? policy.allowList.match(plugin.id, WEBSOCKET, path)
-      : undefined;
+    // Rules for handlers are exact.
+    const rule = policy.allowList.match(plugin.id, WEBSOCKET, path);
     if (!rule) {
       return { judged: await judgeUpgrade(passage, plugin, options) };
     }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
   createBackendModule,
-  createBackendPlugin,
   createServiceFactory,
   coreServices,
   DatabaseService,
@@ -12,7 +11,6 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import { WebSocket, WebSocketServer } from 'ws';
 import { rawRequest } from './__testUtils__/rawRequest';
 import { recordingPlugin } from './__testUtils__/recordingPlugin';
 import { until } from './__testUtils__/until';
@@ -844,64 +842,5 @@ describe('a backend without the auth plugin', () => {
     expect(
       other.log.filter(({ message }) => message.includes('has no API gate')),
     ).toHaveLength(1);
-  });
-});
-
-describe('a WebSocket', () => {
-  async function startWithSocket() {
-    const server = new WebSocketServer({ noServer: true });
-    const plugin = createBackendPlugin({
-      pluginId: 'live',
-      register(reg) {
-        reg.registerInit({
-          deps: { httpRouter: coreServices.httpRouter },
-          async init({ httpRouter }) {
-            httpRouter.addWebSocketHandler({
-              path: '/ws',
-              handler: ({ request, socket, head }) => {
-                server.handleUpgrade(request, socket, head, client =>
-                  client.send('hello'),
-                );
-              },
-            });
-          },
-        });
-      },
-    });
-    const backend = await start({ features: [plugin] });
-    const connect = (token: string) => {
-      const client = new WebSocket(
-        `ws://localhost:${backend.port}/api/live/ws`,
-        {
-          headers: { Authorization: `Bearer ${token}` },
-        },
-      );
-      return new Promise<WebSocket>((resolve, reject) => {
-        client.once('message', () => resolve(client));
-        client.once('error', reject);
-      });
-    };
-    return { backend, connect };
-  }
-
-  it('closes when its session is revoked, and only then', async () => {
-    const { backend, connect } = await startWithSocket();
-    const token = await backend.sign();
-    const other = await backend.sign({ sub: 'user:default/other' });
-    const [socket, othersSocket] = [await connect(token), await connect(other)];
-    const closed = new Promise(resolve => socket.once('close', resolve));
-    await backend.signOut(token);
-    await closed;
-    expect(othersSocket.readyState).toBe(WebSocket.OPEN);
-    await expect(connect(token)).rejects.toThrow('401');
-    othersSocket.terminate();
-  });
-
-  it('closes when its token expires', async () => {
-    const { backend, connect } = await startWithSocket();
-    const exp = Math.floor(Date.now() / 1000) + 2;
-    const socket = await connect(await backend.sign({ exp }));
-    await new Promise(resolve => socket.once('close', resolve));
-    expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 100);
   });
 });
