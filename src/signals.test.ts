@@ -155,10 +155,12 @@ describe('signals', () => {
 
   it('arrive with the token that the frontend sends', async () => {
     const protocol = await signIn();
-    if (!routesUpgrades) {
-      expect(await connect({ protocol })).toBe('taken');
-    }
-    const client = (await connect({ protocol })) as WebSocket;
+    const first = await connect({ protocol });
+    expect(first === 'taken').toBe(!routesUpgrades);
+    const client =
+      first instanceof WebSocket
+        ? first
+        : ((await connect({ protocol })) as WebSocket);
     expect(client.protocol).toBe(protocol);
     expect(await messageAt(client)).toEqual(arrived);
     client.terminate();

@@ -66,6 +66,8 @@ export function rawUpgrade(
           }),
         );
         const destroy = () => socket.destroy();
+        // From here on, only the server closes it.
+        socket.setTimeout(0);
         resolve({ status, headers, message, closed, destroy });
       }
     });
