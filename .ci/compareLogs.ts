@@ -19,6 +19,7 @@ async function run(withGate: boolean) {
       import('@backstage/plugin-search-backend'),
       import('@backstage/plugin-search-backend-module-catalog'),
       import('@backstage/plugin-search-backend-module-techdocs'),
+      import('@backstage/plugin-signals-backend'),
       import('@backstage/plugin-techdocs-backend'),
       hello.feature,
     ],

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { createBackend } from '@backstage/backend-defaults';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { badgePlugin } from './badgePlugin';
+import { clockPlugin } from './clockPlugin';
 import { decisionHeader, decisionHeaderServiceFactory } from './decisionHeader';
 import { startEchoServer } from './echoServer';
 import { helloPlugin } from './helloPlugin';
@@ -18,8 +19,10 @@ async function main() {
     import('@backstage/plugin-permission-backend-module-allow-all-policy'),
   );
   backend.add(import('@backstage/plugin-proxy-backend'));
+  backend.add(import('@backstage/plugin-signals-backend'));
   backend.add(import('@backstage/plugin-techdocs-backend'));
   backend.add(badgePlugin);
+  backend.add(clockPlugin);
   backend.add(helloPlugin);
   backend.add(import('../src'));
 
