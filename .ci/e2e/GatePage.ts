@@ -72,6 +72,19 @@ export class GatePage {
     return exchange;
   }
 
+  /** Presses "Open". What the page says of its WebSocket once that has come to something. */
+  async openSocket(): Promise<string> {
+    await this.page.click('#open-socket');
+    return this.socketState(/^(open: |refused$)/);
+  }
+
+  /** What the page says of its WebSocket, once it is that. Times are left out. */
+  async socketState(expected: RegExp): Promise<string> {
+    const state = this.page.locator('#socket-state', { hasText: expected });
+    const text = await state.innerText();
+    return text.replace(/: .*/, ', the time arrives');
+  }
+
   /** In pixels of the image itself: 0 if there is none to show. */
   async imageWidth(): Promise<number> {
     return this.page.$eval(

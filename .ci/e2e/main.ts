@@ -10,9 +10,11 @@ import { Checks } from './Checks';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
+import { openWebSocket } from './openWebSocket';
 import { startOtherOrigin } from './otherOrigin';
 
 const DATA = `${BACKEND}/api/hello/data`;
+const SIGNALS = `${BACKEND.replace(/^http/, 'ws')}/api/signals`;
 const LARGE_TOKEN_BYTES = 5500;
 const IMAGE_WIDTH = 160;
 /** Backstage's own cookie, which the endpoint that the page signs in at sets as well. */
@@ -92,6 +94,7 @@ async function main() {
       await check('Other origins', otherOrigins);
       await check('Sign-out', signOut);
       await check('Two tabs', twoTabs);
+      await check('WebSockets', webSockets);
     }),
   );
   await browser.close();
@@ -452,6 +455,77 @@ async function twoTabs(context: BrowserContext) {
     "the tabs' tokens as bearer",
     [await statusAsBearer(firstCookie), await statusAsBearer(secondCookie)],
     [401, 401],
+  );
+}
+
+async function webSockets(context: BrowserContext) {
+  const { gatePage } = await GatePage.open(context);
+  const { page } = gatePage;
+  const refused = { message: 'none', status: 401, token: false };
+  checks.equal('signed out', await openWebSocket(page, SIGNALS), {
+    ...refused,
+    origin: BACKEND,
+  });
+  checks.equal('what the page says', await gatePage.openSocket(), 'refused');
+
+  // Not in the second of a session that the checks before have ended.
+  await sleep(1_000);
+  await gatePage.signIn();
+  checks.equal('by the cookie alone', await openWebSocket(page, SIGNALS), {
+    message: 'clock',
+    status: 101,
+    origin: BACKEND,
+    token: false,
+  });
+
+  const other = await startOtherOrigin(DATA);
+  try {
+    const from = async (origin: string) => {
+      const foreign = await context.newPage();
+      await foreign.goto(`${origin}/`);
+      const outcome = await openWebSocket(foreign, SIGNALS);
+      await foreign.close();
+      return outcome;
+    };
+    const { crossSite, sameSite } = other;
+    // SameSite=Lax: the browser sends no cookie from there.
+    checks.equal(`from another site, ${crossSite}`, await from(crossSite), {
+      ...refused,
+      origin: crossSite,
+    });
+    // Here it does, and the gate has to refuse: without one, the answer would be 401.
+    checks.equal(
+      `from another origin of the same site, ${sameSite}`,
+      await from(sameSite),
+      { ...refused, status: 403, origin: sameSite },
+    );
+  } finally {
+    other.stop();
+  }
+
+  checks.equal(
+    'what the page says',
+    await gatePage.openSocket(),
+    'open, the time arrives',
+  );
+  await screenshot(page, 'web-socket');
+  const [, own] = await gatePage.cookies();
+  await gatePage.signOut();
+  checks.equal(
+    'what the page says of the open one after sign-out',
+    await gatePage.socketState(/^closed/),
+    'closed by the backend',
+  );
+  checks.equal(
+    'what it says of another',
+    await gatePage.openSocket(),
+    'refused',
+  );
+  await gatePage.putCookie(own);
+  checks.equal(
+    'with the old cookie, put back',
+    await openWebSocket(page, SIGNALS),
+    { ...refused, origin: BACKEND },
   );
 }
 

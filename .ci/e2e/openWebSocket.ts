@@ -1,0 +1,65 @@
+import type { Page } from 'playwright-core';
+
+/** A handshake that the browser has made, as it was on the wire, and what came of it. */
+export interface WebSocketOutcome {
+  /** What the page saw: the first message's channel, or that nothing came. */
+  message: string;
+  /** 101, or what the backend answered instead. */
+  status: number;
+  origin: string | undefined;
+  /** Whether a token was sent in a header, or anything that could be one. DevTools don't show cookies to other origins. */
+  token: boolean;
+}
+
+/** Opens a WebSocket from a page, as a script does that has no token, and waits for what comes of it. */
+export async function openWebSocket(
+  page: Page,
+  url: string,
+): Promise<WebSocketOutcome> {
+  const devTools = await page.context().newCDPSession(page);
+  try {
+    await devTools.send('Network.enable');
+    let headers: Record<string, string | undefined> = {};
+    let status: number | undefined;
+    devTools.on('Network.webSocketWillSendHandshakeRequest', event => {
+      headers = Object.fromEntries(
+        Object.entries(event.request.headers).map(([name, value]) => [
+          name.toLowerCase(),
+          value,
+        ]),
+      );
+    });
+    devTools.on('Network.webSocketHandshakeResponseReceived', event => {
+      status = event.response.status;
+    });
+    devTools.on('Network.webSocketFrameError', event => {
+      const { errorMessage } = event;
+      status ??= /HTTP Authentication failed/.test(errorMessage)
+        ? 401
+        : Number(errorMessage.match(/code: (\d+)/)?.[1]);
+    });
+    const message = await page.evaluate(
+      address =>
+        new Promise<string>(resolve => {
+          const socket = new WebSocket(address);
+          socket.onopen = () =>
+            socket.send('{"action":"subscribe","channel":"clock"}');
+          socket.onmessage = ({ data }) => {
+            socket.onclose = null;
+            socket.close();
+            resolve(JSON.parse(data).channel);
+          };
+          socket.onclose = () => resolve('none');
+        }),
+      url,
+    );
+    return {
+      message,
+      status: status!,
+      origin: headers.origin,
+      token: 'authorization' in headers || 'sec-websocket-protocol' in headers,
+    };
+  } finally {
+    await devTools.detach();
+  }
+}
