@@ -26,7 +26,10 @@ export interface Config {
          * (`/static/**`). Case-sensitive.
          */
         path: string;
-        /** Methods in upper case. `GET` implies `HEAD`; `WEBSOCKET` stands for an upgrade, and has no effect yet. Default: `[GET]`. */
+        /**
+         * Methods in upper case. `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade to the WebSocket handler that a plugin
+         * has at this very path (no `/**`); before backend-defaults 0.19 it has no effect. Default: `[GET]`.
+         */
         methods?: string[];
         /** Why this is public, for those who read the configuration or the log. Default: none. */
         reason?: string;
@@ -38,7 +41,7 @@ export interface Config {
        */
       issuers?: string[];
 
-      /** The cookie that authenticates a browser's own requests: images, links, downloads. */
+      /** The cookie that authenticates a browser's own requests: images, links, downloads, WebSockets. */
       cookie?: {
         /** Whether the gate reads and issues its cookie. Default: `true`. */
         enabled?: boolean;
@@ -52,8 +55,8 @@ export interface Config {
         /** `SameSite` of the cookie; `none` needs https. Default: `lax`. */
         sameSite?: 'strict' | 'lax' | 'none';
         /**
-         * Origins, such as `https://portal.example.com`, whose pages may change something with the cookie, besides those
-         * of `app.baseUrl` and `backend.baseUrl`. Default: none.
+         * Origins, such as `https://portal.example.com`, whose pages may change something with the cookie, and open
+         * WebSockets with it, besides those of `app.baseUrl` and `backend.baseUrl`. Default: none.
          */
         trustedOrigins?: string[];
       };

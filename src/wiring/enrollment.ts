@@ -49,7 +49,7 @@ export const enrollmentServiceFactory = createServiceFactory({
 
     if (!policies.isWatched(httpRouter)) {
       logger.warn(
-        `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
+        `API gate does not know what the plugin ${id} opens itself, and does not judge its WebSockets, since this backend has its own httpRouter service`,
       );
     }
     if (gate.tokenCache && !gate.ownHttpAuths.has(httpAuth)) {
