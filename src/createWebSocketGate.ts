@@ -51,11 +51,10 @@ interface Passage extends UpgradePassage {
   upgrade: Upgrade;
 }
 
-/** Why an upgrade may pass: a rule, what has authenticated it, or both. */
-interface Admission {
-  rule?: AllowRule;
-  judged?: JudgedUpgrade;
-}
+/** Why an upgrade may pass: what has authenticated it, or a rule, or both. */
+type Admission =
+  | { rule?: undefined; judged: JudgedUpgrade }
+  | { rule: AllowRule; judged?: JudgedUpgrade };
 
 /**
  * The gate for upgrades that Backstage routes at the server, past Express. Their raw path is a handler's own, byte for byte, or no
@@ -110,15 +109,16 @@ export function createWebSocketGate(
   }
 
   /** @returns what runs the handler */
-  async function admit(passage: Passage, { rule, judged }: Admission) {
+  async function admit(passage: Passage, admission: Admission) {
     const { policy, route, upgrade } = passage;
+    const { rule, judged } = admission;
     const context = await contextOf(judged, route.auth);
-    settle(passage, {
-      outcome: 'passed',
-      ...(rule || !judged
-        ? { reason: 'allow-rule', rule }
-        : { reason: judged.presented.kind }),
-    });
+    settle(
+      passage,
+      admission.rule
+        ? { outcome: 'passed', reason: 'allow-rule', rule }
+        : { outcome: 'passed', reason: admission.judged.presented.kind },
+    );
     // In report-only a rule opens nothing that the plugin has not opened.
     if (rule && !policy.isEnforced) {
       return () => route.asStock(upgrade);
