@@ -131,7 +131,11 @@ export class Plugins implements BackendPlugins {
    * @throws Refusal 503 while the plugin has not enrolled
    */
   installed(id: string): TargetPlugin {
-    return this.#requireEnrolled(id);
+    const plugin = this.#enrolled.get(id);
+    if (!plugin) {
+      throw Refusal.starting();
+    }
+    return plugin;
   }
 
   /**
@@ -141,7 +145,7 @@ export class Plugins implements BackendPlugins {
    */
   userKeysStarted(): Promise<void> | undefined {
     return this.isInstalled('auth')
-      ? this.#requireEnrolled('auth').started()
+      ? this.installed('auth').started()
       : undefined;
   }
 
@@ -171,13 +175,5 @@ export class Plugins implements BackendPlugins {
     return token && userTokenOf(token) === token
       ? httpAuth
       : absentPluginHttpAuth(spelledIdOf(req), token);
-  }
-
-  #requireEnrolled(id: string): InstalledPlugin {
-    const plugin = this.#enrolled.get(id);
-    if (!plugin) {
-      throw Refusal.starting();
-    }
-    return plugin;
   }
 }

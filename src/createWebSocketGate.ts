@@ -15,7 +15,7 @@ import {
   JudgeUpgradeOptions,
   UpgradePassage,
 } from './judgeUpgrade';
-import type { TargetPlugin } from './Plugins';
+import type { Plugins, TargetPlugin } from './Plugins';
 import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
 import type { AllowRule } from './request/AllowList';
@@ -30,6 +30,7 @@ type Upgrade = Parameters<RootHandler>[0];
 
 /** What the gate decides about upgrades with. */
 export interface WebSocketGateOptions extends JudgeUpgradeOptions {
+  plugins: Plugins;
   /** The policy in force. */
   policy(): Policy;
   logger: LoggerService;

@@ -142,6 +142,7 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     const webSocketGate = createWebSocketGate({
       ...gateOptions,
+      plugins,
       sockets: new SessionSockets({
         revocations,
         isEnforced: () => source.current.isEnforced,
