@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
 import type { NginxPorts } from './nginx';
-import type { Replica } from './Replica';
+import type { BackendProcess } from '../BackendProcess';
 
 /** The gate's default, and what a replica may need beyond it. */
 export const POLL_MS = 2_000;
@@ -9,8 +9,8 @@ export const WITHIN_MS = POLL_MS + 1_000;
 
 /** What the checks act on. */
 export interface World {
-  a: Replica;
-  b: Replica;
+  a: BackendProcess;
+  b: BackendProcess;
   nginx: NginxPorts;
   /** Name of the database of the `auth` plugin, which has the revocations. */
   authDatabase: string;

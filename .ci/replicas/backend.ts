@@ -14,7 +14,7 @@ backend.add(
   createServiceFactory({
     service: coreServices.rootConfig,
     deps: {},
-    factory: () => new ConfigReader(JSON.parse(process.env.REPLICA_CONFIG!)),
+    factory: () => new ConfigReader(JSON.parse(process.env.BACKEND_CONFIG!)),
   }),
 );
 backend.add(import('@backstage/plugin-auth-backend'));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MAX_TOKEN_BYTES } from '../../src/cookie/GateCookie';
-import { gateCookieOf, send, until } from './http';
-import { expectEqual, Report } from './Report';
+import { gateCookieOf, send, until } from '../http';
+import { expectEqual, Report } from '../Report';
 import type { World } from './World';
 
 /** A new user's token of this many bytes, or of one or two less: not every length is one of base64url. */

@@ -1,5 +1,5 @@
-import { send, signOut, sleep, until } from './http';
-import { expectEqual, Report } from './Report';
+import { send, signOut, sleep, until } from '../http';
+import { expectEqual, Report } from '../Report';
 import { POLL_MS, WITHIN_MS, World } from './World';
 
 /** How long the database is away: long enough that both replicas have tried to read it. */

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
-import { send, signOut, sleep } from './http';
-import { expectEqual, Report } from './Report';
-import type { Replica } from './Replica';
+import { send, signOut, sleep } from '../http';
+import { expectEqual, Report } from '../Report';
+import type { BackendProcess } from '../BackendProcess';
 import { WITHIN_MS, World } from './World';
 
 const USERS = 200;
@@ -12,14 +12,14 @@ const AFTER_MS = 8_000;
 interface User {
   token: string;
   /** Where it signs out; `undefined` for one that stays. */
-  leavesAt?: Replica;
+  leavesAt?: BackendProcess;
   signOutSentAt?: number;
   acknowledgedAt?: number;
 }
 
 interface Sample {
   user: User;
-  at: Replica;
+  at: BackendProcess;
   startedAt: number;
   status: number;
 }
@@ -40,7 +40,7 @@ export async function checkLoad(report: Report, world: World) {
   const agent = new Agent({ keepAlive: true });
   const samples: Sample[] = [];
 
-  async function sample(user: User, at: Replica, asBearer: boolean) {
+  async function sample(user: User, at: BackendProcess, asBearer: boolean) {
     const startedAt = performance.now();
     const { status } = await send(at.port, {
       ...(asBearer
@@ -53,7 +53,7 @@ export async function checkLoad(report: Report, world: World) {
 
   let over = false;
   /** Asks for all users in turn. Workers of one replica share the turn. */
-  async function run(at: Replica, turn: { next: number }) {
+  async function run(at: BackendProcess, turn: { next: number }) {
     while (!over) {
       const i = turn.next++;
       const round = Math.floor(i / users.length);
@@ -66,7 +66,7 @@ export async function checkLoad(report: Report, world: World) {
     const { status } = await signOut(
       user.leavesAt!.port,
       `token=${user.token}`,
-      agent,
+      { agent },
     );
     user.acknowledgedAt = performance.now();
     expectEqual('sign-out', status, 204);

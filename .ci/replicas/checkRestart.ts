@@ -1,5 +1,5 @@
-import { send, signOut } from './http';
-import { expectEqual, Report } from './Report';
+import { send, signOut } from '../http';
+import { expectEqual, Report } from '../Report';
 import type { World } from './World';
 
 export async function checkRestart(report: Report, world: World) {

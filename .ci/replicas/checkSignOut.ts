@@ -1,5 +1,5 @@
-import { gateCookieOf, send, signOut, sleep, until } from './http';
-import { expectEqual, Report, spread } from './Report';
+import { gateCookieOf, send, signOut, sleep, until } from '../http';
+import { expectEqual, Report, spread } from '../Report';
 import { POLL_MS, WITHIN_MS, World } from './World';
 
 const ROUNDS = 10;

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../../src/__testUtils__/startBackend';
-import { send, until } from './http';
+import { send, until } from '../http';
 
 /** Ports of one nginx, each with other settings. */
 export interface NginxPorts {

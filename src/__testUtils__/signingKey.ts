@@ -20,6 +20,8 @@ export interface UserTokenClaims {
 /** A key for the real `auth` plugin, with which a test signs tokens that the plugin itself never would. */
 export interface SigningKey {
   config: JsonObject;
+  /** Where its files are. */
+  folder: string;
   sign(claims: UserTokenClaims): Promise<string>;
   remove(): Promise<void>;
 }
@@ -82,6 +84,7 @@ export async function createSigningKey(): Promise<SigningKey> {
         uip: limited.split('.')[2],
       });
     },
+    folder,
     remove: () => rm(folder, { recursive: true }),
   };
 }

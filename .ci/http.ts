@@ -1,7 +1,8 @@
-import { Agent, request } from 'node:http';
+import { Agent, IncomingHttpHeaders, request } from 'node:http';
 
 export interface Answer {
   status: number;
+  headers: IncomingHttpHeaders;
   setCookies: string[];
   body: string;
   /** Bytes of the status line and headers, about as they were sent. */
@@ -50,6 +51,7 @@ export function send(
         res.on('end', () =>
           resolve({
             status: res.statusCode!,
+            headers: res.headers,
             setCookies: res.headers['set-cookie'] ?? [],
             body,
             // `: ` or a line end after each.
@@ -70,11 +72,12 @@ export function send(
 export function signOut(
   port: number,
   cookie: string,
-  agent?: Agent,
+  options: { agent?: Agent; plugin?: string } = {},
 ): Promise<Answer> {
+  const { agent, plugin = 'hello' } = options;
   return send(port, {
     method: 'DELETE',
-    path: '/api/hello/.backstage/auth/v1/cookie',
+    path: `/api/${plugin}/.backstage/auth/v1/cookie`,
     headers: { 'Sec-Fetch-Site': 'same-origin' },
     cookie,
     agent,

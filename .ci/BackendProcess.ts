@@ -1,0 +1,96 @@
+import { ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync } from 'node:fs';
+import type { JsonObject } from '@backstage/types';
+
+/** One backend in a process of its own, which can be killed and started again. */
+export class BackendProcess {
+  #process: ChildProcess | undefined;
+  #asked = 0;
+
+  constructor(
+    readonly name: string,
+    readonly port: number,
+    private readonly options: {
+      /** What it runs: a module that sends `started` once every plugin is up. */
+      module: string;
+      /** For the module, as JSON in `BACKEND_CONFIG`. */
+      config: JsonObject;
+      logFile: string;
+      /** Default `warn`. */
+      logLevel?: 'info' | 'warn';
+    },
+  ) {}
+
+  /** Resolves once every plugin is up. */
+  async start(): Promise<void> {
+    const { module, config, logFile, logLevel = 'warn' } = this.options;
+    const log = openSync(logFile, 'a');
+    // The loader of TypeScript goes with `execArgv`, which a fork inherits.
+    const child = fork(module, {
+      env: {
+        ...process.env,
+        BACKEND_CONFIG: JSON.stringify(config),
+        LOG_LEVEL: logLevel,
+      },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      // Others send messages too.
+      child.on('message', message => message === 'started' && resolve());
+      child.once('exit', code =>
+        reject(new Error(`Backend ${this.name} ended with ${code}`)),
+      );
+    });
+  }
+
+  /** Sends what the module answers with `{ id, reply }`. */
+  ask<T>(question: JsonObject): Promise<T> {
+    const child = this.#process!;
+    this.#asked += 1;
+    const id = this.#asked;
+    return new Promise((resolve, reject) => {
+      const onMessage = (message: any) => {
+        if (message?.id === id) {
+          child.off('message', onMessage);
+          if (message.error) {
+            reject(new Error(message.error));
+          } else {
+            resolve(message.reply);
+          }
+        }
+      };
+      child.on('message', onMessage);
+      child.send({ ...question, id });
+    });
+  }
+
+  /** All that it has logged, in all its lives. */
+  get log(): string {
+    return readFileSync(this.options.logFile, 'utf8');
+  }
+
+  /** `kill -9`: nothing is written, closed or said to anyone. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  }
+
+  /** Lets it hang: connections are accepted, and nothing is answered until {@link resume}. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** For the end of the test, when nothing can be waited for. */
+  killNow(): void {
+    this.#process?.kill('SIGKILL');
+  }
+}

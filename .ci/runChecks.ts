@@ -1,0 +1,56 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Report } from './Report';
+
+const LOG_LINES = 20;
+const LOG_COLUMNS = 400;
+
+/** What a run of checks has for itself. */
+export interface Run {
+  report: Report;
+  /** Removed at the end. What is in its `*.log` files is told if a check fails. */
+  folder: string;
+  /** Called in reverse order, whatever ends this process: nothing of it is left. */
+  atExit: (() => void)[];
+}
+
+/** Runs checks, prints their report, and ends the process: with 0 if all passed. */
+export function runChecks(
+  options: { name: string; limitMs: number },
+  checks: (run: Run) => Promise<void>,
+): void {
+  const { name, limitMs } = options;
+  const report = new Report();
+  const folder = mkdtempSync(path.join(tmpdir(), `api-gate-${name}-`));
+  const atExit = [() => rmSync(folder, { recursive: true, force: true })];
+  process.once('exit', () => atExit.reverse().forEach(step => step()));
+  process.once('SIGINT', () => process.exit(1));
+  process.once('SIGTERM', () => process.exit(1));
+
+  function end() {
+    const succeeded = report.end();
+    if (!succeeded) {
+      for (const file of readdirSync(folder, { recursive: true })) {
+        if (String(file).endsWith('.log')) {
+          const text = readFileSync(path.join(folder, String(file)), 'utf8');
+          console.error(`--- end of ${file}`);
+          text
+            .trimEnd()
+            .split('\n')
+            .slice(-LOG_LINES)
+            .forEach(line => console.error(line.slice(0, LOG_COLUMNS)));
+        }
+      }
+    }
+    process.exit(succeeded ? 0 : 1);
+  }
+
+  setTimeout(() => {
+    report.fail('all in time', `not over in ${limitMs / 1000} s`);
+    end();
+  }, limitMs);
+  checks({ report, folder, atExit })
+    .catch(error => report.fail('the test itself', error))
+    .finally(end);
+}
