@@ -45,8 +45,8 @@ export class BackendProcess {
     });
   }
 
-  /** Sends what the module answers with `{ id, reply }`. */
-  ask<T>(question: JsonObject): Promise<T> {
+  /** What the module replies to the message `{ id, ask, ...parameters }`: `{ id, reply }`, or `{ id, error }`. */
+  ask<T>(ask: string, parameters: JsonObject = {}): Promise<T> {
     const child = this.#process!;
     this.#asked += 1;
     const id = this.#asked;
@@ -62,7 +62,7 @@ export class BackendProcess {
         }
       };
       child.on('message', onMessage);
-      child.send({ ...question, id });
+      child.send({ ...parameters, ask, id });
     });
   }
 
