@@ -7,6 +7,7 @@ import type { Request } from 'express';
 import { Refusal } from './Refusal';
 import { DecodedToken, userTokenOf } from './request/token';
 import type { AbsentPluginHttpAuth } from './credential/absentPluginHttpAuth';
+import type { DeclaredPolicies } from './wiring/DeclaredPolicies';
 
 /** What a plugin hands to the gate before its `init` runs. */
 export interface EnrolledPlugin {
@@ -17,8 +18,6 @@ export interface EnrolledPlugin {
   absentPluginHttpAuth: AbsentPluginHttpAuth;
   /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
   started(): Promise<void> | undefined;
-  /** Whether the plugin accepts Backstage's own cookie at a path below it. */
-  acceptsStockCookie(path: string): boolean;
 }
 
 /** The plugin that a request is for. */
@@ -28,6 +27,7 @@ export interface TargetPlugin {
   /** The id as it stands in the plugin's own path. */
   mountedAs: string;
   started(): Promise<void> | undefined;
+  /** Whether the plugin accepts Backstage's own cookie at a path below it. */
   acceptsStockCookie(path: string): boolean;
   /** The service that judges a token for this plugin. */
   httpAuthFor(
@@ -83,7 +83,10 @@ export class Plugins implements BackendPlugins {
   readonly #installed: ReadonlySet<string>;
   readonly #enrolled = new Map<string, InstalledPlugin>();
 
-  constructor(installedPluginIds: readonly string[]) {
+  constructor(
+    installedPluginIds: readonly string[],
+    private readonly policies: Pick<DeclaredPolicies, 'acceptsStockCookie'>,
+  ) {
     this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
   }
 
@@ -101,6 +104,7 @@ export class Plugins implements BackendPlugins {
       ...plugin,
       id,
       mountedAs: plugin.id,
+      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
     });
   }
@@ -118,8 +122,9 @@ export class Plugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
-      started: () => undefined,
-      acceptsStockCookie: () => false,
+      // Only once Backstage's gateway is up is it known that the plugin is not behind it either.
+      started: () => this.#started('gateway'),
+      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
       httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
     };
   }
@@ -144,9 +149,7 @@ export class Plugins implements BackendPlugins {
    * @throws Refusal 503
    */
   userKeysStarted(): Promise<void> | undefined {
-    return this.isInstalled('auth')
-      ? this.installed('auth').started()
-      : undefined;
+    return this.#started('auth');
   }
 
   /**
@@ -166,6 +169,11 @@ export class Plugins implements BackendPlugins {
   find(id: string): EnrolledPlugin | undefined {
     const [first] = this.#enrolled.values();
     return this.#enrolled.get(id) ?? first;
+  }
+
+  /** `undefined` once a plugin is up, and if it is not installed. */
+  #started(id: string): Promise<void> | undefined {
+    return this.isInstalled(id) ? this.installed(id).started() : undefined;
   }
 
   #absentPluginHttpAuth(req: Request, token: DecodedToken | undefined) {

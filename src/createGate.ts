@@ -7,8 +7,9 @@ import { isError } from '@backstage/errors';
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
+import onHeaders from 'on-headers';
 import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
-import { GateCookie, withoutPairs } from './cookie/GateCookie';
+import { GateCookie, MAX_TOKEN_BYTES, withoutPairs } from './cookie/GateCookie';
 import {
   readBearer,
   readCredential,
@@ -42,6 +43,7 @@ import {
 import { replaceCookies } from './request/replaceCookies';
 import { requestMethod, WEBSOCKET } from './request/requestMethod';
 import { setRequestHeader } from './request/setRequestHeader';
+import type { DecodedToken } from './request/token';
 import {
   requireNotRevoked,
   saysRevoked,
@@ -66,6 +68,11 @@ export interface GateOptions extends VerifyOptions {
   /** `undefined`: no cookie is issued. */
   cookieIssuer(): DecodedCookieIssuer | undefined;
 }
+
+type OwnCredential = VerifiedCredential & {
+  credentials: BackstageCredentials<BackstageUserPrincipal>;
+  decoded: DecodedToken;
+};
 
 /** One request's way, as far as it has come. */
 interface Passage {
@@ -106,20 +113,23 @@ export function createGate(options: GateOptions): RequestHandler {
     }
 
     const path = pathBelowPlugin(req, plugin.mountedAs);
+    const isInstalled = plugins.isInstalled(plugin.id);
+    let isSignOut = false;
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      if (
-        plugins.isInstalled(plugin.id) &&
-        isSignOutCall(plugin.id, req.method, path, providers)
-      ) {
+      isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
+      if (isSignOut && isInstalled) {
         await endSession(passage, plugin);
         removeGateCookies(req);
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
         refuseRevokedBearer(req);
-        removeGateCookies(req);
+        // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
+        if (isInstalled || plugin.id !== 'auth') {
+          removeGateCookies(req);
+        }
         return pass('public-by-nature');
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
@@ -147,6 +157,12 @@ export function createGate(options: GateOptions): RequestHandler {
     const verified = await verifyTimed(passage, plugin, presented);
     requireNotRevoked(verified, revocations);
 
+    // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.
+    if (isSignOut) {
+      await endSession(passage, plugin);
+      removeGateCookies(req);
+      return pass('sign-out');
+    }
     if (presented.kind === 'bearer') {
       await issueCookie(passage, verified);
     }
@@ -154,6 +170,9 @@ export function createGate(options: GateOptions): RequestHandler {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
     }
     removeGateCookies(req);
+    if (!isInstalled) {
+      showCookieToGateBehind(req, verified);
+    }
     if (path !== undefined && isCookieEndpoint(path)) {
       removeRevokedStockCookie(req);
     }
@@ -270,6 +289,17 @@ export function createGate(options: GateOptions): RequestHandler {
     cookie?.removeFrom(req);
   }
 
+  /**
+   * Behind a gateway, another gate gets the token as a bearer token. It issues no cookie where it finds the same one, and
+   * the answer is left as its handler made it. Nothing is told that `Authorization` does not hold as well.
+   */
+  function showCookieToGateBehind(req: Request, verified: VerifiedCredential) {
+    const { token } = verified;
+    if (cookie && isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
+      cookie.putInto(req, token);
+    }
+  }
+
   /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
   function removeRevokedStockCookie(req: Request) {
     replaceCookies(
@@ -283,26 +313,32 @@ export function createGate(options: GateOptions): RequestHandler {
   function clearCookie(req: Request, res: Response) {
     const cleared = cookie?.clear(req.headers.cookie) ?? [];
     if (cleared.length > 0) {
-      res.append('Set-Cookie', cleared);
-      res.setHeader('Cache-Control', 'no-store');
+      // At the last moment: what proxies an answer replaces these headers.
+      onHeaders(res, () => {
+        res.append('Set-Cookie', cleared);
+        res.setHeader('Cache-Control', 'no-store');
+      });
     }
+  }
+
+  /** Whether a token is a user's own, which the cookie may hold: not a limited one, nor one of a service that acts for a user. */
+  function isOwn(verified: VerifiedCredential): verified is OwnCredential {
+    const { credentials, decoded, userToken } = verified;
+    return (
+      decoded !== undefined &&
+      decoded === userToken &&
+      options.cookieTypes.has(decoded.typ) &&
+      isUser(credentials) &&
+      !credentials.principal.actor
+    );
   }
 
   async function issueCookie(
     { req, res, policy }: Passage,
-    { credentials, token, decoded, userToken }: VerifiedCredential,
+    verified: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
-    if (
-      !cookie ||
-      !issuer ||
-      req.method === 'OPTIONS' ||
-      !decoded ||
-      decoded !== userToken ||
-      !options.cookieTypes.has(decoded.typ) ||
-      !isUser(credentials) ||
-      credentials.principal.actor
-    ) {
+    if (!cookie || !issuer || req.method === 'OPTIONS' || !isOwn(verified)) {
       return;
     }
     // Another site could otherwise sign the browser in as somebody else, by whatever method.
@@ -311,6 +347,7 @@ export function createGate(options: GateOptions): RequestHandler {
       return;
     }
     try {
+      const { credentials, token, decoded } = verified;
       await issuer.issueCookie({ credentials, token, decoded, req, res });
     } catch (error) {
       observer.cookieNotIssued('issuer-failed');

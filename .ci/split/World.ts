@@ -16,8 +16,6 @@ export interface World {
   first: BackendProcess;
   /** `hello`, `notes` and `techdocs`, which the gateway of the first leads to. */
   second: BackendProcess;
-  /** A backend with the plugins of `second`, and its configuration, that was not started yet. */
-  createLikeSecond(name: string): Promise<BackendProcess>;
   /** A backend with a gateway alone, and the one with all the plugins behind it, which were not started yet. */
   createDoorAndHome(): { door: BackendProcess; home: BackendProcess };
   /** A user token of this deployment that no `auth` plugin has issued. */

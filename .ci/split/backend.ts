@@ -103,13 +103,16 @@ const answers: Record<string, (question: any) => unknown> = {
   emit({ event }) {
     for (const res of streams) {
       res.write(`data: ${event}\n\n`);
-      // For the compression that Backstage puts in front of it.
-      (res as any).flush?.();
+      // The other way to deal with the compression that Backstage puts in front of it.
+      if (!/no-transform/.test(String(res.getHeader('Cache-Control')))) {
+        (res as any).flush();
+      }
     }
   },
   streams: () => streams.size,
   'end streams'() {
     streams.forEach(res => res.end());
+    streams.clear();
   },
   /** As if time had passed, as far as caches know: keys are kept for ten minutes, by this clock. */
   'forward clock'({ milliseconds }) {

@@ -175,7 +175,9 @@ export async function checkCallers(report: Report, world: World) {
     'each backend says at start, once, where the auth plugin is if it is elsewhere',
     async () => {
       const lines = [first, second].map(
-        ({ log }) => log.match(/auth plugin is in another backend.*/g) ?? [],
+        ({ log }) =>
+          log.match(/the auth plugin is not installed in this backend.*/g) ??
+          [],
       );
       expectEqual(
         'how often',

@@ -114,8 +114,6 @@ runChecks(
         ...allow('/public/at-first', '/public/at-both'),
       }),
       second: create('second', ports.second, SECOND, secondConfig),
-      createLikeSecond: async name =>
-        create(name, await freePort(), SECOND, secondConfig),
       createDoorAndHome: () => ({
         door: create('door', ports.door, ['gateway'], {
           // The last one that names a plugin wins.

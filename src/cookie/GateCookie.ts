@@ -2,6 +2,7 @@ import { IncomingMessage, maxHeaderSize } from 'node:http';
 import { parse, serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
 import { replaceCookies } from '../request/replaceCookies';
+import { setRequestHeader } from '../request/setRequestHeader';
 
 /** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
 export type ReadCookie =
@@ -91,6 +92,16 @@ export class GateCookie {
   /** Removes the gate's cookies from a request, so that no handler sees them. */
   removeFrom(req: IncomingMessage): void {
     replaceCookies(req, this.without(req.headers.cookie));
+  }
+
+  /** Makes a token the gate's cookie of a request, in place of those that it has: whole, however long. */
+  putInto(req: IncomingMessage, token: string): void {
+    const others = this.without(req.headers.cookie);
+    setRequestHeader(
+      req,
+      'cookie',
+      serialize(this.#name, token) + (others ? `; ${others}` : ''),
+    );
   }
 
   /**

@@ -102,8 +102,15 @@ export function createCookieIssuer(options: {
           if (isIssued) {
             observer.cookieIssued(plugin, userEntityRef);
           }
-          // Over what the handler said: a shared cache would hand this user's cookie to the next one.
-          res.setHeader('Cache-Control', 'no-store');
+          // Over what the handler said: a shared cache would hand this user's cookie to the next one. `no-transform` stands:
+          // an event stream says it, so that the compression in front does not hold its events back.
+          const isNoTransform = /\bno-transform\b/i.test(
+            String(res.getHeader('Cache-Control')),
+          );
+          res.setHeader(
+            'Cache-Control',
+            isNoTransform ? 'no-store, no-transform' : 'no-store',
+          );
         }
       });
     }

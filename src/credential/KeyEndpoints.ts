@@ -41,7 +41,8 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.status === 404) {
+    // 508 is what Backstage's gateway says of a plugin that discovery knows no other address of.
+    if (response.status === 404 || response.status === 508) {
       return 'not-found';
     }
     const body = response.ok ? await response.json() : undefined;

@@ -84,9 +84,12 @@ export const apiGateServiceFactory = createServiceFactory({
     const source = new PolicySource({ config, logger });
     const settings = source.current.config;
     const installed = await instance.getInstalledPlugins();
-    const plugins = new Plugins(installed.map(({ pluginId }) => pluginId));
-    warnOfRules(logger, settings, plugins);
     const policies = new DeclaredPolicies();
+    const plugins = new Plugins(
+      installed.map(({ pluginId }) => pluginId),
+      policies,
+    );
+    warnOfRules(logger, settings, plugins);
     const decisions = new Decisions();
     const revocations = new Revocations({ logger, ...settings.revocation });
     const audit = new GateAudit(logger);

@@ -3,9 +3,12 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
+  DiscoveryService,
   LifecycleService,
+  LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
 import type { Request, Response } from 'express';
 import { absentPluginHttpAuthServiceRef } from '../credential/absentPluginHttpAuth';
 import { literalOf } from '../request/AllowList';
@@ -91,10 +94,10 @@ export const enrollmentServiceFactory = createServiceFactory({
       discovery,
       absentPluginHttpAuth,
       started: createStarted(config, lifecycle),
-      acceptsStockCookie: path => policies.acceptsStockCookie(id, path),
     });
 
     if (!plugins.isInstalled('auth') && !revocations.isFollowing) {
+      tellWhereAuthIs(discovery, logger);
       revocations.follow(
         new RemoteRevocationStore({ auth, discovery, logger }),
       );
@@ -102,6 +105,19 @@ export const enrollmentServiceFactory = createServiceFactory({
     return {};
   },
 });
+
+/** A wrong address is otherwise told by nothing but the 503 of every user token. */
+async function tellWhereAuthIs(
+  discovery: DiscoveryService,
+  logger: LoggerService,
+) {
+  const address = await discovery
+    .getBaseUrl('auth')
+    .catch(error => `no address (${isError(error) ? error.name : 'error'})`);
+  logger.info(
+    `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
+  );
+}
 
 /** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
 function createStarted(
