@@ -15,6 +15,12 @@ describe("the gate's cookie in a backend", () => {
       if (req.path.startsWith('/public')) {
         res.setHeader('Cache-Control', 'public, max-age=3600');
       }
+      if (req.path === '/events') {
+        // Compression holds the events of any other stream back.
+        res.setHeader('Cache-Control', 'no-cache, no-transform');
+        res.type('text/event-stream').write('data: 1\n\n');
+        return;
+      }
       res.cookie('mine', '1');
       res.status(Number(req.query.status ?? 200)).json({});
     },
@@ -135,6 +141,23 @@ describe("the gate's cookie in a backend", () => {
         `${name}=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970`,
       );
     }
+  });
+
+  it('leaves no-transform, by which an event stream arrives at once', async () => {
+    const response = await fetch(`${backend.url}/api/hello/events`, {
+      headers: {
+        Authorization: `Bearer ${await sign()}`,
+        'Accept-Encoding': 'gzip',
+      },
+    });
+    const reader = response.body!.getReader();
+    const { value } = await reader.read();
+    expect(new TextDecoder().decode(value)).toBe('data: 1\n\n');
+    await reader.cancel();
+    expect(response.headers.get('set-cookie')).toMatch(/^token=/);
+    expect(response.headers.get('cache-control')).toBe(
+      'no-store, no-transform',
+    );
   });
 
   it('goes out with no-store over what the handler said, and not with an error', async () => {
