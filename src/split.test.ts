@@ -85,7 +85,7 @@ async function reserve() {
 }
 
 /** A gateway in the backend with `auth`, and `hello` and `techdocs` behind it. */
-async function startGatewayWithAuth() {
+async function startGatewayWithAuth(options: { gateBehind?: boolean } = {}) {
   const split = await reserve();
   const { port, otherPort, start, hello } = split;
   const plugins = ['hello', 'techdocs'];
@@ -100,7 +100,11 @@ async function startGatewayWithAuth() {
   const second = await start(
     otherPort,
     [{ target: { internal: addressOf(port) }, plugins: ['auth'] }],
-    { withAuth: false, features: [hello.feature, techdocs.feature] },
+    {
+      withAuth: false,
+      withGate: options.gateBehind,
+      features: [hello.feature, techdocs.feature],
+    },
   );
   const headerLines = [`Authorization: Bearer ${await split.sign()}`];
   await until(
@@ -220,36 +224,42 @@ describe('behind a gateway', () => {
     ).toEqual(new Set([`Bearer ${token}`]));
   });
 
-  it('a sign-out ends the session in front, and takes the cookie back', async () => {
-    const { send, sign, hello } = await startGatewayWithAuth();
-    const endpoint = `/api/hello${COOKIE_ENDPOINT}`;
-    expect((await send('DELETE', endpoint)).status).toBe(401);
-    const token = await sign();
-    const cookie = `Cookie: token=${token}`;
-    const fromElsewhere = await send(
-      'DELETE',
-      endpoint,
-      cookie,
-      'Sec-Fetch-Site: cross-site',
-    );
-    expect(fromElsewhere.status).toBe(403);
-    const { status, headers } = await send(
-      'DELETE',
-      endpoint,
-      cookie,
-      SAME_ORIGIN,
-    );
-    expect(status).toBe(204);
-    expect(headers['set-cookie']).toMatch(
-      /^token=; .*Expires=Thu, 01 Jan 1970/m,
-    );
-    // Of the handler behind.
-    expect(headers['set-cookie']).toMatch(/^backstage-auth=;/m);
-    expect(headers['cache-control']).toBe('no-store');
-    const { status: afterwards } = await send('GET', '/api/hello/x', cookie);
-    expect(afterwards).toBe(401);
-    expect(hello.handled).toHaveLength(0);
-  });
+  it.each([
+    ['another gate', true],
+    ['no gate', false],
+  ])(
+    'and in front of %s, a sign-out ends the session, and takes the cookie back',
+    async (_, gateBehind) => {
+      const { send, sign, hello } = await startGatewayWithAuth({ gateBehind });
+      const endpoint = `/api/hello${COOKIE_ENDPOINT}`;
+      expect((await send('DELETE', endpoint)).status).toBe(401);
+      const token = await sign();
+      const cookie = `Cookie: token=${token}`;
+      const fromElsewhere = await send(
+        'DELETE',
+        endpoint,
+        cookie,
+        'Sec-Fetch-Site: cross-site',
+      );
+      expect(fromElsewhere.status).toBe(403);
+      const { status, headers } = await send(
+        'DELETE',
+        endpoint,
+        cookie,
+        SAME_ORIGIN,
+      );
+      expect(status).toBe(204);
+      expect(headers['set-cookie']).toMatch(
+        /^token=; .*Expires=Thu, 01 Jan 1970/m,
+      );
+      // Of the handler behind.
+      expect(headers['set-cookie']).toMatch(/^backstage-auth=;/m);
+      expect(headers['cache-control']).toBe('no-store');
+      const { status: afterwards } = await send('GET', '/api/hello/x', cookie);
+      expect(afterwards).toBe(401);
+      expect(hello.handled).toHaveLength(0);
+    },
+  );
 
   it("TechDocs reads by Backstage's own cookie", async () => {
     const { send, sign, second, techdocs } = await startGatewayWithAuth();
