@@ -13,6 +13,7 @@ import {
   RunningBackend,
   startBackend,
 } from './__testUtils__/startBackend';
+import { withSubject } from './__testUtils__/withSubject';
 import { until } from './__testUtils__/until';
 
 // What needs processes of their own, and all callers, is checked by `.ci/split/run`.
@@ -261,6 +262,17 @@ describe('behind a gateway', () => {
     },
   );
 
+  it('a service token of no plugin is 401, also where the gateway has no address for it', async () => {
+    const { hello, send } = await startGatewayWithAuth();
+    const token = await hello.tokenFor('auth');
+    const { status } = await send(
+      'GET',
+      '/api/auth/api-gate/v1/revocations',
+      `Authorization: Bearer ${withSubject(token, 'nosuchplugin')}`,
+    );
+    expect(status).toBe(401);
+  });
+
   it("TechDocs reads by Backstage's own cookie", async () => {
     const { send, sign, second, techdocs } = await startGatewayWithAuth();
     const token = await sign();
@@ -357,11 +369,3 @@ describe('behind a gateway', () => {
     expect((await answerTo('no/such/plugin')).status).toBe(401);
   });
 });
-
-/** The same token, of another plugin: its signature does not fit. */
-function withSubject(token: string, sub: string): string {
-  const [header, payload, signature] = token.split('.');
-  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-  const changed = Buffer.from(JSON.stringify({ ...claims, sub }));
-  return [header, changed.toString('base64url'), signature].join('.');
-}

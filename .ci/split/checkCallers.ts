@@ -1,3 +1,4 @@
+import { withSubject } from '../../src/__testUtils__/withSubject';
 import { Answer, Credentials, send } from '../http';
 import { expectEqual, Report } from '../Report';
 import { CATALOG, EXTERNAL, forged, HELLO, tokenOf, World } from './World';
@@ -80,6 +81,16 @@ const CALLERS: [
     'a forged service token',
     async ({ first }) => ({
       bearer: forged(await tokenOf(first, 'catalog', 'hello')),
+    }),
+    [401, 401, 401],
+  ],
+  [
+    'a service token of no plugin',
+    async ({ first }) => ({
+      bearer: withSubject(
+        await tokenOf(first, 'catalog', 'hello'),
+        'nosuchplugin',
+      ),
     }),
     [401, 401, 401],
   ],

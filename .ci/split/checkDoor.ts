@@ -1,4 +1,5 @@
 import { send, signOut, until } from '../http';
+import { withSubject } from '../../src/__testUtils__/withSubject';
 import { expectEqual, Report } from '../Report';
 import {
   CATALOG,
@@ -113,27 +114,18 @@ export async function checkDoor(report: Report, world: World) {
     'a token whose keys can not be had is 503, and one of no plugin 401',
     async () => {
       const unknown = await tokenOf(home, 'catalog', 'hello');
-      const other = changeSubject(unknown, 'nosuchplugin');
+      const other = withSubject(unknown, 'nosuchplugin');
       const before = await send(door.port, { path: HELLO, bearer: other });
       expectEqual('of no plugin', before.status, 401);
       await home.kill();
       // Never seen by the door, nor its keys.
       const after = await send(door.port, {
         path: HELLO,
-        bearer: changeSubject(unknown, 'search'),
+        bearer: withSubject(unknown, 'search'),
       });
       expectEqual('while all of them are gone', after.status, 503);
       return 'with an address for * only';
     },
   );
   await door.kill();
-}
-
-function changeSubject(token: string, sub: string): string {
-  const [header, payload, signature] = token.split('.');
-  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-  const changed = Buffer.from(JSON.stringify({ ...claims, sub })).toString(
-    'base64url',
-  );
-  return `${header}.${changed}.${signature}`;
 }
