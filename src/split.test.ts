@@ -1,3 +1,6 @@
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
   BackendFeature,
   createBackendModule,
@@ -192,6 +195,36 @@ describe('a backend without the auth plugin', () => {
       });
     },
   );
+});
+
+describe('a backend with the auth plugin', () => {
+  it('can stop while another asks it for the ended sessions', async () => {
+    const { otherPort, start, hello } = await reserve();
+    const asked: ServerResponse[] = [];
+    const auth = createServer((_req, res) => {
+      asked.push(res);
+    });
+    await new Promise<void>(resolve => {
+      auth.listen(0, 'localhost', resolve);
+    });
+    const { port } = auth.address() as AddressInfo;
+    await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
+      withAuth: false,
+      features: [hello.feature],
+    });
+    await until(() => asked.length > 0);
+    // As Backstage does: who still has an answer to come may go on asking over the same connection.
+    auth.closeIdleConnections();
+    const stopped = new Promise(resolve => auth.close(resolve));
+    const answering = setInterval(
+      () => asked.splice(0).forEach(res => res.end('{"revocations":[]}')),
+      10,
+    );
+    const late = new Promise(resolve => setTimeout(resolve, 2_000, 'late'));
+    expect(await Promise.race([stopped, late])).not.toBe('late');
+    clearInterval(answering);
+    auth.closeAllConnections();
+  });
 });
 
 describe('behind a gateway', () => {

@@ -56,6 +56,8 @@ export class RemoteRevocationStore implements RevocationStore {
       method,
       headers: {
         Authorization: `Bearer ${token}`,
+        // Kept open, and asked over again and again, it would keep the other backend from stopping.
+        Connection: 'close',
         ...(revocation && { 'Content-Type': 'application/json' }),
       },
       body: revocation && JSON.stringify(revocation),
