@@ -1,0 +1,17 @@
+import {
+  AttackedBackend,
+  startAttackedBackend,
+} from '../__testUtils__/attackedBackend';
+import { describePaths } from './paths';
+
+jest.setTimeout(60_000);
+
+let backend: AttackedBackend;
+
+// One for all: it starts in less time than the modules load, and is told of nothing between two requests.
+beforeAll(async () => {
+  backend = await startAttackedBackend();
+});
+afterAll(() => backend.stop());
+
+describe('paths', () => describePaths(() => backend));
