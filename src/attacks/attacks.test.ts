@@ -2,7 +2,9 @@ import {
   AttackedBackend,
   startAttackedBackend,
 } from '../__testUtils__/attackedBackend';
+import { describeHeaders } from './headers';
 import { describePaths } from './paths';
+import { describeRules } from './rules';
 
 jest.setTimeout(60_000);
 
@@ -15,3 +17,5 @@ beforeAll(async () => {
 afterAll(() => backend.stop());
 
 describe('paths', () => describePaths(() => backend));
+describe('rules', () => describeRules(() => backend));
+describe('headers', () => describeHeaders(() => backend));

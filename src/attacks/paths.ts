@@ -299,6 +299,16 @@ const UNROUTABLE: (PathAttack & { status: number })[] = [
     ],
     status: 404,
   },
+  {
+    id: 'CVE-2025-58362',
+    product: 'Hono',
+    flaw: 'found the path in an absolute URL by counting slashes',
+    targets: [
+      'http://any?/api/hello/health',
+      'http://any?x=/api/hello/public/x',
+    ],
+    status: 404,
+  },
 ];
 
 const title = '$id, $product: $flaw';
