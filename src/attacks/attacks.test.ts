@@ -5,6 +5,8 @@ import {
 import { describeHeaders } from './headers';
 import { describePaths } from './paths';
 import { describeRules } from './rules';
+import { describeSignatures } from './signatures';
+import { describeVectors } from './vectors';
 
 jest.setTimeout(60_000);
 
@@ -19,3 +21,5 @@ afterAll(() => backend.stop());
 describe('paths', () => describePaths(() => backend));
 describe('rules', () => describeRules(() => backend));
 describe('headers', () => describeHeaders(() => backend));
+describe('signatures', () => describeSignatures(() => backend));
+describe('vectors', () => describeVectors(() => backend));

@@ -331,7 +331,10 @@ export function describeHeaders(backend: () => AttackedBackend): void {
 
     it.each<[string, Refused]>([
       ['X: y', {}],
-      ['Sec-WebSocket-Protocol: x', {}],
+      [
+        'Sec-WebSocket-Protocol: x',
+        { reason: 'invalid-token', credential: 'bearer' },
+      ],
       [
         'Sec-WebSocket-Protocol: FORGED',
         { reason: 'invalid-token', credential: 'bearer' },
