@@ -2,6 +2,8 @@ import {
   AttackedBackend,
   startAttackedBackend,
 } from '../__testUtils__/attackedBackend';
+import { describeConnections } from './connections';
+import { describeCredentials } from './credentials';
 import { describeHeaders } from './headers';
 import { describePaths } from './paths';
 import { describeRules } from './rules';
@@ -23,3 +25,5 @@ describe('rules', () => describeRules(() => backend));
 describe('headers', () => describeHeaders(() => backend));
 describe('signatures', () => describeSignatures(() => backend));
 describe('vectors', () => describeVectors(() => backend));
+describe('credentials', () => describeCredentials(() => backend));
+describe('connections', () => describeConnections(() => backend));
