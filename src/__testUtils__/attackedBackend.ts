@@ -64,7 +64,22 @@ export interface AttackedBackend extends RunningBackend {
 const OWN_KEYS =
   /^\/api\/(auth|hello|docs)\/\.(well-known|backstage\/auth\/v1)\/jwks\.json$/;
 
-export async function startAttackedBackend(): Promise<AttackedBackend> {
+let used: (() => AttackedBackend) | undefined;
+
+/** Has one such backend run for all tests of a file. Each request is sent when the one before has been answered. */
+export function useAttackedBackend(): () => AttackedBackend {
+  if (!used) {
+    let backend: AttackedBackend;
+    beforeAll(async () => {
+      backend = await startAttackedBackend();
+    }, 60_000);
+    afterAll(() => backend.stop());
+    used = () => backend;
+  }
+  return used;
+}
+
+async function startAttackedBackend(): Promise<AttackedBackend> {
   const key = await createSigningKey();
   const fetched: string[] = [];
   const attacker = { url: '', answer: '{"keys":[]}' };

@@ -1,5 +1,7 @@
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { rawExchange } from '../__testUtils__/rawExchange';
+
+const backend = useAttackedBackend();
 
 const SMUGGLED = 'GET /api/docs/secret HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const SMUGGLED_LENGTH = SMUGGLED.length;
@@ -93,7 +95,7 @@ const SMUGGLING: {
   },
 ];
 
-export function describeConnections(backend: () => AttackedBackend): void {
+describe('connections', () => {
   describe.each(SMUGGLING)('$id, $product: $flaw', ({ rest, statuses }) => {
     it(`is answered by ${statuses}, and the second request never as the first`, async () => {
       const token = await backend().sign();
@@ -177,4 +179,4 @@ export function describeConnections(backend: () => AttackedBackend): void {
     expect(handled).toEqual([]);
     expect(fetched).toEqual([]);
   });
-}
+});

@@ -1,5 +1,7 @@
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
-import { expectRefused, Refused } from './expectRefused';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import { expectRefused, Refused } from '../__testUtils__/expectRefused';
+
+const backend = useAttackedBackend();
 
 const SECRET = '/api/hello/secret';
 const STATIC = '/api/docs/static/x';
@@ -246,7 +248,7 @@ const ATTACKS: CredentialAttack[] = [
   },
 ];
 
-export function describeCredentials(backend: () => AttackedBackend): void {
+describe('credentials', () => {
   let values: Record<string, string>;
 
   beforeAll(async () => {
@@ -376,4 +378,4 @@ export function describeCredentials(backend: () => AttackedBackend): void {
     const { response } = await attempt(SECRET, 'Cookie: token=TOKEN');
     expect(response.status).toBe(200);
   });
-}
+});

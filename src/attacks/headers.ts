@@ -1,5 +1,11 @@
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
-import { expectRefused, expectUnroutable, Refused } from './expectRefused';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import {
+  expectRefused,
+  expectUnroutable,
+  Refused,
+} from '../__testUtils__/expectRefused';
+
+const backend = useAttackedBackend();
 
 const SECRET = '/api/hello/secret';
 
@@ -247,7 +253,7 @@ const MALFORMED: [id: string, product: string, headers: string][] = [
   ['CVE-2023-30589', 'Node.js', 'X: y\rAuthorization: Bearer TOKEN'],
 ];
 
-export function describeHeaders(backend: () => AttackedBackend): void {
+describe('headers', () => {
   const fill = async (headers: string) => {
     const token = await backend().sign();
     const [start, end] = [token.slice(0, -40), token.slice(-36)];
@@ -371,4 +377,4 @@ export function describeHeaders(backend: () => AttackedBackend): void {
       400,
     );
   });
-}
+});

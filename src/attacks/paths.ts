@@ -1,5 +1,10 @@
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
-import { expectRefused, expectUnroutable } from './expectRefused';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import {
+  expectRefused,
+  expectUnroutable,
+} from '../__testUtils__/expectRefused';
+
+const backend = useAttackedBackend();
 
 interface PathAttack {
   /** Of the advisory. `-`: a known mistake without one. */
@@ -311,9 +316,7 @@ const UNROUTABLE: (PathAttack & { status: number })[] = [
   },
 ];
 
-const title = '$id, $product: $flaw';
-
-export function describePaths(backend: () => AttackedBackend): void {
+describe('paths', () => {
   const withToken = async (target: string) =>
     backend().attempt({
       target,
@@ -343,7 +346,7 @@ export function describePaths(backend: () => AttackedBackend): void {
     expect(counted).toEqual(['hello passed bearer bearer']);
   });
 
-  describe.each(CONFUSIONS)(title, ({ targets }) => {
+  describe.each(CONFUSIONS)('$id, $product: $flaw', ({ targets }) => {
     it.each(targets)('GET %s', async target => {
       expectRefused(await backend().attempt({ target }), 'GET');
       // The same bytes do reach the plugin: nothing but the gate was in their way.
@@ -353,7 +356,7 @@ export function describePaths(backend: () => AttackedBackend): void {
     });
   });
 
-  describe.each(NOWHERE)(title, ({ targets }) => {
+  describe.each(NOWHERE)('$id, $product: $flaw', ({ targets }) => {
     it.each(targets)('GET %s', async target => {
       expectRefused(await backend().attempt({ target }), 'GET', {
         plugin: 'not installed',
@@ -364,7 +367,7 @@ export function describePaths(backend: () => AttackedBackend): void {
     });
   });
 
-  describe.each(UNROUTABLE)(title, ({ targets, status }) => {
+  describe.each(UNROUTABLE)('$id, $product: $flaw', ({ targets, status }) => {
     it.each(targets)('GET %j', async target => {
       expectUnroutable(await backend().attempt({ target }), status);
       expectUnroutable(await withToken(target), status);
@@ -401,4 +404,4 @@ export function describePaths(backend: () => AttackedBackend): void {
       expect(handled).toEqual(['hello GET /secret']);
     });
   });
-}
+});

@@ -1,6 +1,11 @@
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { readAllowRules } from '../config/readAllowRules';
-import { expectRefused, expectUnroutable } from './expectRefused';
+import {
+  expectRefused,
+  expectUnroutable,
+} from '../__testUtils__/expectRefused';
+
+const backend = useAttackedBackend();
 
 /** Published bypasses in which a rule for what is public matched more than it says. */
 const ATTACKS: {
@@ -139,7 +144,7 @@ const DOUBTFUL_PATHS: [id: string, product: string, path: string][] = [
   ['CVE-2022-22978', 'Spring Security', '/health\n'],
 ];
 
-export function describeRules(backend: () => AttackedBackend): void {
+describe('rules', () => {
   it.each([
     ['GET', '/api/hello/health'],
     ['HEAD', '/api/hello/health'],
@@ -187,4 +192,4 @@ export function describeRules(backend: () => AttackedBackend): void {
       ).toThrow('allow[0].path');
     },
   );
-}
+});

@@ -1,6 +1,6 @@
 import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { AttackedBackend } from '../__testUtils__/attackedBackend';
+import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import {
   attackersKey,
   createForge,
@@ -9,7 +9,9 @@ import {
   hmac,
   Signer,
 } from '../__testUtils__/forge';
-import { expectRefused } from './expectRefused';
+import { expectRefused } from '../__testUtils__/expectRefused';
+
+const backend = useAttackedBackend();
 
 const NO_SIGNATURE: Signer = () => Buffer.alloc(0);
 const ZEROS: Signer = () => Buffer.alloc(64);
@@ -462,7 +464,7 @@ const FORGERIES: Forgery[] = [
   },
 ];
 
-export function describeSignatures(backend: () => AttackedBackend): void {
+describe('signatures', () => {
   let forge: Forge;
 
   beforeAll(() => {
@@ -528,4 +530,4 @@ export function describeSignatures(backend: () => AttackedBackend): void {
       credential: 'bearer',
     });
   });
-}
+});

@@ -1,5 +1,5 @@
 import type { RefusalReason } from '../Decision';
-import type { Trace } from '../__testUtils__/attackedBackend';
+import type { Trace } from './attackedBackend';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
 
