@@ -125,7 +125,7 @@ export function createGate(options: GateOptions): RequestHandler {
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
-        refuseRevokedBearer(req);
+        refuseEndedSession(req);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
         if (isInstalled || plugin.id !== 'auth') {
           removeGateCookies(req);
@@ -134,7 +134,7 @@ export function createGate(options: GateOptions): RequestHandler {
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
-        refuseRevokedBearer(req);
+        refuseEndedSession(req);
         removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
@@ -277,12 +277,14 @@ export function createGate(options: GateOptions): RequestHandler {
 
   /**
    * What is public is so for anybody, but not as a user whose session was ended: handlers may look at the token, and signing
-   * in may make a new one of it. Decoding is enough, as it can only refuse.
+   * in may make a new one of it. Decoding is enough, as it can only refuse. Of a cookie, the browser may know nothing: it is
+   * taken out.
    */
-  function refuseRevokedBearer(req: Request) {
+  function refuseEndedSession(req: Request) {
     if (saysRevoked(readBearer(req), options)) {
       throw Refusal.revoked;
     }
+    removeRevokedStockCookie(req);
   }
 
   function removeGateCookies(req: Request) {
@@ -300,12 +302,18 @@ export function createGate(options: GateOptions): RequestHandler {
     }
   }
 
-  /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
+  /**
+   * Backstage's own cookie verifies until it expires. One whose session was ended must neither tell a handler of that user, nor
+   * keep Backstage from issuing another.
+   */
   function removeRevokedStockCookie(req: Request) {
     replaceCookies(
       req,
-      withoutPairs(req.headers.cookie, pair =>
-        saysRevoked(parse(pair)[STOCK_COOKIE], options),
+      withoutPairs(
+        req.headers.cookie,
+        pair =>
+          pair.includes(STOCK_COOKIE) &&
+          saysRevoked(parse(pair)[STOCK_COOKIE], options),
       ),
     );
   }

@@ -142,6 +142,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
             { plugin: 'hello', path: '/public/**' },
             { plugin: 'hello', path: '/logo.svg' },
             { plugin: 'hello', path: '/hook', methods: ['POST'] },
+            { plugin: 'docs', path: '/static/public' },
             { plugin: 'forwarding', path: '/public/**' },
           ],
         },

@@ -294,6 +294,14 @@ describe('vectors', () => {
       expect(response.status).toBe(200);
       expect(handled).toEqual(['docs GET /static/x']);
       expectRefused(await ask(line), 'GET');
+      // Handlers of what is public may look at it.
+      const seenByHandler = async () => {
+        await ask(`${line}; a=1`, '/api/docs/static/public');
+        return backend().docs.handled.at(-1)!.headers.cookie;
+      };
+      expect(await seenByHandler()).toBe(
+        `${line.slice('Cookie: '.length)}; a=1`,
+      );
 
       expect(await signOut(cookie(token))).toBe(404);
       expectRefused(await ask(line, '/api/docs/static/x'), 'GET', {
@@ -301,6 +309,7 @@ describe('vectors', () => {
         reason: 'revoked',
         credential: 'stock-cookie',
       });
+      expect(await seenByHandler()).toBe('a=1');
     },
   );
 });
