@@ -89,6 +89,31 @@ const ATTACKS: CredentialAttack[] = [
     headers: ['Cookie: backstage-auth=LIMITED'],
     refused: { plugin: 'docs' },
   },
+  ...[
+    '/api/docs/static/../secret',
+    '/api/docs/static/%2e%2e/secret',
+    '/api/docs/static/..%2fsecret',
+    '/api/docs/static/..%5csecret',
+    '/api/docs/static/..;/secret',
+    '/api/docs/static/x/%2e.%2f%2e%2e%2fsecret',
+    '/api/docs/static//secret',
+    '/api/docs//static/x',
+    '/api/docs/staticx',
+    '/api/docs/secret/static/x',
+    '/api/docs/secret?/static/x',
+    '/api/docs/secret#/static/x',
+    '/api/docs/static/x#',
+    '/api/docs/%73tatic/x',
+    '/api/DOCS/static/x',
+    'http://any/api/docs/static/x',
+  ].map(target => ({
+    id: 'CVE-2023-46805',
+    product: 'Ivanti Connect Secure',
+    flaw: 'a prefix was enough for a lesser credential, and the server climbed out of it',
+    target,
+    headers: ['Cookie: backstage-auth=LIMITED'],
+    refused: { plugin: 'docs' },
+  })),
   {
     id: '-',
     product: 'several cookies',
@@ -326,7 +351,7 @@ describe('credentials', () => {
   describe.each(ATTACKS)(
     '$id, $product: $flaw',
     ({ headers, method = 'GET', target = SECRET, refused }) => {
-      it.each(headers)(`${method} with %j`, async lines => {
+      it.each(headers)(`${method} ${target} with %j`, async lines => {
         expectRefused(await attempt(target, lines, method), method, refused);
       });
     },
