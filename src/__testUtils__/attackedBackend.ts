@@ -51,6 +51,8 @@ export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
   hello: ReturnType<typeof recordingPlugin>;
   docs: ReturnType<typeof recordingPlugin>;
+  /** All that the audit was told. */
+  audit: object[];
   /** Where an attacker would have the backend look for keys. It has what is set as its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
@@ -183,7 +185,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     skew += 1_100;
     const before = await count();
     const ran = [hello, docs].map(({ handled }) => handled.length);
-    audit.length = 0;
+    const audited = audit.length;
     fetched.length = 0;
     const response = await send();
     const counted = [...(await count())]
@@ -202,6 +204,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       ),
       counted,
       audited: audit
+        .slice(audited)
         .filter(
           ({ eventId, status }) =>
             eventId === 'api-gate-denial' && status === 'failed',
@@ -216,6 +219,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     key,
     hello,
     docs,
+    audit,
     attacker,
     sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     trace,

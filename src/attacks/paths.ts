@@ -309,6 +309,13 @@ const UNROUTABLE: (PathAttack & { status: number })[] = [
     status: 404,
   },
   {
+    id: 'CVE-2026-22031',
+    product: '@fastify/middie',
+    flaw: 'an escape in the mount itself, that nobody can decode',
+    targets: ['/api/%/secret', '/api/%ff/secret', '/api/hello%c0/health'],
+    status: 400,
+  },
+  {
     id: 'CVE-2025-58362',
     product: 'Hono',
     flaw: 'found the path in an absolute URL by counting slashes',
