@@ -1,4 +1,7 @@
-import { httpAuthServiceFactory } from '@backstage/backend-defaults/httpAuth';
+import {
+  DefaultHttpAuthService,
+  httpAuthServiceFactory,
+} from '@backstage/backend-defaults/httpAuth';
 import {
   coreServices,
   createServiceFactory,
@@ -85,4 +88,53 @@ it("uses an app's own httpAuth as it is, and says that the cache is off", async 
       message.includes('its own httpAuth service'),
     ),
   ).toBe(true);
+});
+
+it("judges by no other token than the one that an app's own httpAuth has verified", async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({
+    features: [
+      hello.feature,
+      createServiceFactory({
+        service: coreServices.httpAuth,
+        deps: {
+          auth: coreServices.auth,
+          discovery: coreServices.discovery,
+          plugin: coreServices.pluginMetadata,
+        },
+        factory: ({ auth, discovery, plugin }) =>
+          DefaultHttpAuthService.create({
+            auth,
+            discovery,
+            pluginId: plugin.getId(),
+            getTokenFromRequest: req => ({
+              token: req.headers['x-access-token'] as string,
+            }),
+          }),
+      }),
+    ],
+    config: key.config,
+  });
+  const iss = `${backend.url}/api/auth`;
+  const token = await key.sign({ iss });
+  const [header] = token.split('.');
+  const forged = [
+    header,
+    Buffer.from(
+      JSON.stringify({ iss, sub: 'user:default/eve', iat: 1, exp: 1e10 }),
+    ).toString('base64url'),
+    'AAAA',
+  ].join('.');
+  const send = (bearer: string) =>
+    rawRequest(backend.port, '/api/hello/x', {
+      headerLines: [
+        `Authorization: Bearer ${bearer}`,
+        `X-Access-Token: ${token}`,
+      ],
+    });
+
+  const { status, headers } = await send(forged);
+  expect([status, headers['set-cookie']]).toEqual([401, undefined]);
+  expect(hello.handled).toHaveLength(0);
+  expect((await send(token)).status).toBe(200);
 });
