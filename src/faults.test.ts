@@ -1,0 +1,184 @@
+import { createServer, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { JsonObject } from '@backstage/types';
+import { exportJWK, generateKeyPair, JWK, SignJWT } from 'jose';
+import { rawRequest } from './__testUtils__/rawRequest';
+import { recordingPlugin } from './__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from './__testUtils__/signingKey';
+import { RunningBackend, startBackend } from './__testUtils__/startBackend';
+import { until } from './__testUtils__/until';
+
+// Whatever goes wrong around the gate, nothing opens. Faults of a start, of a database that goes away later, of split backends
+// and of extensions are in their own files too: starting, session, split, cookieIssuance.
+
+jest.setTimeout(60_000);
+
+const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
+
+let key: SigningKey;
+const atEnd: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  for (const step of atEnd.splice(0).reverse()) {
+    await step();
+  }
+});
+
+async function start(
+  options: Parameters<typeof startBackend>[0],
+): Promise<RunningBackend> {
+  const backend = await startBackend(options);
+  atEnd.push(() => backend.stop());
+  return backend;
+}
+
+const bearer = (token: string) => `Authorization: Bearer ${token}`;
+const cookie = (token: string) => `Cookie: token=${token}`;
+
+const get = (port: number, ...headerLines: string[]) =>
+  rawRequest(port, '/api/hello/x', { headerLines });
+
+describe('the key endpoint of auth', () => {
+  /** A backend whose `auth` is elsewhere: a server that has nothing but keys, and no ended sessions. */
+  async function startWithKeysFrom(
+    respond: (res: ServerResponse) => void,
+    config: JsonObject = {},
+  ) {
+    const auth = createServer(({ url }, res) => {
+      if (url!.endsWith('/jwks.json')) {
+        respond(res);
+      } else if (url === '/login') {
+        res.end('{"keys":[{}]}');
+      } else {
+        res.end('{"revocations":[]}');
+      }
+    });
+    await new Promise<void>(resolve => {
+      auth.listen(0, 'localhost', resolve);
+    });
+    const { port } = auth.address() as AddressInfo;
+    atEnd.push(async () => {
+      auth.close();
+      auth.closeAllConnections();
+    });
+    const hello = recordingPlugin('hello', { policies: openAll });
+    const backend = await start({
+      withAuth: false,
+      features: [hello.feature],
+      config: {
+        ...config,
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${port}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    return {
+      ...backend,
+      handled: hello.handled,
+      iss: `http://localhost:${port}/api/auth`,
+    };
+  }
+
+  it.each<[string, (res: ServerResponse) => void]>([
+    ['says nothing', () => {}],
+    [
+      'goes silent after its headers',
+      res =>
+        res
+          .writeHead(200, { 'Content-Type': 'application/json' })
+          .flushHeaders(),
+    ],
+    ['gives JSON without keys', res => res.end('{}')],
+    ['gives keys that are no list', res => res.end('{"keys":{}}')],
+    ['gives a list of what is no key', res => res.end('{"keys":[null]}')],
+    [
+      'breaks off',
+      res => {
+        res.writeHead(200, { 'Content-Length': 100 });
+        res.write('{"keys":[', () => res.destroy());
+      },
+    ],
+    ['is not there', res => res.writeHead(404).end()],
+    [
+      'leads elsewhere',
+      res => res.writeHead(302, { Location: '/login' }).end(),
+    ],
+  ])('%s: 503 for a token, 401 for none', async (_, respond) => {
+    // Backstage waits for 5 s, then the gate for 3 s.
+    const { timeout } = AbortSignal;
+    jest
+      .spyOn(AbortSignal, 'timeout')
+      .mockImplementation(milliseconds => timeout(milliseconds / 20));
+    const { port, handled, iss } = await startWithKeysFrom(respond);
+    const token = await key.sign({ iss });
+    for (const headerLine of [bearer(token), cookie(token)]) {
+      const { status, headers } = await get(port, headerLine);
+      expect([status, headers['retry-after']]).toEqual([503, '5']);
+      expect(headers['set-cookie']).toBeUndefined();
+    }
+    expect((await get(port)).status).toBe(401);
+    expect(handled).toHaveLength(0);
+  });
+
+  it('rotates keys: a new one counts at once, an old one while it is there, and none longer than it is remembered', async () => {
+    const createKey = async (kid: string) => {
+      const { publicKey, privateKey } = await generateKeyPair('ES256');
+      return {
+        jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' } as JWK,
+        sign: (iss: string, sub: string) =>
+          new SignJWT({ iss, sub: `user:default/${sub}`, aud: 'backstage' })
+            .setProtectedHeader({
+              typ: 'vnd.backstage.user',
+              alg: 'ES256',
+              kid,
+            })
+            .setIssuedAt()
+            .setExpirationTime('1h')
+            .sign(privateKey),
+      };
+    };
+    const [old, other] = [await createKey('old'), await createKey('new')];
+    let served = [old.jwk];
+    const { port, iss } = await startWithKeysFrom(res =>
+      res.end(JSON.stringify({ keys: served })),
+    );
+    const seen = await old.sign(iss, 'seen');
+    await until(async () => (await get(port, bearer(seen))).status === 200);
+
+    served = [old.jwk, other.jwk];
+    const current = await other.sign(iss, 'current');
+    expect((await get(port, bearer(current))).status).toBe(200);
+    expect((await get(port, bearer(seen))).status).toBe(200);
+    const unseen = await old.sign(iss, 'unseen');
+    expect((await get(port, cookie(unseen))).status).toBe(200);
+
+    served = [other.jwk];
+    // Backstage keeps keys for ten minutes, the gate a token for 30 s.
+    const realNow = Date.now;
+    jest
+      .spyOn(Date, 'now')
+      .mockImplementation(() => realNow() + (10 * 60 + 30) * 1000);
+    for (const headerLine of [
+      bearer(seen),
+      cookie(seen),
+      bearer(await old.sign(iss, 'late')),
+    ]) {
+      const { status, headers } = await get(port, headerLine);
+      expect(status).toBe(401);
+      expect(headers['set-cookie'] !== undefined).toBe(
+        headerLine.startsWith('Cookie'),
+      );
+    }
+    expect((await get(port, bearer(current))).status).toBe(200);
+  });
+});
