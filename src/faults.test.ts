@@ -14,6 +14,7 @@ import { until } from './__testUtils__/until';
 jest.setTimeout(60_000);
 
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
+const now = () => Math.floor(Date.now() / 1000);
 
 let key: SigningKey;
 const atEnd: (() => Promise<unknown>)[] = [];
@@ -42,6 +43,12 @@ const cookie = (token: string) => `Cookie: token=${token}`;
 
 const get = (port: number, ...headerLines: string[]) =>
   rawRequest(port, '/api/hello/x', { headerLines });
+
+const signOut = (port: number, token: string) =>
+  rawRequest(port, '/api/hello/.backstage/auth/v1/cookie', {
+    method: 'DELETE',
+    headerLines: [cookie(token), 'Sec-Fetch-Site: same-origin'],
+  });
 
 describe('the key endpoint of auth', () => {
   /** A backend whose `auth` is elsewhere: a server that has nothing but keys, and no ended sessions. */
@@ -180,5 +187,107 @@ describe('the key endpoint of auth', () => {
       );
     }
     expect((await get(port, bearer(current))).status).toBe(200);
+  });
+});
+
+describe('a clock that is five minutes off', () => {
+  const OFF = 5 * 60;
+  let gated: RunningBackend;
+  let stock: RunningBackend;
+  beforeAll(async () => {
+    // Closed by Backstage's own barrier too, so that both can be asked.
+    const startClosed = (withGate: boolean) =>
+      startBackend({
+        withGate,
+        features: [recordingPlugin('hello').feature],
+        config: {
+          ...key.config,
+          auth: {
+            ...(key.config.auth as JsonObject),
+            apiGate: { signOut: { scope: 'user' } },
+          },
+        },
+      });
+    [gated, stock] = await Promise.all([startClosed(true), startClosed(false)]);
+  });
+  afterAll(() => Promise.all([gated.stop(), stock.stop()]));
+
+  const sign = (
+    backend: RunningBackend,
+    sub: string,
+    claims: { iat: number; exp: number },
+  ) =>
+    key.sign({
+      iss: `${backend.url}/api/auth`,
+      sub: `user:default/${sub}`,
+      iat: now() + claims.iat,
+      exp: now() + claims.exp,
+    });
+
+  // Nobody sees the clock of who issued a token, only what the token says.
+  it.each([
+    ['ahead: a fresh token', { iat: OFF, exp: OFF + 3600 }, 200],
+    ['ahead: one that has expired there', { iat: 0, exp: OFF - 1 }, 200],
+    ['behind: a fresh token', { iat: -OFF, exp: 3600 - OFF }, 200],
+    ['behind: one that is valid there', { iat: -OFF, exp: -1 }, 401],
+  ])(
+    '%s counts by its exp, as without the gate',
+    async (_, claims, expected) => {
+      const statuses = [];
+      for (const backend of [gated, stock]) {
+        const token = await sign(backend, 'clock', claims);
+        statuses.push((await get(backend.port, bearer(token))).status);
+      }
+      const token = await sign(gated, 'clock', claims);
+      statuses.push((await get(gated.port, cookie(token))).status);
+      expect(statuses).toEqual([expected, expected, expected]);
+    },
+  );
+
+  it.each([
+    ['ahead', OFF],
+    ['behind', -OFF],
+  ])(
+    '%s: a sign-out ends that session, and those of earlier page loads',
+    async (direction, off) => {
+      const signAt = (iat: number) =>
+        sign(gated, direction, { iat, exp: 3600 + iat });
+      const [earlier, latest] = [await signAt(off - 10), await signAt(off)];
+      for (const token of [earlier, latest]) {
+        expect((await get(gated.port, bearer(token))).status).toBe(200);
+      }
+      expect((await signOut(gated.port, latest)).status).toBe(204);
+      for (const token of [earlier, latest]) {
+        expect((await get(gated.port, bearer(token))).status).toBe(401);
+        expect((await get(gated.port, cookie(token))).status).toBe(401);
+      }
+      const next = await signAt(OFF + 5);
+      expect((await get(gated.port, bearer(next))).status).toBe(200);
+    },
+  );
+
+  it('at a backend that reports an ended session: it is taken', async () => {
+    const service = recordingPlugin('service');
+    const backend = await start({ features: [service.feature] });
+    const token = await service.tokenFor('auth');
+    for (const off of [OFF - 5, -OFF]) {
+      for (const scope of ['session', 'user']) {
+        const { status } = await rawRequest(
+          backend.port,
+          '/api/auth/api-gate/v1/revocations',
+          {
+            method: 'POST',
+            headerLines: [bearer(token), 'Content-Type: application/json'],
+            body: JSON.stringify({
+              sub: 'user:default/reported',
+              scope,
+              iat: now() + off,
+              exp: now() + off + 24 * 3600,
+            }),
+          },
+        );
+        expect([off, scope, status]).toEqual([off, scope, 201]);
+      }
+    }
   });
 });
