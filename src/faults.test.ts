@@ -1,5 +1,11 @@
 import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { databaseServiceFactory } from '@backstage/backend-defaults/database';
+import {
+  coreServices,
+  createServiceFactory,
+  DatabaseService,
+} from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { exportJWK, generateKeyPair, JWK, SignJWT } from 'jose';
 import { rawRequest } from './__testUtils__/rawRequest';
@@ -289,5 +295,170 @@ describe('a clock that is five minutes off', () => {
         expect([off, scope, status]).toEqual([off, scope, 201]);
       }
     }
+  });
+});
+
+describe('a plugin whose init throws', () => {
+  it('is closed to everyone, its allow rules too, and the others go on', async () => {
+    const hello = recordingPlugin('hello', { policies: openAll });
+    const failing = recordingPlugin('failing', {
+      policies: openAll,
+      init: () => {
+        throw new Error('init failed');
+      },
+    });
+    const { port, url } = await start({
+      features: [hello.feature, failing.feature],
+      config: {
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 100 } },
+          startup: {
+            plugins: { failing: { onPluginBootFailure: 'continue' } },
+          },
+        },
+        auth: {
+          ...(key.config.auth as JsonObject),
+          apiGate: { allow: [{ plugin: 'failing', path: '/public' }] },
+        },
+      },
+    });
+    const token = await key.sign({ iss: `${url}/api/auth` });
+    for (const headerLines of [
+      [],
+      [bearer(token)],
+      [cookie(token)],
+      [bearer(await hello.tokenFor('failing'))],
+    ]) {
+      for (const path of ['/x', '/public']) {
+        const { status } = await rawRequest(port, `/api/failing${path}`, {
+          headerLines,
+        });
+        expect([headerLines.length, path, status]).toEqual([
+          headerLines.length,
+          path,
+          503,
+        ]);
+      }
+    }
+    expect(failing.handled).toHaveLength(0);
+    expect((await get(port)).status).toBe(401);
+    expect((await get(port, bearer(token))).status).toBe(200);
+  });
+});
+
+describe('a database that is gone at the start', () => {
+  /** A stand-in for one: it can't be reached, or the gate's table can't be read, until `isBack`. */
+  function flakyDatabase(kind: 'unreachable' | 'unreadable') {
+    const state = { isBack: false };
+    const { deps, factory, createRootContext } = databaseServiceFactory as any;
+    const feature = createServiceFactory({
+      service: coreServices.database,
+      deps,
+      createRootContext,
+      factory: async (...args: any[]) => {
+        const database: DatabaseService = await factory(...args);
+        // Each plugin has its own. Without one, no plugin has keys, and none starts.
+        const isAuth = args[0].pluginMetadata.getId() === 'auth';
+        return {
+          ...database,
+          getClient: async () => {
+            if (kind === 'unreachable' && isAuth) {
+              throw new Error('the database is gone');
+            }
+            return new Proxy(await database.getClient(), {
+              apply(target, self, [table]) {
+                if (!state.isBack && table === 'api_gate_revocations') {
+                  throw new Error('the database is gone');
+                }
+                return Reflect.apply(target, self, [table]);
+              },
+            });
+          },
+        };
+      },
+    } as never) as never;
+    return { state, feature };
+  }
+
+  it('stops the start, as without the gate', async () => {
+    for (const withGate of [true, false]) {
+      await expect(
+        startBackend({
+          withGate,
+          features: [flakyDatabase('unreachable').feature],
+        }),
+      ).rejects.toThrow('the database is gone');
+    }
+  });
+
+  it('lets no user in where the start goes on without it', async () => {
+    const hello = recordingPlugin('hello', { policies: openAll });
+    const service = recordingPlugin('service');
+    const { port, url } = await start({
+      features: [
+        flakyDatabase('unreachable').feature,
+        hello.feature,
+        service.feature,
+      ],
+      config: {
+        ...key.config,
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 100 } },
+          startup: {
+            default: {
+              onPluginBootFailure: 'continue',
+              onPluginModuleBootFailure: 'continue',
+            },
+          },
+        },
+      },
+    });
+    const token = await key.sign({ iss: `${url}/api/auth` });
+    for (const answer of [
+      await get(port, bearer(token)),
+      await get(port, cookie(token)),
+      await signOut(port, token),
+    ]) {
+      expect([answer.status, answer.headers['retry-after']]).toEqual([
+        503,
+        '5',
+      ]);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    }
+    expect((await get(port)).status).toBe(401);
+    expect(hello.handled).toHaveLength(0);
+    const serviceToken = await service.tokenFor('hello');
+    expect((await get(port, bearer(serviceToken))).status).toBe(200);
+  });
+
+  it('lets users in once the ended sessions can be read', async () => {
+    const { state, feature } = flakyDatabase('unreadable');
+    const hello = recordingPlugin('hello', { policies: openAll });
+    const service = recordingPlugin('service');
+    const { port, url } = await start({
+      features: [feature, hello.feature, service.feature],
+      config: key.config,
+    });
+    const iat = now() - 10;
+    const [token, leaves] = await Promise.all(
+      ['stays', 'leaves'].map(sub =>
+        key.sign({ iss: `${url}/api/auth`, sub: `user:default/${sub}`, iat }),
+      ),
+    );
+    for (const headerLine of [bearer(token), cookie(token)]) {
+      const { status, headers } = await get(port, headerLine);
+      expect([status, headers['retry-after']]).toEqual([503, '5']);
+      expect(headers['set-cookie']).toBeUndefined();
+    }
+    expect((await get(port)).status).toBe(401);
+    expect((await signOut(port, leaves)).status).toBe(503);
+    expect(hello.handled).toHaveLength(0);
+    // What belongs to no session needs no list.
+    const serviceToken = await service.tokenFor('hello');
+    expect((await get(port, bearer(serviceToken))).status).toBe(200);
+
+    state.isBack = true;
+    await until(async () => (await get(port, bearer(token))).status === 200);
+    expect((await get(port, bearer(leaves))).status).toBe(401);
   });
 });
