@@ -1,4 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import { inTime } from '../inTime';
 import { Outage } from './Outage';
 import { now, Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';
@@ -82,7 +83,7 @@ export class Revocations {
 
   /** The live revocations, from the store. */
   async load(): Promise<Revocation[]> {
-    return inTime(this.#requireStore().load());
+    return storeInTime(this.#requireStore().load());
   }
 
   /** Begins to follow a store, and resolves after the first attempt, whether or not it succeeded. */
@@ -105,7 +106,7 @@ export class Revocations {
     try {
       // All live rows, each time: a cursor would miss those that are committed late.
       const startedAt = Date.now();
-      this.#list.add(await inTime(this.#requireStore().load()));
+      this.#list.add(await storeInTime(this.#requireStore().load()));
       this.#list.removeExpired();
       this.#loadedAt = startedAt;
       this.#reading.succeeded();
@@ -144,7 +145,7 @@ export class Revocations {
   }
 
   async #write(revocation: Revocation): Promise<void> {
-    await inTime(this.#requireStore().add(revocation));
+    await storeInTime(this.#requireStore().add(revocation));
     this.#pending.delete(JSON.stringify(revocation));
   }
 
@@ -156,14 +157,11 @@ export class Revocations {
   }
 }
 
-/** @throws Error if it takes longer than a store may: one that says nothing must not stop a replica from asking again */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error('The store of revocations does not answer')),
-      STORE_TIMEOUT_MS,
-    );
-  });
-  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
+/** One that says nothing must not stop a replica from asking again. */
+function storeInTime<T>(answer: Promise<T>): Promise<T> {
+  return inTime(
+    answer,
+    STORE_TIMEOUT_MS,
+    'The store of revocations does not answer',
+  );
 }

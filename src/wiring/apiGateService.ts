@@ -14,6 +14,7 @@ import {
   DecodedCookieIssuer,
 } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
+import { guardIssuer } from '../cookie/guardIssuer';
 import { CallingPlugins } from '../credential/CallingPlugins';
 import { DecodedTokens } from '../credential/DecodedTokens';
 import { KeyEndpoints } from '../credential/KeyEndpoints';
@@ -197,7 +198,7 @@ export const apiGateServiceFactory = createServiceFactory({
       webSocketGate,
       describePolicy: describe,
       setCookieIssuer(issuer) {
-        cookieIssuer = issuer;
+        cookieIssuer = issuer && guardIssuer(issuer);
       },
     };
   },
