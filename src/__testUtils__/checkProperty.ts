@@ -31,7 +31,7 @@ export async function checkProperty<Ts>(
   );
   if (failed) {
     throw new Error(
-      `PROPERTY_SEED=${seed} PROPERTY_PATH=${counterexamplePath} -t '${currentTestName}' runs it again.\n${fc.defaultReportMessage(details)}`,
+      `PROPERTY_SEED=${seed} PROPERTY_PATH=${counterexamplePath} -t ${JSON.stringify(currentTestName)} runs it again.\n${fc.defaultReportMessage(details)}`,
     );
   }
   expect(numRuns).toBeGreaterThan(0);
