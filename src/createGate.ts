@@ -43,7 +43,7 @@ import {
 import { replaceCookies } from './request/replaceCookies';
 import { requestMethod, WEBSOCKET } from './request/requestMethod';
 import { setRequestHeader } from './request/setRequestHeader';
-import type { DecodedToken } from './request/token';
+import { DecodedToken, isCompactJws } from './request/token';
 import {
   requireNotRevoked,
   saysRevoked,
@@ -327,12 +327,16 @@ export function createGate(options: GateOptions): RequestHandler {
     }
   }
 
-  /** Whether a token is a user's own, which the cookie may hold: not a limited one, nor one of a service that acts for a user. */
+  /**
+   * Whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor one of a
+   * service that acts for a user.
+   */
   function isOwn(verified: VerifiedCredential): verified is OwnCredential {
-    const { credentials, decoded, userToken } = verified;
+    const { credentials, decoded, token, userToken } = verified;
     return (
       decoded !== undefined &&
       decoded === userToken &&
+      isCompactJws(token) &&
       options.cookieTypes.has(decoded.typ) &&
       isUser(credentials) &&
       !credentials.principal.actor

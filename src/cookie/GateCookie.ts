@@ -24,9 +24,6 @@ const MAX_COOKIE_BYTES = 4096;
  */
 export const MAX_TOKEN_BYTES = Math.floor((maxHeaderSize - 4096) / 2);
 
-// RFC 3986: what an encoder leaves as it is. All that Backstage issues is of these.
-const UNRESERVED = /^[A-Za-z0-9\-._~]*$/;
-
 // More names than the gate itself issues are not its own: each is taken back by headers of the answer, whose size a client
 // must not decide. A part holds at least 3500 bytes.
 const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
@@ -106,14 +103,14 @@ export class GateCookie {
   /**
    * The `Set-Cookie` headers that make a token the cookie; those of {@link GateCookie.clear} come before them.
    *
-   * @param token - at most {@link MAX_TOKEN_BYTES} long
+   * @param token - a compact JWS, at most {@link MAX_TOKEN_BYTES} long
    */
   set(token: string, expires: Date): string[] {
     const options = {
       ...this.#attributes,
       expires,
-      // To look at is faster than to encode.
-      ...(UNRESERVED.test(token) && { encode: String }),
+      // Nothing of a compact JWS needs it, and a part that grows would not fit.
+      encode: String,
     };
     const serializeParts = (parts: [name: string, value: string][]) =>
       parts.map(([name, value]) => serialize(name, value, options));

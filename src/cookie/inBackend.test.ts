@@ -100,6 +100,13 @@ describe("the gate's cookie in a backend", () => {
     },
   );
 
+  it('is not issued of a token with characters that its verifier has skipped', async () => {
+    const token = await sign();
+    const response = await send('GET', '/api/hello/x', bearer(`${token}==`));
+    expect(response.status).toBe(200);
+    expect(setCookies(response)).toEqual(['mine=1; Path=/']);
+  });
+
   it('is not issued above the cap, takes away what is there, and is warned of once', async () => {
     const token = await signOfSize(MAX_TOKEN_BYTES + 8, {
       sub: 'user:default/large',

@@ -56,6 +56,14 @@ function decode(token: string): DecodedToken | undefined {
   }
 }
 
+/**
+ * Whether a token is of the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip others, so that a valid
+ * token may be followed by any number of them.
+ */
+export function isCompactJws(token: string): boolean {
+  return /^[A-Za-z0-9\-_.]+$/.test(token);
+}
+
 /** The user's own token behind a decoded one: itself, or the one that a service token carries. */
 export function userTokenOf(token: DecodedToken): DecodedToken | undefined {
   if (token.typ === tokenTypes.plugin.typParam) {
