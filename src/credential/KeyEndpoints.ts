@@ -45,6 +45,7 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
     });
     // 508 is what Backstage's gateway says of a plugin that discovery knows no other address of.
     if (response.status === 404 || response.status === 508) {
+      await response.body?.cancel();
       return 'not-found';
     }
     const body = response.ok ? await response.json() : undefined;
