@@ -1,5 +1,5 @@
 import { createServer, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { AddressInfo, connect } from 'node:net';
 import { databaseServiceFactory } from '@backstage/backend-defaults/database';
 import {
   coreServices,
@@ -460,5 +460,69 @@ describe('a database that is gone at the start', () => {
     state.isBack = true;
     await until(async () => (await get(port, bearer(token))).status === 200);
     expect((await get(port, bearer(leaves))).status).toBe(401);
+  });
+});
+
+describe('a backend that stops', () => {
+  /** A connection whose request has begun, so that a stop waits for it. */
+  async function begin(port: number, ...lines: string[]) {
+    const socket = connect(port, 'localhost');
+    let answer = '';
+    socket.on('data', chunk => {
+      answer += chunk.toString('latin1');
+    });
+    const closed = new Promise(resolve => {
+      socket.once('close', resolve);
+    });
+    await new Promise<void>(resolve => {
+      socket.write(`${lines.join('\r\n')}\r\n`, () => resolve());
+    });
+    return {
+      /** Sends the end of the request, and returns the answer. */
+      async end() {
+        socket.write('Host: localhost\r\nConnection: close\r\n\r\n');
+        await closed;
+        return answer;
+      },
+    };
+  }
+
+  it('says 503 with Retry-After to what still comes, a sign-out too', async () => {
+    const hello = recordingPlugin('hello', { policies: openAll });
+    const { port, url, stop } = await start({
+      features: [hello.feature],
+      config: key.config,
+    });
+    const token = await key.sign({ iss: `${url}/api/auth` });
+    const requests = [
+      await begin(port, 'GET /api/hello/x HTTP/1.1', bearer(token)),
+      await begin(port, 'GET /api/hello/x HTTP/1.1', cookie(token)),
+      await begin(port, 'GET /api/hello/x HTTP/1.1'),
+      // It has ended nothing, so that the browser must keep the cookie.
+      await begin(
+        port,
+        'DELETE /api/hello/.backstage/auth/v1/cookie HTTP/1.1',
+        cookie(token),
+        'Sec-Fetch-Site: same-origin',
+      ),
+    ];
+    // By then the server knows of them.
+    expect((await get(port, bearer(token))).status).toBe(200);
+
+    const stopped = stop();
+    await until(() =>
+      get(port).then(
+        () => false,
+        () => true,
+      ),
+    );
+    for (const request of requests) {
+      const answer = await request.end();
+      expect(answer).toMatch(/^HTTP\/1.1 503 /);
+      expect(answer).toMatch(/^Retry-After: 5\r$/m);
+      expect(answer).not.toMatch(/^Set-Cookie:/im);
+    }
+    await stopped;
+    expect(hello.handled).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ import { BackendProcess } from '../BackendProcess';
 import { runChecks } from '../runChecks';
 import { checkHangs } from './checkHangs';
 import { checkSlowConnections } from './checkSlowConnections';
+import { checkStop } from './checkStop';
 import type { World } from './World';
 
 const LIMIT_MS = 150_000;
@@ -53,6 +54,7 @@ runChecks(
       sign: ({ port, ...claims }) =>
         key.sign({ iss: `http://localhost:${port}/api/auth`, ...claims }),
     } satisfies World;
+    await checkStop(report, world);
     await checkHangs(report, world);
     await checkSlowConnections(report, world);
   },

@@ -162,6 +162,19 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
+  it('writes what is revoked while it stops, and reads no more', async () => {
+    const [load, add] = [jest.fn(async () => []), jest.fn(async () => {})];
+    const { revocations } = create({ load, add });
+    await jest.advanceTimersByTimeAsync(3_000);
+    revocations.stop();
+    expect(load).toHaveBeenCalledTimes(2);
+    const late = revocationOfSession(session('user:default/late'));
+    await revocations.revoke(late);
+    expect(add).toHaveBeenCalledWith(late);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
   it('is not undone by a shorter one of the same user', async () => {
     const { revocations } = create({});
     const claims = session('user:default/a');

@@ -22,6 +22,7 @@ export class Revocations {
   readonly #pending = new Map<string, Revocation>();
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
   #loadedAt: number | undefined;
   readonly #reading: Outage;
   readonly #writing: Outage;
@@ -97,9 +98,10 @@ export class Revocations {
     this.#pollIntervalMs = milliseconds;
   }
 
+  /** Reads no more. What is revoked by requests that are under way is still written. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#store = undefined;
+    this.#isStopped = true;
   }
 
   async #poll(): Promise<void> {
@@ -119,7 +121,7 @@ export class Revocations {
     } catch (error) {
       this.#writing.failed(error);
     }
-    if (this.#store) {
+    if (!this.#isStopped) {
       const interval = this.isLoaded
         ? this.#pollIntervalMs
         : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
