@@ -131,7 +131,7 @@ describe('AllowList', () => {
           ]);
         }
       }),
-      { runs: 200, seconds: 4 },
+      { runs: 200, seconds: 2 },
     ));
 
   it('opens together with other rules what each of both opens, in any order', () =>
@@ -148,7 +148,7 @@ describe('AllowList', () => {
           expect(isOpen(reversed)).toBe(isOpen(both));
         }
       }),
-      { runs: 200, seconds: 3 },
+      { runs: 200, seconds: 2 },
     ));
 });
 
@@ -254,6 +254,6 @@ describe('a backend whose rules change', () => {
           }
         }
       }),
-      { runs: 60, seconds: 12 },
+      { runs: 60, seconds: 10 },
     ));
 });

@@ -219,6 +219,6 @@ describe('a backend with a token of every kind', () => {
           expect(userEntityRef ?? 'a service').toBe(expected.passesAs);
         }
       }),
-      { runs: 150, seconds: 12 },
+      { runs: 150, seconds: 8 },
     ));
 });
