@@ -51,6 +51,11 @@ const ODD_LINES = [
   ...['If-None-Match: *', 'Range: bytes=0-', 'Accept: text/event-stream'],
 ];
 
+const HANDSHAKE = [
+  ...['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+].join('\r\n');
+
 /** What most servers refuse, or read otherwise than the one in front. */
 const BROKEN_LINES = [
   ...['Content-Length: 5', 'Content-Length: +5', 'Transfer-Encoding: chunked'],
@@ -119,6 +124,7 @@ export function oddExchanges(options: {
         fc.oneof(
           { weight: 10, arbitrary: credentialLine },
           { weight: 10, arbitrary: fc.constantFrom(...ODD_LINES) },
+          { weight: 4, arbitrary: fc.constant(HANDSHAKE) },
           { weight: 1, arbitrary: fc.constantFrom(...BROKEN_LINES) },
         ),
         { maxLength: 5 },

@@ -28,7 +28,13 @@ const ALLOW = [
 const anyTarget = fc.constantFrom(
   ...['/api/closed/x', '/api/closed', '/api/hello/x', '/api/absent/x'],
   ...['/api/pub/health', '/api/pub/static/a/b', '/api/pub/hook', '/api/pub/x'],
-  ...['/api/live', '/api/live/feed', `/api/closed${KEYS}`, '/api/app/x'],
+  ...[
+    '/api/live',
+    '/api/live',
+    '/api/live/feed',
+    `/api/hello${KEYS}`,
+    '/api/app/x',
+  ],
   ...[
     `/api/hello${COOKIE_ENDPOINT}`,
     '/api/auth/api-gate/v1/policy',
@@ -76,9 +82,8 @@ describe.each([
   afterAll(() => scene.stop());
 
   async function exchange(text: string): Promise<Answer[]> {
-    scene.reached.length = 0;
-    seen.length = 0;
-    const { port, fill } = scene;
+    const { fill, log, port, reached } = scene;
+    [log, reached, seen, live.handled].forEach(list => list.splice(0));
     return exchangeBytes(port, Buffer.from(fill(text), 'latin1'), SILENCE_MS);
   }
 
