@@ -7,18 +7,20 @@ export interface Answer {
   head: string;
 }
 
-// What a server that waits for more than it is sent has to say something.
-const SILENCE_MS = 250;
-
 /**
- * Sends bytes over a connection of their own, and reads what comes until the server closes it: no answer, or several. A server
- * that says nothing is told that there is no more.
+ * Sends bytes over a connection of their own, and reads what comes until the server closes it: no answer, or several.
+ *
+ * @param silenceMs - after which a server that says nothing, as it waits for more, is told that there is no more
  */
-export function exchangeBytes(port: number, bytes: Buffer): Promise<Answer[]> {
+export function exchangeBytes(
+  port: number,
+  bytes: Buffer,
+  silenceMs = 20_000,
+): Promise<Answer[]> {
   return new Promise(resolve => {
     const chunks: Buffer[] = [];
     const socket = connect(port, 'localhost', () => socket.write(bytes));
-    socket.setTimeout(SILENCE_MS, () => socket.end());
+    socket.setTimeout(silenceMs, () => socket.end());
     socket.on('data', chunk => chunks.push(chunk));
     // A server may close while it is still sent to.
     socket.on('error', () => {});

@@ -6,8 +6,9 @@ import { startBackend } from './startBackend';
 
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
-/** Tokens of every kind, by what the plugin `closed` makes of them. */
+/** What the plugin `closed` takes. */
 export const ACCEPTED = ['user', 'otherUser', 'service', 'external'] as const;
+/** What no plugin takes that tests send requests to. */
 export const REFUSED = [
   'expired',
   'foreign',
@@ -33,11 +34,11 @@ export interface Reached {
 }
 
 /**
- * A backend with a token of every kind, and with three plugins: `closed`, `hello`, which has opened itself, and `pub`, which
- * has `config.auth.apiGate.allow`.
+ * A backend with a token of every kind, and with these plugins: `closed`; `hello`, which has opened itself; `pub`, for
+ * allow rules; `another`, for which a token is.
  */
 export async function startCredentialScene(
-  options: Partial<Parameters<typeof startBackend>[0]> & {
+  options: Pick<Parameters<typeof startBackend>[0], 'features'> & {
     allow?: { plugin: string; path: string; methods?: string[] }[];
   } = {},
 ) {
@@ -63,8 +64,12 @@ export async function startCredentialScene(
   const closed = pluginOf('closed');
   const hello = pluginOf('hello', true);
   const pub = pluginOf('pub');
+  const another = pluginOf('another');
   const backend = await startBackend({
-    features: [closed.feature, hello.feature, pub.feature, ...features],
+    features: [
+      ...[closed, hello, pub, another].map(({ feature }) => feature),
+      ...features,
+    ],
     config: {
       auth: {
         ...(key.config.auth as object),
@@ -121,18 +126,24 @@ export async function startCredentialScene(
     }.`,
     limited,
     revoked,
-    serviceForAnother: await closed.tokenFor('hello'),
+    serviceForAnother: await closed.tokenFor('another'),
     restricted: 'restricted-token',
   };
 
+  const named = new Map(Object.entries(tokens));
+
   return {
+    log: backend.log,
     port,
     reached,
     tokens,
     /** Puts tokens in the place of their names: `{user}`, its halves `{user:0}` and `{user:1}`, and with an escape `{user%}`. */
     fill: (text: string) =>
-      text.replace(/\{(\w+)(%|:0|:1|)\}/g, (_, name: TokenName, form) => {
-        const token = tokens[name];
+      text.replace(/\{(\w+)(%|:0|:1|)\}/g, (placeholder, name, form) => {
+        const token = named.get(name);
+        if (token === undefined) {
+          return placeholder;
+        }
         const middle = token.length / 2;
         switch (form) {
           case '%':

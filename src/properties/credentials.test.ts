@@ -17,15 +17,15 @@ jest.setTimeout(90_000);
 
 const FRONTEND = 'http://localhost:3000';
 
-/** What goes wrong is rare, so that one thing goes wrong at a time. */
+/** What goes wrong is rarer, so that one thing goes wrong at a time. */
 function mostly<T>(usual: T[], odd: T[]): fc.Arbitrary<T> {
   return fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom(...usual) },
+    { weight: 2, arbitrary: fc.constantFrom(...usual) },
     { weight: 1, arbitrary: fc.constantFrom(...odd) },
   );
 }
 
-const anyToken = mostly<string>([...ACCEPTED], [...REFUSED]);
+const anyToken = fc.constantFrom(...ACCEPTED, ...ACCEPTED, ...REFUSED);
 
 const anyAuthorization: fc.Arbitrary<HeaderLine> = fc
   .record({
@@ -219,6 +219,6 @@ describe('a backend with a token of every kind', () => {
           expect(userEntityRef ?? 'a service').toBe(expected.passesAs);
         }
       }),
-      { runs: 150, seconds: 12 },
+      { runs: 150, seconds: 8 },
     ));
 });
