@@ -65,9 +65,9 @@ const SMUGGLING: {
     statuses: [400],
   },
   {
-    id: 'CVE-2022-35256',
-    product: 'Node.js',
-    flaw: 'a length that is no number',
+    id: 'CVE-2022-24801',
+    product: 'Twisted',
+    flaw: 'a length with a sign',
     rest: `Content-Length: +${SMUGGLED_LENGTH}\r\n\r\n${SMUGGLED}`,
     statuses: [400],
   },

@@ -182,7 +182,11 @@ const CONFUSIONS: PathAttack[] = [
     id: 'CVE-2023-45539',
     product: 'HAProxy',
     flaw: 'a rule for the end of the path read on behind "#"',
-    targets: ['/api/hello/secret#logo.svg', '/api/hello/secret?#/logo.svg'],
+    targets: [
+      '/api/hello/secret#logo.svg',
+      '/api/hello/secret?#/logo.svg',
+      '/api/hello/health?#/secret',
+    ],
   },
   {
     id: 'CVE-2026-41059',
