@@ -2,6 +2,7 @@ import {
   DefaultHttpAuthService,
   httpAuthServiceFactory,
 } from '@backstage/backend-defaults/httpAuth';
+import { verificationsDuring } from '../__testUtils__/verificationsDuring';
 import {
   coreServices,
   createServiceFactory,
@@ -27,30 +28,19 @@ it.each([
   ['without the cache', { tokenCache: false }, 3],
 ])('verifies a token %s', async (_, apiGate, expected) => {
   const hello = recordingPlugin('hello');
-  let verified = 0;
   backend = await startBackend({
     features: [hello.feature],
     config: { auth: { ...(key.config.auth as object), apiGate } },
   });
   const token = await key.sign({ iss: `${backend.url}/api/auth` });
-  const { subtle } = globalThis.crypto;
-  const verify = jest.spyOn(subtle, 'verify').mockImplementation(function spy(
-    this: SubtleCrypto,
-    ...args: Parameters<SubtleCrypto['verify']>
-  ) {
-    verified += 1;
-    return Object.getPrototypeOf(subtle).verify.apply(subtle, args);
-  });
-  try {
+  const verified = await verificationsDuring(async () => {
     for (let i = 0; i < 3; i += 1) {
       const { status } = await rawRequest(backend.port, '/api/hello/x', {
         headerLines: [`Authorization: Bearer ${token}`],
       });
       expect(status).toBe(200);
     }
-  } finally {
-    verify.mockRestore();
-  }
+  });
   expect(verified).toBe(expected);
 });
 
