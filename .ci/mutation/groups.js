@@ -1,0 +1,25 @@
+// What is mutated together, and the test files that must notice. Paths are below `src`. A group has only the tests that are
+// about it: for each mutant, every one of its files is loaded anew.
+module.exports = {
+  'allow-rules': {
+    mutate: [
+      'config/readAllowRules.ts',
+      'request/AllowList.ts',
+      'request/isPublicByNature.ts',
+      'request/requestTarget.ts',
+    ],
+    tests: [
+      'config/readAllowRules.test.ts',
+      'request/AllowList.test.ts',
+      'request/isPublicByNature.test.ts',
+      'request/requestTarget.test.ts',
+    ],
+  },
+  'cross-site': {
+    mutate: ['request/createCrossSiteCheck.ts', 'request/isSignOutCall.ts'],
+    tests: [
+      'request/createCrossSiteCheck.test.ts',
+      'request/isSignOutCall.test.ts',
+    ],
+  },
+};
