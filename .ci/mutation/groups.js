@@ -15,6 +15,18 @@ module.exports = {
       'request/requestTarget.test.ts',
     ],
   },
+  credential: {
+    mutate: [
+      'credential/readCredential.ts',
+      'credential/readUpgradeTokens.ts',
+      'request/replaceCookies.ts',
+    ],
+    tests: [
+      'credential/readCredential.test.ts',
+      'credential/readUpgradeTokens.test.ts',
+      'request/replaceCookies.test.ts',
+    ],
+  },
   'cross-site': {
     mutate: ['request/createCrossSiteCheck.ts', 'request/isSignOutCall.ts'],
     tests: [
