@@ -27,11 +27,29 @@ module.exports = {
       'request/replaceCookies.test.ts',
     ],
   },
+  cookie: {
+    mutate: ['cookie/GateCookie.ts', 'cookie/createCookieIssuer.ts'],
+    tests: ['cookie/GateCookie.test.ts', 'cookie/createCookieIssuer.test.ts'],
+  },
   'cross-site': {
     mutate: ['request/createCrossSiteCheck.ts', 'request/isSignOutCall.ts'],
     tests: [
       'request/createCrossSiteCheck.test.ts',
       'request/isSignOutCall.test.ts',
+    ],
+  },
+  revocation: {
+    mutate: [
+      'revocation/Revocation.ts',
+      'revocation/RevocationList.ts',
+      'revocation/Revocations.ts',
+      'revocation/requireNotRevoked.ts',
+    ],
+    tests: [
+      'revocation/Revocation.test.ts',
+      'revocation/RevocationList.test.ts',
+      'revocation/Revocations.test.ts',
+      'revocation/requireNotRevoked.test.ts',
     ],
   },
 };
