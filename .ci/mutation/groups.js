@@ -10,6 +10,7 @@ module.exports = {
     ],
     tests: [
       'config/readAllowRules.test.ts',
+      'credential/verifyCredential.test.ts',
       'request/AllowList.test.ts',
       'request/isPublicByNature.test.ts',
       'request/requestTarget.test.ts',
@@ -50,6 +51,20 @@ module.exports = {
       'revocation/RevocationList.test.ts',
       'revocation/Revocations.test.ts',
       'revocation/requireNotRevoked.test.ts',
+    ],
+  },
+  verification: {
+    mutate: [
+      'credential/CallingPlugins.ts',
+      'credential/RecentFailures.ts',
+      'credential/TokenCache.ts',
+      'credential/verifyCredential.ts',
+    ],
+    tests: [
+      'credential/CallingPlugins.test.ts',
+      'credential/RecentFailures.test.ts',
+      'credential/TokenCache.test.ts',
+      'credential/verifyCredential.test.ts',
     ],
   },
 };

@@ -47,5 +47,6 @@ describe('Revocation', () => {
   it('is of one user in whatever case', () => {
     expect(isSameUser('User:default/A', 'user:Default/a')).toBe(true);
     expect(isSameUser('user:default/a', 'user:default/b')).toBe(false);
+    expect(isSameUser('user:default/weiß', 'user:default/weiss')).toBe(false);
   });
 });
