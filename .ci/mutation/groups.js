@@ -67,4 +67,8 @@ module.exports = {
       'credential/verifyCredential.test.ts',
     ],
   },
+  gate: {
+    mutate: ['Refusal.ts', 'createGate.ts', 'judgeUpgrade.ts'],
+    tests: ['Refusal.test.ts', 'createGate.test.ts', 'judgeUpgrade.test.ts'],
+  },
 };
