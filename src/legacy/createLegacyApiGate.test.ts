@@ -187,4 +187,36 @@ describe('createLegacyApiGate', () => {
       expect(asked).toHaveBeenCalledTimes(1);
     },
   );
+
+  it('sets no cookie of a token with characters that its verifier has skipped', async () => {
+    const key = await createSigningKey();
+    const token = await key.sign({ iss: 'http://localhost/api/auth' });
+    await key.remove();
+    await start({
+      env: {
+        identity: {
+          getIdentity: async () => ({
+            token,
+            identity: {
+              type: 'user',
+              userEntityRef: 'user:default/test',
+              ownershipEntityRefs: [],
+            },
+          }),
+        },
+      },
+    });
+    for (const [junk, isSet] of [
+      ['', true],
+      ['%', false],
+      ['%'.repeat(3000), false],
+    ] as const) {
+      const { status, headers } = await get(
+        '/api/pub/x',
+        `Authorization: Bearer ${token}${junk}`,
+      );
+      expect(status).toBe(200);
+      expect(headers['set-cookie'] !== undefined).toBe(isSet);
+    }
+  });
 });

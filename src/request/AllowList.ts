@@ -1,3 +1,5 @@
+import { isCookieEndpoint } from './isPublicByNature';
+
 /** One entry of `auth.apiGate.allow`, checked. */
 export interface AllowRule {
   /** Id of the plugin, lower case. */
@@ -35,8 +37,16 @@ export class AllowList {
     }
   }
 
-  /** The rule that opens a plain path, if any. Case-sensitive, as the paths of URLs are. */
+  /**
+   * The rule that opens a plain path, if any. Case-sensitive, as the paths of URLs are. Where cookies are issued, even the rule
+   * for a whole plugin opens nothing.
+   */
   match(plugin: string, method: string, path: string): AllowRule | undefined {
+    const rule = this.#find(plugin, method, path);
+    return rule && isCookieEndpoint(path) ? undefined : rule;
+  }
+
+  #find(plugin: string, method: string, path: string): AllowRule | undefined {
     const rules = this.#byPluginAndMethod.get(key(plugin, method));
     if (!rules) {
       return undefined;

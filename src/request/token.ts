@@ -43,17 +43,25 @@ function decode(token: string): DecodedToken | undefined {
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ,
-      sub,
-      iss,
+      sub: isString(sub) ? sub : undefined,
+      iss: isString(iss) ? iss : undefined,
       aud,
-      iat,
-      exp,
+      iat: isNumber(iat) ? iat : undefined,
+      exp: isNumber(exp) ? exp : undefined,
       ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
       obo: isString(obo) ? decode(obo) : undefined,
     };
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether a token is of the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip others, so that a valid
+ * token may be followed by any number of them.
+ */
+export function isCompactJws(token: string): boolean {
+  return /^[A-Za-z0-9\-_.]+$/.test(token);
 }
 
 /** The user's own token behind a decoded one: itself, or the one that a service token carries. */
@@ -88,4 +96,8 @@ export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
 
 function isString(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }

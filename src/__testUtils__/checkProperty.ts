@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+
+/** Each property's own share of the minute that the long run takes; `npm test` runs each a few times. */
+interface Bounds {
+  /** How often in `npm test`. */
+  runs: number;
+  /** How long with `PROPERTIES=long`. */
+  seconds: number;
+}
+
+/**
+ * Checks a property within a test, and prints the seed that it was checked with. `PROPERTY_SEED` checks it with that seed again,
+ * and `PROPERTY_PATH` the one counter-example that the message of a failure names.
+ */
+export async function checkProperty<Ts>(
+  property: fc.IRawProperty<Ts>,
+  { runs, seconds }: Bounds,
+): Promise<void> {
+  const { PROPERTIES, PROPERTY_SEED, PROPERTY_PATH } = process.env;
+  const details = await fc.check(property, {
+    seed: PROPERTY_SEED === undefined ? undefined : Number(PROPERTY_SEED),
+    path: PROPERTY_PATH,
+    ...(PROPERTIES === 'long'
+      ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
+      : { numRuns: runs }),
+  });
+  const { failed, numRuns, seed, counterexamplePath } = details;
+  const { currentTestName } = expect.getState();
+  process.stderr.write(
+    `${currentTestName}: ${numRuns} runs, PROPERTY_SEED=${seed}\n`,
+  );
+  if (failed) {
+    throw new Error(
+      `PROPERTY_SEED=${seed} PROPERTY_PATH=${counterexamplePath} -t ${JSON.stringify(currentTestName)} runs it again.\n${fc.defaultReportMessage(details)}`,
+    );
+  }
+  expect(numRuns).toBeGreaterThan(0);
+}

@@ -1,0 +1,33 @@
+import {
+  coreServices,
+  createServiceFactory,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+
+/** The configuration of a backend that changes as watched files do, but at once. */
+export function createReloadableConfig(initial: JsonObject) {
+  let current = new ConfigReader(initial);
+  const changed: (() => void)[] = [];
+  const config = new Proxy({} as RootConfigService, {
+    get(_, key) {
+      if (key === 'subscribe') {
+        return (callback: () => void) => changed.push(callback);
+      }
+      const value = current[key as keyof ConfigReader];
+      return typeof value === 'function' ? value.bind(current) : value;
+    },
+  });
+  return {
+    feature: createServiceFactory({
+      service: coreServices.rootConfig,
+      deps: {},
+      factory: () => config,
+    }),
+    change(data: JsonObject) {
+      current = new ConfigReader(data);
+      changed.forEach(callback => callback());
+    },
+  };
+}

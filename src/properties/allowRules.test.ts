@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import type { JsonObject } from '@backstage/types';
+import { checkProperty } from '../__testUtils__/checkProperty';
+import { exchangeBytes } from '../__testUtils__/exchangeBytes';
+import { targetsNear } from '../__testUtils__/oddRequests';
+import {
+  isNamedBy,
+  isPublicWithoutRule,
+  WrittenRule,
+} from '../__testUtils__/publicModel';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../__testUtils__/startBackend';
+import { readAllowRules } from '../config/readAllowRules';
+import { AllowList } from '../request/AllowList';
+import { isPlainPath } from '../request/requestTarget';
+
+jest.setTimeout(90_000);
+
+const PLUGINS = ['one', 'two', 'absent'];
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+
+// Few, so that rules and requests meet.
+const anySegment = fc.constantFrom(
+  ...['a', 'b', 'ab', 'A', 'a.b', '.a', '..a', '...', '~', '@', '-_'],
+);
+const anyPath = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc
+      .array(anySegment, { maxLength: 3 })
+      .map(segments => `/${segments.join('/')}`),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('/.backstage', '/.backstage/auth/v1'),
+  },
+);
+const anyMethod = fc.constantFrom(
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+);
+const anyRule: fc.Arbitrary<WrittenRule> = fc.record(
+  {
+    plugin: fc.constantFrom(...PLUGINS),
+    path: fc
+      .tuple(anyPath, fc.boolean())
+      .map(([path, isSubtree]) =>
+        isSubtree ? `${withoutSlash(path)}/**` : path,
+      ),
+    methods: fc.array(anyMethod, { minLength: 1, maxLength: 3 }),
+  },
+  { requiredKeys: ['plugin', 'path'] },
+);
+const anyRules = fc.array(anyRule, { maxLength: 6 });
+
+interface NamedRequest {
+  method: string;
+  plugin: string;
+  /** What follows the plugin in the target: nothing for its root, `/`. */
+  below: string;
+}
+
+/** Requests that a rule names, that lie beside or below it, or that have nothing to do with it. */
+function requestsNear(rules: WrittenRule[]): fc.Arbitrary<NamedRequest> {
+  const any = fc.record({
+    method: anyMethod,
+    plugin: fc.constantFrom(...PLUGINS),
+    below: anyPath.map(withoutSlash),
+  });
+  if (rules.length === 0) {
+    return any;
+  }
+  const near = fc.constantFrom(...rules).chain(rule =>
+    fc.record({
+      method: fc.oneof(
+        fc.constantFrom(...(rule.methods ?? ['GET', 'HEAD'])),
+        anyMethod,
+      ),
+      plugin: fc.constant(rule.plugin),
+      below: fc
+        .constantFrom(
+          ...['', '', '/a', '/b/A', 'x', '/', '/..', '/./a', '/%61'],
+          COOKIE_ENDPOINT,
+        )
+        .map(more => withoutSlash(rule.path.replace(/\/\*\*$/, '')) + more),
+    }),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: near },
+    { weight: 1, arbitrary: any },
+  );
+}
+
+function withoutSlash(path: string): string {
+  return path === '/' ? '' : path;
+}
+
+const anyScene = anyRules.chain(rules =>
+  fc.record({
+    rules: fc.constant(rules),
+    requests: fc.array(requestsNear(rules), { minLength: 1, maxLength: 5 }),
+  }),
+);
+
+function allowListOf(rules: WrittenRule[]): AllowList {
+  return new AllowList(readAllowRules(rules, 'allow').rules);
+}
+
+describe('AllowList', () => {
+  it('opens what one of its rules names, and nothing else', () =>
+    checkProperty(
+      fc.property(anyScene, ({ rules, requests }) => {
+        const list = allowListOf(rules);
+        for (const { plugin, method, below } of requests) {
+          // `/api/one/` is another target than `/api/one`, and no path for a rule.
+          const path = below || '/';
+          const isOpen =
+            below !== '/' &&
+            isPlainPath(path) &&
+            list.match(plugin, method, path) !== undefined;
+          expect([below, isOpen]).toEqual([
+            below,
+            rules.some(rule =>
+              isNamedBy(rule, method, `/api/${plugin}${below}`),
+            ),
+          ]);
+        }
+      }),
+      { runs: 200, seconds: 2 },
+    ));
+
+  it('opens together with other rules what each of both opens, in any order', () =>
+    checkProperty(
+      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
+        const list = allowListOf(rules);
+        const added = allowListOf(others);
+        const both = allowListOf([...rules, ...others]);
+        const reversed = allowListOf([...others, ...rules].reverse());
+        for (const { plugin, method, below } of requests) {
+          const isOpen = (some: AllowList) =>
+            some.match(plugin, method, below || '/') !== undefined;
+          expect(isOpen(both)).toBe(isOpen(list) || isOpen(added));
+          expect(isOpen(reversed)).toBe(isOpen(both));
+        }
+      }),
+      { runs: 200, seconds: 2 },
+    ));
+});
+
+describe('a backend whose rules change', () => {
+  const handled: string[] = [];
+  const plugins = ['one', 'two'].map(id =>
+    recordingPlugin(id, {
+      handle: (req, res) => {
+        handled.push(`${req.method} ${req.originalUrl}`);
+        res.json({});
+      },
+    }),
+  );
+  let backend: RunningBackend;
+  let change: (allow: WrittenRule[]) => void;
+
+  beforeAll(async () => {
+    const port = await freePort();
+    const configWith = (allow: WrittenRule[]): JsonObject => ({
+      backend: {
+        baseUrl: `http://localhost:${port}`,
+        listen: { port, host: 'localhost' },
+        database: { client: 'better-sqlite3', connection: ':memory:' },
+      },
+      auth: { apiGate: { allow: allow as unknown as JsonObject[] } },
+    });
+    const config = createReloadableConfig(configWith([]));
+    change = allow => config.change(configWith(allow));
+    backend = await startBackend({
+      port,
+      rootConfig: config.feature,
+      withAuth: false,
+      features: plugins.map(({ feature }) => feature),
+    });
+  });
+  afterAll(() => backend.stop());
+
+  const anyRawScene = anyRules.chain(rules =>
+    fc.record({
+      rules: fc.constant(rules),
+      requests: fc.array(
+        requestsNear(rules).chain(({ method, plugin, below }) =>
+          fc.record({
+            method: fc.constant(method),
+            target: targetsNear(
+              fc
+                .constantFrom('', '', '', '?x=1', '?/../a', '?', '#', '?#')
+                .map(query => `/api/${plugin}${below}${query}`),
+            ),
+            upgrade: fc.constantFrom(
+              ...['', '', '', '', '', '', 'h2c', 'websocket', 'WebSocket'],
+            ),
+          }),
+        ),
+        { minLength: 1, maxLength: 5 },
+      ),
+    }),
+  );
+
+  it('keeps the cookie endpoint closed under a rule for the whole plugin, as a property has found', async () => {
+    change([{ plugin: 'one', path: '/**' }]);
+    for (const [path, status] of [
+      ['/a', 200],
+      [COOKIE_ENDPOINT, 401],
+      [COOKIE_ENDPOINT.toUpperCase(), 401],
+    ] as const) {
+      const answer = await rawRequest(backend.port, `/api/one${path}`);
+      expect([path, answer.status]).toEqual([path, status]);
+      expect(answer.headers['www-authenticate'] !== undefined).toBe(
+        status === 401,
+      );
+    }
+  });
+
+  // What was open once stays open at the plugins' own barriers, so that in the end the gate stands alone.
+  it('runs the handlers of what the present rules name, and no others', () =>
+    checkProperty(
+      fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
+        change(rules);
+        for (const { method, target, upgrade } of requests) {
+          const isOpen =
+            !(/^websocket$/i.test(upgrade) && method === 'GET') &&
+            rules.some(rule => isNamedBy(rule, method, target));
+          const lines = upgrade
+            ? `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`
+            : '';
+          handled.length = 0;
+          const answers = await exchangeBytes(
+            backend.port,
+            Buffer.from(
+              `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}Connection: close\r\n\r\n`,
+              'latin1',
+            ),
+          );
+          const statuses = answers.map(({ status }) => status);
+          if (isPublicWithoutRule(method, target)) {
+            expect(handled).toEqual([]);
+          } else if (isOpen) {
+            const isInstalled = !target.startsWith('/api/absent');
+            expect(handled).toEqual(isInstalled ? [`${method} ${target}`] : []);
+            expect(statuses).toEqual([isInstalled ? 200 : 404]);
+          } else {
+            expect(handled).toEqual([]);
+            expect([400, 401, 404]).toContain(statuses[0]);
+          }
+        }
+      }),
+      { runs: 60, seconds: 10 },
+    ));
+});
