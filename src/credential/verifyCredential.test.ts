@@ -105,7 +105,8 @@ const fails = (error: Error) => ({
   },
 });
 const notValid = fails(new AuthenticationError('no'));
-const actor = { principal: { type: 'user', actor: { subject: 'search' } } };
+const principal = { type: 'user', userEntityRef: session.sub };
+const actor = { principal: { ...principal, actor: { subject: 'search' } } };
 
 describe('verifyCredential', () => {
   it.each([
@@ -125,6 +126,21 @@ describe('verifyCredential', () => {
       userToken,
     });
     expect(verified.credentials).toBe(credentials);
+  });
+
+  it.each([
+    [
+      'another user',
+      unsignedToken('vnd.backstage.user', {
+        ...session,
+        sub: 'user:default/eve',
+      }),
+    ],
+    ['no user', service],
+    ['nobody', 'static'],
+  ])('takes a user for none where the token says %s', async (_, token) => {
+    const { verify } = create({ credentials: () => ({ principal }) });
+    await expect(verify(token)).rejects.toBe(Refusal.invalidToken);
   });
 
   it('asks for a bearer on the request itself, and lets in users and services', async () => {
