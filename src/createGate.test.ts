@@ -58,6 +58,7 @@ async function prepare(gate: BareGate) {
     ],
     [notUser, { type: 'service', subject: 'plugin:search' }],
     [otherUser, { type: 'user', userEntityRef: 'user:default/b' }],
+    ['opaque', principal],
     ['static', { type: 'service', subject: 'external:ci' }],
     ['restricted', new NotAllowedError('Not for this plugin')],
   ]);
@@ -184,6 +185,18 @@ describe('the gate', () => {
     );
   });
 
+  it.each(['/api/hello/x#', '/api/hello/%78', '/api/hello//x'])(
+    'serves %s to who has a credential, as no sign-out',
+    async target => {
+      expect(await fate('GET', target, cookie(user))).toEqual([
+        200,
+        'cookie',
+        'cookie',
+      ]);
+      expect(gate.stored).toEqual([]);
+    },
+  );
+
   it('tells of a decision what it is about, and by which rule', async () => {
     await gate.send('GET', '/api/Hello/x?secret', bearer('x'));
     await gate.send('GET', '/api/hello/open?secret', cookie(user));
@@ -297,6 +310,13 @@ describe('the gate', () => {
       [
         'keys',
         '/api/hello/.backstage/auth/v1/jwks.json',
+        [cookie(user)],
+        undefined,
+        'a=1',
+      ],
+      [
+        'keys of an absent plugin',
+        '/api/absent/.backstage/auth/v1/jwks.json',
         [cookie(user)],
         undefined,
         'a=1',
@@ -418,6 +438,11 @@ describe('the gate', () => {
         bearer(limited),
         { type: 'user', userEntityRef: A, ownershipEntityRefs: [] },
       ],
+      [
+        'a user whose token is no JWT',
+        bearer('opaque'),
+        { type: 'user', userEntityRef: A, ownershipEntityRefs: [] },
+      ],
       ['a service', bearer(service), undefined],
     ])(
       'of %s as req.user is whom the token names',
@@ -513,16 +538,33 @@ describe('the gate', () => {
       const answers = [
         await bare.send('GET', '/api/hello/x', bearer(user)),
         await bare.send('GET', '/api/absent/x', bearer(user)),
-        await bare.send('DELETE', `/api/hello${COOKIE_ENDPOINT}`),
         await bare.send('GET', '/api/hello/x', bearer(user), CROSS_SITE),
         await bare.send('GET', '/api/hello/x'),
       ];
       await bare.stop();
-      expect(answers.map(({ status }) => status)).toEqual([
-        200, 200, 200, 200, 401,
-      ]);
-      expect(answers[0].headers['x-issued']).toBeUndefined();
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 401]);
+      for (const { headers } of answers) {
+        expect(headers['x-issued']).toBeUndefined();
+        expect(headers['set-cookie']).toBeUndefined();
+      }
       expect(bare.told.join()).not.toContain('issue');
+    });
+
+    it('is for a token without a type only if it is a user’s by its audience', async () => {
+      const bare = await startBareGate({
+        gate: { cookieTypes: new Set([undefined]) },
+      });
+      const issuedTo = [];
+      for (const aud of ['backstage', 'other']) {
+        const claims = { iss: ISSUER, aud, ...claimsOf(A) };
+        const token = unsignedToken(undefined, claims);
+        bare.tokens.set(token, principal);
+        const answer = await bare.send('GET', '/api/hello/x', bearer(token));
+        expect(answer.status).toBe(200);
+        issuedTo.push(answer.headers['x-issued']);
+      }
+      await bare.stop();
+      expect(issuedTo).toEqual(['yes', undefined]);
     });
 
     it.each([
@@ -659,6 +701,32 @@ describe('the gate', () => {
         session('user:default/b'),
         session(sub),
       ]);
+    });
+
+    it('ends that of the user for whom a service acts', async () => {
+      const obo = unsignedToken('vnd.backstage.limited-user', claimsOf(sub));
+      const acting = unsignedToken('vnd.backstage.plugin', {
+        sub: 'search',
+        obo,
+      });
+      gate.tokens.set(acting, { ...principal, actor: { subject: 'search' } });
+      await signOut(bearer(acting));
+      expect(gate.stored).toEqual([session(sub)]);
+    });
+
+    it('is for its handler alone where the gate has no cookie', async () => {
+      const bare = await startBareGate({ gate: { cookie: undefined } });
+      const target = `/api/hello${COOKIE_ENDPOINT}`;
+      const { status, headers } = await bare.send(
+        'DELETE',
+        target,
+        cookie(token),
+        CROSS_SITE,
+      );
+      await bare.stop();
+      expect([status, headers['set-cookie']]).toEqual([200, undefined]);
+      expect(bare.decided[0].decision.credential).toBe('none');
+      expect(bare.stored).toEqual([]);
     });
 
     it('goes on as it came with neither', async () => {

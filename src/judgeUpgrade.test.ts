@@ -98,6 +98,11 @@ it.each([
     [protocols(foreign, 'x')],
     [401, 'invalid-token', 'bearer'],
   ],
+  [
+    'a foreign one in the middle',
+    [protocols('x', foreign, 'y')],
+    [401, 'invalid-token', 'bearer'],
+  ],
   // Who has verified is the caller.
   [
     'an ended session first',

@@ -81,6 +81,20 @@ export async function startBareGate(
   const logger = { error: record, warn: record } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
 
+  const gate: Omit<BareGate, 'send' | 'stop'> = {
+    tokens: new Map(),
+    keys: 1,
+    policy: {},
+    starting: new Map(),
+    isStoreGone: false,
+    revocations,
+    stored: [],
+    handled: [],
+    decided: [],
+    told: [],
+    log,
+  };
+
   const httpAuth = {
     credentials: async (req: Request, { allowLimitedAccess = false } = {}) => {
       const token =
@@ -179,28 +193,6 @@ export async function startBareGate(
   await new Promise(resolve => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
 
-  const gate: BareGate = {
-    tokens: new Map(),
-    keys: 1,
-    policy: {},
-    starting: new Map(),
-    isStoreGone: false,
-    revocations,
-    stored: [],
-    handled: [],
-    decided: [],
-    told: [],
-    log,
-    send: (method, target, ...headerLines) =>
-      rawRequest(port, target, { method, headerLines }),
-    stop: () => {
-      revocations.stop();
-      server.closeAllConnections();
-      return new Promise(resolve => {
-        server.close(() => resolve());
-      });
-    },
-  };
   await revocations.follow({
     load: async () => [],
     add: async revocation => {
@@ -210,5 +202,13 @@ export async function startBareGate(
       gate.stored.push(revocation);
     },
   });
-  return gate;
+  return Object.assign(gate, {
+    send: (method: string, target: string, ...headerLines: string[]) =>
+      rawRequest(port, target, { method, headerLines }),
+    stop: async () => {
+      revocations.stop();
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+    },
+  });
 }
