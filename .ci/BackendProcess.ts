@@ -80,6 +80,14 @@ export class BackendProcess {
     }
   }
 
+  /** `SIGTERM`: what runs it in production asks it to end by that. Resolves with its exit code. */
+  async terminate(): Promise<number | null> {
+    const child = this.#process!;
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    return code;
+  }
+
   /** Lets it hang: connections are accepted, and nothing is answered until {@link resume}. */
   pause(): void {
     this.#process?.kill('SIGSTOP');

@@ -26,6 +26,11 @@ const readStamp = () => {
 
 if (readStamp() !== stamp) {
   console.log('Installing dependencies. The first time takes a few minutes.');
+  // Headers that came with this Node save node-gyp a download, and are this Node's, whatever npm's configuration says.
+  const prefix = path.resolve(process.execPath, '../..');
+  if (fs.existsSync(path.join(prefix, 'include/node/node.h'))) {
+    process.env.npm_config_nodedir = prefix;
+  }
   const yarn = (...args) => {
     const { status } = spawnSync(
       'npm',
@@ -37,9 +42,10 @@ if (readStamp() !== stamp) {
       process.exit(1);
     }
   };
-  const otherAbi = readStamp() !== undefined;
   yarn('install', '--immutable');
-  if (otherAbi) {
+  // Yarn does not see that another Node needs another build.
+  const open = `new (require('better-sqlite3'))(':memory:')`;
+  if (spawnSync(process.execPath, ['-e', open], { cwd: root }).status !== 0) {
     yarn('rebuild', 'better-sqlite3');
   }
   fs.writeFileSync(stampFile, stamp);

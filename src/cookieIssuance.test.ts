@@ -97,6 +97,13 @@ describe('authCookieIssuanceExtensionPoint', () => {
         throw new Error('issuer');
       },
     ],
+    [
+      'throws after it has set one',
+      ({ res }: CookieIssuerContext) => {
+        res.cookie('mine', 'yes');
+        throw new Error('issuer');
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('issuer'))],
     ['rejects without an error', () => Promise.reject()],
   ])('sets no cookie when the issuer %s', async (_, issueCookie) => {

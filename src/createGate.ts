@@ -5,11 +5,10 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
-import { parse } from 'cookie';
 import type { Request, RequestHandler, Response } from 'express';
 import onHeaders from 'on-headers';
 import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
-import { GateCookie, MAX_TOKEN_BYTES, withoutPairs } from './cookie/GateCookie';
+import { GateCookie, MAX_TOKEN_BYTES } from './cookie/GateCookie';
 import {
   readBearer,
   readCredential,
@@ -33,6 +32,7 @@ import { pluginIdOf, TargetPlugin } from './Plugins';
 import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from './report/GateObserver';
+import { nameOf, readCookies, withoutPairs } from './request/cookiePairs';
 import { isCookieEndpoint, isPublicByNature } from './request/isPublicByNature';
 import { isSignOutCall } from './request/isSignOutCall';
 import {
@@ -302,12 +302,15 @@ export function createGate(options: GateOptions): RequestHandler {
 
   /** Backstage keeps its own cookie while it verifies. One whose session was ended must not keep it from issuing another. */
   function removeRevokedStockCookie(req: Request) {
-    replaceCookies(
-      req,
-      withoutPairs(req.headers.cookie, pair =>
-        saysRevoked(parse(pair)[STOCK_COOKIE], options),
-      ),
-    );
+    const header = req.headers.cookie;
+    const isStock = (name: string | undefined) => name === STOCK_COOKIE;
+    const cookies = readCookies(header, isStock);
+    if (!cookies || saysRevoked(cookies.get(STOCK_COOKIE), options)) {
+      replaceCookies(
+        req,
+        withoutPairs(header, pair => isStock(nameOf(pair))),
+      );
+    }
   }
 
   function clearCookie(req: Request, res: Response) {

@@ -8,6 +8,7 @@ import type {
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
 import { readBearer } from './credential/readCredential';
+import { requireFew } from './credential/readUpgradeTokens';
 import type { Decision } from './Decision';
 import {
   JudgedUpgrade,
@@ -88,7 +89,9 @@ export function createWebSocketGate(
 
   /** What is public is so for anybody, but not as a user whose session was ended: handlers may look at the tokens. */
   function refuseRevokedTokens(req: IncomingMessage) {
-    const tokens = [...readProtocols(req), readBearer(req)];
+    const bearer = readBearer(req);
+    const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
+    requireFew(tokens);
     if (tokens.some(token => saysRevoked(token, options))) {
       throw Refusal.revoked;
     }

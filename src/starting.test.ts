@@ -319,16 +319,27 @@ describe('an adopter', () => {
     ).toBe(true);
   });
 
-  it('with dangerouslyDisableDefaultAuthPolicy is gated', async () => {
+  it('with dangerouslyDisableDefaultAuthPolicy is gated, and is told what that means', async () => {
     const plugin = recordingPlugin('closed');
     backend = await startBackend({
       features: [plugin.feature],
       config: {
         backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
+        auth: { apiGate: { allow: [{ plugin: 'closed', path: '/health' }] } },
       },
     });
-    expect((await rawRequest(backend.port, '/api/closed/x')).status).toBe(401);
+    const { port, log } = backend;
+    expect((await rawRequest(port, '/api/closed/x')).status).toBe(401);
     expect(plugin.handled).toHaveLength(0);
+    expect((await rawRequest(port, '/api/closed/health')).status).toBe(200);
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringContaining(
+          'DefaultAuthPolicy takes the barriers',
+        ),
+      }),
+    );
   });
 
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {

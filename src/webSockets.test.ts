@@ -566,6 +566,11 @@ describeIfRouted('a backend with WebSocket handlers', () => {
     expect(handled.headers.authorization).toBeUndefined();
     expect(await statusOf(backend, '/api/live/closed')).toBe(401);
     expect(await statusOf(backend, '/api/live/open/')).toBe(401);
+    // Each of them costs.
+    const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
+    expect(await statusOf(backend, '/api/live/open', protocol(...many))).toBe(
+      401,
+    );
     expect((await backend.policy()).decisions).toContainEqual({
       plugin: 'live',
       outcome: 'passed',

@@ -29,9 +29,9 @@ export interface CookieIssuerContext {
 export interface CookieIssuer {
   /**
    * Called for each request that a user's bearer token has authenticated, before its handler runs; the request waits for
-   * the promise. Public requests, `OPTIONS`, and service, limited and on-behalf-of tokens never get here.
+   * the promise, for three seconds at most. Public requests, `OPTIONS`, and service, limited and on-behalf-of tokens never get here.
    *
-   * Whatever it throws is logged, and the request goes on without a cookie.
+   * If it throws, or takes longer, that is logged, and the request goes on without a cookie.
    */
   issueCookie(context: CookieIssuerContext): void | Promise<void>;
 }

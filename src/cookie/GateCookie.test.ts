@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const attributes = {
@@ -65,6 +67,48 @@ describe('GateCookie', () => {
     expect(browser(jar, cookie.clear(header))).toBe('');
   });
 
+  it('is read as it was set, whatever is in it', () => {
+    for (const token of ['a;b', ';', 'a b', '%', '"a"', 'a=b,c', 'é', 'a\\b']) {
+      const header = browser(new Map(), cookie.set(token, expires));
+      expect(cookie.read(header)).toEqual({ kind: 'token', token });
+    }
+  });
+
+  it('is whole as long as it fits, and never in more parts than it needs', () => {
+    const attributesSize = cookie.set('', expires)[0].length;
+    const largest = 4096 - attributesSize;
+    const ofPart = largest - 3;
+    for (const [size, count] of [
+      [largest, 1],
+      [largest + 1, 2],
+      [2 * ofPart, 2],
+      [2 * ofPart + 1, 3],
+    ]) {
+      expect(cookie.set('x'.repeat(size), expires)).toHaveLength(count);
+    }
+  });
+
+  it('has a cap, by which Node takes the token twice', () => {
+    expect(MAX_TOKEN_BYTES).toBe(6144);
+  });
+
+  it('has more parts where Node takes larger headers', () => {
+    jest.isolateModules(() => {
+      jest.doMock('node:http', () => ({
+        ...jest.requireActual('node:http'),
+        maxHeaderSize: 100_000,
+      }));
+      const large = require('./GateCookie') as typeof import('./GateCookie');
+      expect(large.MAX_TOKEN_BYTES).toBe(47_952);
+      const ofServer = new large.GateCookie(settings, 'localhost');
+      const token = 'x'.repeat(large.MAX_TOKEN_BYTES);
+      const header = browser(new Map(), ofServer.set(token, expires));
+      expect(header).toContain('token.11=');
+      expect(ofServer.read(header)).toEqual({ kind: 'token', token });
+      jest.dontMock('node:http');
+    });
+  });
+
   it('replaces the cookie of the tutorial, which had a domain', () => {
     const jar = new Map([['token Domain=backstage.example.com', 'token=old']]);
     const header = browser(jar, [
@@ -80,7 +124,7 @@ describe('GateCookie', () => {
     [';;; ;', { kind: 'none' }],
     ['token', { kind: 'none' }],
     [
-      'Token=x; tokens=x; atoken=x; token.=x; token.a=x; token.01=x; token.1.2=x',
+      'Token=x; tokens=x; atoken=x; token.=x; token.a=x; token.01=x; token.1.2=x; token-0=x; atoken0=x',
       { kind: 'none' },
     ],
     ['token=', { kind: 'none' }],
@@ -112,8 +156,50 @@ describe('GateCookie', () => {
     ['a="1 2" ;  b=%20;token=x; c', 'a="1 2" ;  b=%20; c'],
     ['token.0=x; a=1; token.1=y;token=z', 'a=1'],
     ['a=token=x; tokens=1', 'a=token=x; tokens=1'],
+    ['token.3=x; token.4=x', 'token.4=x'],
   ])('leaves %j as %j', (header, expected) => {
     expect(cookie.without(header)).toBe(expected);
+  });
+
+  describe('in a request', () => {
+    const request = (header: string | undefined) => {
+      const req = new IncomingMessage(new Socket());
+      if (header !== undefined) {
+        req.headers.cookie = header;
+        req.rawHeaders = ['Cookie', header];
+      }
+      return req;
+    };
+
+    it.each([
+      [undefined, []],
+      ['token=x', []],
+      ['a=1; token=x', ['cookie', 'a=1']],
+    ])('is removed from %s', (header, rawHeaders) => {
+      const req = request(header);
+      cookie.removeFrom(req);
+      expect(req.headers.cookie).toBe(rawHeaders[1]);
+      expect(req.rawHeaders).toEqual(rawHeaders);
+    });
+
+    it.each([
+      [undefined, 'token=new'],
+      ['token=x', 'token=new'],
+      ['token.0=x; a=1; token.1=y; b=2', 'token=new; a=1; b=2'],
+    ])('is put in place of that in %s', (header, expected) => {
+      const req = request(header);
+      cookie.putInto(req, 'new');
+      expect(req.headers.cookie).toBe(expected);
+      expect(req.rawHeaders).toEqual(['cookie', expected]);
+    });
+  });
+
+  it('alone is cleared', () => {
+    expect(cookie.clear('a=1; token=x; token=y; b')).toEqual(
+      cookie.clear('token=x'),
+    );
+    expect(cookie.clear('a=1')).toEqual([]);
+    expect(cookie.clear(undefined)).toEqual([]);
   });
 
   it('is not what it never issues, so that clearing it stays small', () => {
@@ -149,7 +235,14 @@ describe('GateCookie', () => {
     ]);
   });
 
-  it('takes a backend without a name', () => {
-    expect(new GateCookie(settings, '[::1]').clear('token=x')).toHaveLength(1);
+  it.each([
+    ['token', '[::1]', 1],
+    ['token', 'my_host', 1],
+    ['token', 'localhost', 2],
+    ['my__Host-token', 'localhost', 2],
+    ['__host-token', 'localhost', 1],
+  ])('%s of a backend at %s is cleared of %i domains', (name, host, count) => {
+    const named = new GateCookie({ ...settings, name }, host);
+    expect(named.clear(`${name}=x`)).toHaveLength(count);
   });
 });

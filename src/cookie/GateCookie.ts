@@ -1,6 +1,12 @@
 import { IncomingMessage, maxHeaderSize } from 'node:http';
-import { parse, serialize } from 'cookie';
+import { serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
+import {
+  cookiePairs,
+  nameOf,
+  readCookies,
+  withoutPairs,
+} from '../request/cookiePairs';
 import { replaceCookies } from '../request/replaceCookies';
 import { setRequestHeader } from '../request/setRequestHeader';
 
@@ -48,18 +54,11 @@ export class GateCookie {
     ];
   }
 
-  /** Reads a `Cookie` header (RFC 6265, section 4.2). Equal duplicates are one, and an empty cookie is none. */
+  /** Reads a `Cookie` header. */
   read(header: string | undefined): ReadCookie {
-    const values = new Map<string, string>();
-    for (const pair of cookiePairs(header)) {
-      const cookie = this.#parse(pair);
-      if (cookie?.value) {
-        const known = values.get(cookie.name);
-        if (known !== undefined && known !== cookie.value) {
-          return { kind: 'conflict' };
-        }
-        values.set(cookie.name, cookie.value);
-      }
+    const values = readCookies(header, this.#isOwn);
+    if (!values) {
+      return { kind: 'conflict' };
     }
     if (values.size === 0) {
       return { kind: 'none' };
@@ -83,7 +82,7 @@ export class GateCookie {
 
   /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
   without(header: string | undefined): string | undefined {
-    return withoutPairs(header, pair => this.#parse(pair) !== undefined);
+    return withoutPairs(header, pair => this.#isOwn(nameOf(pair)));
   }
 
   /** Removes the gate's cookies from a request, so that no handler sees them. */
@@ -133,7 +132,8 @@ export class GateCookie {
 
   /** The `Set-Cookie` headers that make all of the gate's cookies in a request expire, whichever domain they are of. */
   clear(header: string | undefined): string[] {
-    return this.#namesIn(header).flatMap(name =>
+    const names = new Set(cookiePairs(header).map(nameOf));
+    return [...names].filter(this.#isOwn).flatMap(name =>
       this.#domains.map(domain =>
         serialize(name, '', {
           ...this.#attributes,
@@ -144,24 +144,8 @@ export class GateCookie {
     );
   }
 
-  #namesIn(header: string | undefined): string[] {
-    const names = cookiePairs(header).map(pair => this.#parse(pair)?.name);
-    return [...new Set(names)].filter(name => name !== undefined);
-  }
-
-  /** One `name=value` of a `Cookie` header, if it is the gate's. */
-  #parse(pair: string): { name: string; value: string } | undefined {
-    if (!pair.includes(this.#name)) {
-      return undefined;
-    }
-    // One pair at a time: over a whole header `parse` keeps the first of two cookies with one name and hides the other.
-    for (const [name, value] of Object.entries(parse(pair))) {
-      if (name === this.#name || this.#isPart(name)) {
-        return { name, value: value ?? '' };
-      }
-    }
-    return undefined;
-  }
+  readonly #isOwn = (name: string | undefined): name is string =>
+    name !== undefined && (name === this.#name || this.#isPart(name));
 
   #isPart(name: string): boolean {
     if (!name.startsWith(`${this.#name}.`)) {
@@ -170,18 +154,4 @@ export class GateCookie {
     const number = name.slice(this.#name.length + 1);
     return /^(0|[1-9]\d?)$/.test(number) && Number(number) < MAX_PARTS;
   }
-}
-
-/** A `Cookie` header without some of its pairs, the others byte for byte; `undefined` if none is left. */
-export function withoutPairs(
-  header: string | undefined,
-  isRemoved: (pair: string) => boolean,
-): string | undefined {
-  const others = cookiePairs(header).filter(pair => !isRemoved(pair));
-  return others.join(';').trimStart() || undefined;
-}
-
-/** The pairs of a `Cookie` header as they stand in it. */
-export function cookiePairs(header: string | undefined): string[] {
-  return header ? header.split(';') : [];
 }

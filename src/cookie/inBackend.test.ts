@@ -31,12 +31,15 @@ describe("the gate's cookie in a backend", () => {
   beforeAll(async () => {
     key = await createSigningKey();
     backend = await startBackend({
-      features: [plugin.feature],
+      features: [plugin.feature, recordingPlugin('all').feature],
       config: {
         auth: {
           ...(key.config.auth as object),
           apiGate: {
-            allow: [{ plugin: 'hello', path: '/open' }],
+            allow: [
+              { plugin: 'hello', path: '/open' },
+              { plugin: 'all', path: '/**', methods: ['GET', 'DELETE'] },
+            ],
             cookie: { trustedOrigins: [TRUSTED] },
           },
         },
@@ -188,6 +191,33 @@ describe("the gate's cookie in a backend", () => {
       expect(failed.status).toBe(status);
       expect(setCookies(failed)).toEqual(['mine=1; Path=/']);
       expect(failed.headers['cache-control']).toBe('public, max-age=3600');
+    }
+  });
+
+  it('is not made where a rule opens all else of a plugin', async () => {
+    const target = `/api/all${COOKIE_ENDPOINT}`;
+    const foreign = await sign({ iss: 'https://other.example.com/api/auth' });
+    expect((await send('GET', '/api/all/x')).status).toBe(200);
+    const refused = await send('GET', target, bearer(foreign));
+    expect([refused.status, setCookies(refused)]).toEqual([401, []]);
+    expect((await send('GET', target)).status).toBe(401);
+
+    const own = await send('GET', target, bearer(await sign()));
+    expect(own.status).toBe(200);
+    expect(setCookies(own).map(cookie => cookie.split('=')[0])).toEqual(
+      expect.arrayContaining(['backstage-auth', 'token']),
+    );
+  });
+
+  it('is not cleared, nor is anything refused, for a bearer that names no user on a public path', async () => {
+    for (const sub of [123, null, {}]) {
+      const odd = [{ typ: 'vnd.backstage.user' }, { sub, iat: 1, exp: 2 }]
+        .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      for (const target of ['/api/hello/open', '/api/auth/guest/refresh']) {
+        const { status } = await send('GET', target, bearer(`${odd}.AAAA`));
+        expect(status).toBe(200);
+      }
     }
   });
 

@@ -2,14 +2,13 @@ import type {
   AuthService,
   DiscoveryService,
 } from '@backstage/backend-plugin-api';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { CallingPlugins } from './CallingPlugins';
 import type { Refusal } from '../Refusal';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 
 const serviceToken = (sub: unknown) =>
-  [{ typ: 'vnd.backstage.plugin', alg: 'ES256' }, { sub }, {}]
-    .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.');
+  unsignedToken('vnd.backstage.plugin', { sub });
 
 function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];

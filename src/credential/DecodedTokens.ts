@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { DecodedToken, decodeToken } from '../request/token';
 import { digestOf } from './digestOf';
 
-// About as much memory each as the token itself, at most.
-const MAX_TOKENS = 4_000;
-const MAX_TOKEN_CHARACTERS = 2_000_000;
+// About 1.5 KB each, with the `Set-Cookie` that is made of it.
+const MAX_TOKENS = 2_000;
+const MAX_TOKEN_CHARACTERS = 1_500_000;
 
 /**
  * Remembers what tokens say of themselves, of those that were verified lately: decoding one takes as long as all else that

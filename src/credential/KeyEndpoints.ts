@@ -40,14 +40,25 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
   try {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
+      // As Backstage: what it does not get there, it has not got.
+      redirect: 'manual',
     });
     // 508 is what Backstage's gateway says of a plugin that discovery knows no other address of.
     if (response.status === 404 || response.status === 508) {
+      await response.body?.cancel();
       return 'not-found';
     }
     const body = response.ok ? await response.json() : undefined;
-    return Array.isArray(body?.keys) ? body.keys.length : undefined;
+    return isKeySet(body) ? body.keys.length : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What Backstage takes for one. */
+function isKeySet(body: any): body is { keys: object[] } {
+  return (
+    Array.isArray(body?.keys) &&
+    body.keys.every((key: unknown) => typeof key === 'object' && key !== null)
+  );
 }

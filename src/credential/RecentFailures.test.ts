@@ -25,4 +25,16 @@ describe('RecentFailures', () => {
     }
     expect([failures.has('0'), failures.has('1999')]).toEqual([false, true]);
   });
+
+  it('is bounded where its keys are long', () => {
+    const failures = new RecentFailures();
+    const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
+    for (let i = 0; i < 100; i += 1) {
+      failures.add(long(i));
+    }
+    expect([failures.has(long(0)), failures.has(long(99))]).toEqual([
+      false,
+      true,
+    ]);
+  });
 });

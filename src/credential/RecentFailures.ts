@@ -2,6 +2,8 @@ import { LRUCache } from 'lru-cache';
 
 const KEPT_MS = 1_000;
 const MAX_FAILURES = 1_000;
+// A key holds what a client has written for the plugin's id.
+const MAX_CHARACTERS = 200_000;
 
 /**
  * Remembers for a second which tokens were found not valid, so that a flood of one of them is verified once a second. Only
@@ -9,7 +11,10 @@ const MAX_FAILURES = 1_000;
  */
 export class RecentFailures {
   /** When it was found, in milliseconds since the epoch. */
-  readonly #failures = new LRUCache<string, number>({ max: MAX_FAILURES });
+  readonly #failures = new LRUCache<string, number>({
+    max: MAX_FAILURES,
+    maxSize: MAX_CHARACTERS,
+  });
 
   /** @param key - of the token, and of whose judgement it is: the same one may be valid for another plugin */
   has(key: string): boolean {
@@ -21,6 +26,6 @@ export class RecentFailures {
   }
 
   add(key: string): void {
-    this.#failures.set(key, Date.now());
+    this.#failures.set(key, Date.now(), { size: key.length });
   }
 }

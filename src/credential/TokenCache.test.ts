@@ -1,11 +1,9 @@
 import type { AuthService } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { TokenCache } from './TokenCache';
 
-const jwt = (payload: object) =>
-  ['{"typ":"vnd.backstage.user","alg":"ES256"}', JSON.stringify(payload), 'x']
-    .map(part => Buffer.from(part).toString('base64url'))
-    .join('.');
+const jwt = (claims: object) => unsignedToken('vnd.backstage.user', claims);
 
 function create(ttlMs = 30_000) {
   const calls: [string, unknown][] = [];
@@ -114,18 +112,26 @@ describe('TokenCache', () => {
   it('remembers a service no longer than the user for whom it acts', async () => {
     const { calls, wrapped } = create();
     const exp = Date.now() / 1000 + 5;
-    const part = (value: object) =>
-      Buffer.from(JSON.stringify(value)).toString('base64url');
-    const token = [
-      part({ typ: 'vnd.backstage.plugin', alg: 'ES256' }),
-      part({ exp: exp + 3600, obo: jwt({ exp }) }),
-      'x',
-    ].join('.');
+    const token = unsignedToken('vnd.backstage.plugin', {
+      exp: exp + 3600,
+      obo: jwt({ exp }),
+    });
     await wrapped.authenticate(token);
     jest.advanceTimersByTime(5_000);
     await wrapped.authenticate(token);
     expect(calls).toHaveLength(2);
   });
+
+  it.each(['vnd.backstage.plugin', 'JWT'])(
+    'remembers a %s that no user is behind',
+    async typ => {
+      const { calls, wrapped } = create();
+      const token = unsignedToken(typ, { sub: 'x', exp: 1_900_000_000 });
+      await wrapped.authenticate(token);
+      await wrapped.authenticate(token);
+      expect(calls).toHaveLength(1);
+    },
+  );
 
   it('is bounded', async () => {
     const { calls, wrapped } = create();

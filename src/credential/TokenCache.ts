@@ -7,9 +7,9 @@ import { decodeToken, userTokenOf } from '../request/token';
 import { digestOf } from './digestOf';
 import { withAuthenticate } from './withAuthenticate';
 
-// About 2 KB each, at most: the credentials of a user hold the token.
-const MAX_TOKENS = 4_000;
-const MAX_TOKEN_CHARACTERS = 4_000_000;
+// About 2.5 KB each, since the credentials of a user hold the token: 10 MB at most, with what `DecodedTokens` keeps.
+const MAX_TOKENS = 2_000;
+const MAX_TOKEN_CHARACTERS = 3_000_000;
 
 interface Verified {
   /** Makes credentials for one request. */

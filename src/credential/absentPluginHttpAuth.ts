@@ -13,10 +13,15 @@ import {
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
+import { Refusal } from '../Refusal';
 import type { DecodedToken } from '../request/token';
 
 // Enough for the optional plugins that clients probe for; more are made again when they are asked for.
 const MAX_PLUGINS = 100;
+
+// Each fetches keys of its own, whatever id a client has made up: so many are made within a minute, at most.
+const MAX_NEW = 60;
+const WINDOW_MS = 60_000;
 
 const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]+$/i;
 
@@ -42,6 +47,7 @@ const { deps: authDeps, factory: createAuth } =
  *
  * @param pluginId - as it stands in the path: whatever a client makes up
  * @param token - what is to be judged; `undefined` if it is no JWT
+ * @throws Refusal 503 while too many others are asked for
  */
 export type AbsentPluginHttpAuth = (
   pluginId: string,
@@ -85,8 +91,19 @@ function createAbsentPluginHttpAuth(
     const { discovery } = deps;
     return DefaultHttpAuthService.create({ auth, discovery, pluginId });
   };
+  const madeAt: number[] = [];
+  const requireRoom = () => {
+    const now = Date.now();
+    while (now - madeAt[0] >= WINDOW_MS) {
+      madeAt.shift();
+    }
+    if (madeAt.length >= MAX_NEW) {
+      throw Refusal.keysUnavailable;
+    }
+    madeAt.push(now);
+  };
   const restrictedPlugins = readRestrictedPlugins(deps.config);
-  return (requestedId, token) => {
+  return async (requestedId, token) => {
     const dependsOnPlugin =
       token?.typ === tokenTypes.plugin.typParam
         ? token.aud === requestedId
@@ -97,6 +114,7 @@ function createAbsentPluginHttpAuth(
         : NO_PLUGIN;
     let httpAuth = cache.get(pluginId);
     if (!httpAuth) {
+      requireRoom();
       httpAuth = create(pluginId);
       cache.set(pluginId, httpAuth);
       httpAuth.catch(() => cache.delete(pluginId));

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { parse } from 'cookie';
-import { cookiePairs, GateCookie } from '../cookie/GateCookie';
+import type { GateCookie } from '../cookie/GateCookie';
+import { readCookies } from '../request/cookiePairs';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const STOCK_COOKIE = 'backstage-auth';
@@ -53,15 +53,14 @@ export function readBearer({ headers }: IncomingMessage): string | undefined {
 }
 
 function readStockCookie(req: IncomingMessage): PresentedCredential {
-  const values = new Set(
-    cookiePairs(req.headers.cookie)
-      .map(pair => parse(pair)[STOCK_COOKIE])
-      .filter(value => value !== undefined),
+  const cookies = readCookies(
+    req.headers.cookie,
+    name => name === STOCK_COOKIE,
   );
-  if (values.size > 1) {
+  if (!cookies) {
     return { kind: 'conflicting-cookies' };
   }
-  const [token] = values;
+  const token = cookies.get(STOCK_COOKIE);
   return token ? { kind: 'stock-cookie', token } : { kind: 'none' };
 }
 

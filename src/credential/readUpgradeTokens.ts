@@ -47,11 +47,16 @@ export function readUpgradeTokens(
   if (credential.kind === 'bearer') {
     tokens.push(credential);
   }
-  if (tokens.length > MAX_TOKENS) {
-    throw Refusal.tooManyTokens;
-  }
+  requireFew(tokens);
   if (credential.kind === 'cookie' && !protocols.some(decodeToken)) {
     tokens.push(credential);
   }
   return tokens;
+}
+
+/** @throws Refusal if more tokens are offered than Backstage tries: each costs */
+export function requireFew(tokens: unknown[]): void {
+  if (tokens.length > MAX_TOKENS) {
+    throw Refusal.tooManyTokens;
+  }
 }

@@ -1,4 +1,8 @@
-import { httpAuthServiceFactory } from '@backstage/backend-defaults/httpAuth';
+import {
+  DefaultHttpAuthService,
+  httpAuthServiceFactory,
+} from '@backstage/backend-defaults/httpAuth';
+import { verificationsDuring } from '../__testUtils__/verificationsDuring';
 import {
   coreServices,
   createServiceFactory,
@@ -24,30 +28,19 @@ it.each([
   ['without the cache', { tokenCache: false }, 3],
 ])('verifies a token %s', async (_, apiGate, expected) => {
   const hello = recordingPlugin('hello');
-  let verified = 0;
   backend = await startBackend({
     features: [hello.feature],
     config: { auth: { ...(key.config.auth as object), apiGate } },
   });
   const token = await key.sign({ iss: `${backend.url}/api/auth` });
-  const { subtle } = globalThis.crypto;
-  const verify = jest.spyOn(subtle, 'verify').mockImplementation(function spy(
-    this: SubtleCrypto,
-    ...args: Parameters<SubtleCrypto['verify']>
-  ) {
-    verified += 1;
-    return Object.getPrototypeOf(subtle).verify.apply(subtle, args);
-  });
-  try {
+  const verified = await verificationsDuring(async () => {
     for (let i = 0; i < 3; i += 1) {
       const { status } = await rawRequest(backend.port, '/api/hello/x', {
         headerLines: [`Authorization: Bearer ${token}`],
       });
       expect(status).toBe(200);
     }
-  } finally {
-    verify.mockRestore();
-  }
+  });
   expect(verified).toBe(expected);
 });
 
@@ -85,4 +78,53 @@ it("uses an app's own httpAuth as it is, and says that the cache is off", async 
       message.includes('its own httpAuth service'),
     ),
   ).toBe(true);
+});
+
+it("judges by no other token than the one that an app's own httpAuth has verified", async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({
+    features: [
+      hello.feature,
+      createServiceFactory({
+        service: coreServices.httpAuth,
+        deps: {
+          auth: coreServices.auth,
+          discovery: coreServices.discovery,
+          plugin: coreServices.pluginMetadata,
+        },
+        factory: ({ auth, discovery, plugin }) =>
+          DefaultHttpAuthService.create({
+            auth,
+            discovery,
+            pluginId: plugin.getId(),
+            getTokenFromRequest: req => ({
+              token: req.headers['x-access-token'] as string,
+            }),
+          }),
+      }),
+    ],
+    config: key.config,
+  });
+  const iss = `${backend.url}/api/auth`;
+  const token = await key.sign({ iss });
+  const [header] = token.split('.');
+  const forged = [
+    header,
+    Buffer.from(
+      JSON.stringify({ iss, sub: 'user:default/eve', iat: 1, exp: 1e10 }),
+    ).toString('base64url'),
+    'AAAA',
+  ].join('.');
+  const send = (bearer: string) =>
+    rawRequest(backend.port, '/api/hello/x', {
+      headerLines: [
+        `Authorization: Bearer ${bearer}`,
+        `X-Access-Token: ${token}`,
+      ],
+    });
+
+  const { status, headers } = await send(forged);
+  expect([status, headers['set-cookie']]).toEqual([401, undefined]);
+  expect(hello.handled).toHaveLength(0);
+  expect((await send(token)).status).toBe(200);
 });

@@ -101,6 +101,11 @@ export async function verifyCredential(
     throw Refusal.invalidToken;
   }
 
+  // What is judged from here on is what the token says. An app's own `httpAuth` may have looked at another one.
+  const { principal } = credentials;
+  if (principal.type === 'user' && principal.userEntityRef !== userToken?.sub) {
+    throw Refusal.invalidToken;
+  }
   // Backstage does not look at it, but the keys of two deployments may be the same. Limited tokens carry none.
   if (
     userToken &&

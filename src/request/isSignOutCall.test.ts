@@ -17,6 +17,7 @@ describe('isSignOutCall', () => {
     ['auth', 'GET', '/github/logout'],
     ['auth', 'DELETE', '/github/logout'],
     ['auth', 'POST', '/gitlab/logout'],
+    ['auth', 'POST', '/github/refresh'],
     ['auth', 'POST', '/github/logout/x'],
     ['auth', 'POST', '/x/github/logout'],
     ['auth', 'POST', '/logout'],

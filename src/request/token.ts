@@ -43,11 +43,11 @@ function decode(token: string): DecodedToken | undefined {
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ,
-      sub,
-      iss,
+      sub: isString(sub) ? sub : undefined,
+      iss: isString(iss) ? iss : undefined,
       aud,
-      iat,
-      exp,
+      iat: isNumber(iat) ? iat : undefined,
+      exp: isNumber(exp) ? exp : undefined,
       ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
       obo: isString(obo) ? decode(obo) : undefined,
     };
@@ -96,4 +96,8 @@ export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
 
 function isString(value: unknown): value is string {
   return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }

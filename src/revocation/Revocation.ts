@@ -31,12 +31,16 @@ export function revocationOfSession(claims: SessionClaims): Revocation {
   return { scope: 'session', sub, iat, exp };
 }
 
-/** Refuses every sign-in of a user up to now: as long as the longest that Backstage makes, or one that is known to be longer. */
+/**
+ * Refuses every sign-in of a user up to now: as long as the longest that Backstage makes, or one that is known to be longer.
+ *
+ * @param known - one of them. If the clock that issued it is ahead, what that clock issued before counts as well
+ */
 export function revocationOfUser(
   sub: string,
   known?: SessionClaims,
 ): Revocation {
-  const iat = now();
+  const iat = Math.max(now(), known?.iat ?? 0);
   const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
   return { scope: 'user', sub, iat, exp };
 }

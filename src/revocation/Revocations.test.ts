@@ -1,5 +1,9 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { revocationOfSession, revocationOfUser } from './Revocation';
+import {
+  Revocation,
+  revocationOfSession,
+  revocationOfUser,
+} from './Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationStore } from './RevocationStore';
 
@@ -31,6 +35,121 @@ describe('Revocations', () => {
   });
   afterEach(() => {
     jest.useRealTimers();
+  });
+
+  it('is not up before it follows a store, nor after its end', async () => {
+    const logger = { warn: () => {} } as unknown as LoggerService;
+    const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
+    const claims = session('user:default/a');
+    expect(revocations.isFollowing).toBe(false);
+    expect(revocations.isLoaded).toBe(false);
+    expect(revocations.staleness).toBeUndefined();
+    await expect(revocations.load()).rejects.toThrow('store of revocations');
+    await expect(
+      revocations.revoke(revocationOfSession(claims)),
+    ).rejects.toThrow('The store of revocations is not up');
+    expect(revocations.isRevoked(claims)).toBe(true);
+    const stored: string[] = [];
+    await revocations.follow({
+      load: async () => [],
+      add: async ({ sub }) => {
+        stored.push(sub);
+      },
+    });
+    expect(revocations.isFollowing).toBe(true);
+    expect(stored).toEqual(['user:default/a']);
+    revocations.stop();
+    expect(revocations.isFollowing).toBe(false);
+  });
+
+  it('tells how old the list is, in seconds', async () => {
+    const { revocations } = create({});
+    await jest.advanceTimersByTimeAsync(0);
+    expect(revocations.staleness).toBe(0);
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(revocations.staleness).toBe(1.5);
+    revocations.stop();
+  });
+
+  it('asks the store at its interval, and twice a second until it has answered', async () => {
+    let loads = 0;
+    let gone = true;
+    const { revocations } = create({
+      load: async () => {
+        loads += 1;
+        if (gone) {
+          throw new Error('gone');
+        }
+        return [];
+      },
+    });
+    const loadsIn = async (milliseconds: number) => {
+      loads = 0;
+      await jest.advanceTimersByTimeAsync(milliseconds);
+      return loads;
+    };
+    await jest.advanceTimersByTimeAsync(0);
+    expect(await loadsIn(1_000)).toBe(2);
+    gone = false;
+    expect(await loadsIn(500)).toBe(1);
+    expect(await loadsIn(1_999)).toBe(0);
+    expect(await loadsIn(1)).toBe(1);
+    gone = true;
+    expect(await loadsIn(4_000)).toBe(2);
+    revocations.setPollInterval(100);
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(await loadsIn(1_000)).toBe(10);
+    revocations.stop();
+    expect(await loadsIn(10_000)).toBe(0);
+  });
+
+  it('asks no more often before the store has answered than it does later', async () => {
+    let loads = 0;
+    const { revocations } = create({
+      load: async () => {
+        loads += 1;
+        throw new Error('gone');
+      },
+    });
+    revocations.setPollInterval(100);
+    await jest.advanceTimersByTimeAsync(0);
+    loads = 0;
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(loads).toBe(10);
+    revocations.stop();
+  });
+
+  it('reads the store for who asks, in time', async () => {
+    const theirs = revocationOfSession(session('user:default/theirs'));
+    let silent = false;
+    const { revocations } = create({
+      load: async () => {
+        await (silent && new Promise(() => {}));
+        return [theirs];
+      },
+    });
+    expect(await revocations.load()).toEqual([theirs]);
+    silent = true;
+    const failure = revocations.load().catch(error => error.message);
+    await jest.advanceTimersByTimeAsync(6_000);
+    expect(await failure).toContain('does not answer');
+    revocations.stop();
+  });
+
+  it('calls back when a session was ended here or elsewhere', async () => {
+    const theirs = revocationOfSession(session('user:default/theirs'));
+    let rows: Revocation[] = [];
+    const { revocations } = create({ load: async () => rows });
+    let calls = 0;
+    revocations.onRevoked(() => {
+      calls += 1;
+    });
+    await revocations.revoke(revocationOfUser('user:default/a'));
+    expect(calls).toBe(1);
+    rows = [theirs];
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(calls).toBe(2);
+    revocations.stop();
   });
 
   it('asks again where the store goes silent, and tells', async () => {
@@ -160,6 +279,19 @@ describe('Revocations', () => {
     expect(added).toBe(100);
     expect(most).toBeLessThanOrEqual(10);
     revocations.stop();
+  });
+
+  it('writes what is revoked while it stops, and reads no more', async () => {
+    const [load, add] = [jest.fn(async () => []), jest.fn(async () => {})];
+    const { revocations } = create({ load, add });
+    await jest.advanceTimersByTimeAsync(3_000);
+    revocations.stop();
+    expect(load).toHaveBeenCalledTimes(2);
+    const late = revocationOfSession(session('user:default/late'));
+    await revocations.revoke(late);
+    expect(add).toHaveBeenCalledWith(late);
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(load).toHaveBeenCalledTimes(2);
   });
 
   it('is not undone by a shorter one of the same user', async () => {

@@ -1,4 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import { inTime } from '../inTime';
 import { Outage } from './Outage';
 import { now, Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';
@@ -21,6 +22,7 @@ export class Revocations {
   readonly #pending = new Map<string, Revocation>();
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
   #loadedAt: number | undefined;
   readonly #reading: Outage;
   readonly #writing: Outage;
@@ -82,7 +84,7 @@ export class Revocations {
 
   /** The live revocations, from the store. */
   async load(): Promise<Revocation[]> {
-    return inTime(this.#requireStore().load());
+    return storeInTime(this.#requireStore().load());
   }
 
   /** Begins to follow a store, and resolves after the first attempt, whether or not it succeeded. */
@@ -96,16 +98,17 @@ export class Revocations {
     this.#pollIntervalMs = milliseconds;
   }
 
+  /** Reads no more. What is revoked by requests that are under way is still written. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#store = undefined;
+    this.#isStopped = true;
   }
 
   async #poll(): Promise<void> {
     try {
       // All live rows, each time: a cursor would miss those that are committed late.
       const startedAt = Date.now();
-      this.#list.add(await inTime(this.#requireStore().load()));
+      this.#list.add(await storeInTime(this.#requireStore().load()));
       this.#list.removeExpired();
       this.#loadedAt = startedAt;
       this.#reading.succeeded();
@@ -118,7 +121,7 @@ export class Revocations {
     } catch (error) {
       this.#writing.failed(error);
     }
-    if (this.#store) {
+    if (!this.#isStopped) {
       const interval = this.isLoaded
         ? this.#pollIntervalMs
         : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
@@ -144,7 +147,7 @@ export class Revocations {
   }
 
   async #write(revocation: Revocation): Promise<void> {
-    await inTime(this.#requireStore().add(revocation));
+    await storeInTime(this.#requireStore().add(revocation));
     this.#pending.delete(JSON.stringify(revocation));
   }
 
@@ -156,14 +159,11 @@ export class Revocations {
   }
 }
 
-/** @throws Error if it takes longer than a store may: one that says nothing must not stop a replica from asking again */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error('The store of revocations does not answer')),
-      STORE_TIMEOUT_MS,
-    );
-  });
-  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
+/** One that says nothing must not stop a replica from asking again. */
+function storeInTime<T>(answer: Promise<T>): Promise<T> {
+  return inTime(
+    answer,
+    STORE_TIMEOUT_MS,
+    'The store of revocations does not answer',
+  );
 }

@@ -30,14 +30,19 @@ export class SessionSockets {
     if (socket.destroyed) {
       return;
     }
-    const expiry =
-      session === 'not-admitted'
-        ? undefined
-        : setTimeout(
-            () => this.#closeIfEnded(session, socket),
-            Math.min((session.exp - now()) * 1000, MAX_TIMEOUT_MS),
-          );
-    expiry?.unref();
+    let expiry: NodeJS.Timeout | undefined;
+    const watchExpiry = (exp: number) => {
+      // Again if it is not over then: a timer reaches only so far, and clocks are set back.
+      expiry = setTimeout(
+        () =>
+          exp > now() ? watchExpiry(exp) : this.#closeIfEnded(session, socket),
+        Math.min((exp - now()) * 1000, MAX_TIMEOUT_MS),
+      );
+      expiry.unref();
+    };
+    if (session !== 'not-admitted') {
+      watchExpiry(session.exp);
+    }
     this.#open.set(socket, session);
     socket.once('close', () => {
       clearTimeout(expiry);

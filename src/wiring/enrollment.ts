@@ -126,6 +126,9 @@ function createStarted(
 ): EnrolledPlugin['started'] {
   const middleware = createLifecycleMiddleware({ config, lifecycle });
   let isUp = false;
+  lifecycle.addShutdownHook(() => {
+    isUp = false;
+  });
   return () =>
     isUp
       ? undefined

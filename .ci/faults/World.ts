@@ -1,0 +1,28 @@
+import type { JsonObject } from '@backstage/types';
+import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
+import type { BackendProcess } from '../BackendProcess';
+
+/** What `backend.ts` is started with. */
+export interface BackendOptions {
+  config: JsonObject;
+  /** Default true. */
+  withAuth?: boolean;
+  /** Whether the issuer of the cookie never ends. */
+  issuerHangs?: boolean;
+  /** A file to which it writes the `X-Id` of each request that it accepts. */
+  acceptedFile?: string;
+}
+
+/** What the checks act on: each starts the backends that it needs. */
+export interface World {
+  /** For what a check writes. */
+  folder: string;
+  createBackend(
+    name: string,
+    options?: Partial<BackendOptions>,
+  ): Promise<BackendProcess>;
+  /** A user token that an `auth` plugin of this address would have issued. */
+  sign(
+    claims: Partial<UserTokenClaims> & { sub: string; port: number },
+  ): Promise<string>;
+}

@@ -1,0 +1,111 @@
+// A backend in a process of its own: Backstage's default services, the real `auth` plugin, the gate, and a plugin that has
+// opened all its own paths. Answers what the test asks by `BackendProcess.ask`.
+import { openSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createBackend } from '@backstage/backend-defaults';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createBackendModule,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { Request, Response } from 'express';
+import apiGate, { authCookieIssuanceExtensionPoint } from '../../src';
+import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import type { BackendOptions } from './World';
+
+const options: BackendOptions = JSON.parse(process.env.BACKEND_CONFIG!);
+
+/** `?ms=` is how long it takes; `?parts=` in how many parts the answer comes. */
+async function handle({ query }: Request, res: Response) {
+  const parts = Number(query.parts ?? 1);
+  res.setHeader('Content-Type', 'text/plain');
+  for (let i = 0; i < parts; i += 1) {
+    await sleep(Number(query.ms ?? 0) / parts);
+    res.write('part\n');
+  }
+  res.end('end\n');
+}
+
+const hello = recordingPlugin('hello', {
+  policies: [{ path: '/', allow: 'unauthenticated' }],
+  handle,
+});
+
+const backend = createBackend();
+backend.add(
+  createServiceFactory({
+    service: coreServices.rootConfig,
+    deps: {},
+    factory: () => new ConfigReader(options.config),
+  }),
+);
+backend.add(apiGate);
+backend.add(hello.feature);
+if (options.withAuth !== false) {
+  backend.add(import('@backstage/plugin-auth-backend'));
+}
+if (options.issuerHangs) {
+  backend.add(
+    createBackendModule({
+      pluginId: 'auth',
+      moduleId: 'hanging-issuer',
+      register(reg) {
+        reg.registerInit({
+          deps: { issuance: authCookieIssuanceExtensionPoint },
+          async init({ issuance }) {
+            issuance.setCookieIssuer({
+              moduleId: 'hanging-issuer',
+              issuer: { issueCookie: () => new Promise(() => {}) },
+            });
+          },
+        });
+      },
+    }),
+  );
+}
+if (options.acceptedFile) {
+  const file = openSync(options.acceptedFile, 'a');
+  backend.add(
+    rootHttpRouterServiceFactory({
+      configure({ server, applyDefaults }) {
+        server.prependListener('request', req => {
+          // At once: nothing that is only on its way outlives the process.
+          writeSync(file, `${req.headers['x-id']}\n`);
+        });
+        applyDefaults();
+      },
+    }),
+  );
+}
+
+const answers: Record<string, () => unknown> = {
+  /** How many requests have reached the plugin's handler. */
+  handled: () => hello.handled.length,
+  /** What is in use once all garbage is collected, in bytes. */
+  memory() {
+    global.gc!();
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { rss, heap: heapUsed + external };
+  },
+};
+
+// Not left behind, however the test ends.
+process.once('disconnect', () => process.exit());
+
+process.on('message', async ({ id, ask }: any) => {
+  try {
+    process.send!({ id, reply: await answers[ask]() });
+  } catch (error) {
+    process.send!({ id, error: String(error) });
+  }
+});
+
+backend.start().then(
+  () => process.send!('started'),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);

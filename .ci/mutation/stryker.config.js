@@ -1,0 +1,24 @@
+const groups = require('./groups');
+
+const group = process.env.MUTATION_GROUP;
+
+module.exports = {
+  mutate: groups[group].mutate.map(file => `src/${file}`),
+  testRunner: 'jest',
+  plugins: ['@stryker-mutator/jest-runner'],
+  jest: { projectType: 'custom', configFile: '.ci/mutation/jest.config.js' },
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  // Besides the time that the tests take without a mutant. The machine may be busy, and a mutant must not be killed by that.
+  timeoutMS: 30_000,
+  ignorePatterns: ['bench', 'dev', 'dist*'],
+  tempDirName: 'reports/mutation/tmp',
+  reporters: ['clear-text', 'json'],
+  clearTextReporter: {
+    allowColor: false,
+    logTests: false,
+    reportTests: false,
+    reportScoreTable: false,
+  },
+  jsonReporter: { fileName: `reports/mutation/${group}.json` },
+};

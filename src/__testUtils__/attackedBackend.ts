@@ -1,0 +1,233 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DefaultAuditorService } from '@backstage/backend-defaults/auditor';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { metrics } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  DataPoint,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { rawRequest, RawResponse } from './rawRequest';
+import { recordingPlugin } from './recordingPlugin';
+import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
+import { RunningBackend, startBackend } from './startBackend';
+
+/** The bytes of one request. */
+export interface Attempt {
+  /** Default `GET`. */
+  method?: string;
+  target: string;
+  headerLines?: string[];
+  body?: string;
+}
+
+/** What came of a request, everywhere that it may have left a trace. Each entry is one line of words. */
+export interface Trace {
+  response: RawResponse;
+  /** Handlers that ran: plugin, method and path. */
+  handled: string[];
+  /** What the counter counted: plugin, outcome, reason and credential. Without the backend's own fetches of keys. */
+  counted: string[];
+  /** Denials that the audit has: plugin, reason and method. */
+  audited: string[];
+  /** What the backend fetched, without the keys of its own plugins, and whatever arrived at the attacker's server. */
+  fetched: string[];
+}
+
+/**
+ * A backend whose plugins have opened themselves, so that the gate alone stands between a request and its handler. Of
+ * `hello`, rules open `/health`, `/logo.svg`, `/public/**` and `POST /hook`. A public handler of `forwarding` dispatches the
+ * request once more, to whatever `?to=` says.
+ */
+export interface AttackedBackend extends RunningBackend {
+  key: SigningKey;
+  hello: ReturnType<typeof recordingPlugin>;
+  docs: ReturnType<typeof recordingPlugin>;
+  /** Where an attacker would have the backend look for keys. It has what is set as its `answer`. */
+  attacker: { url: string; answer: string };
+  sign(claims?: Partial<UserTokenClaims>): Promise<string>;
+  attempt(attempt: Attempt): Promise<Trace>;
+  /** As {@link attempt}, with whatever sends the request. */
+  trace<T>(
+    send: () => Promise<T>,
+  ): Promise<Omit<Trace, 'response'> & { response: T }>;
+}
+
+const OWN_KEYS =
+  /^\/api\/(auth|hello|docs)\/\.(well-known|backstage\/auth\/v1)\/jwks\.json$/;
+
+let used: (() => AttackedBackend) | undefined;
+
+/** Has one such backend run for all tests of a file. Each request is sent when the one before has been answered. */
+export function useAttackedBackend(): () => AttackedBackend {
+  if (!used) {
+    let backend: AttackedBackend;
+    beforeAll(async () => {
+      backend = await startAttackedBackend();
+    }, 60_000);
+    afterAll(() => backend.stop());
+    used = () => backend;
+  }
+  return used;
+}
+
+async function startAttackedBackend(): Promise<AttackedBackend> {
+  const key = await createSigningKey();
+  const fetched: string[] = [];
+  const attacker = { url: '', answer: '{"keys":[]}' };
+  const attackersServer = createServer((req, res) => {
+    fetched.push(`arrived: ${req.url}`);
+    res.end(attacker.answer);
+  });
+  await new Promise<void>(resolve => {
+    attackersServer.listen(0, '127.0.0.1', resolve);
+  });
+  const { port: attackersPort } = attackersServer.address() as AddressInfo;
+  attacker.url = `http://127.0.0.1:${attackersPort}`;
+
+  const reader = new PeriodicExportingMetricReader({
+    exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),
+    exportIntervalMillis: 3_600_000,
+  });
+  const provider = new MeterProvider({ readers: [reader] });
+  metrics.setGlobalMeterProvider(provider);
+
+  const audit: any[] = [];
+  const open = [{ path: '/', allow: 'unauthenticated' as const }];
+  const hello = recordingPlugin('hello', { policies: open });
+  const docs = recordingPlugin('docs', {
+    policies: [...open, { path: '/static', allow: 'user-cookie' }],
+  });
+  const forwarding = recordingPlugin('forwarding', {
+    policies: open,
+    handle: (req, res) => {
+      req.url = String(req.query.to);
+      req.baseUrl = '';
+      req.app(req, res);
+    },
+  });
+  const backend = await startBackend({
+    features: [
+      hello.feature,
+      docs.feature,
+      forwarding.feature,
+      createServiceFactory({
+        service: coreServices.auditor,
+        deps: {
+          auth: coreServices.auth,
+          httpAuth: coreServices.httpAuth,
+          plugin: coreServices.pluginMetadata,
+        },
+        factory: deps =>
+          DefaultAuditorService.create(event => {
+            audit.push(event);
+          }, deps),
+      }),
+    ],
+    config: {
+      auth: {
+        ...(key.config.auth as JsonObject),
+        providers: { 'signs-in': { signIn: {} } },
+        apiGate: {
+          allow: [
+            { plugin: 'hello', path: '/health' },
+            { plugin: 'hello', path: '/public/**' },
+            { plugin: 'hello', path: '/logo.svg' },
+            { plugin: 'hello', path: '/hook', methods: ['POST'] },
+            { plugin: 'forwarding', path: '/public/**' },
+          ],
+        },
+      },
+    },
+  });
+
+  const onFetch = (message: unknown) => {
+    const { request } = message as {
+      request: { origin: string; path: string };
+    };
+    if (request.origin !== backend.url || !OWN_KEYS.test(request.path)) {
+      fetched.push(`${request.origin}${request.path}`);
+    }
+  };
+  subscribe('undici:request:create', onFetch);
+
+  // Of the denials of one plugin for one reason, the audit has one a second: each request is in seconds of its own.
+  const realNow = Date.now;
+  let skew = 0;
+  Date.now = () => realNow() + skew;
+
+  async function count(): Promise<Map<string, number>> {
+    const { resourceMetrics } = await reader.collect();
+    const decisions = resourceMetrics.scopeMetrics
+      .flatMap(scope => scope.metrics)
+      .find(({ descriptor }) => descriptor.name === 'api_gate.decisions');
+    const points = (decisions?.dataPoints ?? []) as DataPoint<number>[];
+    return new Map(
+      points.map(({ attributes, value }) => {
+        const { plugin, outcome, reason, credential } = attributes;
+        return [`${plugin} ${outcome} ${reason} ${credential}`, value];
+      }),
+    );
+  }
+
+  async function trace<T>(send: () => Promise<T>) {
+    skew += 1_100;
+    const before = await count();
+    const ran = [hello, docs].map(({ handled }) => handled.length);
+    audit.length = 0;
+    fetched.length = 0;
+    const response = await send();
+    const counted = [...(await count())]
+      .flatMap(([line, total]) =>
+        Array<string>(total - (before.get(line) ?? 0)).fill(line),
+      )
+      .filter(line => !/^\S+ passed public-by-nature/.test(line));
+    return {
+      response,
+      handled: [hello, docs].flatMap(({ handled }, i) =>
+        handled
+          .slice(ran[i])
+          .map(
+            ({ method, path }) => `${i ? 'docs' : 'hello'} ${method} ${path}`,
+          ),
+      ),
+      counted,
+      audited: audit
+        .filter(
+          ({ eventId, status }) =>
+            eventId === 'api-gate-denial' && status === 'failed',
+        )
+        .map(({ meta }) => `${meta.plugin} ${meta.reason} ${meta.method}`),
+      fetched: [...fetched],
+    };
+  }
+
+  return {
+    ...backend,
+    key,
+    hello,
+    docs,
+    attacker,
+    sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+    trace,
+    attempt: ({ target, ...options }) =>
+      trace(() => rawRequest(backend.port, target, options)),
+    async stop() {
+      Date.now = realNow;
+      unsubscribe('undici:request:create', onFetch);
+      metrics.disable();
+      await provider.shutdown();
+      await backend.stop();
+      await new Promise(resolve => attackersServer.close(resolve));
+      await key.remove();
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import type { AddressInfo } from 'node:net';
+import type {
+  HttpAuthService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { AuthenticationError } from '@backstage/errors';
+import { parse } from 'cookie';
+import express, { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { GateCookie } from '../cookie/GateCookie';
+import { createGate, GateOptions } from '../createGate';
+import { DecodedTokens } from '../credential/DecodedTokens';
+import type { KeyAnswer, KeyEndpoints } from '../credential/KeyEndpoints';
+import { readBearer } from '../credential/readCredential';
+import { RecentFailures } from '../credential/RecentFailures';
+import { Decision, Decisions } from '../Decision';
+import { Plugins } from '../Plugins';
+import { Policy } from '../policy/Policy';
+import type { DecidedRequest } from '../report/GateObserver';
+import type { Revocation } from '../revocation/Revocation';
+import { Revocations } from '../revocation/Revocations';
+import { RawResponse, rawRequest } from './rawRequest';
+
+/** The issuer of this backend's user tokens. */
+export const ISSUER = 'https://backstage.example.com/api/auth';
+
+const STATUS: Record<string, number> = {
+  InputError: 400,
+  AuthenticationError: 401,
+  NotAllowedError: 403,
+  ServiceUnavailableError: 503,
+};
+
+/** The gate alone, between a socket and a handler: each of the services that it asks says what the test tells it to say. */
+export interface BareGate {
+  /** Whose each token is that verifies, or how verifying it fails. */
+  tokens: Map<string, object | Error>;
+  /** Of all key endpoints. */
+  keys: KeyAnswer;
+  /** Changes the policy in force. */
+  policy: Partial<ApiGateConfig>;
+  /** While a plugin starts. */
+  starting: Map<string, Promise<void>>;
+  /** Whether the store of revocations fails. */
+  isStoreGone: boolean;
+  revocations: Revocations;
+  /** The revocations that came to the store. */
+  stored: Revocation[];
+  /** What came through the gate. */
+  handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {
+    user?: unknown;
+  })[];
+  decided: {
+    request: DecidedRequest;
+    decision: Decision;
+    error?: Error;
+  }[];
+  /** What else the observer was told. */
+  told: unknown[];
+  log: unknown[][];
+  send(
+    method: string,
+    target: string,
+    ...headerLines: string[]
+  ): Promise<RawResponse>;
+  stop(): Promise<void>;
+}
+
+/** @param options.installed - ids of the plugins */
+export async function startBareGate(
+  options: {
+    installed?: string[];
+    gate?: Partial<GateOptions>;
+    /** In front of the gate. */
+    before?: RequestHandler;
+  } = {},
+): Promise<BareGate> {
+  const { installed = ['hello', 'auth', 'app'] } = options;
+  const log: unknown[][] = [];
+  const record = (...line: unknown[]) => log.push(line);
+  const logger = { error: record, warn: record } as unknown as LoggerService;
+  const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
+
+  const httpAuth = {
+    credentials: async (req: Request, { allowLimitedAccess = false } = {}) => {
+      const token =
+        readBearer(req) ??
+        (allowLimitedAccess && parse(req.headers.cookie!)['backstage-auth']);
+      const principal =
+        gate.tokens.get(String(token)) ?? new AuthenticationError('Unknown');
+      if (principal instanceof Error) {
+        throw principal;
+      }
+      return { principal };
+    },
+  } as unknown as HttpAuthService;
+
+  const plugins = new Plugins(installed, {
+    acceptsStockCookie: (_, path) => path.startsWith('/static/'),
+  });
+  for (const id of installed) {
+    plugins.enroll({
+      id,
+      httpAuth,
+      auditor: {} as never,
+      discovery: {
+        getBaseUrl: async pluginId => `http://backend/${pluginId}`,
+        getExternalBaseUrl: async () => ISSUER,
+      },
+      absentPluginHttpAuth: async () => httpAuth,
+      started: () => gate.starting.get(id),
+    });
+  }
+
+  const handler = createGate({
+    plugins,
+    revocations,
+    logger,
+    policy: () =>
+      new Policy({
+        mode: 'enforce',
+        allow: [],
+        issuers: [],
+        trustedOrigins: ['https://backstage.example.com'],
+        signOut: { scope: 'session', providers: new Set(['github']) },
+        ...gate.policy,
+      } as unknown as ApiGateConfig),
+    decisions: new Decisions(),
+    decodedTokens: new DecodedTokens(),
+    failures: new RecentFailures(),
+    callingPlugins: { requireKnown: () => undefined },
+    keyEndpoints: {
+      countKeys: async () => gate.keys,
+    } as unknown as KeyEndpoints,
+    cookie: new GateCookie(
+      { enabled: true, name: 'token', attributes: {} } as never,
+      '[::1]',
+    ),
+    cookieTypes: new Set(['vnd.backstage.user']),
+    cookieIssuer: () => ({
+      issueCookie: ({ token, decoded, credentials, res }) => {
+        const { userEntityRef } = credentials.principal;
+        gate.told.push(['issues', token, decoded.sub, userEntityRef]);
+        res.setHeader('X-Issued', 'yes');
+      },
+    }),
+    observer: {
+      decided: (request, decision, error) =>
+        gate.decided.push({ request, decision, error }),
+      verified: seconds => gate.told.push(['verified', seconds]),
+      cookieIssued: () => {},
+      cookieNotIssued: reason => gate.told.push(['not issued', reason]),
+      signedOut: (plugin, ended) =>
+        gate.told.push(['signed out', plugin, ended]),
+    },
+    ...options.gate,
+  });
+
+  const answerError: ErrorRequestHandler = (error, _req, res, _next) => {
+    if (res.headersSent) {
+      res.end(error.message);
+    } else {
+      res.status(STATUS[error.name] ?? 500).end(error.message);
+    }
+  };
+  const app = express();
+  if (options.before) {
+    app.use(options.before);
+  }
+  app.use('/api/:gatedPluginId', handler);
+  app.use((req, res) => {
+    const { method, headers, rawHeaders } = req;
+    const { user } = req as { user?: unknown };
+    gate.handled.push({ method, headers, rawHeaders, user });
+    res.end('handled');
+  });
+  app.use(answerError);
+  const server = app.listen(0, 'localhost');
+  await new Promise(resolve => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+
+  const gate: BareGate = {
+    tokens: new Map(),
+    keys: 1,
+    policy: {},
+    starting: new Map(),
+    isStoreGone: false,
+    revocations,
+    stored: [],
+    handled: [],
+    decided: [],
+    told: [],
+    log,
+    send: (method, target, ...headerLines) =>
+      rawRequest(port, target, { method, headerLines }),
+    stop: () => {
+      revocations.stop();
+      server.closeAllConnections();
+      return new Promise(resolve => {
+        server.close(() => resolve());
+      });
+    },
+  };
+  await revocations.follow({
+    load: async () => [],
+    add: async revocation => {
+      if (gate.isStoreGone) {
+        throw new Error('gone');
+      }
+      gate.stored.push(revocation);
+    },
+  });
+  return gate;
+}

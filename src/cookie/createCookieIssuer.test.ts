@@ -1,0 +1,228 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { decodeToken } from '../request/token';
+import { createCookieIssuer } from './createCookieIssuer';
+import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
+
+const NOW = Date.parse('2026-06-01T00:00:00Z') / 1000;
+
+const userToken = (claims: object = {}) =>
+  unsignedToken('vnd.backstage.user', {
+    sub: 'user:default/a',
+    iat: NOW,
+    exp: NOW + 3600,
+    ...claims,
+  });
+
+function create(verifies: (token: string) => boolean = () => false) {
+  const told: unknown[] = [];
+  const warnings: string[] = [];
+  const cookie = new GateCookie(
+    { enabled: true, name: 'token', attributes: { path: '/' } } as never,
+    'localhost',
+  );
+  const set = jest.spyOn(cookie, 'set');
+  const issuer = createCookieIssuer({
+    cookie,
+    verifies: async token => verifies(token),
+    logger: {
+      warn: (message: string) => warnings.push(message),
+    } as unknown as LoggerService,
+    observer: {
+      cookieIssued: (...args) => told.push(['issued', ...args]),
+      cookieNotIssued: reason => told.push(['not issued', reason]),
+    },
+  });
+  return {
+    set,
+    told,
+    warnings,
+    /** What a response's headers are that answers a request with a bearer token. */
+    async answer(
+      token: string,
+      options: {
+        cookies?: string;
+        status?: number;
+        cacheControl?: string;
+        decoded?: ReturnType<typeof decodeToken>;
+      } = {},
+    ) {
+      const { cookies, status = 200, cacheControl } = options;
+      const req = Object.assign(new IncomingMessage(new Socket()), {
+        baseUrl: '/api/hello',
+        params: { gatedPluginId: 'hello' },
+      });
+      req.headers.cookie = cookies;
+      const res = new ServerResponse(req);
+      await issuer.issueCookie({
+        credentials: {
+          principal: { type: 'user', userEntityRef: 'user:default/a' },
+        },
+        token,
+        decoded: options.decoded ?? decodeToken(token),
+        req,
+        res,
+      } as never);
+      res.setHeader('Set-Cookie', 'mine=1');
+      if (cacheControl) {
+        res.setHeader('Cache-Control', cacheControl);
+      }
+      res.writeHead(status);
+      const [, ...setCookies] = [res.getHeader('Set-Cookie')].flat();
+      return { setCookies, cacheControl: res.getHeader('Cache-Control') };
+    },
+  };
+}
+
+const cleared = (name: string) => [
+  `${name}=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT`,
+  `${name}=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT`,
+];
+const issued = (token: string) =>
+  `token=${token}; Path=/; Expires=Mon, 01 Jun 2026 01:00:00 GMT`;
+
+describe('createCookieIssuer', () => {
+  const mine = userToken();
+  const newer = userToken({ iat: NOW + 1 });
+
+  it('sets the cookie, until the token expires', async () => {
+    const { answer, told } = create();
+    expect(await answer(mine)).toEqual({
+      setCookies: [issued(mine)],
+      cacheControl: 'no-store',
+    });
+    expect(told).toEqual([['issued', 'hello', 'user:default/a']]);
+  });
+
+  it.each([
+    ['that is another user’s', userToken({ sub: 'user:default/b' })],
+    ['that is older', userToken({ iat: NOW - 1 })],
+    [
+      'of the same second that expires at another time',
+      userToken({ exp: NOW }),
+    ],
+    ['that claims to be newer, and does not verify', newer],
+    [
+      'of another user that claims to be newer',
+      userToken({ sub: 'user:default/b', iat: NOW + 1 }),
+      true,
+    ],
+    ['that is as old and verifies', userToken({ exp: NOW }), true],
+    ['that can not be decoded', 'x'],
+    ['that can not be', `${mine}; token=x`],
+  ])('replaces one %s', async (_, value, verifies = false) => {
+    const { answer } = create(() => verifies);
+    const { setCookies } = await answer(mine, { cookies: `token=${value}` });
+    expect(setCookies).toEqual([...cleared('token'), issued(mine)]);
+  });
+
+  it.each([
+    ['that is the same', mine],
+    ['of the same session', `${mine}x`],
+    ['that is newer, and verifies', newer],
+  ])('leaves one %s', async (_, value) => {
+    const { answer, told } = create(token => token === newer);
+    expect(await answer(mine, { cookies: `token=${value}` })).toEqual({
+      setCookies: [],
+      cacheControl: undefined,
+    });
+    expect(told).toEqual([]);
+  });
+
+  it('does not decode one that is the same', async () => {
+    const { answer } = create();
+    const { setCookies } = await answer('static', {
+      cookies: 'token=static',
+      decoded: {},
+    });
+    expect(setCookies).toEqual([]);
+  });
+
+  it.each([
+    [200, true],
+    [302, true],
+    [399, true],
+    [304, false],
+    [400, false],
+    [500, false],
+  ])('with status %i: %s', async (status, expected) => {
+    const { answer, told } = create();
+    const { setCookies, cacheControl } = await answer(mine, {
+      status,
+      cacheControl: 'public',
+    });
+    expect(setCookies).toEqual(expected ? [issued(mine)] : []);
+    expect(cacheControl).toBe(expected ? 'no-store' : 'public');
+    expect(told).toHaveLength(expected ? 1 : 0);
+  });
+
+  it.each([
+    ['no-cache, No-Transform', 'no-store, no-transform'],
+    ['no-transform', 'no-store, no-transform'],
+    ['x-no-transformed', 'no-store'],
+    ['public', 'no-store'],
+  ])('makes the Cache-Control %s to %s', async (cacheControl, expected) => {
+    const { answer } = create();
+    expect((await answer(mine, { cacheControl })).cacheControl).toBe(expected);
+  });
+
+  it('makes the headers of a token that is remembered once', async () => {
+    const { answer, set } = create();
+    const decoded = decodeToken(mine)!;
+    await answer(mine, { decoded });
+    await answer(mine, { decoded });
+    expect(set).toHaveBeenCalledTimes(1);
+    await answer(mine, { decoded: { ...decoded } });
+    expect(set).toHaveBeenCalledTimes(2);
+  });
+
+  describe('of a token that is too large', () => {
+    const large = userToken({ ent: ['x'.repeat(MAX_TOKEN_BYTES)] });
+
+    it('sets none, and takes away what is there', async () => {
+      const { answer, told } = create();
+      expect(await answer(large)).toEqual({
+        setCookies: [],
+        cacheControl: undefined,
+      });
+      expect(told).toEqual([['not issued', 'too-large']]);
+      const { setCookies } = await answer(large, { cookies: 'token.1=x' });
+      expect(setCookies).toEqual(cleared('token.1'));
+      expect(told[1]).toEqual(['not issued', 'too-large']);
+      expect(told).toHaveLength(2);
+    });
+
+    it('warns once an hour', async () => {
+      const { answer, warnings } = create();
+      await answer(large);
+      expect(warnings).toEqual([
+        expect.stringContaining(
+          `issues no cookie to user:default/a: the token has ${large.length} bytes`,
+        ),
+      ]);
+      const startedAt = performance.now();
+      const clock = jest.spyOn(performance, 'now');
+      for (const [minutes, expected] of [
+        [59, 1],
+        [61, 2],
+      ]) {
+        clock.mockReturnValue(startedAt + minutes * 60_000);
+        // The cache asks for the time once a millisecond.
+        await new Promise(resolve => setTimeout(resolve, 5));
+        await answer(large);
+        expect(warnings).toHaveLength(expected);
+      }
+      clock.mockRestore();
+    });
+  });
+
+  it('takes a token of exactly the largest size', async () => {
+    const { answer, warnings } = create();
+    const token = 'x'.repeat(MAX_TOKEN_BYTES);
+    const { setCookies } = await answer(token, { decoded: { exp: NOW } });
+    expect(setCookies.length).toBeGreaterThan(1);
+    expect(warnings).toEqual([]);
+  });
+});

@@ -1,0 +1,31 @@
+import type { Request, Response } from 'express';
+import type { CookieIssuerContext } from './CookieIssuer';
+import { guardIssuer } from './guardIssuer';
+
+it('gives up an issuer that never ends, whatever becomes of it', async () => {
+  jest.useFakeTimers();
+  let fail!: (error: Error) => void;
+  const { issueCookie } = guardIssuer({
+    issueCookie: () =>
+      new Promise<void>((_, reject) => {
+        fail = reject;
+      }),
+  });
+  const context = {
+    req: {} as Request,
+    res: {
+      getHeader: () => undefined,
+      headersSent: true,
+    } as unknown as Response,
+  } as CookieIssuerContext;
+  const outcome = jest.fn();
+  Promise.resolve(issueCookie(context)).catch(outcome);
+  await jest.advanceTimersByTimeAsync(2_999);
+  expect(outcome).not.toHaveBeenCalled();
+  await jest.advanceTimersByTimeAsync(1);
+  expect(outcome).toHaveBeenCalledTimes(1);
+  // Jest would report it, were it nobody's.
+  fail(new Error('too late'));
+  await jest.advanceTimersByTimeAsync(1);
+  jest.useRealTimers();
+});

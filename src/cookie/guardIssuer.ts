@@ -1,0 +1,28 @@
+import { inTime } from '../inTime';
+import type { CookieIssuer } from './CookieIssuer';
+
+const TIMEOUT_MS = 3_000;
+
+/** An adopter's issuer, whose failure leaves no cookie behind, and which takes three seconds at most. */
+export function guardIssuer(issuer: CookieIssuer): CookieIssuer {
+  return {
+    async issueCookie(context) {
+      const { res } = context;
+      const before = res.getHeader('Set-Cookie');
+      try {
+        const issued = issuer.issueCookie(context);
+        if (issued) {
+          await inTime(issued, TIMEOUT_MS, 'The cookie was not issued in time');
+        }
+      } catch (error) {
+        if (!res.headersSent) {
+          res.removeHeader('Set-Cookie');
+          if (before !== undefined) {
+            res.setHeader('Set-Cookie', before);
+          }
+        }
+        throw error;
+      }
+    },
+  };
+}

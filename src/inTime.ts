@@ -1,0 +1,15 @@
+/**
+ * @param failure - what it is if it takes longer
+ * @throws Error if it takes longer
+ */
+export async function inTime<T>(
+  answer: Promise<T>,
+  milliseconds: number,
+  failure: string,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(failure)), milliseconds);
+  });
+  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
+}

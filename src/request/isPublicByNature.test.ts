@@ -1,0 +1,59 @@
+import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
+
+const KEYS = '/.backstage/auth/v1/jwks.json';
+const COOKIE = '/.backstage/auth/v1/cookie';
+
+describe('isPublicByNature', () => {
+  it.each([
+    ['catalog', 'GET', KEYS],
+    ['catalog', 'HEAD', KEYS],
+    ['auth', 'GET', '/.well-known/jwks.json'],
+    ['auth', 'GET', KEYS],
+    ['auth', 'GET', '/github/start'],
+    ['auth', 'POST', '/v1/token'],
+    ['auth', 'GET', '/'],
+    ['auth', 'GET', '/api-gateway'],
+    ['auth', 'GET', '/x/api-gate'],
+    ['app', 'GET', '/'],
+    ['app', 'HEAD', '/static/main.js'],
+  ])('is %s %s %s', (plugin, method, path) => {
+    expect(isPublicByNature(plugin, method, path)).toBe(true);
+  });
+
+  it.each([
+    ['catalog', 'POST', KEYS],
+    ['catalog', 'OPTIONS', KEYS],
+    ['catalog', 'GET', `${KEYS}/`],
+    ['catalog', 'GET', KEYS.toUpperCase()],
+    ['catalog', 'GET', `/x${KEYS}`],
+    ['catalog', 'GET', '/.well-known/jwks.json'],
+    ['catalog', 'GET', '/'],
+    ['auth', 'GET', '/api-gate'],
+    ['auth', 'GET', '/API-Gate/v1/policy'],
+    ['auth', 'POST', '/api-gate/v1/revocations'],
+    ['auth', 'GET', COOKIE],
+    ['auth', 'DELETE', COOKIE],
+    ['app', 'GET', COOKIE],
+    ['app', 'GET', `${COOKIE}/`],
+    ['app', 'POST', '/'],
+    ['app', 'OPTIONS', '/'],
+    ['app', 'get', '/'],
+  ])('is not %s %s %s', (plugin, method, path) => {
+    expect(isPublicByNature(plugin, method, path)).toBe(false);
+  });
+});
+
+describe('isCookieEndpoint', () => {
+  it.each([
+    [COOKIE, true],
+    [`${COOKIE}/`, true],
+    [COOKIE.toUpperCase(), true],
+    [`${COOKIE}//`, false],
+    [`${COOKIE}s`, false],
+    [`${COOKIE}/x`, false],
+    [`/x${COOKIE}`, false],
+    ['/', false],
+  ])('holds for %s: %s', (path, expected) => {
+    expect(isCookieEndpoint(path)).toBe(expected);
+  });
+});

@@ -1,0 +1,52 @@
+import {
+  isSameUser,
+  revocationOfSession,
+  revocationOfUser,
+} from './Revocation';
+
+const NOW = 1_780_000_000;
+const DAY = 86_400;
+
+describe('Revocation', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: NOW * 1000 + 999 });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('of a session has its claims, and nothing else of the token', () => {
+    const claims = { sub: 'user:default/a', iat: NOW - 10, exp: NOW, ent: [] };
+    expect(revocationOfSession(claims)).toEqual({
+      scope: 'session',
+      sub: 'user:default/a',
+      iat: NOW - 10,
+      exp: NOW,
+    });
+  });
+
+  it.each([
+    [undefined, NOW + DAY],
+    [NOW + DAY - 1, NOW + DAY],
+    [NOW + DAY + 1, NOW + DAY + 1],
+  ])(
+    'of a user with a session until %s is kept until %i',
+    (sessionUntil, exp) => {
+      const sub = 'user:default/a';
+      expect(
+        revocationOfUser(
+          sub,
+          sessionUntil === undefined
+            ? undefined
+            : { sub, iat: NOW - 10, exp: sessionUntil },
+        ),
+      ).toEqual({ scope: 'user', sub, iat: NOW, exp });
+    },
+  );
+
+  it('is of one user in whatever case', () => {
+    expect(isSameUser('User:default/A', 'user:Default/a')).toBe(true);
+    expect(isSameUser('user:default/a', 'user:default/b')).toBe(false);
+    expect(isSameUser('user:default/weiß', 'user:default/weiss')).toBe(false);
+  });
+});

@@ -1,0 +1,61 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import type { Revocations } from './Revocations';
+import { SessionSockets } from './SessionSockets';
+
+const DAY_SECONDS = 24 * 60 * 60;
+
+/** Sockets of sessions that nobody ends. */
+const create = () =>
+  new SessionSockets({
+    revocations: {
+      isRevoked: () => false,
+      onRevoked: () => {},
+    } as unknown as Revocations,
+    isEnforced: () => true,
+    onEnforced: () => {},
+  });
+
+/** A WebSocket of a token that expires in so many seconds. */
+function open(seconds: number) {
+  const socket = new PassThrough();
+  const iat = Math.floor(Date.now() / 1000);
+  create().track(socket, { sub: 'user:default/jane', iat, exp: iat + seconds });
+  return socket;
+}
+
+describe('a WebSocket whose token expires', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it.each([1, 3600, 30 * DAY_SECONDS])('in %d s is closed then', seconds => {
+    const socket = open(seconds);
+    jest.advanceTimersByTime(seconds * 1000 - 1);
+    expect(socket.destroyed).toBe(false);
+    // Tokens know whole seconds.
+    jest.advanceTimersByTime(1000);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('is closed when it expires by a clock that was set back', () => {
+    const socket = open(3600);
+    jest.setSystemTime(Date.now() - 60_000);
+    jest.advanceTimersByTime(3_600_000);
+    expect(socket.destroyed).toBe(false);
+    jest.advanceTimersByTime(60_000);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('leaves nothing behind once it is closed', async () => {
+    await once(open(3600).destroy(), 'close');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('is closed at once if it has expired', () => {
+    expect(open(-1).destroyed).toBe(true);
+  });
+});

@@ -1,0 +1,88 @@
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { DecodedTokens } from '../credential/DecodedTokens';
+import { Refusal } from '../Refusal';
+import {
+  requireNotRevoked,
+  saysRevoked,
+  sessionClaimsOf,
+} from './requireNotRevoked';
+import type { Revocations } from './Revocations';
+
+const session = { sub: 'user:default/a', iat: 1, exp: 2_000_000_000 };
+const ended = { ...session, sub: 'user:default/ended' };
+const revocations = {
+  isLoaded: true,
+  isRevoked: ({ sub }) => sub === ended.sub,
+} as Revocations;
+const notLoaded = { ...revocations, isLoaded: false } as Revocations;
+
+describe('requireNotRevoked', () => {
+  it.each([
+    ['a service', undefined, revocations, undefined],
+    ['a service, with no list', undefined, notLoaded, undefined],
+    ['a session', session, revocations, undefined],
+    ['an ended session', ended, revocations, Refusal.revoked],
+    ['an ended session, with no list', ended, notLoaded, Refusal.revoked],
+    [
+      'a session, with no list',
+      session,
+      notLoaded,
+      Refusal.revocationsUnavailable,
+    ],
+    [
+      'a token without a session',
+      { sub: 'x' },
+      revocations,
+      Refusal.invalidToken,
+    ],
+  ])('judges %s', (_, userToken, list, refusal) => {
+    const judge = () => requireNotRevoked({ userToken } as never, list);
+    if (refusal) {
+      expect(judge).toThrow(refusal);
+    } else {
+      expect(judge()).toBeUndefined();
+    }
+  });
+});
+
+describe('saysRevoked', () => {
+  const limited = unsignedToken('vnd.backstage.limited-user', ended);
+
+  it.each([
+    ['no token', undefined, false],
+    ['an empty one', '', false],
+    ['what is no JWT', 'static', false],
+    ['a session', unsignedToken('vnd.backstage.user', session), false],
+    ['an ended session', unsignedToken('vnd.backstage.user', ended), true],
+    ['its limited token', limited, true],
+    [
+      'a service that acts for it',
+      unsignedToken('vnd.backstage.plugin', { sub: 'catalog', obo: limited }),
+      true,
+    ],
+    [
+      'a service of that name',
+      unsignedToken('vnd.backstage.plugin', ended),
+      false,
+    ],
+    ['a token of another kind', unsignedToken('at+jwt', ended), false],
+  ])('of %s', (_, token, expected) => {
+    const decodedTokens = new DecodedTokens();
+    expect(saysRevoked(token, { decodedTokens, revocations })).toBe(expected);
+  });
+});
+
+describe('sessionClaimsOf', () => {
+  it.each([
+    [{ ...session, iss: 'x' }, session],
+    [
+      { ...session, iat: 0 },
+      { ...session, iat: 0 },
+    ],
+    [{ ...session, sub: undefined }, undefined],
+    [{ ...session, iat: undefined }, undefined],
+    [{ ...session, exp: undefined }, undefined],
+  ])('of %j are %j', (token, expected) => {
+    expect(sessionClaimsOf(token)).toEqual(expected);
+  });
+});
