@@ -214,6 +214,6 @@ describe('a backend with a token of every kind', () => {
           expect(userEntityRef ?? 'a service').toBe(expected.passesAs);
         }
       }),
-      { runs: 150, seconds: 8 },
+      { runs: 150, seconds: 10 },
     ));
 });
