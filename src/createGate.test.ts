@@ -48,7 +48,14 @@ async function prepare(gate: BareGate) {
     [ended, { type: 'user', userEntityRef: 'user:default/ended' }],
     [endedLimited, { type: 'user', userEntityRef: 'user:default/ended' }],
     [foreign, principal],
-    [delegated, { ...principal, actor: { subject: 'plugin:search' } }],
+    [
+      delegated,
+      {
+        type: 'user',
+        userEntityRef: 'user:default/delegated',
+        actor: { subject: 'plugin:search' },
+      },
+    ],
     [notUser, { type: 'service', subject: 'plugin:search' }],
     [otherUser, { type: 'user', userEntityRef: 'user:default/b' }],
     ['static', { type: 'service', subject: 'external:ci' }],

@@ -5,8 +5,8 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
-import type { Request, RequestHandler, Response } from 'express';
-import onHeaders from 'on-headers';
+import type { Request, RequestHandler } from 'express';
+import { clearCookie } from './cookie/clearCookie';
 import type { DecodedCookieIssuer } from './cookie/createCookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './cookie/GateCookie';
 import {
@@ -21,13 +21,10 @@ import {
   verifyCredential,
   VerifyOptions,
 } from './credential/verifyCredential';
-import type {
-  CredentialKind,
-  Decision,
-  Decisions,
-  PassReason,
-} from './Decision';
+import type { Decision, Decisions, PassReason } from './Decision';
+import { createSignOut } from './createSignOut';
 import { judgeUpgrade } from './judgeUpgrade';
+import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from './Plugins';
 import type { Policy } from './policy/Policy';
 import { Refusal } from './Refusal';
@@ -45,12 +42,7 @@ import { replaceCookies } from './request/replaceCookies';
 import { requestMethod, WEBSOCKET } from './request/requestMethod';
 import { setRequestHeader } from './request/setRequestHeader';
 import { DecodedToken, isCompactJws } from './request/token';
-import {
-  requireNotRevoked,
-  saysRevoked,
-  sessionClaimsOf,
-} from './revocation/requireNotRevoked';
-import { revocationOfSession, revocationOfUser } from './revocation/Revocation';
+import { requireNotRevoked, saysRevoked } from './revocation/requireNotRevoked';
 import type { Revocations } from './revocation/Revocations';
 import { toRefusal } from './toRefusal';
 
@@ -75,16 +67,6 @@ type OwnCredential = VerifiedCredential & {
   decoded: DecodedToken;
 };
 
-/** One request's way, as far as it has come. */
-interface Passage {
-  req: Request;
-  res: Response;
-  /** The one that it began with: the request never sees a mix of two. */
-  policy: Policy;
-  /** What it is judged by. */
-  credential: CredentialKind;
-}
-
 /**
  * The gate: an Express handler for `/api/:gatedPluginId`, in front of every plugin's own.
  *
@@ -92,6 +74,7 @@ interface Passage {
  */
 export function createGate(options: GateOptions): RequestHandler {
   const { cookie, decisions, logger, observer, plugins, revocations } = options;
+  const endSession = createSignOut(options);
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
@@ -195,88 +178,6 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /**
-   * Ends the session of a sign-out call's cookie, and of its bearer token if it has one. A call with neither goes on to its
-   * handler as it came.
-   *
-   * @throws Refusal 403 if another site's page made the call, and 503 if it is not in force everywhere
-   */
-  async function endSession(passage: Passage, plugin: TargetPlugin) {
-    const { req, res, policy } = passage;
-    const sessions = [];
-    const present = cookie?.read(req.headers.cookie) ?? { kind: 'none' };
-    if (present.kind !== 'none') {
-      passage.credential = 'cookie';
-      if (policy.isCrossSite(req)) {
-        throw Refusal.crossSite;
-      }
-    }
-    if (present.kind === 'token') {
-      const { token } = present;
-      sessions.push(
-        await verifiedSession(passage, plugin, { kind: 'cookie', token }),
-      );
-    }
-    const bearer = readBearer(req);
-    if (bearer) {
-      sessions.push(
-        await verifiedSession(passage, plugin, {
-          kind: 'bearer',
-          token: bearer,
-        }),
-      );
-    }
-    clearCookie(req, res);
-    const ended = sessions
-      .filter(session => session !== undefined)
-      .flatMap(session =>
-        // An ended session is ended once more, in case that is not stored yet, but has no power over later ones.
-        policy.config.signOut.scope === 'user' &&
-        !revocations.isRevoked(session)
-          ? [
-              revocationOfSession(session),
-              revocationOfUser(session.sub, session),
-            ]
-          : [revocationOfSession(session)],
-      );
-    const results = await Promise.allSettled(
-      ended.map(revocation => revocations.revoke(revocation)),
-    );
-    const isStored = results.every(({ status }) => status === 'fulfilled');
-    ended.forEach(({ scope, sub }) =>
-      observer.signedOut(plugin.id, { scope, userEntityRef: sub, isStored }),
-    );
-    if (!isStored) {
-      throw Refusal.signOutNotStored;
-    }
-  }
-
-  /** The session of a token that verifies, ended already or not: only such a one can be ended. */
-  async function verifiedSession(
-    { req, policy }: Passage,
-    plugin: TargetPlugin,
-    presented: PresentedToken,
-  ) {
-    try {
-      const { userToken } = await verifyCredential(
-        req,
-        plugin,
-        presented,
-        policy,
-        options,
-      );
-      return userToken && sessionClaimsOf(userToken);
-    } catch (error) {
-      if (
-        error instanceof Refusal &&
-        (error.isFinal || error.reason === 'restricted')
-      ) {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
-  /**
    * What is public is so for anybody, but not as a user whose session was ended: handlers may look at the token, and signing
    * in may make a new one of it. Decoding is enough, as it can only refuse.
    */
@@ -311,17 +212,6 @@ export function createGate(options: GateOptions): RequestHandler {
         req,
         withoutPairs(header, pair => isStock(nameOf(pair))),
       );
-    }
-  }
-
-  function clearCookie(req: Request, res: Response) {
-    const cleared = cookie?.clear(req.headers.cookie) ?? [];
-    if (cleared.length > 0) {
-      // At the last moment: what proxies an answer replaces these headers.
-      onHeaders(res, () => {
-        res.append('Set-Cookie', cleared);
-        res.setHeader('Cache-Control', 'no-store');
-      });
     }
   }
 
@@ -391,7 +281,7 @@ export function createGate(options: GateOptions): RequestHandler {
       refusal.applyTo(res);
       // A cookie that will never count again is taken back, so that the browser recovers.
       if (refusal.isFinal && !req.headers.authorization) {
-        clearCookie(req, res);
+        clearCookie(cookie, req, res);
       }
     }
     return refusal.error;

@@ -12,7 +12,7 @@ import { checkSlowConnections } from './checkSlowConnections';
 import { checkStop } from './checkStop';
 import type { World } from './World';
 
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 180_000;
 
 runChecks(
   { name: 'faults', limitMs: LIMIT_MS },

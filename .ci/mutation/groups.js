@@ -29,8 +29,16 @@ module.exports = {
     ],
   },
   cookie: {
-    mutate: ['cookie/GateCookie.ts', 'cookie/createCookieIssuer.ts'],
-    tests: ['cookie/GateCookie.test.ts', 'cookie/createCookieIssuer.test.ts'],
+    mutate: [
+      'cookie/GateCookie.ts',
+      'cookie/createCookieIssuer.ts',
+      'request/cookiePairs.ts',
+    ],
+    tests: [
+      'cookie/GateCookie.test.ts',
+      'cookie/createCookieIssuer.test.ts',
+      'request/cookiePairs.test.ts',
+    ],
   },
   'cross-site': {
     mutate: ['request/createCrossSiteCheck.ts', 'request/isSignOutCall.ts'],
@@ -68,7 +76,12 @@ module.exports = {
     ],
   },
   gate: {
-    mutate: ['Refusal.ts', 'createGate.ts', 'judgeUpgrade.ts'],
+    mutate: [
+      'Refusal.ts',
+      'createGate.ts',
+      'createSignOut.ts',
+      'judgeUpgrade.ts',
+    ],
     tests: ['Refusal.test.ts', 'createGate.test.ts', 'judgeUpgrade.test.ts'],
   },
 };

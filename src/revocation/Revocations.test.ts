@@ -209,6 +209,8 @@ describe('Revocations', () => {
 
   it('forgets what has expired, and not before', async () => {
     const { revocations } = create({});
+    // A day of polls, one every two seconds, would take seconds.
+    revocations.setPollInterval(60_000);
     const claims = session('user:default/a');
     await revocations.revoke(revocationOfSession(claims));
     await revocations.revoke(revocationOfUser('user:default/b'));
