@@ -33,6 +33,7 @@ import { nameOf, readCookies, withoutPairs } from './request/cookiePairs';
 import { isCookieEndpoint, isPublicByNature } from './request/isPublicByNature';
 import { isSignOutCall } from './request/isSignOutCall';
 import {
+  expressPath,
   isPlainPath,
   pathBelowPlugin,
   staysWhereItIs,
@@ -262,7 +263,7 @@ export function createGate(options: GateOptions): RequestHandler {
   function settle(req: Request, decision: Decision, refusal?: Refusal) {
     decisions.set(req, decision);
     observer.decided(
-      { method: requestMethod(req), path: req.path },
+      { method: requestMethod(req), path: expressPath(req) },
       decision,
       refusal?.error,
     );

@@ -32,6 +32,7 @@ export async function checkProperty<Ts>(
   if (failed) {
     throw new Error(
       `PROPERTY_SEED=${seed} PROPERTY_PATH=${counterexamplePath} -t ${JSON.stringify(currentTestName)} runs it again.\n${fc.defaultReportMessage(details)}`,
+      { cause: details.errorInstance },
     );
   }
   expect(numRuns).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { mostly } from './mostly';
 
 const anyByte = fc.nat(255).map(code => String.fromCharCode(code));
 
@@ -17,6 +18,9 @@ const ODD_BEGINNINGS = [
   ...['/..', '/x/..', '/%2e%2e', '\\', '.', 'x', '*', '@any', 'any:80', '/;'],
   ...['http://[::1]', 'http://u:p@any', 'http:///', '/api', '/API', '?', '#'],
 ];
+
+/** How many usual parts there are to an odd one. */
+const ODD_WEIGHT = 30;
 
 const ODD_METHODS = [
   ...['HEAD', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'CONNECT', 'PROPFIND'],
@@ -114,12 +118,16 @@ export function oddExchanges(options: {
     .map(([line, token]) => line.replaceAll('{}', token));
   const request = fc
     .record({
-      method: mostly(['GET', 'GET', 'POST', 'OPTIONS'], ODD_METHODS),
+      method: mostly(
+        ['GET', 'GET', 'POST', 'OPTIONS'],
+        ODD_METHODS,
+        ODD_WEIGHT,
+      ),
       target: targetsNear(targets),
-      version: mostly(['HTTP/1.1'], ODD_VERSIONS),
-      gap: mostly([' '], ['  ', '\t', '', '\x0c']),
-      end: mostly(['\r\n'], ['\n', '\r', '\r\r\n']),
-      close: mostly(['Connection: close'], ['A: b']),
+      version: mostly(['HTTP/1.1'], ODD_VERSIONS, ODD_WEIGHT),
+      gap: mostly([' '], ['  ', '\t', '', '\x0c'], ODD_WEIGHT),
+      end: mostly(['\r\n'], ['\n', '\r', '\r\r\n'], ODD_WEIGHT),
+      close: mostly(['Connection: close'], ['A: b'], ODD_WEIGHT),
       lines: fc.array(
         fc.oneof(
           { weight: 10, arbitrary: credentialLine },
@@ -154,13 +162,6 @@ export function oddExchanges(options: {
     { weight: 8, arbitrary: request },
     { weight: 1, arbitrary: withMore },
     { weight: 1, arbitrary: broken },
-  );
-}
-
-function mostly(usual: string[], odd: string[]): fc.Arbitrary<string> {
-  return fc.oneof(
-    { weight: 29, arbitrary: fc.constantFrom(...usual) },
-    { weight: 1, arbitrary: fc.constantFrom(...odd) },
   );
 }
 

@@ -41,6 +41,8 @@ describe('readAllowRules', () => {
     ],
     [{ plugin: 'pub', path: '/health/' }, 'write /health'],
     [{ plugin: 'pub', path: '/a//**' }, 'write /a/**'],
+    [{ plugin: 'pub', path: '//**' }, 'write /**'],
+    [{ plugin: 'pub', path: '//' }, 'write /'],
     [{ plugin: 'pub', path: '/api/pub/x' }, 'leave out the leading /api/pub'],
     [
       { plugin: 'pub', path: '/h', method: ['GET'] },

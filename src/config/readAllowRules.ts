@@ -121,7 +121,7 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
       'may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions',
     );
   }
-  if (literal !== '/' && literal.endsWith('/')) {
+  if (value !== '/' && literal.endsWith('/')) {
     return fail(
       `must not end with a slash: write ${value.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
     );

@@ -256,6 +256,6 @@ describe('a backend whose rules change', () => {
           }
         }
       }),
-      { runs: 60, seconds: 10 },
+      { runs: 60, seconds: 14 },
     ));
 });

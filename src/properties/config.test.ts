@@ -4,6 +4,7 @@ import { InputError } from '@backstage/errors';
 import type { JsonObject, JsonValue } from '@backstage/types';
 import fc from 'fast-check';
 import { checkProperty } from '../__testUtils__/checkProperty';
+import { mostly } from '../__testUtils__/mostly';
 import { readAllowRules } from '../config/readAllowRules';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 
@@ -79,13 +80,19 @@ function isRulePath(
 const anyJson = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>;
 
 /** What is meant, or now and then anything. */
-function nearly(
-  ...meant: [fc.Arbitrary<JsonValue>, ...fc.Arbitrary<JsonValue>[]]
-): fc.Arbitrary<JsonValue> {
+function nearly(meant: fc.Arbitrary<unknown>): fc.Arbitrary<JsonValue> {
   return fc.oneof(
-    { weight: 12, arbitrary: fc.oneof(...meant) },
+    { weight: 30, arbitrary: meant as fc.Arbitrary<JsonValue> },
     { weight: 1, arbitrary: anyJson },
   );
+}
+
+function words(usual: unknown[], odd: unknown[]): fc.Arbitrary<JsonValue> {
+  return nearly(mostly(usual, odd, 9));
+}
+
+function listOf(values: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
+  return nearly(fc.array(values, { maxLength: 3 }));
 }
 
 /** An object with some of these keys, and now and then another one. */
@@ -94,119 +101,130 @@ function nearlyRecord(
   requiredKeys: string[] = [],
 ): fc.Arbitrary<JsonValue> {
   const record = fc.record(keys, { requiredKeys, noNullPrototype: true });
+  const otherKey = fc.oneof(
+    fc.constantFrom('Path', 'method', 'allows', 'paths'),
+    fc.string(),
+  );
   return nearly(
     fc.oneof(
-      { weight: 12, arbitrary: record },
+      { weight: 20, arbitrary: record },
       {
         weight: 1,
         arbitrary: fc
-          .tuple(
-            record,
-            fc.oneof(
-              fc.constantFrom('Path', 'method', 'allows', 'paths'),
-              fc.string(),
-            ),
-          )
+          .tuple(record, otherKey)
           .map(([value, key]) => ({ ...value, [key]: 1 })),
       },
-    ) as fc.Arbitrary<JsonValue>,
+    ),
   );
 }
 
-function words(...values: JsonValue[]): fc.Arbitrary<JsonValue> {
-  return fc.constantFrom(...values);
-}
-
-const anyPath = fc
-  .tuple(
-    fc.array(
-      fc.oneof(
-        {
-          weight: 8,
-          arbitrary: fc.constantFrom(
-            ...['/a', '/b.c', '/~', '/@', '/.d', '/...', '/api', '/pub'],
+const anyPath = nearly(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(
+          fc.array(
+            mostly(
+              ['/a', '/b.c', '/~', '/@', '/.d', '/...', '/_-'],
+              [
+                ...['/', '/.', '/..', 'a', '*', '/*', '/**', '/:a', '/%61'],
+                ...['/a b', '/a?b', '/a#', '/(a)', '/{a}', '/ä', '/a\n', '\\'],
+                ...['/a;b', '/+', '/a,b', '/$', `/${'a'.repeat(990)}`],
+              ],
+              12,
+            ),
+            { minLength: 1, maxLength: 4 },
           ),
-        },
-        {
-          weight: 1,
-          arbitrary: fc.constantFrom(
-            ...['/', '/.', '/..', 'a', '*', '/*', '/**', '/:a', '/%61', '/a b'],
-            ...[
-              '/a?b',
-              '/a#',
-              '/(a)',
-              '/{a}',
-              '/ä',
-              '/a\n',
-              '\\',
-              '/a;b',
-              '/+',
-            ],
-            ...['/.backstage/auth/v1/cookie', '/.Backstage/auth/v1/Cookie'],
-            `/${'a'.repeat(990)}`,
-          ),
-        },
+          fc.constantFrom('', '', '/**'),
+        )
+        .map(([parts, end]) => parts.join('') + end),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        ...['/', '/**', '', '/api/pub', '/api/pub/a', '/api/pubs', '/api/**'],
+        '/.backstage/auth/v1/cookie',
+        '/.Backstage/auth/v1/Cookie',
+        '/.backstage/auth/v1/cookie/**',
+        '/.backstage/auth/v1/**',
       ),
-      { maxLength: 4 },
-    ),
-    fc.constantFrom('', '', '/**'),
-  )
-  .map(([parts, end]) => parts.join('') + end || '/');
-
-const anyMethods = nearly(
-  fc.array(
-    nearly(
-      words('GET', 'POST', 'HEAD', 'WEBSOCKET', 'PROPFIND'),
-      words('GET', 'POST', 'PUT', 'get', 'TRACE', 'CONNECT', '*', ''),
-    ),
-    { maxLength: 3 },
+    },
   ),
 );
 
 const anyRule = nearlyRecord(
   {
-    plugin: nearly(
-      words('pub', 'pub', 'a-b_1', 'app', 'auth', 'Pub', 'a b', '', 'a/b', 'ä'),
+    plugin: words(
+      ['pub', 'pub', 'a-b_1', 'app', 'auth'],
+      ['Pub', 'a b', '', 'a/b', 'ä', '*'],
     ),
-    path: nearly(anyPath),
-    methods: anyMethods,
-    reason: nearly(words('because', '')),
+    path: anyPath,
+    methods: listOf(
+      words(
+        ['GET', 'POST', 'HEAD', 'WEBSOCKET', 'PROPFIND'],
+        ['get', 'TRACE', 'CONNECT', '*', '', 'GET,POST'],
+      ),
+    ),
+    reason: words(['because', ''], [1]),
   },
   ['plugin', 'path'],
 );
 
-const anyDuration = nearly(
-  words('2s', '30s', 'PT5S', '1m', '1 day', '-1s', '0s', 'x', '99999999d'),
-  fc.record({ seconds: fc.integer() }) as fc.Arbitrary<JsonValue>,
+const anyDuration = words(
+  ['2s', '30s', 'PT5S', '1m', { seconds: 3 }],
+  ['1 day', '-1s', '0s', 'x', '99999999d', { seconds: -1 }, { second: 1 }],
 );
 
-const anyTexts = (...values: string[]) =>
-  nearly(fc.array(nearly(words(...values)), { maxLength: 3 }));
-
-const anyApiGate = nearlyRecord({
-  mode: nearly(words('enforce', 'report-only', 'off')),
-  until: nearly(words('2026-12-31', '2026-02-31', '2026-12-31T18:00:00Z', 'x')),
-  allow: nearly(fc.array(anyRule, { maxLength: 3 })),
-  issuers: anyTexts('https://other.example.com/api/auth', 'x', 'ftp://x', ''),
+const SECTIONS = {
+  allow: listOf(anyRule),
+  issuers: listOf(
+    words(['https://other.example.com/api/auth'], ['x', 'ftp://x', '']),
+  ),
   cookie: nearlyRecord({
-    enabled: nearly(words(true, false)),
-    name: nearly(
-      words('token', '__Host-token', '__secure-t', 'backstage-auth', 'a b', ''),
+    enabled: words([true, false], ['true']),
+    name: words(
+      ['token', '__Host-token', '__secure-t'],
+      ['backstage-auth', 'a b', 'a;b', ''],
     ),
-    domain: nearly(words('example.com', 'other.com', 'com', '.example.com')),
-    sameSite: nearly(words('strict', 'lax', 'none', 'Lax')),
-    trustedOrigins: anyTexts(
-      ...['https://a.example.com', 'https://a.example.com/', 'https://*', 'x'],
-      ...['https://a.example.com:443', 'null', 'HTTPS://a.example.com'],
+    domain: words(['example.com'], ['other.com', 'com', '.example.com']),
+    sameSite: words(['strict', 'lax', 'none'], ['Lax']),
+    trustedOrigins: listOf(
+      words(
+        ['https://a.example.com', 'http://localhost:3000'],
+        [
+          ...['https://a.example.com/', 'https://*', 'x', 'null'],
+          ...['https://a.example.com:443', 'HTTPS://a.example.com'],
+        ],
+      ),
     ),
   }),
   signOut: nearlyRecord({
-    scope: nearly(words('session', 'user', 'all')),
-    providers: anyTexts('github', 'GitHub', ''),
+    scope: words(['session', 'user'], ['all']),
+    providers: listOf(words(['github', 'GitHub'], [''])),
   }),
   revocation: nearlyRecord({ pollInterval: anyDuration }),
-  tokenCache: nearly(words(false, true), nearlyRecord({ ttl: anyDuration })),
-});
+  tokenCache: fc.oneof(
+    words([false], [true, 0]),
+    nearlyRecord({ ttl: anyDuration }),
+  ),
+};
+
+const anyApiGate = nearly(
+  fc.oneof(
+    nearlyRecord({
+      mode: words(['report-only', 'enforce'], ['off']),
+      until: words(
+        ['2026-12-31', '2026-12-31T18:00:00Z'],
+        ['2026-02-31', '2026-12-31T18:00:00', 'x'],
+      ),
+    }),
+    ...Object.entries(SECTIONS).map(([key, section]) =>
+      nearlyRecord({ [key]: section }, [key]),
+    ),
+    nearlyRecord(SECTIONS),
+  ),
+);
 
 describe('the configuration', () => {
   it('takes the rules that the design describes, and no others', () =>
@@ -228,7 +246,7 @@ describe('the configuration', () => {
           ]);
         }
       }),
-      { runs: 300, seconds: 2 },
+      { runs: 600, seconds: 2 },
     ));
 
   it('of any JSON is read, or refused with one line that names the value', () =>
@@ -278,6 +296,6 @@ describe('the configuration', () => {
           ).toBe(true);
         },
       ),
-      { runs: 300, seconds: 2 },
+      { runs: 600, seconds: 2 },
     ));
 });

@@ -7,7 +7,7 @@ export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
 export interface DecidedRequest {
   /** `WEBSOCKET` for an upgrade. */
   method: string;
-  /** Below the plugin. `undefined` for a target such as `foo://any/api/x`, which has none. */
+  /** Below the plugin; `undefined` where the target has none. */
   path: string | undefined;
 }
 

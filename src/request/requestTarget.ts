@@ -36,6 +36,18 @@ export function pathBelowPlugin(
 }
 
 /**
+ * The path below the mount as Express reads it, for reports; `undefined` for a target that has none (`foo://any/api/x`), and for
+ * one of which Express's cut at the mount has left what can't be read (`http://[::1]/api/"/absent/x`).
+ */
+export function expressPath(req: Request): string | undefined {
+  try {
+    return req.path;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Whether a path reads the same to every router and server: no escapes, no empty or dot segments, and only characters
  * that none of them treats specially. Only such a path may use the allowlist. Everything else is refused, never rewritten.
  */

@@ -8,6 +8,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import { Refusal } from '../Refusal';
+import { expressPath } from '../request/requestTarget';
 import { ApiGateService, apiGateServiceRef } from './apiGateService';
 import { createAddWebSocketHandler } from './createAddWebSocketHandler';
 
@@ -76,7 +77,7 @@ function createSecondLook(
     }
     const refusal = Refusal.missingCredentials;
     observer.decided(
-      req,
+      { method: req.method, path: expressPath(req) },
       {
         plugin: pluginId.toLowerCase(),
         outcome: 'refused',

@@ -1,0 +1,13 @@
+import fc from 'fast-check';
+
+/** One of the usual values, or now and then an odd one, so that one thing is odd at a time. */
+export function mostly<T>(
+  usual: readonly T[],
+  odd: readonly T[],
+  weight: number,
+): fc.Arbitrary<T> {
+  return fc.oneof(
+    { weight, arbitrary: fc.constantFrom(...usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...odd) },
+  );
+}
