@@ -7,7 +7,8 @@ const claimsOf = (sub: string) => ({ sub, iat: NOW, exp: NOW + 3600 });
 const tokenOf = (sub: string, iss = ISSUER) =>
   unsignedToken('vnd.backstage.user', { iss, ...claimsOf(sub) });
 const user = tokenOf('user:default/a');
-const ended = tokenOf('user:default/ended');
+const ENDED = 'user:default/ended';
+const ended = tokenOf(ENDED);
 const foreign = tokenOf('user:default/a', 'https://other');
 
 const cookie = `Cookie: a=1; token=${user}`;
@@ -17,13 +18,14 @@ const protocols = (...tokens: string[]) =>
 
 async function prepare(gate: BareGate) {
   for (const token of [user, ended, foreign]) {
-    gate.tokens.set(token, { type: 'user', userEntityRef: 'user:default/a' });
+    const userEntityRef = token === ended ? ENDED : 'user:default/a';
+    gate.tokens.set(token, { type: 'user', userEntityRef });
   }
   gate.tokens.set('static', { type: 'service', subject: 'external:ci' });
   gate.tokens.set('restricted', new NotAllowedError('Not for this plugin'));
   await gate.revocations.revoke({
     scope: 'session',
-    ...claimsOf('user:default/ended'),
+    ...claimsOf(ENDED),
   });
 }
 
