@@ -1,5 +1,9 @@
 import { parse } from 'cookie';
 
+// Each escape that is wrong makes the decoder throw, inside: thousands of them would hold up all other requests. So a value
+// is decoded where it counts, and once.
+const NOT_DECODED = { decode: String };
+
 /** The pairs of a `Cookie` header as they stand in it (RFC 6265, section 4.2). */
 export function cookiePairs(header: string | undefined): string[] {
   return header ? header.split(';') : [];
@@ -43,7 +47,3 @@ export function withoutPairs(
   const others = cookiePairs(header).filter(pair => !isRemoved(pair));
   return others.join(';').trimStart() || undefined;
 }
-
-// Each escape that is wrong makes the decoder throw, inside: thousands of them would hold up all other requests. So a value
-// is decoded where it counts, and once.
-const NOT_DECODED = { decode: String };
