@@ -21,6 +21,8 @@ export class Refusal extends Error {
     readonly headers: Record<string, string>,
   ) {
     super(reason);
+    // Where it was made tells nothing of the request.
+    error.stack = `${error.name}: ${error.message}`;
   }
 
   /** Whether what was presented will not count later either. */
