@@ -228,7 +228,9 @@ describe('a backend whose rules change', () => {
     checkProperty(
       fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
         change(rules);
-        for (const { method, target, upgrade } of requests) {
+        for (const { method, target: sent, upgrade } of requests) {
+          // Spaces around a target are none of it (RFC 9112, section 3: a parser may be lenient about them).
+          const target = sent.replace(/^ +| +$/g, '');
           const isOpen =
             !(/^websocket$/i.test(upgrade) && method === 'GET') &&
             rules.some(rule => isNamedBy(rule, method, target));
@@ -239,7 +241,7 @@ describe('a backend whose rules change', () => {
           const answers = await exchangeBytes(
             backend.port,
             Buffer.from(
-              `${method} ${target} HTTP/1.1\r\nHost: localhost\r\n${lines}Connection: close\r\n\r\n`,
+              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\n${lines}Connection: close\r\n\r\n`,
               'latin1',
             ),
           );
