@@ -41,7 +41,7 @@ import {
 import { replaceCookies } from './request/replaceCookies';
 import { requestMethod, WEBSOCKET } from './request/requestMethod';
 import { setRequestHeader } from './request/setRequestHeader';
-import { DecodedToken, isCompactJws } from './request/token';
+import type { DecodedToken } from './request/token';
 import { requireNotRevoked, saysRevoked } from './revocation/requireNotRevoked';
 import type { Revocations } from './revocation/Revocations';
 import { toRefusal } from './toRefusal';
@@ -225,11 +225,10 @@ export function createGate(options: GateOptions): RequestHandler {
    * service that acts for a user.
    */
   function isOwn(verified: VerifiedCredential): verified is OwnCredential {
-    const { credentials, decoded, token, userToken } = verified;
+    const { credentials, decoded, userToken } = verified;
     return (
       decoded !== undefined &&
       decoded === userToken &&
-      isCompactJws(token) &&
       options.cookieTypes.has(decoded.typ) &&
       isUser(credentials) &&
       !credentials.principal.actor

@@ -94,6 +94,17 @@ describe('TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it('asks again where there was no answer in time', async () => {
+    const { wrapped, answerWith } = create();
+    answerWith(() => new Promise(() => {}));
+    const asked = wrapped.authenticate('x');
+    const refused = expect(asked).rejects.toThrow('not verified in time');
+    await jest.advanceTimersByTimeAsync(11_000);
+    await refused;
+    answerWith(async () => ({ principal: {}, good: true }));
+    expect(await wrapped.authenticate('x')).toMatchObject({ good: true });
+  });
+
   it('gives each request its own, with what Backstage keeps in it', async () => {
     const { wrapped, answerWith } = create();
     const principal = { type: 'user', userEntityRef: 'user:default/a' };

@@ -226,6 +226,18 @@ describe('verifyCredential', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it.each(['=', ',', '%', '+', ' ', '\u00e9'])(
+    'asks nothing about a token that is followed by %j, which some verifiers skip',
+    async junk => {
+      const { calls, steps, verify } = create();
+      for (const token of [user, service]) {
+        const twin = `${token}${junk}`;
+        await expect(verify(twin)).rejects.toBe(Refusal.invalidToken);
+      }
+      expect([calls, steps]).toEqual([[], []]);
+    },
+  );
+
   it('asks nothing about a token that has expired', async () => {
     const { calls, steps, verify } = create();
     const expired = unsignedToken('vnd.backstage.user', {

@@ -14,7 +14,12 @@ import type {
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
-import { DecodedToken, isExpired, userTokenOf } from '../request/token';
+import {
+  DecodedToken,
+  isCompactJws,
+  isExpired,
+  userTokenOf,
+} from '../request/token';
 import type { CallingPlugins } from './CallingPlugins';
 import type { DecodedTokens } from './DecodedTokens';
 import { digestOf } from './digestOf';
@@ -65,8 +70,11 @@ export async function verifyCredential(
   const userToken = decoded && userTokenOf(decoded);
 
   // What is known without a look at the signature.
+  if (decoded && (!isCompactJws(token) || isExpired(decoded))) {
+    throw Refusal.invalidToken;
+  }
   const failureKey = `${plugin.id} ${presented.kind} ${digestOf(token)}`;
-  if (failures.has(failureKey) || (decoded && isExpired(decoded))) {
+  if (failures.has(failureKey)) {
     throw Refusal.invalidToken;
   }
   // Nothing is awaited that is there: each time costs.

@@ -57,8 +57,8 @@ function decode(token: string): DecodedToken | undefined {
 }
 
 /**
- * Whether a token is of the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip others, so that a valid
- * token may be followed by any number of them.
+ * Whether a token is of the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip others (Backstage's
+ * before backend-defaults 0.19 does), so that a valid token may be followed by any number of them.
  */
 export function isCompactJws(token: string): boolean {
   return /^[A-Za-z0-9\-_.]+$/.test(token);
