@@ -8,20 +8,25 @@ import {
   loads,
   unknownServices,
 } from './loads';
-import { CONNECTIONS, measure } from './measure';
+import { CONNECTIONS, measure, Measurement } from './measure';
 import { formatTable, Results, SingleResults } from './Results';
 import { ServerProcess } from './ServerProcess';
 import { Tokens } from './Tokens';
 import { Variant, VariantName, variants } from './variants';
 
-/** At least, and until that time: the more of them, the less it matters who else uses the machine. */
-const MIN_ROUNDS = 5;
-const ROUNDS_UNTIL_MS = 220_000;
-const REQUESTS = 2500;
+/**
+ * How fast a process comes out depends on where its memory lies and on what is compiled first, so that each generation has
+ * processes of its own. There are at least so many, and none begins after that time.
+ */
+const MIN_GENERATIONS = 2;
+const GENERATIONS_UNTIL_MS = 150_000;
+/** Of each generation. */
+const ROUNDS = 2;
+const REQUESTS = 2000;
 /** Not measured, before each measurement: the server's code has been pushed out of the caches. */
 const LEAD_IN_REQUESTS = 300;
 /** Until what runs often is compiled. */
-const WARM_UP_REQUESTS = 5000;
+const WARM_UP_REQUESTS = 2000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
@@ -80,24 +85,12 @@ async function measureMemory(): Promise<SingleResults['memory']> {
   };
 }
 
-async function main() {
-  progress('starts');
-  const starts = await measureStarts();
-
-  progress('one server of each variant');
+/** Each load to each of its variants, in rounds. */
+async function measureGeneration(results: Results): Promise<void> {
   const servers = {} as Record<VariantName, ServerProcess>;
   for (const [name, variant] of Object.entries(variants)) {
-    servers[name as VariantName] = await start(variant).catch(error => {
-      // A gate that has no cache yet does not know the setting either: then this variant is the default one.
-      if (name === 'gate without cache' && /tokenCache/.test(error.message)) {
-        progress(`${name}: started as gate, since ${error.message}`);
-        return start(variants.gate);
-      }
-      throw error;
-    });
+    servers[name as VariantName] = await start(variant);
   }
-
-  const results = new Results();
   const prepared = Object.entries<LoadPlan>(loads).map(([load, plan]) => ({
     load: load as LoadName,
     cells: plan.variants.map(name => ({
@@ -106,16 +99,12 @@ async function main() {
       requests: plan.create(tokens, servers[name].url),
     })),
   }));
-  progress('warm-up');
   for (const { cells } of prepared) {
     for (const { server, requests } of cells) {
       await measure(server, requests, WARM_UP_REQUESTS);
     }
   }
-  let round = 0;
-  while (round < MIN_ROUNDS || performance.now() < ROUNDS_UNTIL_MS) {
-    round++;
-    progress(`round ${round}`);
+  for (let round = 1; round <= ROUNDS; round++) {
     for (const { load, cells } of prepared) {
       // There and back: what goes before is not always the same.
       for (const { name, server, requests } of round % 2
@@ -126,16 +115,41 @@ async function main() {
       }
     }
   }
+  await Promise.all(Object.values(servers).map(server => server.stop()));
+}
+
+async function measureUnknownServices(variant: Variant): Promise<Measurement> {
+  const server = await start(variant);
+  const measurement = await measure(
+    server,
+    unknownServices(tokens),
+    UNKNOWN_SERVICE_REQUESTS,
+  );
+  await server.stop();
+  return measurement;
+}
+
+async function main() {
+  progress('starts');
+  const starts = await measureStarts();
+
+  const results = new Results();
+  let generations = 0;
+  while (
+    generations < MIN_GENERATIONS ||
+    performance.now() < GENERATIONS_UNTIL_MS
+  ) {
+    generations++;
+    progress(`generation ${generations}`);
+    await measureGeneration(results);
+  }
 
   progress('service tokens of plugins that do not exist');
-  const flood = (server: ServerProcess) =>
-    measure(server, unknownServices(tokens), UNKNOWN_SERVICE_REQUESTS);
   const unknown = {
     requests: UNKNOWN_SERVICE_REQUESTS,
-    stock: await flood(servers.stock),
-    gate: await flood(servers.gate),
+    stock: await measureUnknownServices(variants.stock),
+    gate: await measureUnknownServices(variants.gate),
   };
-  await Promise.all(Object.values(servers).map(server => server.stop()));
 
   progress(`${MEMORY_TOKENS} different tokens`);
   const single = {
@@ -148,7 +162,7 @@ async function main() {
   const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${
     process.env.BENCH_SERVER_CORE ? 'pinned' : 'not pinned'
   }`;
-  const settings = `${CONNECTIONS} connections, ${round} rounds of ${REQUESTS} requests, median (min–max)`;
+  const settings = `${CONNECTIONS} connections, ${generations} generations of processes, ${ROUNDS} rounds of ${REQUESTS} requests each, median (min–max)`;
   console.log(`${machine}\n${settings}\n`);
   console.log(`${formatTable(results.table())}\n`);
   console.log(formatTable(results.targets(single)));
