@@ -21,12 +21,12 @@ import { Variant, VariantName, variants } from './variants';
 const MIN_GENERATIONS = 2;
 const GENERATIONS_UNTIL_MS = 150_000;
 /** Of each generation. */
-const ROUNDS = 2;
+const ROUNDS = 3;
 const REQUESTS = 2000;
 /** Not measured, before each measurement: the server's code has been pushed out of the caches. */
 const LEAD_IN_REQUESTS = 300;
 /** Until what runs often is compiled. */
-const WARM_UP_REQUESTS = 2000;
+const WARM_UP_REQUESTS = 5000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
