@@ -16,9 +16,10 @@ const session = (sub: string, iat = now() - 10) => ({
 
 function create(store: Partial<RevocationStore>) {
   const warnings: string[] = [];
+  const infos: string[] = [];
   const logger = {
     warn: (message: string) => warnings.push(message),
-    info: () => {},
+    info: (message: string) => infos.push(message),
   } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
   revocations.follow({
@@ -26,7 +27,7 @@ function create(store: Partial<RevocationStore>) {
     add: async () => {},
     ...store,
   });
-  return { revocations, warnings };
+  return { revocations, warnings, infos };
 }
 
 describe('Revocations', () => {
@@ -293,6 +294,73 @@ describe('Revocations', () => {
     expect(add).toHaveBeenCalledWith(late);
     await jest.advanceTimersByTimeAsync(10_000);
     expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('says which direction fails, and when it is back', async () => {
+    let gone = true;
+    const answer = async () => {
+      if (gone) {
+        throw new Error('gone');
+      }
+    };
+    const { revocations, infos, warnings } = create({
+      load: () => answer().then(() => []),
+      add: answer,
+    });
+    const claims = session('user:default/a');
+    await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(warnings).toEqual([
+      expect.stringContaining('can not read the list of revoked sessions'),
+      expect.stringContaining('can not write revoked sessions'),
+    ]);
+    gone = false;
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(infos).toEqual([
+      expect.stringContaining('reads the list of revoked sessions again'),
+      expect.stringContaining('has written the sessions'),
+    ]);
+    revocations.stop();
+  });
+
+  it('reads no more where it stops while it reads', async () => {
+    let loads = 0;
+    const { revocations } = create({
+      load: async () => {
+        loads += 1;
+        await new Promise(resolve => setTimeout(resolve, 1_000));
+        return [];
+      },
+    });
+    await jest.advanceTimersByTimeAsync(500);
+    revocations.stop();
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(loads).toBe(1);
+  });
+
+  it('does not write any more what has expired meanwhile', async () => {
+    let gone = true;
+    const stored: string[] = [];
+    const { revocations } = create({
+      add: async ({ sub }) => {
+        if (gone) {
+          throw new Error('gone');
+        }
+        stored.push(sub);
+      },
+    });
+    for (const [sub, lifetime] of [
+      ['user:default/short', 60],
+      ['user:default/long', 3600],
+    ] as const) {
+      const claims = { sub, iat: now(), exp: now() + lifetime };
+      await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+    }
+    await jest.advanceTimersByTimeAsync(600_000);
+    gone = false;
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(stored).toEqual(['user:default/long']);
+    revocations.stop();
   });
 
   it('is not undone by a shorter one of the same user', async () => {
