@@ -77,6 +77,7 @@ describe('readCredential', () => {
 
   it.each([
     ['backstage-auth=s', { kind: 'stock-cookie', token: 's' }],
+    ['a=1; a=2; backstage-auth=s', { kind: 'stock-cookie', token: 's' }],
     [
       'backstage-auth=s; a=1; backstage-auth=s',
       { kind: 'stock-cookie', token: 's' },
