@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import {
+  expressPath,
   isPlainPath,
   pathBelowPlugin,
   staysWhereItIs,
@@ -139,5 +140,20 @@ describe('withoutQuery', () => {
     ['', ''],
   ])('of %j is %j', (target, expected) => {
     expect(withoutQuery(target)).toBe(expected);
+  });
+});
+
+describe('expressPath', () => {
+  it('is the path as Express reads it', () => {
+    expect(expressPath({ path: '/a' } as Request)).toBe('/a');
+  });
+
+  it('is none where Express can not read it', () => {
+    const unreadable = {
+      get path(): string {
+        throw new TypeError('Invalid URL');
+      },
+    } as Request;
+    expect(expressPath(unreadable)).toBeUndefined();
   });
 });
