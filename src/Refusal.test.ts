@@ -115,4 +115,11 @@ describe('Refusal', () => {
     refusal.applyTo(res);
     expect({ ...res.getHeaders() }).toEqual(headers);
   });
+
+  it('has no stack, which would be that of the module', () => {
+    expect(Refusal.revoked.error.stack).toBe(String(Refusal.revoked.error));
+    expect(Refusal.restricted('not here').error.stack).toBe(
+      'NotAllowedError: not here',
+    );
+  });
 });
