@@ -7,8 +7,8 @@ import {
 } from './credential/readUpgradeTokens';
 import {
   VerifiedCredential,
-  verifyCredential,
   VerifyOptions,
+  verifyTimed,
 } from './credential/verifyCredential';
 import type { CredentialKind } from './Decision';
 import type { TargetPlugin } from './Plugins';
@@ -30,7 +30,7 @@ export interface JudgeUpgradeOptions extends VerifyOptions {
 /** One upgrade's way, as far as it has come. */
 export interface UpgradePassage {
   req: IncomingMessage;
-  /** The one that it began with. */
+  /** The one that it began with: it never sees a mix of two. */
   policy: Policy;
   /** What it is judged by. */
   credential: CredentialKind;
@@ -104,12 +104,9 @@ async function verify(
   if (presented.kind === 'cookie' && policy.isCrossSite(req)) {
     throw Refusal.crossSite;
   }
-  const startedAt = performance.now();
   // On a stand-in, as an offered protocol is no header that `httpAuth` reads, and it remembers one answer per request.
   const standIn = {
     headers: { authorization: `Bearer ${presented.token}` },
   } as Request;
-  return verifyCredential(standIn, plugin, presented, policy, options).finally(
-    () => options.observer.verified((performance.now() - startedAt) / 1000),
-  );
+  return verifyTimed(standIn, plugin, presented, policy, options);
 }

@@ -13,6 +13,7 @@ import type {
 } from '../Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../Refusal';
+import type { GateObserver } from '../report/GateObserver';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../request/isPublicByNature';
 import {
   DecodedToken,
@@ -126,6 +127,22 @@ export async function verifyCredential(
     decodedTokens.remember(token, decoded);
   }
   return { credentials, token, decoded, userToken };
+}
+
+/** As {@link verifyCredential}, and tells how long that took, whatever comes of it. */
+export async function verifyTimed(
+  req: Request,
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
+  presented: PresentedToken,
+  policy: Policy,
+  options: VerifyOptions & { observer: Pick<GateObserver, 'verified'> },
+): Promise<VerifiedCredential> {
+  const startedAt = performance.now();
+  try {
+    return await verifyCredential(req, plugin, presented, policy, options);
+  } finally {
+    options.observer.verified((performance.now() - startedAt) / 1000);
+  }
 }
 
 /** `httpAuth` remembers its answer per request object, so the object is chosen with care. */
