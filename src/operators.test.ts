@@ -1,12 +1,7 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DefaultAuditorService } from '@backstage/backend-defaults/auditor';
 import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
@@ -19,6 +14,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { parse, stringify } from 'yaml';
 import { rawRequest } from './__testUtils__/rawRequest';
+import { recordingAuditor } from './__testUtils__/recordingAuditor';
 import { recordingPlugin } from './__testUtils__/recordingPlugin';
 import { until } from './__testUtils__/until';
 import {
@@ -66,24 +62,12 @@ async function start(
       { path: '/static', allow: 'user-cookie' },
     ],
   });
-  const auditor = createServiceFactory({
-    service: coreServices.auditor,
-    deps: {
-      auth: coreServices.auth,
-      httpAuth: coreServices.httpAuth,
-      plugin: coreServices.pluginMetadata,
-    },
-    factory: deps =>
-      DefaultAuditorService.create(event => {
-        audit?.push(event);
-      }, deps),
-  });
   const backend = await startBackend({
     ...others,
     features: [
       hello.feature,
       closed.feature,
-      ...(audit ? [auditor] : []),
+      ...(audit ? [recordingAuditor(audit)] : []),
       ...features,
     ],
     config: {

@@ -13,6 +13,7 @@ import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import apiGate, { authCookieIssuanceExtensionPoint } from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { runAsChild } from '../runAsChild';
 import type { BackendOptions } from './World';
 
 const options: BackendOptions = JSON.parse(process.env.BACKEND_CONFIG!);
@@ -91,21 +92,4 @@ const answers: Record<string, () => unknown> = {
   },
 };
 
-// Not left behind, however the test ends.
-process.once('disconnect', () => process.exit());
-
-process.on('message', async ({ id, ask }: any) => {
-  try {
-    process.send!({ id, reply: await answers[ask]() });
-  } catch (error) {
-    process.send!({ id, error: String(error) });
-  }
-});
-
-backend.start().then(
-  () => process.send!('started'),
-  error => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runAsChild(backend, answers);

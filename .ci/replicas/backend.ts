@@ -8,6 +8,7 @@ import {
 import { ConfigReader } from '@backstage/config';
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { runAsChild } from '../runAsChild';
 
 const backend = createBackend();
 backend.add(
@@ -26,13 +27,4 @@ backend.add(
   }).feature,
 );
 
-// Not left behind, however the test ends.
-process.once('disconnect', () => process.exit());
-
-backend.start().then(
-  () => process.send!('started'),
-  error => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runAsChild(backend);

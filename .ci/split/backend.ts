@@ -12,6 +12,7 @@ import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { runAsChild } from '../runAsChild';
 
 const { plugins, config } = JSON.parse(process.env.BACKEND_CONFIG!);
 
@@ -137,21 +138,4 @@ for (const pluginId of plugins) {
   backend.add(tokens(pluginId));
 }
 
-// Not left behind, however the test ends.
-process.once('disconnect', () => process.exit());
-
-process.on('message', async ({ id, ask, ...question }: any) => {
-  try {
-    process.send!({ id, reply: await answers[ask](question) });
-  } catch (error) {
-    process.send!({ id, error: String(error) });
-  }
-});
-
-backend.start().then(
-  () => process.send!('started'),
-  error => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runAsChild(backend, answers);

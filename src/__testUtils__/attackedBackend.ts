@@ -1,11 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DefaultAuditorService } from '@backstage/backend-defaults/auditor';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { metrics } from '@opentelemetry/api';
 import {
@@ -16,6 +11,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { rawRequest, RawResponse } from './rawRequest';
+import { recordingAuditor } from './recordingAuditor';
 import { recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { RunningBackend, startBackend } from './startBackend';
@@ -121,18 +117,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       hello.feature,
       docs.feature,
       forwarding.feature,
-      createServiceFactory({
-        service: coreServices.auditor,
-        deps: {
-          auth: coreServices.auth,
-          httpAuth: coreServices.httpAuth,
-          plugin: coreServices.pluginMetadata,
-        },
-        factory: deps =>
-          DefaultAuditorService.create(event => {
-            audit.push(event);
-          }, deps),
-      }),
+      recordingAuditor(audit),
     ],
     config: {
       auth: {

@@ -1,0 +1,20 @@
+import { DefaultAuditorService } from '@backstage/backend-defaults/auditor';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+
+/** Backstage's auditor, which keeps its events in a list. */
+export const recordingAuditor = (events: object[]) =>
+  createServiceFactory({
+    service: coreServices.auditor,
+    deps: {
+      auth: coreServices.auth,
+      httpAuth: coreServices.httpAuth,
+      plugin: coreServices.pluginMetadata,
+    },
+    factory: deps =>
+      DefaultAuditorService.create(event => {
+        events.push(event);
+      }, deps),
+  });
