@@ -4,8 +4,8 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import onHeaders from 'on-headers';
-import type { Decisions } from '../src/Decision';
-import { apiGateServiceRef } from '../src/wiring/apiGateService';
+import type { Decisions } from '../src/gate/Decision';
+import { apiGateServiceRef } from '../src/services/apiGateService';
 
 let decisions: Decisions | undefined;
 

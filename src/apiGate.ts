@@ -1,12 +1,12 @@
 import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
 import { authModuleApiGate } from './module';
-import { apiGateServiceFactory } from './wiring/apiGateService';
-import { cachingHttpAuthServiceFactory } from './wiring/httpAuthService';
-import { enrollmentServiceFactory } from './wiring/enrollment';
+import { apiGateServiceFactory } from './services/apiGateService';
+import { cachingHttpAuthServiceFactory } from './services/httpAuthService';
+import { enrollmentServiceFactory } from './services/enrollment';
 import {
   defaultHttpRouterServiceFactory,
   httpRouterDecoratorServiceFactory,
-} from './wiring/httpRouterDecorator';
+} from './services/httpRouterDecorator';
 
 /**
  * The API gate: `backend.add(import('backstage-plugin-auth-backend-module-api-gate'))`, and every route of every plugin

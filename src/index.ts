@@ -7,9 +7,9 @@ export { apiGate as default } from './apiGate';
 export {
   authCookieIssuanceExtensionPoint,
   type AuthCookieIssuanceExtensionPoint,
-} from './cookieIssuance';
+} from './cookie/extensionPoint';
 export type { CookieIssuer, CookieIssuerContext } from './cookie/CookieIssuer';
 export {
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './permissions';
+} from './routes/permissions';

@@ -4,15 +4,15 @@ import {
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
 import type { CookieIssuer } from './cookie/CookieIssuer';
-import { authCookieIssuanceExtensionPoint } from './cookieIssuance';
-import { createPolicyRouter } from './report/createPolicyRouter';
-import { createRevocationRouter } from './revocation/createRevocationRouter';
+import { authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
+import { createPolicyRouter } from './routes/createPolicyRouter';
+import { createRevocationRouter } from './routes/createRevocationRouter';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './permissions';
-import { apiGateServiceRef } from './wiring/apiGateService';
+} from './routes/permissions';
+import { apiGateServiceRef } from './services/apiGateService';
 
 /**
  * The part of the gate that lives in the `auth` plugin. It does not run in a backend without that plugin, so nothing that

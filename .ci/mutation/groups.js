@@ -4,47 +4,47 @@ module.exports = {
   'allow-rules': {
     mutate: [
       'config/readAllowRules.ts',
-      'request/AllowList.ts',
-      'request/isPublicByNature.ts',
-      'request/requestTarget.ts',
+      'policy/AllowList.ts',
+      'gate/isPublicByNature.ts',
+      'http/requestTarget.ts',
     ],
     tests: [
       'config/readAllowRules.test.ts',
-      'credential/verifyCredential.test.ts',
-      'request/AllowList.test.ts',
-      'request/isPublicByNature.test.ts',
-      'request/requestTarget.test.ts',
+      'credentials/verifyCredential.test.ts',
+      'policy/AllowList.test.ts',
+      'gate/isPublicByNature.test.ts',
+      'http/requestTarget.test.ts',
     ],
   },
   credential: {
     mutate: [
-      'credential/readCredential.ts',
-      'credential/readUpgradeTokens.ts',
-      'request/replaceCookies.ts',
+      'credentials/readCredential.ts',
+      'credentials/readUpgradeTokens.ts',
+      'cookie/replaceCookies.ts',
     ],
     tests: [
-      'credential/readCredential.test.ts',
-      'credential/readUpgradeTokens.test.ts',
-      'request/replaceCookies.test.ts',
+      'credentials/readCredential.test.ts',
+      'credentials/readUpgradeTokens.test.ts',
+      'cookie/replaceCookies.test.ts',
     ],
   },
   cookie: {
     mutate: [
       'cookie/GateCookie.ts',
       'cookie/createCookieIssuer.ts',
-      'request/cookiePairs.ts',
+      'cookie/cookiePairs.ts',
     ],
     tests: [
       'cookie/GateCookie.test.ts',
       'cookie/createCookieIssuer.test.ts',
-      'request/cookiePairs.test.ts',
+      'cookie/cookiePairs.test.ts',
     ],
   },
   'cross-site': {
-    mutate: ['request/createCrossSiteCheck.ts', 'request/isSignOutCall.ts'],
+    mutate: ['policy/createCrossSiteCheck.ts', 'gate/isSignOutCall.ts'],
     tests: [
-      'request/createCrossSiteCheck.test.ts',
-      'request/isSignOutCall.test.ts',
+      'policy/createCrossSiteCheck.test.ts',
+      'gate/isSignOutCall.test.ts',
     ],
   },
   revocation: {
@@ -63,25 +63,29 @@ module.exports = {
   },
   verification: {
     mutate: [
-      'credential/CallingPlugins.ts',
-      'credential/RecentFailures.ts',
-      'credential/TokenCache.ts',
-      'credential/verifyCredential.ts',
+      'credentials/CallingPlugins.ts',
+      'credentials/RecentFailures.ts',
+      'credentials/TokenCache.ts',
+      'credentials/verifyCredential.ts',
     ],
     tests: [
-      'credential/CallingPlugins.test.ts',
-      'credential/RecentFailures.test.ts',
-      'credential/TokenCache.test.ts',
-      'credential/verifyCredential.test.ts',
+      'credentials/CallingPlugins.test.ts',
+      'credentials/RecentFailures.test.ts',
+      'credentials/TokenCache.test.ts',
+      'credentials/verifyCredential.test.ts',
     ],
   },
   gate: {
     mutate: [
-      'Refusal.ts',
-      'createGate.ts',
-      'createSignOut.ts',
-      'judgeUpgrade.ts',
+      'gate/Refusal.ts',
+      'gate/createGate.ts',
+      'gate/createSignOut.ts',
+      'gate/judgeUpgrade.ts',
     ],
-    tests: ['Refusal.test.ts', 'createGate.test.ts', 'judgeUpgrade.test.ts'],
+    tests: [
+      'gate/Refusal.test.ts',
+      'gate/createGate.test.ts',
+      'gate/judgeUpgrade.test.ts',
+    ],
   },
 };

@@ -1,4 +1,4 @@
-import type { RefusalReason } from '../Decision';
+import type { RefusalReason } from '../gate/Decision';
 import type { Trace } from './attackedBackend';
 
 const CHALLENGE = 'Bearer realm="Backstage"';

@@ -32,7 +32,7 @@ export interface RunningLegacyGate {
   stop(): Promise<void>;
 }
 
-/** The gate of the legacy entry point on a real port, in an app of Express alone. `.ci/legacy` has whole backends. */
+/** The gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
 export async function startLegacyGate(options: {
   apiGate?: JsonObject;
   /** Mounts it. Default: in front of a plugin `pub`, and of all that is not there. */

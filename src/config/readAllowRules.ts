@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import { InputError } from '@backstage/errors';
-import type { AllowRule } from '../request/AllowList';
-import { WEBSOCKET } from '../request/requestMethod';
-import { isPlainPath } from '../request/requestTarget';
-import { isCookieEndpoint } from '../request/isPublicByNature';
+import type { AllowRule } from '../policy/AllowList';
+import { WEBSOCKET } from '../http/requestMethod';
+import { isPlainPath } from '../http/requestTarget';
+import { isCookieEndpoint } from '../gate/isPublicByNature';
 import { readObject } from './values';
 
 const RULE_KEYS = ['plugin', 'path', 'methods', 'reason'];

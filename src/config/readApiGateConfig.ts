@@ -1,6 +1,6 @@
 import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import { AllowRule } from '../request/AllowList';
+import { AllowRule } from '../policy/AllowList';
 import { CookieSettings } from './CookieSettings';
 import { findProxiedWebSockets } from './findProxiedWebSockets';
 import { readAllowRules } from './readAllowRules';

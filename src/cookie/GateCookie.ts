@@ -1,14 +1,9 @@
 import { IncomingMessage, maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
-import {
-  cookiePairs,
-  nameOf,
-  readCookies,
-  withoutPairs,
-} from '../request/cookiePairs';
-import { replaceCookies } from '../request/replaceCookies';
-import { setRequestHeader } from '../request/setRequestHeader';
+import { cookiePairs, nameOf, readCookies, withoutPairs } from './cookiePairs';
+import { replaceCookies } from './replaceCookies';
+import { setRequestHeader } from '../http/setRequestHeader';
 
 /** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
 export type ReadCookie =

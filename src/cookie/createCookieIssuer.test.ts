@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { decodeToken } from '../request/token';
+import { decodeToken } from '../credentials/token';
 import { createCookieIssuer } from './createCookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 

@@ -1,9 +1,9 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
-import { pluginIdOf } from '../Plugins';
-import type { GateObserver } from '../report/GateObserver';
-import { DecodedToken, decodeToken, sameSession } from '../request/token';
+import { pluginIdOf } from '../plugins/Plugins';
+import type { GateObserver } from '../observability/GateObserver';
+import { DecodedToken, decodeToken, sameSession } from '../credentials/token';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 

@@ -1,4 +1,4 @@
-import { inTime } from '../inTime';
+import { inTime } from '../util/inTime';
 import type { CookieIssuer } from './CookieIssuer';
 
 const TIMEOUT_MS = 3_000;

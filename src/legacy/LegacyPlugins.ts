@@ -5,7 +5,7 @@ import {
   CredentialsReader,
   pluginIdOf,
   TargetPlugin,
-} from '../Plugins';
+} from '../plugins/Plugins';
 
 /** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */
 export class LegacyPlugins implements BackendPlugins {

@@ -8,7 +8,7 @@ import {
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
 
-// What needs a whole legacy backend is in `.ci/legacy`.
+// What needs a whole legacy backend is in `integration/legacy`.
 describe('createLegacyApiGate', () => {
   let app: RunningLegacyGate;
   afterEach(() => app?.stop());

@@ -5,9 +5,9 @@ import type {
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { readBearer } from '../credential/readCredential';
-import type { CredentialsReader } from '../Plugins';
-import { decodeToken, userTokenOf } from '../request/token';
+import { readBearer } from '../credentials/readCredential';
+import type { CredentialsReader } from '../plugins/Plugins';
+import { decodeToken, userTokenOf } from '../credentials/token';
 
 /** Who verifies tokens on the legacy system, as its plugins get it in their environment. */
 export interface LegacyVerifiers {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { AllowList } from '../request/AllowList';
-import { createCrossSiteCheck } from '../request/createCrossSiteCheck';
+import { AllowList } from './AllowList';
+import { createCrossSiteCheck } from './createCrossSiteCheck';
 
 /** The configuration as requests are judged by it. A request takes it once, so that it never sees a mix of two. */
 export class Policy {

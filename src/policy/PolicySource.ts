@@ -9,8 +9,8 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
-import { MAX_TIMEOUT_MS } from '../maxTimeout';
-import type { AllowRule } from '../request/AllowList';
+import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
+import type { AllowRule } from './AllowList';
 import { Policy } from './Policy';
 
 const REMIND_MS = 60 * 60 * 1000;

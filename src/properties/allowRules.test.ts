@@ -17,8 +17,8 @@ import {
   startBackend,
 } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
-import { AllowList } from '../request/AllowList';
-import { isPlainPath } from '../request/requestTarget';
+import { AllowList } from '../policy/AllowList';
+import { isPlainPath } from '../http/requestTarget';
 
 jest.setTimeout(90_000);
 

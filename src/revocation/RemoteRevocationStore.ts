@@ -4,7 +4,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { ResponseError } from '@backstage/errors';
-import { REVOCATIONS_PATH } from '../ownRoutes';
+import { REVOCATIONS_PATH } from '../routes/ownRoutes';
 import type { Revocation } from './Revocation';
 import type { RevocationStore } from './RevocationStore';
 

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { inTime } from '../inTime';
+import { inTime } from '../util/inTime';
 import { Outage } from './Outage';
 import { now, Revocation, SessionClaims } from './Revocation';
 import { RevocationList } from './RevocationList';

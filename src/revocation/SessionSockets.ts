@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { MAX_TIMEOUT_MS } from '../maxTimeout';
+import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import { now, SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 

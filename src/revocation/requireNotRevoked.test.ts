@@ -1,6 +1,6 @@
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { DecodedTokens } from '../credential/DecodedTokens';
-import { Refusal } from '../Refusal';
+import { DecodedTokens } from '../credentials/DecodedTokens';
+import { Refusal } from '../gate/Refusal';
 import {
   requireNotRevoked,
   saysRevoked,

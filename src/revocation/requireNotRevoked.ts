@@ -1,7 +1,7 @@
-import type { DecodedTokens } from '../credential/DecodedTokens';
-import type { VerifiedCredential } from '../credential/verifyCredential';
-import { Refusal } from '../Refusal';
-import { DecodedToken, userTokenOf } from '../request/token';
+import type { DecodedTokens } from '../credentials/DecodedTokens';
+import type { VerifiedCredential } from '../credentials/verifyCredential';
+import { Refusal } from '../gate/Refusal';
+import { DecodedToken, userTokenOf } from '../credentials/token';
 import type { SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 

@@ -1,0 +1,85 @@
+// Two replicas, one database, one nginx: see `run`.
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import knex from 'knex';
+import { createSigningKey } from '../../src/__testUtils__/signingKey';
+import { freePort } from '../../src/__testUtils__/startBackend';
+import { BackendProcess } from '../BackendProcess';
+import { runChecks } from '../runChecks';
+import { checkCookieSize } from './checkCookieSize';
+import { checkDatabaseGone } from './checkDatabaseGone';
+import { checkLoad } from './checkLoad';
+import { checkRestart } from './checkRestart';
+import { checkSignOut } from './checkSignOut';
+import { reserveNginxPorts, startNginx } from './nginx';
+import type { World } from './World';
+
+const LIMIT_MS = 90_000;
+
+runChecks(
+  { name: 'replicas', limitMs: LIMIT_MS },
+  async ({ report, folder, atExit }) => {
+    const url = process.env.API_GATE_TEST_POSTGRES;
+    if (!url) {
+      throw new Error(
+        'Run integration/replicas/run: it brings PostgreSQL along',
+      );
+    }
+    const key = await createSigningKey();
+    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+
+    const nginx = await reserveNginxPorts();
+    const prefix = `replicas_${randomBytes(4).toString('hex')}_`;
+    const baseUrl = `http://localhost:${nginx.main}`;
+    const createReplica = async (name: string) => {
+      const port = await freePort();
+      const config: JsonObject = {
+        app: { baseUrl },
+        backend: {
+          baseUrl,
+          // Its own address is also what it reaches itself by.
+          listen: { host: '127.0.0.1', port },
+          database: { client: 'pg', connection: url, prefix },
+        },
+        auth: {
+          ...(key.config.auth as JsonObject),
+          providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+        },
+      };
+      return new BackendProcess(name, port, {
+        module: path.join(__dirname, 'backend.ts'),
+        config,
+        logFile: path.join(folder, `${name}.log`),
+      });
+    };
+    const [a, b] = [await createReplica('A'), await createReplica('B')];
+    const ports = [a.port, b.port];
+    atExit.push(await startNginx(path.join(folder, 'nginx'), nginx, ports));
+
+    const world: World = {
+      a,
+      b,
+      nginx,
+      authDatabase: `${prefix}auth`,
+      connect: database => {
+        const connection = new URL(url);
+        connection.pathname = database;
+        return knex({ client: 'pg', connection: connection.href });
+      },
+      sign: claims => key.sign({ iss: `${baseUrl}/api/auth`, ...claims }),
+    };
+    for (const replica of [a, b]) {
+      atExit.push(() => replica.killNow());
+    }
+    // One after the other: Backstage's own migrations fail where two backends begin them on an empty database together.
+    await a.start();
+    await b.start();
+    await checkSignOut(report, world);
+    await checkRestart(report, world);
+    await checkLoad(report, world);
+    await checkCookieSize(report, world);
+    await checkDatabaseGone(report, world);
+  },
+);

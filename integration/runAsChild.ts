@@ -1,0 +1,30 @@
+import type { createBackend } from '@backstage/backend-defaults';
+
+/**
+ * The other end of `BackendProcess`: starts the backend of this process, and answers what is asked.
+ *
+ * @param answers - by what is asked; each gets the parameters of the question
+ */
+export function runAsChild(
+  backend: ReturnType<typeof createBackend>,
+  answers: Record<string, (question: any) => unknown> = {},
+): void {
+  // Not left behind, however the test ends.
+  process.once('disconnect', () => process.exit());
+
+  process.on('message', async ({ id, ask, ...question }: any) => {
+    try {
+      process.send!({ id, reply: await answers[ask](question) });
+    } catch (error) {
+      process.send!({ id, error: String(error) });
+    }
+  });
+
+  backend.start().then(
+    () => process.send!('started'),
+    error => {
+      console.error(error);
+      process.exit(1);
+    },
+  );
+}

@@ -1,0 +1,145 @@
+// One of the backends: Backstage's default services, the gate, and those plugins that `BACKEND_CONFIG` names. Answers what
+// the test asks by `BackendProcess.ask`.
+import { createBackend } from '@backstage/backend-defaults';
+import {
+  AuthService,
+  BackendFeature,
+  coreServices,
+  createBackendModule,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import type { Request, Response } from 'express';
+import apiGate from '../../src';
+import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { runAsChild } from '../runAsChild';
+
+const { plugins, config } = JSON.parse(process.env.BACKEND_CONFIG!);
+
+const auths = new Map<string, AuthService>();
+const handled = new Map<string, unknown[]>();
+const streams = new Set<Response>();
+
+const realPlugins: Record<string, Promise<{ default: BackendFeature }>[]> = {
+  auth: [
+    import('@backstage/plugin-auth-backend'),
+    import('@backstage/plugin-auth-backend-module-guest-provider'),
+  ],
+  catalog: [import('@backstage/plugin-catalog-backend')],
+  gateway: [import('@backstage/plugin-gateway-backend')],
+};
+
+/** Answers with what reached it. */
+function handle(pluginId: string, req: Request, res: Response) {
+  if (req.path === '/events') {
+    const { cacheControl = 'no-cache' } = req.query;
+    res.writeHead(200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': String(cacheControl),
+    });
+    streams.add(res);
+    res.once('close', () => streams.delete(res));
+    // Without it, nothing is sent before the first event.
+    res.flushHeaders();
+    return;
+  }
+  res.set('Cache-Control', 'max-age=60').json({
+    plugin: pluginId,
+    path: req.path,
+    authorization: req.headers.authorization ?? null,
+    cookie: req.headers.cookie ?? null,
+    user: (req as any).user?.identity.userEntityRef ?? null,
+  });
+}
+
+/** A plugin that opens all its own paths: what is refused, the gate has refused. */
+function openPlugin(pluginId: string): BackendFeature {
+  const plugin = recordingPlugin(pluginId, {
+    policies: [
+      { path: '/', allow: 'unauthenticated' },
+      { path: '/static', allow: 'user-cookie' },
+    ],
+    handle: (req, res) => handle(pluginId, req, res),
+  });
+  handled.set(pluginId, plugin.handled);
+  return plugin.feature;
+}
+
+/** Lets the test ask for a plugin's tokens. */
+function tokens(pluginId: string): BackendFeature {
+  return createBackendModule({
+    pluginId,
+    moduleId: 'tokens',
+    register(reg) {
+      reg.registerInit({
+        deps: { auth: coreServices.auth },
+        async init({ auth }) {
+          auths.set(pluginId, auth);
+        },
+      });
+    },
+  });
+}
+
+const answers: Record<string, (question: any) => unknown> = {
+  /** A token of one plugin for another, on behalf of the user whose token is given, or of itself. */
+  async token({ of, to, onBehalfOf }) {
+    const auth = auths.get(of)!;
+    const { token } = await auth.getPluginRequestToken({
+      onBehalfOf: onBehalfOf
+        ? await auth.authenticate(onBehalfOf)
+        : await auth.getOwnServiceCredentials(),
+      targetPluginId: to,
+    });
+    return token;
+  },
+  /** The token that Backstage puts into its own cookie. */
+  async 'limited token'({ of }) {
+    const [anyAuth] = auths.values();
+    const credentials = await anyAuth.authenticate(of);
+    if (!anyAuth.isPrincipal(credentials, 'user')) {
+      throw new Error('A limited token is for users only');
+    }
+    return (await anyAuth.getLimitedUserToken(credentials)).token;
+  },
+  /** How many requests have reached a plugin's handler. */
+  handled: ({ by }) => handled.get(by)!.length,
+  /** Sends an event to all open streams. */
+  emit({ event }) {
+    for (const res of streams) {
+      res.write(`data: ${event}\n\n`);
+      // The other way to deal with the compression that Backstage puts in front of it.
+      if (!/no-transform/.test(String(res.getHeader('Cache-Control')))) {
+        (res as any).flush();
+      }
+    }
+  },
+  streams: () => streams.size,
+  'end streams'() {
+    streams.forEach(res => res.end());
+    streams.clear();
+  },
+  /** As if time had passed, as far as caches know: keys are kept for ten minutes, by this clock. */
+  'forward clock'({ milliseconds }) {
+    const now = Date.now;
+    Date.now = () => now() + milliseconds;
+  },
+};
+
+const backend = createBackend();
+backend.add(
+  createServiceFactory({
+    service: coreServices.rootConfig,
+    deps: {},
+    factory: () => new ConfigReader(config),
+  }),
+);
+backend.add(apiGate);
+for (const pluginId of plugins) {
+  (realPlugins[pluginId] ?? [openPlugin(pluginId)]).forEach(feature =>
+    backend.add(feature),
+  );
+  backend.add(tokens(pluginId));
+}
+
+runAsChild(backend, answers);

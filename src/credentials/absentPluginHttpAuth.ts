@@ -1,0 +1,137 @@
+import { authServiceFactory } from '@backstage/backend-defaults/auth';
+import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
+import {
+  AuthService,
+  createServiceFactory,
+  createServiceRef,
+  DatabaseService,
+  DiscoveryService,
+  HttpAuthService,
+  PluginMetadataService,
+  RootConfigService,
+  ServiceRef,
+} from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { LRUCache } from 'lru-cache';
+import { Refusal } from '../gate/Refusal';
+import type { DecodedToken } from './token';
+
+// Enough for the optional plugins that clients probe for; more are made again when they are asked for.
+const MAX_PLUGINS = 100;
+
+// Each fetches keys of its own, whatever id a client has made up: so many are made within a minute, at most.
+const MAX_NEW = 60;
+const WINDOW_MS = 60_000;
+
+const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]+$/i;
+
+// No token is for this plugin: it stands in for what can't be a plugin's id.
+const NO_PLUGIN = '-';
+
+// Fields of a service factory that are not in its public type. This file alone relies on them.
+const { deps: authDeps, factory: createAuth } =
+  authServiceFactory as unknown as {
+    deps: Record<string, ServiceRef<unknown>>;
+    factory(
+      deps: Record<string, unknown> & {
+        config: RootConfigService;
+        plugin: PluginMetadataService;
+        database: DatabaseService;
+        discovery: DiscoveryService;
+      },
+    ): Promise<AuthService>;
+  };
+
+/**
+ * Makes the `httpAuth` that judges a token for a plugin that is not installed in this backend.
+ *
+ * @param pluginId - as it stands in the path: whatever a client makes up
+ * @param token - what is to be judged; `undefined` if it is no JWT
+ * @throws Refusal 503 while too many others are asked for
+ */
+export type AbsentPluginHttpAuth = (
+  pluginId: string,
+  token: DecodedToken | undefined,
+) => Promise<HttpAuthService>;
+
+/**
+ * A service token is valid only for the plugin in its `aud`, and an external token's access restrictions are judged per
+ * plugin: no enrolled plugin's services can judge a token that is meant for an absent one. This builds them as Backstage
+ * builds an installed plugin's. They only verify: nothing is issued, and the database of the plugin that lends its
+ * services is not touched.
+ */
+export const absentPluginHttpAuthServiceRef =
+  createServiceRef<AbsentPluginHttpAuth>({
+    id: 'auth.apiGate.absentPluginHttpAuth',
+    scope: 'plugin',
+    defaultFactory: async service =>
+      createServiceFactory({
+        service,
+        deps: authDeps as typeof authServiceFactory & Record<string, never>,
+        factory: deps => createAbsentPluginHttpAuth(deps as never),
+      }),
+  });
+
+function createAbsentPluginHttpAuth(
+  deps: Parameters<typeof createAuth>[0],
+): AbsentPluginHttpAuth {
+  const cache = new LRUCache<string, Promise<HttpAuthService>>({
+    max: MAX_PLUGINS,
+  });
+  const create = async (pluginId: string) => {
+    const auth = await createAuth({
+      ...deps,
+      plugin: { getId: () => pluginId },
+      // The lending plugin's own `auth` has migrated these tables already.
+      database: {
+        getClient: () => deps.database.getClient(),
+        migrations: { skip: true },
+      },
+    });
+    const { discovery } = deps;
+    return DefaultHttpAuthService.create({ auth, discovery, pluginId });
+  };
+  const madeAt: number[] = [];
+  const requireRoom = () => {
+    const now = Date.now();
+    while (now - madeAt[0] >= WINDOW_MS) {
+      madeAt.shift();
+    }
+    if (madeAt.length >= MAX_NEW) {
+      throw Refusal.keysUnavailable;
+    }
+    madeAt.push(now);
+  };
+  const restrictedPlugins = readRestrictedPlugins(deps.config);
+  return async (requestedId, token) => {
+    const dependsOnPlugin =
+      token?.typ === tokenTypes.plugin.typParam
+        ? token.aud === requestedId
+        : restrictedPlugins.has(requestedId);
+    const pluginId =
+      dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)
+        ? requestedId
+        : NO_PLUGIN;
+    let httpAuth = cache.get(pluginId);
+    if (!httpAuth) {
+      requireRoom();
+      httpAuth = create(pluginId);
+      cache.set(pluginId, httpAuth);
+      httpAuth.catch(() => cache.delete(pluginId));
+    }
+    return httpAuth;
+  };
+}
+
+/** The plugins that some external token is restricted to. For any other plugin, all restricted tokens are alike. */
+function readRestrictedPlugins(config: RootConfigService): Set<string> {
+  const entries =
+    config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];
+  return new Set(
+    entries
+      .flatMap(
+        entry => entry.getOptionalConfigArray('accessRestrictions') ?? [],
+      )
+      .map(restriction => restriction.getString('plugin')),
+  );
+}

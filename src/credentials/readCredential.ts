@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http';
+import type { GateCookie } from '../cookie/GateCookie';
+import { readCookies } from '../cookie/cookiePairs';
+
+/** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
+export const STOCK_COOKIE = 'backstage-auth';
+
+/** What a request presents. `conflict`: more than one value where there must be one, so none is believed. */
+export type PresentedCredential =
+  | { kind: 'none' }
+  | { kind: 'bearer'; token: string }
+  | { kind: 'cookie'; token: string }
+  | { kind: 'stock-cookie'; token: string }
+  | { kind: 'repeated-authorization' }
+  | { kind: 'unsupported-scheme' }
+  | { kind: 'conflicting-cookies' };
+
+/**
+ * Reads the one credential of a request. A second kind is never tried when the first fails.
+ *
+ * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or nothing that this gate accepts
+ * - else the gate's cookie, else Backstage's own where `acceptsStockCookie` says so
+ */
+export function readCredential(
+  req: IncomingMessage,
+  options: {
+    cookie: GateCookie | undefined;
+    acceptsStockCookie: () => boolean;
+  },
+): PresentedCredential {
+  // Node keeps the first of several `Authorization` headers and drops the others: only the raw ones tell.
+  if (countRawHeaders(req, 'authorization') > 1) {
+    return { kind: 'repeated-authorization' };
+  }
+  const authorization = req.headers.authorization;
+  if (authorization) {
+    const token = readBearer(req);
+    return token ? { kind: 'bearer', token } : { kind: 'unsupported-scheme' };
+  }
+  const gateCookie = options.cookie?.read(req.headers.cookie);
+  if (gateCookie?.kind === 'conflict') {
+    return { kind: 'conflicting-cookies' };
+  }
+  if (gateCookie?.kind === 'token') {
+    return { kind: 'cookie', token: gateCookie.token };
+  }
+  return options.acceptsStockCookie() ? readStockCookie(req) : { kind: 'none' };
+}
+
+/** The bearer token of a request, if that is what its `Authorization` holds (RFC 6750, section 2.1). */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+}
+
+function readStockCookie(req: IncomingMessage): PresentedCredential {
+  const cookies = readCookies(
+    req.headers.cookie,
+    name => name === STOCK_COOKIE,
+  );
+  if (!cookies) {
+    return { kind: 'conflicting-cookies' };
+  }
+  const token = cookies.get(STOCK_COOKIE);
+  return token ? { kind: 'stock-cookie', token } : { kind: 'none' };
+}
+
+function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i].toLowerCase() === name) {
+      count += 1;
+    }
+  }
+  return count;
+}

@@ -1,0 +1,19 @@
+import { Refusal } from '../gate/Refusal';
+import type { PresentedCredential } from './readCredential';
+import type { PresentedToken } from './verifyCredential';
+
+/** @throws Refusal unless a request presents exactly one credential, of a kind that the gate knows */
+export function requireToken(presented: PresentedCredential): PresentedToken {
+  switch (presented.kind) {
+    case 'none':
+      throw Refusal.missingCredentials;
+    case 'repeated-authorization':
+      throw Refusal.repeatedAuthorization;
+    case 'unsupported-scheme':
+      throw Refusal.unsupportedScheme;
+    case 'conflicting-cookies':
+      throw Refusal.conflictingCookies;
+    default:
+      return presented;
+  }
+}

@@ -1,0 +1,374 @@
+import {
+  AuthenticationError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import type { Request } from 'express';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import type { Policy } from '../policy/Policy';
+import { Refusal } from '../gate/Refusal';
+import { decodeToken } from './token';
+import { DecodedTokens } from './DecodedTokens';
+import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+import { RecentFailures } from './RecentFailures';
+import { PresentedToken, verifyCredential } from './verifyCredential';
+
+const NOW = Math.floor(Date.now() / 1000);
+const session = { sub: 'user:default/a', iat: NOW, exp: NOW + 3600 };
+const OWN_ISSUER = 'https://backstage.example.com/api/auth';
+const user = unsignedToken('vnd.backstage.user', {
+  ...session,
+  iss: OWN_ISSUER,
+});
+const limited = unsignedToken('vnd.backstage.limited-user', session);
+const service = unsignedToken('vnd.backstage.plugin', { sub: 'search' });
+const onBehalf = unsignedToken('vnd.backstage.plugin', {
+  sub: 'search',
+  obo: limited,
+});
+
+/** What verifies tokens with a backend of which each part can be told what to say. */
+function create(
+  options: {
+    /** What `httpAuth` says. */
+    credentials?: () => object;
+    keys?: Record<string, KeyAnswer>;
+    issuers?: string[];
+    known?: () => Promise<void>;
+    userKeysStarted?: () => Promise<void>;
+  } = {},
+) {
+  const calls: { req: Request; options: object; pluginId: string }[] = [];
+  const askedKeys: string[] = [];
+  const steps: string[] = [];
+  const decodedTokens = new DecodedTokens();
+  const failures = new RecentFailures();
+  const req = { headers: {} } as Request;
+
+  const verify = (
+    token: string,
+    kind: PresentedToken['kind'] = 'bearer',
+    pluginId = 'catalog',
+  ) =>
+    verifyCredential(
+      req,
+      {
+        id: pluginId,
+        httpAuthFor: async decoded => {
+          steps.push(`httpAuth for ${decoded?.sub}`);
+          return {
+            credentials: async (ofReq: Request, ofOptions: object) => {
+              calls.push({ req: ofReq, options: ofOptions, pluginId });
+              return options.credentials?.() ?? { principal: {} };
+            },
+          } as never;
+        },
+      },
+      { kind, token },
+      { config: { issuers: options.issuers ?? [] } } as unknown as Policy,
+      {
+        failures,
+        decodedTokens,
+        keyEndpoints: {
+          countKeys: async (url: string) => {
+            askedKeys.push(url);
+            return url in (options.keys ?? {}) ? options.keys![url] : 1;
+          },
+        } as KeyEndpoints,
+        callingPlugins: {
+          requireKnown: (decoded, discovery) => {
+            steps.push(`known ${decoded?.sub} by ${Boolean(discovery)}`);
+            return options.known?.();
+          },
+        },
+        plugins: {
+          userKeysStarted: () => {
+            steps.push('user keys');
+            return options.userKeysStarted?.();
+          },
+          any: () => ({
+            discovery: {
+              getBaseUrl: async (id: string) => `http://${id}`,
+              getExternalBaseUrl: async (id: string) =>
+                `https://backstage.example.com/api/${id}`,
+            },
+          }),
+        } as never,
+      },
+    );
+  return { askedKeys, calls, decodedTokens, req, steps, verify };
+}
+
+const fails = (error: Error) => ({
+  credentials: () => {
+    throw error;
+  },
+});
+const notValid = fails(new AuthenticationError('no'));
+const principal = { type: 'user', userEntityRef: session.sub };
+const actor = { principal: { ...principal, actor: { subject: 'search' } } };
+
+describe('verifyCredential', () => {
+  it.each([
+    ['a user', user, decodeToken(user)],
+    ['a limited token', limited, decodeToken(limited)],
+    ['a service', service, undefined],
+    ['a service that acts for a user', onBehalf, decodeToken(limited)],
+    ['a static token', 'static', undefined],
+  ])('tells whose %s is', async (_, token, userToken) => {
+    const credentials = { principal: {} };
+    const { verify } = create({ credentials: () => credentials });
+    const verified = await verify(token);
+    expect(verified).toEqual({
+      credentials,
+      token,
+      decoded: decodeToken(token),
+      userToken,
+    });
+    expect(verified.credentials).toBe(credentials);
+  });
+
+  it.each([
+    [
+      'another user',
+      unsignedToken('vnd.backstage.user', {
+        ...session,
+        sub: 'user:default/eve',
+      }),
+    ],
+    ['no user', service],
+    ['nobody', 'static'],
+  ])('takes a user for none where the token says %s', async (_, token) => {
+    const { verify } = create({ credentials: () => ({ principal }) });
+    await expect(verify(token)).rejects.toBe(Refusal.invalidToken);
+  });
+
+  it('asks for a bearer on the request itself, and lets in users and services', async () => {
+    const { calls, req, verify } = create({ credentials: () => actor });
+    await verify(user, 'bearer');
+    expect(calls[0].req).toBe(req);
+    expect(calls[0].options).toEqual({ allow: ['user', 'service'] });
+  });
+
+  it('asks for Backstage’s own cookie on the request itself, with limited access', async () => {
+    const { calls, req, verify } = create();
+    await verify(limited, 'stock-cookie');
+    expect(calls[0].req).toBe(req);
+    expect(calls[0].options).toEqual({
+      allow: ['user'],
+      allowLimitedAccess: true,
+    });
+  });
+
+  it('asks for a cookie on a stand-in, and lets in users', async () => {
+    const { calls, req, verify } = create();
+    await verify(user, 'cookie');
+    expect(calls[0].req).not.toBe(req);
+    expect(calls[0].req).toEqual({
+      headers: { authorization: `Bearer ${user}` },
+    });
+    expect(calls[0].options).toEqual({ allow: ['user'] });
+  });
+
+  it.each(['cookie', 'stock-cookie'] as const)(
+    'takes no %s by which a service acts for a user',
+    async kind => {
+      const { verify } = create({ credentials: () => actor });
+      await expect(verify(user, kind)).rejects.toBe(Refusal.invalidToken);
+    },
+  );
+
+  it.each([
+    ['AuthenticationError', new AuthenticationError('no')],
+    ['an error that is none of Backstage', new TypeError('no')],
+    ['what is no error', 'no' as never],
+  ])('is 401 for %s', async (_, error) => {
+    const { verify } = create(fails(error));
+    await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
+    await expect(verify('static')).rejects.toBe(Refusal.invalidToken);
+  });
+
+  it('is 403 for a bearer that is restricted, in the words of the service', async () => {
+    const { askedKeys, verify } = create(
+      fails(new NotAllowedError('not here')),
+    );
+    await expect(verify('static')).rejects.toMatchObject({
+      reason: 'restricted',
+      error: { name: 'NotAllowedError', message: 'not here' },
+    });
+    await expect(verify(user, 'cookie')).rejects.toBe(Refusal.invalidToken);
+    expect(askedKeys).toHaveLength(1);
+  });
+
+  it('asks again about a token that was not valid, of another kind or for another plugin', async () => {
+    const { calls, verify } = create(notValid);
+    for (let i = 0; i < 3; i += 1) {
+      await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
+    }
+    expect(calls).toHaveLength(1);
+    await expect(verify(user, 'cookie')).rejects.toThrow();
+    await expect(verify(user, 'bearer', 'search')).rejects.toThrow();
+    await expect(verify(limited)).rejects.toThrow();
+    expect(calls).toHaveLength(4);
+  });
+
+  it.each([
+    ['of any other error', fails(new ServiceUnavailableError('wait'))],
+    ['of what is no error', fails('no' as never)],
+    [
+      'keys are out of reach',
+      { ...notValid, keys: { 'http://auth/.well-known/jwks.json': undefined } },
+    ],
+  ])('asks again where %s', async (_, options) => {
+    const { calls, verify } = create(options);
+    await expect(verify(user)).rejects.toThrow();
+    await expect(verify(user)).rejects.toThrow();
+    expect(calls).toHaveLength(2);
+  });
+
+  it.each(['=', ',', '%', '+', ' ', '\u00e9'])(
+    'asks nothing about a token that is followed by %j, which some verifiers skip',
+    async junk => {
+      const { calls, steps, verify } = create();
+      for (const token of [user, service]) {
+        const twin = `${token}${junk}`;
+        await expect(verify(twin)).rejects.toBe(Refusal.invalidToken);
+      }
+      expect([calls, steps]).toEqual([[], []]);
+    },
+  );
+
+  it('asks nothing about a token that has expired', async () => {
+    const { calls, steps, verify } = create();
+    const expired = unsignedToken('vnd.backstage.user', {
+      ...session,
+      exp: NOW - 1,
+    });
+    await expect(verify(expired)).rejects.toBe(Refusal.invalidToken);
+    expect([calls, steps]).toEqual([[], []]);
+  });
+
+  it.each([
+    [
+      user,
+      [
+        'known user:default/a by true',
+        'user keys',
+        'httpAuth for user:default/a',
+      ],
+    ],
+    [service, ['known search by true', 'httpAuth for search']],
+    [onBehalf, ['known search by true', 'user keys', 'httpAuth for search']],
+    ['static', ['known undefined by true', 'httpAuth for undefined']],
+  ])('waits for what a token needs', async (token, expected) => {
+    const { steps, verify } = create();
+    await verify(token);
+    expect(steps).toEqual(expected);
+  });
+
+  it.each([
+    [
+      'the plugin that made it',
+      {
+        known: async () => {
+          throw Refusal.keysUnavailable;
+        },
+      },
+    ],
+    [
+      'the keys of users',
+      {
+        userKeysStarted: async () => {
+          throw Refusal.keysUnavailable;
+        },
+      },
+    ],
+  ])('is not verified while it waits for %s', async (_, options) => {
+    const { calls, verify } = create(options);
+    await expect(verify(onBehalf)).rejects.toBe(Refusal.keysUnavailable);
+    expect(calls).toEqual([]);
+  });
+
+  const userKeys = 'http://auth/.well-known/jwks.json';
+  const serviceKeys = 'http://search/.backstage/auth/v1/jwks.json';
+
+  it.each<[string, string, Record<string, KeyAnswer>, Refusal]>([
+    ['a user', user, { [userKeys]: 1 }, Refusal.invalidToken],
+    ['a user', user, { [userKeys]: 0 }, Refusal.keysUnavailable],
+    ['a user', user, { [userKeys]: 'not-found' }, Refusal.keysUnavailable],
+    ['a user', user, { [userKeys]: undefined }, Refusal.keysUnavailable],
+    ['a limited token', limited, { [userKeys]: 0 }, Refusal.keysUnavailable],
+    ['a service', service, { [serviceKeys]: 1 }, Refusal.invalidToken],
+    ['a service', service, { [serviceKeys]: 0 }, Refusal.invalidToken],
+    [
+      'a service',
+      service,
+      { [serviceKeys]: 'not-found' },
+      Refusal.keysUnavailable,
+    ],
+    [
+      'a service',
+      service,
+      { [serviceKeys]: undefined },
+      Refusal.keysUnavailable,
+    ],
+    [
+      'a service for a user',
+      onBehalf,
+      { [userKeys]: 1, [serviceKeys]: 1 },
+      Refusal.invalidToken,
+    ],
+    [
+      'a service for a user',
+      onBehalf,
+      { [userKeys]: 1, [serviceKeys]: undefined },
+      Refusal.keysUnavailable,
+    ],
+    ['a static token', 'static', {}, Refusal.invalidToken],
+  ])(
+    'of %s that fails asks for the keys: %#',
+    async (_, token, keys, refusal) => {
+      const { askedKeys, verify } = create({ ...notValid, keys });
+      await expect(verify(token)).rejects.toBe(refusal);
+      expect(askedKeys).toEqual(Object.keys(keys));
+    },
+  );
+
+  const other = 'https://other/api/auth';
+  const issuedBy = (iss: string | undefined) =>
+    unsignedToken('vnd.backstage.user', { ...session, iss });
+
+  it.each([
+    ['of this backend', OWN_ISSUER, []],
+    ['that is configured', other, ['x', other]],
+  ])('trusts an issuer %s', async (_, issuer, issuers) => {
+    const token = issuedBy(issuer);
+    expect((await create({ issuers }).verify(token)).token).toBe(token);
+  });
+
+  it.each([
+    ['of another backend', other, ['x']],
+    ['that is a part of this one', 'https://backstage.example.com', []],
+    ['that is not there', undefined, ['x']],
+  ])('trusts no issuer %s', async (_, issuer, issuers) => {
+    await expect(create({ issuers }).verify(issuedBy(issuer))).rejects.toBe(
+      Refusal.foreignIssuer,
+    );
+  });
+
+  it('remembers what a token says that has verified', async () => {
+    const { decodedTokens, verify } = create();
+    const { decoded } = await verify(user);
+    decodeToken('another');
+    expect(decodedTokens.decode(user)).toBe(decoded);
+    await verify('static');
+  });
+
+  it('remembers nothing of one that has not', async () => {
+    const { decodedTokens, verify } = create(notValid);
+    const decoded = decodeToken(user);
+    await expect(verify(user)).rejects.toThrow();
+    decodeToken('another');
+    expect(decodedTokens.decode(user)).not.toBe(decoded);
+  });
+});

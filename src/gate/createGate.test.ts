@@ -1,0 +1,928 @@
+import { NotAllowedError, ServiceUnavailableError } from '@backstage/errors';
+import {
+  BareGate,
+  ISSUER,
+  startBareGate,
+} from '../__testUtils__/startBareGate';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+
+const NOW = Math.floor(Date.now() / 1000);
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const A = 'user:default/a';
+const principal = { type: 'user', userEntityRef: A };
+
+const claimsOf = (sub: string) => ({ sub, iat: NOW, exp: NOW + 3600 });
+const userToken = (sub: string, claims: object = {}) =>
+  unsignedToken('vnd.backstage.user', {
+    iss: ISSUER,
+    ent: [sub, 'group:default/g'],
+    ...claimsOf(sub),
+    ...claims,
+  });
+const user = userToken(A);
+const limited = unsignedToken('vnd.backstage.limited-user', claimsOf(A));
+const service = unsignedToken('vnd.backstage.plugin', { sub: 'search' });
+const onBehalf = unsignedToken('vnd.backstage.plugin', {
+  sub: 'search',
+  obo: limited,
+});
+const ended = userToken('user:default/ended');
+const endedLimited = unsignedToken(
+  'vnd.backstage.limited-user',
+  claimsOf('user:default/ended'),
+);
+const foreign = userToken(A, { iss: 'https://other' });
+const delegated = userToken('user:default/delegated');
+const notUser = userToken('user:default/not-user');
+const otherUser = userToken('user:default/b');
+
+const bearer = (token: string) => `Authorization: Bearer ${token}`;
+const cookie = (token: string) => `Cookie: a=1; token=${token}`;
+const CROSS_SITE = 'Sec-Fetch-Site: cross-site';
+const CLEARED = 'token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
+
+/** What verifies, and a session that was ended. */
+async function prepare(gate: BareGate) {
+  gate.tokens = new Map<string, object | Error>([
+    [user, principal],
+    [limited, principal],
+    [service, { type: 'service', subject: 'plugin:search' }],
+    [onBehalf, { ...principal, actor: { subject: 'plugin:search' } }],
+    [ended, { type: 'user', userEntityRef: 'user:default/ended' }],
+    [endedLimited, { type: 'user', userEntityRef: 'user:default/ended' }],
+    [foreign, principal],
+    [
+      delegated,
+      {
+        type: 'user',
+        userEntityRef: 'user:default/delegated',
+        actor: { subject: 'plugin:search' },
+      },
+    ],
+    [notUser, { type: 'service', subject: 'plugin:search' }],
+    [otherUser, { type: 'user', userEntityRef: 'user:default/b' }],
+    ['static', { type: 'service', subject: 'external:ci' }],
+    ['restricted', new NotAllowedError('Not for this plugin')],
+  ]);
+  await gate.revocations.revoke({
+    scope: 'session',
+    ...claimsOf('user:default/ended'),
+  });
+}
+
+let gate: BareGate;
+
+beforeAll(async () => {
+  gate = await startBareGate();
+  await prepare(gate);
+});
+beforeEach(() => {
+  gate.policy = {
+    allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
+  };
+  gate.keys = 1;
+  gate.isStoreGone = false;
+  for (const list of [gate.handled, gate.decided, gate.told, gate.stored]) {
+    list.length = 0;
+  }
+  gate.log.length = 0;
+});
+afterAll(() => gate.stop());
+
+/** How one request fares: its status, and why. */
+async function fate(method: string, target: string, ...headerLines: string[]) {
+  const { status } = await gate.send(method, target, ...headerLines);
+  const { decision } = gate.decided.at(-1)!;
+  expect(gate.decided).toHaveLength(1);
+  expect(gate.handled).toHaveLength(status === 200 ? 1 : 0);
+  expect(decision.outcome).toBe(status === 200 ? 'passed' : 'refused');
+  gate.decided.length = 0;
+  return [status, decision.reason, decision.credential];
+}
+
+describe('the gate', () => {
+  it.each([
+    ['nothing', [], [401, 'missing-credentials', 'none']],
+    ['a bearer', [bearer(user)], [200, 'bearer', 'bearer']],
+    ['a service', [bearer(service)], [200, 'bearer', 'bearer']],
+    [
+      'another site’s bearer',
+      [bearer(user), CROSS_SITE],
+      [200, 'bearer', 'bearer'],
+    ],
+    ['a cookie', [cookie(user)], [200, 'cookie', 'cookie']],
+    [
+      'another site’s cookie',
+      [cookie(user), CROSS_SITE],
+      [403, 'cross-site', 'cookie'],
+    ],
+    [
+      'a service’s cookie',
+      [cookie(onBehalf)],
+      [401, 'invalid-token', 'cookie'],
+    ],
+    [
+      'two cookies',
+      ['Cookie: token=x; token=y'],
+      [401, 'conflicting-cookies', 'none'],
+    ],
+    [
+      'two headers',
+      [bearer(user), bearer(user)],
+      [400, 'repeated-authorization', 'none'],
+    ],
+    [
+      'another scheme',
+      ['Authorization: Basic x'],
+      [401, 'unsupported-scheme', 'none'],
+    ],
+    ['a token that fails', [bearer('x')], [401, 'invalid-token', 'bearer']],
+    [
+      'a token that fails beside a cookie',
+      [bearer('x'), cookie(user)],
+      [401, 'invalid-token', 'bearer'],
+    ],
+    [
+      'a restricted token',
+      [bearer('restricted')],
+      [403, 'restricted', 'bearer'],
+    ],
+    ['an ended session', [bearer(ended)], [401, 'revoked', 'bearer']],
+    [
+      'a cookie of an ended session',
+      [cookie(ended)],
+      [401, 'revoked', 'cookie'],
+    ],
+    ['a foreign issuer', [bearer(foreign)], [401, 'foreign-issuer', 'bearer']],
+    [
+      'Backstage’s own cookie',
+      [`Cookie: backstage-auth=${limited}`],
+      [401, 'missing-credentials', 'none'],
+    ],
+  ])('judges %s', async (_, headerLines, expected) => {
+    expect(await fate('POST', '/api/hello/x', ...headerLines)).toEqual(
+      expected,
+    );
+  });
+
+  it.each([
+    ['GET', '/api/hello/open', 'allow-rule'],
+    ['HEAD', '/api/hello/open', 'allow-rule'],
+    ['GET', '/api/hello/.backstage/auth/v1/jwks.json', 'public-by-nature'],
+    ['GET', '/api/absent/.backstage/auth/v1/jwks.json', 'public-by-nature'],
+    ['POST', '/api/auth/v1/token', 'public-by-nature'],
+    ['GET', '/api/app/', undefined],
+    ['GET', '/api/app', 'public-by-nature'],
+    ['POST', '/api/hello/open', undefined],
+    ['GET', '/api/hello/open/', undefined],
+    ['GET', '/api/hello//open', undefined],
+    ['GET', '/api/hello/./open', undefined],
+    ['GET', '/api/hello/%6fpen', undefined],
+    ['GET', '/API/hello/open#', undefined],
+    ['GET', '/api/auth/api-gate/v1/policy', undefined],
+    ['GET', `/api/auth${COOKIE_ENDPOINT}`, undefined],
+  ])('makes public: %s %s by %s', async (method, target, reason) => {
+    expect(await fate(method, target)).toEqual(
+      reason ? [200, reason, 'none'] : [401, 'missing-credentials', 'none'],
+    );
+  });
+
+  it.each(['/api/hello/x#', '/api/hello/%78', '/api/hello//x'])(
+    'serves %s to who has a credential, as no sign-out',
+    async target => {
+      expect(await fate('GET', target, cookie(user))).toEqual([
+        200,
+        'cookie',
+        'cookie',
+      ]);
+      expect(gate.stored).toEqual([]);
+    },
+  );
+
+  it('tells of a decision what it is about, and by which rule', async () => {
+    await gate.send('GET', '/api/Hello/x?secret', bearer('x'));
+    await gate.send('GET', '/api/hello/open?secret', cookie(user));
+    await gate.send('OPTIONS', '/api/absent/x', bearer(user));
+    expect(gate.decided).toEqual([
+      {
+        request: { method: 'GET', path: '/x' },
+        decision: {
+          plugin: 'hello',
+          outcome: 'refused',
+          reason: 'invalid-token',
+          credential: 'bearer',
+        },
+        error: expect.objectContaining({ name: 'AuthenticationError' }),
+      },
+      {
+        request: { method: 'GET', path: '/open' },
+        decision: {
+          plugin: 'hello',
+          outcome: 'passed',
+          reason: 'allow-rule',
+          credential: 'none',
+          rule: gate.policy.allow![0],
+        },
+        error: undefined,
+      },
+      {
+        request: { method: 'OPTIONS', path: '/x' },
+        decision: {
+          plugin: 'absent',
+          outcome: 'passed',
+          reason: 'bearer',
+          credential: 'bearer',
+        },
+        error: undefined,
+      },
+    ]);
+  });
+
+  it.each(['/api/hello/open', '/api/auth/github/refresh'])(
+    'lets an ended session in nowhere, and not at %s',
+    async target => {
+      expect(await fate('GET', target, bearer(ended))).toEqual([
+        401,
+        'revoked',
+        'none',
+      ]);
+      expect((await fate('GET', target, bearer(user)))[0]).toBe(200);
+    },
+  );
+
+  it('times each verification', async () => {
+    await gate.send('GET', '/api/hello/x', bearer(user));
+    await gate.send('GET', '/api/hello/x', bearer('x'));
+    const seconds = gate.told
+      .filter(
+        (each): each is [string, number] =>
+          (each as [string])[0] === 'verified',
+      )
+      .map(([, of]) => of);
+    expect(seconds).toHaveLength(2);
+    for (const of of seconds) {
+      expect(of).toBeGreaterThanOrEqual(0);
+      expect(of).toBeLessThan(5);
+    }
+  });
+
+  describe('while a plugin starts', () => {
+    afterEach(() => gate.starting.clear());
+
+    it('waits, then judges', async () => {
+      let isUp = () => {};
+      gate.starting.set(
+        'hello',
+        new Promise(resolve => {
+          isUp = resolve;
+        }),
+      );
+      const answer = gate.send('GET', '/api/hello/x', bearer(user));
+      await new Promise(resolve => setTimeout(resolve, 50));
+      expect([gate.decided, gate.handled]).toEqual([[], []]);
+      expect((await gate.send('GET', '/api/hello/open')).status).toBe(200);
+      isUp();
+      expect((await answer).status).toBe(200);
+    });
+
+    it.each([[[bearer(user)]], [[]], [['Upgrade: websocket', bearer(user)]]])(
+      'is 503 in the words of its lifecycle: %#',
+      async headerLines => {
+        const never = Promise.reject(new ServiceUnavailableError('wait'));
+        never.catch(() => {});
+        gate.starting.set('hello', never);
+        const answer = await gate.send('GET', '/api/hello/x', ...headerLines);
+        expect([answer.status, answer.body]).toEqual([503, 'wait']);
+        expect(answer.headers['retry-after']).toBe('5');
+        expect(gate.decided[0].decision.reason).toBe('starting');
+      },
+    );
+  });
+
+  describe('what a handler gets', () => {
+    it.each([
+      ['a public request', '/api/hello/open', [cookie(user)], undefined, 'a=1'],
+      [
+        'a public one without others',
+        '/api/hello/open',
+        [`Cookie: token=${user}`],
+        undefined,
+        undefined,
+      ],
+      [
+        'keys',
+        '/api/hello/.backstage/auth/v1/jwks.json',
+        [cookie(user)],
+        undefined,
+        'a=1',
+      ],
+      [
+        'keys of an absent plugin',
+        '/api/absent/.backstage/auth/v1/jwks.json',
+        [cookie(user)],
+        undefined,
+        'a=1',
+      ],
+      ['a sign-in', '/api/auth/github/start', [cookie(user)], undefined, 'a=1'],
+      [
+        'a bearer',
+        '/api/hello/x',
+        [bearer(user), cookie('x')],
+        `Bearer ${user}`,
+        'a=1',
+      ],
+      ['a cookie', '/api/hello/x', [cookie(user)], `Bearer ${user}`, 'a=1'],
+      [
+        'a bearer at an absent plugin',
+        '/api/absent/x',
+        [bearer(user), cookie('x')],
+        `Bearer ${user}`,
+        `token=${user}; a=1`,
+      ],
+      [
+        'a cookie at an absent plugin',
+        '/api/absent/x',
+        [cookie(user)],
+        `Bearer ${user}`,
+        `token=${user}; a=1`,
+      ],
+      [
+        'a service at an absent plugin',
+        '/api/absent/x',
+        [bearer(service)],
+        `Bearer ${service}`,
+        undefined,
+      ],
+      [
+        'one that acts for a user there',
+        '/api/absent/x',
+        [bearer(onBehalf)],
+        `Bearer ${onBehalf}`,
+        undefined,
+      ],
+      [
+        'a limited token there',
+        '/api/absent/x',
+        [bearer(limited)],
+        `Bearer ${limited}`,
+        undefined,
+      ],
+      [
+        'a static token there',
+        '/api/absent/x',
+        [bearer('static')],
+        'Bearer static',
+        undefined,
+      ],
+    ])('of %s', async (_, target, headerLines, authorization, cookies) => {
+      const { status } = await gate.send('GET', target, ...headerLines);
+      expect(status).toBe(200);
+      const { headers, rawHeaders } = gate.handled[0];
+      expect(headers.authorization).toBe(authorization);
+      expect(headers.cookie).toBe(cookies);
+      expect(
+        rawHeaders.join('\n').toLowerCase().split('\nauthorization\n'),
+      ).toHaveLength(authorization ? 2 : 1);
+    });
+
+    it('of a sign-in is the cookie too where auth is in another backend', async () => {
+      const front = await startBareGate({ installed: ['hello'] });
+      await front.send('GET', '/api/auth/github/refresh', cookie(user));
+      await front.stop();
+      expect(front.handled[0].headers.cookie).toBe(`a=1; token=${user}`);
+    });
+
+    it('of a token too long for a cookie is none', async () => {
+      const long = (size: number) => {
+        const token = userToken(A, { ent: ['x'.repeat(size)] });
+        gate.tokens.set(token, principal);
+        return token;
+      };
+      let fits = '';
+      let tooLong = '';
+      for (let size = 4_000; !tooLong; size += 1) {
+        const token = long(size);
+        if (token.length <= MAX_TOKEN_BYTES) {
+          fits = token;
+        } else {
+          tooLong = token;
+        }
+      }
+      await gate.send('GET', '/api/absent/x', bearer(fits));
+      await gate.send('GET', '/api/absent/x', bearer(tooLong));
+      expect(gate.handled.map(({ headers }) => headers.cookie)).toEqual([
+        `token=${fits}`,
+        undefined,
+      ]);
+    });
+
+    it.each([
+      [
+        'a user',
+        bearer(user),
+        {
+          type: 'user',
+          userEntityRef: A,
+          ownershipEntityRefs: [A, 'group:default/g'],
+        },
+      ],
+      [
+        'a user by the cookie',
+        cookie(user),
+        {
+          type: 'user',
+          userEntityRef: A,
+          ownershipEntityRefs: [A, 'group:default/g'],
+        },
+      ],
+      [
+        'a limited token',
+        bearer(limited),
+        { type: 'user', userEntityRef: A, ownershipEntityRefs: [] },
+      ],
+      ['a service', bearer(service), undefined],
+    ])(
+      'of %s as req.user is whom the token names',
+      async (_, headerLine, identity) => {
+        await gate.send('GET', '/api/hello/x', headerLine);
+        const token = headerLine.split(/Bearer |token=/)[1];
+        expect(gate.handled[0].user).toEqual(identity && { token, identity });
+      },
+    );
+  });
+
+  describe('Backstage’s own cookie', () => {
+    const stock = `Cookie: backstage-auth=${limited}`;
+
+    it.each([
+      ['GET', '/api/hello/static/a.png', 200],
+      ['HEAD', '/api/hello/static/a%20b.png', 200],
+      ['POST', '/api/hello/static/a.png', 401],
+      ['OPTIONS', '/api/hello/static/a.png', 401],
+      ['GET', '/api/hello/x', 401],
+      ['GET', '/api/hello/static/../x', 401],
+      ['GET', '/api/hello/static/%2e%2e/x', 401],
+      ['GET', '/api/hello/static/a#', 401],
+    ])('%s %s: %i', async (method, target, expected) => {
+      expect((await gate.send(method, target, stock)).status).toBe(expected);
+    });
+
+    it('is left to its handler, and is no Authorization', async () => {
+      await gate.send('GET', '/api/hello/static/a.png', stock);
+      const { headers } = gate.handled[0];
+      expect(headers.cookie).toBe(`backstage-auth=${limited}`);
+      expect(headers.authorization).toBeUndefined();
+    });
+
+    it('is taken away from the cookie endpoint if its session has ended', async () => {
+      const endedStock = `Cookie: a=1; backstage-auth=${endedLimited}; b=2`;
+      for (const [target, line, expected] of [
+        [`/api/hello${COOKIE_ENDPOINT}`, endedStock, 'a=1; b=2'],
+        [`/api/hello${COOKIE_ENDPOINT}`, stock, stock.slice(8)],
+        ['/api/hello/x', endedStock, endedStock.slice(8)],
+      ]) {
+        await gate.send('GET', target, bearer(user), line);
+        expect(gate.handled.at(-1)!.headers.cookie).toBe(expected);
+      }
+    });
+  });
+
+  describe('issuing the cookie', () => {
+    const issued = () =>
+      gate.told.filter(each => (each as string[])[0] === 'issues');
+
+    it('is for the bearer of a user', async () => {
+      const answer = await gate.send('GET', '/api/hello/x', bearer(user));
+      expect(answer.headers['x-issued']).toBe('yes');
+      expect(issued()).toEqual([['issues', user, A, A]]);
+    });
+
+    it.each([
+      ['a cookie', 'GET', [cookie(user)]],
+      ['OPTIONS', 'OPTIONS', [bearer(user)]],
+      ['a limited token', 'GET', [bearer(limited)]],
+      ['a service', 'GET', [bearer(service)]],
+      ['a service that acts for a user', 'GET', [bearer(onBehalf)]],
+      ['a static token', 'GET', [bearer('static')]],
+      ['a user token by which a service acts', 'GET', [bearer(delegated)]],
+      ['a user token that stands for a service', 'GET', [bearer(notUser)]],
+    ])('is not for %s', async (_, method, headerLines) => {
+      const { status } = await gate.send(
+        method,
+        '/api/hello/x',
+        ...headerLines,
+      );
+      expect(status).toBe(200);
+      expect(issued()).toEqual([]);
+    });
+
+    it.each(['GET', 'POST'])(
+      'is not for a %s of another site',
+      async method => {
+        await gate.send(method, '/api/hello/x', bearer(user), CROSS_SITE);
+        expect(gate.handled).toHaveLength(1);
+        expect(issued()).toEqual([]);
+        expect(gate.told).toContainEqual(['not issued', 'cross-site']);
+      },
+    );
+
+    it.each([
+      ['no cookie', { cookie: undefined }],
+      ['no issuer', { cookieIssuer: () => undefined }],
+    ])('is not where there is %s', async (_, options) => {
+      const bare = await startBareGate({ gate: options });
+      await prepare(bare);
+      const answers = [
+        await bare.send('GET', '/api/hello/x', bearer(user)),
+        await bare.send('GET', '/api/absent/x', bearer(user)),
+        await bare.send('GET', '/api/hello/x', bearer(user), CROSS_SITE),
+        await bare.send('GET', '/api/hello/x'),
+      ];
+      await bare.stop();
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 401]);
+      for (const { headers } of answers) {
+        expect(headers['x-issued']).toBeUndefined();
+        expect(headers['set-cookie']).toBeUndefined();
+      }
+      expect(bare.told.join()).not.toContain('issue');
+    });
+
+    it('is for a token without a type if it is a user’s by its audience; else it is nobody’s', async () => {
+      const bare = await startBareGate({
+        gate: { cookieTypes: new Set([undefined]) },
+      });
+      const issuedTo = [];
+      for (const aud of ['backstage', 'other']) {
+        const claims = { iss: ISSUER, aud, ...claimsOf(A) };
+        const token = unsignedToken(undefined, claims);
+        bare.tokens.set(token, principal);
+        const answer = await bare.send('GET', '/api/hello/x', bearer(token));
+        issuedTo.push([answer.status, answer.headers['x-issued']]);
+      }
+      await bare.stop();
+      expect(issuedTo).toEqual([
+        [200, 'yes'],
+        [401, undefined],
+      ]);
+    });
+
+    it.each([
+      ['an error', new TypeError('no'), 'TypeError'],
+      ['anything else', 'no', 'string'],
+    ])('keeps nobody out that fails with %s', async (_, thrown, errorType) => {
+      const bare = await startBareGate({
+        gate: {
+          cookieIssuer: () => ({
+            issueCookie: () => {
+              throw thrown;
+            },
+          }),
+        },
+      });
+      await prepare(bare);
+      const { status } = await bare.send('GET', '/api/hello/x', bearer(user));
+      await bare.stop();
+      expect(status).toBe(200);
+      expect(bare.told).toContainEqual(['not issued', 'issuer-failed']);
+      expect(bare.log).toEqual([
+        ['API gate issued no cookie: the issuer failed', { errorType }],
+      ]);
+    });
+  });
+
+  describe('a cookie that was refused', () => {
+    it.each([
+      ['that fails', '/api/hello/x', ['Cookie: token=x'], 401, CLEARED],
+      ['of an ended session', '/api/hello/x', [cookie(ended)], 401, CLEARED],
+      ['of a service', '/api/hello/x', [cookie(onBehalf)], 401, CLEARED],
+      [
+        'that can not be',
+        '/api/hello/x',
+        ['Cookie: token=x; token=y'],
+        401,
+        CLEARED,
+      ],
+      [
+        'beside a bearer',
+        '/api/hello/x',
+        [bearer('x'), cookie(user)],
+        401,
+        undefined,
+      ],
+      [
+        'of another site',
+        '/api/hello/x',
+        [cookie(user), CROSS_SITE],
+        403,
+        undefined,
+      ],
+      ['with nothing in it', '/api/hello/x', ['Cookie: a=1'], 401, undefined],
+    ])(
+      '%s is taken back if it will never count',
+      async (_, target, headerLines, status, cleared) => {
+        const answer = await gate.send('POST', target, ...headerLines);
+        expect(answer.status).toBe(status);
+        expect(answer.headers['set-cookie']).toBe(cleared);
+        expect(answer.headers['cache-control']).toBe(cleared && 'no-store');
+      },
+    );
+
+    it('is left alone while its keys are out of reach', async () => {
+      gate.keys = undefined;
+      const answer = await gate.send('GET', '/api/hello/x', cookie(`${user}x`));
+      expect(answer.status).toBe(503);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+    });
+  });
+
+  it('refuses users while it has no list of ended sessions', async () => {
+    const bare = await startBareGate();
+    await prepare(bare);
+    jest.spyOn(bare.revocations, 'isLoaded', 'get').mockReturnValue(false);
+    const answers = [
+      await bare.send('GET', '/api/hello/x', bearer(user)),
+      await bare.send('GET', '/api/hello/x', bearer(ended)),
+      await bare.send('GET', '/api/hello/x', bearer(service)),
+    ];
+    await bare.stop();
+    expect(answers.map(({ status }) => status)).toEqual([503, 401, 200]);
+  });
+
+  describe('a sign-out', () => {
+    const signOut = (...headerLines: string[]) =>
+      gate.send('DELETE', `/api/hello${COOKIE_ENDPOINT}`, ...headerLines);
+    const session = (sub: string) => ({ scope: 'session', ...claimsOf(sub) });
+    const signedOut = () =>
+      gate.told
+        .filter(each => (each as string[])[0] === 'signed out')
+        .map(each => (each as unknown[]).slice(1));
+
+    // Each ends a session of its own.
+    let count = 0;
+    let token = '';
+    let sub = '';
+    beforeEach(() => {
+      count += 1;
+      sub = `user:default/u${count}`;
+      token = userToken(sub);
+      gate.tokens.set(token, { type: 'user', userEntityRef: sub });
+    });
+
+    it.each([
+      ['POST', '/api/auth/github/logout'],
+      ['DELETE', `/api/hello${COOKIE_ENDPOINT}`],
+    ])('by %s %s ends the session of the cookie', async (method, target) => {
+      const answer = await gate.send(method, target, cookie(token));
+      expect(answer.status).toBe(200);
+      expect(answer.headers['set-cookie']).toBe(CLEARED);
+      expect(gate.stored).toEqual([session(sub)]);
+      expect(signedOut()).toEqual([
+        [
+          target.split('/')[2],
+          { scope: 'session', userEntityRef: sub, isStored: true },
+        ],
+      ]);
+      expect(gate.decided[0].decision).toMatchObject({
+        outcome: 'passed',
+        reason: 'sign-out',
+        credential: 'cookie',
+      });
+      expect(gate.handled[0].headers.cookie).toBe('a=1');
+      expect(gate.handled[0].headers.authorization).toBeUndefined();
+    });
+
+    it('ends that of a bearer, and both', async () => {
+      await signOut(bearer(token));
+      expect(gate.stored).toEqual([session(sub)]);
+      expect(gate.decided[0].decision.credential).toBe('none');
+      await signOut(bearer(token), cookie(otherUser));
+      expect(gate.stored.slice(1)).toEqual([
+        session('user:default/b'),
+        session(sub),
+      ]);
+    });
+
+    it('ends that of the user for whom a service acts', async () => {
+      const obo = unsignedToken('vnd.backstage.limited-user', claimsOf(sub));
+      const acting = unsignedToken('vnd.backstage.plugin', {
+        sub: 'search',
+        obo,
+      });
+      gate.tokens.set(acting, {
+        type: 'user',
+        userEntityRef: sub,
+        actor: { subject: 'search' },
+      });
+      await signOut(bearer(acting));
+      expect(gate.stored).toEqual([session(sub)]);
+    });
+
+    it('is for its handler alone where the gate has no cookie', async () => {
+      const bare = await startBareGate({ gate: { cookie: undefined } });
+      const target = `/api/hello${COOKIE_ENDPOINT}`;
+      const { status, headers } = await bare.send(
+        'DELETE',
+        target,
+        cookie(token),
+        CROSS_SITE,
+      );
+      await bare.stop();
+      expect([status, headers['set-cookie']]).toEqual([200, undefined]);
+      expect(bare.decided[0].decision.credential).toBe('none');
+      expect(bare.stored).toEqual([]);
+    });
+
+    it('goes on as it came with neither', async () => {
+      const answer = await signOut('Cookie: a=1');
+      expect(answer.status).toBe(200);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect([gate.stored, signedOut()]).toEqual([[], []]);
+      expect(gate.decided[0].decision.credential).toBe('none');
+    });
+
+    it.each([
+      ['a cookie that fails', ['Cookie: token=x'], CLEARED],
+      ['a cookie that can not be', ['Cookie: token=x; token=y'], `${CLEARED}`],
+      ['a foreign one', [cookie(foreign)], CLEARED],
+      ['a bearer that fails', [bearer('x')], undefined],
+      ['a restricted bearer', [bearer('restricted')], undefined],
+      ['a service', [bearer(service)], undefined],
+    ])('goes on with %s, and ends nothing', async (_, headerLines, cleared) => {
+      const answer = await signOut(...headerLines);
+      expect(answer.status).toBe(200);
+      expect(answer.headers['set-cookie']).toBe(cleared);
+      expect([gate.stored, signedOut()]).toEqual([[], []]);
+    });
+
+    it('of another site is 403, and ends and clears nothing', async () => {
+      for (const line of [cookie(token), 'Cookie: token=x; token=y']) {
+        const answer = await signOut(line, CROSS_SITE);
+        expect(answer.status).toBe(403);
+        expect(answer.headers['set-cookie']).toBeUndefined();
+      }
+      expect([gate.stored, gate.handled]).toEqual([[], []]);
+      expect(gate.decided[0].decision.credential).toBe('cookie');
+      expect((await signOut(bearer(token), CROSS_SITE)).status).toBe(200);
+      expect(gate.stored).toEqual([session(sub)]);
+    });
+
+    it('is 503 where keys are out of reach, and ends and clears nothing', async () => {
+      gate.keys = undefined;
+      const answer = await signOut(cookie(`${token}x`));
+      expect(answer.status).toBe(503);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect([gate.stored, gate.handled]).toEqual([[], []]);
+    });
+
+    it('is 503 where the store is gone, in force all the same', async () => {
+      gate.isStoreGone = true;
+      const answer = await signOut(cookie(token));
+      expect(answer.status).toBe(503);
+      expect(answer.headers['set-cookie']).toBe(CLEARED);
+      expect(gate.decided[0].decision.reason).toBe('sign-out-not-stored');
+      expect(signedOut()).toEqual([
+        ['hello', { scope: 'session', userEntityRef: sub, isStored: false }],
+      ]);
+      expect(
+        (await gate.send('GET', '/api/hello/x', bearer(token))).status,
+      ).toBe(401);
+    });
+
+    it('with scope user ends all of the user’s, unless its own was ended before', async () => {
+      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      await signOut(cookie(token));
+      expect(gate.stored).toMatchObject([
+        { scope: 'session', sub },
+        { scope: 'user', sub },
+      ]);
+      expect(
+        signedOut().map(([, of]) => (of as { scope: string }).scope),
+      ).toEqual(['session', 'user']);
+      gate.stored.length = 0;
+      await signOut(cookie(token));
+      expect(gate.stored).toMatchObject([{ scope: 'session', sub }]);
+    });
+
+    it('keeps a session of the user that is known to be longer than any', async () => {
+      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      const exp = NOW + 100 * 86_400;
+      const long = userToken(sub, { exp });
+      gate.tokens.set(long, { type: 'user', userEntityRef: sub });
+      await signOut(cookie(long));
+      expect(gate.stored.map(each => each.exp)).toEqual([exp, exp]);
+    });
+
+    it('at an absent plugin needs the credential that it ends', async () => {
+      const target = `/api/absent${COOKIE_ENDPOINT}`;
+      expect(await fate('DELETE', target)).toEqual([
+        401,
+        'missing-credentials',
+        'none',
+      ]);
+      gate.decided.length = 0;
+      const answer = await gate.send('DELETE', target, cookie(token));
+      expect(answer.headers['set-cookie']).toBe(CLEARED);
+      expect(gate.stored).toEqual([session(sub)]);
+      expect(gate.decided[0].decision.reason).toBe('sign-out');
+      expect(gate.handled[0].headers).not.toHaveProperty('authorization');
+      expect(gate.handled[0].headers.cookie).toBe('a=1');
+    });
+  });
+
+  describe('an upgrade that passes Express', () => {
+    const upgrade = (...headerLines: string[]) =>
+      fate('GET', '/api/hello/open', 'Upgrade: websocket', ...headerLines);
+
+    it('needs a credential, whatever the rules', async () => {
+      gate.policy.allow = [
+        { plugin: 'hello', path: '/open', methods: ['GET', 'WEBSOCKET'] },
+      ];
+      expect(await upgrade()).toEqual([401, 'missing-credentials', 'none']);
+      expect(await upgrade(`Sec-WebSocket-Protocol: ${user}`)).toEqual([
+        200,
+        'bearer',
+        'bearer',
+      ]);
+      expect(gate.handled[0].user).toMatchObject({ token: user });
+    });
+
+    it('takes the cookie of a listed origin only', async () => {
+      expect(await upgrade(cookie(user))).toEqual([
+        403,
+        'cross-site',
+        'cookie',
+      ]);
+      expect(
+        await upgrade(cookie(user), 'Origin: https://backstage.example.com'),
+      ).toEqual([200, 'cookie', 'cookie']);
+    });
+  });
+
+  it('lets everything through in report-only, but for the cookie', async () => {
+    gate.policy.mode = 'report-only';
+    const answer = await gate.send(
+      'POST',
+      '/api/hello/x',
+      cookie(user),
+      CROSS_SITE,
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    expect(gate.decided).toEqual([
+      {
+        request: { method: 'POST', path: '/x' },
+        decision: {
+          plugin: 'hello',
+          outcome: 'would-refuse',
+          reason: 'cross-site',
+          credential: 'cookie',
+        },
+        error: expect.objectContaining({ name: 'NotAllowedError' }),
+      },
+    ]);
+    expect(gate.handled[0].headers.cookie).toBe('a=1');
+    expect(gate.handled[0].headers.authorization).toBeUndefined();
+  });
+
+  describe('what goes wrong', () => {
+    const fail = () => {
+      throw new TypeError('not thought of');
+    };
+
+    it.each([
+      ['an unexpected error', { plugins: { targetOf: fail } as never }, 1],
+      [
+        'an observer that fails',
+        { observer: { decided: fail, verified: () => {} } as never },
+        0,
+      ],
+    ])('ends closed: %s', async (_, options, logged) => {
+      const bare = await startBareGate({ gate: options });
+      await prepare(bare);
+      const answers = [
+        await bare.send('GET', '/api/hello/x', bearer(service)),
+        await bare.send('GET', '/api/auth/x'),
+      ];
+      await bare.stop();
+      for (const { status, body } of answers) {
+        expect([status, body]).toEqual([503, 'Credentials can not be judged']);
+      }
+      expect(bare.handled).toEqual([]);
+      expect(bare.log).toHaveLength(2 * logged);
+    });
+
+    it('leaves an answer alone that has begun', async () => {
+      const bare = await startBareGate({
+        before: (_req, res, next) => {
+          res.flushHeaders();
+          next();
+        },
+      });
+      const { body } = await bare.send('GET', '/api/hello/x');
+      await bare.stop();
+      expect(body).toContain('Missing credentials');
+      expect(bare.handled).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,193 @@
+import { NotAllowedError } from '@backstage/errors';
+import {
+  BareGate,
+  ISSUER,
+  startBareGate,
+} from '../__testUtils__/startBareGate';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+
+const NOW = Math.floor(Date.now() / 1000);
+const claimsOf = (sub: string) => ({ sub, iat: NOW, exp: NOW + 3600 });
+const tokenOf = (sub: string, iss = ISSUER) =>
+  unsignedToken('vnd.backstage.user', { iss, ...claimsOf(sub) });
+const user = tokenOf('user:default/a');
+const ENDED = 'user:default/ended';
+const ended = tokenOf(ENDED);
+const foreign = tokenOf('user:default/a', 'https://other');
+
+const cookie = `Cookie: a=1; token=${user}`;
+const ownOrigin = 'Origin: https://backstage.example.com';
+const protocols = (...tokens: string[]) =>
+  `Sec-WebSocket-Protocol: ${tokens.join(', ')}`;
+
+async function prepare(gate: BareGate) {
+  for (const token of [user, ended, foreign]) {
+    const userEntityRef = token === ended ? ENDED : 'user:default/a';
+    gate.tokens.set(token, { type: 'user', userEntityRef });
+  }
+  gate.tokens.set('static', { type: 'service', subject: 'external:ci' });
+  gate.tokens.set('restricted', new NotAllowedError('Not for this plugin'));
+  await gate.revocations.revoke({
+    scope: 'session',
+    ...claimsOf(ENDED),
+  });
+}
+
+let gate: BareGate;
+
+beforeAll(async () => {
+  gate = await startBareGate();
+  await prepare(gate);
+});
+beforeEach(() => {
+  gate.handled.length = 0;
+  gate.decided.length = 0;
+  gate.told.length = 0;
+});
+afterAll(() => gate.stop());
+
+/** An upgrade, as it passes Express where nobody listens for upgrades. */
+const upgrade = (...headerLines: string[]) =>
+  gate.send('GET', '/api/hello/ws', 'Upgrade: websocket', ...headerLines);
+
+it.each([
+  ['nothing', [], [401, 'missing-credentials', 'none']],
+  ['a protocol', [protocols(user)], [200, 'bearer', 'bearer']],
+  ['the second protocol', [protocols('x', user)], [200, 'bearer', 'bearer']],
+  ['a bearer', [`Authorization: Bearer ${user}`], [200, 'bearer', 'bearer']],
+  [
+    'a bearer behind a protocol',
+    [protocols('x'), 'Authorization: Bearer static'],
+    [200, 'bearer', 'bearer'],
+  ],
+  ['the cookie', [cookie, ownOrigin], [200, 'cookie', 'cookie']],
+  [
+    'the cookie behind a protocol',
+    [protocols('graphql-ws'), cookie, ownOrigin],
+    [200, 'cookie', 'cookie'],
+  ],
+  ['another site’s cookie', [cookie], [403, 'cross-site', 'cookie']],
+  [
+    'a protocol beside another site’s cookie',
+    [protocols('static'), cookie],
+    [200, 'bearer', 'bearer'],
+  ],
+  [
+    'none that verifies',
+    [protocols('x', 'y')],
+    [401, 'invalid-token', 'bearer'],
+  ],
+  // What may be otherwise at another moment or plugin is told before what is final.
+  [
+    'one that fails and another site’s cookie',
+    [protocols('x'), cookie],
+    [403, 'cross-site', 'cookie'],
+  ],
+  [
+    'a restricted one first',
+    [protocols('restricted', 'x')],
+    [403, 'restricted', 'bearer'],
+  ],
+  [
+    'a restricted one last',
+    [protocols('x', 'restricted')],
+    [403, 'restricted', 'bearer'],
+  ],
+  // Else the last one is told.
+  [
+    'a foreign one last',
+    [protocols('x', foreign)],
+    [401, 'foreign-issuer', 'bearer'],
+  ],
+  [
+    'a foreign one first',
+    [protocols(foreign, 'x')],
+    [401, 'invalid-token', 'bearer'],
+  ],
+  [
+    'a foreign one in the middle',
+    [protocols('x', foreign, 'y')],
+    [401, 'invalid-token', 'bearer'],
+  ],
+  // Who has verified is the caller.
+  [
+    'an ended session first',
+    [protocols(ended, user)],
+    [401, 'revoked', 'bearer'],
+  ],
+  [
+    'an ended session last',
+    [protocols(user, ended)],
+    [200, 'bearer', 'bearer'],
+  ],
+])('an upgrade is judged by %s', async (_, headerLines, expected) => {
+  const { status } = await upgrade(...headerLines);
+  const [{ decision, request }] = gate.decided;
+  expect([status, decision.reason, decision.credential]).toEqual(expected);
+  expect(request).toEqual({ method: 'WEBSOCKET', path: '/ws' });
+  expect(gate.handled).toHaveLength(status === 200 ? 1 : 0);
+});
+
+it.each([
+  ['a cookie', [cookie, ownOrigin], `Bearer ${user}`],
+  ['a protocol', [protocols(user), cookie], undefined],
+  ['a bearer', [`Authorization: Bearer ${user}`, cookie], `Bearer ${user}`],
+])(
+  'a handler gets the token of %s, and no cookie',
+  async (_, headerLines, authorization) => {
+    await upgrade(...headerLines);
+    const [{ headers, user: identity }] = gate.handled;
+    expect(headers.authorization).toBe(authorization);
+    expect(headers.cookie).toBe('a=1');
+    expect(identity).toMatchObject({ token: user });
+  },
+);
+
+it('each verification is timed, in seconds', async () => {
+  await upgrade(protocols('x', user));
+  expect(gate.told).toHaveLength(2);
+  for (const [what, seconds] of gate.told as [string, number][]) {
+    expect(what).toBe('verified');
+    expect(seconds).toBeGreaterThanOrEqual(0);
+    expect(seconds).toBeLessThan(5);
+  }
+});
+
+it('after an unexpected error no other token is tried', async () => {
+  let asked = 0;
+  const bare = await startBareGate({
+    gate: {
+      cookie: undefined,
+      callingPlugins: {
+        requireKnown: () => {
+          asked += 1;
+          throw new TypeError('not thought of');
+        },
+      },
+    },
+  });
+  await prepare(bare);
+  const { status } = await bare.send(
+    'GET',
+    '/api/hello/ws',
+    'Upgrade: websocket',
+    protocols('x', user),
+  );
+  await bare.stop();
+  expect([status, asked]).toEqual([503, 1]);
+  expect(bare.decided[0].decision.reason).toBe('failed');
+});
+
+it('a gate without a cookie reads none, and leaves it', async () => {
+  const bare = await startBareGate({ gate: { cookie: undefined } });
+  await prepare(bare);
+  const send = (...headerLines: string[]) =>
+    bare.send('GET', '/api/hello/ws', 'Upgrade: websocket', ...headerLines);
+  const statuses = [
+    (await send(cookie, ownOrigin)).status,
+    (await send(cookie, protocols(user))).status,
+  ];
+  await bare.stop();
+  expect(statuses).toEqual([401, 200]);
+  expect(bare.handled[0].headers.cookie).toBe(cookie.slice(8));
+});

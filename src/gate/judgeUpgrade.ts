@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
+import type { GateCookie } from '../cookie/GateCookie';
+import {
+  readUpgradeTokens,
+  UpgradeToken,
+} from '../credentials/readUpgradeTokens';
+import {
+  VerifiedCredential,
+  VerifyOptions,
+  verifyTimed,
+} from '../credentials/verifyCredential';
+import type { CredentialKind } from './Decision';
+import type { TargetPlugin } from '../plugins/Plugins';
+import type { Policy } from '../policy/Policy';
+import { Refusal } from './Refusal';
+import type { GateObserver } from '../observability/GateObserver';
+import { setRequestHeader } from '../http/setRequestHeader';
+import { requireNotRevoked } from '../revocation/requireNotRevoked';
+import type { Revocations } from '../revocation/Revocations';
+
+/** What an upgrade is judged with. */
+export interface JudgeUpgradeOptions extends VerifyOptions {
+  /** `undefined`: no cookie is read. */
+  cookie: GateCookie | undefined;
+  observer: GateObserver;
+  revocations: Revocations;
+}
+
+/** One upgrade's way, as far as it has come. */
+export interface UpgradePassage {
+  req: IncomingMessage;
+  /** The one that it began with: it never sees a mix of two. */
+  policy: Policy;
+  /** What it is judged by. */
+  credential: CredentialKind;
+}
+
+/** What authenticated an upgrade. */
+export interface JudgedUpgrade {
+  presented: UpgradeToken;
+  verified: VerifiedCredential;
+}
+
+/**
+ * Judges an upgrade to a WebSocket by its credential, wherever it arrives. Of one that a cookie authenticates, the request then
+ * has the token as its `Authorization`; it never keeps the gate's cookies.
+ *
+ * @throws Refusal if it may not pass
+ */
+export async function judgeUpgrade(
+  passage: UpgradePassage,
+  plugin: TargetPlugin,
+  options: JudgeUpgradeOptions,
+): Promise<JudgedUpgrade> {
+  const { req } = passage;
+  const { cookie, revocations } = options;
+  const judged = await verifyFirst(
+    readUpgradeTokens(req, cookie),
+    passage,
+    plugin,
+    options,
+  );
+  // Of what has verified, no other one is tried: the caller has said who it is.
+  requireNotRevoked(judged.verified, revocations);
+  const { kind, token } = judged.presented;
+  if (kind === 'cookie') {
+    setRequestHeader(req, 'authorization', `Bearer ${token}`);
+  }
+  cookie?.removeFrom(req);
+  return judged;
+}
+
+/** @throws Refusal if none verifies: one that is about this moment or this plugin, else the last */
+async function verifyFirst(
+  tokens: UpgradeToken[],
+  passage: UpgradePassage,
+  plugin: TargetPlugin,
+  options: JudgeUpgradeOptions,
+): Promise<JudgedUpgrade> {
+  const refusals: Refusal[] = [];
+  for (const presented of tokens) {
+    passage.credential = presented.kind;
+    try {
+      const verified = await verify(presented, passage, plugin, options);
+      return { presented, verified };
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        throw error;
+      }
+      refusals.push(error);
+    }
+  }
+  throw refusals.find(({ isFinal }) => !isFinal) ?? refusals.at(-1);
+}
+
+async function verify(
+  presented: UpgradeToken,
+  { req, policy }: UpgradePassage,
+  plugin: TargetPlugin,
+  options: JudgeUpgradeOptions,
+): Promise<VerifiedCredential> {
+  // The answer of a handshake is for any origin to read, so that the cookie counts for listed ones only.
+  if (presented.kind === 'cookie' && policy.isCrossSite(req)) {
+    throw Refusal.crossSite;
+  }
+  // On a stand-in, as an offered protocol is no header that `httpAuth` reads, and it remembers one answer per request.
+  const standIn = {
+    headers: { authorization: `Bearer ${presented.token}` },
+  } as Request;
+  return verifyTimed(standIn, plugin, presented, policy, options);
+}

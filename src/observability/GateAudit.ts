@@ -1,0 +1,87 @@
+import type {
+  AuditorService,
+  AuditorServiceEventSeverityLevel,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { LRUCache } from 'lru-cache';
+import { InputError } from '@backstage/errors';
+import type { ReloadOutcome } from '../policy/PolicySource';
+import type { RefusalReason } from '../gate/Decision';
+
+const DENIAL_INTERVAL_MS = 1_000;
+
+const COOKIE_INTERVAL_MS = 60_000;
+const MAX_REMEMBERED_USERS = 1_000;
+
+/**
+ * Tells Backstage's auditor. No event names the request: the auditor would add its URL with the query, and refuses a request
+ * whose credentials are not valid.
+ */
+export class GateAudit {
+  readonly #lastDenials = new Map<string, { at: number; omitted: number }>();
+
+  readonly #lastCookies = new LRUCache<string, number>({
+    max: MAX_REMEMBERED_USERS,
+  });
+
+  constructor(private readonly logger: LoggerService) {}
+
+  /** At most one event a second per plugin and reason; the next one says how many were left out. */
+  denied(
+    auditor: AuditorService,
+    meta: { plugin: string; reason: RefusalReason; method: string },
+    error: Error,
+  ): void {
+    const key = `${meta.plugin} ${meta.reason}`;
+    const last = this.#lastDenials.get(key);
+    const at = Date.now();
+    if (last && at - last.at < DENIAL_INTERVAL_MS) {
+      last.omitted += 1;
+      return;
+    }
+    this.#lastDenials.set(key, { at, omitted: 0 });
+    this.record(
+      auditor,
+      'api-gate-denial',
+      'medium',
+      { ...meta, omitted: last?.omitted ?? 0 },
+      error,
+    );
+  }
+
+  /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
+  cookieIssued(auditor: AuditorService, userEntityRef: string): void {
+    const now = Date.now();
+    const last = this.#lastCookies.get(userEntityRef);
+    if (last === undefined || now - last >= COOKIE_INTERVAL_MS) {
+      this.#lastCookies.set(userEntityRef, now);
+      this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
+    }
+  }
+
+  reloaded(auditor: AuditorService, outcome: ReloadOutcome): void {
+    if ('problem' in outcome) {
+      const error = new InputError(outcome.problem);
+      this.record(auditor, 'api-gate-policy-reload', 'high', {}, error);
+      return;
+    }
+    const { mode, allow } = outcome.policy.config;
+    const meta = { mode, rules: allow.length };
+    this.record(auditor, 'api-gate-policy-reload', 'high', meta);
+  }
+
+  /** @param error - of what has failed; without it, it has succeeded */
+  record(
+    auditor: AuditorService,
+    eventId: string,
+    severityLevel: AuditorServiceEventSeverityLevel,
+    meta: JsonObject,
+    error?: Error,
+  ): void {
+    auditor
+      .createEvent({ eventId, severityLevel, meta })
+      .then(event => (error ? event.fail({ error }) : event.success()))
+      .catch(() => this.logger.warn(`API gate could not audit ${eventId}`));
+  }
+}

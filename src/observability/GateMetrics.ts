@@ -1,0 +1,70 @@
+import { metrics } from '@opentelemetry/api';
+import type { Decision } from '../gate/Decision';
+import type { Revocations } from '../revocation/Revocations';
+import type { NotIssuedReason } from './GateObserver';
+
+const METER = 'backstage-plugin-auth-backend-module-api-gate';
+
+/** Reports to OpenTelemetry, where the backend has set that up. The values of attributes are few, whatever clients send. */
+export class GateMetrics {
+  readonly #meter = metrics.getMeter(METER);
+
+  readonly #decisions = this.#meter.createCounter('api_gate.decisions', {
+    description: 'Decisions about requests',
+    unit: '{decision}',
+  });
+
+  readonly #verification = this.#meter.createHistogram(
+    'api_gate.verification.duration',
+    {
+      description: 'Time to verify the credential of one request',
+      unit: 's',
+      advice: {
+        explicitBucketBoundaries: [
+          0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5,
+        ],
+      },
+    },
+  );
+
+  readonly #cookies = this.#meter.createCounter('api_gate.cookies', {
+    description: 'Cookies that were issued, or not',
+    unit: '{cookie}',
+  });
+
+  constructor(revocations: Revocations) {
+    this.#meter
+      .createObservableGauge('api_gate.revocations.held', {
+        description: 'Revocations in force at this replica',
+        unit: '{revocation}',
+      })
+      .addCallback(result => result.observe(revocations.size));
+    this.#meter
+      .createObservableGauge('api_gate.revocations.staleness', {
+        description: 'Time since the list of revocations was last read in full',
+        unit: 's',
+      })
+      .addCallback(result => {
+        if (revocations.staleness !== undefined) {
+          result.observe(revocations.staleness);
+        }
+      });
+  }
+
+  /** @param plugin - id of an installed plugin, or the one value for all others */
+  decided(plugin: string, { outcome, reason, credential }: Decision): void {
+    this.#decisions.add(1, { plugin, outcome, reason, credential });
+  }
+
+  verified(seconds: number): void {
+    this.#verification.record(seconds);
+  }
+
+  cookieIssued(): void {
+    this.#cookies.add(1, { outcome: 'issued', reason: 'due' });
+  }
+
+  cookieNotIssued(reason: NotIssuedReason): void {
+    this.#cookies.add(1, { outcome: 'refused', reason });
+  }
+}

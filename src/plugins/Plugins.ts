@@ -1,0 +1,187 @@
+import type {
+  AuditorService,
+  DiscoveryService,
+  HttpAuthService,
+} from '@backstage/backend-plugin-api';
+import type { Request } from 'express';
+import { Refusal } from '../gate/Refusal';
+import { DecodedToken, userTokenOf } from '../credentials/token';
+import type { AbsentPluginHttpAuth } from '../credentials/absentPluginHttpAuth';
+import type { DeclaredPolicies } from './DeclaredPolicies';
+
+/** What a plugin hands to the gate before its `init` runs. */
+export interface EnrolledPlugin {
+  id: string;
+  auditor: AuditorService;
+  httpAuth: HttpAuthService;
+  discovery: DiscoveryService;
+  absentPluginHttpAuth: AbsentPluginHttpAuth;
+  /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
+  started(): Promise<void> | undefined;
+}
+
+/** The plugin that a request is for. */
+export interface TargetPlugin {
+  /** In lower case. */
+  id: string;
+  /** The id as it stands in the plugin's own path. */
+  mountedAs: string;
+  started(): Promise<void> | undefined;
+  /** Whether the plugin accepts Backstage's own cookie at a path below it. */
+  acceptsStockCookie(path: string): boolean;
+  /** The service that judges a token for this plugin. */
+  httpAuthFor(
+    token: DecodedToken | undefined,
+  ): CredentialsReader | Promise<CredentialsReader>;
+}
+
+/** What the gate needs of an `httpAuth`. */
+export type CredentialsReader = Pick<HttpAuthService, 'credentials'>;
+
+/** What deciding needs to know of the plugins of a backend. */
+export interface BackendPlugins {
+  isInstalled(id: string): boolean;
+  /**
+   * The plugin that a request is for.
+   *
+   * @throws Refusal 503 while that can't be told
+   */
+  targetOf(req: Request): TargetPlugin;
+  /**
+   * `undefined` once the keys of user tokens can be fetched.
+   *
+   * @throws Refusal 503
+   */
+  userKeysStarted(): Promise<void> | undefined;
+  /**
+   * Any plugin, for what is the same for all of them.
+   *
+   * @throws Refusal 503 while there is none
+   */
+  any(): Pick<InstalledPlugin, 'id' | 'httpAuthFor' | 'discovery'>;
+}
+
+/** A plugin that has enrolled, as a target. */
+type InstalledPlugin = EnrolledPlugin & TargetPlugin;
+
+/**
+ * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
+ * case, and decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
+ */
+function spelledIdOf({ baseUrl, params }: Request): string {
+  const isEscaped = baseUrl.includes('%', baseUrl.lastIndexOf('/'));
+  return isEscaped ? '%' : params.gatedPluginId;
+}
+
+/** The same in lower case, in which ids are compared. */
+export function pluginIdOf(req: Request): string {
+  return spelledIdOf(req).toLowerCase();
+}
+
+/** The plugins of this backend: those that are installed, and those of them that have enrolled. */
+export class Plugins implements BackendPlugins {
+  readonly #installed: ReadonlySet<string>;
+  readonly #enrolled = new Map<string, InstalledPlugin>();
+
+  constructor(
+    installedPluginIds: readonly string[],
+    private readonly policies: Pick<DeclaredPolicies, 'acceptsStockCookie'>,
+  ) {
+    this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
+  }
+
+  enrolledIds(): string[] {
+    return [...this.#enrolled.keys()];
+  }
+
+  isInstalled(id: string): boolean {
+    return this.#installed.has(id);
+  }
+
+  enroll(plugin: EnrolledPlugin): void {
+    const id = plugin.id.toLowerCase();
+    this.#enrolled.set(id, {
+      ...plugin,
+      id,
+      mountedAs: plugin.id,
+      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
+      httpAuthFor: () => plugin.httpAuth,
+    });
+  }
+
+  /**
+   * The plugin that a request is for.
+   *
+   * @throws Refusal 503 while the plugin has not enrolled
+   */
+  targetOf(req: Request): TargetPlugin {
+    const id = pluginIdOf(req);
+    if (this.isInstalled(id)) {
+      return this.installed(id);
+    }
+    return {
+      id,
+      mountedAs: id,
+      // Only once Backstage's gateway is up is it known that the plugin is not behind it either.
+      started: () => this.#started('gateway'),
+      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
+      httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
+    };
+  }
+
+  /**
+   * An installed plugin.
+   *
+   * @param id - in lower case
+   * @throws Refusal 503 while the plugin has not enrolled
+   */
+  installed(id: string): TargetPlugin {
+    const plugin = this.#enrolled.get(id);
+    if (!plugin) {
+      throw Refusal.starting();
+    }
+    return plugin;
+  }
+
+  /**
+   * `undefined` once the keys of user tokens can be fetched, and if the `auth` plugin is in another backend.
+   *
+   * @throws Refusal 503
+   */
+  userKeysStarted(): Promise<void> | undefined {
+    return this.#started('auth');
+  }
+
+  /**
+   * Any enrolled plugin, for what is the same for all of them.
+   *
+   * @throws Refusal 503 while there is none
+   */
+  any(): InstalledPlugin {
+    const [plugin] = this.#enrolled.values();
+    if (!plugin) {
+      throw Refusal.starting();
+    }
+    return plugin;
+  }
+
+  /** An enrolled plugin, or any one for what is not installed; `undefined` while there is none. */
+  find(id: string): EnrolledPlugin | undefined {
+    const [first] = this.#enrolled.values();
+    return this.#enrolled.get(id) ?? first;
+  }
+
+  /** `undefined` once a plugin is up, and if it is not installed. */
+  #started(id: string): Promise<void> | undefined {
+    return this.isInstalled(id) ? this.installed(id).started() : undefined;
+  }
+
+  #absentPluginHttpAuth(req: Request, token: DecodedToken | undefined) {
+    const { httpAuth, absentPluginHttpAuth } = this.any();
+    // A user's own token is the same for every plugin. What differs is made only for what needs it: each has keys of its
+    // own to fetch, and any client can make up ids.
+    return token && userTokenOf(token) === token
+      ? httpAuth
+      : absentPluginHttpAuth(spelledIdOf(req), token);
+  }
+}

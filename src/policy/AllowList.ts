@@ -1,0 +1,86 @@
+import { isCookieEndpoint } from '../gate/isPublicByNature';
+
+/** One entry of `auth.apiGate.allow`, checked. */
+export interface AllowRule {
+  /** Id of the plugin, lower case. */
+  plugin: string;
+  /** Relative to the plugin: an exact path, or a subtree with a trailing `/**`. */
+  path: string;
+  /** Upper case, without duplicates; `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade. */
+  methods: string[];
+  reason?: string;
+}
+
+const SUBTREE = '/**';
+
+/** The path of a rule without a trailing `/**`; `''` for the whole plugin. */
+export function literalOf(rule: AllowRule): string {
+  return isSubtree(rule) ? rule.path.slice(0, -SUBTREE.length) : rule.path;
+}
+
+function isSubtree(rule: AllowRule): boolean {
+  return rule.path.endsWith(SUBTREE);
+}
+
+/** The allow rules of all plugins, found by plugin and method before a path is looked at. */
+export class AllowList {
+  readonly #byPluginAndMethod = new Map<string, PathRules>();
+
+  constructor(readonly rules: readonly AllowRule[]) {
+    for (const rule of rules) {
+      for (const method of rule.methods) {
+        this.#add(rule, method);
+        if (method === 'GET') {
+          this.#add(rule, 'HEAD');
+        }
+      }
+    }
+  }
+
+  /**
+   * The rule that opens a plain path, if any. Case-sensitive, as the paths of URLs are. Where cookies are issued, even the rule
+   * for a whole plugin opens nothing.
+   */
+  match(plugin: string, method: string, path: string): AllowRule | undefined {
+    const rule = this.#find(plugin, method, path);
+    return rule && isCookieEndpoint(path) ? undefined : rule;
+  }
+
+  #find(plugin: string, method: string, path: string): AllowRule | undefined {
+    const rules = this.#byPluginAndMethod.get(key(plugin, method));
+    if (!rules) {
+      return undefined;
+    }
+    const exact = rules.exact.get(path);
+    if (exact || rules.subtrees.size === 0) {
+      return exact;
+    }
+    for (let end = path.lastIndexOf('/'); end >= 0;) {
+      const rule = rules.subtrees.get(path.slice(0, end));
+      if (rule) {
+        return rule;
+      }
+      end = end === 0 ? -1 : path.lastIndexOf('/', end - 1);
+    }
+    return undefined;
+  }
+
+  #add(rule: AllowRule, method: string) {
+    const ruleKey = key(rule.plugin, method);
+    let rules = this.#byPluginAndMethod.get(ruleKey);
+    if (!rules) {
+      rules = { exact: new Map(), subtrees: new Map() };
+      this.#byPluginAndMethod.set(ruleKey, rules);
+    }
+    (isSubtree(rule) ? rules.subtrees : rules.exact).set(literalOf(rule), rule);
+  }
+}
+
+interface PathRules {
+  exact: Map<string, AllowRule>;
+  subtrees: Map<string, AllowRule>;
+}
+
+function key(plugin: string, method: string): string {
+  return `${method} ${plugin}`;
+}

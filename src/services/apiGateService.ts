@@ -1,0 +1,228 @@
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  HttpAuthService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import type { CookieIssuer } from '../cookie/CookieIssuer';
+import {
+  createCookieIssuer,
+  DecodedCookieIssuer,
+} from '../cookie/createCookieIssuer';
+import { GateCookie } from '../cookie/GateCookie';
+import { guardIssuer } from '../cookie/guardIssuer';
+import { CallingPlugins } from '../credentials/CallingPlugins';
+import { DecodedTokens } from '../credentials/DecodedTokens';
+import { KeyEndpoints } from '../credentials/KeyEndpoints';
+import { RecentFailures } from '../credentials/RecentFailures';
+import { TokenCache } from '../credentials/TokenCache';
+import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
+import type { VerifyOptions } from '../credentials/verifyCredential';
+import { createGate } from '../gate/createGate';
+import { createWebSocketGate } from '../gate/createWebSocketGate';
+import { Decisions } from '../gate/Decision';
+import { Plugins } from '../plugins/Plugins';
+import { PolicySource } from '../policy/PolicySource';
+import { DecisionCounts } from '../observability/DecisionCounts';
+import {
+  describePolicy,
+  formatPolicyReport,
+  PolicyReport,
+} from '../observability/describePolicy';
+import { GateAudit } from '../observability/GateAudit';
+import { GateMetrics } from '../observability/GateMetrics';
+import type { GateObserver } from '../observability/GateObserver';
+import { GateReport } from '../observability/GateReport';
+import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
+import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+
+const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
+
+/** What the parts of the gate that live in plugins share. */
+export interface ApiGateService {
+  audit: GateAudit;
+  callingPlugins: CallingPlugins;
+  decisions: Decisions;
+  observer: GateObserver;
+  /** Those over the token cache. */
+  ownHttpAuths: WeakSet<HttpAuthService>;
+  plugins: Plugins;
+  policies: DeclaredPolicies;
+  revocations: Revocations;
+  source: PolicySource;
+  /** `undefined`: no token is remembered. */
+  tokenCache: TokenCache | undefined;
+  webSocketGate: ReturnType<typeof createWebSocketGate>;
+  describePolicy(): PolicyReport;
+  /** `undefined` turns issuing off. */
+  setCookieIssuer(issuer: CookieIssuer | undefined): void;
+}
+
+export const apiGateServiceRef = createServiceRef<ApiGateService>({
+  id: 'auth.apiGate',
+  scope: 'root',
+});
+
+/**
+ * Mounts the gate. A root service starts before any plugin, so that this is the first route of the root router: behind
+ * the root middleware (CORS, logging, rate limits), in front of every plugin, installed or not.
+ */
+export const apiGateServiceFactory = createServiceFactory({
+  service: apiGateServiceRef,
+  deps: {
+    config: coreServices.rootConfig,
+    instance: coreServices.rootInstanceMetadata,
+    lifecycle: coreServices.rootLifecycle,
+    logger: coreServices.rootLogger,
+    rootHttpRouter: coreServices.rootHttpRouter,
+    system: coreServices.rootSystemMetadata,
+  },
+  async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
+    const logger = services.logger.child({ service: 'apiGate' });
+    const source = new PolicySource({ config, logger });
+    const settings = source.current.config;
+    const installed = await instance.getInstalledPlugins();
+    const policies = new DeclaredPolicies();
+    const plugins = new Plugins(
+      installed.map(({ pluginId }) => pluginId),
+      policies,
+    );
+    warnOfRules(logger, settings, plugins);
+    if (config.getOptionalBoolean(NO_BARRIERS)) {
+      logger.warn(
+        `API gate: ${NO_BARRIERS} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
+      );
+    }
+    const decisions = new Decisions();
+    const revocations = new Revocations({ logger, ...settings.revocation });
+    const audit = new GateAudit(logger);
+    const counts = new DecisionCounts();
+    const observer = new GateReport({
+      audit,
+      counts,
+      logger,
+      plugins,
+      metrics: new GateMetrics(revocations),
+    });
+
+    const keyEndpoints = new KeyEndpoints();
+    const callingPlugins = new CallingPlugins({
+      keyEndpoints,
+      isKnown: async id =>
+        (await services.system.getInstalledPlugins()).some(
+          ({ pluginId }) => pluginId === id,
+        ),
+    });
+    const verifyOptions: VerifyOptions = {
+      plugins,
+      callingPlugins,
+      failures: new RecentFailures(),
+      keyEndpoints,
+      decodedTokens: new DecodedTokens(),
+    };
+    const cookie = new GateCookie(
+      settings.cookie,
+      new URL(config.getString('backend.baseUrl')).hostname,
+    );
+    let cookieIssuer: DecodedCookieIssuer | undefined = createCookieIssuer({
+      cookie,
+      logger,
+      observer,
+      verifies: token =>
+        verifiesAsCookie(token, source.current, verifyOptions, revocations),
+    });
+
+    const gateOptions = {
+      ...verifyOptions,
+      cookie: settings.cookie.enabled ? cookie : undefined,
+      logger,
+      observer,
+      policy: () => source.current,
+      revocations,
+    };
+    const gate = createGate({
+      ...gateOptions,
+      cookieIssuer: () => cookieIssuer,
+      cookieTypes: new Set([tokenTypes.user.typParam]),
+      decisions,
+    });
+    const webSocketGate = createWebSocketGate({
+      ...gateOptions,
+      plugins,
+      sockets: new SessionSockets({
+        revocations,
+        isEnforced: () => source.current.isEnforced,
+        onEnforced: callback => source.onEnforced(callback),
+      }),
+    });
+    // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
+    const answerError = MiddlewareFactory.create({ config, logger }).error({
+      showStackTraces: false,
+    });
+    // A plain function: a router of Express skips all of its own for a target without a path, such as `foo://any/api/x`.
+    rootHttpRouter.use('/api/:gatedPluginId', (req, res, next) => {
+      gate(req, res, error =>
+        error ? answerError(error, req, res, next) : next(),
+      );
+    });
+
+    const describe = () =>
+      describePolicy({ counts, plugins, policies, source });
+    source.onReload(outcome => {
+      const auditor = plugins.find('auth')?.auditor;
+      if (auditor) {
+        audit.reloaded(auditor, outcome);
+      }
+      if ('policy' in outcome) {
+        const { config: changed } = outcome.policy;
+        revocations.setPollInterval(changed.revocation.pollIntervalMs);
+        warnOfRules(logger, changed, plugins);
+      }
+    });
+    source.start();
+    lifecycle.addStartupHook(() => logger.info(formatPolicyReport(describe())));
+    lifecycle.addShutdownHook(() => {
+      source.stop();
+      revocations.stop();
+    });
+
+    return {
+      audit,
+      callingPlugins,
+      decisions,
+      observer,
+      ownHttpAuths: new WeakSet(),
+      plugins,
+      policies,
+      revocations,
+      source,
+      tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
+      webSocketGate,
+      describePolicy: describe,
+      setCookieIssuer(issuer) {
+        cookieIssuer = issuer && guardIssuer(issuer);
+      },
+    };
+  },
+});
+
+/** What is right, but should be looked at. */
+function warnOfRules(
+  logger: LoggerService,
+  { allow, warnings }: ApiGateConfig,
+  plugins: Plugins,
+) {
+  warnings.forEach(warning => logger.warn(warning));
+  allow.forEach(({ plugin }, i) => {
+    if (!plugins.isInstalled(plugin)) {
+      logger.warn(
+        `${CONFIG_KEY}.allow[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
+      );
+    }
+  });
+}

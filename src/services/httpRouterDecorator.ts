@@ -1,0 +1,92 @@
+import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  HttpRouterService,
+  ServiceFactory,
+} from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+import { Refusal } from '../gate/Refusal';
+import { expressPath } from '../http/requestTarget';
+import { ApiGateService, apiGateServiceRef } from './apiGateService';
+import { createAddWebSocketHandler } from './createAddWebSocketHandler';
+
+const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
+  id: 'auth.apiGate.defaultHttpRouter',
+  scope: 'plugin',
+});
+
+/**
+ * Backstage's own `httpRouter` under a name of ours. `lazy`: an app that brings its own never makes this one, whose mount
+ * would conflict with the other.
+ */
+export const defaultHttpRouterServiceFactory = {
+  ...httpRouterServiceFactory,
+  service: defaultHttpRouterServiceRef,
+  initialization: 'lazy',
+} as ServiceFactory;
+
+/**
+ * Backstage's own `httpRouter`, watched: the gate learns what plugins open themselves, and looks a second time in front of
+ * each plugin's routes.
+ */
+export const httpRouterDecoratorServiceFactory = createServiceFactory({
+  service: coreServices.httpRouter,
+  initialization: 'always',
+  deps: {
+    gate: apiGateServiceRef,
+    auth: coreServices.auth,
+    config: coreServices.rootConfig,
+    lifecycle: coreServices.lifecycle,
+    logger: coreServices.logger,
+    plugin: coreServices.pluginMetadata,
+    rootHttpRouter: coreServices.rootHttpRouter,
+    httpRouter: defaultHttpRouterServiceRef,
+  },
+  factory({ gate, plugin, httpRouter, ...services }) {
+    const pluginId = plugin.getId();
+    // The root router serves the frontend a second time, at `/`.
+    if (pluginId !== 'app') {
+      httpRouter.use(createSecondLook(pluginId, gate));
+    }
+    const { policies, webSocketGate } = gate;
+    return policies.watch(pluginId, {
+      ...httpRouter,
+      // Plugins ask whether it is there: releases before backend-defaults 0.19 have none.
+      ...('addWebSocketHandler' in httpRouter && {
+        addWebSocketHandler: createAddWebSocketHandler({
+          ...services,
+          pluginId,
+          webSocketGate,
+        }),
+      }),
+    });
+  },
+});
+
+/** Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. */
+function createSecondLook(
+  pluginId: string,
+  { decisions, observer, source }: ApiGateService,
+): RequestHandler {
+  return (req, res, next) => {
+    if (decisions.hasPassed(req, pluginId) || !source.current.isEnforced) {
+      next();
+      return;
+    }
+    const refusal = Refusal.missingCredentials;
+    observer.decided(
+      { method: req.method, path: expressPath(req) },
+      {
+        plugin: pluginId.toLowerCase(),
+        outcome: 'refused',
+        reason: refusal.reason,
+        credential: 'none',
+      },
+      refusal.error,
+    );
+    refusal.applyTo(res);
+    next(refusal.error);
+  };
+}

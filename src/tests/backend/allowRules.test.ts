@@ -1,0 +1,105 @@
+import {
+  allowOf,
+  nameOf,
+  rejected,
+  taken,
+} from '../../__testUtils__/allowRuleRows';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  RunningLegacyGate,
+  startLegacyGate,
+} from '../../__testUtils__/startLegacyGate';
+import { AllowList, AllowRule } from '../../policy/AllowList';
+import { readAllowRules } from '../../config/readAllowRules';
+
+jest.setTimeout(60_000);
+
+describe('each rule that is taken, in a backend and on the legacy system', () => {
+  const pub = recordingPlugin('pub');
+  let backend: RunningBackend | undefined;
+  let legacy: RunningLegacyGate | undefined;
+
+  afterEach(async () => {
+    await backend?.stop();
+    await legacy?.stop();
+    backend = undefined;
+    legacy = undefined;
+  });
+
+  it.each(taken.map(row => [nameOf(row), row] as const))(
+    '%s',
+    async (_, row) => {
+      backend = await startBackend({
+        withAuth: false,
+        features: [pub.feature],
+        config: { auth: { apiGate: { allow: allowOf(row) as never } } },
+      });
+      const { port } = backend;
+      legacy = await startLegacyGate({
+        apiGate: { allow: allowOf(row) as never },
+      });
+      const { rules } = readAllowRules(allowOf(row), 'auth.apiGate.allow');
+      const list = new AllowList(rules);
+
+      const probes = new Set(['/', '/health', '/healthx', '/x', '/static']);
+      for (const { path: rulePath } of rules) {
+        probes.add(rulePath.replace(/\*\*$/, 'a/b'));
+        probes.add(`${rulePath.replace(/\/\*\*$/, '')}x`);
+      }
+      for (const method of ['GET', 'HEAD', 'POST', 'PUT']) {
+        for (const probe of probes) {
+          const isOpen = modelSays(rules, method, probe);
+          expect(Boolean(list.match('pub', method, probe))).toBe(isOpen);
+          const before = pub.handled.length;
+          const target = `/api/pub${probe === '/' ? '' : probe}`;
+          const { status } = await rawRequest(port, target, { method });
+          expect([method, probe, status]).toEqual([
+            method,
+            probe,
+            isOpen ? 200 : 401,
+          ]);
+          expect(pub.handled.length - before).toBe(isOpen ? 1 : 0);
+          const answer = await rawRequest(legacy.port, target, { method });
+          expect(answer.status).toBe(status);
+        }
+      }
+      const warns = backend.log.some(
+        ({ level, message }) =>
+          level === 'warn' && message.startsWith('auth.apiGate.allow['),
+      );
+      expect(warns).toBe(
+        row.expect === 'warn' ||
+          JSON.stringify(row.rule)?.includes('POST') === true,
+      );
+    },
+  );
+});
+
+/** What the rules say, told in another way than the product tells it. */
+function modelSays(rules: AllowRule[], method: string, probe: string): boolean {
+  return rules.some(
+    rule =>
+      rule.plugin === 'pub' &&
+      (rule.methods.includes(method) ||
+        (method === 'HEAD' && rule.methods.includes('GET'))) &&
+      (rule.path.endsWith('/**')
+        ? probe.startsWith(rule.path.slice(0, -2))
+        : rule.path === probe),
+  );
+}
+
+it('stops the start of a backend at a rule that is rejected', async () => {
+  for (const row of rejected) {
+    await expect(
+      startBackend({
+        withAuth: false,
+        config: { auth: { apiGate: { allow: allowOf(row) as never } } },
+      }),
+    ).rejects.toThrow(/auth\.apiGate\.allow\S* /);
+    await expect(
+      startLegacyGate({ apiGate: { allow: allowOf(row) as never } }),
+    ).rejects.toThrow(/^auth\.apiGate\.allow\S* /);
+  }
+});

@@ -1,0 +1,285 @@
+import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { MAX_TOKEN_BYTES } from '../../cookie/GateCookie';
+
+jest.setTimeout(60_000);
+
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const TRUSTED = 'https://portal.example.com';
+
+describe("the gate's cookie in a backend", () => {
+  const plugin = recordingPlugin('hello', {
+    handle: (req, res) => {
+      if (req.path.startsWith('/public')) {
+        res.setHeader('Cache-Control', 'public, max-age=3600');
+      }
+      if (req.path === '/events') {
+        // Compression holds the events of any other stream back.
+        res.setHeader('Cache-Control', 'no-cache, no-transform');
+        res.type('text/event-stream').write('data: 1\n\n');
+        return;
+      }
+      res.cookie('mine', '1');
+      res.status(Number(req.query.status ?? 200)).json({});
+    },
+  });
+  let key: SigningKey;
+  let backend: RunningBackend;
+
+  beforeAll(async () => {
+    key = await createSigningKey();
+    backend = await startBackend({
+      features: [plugin.feature, recordingPlugin('all').feature],
+      config: {
+        auth: {
+          ...(key.config.auth as object),
+          apiGate: {
+            allow: [
+              { plugin: 'hello', path: '/open' },
+              { plugin: 'all', path: '/**', methods: ['GET', 'DELETE'] },
+            ],
+            cookie: { trustedOrigins: [TRUSTED] },
+          },
+        },
+      },
+    });
+  });
+  afterAll(async () => {
+    await backend.stop();
+    await key.remove();
+  });
+
+  const send = (method: string, target: string, ...headerLines: string[]) =>
+    rawRequest(backend.port, target, { method, headerLines });
+  const bearer = (token: string) => `Authorization: Bearer ${token}`;
+  const sign = (claims: object = {}) =>
+    key.sign({ iss: `${backend.url}/api/auth`, ...claims });
+  /** A token of so many bytes, or a few less: base64 has no text of every length. */
+  async function signOfSize(bytes: number, claims: object = {}) {
+    const empty = await sign({ ...claims, ent: [''] });
+    for (let size = Math.ceil(((bytes - empty.length) * 3) / 4); ; size -= 1) {
+      const token = await sign({ ...claims, ent: ['x'.repeat(size)] });
+      if (token.length <= bytes) {
+        return token;
+      }
+    }
+  }
+  const setCookies = ({ headers }: RawResponse) =>
+    headers['set-cookie']?.split('\n') ?? [];
+  /** The `Cookie` header that a browser sends after a response. */
+  const cookieHeader = (response: RawResponse) =>
+    `Cookie: ${setCookies(response)
+      .filter(cookie => !cookie.includes('Expires=Thu, 01 Jan 1970'))
+      .map(cookie => cookie.split(';')[0])
+      .join('; ')}`;
+
+  it.each([500, 3900, 4096, 5500, MAX_TOKEN_BYTES])(
+    'of a token of about %i bytes works alone, and never reaches the handler',
+    async size => {
+      const token = await signOfSize(size);
+      expect(Math.abs(token.length - size)).toBeLessThan(10);
+      expect(token.length).toBeLessThanOrEqual(MAX_TOKEN_BYTES);
+      const response = await send('GET', '/api/hello/x', bearer(token));
+      expect(response.status).toBe(200);
+      const header = cookieHeader(response);
+      const answer = await send('GET', '/api/hello/x', header);
+      expect(answer.status).toBe(200);
+      expect(plugin.handled.at(-1)!.headers).toMatchObject({
+        authorization: `Bearer ${token}`,
+        cookie: 'mine=1',
+      });
+      // Bearer and cookie together, as a frontend sends them: the cookie is up to date, and is not set again.
+      const both = await send('GET', '/api/hello/x', bearer(token), header);
+      expect(both.status).toBe(200);
+      expect(setCookies(both)).toEqual(['mine=1; Path=/']);
+      await send('GET', '/api/hello/open', header);
+      expect(plugin.handled.at(-1)!.headers.cookie).toBe('mine=1');
+      expect(plugin.handled.at(-1)!.headers.authorization).toBeUndefined();
+    },
+  );
+
+  it('is not issued of a token with characters that a verifier skips: that one is refused', async () => {
+    const token = await sign();
+    const response = await send('GET', '/api/hello/x', bearer(`${token}==`));
+    expect(response.status).toBe(401);
+    expect(setCookies(response)).toEqual([]);
+  });
+
+  it('is not issued above the cap, takes away what is there, and is warned of once', async () => {
+    const token = await signOfSize(MAX_TOKEN_BYTES + 8, {
+      sub: 'user:default/large',
+    });
+    const other = await sign({ sub: 'user:default/other' });
+    for (let i = 0; i < 3; i += 1) {
+      const response = await send(
+        'GET',
+        '/api/hello/x',
+        bearer(token),
+        `Cookie: token=${other}`,
+      );
+      expect(response.status).toBe(200);
+      expect(cookieHeader(response)).toBe('Cookie: mine=1');
+      expect(setCookies(response).join()).toContain(
+        'token=; Path=/; Expires=Thu, 01 Jan 1970',
+      );
+    }
+    const warnings = backend.log.filter(({ message }) =>
+      message.includes('issues no cookie to user:default/large'),
+    );
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0].message).toContain(`${token.length} bytes`);
+  });
+
+  it.each([
+    'token.1=x',
+    'token.0=x; token.2=x',
+    'token=x; token.0=x',
+    'token=x; token=y',
+  ])('that can not be (%s) is 401, and cleared', async cookies => {
+    const response = await send('GET', '/api/hello/x', `Cookie: ${cookies}`);
+    expect(response.status).toBe(401);
+    const names = new Set(
+      cookies.split('; ').map(cookie => cookie.split('=')[0]),
+    );
+    for (const name of names) {
+      expect(setCookies(response).join()).toContain(
+        `${name}=; Path=/; Expires=Thu, 01 Jan 1970`,
+      );
+      expect(setCookies(response).join()).toContain(
+        `${name}=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970`,
+      );
+    }
+  });
+
+  it('leaves no-transform, by which an event stream arrives at once', async () => {
+    const response = await fetch(`${backend.url}/api/hello/events`, {
+      headers: {
+        Authorization: `Bearer ${await sign()}`,
+        'Accept-Encoding': 'gzip',
+      },
+    });
+    const reader = response.body!.getReader();
+    const { value } = await reader.read();
+    expect(new TextDecoder().decode(value)).toBe('data: 1\n\n');
+    await reader.cancel();
+    expect(response.headers.get('set-cookie')).toMatch(/^token=/);
+    expect(response.headers.get('cache-control')).toBe(
+      'no-store, no-transform',
+    );
+  });
+
+  it('goes out with no-store over what the handler said, and not with an error', async () => {
+    const token = await sign();
+    const response = await send('GET', '/api/hello/public', bearer(token));
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(setCookies(response)[1]).toMatch(/^token=/);
+    const later = await send(
+      'GET',
+      '/api/hello/public',
+      bearer(token),
+      `Cookie: token=${token}`,
+    );
+    expect(later.headers['cache-control']).toBe('public, max-age=3600');
+    for (const status of [304, 400, 404, 500]) {
+      const failed = await send(
+        'GET',
+        `/api/hello/public?status=${status}`,
+        bearer(token),
+      );
+      expect(failed.status).toBe(status);
+      expect(setCookies(failed)).toEqual(['mine=1; Path=/']);
+      expect(failed.headers['cache-control']).toBe('public, max-age=3600');
+    }
+  });
+
+  it('is not made where a rule opens all else of a plugin', async () => {
+    const target = `/api/all${COOKIE_ENDPOINT}`;
+    const foreign = await sign({ iss: 'https://other.example.com/api/auth' });
+    expect((await send('GET', '/api/all/x')).status).toBe(200);
+    const refused = await send('GET', target, bearer(foreign));
+    expect([refused.status, setCookies(refused)]).toEqual([401, []]);
+    expect((await send('GET', target)).status).toBe(401);
+
+    const own = await send('GET', target, bearer(await sign()));
+    expect(own.status).toBe(200);
+    expect(setCookies(own).map(cookie => cookie.split('=')[0])).toEqual(
+      expect.arrayContaining(['backstage-auth', 'token']),
+    );
+  });
+
+  it('is not cleared, nor is anything refused, for a bearer that names no user on a public path', async () => {
+    for (const sub of [123, null, {}]) {
+      const odd = [{ typ: 'vnd.backstage.user' }, { sub, iat: 1, exp: 2 }]
+        .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      for (const target of ['/api/hello/open', '/api/auth/guest/refresh']) {
+        const { status } = await send('GET', target, bearer(`${odd}.AAAA`));
+        expect(status).toBe(200);
+      }
+    }
+  });
+
+  it("is refreshed at the cookie endpoint, beside Backstage's own", async () => {
+    const response = await send(
+      'GET',
+      `/api/hello${COOKIE_ENDPOINT}`,
+      bearer(await sign()),
+    );
+    expect(response.status).toBe(200);
+    expect(setCookies(response).map(cookie => cookie.split('=')[0])).toEqual([
+      'backstage-auth',
+      'token',
+    ]);
+  });
+
+  describe('used by another site', () => {
+    it.each([
+      ['POST', 'Sec-Fetch-Site: cross-site', 403],
+      ['POST', 'Sec-Fetch-Site: same-site', 403],
+      ['DELETE', 'Origin: https://evil.example.com', 403],
+      ['PUT', 'Origin: null', 403],
+      ['POST', `Origin: ${TRUSTED}\r\nOrigin: ${TRUSTED}`, 403],
+      ['POST', 'Sec-Fetch-Site: same-origin', 200],
+      ['POST', `Origin: ${TRUSTED}`, 200],
+      ['POST', 'Origin: http://localhost:3000', 200],
+      ['POST', 'X-Any: not a browser', 200],
+      ['GET', 'Sec-Fetch-Site: cross-site', 200],
+      ['HEAD', 'Origin: https://evil.example.com', 200],
+    ])('%s with %s: %i', async (method, headerLine, expected) => {
+      const token = await sign();
+      const before = plugin.handled.length;
+      const response = await send(
+        method,
+        '/api/hello/x',
+        `Cookie: token=${token}`,
+        headerLine,
+      );
+      expect(response.status).toBe(expected);
+      expect(plugin.handled.length - before).toBe(expected === 200 ? 1 : 0);
+      expect(
+        setCookies(response).filter(cookie => cookie.startsWith('token')),
+      ).toEqual([]);
+      const refusals = response.body.match(
+        /NotAllowedError.*auth\.apiGate\.cookie\.trustedOrigins/s,
+      );
+      expect(Boolean(refusals)).toBe(expected === 403 && method !== 'HEAD');
+    });
+
+    it.each(['POST', 'GET'])(
+      'never judges the bearer of a %s, but sets it no cookie (login CSRF)',
+      async method => {
+        const token = await sign();
+        const response = await send(
+          method,
+          '/api/hello/x',
+          bearer(token),
+          'Sec-Fetch-Site: cross-site',
+        );
+        expect(response.status).toBe(200);
+        expect(setCookies(response)).toEqual(['mine=1; Path=/']);
+      },
+    );
+  });
+});

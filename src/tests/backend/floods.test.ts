@@ -1,0 +1,218 @@
+import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import {
+  coreServices,
+  createBackendPlugin,
+} from '@backstage/backend-plugin-api';
+import { Router } from 'express';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+let key: SigningKey;
+let backend: RunningBackend;
+let fetched: number;
+const countFetch = () => {
+  fetched += 1;
+};
+
+beforeAll(async () => {
+  key = await createSigningKey();
+  subscribe('undici:request:create', countFetch);
+});
+afterAll(async () => {
+  unsubscribe('undici:request:create', countFetch);
+  await key.remove();
+});
+afterEach(() => backend.stop());
+
+/** A plugin whose handler looks at the bearer by itself. */
+const lookingPlugin = createBackendPlugin({
+  pluginId: 'looking',
+  register(reg) {
+    reg.registerInit({
+      deps: {
+        httpAuth: coreServices.httpAuth,
+        httpRouter: coreServices.httpRouter,
+      },
+      async init({ httpAuth, httpRouter }) {
+        const router = Router();
+        router.get('/public', (req, res, next) => {
+          httpAuth
+            .credentials(req, { allow: ['user', 'service', 'none'] })
+            .then(({ principal }) => res.json(principal), next);
+        });
+        httpRouter.use(router);
+      },
+    });
+  },
+});
+
+const ask = (path: string, token: string) =>
+  rawRequest(backend.port, path, {
+    headerLines: [`Authorization: Bearer ${token}`],
+  });
+
+/** Service tokens that nobody has a key for, by what each says. */
+async function forgedServiceTokens(
+  count: number,
+  claimsOf: (i: number) => { sub: string; aud: string },
+): Promise<string[]> {
+  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const { kid = 'forged' } = await exportJWK(privateKey);
+  return Promise.all(
+    Array.from({ length: count }, (_, i) =>
+      new SignJWT(claimsOf(i))
+        .setProtectedHeader({ typ: 'vnd.backstage.plugin', alg: 'ES256', kid })
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(privateKey),
+    ),
+  );
+}
+
+function expectRefused(responses: RawResponse[]) {
+  for (const { status, headers } of responses) {
+    expect([401, 503]).toContain(status);
+    expect(headers['retry-after']).toBe(status === 503 ? '5' : undefined);
+  }
+}
+
+it('fetches keys for ten made up plugins a minute, and goes on serving the real ones', async () => {
+  const hello = recordingPlugin('hello');
+  const other = recordingPlugin('other');
+  backend = await startBackend({
+    features: [hello.feature, other.feature, lookingPlugin],
+    config: {
+      auth: { apiGate: { allow: [{ plugin: 'looking', path: '/public' }] } },
+    },
+  });
+  const tokens = await forgedServiceTokens(60, i => ({
+    sub: `made-up-${i}`,
+    aud: 'hello',
+  }));
+  fetched = 0;
+  const refused = [];
+  for (const token of tokens) {
+    refused.push(await ask('/api/hello/x', token));
+  }
+  expectRefused(refused);
+  expect(fetched).toBeLessThanOrEqual(10);
+  expect(fetched).toBeGreaterThan(0);
+
+  // Handlers of public paths, and paths of absent plugins, lead to no more.
+  expectRefused(
+    await Promise.all(tokens.map(token => ask('/api/absent/x', token))),
+  );
+  for (const token of tokens) {
+    // That is the handler's own answer.
+    expect([401, 503]).toContain(
+      (await ask('/api/looking/public', token)).status,
+    );
+  }
+  expect(fetched).toBeLessThanOrEqual(10);
+
+  const real = await other.tokenFor('hello');
+  expect((await ask('/api/hello/x', real)).status).toBe(200);
+  expect(hello.handled).toHaveLength(1);
+});
+
+it('fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({ features: [hello.feature] });
+  const real = (target: string) => hello.tokenFor(target);
+  expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
+
+  const tokens = await forgedServiceTokens(100, i => ({
+    sub: 'hello',
+    aud: `absent${i}`,
+  }));
+  fetched = 0;
+  const refused = [];
+  for (const [i, token] of tokens.entries()) {
+    refused.push(await ask(`/api/absent${i}/x`, token));
+  }
+  expectRefused(refused);
+  expect(refused.filter(({ status }) => status === 503)).not.toHaveLength(0);
+  // Backstage's verification fetches them, and the gate asks whether they are to be had.
+  expect(fetched).toBeLessThanOrEqual(2 * 60);
+
+  expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
+  expect((await ask('/api/hello/x', await real('hello'))).status).toBe(200);
+});
+
+it.each([
+  ['a forged signature, once a second', {}, 'forged', 1],
+  ['the same without the cache', { tokenCache: false }, 'forged', 1],
+  ['none that has expired', {}, 'expired', 0],
+])('verifies of bad tokens %s', async (_, apiGate, kind, expected) => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({
+    features: [hello.feature],
+    config: { auth: { ...(key.config.auth as object), apiGate } },
+  });
+  const iss = `${backend.url}/api/auth`;
+  const now = Math.floor(Date.now() / 1000);
+  const valid = await key.sign({ iss });
+  const [header, payload, signature] = (
+    kind === 'expired'
+      ? await key.sign({ iss, iat: now - 60, exp: now - 1 })
+      : await key.sign({ iss, sub: 'user:default/other' })
+  ).split('.');
+  const middle = signature[40] === 'A' ? 'B' : 'A';
+  const bad = [
+    header,
+    payload,
+    kind === 'expired'
+      ? signature
+      : `${signature.slice(0, 40)}${middle}${signature.slice(41)}`,
+  ].join('.');
+
+  // Whatever the first verification fetches is there.
+  expect((await ask('/api/hello/x', valid)).status).toBe(200);
+  const startedAt = Date.now();
+  const verified = await verificationsDuring(async () => {
+    for (let i = 0; i < 20; i += 1) {
+      const { status, headers } = await ask('/api/hello/x', bad);
+      expect(status).toBe(401);
+      expect(headers['www-authenticate']).toContain('error="invalid_token"');
+    }
+  });
+  const seconds = Math.ceil((Date.now() - startedAt) / 1000);
+  expect(verified).toBeGreaterThanOrEqual(expected);
+  expect(verified).toBeLessThanOrEqual(expected * seconds);
+  expect((await ask('/api/hello/x', valid)).status).toBe(200);
+  expect(hello.handled).toHaveLength(2);
+});
+
+it('opens what many rules name, and nothing beside it', async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({
+    features: [hello.feature],
+    config: {
+      auth: {
+        apiGate: {
+          allow: Array.from({ length: 40 }, (_, i) => ({
+            plugin: 'hello',
+            path: `/folder${i}/file`,
+          })),
+        },
+      },
+    },
+  });
+  const statuses = await Promise.all(
+    ['/folder0/file', '/folder39/file', '/folder40/file', '/folder0', '/'].map(
+      async path =>
+        (await rawRequest(backend.port, `/api/hello${path}`)).status,
+    ),
+  );
+  expect(statuses).toEqual([200, 200, 401, 401, 401]);
+  expect(hello.handled.map(({ path }) => path).sort()).toEqual([
+    '/folder0/file',
+    '/folder39/file',
+  ]);
+});

@@ -1,0 +1,749 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import type { JsonObject } from '@backstage/types';
+import { metrics } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { parse, stringify } from 'yaml';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { until } from '../../__testUtils__/until';
+import {
+  createSigningKey,
+  SigningKey,
+  UserTokenClaims,
+} from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { readAllowRules } from '../../config/readAllowRules';
+import type { PolicyReport } from '../../observability/describePolicy';
+
+jest.setTimeout(60_000);
+
+const METER = 'backstage-plugin-auth-backend-module-api-gate';
+const POLICY = '/api/auth/api-gate/v1/policy';
+let key: SigningKey;
+const running: { stop(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(backend => backend.stop()));
+});
+
+async function start(
+  options: Partial<Parameters<typeof startBackend>[0]> & {
+    apiGate?: JsonObject;
+    audit?: object[];
+  } = {},
+) {
+  const { apiGate, audit, features = [], config = {}, ...others } = options;
+  const hello = recordingPlugin('hello', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  });
+  const closed = recordingPlugin('closed', {
+    policies: [
+      { path: '/ping', allow: 'unauthenticated' },
+      { path: '/users/:id/avatar', allow: 'unauthenticated' },
+      { path: '/static', allow: 'user-cookie' },
+    ],
+  });
+  const backend = await startBackend({
+    ...others,
+    features: [
+      hello.feature,
+      closed.feature,
+      ...(audit ? [recordingAuditor(audit)] : []),
+      ...features,
+    ],
+    config: {
+      ...config,
+      auth: {
+        ...(key.config.auth as JsonObject),
+        providers: { 'signs-in': { signIn: {} } },
+        ...(apiGate && { apiGate }),
+      },
+    },
+  });
+  running.push(backend);
+  return { ...backend, hello, closed, ...clientOf(backend) };
+}
+
+function clientOf(backend: RunningBackend) {
+  const request = (
+    method: string,
+    target: string,
+    headerLines: string[] = [],
+    body?: string,
+  ) => rawRequest(backend.port, target, { method, headerLines, body });
+  return {
+    request,
+    status: async (target: string, ...headerLines: string[]) =>
+      (await request('GET', target, headerLines)).status,
+    sign: (claims: Partial<UserTokenClaims> = {}) =>
+      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+  };
+}
+
+async function readPolicy(backend: Awaited<ReturnType<typeof start>>) {
+  const token = await backend.hello.tokenFor('auth');
+  const response = await backend.request('GET', POLICY, [
+    `Authorization: Bearer ${token}`,
+  ]);
+  expect(response.status).toBe(200);
+  return JSON.parse(response.body) as PolicyReport;
+}
+
+describe('report-only', () => {
+  const apiGate = {
+    mode: 'report-only',
+    allow: [{ plugin: 'closed', path: '/health' }],
+  };
+
+  it('is never more open, nor more closed, than the backend without the gate', async () => {
+    const [stock, reporting] = [
+      await start({ withGate: false }),
+      await start({ apiGate }),
+    ];
+    const headersOf = async (backend: typeof stock) => {
+      const token = await backend.sign();
+      const forged = await backend.sign({ iss: 'https://evil.example.com' });
+      const expired = await backend.sign({ exp: 1_700_000_000 });
+      return [
+        [],
+        [`Authorization: Bearer ${token}`],
+        [`Authorization: Bearer ${expired}`],
+        ['Authorization: Bearer x'],
+        ['Authorization: Basic x'],
+        [`Authorization: Bearer ${token}`, `Authorization: Bearer x`],
+        [`Cookie: token=${expired}`],
+        [`Cookie: token=${forged}`],
+        ['Cookie: token=x; token=y'],
+        [`Cookie: token=${token}`, 'Sec-Fetch-Site: cross-site'],
+      ];
+    };
+    const [stockHeaders, reportingHeaders] = [
+      await headersOf(stock),
+      await headersOf(reporting),
+    ];
+    for (const method of ['POST', 'DELETE']) {
+      for (const target of [
+        '/api/hello/x',
+        '/api/closed/x',
+        '/api/closed/health',
+        '/api/closed/ping',
+        '/api/nosuchplugin/x',
+        '/api/closed/.backstage/auth/v1/cookie',
+        '/api/auth/signs-in/logout',
+      ]) {
+        for (let i = 0; i < stockHeaders.length; i += 1) {
+          const expected = await stock.request(method, target, stockHeaders[i]);
+          const actual = await reporting.request(
+            method,
+            target,
+            reportingHeaders[i],
+          );
+          expect([method, target, i, actual.status]).toEqual([
+            method,
+            target,
+            i,
+            expected.status,
+          ]);
+        }
+      }
+    }
+    expect(reporting.closed.handled.length).toBe(stock.closed.handled.length);
+    expect(reporting.hello.handled.length).toBe(stock.hello.handled.length);
+    for (const { headers } of reporting.hello.handled) {
+      expect(headers.cookie).toBeUndefined();
+    }
+  });
+
+  it('decides, counts and logs as it would, and hands a good cookie on', async () => {
+    const backend = await start({ apiGate });
+    const token = await backend.sign();
+    expect(await backend.status('/api/hello/a/b')).toBe(200);
+    expect(await backend.status('/api/hello/a/c?x=secret')).toBe(200);
+    expect(await backend.status('/api/closed/x')).toBe(401);
+    expect(await backend.status('/api/closed/health')).toBe(401);
+    expect(
+      await backend.status('/api/closed/x', `Cookie: token=${token}`),
+    ).toBe(200);
+    const report = await readPolicy(backend);
+    expect(report).toMatchObject({ mode: 'report-only', enforced: false });
+    expect(report.decisions).toEqual(
+      expect.arrayContaining([
+        {
+          plugin: 'hello',
+          outcome: 'would-refuse',
+          reason: 'missing-credentials',
+          count: 2,
+        },
+        {
+          plugin: 'closed',
+          outcome: 'passed',
+          reason: 'allow-rule',
+          count: 1,
+        },
+        { plugin: 'closed', outcome: 'passed', reason: 'cookie', count: 1 },
+      ]),
+    );
+    expect(report.wouldRefuse).toEqual(
+      expect.arrayContaining([
+        { plugin: 'hello', method: 'GET', segment: 'a', count: 2 },
+        { plugin: 'closed', method: 'GET', segment: 'x', count: 1 },
+      ]),
+    );
+    expect(report.opensBeyondPlugins).toMatchObject([{ path: '/health' }]);
+    expect(
+      backend.log.filter(
+        ({ message }) => message === 'API gate would have refused a request',
+      )[0].meta,
+    ).toEqual({
+      plugin: 'hello',
+      reason: 'missing-credentials',
+      method: 'GET',
+      path: '/a/b',
+      errorType: 'AuthenticationError',
+    });
+    expect(
+      backend.log.filter(
+        ({ level, message }) =>
+          level === 'warn' && message.includes('refuses nothing'),
+      ),
+    ).toHaveLength(1);
+    expect(JSON.stringify(report)).not.toContain('secret');
+  });
+
+  it('tells apart at most 500 of what would be refused', async () => {
+    const backend = await start({ apiGate });
+    for (let i = 0; i < 520; i += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, j) =>
+          backend.status(`/api/hello/scan${i + j}/x`),
+        ),
+      );
+    }
+    await backend.status(`/api/hello/${'y'.repeat(100)}`);
+    const report = await readPolicy(backend);
+    expect(report.wouldRefuse).toHaveLength(500);
+    expect(report.wouldRefuseUncounted).toBe(21);
+  });
+
+  it('ends at `until`, without a restart', async () => {
+    const instant = new Date(Date.now() + 3_000);
+    const backend = await start({
+      apiGate: { ...apiGate, until: instant.toISOString() },
+    });
+    expect(await backend.status('/api/hello/x')).toBe(200);
+    expect(await backend.status('/api/closed/health')).toBe(401);
+    await until(() => Date.now() > +instant);
+    expect(await backend.status('/api/hello/x')).toBe(401);
+    // The plugin's own barrier is opened for the rule now.
+    await until(
+      async () => (await backend.status('/api/closed/health')) === 200,
+    );
+    expect(await readPolicy(backend)).toMatchObject({ enforced: true });
+  });
+
+  it('that ends while a request waits for its plugin lets that one through no further', async () => {
+    let up = () => {};
+    const slow = recordingPlugin('slow', {
+      init: () =>
+        new Promise(resolve => {
+          up = resolve;
+        }),
+    });
+    const port = await freePort();
+    const instant = new Date(Date.now() + 2_000);
+    const starting = start({
+      port,
+      features: [slow.feature],
+      config: {
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 1_500 } },
+        },
+      },
+      apiGate: {
+        mode: 'report-only',
+        until: instant.toISOString(),
+        allow: [{ plugin: 'slow', path: '/health' }],
+      },
+    });
+    await until(() => Date.now() > +instant - 700);
+    const answers = [0, 1, 2, 3].map(() =>
+      rawRequest(port, '/api/slow/health/sub', { method: 'POST' }).catch(
+        () => undefined,
+      ),
+    );
+    await until(() => Date.now() > +instant + 1_200);
+    up();
+    await starting;
+    const statuses = (await Promise.all(answers)).map(answer => answer?.status);
+    expect(statuses).not.toContain(200);
+    expect(slow.handled).toHaveLength(0);
+  });
+
+  it('that has ended before the start is enforced', async () => {
+    const backend = await start({
+      apiGate: { ...apiGate, until: '2026-01-01' },
+    });
+    expect(await backend.status('/api/hello/x')).toBe(401);
+    expect(await backend.status('/api/closed/health')).toBe(200);
+  });
+});
+
+describe('what is open', () => {
+  const apiGate = {
+    allow: [
+      { plugin: 'closed', path: '/health', reason: 'The load balancer asks' },
+      { plugin: 'nosuchplugin', path: '/x' },
+    ],
+  };
+
+  it('is told at start in one block', async () => {
+    const { log } = await start({ apiGate });
+    const blocks = log.filter(({ message }) =>
+      message.startsWith('API gate: '),
+    );
+    expect(blocks).toHaveLength(1);
+    expect(blocks[0].message).toMatchInlineSnapshot(`
+     "API gate: enforce
+       Public by rule:
+         GET /api/closed/health  (The load balancer asks)
+         GET /api/nosuchplugin/x  (not installed in this backend: a misspelling, or a plugin of another one)
+       Opened by plugins in code, and closed by the gate; these rules would open it:
+         hello /, to everybody:
+           - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }
+         closed /ping, to everybody:
+           - { plugin: closed, path: '/ping', methods: [GET, POST, PUT, PATCH, DELETE] }
+           - { plugin: closed, path: '/ping/**', methods: [GET, POST, PUT, PATCH, DELETE] }
+         closed /users/:id/avatar, to everybody:
+           # Wider than the plugin's own: a rule has no parameters.
+           - { plugin: closed, path: '/users/**', methods: [GET, POST, PUT, PATCH, DELETE] }
+         closed /static, to Backstage's own cookie, which goes on reading it:
+           - { plugin: closed, path: '/static', methods: [GET, POST, PUT, PATCH, DELETE] }
+           - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }"
+    `);
+  });
+
+  it('is told as JSON to services, and to users with the permission', async () => {
+    const backend = await start({ apiGate });
+    const user = await backend.sign();
+    expect(await backend.status(POLICY)).toBe(401);
+    expect(await backend.status(POLICY, `Authorization: Bearer ${user}`)).toBe(
+      403,
+    );
+    const report = await readPolicy(backend);
+    expect(report).toMatchObject({
+      mode: 'enforce',
+      enforced: true,
+      needsRestart: [],
+      allow: [
+        { path: '/health', reason: 'The load balancer asks', installed: true },
+        { plugin: 'nosuchplugin', installed: false },
+      ],
+      unknown: [],
+    });
+    expect(
+      report.closed.map(({ plugin, path: at }) => `${plugin} ${at}`),
+    ).toEqual([
+      'hello /',
+      'closed /ping',
+      'closed /users/:id/avatar',
+      'closed /static',
+    ]);
+    expect(report.decisions).toContainEqual({
+      plugin: 'auth',
+      outcome: 'refused',
+      reason: 'missing-credentials',
+      count: 1,
+    });
+  });
+
+  it('is told to users where permissions are enabled', async () => {
+    const backend = await start({
+      features: [permissionPlugin, allowAllPolicy],
+      config: { permission: { enabled: true } },
+      apiGate: {},
+    });
+    const { body } = await backend.request('GET', '/api/auth/guest/refresh');
+    const { token } = JSON.parse(body).backstageIdentity ?? {};
+    expect(await backend.status(POLICY, `Authorization: Bearer ${token}`)).toBe(
+      200,
+    );
+  });
+
+  it('comes with rules that are right, and open it', async () => {
+    const { closed } = await readPolicy(await start({ apiGate }));
+    const allow = closed.flatMap(({ yaml }) => parse(yaml));
+    expect(readAllowRules(allow, 'allow').rules).toHaveLength(6);
+    const backend = await start({ apiGate: { allow } });
+    for (const target of [
+      '/api/hello/any/thing',
+      '/api/closed/ping',
+      '/api/closed/ping/x',
+      '/api/closed/users/jane/avatar',
+      '/api/closed/static/x',
+    ]) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
+        const { status } = await backend.request(method, target);
+        expect([method, target, status]).toEqual([method, target, 200]);
+      }
+    }
+    expect((await readPolicy(backend)).closed).toEqual([]);
+  });
+});
+
+describe('a change of the configuration', () => {
+  async function startWithFile(apiGate: JsonObject) {
+    const folder = await mkdtemp(path.join(tmpdir(), 'api-gate-config-'));
+    const file = path.join(folder, 'app-config.yaml');
+    const port = await freePort();
+    const url = `http://localhost:${port}`;
+    const write = async (changed: JsonObject) => {
+      const config = {
+        app: { baseUrl: 'http://localhost:3000' },
+        backend: {
+          baseUrl: url,
+          listen: { port, host: 'localhost' },
+          database: { client: 'better-sqlite3', connection: ':memory:' },
+        },
+        auth: {
+          ...(key.config.auth as JsonObject),
+          providers: { 'signs-in': { signIn: {} } },
+          apiGate: changed,
+        },
+      };
+      // In one step, so that no half of it is read.
+      await writeFile(`${file}.new`, stringify(config));
+      await rename(`${file}.new`, file);
+    };
+    await write(apiGate);
+    const audit: object[] = [];
+    const backend = await start({
+      port,
+      audit,
+      rootConfig: rootConfigServiceFactory({
+        argv: ['--config', file],
+        watch: true,
+      }),
+    });
+    running.push({ stop: () => rm(folder, { recursive: true }) });
+    return { ...backend, audit, write };
+  }
+
+  it('takes effect without a restart, and a wrong one changes nothing', async () => {
+    const rule = { plugin: 'closed', path: '/health' };
+    const backend = await startWithFile({});
+    expect(await backend.status('/api/closed/health')).toBe(401);
+
+    await backend.write({ allow: [rule] });
+    await until(
+      async () => (await backend.status('/api/closed/health')) === 200,
+    );
+
+    await backend.write({ allow: [rule, { plugin: 'closed', path: 'wrong' }] });
+    await until(async () => (await readPolicy(backend)).problem !== undefined);
+    expect((await readPolicy(backend)).problem).toMatch(
+      /^auth\.apiGate\.allow\[1\]\.path must/,
+    );
+    expect(await backend.status('/api/closed/health')).toBe(200);
+    expect(
+      backend.log.filter(
+        ({ level, message }) =>
+          level === 'error' && message.includes('auth.apiGate.allow[1].path'),
+      ),
+    ).toHaveLength(1);
+
+    await backend.write({ allow: [] });
+    await until(
+      async () => (await backend.status('/api/closed/health')) === 401,
+    );
+    const report = await readPolicy(backend);
+    expect(report.problem).toBeUndefined();
+    expect(report.allow).toEqual([]);
+    // Closed by the gate; with a credential it is served as ever.
+    const token = await backend.sign();
+    expect(
+      await backend.status(
+        '/api/closed/health',
+        `Authorization: Bearer ${token}`,
+      ),
+    ).toBe(200);
+
+    const reloads = backend.audit.filter(
+      event =>
+        (event as { eventId: string }).eventId === 'api-gate-policy-reload',
+    );
+    expect(reloads.map(event => (event as { status: string }).status)).toEqual([
+      'initiated',
+      'succeeded',
+      'initiated',
+      'failed',
+      'initiated',
+      'succeeded',
+    ]);
+  });
+
+  it('may trust an origin, but not loosen the mode or rename the cookie', async () => {
+    const backend = await startWithFile({});
+    const token = await backend.sign();
+    const post = async () =>
+      (
+        await backend.request('POST', '/api/closed/x', [
+          `Cookie: token=${token}`,
+          'Origin: https://portal.example.com',
+        ])
+      ).status;
+    expect(await post()).toBe(403);
+    await backend.write({
+      cookie: { trustedOrigins: ['https://portal.example.com'] },
+    });
+    await until(async () => (await post()) === 200);
+
+    await backend.write({ mode: 'report-only', cookie: { name: 'other' } });
+    await until(
+      async () => (await readPolicy(backend)).needsRestart.length === 2,
+    );
+    expect(await readPolicy(backend)).toMatchObject({
+      enforced: true,
+      mode: 'enforce',
+      needsRestart: ['auth.apiGate.cookie', 'auth.apiGate.mode'],
+    });
+    expect(await backend.status('/api/hello/x')).toBe(401);
+    expect(await backend.status('/api/hello/x', `Cookie: token=${token}`)).toBe(
+      200,
+    );
+    expect(await post()).toBe(403);
+    await backend.write({});
+    await until(
+      async () => (await readPolicy(backend)).needsRestart.length === 0,
+    );
+  });
+
+  it('may switch from report-only to enforce', async () => {
+    const allow = [{ plugin: 'closed', path: '/health' }];
+    const backend = await startWithFile({ mode: 'report-only', allow });
+    expect(await backend.status('/api/hello/x')).toBe(200);
+    expect(await backend.status('/api/closed/health')).toBe(401);
+    await backend.write({ allow });
+    await until(async () => (await backend.status('/api/hello/x')) === 401);
+    expect(await backend.status('/api/closed/health')).toBe(200);
+  });
+});
+
+describe('the audit', () => {
+  it('has denials, at most one a second per plugin and reason, sign-outs, revocations and cookies', async () => {
+    const audit: any[] = [];
+    const backend = await start({ audit, apiGate: {} });
+    const token = await backend.sign();
+    const ended = (eventId: string) =>
+      audit.filter(
+        event => event.eventId === eventId && event.status !== 'initiated',
+      );
+
+    for (let i = 0; i < 20; i += 1) {
+      await backend.status(
+        '/api/hello/x?secret=query',
+        'Authorization: Bearer s3cret',
+      );
+    }
+    await backend.status('/api/nosuchplugin/x');
+    await new Promise(resolve => setTimeout(resolve, 1_100));
+    await backend.status('/api/hello/x', 'Authorization: Bearer s3cret');
+    await until(() => ended('api-gate-denial').length === 3);
+    expect(ended('api-gate-denial')).toMatchObject([
+      {
+        severityLevel: 'medium',
+        status: 'failed',
+        plugin: 'hello',
+        meta: {
+          plugin: 'hello',
+          reason: 'invalid-token',
+          method: 'GET',
+          omitted: 0,
+        },
+      },
+      { meta: { plugin: 'not installed', reason: 'missing-credentials' } },
+      { meta: { plugin: 'hello', reason: 'invalid-token', omitted: 19 } },
+    ]);
+
+    await backend.status('/api/hello/x', `Authorization: Bearer ${token}`);
+    await backend.request('POST', '/api/auth/signs-in/logout', [
+      `Cookie: token=${token}`,
+    ]);
+    const service = await backend.hello.tokenFor('auth');
+    await backend.request(
+      'POST',
+      '/api/auth/api-gate/v1/revocations',
+      [`Authorization: Bearer ${service}`, 'Content-Type: application/json'],
+      '{"userEntityRef":"user:default/jane"}',
+    );
+    await until(() => ended('api-gate-revocation').length === 1);
+    expect(ended('api-gate-cookie-issue')).toMatchObject([
+      {
+        severityLevel: 'low',
+        status: 'succeeded',
+        meta: { userEntityRef: 'user:default/test' },
+      },
+    ]);
+    expect(ended('api-gate-sign-out')).toMatchObject([
+      {
+        severityLevel: 'high',
+        status: 'succeeded',
+        meta: {
+          scope: 'session',
+          userEntityRef: 'user:default/test',
+          isStored: true,
+        },
+      },
+    ]);
+    expect(ended('api-gate-revocation')).toMatchObject([
+      {
+        severityLevel: 'high',
+        status: 'succeeded',
+        meta: { scope: 'user', userEntityRef: 'user:default/jane' },
+      },
+    ]);
+    const text = JSON.stringify(audit);
+    for (const secret of ['s3cret', 'query', token, service]) {
+      expect(text).not.toContain(secret);
+    }
+  });
+});
+
+describe('the metrics', () => {
+  it('tell what was decided, of few values', async () => {
+    const exporter = new InMemoryMetricExporter(
+      AggregationTemporality.CUMULATIVE,
+    );
+    const provider = new MeterProvider({
+      readers: [
+        new PeriodicExportingMetricReader({
+          exporter,
+          exportIntervalMillis: 3_600_000,
+        }),
+      ],
+    });
+    metrics.setGlobalMeterProvider(provider);
+    try {
+      const backend = await start({
+        apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },
+      });
+      const token = await backend.sign();
+      await backend.status('/api/hello/x', `Authorization: Bearer ${token}`);
+      await backend.status('/api/hello/x', `Cookie: token=${token}`);
+      await backend.status('/api/hello/health');
+      for (let i = 0; i < 5; i += 1) {
+        await backend.status(`/api/made-up-${i}/x`);
+      }
+      await backend.request('POST', '/api/hello/x', [
+        `Authorization: Bearer ${token}`,
+        'Sec-Fetch-Site: cross-site',
+      ]);
+      await backend.request('POST', '/api/auth/signs-in/logout', [
+        `Cookie: token=${token}`,
+      ]);
+      await provider.forceFlush();
+
+      const found = exporter
+        .getMetrics()
+        .at(-1)!
+        .scopeMetrics.filter(({ scope }) => scope.name === METER)
+        .flatMap(scope => scope.metrics);
+      const points = (name: string) =>
+        found.find(({ descriptor }) => descriptor.name === name)!
+          .dataPoints as { attributes: object; value: any }[];
+      expect(
+        found
+          .map(({ descriptor }) => [descriptor.name, descriptor.unit])
+          .sort(),
+      ).toEqual([
+        ['api_gate.cookies', '{cookie}'],
+        ['api_gate.decisions', '{decision}'],
+        ['api_gate.revocations.held', '{revocation}'],
+        ['api_gate.revocations.staleness', 's'],
+        ['api_gate.verification.duration', 's'],
+      ]);
+      expect(
+        found.every(({ descriptor }) => descriptor.description.length > 10),
+      ).toBe(true);
+      expect(
+        points('api_gate.decisions').map(({ attributes, value }) => ({
+          ...attributes,
+          value,
+        })),
+      ).toEqual(
+        expect.arrayContaining([
+          {
+            plugin: 'hello',
+            outcome: 'passed',
+            reason: 'bearer',
+            credential: 'bearer',
+            value: 2,
+          },
+          {
+            plugin: 'hello',
+            outcome: 'passed',
+            reason: 'cookie',
+            credential: 'cookie',
+            value: 1,
+          },
+          {
+            plugin: 'hello',
+            outcome: 'passed',
+            reason: 'allow-rule',
+            credential: 'none',
+            value: 1,
+          },
+          {
+            plugin: 'not installed',
+            outcome: 'refused',
+            reason: 'missing-credentials',
+            credential: 'none',
+            value: 5,
+          },
+          {
+            plugin: 'auth',
+            outcome: 'passed',
+            reason: 'sign-out',
+            credential: 'cookie',
+            value: 1,
+          },
+        ]),
+      );
+      expect(
+        points('api_gate.cookies').map(({ attributes, value }) => ({
+          ...attributes,
+          value,
+        })),
+      ).toEqual([
+        { outcome: 'issued', reason: 'due', value: 1 },
+        { outcome: 'refused', reason: 'cross-site', value: 1 },
+      ]);
+      expect(points('api_gate.revocations.held')[0].value).toBe(1);
+      expect(points('api_gate.revocations.staleness')[0].value).toBeLessThan(
+        10,
+      );
+      expect(points('api_gate.verification.duration')[0].value.count).toBe(3);
+    } finally {
+      metrics.disable();
+      await provider.shutdown();
+    }
+  });
+});

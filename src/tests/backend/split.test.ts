@@ -1,0 +1,404 @@
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  BackendFeature,
+  createBackendModule,
+} from '@backstage/backend-plugin-api';
+import gatewayPlugin from '@backstage/plugin-gateway-backend';
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { withSubject } from '../../__testUtils__/withSubject';
+import { until } from '../../__testUtils__/until';
+
+// What needs processes of their own, and all callers, is checked by `integration/split/run`.
+
+jest.setTimeout(60_000);
+
+let key: SigningKey;
+const running: RunningBackend[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  // Those that ask others first.
+  for (const backend of running.splice(0).reverse()) {
+    await backend.stop();
+  }
+});
+
+const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+
+const addressOf = (port: number) => `http://localhost:${port}/api/{{pluginId}}`;
+
+/** Backends that share one public address, that of the first, and find each other by discovery. */
+async function reserve() {
+  const [port, otherPort] = [await freePort(), await freePort()];
+  const publicUrl = `http://localhost:${port}`;
+  const start = async (
+    at: number,
+    endpoints: JsonObject[],
+    options: Parameters<typeof startBackend>[0],
+  ) => {
+    const backend = await startBackend({
+      ...options,
+      port: at,
+      config: merge(
+        {
+          backend: { baseUrl: publicUrl },
+          discovery: { endpoints },
+          auth: {
+            ...(key.config.auth as JsonObject),
+            apiGate: { revocation: { pollInterval: '100ms' } },
+          },
+        },
+        options.config,
+      ),
+    });
+    running.push(backend);
+    return backend;
+  };
+  const hello = recordingPlugin('hello', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+    handle: (_req, res) => {
+      res.set('Cache-Control', 'max-age=60').json({});
+    },
+  });
+  return {
+    port,
+    otherPort,
+    publicUrl,
+    start,
+    hello,
+    sign: (claims: object = {}) =>
+      key.sign({ iss: `${publicUrl}/api/auth`, ...claims }),
+    send: (method: string, target: string, ...headerLines: string[]) =>
+      rawRequest(port, target, { method, headerLines }),
+  };
+}
+
+/** A gateway in the backend with `auth`, and `hello` and `techdocs` behind it. */
+async function startGatewayWithAuth(options: { gateBehind?: boolean } = {}) {
+  const split = await reserve();
+  const { port, otherPort, start, hello } = split;
+  const plugins = ['hello', 'techdocs'];
+  const techdocs = recordingPlugin('techdocs', {
+    policies: [{ path: '/static', allow: 'user-cookie' }],
+  });
+  const first = await start(
+    port,
+    [{ target: { internal: addressOf(otherPort) }, plugins }],
+    { features: [gatewayPlugin] },
+  );
+  const second = await start(
+    otherPort,
+    [{ target: { internal: addressOf(port) }, plugins: ['auth'] }],
+    {
+      withAuth: false,
+      withGate: options.gateBehind,
+      features: [hello.feature, techdocs.feature],
+    },
+  );
+  const headerLines = [`Authorization: Bearer ${await split.sign()}`];
+  await until(
+    async () =>
+      (await rawRequest(otherPort, '/api/hello/x', { headerLines })).status ===
+      200,
+  );
+  hello.handled.length = 0;
+  return { ...split, first, second, techdocs };
+}
+
+/** A gateway alone, and all other plugins at one address. */
+async function startGatewayAlone(features: BackendFeature[] = []) {
+  const split = await reserve();
+  const { port, otherPort, start, hello } = split;
+  const behind = await start(
+    otherPort,
+    [{ target: { internal: addressOf(port) }, plugins: ['gateway'] }],
+    {
+      features: [hello.feature],
+      config: { auth: { apiGate: { signOut: { providers: ['guest'] } } } },
+    },
+  );
+  const startGateway = () =>
+    start(
+      port,
+      [
+        { target: { internal: addressOf(otherPort) }, plugins: ['*'] },
+        { target: { internal: addressOf(port) }, plugins: ['gateway'] },
+      ],
+      { withAuth: false, features: [gatewayPlugin, ...features] },
+    );
+  return { ...split, behind, startGateway };
+}
+
+describe('a backend without the auth plugin', () => {
+  it('says at start, once, where that plugin is', async () => {
+    const { first, second, port } = await startGatewayWithAuth();
+    const lines = ({ log }: RunningBackend) =>
+      log.filter(({ message }) => message.includes('auth plugin is not'));
+    expect(lines(first)).toEqual([]);
+    expect(lines(second)).toEqual([
+      {
+        level: 'info',
+        message: `API gate: the auth plugin is not installed in this backend. Discovery has it at http://localhost:${port}/api/auth: from there come the keys of users, and the sessions that have ended`,
+        meta: undefined,
+      },
+    ]);
+  });
+
+  it.each([
+    ['for calls between backends', 200, (internal: string) => ({ internal })],
+    // Then it is the external address too, and that is not what tokens are issued by.
+    ['for everything', 401, (target: string) => target],
+  ])(
+    'where discovery has an inner address of auth %s, answers a user %s',
+    async (_, expected, targetOf) => {
+      const { port, otherPort, start, hello } = await reserve();
+      const publicUrl = 'https://backstage.example.com';
+      const config = { backend: { baseUrl: publicUrl } };
+      const first = await start(
+        port,
+        [{ target: { internal: addressOf(otherPort) }, plugins: ['hello'] }],
+        { config },
+      );
+      await start(
+        otherPort,
+        [{ target: targetOf(addressOf(port)), plugins: ['auth'] }],
+        { withAuth: false, features: [hello.feature], config },
+      );
+      await until(() =>
+        first.log.some(({ message }) =>
+          message.includes('/revocations HTTP/1.1" 200'),
+        ),
+      );
+      const token = await key.sign({ iss: `${publicUrl}/api/auth` });
+      await until(async () => {
+        const { status } = await rawRequest(otherPort, '/api/hello/x', {
+          headerLines: [`Authorization: Bearer ${token}`],
+        });
+        // Until the list has arrived.
+        expect([expected, 503]).toContain(status);
+        return status === expected;
+      });
+    },
+  );
+});
+
+describe('a backend with the auth plugin', () => {
+  it('can stop while another asks it for the ended sessions', async () => {
+    const { otherPort, start, hello } = await reserve();
+    const asked: ServerResponse[] = [];
+    const auth = createServer((_req, res) => {
+      asked.push(res);
+    });
+    await new Promise<void>(resolve => {
+      auth.listen(0, 'localhost', resolve);
+    });
+    const { port } = auth.address() as AddressInfo;
+    await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
+      withAuth: false,
+      features: [hello.feature],
+    });
+    await until(() => asked.length > 0);
+    // As Backstage does: who still has an answer to come may go on asking over the same connection.
+    auth.closeIdleConnections();
+    const stopped = new Promise(resolve => auth.close(resolve));
+    const answering = setInterval(
+      () => asked.splice(0).forEach(res => res.end('{"revocations":[]}')),
+      10,
+    );
+    const late = new Promise(resolve => setTimeout(resolve, 2_000, 'late'));
+    expect(await Promise.race([stopped, late])).not.toBe('late');
+    clearInterval(answering);
+    auth.closeAllConnections();
+  });
+});
+
+describe('behind a gateway', () => {
+  it('the gate issues no cookie, as the one in front does', async () => {
+    const { send, sign, hello } = await startGatewayWithAuth();
+    const token = await sign();
+    const bearer = `Authorization: Bearer ${token}`;
+    const cookie = `Cookie: other=1; token=${token}`;
+    const fresh = await send('GET', '/api/hello/x', bearer);
+    expect(fresh.status).toBe(200);
+    expect(fresh.headers['set-cookie']?.split('\n')).toEqual([
+      expect.stringMatching(new RegExp(`^token=${token};`)),
+    ]);
+    for (const headerLines of [[cookie], [bearer, cookie]]) {
+      const { status, headers } = await send(
+        'GET',
+        '/api/hello/x',
+        ...headerLines,
+      );
+      expect(status).toBe(200);
+      expect(headers['set-cookie']).toBeUndefined();
+      expect(headers['cache-control']).toBe('max-age=60');
+    }
+    expect(hello.handled.map(({ headers }) => headers.cookie)).toEqual([
+      undefined,
+      'other=1',
+      'other=1',
+    ]);
+    expect(
+      new Set(hello.handled.map(({ headers }) => headers.authorization)),
+    ).toEqual(new Set([`Bearer ${token}`]));
+  });
+
+  it.each([
+    ['another gate', true],
+    ['no gate', false],
+  ])(
+    'and in front of %s, a sign-out ends the session, and takes the cookie back',
+    async (_, gateBehind) => {
+      const { send, sign, hello } = await startGatewayWithAuth({ gateBehind });
+      const endpoint = `/api/hello${COOKIE_ENDPOINT}`;
+      expect((await send('DELETE', endpoint)).status).toBe(401);
+      const token = await sign();
+      const cookie = `Cookie: token=${token}`;
+      const fromElsewhere = await send(
+        'DELETE',
+        endpoint,
+        cookie,
+        'Sec-Fetch-Site: cross-site',
+      );
+      expect(fromElsewhere.status).toBe(403);
+      const { status, headers } = await send(
+        'DELETE',
+        endpoint,
+        cookie,
+        SAME_ORIGIN,
+      );
+      expect(status).toBe(204);
+      expect(headers['set-cookie']).toMatch(
+        /^token=; .*Expires=Thu, 01 Jan 1970/m,
+      );
+      // Of the handler behind.
+      expect(headers['set-cookie']).toMatch(/^backstage-auth=;/m);
+      expect(headers['cache-control']).toBe('no-store');
+      const { status: afterwards } = await send('GET', '/api/hello/x', cookie);
+      expect(afterwards).toBe(401);
+      expect(hello.handled).toHaveLength(0);
+    },
+  );
+
+  it('a service token of no plugin is 401, also where the gateway has no address for it', async () => {
+    const { hello, send } = await startGatewayWithAuth();
+    const token = await hello.tokenFor('auth');
+    const { status } = await send(
+      'GET',
+      '/api/auth/api-gate/v1/revocations',
+      `Authorization: Bearer ${withSubject(token, 'nosuchplugin')}`,
+    );
+    expect(status).toBe(401);
+  });
+
+  it("TechDocs reads by Backstage's own cookie", async () => {
+    const { send, sign, second, techdocs } = await startGatewayWithAuth();
+    const token = await sign();
+    const issued = await rawRequest(
+      second.port,
+      `/api/techdocs${COOKIE_ENDPOINT}`,
+      { headerLines: [`Authorization: Bearer ${token}`] },
+    );
+    const cookie = issued.headers['set-cookie']!.match(/backstage-auth=[^;]+/);
+    const statusOf = async (method: string, target: string) =>
+      (await send(method, target, `Cookie: ${cookie}`)).status;
+    expect(await statusOf('GET', '/api/techdocs/static/x.png')).toBe(200);
+    expect(await statusOf('POST', '/api/techdocs/static/x.png')).toBe(401);
+    expect(await statusOf('GET', '/api/techdocs/x')).toBe(401);
+    expect(await statusOf('GET', '/api/hello/static/x.png')).toBe(401);
+    expect(techdocs.handled).toHaveLength(1);
+  });
+
+  it('a request waits until the gateway is up', async () => {
+    let open!: () => void;
+    const opened = new Promise<void>(resolve => {
+      open = resolve;
+    });
+    const slow = createBackendModule({
+      pluginId: 'gateway',
+      moduleId: 'slow',
+      register(reg) {
+        reg.registerInit({ deps: {}, init: () => opened });
+      },
+    });
+    const { startGateway, send, sign } = await startGatewayAlone([slow]);
+    const starting = startGateway();
+    const bearer = `Authorization: Bearer ${await sign()}`;
+    const answer = () => send('GET', '/api/hello/x', bearer);
+    // Before there is a plugin, and before the list of ended sessions is here.
+    await until(async () => {
+      const early = await Promise.race([
+        answer().then(
+          ({ status }) => status,
+          () => 0,
+        ),
+        new Promise(resolve => setTimeout(() => resolve('waits'), 300)),
+      ]);
+      expect(early).not.toBe(404);
+      return early === 'waits';
+    });
+    const late = answer();
+    open();
+    await starting;
+    expect([200, 503]).toContain((await late).status);
+    await until(async () => (await answer()).status === 200);
+  });
+
+  it('a logout at auth is a sign-out, and the cookie gets there', async () => {
+    const { startGateway, behind, send, sign } = await startGatewayAlone();
+    await startGateway();
+    const token = await sign();
+    const cookie = `Cookie: token=${token}`;
+    await until(
+      async () => (await send('GET', '/api/hello/x', cookie)).status === 200,
+    );
+    const { headers } = await send(
+      'POST',
+      '/api/auth/guest/logout',
+      cookie,
+      SAME_ORIGIN,
+    );
+    expect(headers['set-cookie']).toMatch(
+      /^token=; .*Expires=Thu, 01 Jan 1970/m,
+    );
+    const { status } = await rawRequest(behind.port, '/api/hello/x', {
+      headerLines: [cookie],
+    });
+    expect(status).toBe(401);
+  });
+
+  it('a service token is 503 while its keys can not be had, and 401 where there is no such plugin', async () => {
+    const { startGateway, behind, hello, send } = await startGatewayAlone();
+    await startGateway();
+    const token = await hello.tokenFor('catalog');
+    const answerTo = async (sub: string) =>
+      send(
+        'GET',
+        '/api/catalog/x',
+        `Authorization: Bearer ${withSubject(token, sub)}`,
+      );
+    expect((await answerTo('nosuchplugin')).status).toBe(401);
+    expect((await answerTo('no/such/plugin')).status).toBe(401);
+    running.splice(running.indexOf(behind), 1);
+    await behind.stop();
+    const { status, headers } = await answerTo('search');
+    expect(status).toBe(503);
+    expect(headers['retry-after']).toMatch(/^\d+$/);
+    expect((await answerTo('no/such/plugin')).status).toBe(401);
+  });
+});

@@ -1,0 +1,1029 @@
+import { randomUUID } from 'node:crypto';
+import * as httpRouter from '@backstage/backend-defaults/httpRouter';
+import {
+  BackstageCredentials,
+  coreServices,
+  createBackendPlugin,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  createSigningKey,
+  SigningKey,
+  UserTokenClaims,
+} from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { until } from '../../__testUtils__/until';
+import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
+
+jest.setTimeout(60_000);
+
+const APP = 'http://localhost:3000';
+const TRUSTED = 'https://portal.example.com';
+const FOREIGN = 'https://evil.example.com';
+const RESTRICTED = 'restricted-static-token';
+
+// Since backend-defaults 0.19.
+const describeIfRouted =
+  'createWebSocketRouter' in httpRouter ? describe : describe.skip;
+
+let key: SigningKey;
+const running: RunningBackend[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+
+const stopAll = () =>
+  Promise.all(running.splice(0).map(backend => backend.stop()));
+
+/** A backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
+async function start(
+  options: {
+    apiGate?: JsonObject;
+    config?: JsonObject;
+    /** Default true. */
+    withHandlers?: boolean;
+    withGate?: boolean;
+    withAuth?: boolean;
+    init?: () => Promise<void> | void;
+    port?: number;
+  } = {},
+) {
+  const live = webSocketPlugin(
+    'live',
+    options.withHandlers === false
+      ? {}
+      : {
+          '/open': 'unauthenticated',
+          '/closed': undefined,
+          '/open/': 'unauthenticated',
+        },
+    options.init,
+  );
+  const caller = recordingPlugin('caller', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  });
+  const backend = await startBackend({
+    port: options.port,
+    withGate: options.withGate,
+    withAuth: options.withAuth,
+    features: [live.feature, caller.feature],
+    config: {
+      backend: {
+        auth: {
+          externalAccess: [
+            {
+              type: 'static',
+              options: { token: RESTRICTED, subject: 'script' },
+              accessRestrictions: [{ plugin: 'caller' }],
+            },
+          ],
+        },
+      },
+      ...options.config,
+      auth: {
+        ...(key.config.auth as JsonObject),
+        apiGate: {
+          revocation: { pollInterval: { milliseconds: 200 } },
+          cookie: { trustedOrigins: [TRUSTED] },
+          ...options.apiGate,
+        },
+      },
+    },
+  });
+  running.push(backend);
+  const { port } = backend;
+  const sign = (claims: Partial<UserTokenClaims> = {}) =>
+    key.sign({ iss: `${backend.url}/api/auth`, ...claims });
+  return {
+    ...backend,
+    live,
+    caller,
+    sign,
+    upgrade: async (target: string, ...headerLines: string[]) => {
+      const before = live.handled.length;
+      const answer = await rawUpgrade(port, target, headerLines);
+      return { ...answer, handled: live.handled[before] };
+    },
+    /** As the plugin `caller`, which may. */
+    async endSessions(userEntityRef: string) {
+      const { status } = await rawRequest(
+        port,
+        '/api/auth/api-gate/v1/revocations',
+        {
+          method: 'POST',
+          headerLines: [
+            `Authorization: Bearer ${await caller.tokenFor('auth')}`,
+            'Content-Type: application/json',
+          ],
+          body: JSON.stringify({ userEntityRef }),
+        },
+      );
+      expect(status).toBe(201);
+    },
+    async policy() {
+      const { body } = await rawRequest(port, '/api/auth/api-gate/v1/policy', {
+        headerLines: [`Authorization: Bearer ${await caller.tokenFor('auth')}`],
+      });
+      return JSON.parse(body);
+    },
+    /** Of the last refusal that was logged. */
+    lastRefusal: () =>
+      backend.log
+        .filter(({ message }) => message === 'API gate refused a request')
+        .at(-1)?.meta,
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+const bearer = (token: string) => `Authorization: Bearer ${token}`;
+const protocol = (...values: string[]) =>
+  `Sec-WebSocket-Protocol: ${values.join(', ')}`;
+const cookie = (value: string) => `Cookie: a=1; token=${value}`;
+const from = (origin: string) => `Origin: ${origin}`;
+
+const principalOf = (credentials: BackstageCredentials) =>
+  credentials.principal as { type: string };
+
+/** A token that was signed by somebody else: flipped in the middle. */
+function forge(token: string): string {
+  const at = token.length - 40;
+  const other = token[at] === 'A' ? 'B' : 'A';
+  return `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
+}
+
+describeIfRouted('an upgrade', () => {
+  let backend: Backend;
+  let tokens: Record<
+    | 'user'
+    | 'expired'
+    | 'forged'
+    | 'foreign'
+    | 'revoked'
+    | 'limited'
+    | 'service'
+    | 'otherService',
+    string
+  >;
+
+  beforeAll(async () => {
+    backend = await start();
+    const { sign, caller } = backend;
+    const now = Math.floor(Date.now() / 1000);
+    const user = await sign();
+    const ended = `user:default/${randomUUID()}`;
+    tokens = {
+      user,
+      expired: await sign({ iat: now - 60, exp: now - 1 }),
+      forged: forge(user),
+      foreign: await sign({ iss: 'https://other.example.com/api/auth' }),
+      revoked: await sign({ sub: ended }),
+      limited: await sign({ typ: 'vnd.backstage.limited-user' }),
+      service: await caller.tokenFor('live'),
+      otherService: await caller.tokenFor('caller'),
+    };
+    await backend.endSessions(ended);
+  });
+  afterAll(stopAll);
+
+  const passing: [name: string, headerLines: () => string[], reason: string][] =
+    [
+      ['user token as protocol', () => [protocol(tokens.user)], 'bearer'],
+      [
+        'user token as the fifth protocol',
+        () => [protocol('a', 'b', 'c', 'd', tokens.user)],
+        'bearer',
+      ],
+      ['user token as bearer', () => [bearer(tokens.user)], 'bearer'],
+      [
+        'user token as bearer, from any origin',
+        () => [bearer(tokens.user), from(FOREIGN)],
+        'bearer',
+      ],
+      [
+        'user token as bearer, and a protocol',
+        () => [protocol('graphql-ws'), bearer(tokens.user)],
+        'bearer',
+      ],
+      [
+        'user token as bearer after a protocol that fails, as in a stock backend',
+        () => [protocol(tokens.forged), bearer(tokens.user)],
+        'bearer',
+      ],
+      [
+        'user token as protocol, and an authorization of a proxy',
+        () => [protocol(tokens.user), 'Authorization: Basic dXNlcjpwYXNz'],
+        'bearer',
+      ],
+      [
+        'user token as protocol, and a cookie that fails',
+        () => [protocol(tokens.user), cookie(tokens.forged)],
+        'bearer',
+      ],
+      ['service token as protocol', () => [protocol(tokens.service)], 'bearer'],
+      ['service token as bearer', () => [bearer(tokens.service)], 'bearer'],
+      [
+        'cookie, from the frontend',
+        () => [cookie(tokens.user), from(APP)],
+        'cookie',
+      ],
+      [
+        'cookie, from the backend',
+        () => [cookie(tokens.user), from(backend.url)],
+        'cookie',
+      ],
+      [
+        'cookie, from a trusted origin',
+        () => [cookie(tokens.user), from(TRUSTED)],
+        'cookie',
+      ],
+      [
+        'cookie, and a protocol',
+        () => [cookie(tokens.user), from(APP), protocol('graphql-ws')],
+        'cookie',
+      ],
+    ];
+  const refused: [
+    name: string,
+    headerLines: () => string[],
+    expected: number,
+    reason: string,
+  ][] = [
+    ['nobody', () => [], 401, 'missing-credentials'],
+    [
+      'nobody, from the frontend',
+      () => [from(APP)],
+      401,
+      'missing-credentials',
+    ],
+    [
+      'nobody, with a protocol',
+      () => [protocol('graphql-ws')],
+      401,
+      'invalid-token',
+    ],
+    ['forged protocol', () => [protocol(tokens.forged)], 401, 'invalid-token'],
+    ['forged bearer', () => [bearer(tokens.forged)], 401, 'invalid-token'],
+    [
+      'forged cookie',
+      () => [cookie(tokens.forged), from(APP)],
+      401,
+      'invalid-token',
+    ],
+    ['expired bearer', () => [bearer(tokens.expired)], 401, 'invalid-token'],
+    [
+      'expired cookie',
+      () => [cookie(tokens.expired), from(APP)],
+      401,
+      'invalid-token',
+    ],
+    [
+      'foreign protocol',
+      () => [protocol(tokens.foreign)],
+      401,
+      'foreign-issuer',
+    ],
+    [
+      'foreign cookie',
+      () => [cookie(tokens.foreign), from(APP)],
+      401,
+      'foreign-issuer',
+    ],
+    ['revoked protocol', () => [protocol(tokens.revoked)], 401, 'revoked'],
+    ['revoked bearer', () => [bearer(tokens.revoked)], 401, 'revoked'],
+    [
+      'revoked cookie',
+      () => [cookie(tokens.revoked), from(APP)],
+      401,
+      'revoked',
+    ],
+    [
+      'revoked protocol, and a good bearer',
+      () => [protocol(tokens.revoked), bearer(tokens.user)],
+      401,
+      'revoked',
+    ],
+    ['limited token', () => [protocol(tokens.limited)], 401, 'invalid-token'],
+    [
+      "Backstage's own cookie",
+      () => [`Cookie: backstage-auth=${tokens.limited}`, from(APP)],
+      401,
+      'missing-credentials',
+    ],
+    [
+      'service token for another plugin',
+      () => [bearer(tokens.otherService)],
+      401,
+      'invalid-token',
+    ],
+    [
+      'service token in the cookie',
+      () => [cookie(tokens.service), from(APP)],
+      401,
+      'invalid-token',
+    ],
+    ['restricted token', () => [bearer(RESTRICTED)], 403, 'restricted'],
+    [
+      'restricted token as protocol, and a protocol',
+      () => [protocol(RESTRICTED, 'graphql-ws')],
+      403,
+      'restricted',
+    ],
+    [
+      'six protocols',
+      () => [protocol('a', 'b', 'c', 'd', 'e', tokens.user)],
+      401,
+      'too-many-tokens',
+    ],
+    [
+      'five protocols and a bearer',
+      () => [protocol('a', 'b', 'c', 'd', 'e'), bearer(tokens.user)],
+      401,
+      'too-many-tokens',
+    ],
+    [
+      'six protocols in two headers',
+      () => [protocol('a', 'b', 'c'), protocol('d', 'e', tokens.user)],
+      401,
+      'too-many-tokens',
+    ],
+    [
+      'two authorizations',
+      () => [bearer(tokens.user), bearer(tokens.user)],
+      400,
+      'repeated-authorization',
+    ],
+    [
+      'two authorizations, and a good protocol',
+      () => [protocol(tokens.user), bearer('x'), bearer(tokens.user)],
+      400,
+      'repeated-authorization',
+    ],
+    [
+      'an authorization that is no bearer token, and a good cookie',
+      () => [
+        'Authorization: Basic dXNlcjpwYXNz',
+        cookie(tokens.user),
+        from(APP),
+      ],
+      401,
+      'unsupported-scheme',
+    ],
+    [
+      'bearer that fails, and a good cookie',
+      () => [bearer(tokens.forged), cookie(tokens.user), from(APP)],
+      401,
+      'invalid-token',
+    ],
+    [
+      'protocol that fails as a token, and a good cookie',
+      () => [protocol(tokens.expired), cookie(tokens.user), from(APP)],
+      401,
+      'invalid-token',
+    ],
+    [
+      'two cookies',
+      () => [
+        `Cookie: token=${tokens.user}; token=${tokens.service}`,
+        from(APP),
+      ],
+      401,
+      'conflicting-cookies',
+    ],
+    ['cookie, from nowhere', () => [cookie(tokens.user)], 403, 'cross-site'],
+    [
+      'cookie, from a foreign origin',
+      () => [cookie(tokens.user), from(FOREIGN)],
+      403,
+      'cross-site',
+    ],
+    [
+      'cookie, from a foreign origin, and a protocol',
+      () => [cookie(tokens.user), from(FOREIGN), protocol('graphql-ws')],
+      403,
+      'cross-site',
+    ],
+    [
+      'cookie, from a foreign origin that says it is the same',
+      () => [cookie(tokens.user), from(FOREIGN), 'Sec-Fetch-Site: same-origin'],
+      403,
+      'cross-site',
+    ],
+    [
+      'cookie, from null',
+      () => [cookie(tokens.user), from('null')],
+      403,
+      'cross-site',
+    ],
+    [
+      'cookie, from two origins',
+      () => [cookie(tokens.user), from(APP), from(FOREIGN)],
+      403,
+      'cross-site',
+    ],
+  ];
+
+  describe.each(['/open', '/closed'])('to %s', path => {
+    const target = `/api/live${path}`;
+
+    it.each(passing)('passes: %s', async (_, headerLines, reason) => {
+      const { status, message, handled, destroy } = await backend.upgrade(
+        target,
+        ...headerLines(),
+      );
+      destroy();
+      expect([status, message]).toEqual([101, 'hello']);
+      expect(handled.path).toBe(path);
+      expect(handled.headers.cookie).toBe(
+        headerLines().some(line => line.startsWith('Cookie'))
+          ? 'a=1'
+          : undefined,
+      );
+      expect(JSON.stringify(handled.rawHeaders)).not.toContain('token=');
+      // The token of a cookie that counts is handed on as a header, and no other.
+      const sent = headerLines().find(line => line.startsWith('Authorization'));
+      expect(handled.headers.authorization).toBe(
+        reason === 'cookie'
+          ? `Bearer ${tokens.user}`
+          : sent?.replace('Authorization: ', ''),
+      );
+      const { decisions } = await backend.policy();
+      expect(decisions).toContainEqual(
+        expect.objectContaining({ plugin: 'live', outcome: 'passed', reason }),
+      );
+    });
+
+    it.each(refused)(
+      'refuses: %s',
+      async (_, headerLines, expected, reason) => {
+        const { status, headers, handled, closed } = await backend.upgrade(
+          target,
+          ...headerLines(),
+        );
+        await closed;
+        expect([status, handled]).toEqual([expected, undefined]);
+        expect(headers.connection).toBe('close');
+        expect(headers['content-length']).toBe('0');
+        expect(headers['www-authenticate']).toBe(
+          {
+            400: 'Bearer realm="Backstage", error="invalid_request"',
+            401:
+              reason === 'missing-credentials'
+                ? 'Bearer realm="Backstage"'
+                : 'Bearer realm="Backstage", error="invalid_token"',
+          }[expected],
+        );
+        expect(backend.lastRefusal()).toEqual({
+          plugin: 'live',
+          reason,
+          method: 'WEBSOCKET',
+          path,
+          errorType: {
+            400: 'InputError',
+            401: 'AuthenticationError',
+            403: 'NotAllowedError',
+          }[expected],
+        });
+      },
+    );
+  });
+});
+
+describeIfRouted('a backend with WebSocket handlers', () => {
+  afterEach(stopAll);
+
+  const rule = (path: string, ...methods: string[]) => ({
+    plugin: 'live',
+    path,
+    methods,
+  });
+  const statusOf = async (
+    backend: Backend,
+    target: string,
+    ...headerLines: string[]
+  ) => {
+    const { status, destroy } = await backend.upgrade(target, ...headerLines);
+    destroy();
+    return status;
+  };
+
+  it('gives to handlers what a stock backend gives', async () => {
+    const [stock, gated] = [await start({ withGate: false }), await start()];
+    const iss = `${gated.url}/api/auth`;
+    const user = await key.sign({ iss, sub: 'user:default/jane' });
+    const contextsAt = async (backend: Backend) => {
+      const service = await backend.caller.tokenFor('live');
+      const contexts = [];
+      for (const headerLines of [
+        [protocol(user)],
+        [protocol('graphql-ws', user, service)],
+        [protocol('graphql-ws'), bearer(user)],
+        [bearer(user)],
+        [bearer(service)],
+      ]) {
+        const { status, handled, destroy } = await backend.upgrade(
+          '/api/live/closed?a=1',
+          ...headerLines,
+        );
+        destroy();
+        const { credentials, authProtocol } = handled;
+        contexts.push({
+          status,
+          credentials: JSON.parse(JSON.stringify(credentials)),
+          tokenOf: Object.getOwnPropertyNames(credentials),
+          authProtocol: authProtocol === user ? 'the token' : authProtocol,
+        });
+      }
+      return contexts;
+    };
+    expect(await contextsAt(gated)).toEqual(await contextsAt(stock));
+  });
+
+  it('opens a handler to everybody by a rule for its exact path and WEBSOCKET', async () => {
+    const backend = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'GET', 'POST')],
+      },
+    });
+    const { status, handled, destroy } = await backend.upgrade(
+      '/api/live/open?x=1',
+      cookie(await backend.sign()),
+      from(FOREIGN),
+    );
+    destroy();
+    expect(status).toBe(101);
+    expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
+    expect(handled.headers.cookie).toBe('a=1');
+    expect(handled.headers.authorization).toBeUndefined();
+    expect(await statusOf(backend, '/api/live/closed')).toBe(401);
+    expect(await statusOf(backend, '/api/live/open/')).toBe(401);
+    // Each of them costs.
+    const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
+    expect(await statusOf(backend, '/api/live/open', protocol(...many))).toBe(
+      401,
+    );
+    expect((await backend.policy()).decisions).toContainEqual({
+      plugin: 'live',
+      outcome: 'passed',
+      reason: 'allow-rule',
+      count: 1,
+    });
+  });
+
+  it('opens no HTTP request by such a rule, whatever that says of itself', async () => {
+    const backend = await start({
+      apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
+    });
+    for (const method of ['GET', 'POST', 'WEBSOCKET', 'DELETE']) {
+      for (const headerLines of [[], ['Upgrade: websocket']]) {
+        const { status } = await rawRequest(backend.port, '/api/live/open', {
+          method,
+          headerLines,
+        });
+        // Node itself knows no such method.
+        expect([method, status]).toEqual([
+          method,
+          method === 'WEBSOCKET' ? 400 : 401,
+        ]);
+      }
+    }
+  });
+
+  it('gives to an opened handler the credentials that it asks for, unless their session was ended', async () => {
+    const backend = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
+      },
+    });
+    const [user, ended] = [
+      await backend.sign(),
+      await backend.sign({ sub: 'user:default/ended' }),
+    ];
+    const principalsOf = async (...headerLines: string[]) => {
+      const types = [];
+      for (const path of ['open', 'closed']) {
+        const { handled, status, destroy } = await backend.upgrade(
+          `/api/live/${path}`,
+          ...headerLines,
+        );
+        destroy();
+        types.push(handled ? principalOf(handled.credentials).type : status);
+      }
+      return types;
+    };
+    expect(await principalsOf()).toEqual(['none', 'none']);
+    expect(await principalsOf(protocol(user))).toEqual(['none', 'user']);
+    expect(await principalsOf(protocol(forge(user)))).toEqual(['none', 'none']);
+    expect(await principalsOf(cookie(user), from(APP))).toEqual([
+      'none',
+      'none',
+    ]);
+    await backend.endSessions('user:default/ended');
+    expect(await principalsOf(protocol('a', ended))).toEqual([401, 401]);
+    expect(await principalsOf(bearer(ended))).toEqual([401, 401]);
+  });
+
+  it('brings to a handler, and to a rule, no other spelling of the path', async () => {
+    const backend = await start({
+      apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
+    });
+    expect(await statusOf(backend, '/api/live/open')).toBe(101);
+    const handledBefore = backend.live.handled.length;
+    for (const target of [
+      '/API/live/open',
+      '/api/LIVE/open',
+      '/api/live/OPEN',
+      '/api//live/open',
+      '/api/live//open',
+      '/api/live/./open',
+      '/api/live/x/../open',
+      '/api/live/o%70en',
+      '/api/live/open%2f',
+      '/api/live/open;x',
+      '/api/live/open#x',
+      '/api/live\\open',
+      '/api/live/open/x',
+      '/api/live/nowhere',
+      `http://localhost/api/live/open`,
+      'foo://any/api/live/open',
+      'api/live/open',
+      '*',
+    ]) {
+      const { status, closed } = await backend.upgrade(target);
+      await closed;
+      // As in a stock backend: nothing runs that could answer otherwise.
+      expect([target, [400, 404].includes(status)]).toEqual([target, true]);
+    }
+    expect(backend.live.handled).toHaveLength(handledBefore);
+  });
+
+  it('tells in the policy report which handlers plugins have opened', async () => {
+    const declared = { plugin: 'live', allow: 'unauthenticated' };
+    const backend = await start();
+    const closedAt = async (each: Backend) =>
+      (await each.policy()).closed.filter(
+        ({ plugin }: { plugin: string }) => plugin === 'live',
+      );
+    expect(await closedAt(backend)).toEqual([
+      {
+        ...declared,
+        path: '/open',
+        isWebSocket: true,
+        yaml: "- { plugin: live, path: '/open', methods: [WEBSOCKET] }",
+      },
+      {
+        ...declared,
+        path: '/open/',
+        isWebSocket: true,
+        yaml: '# No rule can name this path.',
+      },
+    ]);
+    const atStart = ({ log }: Backend) =>
+      log.find(({ message }) => message.startsWith('API gate: '))!.message;
+    expect(atStart(backend)).toContain('live /open (WebSocket), to everybody:');
+
+    const opened = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
+      },
+    });
+    expect(await closedAt(opened)).toMatchObject([{ path: '/open/' }]);
+    expect((await opened.policy()).opensBeyondPlugins).toMatchObject([
+      { path: '/closed' },
+    ]);
+    expect(atStart(opened)).toContain('WEBSOCKET /api/live/open\n');
+  });
+
+  it('makes upgrades wait while it starts, then answers 503', async () => {
+    const port = await freePort();
+    const token = await key.sign({ iss: `http://localhost:${port}/api/auth` });
+    let finishInit!: () => void;
+    const initFinishes = new Promise<void>(resolve => {
+      finishInit = resolve;
+    });
+    const starting = start({
+      port,
+      init: () => initFinishes,
+      config: {
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 500 } },
+        },
+      },
+    });
+    let early: Awaited<ReturnType<typeof rawUpgrade>> | undefined;
+    await until(async () => {
+      early = await rawUpgrade(port, '/api/live/open', [bearer(token)]).catch(
+        () => undefined,
+      );
+      // From the handler: requests for others are answered with a body.
+      return early?.status === 503 && early.headers['content-length'] === '0';
+    });
+    expect(early!.headers['retry-after']).toMatch(/^\d+$/);
+    const waiting = rawUpgrade(port, '/api/live/open', [bearer(token)]);
+    finishInit();
+    const backend = await starting;
+    const { status, destroy } = await waiting;
+    destroy();
+    expect(status).toBe(101);
+    expect(backend.lastRefusal()).toMatchObject({
+      reason: 'starting',
+      errorType: 'ServiceUnavailableError',
+    });
+  });
+
+  it('answers 503 where the keys of a token can not be had', async () => {
+    const authPort = await freePort();
+    const backend = await start({
+      withAuth: false,
+      config: {
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${authPort}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    const iss = `http://localhost:${authPort}/api/auth`;
+    const token = await key.sign({ iss });
+    const headersOf = async (...headerLines: string[]) => {
+      const { status, headers, handled } = await backend.upgrade(
+        '/api/live/open',
+        ...headerLines,
+      );
+      expect(handled).toBeUndefined();
+      return [status, headers['retry-after']];
+    };
+    for (const headerLines of [
+      [protocol(token)],
+      [protocol('graphql-ws', token, 'a.b')],
+      [bearer(token)],
+      [cookie(token), from(APP)],
+    ]) {
+      expect(await headersOf(...headerLines)).toEqual([503, '5']);
+    }
+    expect(await headersOf()).toEqual([401, undefined]);
+  });
+
+  it('closes a WebSocket when its session is ended or its token expires, and no other', async () => {
+    const backend = await start();
+    const exp = Math.floor(Date.now() / 1000) + 2;
+    const own = { sub: 'user:default/own' };
+    const signedOut = await backend.sign({ sub: 'user:default/signed-out' });
+    const [ended, endedByCookie, bySignOut, expiring, other] = [
+      await backend.upgrade('/api/live/open', bearer(await backend.sign(own))),
+      await backend.upgrade(
+        '/api/live/closed',
+        cookie(await backend.sign(own)),
+        from(APP),
+      ),
+      await backend.upgrade('/api/live/open', protocol(signedOut)),
+      await backend.upgrade(
+        '/api/live/open',
+        bearer(await backend.sign({ sub: 'user:default/brief', exp })),
+      ),
+      await backend.upgrade('/api/live/open', bearer(await backend.sign())),
+    ];
+    let otherIsClosed = false;
+    other.closed.then(() => {
+      otherIsClosed = true;
+    });
+    expect([ended, endedByCookie, bySignOut, expiring, other]).toMatchObject(
+      Array(5).fill({ status: 101 }),
+    );
+    const { status } = await rawRequest(
+      backend.port,
+      '/api/live/.backstage/auth/v1/cookie',
+      { method: 'DELETE', headerLines: [cookie(signedOut), from(APP)] },
+    );
+    expect(status).toBe(204);
+    await bySignOut.closed;
+    await backend.endSessions('user:default/own');
+    await Promise.all([ended.closed, endedByCookie.closed]);
+    expect(Date.now()).toBeLessThan(exp * 1000);
+    await expiring.closed;
+    expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 100);
+    expect(otherIsClosed).toBe(false);
+    other.destroy();
+  });
+
+  describe('in report-only', () => {
+    const reportOnly = {
+      mode: 'report-only',
+      allow: [rule('/closed', 'WEBSOCKET')],
+    };
+
+    it('refuses what a stock backend refuses, and reports the rest', async () => {
+      const [stock, reporting] = [
+        await start({ withGate: false }),
+        await start({ apiGate: reportOnly }),
+      ];
+      const iss = `${reporting.url}/api/auth`;
+      const [user, revoked, foreign] = [
+        await key.sign({ iss }),
+        await key.sign({ iss, sub: 'user:default/ended' }),
+        await key.sign({ iss: 'https://other.example.com/api/auth' }),
+      ];
+      await reporting.endSessions('user:default/ended');
+      const callers: Record<string, string[]> = {
+        nobody: [],
+        user: [protocol(user)],
+        forged: [bearer(forge(user))],
+        foreign: [bearer(foreign)],
+        revoked: [bearer(revoked)],
+        twice: [bearer(user), bearer(user)],
+        sixth: [protocol('a', 'b', 'c', 'd', 'e'), bearer(user)],
+        crossSite: [cookie(user), from(FOREIGN)],
+      };
+      const outcomesAt = async (backend: Backend) => {
+        const outcomes: Record<string, unknown> = {};
+        for (const path of ['open', 'open/', 'closed']) {
+          for (const [name, headerLines] of Object.entries(callers)) {
+            const { status, handled, destroy } = await backend.upgrade(
+              `/api/live/${path}`,
+              ...headerLines,
+            );
+            destroy();
+            outcomes[`${name} at ${path}`] = [
+              status,
+              handled && principalOf(handled.credentials).type,
+            ];
+          }
+        }
+        return outcomes;
+      };
+      const expected = await outcomesAt(stock);
+      // What the gate has verified, handlers get to know, whatever they have declared.
+      expect(expected['user at open']).toEqual([101, 'none']);
+      expected['user at open'] = [101, 'user'];
+      expected['user at open/'] = [101, 'user'];
+      expect(await outcomesAt(reporting)).toEqual(expected);
+
+      const report = await reporting.policy();
+      expect(
+        report.decisions
+          .filter(
+            ({ plugin, outcome }: any) =>
+              plugin === 'live' && outcome === 'would-refuse',
+          )
+          .map(({ reason }: any) => reason)
+          .sort(),
+      ).toEqual([
+        'cross-site',
+        'foreign-issuer',
+        'invalid-token',
+        'missing-credentials',
+        'repeated-authorization',
+        'revoked',
+        'too-many-tokens',
+      ]);
+      expect(report.wouldRefuse).toContainEqual(
+        expect.objectContaining({ method: 'WEBSOCKET', segment: 'open' }),
+      );
+      // The gate's cookie does not reach a handler, whether or not it counts.
+      expect(
+        JSON.stringify(
+          reporting.live.handled.map(({ rawHeaders }) => rawHeaders),
+        ),
+      ).not.toContain('token=');
+    });
+
+    it('lets the cookie count', async () => {
+      const backend = await start({ apiGate: reportOnly });
+      const { status, handled, destroy } = await backend.upgrade(
+        '/api/live/open',
+        cookie(await backend.sign()),
+        from(APP),
+      );
+      destroy();
+      expect(status).toBe(101);
+      expect(principalOf(handled.credentials).type).toBe('user');
+    });
+
+    it('closes what it has only reported when it ends', async () => {
+      const instant = new Date(Date.now() + 4_000);
+      const backend = await start({
+        apiGate: { ...reportOnly, until: instant.toISOString() },
+      });
+      const [nobody, user] = [
+        await backend.upgrade('/api/live/open'),
+        await backend.upgrade('/api/live/open', bearer(await backend.sign())),
+      ];
+      let userIsClosed = false;
+      user.closed.then(() => {
+        userIsClosed = true;
+      });
+      expect([nobody.status, user.status]).toEqual([101, 101]);
+      await nobody.closed;
+      expect(Date.now()).toBeGreaterThanOrEqual(+instant);
+      expect(userIsClosed).toBe(false);
+      user.destroy();
+      expect(await statusOf(backend, '/api/live/open')).toBe(401);
+      expect(await statusOf(backend, '/api/live/closed')).toBe(101);
+    });
+  });
+});
+
+// Releases before `addWebSocketHandler`, and any release where no plugin has a handler.
+describe('an upgrade that passes Express', () => {
+  let backend: Backend;
+  let tokens: { user: string; forged: string; revoked: string };
+
+  beforeAll(async () => {
+    backend = await start({
+      withHandlers: false,
+      apiGate: {
+        allow: [
+          { plugin: 'caller', path: '/public', methods: ['GET', 'WEBSOCKET'] },
+        ],
+      },
+    });
+    const user = await backend.sign();
+    const revoked = await backend.sign({ sub: 'user:default/ended' });
+    tokens = { user, forged: forge(user), revoked };
+    await backend.endSessions('user:default/ended');
+  });
+  afterAll(stopAll);
+
+  it.each<[name: string, headerLines: () => string[], expected: number]>([
+    ['nobody', () => [], 401],
+    ['nobody, with a protocol', () => [protocol('graphql-ws')], 401],
+    ['token as protocol', () => [protocol(tokens.user)], 200],
+    ['token as one of the protocols', () => [protocol('a', tokens.user)], 200],
+    ['forged protocol', () => [protocol(tokens.forged)], 401],
+    ['revoked protocol', () => [protocol(tokens.revoked)], 401],
+    [
+      'six protocols',
+      () => [protocol('a', 'b', 'c', 'd', 'e', tokens.user)],
+      401,
+    ],
+    ['token as bearer', () => [bearer(tokens.user)], 200],
+    ['cookie, from the frontend', () => [cookie(tokens.user), from(APP)], 200],
+    ['cookie, from nowhere', () => [cookie(tokens.user)], 403],
+    ['cookie, from elsewhere', () => [cookie(tokens.user), from(FOREIGN)], 403],
+    ['revoked cookie', () => [cookie(tokens.revoked), from(APP)], 401],
+    [
+      'two authorizations',
+      () => [bearer(tokens.user), bearer(tokens.user)],
+      400,
+    ],
+  ])('%s', async (_, headerLines, expected) => {
+    const { handled } = backend.caller;
+    for (const path of ['x', 'public']) {
+      const before = handled.length;
+      const { status, headers, destroy } = await backend.upgrade(
+        `/api/caller/${path}`,
+        ...headerLines(),
+      );
+      destroy();
+      // A rule names a request, or a handler: what takes upgrades from Express is neither.
+      expect(status).toBe(expected);
+      const passed = expected === 200;
+      const [request] = handled.slice(before);
+      expect(Boolean(request?.user)).toBe(passed);
+      expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
+      // None is issued, though a bearer token comes without one.
+      expect(passed && headers['set-cookie']).toBe(passed && undefined);
+    }
+    expect(backend.lastRefusal()).toMatchObject({
+      plugin: 'caller',
+      method: 'WEBSOCKET',
+    });
+  });
+
+  it('is all that plugins see where the release has no handlers', async () => {
+    let isThere: boolean | undefined;
+    const asking = createBackendPlugin({
+      pluginId: 'asking',
+      register(reg) {
+        reg.registerInit({
+          deps: { router: coreServices.httpRouter },
+          async init({ router }) {
+            isThere = 'addWebSocketHandler' in router;
+          },
+        });
+      },
+    });
+    running.push(await startBackend({ features: [asking] }));
+    expect(isThere).toBe('createWebSocketRouter' in httpRouter);
+  });
+
+  it('is no request of another method', async () => {
+    const { status } = await rawRequest(backend.port, '/api/caller/x', {
+      method: 'POST',
+      headerLines: ['Upgrade: websocket', protocol(tokens.user)],
+    });
+    expect(status).toBe(401);
+  });
+});

@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+
+/** The packages that an entry point loads, with all that these load. */
+function packagesLoadedBy(entryPoint: string): Set<string> {
+  const script = `
+    require(${JSON.stringify(path.resolve(__dirname, entryPoint))});
+    process.stdout.write(JSON.stringify(Object.keys(require.cache)));
+  `;
+  const output = execFileSync(
+    process.execPath,
+    ['-r', '@backstage/cli-node/config/nodeTransform.cjs', '-e', script],
+    { cwd: path.resolve(__dirname, '../../..'), encoding: 'utf8' },
+  );
+  const files: string[] = JSON.parse(output);
+  return new Set(
+    files
+      .map(file => file.match(/.*node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1])
+      .filter(name => name !== undefined),
+  );
+}
+
+const OF_THE_LEGACY_SYSTEM = ['@backstage/backend-common', 'cookie-parser'];
+const OF_THE_NEW_SYSTEM = '@backstage/backend-defaults';
+
+it.each([
+  ['../..', [OF_THE_NEW_SYSTEM], OF_THE_LEGACY_SYSTEM],
+  ['../../legacy', [], [OF_THE_NEW_SYSTEM, ...OF_THE_LEGACY_SYSTEM]],
+])('%s loads %j of Backstage, and none of %j', (entryPoint, some, none) => {
+  const loaded = packagesLoadedBy(entryPoint);
+  expect([...loaded]).toEqual(
+    expect.arrayContaining(['@backstage/errors', ...some]),
+  );
+  for (const name of none) {
+    expect(loaded).not.toContain(name);
+  }
+});
