@@ -3,7 +3,7 @@ import type { Measurement } from './measure';
 import { formatSpread, Spread, spreadOf } from './statistics';
 import type { VariantName } from './variants';
 
-/** What was measured besides the rounds. */
+/** Figures that are measured once, besides the rounds. */
 export interface SingleResults {
   startMillis: Record<'stock' | 'gate', number[]>;
   startCpuMillis: Record<'stock' | 'gate', number[]>;
@@ -44,7 +44,7 @@ export class Results {
     ];
   }
 
-  /** What must be shown, each with its target. */
+  /** Returns the rows of the table of targets. */
   targets(single: SingleResults): string[][] {
     const rows: string[][] = [
       ['what', 'target', 'by CPU time', 'by requests/s', ''],

@@ -17,7 +17,7 @@ export interface Started {
 
 export interface Usage {
   kind: 'usage';
-  /** Of all threads: signatures are verified in others than the main one. */
+  /** CPU time of all threads: signatures are verified outside the main thread. */
   cpuMicros: number;
   memoryBytes: number;
   outboundRequests: number;

@@ -54,7 +54,7 @@ export class Tokens {
     );
   }
 
-  /** As good in all but the signature. */
+  /** Returns a user token that is valid but for its signature. */
   forgedUser(serverUrl: string): string {
     return this.#token(this.#userText(serverUrl), () => randomBytes(64));
   }

@@ -38,7 +38,7 @@ export const loads = {
       return { ...ACCEPTED, nextHeaders: () => all[i++ % all.length] };
     },
   },
-  // What a browser sends: nothing is to be issued then.
+  // A browser sends both, so that the gate issues no cookie.
   'bearer and cookie': {
     variants: ['no-auth', 'gate'],
     create(tokens, url) {

@@ -15,17 +15,17 @@ import { Tokens } from './Tokens';
 import { Variant, VariantName, variants } from './variants';
 
 /**
- * How fast a process comes out depends on where its memory lies and on what is compiled first, so that each generation has
+ * The speed of a process depends on where its memory lies and on what is compiled first, so that each generation has
  * processes of its own. There are at least so many, and none begins after that time.
  */
 const MIN_GENERATIONS = 2;
 const GENERATIONS_UNTIL_MS = 150_000;
-/** Of each generation. */
+/** Rounds of each generation. */
 const ROUNDS = 3;
 const REQUESTS = 2000;
-/** Not measured, before each measurement: the server's code has been pushed out of the caches. */
+/** Requests before each measurement that are not measured, since the server's code has left the CPU's caches. */
 const LEAD_IN_REQUESTS = 300;
-/** Until what runs often is compiled. */
+/** Requests until the code that runs often is compiled. */
 const WARM_UP_REQUESTS = 5000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
@@ -50,7 +50,7 @@ const progress = (message: string) =>
 
 const start = (variant: Variant) => ServerProcess.start(variant, tokens.config);
 
-/** One after the other, alternating. */
+/** Measures starts one after the other, alternating between the variants. */
 async function measureStarts(): Promise<
   Pick<SingleResults, 'startMillis' | 'startCpuMillis'>
 > {

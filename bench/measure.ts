@@ -9,9 +9,9 @@ export type Headers = Record<string, string>;
 export interface Load {
   path: string;
   status: number;
-  /** What it may be answered with as well. */
+  /** A second status that is accepted. */
   otherStatus?: number;
-  /** The headers of the next request. */
+  /** Returns the headers of the next request. */
   nextHeaders(): Headers;
 }
 
@@ -50,7 +50,7 @@ export async function measure(
         setupRequest: request => ({ ...request, headers: load.nextHeaders() }),
       },
     ],
-    // Its own histogram knows whole milliseconds only.
+    // autocannon's own histogram has whole milliseconds only.
     setupClient: client =>
       client.on('response', (status, _bytes, milliseconds) => {
         endedAt = performance.now();

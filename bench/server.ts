@@ -1,4 +1,4 @@
-// One variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin that does nothing.
+// Runs a variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin that does nothing.
 import { subscribe } from 'node:diagnostics_channel';
 import { createBackend } from '@backstage/backend-defaults';
 import { HostDiscovery } from '@backstage/backend-defaults/discovery';
@@ -81,7 +81,7 @@ async function start() {
   backend.add(authPlugin);
   backend.add(trivialPlugin);
   if (variant.withGate) {
-    // Not loaded where it is not used: loading is a part of the time that a start takes.
+    // The gate is loaded only where it is used, since loading is a part of the time that a start takes.
     backend.add(import('../src'));
   }
   if (variant.withTutorial) {
@@ -138,7 +138,7 @@ process.on('message', (request: ServerRequest) => {
   });
 });
 
-// Not left behind, however the benchmark ends.
+// The process ends with the benchmark, however the benchmark ends.
 process.once('disconnect', () => process.exit());
 
 start().then(

@@ -1,4 +1,4 @@
-/** Of several rounds. */
+/** The spread of one figure over several rounds. */
 export interface Spread {
   median: number;
   min: number;

@@ -8,7 +8,7 @@ import type { RequestHandler } from 'express';
 import { decodeJwt } from 'jose';
 
 /**
- * What Backstage's tutorial "Authenticate API requests" put in front of every plugin, for user tokens: its second way, for
+ * The middleware of Backstage's tutorial "Authenticate API requests", for user tokens: its second part, for
  * service tokens, went with the old backend system. The load has none.
  */
 export function createTutorialMiddleware(
@@ -47,6 +47,6 @@ function setTokenCookie(
       httpOnly: true,
     });
   } catch {
-    // No cookie, as in the tutorial.
+    // The tutorial sets no cookie here either.
   }
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@backstage/types';
 
-/** One way to run the same backend. */
+/** A way to run the same backend. */
 export interface Variant {
   withGate?: boolean;
   withTutorial?: boolean;

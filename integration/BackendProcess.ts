@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import type { JsonObject } from '@backstage/types';
 
-/** One backend in a process of its own, which can be killed and started again. */
+/** A backend in a process of its own, which can be killed and started again. */
 export class BackendProcess {
   #process: ChildProcess | undefined;
   #asked = 0;
@@ -12,9 +12,9 @@ export class BackendProcess {
     readonly name: string,
     readonly port: number,
     private readonly options: {
-      /** What it runs: a module that sends `started` once every plugin is up. */
+      /** The module to run. It sends `started` once every plugin is up. */
       module: string;
-      /** For the module, as JSON in `BACKEND_CONFIG`. */
+      /** The configuration, which the module gets as JSON in `BACKEND_CONFIG`. */
       config: JsonObject;
       logFile: string;
       /** Default `warn`. */
@@ -45,7 +45,7 @@ export class BackendProcess {
     });
   }
 
-  /** What the module replies to the message `{ id, ask, ...parameters }`: `{ id, reply }`, or `{ id, error }`. */
+  /** Sends the message `{ id, ask, ...parameters }` and resolves to the module's `{ id, reply }`; rejects on `{ id, error }`. */
   ask<T>(ask: string, parameters: JsonObject = {}): Promise<T> {
     const child = this.#process!;
     this.#asked += 1;

@@ -9,7 +9,7 @@ export function runAsChild(
   backend: ReturnType<typeof createBackend>,
   answers: Record<string, (question: any) => unknown> = {},
 ): void {
-  // Not left behind, however the test ends.
+  // The process ends with the test, however the test ends.
   process.once('disconnect', () => process.exit());
 
   process.on('message', async ({ id, ask, ...question }: any) => {

@@ -6,7 +6,7 @@ import { Report } from './Report';
 const LOG_LINES = 20;
 const LOG_COLUMNS = 400;
 
-/** What a run of checks has for itself. */
+/** The report, the ports and the folder of a run of checks. */
 export interface Run {
   report: Report;
   /** Removed at the end. What is in its `*.log` files is told if a check fails. */

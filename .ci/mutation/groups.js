@@ -1,5 +1,5 @@
-// What is mutated together, and the test files that must notice. Paths are below `src`. A group has only the tests that are
-// about it: for each mutant, every one of its files is loaded anew.
+// Each group names the files that are mutated together, and the test files that must notice. Paths are below `src`. A group has
+// only the tests that are about it: for each mutant, every one of its files is loaded anew.
 module.exports = {
   'allow-rules': {
     mutate: [

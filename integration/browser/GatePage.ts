@@ -60,7 +60,7 @@ export class GatePage {
   async reloadImage(): Promise<Exchange> {
     return this.#imageDuring(() =>
       this.page.evaluate(path => {
-        // Of the last one, so that what appears there is of this one.
+        // Remove the last image, so that the next one to appear is this one.
         document.getElementById('image-result')!.replaceChildren();
         const image = document.getElementById('image') as HTMLImageElement;
         image.src = `${path}?t=${Date.now()}`;
@@ -91,7 +91,7 @@ export class GatePage {
     return this.socketState(/^(open: |refused$)/);
   }
 
-  /** What the page says of its WebSocket, once it is that. Times are left out. */
+  /** Returns the page's text about its WebSocket, without times, once it matches. */
   async socketState(expected: RegExp): Promise<string> {
     const state = this.page.locator('#socket-state', { hasText: expected });
     const text = await state.innerText();

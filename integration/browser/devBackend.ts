@@ -10,7 +10,7 @@ const ROOT = path.resolve(__dirname, '../..');
 const UP_AFTER_MS = 40_000;
 
 const running = new Set<ChildProcess>();
-// Nothing is left running, whatever this process ends of.
+// No child process outlives this one, however it ends.
 process.on('exit', () => running.forEach(child => signal(child, 'SIGKILL')));
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));

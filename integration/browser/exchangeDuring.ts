@@ -46,7 +46,7 @@ function firstExchange(
       () => reject(new Error('The expected request was not made or answered')),
       GIVE_UP_AFTER_MS,
     );
-    // What there is of each request. The three events come in any order.
+    // The parts of each request: the three events come in any order.
     const matching = new Set<string>();
     const sent = new Map<string, Omit<Exchange, 'status' | 'gate'>>();
     const answered = new Map<string, Pick<Exchange, 'status' | 'gate'>>();
@@ -95,7 +95,7 @@ function describeGateCookies(
   if (sent.length > 0) {
     return `sent: ${sent.map(({ cookie }) => cookie.name).join(', ')}`;
   }
-  // Whatever else there is to say against it, such as that this profile sends no third party's cookies.
+  // Other reasons may block the cookie as well, such as a profile that sends no third-party cookies.
   const { blockedReasons } = own[0];
   return blockedReasons.some(reason => reason.endsWith('SameSiteLax'))
     ? 'withheld: SameSite=Lax'

@@ -123,7 +123,7 @@ function largeTokenConfig(): string {
     groups.push(`group:development/team-${groups.length}-of-many`);
   }
   const guest = {
-    // Not in the catalog: of a user who is there, the catalog would tell the groups.
+    // This user is not in the catalog, since the catalog would override the groups of one who is.
     userEntityRef: 'user:development/large',
     ownershipEntityRefs: groups,
   };
@@ -468,7 +468,7 @@ async function webSockets(context: BrowserContext) {
   });
   checks.equal('what the page says', await gatePage.openSocket(), 'refused');
 
-  // Not in the second of a session that the checks before have ended.
+  // A new sign-in in the same second would be the session that the checks before have revoked.
   await sleep(1_000);
   await gatePage.signIn();
   checks.equal('by the cookie alone', await openWebSocket(page, SIGNALS), {

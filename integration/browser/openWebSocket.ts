@@ -2,9 +2,9 @@ import type { Page } from 'playwright-core';
 
 /** A handshake that the browser has made, as it was on the wire, and what came of it. */
 export interface WebSocketOutcome {
-  /** What the page saw: the first message's channel, or that nothing came. */
+  /** The channel of the first message that the page received, or a text if none came. */
   message: string;
-  /** 101, or what the backend answered instead. */
+  /** 101, or the status of another answer of the backend. */
   status: number;
   origin: string | undefined;
   /** Whether a token was sent in a header, or anything that could be one. DevTools don't show cookies to other origins. */

@@ -2,7 +2,7 @@ import type { JsonObject } from '@backstage/types';
 import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
 import type { BackendProcess } from '../BackendProcess';
 
-/** What `backend.ts` is started with. */
+/** Options with which `backend.ts` is started. */
 export interface BackendOptions {
   config: JsonObject;
   /** Default true. */
@@ -13,9 +13,9 @@ export interface BackendOptions {
   acceptedFile?: string;
 }
 
-/** What the checks act on: each starts the backends that it needs. */
+/** Starts the backends that each check needs. */
 export interface World {
-  /** For what a check writes. */
+  /** The folder for files that a check writes. */
   folder: string;
   createBackend(
     name: string,

@@ -84,7 +84,7 @@ if (options.acceptedFile) {
 const answers: Record<string, () => unknown> = {
   /** How many requests have reached the plugin's handler. */
   handled: () => hello.handled.length,
-  /** What is in use once all garbage is collected, in bytes. */
+  /** Returns the bytes in use after a full garbage collection. */
   memory() {
     global.gc!();
     const { rss, heapUsed, external } = process.memoryUsage();

@@ -4,14 +4,14 @@ import { send } from '../http';
 import { expectEqual, Report } from '../Report';
 import type { World } from './World';
 
-/** How long something took, and what came of it. */
+/** Returns a promise's result and its duration. */
 async function timed<T>(run: Promise<T>): Promise<[result: T, ms: number]> {
   const startedAt = performance.now();
   const result = await run;
   return [result, Math.round(performance.now() - startedAt)];
 }
 
-/** What the gate waits for, and what never answers. */
+/** Checks the time limits of everything that the gate waits for and that never answers. */
 export async function checkHangs(report: Report, world: World) {
   await report.check(
     'an issuer of the cookie that never ends: no cookie, after three seconds',

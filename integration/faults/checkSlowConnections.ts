@@ -122,7 +122,7 @@ class SlowConnections {
       await Promise.all(
         more.map(async connection => {
           await connection.write(this.attack.first);
-          // Of the body, nothing has come then.
+          // No byte of the body has arrived at that time.
           await (this.attack.isAnswered && connection.answered());
         }),
       );
@@ -130,7 +130,7 @@ class SlowConnections {
     }
   }
 
-  /** How many have which status; `none` without an answer. */
+  /** The number of connections by status; `none` for those without an answer. */
   get statuses(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { status } of this.all) {
@@ -149,7 +149,7 @@ class SlowConnections {
   }
 }
 
-/** What a user and a visitor see meanwhile. */
+/** Returns the answers that a user and an anonymous visitor get meanwhile. */
 async function probe(port: number, token: string): Promise<string> {
   const times: number[] = [];
   for (let i = 0; i < PROBES; i += 1) {

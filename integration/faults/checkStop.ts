@@ -12,14 +12,14 @@ const BEFORE_MS = 1_500;
 const AFTER_MS = 500;
 const ENDS_WITHIN_MS = 8_000;
 
-/** Of what a client sends, and the answer before SIGTERM. */
+/** The kinds of requests that a client sends, with their status before SIGTERM. */
 const EXPECTED = { bearer: 200, cookie: 200, nobody: 401, 'sign-out': 204 };
 type Kind = keyof typeof EXPECTED;
 
 interface Sent {
   id: string;
   kind: Kind;
-  /** Of a sign-out. */
+  /** The token of a sign-out. */
   token?: string;
   sentAt: number;
   endedAt: number;
@@ -38,7 +38,7 @@ class Load {
   constructor(
     private readonly port: number,
     private readonly users: string[],
-    /** Of users who sign out, once each. */
+    /** Tokens of users who sign out, each once. */
     private readonly leavers: string[],
   ) {
     this.#workers = Array.from({ length: WORKERS }, async () => {
@@ -123,7 +123,7 @@ export async function checkStop(report: Report, world: World) {
       await backend.start();
       let signedOut = 0;
       for (const { token, answer } of load.all) {
-        // Whatever it was told: a browser has forgotten the token then.
+        // A browser that got this `Set-Cookie` has dropped the token, whatever the status.
         if (token && answer && answer.setCookies.length > 0) {
           const { status } = await send(port, { bearer: token });
           expectEqual('who has signed out', status, 401);

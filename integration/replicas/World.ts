@@ -7,7 +7,7 @@ import type { BackendProcess } from '../BackendProcess';
 export const POLL_MS = 2_000;
 export const WITHIN_MS = POLL_MS + 1_000;
 
-/** What the checks act on. */
+/** The backends that the checks act on. */
 export interface World {
   a: BackendProcess;
   b: BackendProcess;

@@ -1,4 +1,4 @@
-// One replica, in a process of its own: Backstage's default services, the real `auth` plugin, the gate, and a plugin that
+// Runs a replica: Backstage's default services, the real `auth` plugin, the gate, and a plugin that
 // has opened all its own paths.
 import { createBackend } from '@backstage/backend-defaults';
 import {

@@ -2,7 +2,7 @@ import { send, signOut, sleep, until } from '../http';
 import { expectEqual, Report } from '../Report';
 import { POLL_MS, WITHIN_MS, World } from './World';
 
-/** How long the database is away: long enough that both replicas have tried to read it. */
+/** The duration of the outage, long enough that both replicas have tried to read the database. */
 const AWAY_MS = POLL_MS + 500;
 
 export async function checkDatabaseGone(report: Report, world: World) {
@@ -16,7 +16,7 @@ export async function checkDatabaseGone(report: Report, world: World) {
   );
   await sleep(WITHIN_MS);
 
-  /** What holds at both, whether or not there is a database. */
+  /** Expects that both replicas refuse the sessions on the list, with and without a database. */
   async function expectKnownList(leaves: string) {
     for (const [at, token, expected] of [
       [a, stays, 200],

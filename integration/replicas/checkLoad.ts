@@ -11,7 +11,7 @@ const AFTER_MS = 8_000;
 
 interface User {
   token: string;
-  /** Where it signs out; `undefined` for one that stays. */
+  /** The replica at which the client signs out; `undefined` for a client that stays. */
   leavesAt?: BackendProcess;
   signOutSentAt?: number;
   acknowledgedAt?: number;

@@ -39,7 +39,7 @@ runChecks(
         app: { baseUrl },
         backend: {
           baseUrl,
-          // Its own address is also what it reaches itself by.
+          // A replica reaches itself by this address, too.
           listen: { host: '127.0.0.1', port },
           database: { client: 'pg', connection: url, prefix },
         },
@@ -73,7 +73,7 @@ runChecks(
     for (const replica of [a, b]) {
       atExit.push(() => replica.killNow());
     }
-    // One after the other: Backstage's own migrations fail where two backends begin them on an empty database together.
+    // The replicas start one after the other, since Backstage's own migrations fail where two backends begin them at once.
     await a.start();
     await b.start();
     await checkSignOut(report, world);

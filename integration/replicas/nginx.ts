@@ -11,11 +11,11 @@ export interface NginxPorts {
   main: number;
   /** The same, for a test that makes nginx believe that replicas have failed. */
   outage: number;
-  /** One replica, at the defaults: nginx never takes an only server out. */
+  /** Port of one replica behind nginx's defaults: nginx never takes its only server out. */
   single: number;
-  /** One replica, `proxy_buffer_size 8k`. */
+  /** Port of one replica behind `proxy_buffer_size 8k`. */
   buffer8k: number;
-  /** One replica, `proxy_buffer_size 16k`, and what goes with it. */
+  /** Port of one replica behind `proxy_buffer_size 16k` and the buffers that it needs. */
   buffer16k: number;
 }
 
@@ -56,7 +56,7 @@ export async function startNginx(
   await writeFile(
     conf,
     `
-    # One process: it needs no other user, and a signal to it ends all of it.
+    # nginx runs as one process: it needs no other user, and a signal ends all of it.
     daemon off;
     master_process off;
     pid ${folder}/pid;
@@ -94,7 +94,7 @@ export async function startNginx(
     if (error) {
       throw error;
     }
-    // Of no replica yet: nginx itself says 502.
+    // nginx itself answers 502 while no replica is up.
     return send(ports.single, { path: '/' }).then(
       () => true,
       () => false,

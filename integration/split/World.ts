@@ -10,7 +10,7 @@ export const EXTERNAL = {
   catalog: 'external-token-for-catalog',
 };
 
-/** What the checks act on. */
+/** The backends that the checks act on. */
 export interface World {
   /** `auth`, `catalog` and `gateway`. */
   first: BackendProcess;
@@ -22,7 +22,7 @@ export interface World {
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
 }
 
-/** Where a caller knocks. */
+/** The targets of the callers. */
 export const CATALOG = '/api/catalog/entities';
 export const HELLO = '/api/hello/x';
 

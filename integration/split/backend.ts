@@ -1,5 +1,5 @@
-// One of the backends: Backstage's default services, the gate, and those plugins that `BACKEND_CONFIG` names. Answers what
-// the test asks by `BackendProcess.ask`.
+// Runs a backend: Backstage's default services, the gate, and the plugins that `BACKEND_CONFIG` names. Answers the questions that
+// a test asks by `BackendProcess.ask`.
 import { createBackend } from '@backstage/backend-defaults';
 import {
   AuthService,
@@ -102,7 +102,7 @@ const answers: Record<string, (question: any) => unknown> = {
     }
     return (await anyAuth.getLimitedUserToken(credentials)).token;
   },
-  /** How many requests have reached a plugin's handler. */
+  /** Returns the number of requests that have reached a plugin's handler. */
   handled: ({ by }) => handled.get(by)!.length,
   /** Sends an event to all open streams. */
   emit({ event }) {
@@ -119,7 +119,7 @@ const answers: Record<string, (question: any) => unknown> = {
     streams.forEach(res => res.end());
     streams.clear();
   },
-  /** As if time had passed, as far as caches know: keys are kept for ten minutes, by this clock. */
+  /** Moves the clock forward, so that caches expire: keys are kept for ten minutes. */
   'forward clock'({ milliseconds }) {
     const now = Date.now;
     Date.now = () => now() + milliseconds;

@@ -57,7 +57,7 @@ export async function checkAuthGone(report: Report, world: World) {
     'a service from there': 200,
     'a script': 200,
   };
-  // What can't be verified may be right or wrong.
+  // A token that can't be verified may be valid or forged.
   const FORGED_UNTOLD = { 'a forged token': 503, 'a forged cookie': 503 };
   const NO_KEYS = {
     ...FORGED_UNTOLD,

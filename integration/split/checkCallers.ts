@@ -5,7 +5,7 @@ import { CATALOG, EXTERNAL, forged, HELLO, tokenOf, World } from './World';
 
 type Statuses = [catalog: number, hello: number, helloThroughGateway: number];
 
-/** Who calls, and what is answered by `catalog` of the first, `hello` of the second, and `hello` through the gateway. */
+/** Callers, with the answers of the first backend's `catalog`, the second's `hello`, and `hello` through the gateway. */
 const CALLERS: [
   name: string,
   credentials: (world: World, userToken: string) => Promise<Credentials>,

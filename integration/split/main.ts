@@ -61,7 +61,7 @@ runChecks(
             {
               app: { baseUrl: `http://localhost:${ports.first}` },
               backend: {
-                // Of them all: what browsers know, and what user tokens are issued by.
+                // All backends share this address, which browsers use and which is the issuer of user tokens.
                 baseUrl: `http://localhost:${ports.first}`,
                 listen: { host: '127.0.0.1', port },
                 // Files: a backend that comes back has the keys that it had.

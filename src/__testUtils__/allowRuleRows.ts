@@ -28,7 +28,7 @@ export function allowOf({ rule }: AllowRuleRow): unknown {
     : [rule];
 }
 
-/** What a test of a row is called. */
+/** Returns the title of a row's test. */
 export function nameOf(row: AllowRuleRow): string {
   return `${JSON.stringify(row.rule)?.slice(0, 80)}: ${row.why}`;
 }

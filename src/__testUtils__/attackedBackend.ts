@@ -25,16 +25,16 @@ export interface Attempt {
   body?: string;
 }
 
-/** What came of a request, everywhere that it may have left a trace. Each entry is one line of words. */
+/** All traces that a request left: its answer, handlers, counters, audit and fetches. Each entry is a line of words. */
 export interface Trace {
   response: RawResponse;
   /** Handlers that ran: plugin, method and path. */
   handled: string[];
-  /** What the counter counted: plugin, outcome, reason and credential. Without the backend's own fetches of keys. */
+  /** Decisions that the counter counted: plugin, outcome, reason and credential, without the backend's own fetches of keys. */
   counted: string[];
   /** Denials that the audit has: plugin, reason and method. */
   audited: string[];
-  /** What the backend fetched, without the keys of its own plugins, and whatever arrived at the attacker's server. */
+  /** Fetches of the backend, without the keys of its own plugins, and all requests that arrived at the attacker's server. */
   fetched: string[];
 }
 
@@ -49,11 +49,11 @@ export interface AttackedBackend extends RunningBackend {
   docs: ReturnType<typeof recordingPlugin>;
   /** All that the audit was told. */
   audit: object[];
-  /** Where an attacker would have the backend look for keys. It has what is set as its `answer`. */
+  /** The server from which an attacker wants the backend to fetch keys. It answers with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
   attempt(attempt: Attempt): Promise<Trace>;
-  /** As {@link attempt}, with whatever sends the request. */
+  /** Does the same as {@link attempt} for a request that `send` sends. */
   trace<T>(
     send: () => Promise<T>,
   ): Promise<Omit<Trace, 'response'> & { response: T }>;
@@ -147,7 +147,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   };
   subscribe('undici:request:create', onFetch);
 
-  // Of the denials of one plugin for one reason, the audit has one a second: each request is in seconds of its own.
+  // The audit has at most one denial a second per plugin and reason, so that the clock jumps between requests.
   const realNow = Date.now;
   let skew = 0;
   Date.now = () => realNow() + skew;

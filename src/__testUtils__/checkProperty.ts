@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 
-/** Each property's own share of the minute that the long run takes; `npm test` runs each a few times. */
+/** The share of the long run's minute that a property gets; `npm test` runs each property a few times. */
 interface Bounds {
-  /** How often in `npm test`. */
+  /** The number of runs in `npm test`. */
   runs: number;
-  /** How long with `PROPERTIES=long`. */
+  /** The duration with `PROPERTIES=long`. */
   seconds: number;
 }
 

@@ -3,7 +3,7 @@
  * shares nothing with the product.
  */
 
-/** One header line, or one cookie, as a test puts it together. */
+/** A header line, or a cookie, from which a test builds a request. */
 export type HeaderLine =
   | { kind: 'authorization'; name: string; value: string }
   | { kind: 'cookie'; pairs: CookiePair[] }
@@ -16,9 +16,9 @@ export interface CookiePair {
   value: string;
 }
 
-/** What the backend of a test would say of tokens. */
+/** The tokens of a test's backend, by their outcome. */
 export interface KnownTokens {
-  /** Whose own tokens they are. */
+  /** The user of each full user token. */
   users: ReadonlyMap<string, string>;
   /** Services and external callers that the plugin takes. */
   services: ReadonlySet<string>;
@@ -26,7 +26,7 @@ export interface KnownTokens {
   restricted: ReadonlySet<string>;
 }
 
-/** What must come of a request: whom the handler sees, or the status that refuses it. */
+/** The expected outcome of a request: the principal that the handler sees, or the status of the refusal. */
 export type Verdict =
   | { passesAs: string | 'a service'; token: string }
   | { refusedWith: 400 | 401 | 403 };

@@ -3,7 +3,7 @@ import type { Trace } from './attackedBackend';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
 
-/** How a request has to be refused. */
+/** The refusal that a request has to get. */
 export interface Refused {
   /** Default 401. */
   status?: number;
@@ -15,7 +15,7 @@ export interface Refused {
   plugin?: string;
 }
 
-/** That the gate has refused a request, told it to the counter and to the audit, and that nothing else came of it. */
+/** Expects that the gate refused a request, reported it to the counter and to the audit, and did nothing else. */
 export function expectRefused(
   { response, ...others }: Trace,
   method: string,
@@ -40,7 +40,7 @@ export function expectRefused(
   });
 }
 
-/** That a request got no further than Node's parser or Express: the gate was not asked, and nobody else was. */
+/** Expects that a request got no further than Node's parser or Express: neither the gate nor a handler saw it. */
 export function expectUnroutable(
   { response, ...others }: Trace,
   status: number,

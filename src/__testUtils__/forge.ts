@@ -20,7 +20,7 @@ export interface Forge {
   /** The backend's public key, which anybody can fetch. */
   publicKey: KeyObject;
   publicPem: string;
-  /** Of a user, as the backend signs it. */
+  /** The header of a user token, as the backend signs it. */
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
   /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** One of the usual values, or now and then an odd one, so that one thing is odd at a time. */
+/** Generates a usual value, and now and then an odd one, so that usually only one thing is odd at a time. */
 export function mostly<T>(
   usual: readonly T[],
   odd: readonly T[],

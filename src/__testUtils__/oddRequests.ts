@@ -3,7 +3,7 @@ import { mostly } from './mostly';
 
 const anyByte = fc.nat(255).map(code => String.fromCharCode(code));
 
-/** What routers, proxies and servers read each in their own way. */
+/** Pieces of a path that routers, proxies and servers interpret differently. */
 const ODD_PIECES = [
   ...['/', '//', '/.', '/..', '/./', '/../', '/..;/', ';', ';x=1', '..'],
   ...['\\', '\\..\\', '%5c', '%2f', '%2F', '%2e', '%2e%2e', '%61', '%3f'],
@@ -19,7 +19,7 @@ const ODD_BEGINNINGS = [
   ...['http://[::1]', 'http://u:p@any', 'http:///', '/api', '/API', '?', '#'],
 ];
 
-/** How many usual parts there are to an odd one. */
+/** The number of usual parts for each odd one. */
 const ODD_WEIGHT = 30;
 
 const ODD_METHODS = [
@@ -60,7 +60,7 @@ const HANDSHAKE = [
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
 ].join('\r\n');
 
-/** What most servers refuse, or read otherwise than the one in front. */
+/** Header lines that most servers refuse, or interpret differently from the server in front. */
 const BROKEN_LINES = [
   ...['Content-Length: 5', 'Content-Length: +5', 'Transfer-Encoding: chunked'],
   ...['Content-Length: 0\r\nContent-Length: 60', 'Transfer-Encoding : chunked'],
@@ -89,7 +89,7 @@ const COOKIES = [
 ];
 
 /**
- * One request, or what looks like one, with odd parts in each place, and perhaps another behind it.
+ * Generates a request, or bytes that look like one, with odd parts in each place, and perhaps another request after it.
  *
  * @param tokens - what stands in credentials
  */
@@ -173,7 +173,7 @@ const anyEdit: fc.Arbitrary<Edit> = fc.oneof(
     weight: 1,
     arbitrary: insertion(
       fc.string({
-        // No line ends: what follows would be another line.
+        // The bytes hold no line end, since the rest would be another line.
         unit: anyByte.filter(byte => byte !== '\r' && byte !== '\n'),
         minLength: 1,
         maxLength: 2,

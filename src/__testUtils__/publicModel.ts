@@ -1,5 +1,5 @@
 /**
- * What the gate leaves public, as the design says it: a second telling, slow and letter by letter, to hold the product
+ * Repeats the design's definition of what is public, slowly and letter by letter, as a model to test the product
  * against. It shares nothing with the product.
  */
 
@@ -12,7 +12,7 @@ export interface WrittenRule {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const UNRESERVED = `${LETTERS}0123456789-._~`;
-// Without the semicolon.
+// RFC 3986's sub-delims without the semicolon.
 const SUB_DELIMS = "!$&'()*+,=";
 const COOKIE_ENDPOINT = ['.backstage', 'auth', 'v1', 'cookie'];
 const KEYS = ['.backstage', 'auth', 'v1', 'jwks.json'];

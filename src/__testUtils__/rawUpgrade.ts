@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** What came of a WebSocket handshake, as it came over the socket. */
+/** The answer to a WebSocket handshake, read from the raw socket. */
 export interface RawUpgrade {
   status: number;
   /** Names in lower case. */
@@ -66,7 +66,7 @@ export function rawUpgrade(
           }),
         );
         const destroy = () => socket.destroy();
-        // From here on, only the server closes it.
+        // From here on, only the server closes the socket.
         socket.setTimeout(0);
         resolve({ status, headers, message, closed, destroy });
       }

@@ -7,7 +7,7 @@ import {
 import type { IncomingHttpHeaders } from 'node:http';
 import { json, Request, Response, Router } from 'express';
 
-/** What reached a plugin's handler. */
+/** A request that reached a plugin's handler. */
 export interface HandledRequest {
   method: string;
   path: string;
@@ -16,7 +16,7 @@ export interface HandledRequest {
   user: unknown;
 }
 
-/** What of a request is kept: it may change later. */
+/** Copies the parts of a request that tests look at, since the request may change later. */
 export function handledRequest(req: Request): HandledRequest {
   return {
     method: req.method,

@@ -6,7 +6,7 @@ import { exportPKCS8, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 
 const KEY_ID = 'test-key';
 
-/** What a test's user token says; the rest is as the `auth` plugin says it. */
+/** The claims of a test's user token; the others are those that the `auth` plugin sets. */
 export interface UserTokenClaims {
   iss: string;
   sub?: string;
@@ -20,7 +20,7 @@ export interface UserTokenClaims {
 /** A key for the real `auth` plugin, with which a test signs tokens that the plugin itself never would. */
 export interface SigningKey {
   config: JsonObject;
-  /** Where its files are. */
+  /** The folder with the key's files. */
   folder: string;
   sign(claims: UserTokenClaims): Promise<string>;
   remove(): Promise<void>;

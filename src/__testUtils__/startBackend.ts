@@ -17,7 +17,7 @@ import apiGate from '..';
 
 type Feature = BackendFeature | Promise<{ default: BackendFeature }>;
 
-/** One line of a backend's log. */
+/** A line of a backend's log. */
 export interface LogLine {
   level: 'error' | 'warn' | 'info' | 'debug';
   message: string;

@@ -33,9 +33,9 @@ const STATUS: Record<string, number> = {
 
 /** The gate alone, between a socket and a handler: each of the services that it asks says what the test tells it to say. */
 export interface BareGate {
-  /** Whose each token is that verifies, or how verifying it fails. */
+  /** The principal of each token that verifies, or the error of one that does not. */
   tokens: Map<string, object | Error>;
-  /** Of all key endpoints. */
+  /** The answer of all key endpoints. */
   keys: KeyAnswer;
   /** Changes the policy in force. */
   policy: Partial<ApiGateConfig>;
@@ -46,7 +46,7 @@ export interface BareGate {
   revocations: Revocations;
   /** The revocations that came to the store. */
   stored: Revocation[];
-  /** What came through the gate. */
+  /** Requests that the gate passed. */
   handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {
     user?: unknown;
   })[];
@@ -55,7 +55,7 @@ export interface BareGate {
     decision: Decision;
     error?: Error;
   }[];
-  /** What else the observer was told. */
+  /** Everything else that the gate reported to the observer. */
   told: unknown[];
   log: unknown[][];
   send(
@@ -71,7 +71,7 @@ export async function startBareGate(
   options: {
     installed?: string[];
     gate?: Partial<GateOptions>;
-    /** In front of the gate. */
+    /** Middleware in front of the gate. */
     before?: RequestHandler;
   } = {},
 ): Promise<BareGate> {

@@ -6,9 +6,9 @@ import { startBackend } from './startBackend';
 
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
-/** What the plugin `closed` takes. */
+/** Tokens that the plugin `closed` accepts. */
 export const ACCEPTED = ['user', 'otherUser', 'service', 'external'] as const;
-/** What no plugin takes that tests send requests to. */
+/** Tokens that no plugin accepts to which tests send requests. */
 export const REFUSED = [
   'expired',
   'foreign',
@@ -22,11 +22,11 @@ export const REFUSED = [
 
 type TokenName = (typeof ACCEPTED)[number] | (typeof REFUSED)[number];
 
-/** What reached a handler. */
+/** A request that reached a handler. */
 export interface Reached {
   plugin: string;
   method: string;
-  /** As it came. */
+  /** The raw target of the request line. */
   target: string;
   authorization: string | undefined;
   cookie: string | undefined;

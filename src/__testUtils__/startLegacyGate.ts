@@ -16,7 +16,7 @@ import { createChangingConfig } from './changingConfig';
 /** The one service token that the gate's `tokenManager` accepts. */
 export const SERVICE_TOKEN = 'service';
 
-/** By it, nothing serves the keys of users. */
+/** Discovery with addresses that nobody listens at, so that the keys of users can't be fetched. */
 export const discoveryWithoutKeys: DiscoveryService = {
   getBaseUrl: async id => `http://localhost:1/api/${id}`,
   getExternalBaseUrl: async id => `http://localhost/api/${id}`,
@@ -83,7 +83,7 @@ export async function startLegacyGate(options: {
   }
   const app = express();
   app.use('/api', apiRouter);
-  // What `errorHandler` of `@backstage/backend-common` is made of.
+  // `errorHandler` of `@backstage/backend-common` is made of this middleware.
   app.use(MiddlewareFactory.create({ config, logger }).error());
   const server = app.listen(0, 'localhost');
   await new Promise(resolve => server.once('listening', resolve));

@@ -11,7 +11,7 @@ afterAll(() => spies.forEach(spy => spy.mockRestore()));
 const verifications = () =>
   spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
 
-/** How many signatures this process verifies while `run` does. */
+/** Returns the number of signatures that this process verifies while `run` is pending. */
 export async function verificationsDuring(
   run: () => Promise<void>,
 ): Promise<number> {

@@ -7,7 +7,7 @@ import {
 import { Router } from 'express';
 import { WebSocketServer } from 'ws';
 
-/** What reached a WebSocket handler. */
+/** An upgrade that reached a WebSocket handler. */
 export interface HandledUpgrade {
   path: string;
   credentials: BackstageCredentials;

@@ -1,4 +1,4 @@
-// One file runs all classes, on one backend: loading its modules takes longer than all of these.
+// This file runs all classes on one backend: loading its modules takes longer than all attacks together.
 import './paths';
 import './rules';
 import './headers';
@@ -15,7 +15,7 @@ it('nothing that was presented, and no query, is in the log or the audit', () =>
   const lines = log.filter(({ message }) => message.startsWith('API gate'));
   expect(lines.length).toBeGreaterThan(400);
   expect(audit.length).toBeGreaterThan(400);
-  // Each token begins with the first of these.
+  // Each token begins with `eyJ`.
   expect(JSON.stringify([lines, audit])).not.toMatch(
     /eyJ|dXNlcjpwYXNz|access_token|"[^" ]*\?/,
   );

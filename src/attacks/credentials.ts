@@ -292,7 +292,7 @@ describe('credentials', () => {
       JANES: await backend().sign({ sub: 'user:default/jane' }),
       FORGED: `${header}.${payload}.AAAA${signature.slice(4)}`,
       EXPIRED: await backend().sign({ exp: iat - 1 }),
-      // As anybody can make it of a user token.
+      // Anybody can make this out of a user token.
       LIMITED: [
         encode({ typ: 'vnd.backstage.limited-user', alg, kid }),
         encode({ sub, iat, exp }),

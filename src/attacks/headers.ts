@@ -152,7 +152,7 @@ const DECIDING: {
   },
 ];
 
-/** What a header that names others as hop-by-hop, or a second one of a name, may do to a credential. */
+/** Headers that declare others as hop-by-hop, or repeat a name, and their effect on a credential. */
 const CREDENTIALS: {
   id: string;
   product: string;

@@ -7,7 +7,7 @@ import {
 const backend = useAttackedBackend();
 
 interface PathAttack {
-  /** Of the advisory. `-`: a known mistake without one. */
+  /** Id of the advisory; `-` for a known mistake that has none. */
   id: string;
   product: string;
   flaw: string;
@@ -277,7 +277,7 @@ const NOWHERE: PathAttack[] = [
   },
 ];
 
-/** What Node's parser or Express answers itself: the status. */
+/** Attacks that Node's parser or Express answers by itself, with the status. */
 const UNROUTABLE: (PathAttack & { status: number })[] = [
   {
     id: 'CVE-2022-22978',

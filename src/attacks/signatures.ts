@@ -25,7 +25,7 @@ interface Forgery {
   id: string;
   product: string;
   flaw: string;
-  /** By what is special about each. `url`: of the attacker's server, which has the attacker's key under each path. */
+  /** Tokens by their peculiarity. `url` is the attacker's server, which serves the attacker's key under each path. */
   tokens: Record<string, (forge: Forge, url: string) => string>;
 }
 

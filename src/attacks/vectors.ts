@@ -274,7 +274,7 @@ describe('vectors', () => {
 
     it('ends the session of all the others by signing out', async () => {
       const token = newToken();
-      // With a bearer token alone it is no call of a frontend, but it ends that session all the same.
+      // A frontend never calls with a bearer token alone, but such a call ends that session as well.
       expect(await signOut(line(token))).toBe(404);
       const { counted } = await ask(bearer(token));
       expect(counted).toEqual(['hello refused revoked bearer']);

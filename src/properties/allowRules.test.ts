@@ -61,7 +61,7 @@ const anyRules = fc.array(anyRule, { maxLength: 6 });
 interface NamedRequest {
   method: string;
   plugin: string;
-  /** What follows the plugin in the target: nothing for its root, `/`. */
+  /** The rest of the target after the plugin: empty for the plugin's root, `/`. */
   below: string;
 }
 
@@ -223,7 +223,7 @@ describe('a backend whose rules change', () => {
     }
   });
 
-  // What was open once stays open at the plugins' own barriers, so that in the end the gate stands alone.
+  // A credentials barrier that was opened once stays open, so that in the end only the gate refuses.
   it('runs the handlers of what the present rules name, and no others', () =>
     checkProperty(
       fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {

@@ -44,7 +44,7 @@ const anyTarget = fc.constantFrom(
   ],
 );
 
-// And 100, which comes before some of them.
+// Status 100 is among them, since it precedes some refusals.
 const REFUSALS = [100, 400, 401, 403, 404, 417, 431, 503];
 
 const JUNK = ['x', 'a.b.c', '..', '%', 'eyJhbGciOiJub25lIn0.e30.', 'null'];
@@ -61,7 +61,7 @@ describe.each([
     '/': 'unauthenticated',
     '/feed': undefined,
   });
-  /** What the server has made of the bytes. */
+  /** The requests that the server parsed out of the bytes. */
   const seen: { method: string; target: string }[] = [];
   let scene: Awaited<ReturnType<typeof startCredentialScene>>;
 

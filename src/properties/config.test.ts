@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const RULE_CHARACTERS = `${LETTERS}${LETTERS.toUpperCase()}0123456789-._~@`;
 
-/** What the design says of a rule, letter by letter. */
+/** Repeats the design's definition of a rule, letter by letter. */
 function isRule(value: JsonValue): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return false;
@@ -79,7 +79,7 @@ function isRulePath(
 
 const anyJson = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>;
 
-/** What is meant, or now and then anything. */
+/** Generates the intended value, and now and then any other. */
 function nearly(meant: fc.Arbitrary<unknown>): fc.Arbitrary<JsonValue> {
   return fc.oneof(
     { weight: 30, arbitrary: meant as fc.Arbitrary<JsonValue> },

@@ -123,7 +123,7 @@ const anyRequest = fc.record({
     '/api/closed/x?token={user}',
     'http://any/api/closed/x',
   ),
-  // At most three of these, mostly one.
+  // A request has at most three of these lines, and usually one.
   lines: fc
     .tuple(
       fc.array(fc.oneof(anyAuthorization, anyCookies), { maxLength: 2 }),

@@ -22,7 +22,7 @@ const anyToken = fc
   .tuple(
     fc.oneof(
       fc.integer({ min: 1, max: MAX_TOKEN_BYTES }),
-      // Where one cookie becomes two.
+      // At these lengths one cookie becomes two.
       fc.integer({ min: 3800, max: 4100 }),
       fc.integer({ min: MAX_TOKEN_BYTES - 5, max: MAX_TOKEN_BYTES }),
       fc.integer({ min: 1, max: 4 }),
@@ -49,7 +49,7 @@ const anySettings: fc.Arbitrary<CookieSettings> = fc
     },
   }));
 
-/** What other cookies a browser has: those of others, and some whose names look like the gate's. */
+/** Generates the other cookies of a browser: those of other servers, and some whose names look like the gate's. */
 const anyOthers = (name: string) =>
   fc
     .uniqueArray(
@@ -64,7 +64,7 @@ const anyOthers = (name: string) =>
     )
     .map(pairs => pairs.map(([other, value]) => `${other}=${value}`));
 
-/** What an older release, the tutorial, or another token has left behind. */
+/** Generates cookies that an older release, the tutorial, or another token has left behind. */
 const anyLeftovers = ({ name }: CookieSettings) =>
   fc.array(
     fc.record({
@@ -75,7 +75,7 @@ const anyLeftovers = ({ name }: CookieSettings) =>
     { maxLength: 4 },
   );
 
-/** What an answer that sets the cookie says, as the gate's issuer puts it together. */
+/** Returns the `Set-Cookie` lines of an answer that sets the cookie, in the issuer's order. */
 function issue(cookie: GateCookie, header: string | undefined, token: string) {
   return [...cookie.clear(header), ...cookie.set(token, EXPIRES)];
 }

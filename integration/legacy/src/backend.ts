@@ -29,7 +29,7 @@ import { RequestHandler, Router } from 'express';
 
 type PluginEnvironment = ReturnType<ReturnType<typeof makeCreateEnv>>;
 
-/** As `packages/backend/src/index.ts` of a legacy backend has it. */
+/** Does what `packages/backend/src/index.ts` of a legacy backend does. */
 function makeCreateEnv(config: Config) {
   const root = getRootLogger();
   const discovery = HostDiscovery.fromConfig(config);
@@ -76,7 +76,7 @@ function auth(env: PluginEnvironment) {
 }
 
 async function catalog(env: PluginEnvironment) {
-  // No location is read here.
+  // The catalog reads no location here.
   const reader = {} as UrlReaderService;
   const { router } = await CatalogBuilder.create({ ...env, reader }).build();
   return router;
@@ -87,7 +87,7 @@ async function techdocs(env: PluginEnvironment) {
   return createTechDocsRouter({ ...env, publisher });
 }
 
-/** Where the gate stands: in front of each plugin, or once in front of all. */
+/** The place of the gate: in front of each plugin, or once in front of all. */
 export type Placement = 'each-plugin' | 'api-router';
 
 /** A backend on the legacy system, with the gate. */

@@ -185,7 +185,7 @@ function tampered(token: string): string {
 describe('the same request', () => {
   type Sent = { target: string; method?: string; headerLines?: string[] };
 
-  /** What a user of either system can see of an answer, and what its handler saw. Tokens are named. */
+  /** Returns the visible parts of an answer and of the request that its handler got, with names in place of tokens. */
   async function outcomeOf(system: System, { target, ...options }: Sent) {
     const before = system.handled.length;
     const { status, headers, body } = await rawRequest(
