@@ -48,7 +48,7 @@ const ATTACKS: Attack[] = [
     isAnswered: false,
   },
   {
-    name: 'a body of a length that never comes',
+    name: '[P13] a body of a length that never comes',
     first: `${HEADERS}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n`,
     dribble: 'x',
     isAnswered: true,

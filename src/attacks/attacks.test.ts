@@ -10,7 +10,7 @@ import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 
 const backend = useAttackedBackend();
 
-it('nothing that was presented, and no query, is in the log or the audit', () => {
+it('[P14] nothing that was presented, and no query, is in the log or the audit', () => {
   const { audit, log } = backend();
   const lines = log.filter(({ message }) => message.startsWith('API gate'));
   expect(lines.length).toBeGreaterThan(400);

@@ -273,7 +273,7 @@ const ATTACKS: CredentialAttack[] = [
   },
 ];
 
-describe('credentials', () => {
+describe('[P6] credentials', () => {
   let values: Record<string, string>;
 
   beforeAll(async () => {

@@ -253,7 +253,7 @@ const MALFORMED: [id: string, product: string, headers: string][] = [
   ['CVE-2023-30589', 'Node.js', 'X: y\rAuthorization: Bearer TOKEN'],
 ];
 
-describe('headers', () => {
+describe('[P5] headers', () => {
   const fill = async (headers: string) => {
     const token = await backend().sign();
     const [start, end] = [token.slice(0, -40), token.slice(-36)];

@@ -327,7 +327,7 @@ const UNROUTABLE: (PathAttack & { status: number })[] = [
   },
 ];
 
-describe('paths', () => {
+describe('[P1] paths', () => {
   const withToken = async (target: string) =>
     backend().attempt({
       target,

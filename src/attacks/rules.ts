@@ -144,7 +144,7 @@ const DOUBTFUL_PATHS: [id: string, product: string, path: string][] = [
   ['CVE-2022-22978', 'Spring Security', '/health\n'],
 ];
 
-describe('rules', () => {
+describe('[P2] rules', () => {
   it.each([
     ['GET', '/api/hello/health'],
     ['HEAD', '/api/hello/health'],

@@ -464,7 +464,7 @@ const FORGERIES: Forgery[] = [
   },
 ];
 
-describe('signatures', () => {
+describe('[P6] signatures', () => {
   let forge: Forge;
 
   beforeAll(() => {

@@ -248,38 +248,41 @@ describe('vectors', () => {
     },
   );
 
-  describe.each(Object.entries(TWINS))('a twin: %s', (_name, { line }) => {
-    it('verifies, and not any more once the session is ended', async () => {
-      const token = newToken();
-      const credential = credentialOf(line(token));
-      const { response, handled } = await ask(line(token));
-      expect(response.status).toBe(200);
-      expect(handled).toEqual(['hello GET /secret']);
-      expect(backend().hello.handled.at(-1)!.user).toMatchObject({
-        identity: { userEntityRef: `user:default/user-${sessions}` },
-      });
-
-      expect(await signOut(cookie(token))).toBe(404);
-      expectRefused(await ask(line(token)), 'GET', {
-        reason: 'revoked',
-        credential,
-      });
-      // Handlers of what is public may look at a bearer token.
-      if (credential === 'bearer') {
-        expectRefused(await ask(line(token), '/api/hello/health'), 'GET', {
-          reason: 'revoked',
+  describe.each(Object.entries(TWINS))(
+    '[P10] a twin: %s',
+    (_name, { line }) => {
+      it('verifies, and not any more once the session is ended', async () => {
+        const token = newToken();
+        const credential = credentialOf(line(token));
+        const { response, handled } = await ask(line(token));
+        expect(response.status).toBe(200);
+        expect(handled).toEqual(['hello GET /secret']);
+        expect(backend().hello.handled.at(-1)!.user).toMatchObject({
+          identity: { userEntityRef: `user:default/user-${sessions}` },
         });
-      }
-    });
 
-    it('ends the session of all the others by signing out', async () => {
-      const token = newToken();
-      // A frontend never calls with a bearer token alone, but such a call ends that session as well.
-      expect(await signOut(line(token))).toBe(404);
-      const { counted } = await ask(bearer(token));
-      expect(counted).toEqual(['hello refused revoked bearer']);
-    });
-  });
+        expect(await signOut(cookie(token))).toBe(404);
+        expectRefused(await ask(line(token)), 'GET', {
+          reason: 'revoked',
+          credential,
+        });
+        // Handlers of what is public may look at a bearer token.
+        if (credential === 'bearer') {
+          expectRefused(await ask(line(token), '/api/hello/health'), 'GET', {
+            reason: 'revoked',
+          });
+        }
+      });
+
+      it('ends the session of all the others by signing out', async () => {
+        const token = newToken();
+        // A frontend never calls with a bearer token alone, but such a call ends that session as well.
+        expect(await signOut(line(token))).toBe(404);
+        const { counted } = await ask(bearer(token));
+        expect(counted).toEqual(['hello refused revoked bearer']);
+      });
+    },
+  );
 
   it.each<[string, Change]>([
     ['as it is', (r, s) => [r, s]],

@@ -45,7 +45,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
   };
 }
 
-describe('CallingPlugins', () => {
+describe('[P13] CallingPlugins', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
   });

@@ -30,7 +30,7 @@ function create(ttlMs = 30_000) {
   };
 }
 
-describe('TokenCache', () => {
+describe('[P12] TokenCache', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
   });
@@ -67,7 +67,7 @@ describe('TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('never remembers it beyond its expiry', async () => {
+  it('[P12] never remembers it beyond its expiry', async () => {
     const { calls, wrapped, answerWith } = create();
     const token = jwt({ exp: Date.now() / 1000 + 5 });
     await wrapped.authenticate(token);

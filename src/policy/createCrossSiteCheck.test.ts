@@ -8,7 +8,7 @@ const isCrossSite = createCrossSiteCheck([
 const request = (method: string, headers: Record<string, string>) =>
   ({ method, headers }) as unknown as IncomingMessage;
 
-describe('createCrossSiteCheck', () => {
+describe('[P8] createCrossSiteCheck', () => {
   const trusted = { origin: 'https://backstage.example.com' };
   const evil = { origin: 'https://evil.example.com' };
 

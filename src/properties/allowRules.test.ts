@@ -224,7 +224,7 @@ describe('a backend whose rules change', () => {
   });
 
   // A credentials barrier that was opened once stays open, so that in the end only the gate refuses.
-  it('runs the handlers of what the present rules name, and no others', () =>
+  it('[P2] runs the handlers of what the present rules name, and no others', () =>
     checkProperty(
       fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
         change(rules);

@@ -108,7 +108,7 @@ describe.each([
     tokens: fc.constantFrom(...REFUSED.map(name => `{${name}}`), ...JUNK),
   });
 
-  it('runs no protected handler without a valid credential, whatever the bytes', () =>
+  it('[P1] runs no protected handler without a valid credential, whatever the bytes', () =>
     checkProperty(
       fc.asyncProperty(withoutCredential, async text => {
         const answers = await exchange(text);

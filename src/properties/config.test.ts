@@ -227,7 +227,7 @@ const anyApiGate = nearly(
 );
 
 describe('the configuration', () => {
-  it('takes the rules that the design describes, and no others', () =>
+  it('[P3] takes the rules that the design describes, and no others', () =>
     checkProperty(
       fc.property(anyRule, rule => {
         let taken;

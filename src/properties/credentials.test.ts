@@ -178,7 +178,7 @@ describe('a backend with a token of every kind', () => {
       : { ...line, value: fill(line.value) };
   }
 
-  it('judges a request by its one credential, whatever else it carries', () =>
+  it('[P5] judges a request by its one credential, whatever else it carries', () =>
     checkProperty(
       fc.asyncProperty(anyRequest, async ({ method, target, lines }) => {
         const { port, reached, fill } = scene;

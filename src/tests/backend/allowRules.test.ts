@@ -90,7 +90,7 @@ function modelSays(rules: AllowRule[], method: string, probe: string): boolean {
   );
 }
 
-it('stops the start of a backend at a rule that is rejected', async () => {
+it('[P3] stops the start of a backend at a rule that is rejected', async () => {
   for (const row of rejected) {
     await expect(
       startBackend({

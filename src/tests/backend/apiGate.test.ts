@@ -176,7 +176,7 @@ describe('a backend with the gate', () => {
     ['/api/proxy/echo', 200],
     ['/api/nosuchplugin/x', 404],
   ])('%s', (target, statusWithCredential) => {
-    it('is refused without a credential', async () => {
+    it('[P1] is refused without a credential', async () => {
       await expectRefused(get(target));
     });
 
@@ -281,7 +281,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('allow rules', () => {
+  describe('[P2] allow rules', () => {
     it.each([
       ['GET', '/api/closed/health'],
       ['HEAD', '/api/closed/health'],
@@ -362,7 +362,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('service tokens', () => {
+  describe('[P6] service tokens', () => {
     it('pass at the plugin that they are for, and only there', async () => {
       const token = await hello.tokenFor('catalog');
       const auth = [`Authorization: ${bearer(token)}`];
@@ -411,7 +411,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('external tokens', () => {
+  describe('[P6] external tokens', () => {
     it.each([
       [RESTRICTED_TOKEN, '/api/catalog/entities', 200],
       [RESTRICTED_TOKEN, '/api/hello/data', 403],
@@ -474,7 +474,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('tokens that are not valid', () => {
+  describe('[P6] tokens that are not valid', () => {
     const cases: Record<string, () => Promise<string> | string> = {
       expired: () => signUser({ exp: Math.floor(Date.now() / 1000) - 10 }),
       'of a foreign key': async () => {
@@ -543,7 +543,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('the one credential of a request', () => {
+  describe('[P5] the one credential of a request', () => {
     it('is never a second Authorization', async () => {
       const before = handledCount();
       for (const second of [bearer(guestToken), bearer('x'), '']) {
@@ -615,7 +615,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('what a plugin sees', () => {
+  describe('[P9] what a plugin sees', () => {
     it('is the user, from the token', async () => {
       const ent = ['group:default/a', 'user:default/test'];
       const token = await signUser({ ent });
@@ -666,7 +666,7 @@ describe('a backend with the gate', () => {
   describe('the cookie', () => {
     const cookieOf = (response: RawResponse) => response.headers['set-cookie'];
 
-    it('is set for a bearer that is not the cookie', async () => {
+    it('[P9] is set for a bearer that is not the cookie', async () => {
       const response = await get('/api/closed/x', [
         `Authorization: ${bearer(guestToken)}`,
       ]);
@@ -721,7 +721,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  it('logs refusals without what was presented', async () => {
+  it('[P14] logs refusals without what was presented', async () => {
     await get('/api/hello/data?secret=query', ['Authorization: Bearer s3cret']);
     const line = backend.log
       .filter(({ message }) => message === 'API gate refused a request')
@@ -741,7 +741,7 @@ describe('a backend with the gate', () => {
 });
 
 describe('a plugin that is served a second time at the root', () => {
-  it('is closed there too', async () => {
+  it('[P1] is closed there too', async () => {
     const hello = recordingPlugin('hello', {
       policies: [{ path: '/', allow: 'unauthenticated' }],
     });

@@ -170,7 +170,7 @@ describe("the gate's cookie in a backend", () => {
     );
   });
 
-  it('goes out with no-store over what the handler said, and not with an error', async () => {
+  it('[P9] goes out with no-store over what the handler said, and not with an error', async () => {
     const token = await sign();
     const response = await send('GET', '/api/hello/public', bearer(token));
     expect(response.headers['cache-control']).toBe('no-store');
@@ -234,7 +234,7 @@ describe("the gate's cookie in a backend", () => {
     ]);
   });
 
-  describe('used by another site', () => {
+  describe('[P8] used by another site', () => {
     it.each([
       ['POST', 'Sec-Fetch-Site: cross-site', 403],
       ['POST', 'Sec-Fetch-Site: same-site', 403],

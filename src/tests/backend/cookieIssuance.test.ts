@@ -47,7 +47,7 @@ async function signIn(
   return { token, get, request, plugin };
 }
 
-describe('authCookieIssuanceExtensionPoint', () => {
+describe('[P15] authCookieIssuanceExtensionPoint', () => {
   it('replaces the issuer, which is given what it needs', async () => {
     const contexts: CookieIssuerContext[] = [];
     const { token, get, request } = await signIn([

@@ -298,7 +298,7 @@ describe('a clock that is five minutes off', () => {
   });
 });
 
-describe('a plugin whose init throws', () => {
+describe('[P4] a plugin whose init throws', () => {
   it('is closed to everyone, its allow rules too, and the others go on', async () => {
     const hello = recordingPlugin('hello', { policies: openAll });
     const failing = recordingPlugin('failing', {
@@ -391,7 +391,7 @@ describe('a database that is gone at the start', () => {
     }
   });
 
-  it('lets no user in where the start goes on without it', async () => {
+  it('[P7] lets no user in where the start goes on without it', async () => {
     const hello = recordingPlugin('hello', { policies: openAll });
     const service = recordingPlugin('service');
     const { port, url } = await start({

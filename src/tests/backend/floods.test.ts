@@ -82,7 +82,7 @@ function expectRefused(responses: RawResponse[]) {
   }
 }
 
-it('fetches keys for ten made up plugins a minute, and goes on serving the real ones', async () => {
+it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the real ones', async () => {
   const hello = recordingPlugin('hello');
   const other = recordingPlugin('other');
   backend = await startBackend({

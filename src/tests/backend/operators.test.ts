@@ -447,7 +447,7 @@ describe('a change of the configuration', () => {
     return { ...backend, audit, write };
   }
 
-  it('takes effect without a restart, and a wrong one changes nothing', async () => {
+  it('[P3] takes effect without a restart, and a wrong one changes nothing', async () => {
     const rule = { plugin: 'closed', path: '/health' };
     const backend = await startWithFile({});
     expect(await backend.status('/api/closed/health')).toBe(401);
@@ -547,7 +547,7 @@ describe('a change of the configuration', () => {
   });
 });
 
-describe('the audit', () => {
+describe('[P14] the audit', () => {
   it('has denials, at most one a second per plugin and reason, sign-outs, revocations and cookies', async () => {
     const audit: any[] = [];
     const backend = await start({ audit, apiGate: {} });

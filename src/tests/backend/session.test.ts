@@ -257,7 +257,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
     ).toBe(200);
   });
 
-  it('refuses every spelling of the token', async () => {
+  it('[P10] refuses every spelling of the token', async () => {
     const backend = await start(withDatabase());
     const token = await backend.sign();
     await backend.signOut(token);
@@ -292,7 +292,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
     ).toBeGreaterThan(3);
   });
 
-  it('is seen by other replicas within the interval, and by one that starts later', async () => {
+  it('[P10] is seen by other replicas within the interval, and by one that starts later', async () => {
     if (database === sqlite) {
       return;
     }
@@ -670,7 +670,7 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
   });
 });
 
-describe('while the database is gone', () => {
+describe('[P7] while the database is gone', () => {
   it('what is known stays refused, sign-out says 503 and is written when it is back', async () => {
     let gone = false;
     const { deps, factory } = databaseServiceFactory as any;

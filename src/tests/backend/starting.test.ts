@@ -129,7 +129,7 @@ describe('a request while the backend starts', () => {
     },
   );
 
-  it('is never open to a plugin that registers late, or whose init fails', async () => {
+  it('[P4] is never open to a plugin that registers late, or whose init fails', async () => {
     const failing = createBackendPlugin({
       pluginId: 'failing',
       register(reg) {
@@ -188,7 +188,7 @@ describe('a request while the backend starts', () => {
   });
 });
 
-describe('the key endpoint of auth', () => {
+describe('[P7] the key endpoint of auth', () => {
   async function withAuthElsewhere(
     respond: (() => { status: number; body: string }) | undefined,
   ) {

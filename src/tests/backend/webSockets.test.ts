@@ -161,7 +161,7 @@ function forge(token: string): string {
   return `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
 }
 
-describeIfRouted('an upgrade', () => {
+describeIfRouted('[P8] an upgrade', () => {
   let backend: Backend;
   let tokens: Record<
     | 'user'
@@ -498,7 +498,7 @@ describeIfRouted('an upgrade', () => {
   });
 });
 
-describeIfRouted('a backend with WebSocket handlers', () => {
+describeIfRouted('[P11] a backend with WebSocket handlers', () => {
   afterEach(stopAll);
 
   const rule = (path: string, ...methods: string[]) => ({

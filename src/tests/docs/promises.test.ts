@@ -1,21 +1,103 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import ts from 'typescript';
 
 const root = path.resolve(__dirname, '../../..');
 
-const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+/** A test, or a group of tests, whose title begins with ids of promises. */
+interface TitledTest {
+  /** Such as `P3`. */
+  id: string;
+  /** The title without its ids. */
+  title: string;
+  file: string;
+}
 
-/** `[name of a test](its file)`, as SECURITY.md has them. */
-const links = [
-  ...read('SECURITY.md').matchAll(/\[([^\]]+)\]\(((?:src|\.ci)\/[^)]+)\)/g),
-].map(([, name, file]) => [name, file]);
+/** Returns the tests of a file that hold a promise. A skipped test, and one in a skipped group, holds none. */
+function titledTestsIn(file: string, text: string): TitledTest[] {
+  const found: TitledTest[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && isSkipping(node.expression.getText())) {
+      return;
+    }
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node)) {
+      const [, ids, title] = node.text.match(/^((?:\[P\d+\])+) (.+)$/) ?? [];
+      for (const [, id] of ids?.matchAll(/\[(P\d+)\]/g) ?? []) {
+        found.push({ id, title, file });
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
 
-describe('SECURITY.md', () => {
-  it('names tests for what it promises', () => {
-    expect(links.length).toBeGreaterThan(20);
+function isSkipping(callee: string): boolean {
+  return /^(\w+\.)*(skip|todo)\b|^x(it|test|describe)\b/.test(callee);
+}
+
+function typeScriptFilesIn(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { recursive: true })
+    .map(file => path.posix.join(folder, String(file)))
+    .filter(file => file.endsWith('.ts') && !file.includes('node_modules'));
+}
+
+const titledTests = ['src', 'integration']
+  .flatMap(typeScriptFilesIn)
+  .flatMap(file =>
+    titledTestsIn(file, readFileSync(path.join(root, file), 'utf8')),
+  );
+
+/** The promises of SECURITY.md, `| id | promise | [title of a test](its file), … |`, as a row for each test. */
+const promisedTests = readFileSync(path.join(root, 'SECURITY.md'), 'utf8')
+  .split('\n')
+  .flatMap(line => {
+    const id = line.match(/^\| (P\d+) /)?.[1];
+    const links = id ? [...line.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)] : [];
+    return links.map(([, title, file]) => ({ id: id!, title, file }));
   });
 
-  it.each(links)('names a test that is there: %s, in %s', (name, file) => {
-    expect(read(file)).toContain(name);
+const nameOf = ({ id, title, file }: TitledTest) => `${id}: ${title}, ${file}`;
+
+describe('the promises of SECURITY.md', () => {
+  it.each(promisedTests.map(promised => [nameOf(promised), promised] as const))(
+    'are held by a test with the id in its title: %s',
+    (_, { id, title, file }) => {
+      const titles = titledTests
+        .filter(test => test.id === id && test.file === file)
+        .map(test => test.title);
+      expect(titles.filter(other => other.startsWith(title))).toHaveLength(1);
+    },
+  );
+
+  it.each(titledTests.map(test => [nameOf(test), test] as const))(
+    'name each test that has their id in its title: %s',
+    (_, { id, title, file }) => {
+      expect(
+        promisedTests.some(
+          promised =>
+            promised.id === id &&
+            promised.file === file &&
+            title.startsWith(promised.title),
+        ),
+      ).toBe(true);
+    },
+  );
+});
+
+describe('a test that holds a promise', () => {
+  it.each([
+    ["it('[P1] closes', () => {})", ['P1']],
+    ["it('[P1][P2] closes', () => {})", ['P1', 'P2']],
+    ["describeIfRouted('[P1] closes', () => {})", ['P1']],
+    ["it('closes', () => {})", []],
+    ["it.skip('[P1] closes', () => {})", []],
+    ["it.todo('[P1] closes')", []],
+    ["xit('[P1] closes', () => {})", []],
+    ["describe.skip('all', () => it('[P1] closes', () => {}))", []],
+    ["describe.skip.each([1])('all', () => it('[P1] closes', () => {}))", []],
+    ["// it('[P1] closes', () => {})", []],
+  ])('is found: %s holds %j', (text, ids) => {
+    expect(titledTestsIn('x.ts', text).map(({ id }) => id)).toEqual(ids);
   });
 });
