@@ -14,7 +14,11 @@ const session = (sub: string, iat = now() - 10) => ({
   exp: iat + 3600,
 });
 
-function create(store: Partial<RevocationStore>) {
+/** Follows a store that has no cursor: it answers all, each time. */
+function create({
+  load = async () => [],
+  ...store
+}: Partial<RevocationStore> & { load?: () => Promise<Revocation[]> }) {
   const warnings: string[] = [];
   const infos: string[] = [];
   const logger = {
@@ -23,7 +27,7 @@ function create(store: Partial<RevocationStore>) {
   } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
   revocations.follow({
-    load: async () => [],
+    read: async () => ({ revocations: await load() }),
     add: async () => {},
     ...store,
   });
@@ -44,7 +48,8 @@ describe('Revocations', () => {
     const claims = session('user:default/a');
     expect(revocations.isFollowing).toBe(false);
     expect(revocations.isLoaded).toBe(false);
-    expect(revocations.staleness).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(revocations.staleness).toBe(1.5);
     await expect(revocations.load()).rejects.toThrow('store of revocations');
     await expect(
       revocations.revoke(revocationOfSession(claims)),
@@ -52,7 +57,7 @@ describe('Revocations', () => {
     expect(revocations.isRevoked(claims)).toBe(true);
     const stored: string[] = [];
     await revocations.follow({
-      load: async () => [],
+      read: async () => ({ revocations: [] }),
       add: async ({ sub }) => {
         stored.push(sub);
       },
