@@ -35,7 +35,11 @@ export class RemoteRevocationStore implements RevocationStore {
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
     }
-    return response.json();
+    const page = await response.json();
+    if (!Array.isArray(page?.revocations)) {
+      throw new Error('The auth backend answers no list of revocations');
+    }
+    return page;
   }
 
   async add(revocation: Revocation): Promise<void> {
