@@ -45,9 +45,9 @@ export const authModuleApiGate = createBackendModule({
         httpRouter: coreServices.httpRouter,
         permissions: coreServices.permissions,
         permissionsRegistry: coreServices.permissionsRegistry,
-        scheduler: coreServices.scheduler,
+        logger: coreServices.logger,
       },
-      async init({ gate, auditor, config, database, scheduler, ...services }) {
+      async init({ gate, auditor, config, database, logger, ...services }) {
         const { httpAuth, httpRouter, permissions } = services;
         const { audit, revocations } = gate;
         const permissionEnabled =
@@ -57,14 +57,9 @@ export const authModuleApiGate = createBackendModule({
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
 
-        const store = await DatabaseRevocationStore.create(database);
-        await revocations.follow(store);
-        await scheduler.scheduleTask({
-          id: 'api-gate-expired-revocations',
-          frequency: { minutes: 10 },
-          timeout: { minutes: 1 },
-          fn: () => store.removeExpired(),
-        });
+        await revocations.follow(
+          await DatabaseRevocationStore.create(database, logger),
+        );
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,

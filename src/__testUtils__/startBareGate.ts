@@ -194,7 +194,7 @@ export async function startBareGate(
   const { port } = server.address() as AddressInfo;
 
   await revocations.follow({
-    load: async () => [],
+    read: async () => ({ revocations: [] }),
     add: async revocation => {
       if (gate.isStoreGone) {
         throw new Error('gone');

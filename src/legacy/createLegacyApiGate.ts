@@ -28,8 +28,6 @@ import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { LegacyPlugins } from './LegacyPlugins';
 
-const REMOVE_EXPIRED_MS = 10 * 60 * 1000;
-
 /**
  * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
  *
@@ -81,7 +79,9 @@ export async function createLegacyApiGate(
   const settings = source.current.config;
   const revocations = new Revocations({ logger, ...settings.revocation });
   await revocations.follow(
-    database ? await createSharedStore(database) : createOwnStore(),
+    database
+      ? await DatabaseRevocationStore.create(database, logger)
+      : createOwnStore(),
   );
   const verifyOptions: VerifyOptions = {
     plugins: new LegacyPlugins({
@@ -191,21 +191,9 @@ function refusePluginToken(token: DecodedToken | undefined): undefined {
   }
 }
 
-async function createSharedStore(
-  database: Pick<DatabaseService, 'getClient'>,
-): Promise<RevocationStore> {
-  const store = await DatabaseRevocationStore.create(database);
-  setInterval(
-    // What is not removed now is the next time. Whether the database is well, reading it tells.
-    () => store.removeExpired().catch(() => {}),
-    REMOVE_EXPIRED_MS,
-  ).unref();
-  return store;
-}
-
 /** Of this process alone: the list that follows it is all there is. */
 function createOwnStore(): RevocationStore {
-  return { load: async () => [], add: async () => {} };
+  return { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 
 /** What is right, but should be looked at. */

@@ -1,110 +1,135 @@
-import { createHash } from 'node:crypto';
-import type { DatabaseService } from '@backstage/backend-plugin-api';
-import type { Knex } from 'knex';
-import { CLOCK_SKEW_SECONDS, now, Revocation } from './Revocation';
-import type { RevocationStore } from './RevocationStore';
+import type {
+  DatabaseService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { InputError } from '@backstage/errors';
+import { createRevocationTable } from './createRevocationTable';
+import { oldestLive, Revocation } from './Revocation';
+import type { RevocationPage, RevocationStore } from './RevocationStore';
+import { RevocationTable } from './RevocationTable';
 
-const TABLE = 'api_gate_revocations';
-const MIGRATIONS_TABLE = 'api_gate_knex_migrations';
+const PAGE_ROWS = 1_000;
 
-// In code, not in files: the database that they are for is the `auth` plugin's, and its own migrations know nothing of them.
-const MIGRATIONS: Record<string, Knex.Migration> = {
-  '20261125_revocations': {
-    async up(knex) {
-      await knex.schema.createTable(TABLE, table => {
-        table.comment('Sessions that the API gate refuses');
-        table.string('id', 64).primary().comment('Hash of the other columns');
-        table.string('scope', 16).notNullable().comment('session or user');
-        table.text('sub').notNullable();
-        table.bigInteger('iat').notNullable();
-        table.bigInteger('exp').notNullable().index();
-      });
-    },
-    async down(knex) {
-      await knex.schema.dropTable(TABLE);
-    },
-  },
-};
+/**
+ * How long before the beginning of the last reading the next one begins, by the database's clock. A row may be committed
+ * that much later than it was recorded, and after a failover the clock of the database may be behind by that much.
+ */
+export const OVERLAP_MS = 120_000;
 
-// A connection may go silent. Knex then gives it up, and the next query takes another.
-const QUERY_TIMEOUT_MS = 5_000;
-
-const MIGRATION_ATTEMPTS = 10;
-const MIGRATION_RETRY_MS = 500;
-
-interface Row extends Revocation {
-  id: string;
+/** A place in a reading; without `after`, the end of one. */
+interface Cursor {
+  /** The database's time when the reading began. */
+  startedAt: number;
+  /** The last row of the page before. A reading of all is by id, one of new rows by time. */
+  after?: { recordedAt?: number; id: string };
 }
 
-/** Keeps revocations in a table of the `auth` plugin's database. */
+/**
+ * Keeps revocations in a table of the `auth` plugin's database. A reading finds what was recorded since the last one, so that
+ * its cost does not depend on how many revocations there are. The clocks of the replicas do not matter: the database's own
+ * clock orders the rows.
+ */
 export class DatabaseRevocationStore implements RevocationStore {
-  private constructor(private readonly knex: Knex) {}
+  constructor(
+    private readonly table: Pick<RevocationTable, keyof RevocationTable>,
+  ) {}
 
   /** Connects, and creates the table if need be. */
   static async create(
     database: Pick<DatabaseService, 'getClient' | 'migrations'>,
+    logger: LoggerService,
   ): Promise<DatabaseRevocationStore> {
-    const knex = await database.getClient();
-    if (!database.migrations?.skip) {
-      await migrate(knex);
-    }
-    return new DatabaseRevocationStore(knex);
+    const { knex, hasRecordedAt } = await createRevocationTable(
+      database,
+      logger,
+    );
+    return new DatabaseRevocationStore(
+      new RevocationTable(knex, hasRecordedAt),
+    );
   }
 
-  async load(): Promise<Revocation[]> {
-    const rows = await this.knex<Row>(TABLE)
-      .select('scope', 'sub', 'iat', 'exp')
-      .where('exp', '>=', oldestLive())
-      .timeout(QUERY_TIMEOUT_MS);
-    // PostgreSQL's driver gives a bigint as text.
-    return rows.map(({ scope, sub, iat, exp }) => ({
-      scope,
-      sub,
-      iat: Number(iat),
-      exp: Number(exp),
-    }));
+  async read(text?: string): Promise<RevocationPage> {
+    const { table } = this;
+    const cursor = this.#parse(text);
+    const startedAt = cursor?.after ? cursor.startedAt : await table.now();
+    const after = cursor?.after ?? {
+      recordedAt: cursor && Math.min(cursor.startedAt, startedAt) - OVERLAP_MS,
+      id: '',
+    };
+    const { recordedAt } = after;
+    const rows =
+      recordedAt === undefined
+        ? await table.readById(after.id, PAGE_ROWS)
+        : await table.readByTime({ ...after, recordedAt }, PAGE_ROWS);
+
+    const hasMore = rows.length === PAGE_ROWS;
+    const last = rows[rows.length - 1];
+    const next: Cursor | undefined = hasMore
+      ? {
+          startedAt,
+          after: {
+            recordedAt: recordedAt === undefined ? undefined : last.recorded_at,
+            id: last.id,
+          },
+        }
+      : { startedAt };
+    return {
+      revocations: rows
+        .filter(({ exp }) => exp >= oldestLive())
+        .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
+      cursor: hasMore || table.hasRecordedAt ? format(next) : undefined,
+      hasMore,
+    };
   }
 
   async add(revocation: Revocation): Promise<void> {
-    const { scope, sub, iat, exp } = revocation;
-    const id = createHash('sha256')
-      .update(JSON.stringify([scope, sub, iat, exp]))
-      .digest('hex');
-    await this.knex<Row>(TABLE)
-      .insert({ id, scope, sub, iat, exp })
-      .onConflict('id')
-      .ignore()
-      .timeout(QUERY_TIMEOUT_MS);
-  }
-
-  /** Deletes what no valid token can match any more. */
-  async removeExpired(): Promise<void> {
-    await this.knex<Row>(TABLE).where('exp', '<', oldestLive()).delete();
-  }
-}
-
-/** Replicas that start at once get into each other's way: knex does not wait for its own lock. */
-async function migrate(knex: Knex): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
     try {
-      await knex.migrate.latest({
-        tableName: MIGRATIONS_TABLE,
-        migrationSource: {
-          getMigrations: async () => Object.keys(MIGRATIONS),
-          getMigrationName: (name: string) => name,
-          getMigration: async (name: string) => MIGRATIONS[name],
-        },
-      });
-      return;
+      await this.table.write(revocation);
     } catch (error) {
-      if (attempt === MIGRATION_ATTEMPTS) {
-        throw error;
+      if (isRefusedForGood(error)) {
+        throw new InputError('The database does not take this revocation');
       }
-      await new Promise(resolve => setTimeout(resolve, MIGRATION_RETRY_MS));
+      throw error;
     }
   }
+
+  async removeExpired(): Promise<boolean> {
+    const found = await this.table.removeExpired(oldestLive(), PAGE_ROWS);
+    return found === PAGE_ROWS;
+  }
+
+  /** Returns `undefined`, the beginning of all, for a cursor that is not of this table: to read too much loses nothing. */
+  #parse(text: string | undefined): Cursor | undefined {
+    const [, startedAt, place, recordedAt, id] =
+      text?.match(/^(\d{1,15})(~(\d{1,15})?~(.+))?$/s) ?? [];
+    const isById = place !== undefined && recordedAt === undefined;
+    if (startedAt === undefined || (!isById && !this.table.hasRecordedAt)) {
+      return undefined;
+    }
+    return {
+      startedAt: Number(startedAt),
+      after:
+        place === undefined
+          ? undefined
+          : {
+              recordedAt:
+                recordedAt === undefined ? undefined : Number(recordedAt),
+              id,
+            },
+    };
+  }
 }
 
-function oldestLive(): number {
-  return now() - CLOCK_SKEW_SECONDS;
+function format({ startedAt, after }: Cursor): string {
+  return after
+    ? `${startedAt}~${after.recordedAt ?? ''}~${after.id}`
+    : `${startedAt}`;
+}
+
+/** SQLSTATE 22: the data can't be kept; 54: it is too large. A connection, a lock, a right or space may come back. */
+function isRefusedForGood(error: unknown): boolean {
+  const { code, sqlState } = error as { code?: unknown; sqlState?: unknown };
+  return [code, sqlState].some(
+    state => typeof state === 'string' && /^(22|54)\w{3}$/.test(state),
+  );
 }

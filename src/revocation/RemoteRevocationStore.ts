@@ -3,10 +3,10 @@ import type {
   DiscoveryService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { ResponseError } from '@backstage/errors';
+import { InputError, ResponseError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../routes/ownRoutes';
 import type { Revocation } from './Revocation';
-import type { RevocationStore } from './RevocationStore';
+import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const TIMEOUT_MS = 5_000;
 
@@ -22,37 +22,48 @@ export class RemoteRevocationStore implements RevocationStore {
     },
   ) {}
 
-  async load(): Promise<Revocation[]> {
-    const response = await this.#request('GET');
+  /** A gate of version 0.1.0 has no cursor: it answers all, each time. */
+  async read(cursor = ''): Promise<RevocationPage> {
+    const response = await this.#request(
+      'GET',
+      `?since=${encodeURIComponent(cursor)}`,
+    );
     if (response.status === 404) {
       this.#tellThatThereIsNoGate();
-      return [];
+      return { revocations: [] };
     }
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
     }
-    return (await response.json()).revocations;
+    const page = await response.json();
+    if (!Array.isArray(page?.revocations)) {
+      throw new Error('The auth backend answers no list of revocations');
+    }
+    return page;
   }
 
   async add(revocation: Revocation): Promise<void> {
-    const response = await this.#request('POST', revocation);
+    const response = await this.#request('POST', '', revocation);
     if (response.status === 404) {
       this.#tellThatThereIsNoGate();
       return;
     }
+    if (response.status === 400) {
+      throw new InputError('The auth backend does not take this revocation');
+    }
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
     }
   }
 
-  async #request(method: string, revocation?: Revocation) {
+  async #request(method: string, query: string, revocation?: Revocation) {
     const { auth, discovery } = this.options;
     const { token } = await auth.getPluginRequestToken({
       onBehalfOf: await auth.getOwnServiceCredentials(),
       targetPluginId: 'auth',
     });
     const baseUrl = await discovery.getBaseUrl('auth');
-    return fetch(`${baseUrl}${REVOCATIONS_PATH}`, {
+    return fetch(`${baseUrl}${REVOCATIONS_PATH}${query}`, {
       method,
       headers: {
         Authorization: `Bearer ${token}`,

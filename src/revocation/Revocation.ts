@@ -25,6 +25,42 @@ export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 /** Clocks of replicas may differ: a revocation is kept for so long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
 
+const MAX_SUB_LENGTH = 1_000;
+
+/**
+ * Whether every store takes a revocation: PostgreSQL has no NUL in text, no encoding has a lone surrogate, and a row must not
+ * be of any size.
+ */
+export function isStorable({ sub, iat, exp }: Revocation): boolean {
+  return (
+    sub.length <= MAX_SUB_LENGTH &&
+    /^[^\p{Cc}\p{Cs}]+$/u.test(sub) &&
+    [iat, exp].every(Number.isSafeInteger)
+  );
+}
+
+/** Joins two revocations of one user, or of one session. The later end holds of each: a revocation never shrinks. */
+export function joinRevocations(a: Revocation, b: Revocation): Revocation {
+  return { ...a, iat: Math.max(a.iat, b.iat), exp: Math.max(a.exp, b.exp) };
+}
+
+/** Returns what two revocations have in common that are of one user, or of one session. */
+export function revocationKey(revocation: Revocation): string {
+  return revocation.scope === 'user'
+    ? `user ${userKey(revocation.sub)}`
+    : `session ${sessionKey(revocation)}`;
+}
+
+/** Returns what the tokens of one session have in common, and no other session has. */
+export function sessionKey({ sub, iat, exp }: SessionClaims): string {
+  return `${iat} ${exp} ${sub}`;
+}
+
+/** Returns the seconds since the epoch before which nothing that has expired can match a token any more. */
+export function oldestLive(): number {
+  return now() - CLOCK_SKEW_SECONDS;
+}
+
 /** Refuses one sign-in. */
 export function revocationOfSession(claims: SessionClaims): Revocation {
   const { sub, iat, exp } = claims;

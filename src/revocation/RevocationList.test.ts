@@ -101,4 +101,13 @@ describe('RevocationList', () => {
     expect(callsOf(ofUser({ iat: NOW }))).toBe('ab');
     expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
   });
+
+  it('passes on the users of what is new, and of nothing else', () => {
+    const list = new RevocationList();
+    const passed: string[][] = [];
+    list.onRevoked(users => passed.push([...users]));
+    list.add([ofSession()]);
+    list.add([ofSession(), ofUser({ sub: 'User:default/B' })]);
+    expect(passed).toEqual([['user:default/a'], ['user:default/b']]);
+  });
 });

@@ -1,19 +1,24 @@
 import {
-  CLOCK_SKEW_SECONDS,
-  now,
+  joinRevocations,
+  oldestLive,
   Revocation,
   SessionClaims,
+  sessionKey,
   userKey,
 } from './Revocation';
 
+/** Receives the users (by `userKey`) of new revocations. */
+type RevokedListener = (users: ReadonlySet<string>) => void;
+
 /**
- * The live revocations of all replicas, in memory: what a request is judged by. A revocation is never taken back, so the
- * list only grows, until what it holds has expired.
+ * Holds the live revocations of all replicas in memory, for the decision about each request. A revocation is never taken
+ * back: the list only grows, until its entries have expired.
  */
 export class RevocationList {
-  readonly #sessions = new Map<string, Revocation>();
+  /** When each revoked session expires, and nothing else: there may be very many. */
+  readonly #sessions = new Map<string, number>();
   readonly #users = new Map<string, Revocation>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<RevokedListener>();
 
   /** How many revocations it holds. */
   get size(): number {
@@ -29,53 +34,53 @@ export class RevocationList {
   }
 
   add(revocations: Iterable<Revocation>): void {
-    let grew = false;
+    const users = new Set<string>();
     for (const revocation of revocations) {
-      grew = this.#addOne(revocation) || grew;
+      if (this.#addOne(revocation)) {
+        users.add(userKey(revocation.sub));
+      }
     }
-    if (grew) {
-      this.#listeners.forEach(listener => listener());
+    if (users.size > 0) {
+      this.#listeners.forEach(listener => listener(users));
     }
   }
 
-  /** Calls back whenever there is a new revocation. */
-  onRevoked(listener: () => void): void {
+  /** Calls back whenever there are new revocations, once for all that come together. */
+  onRevoked(listener: RevokedListener): void {
     this.#listeners.add(listener);
   }
 
-  /** Forgets what no valid token can match any more. */
+  /** Removes what no valid token can match any more. */
   removeExpired(): void {
-    const limit = now() - CLOCK_SKEW_SECONDS;
-    for (const map of [this.#sessions, this.#users]) {
-      for (const [key, { exp }] of map) {
-        if (exp < limit) {
-          map.delete(key);
-        }
+    const limit = oldestLive();
+    for (const [key, exp] of this.#sessions) {
+      if (exp < limit) {
+        this.#sessions.delete(key);
+      }
+    }
+    for (const [key, { exp }] of this.#users) {
+      if (exp < limit) {
+        this.#users.delete(key);
       }
     }
   }
 
+  /** Returns whether it refuses more than before, or for longer. */
   #addOne(revocation: Revocation): boolean {
     if (revocation.scope === 'session') {
-      const key = sessionKey(revocation);
-      const isNew = !this.#sessions.has(key);
-      this.#sessions.set(key, revocation);
-      return isNew;
+      const before = this.#sessions.size;
+      this.#sessions.set(sessionKey(revocation), revocation.exp);
+      return this.#sessions.size > before;
     }
     const key = userKey(revocation.sub);
     const known = this.#users.get(key);
     if (known && known.iat >= revocation.iat && known.exp >= revocation.exp) {
       return false;
     }
-    this.#users.set(key, {
-      ...revocation,
-      iat: Math.max(revocation.iat, known?.iat ?? 0),
-      exp: Math.max(revocation.exp, known?.exp ?? 0),
-    });
+    this.#users.set(
+      key,
+      known ? joinRevocations(known, revocation) : revocation,
+    );
     return true;
   }
-}
-
-function sessionKey({ sub, iat, exp }: SessionClaims): string {
-  return `${iat} ${exp} ${sub}`;
 }

@@ -5,7 +5,7 @@ import {
   revocationOfUser,
 } from './Revocation';
 import { Revocations } from './Revocations';
-import type { RevocationStore } from './RevocationStore';
+import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const now = () => Math.floor(Date.now() / 1000);
 const session = (sub: string, iat = now() - 10) => ({
@@ -14,7 +14,11 @@ const session = (sub: string, iat = now() - 10) => ({
   exp: iat + 3600,
 });
 
-function create(store: Partial<RevocationStore>) {
+/** Follows a store that has no cursor: it answers all, each time. */
+function create({
+  load = async () => [],
+  ...store
+}: Partial<RevocationStore> & { load?: () => Promise<Revocation[]> }) {
   const warnings: string[] = [];
   const infos: string[] = [];
   const logger = {
@@ -23,7 +27,7 @@ function create(store: Partial<RevocationStore>) {
   } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
   revocations.follow({
-    load: async () => [],
+    read: async () => ({ revocations: await load() }),
     add: async () => {},
     ...store,
   });
@@ -44,7 +48,8 @@ describe('Revocations', () => {
     const claims = session('user:default/a');
     expect(revocations.isFollowing).toBe(false);
     expect(revocations.isLoaded).toBe(false);
-    expect(revocations.staleness).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1_500);
+    expect(revocations.staleness).toBe(1.5);
     await expect(revocations.load()).rejects.toThrow('store of revocations');
     await expect(
       revocations.revoke(revocationOfSession(claims)),
@@ -52,7 +57,7 @@ describe('Revocations', () => {
     expect(revocations.isRevoked(claims)).toBe(true);
     const stored: string[] = [];
     await revocations.follow({
-      load: async () => [],
+      read: async () => ({ revocations: [] }),
       add: async ({ sub }) => {
         stored.push(sub);
       },
@@ -375,6 +380,238 @@ describe('Revocations', () => {
     });
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.isRevoked(claims)).toBe(true);
+    revocations.stop();
+  });
+
+  it('refuses at once, and rejects, what no store takes', async () => {
+    const add = jest.fn(async () => {});
+    const { revocations } = create({ add });
+    const claims = session('user:default/\0');
+    await expect(
+      revocations.revoke(revocationOfSession(claims)),
+    ).rejects.toMatchObject({ name: 'InputError' });
+    expect(revocations.isRevoked(claims)).toBe(true);
+    expect(add).not.toHaveBeenCalled();
+    revocations.stop();
+  });
+});
+
+/** Follows a store whose readings are as `pages` answers them, by cursor. */
+function follow(
+  pages: (cursor: string | undefined) => Promise<RevocationPage>,
+) {
+  const read = jest.fn(pages);
+  const removeExpired = jest.fn(async () => false);
+  const revocations = new Revocations({
+    logger: { warn: () => {}, info: () => {} } as unknown as LoggerService,
+    pollIntervalMs: 2_000,
+  });
+  const following = revocations.follow({
+    read,
+    add: async () => {},
+    removeExpired,
+  });
+  const cursors = () => read.mock.calls.splice(0).map(([cursor]) => cursor);
+  return { revocations, following, read, removeExpired, cursors };
+}
+
+describe('Revocations of a store with a cursor', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+  const of = (sub: string) => [revocationOfSession(session(sub))];
+
+  it('reads all pages, then what came meanwhile, then what is new', async () => {
+    const { revocations, following, cursors } = follow(async cursor => {
+      switch (cursor) {
+        case undefined:
+          return { revocations: of('a'), cursor: 'page 2', hasMore: true };
+        case 'page 2':
+          return { revocations: of('b'), cursor: 'end 1' };
+        default:
+          return {
+            revocations: of(`after ${cursor}`),
+            cursor: `end ${Number(cursor.slice(4)) + 1}`,
+          };
+      }
+    });
+    await following;
+    expect(cursors()).toEqual([undefined, 'page 2', 'end 1']);
+    expect(revocations.size).toBe(3);
+    await jest.advanceTimersByTimeAsync(4_000);
+    expect(cursors()).toEqual(['end 2', 'end 3']);
+    expect(revocations.size).toBe(5);
+    revocations.stop();
+  });
+
+  it('goes on from the page that failed, and is loaded after the last', async () => {
+    let failures = 2;
+    const { revocations, following, cursors } = follow(async cursor => {
+      if (cursor === 'page 2' && failures > 0) {
+        failures -= 1;
+        throw new Error('slow');
+      }
+      return cursor === undefined
+        ? { revocations: of('a'), cursor: 'page 2', hasMore: true }
+        : { revocations: of('b'), cursor: 'end' };
+    });
+    await following;
+    await jest.advanceTimersByTimeAsync(500);
+    expect(revocations.isLoaded).toBe(false);
+    expect(revocations.staleness).toBe(0.5);
+    expect(revocations.size).toBe(1);
+    expect(cursors()).toEqual([undefined, 'page 2', 'page 2']);
+    await jest.advanceTimersByTimeAsync(500);
+    expect(revocations.isLoaded).toBe(true);
+    expect(cursors()).toEqual(['page 2', 'end']);
+    revocations.stop();
+  });
+
+  it('says how old a list is that took long to read', async () => {
+    const { revocations, following } = follow(async cursor => {
+      await new Promise(resolve => setTimeout(resolve, 1_500));
+      return { revocations: [], cursor: cursor ? 'end' : 'begun' };
+    });
+    await jest.advanceTimersByTimeAsync(3_000);
+    await following;
+    // The second reading began after 1.5 s.
+    expect(revocations.staleness).toBe(1.5);
+    revocations.stop();
+  });
+
+  it('is followed in six seconds, and read on after that, where the store is slow', async () => {
+    const { revocations, following, cursors } = follow(async cursor => {
+      await new Promise(resolve => setTimeout(resolve, 1_000));
+      const page = Number(cursor ?? 0) + 1;
+      return {
+        revocations: of(`user ${page}`),
+        cursor: String(page),
+        hasMore: page < 100,
+      };
+    });
+    let isFollowed = false;
+    following.then(() => {
+      isFollowed = true;
+    });
+    await jest.advanceTimersByTimeAsync(5_999);
+    expect(isFollowed).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect([isFollowed, revocations.isLoaded]).toEqual([true, false]);
+    await jest.advanceTimersByTimeAsync(95_000);
+    expect([revocations.isLoaded, revocations.size]).toEqual([true, 101]);
+    expect(cursors()).toHaveLength(101);
+    revocations.stop();
+  });
+
+  it.each([
+    [2_000, 1],
+    [100, 1],
+    [6_000, 3],
+  ])(
+    'reads all again after ten minutes: with a poll every %i ms, %i pages with each',
+    async (interval, pages) => {
+      const { revocations, following, read } = follow(async cursor => {
+        const [kind, page] = cursor?.split(' ') ?? ['all', '0'];
+        return kind === 'end' || page === '6'
+          ? { revocations: [], cursor: 'end' }
+          : {
+              revocations: of(`user ${page}`),
+              cursor: `all ${Number(page) + 1}`,
+              hasMore: true,
+            };
+      });
+      revocations.setPollInterval(interval);
+      await following;
+      read.mockClear();
+      const allPages = () =>
+        read.mock.calls.filter(([cursor]) => cursor !== 'end').length;
+      await jest.advanceTimersByTimeAsync(600_000 - 1);
+      expect(allPages()).toBe(0);
+      await jest.advanceTimersByTimeAsync(interval);
+      expect(allPages()).toBe(pages);
+      await jest.advanceTimersByTimeAsync(interval);
+      expect(allPages()).toBe(2 * pages);
+      await jest.advanceTimersByTimeAsync(300_000);
+      expect(allPages()).toBe(7);
+      await jest.advanceTimersByTimeAsync(400_000);
+      expect(allPages()).toBe(14);
+      revocations.stop();
+    },
+  );
+
+  it('reads what is new before all, and again what failed', async () => {
+    let fails = false;
+    const { revocations, following, read } = follow(async cursor => {
+      if (fails && cursor === 'page 2') {
+        throw new Error('slow');
+      }
+      return cursor === undefined
+        ? { revocations: [], cursor: 'page 2', hasMore: true }
+        : { revocations: [], cursor: 'end' };
+    });
+    await following;
+    fails = true;
+    await jest.advanceTimersByTimeAsync(601_000);
+    read.mockClear();
+    await jest.advanceTimersByTimeAsync(4_000);
+    const asked = () => read.mock.calls.map(([cursor]) => cursor);
+    expect(asked()).toEqual(['end', 'page 2', 'end', 'page 2']);
+    expect(revocations.staleness).toBeLessThan(3);
+    fails = false;
+    await jest.advanceTimersByTimeAsync(4_000);
+    expect(asked().slice(4)).toEqual(['end', 'page 2', 'end']);
+    revocations.stop();
+  });
+
+  it('reads no page twice that the store answers with itself', async () => {
+    const { revocations, following, cursors } = follow(async () => ({
+      revocations: [],
+      cursor: 'same',
+      hasMore: true,
+    }));
+    await following;
+    expect(cursors()).toEqual([undefined, 'same']);
+    expect(revocations.isLoaded).toBe(false);
+    await expect(revocations.load()).rejects.toThrow('with itself');
+    revocations.stop();
+  });
+
+  it('loads all pages for who asks', async () => {
+    const { revocations, following } = follow(async cursor =>
+      cursor === undefined
+        ? { revocations: of('a'), cursor: 'page 2', hasMore: true }
+        : { revocations: of('b'), cursor: 'end' },
+    );
+    await following;
+    expect((await revocations.load()).map(({ sub }) => sub)).toEqual([
+      'a',
+      'b',
+    ]);
+    expect(await revocations.readPage('page 2')).toMatchObject({
+      cursor: 'end',
+    });
+    revocations.stop();
+  });
+
+  it('has expired rows removed after five to fifteen minutes, and goes on at once while there are more', async () => {
+    const { revocations, following, removeExpired } = follow(async () => ({
+      revocations: [],
+      cursor: 'end',
+    }));
+    await following;
+    await jest.advanceTimersByTimeAsync(299_000);
+    expect(removeExpired).not.toHaveBeenCalled();
+    removeExpired.mockResolvedValueOnce(true).mockResolvedValueOnce(true);
+    await jest.advanceTimersByTimeAsync(610_000);
+    expect(removeExpired).toHaveBeenCalledTimes(3);
+    removeExpired.mockRejectedValue(new Error('gone'));
+    await jest.advanceTimersByTimeAsync(3600_000);
+    const { length } = removeExpired.mock.calls;
+    expect(length).toBeGreaterThanOrEqual(7);
+    expect(length).toBeLessThanOrEqual(15);
     revocations.stop();
   });
 });

@@ -1,47 +1,71 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { inTime } from '../util/inTime';
-import { Outage } from './Outage';
-import { now, Revocation, SessionClaims } from './Revocation';
+import { FailureLog } from './FailureLog';
+import { PendingRevocations } from './PendingRevocations';
+import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
-import type { RevocationStore } from './RevocationStore';
+import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
-const WRITES_AT_A_TIME = 10;
 
 // Until then no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
+// All is read again, in case a row was committed later, or a clock was set back further, than a reading of new rows covers.
+const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
+const READ_AGAIN_PAGE_MS = 2_000;
+
+const FORGET_EXPIRED_INTERVAL_MS = 60_000;
+const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
+
 /**
- * The revocations as this replica knows them. No request waits for the store: the list is in memory and follows the store
- * in the background. While the store is out of reach, what is known stays in force.
+ * The revocations that this replica has seen. No request waits for the store: the list is in memory and follows the store in
+ * the background. While the store is out of reach, the revocations that were seen stay in force.
  */
-export class Revocations {
+export class Revocations extends RevocationList {
+  readonly #createdAt = performance.now();
+  readonly #reading: FailureLog;
+  readonly #writing: FailureLog;
+  readonly #pending: PendingRevocations;
   #pollIntervalMs: number;
-  readonly #list = new RevocationList();
-  /** In force here, but not yet in the store. */
-  readonly #pending = new Map<string, Revocation>();
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+
+  /** Where the reading of new rows goes on, and when it began if it is not at its end. */
+  #cursor: string | undefined;
+  #startedAt: number | undefined;
   #loadedAt: number | undefined;
-  readonly #reading: Outage;
-  readonly #writing: Outage;
+  /** Where the reading of all rows goes on, a few pages with each poll, and when the next one begins. */
+  #again: { cursor?: string } | undefined;
+  #againAt = Infinity;
+
+  #forgetAt = 0;
+  #removeAt: number;
+  #isWriting = false;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
-    this.#reading = new Outage(options.logger, {
+    super();
+    const { logger } = options;
+    this.#reading = new FailureLog(logger, {
       failing:
         'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
       again: 'API gate reads the list of revoked sessions again',
     });
-    this.#writing = new Outage(options.logger, {
+    this.#writing = new FailureLog(logger, {
       failing:
         'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
       again: 'API gate has written the sessions that were revoked meanwhile',
     });
+    this.#pending = new PendingRevocations({
+      logger,
+      store: revocation => storeInTime(this.#requireStore().add(revocation)),
+    });
     this.#pollIntervalMs = options.pollIntervalMs;
+    this.#removeAt = this.#nextRemoval();
   }
 
-  /** Whether the list was ever loaded. Until then a session may be revoked, and nobody here knows. */
+  /** Whether the list was ever complete. Until then, a session may be revoked without being on it. */
   get isLoaded(): boolean {
     return this.#loadedAt !== undefined;
   }
@@ -50,47 +74,50 @@ export class Revocations {
     return this.#store !== undefined;
   }
 
-  /** Seconds since the list was last known to be complete; `undefined` if it never was. */
-  get staleness(): number | undefined {
-    return this.#loadedAt === undefined
-      ? undefined
-      : (Date.now() - this.#loadedAt) / 1000;
-  }
-
-  /** How many revocations are in force. */
-  get size(): number {
-    return this.#list.size;
-  }
-
-  isRevoked(claims: SessionClaims): boolean {
-    return this.#list.isRevoked(claims);
-  }
-
-  /** Calls back whenever there is a new revocation. */
-  onRevoked(listener: () => void): void {
-    this.#list.onRevoked(listener);
+  /** Seconds since the list was last complete; since this replica started if it never was. */
+  get staleness(): number {
+    return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
   }
 
   /**
    * Puts a revocation in force here at once, and resolves when the store has it.
    *
-   * @throws Error if the store is out of reach; it will be written when the store is back
+   * @throws InputError if the store will never take it; Error if the store is out of reach: then it is written later
    */
   async revoke(revocation: Revocation): Promise<void> {
-    this.#list.add([revocation]);
-    this.#pending.set(JSON.stringify(revocation), revocation);
-    await this.#write(revocation);
+    this.add([revocation]);
+    await this.#pending.write(revocation);
   }
 
-  /** The live revocations, from the store. */
+  /** Reads a page from the store, as {@link RevocationStore.read} does. */
+  async readPage(cursor: string | undefined): Promise<RevocationPage> {
+    const page = await storeInTime(this.#requireStore().read(cursor));
+    if (page.hasMore && page.cursor === cursor) {
+      throw new Error('The store of revocations answers a page with itself');
+    }
+    return page;
+  }
+
+  /** Reads all live revocations from the store. */
   async load(): Promise<Revocation[]> {
-    return storeInTime(this.#requireStore().load());
+    const all: Revocation[] = [];
+    let page: RevocationPage | undefined;
+    do {
+      page = await this.readPage(page?.cursor);
+      all.push(...page.revocations);
+    } while (page.hasMore);
+    return all;
   }
 
-  /** Begins to follow a store, and resolves after the first attempt, whether or not it succeeded. */
+  /**
+   * Begins to follow a store. Resolves after the first reading, whether or not it succeeded, and after six seconds at the
+   * latest: a long list that a slow database holds is read on in the background.
+   */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    await this.#poll();
+    await storeInTime(this.#poll().then(() => this.#writePending())).catch(
+      () => {},
+    );
   }
 
   /** Takes effect after the wait that is under way. */
@@ -106,21 +133,14 @@ export class Revocations {
 
   async #poll(): Promise<void> {
     try {
-      // All live rows, each time: a cursor would miss those that are committed late.
-      const startedAt = Date.now();
-      this.#list.add(await storeInTime(this.#requireStore().load()));
-      this.#list.removeExpired();
-      this.#loadedAt = startedAt;
+      await this.#readNew();
+      await this.#readAgain();
       this.#reading.succeeded();
     } catch (error) {
       this.#reading.failed(error);
     }
-    try {
-      await this.#writePending();
-      this.#writing.succeeded();
-    } catch (error) {
-      this.#writing.failed(error);
-    }
+    this.#writePending();
+    this.#cleanUp();
     if (!this.#isStopped) {
       const interval = this.isLoaded
         ? this.#pollIntervalMs
@@ -130,25 +150,95 @@ export class Revocations {
     }
   }
 
-  /** A few at a time: there may be many after an outage. */
+  /** Reads what was recorded since the last reading; at first all, and then what was recorded while that went on. */
+  async #readNew(): Promise<void> {
+    let readAt = await this.#readToEnd();
+    if (!this.isLoaded && this.#cursor !== undefined) {
+      readAt = await this.#readToEnd();
+      this.#againAt = performance.now() + READ_AGAIN_INTERVAL_MS;
+    }
+    if (!this.#isStopped) {
+      this.#loadedAt = readAt;
+    }
+  }
+
+  /** Goes on with a reading that has failed before its end. Returns when the reading began. */
+  async #readToEnd(): Promise<number> {
+    this.#startedAt ??= performance.now();
+    const startedAt = this.#startedAt;
+    let page: RevocationPage;
+    do {
+      page = await this.readPage(this.#cursor);
+      this.add(page.revocations);
+      this.#cursor = page.cursor;
+    } while (page.hasMore && !this.#isStopped);
+    this.#startedAt = undefined;
+    return startedAt;
+  }
+
+  /** Reads a few pages of all, at times: without haste, since a poll must not take longer for it. */
+  async #readAgain(): Promise<void> {
+    if (!this.#again) {
+      if (this.#cursor === undefined || performance.now() < this.#againAt) {
+        return;
+      }
+      this.#again = {};
+    }
+    const pages = Math.ceil(this.#pollIntervalMs / READ_AGAIN_PAGE_MS);
+    for (let i = 0; i < pages && !this.#isStopped; i += 1) {
+      const page = await this.readPage(this.#again.cursor);
+      this.add(page.revocations);
+      this.#again = { cursor: page.cursor };
+      if (!page.hasMore) {
+        this.#again = undefined;
+        this.#againAt = performance.now() + READ_AGAIN_INTERVAL_MS;
+        return;
+      }
+    }
+  }
+
+  /** No reading waits for it. */
   async #writePending(): Promise<void> {
-    const pending = [...this.#pending.values()].filter(
-      ({ exp }) => exp > now(),
-    );
-    this.#pending.clear();
-    pending.forEach(each => this.#pending.set(JSON.stringify(each), each));
-    for (let i = 0; i < pending.length; i += WRITES_AT_A_TIME) {
-      await Promise.all(
-        pending
-          .slice(i, i + WRITES_AT_A_TIME)
-          .map(revocation => this.#write(revocation)),
+    if (this.#isWriting) {
+      return;
+    }
+    this.#isWriting = true;
+    try {
+      await this.#pending.retry();
+      this.#writing.succeeded();
+    } catch (error) {
+      this.#writing.failed(error);
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  /** Removes what has expired: here, and in the store, where any replica may do so. */
+  #cleanUp(): void {
+    const at = performance.now();
+    if (at >= this.#forgetAt) {
+      this.#forgetAt = at + FORGET_EXPIRED_INTERVAL_MS;
+      this.removeExpired();
+    }
+    if (at >= this.#removeAt) {
+      this.#removeAt = this.#nextRemoval();
+      this.#store?.removeExpired?.().then(
+        hasMore => {
+          if (hasMore) {
+            this.#removeAt = 0;
+          }
+        },
+        // The next time will do. Reading reports whether the database is well.
+        () => {},
       );
     }
   }
 
-  async #write(revocation: Revocation): Promise<void> {
-    await storeInTime(this.#requireStore().add(revocation));
-    this.#pending.delete(JSON.stringify(revocation));
+  /** At no fixed time, so that replicas which start together do not delete together. */
+  #nextRemoval(): number {
+    return (
+      performance.now() + REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random())
+    );
   }
 
   #requireStore(): RevocationStore {
@@ -159,7 +249,7 @@ export class Revocations {
   }
 }
 
-/** One that says nothing must not stop a replica from asking again. */
+/** A store that does not answer must not keep a replica from asking again. */
 function storeInTime<T>(answer: Promise<T>): Promise<T> {
   return inTime(
     answer,

@@ -59,3 +59,39 @@ describe('a WebSocket whose token expires', () => {
     expect(open(-1).destroyed).toBe(true);
   });
 });
+
+describe('WebSockets of many users', () => {
+  it('are looked at only where a revocation concerns their user', async () => {
+    const ended = new Set<string>();
+    const isRevoked = jest.fn(({ sub }) => ended.has(sub.toLowerCase()));
+    let revoked!: (users: Set<string>) => void;
+    const sockets = new SessionSockets({
+      revocations: {
+        isRevoked,
+        onRevoked: (listener: typeof revoked) => {
+          revoked = listener;
+        },
+      } as unknown as Revocations,
+      isEnforced: () => true,
+      onEnforced: () => {},
+    });
+    const opened = ['jane', 'JANE', 'john'].map(name => {
+      const socket = new PassThrough();
+      const iat = Math.floor(Date.now() / 1000);
+      const sub = `user:default/${name}`;
+      sockets.track(socket, { sub, iat, exp: iat + 3600 });
+      return socket;
+    });
+    isRevoked.mockClear();
+    ended.add('user:default/jane');
+    revoked(new Set(['user:default/nobody']));
+    expect(isRevoked).not.toHaveBeenCalled();
+    revoked(new Set(['user:default/jane', 'user:default/nobody']));
+    expect(isRevoked).toHaveBeenCalledTimes(2);
+    expect(opened.map(({ destroyed }) => destroyed)).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+});

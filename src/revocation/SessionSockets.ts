@@ -1,11 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
-import { now, SessionClaims } from './Revocation';
+import { now, SessionClaims, userKey } from './Revocation';
 import type { Revocations } from './Revocations';
+
+/** `not-admitted`: the upgrade would have been refused, and is let through by report-only, until its end. */
+type Session = SessionClaims | 'not-admitted';
 
 /** WebSockets end with the session that opened them: at once when it is revoked, else when its token expires. */
 export class SessionSockets {
-  readonly #open = new Map<Duplex, SessionClaims | 'not-admitted'>();
+  /** By user: a revocation concerns the sockets of one user only, and there may be many others. */
+  readonly #open = new Map<string, Map<Duplex, Session>>();
   readonly #revocations: Revocations;
   readonly #isEnforced: () => boolean;
 
@@ -20,13 +24,15 @@ export class SessionSockets {
   }) {
     this.#revocations = options.revocations;
     this.#isEnforced = options.isEnforced;
-    const closeEnded = () => this.#open.forEach(this.#closeIfEnded);
-    options.revocations.onRevoked(closeEnded);
-    options.onEnforced(closeEnded);
+    options.revocations.onRevoked(users =>
+      users.forEach(user => this.#open.get(user)?.forEach(this.#closeIfEnded)),
+    );
+    options.onEnforced(() =>
+      this.#open.forEach(sockets => sockets.forEach(this.#closeIfEnded)),
+    );
   }
 
-  /** @param session - `not-admitted`: the upgrade would have been refused, and is let through by report-only, until its end */
-  track(socket: Duplex, session: SessionClaims | 'not-admitted'): void {
+  track(socket: Duplex, session: Session): void {
     if (socket.destroyed) {
       return;
     }
@@ -43,19 +49,21 @@ export class SessionSockets {
     if (session !== 'not-admitted') {
       watchExpiry(session.exp);
     }
-    this.#open.set(socket, session);
+    const user = session === 'not-admitted' ? session : userKey(session.sub);
+    const sockets = this.#open.get(user) ?? new Map<Duplex, Session>();
+    this.#open.set(user, sockets.set(socket, session));
     socket.once('close', () => {
       clearTimeout(expiry);
-      this.#open.delete(socket);
+      sockets.delete(socket);
+      if (sockets.size === 0 && this.#open.get(user) === sockets) {
+        this.#open.delete(user);
+      }
     });
     // What has ended since it was judged.
     this.#closeIfEnded(session, socket);
   }
 
-  readonly #closeIfEnded = (
-    session: SessionClaims | 'not-admitted',
-    socket: Duplex,
-  ) => {
+  readonly #closeIfEnded = (session: Session, socket: Duplex) => {
     if (
       this.#isEnforced() &&
       (session === 'not-admitted' ||

@@ -33,7 +33,9 @@ const MAX_SUB_LENGTH = 1000;
 /**
  * The routes of revocations, below the `auth` plugin:
  *
- * - `GET` (services): `{ revocations }`, all that are live. Backends without the `auth` plugin follow them.
+ * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all that are live; `?since=<cursor>` the
+ *   next one, or what was recorded since. Backends without the `auth` plugin follow them so. Without `since`, as version
+ *   0.1.0 asks: `{ revocations }`, all at once.
  * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` what was issued up to `iat`. Such a
  *   backend has verified the token, and answered a sign-out.
  * - `POST { userEntityRef }` (services, and users with the permission `auth.api-gate.revoke`): ends every session of that
@@ -56,7 +58,12 @@ export function createRevocationRouter(options: {
 
   router.get(REVOCATIONS_PATH, async (req, res) => {
     await requireService(req, authApiGateReadPermission);
-    res.json({ revocations: await revocations.load() });
+    const { since } = req.query;
+    res.json(
+      typeof since === 'string'
+        ? await revocations.readPage(since || undefined)
+        : { revocations: await revocations.load() },
+    );
   });
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {

@@ -1,11 +1,11 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 
-// A single failure is the other backend's start, or a moment's.
+// A single failure may be the start of the other backend, or a short disturbance.
 const FAILURES_BEFORE_WARNING = 3;
 
-/** Tells once of something that goes on failing, and once that it works again. */
-export class Outage {
+/** Logs once that something goes on failing, and once that it works again. */
+export class FailureLog {
   #failures = 0;
 
   constructor(
@@ -23,8 +23,11 @@ export class Outage {
   failed(error: unknown) {
     this.#failures += 1;
     if (this.#failures === FAILURES_BEFORE_WARNING) {
+      const { code } = error as { code?: unknown };
       this.logger.warn(this.messages.failing, {
         errorType: isError(error) ? error.name : typeof error,
+        // Of the database or of the connection, such as 42P01 for a table that is not there. The message may hold data.
+        ...(typeof code === 'string' && { code }),
       });
     }
   }

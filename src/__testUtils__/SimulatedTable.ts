@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import {
+  joinRevocations,
+  Revocation,
+  revocationKey,
+} from '../revocation/Revocation';
+import type {
+  RevocationRow,
+  RevocationTable,
+} from '../revocation/RevocationTable';
+
+type Row = RevocationRow & { recorded_at: number };
+
+/**
+ * A table of revocations in a database whose clock is not the replicas', and whose transactions are committed later than the
+ * time that they record. Its time is that of jest's fake timers.
+ */
+export class SimulatedTable implements Pick<
+  RevocationTable,
+  keyof RevocationTable
+> {
+  readonly hasRecordedAt = true;
+  /** By how much the database's clock is ahead of the replicas'. */
+  clockOffsetMs = 0;
+  readonly #rows = new Map<string, Row>();
+  #uncommitted: { row: Row; at: number }[] = [];
+  #byTime: Row[] | undefined;
+  #byId: Row[] | undefined;
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Records a row now, in a transaction that is committed later. */
+  writeLate(revocation: Revocation, delayMs: number): void {
+    const id = createHash('sha256')
+      .update(revocationKey(revocation))
+      .digest('hex');
+    const recorded_at = Date.now() + this.clockOffsetMs;
+    this.#uncommitted.push({
+      row: { ...revocation, id, recorded_at },
+      at: Date.now() + delayMs,
+    });
+  }
+
+  async write(revocation: Revocation): Promise<void> {
+    this.writeLate(revocation, 0);
+  }
+
+  async now(): Promise<number> {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  async readById(afterId: string, limit: number): Promise<Row[]> {
+    this.#commit();
+    this.#byId ??= [...this.#rows.values()].sort((a, b) => compare(a.id, b.id));
+    const from = this.#byId.findIndex(({ id }) => id > afterId);
+    return from === -1 ? [] : this.#byId.slice(from, from + limit);
+  }
+
+  async readByTime(
+    after: { recordedAt: number; id: string },
+    limit: number,
+  ): Promise<Row[]> {
+    this.#commit();
+    this.#byTime ??= [...this.#rows.values()].sort(
+      (a, b) => a.recorded_at - b.recorded_at || compare(a.id, b.id),
+    );
+    const from = this.#byTime.findIndex(
+      ({ recorded_at, id }) =>
+        recorded_at > after.recordedAt ||
+        (recorded_at === after.recordedAt && id > after.id),
+    );
+    return from === -1 ? [] : this.#byTime.slice(from, from + limit);
+  }
+
+  async removeExpired(before: number, limit: number): Promise<number> {
+    const expired = [...this.#rows.values()]
+      .filter(({ exp }) => exp < before)
+      .slice(0, limit);
+    expired.forEach(({ id }) => this.#rows.delete(id));
+    this.#byTime = undefined;
+    this.#byId = undefined;
+    return expired.length;
+  }
+
+  #commit() {
+    const due = this.#uncommitted.filter(({ at }) => at <= Date.now());
+    if (due.length === 0) {
+      return;
+    }
+    this.#uncommitted = this.#uncommitted.filter(({ at }) => at > Date.now());
+    this.#byTime = undefined;
+    this.#byId = undefined;
+    for (const { row } of due) {
+      const known = this.#rows.get(row.id);
+      if (!known) {
+        this.#rows.set(row.id, row);
+      } else if (row.scope === 'user') {
+        // The later transaction waits for the lock of the row, and records its time after that.
+        const recorded_at = Math.max(known.recorded_at, row.recorded_at);
+        this.#rows.set(row.id, {
+          ...row,
+          ...joinRevocations(known, row),
+          recorded_at,
+        });
+      }
+    }
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}

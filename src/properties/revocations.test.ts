@@ -1,0 +1,269 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import fc from 'fast-check';
+import { checkProperty } from '../__testUtils__/checkProperty';
+import { SimulatedTable } from '../__testUtils__/SimulatedTable';
+import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
+import type { Revocation, SessionClaims } from '../revocation/Revocation';
+import { Revocations } from '../revocation/Revocations';
+
+jest.setTimeout(120_000);
+
+const isLong = process.env.PROPERTIES === 'long';
+const POLL_MS = 2_000;
+// The next poll, and the half second in which a replica without a list asks again.
+const WITHIN_MS = POLL_MS + 500;
+const STEP_MS = 1_000;
+const MINUTE_MS = 60_000;
+/** A reading of all begins after ten minutes, and reads a thousand rows with each poll. */
+const FOUND_AGAIN_MS = 10 * MINUTE_MS + 10 * POLL_MS;
+const REPLICAS = 2;
+
+const logger = {
+  warn: () => {},
+  info: () => {},
+} as unknown as LoggerService;
+
+/** A replica, which may be restarted, and may lose the database for a while. */
+class Replica {
+  #revocations!: Revocations;
+  #startedAt!: number;
+  #goneUntil = -Infinity;
+
+  constructor(private readonly table: SimulatedTable) {
+    this.start();
+  }
+
+  /** From when on it has had the database all the time. */
+  get reachableSince(): number {
+    return Math.max(this.#startedAt, this.#goneUntil);
+  }
+
+  start() {
+    this.#revocations?.stop();
+    this.#startedAt = Date.now();
+    this.#revocations = new Revocations({ logger, pollIntervalMs: POLL_MS });
+    const store = new DatabaseRevocationStore(this.table);
+    const unlessGone = <T>(answer: () => Promise<T>) =>
+      Date.now() < this.#goneUntil
+        ? Promise.reject(new Error('gone'))
+        : answer();
+    this.#revocations.follow({
+      read: cursor => unlessGone(() => store.read(cursor)),
+      add: revocation => unlessGone(() => store.add(revocation)),
+      removeExpired: () => unlessGone(() => store.removeExpired()),
+    });
+  }
+
+  loseDatabase(milliseconds: number) {
+    this.#goneUntil = Math.max(this.#goneUntil, Date.now() + milliseconds);
+  }
+
+  revoke(revocation: Revocation): Promise<void> {
+    return this.#revocations.revoke(revocation);
+  }
+
+  refuses(claims: SessionClaims): boolean {
+    const { isLoaded } = this.#revocations;
+    return !isLoaded || this.#revocations.isRevoked(claims);
+  }
+
+  stop() {
+    this.#revocations.stop();
+  }
+}
+
+const seconds = (min: number, max: number) =>
+  fc.integer({ min, max }).map(each => each * 1_000);
+const replica = fc.nat(REPLICAS - 1);
+const moment = seconds(1, 6 * 60);
+
+/** Things that happen to a deployment. A commit and a clock are late, together, by less than the overlap of two minutes. */
+const events = fc.array(
+  fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        type: fc.constant('sign-out' as const),
+        at: moment,
+        scope: fc.constantFrom('session' as const, 'user' as const),
+        user: fc.nat(5),
+        commitMs: fc.oneof(fc.constant(0), seconds(0, 25)),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('very late' as const),
+        at: moment,
+        commitMs: seconds(30, 5 * 60),
+      }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        type: fc.constant('sign-out at' as const),
+        at: moment,
+        replica,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        type: fc.constant('database gone' as const),
+        at: moment,
+        replica,
+        forMs: seconds(1, 150),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('restart' as const),
+        at: moment,
+        replica,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('clock' as const),
+        at: moment,
+        offsetMs: fc.constantFrom(-45_000, 0, 45_000),
+      }),
+    },
+  ),
+  { maxLength: 40 },
+);
+
+interface Due {
+  claims: SessionClaims;
+  /** From when on every replica that has the database must refuse it. */
+  from: number;
+}
+
+describe('a sign-out', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** @returns the claims of a token that is refused once a revocation of the scope is seen */
+  function claimsFor(user: string): SessionClaims {
+    const iat = Math.floor(Date.now() / 1000);
+    return { sub: `user:default/${user}`, iat, exp: iat + 3600 };
+  }
+
+  it('is in force at every replica in time, whatever happens meanwhile', async () => {
+    const property = fc.asyncProperty(
+      events,
+      fc.constantFrom(0, 999, 1_000, 2_500),
+      async (happening, held) => {
+        const table = new SimulatedTable();
+        for (let i = 0; i < held; i += 1) {
+          table.writeLate({ scope: 'session', ...claimsFor(`held-${i}`) }, 0);
+        }
+        await jest.advanceTimersByTimeAsync(5 * MINUTE_MS);
+        const begunAt = Date.now();
+        const replicas = Array.from(
+          { length: REPLICAS },
+          () => new Replica(table),
+        );
+        const due: Due[] = [];
+        const happen = (event: (typeof happening)[number], i: number) => {
+          const sub = `${'user' in event ? event.user : `only-${i}`}`;
+          const claims = claimsFor(sub);
+          switch (event.type) {
+            case 'sign-out':
+              table.writeLate(
+                { scope: event.scope, ...claims },
+                event.commitMs,
+              );
+              due.push({ claims, from: Date.now() + event.commitMs });
+              break;
+            case 'very late':
+              table.writeLate({ scope: 'session', ...claims }, event.commitMs);
+              due.push({
+                claims,
+                from: Date.now() + event.commitMs + FOUND_AGAIN_MS,
+              });
+              break;
+            case 'sign-out at':
+              // Without an answer, nobody was told that it holds elsewhere.
+              replicas[event.replica]
+                .revoke({ scope: 'session', ...claims })
+                .then(
+                  () => due.push({ claims, from: Date.now() }),
+                  () => {},
+                );
+              expect(replicas[event.replica].refuses(claims)).toBe(true);
+              break;
+            case 'database gone':
+              replicas[event.replica].loseDatabase(event.forMs);
+              break;
+            case 'restart':
+              replicas[event.replica].start();
+              break;
+            default:
+              table.clockOffsetMs = event.offsetMs;
+          }
+        };
+
+        const isVeryLate = happening.some(({ type }) => type === 'very late');
+        const latest = isVeryLate
+          ? 11 * MINUTE_MS + FOUND_AGAIN_MS
+          : 9 * MINUTE_MS;
+        for (let passed = 0; passed <= latest; passed += STEP_MS) {
+          happening.forEach((event, i) => {
+            if (event.at === passed) {
+              happen(event, i);
+            }
+          });
+          await jest.advanceTimersByTimeAsync(STEP_MS);
+          for (const each of replicas) {
+            for (const { claims, from } of due) {
+              const at = Date.now() - WITHIN_MS;
+              if (at >= from && at >= each.reachableSince) {
+                expect([Date.now() - begunAt, each.refuses(claims)]).toEqual([
+                  Date.now() - begunAt,
+                  true,
+                ]);
+              }
+            }
+          }
+        }
+        replicas.forEach(each => each.stop());
+      },
+    );
+    await checkProperty(property, { runs: 3, seconds: 15 });
+  });
+
+  it('is found among a million over a day, and the list holds no more than what is live', async () => {
+    const pollMs = 60_000;
+    const [minutes, perMinute] = [isLong ? 24 * 60 : 100, isLong ? 700 : 100];
+    const table = new SimulatedTable();
+    const revocations = new Revocations({ logger, pollIntervalMs: pollMs });
+    await revocations.follow(new DatabaseRevocationStore(table));
+    let expected: SessionClaims[] = [];
+    const missed: SessionClaims[] = [];
+    let most = 0;
+    for (let minute = 0; minute < minutes; minute += 1) {
+      const added = Array.from({ length: perMinute }, (_, i) =>
+        claimsFor(`${minute}-${i}`),
+      );
+      added.forEach((claims, i) =>
+        table.writeLate({ scope: 'session', ...claims }, (i % 3) * 10_000),
+      );
+      await jest.advanceTimersByTimeAsync(pollMs);
+      missed.push(...expected.filter(claims => !revocations.isRevoked(claims)));
+      expected = added;
+      most = Math.max(most, revocations.size);
+    }
+    revocations.stop();
+    expect(missed).toEqual([]);
+    // An hour, five minutes for clocks that differ, and what goes by until the next removal.
+    expect(most).toBeLessThanOrEqual(70 * perMinute);
+    expect(table.size).toBeLessThanOrEqual(85 * perMinute);
+  });
+});

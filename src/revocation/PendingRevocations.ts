@@ -1,0 +1,144 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { InputError, isError } from '@backstage/errors';
+import {
+  isStorable,
+  joinRevocations,
+  now,
+  Revocation,
+  revocationKey,
+} from './Revocation';
+
+const WRITES_AT_A_TIME = 10;
+const MAX_PENDING = 10_000;
+const LOG_INTERVAL_MS = 60_000;
+
+/**
+ * Holds the revocations that are in force at this replica and that the store does not have yet. Each is written by itself:
+ * one that fails keeps no other from being written. When there are too many, the oldest are dropped: they stay in force at
+ * this replica, and no other sees them.
+ */
+export class PendingRevocations {
+  readonly #pending = new Map<string, Revocation>();
+  readonly #logger: LoggerService;
+  readonly #store: (revocation: Revocation) => Promise<void>;
+  readonly #dropped = { full: 0, refused: 0 };
+  readonly #loggedAt = { full: -Infinity, refused: -Infinity };
+
+  constructor(options: {
+    logger: LoggerService;
+    store: (revocation: Revocation) => Promise<void>;
+  }) {
+    this.#logger = options.logger;
+    this.#store = options.store;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Resolves when the store has the revocation.
+   *
+   * @throws InputError if the store will never take it; Error if it is still to be written
+   */
+  async write(revocation: Revocation): Promise<void> {
+    const key = revocationKey(revocation);
+    if (!isStorable(revocation)) {
+      this.#drop('refused');
+      throw new InputError(
+        'sub must be at most 1000 characters of text without control characters',
+      );
+    }
+    const known = this.#pending.get(key);
+    await this.#write(
+      key,
+      known ? joinRevocations(known, revocation) : revocation,
+    );
+  }
+
+  /**
+   * Writes all that it holds, a few at a time. Where none of a few can be written, the others wait for the next call.
+   *
+   * @throws Error, the first, if something is still to be written
+   */
+  async retry(): Promise<void> {
+    const entries = [...this.#pending];
+    let failure: PromiseRejectedResult | undefined;
+    for (let i = 0; i < entries.length; i += WRITES_AT_A_TIME) {
+      const results = await Promise.allSettled(
+        entries
+          .slice(i, i + WRITES_AT_A_TIME)
+          .map(([key, revocation]) => this.#retryOne(key, revocation)),
+      );
+      const failures = results.filter(({ status }) => status === 'rejected');
+      failure ??= failures[0] as PromiseRejectedResult | undefined;
+      if (failures.length === results.length) {
+        break;
+      }
+    }
+    if (failure) {
+      throw failure.reason;
+    }
+  }
+
+  async #retryOne(key: string, revocation: Revocation): Promise<void> {
+    if (this.#pending.get(key) !== revocation) {
+      return;
+    }
+    if (revocation.exp <= now()) {
+      this.#pending.delete(key);
+      return;
+    }
+    try {
+      await this.#write(key, revocation);
+    } catch (error) {
+      if (this.#pending.has(key)) {
+        throw error;
+      }
+    }
+  }
+
+  async #write(key: string, revocation: Revocation): Promise<void> {
+    // At the end: those that were tried longest ago are tried first.
+    this.#pending.delete(key);
+    this.#pending.set(key, revocation);
+    if (this.#pending.size > MAX_PENDING) {
+      this.#pending.delete(this.#pending.keys().next().value!);
+      this.#drop('full');
+    }
+    try {
+      await this.#store(revocation);
+    } catch (error) {
+      if (!isError(error) || error.name !== 'InputError') {
+        throw error;
+      }
+      this.#drop('refused');
+      this.#remove(key, revocation);
+      throw error;
+    }
+    this.#remove(key, revocation);
+  }
+
+  /** A later revocation of the same user may have taken its place. */
+  #remove(key: string, revocation: Revocation) {
+    if (this.#pending.get(key) === revocation) {
+      this.#pending.delete(key);
+    }
+  }
+
+  #drop(reason: 'full' | 'refused') {
+    this.#dropped[reason] += 1;
+    if (performance.now() - this.#loggedAt[reason] < LOG_INTERVAL_MS) {
+      return;
+    }
+    this.#loggedAt[reason] = performance.now();
+    const cause =
+      reason === 'full'
+        ? `${MAX_PENDING} others wait for the database, and the oldest make room`
+        : 'the database does not take such a user or such a time';
+    this.#logger.warn(
+      `API gate drops revocations: ${cause}. They stay in force at this replica until it stops, and others do not see them`,
+      { dropped: this.#dropped[reason] },
+    );
+  }
+}

@@ -1,0 +1,109 @@
+import {
+  createServer,
+  IncomingMessage,
+  Server,
+  ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { RemoteRevocationStore } from './RemoteRevocationStore';
+import type { Revocation } from './Revocation';
+
+const revocation: Revocation = {
+  scope: 'session',
+  sub: 'user:default/a',
+  iat: 1,
+  exp: 2_000_000_000,
+};
+
+describe('RemoteRevocationStore', () => {
+  let server: Server;
+  let answer: (req: IncomingMessage, res: ServerResponse) => void;
+  let asked: string[];
+  let warnings: string[];
+  let store: RemoteRevocationStore;
+
+  beforeEach(async () => {
+    [asked, warnings] = [[], []];
+    server = createServer((req, res) => {
+      asked.push(`${req.method} ${req.url}`);
+      answer(req, res);
+    });
+    await new Promise<void>(resolve => {
+      server.listen(0, 'localhost', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    store = new RemoteRevocationStore({
+      auth: {
+        getOwnServiceCredentials: async () => ({}),
+        getPluginRequestToken: async () => ({ token: 'token' }),
+      } as never,
+      discovery: {
+        getBaseUrl: async (id: string) => `http://localhost:${port}/api/${id}`,
+      } as never,
+      logger: { warn: (message: string) => warnings.push(message) } as never,
+    });
+  });
+  afterEach(async () => {
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+  const answerJson =
+    (body: unknown, status = 200): typeof answer =>
+    (_, res) => {
+      res.writeHead(status, { 'Content-Type': 'application/json' });
+      res.end(JSON.stringify(body));
+    };
+
+  it('asks for a page from a cursor on', async () => {
+    const page = { revocations: [revocation], cursor: '1~~x', hasMore: true };
+    answer = answerJson(page);
+    expect(await store.read()).toEqual(page);
+    expect(await store.read('1~~x y&z=ß')).toEqual(page);
+    expect(asked).toEqual([
+      'GET /api/auth/api-gate/v1/revocations?since=',
+      'GET /api/auth/api-gate/v1/revocations?since=1~~x%20y%26z%3D%C3%9F',
+    ]);
+  });
+
+  it('begins anew each time where the gate there is of version 0.1.0, and answers all', async () => {
+    answer = answerJson({ revocations: [revocation] });
+    const page = await store.read();
+    expect([page.cursor, page.hasMore]).toEqual([undefined, undefined]);
+    expect(page.revocations).toEqual([revocation]);
+  });
+
+  it('has none, and logs so once, where there is no gate', async () => {
+    answer = answerJson({}, 404);
+    for (let i = 0; i < 2; i += 1) {
+      expect(await store.read()).toEqual({ revocations: [] });
+      await store.add(revocation);
+    }
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('fails where it gets no list', async () => {
+    for (const [body, status] of [
+      [{}, 200],
+      [{ revocations: 'none' }, 200],
+      [null, 200],
+      [{ revocations: [] }, 500],
+      [{ revocations: [] }, 401],
+    ] as const) {
+      answer = answerJson(body, status);
+      await expect(store.read()).rejects.toThrow();
+    }
+  });
+
+  it('reports what the gate there never takes, apart from what it does not take now', async () => {
+    answer = answerJson({}, 400);
+    await expect(store.add(revocation)).rejects.toMatchObject({
+      name: 'InputError',
+    });
+    for (const status of [401, 403, 429, 500, 503]) {
+      answer = answerJson({}, status);
+      await expect(store.add(revocation)).rejects.not.toMatchObject({
+        name: 'InputError',
+      });
+    }
+  });
+});

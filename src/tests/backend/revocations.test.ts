@@ -1,0 +1,301 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import knexFactory, { Knex } from 'knex';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
+const TABLE = 'api_gate_revocations';
+
+let key: SigningKey;
+const cleanUp: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) {
+    await step();
+  }
+});
+
+/** A database that outlives a backend, and a connection of the test's own to that of the `auth` plugin. */
+interface Database {
+  config: JsonObject;
+  open(): Knex;
+}
+
+function createSqlite(): Database {
+  const directory = mkdtempSync(path.join(tmpdir(), 'api-gate-'));
+  cleanUp.push(() => rmSync(directory, { recursive: true, force: true }));
+  return {
+    config: { client: 'better-sqlite3', connection: { directory } },
+    open: () =>
+      knexFactory({
+        client: 'better-sqlite3',
+        connection: { filename: path.join(directory, 'auth.sqlite') },
+        useNullAsDefault: true,
+      }),
+  };
+}
+
+const postgresUrl = process.env.API_GATE_TEST_POSTGRES;
+
+function createPostgres(): Database {
+  const prefix = `test_${randomBytes(6).toString('hex')}_`;
+  return {
+    config: { client: 'pg', connection: postgresUrl!, prefix },
+    open: () => {
+      const url = new URL(postgresUrl!);
+      url.pathname = `${prefix}auth`;
+      return knexFactory({ client: 'pg', connection: url.href });
+    },
+  };
+}
+
+/** The tables of one database for all plugins, each in a schema of its own. */
+function createSchemas(): Database {
+  const schemaPrefix = `test_${randomBytes(6).toString('hex')}_`;
+  return {
+    config: {
+      client: 'pg',
+      connection: postgresUrl!,
+      pluginDivisionMode: 'schema',
+      schemaPrefix,
+    },
+    open: () =>
+      knexFactory({
+        client: 'pg',
+        connection: postgresUrl!,
+        searchPath: [`${schemaPrefix}auth`],
+      }),
+  };
+}
+
+const databases: [string, () => Database][] = [
+  ['SQLite', createSqlite],
+  ...(postgresUrl
+    ? ([
+        ['PostgreSQL', createPostgres],
+        ['PostgreSQL with a schema for each plugin', createSchemas],
+      ] as [string, () => Database][])
+    : []),
+];
+
+describe.each(databases)(
+  'the table of revoked sessions, on %s',
+  (_, create) => {
+    let database: Database;
+    beforeEach(() => {
+      database = create();
+    });
+
+    async function start(
+      options: { withGate?: boolean; config?: JsonObject } = {},
+    ) {
+      const hello = recordingPlugin('hello');
+      const backend: RunningBackend = await startBackend({
+        withGate: options.withGate,
+        features: [hello.feature],
+        config: {
+          ...key.config,
+          backend: { database: { ...database.config, ...options.config } },
+        },
+      });
+      const stop = () => backend.stop();
+      cleanUp.push(stop);
+      const send = async (
+        method: string,
+        target: string,
+        token: string,
+        body?: object,
+      ) => {
+        const answer = await rawRequest(backend.port, target, {
+          method,
+          headerLines: [
+            `Authorization: Bearer ${token}`,
+            ...(body ? ['Content-Type: application/json'] : []),
+          ],
+          body: body && JSON.stringify(body),
+        });
+        return { status: answer.status, body: answer.body };
+      };
+      const service = await hello.tokenFor('auth');
+      return {
+        ...backend,
+        send,
+        stop: async () => {
+          cleanUp.splice(cleanUp.indexOf(stop), 1);
+          await stop();
+        },
+        sign: (sub: string) =>
+          key.sign({ iss: `${backend.url}/api/auth`, sub }),
+        statusOf: async (token: string) =>
+          (await send('GET', '/api/hello/x', token)).status,
+        revoke: async (userEntityRef: string) =>
+          (await send('POST', REVOCATIONS, service, { userEntityRef })).status,
+        read: async (query = '') =>
+          JSON.parse(
+            (await send('GET', `${REVOCATIONS}${query}`, service)).body,
+          ),
+      };
+    }
+
+    /** Does something with the database of the `auth` plugin while no backend runs. */
+    async function withDatabase<T>(
+      work: (knex: Knex) => Promise<T>,
+    ): Promise<T> {
+      const knex = database.open();
+      try {
+        return await work(knex);
+      } finally {
+        await knex.destroy();
+      }
+    }
+
+    async function expectWorking() {
+      const backend = await start();
+      // Somebody else each time: tokens of one second end together.
+      const sub = `user:default/${randomBytes(4).toString('hex')}`;
+      const token = await backend.sign(sub);
+      expect(await backend.statusOf(token)).toBe(200);
+      expect(await backend.revoke(sub)).toBe(201);
+      expect(await backend.statusOf(token)).toBe(401);
+      await backend.stop();
+      return token;
+    }
+
+    it('may be dropped, and what version 0.1.0 left behind does no harm', async () => {
+      await expectWorking();
+      await withDatabase(async knex => {
+        await knex.schema.dropTable(TABLE);
+        // As it was after the roll back that the README of version 0.1.0 described.
+        await knex.schema.createTable('api_gate_knex_migrations', table => {
+          table.increments();
+          table.string('name');
+        });
+        await knex('api_gate_knex_migrations').insert({
+          name: '20261125_revocations',
+        });
+      });
+      await expectWorking();
+    });
+
+    it('is all that the gate leaves in the database', async () => {
+      const tables = () =>
+        withDatabase(async knex => {
+          const rows = await knex
+            .select('name')
+            .from(
+              knex.client.dialect === 'sqlite3'
+                ? knex.raw("sqlite_master where type = 'table'")
+                : knex.raw(
+                    '(select table_name as name from information_schema.tables where table_schema = current_schema()) as t',
+                  ),
+            )
+            .orderBy('name');
+          return rows.map(({ name }) => name);
+        });
+      await (await start({ withGate: false })).stop();
+      const without = await tables();
+      await (await start()).stop();
+      expect((await tables()).filter(name => !without.includes(name))).toEqual([
+        TABLE,
+      ]);
+    });
+
+    it('keeps a sign-out over a restart, and over the change from version 0.1.0', async () => {
+      const revoked = await expectWorking();
+      await withDatabase(async knex => {
+        const columns = ['id', 'scope', 'sub', 'iat', 'exp'];
+        const rows = await knex(TABLE).select(columns);
+        await knex.schema.dropTable(TABLE);
+        await knex.schema.createTable(TABLE, table => {
+          table.string('id', 64).primary();
+          table.string('scope', 16).notNullable();
+          table.text('sub').notNullable();
+          table.bigInteger('iat').notNullable();
+          table.bigInteger('exp').notNullable().index();
+        });
+        await knex(TABLE).insert(rows);
+      });
+      for (let i = 0; i < 2; i += 1) {
+        const backend = await start();
+        const claims = JSON.parse(
+          Buffer.from(revoked.split('.')[1], 'base64url').toString(),
+        );
+        const again = await key.sign({
+          ...claims,
+          iss: `${backend.url}/api/auth`,
+        });
+        expect(await backend.statusOf(again)).toBe(401);
+        await backend.stop();
+      }
+    });
+
+    it('stops the start with the SQL that creates it where migrations are skipped, and works once that has run', async () => {
+      await (await start({ withGate: false })).stop();
+      const config = { skipMigrations: true };
+      const failure = await start({ config }).then(
+        () => {
+          throw new Error('It has started');
+        },
+        error => error,
+      );
+      // Backstage names the module in front of it.
+      const message: string = [failure, failure.cause]
+        .map(String)
+        .find(text => text.includes('Create it with: '))!;
+      const sql = message.split('Create it with: ')[1].split('\n')[0];
+      await withDatabase(async knex => {
+        for (const statement of sql.split(';').filter(text => text.trim())) {
+          await knex.raw(statement);
+        }
+      });
+      const backend = await start({ config });
+      const token = await backend.sign('user:default/jane');
+      expect(await backend.revoke('user:default/jane')).toBe(201);
+      expect(await backend.statusOf(token)).toBe(401);
+      await backend.stop();
+      await expectWorking();
+    });
+
+    it('has one row of a user in whatever spelling, and is read from a cursor on', async () => {
+      const backend = await start();
+      const first = await backend.read('?since=');
+      expect(first).toEqual({
+        revocations: [],
+        cursor: expect.any(String),
+        hasMore: false,
+      });
+      for (const sub of ['user:default/jane', 'USER:default/Jane']) {
+        expect(await backend.revoke(sub)).toBe(201);
+      }
+      expect(await backend.revoke('user:default/john')).toBe(201);
+      const since = `?since=${encodeURIComponent(first.cursor)}`;
+      expect((await backend.read(since)).revocations).toHaveLength(2);
+      // As version 0.1.0 asks.
+      const all = await backend.read();
+      expect(Object.keys(all)).toEqual(['revocations']);
+      expect(all.revocations).toHaveLength(2);
+      for (const odd of ['?since=x', '?since=1&since=2', '?since[]=1']) {
+        expect((await backend.read(odd)).revocations).toHaveLength(2);
+      }
+      await backend.stop();
+      await withDatabase(async knex => {
+        await knex(TABLE).update({ recorded_at: 0 });
+      });
+      const restarted = await start();
+      expect((await restarted.read(since)).revocations).toEqual([]);
+      expect((await restarted.read('?since=')).revocations).toHaveLength(2);
+    });
+  },
+);
