@@ -189,6 +189,7 @@ export const apiGateServiceFactory = createServiceFactory({
     lifecycle.addShutdownHook(() => {
       source.stop();
       revocations.stop();
+      observer.stop();
     });
 
     return {

@@ -189,6 +189,45 @@ it.each([
   expect(hello.handled).toHaveLength(2);
 });
 
+it('logs one refusal a second of each kind, with the number of those left out', async () => {
+  const hello = recordingPlugin('hello');
+  const other = recordingPlugin('other');
+  backend = await startBackend({ features: [hello.feature, other.feature] });
+  const refusals = () =>
+    backend.log
+      .filter(({ message }) => message === 'API gate refused a request')
+      .map(({ meta }) => meta as Record<string, unknown>);
+  const startedAt = Date.now();
+  for (let i = 0; i < 300; i += 20) {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, j) =>
+        rawRequest(backend.port, `/api/hello/${i + j}?secret=query`),
+      ),
+    );
+  }
+  const seconds = (Date.now() - startedAt) / 1000;
+  // The first of another kind does not wait.
+  await rawRequest(backend.port, '/api/other/x');
+  expect(refusals()[0]).not.toHaveProperty('omitted');
+  expect(refusals().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
+
+  // The flood is over, and its last second is reported.
+  await new Promise(resolve => setTimeout(resolve, 2_100));
+  const lines = refusals().filter(({ plugin }) => plugin === 'hello');
+  expect(lines.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  expect(lines.length).toBeGreaterThan(1);
+  const omitted = lines.map(line => Number(line.omitted ?? 0));
+  expect(lines.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(300);
+  expect(lines.at(-1)).toEqual({
+    plugin: 'hello',
+    reason: 'missing-credentials',
+    method: 'GET',
+    path: expect.stringMatching(/^\/2\d\d$/),
+    errorType: 'AuthenticationError',
+    omitted: expect.any(Number),
+  });
+});
+
 it('opens what many rules name, and nothing beside it', async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({
