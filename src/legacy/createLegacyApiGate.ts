@@ -7,6 +7,7 @@ import type {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatListSource } from '../config/findListSources';
 import { createCookieIssuer } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { DecodedTokens } from '../credentials/DecodedTokens';
@@ -135,6 +136,10 @@ export async function createLegacyApiGate(
   source.start();
   logger.info(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
+    { policy: source.current.hash },
+  );
+  source.lists.forEach(list =>
+    logger.info(`API gate: ${formatListSource(list)}`),
   );
   warn(logger, settings);
   if (!database) {

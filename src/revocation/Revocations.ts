@@ -23,6 +23,7 @@ export class Revocations {
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  readonly #startedAt = Date.now();
   #loadedAt: number | undefined;
   readonly #reading: Outage;
   readonly #writing: Outage;
@@ -50,11 +51,9 @@ export class Revocations {
     return this.#store !== undefined;
   }
 
-  /** Seconds since the list was last known to be complete; `undefined` if it never was. */
-  get staleness(): number | undefined {
-    return this.#loadedAt === undefined
-      ? undefined
-      : (Date.now() - this.#loadedAt) / 1000;
+  /** Seconds since the list was last known to be complete; since the start, if it never was. */
+  get staleness(): number {
+    return (Date.now() - (this.#loadedAt ?? this.#startedAt)) / 1000;
   }
 
   /** How many revocations are in force. */
