@@ -54,6 +54,15 @@ describe('createLegacyApiGate', () => {
     expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(400);
   });
 
+  it("refuses the path of plugins' keys without a credential: nothing serves keys there", async () => {
+    await start();
+    const keys = '/api/pub/.backstage/auth/v1/jwks.json';
+    expect(await statusOf(keys)).toBe(401);
+    expect(app.handled).toEqual([]);
+    expect(await statusOf(keys, service)).toBe(200);
+    expect(app.handled).toHaveLength(1);
+  });
+
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({
       apiGate: { allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }] },

@@ -577,6 +577,30 @@ describe('a change of the configuration', () => {
     ]);
   });
 
+  it('is not taken from a variable without a value, where a slash stands before it', async () => {
+    process.env.API_GATE_TEST_EMPTY = '';
+    try {
+      const pathOf = (path_: string) => ({
+        allow: [{ plugin: 'closed', path: path_ }],
+      });
+      await expect(
+        startWithFile(pathOf('/${API_GATE_TEST_EMPTY}/**')),
+      ).rejects.toThrow('auth.apiGate.allow[0].path has an empty segment');
+      // What is left of this one can't be told from a written `/**`.
+      const { log } = await startWithFile(pathOf('${API_GATE_TEST_EMPTY}/**'));
+      expect(
+        log.filter(
+          ({ level, message }) =>
+            level === 'warn' &&
+            message.includes('makes the whole plugin closed public') &&
+            message.includes('that variable is empty'),
+        ),
+      ).toHaveLength(1);
+    } finally {
+      delete process.env.API_GATE_TEST_EMPTY;
+    }
+  });
+
   it('may trust an origin, but not loosen the mode or rename the cookie', async () => {
     const backend = await startWithFile({});
     const token = await backend.sign();
