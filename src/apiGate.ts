@@ -3,6 +3,7 @@ import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './services/apiGateService';
 import { cachingHttpAuthServiceFactory } from './services/httpAuthService';
 import { enrollmentServiceFactory } from './services/enrollment';
+import { pluginTokenGuardServiceFactory } from './services/pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
   httpRouterDecoratorServiceFactory,
@@ -19,6 +20,7 @@ import {
 export const apiGate = createBackendFeatureLoader({
   *loader() {
     yield apiGateServiceFactory;
+    yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;
     yield defaultHttpRouterServiceFactory;
     yield httpRouterDecoratorServiceFactory;

@@ -64,12 +64,14 @@ module.exports = {
   verification: {
     mutate: [
       'credentials/CallingPlugins.ts',
+      'credentials/NewcomerLimit.ts',
       'credentials/RecentFailures.ts',
       'credentials/TokenCache.ts',
       'credentials/verifyCredential.ts',
     ],
     tests: [
       'credentials/CallingPlugins.test.ts',
+      'credentials/NewcomerLimit.test.ts',
       'credentials/RecentFailures.test.ts',
       'credentials/TokenCache.test.ts',
       'credentials/verifyCredential.test.ts',

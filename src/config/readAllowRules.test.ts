@@ -41,7 +41,10 @@ describe('readAllowRules', () => {
     ],
     [{ plugin: 'pub', path: '/health/' }, 'write /health'],
     [{ plugin: 'pub', path: '/a//**' }, 'write /a/**'],
-    [{ plugin: 'pub', path: '//**' }, 'write /**'],
+    [
+      { plugin: 'pub', path: '//**' },
+      '[0].path has an empty segment before /**, as a variable without a value leaves it: write the path that is meant, or /** for the whole plugin',
+    ],
     [{ plugin: 'pub', path: '//' }, 'write /'],
     [{ plugin: 'pub', path: '/api/pub/x' }, 'leave out the leading /api/pub'],
     [
@@ -109,7 +112,7 @@ describe('readAllowRules', () => {
   it.each([
     [
       [{ plugin: 'pub', path: '/**', methods: ['GET', 'HEAD'] }],
-      'allow[0] makes the whole plugin pub public for GET,HEAD',
+      'allow[0] makes the whole plugin pub public for GET,HEAD. If a variable stands before its /**, that variable is empty',
     ],
     [
       [{ plugin: 'pub', path: '/' }],

@@ -121,6 +121,11 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
       'may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions',
     );
   }
+  if (value === '//**') {
+    return fail(
+      'has an empty segment before /**, as a variable without a value leaves it: write the path that is meant, or /** for the whole plugin',
+    );
+  }
   if (value !== '/' && literal.endsWith('/')) {
     return fail(
       `must not end with a slash: write ${value.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
@@ -166,7 +171,7 @@ function doubts(rule: AllowRule, methods: unknown, configPath: string) {
   const warnings: string[] = [];
   if (rule.path === '/**') {
     warnings.push(
-      `${configPath} makes the whole plugin ${rule.plugin} public for ${rule.methods}`,
+      `${configPath} makes the whole plugin ${rule.plugin} public for ${rule.methods}. If a variable stands before its /**, that variable is empty`,
     );
   }
   if (rule.path === '/') {

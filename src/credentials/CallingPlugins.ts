@@ -1,31 +1,30 @@
-import type {
-  AuthService,
-  DiscoveryService,
-} from '@backstage/backend-plugin-api';
+import type { DiscoveryService } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import { LRUCache } from 'lru-cache';
 import { Refusal } from '../gate/Refusal';
 import { PLUGIN_KEYS_PATH } from '../gate/isPublicByNature';
-import { DecodedToken, decodeToken } from './token';
+import type { DecodedToken } from './token';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
-import { withAuthenticate } from './withAuthenticate';
+import { NewcomerLimit } from './NewcomerLimit';
 
-const WINDOW_MS = 60_000;
-const MAX_ASKED = 10;
+const NEW_PER_MINUTE = 10;
+const MAX_ANSWERED = 1_000;
 
-// What Backstage accepts as the id of a plugin that calls.
-const PLUGIN_ID = /^[a-z0-9_-]+$/i;
+// Short: a plugin that did not answer may be up a moment later.
+const FAILURE_KEPT_MS = 5_000;
+
+// The characters that Backstage accepts in the id of a plugin that calls. The length bounds what is remembered.
+const PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 
 /**
  * The plugins whose service tokens are worth verifying. Discovery has an address for every id, and Backstage fetches keys from
  * it for each that a token names, whoever made that token up. So a plugin that is not known is asked for its keys here
- * first, once a minute, and no more than ten of them a minute.
+ * first, within a {@link NewcomerLimit}.
  */
 export class CallingPlugins {
-  readonly #answered = new Set<string>();
-  readonly #asked = new Map<
-    string,
-    { at: number; answer: Promise<KeyAnswer> }
-  >();
+  readonly #answered = new LRUCache<string, true>({ max: MAX_ANSWERED });
+  readonly #asked = new Map<string, Promise<KeyAnswer>>();
+  readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
 
   constructor(
     private readonly options: {
@@ -49,18 +48,6 @@ export class CallingPlugins {
       : undefined;
   }
 
-  /** A plugin's `auth` that verifies only what is worth it: handlers of public paths may look at a bearer too. */
-  guard(auth: AuthService, discovery: DiscoveryService): AuthService {
-    return withAuthenticate(auth, async (token, options) => {
-      try {
-        await this.requireKnown(decodeToken(token), discovery);
-      } catch (error) {
-        throw error instanceof Refusal ? error.error : error;
-      }
-      return auth.authenticate(token, options);
-    });
-  }
-
   async #requireKnown(sub: string | undefined, discovery: DiscoveryService) {
     if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
       throw Refusal.invalidToken;
@@ -75,30 +62,28 @@ export class CallingPlugins {
     if (answer === undefined) {
       throw Refusal.keysUnavailable;
     }
-    this.#answered.add(sub);
+    this.#answered.set(sub, true);
   }
 
-  /** `undefined` also where no more may be asked. */
+  /** Resolves to `undefined` also where no more may be asked. */
   async #ask(
     pluginId: string,
     discovery: DiscoveryService,
   ): Promise<KeyAnswer> {
-    const now = Date.now();
-    for (const [id, { at }] of this.#asked) {
-      if (now - at >= WINDOW_MS) {
-        this.#asked.delete(id);
-      }
-    }
     const asked = this.#asked.get(pluginId);
-    if (asked || this.#asked.size >= MAX_ASKED) {
-      return asked?.answer;
+    if (asked || !this.#limit.admits(pluginId)) {
+      return asked;
     }
     const answer = discovery
       .getBaseUrl(pluginId)
       .then(url =>
         this.options.keyEndpoints.countKeys(`${url}${PLUGIN_KEYS_PATH}`),
-      );
-    this.#asked.set(pluginId, { at: now, answer });
+      )
+      .catch(() => undefined);
+    this.#asked.set(pluginId, answer);
+    answer.then(() =>
+      setTimeout(() => this.#asked.delete(pluginId), FAILURE_KEPT_MS).unref(),
+    );
     return answer;
   }
 }

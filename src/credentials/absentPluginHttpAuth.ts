@@ -14,16 +14,16 @@ import {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../gate/Refusal';
+import { NewcomerLimit } from './NewcomerLimit';
 import type { DecodedToken } from './token';
 
 // Enough for the optional plugins that clients probe for; more are made again when they are asked for.
 const MAX_PLUGINS = 100;
 
-// Each fetches keys of its own, whatever id a client has made up: so many are made within a minute, at most.
-const MAX_NEW = 60;
-const WINDOW_MS = 60_000;
+// Each fetches keys of its own, whatever id a client has made up.
+const NEW_PER_MINUTE = 60;
 
-const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]+$/i;
+const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 
 // No token is for this plugin: it stands in for what can't be a plugin's id.
 const NO_PLUGIN = '-';
@@ -91,30 +91,24 @@ function createAbsentPluginHttpAuth(
     const { discovery } = deps;
     return DefaultHttpAuthService.create({ auth, discovery, pluginId });
   };
-  const madeAt: number[] = [];
-  const requireRoom = () => {
-    const now = Date.now();
-    while (now - madeAt[0] >= WINDOW_MS) {
-      madeAt.shift();
-    }
-    if (madeAt.length >= MAX_NEW) {
-      throw Refusal.keysUnavailable;
-    }
-    madeAt.push(now);
-  };
+  const limit = new NewcomerLimit(NEW_PER_MINUTE);
   const restrictedPlugins = readRestrictedPlugins(deps.config);
   return async (requestedId, token) => {
+    const isConfigured = restrictedPlugins.has(requestedId);
     const dependsOnPlugin =
       token?.typ === tokenTypes.plugin.typParam
         ? token.aud === requestedId
-        : restrictedPlugins.has(requestedId);
+        : isConfigured;
     const pluginId =
       dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)
         ? requestedId
         : NO_PLUGIN;
     let httpAuth = cache.get(pluginId);
     if (!httpAuth) {
-      requireRoom();
+      const canBeMadeUp = pluginId !== NO_PLUGIN && !isConfigured;
+      if (canBeMadeUp && !limit.admits(pluginId)) {
+        throw Refusal.keysUnavailable;
+      }
       httpAuth = create(pluginId);
       cache.set(pluginId, httpAuth);
       httpAuth.catch(() => cache.delete(pluginId));

@@ -110,7 +110,7 @@ export function createGate(options: GateOptions): RequestHandler {
         removeGateCookies(req);
         return pass('sign-out');
       }
-      if (isPublicByNature(plugin.id, req.method, path)) {
+      if (isPublicByNature(plugin.id, req.method, path, plugins)) {
         refuseEndedSession(req);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
         if (isInstalled || plugin.id !== 'auth') {

@@ -2,8 +2,17 @@ import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
 
 const KEYS = '/.backstage/auth/v1/jwks.json';
 const COOKIE = '/.backstage/auth/v1/cookie';
+const NEW_SYSTEM = { hasPluginKeys: true };
 
 describe('isPublicByNature', () => {
+  it('is not the key endpoint of plugins that have no keys', () => {
+    const isPublic = (plugin: string, path: string) =>
+      isPublicByNature(plugin, 'GET', path, { hasPluginKeys: false });
+    expect(isPublic('catalog', KEYS)).toBe(false);
+    expect(isPublic('auth', '/.well-known/jwks.json')).toBe(true);
+    expect(isPublic('app', '/')).toBe(true);
+  });
+
   it.each([
     ['catalog', 'GET', KEYS],
     ['catalog', 'HEAD', KEYS],
@@ -17,7 +26,7 @@ describe('isPublicByNature', () => {
     ['app', 'GET', '/'],
     ['app', 'HEAD', '/static/main.js'],
   ])('is %s %s %s', (plugin, method, path) => {
-    expect(isPublicByNature(plugin, method, path)).toBe(true);
+    expect(isPublicByNature(plugin, method, path, NEW_SYSTEM)).toBe(true);
   });
 
   it.each([
@@ -39,7 +48,7 @@ describe('isPublicByNature', () => {
     ['app', 'OPTIONS', '/'],
     ['app', 'get', '/'],
   ])('is not %s %s %s', (plugin, method, path) => {
-    expect(isPublicByNature(plugin, method, path)).toBe(false);
+    expect(isPublicByNature(plugin, method, path, NEW_SYSTEM)).toBe(false);
   });
 });
 

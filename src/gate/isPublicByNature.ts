@@ -18,7 +18,7 @@ export function isCookieEndpoint(path: string): boolean {
 /**
  * What can't work behind a credential, for a plain path. Nothing is public by a header, an address or a query.
  *
- * - keys: verifying a token fetches them from this same server, and would wait for itself
+ * - keys, where plugins have some: verifying a token fetches them from this same server, and would wait for itself
  * - `auth`: signing in uses it; it guards what needs guarding
  * - `app`: the frontend bundle, which has a protected mode of its own
  */
@@ -26,6 +26,7 @@ export function isPublicByNature(
   plugin: string,
   method: string,
   path: string,
+  options: { hasPluginKeys: boolean },
 ): boolean {
   if (isCookieEndpoint(path)) {
     return false;
@@ -37,7 +38,7 @@ export function isPublicByNature(
     case 'app':
       return reads;
     default:
-      return reads && path === PLUGIN_KEYS_PATH;
+      return options.hasPluginKeys && reads && path === PLUGIN_KEYS_PATH;
   }
 }
 

@@ -9,6 +9,9 @@ import {
 
 /** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */
 export class LegacyPlugins implements BackendPlugins {
+  /** The service tokens of this system are made of `backend.auth.keys`. */
+  readonly hasPluginKeys = false;
+
   constructor(
     private readonly services: {
       discovery: DiscoveryService;

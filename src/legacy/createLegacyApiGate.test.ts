@@ -38,6 +38,31 @@ describe('createLegacyApiGate', () => {
     expect(app.log.join()).not.toContain(secret);
   });
 
+  it('logs a flood for made-up plugins in a bounded number of lines, and leaves none out unreported', async () => {
+    await start();
+    for (let i = 0; i < 400; i += 20) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, j) => statusOf(`/api/x${i + j}/x`)),
+      );
+    }
+    await new Promise(resolve => setTimeout(resolve, 2_100));
+    const refusals = lines('API gate refused a request');
+    expect(refusals.length).toBeLessThanOrEqual(250);
+    const omitted = refusals.map(line =>
+      Number(line.match(/"omitted":(\d+)/)?.[1] ?? 0),
+    );
+    expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(400);
+  });
+
+  it("refuses the path of plugins' keys without a credential: nothing serves keys there", async () => {
+    await start();
+    const keys = '/api/pub/.backstage/auth/v1/jwks.json';
+    expect(await statusOf(keys)).toBe(401);
+    expect(app.handled).toEqual([]);
+    expect(await statusOf(keys, service)).toBe(200);
+    expect(app.handled).toHaveLength(1);
+  });
+
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({
       apiGate: { allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }] },

@@ -7,6 +7,7 @@ import type {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatListSource } from '../config/findListSources';
 import { createCookieIssuer } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { DecodedTokens } from '../credentials/DecodedTokens';
@@ -20,7 +21,13 @@ import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../gate/Refusal';
 import type { GateObserver } from '../observability/GateObserver';
-import { logRefusal, pathOf } from '../observability/logRefusal';
+import { EventLimit } from '../observability/EventLimit';
+import {
+  logRefusal,
+  pathOf,
+  refusalKey,
+  RefusedRequest,
+} from '../observability/logRefusal';
 import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
@@ -129,6 +136,10 @@ export async function createLegacyApiGate(
   source.start();
   logger.info(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
+    { policy: source.current.hash },
+  );
+  source.lists.forEach(list =>
+    logger.info(`API gate: ${formatListSource(list)}`),
   );
   warn(logger, settings);
   if (!database) {
@@ -206,20 +217,19 @@ function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
   }
 }
 
-/** The log is all that a legacy backend has to tell. */
+/** Reports to the log alone. */
 function createLogObserver(logger: LoggerService): GateObserver {
+  const refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
+    logRefusal(logger, refused, omitted),
+  );
   return {
-    decided(req, { plugin, outcome, reason }, error) {
+    decided(request, { plugin, outcome, reason }, error) {
       if (error) {
-        const { method } = req;
-        logRefusal(logger, {
-          plugin,
-          outcome,
-          reason,
-          method,
-          path: pathOf(req),
-          errorType: error.name,
-        });
+        const { method } = request;
+        const path = pathOf(request);
+        const errorType = error.name;
+        const refused = { plugin, outcome, reason, method, path, errorType };
+        refusals.add(refusalKey(refused), refused);
       }
     },
     verified() {},

@@ -9,8 +9,6 @@ import { InputError } from '@backstage/errors';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../gate/Decision';
 
-const DENIAL_INTERVAL_MS = 1_000;
-
 const COOKIE_INTERVAL_MS = 60_000;
 const MAX_REMEMBERED_USERS = 1_000;
 
@@ -19,35 +17,24 @@ const MAX_REMEMBERED_USERS = 1_000;
  * whose credentials are not valid.
  */
 export class GateAudit {
-  readonly #lastDenials = new Map<string, { at: number; omitted: number }>();
-
   readonly #lastCookies = new LRUCache<string, number>({
     max: MAX_REMEMBERED_USERS,
   });
 
   constructor(private readonly logger: LoggerService) {}
 
-  /** At most one event a second per plugin and reason; the next one says how many were left out. */
+  /** @param meta.omitted - how many like it were left out before it */
   denied(
     auditor: AuditorService,
-    meta: { plugin: string; reason: RefusalReason; method: string },
+    meta: {
+      plugin: string;
+      reason: RefusalReason;
+      method: string;
+      omitted: number;
+    },
     error: Error,
   ): void {
-    const key = `${meta.plugin} ${meta.reason}`;
-    const last = this.#lastDenials.get(key);
-    const at = Date.now();
-    if (last && at - last.at < DENIAL_INTERVAL_MS) {
-      last.omitted += 1;
-      return;
-    }
-    this.#lastDenials.set(key, { at, omitted: 0 });
-    this.record(
-      auditor,
-      'api-gate-denial',
-      'medium',
-      { ...meta, omitted: last?.omitted ?? 0 },
-      error,
-    );
+    this.record(auditor, 'api-gate-denial', 'medium', meta, error);
   }
 
   /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */

@@ -1,5 +1,6 @@
 import { metrics } from '@opentelemetry/api';
 import type { Decision } from '../gate/Decision';
+import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
 import type { NotIssuedReason } from './GateObserver';
 
@@ -32,7 +33,10 @@ export class GateMetrics {
     unit: '{cookie}',
   });
 
-  constructor(revocations: Revocations) {
+  constructor(
+    revocations: Pick<Revocations, 'size' | 'staleness'>,
+    source: Pick<PolicySource, 'current'>,
+  ) {
     this.#meter
       .createObservableGauge('api_gate.revocations.held', {
         description: 'Revocations in force at this replica',
@@ -41,13 +45,19 @@ export class GateMetrics {
       .addCallback(result => result.observe(revocations.size));
     this.#meter
       .createObservableGauge('api_gate.revocations.staleness', {
-        description: 'Time since the list of revocations was last read in full',
+        description:
+          'Time since the list of revocations was last read in full, or since the start',
+        unit: 's',
+      })
+      .addCallback(result => result.observe(revocations.staleness));
+    this.#meter
+      .createObservableGauge('api_gate.policy.age', {
+        description: 'Time since the policy in force was loaded, by its hash',
         unit: 's',
       })
       .addCallback(result => {
-        if (revocations.staleness !== undefined) {
-          result.observe(revocations.staleness);
-        }
+        const { hash, loadedAt } = source.current;
+        result.observe((Date.now() - +loadedAt) / 1000, { hash });
       });
   }
 

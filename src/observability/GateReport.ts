@@ -8,13 +8,31 @@ import type { DecisionCounts } from './DecisionCounts';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
 import type { DecidedRequest, GateObserver } from './GateObserver';
-import { logRefusal, pathOf } from './logRefusal';
+import { EventLimit } from './EventLimit';
+import { logRefusal, pathOf, refusalKey, RefusedRequest } from './logRefusal';
 
 /** Stands for every plugin that is not installed: what a client makes up is not told. */
 const NOT_INSTALLED = 'not installed';
 
 /** Tells the log, the counts, the metrics and the audit what the gate does. */
 export class GateReport implements GateObserver {
+  readonly #refusals = new EventLimit<{
+    refused: RefusedRequest;
+    error: Error;
+    auditor: AuditorService | undefined;
+  }>((event, omitted) => {
+    const { refused, error, auditor } = event;
+    const { plugin, outcome, reason, method } = refused;
+    logRefusal(this.options.logger, refused, omitted);
+    if (auditor && outcome === 'refused') {
+      this.options.audit.denied(
+        auditor,
+        { plugin, reason: reason as RefusalReason, method, omitted },
+        error,
+      );
+    }
+  });
+
   constructor(
     private readonly options: {
       audit: GateAudit;
@@ -26,7 +44,7 @@ export class GateReport implements GateObserver {
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { audit, counts, logger, metrics, plugins } = this.options;
+    const { counts, metrics, plugins } = this.options;
     const { outcome, reason } = decision;
     const plugin = plugins.isInstalled(decision.plugin)
       ? decision.plugin
@@ -35,22 +53,17 @@ export class GateReport implements GateObserver {
     const path = pathOf(request);
     metrics.decided(plugin, decision);
     counts.add(plugin, decision, { method, path });
-    if (!error) {
-      return;
+    if (error) {
+      const errorType = error.name;
+      const refused = { plugin, outcome, reason, method, path, errorType };
+      const auditor = this.#auditorOf(decision.plugin);
+      this.#refusals.add(refusalKey(refused), { refused, error, auditor });
     }
-    const errorType = error.name;
-    logRefusal(logger, { plugin, outcome, reason, method, path, errorType });
-    if (outcome === 'would-refuse') {
-      return;
-    }
-    const auditor = this.#auditorOf(decision.plugin);
-    if (auditor) {
-      audit.denied(
-        auditor,
-        { plugin, method, reason: reason as RefusalReason },
-        error,
-      );
-    }
+  }
+
+  /** Reports what is left, for the end of the process. */
+  stop(): void {
+    this.#refusals.flush();
   }
 
   verified(seconds: number): void {

@@ -3,6 +3,7 @@ import { literalOf } from '../policy/AllowList';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isPlainPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
+import { formatListSource, ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
 import type { PolicySource } from '../policy/PolicySource';
 import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
@@ -26,6 +27,10 @@ export interface ClosedPath {
 
 /** What can be reached without signing in, and why. */
 export interface PolicyReport {
+  /** Names the settings in force: replicas with the same configuration have the same. */
+  hash: string;
+  /** When the policy in force was read from the configuration. */
+  loadedAt: string;
   mode: 'enforce' | 'report-only';
   /** With `report-only`: when it ends. */
   until?: string;
@@ -35,6 +40,8 @@ export interface PolicyReport {
   problem?: string;
   /** Config paths whose new value waits for a restart. */
   needsRestart: readonly string[];
+  /** The files that the lists in force are from, and the lists of other files that they replace. */
+  lists: readonly ListSource[];
   allow: (AllowRule & { installed: boolean })[];
   closed: ClosedPath[];
   /** Plugins of which it is not known what they open themselves. */
@@ -56,13 +63,16 @@ export function describePolicy(options: {
   source: PolicySource;
 }): PolicyReport {
   const { counts, plugins, policies, source } = options;
-  const { config, isEnforced } = source.current;
+  const { config, hash, isEnforced, loadedAt } = source.current;
   return {
+    hash,
+    loadedAt: loadedAt.toISOString(),
     mode: config.mode,
     ...(config.until && { until: config.until.toISOString() }),
     enforced: isEnforced,
     ...(source.problem && { problem: source.problem }),
     needsRestart: source.needsRestart,
+    lists: source.lists,
     allow: config.allow.map(rule => ({
       ...rule,
       installed: plugins.isInstalled(rule.plugin),
@@ -110,7 +120,7 @@ export function describePolicy(options: {
 
 /** One block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
-  const { allow, closed, unknown, opensBeyondPlugins } = report;
+  const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
   const section = (title: string, lines: string[]) =>
     lines.length ? [`  ${title}:`, ...lines.map(line => `    ${line}`)] : [];
   return [
@@ -123,6 +133,7 @@ export function formatPolicyReport(report: PolicyReport): string {
       ),
     ),
     ...(allow.length ? [] : ['  No allow rules.']),
+    ...section('Lists, by file', lists.map(formatListSource)),
     ...(report.enforced
       ? []
       : section(

@@ -40,6 +40,8 @@ export type CredentialsReader = Pick<HttpAuthService, 'credentials'>;
 
 /** What deciding needs to know of the plugins of a backend. */
 export interface BackendPlugins {
+  /** Whether each plugin has keys of its own, by which its service tokens are verified. */
+  hasPluginKeys: boolean;
   isInstalled(id: string): boolean;
   /**
    * The plugin that a request is for.
@@ -80,6 +82,7 @@ export function pluginIdOf(req: Request): string {
 
 /** The plugins of this backend: those that are installed, and those of them that have enrolled. */
 export class Plugins implements BackendPlugins {
+  readonly hasPluginKeys = true;
   readonly #installed: ReadonlySet<string>;
   readonly #enrolled = new Map<string, InstalledPlugin>();
 

@@ -9,6 +9,7 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
+import { findListSources, ListSource } from '../config/findListSources';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import type { AllowRule } from './AllowList';
 import { Policy } from './Policy';
@@ -33,6 +34,7 @@ export class PolicySource {
   readonly #onEnforced: (() => void)[] = [];
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
   #current: Policy;
+  #lists: readonly ListSource[];
   #problem: string | undefined;
   #needsRestart: string[] = [];
   #untilTimer: NodeJS.Timeout | undefined;
@@ -44,6 +46,7 @@ export class PolicySource {
     const { config, logger } = options;
     this.#logger = logger;
     this.#current = new Policy(readApiGateConfig(config));
+    this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config));
   }
 
@@ -55,6 +58,11 @@ export class PolicySource {
   /** Why the configuration as it now stands is not in force; `undefined` if it is. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** The files that the lists in force are from. */
+  get lists(): readonly ListSource[] {
+    return this.#lists;
   }
 
   /** Config paths whose new value waits for a restart. */
@@ -105,11 +113,13 @@ export class PolicySource {
     const after = this.#applicable(read);
     const mended = this.#problem !== undefined;
     this.#problem = undefined;
+    this.#lists = findListSources(config);
     if (mended || !isDeepStrictEqual(before, after)) {
       const policy = new Policy(after);
       this.#current = policy;
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
+        { policy: policy.hash },
       );
       this.#tellOfRemovedRules(before, after);
       this.#update();

@@ -107,7 +107,7 @@ export const apiGateServiceFactory = createServiceFactory({
       counts,
       logger,
       plugins,
-      metrics: new GateMetrics(revocations),
+      metrics: new GateMetrics(revocations, source),
     });
 
     const keyEndpoints = new KeyEndpoints();
@@ -185,10 +185,14 @@ export const apiGateServiceFactory = createServiceFactory({
       }
     });
     source.start();
-    lifecycle.addStartupHook(() => logger.info(formatPolicyReport(describe())));
+    lifecycle.addStartupHook(() => {
+      const report = describe();
+      logger.info(formatPolicyReport(report), { policy: report.hash });
+    });
     lifecycle.addShutdownHook(() => {
       source.stop();
       revocations.stop();
+      observer.stop();
     });
 
     return {

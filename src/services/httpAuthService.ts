@@ -19,9 +19,8 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
   },
   factory({ gate, auth, discovery, plugin }) {
     const pluginId = plugin.getId();
-    const guarded = gate.callingPlugins.guard(auth, discovery);
     const httpAuth = DefaultHttpAuthService.create({
-      auth: gate.tokenCache?.wrap(guarded, pluginId) ?? guarded,
+      auth: gate.tokenCache?.wrap(auth, pluginId) ?? auth,
       discovery,
       pluginId,
     });

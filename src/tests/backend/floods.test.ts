@@ -9,7 +9,12 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { until } from '../../__testUtils__/until';
 
 jest.setTimeout(60_000);
 
@@ -91,30 +96,40 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
       auth: { apiGate: { allow: [{ plugin: 'looking', path: '/public' }] } },
     },
   });
-  const tokens = await forgedServiceTokens(60, i => ({
+  const tokens = await forgedServiceTokens(240, i => ({
     sub: `made-up-${i}`,
     aud: 'hello',
   }));
   fetched = 0;
   const refused = [];
-  for (const token of tokens) {
+  for (const token of tokens.slice(0, 60)) {
     refused.push(await ask('/api/hello/x', token));
   }
   expectRefused(refused);
   expect(fetched).toBeLessThanOrEqual(10);
   expect(fetched).toBeGreaterThan(0);
 
-  // Handlers of public paths, and paths of absent plugins, lead to no more.
-  expectRefused(
-    await Promise.all(tokens.map(token => ask('/api/absent/x', token))),
-  );
-  for (const token of tokens) {
-    // That is the handler's own answer.
-    expect([401, 503]).toContain(
-      (await ask('/api/looking/public', token)).status,
-    );
+  // Handlers of public paths, and paths of plugins that are not installed, lead to no more. The handlers answer themselves.
+  for (const [i, path] of [
+    '/api/absent/x',
+    '/api/looking/public',
+    '/api/auth/v1/userinfo',
+  ].entries()) {
+    for (const token of tokens.slice(60 * (i + 1), 60 * (i + 2))) {
+      expect([401, 503]).toContain((await ask(path, token)).status);
+    }
   }
   expect(fetched).toBeLessThanOrEqual(10);
+
+  // Ids that come back: five a second.
+  const startedAt = Date.now();
+  for (let i = 0; i < 3; i += 1) {
+    expectRefused(
+      await Promise.all(tokens.map(token => ask('/api/hello/x', token))),
+    );
+  }
+  const seconds = Math.ceil((Date.now() - startedAt) / 1000);
+  expect(fetched).toBeLessThanOrEqual(10 + 5 * (seconds + 1));
 
   const real = await other.tokenFor('hello');
   expect((await ask('/api/hello/x', real)).status).toBe(200);
@@ -143,6 +158,102 @@ it('fetches keys for sixty absent plugins a minute, whose ids are made up', asyn
 
   expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
   expect((await ask('/api/hello/x', await real('hello'))).status).toBe(200);
+});
+
+/** Sends forged tokens, so many a second, while something else runs. */
+async function whileFlooded<T>(
+  perSecond: number,
+  send: (i: number) => Promise<RawResponse>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const answers: Promise<RawResponse>[] = [];
+  const timer = setInterval(
+    () => answers.push(send(answers.length)),
+    1000 / perSecond,
+  );
+  try {
+    await until(() => answers.length >= perSecond);
+    return await run();
+  } finally {
+    clearInterval(timer);
+    expectRefused(await Promise.all(answers));
+  }
+}
+
+/** How long it takes until a caller that tries twice a second gets an answer that is not 503. */
+async function timeUntilServed(request: () => Promise<RawResponse>) {
+  const startedAt = Date.now();
+  for (;;) {
+    const { status } = await request();
+    if (status !== 503 || Date.now() - startedAt > 10_000) {
+      return { status, seconds: (Date.now() - startedAt) / 1000 };
+    }
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+}
+
+it('lets a backend in that only a wildcard of discovery covers, while twenty made up plugins a second call', async () => {
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const at = (of: number) => `http://localhost:${of}/api/{{pluginId}}`;
+  const discovery = {
+    endpoints: [
+      { target: at(peerPort), plugins: ['*'] },
+      { target: at(port), plugins: ['auth', 'hello'] },
+    ],
+  };
+  const hello = recordingPlugin('hello');
+  const peer = recordingPlugin('peer');
+  backend = await startBackend({
+    port,
+    features: [hello.feature],
+    config: { discovery },
+  });
+  const peers = await startBackend({
+    port: peerPort,
+    features: [peer.feature],
+    withAuth: false,
+    withGate: false,
+    config: { discovery },
+  });
+  try {
+    const tokens = await forgedServiceTokens(300, i => ({
+      sub: `made-up-${i}`,
+      aud: 'hello',
+    }));
+    const real = await peer.tokenFor('hello');
+    fetched = 0;
+    const { status, seconds } = await whileFlooded(
+      20,
+      i => ask('/api/hello/x', tokens[i]),
+      () => timeUntilServed(() => ask('/api/hello/x', real)),
+    );
+    expect(status).toBe(200);
+    expect(seconds).toBeLessThan(5);
+    // Ten made up ones, and the peer's: by the gate, and twice by Backstage.
+    expect(fetched).toBeLessThanOrEqual(13);
+  } finally {
+    await peers.stop();
+  }
+});
+
+it('answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({ features: [hello.feature] });
+  const tokens = await forgedServiceTokens(500, i => ({
+    sub: 'hello',
+    aud: `absent${i}`,
+  }));
+  const real = await hello.tokenFor('optional');
+  for (let i = 0; i < 60; i += 1) {
+    await ask(`/api/absent${i}/x`, tokens[i]);
+  }
+  const { status, seconds } = await whileFlooded(
+    40,
+    i => ask(`/api/absent${60 + i}/x`, tokens[60 + i]),
+    () => timeUntilServed(() => ask('/api/optional/x', real)),
+  );
+  expect(status).toBe(404);
+  expect(seconds).toBeLessThan(5);
 });
 
 it.each([
@@ -187,6 +298,45 @@ it.each([
   expect(verified).toBeLessThanOrEqual(expected * seconds);
   expect((await ask('/api/hello/x', valid)).status).toBe(200);
   expect(hello.handled).toHaveLength(2);
+});
+
+it('logs one refusal a second of each kind, with the number of those left out', async () => {
+  const hello = recordingPlugin('hello');
+  const other = recordingPlugin('other');
+  backend = await startBackend({ features: [hello.feature, other.feature] });
+  const refusals = () =>
+    backend.log
+      .filter(({ message }) => message === 'API gate refused a request')
+      .map(({ meta }) => meta as Record<string, unknown>);
+  const startedAt = Date.now();
+  for (let i = 0; i < 300; i += 20) {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, j) =>
+        rawRequest(backend.port, `/api/hello/${i + j}?secret=query`),
+      ),
+    );
+  }
+  const seconds = (Date.now() - startedAt) / 1000;
+  // The first of another kind does not wait.
+  await rawRequest(backend.port, '/api/other/x');
+  expect(refusals()[0]).not.toHaveProperty('omitted');
+  expect(refusals().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
+
+  // The flood is over, and its last second is reported.
+  await new Promise(resolve => setTimeout(resolve, 2_100));
+  const lines = refusals().filter(({ plugin }) => plugin === 'hello');
+  expect(lines.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  expect(lines.length).toBeGreaterThan(1);
+  const omitted = lines.map(line => Number(line.omitted ?? 0));
+  expect(lines.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(300);
+  expect(lines.at(-1)).toEqual({
+    plugin: 'hello',
+    reason: 'missing-credentials',
+    method: 'GET',
+    path: expect.stringMatching(/^\/2\d\d$/),
+    errorType: 'AuthenticationError',
+    omitted: expect.any(Number),
+  });
 });
 
 it('opens what many rules name, and nothing beside it', async () => {

@@ -326,6 +326,8 @@ describe('what is open', () => {
        Public by rule:
          GET /api/closed/health  (The load balancer asks)
          GET /api/nosuchplugin/x  (not installed in this backend: a misspelling, or a plugin of another one)
+       Lists, by file:
+         auth.apiGate.allow: 2 of mock-config
        Opened by plugins in code, and closed by the gate; these rules would open it:
          hello /, to everybody:
            - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }
@@ -350,6 +352,8 @@ describe('what is open', () => {
     );
     const report = await readPolicy(backend);
     expect(report).toMatchObject({
+      hash: expect.stringMatching(/^[0-9a-f]{12}$/),
+      loadedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       mode: 'enforce',
       enforced: true,
       needsRestart: [],
@@ -410,41 +414,55 @@ describe('what is open', () => {
 });
 
 describe('a change of the configuration', () => {
-  async function startWithFile(apiGate: JsonObject) {
+  /** @param stronger - a second file, which replaces lists of the first */
+  async function startWithFile(
+    apiGate: JsonObject,
+    stronger?: JsonObject,
+    baseUrl?: string,
+  ) {
     const folder = await mkdtemp(path.join(tmpdir(), 'api-gate-config-'));
     const file = path.join(folder, 'app-config.yaml');
+    const strongerFile = path.join(folder, 'app-config.production.yaml');
     const port = await freePort();
-    const url = `http://localhost:${port}`;
-    const write = async (changed: JsonObject) => {
-      const config = {
-        app: { baseUrl: 'http://localhost:3000' },
-        backend: {
-          baseUrl: url,
-          listen: { port, host: 'localhost' },
-          database: { client: 'better-sqlite3', connection: ':memory:' },
-        },
-        auth: {
-          ...(key.config.auth as JsonObject),
-          providers: { 'signs-in': { signIn: {} } },
-          apiGate: changed,
-        },
-      };
-      // In one step, so that no half of it is read.
-      await writeFile(`${file}.new`, stringify(config));
+    // In one step, so that no half of it is read.
+    const writeText = async (text: string) => {
+      await writeFile(`${file}.new`, text);
       await rename(`${file}.new`, file);
     };
+    const write = (changed: JsonObject) =>
+      writeText(
+        stringify({
+          app: { baseUrl: 'http://localhost:3000' },
+          backend: {
+            baseUrl: baseUrl ?? `http://localhost:${port}`,
+            listen: { port, host: 'localhost' },
+            database: { client: 'better-sqlite3', connection: ':memory:' },
+          },
+          auth: {
+            ...(key.config.auth as JsonObject),
+            providers: { 'signs-in': { signIn: {} } },
+            apiGate: changed,
+          },
+        }),
+      );
     await write(apiGate);
+    if (stronger) {
+      await writeFile(strongerFile, stringify({ auth: { apiGate: stronger } }));
+    }
     const audit: object[] = [];
     const backend = await start({
       port,
       audit,
       rootConfig: rootConfigServiceFactory({
-        argv: ['--config', file],
+        argv: [
+          ...['--config', file],
+          ...(stronger ? ['--config', strongerFile] : []),
+        ],
         watch: true,
       }),
     });
     running.push({ stop: () => rm(folder, { recursive: true }) });
-    return { ...backend, audit, write };
+    return { ...backend, audit, write, writeText };
   }
 
   it('[P3] takes effect without a restart, and a wrong one changes nothing', async () => {
@@ -498,6 +516,89 @@ describe('a change of the configuration', () => {
       'initiated',
       'succeeded',
     ]);
+  });
+
+  it('that has not reached a replica is found by the hash of its policy', async () => {
+    const publicUrl = 'http://backstage.example.com';
+    const rule = { plugin: 'closed', path: '/health' };
+    const [following, left] = [
+      await startWithFile({}, undefined, publicUrl),
+      await startWithFile({}, undefined, publicUrl),
+    ];
+    const before = await readPolicy(left);
+    expect((await readPolicy(following)).hash).toBe(before.hash);
+
+    // Backstage may stop watching a file for good when it has read a half of it. Nothing says so.
+    await left.writeText('auth: { apiGate: { allow: [');
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    const writtenAt = Date.now();
+    await Promise.all([
+      following.write({ allow: [rule] }),
+      left.write({ allow: [rule] }),
+    ]);
+    await until(async () => (await readPolicy(following)).hash !== before.hash);
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    const reports = await Promise.all([
+      readPolicy(following),
+      readPolicy(left),
+    ]);
+    expect(+new Date(reports[0].loadedAt)).toBeGreaterThanOrEqual(writtenAt);
+    for (const report of reports) {
+      // Whatever Backstage does: the hash and the time say whether the change is in force.
+      const isInForce = report.allow.length === 1;
+      expect(report.problem).toBeUndefined();
+      expect(report.hash === reports[0].hash).toBe(isInForce);
+      expect(+new Date(report.loadedAt) >= writtenAt).toBe(isInForce);
+      expect(report.loadedAt === before.loadedAt).toBe(!isInForce);
+    }
+  });
+
+  it('in a stronger file replaces a list as a whole, and the log of the start has both files', async () => {
+    const rules = ['/a', '/b', '/c'].map(at => ({ plugin: 'hello', path: at }));
+    const backend = await startWithFile(
+      { allow: rules },
+      { allow: [{ plugin: 'closed', path: '/health' }] },
+    );
+    expect(await backend.status('/api/hello/a')).toBe(401);
+    const line =
+      'auth.apiGate.allow: 1 of app-config.production.yaml, in place of 3 of app-config.yaml: Backstage does not merge lists';
+    expect(
+      backend.log.filter(
+        ({ level, message }) => level === 'info' && message.includes(line),
+      ),
+    ).toHaveLength(1);
+    expect((await readPolicy(backend)).lists).toEqual([
+      {
+        path: 'auth.apiGate.allow',
+        file: 'app-config.production.yaml',
+        entries: 1,
+        replaces: [{ file: 'app-config.yaml', entries: 3 }],
+      },
+    ]);
+  });
+
+  it('is not taken from a variable without a value, where a slash stands before it', async () => {
+    process.env.API_GATE_TEST_EMPTY = '';
+    try {
+      const pathOf = (path_: string) => ({
+        allow: [{ plugin: 'closed', path: path_ }],
+      });
+      await expect(
+        startWithFile(pathOf('/${API_GATE_TEST_EMPTY}/**')),
+      ).rejects.toThrow('auth.apiGate.allow[0].path has an empty segment');
+      // What is left of this one can't be told from a written `/**`.
+      const { log } = await startWithFile(pathOf('${API_GATE_TEST_EMPTY}/**'));
+      expect(
+        log.filter(
+          ({ level, message }) =>
+            level === 'warn' &&
+            message.includes('makes the whole plugin closed public') &&
+            message.includes('that variable is empty'),
+        ),
+      ).toHaveLength(1);
+    } finally {
+      delete process.env.API_GATE_TEST_EMPTY;
+    }
   });
 
   it('may trust an origin, but not loosen the mode or rename the cookie', async () => {
@@ -564,8 +665,6 @@ describe('[P14] the audit', () => {
       );
     }
     await backend.status('/api/nosuchplugin/x');
-    await new Promise(resolve => setTimeout(resolve, 1_100));
-    await backend.status('/api/hello/x', 'Authorization: Bearer s3cret');
     await until(() => ended('api-gate-denial').length === 3);
     expect(ended('api-gate-denial')).toMatchObject([
       {
@@ -580,7 +679,8 @@ describe('[P14] the audit', () => {
         },
       },
       { meta: { plugin: 'not installed', reason: 'missing-credentials' } },
-      { meta: { plugin: 'hello', reason: 'invalid-token', omitted: 19 } },
+      // The latest of a second, with those before it.
+      { meta: { plugin: 'hello', reason: 'invalid-token', omitted: 18 } },
     ]);
 
     await backend.status('/api/hello/x', `Authorization: Bearer ${token}`);
@@ -676,6 +776,7 @@ describe('the metrics', () => {
       ).toEqual([
         ['api_gate.cookies', '{cookie}'],
         ['api_gate.decisions', '{decision}'],
+        ['api_gate.policy.age', 's'],
         ['api_gate.revocations.held', '{revocation}'],
         ['api_gate.revocations.staleness', 's'],
         ['api_gate.verification.duration', 's'],
@@ -740,6 +841,10 @@ describe('the metrics', () => {
       expect(points('api_gate.revocations.staleness')[0].value).toBeLessThan(
         10,
       );
+      const { hash } = await readPolicy(backend);
+      expect(points('api_gate.policy.age')).toMatchObject([
+        { attributes: { hash } },
+      ]);
       expect(points('api_gate.verification.duration')[0].value.count).toBe(3);
     } finally {
       metrics.disable();

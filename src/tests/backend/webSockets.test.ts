@@ -135,11 +135,11 @@ async function start(
       });
       return JSON.parse(body);
     },
-    /** Of the last refusal that was logged. */
-    lastRefusal: () =>
+    /** The refusals in the log, at most one a second of each plugin and reason. */
+    refusals: () =>
       backend.log
         .filter(({ message }) => message === 'API gate refused a request')
-        .at(-1)?.meta,
+        .map(({ meta }) => meta),
   };
 }
 
@@ -482,11 +482,11 @@ describeIfRouted('[P8] an upgrade', () => {
                 : 'Bearer realm="Backstage", error="invalid_token"',
           }[expected],
         );
-        expect(backend.lastRefusal()).toEqual({
+        expect(backend.refusals()).toContainEqual({
           plugin: 'live',
           reason,
           method: 'WEBSOCKET',
-          path,
+          path: expect.stringMatching(/^\/(open|closed)$/),
           errorType: {
             400: 'InputError',
             401: 'AuthenticationError',
@@ -734,10 +734,12 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const { status, destroy } = await waiting;
     destroy();
     expect(status).toBe(101);
-    expect(backend.lastRefusal()).toMatchObject({
-      reason: 'starting',
-      errorType: 'ServiceUnavailableError',
-    });
+    expect(backend.refusals()).toContainEqual(
+      expect.objectContaining({
+        reason: 'starting',
+        errorType: 'ServiceUnavailableError',
+      }),
+    );
   });
 
   it('answers 503 where the keys of a token can not be had', async () => {
@@ -996,10 +998,9 @@ describe('an upgrade that passes Express', () => {
       // None is issued, though a bearer token comes without one.
       expect(passed && headers['set-cookie']).toBe(passed && undefined);
     }
-    expect(backend.lastRefusal()).toMatchObject({
-      plugin: 'caller',
-      method: 'WEBSOCKET',
-    });
+    expect(backend.refusals()).toContainEqual(
+      expect.objectContaining({ plugin: 'caller', method: 'WEBSOCKET' }),
+    );
   });
 
   it('is all that plugins see where the release has no handlers', async () => {

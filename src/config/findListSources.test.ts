@@ -1,0 +1,62 @@
+import { Config, ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { findListSources, formatListSource } from './findListSources';
+
+/** As Backstage reads several files: later ones are stronger. */
+const layered = (...layers: [file: string, apiGate: JsonObject | null][]) =>
+  ConfigReader.fromConfigs(
+    layers.map(([context, apiGate]) => ({
+      context,
+      data: { auth: { apiGate } },
+    })),
+  );
+
+const rule = { plugin: 'a', path: '/a' };
+
+describe('findListSources', () => {
+  it('has the file of a list, and the lists that it replaces', () => {
+    const config = layered(
+      ['app-config.yaml', { allow: [rule, rule, rule], issuers: ['x'] }],
+      ['app-config.local.yaml', { allow: [rule] }],
+      [
+        'app-config.production.yaml',
+        { allow: [rule, rule], cookie: { trustedOrigins: [] } },
+      ],
+    );
+    expect(findListSources(config).map(formatListSource)).toEqual([
+      'auth.apiGate.allow: 2 of app-config.production.yaml, in place of 1 of app-config.local.yaml and 3 of app-config.yaml: Backstage does not merge lists',
+      'auth.apiGate.cookie.trustedOrigins: 0 of app-config.production.yaml',
+      'auth.apiGate.issuers: 1 of app-config.yaml',
+    ]);
+  });
+
+  it('has none that a stronger file takes away', () => {
+    const config = layered(
+      ['app-config.yaml', { allow: [rule] }],
+      ['app-config.local.yaml', null],
+    );
+    expect(findListSources(config)).toEqual([]);
+  });
+
+  it.each([
+    ['has no such fields', {}],
+    ['has others in their place', { config: { context: 7, data: 'text' } }],
+    ['has a layer that is not an object', { context: 'file', data: null }],
+    [
+      'throws',
+      new Proxy(
+        {},
+        {
+          get(_, key) {
+            if (key !== 'getOptional') {
+              throw new Error('private');
+            }
+            return () => undefined;
+          },
+        },
+      ),
+    ],
+  ])('is empty for a configuration that %s', (_, config) => {
+    expect(findListSources(config as Config)).toEqual([]);
+  });
+});

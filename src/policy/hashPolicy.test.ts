@@ -1,0 +1,60 @@
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { readApiGateConfig } from '../config/readApiGateConfig';
+import { hashPolicy } from './hashPolicy';
+
+const hashOf = (apiGate: JsonObject, other: JsonObject = {}) =>
+  hashPolicy(
+    readApiGateConfig(
+      new ConfigReader({
+        backend: { baseUrl: 'https://backstage.example.com' },
+        auth: { apiGate },
+        ...other,
+      }),
+    ),
+  );
+
+const settings = {
+  mode: 'report-only',
+  until: '2026-12-31',
+  allow: [{ plugin: 'pub', path: '/a', methods: ['GET', 'POST'], reason: 'r' }],
+  issuers: ['https://other.example.com/api/auth'],
+  cookie: { name: '__Host-token', trustedOrigins: ['https://x.example.com'] },
+  signOut: { providers: ['github', 'gitlab'] },
+};
+
+describe('hashPolicy', () => {
+  it('is 12 hex digits, the same in every process', () => {
+    expect(hashOf({})).toMatch(/^[0-9a-f]{12}$/);
+    expect(hashOf(settings)).toMatchInlineSnapshot(`"9e67bcf98984"`);
+  });
+
+  it('does not depend on the order of keys, nor on what else is configured', () => {
+    const reordered = {
+      ...Object.fromEntries(Object.entries(settings).reverse()),
+      allow: [
+        { reason: 'r', methods: ['GET', 'POST'], path: '/a', plugin: 'pub' },
+      ],
+      signOut: { providers: ['gitlab', 'github'] },
+    };
+    expect(hashOf(reordered, { app: { title: 'Another' } })).toBe(
+      hashOf(settings),
+    );
+    // A default that is written down is the same setting.
+    expect(hashOf({ mode: 'enforce', allow: [] })).toBe(hashOf({}));
+  });
+
+  it.each<[string, JsonObject]>([
+    ['mode', { mode: 'enforce', until: undefined }],
+    ['until', { until: '2027-01-01' }],
+    ['allow', { allow: [] }],
+    ['a method', { allow: [{ plugin: 'pub', path: '/a', reason: 'r' }] }],
+    ['issuers', { issuers: [] }],
+    ['cookie', { cookie: { name: '__Host-token' } }],
+    ['signOut', { signOut: { providers: ['github'] } }],
+    ['tokenCache', { tokenCache: false }],
+    ['revocation', { revocation: { pollInterval: '3s' } }],
+  ])('differs with %s', (_, changed) => {
+    expect(hashOf({ ...settings, ...changed })).not.toBe(hashOf(settings));
+  });
+});

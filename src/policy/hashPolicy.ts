@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
+
+const HASH_LENGTH = 12;
+
+/** Names settings by 12 hex digits, the same for the same settings whatever the order of their keys. */
+export function hashPolicy({ warnings, ...settings }: ApiGateConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(settings)))
+    .digest('hex')
+    .slice(0, HASH_LENGTH);
+}
+
+function canonical(value: unknown): unknown {
+  if (value instanceof Date) {
+    return value.toISOString();
+  }
+  if (value instanceof Set) {
+    return [...value].sort();
+  }
+  if (Array.isArray(value)) {
+    return value.map(canonical);
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .filter(([, child]) => child !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, child]) => [key, canonical(child)]);
+  }
+  return value;
+}

@@ -1,0 +1,280 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { metrics } from '@opentelemetry/api';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const readme = readFileSync(
+  path.resolve(__dirname, '../../../README.md'),
+  'utf8',
+);
+const [, section] = readme.match(/^### Metrics\n(.*?)^### /ms)!;
+/** Names and units of the README's table. */
+const rows = [
+  ...section.matchAll(/^\| `(api_gate[^`]*)` +\| (\w+), `([^`]*)`/gm),
+].map(([, name, kind, unit]) => ({ name, kind, unit }));
+/** The README's queries, without comments. */
+const queries = section
+  .match(/```promql\n(.*?)```/s)![1]
+  .split('\n')
+  .filter(line => line !== '' && !line.startsWith('#'));
+
+interface Series {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+/** A metric as Backstage's exporter writes it. */
+interface Metric {
+  name: string;
+  kind: string;
+  unit: string;
+}
+
+/**
+ * The name that an OpenTelemetry collector's Prometheus exporter writes, and Prometheus itself for what it gets by OTLP: the
+ * tokens of the name, the unit in words unless the name has it, and `total` for a counter. A unit in braces adds nothing.
+ * (`normalizeName` in metric_namer.go of github.com/prometheus/otlptranslator.)
+ */
+function collectorName({ name, kind, unit }: Metric): string {
+  const tokens = name
+    .split(/[^A-Za-z0-9:]+/)
+    .filter(token => token !== '' && token !== 'total');
+  if (unit === 's' && !tokens.includes('seconds')) {
+    tokens.push('seconds');
+  }
+  if (kind === 'counter') {
+    tokens.push('total');
+  }
+  return tokens.join('_');
+}
+
+/** The series of a text that Prometheus would read. */
+function parseSeries(text: string): Series[] {
+  return [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/gm)].map(
+    ([, name, labels = '', value]) => ({
+      name,
+      labels: Object.fromEntries(
+        [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text_]) => [
+          key,
+          text_,
+        ]),
+      ),
+      value: Number(value),
+    }),
+  );
+}
+
+/** The metrics of the same text. */
+function parseMetrics(text: string): Metric[] {
+  const units = Object.fromEntries(
+    [...text.matchAll(/^# UNIT (\S+) (\S+)$/gm)].map(([, ...pair]) => pair),
+  );
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => ({
+    name,
+    kind,
+    unit: units[name],
+  }));
+}
+
+/** The series by the names of a collector. */
+function asCollector({ series, found }: Scrape): Scrape {
+  return {
+    found,
+    series: series.map(each => {
+      const metric = found.find(({ name }) => each.name.startsWith(name))!;
+      return {
+        ...each,
+        name: `${collectorName(metric)}${each.name.slice(metric.name.length)}`,
+      };
+    }),
+  };
+}
+
+interface Scrape {
+  series: Series[];
+  found: Metric[];
+}
+
+/** What an instant vector selector of PromQL takes. */
+function select(query: string, { series }: Scrape): Series[] {
+  const [, name, filter, nameless] = query.match(
+    /(api_gate\w+)(?:\{(.*?)\})?|\{(.*?)\}/,
+  )!;
+  const matchers = filter ?? nameless ?? '';
+  const conditions = [...matchers.matchAll(/(\w+)=(~?)"([^"]*)"/g)].map(
+    ([, label, isRegExp, text]) => ({
+      label,
+      pattern: isRegExp ? text : text.replace(/\W/g, '\\$&'),
+    }),
+  );
+  return series.filter(
+    each =>
+      (name === undefined || each.name === name) &&
+      conditions.every(({ label, pattern }) =>
+        new RegExp(`^(?:${pattern})$`).test(
+          label === '__name__' ? each.name : (each.labels[label] ?? ''),
+        ),
+      ),
+  );
+}
+
+/** Whether the README's alert fires: the two forms that it has. */
+function fires(query: string, scrape: Scrape): boolean {
+  const selected = select(query, scrape);
+  const limit = Number(query.match(/> (\d+)$/)![1]);
+  if (query.startsWith('max by (instance) ')) {
+    return selected.some(({ value }) => value > limit);
+  }
+  const [, label] = query.match(/^count\(count by \((\w+)\) /)!;
+  return new Set(selected.map(({ labels }) => labels[label])).size > limit;
+}
+
+const queryFor = (name: string) => queries.find(query => query.includes(name))!;
+
+describe("the README's metrics, by Backstage's Prometheus exporter", () => {
+  let key: SigningKey;
+  let exporter: PrometheusExporter;
+  let provider: MeterProvider;
+  let metricsPort: number;
+  const running: RunningBackend[] = [];
+
+  beforeAll(async () => {
+    key = await createSigningKey();
+  });
+  afterAll(() => key.remove());
+  beforeEach(async () => {
+    metricsPort = await freePort();
+    exporter = new PrometheusExporter({ host: 'localhost', port: metricsPort });
+    provider = new MeterProvider({ readers: [exporter] });
+    metrics.setGlobalMeterProvider(provider);
+  });
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await Promise.all(running.splice(0).map(backend => backend.stop()));
+    metrics.disable();
+    await provider.shutdown();
+  });
+
+  const scrape = async (): Promise<Scrape> => {
+    const { status, body } = await rawRequest(metricsPort, '/metrics');
+    expect(status).toBe(200);
+    const isGate = ({ name }: { name: string }) => name.startsWith('api_gate');
+    return {
+      series: parseSeries(body).filter(isGate),
+      found: parseMetrics(body).filter(isGate),
+    };
+  };
+
+  async function start(options: Parameters<typeof startBackend>[0] = {}) {
+    const hello = recordingPlugin('hello');
+    const backend = await startBackend({
+      ...options,
+      features: [hello.feature],
+      config: { ...key.config, ...options.config },
+    });
+    running.push(backend);
+    return backend;
+  }
+
+  it('are there by those names and attributes, and the queries find them, also by the names of a collector', async () => {
+    expect(rows.length).toBeGreaterThanOrEqual(5);
+    expect(queries.length).toBeGreaterThanOrEqual(4);
+    const backend = await start();
+    const token = await key.sign({ iss: `${backend.url}/api/auth` });
+    await rawRequest(backend.port, '/api/hello/x');
+    await rawRequest(backend.port, '/api/hello/x', {
+      headerLines: [`Authorization: Bearer ${token}`],
+    });
+    const scraped = await scrape();
+    const { series, found } = scraped;
+    expect(found).toEqual(
+      expect.arrayContaining(
+        rows.map(({ name, ...others }) => ({
+          name: `${name.replace(/\W/g, '_')}${others.kind === 'counter' ? '_total' : ''}`,
+          ...others,
+        })),
+      ),
+    );
+    for (const { name } of found) {
+      expect([name, series.some(each => each.name.startsWith(name))]).toEqual([
+        name,
+        true,
+      ]);
+    }
+    const collected = asCollector(scraped);
+    for (const spelling of [scraped, collected]) {
+      for (const query of queries) {
+        // Nothing is in report-only here.
+        const selected = select(
+          query.replace('"would-refuse"', '"refused"'),
+          spelling,
+        );
+        expect([query, selected.length > 0]).toEqual([query, true]);
+      }
+    }
+    expect(collected.series.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        'api_gate_decisions_total',
+        'api_gate_verification_duration_seconds_bucket',
+        'api_gate_cookies_total',
+        'api_gate_revocations_held',
+        'api_gate_revocations_staleness_seconds',
+        'api_gate_policy_age_seconds',
+      ]),
+    );
+  });
+
+  it('alert where sign-outs are missed, also if the list was never loaded', async () => {
+    const query = queryFor('api_gate_revocations_staleness');
+    const deadPort = await freePort();
+    await start({
+      withAuth: false,
+      config: {
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${deadPort}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    expect(fires(query, await scrape())).toBe(false);
+    const now = Date.now();
+    jest.spyOn(Date, 'now').mockImplementation(() => now + 40_000);
+    const later = await scrape();
+    expect(fires(query, later)).toBe(true);
+    expect(fires(query, asCollector(later))).toBe(true);
+  });
+
+  it('do not alert where all is well, and do where two replicas have different policies', async () => {
+    const query = queryFor('api_gate_policy_age');
+    await start();
+    const scraped = await scrape();
+    expect(fires(query, scraped)).toBe(false);
+    expect(fires(queryFor('api_gate_revocations_staleness'), scraped)).toBe(
+      false,
+    );
+    const [series] = select(query, scraped);
+    const other = { ...series, labels: { ...series.labels, hash: 'other' } };
+    for (const spelling of [(each: Scrape) => each, asCollector]) {
+      const replicas = (second: Series) =>
+        spelling({ ...scraped, series: [series, second] });
+      expect(fires(query, replicas(series))).toBe(false);
+      expect(fires(query, replicas(other))).toBe(true);
+    }
+  });
+});
