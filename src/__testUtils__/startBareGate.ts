@@ -137,6 +137,8 @@ export async function startBareGate(
         issuers: [],
         trustedOrigins: ['https://backstage.example.com'],
         signOut: { scope: 'session', providers: new Set(['github']) },
+        challenges: [],
+        mcpPaths: new Set(),
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),

@@ -790,7 +790,11 @@ describe('the gate', () => {
     });
 
     it('with scope user ends all of the user’s, unless its own was ended before', async () => {
-      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      gate.policy.signOut = {
+        scope: 'user',
+        offlineSessions: 'keep',
+        providers: new Set(),
+      };
       await signOut(cookie(token));
       expect(gate.stored).toMatchObject([
         { scope: 'session', sub },
@@ -805,7 +809,11 @@ describe('the gate', () => {
     });
 
     it('keeps a session of the user that is known to be longer than any', async () => {
-      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      gate.policy.signOut = {
+        scope: 'user',
+        offlineSessions: 'keep',
+        providers: new Set(),
+      };
       const exp = NOW + 100 * 86_400;
       const long = userToken(sub, { exp });
       gate.tokens.set(long, { type: 'user', userEntityRef: sub });

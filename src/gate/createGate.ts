@@ -14,6 +14,7 @@ import {
   readCredential,
   STOCK_COOKIE,
 } from '../credentials/readCredential';
+import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import { requireToken } from '../credentials/requireToken';
 import {
   VerifiedCredential,
@@ -22,6 +23,7 @@ import {
 } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from './Decision';
 import { createSignOut } from './createSignOut';
+import { findResourceMetadata } from './findResourceMetadata';
 import { judgeUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
@@ -41,10 +43,7 @@ import { replaceCookies } from '../cookie/replaceCookies';
 import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
-import {
-  requireNotRevoked,
-  saysRevoked,
-} from '../revocation/requireNotRevoked';
+import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { toRefusal } from './toRefusal';
 
@@ -111,7 +110,7 @@ export function createGate(options: GateOptions): RequestHandler {
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
-        refuseEndedSession(req);
+        await refuseRevokedSession(passage, plugin);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
         if (isInstalled || plugin.id !== 'auth') {
           removeGateCookies(req);
@@ -120,7 +119,7 @@ export function createGate(options: GateOptions): RequestHandler {
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
-        refuseEndedSession(req);
+        await refuseRevokedSession(passage, plugin);
         removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
@@ -160,22 +159,31 @@ export function createGate(options: GateOptions): RequestHandler {
       showCookieToGateBehind(req, verified);
     }
     if (path !== undefined && isCookieEndpoint(path)) {
-      removeRevokedStockCookie(req);
+      await removeRevokedStockCookie(passage, plugin);
     }
     setIdentity(req, verified);
     return pass(presented.kind);
   }
 
   /**
-   * What is public is so for anybody, but not as a user whose session was ended: handlers may look at the token, and signing
-   * in may make a new one of it. Decoding is enough, as it can only refuse. Of a cookie, the browser may know nothing: it is
-   * taken out.
+   * Refuses a bearer token of a revoked session on public routes too: a handler may read it, and signing in may make a new
+   * one of it. A revoked cookie is removed instead: the page may not know that the browser sent it.
    */
-  function refuseEndedSession(req: Request) {
-    if (saysRevoked(readBearer(req), options)) {
-      throw Refusal.revoked;
-    }
-    removeRevokedStockCookie(req);
+  function refuseRevokedSession(
+    passage: Passage,
+    plugin: TargetPlugin,
+  ): Promise<void> | undefined {
+    const { req, policy } = passage;
+    const bearer = readBearer(req);
+    const isRevoked = isOfRevokedSession(bearer, plugin, policy, options);
+    const removed = removeRevokedStockCookie(passage, plugin);
+    return isRevoked || removed
+      ? Promise.all([isRevoked, removed]).then(([isBearerRevoked]) => {
+          if (isBearerRevoked) {
+            throw Refusal.revoked;
+          }
+        })
+      : undefined;
   }
 
   function removeGateCookies(req: Request) {
@@ -194,19 +202,33 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /**
-   * Backstage's own cookie verifies until it expires. One whose session was ended must neither tell a handler of that user, nor
+   * Backstage's own cookie verifies until it expires. One of a revoked session must neither tell a handler of that user, nor
    * keep Backstage from issuing another.
    */
-  function removeRevokedStockCookie(req: Request) {
+  function removeRevokedStockCookie(
+    { req, policy }: Passage,
+    plugin: TargetPlugin,
+  ): Promise<void> | undefined {
     const header = req.headers.cookie;
     const isStock = (name: string | undefined) => name === STOCK_COOKIE;
-    const cookies = readCookies(header, isStock);
-    if (!cookies || saysRevoked(cookies.get(STOCK_COOKIE), options)) {
+    const remove = () =>
       replaceCookies(
         req,
         withoutPairs(header, pair => isStock(nameOf(pair))),
       );
+    const cookies = readCookies(header, isStock);
+    if (!cookies) {
+      remove();
+      return undefined;
     }
+    const token = cookies.get(STOCK_COOKIE);
+    const isRevoked = isOfRevokedSession(token, plugin, policy, options);
+    return isRevoked
+      ? isRevoked
+          // Without keys the cookie may be a revoked one: the request goes on without it.
+          .catch(() => true)
+          .then(is => (is ? remove() : undefined))
+      : undefined;
   }
 
   /**
@@ -257,7 +279,10 @@ export function createGate(options: GateOptions): RequestHandler {
     );
   }
 
-  function refuse({ req, res, policy, credential }: Passage, refusal: Refusal) {
+  async function refuse(
+    { req, res, policy, credential }: Passage,
+    refusal: Refusal,
+  ) {
     const plugin = pluginIdOf(req);
     const { reason } = refusal;
     if (!policy.isEnforced) {
@@ -270,8 +295,11 @@ export function createGate(options: GateOptions): RequestHandler {
       return undefined;
     }
     settle(req, { plugin, outcome: 'refused', reason, credential }, refusal);
+    const path = refusal.isFinal ? expressPath(req) : undefined;
+    const resourceMetadata =
+      path && (await findResourceMetadata(plugin, path, policy, plugins));
     if (!res.headersSent) {
-      refusal.applyTo(res);
+      refusal.applyTo(res, resourceMetadata);
       // A cookie that will never count again is taken back, so that the browser recovers.
       if (refusal.isFinal && !req.headers.authorization) {
         clearCookie(cookie, req, res);
