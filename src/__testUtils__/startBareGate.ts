@@ -18,6 +18,9 @@ import { Plugins } from '../plugins/Plugins';
 import { Policy } from '../policy/Policy';
 import type { DecidedRequest } from '../observability/GateObserver';
 import type { Revocation } from '../revocation/Revocation';
+import { createUserSignOut } from '../revocation/createUserSignOut';
+import { IssuerClock } from '../revocation/IssuerClock';
+import type { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { RawResponse, rawRequest } from './rawRequest';
 
@@ -44,6 +47,10 @@ export interface BareGate {
   /** Whether the store of revocations fails. */
   isStoreGone: boolean;
   revocations: Revocations;
+  endOfflineSessions: jest.Mock<
+    ReturnType<OfflineSessions['end']>,
+    Parameters<OfflineSessions['end']>
+  >;
   /** The revocations that came to the store. */
   stored: Revocation[];
   /** What came through the gate. */
@@ -88,6 +95,9 @@ export async function startBareGate(
     starting: new Map(),
     isStoreGone: false,
     revocations,
+    endOfflineSessions: jest.fn(async (_userEntityRef: string) => ({
+      ended: 1,
+    })),
     stored: [],
     handled: [],
     decided: [],
@@ -117,6 +127,7 @@ export async function startBareGate(
       id,
       httpAuth,
       auditor: {} as never,
+      auth: {} as never,
       discovery: {
         getBaseUrl: async pluginId => `http://backend/${pluginId}`,
         getExternalBaseUrl: async () => ISSUER,
@@ -126,6 +137,7 @@ export async function startBareGate(
     });
   }
 
+  const issuerClock = new IssuerClock();
   const handler = createGate({
     plugins,
     revocations,
@@ -143,6 +155,12 @@ export async function startBareGate(
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),
     decodedTokens: new DecodedTokens(),
+    issuerClock,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      offlineSessions: { end: gate.endOfflineSessions },
+      revocations,
+    }),
     failures: new RecentFailures(),
     callingPlugins: { requireKnown: () => undefined },
     keyEndpoints: {

@@ -35,14 +35,15 @@ export function mcpMetadataUrl(externalBaseUrl: string, path: string): string {
 }
 
 function hasOAuthClients(rootConfig: Config): boolean {
+  const has = (key: string) => rootConfig.getOptional(key) !== undefined;
   const isOn = (key: string) => rootConfig.getOptional(key) === true;
-  const documents = rootConfig.has('auth.clientIdMetadataDocuments')
+  const documents = has('auth.clientIdMetadataDocuments')
     ? 'auth.clientIdMetadataDocuments'
     : 'auth.experimentalClientIdMetadataDocuments';
   return (
     isOn('auth.experimentalDynamicClientRegistration.enabled') ||
     isOn(`${documents}.enabled`) ||
-    rootConfig.has('auth.staticClients')
+    has('auth.staticClients')
   );
 }
 

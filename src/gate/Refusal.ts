@@ -91,6 +91,11 @@ export class Refusal extends Error {
     'Signed out at this replica; the others follow once the database is back',
   );
 
+  static readonly signOutIncomplete = Refusal.#unavailable(
+    'sign-out-incomplete',
+    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
+  );
+
   static readonly failed = Refusal.#unavailable(
     'failed',
     'Credentials can not be judged',

@@ -8,7 +8,7 @@ import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { Request, RequestHandler } from 'express';
 import { clearCookie } from '../cookie/clearCookie';
 import type { DecodedCookieIssuer } from '../cookie/createCookieIssuer';
-import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import {
   readBearer,
   readCredential,
@@ -18,11 +18,10 @@ import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import { requireToken } from '../credentials/requireToken';
 import {
   VerifiedCredential,
-  VerifyOptions,
   verifyTimed,
 } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from './Decision';
-import { createSignOut } from './createSignOut';
+import { createSignOut, SignOutOptions } from './createSignOut';
 import { findResourceMetadata } from './findResourceMetadata';
 import { judgeUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
@@ -44,19 +43,15 @@ import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
 import { requireNotRevoked } from '../revocation/requireNotRevoked';
-import type { Revocations } from '../revocation/Revocations';
 import { toRefusal } from './toRefusal';
 
 /** What the gate decides with. */
-export interface GateOptions extends VerifyOptions {
+export interface GateOptions extends SignOutOptions {
   /** The policy in force. */
   policy(): Policy;
   decisions: Decisions;
   logger: LoggerService;
   observer: GateObserver;
-  revocations: Revocations;
-  /** `undefined`: no cookie is read or issued. */
-  cookie: GateCookie | undefined;
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   /** `undefined`: no cookie is issued. */
@@ -99,14 +94,21 @@ export function createGate(options: GateOptions): RequestHandler {
 
     const path = pathBelowPlugin(req, plugin.mountedAs);
     const isInstalled = plugins.isInstalled(plugin.id);
-    let isSignOut = false;
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
-      if (isSignOut && isInstalled) {
-        await endSession(passage, plugin);
+      const isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
+      if (isSignOut && (isInstalled || isCookieEndpoint(path))) {
+        const hasCredential = await endSession(passage, plugin);
         removeGateCookies(req);
+        if (!isInstalled && !hasCredential && policy.isEnforced) {
+          // The answer of an installed plugin: nobody learns without a credential which plugins there are.
+          await plugins.clearStockCookie(passage.res);
+          passage.res.status(204).end();
+          passage.isAnswered = true;
+        } else if (!isInstalled) {
+          await plugin.started();
+        }
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
@@ -142,12 +144,6 @@ export function createGate(options: GateOptions): RequestHandler {
     const verified = await verifyTimed(req, plugin, presented, policy, options);
     requireNotRevoked(verified, revocations);
 
-    // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.
-    if (isSignOut) {
-      await endSession(passage, plugin);
-      removeGateCookies(req);
-      return pass('sign-out');
-    }
     if (presented.kind === 'bearer') {
       await issueCookie(passage, verified);
     }
@@ -318,7 +314,7 @@ export function createGate(options: GateOptions): RequestHandler {
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
       .catch(() => Refusal.failed.error)
-      .then(next);
+      .then(error => (passage.isAnswered ? undefined : next(error)));
   };
 }
 

@@ -24,6 +24,8 @@ import { logRefusal, pathOf } from '../observability/logRefusal';
 import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
+import { createUserSignOut } from '../revocation/createUserSignOut';
+import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { LegacyPlugins } from './LegacyPlugins';
@@ -83,6 +85,7 @@ export async function createLegacyApiGate(
   await revocations.follow(
     database ? await createSharedStore(database) : createOwnStore(),
   );
+  const issuerClock = new IssuerClock();
   const verifyOptions: VerifyOptions = {
     plugins: new LegacyPlugins({
       discovery,
@@ -92,6 +95,7 @@ export async function createLegacyApiGate(
     failures: new RecentFailures(),
     keyEndpoints: new KeyEndpoints(),
     decodedTokens: new DecodedTokens(),
+    issuerClock,
   };
   const cookie = new GateCookie(
     settings.cookie,
@@ -117,6 +121,12 @@ export async function createLegacyApiGate(
     observer,
     policy: () => source.current,
     revocations,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      // The route that ends them takes tokens of the new backend system.
+      offlineSessions: undefined,
+      revocations,
+    }),
   });
 
   source.onReload(outcome => {
@@ -214,6 +224,11 @@ function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
   if (signOut.providers.size === 0) {
     logger.warn(
       `${CONFIG_KEY}.signOut.providers names no provider, so that no logout ends a session: name those that sign users in, such as github`,
+    );
+  }
+  if (signOut.offlineSessions === 'end') {
+    logger.warn(
+      `${CONFIG_KEY}.signOut.offlineSessions has no effect on the legacy system: remove it`,
     );
   }
 }
