@@ -3,10 +3,12 @@ import {
   createBackendModule,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
+import type { JsonValue } from '@backstage/types';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
+import { createRouteAccess } from './routes/createRouteAccess';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import {
   authApiGateReadPermission,
@@ -39,19 +41,18 @@ export const authModuleApiGate = createBackendModule({
       deps: {
         gate: apiGateServiceRef,
         auditor: coreServices.auditor,
-        config: coreServices.rootConfig,
         database: coreServices.database,
         httpAuth: coreServices.httpAuth,
         httpRouter: coreServices.httpRouter,
+        lifecycle: coreServices.lifecycle,
+        logger: coreServices.logger,
         permissions: coreServices.permissions,
         permissionsRegistry: coreServices.permissionsRegistry,
-        logger: coreServices.logger,
+        userInfo: coreServices.userInfo,
       },
-      async init({ gate, auditor, config, database, logger, ...services }) {
-        const { httpAuth, httpRouter, permissions } = services;
-        const { audit, revocations } = gate;
-        const permissionEnabled =
-          config.getOptionalBoolean('permission.enabled') ?? false;
+      async init({ gate, auditor, database, logger, ...services }) {
+        const { httpAuth, httpRouter, permissions, userInfo } = services;
+        const { audit, offlineSessions, revocations } = gate;
         if (chosen) {
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
@@ -65,29 +66,45 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
+        const access = createRouteAccess({
+          httpAuth,
+          permissions,
+          userInfo,
+          operators: () => gate.source.current.config.operators,
+        });
         httpRouter.use(
           createRevocationRouter({
+            access,
+            decodedTokens: gate.decodedTokens,
             revocations,
-            httpAuth,
-            permissions,
-            permissionEnabled,
-            onRevoked: ({ scope, sub }, error) =>
+            signOutUser: gate.signOutUser,
+            onRevoked: ({ scope, sub }, { error, offlineSessions: answer }) =>
               audit.record(
                 auditor,
                 'api-gate-revocation',
                 'high',
-                { scope, userEntityRef: sub },
+                {
+                  scope,
+                  userEntityRef: sub,
+                  ...(answer !== undefined && {
+                    offlineSessions: answer as JsonValue,
+                  }),
+                },
                 error,
               ),
           }),
         );
         httpRouter.use(
-          createPolicyRouter({
-            describe: gate.describePolicy,
-            httpAuth,
-            permissions,
-            permissionEnabled,
-          }),
+          createPolicyRouter({ access, describe: gate.describePolicy }),
+        );
+        services.lifecycle.addStartupHook(() =>
+          offlineSessions
+            .check()
+            .catch(() =>
+              logger.warn(
+                'API gate could not ask the auth plugin whether it can end refresh tokens',
+              ),
+            ),
         );
       },
     });

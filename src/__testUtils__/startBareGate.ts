@@ -5,7 +5,12 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
 import { parse } from 'cookie';
-import express, { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import express, {
+  ErrorRequestHandler,
+  Request,
+  RequestHandler,
+  Response,
+} from 'express';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { GateCookie } from '../cookie/GateCookie';
 import { createGate, GateOptions } from '../gate/createGate';
@@ -18,6 +23,9 @@ import { Plugins } from '../plugins/Plugins';
 import { Policy } from '../policy/Policy';
 import type { DecidedRequest } from '../observability/GateObserver';
 import type { Revocation } from '../revocation/Revocation';
+import { createUserSignOut } from '../revocation/createUserSignOut';
+import { IssuerClock } from '../revocation/IssuerClock';
+import type { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { RawResponse, rawRequest } from './rawRequest';
 
@@ -44,6 +52,10 @@ export interface BareGate {
   /** Whether the store of revocations fails. */
   isStoreGone: boolean;
   revocations: Revocations;
+  endOfflineSessions: jest.Mock<
+    ReturnType<OfflineSessions['end']>,
+    Parameters<OfflineSessions['end']>
+  >;
   /** The revocations that came to the store. */
   stored: Revocation[];
   /** Requests that the gate passed. */
@@ -88,6 +100,9 @@ export async function startBareGate(
     starting: new Map(),
     isStoreGone: false,
     revocations,
+    endOfflineSessions: jest.fn(async (_userEntityRef: string) => ({
+      ended: 1,
+    })),
     stored: [],
     handled: [],
     decided: [],
@@ -107,6 +122,9 @@ export async function startBareGate(
       }
       return { principal };
     },
+    issueUserCookie: async (res: Response) => {
+      res.setHeader('X-Stock', 'cleared');
+    },
   } as unknown as HttpAuthService;
 
   const plugins = new Plugins(installed, {
@@ -117,6 +135,7 @@ export async function startBareGate(
       id,
       httpAuth,
       auditor: {} as never,
+      auth: { getNoneCredentials: async () => ({}) } as never,
       discovery: {
         getBaseUrl: async pluginId => `http://backend/${pluginId}`,
         getExternalBaseUrl: async () => ISSUER,
@@ -126,6 +145,7 @@ export async function startBareGate(
     });
   }
 
+  const issuerClock = new IssuerClock();
   const handler = createGate({
     plugins,
     revocations,
@@ -137,10 +157,18 @@ export async function startBareGate(
         issuers: [],
         trustedOrigins: ['https://backstage.example.com'],
         signOut: { scope: 'session', providers: new Set(['github']) },
+        challenges: [],
+        mcpPaths: new Set(),
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),
     decodedTokens: new DecodedTokens(),
+    issuerClock,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      offlineSessions: { end: gate.endOfflineSessions },
+      revocations,
+    }),
     failures: new RecentFailures(),
     callingPlugins: { requireKnown: () => undefined },
     keyEndpoints: {

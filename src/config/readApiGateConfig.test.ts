@@ -31,7 +31,14 @@ describe('readApiGateConfig', () => {
         },
       },
       trustedOrigins: ['https://backstage.example.com'],
-      signOut: { scope: 'session', providers: new Set() },
+      signOut: {
+        scope: 'session',
+        offlineSessions: 'keep',
+        providers: new Set(),
+      },
+      operators: new Set(),
+      challenges: [],
+      mcpPaths: new Set(),
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
       warnings: [],
@@ -48,7 +55,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, revocation, tokenCache',
+      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, operators, challenges, revocation, tokenCache',
     ],
     [
       { issuers: 'https://a.example.com' },
@@ -294,5 +301,111 @@ describe('readApiGateConfig', () => {
     expect(read({ tokenCache: { ttl: '5s' } }).tokenCache).toEqual({
       ttlMs: 5000,
     });
+  });
+});
+
+describe('operators, challenges and sign-outs of OAuth clients', () => {
+  const metadata = '/.well-known/oauth-protected-resource/api/wiki';
+
+  it.each<[JsonValue, string]>([
+    [{ operators: 'group:default/a' }, 'auth.apiGate.operators must be a list'],
+    [{ operators: {} }, 'auth.apiGate.operators must be a list'],
+    [{ operators: [5] }, 'auth.apiGate.operators must be a list'],
+    ...[
+      'platform',
+      'group:platform',
+      'default/platform',
+      'group:/platform',
+      'group:default/',
+      'group:default/a b',
+      'group:default/a/b',
+      'group:default/a\u0000',
+      'group:default/\ud800',
+      `group:default/${'a'.repeat(1000)}`,
+    ].map((ref): [JsonValue, string] => [
+      { operators: ['user:default/jane', ref] },
+      'auth.apiGate.operators[1] must be a full entity reference',
+    ]),
+    [{ challenges: {} }, 'auth.apiGate.challenges must be a list'],
+    [{ challenges: ['x'] }, 'auth.apiGate.challenges[0] must be an object'],
+    [
+      { challenges: [{ plugin: 'wiki', path: '/v1', resource: metadata }] },
+      'auth.apiGate.challenges[0].resource is not known',
+    ],
+    [
+      { challenges: [{ plugin: 'Wiki', path: '/v1' }] },
+      'auth.apiGate.challenges[0].plugin must be one plugin id in lower case',
+    ],
+    ...[undefined, 'v1', '/v1/', '/v1/*', '/**/x', '/a/../b', '/a%20b', ''].map(
+      (path): [JsonValue, string] => [
+        {
+          challenges: [
+            {
+              plugin: 'wiki',
+              ...(path !== undefined && { path }),
+              resourceMetadata: metadata,
+            },
+          ],
+        },
+        'auth.apiGate.challenges[0].path must be a literal path',
+      ],
+    ),
+    ...[
+      undefined,
+      '',
+      'x',
+      'https://evil.example.com/x',
+      '//evil.example.com/x',
+      '/\\evil.example.com',
+      '/x"y',
+      '/x\r\nSet-Cookie: a=1',
+      '/x?y',
+      '/x#y',
+    ].map((resourceMetadata): [JsonValue, string] => [
+      {
+        challenges: [
+          {
+            plugin: 'wiki',
+            path: '/v1',
+            ...(resourceMetadata !== undefined && { resourceMetadata }),
+          },
+        ],
+      },
+      'auth.apiGate.challenges[0].resourceMetadata must be a path of the origin of backend.baseUrl',
+    ]),
+    [
+      { signOut: { scope: 'user', offlineSessions: 'yes' } },
+      'auth.apiGate.signOut.offlineSessions must be one of keep, end',
+    ],
+    [
+      { signOut: { offlineSessions: 'end' } },
+      'auth.apiGate.signOut.offlineSessions must be keep unless auth.apiGate.signOut.scope is user',
+    ],
+  ])('refuses %j', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(message);
+    expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
+  });
+
+  it('reads operators without case', () => {
+    expect(
+      read({ operators: ['Group:default/Platform', 'user:default/jörg'] })
+        .operators,
+    ).toEqual(new Set(['group:default/platform', 'user:default/jörg']));
+  });
+
+  it('reads the metadata of a resource as an address of the origin of backend.baseUrl', () => {
+    const challenges = ['/v1', '/v1/**', '/**', '/'].map(path => ({
+      plugin: 'wiki',
+      path,
+      resourceMetadata: metadata,
+    }));
+    expect(
+      read({ challenges }, 'https://example.com/backstage').challenges,
+    ).toEqual(
+      challenges.map(challenge => ({
+        ...challenge,
+        resourceMetadata: `https://example.com${metadata}`,
+      })),
+    );
   });
 });

@@ -4,8 +4,11 @@ import { AllowRule } from '../policy/AllowList';
 import { CookieSettings } from './CookieSettings';
 import { findProxiedWebSockets } from './findProxiedWebSockets';
 import { readAllowRules } from './readAllowRules';
+import { Challenge, readChallenges } from './readChallenges';
 import { readCookieSettings } from './readCookieSettings';
+import { readMcpPaths } from './readMcpPaths';
 import { ModeSettings, readMode } from './readMode';
+import { readOperators } from './readOperators';
 import {
   readRevocationSettings,
   RevocationSettings,
@@ -31,6 +34,12 @@ export interface ApiGateConfig {
   /** Whose pages may use the cookie for what changes something: serialised origins. */
   trustedOrigins: string[];
   signOut: SignOutSettings;
+  /** Who may end the sessions of others and read the policy, besides services: entity references in lower case. */
+  operators: ReadonlySet<string>;
+  /** Protected resources whose 401 names their metadata. */
+  challenges: Challenge[];
+  /** The same for the plugin `mcp-actions`, whose address discovery gives. */
+  mcpPaths: ReadonlySet<string>;
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
@@ -53,6 +62,8 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       'issuers',
       'cookie',
       'signOut',
+      'operators',
+      'challenges',
       'revocation',
       'tokenCache',
     ],
@@ -82,6 +93,13 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       `${CONFIG_KEY}.signOut`,
       rootConfig.getOptional('auth.providers'),
     ),
+    operators: readOperators(value.operators, `${CONFIG_KEY}.operators`),
+    challenges: readChallenges(
+      value.challenges,
+      `${CONFIG_KEY}.challenges`,
+      backend,
+    ),
+    mcpPaths: readMcpPaths(rootConfig),
     tokenCache: readTokenCacheSettings(
       value.tokenCache,
       `${CONFIG_KEY}.tokenCache`,

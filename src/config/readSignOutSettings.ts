@@ -1,3 +1,4 @@
+import { InputError } from '@backstage/errors';
 import type { JsonValue } from '@backstage/types';
 import { readObject, readOneOf, readStringList } from './values';
 
@@ -7,6 +8,8 @@ export interface SignOutSettings {
   scope: 'session' | 'user';
   /** Ids of the providers whose `logout` is a sign-out, lower case. */
   providers: ReadonlySet<string>;
+  /** Whether a sign-out of scope `user` also ends the refresh tokens of OAuth clients. */
+  offlineSessions: 'keep' | 'end';
 }
 
 /**
@@ -18,23 +21,36 @@ export function readSignOutSettings(
   configPath: string,
   authProviders: JsonValue | undefined,
 ): SignOutSettings {
-  const { scope, providers } = readObject(value ?? {}, {
+  const settings = readObject(value ?? {}, {
     path: configPath,
-    keys: ['scope', 'providers'],
+    keys: ['scope', 'providers', 'offlineSessions'],
   });
+  const scope = readOneOf(
+    settings.scope,
+    `${configPath}.scope`,
+    ['session', 'user'],
+    'session',
+  );
+  const offlineSessions = readOneOf(
+    settings.offlineSessions,
+    `${configPath}.offlineSessions`,
+    ['keep', 'end'],
+    'keep',
+  );
+  if (offlineSessions === 'end' && scope !== 'user') {
+    throw new InputError(
+      `${configPath}.offlineSessions must be keep unless ${configPath}.scope is user: a sign-out of one session leaves other clients alone`,
+    );
+  }
   const ids = [
     ...Object.entries(asObject(authProviders))
       .filter(([, settings]) => signsUsersIn(settings))
       .map(([id]) => id),
-    ...readStringList(providers, `${configPath}.providers`),
+    ...readStringList(settings.providers, `${configPath}.providers`),
   ];
   return {
-    scope: readOneOf(
-      scope,
-      `${configPath}.scope`,
-      ['session', 'user'],
-      'session',
-    ),
+    scope,
+    offlineSessions,
     providers: new Set(ids.map(id => id.toLowerCase())),
   };
 }

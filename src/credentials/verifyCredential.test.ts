@@ -69,6 +69,7 @@ function create(
       {
         failures,
         decodedTokens,
+        issuerClock: { observe: () => {} },
         keyEndpoints: {
           countKeys: async (url: string) => {
             askedKeys.push(url);

@@ -13,6 +13,7 @@ import type {
 } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../gate/Refusal';
+import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../observability/GateObserver';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../gate/isPublicByNature';
 import { DecodedToken, isCompactJws, isExpired, userTokenOf } from './token';
@@ -45,6 +46,7 @@ export interface VerifyOptions {
   failures: RecentFailures;
   keyEndpoints: KeyEndpoints;
   decodedTokens: DecodedTokens;
+  issuerClock: Pick<IssuerClock, 'observe'>;
 }
 
 /**
@@ -118,6 +120,7 @@ export async function verifyCredential(
   ) {
     throw Refusal.foreignIssuer;
   }
+  options.issuerClock.observe(userToken?.iat);
   if (decoded) {
     decodedTokens.remember(token, decoded);
   }

@@ -34,6 +34,7 @@ export type PassReason =
  * - `keys-unavailable`: whether the token is valid can't be told now
  * - `revocations-unavailable`: whether the session was ended can't be told yet
  * - `sign-out-not-stored`: the session is ended here, and at other replicas once the database is back
+ * - `sign-out-incomplete`: the session is ended, and the refresh tokens of OAuth clients once the `auth` plugin can be reached
  * - `failed`: an unexpected error; see the log
  */
 export type RefusalReason =
@@ -51,6 +52,7 @@ export type RefusalReason =
   | 'keys-unavailable'
   | 'revocations-unavailable'
   | 'sign-out-not-stored'
+  | 'sign-out-incomplete'
   | 'failed';
 
 /**

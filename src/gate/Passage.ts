@@ -5,4 +5,6 @@ import type { UpgradePassage } from './judgeUpgrade';
 export interface Passage extends UpgradePassage {
   req: Request;
   res: Response;
+  /** Whether the gate itself has answered, so that no handler may. */
+  isAnswered?: boolean;
 }

@@ -91,6 +91,11 @@ export class Refusal extends Error {
     'Signed out at this replica; the others follow once the database is back',
   );
 
+  static readonly signOutIncomplete = Refusal.#unavailable(
+    'sign-out-incomplete',
+    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
+  );
+
   static readonly failed = Refusal.#unavailable(
     'failed',
     'Credentials can not be judged',
@@ -123,10 +128,20 @@ export class Refusal extends Error {
     });
   }
 
-  /** Sets the headers of the answer; its status and body follow from the `error`. */
-  applyTo(res: Response): void {
+  /**
+   * Sets the headers of the answer; its status and body follow from the `error`.
+   *
+   * @param resourceMetadata - where a client finds out how to sign in, for a 401 (RFC 9728, section 5.1)
+   */
+  applyTo(res: Response, resourceMetadata?: string): void {
     for (const [name, value] of Object.entries(this.headers)) {
       res.setHeader(name, value);
+    }
+    if (resourceMetadata && this.isFinal) {
+      res.setHeader(
+        'WWW-Authenticate',
+        `${this.headers['WWW-Authenticate']}, resource_metadata="${resourceMetadata}"`,
+      );
     }
   }
 }

@@ -767,11 +767,11 @@ describe('the gate', () => {
       expect(gate.stored).toEqual([session(sub)]);
     });
 
-    it('is 503 where keys are out of reach, and ends and clears nothing', async () => {
+    it('is 503 where keys are out of reach, and clears the cookie', async () => {
       gate.keys = undefined;
       const answer = await signOut(cookie(`${token}x`));
       expect(answer.status).toBe(503);
-      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect(answer.headers['set-cookie']).toBe(CLEARED);
       expect([gate.stored, gate.handled]).toEqual([[], []]);
     });
 
@@ -790,7 +790,11 @@ describe('the gate', () => {
     });
 
     it('with scope user ends all of the user’s, unless its own was ended before', async () => {
-      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      gate.policy.signOut = {
+        scope: 'user',
+        offlineSessions: 'keep',
+        providers: new Set(),
+      };
       await signOut(cookie(token));
       expect(gate.stored).toMatchObject([
         { scope: 'session', sub },
@@ -805,7 +809,11 @@ describe('the gate', () => {
     });
 
     it('keeps a session of the user that is known to be longer than any', async () => {
-      gate.policy.signOut = { scope: 'user', providers: new Set() };
+      gate.policy.signOut = {
+        scope: 'user',
+        offlineSessions: 'keep',
+        providers: new Set(),
+      };
       const exp = NOW + 100 * 86_400;
       const long = userToken(sub, { exp });
       gate.tokens.set(long, { type: 'user', userEntityRef: sub });
@@ -813,20 +821,80 @@ describe('the gate', () => {
       expect(gate.stored.map(each => each.exp)).toEqual([exp, exp]);
     });
 
-    it('at an absent plugin needs the credential that it ends', async () => {
+    describe('everywhere', () => {
+      beforeEach(() => {
+        gate.endOfflineSessions.mockReset().mockResolvedValue({ ended: 1 });
+        gate.policy.signOut = {
+          scope: 'user',
+          offlineSessions: 'end',
+          providers: new Set(),
+        };
+      });
+
+      it('ends the refresh tokens of OAuth clients', async () => {
+        expect((await signOut(cookie(token))).status).toBe(200);
+        expect(gate.endOfflineSessions.mock.calls).toEqual([[sub]]);
+      });
+
+      it('is 503 while the auth plugin is out of reach, and in force all the same', async () => {
+        gate.endOfflineSessions.mockRejectedValue(new Error('gone'));
+        const answer = await signOut(cookie(token));
+        expect(answer.status).toBe(503);
+        expect(answer.headers['retry-after']).toBe('5');
+        expect(gate.decided[0].decision.reason).toBe('sign-out-incomplete');
+        expect(gate.handled).toEqual([]);
+        expect(gate.stored).toMatchObject([
+          { scope: 'session', sub },
+          { scope: 'user', sub },
+        ]);
+      });
+
+      it('leaves them alone for a session that was revoked before', async () => {
+        await signOut(cookie(token));
+        await signOut(cookie(token));
+        expect(gate.endOfflineSessions).toHaveBeenCalledTimes(1);
+      });
+    });
+
+    describe('at a plugin that is not installed', () => {
       const target = `/api/absent${COOKIE_ENDPOINT}`;
-      expect(await fate('DELETE', target)).toEqual([
-        401,
-        'missing-credentials',
-        'none',
-      ]);
-      gate.decided.length = 0;
-      const answer = await gate.send('DELETE', target, cookie(token));
-      expect(answer.headers['set-cookie']).toBe(CLEARED);
-      expect(gate.stored).toEqual([session(sub)]);
-      expect(gate.decided[0].decision.reason).toBe('sign-out');
-      expect(gate.handled[0].headers).not.toHaveProperty('authorization');
-      expect(gate.handled[0].headers.cookie).toBe('a=1');
+
+      it('ends the session and goes on', async () => {
+        const answer = await gate.send('DELETE', target, cookie(token));
+        expect(answer.headers['set-cookie']).toBe(CLEARED);
+        expect(gate.stored).toEqual([session(sub)]);
+        expect(gate.decided[0].decision.reason).toBe('sign-out');
+        expect(gate.handled[0].headers).not.toHaveProperty('authorization');
+        expect(gate.handled[0].headers.cookie).toBe('a=1');
+      });
+
+      it.each([
+        ['no credential', []],
+        ['a cookie that fails', ['Cookie: token=x']],
+        ['a bearer that fails', [bearer('x')]],
+        ['a bearer of another scheme', ['Authorization: Basic YTpi']],
+      ])('with %s is answered as at one that is', async (_, headerLines) => {
+        const answer = await gate.send('DELETE', target, ...headerLines);
+        expect([answer.status, answer.body]).toEqual([204, '']);
+        expect(answer.headers['x-stock']).toBe('cleared');
+        expect([gate.stored, gate.handled]).toEqual([[], []]);
+        expect(gate.decided).toMatchObject([
+          { decision: { outcome: 'passed', reason: 'sign-out' } },
+        ]);
+      });
+
+      it('with a session that was revoked before is so too', async () => {
+        await gate.send('DELETE', target, cookie(token));
+        expect((await gate.send('DELETE', target, cookie(token))).status).toBe(
+          204,
+        );
+        expect(gate.handled).toHaveLength(1);
+      });
+
+      it('in report-only goes on', async () => {
+        gate.policy.mode = 'report-only';
+        expect((await gate.send('DELETE', target)).status).toBe(200);
+      });
     });
   });
 

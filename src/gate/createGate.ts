@@ -8,20 +8,21 @@ import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { Request, RequestHandler } from 'express';
 import { clearCookie } from '../cookie/clearCookie';
 import type { DecodedCookieIssuer } from '../cookie/createCookieIssuer';
-import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import {
   readBearer,
   readCredential,
   STOCK_COOKIE,
 } from '../credentials/readCredential';
+import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import { requireToken } from '../credentials/requireToken';
 import {
   VerifiedCredential,
-  VerifyOptions,
   verifyTimed,
 } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from './Decision';
-import { createSignOut } from './createSignOut';
+import { createSignOut, SignOutOptions } from './createSignOut';
+import { findResourceMetadata } from './findResourceMetadata';
 import { judgeUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
@@ -41,23 +42,16 @@ import { replaceCookies } from '../cookie/replaceCookies';
 import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
-import {
-  requireNotRevoked,
-  saysRevoked,
-} from '../revocation/requireNotRevoked';
-import type { Revocations } from '../revocation/Revocations';
+import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import { toRefusal } from './toRefusal';
 
 /** What the gate decides with. */
-export interface GateOptions extends VerifyOptions {
+export interface GateOptions extends SignOutOptions {
   /** The policy in force. */
   policy(): Policy;
   decisions: Decisions;
   logger: LoggerService;
   observer: GateObserver;
-  revocations: Revocations;
-  /** `undefined`: no cookie is read or issued. */
-  cookie: GateCookie | undefined;
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   /** `undefined`: no cookie is issued. */
@@ -100,18 +94,25 @@ export function createGate(options: GateOptions): RequestHandler {
 
     const path = pathBelowPlugin(req, plugin.mountedAs);
     const isInstalled = plugins.isInstalled(plugin.id);
-    let isSignOut = false;
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
-      if (isSignOut && isInstalled) {
-        await endSession(passage, plugin);
+      const isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
+      if (isSignOut && (isInstalled || isCookieEndpoint(path))) {
+        const hasCredential = await endSession(passage, plugin);
         removeGateCookies(req);
+        if (!isInstalled && !hasCredential && policy.isEnforced) {
+          // The answer of an installed plugin: nobody learns without a credential which plugins there are.
+          await plugins.clearStockCookie(passage.res);
+          passage.res.status(204).end();
+          passage.isAnswered = true;
+        } else if (!isInstalled) {
+          await plugin.started();
+        }
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path, plugins)) {
-        refuseEndedSession(req);
+        await refuseRevokedSession(passage, plugin);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
         if (isInstalled || plugin.id !== 'auth') {
           removeGateCookies(req);
@@ -120,7 +121,7 @@ export function createGate(options: GateOptions): RequestHandler {
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
-        refuseEndedSession(req);
+        await refuseRevokedSession(passage, plugin);
         removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
@@ -143,12 +144,6 @@ export function createGate(options: GateOptions): RequestHandler {
     const verified = await verifyTimed(req, plugin, presented, policy, options);
     requireNotRevoked(verified, revocations);
 
-    // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.
-    if (isSignOut) {
-      await endSession(passage, plugin);
-      removeGateCookies(req);
-      return pass('sign-out');
-    }
     if (presented.kind === 'bearer') {
       await issueCookie(passage, verified);
     }
@@ -160,22 +155,31 @@ export function createGate(options: GateOptions): RequestHandler {
       showCookieToGateBehind(req, verified);
     }
     if (path !== undefined && isCookieEndpoint(path)) {
-      removeRevokedStockCookie(req);
+      await removeRevokedStockCookie(passage, plugin);
     }
     setIdentity(req, verified);
     return pass(presented.kind);
   }
 
   /**
-   * What is public is so for anybody, but not as a user whose session was ended: handlers may look at the token, and signing
-   * in may make a new one of it. Decoding is enough, as it can only refuse. Of a cookie, the browser may know nothing: it is
-   * taken out.
+   * Refuses a bearer token of a revoked session on public routes too: a handler may read it, and signing in may make a new
+   * one of it. A revoked cookie is removed instead: the page may not know that the browser sent it.
    */
-  function refuseEndedSession(req: Request) {
-    if (saysRevoked(readBearer(req), options)) {
-      throw Refusal.revoked;
-    }
-    removeRevokedStockCookie(req);
+  function refuseRevokedSession(
+    passage: Passage,
+    plugin: TargetPlugin,
+  ): Promise<void> | undefined {
+    const { req, policy } = passage;
+    const bearer = readBearer(req);
+    const isRevoked = isOfRevokedSession(bearer, plugin, policy, options);
+    const removed = removeRevokedStockCookie(passage, plugin);
+    return isRevoked || removed
+      ? Promise.all([isRevoked, removed]).then(([isBearerRevoked]) => {
+          if (isBearerRevoked) {
+            throw Refusal.revoked;
+          }
+        })
+      : undefined;
   }
 
   function removeGateCookies(req: Request) {
@@ -194,19 +198,33 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /**
-   * Backstage's own cookie verifies until it expires. One whose session was ended must neither tell a handler of that user, nor
+   * Backstage's own cookie verifies until it expires. One of a revoked session must neither tell a handler of that user, nor
    * keep Backstage from issuing another.
    */
-  function removeRevokedStockCookie(req: Request) {
+  function removeRevokedStockCookie(
+    { req, policy }: Passage,
+    plugin: TargetPlugin,
+  ): Promise<void> | undefined {
     const header = req.headers.cookie;
     const isStock = (name: string | undefined) => name === STOCK_COOKIE;
-    const cookies = readCookies(header, isStock);
-    if (!cookies || saysRevoked(cookies.get(STOCK_COOKIE), options)) {
+    const remove = () =>
       replaceCookies(
         req,
         withoutPairs(header, pair => isStock(nameOf(pair))),
       );
+    const cookies = readCookies(header, isStock);
+    if (!cookies) {
+      remove();
+      return undefined;
     }
+    const token = cookies.get(STOCK_COOKIE);
+    const isRevoked = isOfRevokedSession(token, plugin, policy, options);
+    return isRevoked
+      ? isRevoked
+          // Without keys the cookie may be a revoked one: the request goes on without it.
+          .catch(() => true)
+          .then(is => (is ? remove() : undefined))
+      : undefined;
   }
 
   /**
@@ -257,7 +275,10 @@ export function createGate(options: GateOptions): RequestHandler {
     );
   }
 
-  function refuse({ req, res, policy, credential }: Passage, refusal: Refusal) {
+  async function refuse(
+    { req, res, policy, credential }: Passage,
+    refusal: Refusal,
+  ) {
     const plugin = pluginIdOf(req);
     const { reason } = refusal;
     if (!policy.isEnforced) {
@@ -270,8 +291,11 @@ export function createGate(options: GateOptions): RequestHandler {
       return undefined;
     }
     settle(req, { plugin, outcome: 'refused', reason, credential }, refusal);
+    const path = refusal.isFinal ? expressPath(req) : undefined;
+    const resourceMetadata =
+      path && (await findResourceMetadata(plugin, path, policy, plugins));
     if (!res.headersSent) {
-      refusal.applyTo(res);
+      refusal.applyTo(res, resourceMetadata);
       // A cookie that will never count again is taken back, so that the browser recovers.
       if (refusal.isFinal && !req.headers.authorization) {
         clearCookie(cookie, req, res);
@@ -290,7 +314,7 @@ export function createGate(options: GateOptions): RequestHandler {
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
       .catch(() => Refusal.failed.error)
-      .then(next);
+      .then(error => (passage.isAnswered ? undefined : next(error)));
   };
 }
 

@@ -1,21 +1,30 @@
+import type { Request } from 'express';
 import { clearCookie } from '../cookie/clearCookie';
 import type { GateCookie } from '../cookie/GateCookie';
 import { readBearer } from '../credentials/readCredential';
 import {
   PresentedToken,
+  VerifiedCredential,
   verifyCredential,
   VerifyOptions,
 } from '../credentials/verifyCredential';
-import type { Passage } from './Passage';
-import type { TargetPlugin } from '../plugins/Plugins';
-import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
+import type { TargetPlugin } from '../plugins/Plugins';
+import type { UserSignOut } from '../revocation/createUserSignOut';
 import { sessionClaimsOf } from '../revocation/requireNotRevoked';
 import {
+  Revocation,
   revocationOfSession,
-  revocationOfUser,
+  SessionClaims,
 } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
+import { RateLimit } from '../util/RateLimit';
+import type { Passage } from './Passage';
+import { Refusal } from './Refusal';
+
+// While keys can't be had, each asks every plugin, and any client can make tokens up.
+const MAX_ASKED_OTHERS = 10;
+const ASKED_OTHERS_INTERVAL_MS = 1_000;
 
 /** What a sign-out needs. */
 export interface SignOutOptions extends VerifyOptions {
@@ -23,48 +32,87 @@ export interface SignOutOptions extends VerifyOptions {
   cookie: GateCookie | undefined;
   observer: Pick<GateObserver, 'signedOut'>;
   revocations: Revocations;
+  signOutUser: UserSignOut;
+}
+
+/** One revocation, and whether other replicas will see it. */
+interface Ended {
+  revocation: Revocation;
+  isStored: boolean;
 }
 
 /**
- * Makes what ends the session of a sign-out call's cookie, and of its bearer token if it has one. A call with neither goes on
- * to its handler as it came.
+ * Makes the handler that revokes the session of a sign-out call's cookie, and of its bearer token if it has one. A call with
+ * neither goes on to its handler as it came. The cookie is cleared even where the session can't be revoked.
  *
- * @returns what throws a Refusal: 403 if another site's page made the call, and 503 if it is not in force everywhere
+ * @returns whether the call had a valid credential, of a session that was not revoked before. It throws a Refusal: 403 if another site's page made the call, and
+ *   503 if the sign-out is not in force everywhere
  */
 export function createSignOut(
   options: SignOutOptions,
-): (passage: Passage, plugin: TargetPlugin) => Promise<void> {
-  const { cookie, observer, revocations } = options;
+): (passage: Passage, plugin: TargetPlugin) => Promise<boolean> {
+  const { cookie, observer, plugins, revocations, signOutUser } = options;
+  const askedOthers = new RateLimit({
+    max: MAX_ASKED_OTHERS,
+    intervalMs: ASKED_OTHERS_INTERVAL_MS,
+  });
 
-  /** The session of a token that verifies, ended already or not: only such a one can be ended. */
-  async function verifiedSession(
+  /** What a token verifies as, whether or not its session was revoked. Only such a session can be revoked. */
+  async function verify(
     { req, policy }: Passage,
     plugin: TargetPlugin,
     presented: PresentedToken,
-  ) {
+  ): Promise<VerifiedCredential | undefined> {
     try {
-      const { userToken } = await verifyCredential(
-        req,
-        plugin,
-        presented,
-        policy,
-        options,
-      );
-      return userToken && sessionClaimsOf(userToken);
+      return await verifyCredential(req, plugin, presented, policy, options);
     } catch (error) {
-      if (
-        error instanceof Refusal &&
-        (error.isFinal || error.reason === 'restricted')
-      ) {
+      if (!(error instanceof Refusal)) {
+        throw error;
+      }
+      if (error.isFinal || error.reason === 'restricted') {
         return undefined;
       }
-      throw error;
+      if (error.reason !== 'keys-unavailable' || askedOthers.take() > 0) {
+        throw error;
+      }
+      // A user token is the same for every plugin: another one may remember it, or the keys.
+      const { token } = presented;
+      const request = {
+        headers: { authorization: `Bearer ${token}` },
+      } as Request;
+      return Promise.any(
+        [...plugins.all()].map(other =>
+          verifyCredential(request, other, presented, policy, options),
+        ),
+      ).catch(() => {
+        throw error;
+      });
     }
+  }
+
+  async function endSession(
+    session: SessionClaims,
+    { policy }: Passage,
+  ): Promise<Ended[]> {
+    const { scope, offlineSessions } = policy.config.signOut;
+    // A revoked session has no power over later ones.
+    const isOfUser = scope === 'user' && !revocations.isRevoked(session);
+    const revocation = revocationOfSession(session);
+    // Once more, in case that is not stored yet.
+    const stored = revocations.revoke(revocation).then(
+      () => true,
+      () => false,
+    );
+    const ofUser = isOfUser
+      ? await signOutUser(session.sub, { known: session, offlineSessions })
+      : undefined;
+    const ended = [{ revocation, isStored: await stored }];
+    return ofUser ? [...ended, ofUser] : ended;
   }
 
   return async (passage, plugin) => {
     const { req, res, policy } = passage;
-    const sessions = [];
+    const presented: PresentedToken[] = [];
     const present = cookie?.read(req.headers.cookie) ?? { kind: 'none' };
     if (present.kind !== 'none') {
       passage.credential = 'cookie';
@@ -72,43 +120,43 @@ export function createSignOut(
         throw Refusal.crossSite;
       }
     }
+    clearCookie(cookie, req, res);
     if (present.kind === 'token') {
-      const { token } = present;
-      sessions.push(
-        await verifiedSession(passage, plugin, { kind: 'cookie', token }),
-      );
+      presented.push({ kind: 'cookie', token: present.token });
     }
     const bearer = readBearer(req);
     if (bearer) {
-      sessions.push(
-        await verifiedSession(passage, plugin, {
-          kind: 'bearer',
-          token: bearer,
-        }),
-      );
+      presented.push({ kind: 'bearer', token: bearer });
     }
-    clearCookie(cookie, req, res);
-    const ended = sessions
-      .filter(session => session !== undefined)
-      .flatMap(session =>
-        // An ended session is ended once more, in case that is not stored yet, but has no power over later ones.
-        policy.config.signOut.scope === 'user' &&
-        !revocations.isRevoked(session)
-          ? [
-              revocationOfSession(session),
-              revocationOfUser(session.sub, session),
-            ]
-          : [revocationOfSession(session)],
-      );
-    const results = await Promise.allSettled(
-      ended.map(revocation => revocations.revoke(revocation)),
-    );
-    const isStored = results.every(({ status }) => status === 'fulfilled');
-    ended.forEach(({ scope, sub }) =>
+    const verified: VerifiedCredential[] = [];
+    for (const each of presented) {
+      const credential = await verify(passage, plugin, each);
+      if (credential) {
+        verified.push(credential);
+      }
+    }
+    const sessions = verified
+      .map(({ userToken }) => userToken && sessionClaimsOf(userToken))
+      .filter(session => session !== undefined);
+    const hasCredential =
+      verified.length > sessions.length ||
+      sessions.some(session => !revocations.isRevoked(session));
+    const ended = (
+      await Promise.all(sessions.map(session => endSession(session, passage)))
+    ).flat();
+    ended.forEach(({ revocation: { scope, sub }, isStored }) =>
       observer.signedOut(plugin.id, { scope, userEntityRef: sub, isStored }),
     );
-    if (!isStored) {
+    if (!ended.every(({ isStored }) => isStored)) {
       throw Refusal.signOutNotStored;
     }
+    if (ended.some(isIncomplete)) {
+      throw Refusal.signOutIncomplete;
+    }
+    return hasCredential;
   };
+}
+
+function isIncomplete(ended: Ended & { offlineSessions?: unknown }): boolean {
+  return ended.offlineSessions === 'unreachable';
 }

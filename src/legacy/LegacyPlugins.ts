@@ -42,4 +42,11 @@ export class LegacyPlugins implements BackendPlugins {
     const { discovery, httpAuth } = this.services;
     return { id: 'auth', discovery, httpAuthFor: () => httpAuth };
   }
+
+  /** Not called: every plugin counts as installed, and the legacy system has no such cookie. */
+  async clearStockCookie(): Promise<void> {}
+
+  all() {
+    return [this.any()];
+  }
 }

@@ -31,6 +31,8 @@ import {
 import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
+import { createUserSignOut } from '../revocation/createUserSignOut';
+import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { LegacyPlugins } from './LegacyPlugins';
@@ -90,6 +92,7 @@ export async function createLegacyApiGate(
       ? await DatabaseRevocationStore.create(database, logger)
       : createOwnStore(),
   );
+  const issuerClock = new IssuerClock();
   const verifyOptions: VerifyOptions = {
     plugins: new LegacyPlugins({
       discovery,
@@ -99,6 +102,7 @@ export async function createLegacyApiGate(
     failures: new RecentFailures(),
     keyEndpoints: new KeyEndpoints(),
     decodedTokens: new DecodedTokens(),
+    issuerClock,
   };
   const cookie = new GateCookie(
     settings.cookie,
@@ -124,6 +128,12 @@ export async function createLegacyApiGate(
     observer,
     policy: () => source.current,
     revocations,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      // The route that ends them takes tokens of the new backend system.
+      offlineSessions: undefined,
+      revocations,
+    }),
   });
 
   source.onReload(outcome => {
@@ -213,6 +223,11 @@ function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
   if (signOut.providers.size === 0) {
     logger.warn(
       `${CONFIG_KEY}.signOut.providers names no provider, so that no logout ends a session: name those that sign users in, such as github`,
+    );
+  }
+  if (signOut.offlineSessions === 'end') {
+    logger.warn(
+      `${CONFIG_KEY}.signOut.offlineSessions has no effect on the legacy system: remove it`,
     );
   }
 }

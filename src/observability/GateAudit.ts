@@ -6,6 +6,7 @@ import type {
 import type { JsonObject } from '@backstage/types';
 import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
+import type { OfflineSessionsAnswer } from '../revocation/OfflineSessions';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../gate/Decision';
 
@@ -45,6 +46,22 @@ export class GateAudit {
       this.#lastCookies.set(userEntityRef, now);
       this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
     }
+  }
+
+  /** For a sign-out everywhere whose refresh tokens could be ended only some time after the answer. */
+  signedOutLater(
+    auditor: AuditorService,
+    userEntityRef: string,
+    offlineSessions: OfflineSessionsAnswer,
+    isStored: boolean,
+  ): void {
+    this.record(
+      auditor,
+      'api-gate-revocation',
+      'high',
+      { scope: 'user', userEntityRef, offlineSessions },
+      isStored ? undefined : new Error('Not stored yet'),
+    );
   }
 
   reloaded(auditor: AuditorService, outcome: ReloadOutcome): void {

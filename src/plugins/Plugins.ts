@@ -1,9 +1,10 @@
 import type {
   AuditorService,
+  AuthService,
   DiscoveryService,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { Refusal } from '../gate/Refusal';
 import { DecodedToken, userTokenOf } from '../credentials/token';
 import type { AbsentPluginHttpAuth } from '../credentials/absentPluginHttpAuth';
@@ -13,6 +14,7 @@ import type { DeclaredPolicies } from './DeclaredPolicies';
 export interface EnrolledPlugin {
   id: string;
   auditor: AuditorService;
+  auth: AuthService;
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   absentPluginHttpAuth: AbsentPluginHttpAuth;
@@ -61,6 +63,14 @@ export interface BackendPlugins {
    * @throws Refusal 503 while there is none
    */
   any(): Pick<InstalledPlugin, 'id' | 'httpAuthFor' | 'discovery'>;
+  /** All plugins that have enrolled: a user token that verifies for one of them verifies for each. */
+  all(): Iterable<Pick<InstalledPlugin, 'id' | 'httpAuthFor'>>;
+  /**
+   * Clears Backstage's own cookie as the cookie endpoint of an installed plugin does.
+   *
+   * @throws Refusal 503 while no plugin has enrolled
+   */
+  clearStockCookie(res: Response): Promise<void>;
 }
 
 /** A plugin that has enrolled, as a target. */
@@ -166,6 +176,18 @@ export class Plugins implements BackendPlugins {
       throw Refusal.starting();
     }
     return plugin;
+  }
+
+  /** All plugins that have enrolled. */
+  all(): Iterable<InstalledPlugin> {
+    return this.#enrolled.values();
+  }
+
+  /** Clears Backstage's own cookie. It has one name, path and domain for all plugins. */
+  async clearStockCookie(res: Response): Promise<void> {
+    const { auth, httpAuth } = this.any();
+    const credentials = await auth.getNoneCredentials();
+    await httpAuth.issueUserCookie(res, { credentials });
   }
 
   /** An enrolled plugin, or any one for what is not installed; `undefined` while there is none. */

@@ -1,34 +1,35 @@
 import type {
-  HttpAuthService,
-  PermissionsService,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import {
-  InputError,
-  NotAllowedError,
+  AuthenticationError,
   ServiceUnavailableError,
 } from '@backstage/errors';
-import {
-  AuthorizeResult,
-  BasicPermission,
-} from '@backstage/plugin-permission-common';
-import { json, Request, Router } from 'express';
+import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
+import type { DecodedTokens } from '../credentials/DecodedTokens';
+import { readBearer } from '../credentials/readCredential';
+import { saysRevoked } from '../revocation/requireNotRevoked';
+import type { UserSignOut } from '../revocation/createUserSignOut';
+import { Revocation, userKey } from '../revocation/Revocation';
+import type { Revocations } from '../revocation/Revocations';
+import { RateLimit } from '../util/RateLimit';
+import type { RouteAccess } from './createRouteAccess';
 import { REVOCATIONS_PATH } from './ownRoutes';
 import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
 } from './permissions';
-import {
-  CLOCK_SKEW_SECONDS,
-  isSameUser,
-  LONGEST_SESSION_SECONDS,
-  now,
-  Revocation,
-  revocationOfUser,
-} from '../revocation/Revocation';
-import type { Revocations } from '../revocation/Revocations';
+import { readRevocationBody } from './readRevocationBody';
 
-const MAX_SUB_LENGTH = 1000;
+const MINUTE_MS = 60_000;
+
+// An operator ends the sessions of a team by hand or script; each row is held for a day at every replica.
+const MAX_PER_USER = 30;
+
+// A backend without the `auth` plugin posts the sign-outs of all its users.
+const MAX_PER_SERVICE = 1_000;
 
 /**
  * The routes of revocations, below the `auth` plugin:
@@ -38,26 +39,33 @@ const MAX_SUB_LENGTH = 1000;
  *   0.1.0 asks: `{ revocations }`, all at once.
  * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` what was issued up to `iat`. Such a
  *   backend has verified the token, and answered a sign-out.
- * - `POST { userEntityRef }` (services, and users with the permission `auth.api-gate.revoke`): ends every session of that
- *   user issued up to now.
+ * - `POST { userEntityRef }` (services, users for themselves, and operators with the permission `auth.api-gate.revoke`): ends
+ *   every session of that user issued up to now, and the refresh tokens of OAuth clients. The answer has what became of
+ *   those: `{ offlineSessions: { ended: 2 } }`, or `'disabled'` or `'unsupported'`.
  *
- * 201 once the revocation is stored; 503 while it is in force at this replica only. 400 names the field of a bad body.
+ * 201 once the revocation is stored; 503 while it is in force at this replica only, or the refresh tokens could not be ended:
+ * both are tried again in the background. 400 names the field of a bad body. 429 for a caller that writes too much.
  */
 export function createRevocationRouter(options: {
+  access: RouteAccess;
+  decodedTokens: DecodedTokens;
   revocations: Revocations;
-  httpAuth: HttpAuthService;
-  permissions: PermissionsService;
-  /** Called with what a request has ended. */
-  onRevoked(revocation: Revocation, error?: Error): void;
-  /** `permission.enabled`: without it, Backstage allows everything to everybody. */
-  permissionEnabled: boolean;
+  signOutUser: UserSignOut;
+  /** Called with each revocation that a request has put in force. */
+  onRevoked(
+    revocation: Revocation,
+    outcome: { error?: Error; offlineSessions?: unknown },
+  ): void;
 }): Router {
-  const { revocations, httpAuth, permissions, permissionEnabled } = options;
-  const { onRevoked } = options;
+  const { access, revocations, signOutUser, onRevoked } = options;
+  const limits = {
+    user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
+    service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
+  };
   const router = PromiseRouter();
 
   router.get(REVOCATIONS_PATH, async (req, res) => {
-    await requireService(req, authApiGateReadPermission);
+    await access.requireService(req, authApiGateReadPermission);
     const { since } = req.query;
     res.json(
       typeof since === 'string'
@@ -67,56 +75,70 @@ export function createRevocationRouter(options: {
   });
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
-    const body = readObject(req.body);
-    let revocation: Revocation;
-    if (body.userEntityRef === undefined) {
-      await requireService(req, authApiGateRevokePermission);
-      revocation = readRevocation(body);
-    } else {
-      const userEntityRef = readUserEntityRef(body);
-      await requireMayRevoke(req, userEntityRef);
-      revocation = revocationOfUser(userEntityRef);
+    const body = readRevocationBody(req.body);
+    const permission = authApiGateRevokePermission;
+    if ('revocation' in body) {
+      const caller = await access.requireService(req, permission);
+      assertMayWrite(req, res, caller);
+      const { revocation } = body;
+      const isStored = await revocations.revoke(revocation).then(
+        () => true,
+        () => false,
+      );
+      finish(revocation, isStored ? undefined : notStored());
+      res.status(201).json({});
+      return;
     }
-    try {
-      await revocations.revoke(revocation);
-    } catch {
-      const error = notStored();
-      onRevoked(revocation, error);
-      throw error;
+    const { userEntityRef } = body;
+    const caller = await access.requireUserOrOperator(
+      req,
+      permission,
+      userEntityRef,
+    );
+    assertMayWrite(req, res, caller);
+    const { revocation, isStored, offlineSessions } = await signOutUser(
+      userEntityRef,
+      { offlineSessions: 'end' },
+    );
+    if (offlineSessions === 'unreachable') {
+      finish(revocation, offlineSessionsKept());
     }
-    onRevoked(revocation);
-    res.status(201).json({});
+    finish(revocation, isStored ? undefined : notStored(), offlineSessions);
+    res.status(201).json({ offlineSessions });
   });
 
-  /** Backstage allows a service everything but what the access restrictions of an external token leave out. */
-  async function requireService(req: Request, permission: BasicPermission) {
-    const credentials = await httpAuth.credentials(req, { allow: ['service'] });
-    const [{ result }] = await permissions.authorize([{ permission }], {
-      credentials,
-    });
-    if (result !== AuthorizeResult.ALLOW) {
-      throw new NotAllowedError(`This needs the permission ${permission.name}`);
+  /**
+   * Judges a caller when its body is complete, right before the write: a client may hold back the bodies of many requests
+   * until each was let in.
+   */
+  function assertMayWrite(
+    req: Request,
+    res: Response,
+    caller: BackstageUserPrincipal | BackstageServicePrincipal,
+  ) {
+    if (saysRevoked(readBearer(req), { ...options, revocations })) {
+      throw new AuthenticationError('Invalid credentials');
+    }
+    const waitMs =
+      caller.type === 'user'
+        ? limits.user.take(userKey(caller.userEntityRef))
+        : limits.service.take(caller.subject);
+    if (waitMs > 0) {
+      const seconds = Math.ceil(waitMs / 1000);
+      res.setHeader('Retry-After', seconds);
+      throw tooManyRevocations(seconds);
     }
   }
 
-  async function requireMayRevoke(req: Request, userEntityRef: string) {
-    const permission = authApiGateRevokePermission;
-    const credentials = await httpAuth.credentials(req, {
-      allow: ['user', 'service'],
-    });
-    const [{ result }] = await permissions.authorize([{ permission }], {
-      credentials,
-    });
-    const { principal } = credentials;
-    const isOthers =
-      principal.type === 'user' &&
-      !isSameUser(principal.userEntityRef, userEntityRef);
-    if (result !== AuthorizeResult.ALLOW || (isOthers && !permissionEnabled)) {
-      throw new NotAllowedError(
-        `Ending the sessions of a user needs the permission ${permission.name}${
-          permissionEnabled ? '' : ', and permission.enabled'
-        }`,
-      );
+  /** @throws the error */
+  function finish(
+    revocation: Revocation,
+    error: Error | undefined,
+    offlineSessions?: unknown,
+  ) {
+    onRevoked(revocation, { error, offlineSessions });
+    if (error) {
+      throw error;
     }
   }
 
@@ -130,62 +152,20 @@ function notStored(): Error {
   );
 }
 
-function readObject(body: unknown): Record<string, unknown> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new InputError('The body must be a JSON object with userEntityRef');
-  }
-  return body as Record<string, unknown>;
+/** 503 for a sign-out that has not reached the `auth` plugin. */
+function offlineSessionsKept(): Error {
+  return new ServiceUnavailableError(
+    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
+  );
 }
 
-function readUserEntityRef(body: Record<string, unknown>): string {
-  const { userEntityRef, ...others } = body;
-  if (
-    typeof userEntityRef !== 'string' ||
-    userEntityRef.length > MAX_SUB_LENGTH ||
-    !/^[^\s:/]+:[^\s:/]+\/[^\s/]+$/.test(userEntityRef)
-  ) {
-    throw new InputError(
-      'userEntityRef must be a full entity reference, such as user:default/jane',
-    );
-  }
-  rejectUnknown(others);
-  return userEntityRef;
-}
-
-function readRevocation(body: Record<string, unknown>): Revocation {
-  const { sub, iat, exp, scope = 'session', ...others } = body;
-  if (sub === undefined) {
-    throw new InputError('userEntityRef is missing');
-  }
-  if (
-    typeof sub !== 'string' ||
-    sub.length > MAX_SUB_LENGTH ||
-    !/^\P{Cc}+$/u.test(sub)
-  ) {
-    throw new InputError('sub must be text without control characters');
-  }
-  if (!isSeconds(iat) || iat > now() + CLOCK_SKEW_SECONDS) {
-    throw new InputError('iat must be a number of seconds in the past');
-  }
-  const latest = now() + LONGEST_SESSION_SECONDS + CLOCK_SKEW_SECONDS;
-  if (!isSeconds(exp) || exp < iat || exp > latest) {
-    throw new InputError(
-      'exp must be a number of seconds after iat, at most a day from now',
-    );
-  }
-  if (scope !== 'session' && scope !== 'user') {
-    throw new InputError('scope must be session or user');
-  }
-  rejectUnknown(others);
-  return { scope, sub, iat, exp };
-}
-
-function isSeconds(value: unknown): value is number {
-  return Number.isSafeInteger(value);
-}
-
-function rejectUnknown(others: object) {
-  for (const key of Object.keys(others)) {
-    throw new InputError(`${key} is not known`);
-  }
+/** 429, which Backstage has no error for: its middleware answers with the `statusCode`. */
+function tooManyRevocations(seconds: number): Error {
+  const error = new Error(
+    `Too many sign-outs by this caller: try again in ${seconds} s`,
+  );
+  return Object.assign(error, {
+    name: 'TooManyRequestsError',
+    statusCode: 429,
+  });
 }

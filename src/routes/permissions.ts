@@ -1,7 +1,8 @@
 import { createPermission } from '@backstage/plugin-permission-common';
 
 /**
- * Permission to read what the gate lets through, and what it has decided. Services need none.
+ * Permission to read what the gate lets through, and what it has decided. Operators need it (`auth.apiGate.operators`);
+ * services need none.
  *
  * @public
  */
@@ -11,7 +12,8 @@ export const authApiGateReadPermission = createPermission({
 });
 
 /**
- * Permission to end all sessions of a user. Services need none.
+ * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`); services, and users for
+ * themselves, need none.
  *
  * @public
  */

@@ -37,10 +37,17 @@ import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import type { GateObserver } from '../observability/GateObserver';
 import { GateReport } from '../observability/GateReport';
+import {
+  createUserSignOut,
+  UserSignOut,
+} from '../revocation/createUserSignOut';
+import { IssuerClock } from '../revocation/IssuerClock';
+import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 
+const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** What the parts of the gate that live in plugins share. */
@@ -48,12 +55,15 @@ export interface ApiGateService {
   audit: GateAudit;
   callingPlugins: CallingPlugins;
   decisions: Decisions;
+  decodedTokens: DecodedTokens;
   observer: GateObserver;
+  offlineSessions: OfflineSessions;
   /** Those over the token cache. */
   ownHttpAuths: WeakSet<HttpAuthService>;
   plugins: Plugins;
   policies: DeclaredPolicies;
   revocations: Revocations;
+  signOutUser: UserSignOut;
   source: PolicySource;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCache | undefined;
@@ -118,13 +128,36 @@ export const apiGateServiceFactory = createServiceFactory({
           ({ pluginId }) => pluginId === id,
         ),
     });
+    const issuerClock = new IssuerClock();
     const verifyOptions: VerifyOptions = {
       plugins,
       callingPlugins,
       failures: new RecentFailures(),
       keyEndpoints,
       decodedTokens: new DecodedTokens(),
+      issuerClock,
     };
+    const offlineSessions = new OfflineSessions({
+      logger,
+      services: () => plugins.any(),
+      isEnabled: plugins.isInstalled('auth')
+        ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
+        : undefined,
+      onEndedLater: async (userEntityRef, answer) => {
+        const { isStored } = await signOutUser(userEntityRef, {
+          offlineSessions: 'keep',
+        });
+        const auditor = plugins.find('auth')?.auditor;
+        if (auditor) {
+          audit.signedOutLater(auditor, userEntityRef, answer, isStored);
+        }
+      },
+    });
+    const signOutUser = createUserSignOut({
+      issuerClock,
+      offlineSessions,
+      revocations,
+    });
     const cookie = new GateCookie(
       settings.cookie,
       new URL(config.getString('backend.baseUrl')).hostname,
@@ -144,6 +177,7 @@ export const apiGateServiceFactory = createServiceFactory({
       observer,
       policy: () => source.current,
       revocations,
+      signOutUser,
     };
     const gate = createGate({
       ...gateOptions,
@@ -193,17 +227,21 @@ export const apiGateServiceFactory = createServiceFactory({
       source.stop();
       revocations.stop();
       observer.stop();
+      offlineSessions.stop();
     });
 
     return {
       audit,
       callingPlugins,
       decisions,
+      decodedTokens: verifyOptions.decodedTokens,
       observer,
+      offlineSessions,
       ownHttpAuths: new WeakSet(),
       plugins,
       policies,
       revocations,
+      signOutUser,
       source,
       tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       webSocketGate,

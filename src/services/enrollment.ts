@@ -90,6 +90,7 @@ export const enrollmentServiceFactory = createServiceFactory({
     plugins.enroll({
       id,
       auditor,
+      auth,
       httpAuth,
       discovery,
       absentPluginHttpAuth,

@@ -343,7 +343,7 @@ describe('what is open', () => {
     `);
   });
 
-  it('is told as JSON to services, and to users with the permission', async () => {
+  it('is told as JSON to services, and to no user', async () => {
     const backend = await start({ apiGate });
     const user = await backend.sign();
     expect(await backend.status(POLICY)).toBe(401);
@@ -379,17 +379,23 @@ describe('what is open', () => {
     });
   });
 
-  it('is told to users where permissions are enabled', async () => {
-    const backend = await start({
-      features: [permissionPlugin, allowAllPolicy],
-      config: { permission: { enabled: true } },
-      apiGate: {},
-    });
-    const { body } = await backend.request('GET', '/api/auth/guest/refresh');
-    const { token } = JSON.parse(body).backstageIdentity ?? {};
-    expect(await backend.status(POLICY, `Authorization: Bearer ${token}`)).toBe(
-      200,
-    );
+  it('is told to operators alone, where the policy allows everything to everybody', async () => {
+    for (const [operators, expected] of [
+      [undefined, 403],
+      [['user:default/jane', 'group:default/guests'], 403],
+      [['User:Development/Guest'], 200],
+    ] as const) {
+      const backend = await start({
+        features: [permissionPlugin, allowAllPolicy],
+        config: { permission: { enabled: true } },
+        apiGate: operators ? { operators: [...operators] } : {},
+      });
+      const { body } = await backend.request('GET', '/api/auth/guest/refresh');
+      const { token } = JSON.parse(body).backstageIdentity ?? {};
+      expect(
+        await backend.status(POLICY, `Authorization: Bearer ${token}`),
+      ).toBe(expected);
+    }
   });
 
   it('comes with rules that are right, and open it', async () => {

@@ -1,0 +1,52 @@
+import type { Config } from '@backstage/config';
+
+/** The plugin that serves Backstage's actions to MCP clients. */
+export const MCP_PLUGIN = 'mcp-actions';
+
+/**
+ * Reads the paths at which the plugin `mcp-actions` serves RFC 9728 metadata for what is below it: `/v1` and each named
+ * server's, and none where it serves none. The condition is the plugin's own, and its settings are experimental: this file
+ * alone reads them. A value of a wrong type is the plugin's to refuse.
+ */
+export function readMcpPaths(rootConfig: Config): ReadonlySet<string> {
+  if (!hasOAuthClients(rootConfig)) {
+    return new Set();
+  }
+  const servers = rootConfig.getOptional('mcpActions.servers');
+  return new Set([
+    '/v1',
+    ...(isObject(servers)
+      ? Object.keys(servers).map(server => `/v1/${server}`)
+      : []),
+  ]);
+}
+
+/**
+ * The address of the metadata for one of these paths. The plugin serves it at the root of the backend.
+ *
+ * @param externalBaseUrl - the plugin's, from discovery
+ */
+export function mcpMetadataUrl(externalBaseUrl: string, path: string): string {
+  const mount = `/api/${MCP_PLUGIN}`;
+  const root = externalBaseUrl.endsWith(mount)
+    ? externalBaseUrl.slice(0, -mount.length)
+    : new URL(externalBaseUrl).origin;
+  return `${root}/.well-known/oauth-protected-resource${mount}${path}`;
+}
+
+function hasOAuthClients(rootConfig: Config): boolean {
+  const has = (key: string) => rootConfig.getOptional(key) !== undefined;
+  const isOn = (key: string) => rootConfig.getOptional(key) === true;
+  const documents = has('auth.clientIdMetadataDocuments')
+    ? 'auth.clientIdMetadataDocuments'
+    : 'auth.experimentalClientIdMetadataDocuments';
+  return (
+    isOn('auth.experimentalDynamicClientRegistration.enabled') ||
+    isOn(`${documents}.enabled`) ||
+    has('auth.staticClients')
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

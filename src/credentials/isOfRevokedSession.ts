@@ -1,0 +1,59 @@
+import type { Request } from 'express';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { Refusal } from '../gate/Refusal';
+import type { TargetPlugin } from '../plugins/Plugins';
+import type { Policy } from '../policy/Policy';
+import { saysRevoked } from '../revocation/requireNotRevoked';
+import type { Revocations } from '../revocation/Revocations';
+import { verifyCredential, VerifyOptions } from './verifyCredential';
+
+/**
+ * Whether a token verifies and its session was revoked, where a handler may read a token that the gate asks nobody for. A
+ * forged token is answered as if its session were not revoked, or anybody could ask who has signed out. Only a token whose
+ * claims are on the list is verified; for any other this returns at once.
+ *
+ * @throws Refusal 503 if the keys can't be had: the handler may get them a moment later
+ */
+export function isOfRevokedSession(
+  token: string | undefined,
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
+  policy: Policy,
+  options: VerifyOptions & { revocations: Revocations },
+): Promise<boolean> | false {
+  return (
+    token !== undefined &&
+    saysRevoked(token, options) &&
+    verifies(token, plugin, policy, options)
+  );
+}
+
+async function verifies(
+  token: string,
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
+  policy: Policy,
+  options: VerifyOptions,
+): Promise<boolean> {
+  const isLimited =
+    options.decodedTokens.decode(token)?.typ ===
+    tokenTypes.limitedUser.typParam;
+  // A substitute request: `httpAuth` remembers one answer per request, and the handler is to ask for its own.
+  const request = { headers: { authorization: `Bearer ${token}` } } as Request;
+  try {
+    await verifyCredential(
+      request,
+      plugin,
+      { kind: isLimited ? 'stock-cookie' : 'bearer', token },
+      policy,
+      options,
+    );
+    return true;
+  } catch (error) {
+    if (
+      error instanceof Refusal &&
+      (error.isFinal || error.reason === 'restricted')
+    ) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { MCP_PLUGIN, mcpMetadataUrl } from '../config/readMcpPaths';
+import type { BackendPlugins } from '../plugins/Plugins';
+import type { Policy } from '../policy/Policy';
+
+/**
+ * The address of the RFC 9728 metadata of what a request asked for, from the configuration and discovery alone: a header of
+ * the request never decides it. `undefined` if there is none, or discovery fails.
+ *
+ * @param path - below the plugin
+ */
+export async function findResourceMetadata(
+  plugin: string,
+  path: string,
+  { config }: Policy,
+  plugins: Pick<BackendPlugins, 'isInstalled' | 'any'>,
+): Promise<string | undefined> {
+  // Express reads `/v1/` as `/v1`.
+  const resource = path.replace(/(.)\/$/, '$1');
+  const challenge = config.challenges.find(
+    each => each.plugin === plugin && covers(each.path, resource),
+  );
+  if (challenge) {
+    return challenge.resourceMetadata;
+  }
+  const isMcp =
+    plugin === MCP_PLUGIN &&
+    config.mcpPaths.has(resource) &&
+    plugins.isInstalled(plugin);
+  if (!isMcp) {
+    return undefined;
+  }
+  try {
+    const { discovery } = plugins.any();
+    const url = await discovery.getExternalBaseUrl(MCP_PLUGIN);
+    return mcpMetadataUrl(url, resource);
+  } catch {
+    return undefined;
+  }
+}
+
+function covers(path: string, requested: string): boolean {
+  return path.endsWith('/**')
+    ? requested.startsWith(path.slice(0, -2))
+    : requested === path;
+}

@@ -1,0 +1,44 @@
+import { IssuerClock } from './IssuerClock';
+
+const NOON = Date.parse('2026-11-25T12:00:00Z');
+const noon = NOON / 1000;
+const DAY_S = 24 * 60 * 60;
+
+beforeEach(() => jest.useFakeTimers({ now: NOON + 900 }));
+afterEach(() => jest.useRealTimers());
+
+describe('IssuerClock', () => {
+  it('is the clock of this replica while no token is from the future', () => {
+    const clock = new IssuerClock();
+    clock.observe(undefined);
+    clock.observe(noon - 10);
+    clock.observe(noon);
+    expect(clock.now()).toBe(noon);
+  });
+
+  it('is ahead by as much as the fastest issuer was', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    clock.observe(noon + 20);
+    expect(clock.now()).toBe(noon + 60);
+    jest.setSystemTime(NOON + 30_000);
+    expect(clock.now()).toBe(noon + 90);
+  });
+
+  it('believes at most five minutes', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + DAY_S);
+    expect(clock.now()).toBe(noon + 300);
+  });
+
+  it('forgets a lead that no token has shown for a day', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    jest.setSystemTime(NOON + DAY_S * 1000);
+    expect(clock.now()).toBe(noon + DAY_S + 60);
+    jest.setSystemTime(NOON + (DAY_S + 1) * 1000);
+    expect(clock.now()).toBe(noon + DAY_S + 1);
+    clock.observe(noon + DAY_S + 6);
+    expect(clock.now()).toBe(noon + DAY_S + 6);
+  });
+});

@@ -1,0 +1,163 @@
+import type {
+  AuthService,
+  DiscoveryService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { isError, ResponseError } from '@backstage/errors';
+import { userKey } from './Revocation';
+
+const PATH = '/v1/offline-sessions/revoke';
+const TIMEOUT_MS = 5_000;
+const FIRST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 60_000;
+
+// The one that waits longest is dropped, with a line in the log.
+const MAX_PENDING = 1_000;
+
+/**
+ * What the `auth` plugin did with the offline sessions of a user.
+ *
+ * - `disabled`: it gives no refresh tokens to OAuth clients
+ * - `unsupported`: it does, and can't end this user's (`auth` backends before 0.31 can end none)
+ */
+export type OfflineSessionsAnswer =
+  { ended: number } | 'disabled' | 'unsupported';
+
+/**
+ * Ends the refresh tokens that the `auth` plugin has given to OAuth clients, by the plugin's own route. Backstage calls them
+ * offline sessions.
+ */
+export class OfflineSessions {
+  /** Users by their key, oldest first. */
+  readonly #pending = new Map<string, string>();
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  #isStopped = false;
+
+  constructor(
+    private readonly options: {
+      /** Of any plugin. */
+      services(): { auth: AuthService; discovery: DiscoveryService };
+      /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin is in another backend. */
+      isEnabled: boolean | undefined;
+      logger: LoggerService;
+      /** Called when a retry has succeeded. */
+      onEndedLater(userEntityRef: string, answer: OfflineSessionsAnswer): void;
+    },
+  ) {}
+
+  /**
+   * Ends the offline sessions of a user.
+   *
+   * @throws Error if the `auth` plugin is out of reach; it is tried again in the background, until this backend stops
+   */
+  async end(userEntityRef: string): Promise<OfflineSessionsAnswer> {
+    try {
+      const answer = await this.#request(userEntityRef);
+      this.#pending.delete(userKey(userEntityRef));
+      return answer;
+    } catch (error) {
+      this.#retryLater(userEntityRef);
+      throw error;
+    }
+  }
+
+  /** Logs a warning where refresh tokens are on and nothing can end them. */
+  async check(): Promise<void> {
+    if (this.options.isEnabled) {
+      // The plugin refuses a body without a user, and ends nothing.
+      const { status } = await this.#fetch({});
+      if (status === 404) {
+        this.options.logger.warn(
+          'API gate: auth.experimentalRefreshToken.enabled is true, and this auth plugin has no route that ends refresh tokens: a sign-out leaves those of OAuth clients. Update @backstage/plugin-auth-backend to 0.31 or later',
+        );
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #request(userEntityRef: string): Promise<OfflineSessionsAnswer> {
+    const { isEnabled } = this.options;
+    if (isEnabled === false) {
+      return 'disabled';
+    }
+    const response = await this.#fetch({ userEntityRef });
+    // 400: the plugin ends those of entities of the kind `user` only.
+    if (response.status === 404 || response.status === 400) {
+      await response.body?.cancel();
+      return isEnabled || response.status === 400 ? 'unsupported' : 'disabled';
+    }
+    if (!response.ok) {
+      throw await ResponseError.fromResponse(response);
+    }
+    const { revokedCount } = await response.json();
+    return { ended: Number(revokedCount) || 0 };
+  }
+
+  async #fetch(body: object): Promise<Response> {
+    const { auth, discovery } = this.options.services();
+    const { token } = await auth.getPluginRequestToken({
+      onBehalfOf: await auth.getOwnServiceCredentials(),
+      targetPluginId: 'auth',
+    });
+    return fetch(`${await discovery.getBaseUrl('auth')}${PATH}`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${token}`,
+        Connection: 'close',
+        'Content-Type': 'application/json',
+      },
+      body: JSON.stringify(body),
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  }
+
+  #retryLater(userEntityRef: string) {
+    const { logger } = this.options;
+    const key = userKey(userEntityRef);
+    if (!this.#pending.has(key) && this.#pending.size >= MAX_PENDING) {
+      const [oldest] = this.#pending.keys();
+      this.#pending.delete(oldest);
+      logger.warn(
+        `API gate no longer tries to end the refresh tokens of ${oldest}: too many others wait for the auth plugin. Sign out again`,
+      );
+    }
+    this.#pending.set(key, userEntityRef);
+    this.#schedule();
+  }
+
+  #schedule() {
+    if (!this.#timer && !this.#isStopped && this.#pending.size > 0) {
+      this.#timer = setTimeout(() => this.#retry(), this.#retryMs);
+      this.#timer.unref();
+    }
+  }
+
+  /** One after the other, and none after the first that fails: they fail alike. */
+  async #retry() {
+    try {
+      for (const [key, userEntityRef] of this.#pending) {
+        const answer = await this.#request(userEntityRef);
+        this.#pending.delete(key);
+        this.options.onEndedLater(userEntityRef, answer);
+      }
+      this.#retryMs = FIRST_RETRY_MS;
+    } catch (error) {
+      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
+      this.options.logger.warn(
+        'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and is asked again',
+        {
+          users: this.#pending.size,
+          errorType: isError(error) ? error.name : typeof error,
+        },
+      );
+    }
+    this.#timer = undefined;
+    this.#schedule();
+  }
+}

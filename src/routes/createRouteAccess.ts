@@ -1,0 +1,139 @@
+import type {
+  BackstageCredentials,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
+  HttpAuthService,
+  PermissionsService,
+  UserInfoService,
+} from '@backstage/backend-plugin-api';
+import {
+  isError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import {
+  AuthorizeResult,
+  BasicPermission,
+} from '@backstage/plugin-permission-common';
+import type { Request } from 'express';
+import { isSameUser, userKey } from '../revocation/Revocation';
+
+type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
+
+/** Judges who may use the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`. */
+export interface RouteAccess {
+  /** Services, if the permission allows it. */
+  requireService(
+    req: Request,
+    permission: BasicPermission,
+  ): Promise<BackstageServicePrincipal>;
+  /** Services and operators, if the permission allows it. */
+  requireOperator(
+    req: Request,
+    permission: BasicPermission,
+  ): Promise<Principal>;
+  /** The user themselves, whatever the permission says; for others, as `requireOperator`. */
+  requireUserOrOperator(
+    req: Request,
+    permission: BasicPermission,
+    userEntityRef: string,
+  ): Promise<Principal>;
+}
+
+/**
+ * Makes the checks of the gate's own routes. A stock app's policy allows every permission to everybody, so a user needs to be
+ * named by `auth.apiGate.operators` first. Backstage allows a service everything but what the access restrictions of an
+ * external token leave out; without `permission.enabled`, it allows users everything, and the list of operators decides alone.
+ */
+export function createRouteAccess(options: {
+  httpAuth: HttpAuthService;
+  permissions: PermissionsService;
+  userInfo: UserInfoService;
+  /** Entity references in lower case. */
+  operators: () => ReadonlySet<string>;
+}): RouteAccess {
+  const { httpAuth, operators, permissions, userInfo } = options;
+
+  async function requirePermission(
+    credentials: BackstageCredentials,
+    permission: BasicPermission,
+  ) {
+    const [{ result }] = await permissions.authorize([{ permission }], {
+      credentials,
+    });
+    if (result !== AuthorizeResult.ALLOW) {
+      throw new NotAllowedError(`This needs the permission ${permission.name}`);
+    }
+  }
+
+  async function isOperator(
+    credentials: BackstageCredentials<BackstageUserPrincipal>,
+  ): Promise<boolean> {
+    const refs = operators();
+    if (refs.size === 0) {
+      return false;
+    }
+    if (refs.has(userKey(credentials.principal.userEntityRef))) {
+      return true;
+    }
+    try {
+      const { ownershipEntityRefs } = await userInfo.getUserInfo(credentials);
+      return ownershipEntityRefs.some(ref => refs.has(userKey(ref)));
+    } catch (error) {
+      // Backstage knows no groups of a user who has not signed in.
+      if (isError(error) && error.statusCode === 404) {
+        return false;
+      }
+      throw new ServiceUnavailableError(
+        'The groups of the user can not be read at the moment',
+      );
+    }
+  }
+
+  async function requireOperatorOf(
+    credentials: BackstageCredentials<Principal>,
+    permission: BasicPermission,
+  ) {
+    if (isUser(credentials) && !(await isOperator(credentials))) {
+      throw new NotAllowedError(
+        'This is for services, and for users whom auth.apiGate.operators names',
+      );
+    }
+    await requirePermission(credentials, permission);
+    return credentials.principal;
+  }
+
+  return {
+    async requireService(req, permission) {
+      const credentials = await httpAuth.credentials(req, {
+        allow: ['service'],
+      });
+      await requirePermission(credentials, permission);
+      return credentials.principal;
+    },
+
+    async requireOperator(req, permission) {
+      const credentials = await httpAuth.credentials(req, {
+        allow: ['user', 'service'],
+      });
+      return requireOperatorOf(credentials, permission);
+    },
+
+    async requireUserOrOperator(req, permission, userEntityRef) {
+      const credentials = await httpAuth.credentials(req, {
+        allow: ['user', 'service'],
+      });
+      // Signing out is nobody's privilege: a sign-out call needs no permission either.
+      return isUser(credentials) &&
+        isSameUser(credentials.principal.userEntityRef, userEntityRef)
+        ? credentials.principal
+        : requireOperatorOf(credentials, permission);
+    },
+  };
+}
+
+function isUser(
+  credentials: BackstageCredentials<Principal>,
+): credentials is BackstageCredentials<BackstageUserPrincipal> {
+  return credentials.principal.type === 'user';
+}

@@ -1,0 +1,302 @@
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  coreServices,
+  createBackendPlugin,
+} from '@backstage/backend-plugin-api';
+import { actionsRegistryServiceRef } from '@backstage/backend-plugin-api/alpha';
+import type { JsonObject } from '@backstage/types';
+import {
+  connectMcpClient,
+  oauthConfig,
+} from '../../__testUtils__/oauthClients';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+// September's packages have no mcp-actions; the main install's is not for them.
+const describeMcp =
+  process.env.API_GATE_TEST_RELEASE === 'september-2026'
+    ? describe.skip
+    : describe;
+
+const running: { stop(): Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(each => each.stop()));
+});
+
+/** A plugin with an action that answers who has called it. */
+const greeter = createBackendPlugin({
+  pluginId: 'greeter',
+  register(reg) {
+    reg.registerInit({
+      deps: { actions: actionsRegistryServiceRef, auth: coreServices.auth },
+      async init({ actions, auth }) {
+        actions.register({
+          name: 'greet',
+          title: 'Greet',
+          description: 'Greets the caller',
+          schema: {
+            input: z => z.object({}),
+            output: z => z.object({ greeted: z.string() }),
+          },
+          action: async ({ credentials }) => ({
+            output: {
+              greeted: auth.isPrincipal(credentials, 'user')
+                ? credentials.principal.userEntityRef
+                : 'nobody',
+            },
+          }),
+        });
+      },
+    });
+  },
+});
+
+async function start(
+  options: {
+    auth?: JsonObject;
+    apiGate?: JsonObject;
+    baseUrl?: string;
+    port?: number;
+    withGate?: boolean;
+  } = {},
+) {
+  const { auth = oauthConfig('mcp-client'), apiGate, baseUrl } = options;
+  const backend = await startBackend({
+    ...options,
+    features: [
+      // Not imported: it is loaded only where its tests run.
+      jest.requireActual('@backstage/plugin-mcp-actions-backend').default,
+      greeter,
+    ],
+    config: {
+      backend: {
+        actions: { pluginSources: ['greeter'] },
+        ...(baseUrl && { baseUrl }),
+      },
+      mcpActions: { servers: { named: { name: 'Named' } } },
+      auth: { ...auth, ...(apiGate && { apiGate }) },
+    },
+  });
+  running.push(backend);
+  return {
+    ...backend,
+    baseUrl: baseUrl ?? backend.url,
+    challenge: async (path: string, ...headerLines: string[]) => {
+      const { status, headers } = await rawRequest(backend.port, path, {
+        method: 'POST',
+        headerLines,
+      });
+      return [status, headers['www-authenticate']];
+    },
+  };
+}
+
+const MCP = '/api/mcp-actions/v1';
+const WELL_KNOWN = '/.well-known/oauth-protected-resource/api/mcp-actions/v1';
+const PLAIN = 'Bearer realm="Backstage"';
+const PLAIN_INVALID = 'Bearer realm="Backstage", error="invalid_token"';
+const POST_TYPES = 'Accept: application/json, text/event-stream';
+
+describeMcp('the 401 of the plugin mcp-actions', () => {
+  it('names the metadata of the server that was asked for', async () => {
+    const backend = await start();
+    for (const [path, suffix] of [
+      [MCP, ''],
+      [`${MCP}/`, ''],
+      [`${MCP}/named`, '/named'],
+      [`${MCP}/named/?x=1`, '/named'],
+    ]) {
+      const url = `${backend.url}${WELL_KNOWN}${suffix}`;
+      expect(await backend.challenge(path)).toEqual([
+        401,
+        `${PLAIN}, resource_metadata="${url}"`,
+      ]);
+      const metadata = await (await fetch(url)).json();
+      expect(metadata.resource).toBe(`${backend.url}${MCP}${suffix}`);
+    }
+    expect(await backend.challenge(MCP, 'Authorization: Bearer x')).toEqual([
+      401,
+      `${PLAIN_INVALID}, resource_metadata="${backend.url}${WELL_KNOWN}"`,
+    ]);
+  });
+
+  it('is not moved by what a request says of its host', async () => {
+    const backend = await start();
+    const expected = await backend.challenge(MCP);
+    for (const headerLines of [
+      ['X-Forwarded-Host: evil.example.com', 'X-Forwarded-Proto: https'],
+      ['Forwarded: host=evil.example.com;proto=https'],
+      ['X-Forwarded-Prefix: /evil'],
+    ]) {
+      expect(await backend.challenge(MCP, ...headerLines)).toEqual(expected);
+    }
+    const { status, headers } = await rawRequest(
+      backend.port,
+      `http://evil.example.com${MCP}`,
+      { method: 'POST', headerLines: ['X-Host: evil.example.com'] },
+    );
+    expect([status, headers['www-authenticate']]).toEqual(expected);
+  });
+
+  it('is plain for an unknown server, another path and another plugin', async () => {
+    const backend = await start();
+    for (const path of [
+      `${MCP}/unknown`,
+      `${MCP}/NAMED`,
+      `${MCP}/named/x`,
+      `${MCP}/__proto__`,
+      `${MCP}/constructor`,
+      '/api/mcp-actions',
+      '/api/mcp-actions/v2',
+      '/api/mcp-actions/v1%2fnamed',
+      '/api/greeter/v1',
+      '/api/nosuchplugin/v1',
+    ]) {
+      expect([path, ...(await backend.challenge(path))]).toEqual([
+        path,
+        401,
+        PLAIN,
+      ]);
+    }
+  });
+
+  it('is plain where the plugin serves no metadata, and what is no 401 is as it was', async () => {
+    const off = await start({ auth: {} });
+    expect(await off.challenge(MCP)).toEqual([401, PLAIN]);
+    expect(await off.challenge(MCP, 'Authorization: Bearer x')).toEqual([
+      401,
+      PLAIN_INVALID,
+    ]);
+    const backend = await start();
+    expect(
+      await backend.challenge(MCP, 'Authorization: a', 'Authorization: b'),
+    ).toEqual([400, 'Bearer realm="Backstage", error="invalid_request"']);
+    // And the shared refusal is what it was.
+    expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
+  });
+
+  it('has the address that a setting names, for any resource', async () => {
+    const backend = await start({
+      auth: {},
+      apiGate: {
+        challenges: [
+          {
+            plugin: 'greeter',
+            path: '/v1/**',
+            resourceMetadata: '/.well-known/oauth-protected-resource/greeter',
+          },
+          { plugin: 'greeter', path: '/v2', resourceMetadata: '/x' },
+        ],
+      },
+    });
+    const url = `${backend.url}/.well-known/oauth-protected-resource/greeter`;
+    for (const [path, expected] of [
+      ['/api/greeter/v1/a', `${PLAIN}, resource_metadata="${url}"`],
+      ['/api/greeter/v1', PLAIN],
+      ['/api/greeter/v10/a', PLAIN],
+      ['/api/greeter/v2', `${PLAIN}, resource_metadata="${backend.url}/x"`],
+      ['/api/greeter/v2/a', PLAIN],
+      ['/api/other/v1/a', PLAIN],
+    ]) {
+      expect([path, ...(await backend.challenge(path))]).toEqual([
+        path,
+        401,
+        expected,
+      ]);
+    }
+  });
+});
+
+describeMcp('the client of the MCP SDK', () => {
+  async function signInAndGreet(backend: RunningBackend & { baseUrl: string }) {
+    const { body } = await rawRequest(backend.port, '/api/auth/guest/refresh');
+    const { token } = JSON.parse(body).backstageIdentity;
+    const { client, tokens } = await connectMcpClient(
+      `${backend.baseUrl}${MCP}`,
+      {
+        authUrl: `${backend.baseUrl}/api/auth`,
+        clientId: 'mcp-client',
+        userToken: token,
+      },
+    );
+    const { tools } = await client.listTools();
+    const { structuredContent, content } = await client.callTool({
+      name: tools[0].name,
+      arguments: {},
+    });
+    await client.close();
+    return {
+      answer: JSON.stringify([structuredContent, content]),
+      tokens: tokens(),
+    };
+  }
+
+  it('finds its way in and calls a tool', async () => {
+    const backend = await start();
+    const { answer, tokens } = await signInAndGreet(backend);
+    expect(answer).toContain('user:development/guest');
+    expect(tokens?.refresh_token).toBeDefined();
+    const { status } = await rawRequest(backend.port, MCP, {
+      method: 'POST',
+      headerLines: [
+        `Authorization: Bearer ${tokens?.access_token}`,
+        POST_TYPES,
+      ],
+    });
+    expect(status).not.toBe(401);
+  });
+
+  it('does so below a path of the origin, too', async () => {
+    const port = await freePort();
+    const proxyPort = await startPrefixProxy('/backstage', port);
+    const backend = await start({
+      port,
+      baseUrl: `http://localhost:${proxyPort}/backstage`,
+    });
+    expect(await backend.challenge(MCP)).toEqual([
+      401,
+      `${PLAIN}, resource_metadata="${backend.baseUrl}${WELL_KNOWN}"`,
+    ]);
+    const { answer } = await signInAndGreet(backend);
+    expect(answer).toContain('user:development/guest');
+  });
+});
+
+/** A reverse proxy that serves a backend below a path, and nothing else. */
+async function startPrefixProxy(prefix: string, port: number): Promise<number> {
+  const server = createServer((req, res) => {
+    if (!req.url?.startsWith(`${prefix}/`)) {
+      res.writeHead(404).end();
+      return;
+    }
+    const { method, headers } = req;
+    const path = req.url.slice(prefix.length);
+    req.pipe(
+      httpRequest(
+        { host: 'localhost', port, path, method, headers },
+        answer => {
+          res.writeHead(answer.statusCode!, answer.headers);
+          answer.pipe(res);
+        },
+      ).on('error', () => res.writeHead(502).end()),
+    );
+  });
+  await new Promise<void>(resolve => {
+    server.listen(0, 'localhost', resolve);
+  });
+  running.push({
+    stop: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,392 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { JsonObject } from '@backstage/types';
+import {
+  oauthConfig,
+  refresh,
+  signInClient,
+} from '../../__testUtils__/oauthClients';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { until } from '../../__testUtils__/until';
+
+jest.setTimeout(60_000);
+
+// The route that ends refresh tokens came with plugin-auth-backend 0.31, in November 2026.
+const hasRoute = process.env.API_GATE_TEST_RELEASE !== 'september-2026';
+const itWithRoute = hasRoute ? it : it.skip;
+
+const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
+const USER = 'user:development/guest';
+const running: { stop(): Promise<unknown> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(backend => backend.stop()));
+});
+
+async function start(
+  options: {
+    auth?: JsonObject;
+    apiGate?: JsonObject;
+    config?: JsonObject;
+    plugin?: string;
+    audit?: object[];
+  } & Partial<Parameters<typeof startBackend>[0]> = {},
+) {
+  const { auth, apiGate, audit, config = {}, plugin = 'hello' } = options;
+  const hello = recordingPlugin(plugin);
+  const backend = await startBackend({
+    ...options,
+    features: [
+      hello.feature,
+      ...(audit ? [recordingAuditor(audit)] : []),
+      ...(options.features ?? []),
+    ],
+    config: {
+      ...config,
+      auth: {
+        providers: {
+          guest: { dangerouslyAllowOutsideDevelopment: true, signIn: {} },
+        },
+        apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
+        ...auth,
+      },
+    },
+  });
+  running.push(backend);
+  return { ...backend, hello, ...clientOf(backend, plugin) };
+}
+
+function clientOf({ port, url }: RunningBackend, plugin: string) {
+  const request = (
+    method: string,
+    target: string,
+    headerLines: string[] = [],
+    body?: string,
+  ) => rawRequest(port, target, { method, headerLines, body });
+  const authUrl = `${url}/api/auth`;
+  return {
+    authUrl,
+    request,
+    status: async (token: string) =>
+      (
+        await request('GET', `/api/${plugin}/x`, [
+          `Authorization: Bearer ${token}`,
+        ])
+      ).status,
+    guest: async (): Promise<string> => {
+      const { body } = await request('GET', '/api/auth/guest/refresh');
+      return JSON.parse(body).backstageIdentity.token;
+    },
+    refresh: (clientId: string, token: string) =>
+      refresh(authUrl, clientId, token),
+    endAll: async (token: string, userEntityRef = USER) => {
+      const { status, body } = await request(
+        'POST',
+        REVOCATIONS,
+        [`Authorization: Bearer ${token}`, 'Content-Type: application/json'],
+        JSON.stringify({ userEntityRef }),
+      );
+      return { status, body: JSON.parse(body) };
+    },
+  };
+}
+
+describe('a sign-out everywhere', () => {
+  itWithRoute('ends the refresh tokens of OAuth clients', async () => {
+    const backend = await start({ auth: oauthConfig('one', 'two') });
+    const guest = await backend.guest();
+    const tokens = await signInClient(backend.authUrl, 'one', guest);
+    await signInClient(backend.authUrl, 'two', guest);
+    expect(await backend.status(tokens.access_token)).toBe(200);
+
+    const service = await backend.hello.tokenFor('auth');
+    expect(await backend.endAll(service, 'User:development/Guest')).toEqual({
+      status: 201,
+      body: { offlineSessions: { ended: 2 } },
+    });
+    const refused = await backend.refresh('one', tokens.refresh_token!);
+    expect([refused.status, refused.tokens.error]).toEqual([
+      400,
+      'invalid_grant',
+    ]);
+    expect(await backend.status(tokens.access_token)).toBe(401);
+    expect((await backend.endAll(service)).body).toEqual({
+      offlineSessions: { ended: 0 },
+    });
+  });
+
+  itWithRoute('lets no token through that was minted meanwhile', async () => {
+    const clientIds = Array.from({ length: 20 }, (_, i) => `client-${i}`);
+    const backend = await start({ auth: oauthConfig(...clientIds) });
+    const guest = await backend.guest();
+    const service = await backend.hello.tokenFor('auth');
+    const signedIn = await Promise.all(
+      clientIds.map(id => signInClient(backend.authUrl, id, guest)),
+    );
+    const minted: { token: string; isBefore: boolean }[] = [];
+    let isAnswered = false;
+    let refreshes = 0;
+    const refreshing = signedIn.map(async ({ refresh_token: first }, i) => {
+      let token: string | undefined = first;
+      for (let n = 0; n < 10 && token; n += 1) {
+        refreshes += 1;
+        const { tokens } = await backend.refresh(clientIds[i], token);
+        token = tokens.refresh_token;
+        if (tokens.access_token) {
+          const isBefore = !isAnswered;
+          minted.push({ token: tokens.access_token, isBefore });
+        }
+      }
+    });
+    await until(() => minted.length > 20);
+    const answer = await backend.endAll(service);
+    isAnswered = true;
+    expect(answer.status).toBe(201);
+    await Promise.all(refreshing);
+    expect(refreshes).toBeGreaterThan(40);
+    const before = minted.filter(({ isBefore }) => isBefore);
+    expect(before.length).toBeGreaterThan(20);
+    const statuses = await Promise.all(
+      before.map(({ token }) => backend.status(token)),
+    );
+    expect(new Set(statuses)).toEqual(new Set([401]));
+  });
+
+  it('answers "disabled" where there are no refresh tokens', async () => {
+    const backend = await start();
+    const service = await backend.hello.tokenFor('auth');
+    expect(await backend.endAll(service)).toEqual({
+      status: 201,
+      body: { offlineSessions: 'disabled' },
+    });
+    expect(warnings(backend)).toEqual([]);
+  });
+
+  const startWithoutRoute = async () => {
+    const auth = oauthConfig('one');
+    if (!hasRoute) {
+      return start({ auth });
+    }
+    // Stands for an auth plugin of an older release: the same, without the route.
+    const port = await freePort();
+    const elsewhere = await startFakeAuth(404);
+    return start({ auth, port, config: discovery(elsewhere, 'auth') });
+  };
+
+  it('answers "unsupported", and warns at start, where nothing can end them', async () => {
+    const backend = await startWithoutRoute();
+    const service = await backend.hello.tokenFor('auth');
+    // Where `auth` is said to be elsewhere, user tokens of this one have no keys: the revocation is all that is looked at.
+    expect(await backend.endAll(service)).toEqual({
+      status: 201,
+      body: { offlineSessions: 'unsupported' },
+    });
+    await until(() => warnings(backend).length > 0);
+    expect(warnings(backend)).toEqual([
+      expect.stringContaining('leaves those of OAuth clients'),
+    ]);
+  });
+
+  itWithRoute('answers "unsupported" for what is no user', async () => {
+    const backend = await start({ auth: oauthConfig('one') });
+    const service = await backend.hello.tokenFor('auth');
+    expect((await backend.endAll(service, 'robot:default/x')).body).toEqual({
+      offlineSessions: 'unsupported',
+    });
+    expect(warnings(backend)).toEqual([]);
+  });
+
+  itWithRoute(
+    'is 503 while auth is out of reach, in force here, and ends them later',
+    async () => {
+      const audit: any[] = [];
+      const answers: [number, object?][] = [[500], [500]];
+      const asked: string[] = [];
+      const fake = await startFakeAuth(() => {
+        asked.push('asked');
+        return answers.shift() ?? [200, { revokedCount: 3 }];
+      });
+      const backend = await start({
+        auth: oauthConfig('one'),
+        audit,
+        config: discovery(fake, 'auth'),
+      });
+      const service = await backend.hello.tokenFor('auth');
+      // At the start it asks whether it could.
+      await until(() => asked.length === 1);
+      const answer = await backend.endAll(service);
+      expect(answer.status).toBe(503);
+      expect(answer.body.error.message).toContain('keep their refresh tokens');
+      const list = await backend.request('GET', REVOCATIONS, [
+        `Authorization: Bearer ${service}`,
+      ]);
+      expect(JSON.parse(list.body).revocations).toMatchObject([
+        { scope: 'user', sub: USER },
+      ]);
+      const revocations = () =>
+        audit.filter(
+          ({ eventId }) =>
+            eventId === 'auth-api-gate-revocation' ||
+            eventId === 'api-gate-revocation',
+        );
+      await until(() =>
+        revocations().some(({ status }) => status === 'succeeded'),
+      );
+      expect(
+        revocations()
+          .filter(({ status }) => status !== 'initiated')
+          .map(({ status, meta }) => [status, meta.offlineSessions]),
+      ).toEqual([
+        ['failed', undefined],
+        ['succeeded', { ended: 3 }],
+      ]);
+      expect(asked).toHaveLength(3);
+    },
+  );
+});
+
+describe('in a split backend', () => {
+  itWithRoute.each(['end', 'keep'])(
+    'a sign-out of all of a user’s sessions reaches the backend with auth: %s',
+    async offlineSessions => {
+      const [authPort, port] = [await freePort(), await freePort()];
+      const auth = await start({
+        port: authPort,
+        auth: oauthConfig('one'),
+        config: discovery(port, 'other'),
+      });
+      const other = await start({
+        port,
+        withAuth: false,
+        plugin: 'other',
+        apiGate: { signOut: { scope: 'user', offlineSessions } },
+        config: discovery(authPort, 'auth'),
+      });
+      const guest = await auth.guest();
+      const tokens = await signInClient(auth.authUrl, 'one', guest);
+      await until(async () => (await other.status(guest)) === 200);
+      const { status } = await other.request(
+        'DELETE',
+        '/api/other/.backstage/auth/v1/cookie',
+        [`Cookie: token=${guest}`, 'Sec-Fetch-Site: same-origin'],
+      );
+      expect(status).toBe(204);
+      const refreshed = await auth.refresh('one', tokens.refresh_token!);
+      expect(refreshed.status).toBe(offlineSessions === 'end' ? 400 : 200);
+    },
+  );
+});
+
+describe('a sign-out of this browser', () => {
+  itWithRoute.each<[JsonObject, number, number]>([
+    [{ scope: 'session' }, 200, 200],
+    [{ scope: 'user' }, 401, 200],
+    [{ scope: 'user', offlineSessions: 'end' }, 401, 400],
+  ])('with %j', async (signOut, access, refreshes) => {
+    const backend = await start({
+      auth: oauthConfig('one'),
+      apiGate: { signOut },
+    });
+    const guest = await backend.guest();
+    // The client's token is another session than the browser's: it is not of the same second.
+    await new Promise(resolve => setTimeout(resolve, 1_000));
+    const tokens = await signInClient(backend.authUrl, 'one', guest);
+    const { status } = await backend.request('POST', '/api/auth/guest/logout', [
+      `Cookie: token=${guest}`,
+      'Sec-Fetch-Site: same-origin',
+    ]);
+    // The guest provider has nothing to log out of.
+    expect(status).not.toBe(503);
+    expect(await backend.status(guest)).toBe(401);
+    expect(await backend.status(tokens.access_token)).toBe(access);
+    const refreshed = await backend.refresh('one', tokens.refresh_token!);
+    expect(refreshed.status).toBe(refreshes);
+  });
+});
+
+// `backstage-cli auth logout` sends the refresh token and nothing else. A refresh token is the auth plugin's: it names a row, and
+// no session that the gate has seen.
+describe('the revocation endpoint of RFC 7009', () => {
+  itWithRoute(
+    'ends the refresh token, and leaves the access token to a sign-out everywhere',
+    async () => {
+      const backend = await start({ auth: oauthConfig('one') });
+      const guest = await backend.guest();
+      const tokens = await signInClient(backend.authUrl, 'one', guest);
+      const { status } = await backend.request(
+        'POST',
+        '/api/auth/v1/revoke',
+        ['Content-Type: application/json'],
+        JSON.stringify({
+          token: tokens.refresh_token,
+          token_type_hint: 'refresh_token',
+          client_id: 'one',
+        }),
+      );
+      expect(status).toBe(200);
+      const refreshed = await backend.refresh('one', tokens.refresh_token!);
+      expect(refreshed.status).toBe(400);
+      expect(await backend.status(tokens.access_token)).toBe(200);
+      expect((await backend.endAll(tokens.access_token)).status).toBe(201);
+      expect(await backend.status(tokens.access_token)).toBe(401);
+    },
+  );
+});
+
+function warnings({ log }: RunningBackend): string[] {
+  return log
+    .filter(({ level }) => level === 'warn')
+    .map(({ message }) => message)
+    .filter(message => message.includes('refresh tokens'))
+    .filter(message => message.includes('API gate'));
+}
+
+function discovery(port: number, ...plugins: string[]) {
+  return {
+    discovery: {
+      endpoints: [
+        {
+          target: {
+            internal: `http://localhost:${port}/api/{{pluginId}}`,
+            external: `http://localhost:${port}/api/{{pluginId}}`,
+          },
+          plugins,
+        },
+      ],
+    },
+  };
+}
+
+/** A server in the place of the auth plugin, for its route that ends refresh tokens. */
+async function startFakeAuth(
+  answer: number | (() => [status: number, body?: object]),
+): Promise<number> {
+  const server = createServer((req, res) => {
+    req.resume().on('end', () => {
+      const isRoute = req.url?.endsWith('/v1/offline-sessions/revoke');
+      const [status, body = {}] =
+        typeof answer === 'function' && isRoute
+          ? answer()
+          : [typeof answer === 'number' ? answer : 404];
+      res.writeHead(status, { 'Content-Type': 'application/json' });
+      res.end(JSON.stringify(body));
+    });
+  });
+  await new Promise<void>(resolve => {
+    server.listen(0, 'localhost', resolve);
+  });
+  running.push({
+    stop: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  return (server.address() as AddressInfo).port;
+}

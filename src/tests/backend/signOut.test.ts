@@ -1,0 +1,538 @@
+import { connect } from 'node:net';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import { AuthorizeResult } from '@backstage/plugin-permission-common';
+import type { JsonObject } from '@backstage/types';
+import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  createSigningKey,
+  SigningKey,
+  UserTokenClaims,
+} from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { until } from '../../__testUtils__/until';
+
+jest.setTimeout(60_000);
+
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
+const POLICY = '/api/auth/api-gate/v1/policy';
+const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
+const JSON_TYPE = 'Content-Type: application/json';
+
+let key: SigningKey;
+let otherKey: SigningKey;
+const running: RunningBackend[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+  otherKey = await createSigningKey();
+});
+afterAll(() => Promise.all([key.remove(), otherKey.remove()]));
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(backend => backend.stop()));
+});
+
+const now = () => Math.floor(Date.now() / 1000);
+const bearer = (token: string) => `Authorization: Bearer ${token}`;
+
+async function start(
+  options: {
+    config?: JsonObject;
+    apiGate?: JsonObject;
+    /** The first one stands in for `hello`. */
+    plugins?: string[];
+  } & Partial<Parameters<typeof startBackend>[0]> = {},
+) {
+  const { apiGate, config = {}, features = [], plugins = [] } = options;
+  const [helloId = 'hello', ...otherIds] = plugins;
+  const hello = recordingPlugin(helloId);
+  const backend = await startBackend({
+    ...options,
+    features: [
+      hello.feature,
+      ...otherIds.map(id => recordingPlugin(id).feature),
+      ...features,
+    ],
+    config: {
+      ...config,
+      auth: {
+        ...(key.config.auth as JsonObject),
+        ...(config.auth as JsonObject),
+        apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
+      },
+    },
+  });
+  running.push(backend);
+  const request = (
+    method: string,
+    target: string,
+    headerLines: string[] = [],
+    body?: string,
+  ) => rawRequest(backend.port, target, { method, headerLines, body });
+  const post = (token: string, body: object | string) =>
+    request(
+      'POST',
+      REVOCATIONS,
+      [bearer(token), JSON_TYPE],
+      typeof body === 'string' ? body : JSON.stringify(body),
+    );
+  return {
+    ...backend,
+    hello,
+    request,
+    post,
+    sign: (claims: Partial<UserTokenClaims> = {}) =>
+      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+    status: async (token: string, target = '/api/hello/x') =>
+      (await request('GET', target, [bearer(token)])).status,
+    /** The token of a guest, whom Backstage knows the groups of. */
+    guest: async (): Promise<string> => {
+      const { body } = await request('GET', '/api/auth/guest/refresh');
+      return JSON.parse(body).backstageIdentity.token;
+    },
+    revocations: async () => {
+      const service = await hello.tokenFor('auth');
+      const { body } = await request('GET', REVOCATIONS, [bearer(service)]);
+      return JSON.parse(body).revocations as { scope: string; sub: string }[];
+    },
+  };
+}
+
+// As `create-app` generates it: everything is allowed to everybody.
+const stockPermissions = {
+  features: [permissionPlugin, allowAllPolicy],
+  config: { permission: { enabled: true } },
+};
+
+describe('who may end the sessions of a user', () => {
+  const platform = {
+    auth: {
+      providers: {
+        guest: {
+          dangerouslyAllowOutsideDevelopment: true,
+          ownershipEntityRefs: ['group:default/platform'],
+        },
+      },
+    },
+  };
+
+  it('in a stock app: users their own, and nobody else’s', async () => {
+    const backend = await start(stockPermissions);
+    const guest = await backend.guest();
+    const ceo = await backend.sign({ sub: 'user:default/ceo' });
+    for (const userEntityRef of ['user:default/ceo', 'User:Default/CEO']) {
+      expect((await backend.post(guest, { userEntityRef })).status).toBe(403);
+    }
+    expect(await backend.status(guest, POLICY)).toBe(403);
+    expect(await backend.status(ceo)).toBe(200);
+    expect(await backend.revocations()).toEqual([]);
+
+    const own = { userEntityRef: 'USER:development/Guest' };
+    expect((await backend.post(guest, own)).status).toBe(201);
+    expect(await backend.status(guest)).toBe(401);
+    expect(await backend.status(ceo)).toBe(200);
+  });
+
+  it.each<[string, string[], JsonObject]>([
+    ['by their own name', ['User:Development/GUEST'], {}],
+    ['by a group', ['user:default/x', 'Group:default/Platform'], platform],
+  ])('an operator %s: anybody’s', async (_, operators, config) => {
+    for (const permissions of [
+      stockPermissions,
+      { features: [], config: {} },
+    ]) {
+      const backend = await start({
+        features: permissions.features,
+        config: { ...permissions.config, ...config },
+        apiGate: { operators },
+      });
+      const guest = await backend.guest();
+      const ceo = await backend.sign({ sub: 'user:default/ceo' });
+      expect(await backend.status(guest, POLICY)).toBe(200);
+      expect(
+        (await backend.post(guest, { userEntityRef: 'user:default/ceo' }))
+          .status,
+      ).toBe(201);
+      expect(await backend.status(ceo)).toBe(401);
+      // Somebody else of this backend is none.
+      const jane = await backend.sign({ sub: 'user:default/jane' });
+      expect(await backend.status(jane, POLICY)).toBe(403);
+    }
+  });
+
+  it('an operator without the permission: their own', async () => {
+    const denial = async () => [{ result: AuthorizeResult.DENY }];
+    const backend = await start({
+      features: [
+        // Stands for a policy that denies all.
+        createServiceFactory({
+          service: coreServices.permissions,
+          deps: {},
+          factory: () => ({
+            authorize: denial as never,
+            authorizeConditional: denial as never,
+          }),
+        }),
+      ],
+      apiGate: { operators: ['user:development/guest'] },
+    });
+    const guest = await backend.guest();
+    expect(await backend.status(guest, POLICY)).toBe(403);
+    expect(
+      (await backend.post(guest, { userEntityRef: 'user:default/ceo' })).status,
+    ).toBe(403);
+    expect(
+      (await backend.post(guest, { userEntityRef: 'user:development/guest' }))
+        .status,
+    ).toBe(201);
+  });
+});
+
+describe('what a caller may write', () => {
+  it('is thirty revocations a minute for a user, and then 429', async () => {
+    const backend = await start();
+    // So far ahead that no revocation takes it in.
+    const token = await backend.sign({ iat: now() + 3600, exp: now() + 7200 });
+    const other = await backend.sign({ sub: 'user:default/other' });
+    const own = { userEntityRef: 'user:default/test' };
+    const statuses = [];
+    for (let i = 0; i < 31; i += 1) {
+      statuses.push((await backend.post(token, own)).status);
+    }
+    expect(statuses).toEqual([...Array(30).fill(201), 429]);
+    const { headers, body } = await backend.post(token, own);
+    expect(Number(headers['retry-after'])).toBeGreaterThan(20);
+    expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60);
+    expect(JSON.parse(body).error.name).toBe('TooManyRequestsError');
+    expect(
+      (await backend.post(other, { userEntityRef: 'user:default/other' }))
+        .status,
+    ).toBe(201);
+  });
+
+  it('is a thousand for a service', async () => {
+    const backend = await start();
+    const service = await backend.hello.tokenFor('auth');
+    const statuses: number[] = [];
+    for (let i = 0; i < 1010; i += 101) {
+      const answers = await Promise.all(
+        Array.from({ length: 101 }, (_, j) =>
+          backend.post(service, {
+            sub: `user:default/u${i + j}`,
+            iat: now(),
+            exp: now() + 60,
+          }),
+        ),
+      );
+      statuses.push(...answers.map(({ status }) => status));
+    }
+    expect(statuses.filter(status => status === 201)).toHaveLength(1000);
+    expect(statuses.filter(status => status === 429)).toHaveLength(10);
+  });
+
+  it('is judged when the body is complete, however many requests were let in before', async () => {
+    const backend = await start();
+    const token = await backend.sign({ iat: now() - 10 });
+    const body = '{"userEntityRef":"user:default/test"}';
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, () => holdBack(backend.port, token, body)),
+    );
+    await until(() => sockets.every(socket => socket.bytesWritten > 0) && true);
+    await new Promise(resolve => setTimeout(resolve, 500));
+    const answers = await Promise.all(sockets.map(socket => socket.finish()));
+    expect(answers.filter(status => status === 201)).toHaveLength(1);
+    expect(answers.filter(status => status === 401)).toHaveLength(19);
+  });
+
+  it('is one row for all spellings of a user', async () => {
+    const backend = await start();
+    const service = await backend.hello.tokenFor('auth');
+    for (const userEntityRef of [
+      'user:default/kim',
+      'USER:default/Kim',
+      // The Kelvin sign is a K to whoever compares without case.
+      'user:Default/\\u212Aim',
+    ]) {
+      const { status } = await backend.post(
+        service,
+        `{"userEntityRef":"${userEntityRef}"}`,
+      );
+      expect(status).toBe(201);
+    }
+    const subs = (await backend.revocations()).map(({ sub }) => sub);
+    expect(new Set(subs)).toEqual(new Set(['user:default/kim']));
+  });
+
+  it.each([
+    '{"userEntityRef":"user:default/a\\u0000"}',
+    '{"userEntityRef":"user:default/\\ud800"}',
+    '{"userEntityRef":"user:default/a\\nb"}',
+    `{"userEntityRef":"user:default/${'a'.repeat(1000)}"}`,
+    '{"sub":"user:default/\\udfff","iat":1,"exp":2}',
+    '{"sub":"user:default/a\\u0000","iat":1,"exp":2}',
+    `{"sub":"user:default/${'a'.repeat(1000)}","iat":1,"exp":2}`,
+  ])('is no %#: text that a database may not store', async body => {
+    const backend = await start();
+    const service = await backend.hello.tokenFor('auth');
+    expect((await backend.post(service, body)).status).toBe(400);
+  });
+
+  /** A request whose body does not come until `finish`. */
+  async function holdBack(port: number, token: string, body: string) {
+    const socket = connect(port, 'localhost');
+    const answer = new Promise<number>((resolve, reject) => {
+      socket.once('data', data =>
+        resolve(Number(String(data).match(/^HTTP\/1\.1 (\d+)/)?.[1])),
+      );
+      socket.once('error', reject);
+    });
+    await new Promise<void>(resolve => {
+      socket.once('connect', resolve);
+    });
+    socket.write(
+      [
+        `POST ${REVOCATIONS} HTTP/1.1`,
+        'Host: localhost',
+        'Connection: close',
+        bearer(token),
+        JSON_TYPE,
+        `Content-Length: ${body.length}`,
+        '\r\n',
+      ].join('\r\n'),
+    );
+    return {
+      get bytesWritten() {
+        return socket.bytesWritten;
+      },
+      finish: () => {
+        socket.write(body);
+        return answer;
+      },
+    };
+  }
+});
+
+describe('a token of a revoked session, on a public path', () => {
+  async function scene() {
+    const backend = await start({
+      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+    });
+    const claims = { iat: now() - 10, exp: now() + 3600 };
+    const real = await backend.sign(claims);
+    const iss = `${backend.url}/api/auth`;
+    const [header, payload] = real.split('.');
+    const unsigned = [
+      Buffer.from('{"alg":"none","typ":"vnd.backstage.user"}').toString(
+        'base64url',
+      ),
+      payload,
+      '',
+    ].join('.');
+    const forged = await otherKey.sign({ iss, ...claims });
+    const fates = async (token: string) => [
+      await backend.status(token, '/api/hello/open'),
+      await backend.status(token, '/api/auth/nosuchprovider/start'),
+    ];
+    return {
+      backend,
+      real,
+      fates,
+      forgeries: [unsigned, forged, `${header}.${payload}.AAAA`],
+      signOut: () =>
+        backend.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+          bearer(real),
+        ]),
+    };
+  }
+
+  it('is refused if it verifies, and is like any other if it does not', async () => {
+    const { backend, real, forgeries, fates, signOut } = await scene();
+    const before = await Promise.all(forgeries.map(fates));
+    expect(await fates(real)).toEqual([200, 404]);
+    await signOut();
+    expect(await fates(real)).toEqual([401, 401]);
+    const handled = backend.hello.handled.length;
+    expect(await Promise.all(forgeries.map(fates))).toEqual(before);
+    expect(before).toEqual(forgeries.map(() => [200, 404]));
+    expect(backend.hello.handled.length).toBe(handled + forgeries.length);
+    // The same after a sign-out of all of the user's sessions.
+    const service = await backend.hello.tokenFor('auth');
+    await backend.post(service, { userEntityRef: 'user:default/test' });
+    expect(await Promise.all(forgeries.map(fates))).toEqual(before);
+  });
+
+  it('is taken out of Backstage’s own cookie only if it verifies', async () => {
+    const { backend, real, signOut } = await scene();
+    const [, payload] = real.split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const part = (value: object) =>
+      Buffer.from(JSON.stringify(value)).toString('base64url');
+    const limited = (proof: string) =>
+      [
+        part({
+          typ: 'vnd.backstage.limited-user',
+          alg: 'ES256',
+          kid: 'test-key',
+        }),
+        part({ sub: claims.sub, iat: claims.iat, exp: claims.exp }),
+        proof,
+      ].join('.');
+    const cookieOf = async (token: string) => {
+      await backend.request('GET', '/api/hello/open', [
+        `Cookie: a=1; backstage-auth=${token}`,
+      ]);
+      return backend.hello.handled.at(-1)!.headers.cookie;
+    };
+    await signOut();
+    expect(await cookieOf(limited(claims.uip))).toBe('a=1');
+    const forged = limited('AAAA');
+    expect(await cookieOf(forged)).toBe(`a=1; backstage-auth=${forged}`);
+  });
+
+  it('costs one verification a second if it is forged, and none if its session was not revoked', async () => {
+    const { backend, forgeries, signOut } = await scene();
+    const flood = () =>
+      verificationsDuring(async () => {
+        await Promise.all(
+          Array.from({ length: 50 }, () =>
+            backend.status(forgeries[2], '/api/hello/open'),
+          ),
+        );
+      });
+    expect(await flood()).toBe(0);
+    await signOut();
+    expect(await flood()).toBeLessThan(10);
+    expect(await flood()).toBeLessThan(3);
+  });
+});
+
+describe('a sign-out while the keys of users are out of reach', () => {
+  it.each([
+    ['remembered', undefined],
+    ['not remembered', false],
+  ])(
+    'revokes the session by the keys of another plugin, where tokens are %s',
+    async (_, tokenCache) => {
+      const [authPort, port] = [await freePort(), await freePort()];
+      const discovery = (at: number, ...plugins: string[]) => ({
+        discovery: {
+          endpoints: [
+            { target: `http://localhost:${at}/api/{{pluginId}}`, plugins },
+          ],
+        },
+      });
+      const startAuth = () =>
+        start({ port: authPort, config: discovery(port, 'warm', 'cold') });
+      const auth = await startAuth();
+      const other = await start({
+        port,
+        withAuth: false,
+        plugins: ['warm', 'cold'],
+        apiGate: tokenCache === undefined ? {} : { tokenCache },
+        config: discovery(authPort, 'auth'),
+      });
+      const token = await key.sign({ iss: `${auth.url}/api/auth` });
+      await until(
+        async () => (await other.status(token, '/api/warm/x')) === 200,
+      );
+      running.splice(
+        running.findIndex(backend => backend.port === authPort),
+        1,
+      );
+      await auth.stop();
+
+      const { status, headers, body } = await other.request(
+        'DELETE',
+        `/api/cold${COOKIE_ENDPOINT}`,
+        [`Cookie: token=${token}`, SAME_ORIGIN],
+      );
+      expect(status).toBe(503);
+      expect(body).toContain('Signed out at this replica');
+      expect(headers['set-cookie']).toContain('token=; Path=/; Expires=Thu');
+      expect(await other.status(token, '/api/warm/x')).toBe(401);
+
+      // What verifies nowhere is cleared too, and revokes nothing.
+      const forged = await otherKey.sign({
+        iss: `${auth.url}/api/auth`,
+        sub: 'user:default/other',
+      });
+      const refused = await other.request(
+        'DELETE',
+        `/api/cold${COOKIE_ENDPOINT}`,
+        [`Cookie: token=${forged}`, SAME_ORIGIN],
+      );
+      expect(refused.status).toBe(503);
+      expect(refused.headers['set-cookie']).toContain('token=; Path=/');
+
+      // It is written when the other backend is back.
+      const again = await startAuth();
+      await until(async () => (await again.status(token)) === 401);
+      const rows = await again.revocations();
+      expect(rows.map(({ sub }) => sub)).toEqual(['user:default/test']);
+    },
+  );
+});
+
+describe('a sign-out everywhere', () => {
+  it('ends the tokens of an issuer whose clock is ahead', async () => {
+    const backend = await start();
+    const ahead = await backend.sign({ iat: now() + 60, exp: now() + 3600 });
+    const later = await backend.sign({ iat: now() + 120, exp: now() + 3600 });
+    expect(
+      (await backend.post(ahead, { userEntityRef: 'user:default/test' }))
+        .status,
+    ).toBe(201);
+    expect(await backend.status(ahead)).toBe(401);
+    expect(await backend.status(later)).toBe(200);
+  });
+});
+
+describe('DELETE of the cookie endpoint', () => {
+  it('is answered alike by a plugin that is installed and one that is not', async () => {
+    const backend = await start();
+    const answer = async (plugin: string, headerLines: string[]) => {
+      const { status, headers, body } = await backend.request(
+        'DELETE',
+        `/api/${plugin}${COOKIE_ENDPOINT}`,
+        headerLines,
+      );
+      return [status, { ...headers, date: 'now' }, body];
+    };
+    const revoked = await backend.sign({ iat: now() - 5 });
+    await answer('hello', [bearer(revoked)]);
+    for (const headerLines of [
+      [],
+      ['Cookie: token=x', SAME_ORIGIN],
+      ['Cookie: token=x; token=y', SAME_ORIGIN],
+      ['Cookie: token=x', 'Sec-Fetch-Site: cross-site'],
+      ['Cookie: backstage-auth=x'],
+      [bearer('x')],
+      ['Authorization: Basic YTpi'],
+      [`Cookie: token=${revoked}`, SAME_ORIGIN],
+      [bearer(await otherKey.sign({ iss: `${backend.url}/api/auth` }))],
+    ]) {
+      const installed = await answer('hello', headerLines);
+      expect(installed[0]).toBe(
+        headerLines[1]?.endsWith('cross-site') ? 403 : 204,
+      );
+      for (const plugin of ['nosuchplugin', 'catalog', '-']) {
+        expect(await answer(plugin, headerLines)).toEqual(installed);
+      }
+    }
+    // A user learns it.
+    const user = await backend.sign();
+    expect((await answer('nosuchplugin', [bearer(user)]))[0]).toBe(404);
+    expect(await backend.status(user)).toBe(401);
+  });
+});
