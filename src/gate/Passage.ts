@@ -5,4 +5,6 @@ import type { UpgradePassage } from './judgeUpgrade';
 export interface Passage extends UpgradePassage {
   req: Request;
   res: Response;
+  /** What the request's `Cookie` header holds of the gate's cookie when it goes on. Default: nothing. */
+  forwardedCookie?: 'as it came' | { token: string };
 }

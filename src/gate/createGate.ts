@@ -13,6 +13,7 @@ import {
   readBearer,
   readCredential,
   STOCK_COOKIE,
+  STOCK_COOKIE_NAMES,
 } from '../credentials/readCredential';
 import { requireToken } from '../credentials/requireToken';
 import {
@@ -28,16 +29,20 @@ import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
-import { nameOf, readCookies, withoutPairs } from '../cookie/cookiePairs';
+import { readCookies } from '../cookie/cookieHeader';
+import { restrictResponse } from '../cookie/restrictResponse';
+import { isCodeDestination } from '../http/isCodeDestination';
+import { isCrossOrigin } from '../http/isCrossOrigin';
+import {
+  acceptsStockCookie,
+  isIssuanceEndpoint,
+  isTrustedPath,
+  pathOf,
+} from './cookiePaths';
 import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
 import { isSignOutCall } from './isSignOutCall';
-import {
-  expressPath,
-  isPlainPath,
-  pathBelowPlugin,
-  staysWhereItIs,
-} from '../http/requestTarget';
-import { replaceCookies } from '../cookie/replaceCookies';
+import { expressPath, isPlainPath } from '../http/requestTarget';
+import { removeCookies } from '../cookie/removeCookies';
 import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
@@ -80,7 +85,7 @@ export function createGate(options: GateOptions): RequestHandler {
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
-    const { req, policy } = passage;
+    const { req, res, policy } = passage;
     const plugin = plugins.targetOf(req);
     const pass = (reason: PassReason): Decision => ({
       plugin: plugin.id,
@@ -98,7 +103,7 @@ export function createGate(options: GateOptions): RequestHandler {
       return pass(judged.presented.kind);
     }
 
-    const path = pathBelowPlugin(req, plugin.mountedAs);
+    const path = pathOf(req, plugin);
     const isInstalled = plugins.isInstalled(plugin.id);
     let isSignOut = false;
     // Only a path that reads the same to everyone may decide anything.
@@ -107,21 +112,19 @@ export function createGate(options: GateOptions): RequestHandler {
       isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
       if (isSignOut && isInstalled) {
         await endSession(passage, plugin);
-        removeGateCookies(req);
         return pass('sign-out');
       }
       if (isPublicByNature(plugin.id, req.method, path)) {
         refuseEndedSession(req);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
-        if (isInstalled || plugin.id !== 'auth') {
-          removeGateCookies(req);
+        if (!isInstalled && plugin.id === 'auth') {
+          passage.forwardedCookie = 'as it came';
         }
         return pass('public-by-nature');
       }
       const rule = policy.allowList.match(plugin.id, req.method, path);
       if (rule) {
         refuseEndedSession(req);
-        removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
     }
@@ -137,27 +140,33 @@ export function createGate(options: GateOptions): RequestHandler {
       }),
     );
     passage.credential = presented.kind;
-    if (presented.kind !== 'bearer' && policy.isCrossSite(req)) {
+    const isCookie = presented.kind !== 'bearer';
+    const isTrusted = isCookie && isTrustedPath(req, policy, plugin, path);
+    if (isCookie && policy.isCrossSite(req)) {
       throw Refusal.crossSite;
+    }
+    if (isCookie && !isTrusted && isCodeDestination(req)) {
+      throw Refusal.unsafeDestination;
     }
     const verified = await verifyTimed(req, plugin, presented, policy, options);
     requireNotRevoked(verified, revocations);
+    if (isCookie) {
+      restrictResponse(res, { isTrusted });
+    }
 
     // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.
     if (isSignOut) {
       await endSession(passage, plugin);
-      removeGateCookies(req);
       return pass('sign-out');
     }
-    if (presented.kind === 'bearer') {
-      await issueCookie(passage, verified);
+    if (!isCookie) {
+      await issueCookie(passage, plugin, path, verified);
     }
     if (presented.kind === 'cookie') {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
     }
-    removeGateCookies(req);
     if (!isInstalled) {
-      showCookieToGateBehind(req, verified);
+      showCookieToGateBehind(passage, verified);
     }
     if (path !== undefined && isCookieEndpoint(path)) {
       removeRevokedStockCookie(req);
@@ -178,18 +187,28 @@ export function createGate(options: GateOptions): RequestHandler {
     removeRevokedStockCookie(req);
   }
 
-  function removeGateCookies(req: Request) {
+  /** Hands a request on. No handler in this backend ever sees the gate's cookie, whatever the decision was. */
+  function forward({ req, forwardedCookie }: Passage) {
+    if (forwardedCookie === 'as it came') {
+      return;
+    }
     cookie?.removeFrom(req);
+    if (forwardedCookie) {
+      cookie?.putInto(req, forwardedCookie.token);
+    }
   }
 
   /**
    * Behind a gateway, another gate gets the token as a bearer token. It issues no cookie where it finds the same one, and
    * the answer is left as its handler made it. Nothing is told that `Authorization` does not hold as well.
    */
-  function showCookieToGateBehind(req: Request, verified: VerifiedCredential) {
+  function showCookieToGateBehind(
+    passage: Passage,
+    verified: VerifiedCredential,
+  ) {
     const { token } = verified;
-    if (cookie && isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
-      cookie.putInto(req, token);
+    if (isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
+      passage.forwardedCookie = { token };
     }
   }
 
@@ -198,14 +217,9 @@ export function createGate(options: GateOptions): RequestHandler {
    * keep Backstage from issuing another.
    */
   function removeRevokedStockCookie(req: Request) {
-    const header = req.headers.cookie;
-    const isStock = (name: string | undefined) => name === STOCK_COOKIE;
-    const cookies = readCookies(header, isStock);
+    const cookies = readCookies(req.headers.cookie, STOCK_COOKIE_NAMES);
     if (!cookies || saysRevoked(cookies.get(STOCK_COOKIE), options)) {
-      replaceCookies(
-        req,
-        withoutPairs(header, pair => isStock(nameOf(pair))),
-      );
+      removeCookies(req, STOCK_COOKIE_NAMES);
     }
   }
 
@@ -226,6 +240,8 @@ export function createGate(options: GateOptions): RequestHandler {
 
   async function issueCookie(
     { req, res, policy }: Passage,
+    plugin: TargetPlugin,
+    path: string | undefined,
     verified: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
@@ -235,6 +251,14 @@ export function createGate(options: GateOptions): RequestHandler {
     // Another site could otherwise sign the browser in as somebody else, by whatever method.
     if (policy.isCrossSite(req, 'POST')) {
       observer.cookieNotIssued('cross-site');
+      return;
+    }
+    // Stock frontends on another origin make this call alone with credentials. Elsewhere the browser ignores `Set-Cookie`, and
+    // the `no-store` that comes with it would keep each answer out of the browser's cache.
+    if (
+      isCrossOrigin(req, policy.config.backendOrigin) &&
+      !isIssuanceEndpoint(plugin.id, path)
+    ) {
       return;
     }
     try {
@@ -257,7 +281,9 @@ export function createGate(options: GateOptions): RequestHandler {
     );
   }
 
-  function refuse({ req, res, policy, credential }: Passage, refusal: Refusal) {
+  /** Returns the error of the answer; `undefined` if the request goes on all the same, in report-only. */
+  function refuse(passage: Passage, refusal: Refusal): Error | undefined {
+    const { req, res, policy, credential } = passage;
     const plugin = pluginIdOf(req);
     const { reason } = refusal;
     if (!policy.isEnforced) {
@@ -266,7 +292,6 @@ export function createGate(options: GateOptions): RequestHandler {
         { plugin, outcome: 'would-refuse', reason, credential },
         refusal,
       );
-      removeGateCookies(req);
       return undefined;
     }
     settle(req, { plugin, outcome: 'refused', reason, credential }, refusal);
@@ -285,27 +310,23 @@ export function createGate(options: GateOptions): RequestHandler {
     const passage: Passage = { req, res, policy, credential: 'none' };
     decide(passage)
       .then(
-        decision => settle(req, decision),
-        error => refuse(passage, toRefusal(error, logger)),
+        decision => {
+          forward(passage);
+          settle(req, decision);
+          return undefined;
+        },
+        error => {
+          const refused = refuse(passage, toRefusal(error, logger));
+          if (!refused) {
+            forward(passage);
+          }
+          return refused;
+        },
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
       .catch(() => Refusal.failed.error)
       .then(next);
   };
-}
-
-/** Backstage's own cookie may only read, and only where the plugin has said so. Elsewhere it is not looked at. */
-function acceptsStockCookie(
-  { method }: Request,
-  plugin: TargetPlugin,
-  path: string | undefined,
-): boolean {
-  return (
-    path !== undefined &&
-    (method === 'GET' || method === 'HEAD') &&
-    plugin.acceptsStockCookie(path) &&
-    staysWhereItIs(path)
-  );
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
