@@ -24,16 +24,11 @@ export function pathOf(req: Request, plugin: TargetPlugin): string | undefined {
 
 /** Whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
 export function acceptsStockCookie(
-  { method }: Request,
+  req: Request,
   plugin: TargetPlugin,
   path: string | undefined,
 ): boolean {
-  return (
-    path !== undefined &&
-    (method === 'GET' || method === 'HEAD') &&
-    plugin.acceptsStockCookie(path) &&
-    staysWhereItIs(path)
-  );
+  return reads(req, path) && plugin.acceptsStockCookie(path);
 }
 
 /** Whether what a cookie opens at a path may act as the user: its plugin has declared it for cookies, or the operator trusts it. */
@@ -44,10 +39,19 @@ export function isTrustedPath(
   path: string | undefined,
 ): boolean {
   return (
-    acceptsStockCookie(req, plugin, path) ||
+    (reads(req, path) && plugin.isForCookies(path)) ||
     (path !== undefined &&
       isPlainPath(path) &&
       policy.isTrustedPath(plugin.id, path))
+  );
+}
+
+/** Whether a request reads at a path that stays the same once it is decoded. */
+function reads({ method }: Request, path: string | undefined): path is string {
+  return (
+    path !== undefined &&
+    (method === 'GET' || method === 'HEAD') &&
+    staysWhereItIs(path)
   );
 }
 
