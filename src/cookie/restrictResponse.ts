@@ -11,38 +11,50 @@ const OTHER_CACHE_HEADERS = [
 ];
 
 /**
- * Restricts the response to a request that a cookie authenticated, when its headers are written: proxies replace headers late.
+ * Restricts the response to a signed-in user, when its headers are written: proxies replace headers late.
  *
- * - No shared cache may keep it. `Vary: Cookie` is not needed then, and would make the browser's own cache useless, as the
- *   cookie changes with each sign-in.
- * - Unless `isTrusted`, what can run script is sandboxed: no navigation sends `Authorization`, so that without the cookie nobody
- *   could open a plugin's answer as a page, and its script must not act as the user. The policy is added to any other ones.
+ * - With a cookie, no shared cache may keep it. `Vary: Cookie` is not needed then, and would make the browser's own cache useless,
+ *   as the cookie changes with each sign-in.
+ * - What can run script is sandboxed, unless its path is trusted. No navigation sends `Authorization`: without the cookie nobody
+ *   could open a plugin's answer as a page, so that its script must not act as the user. The answer to a bearer token is
+ *   sandboxed too, since the browser may show it from its cache, without another request. The policy is added to any others.
+ *
+ * @param options.isTrustedPath - asked for what can run script only
  */
 export function restrictResponse(
   res: Response,
-  { isTrusted }: { isTrusted: boolean },
+  options: { isCookie: boolean; isTrustedPath: () => boolean },
 ): void {
   onHeaders(res, () => {
-    const cacheControl = [res.getHeader('Cache-Control') ?? []].flat();
-    res.setHeader(
-      'Cache-Control',
-      toPrivateCacheControl(cacheControl.join(', ')),
-    );
-    OTHER_CACHE_HEADERS.forEach(name => res.removeHeader(name));
-    if (!isTrusted) {
-      sandbox(res);
+    if (options.isCookie) {
+      makePrivate(res);
     }
+    sandbox(res, options.isTrustedPath);
   });
 }
 
-function sandbox(res: Response) {
-  if (res.statusCode === 304) {
+function makePrivate(res: Response) {
+  const cacheControl = [res.getHeader('Cache-Control') ?? []].flat();
+  res.setHeader(
+    'Cache-Control',
+    toPrivateCacheControl(cacheControl.join(', ')),
+  );
+  OTHER_CACHE_HEADERS.forEach(name => res.removeHeader(name));
+}
+
+function sandbox(res: Response, isTrustedPath: () => boolean) {
+  const { statusCode } = res;
+  if (
+    statusCode === 204 ||
+    !canRunScript(res.getHeader('Content-Type')) ||
+    isTrustedPath()
+  ) {
+    return;
+  }
+  if (statusCode === 304) {
     // Browsers replace the policies of the stored response by those of a 304, which has no type to decide by.
     res.removeHeader('Content-Security-Policy');
-  } else if (
-    res.statusCode !== 204 &&
-    canRunScript(res.getHeader('Content-Type'))
-  ) {
+  } else {
     res.appendHeader('Content-Security-Policy', 'sandbox');
   }
 }

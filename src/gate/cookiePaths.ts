@@ -24,22 +24,22 @@ export function pathOf(req: Request, plugin: TargetPlugin): string | undefined {
 
 /** Whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
 export function acceptsStockCookie(
-  req: Request,
-  plugin: TargetPlugin,
+  method: string,
   path: string | undefined,
+  plugin: TargetPlugin,
 ): boolean {
-  return reads(req, path) && plugin.acceptsStockCookie(path);
+  return reads(method, path) && plugin.acceptsStockCookie(path);
 }
 
 /** Whether what a cookie opens at a path may act as the user: its plugin has declared it for cookies, or the operator trusts it. */
 export function isTrustedPath(
-  req: Request,
-  policy: Policy,
-  plugin: TargetPlugin,
+  method: string,
   path: string | undefined,
+  plugin: TargetPlugin,
+  policy: Policy,
 ): boolean {
   return (
-    (reads(req, path) && plugin.isForCookies(path)) ||
+    (reads(method, path) && plugin.isForCookies(path)) ||
     (path !== undefined &&
       isPlainPath(path) &&
       policy.isTrustedPath(plugin.id, path))
@@ -47,7 +47,7 @@ export function isTrustedPath(
 }
 
 /** Whether a request reads at a path that stays the same once it is decoded. */
-function reads({ method }: Request, path: string | undefined): path is string {
+function reads(method: string, path: string | undefined): path is string {
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&

@@ -86,6 +86,7 @@ export function createGate(options: GateOptions): RequestHandler {
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
     const { req, res, policy } = passage;
+    const { method } = req;
     const plugin = plugins.targetOf(req);
     const pass = (reason: PassReason): Decision => ({
       plugin: plugin.id,
@@ -109,12 +110,12 @@ export function createGate(options: GateOptions): RequestHandler {
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
+      isSignOut = isSignOutCall(plugin.id, method, path, providers);
       if (isSignOut && isInstalled) {
         await endSession(passage, plugin);
         return pass('sign-out');
       }
-      if (isPublicByNature(plugin.id, req.method, path)) {
+      if (isPublicByNature(plugin.id, method, path)) {
         refuseEndedSession(req);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
         if (!isInstalled && plugin.id === 'auth') {
@@ -122,7 +123,7 @@ export function createGate(options: GateOptions): RequestHandler {
         }
         return pass('public-by-nature');
       }
-      const rule = policy.allowList.match(plugin.id, req.method, path);
+      const rule = policy.allowList.match(plugin.id, method, path);
       if (rule) {
         refuseEndedSession(req);
         return { ...pass('allow-rule'), rule };
@@ -136,22 +137,22 @@ export function createGate(options: GateOptions): RequestHandler {
     const presented = requireToken(
       readCredential(req, {
         cookie,
-        acceptsStockCookie: () => acceptsStockCookie(req, plugin, path),
+        acceptsStockCookie: () => acceptsStockCookie(method, path, plugin),
       }),
     );
     passage.credential = presented.kind;
     const isCookie = presented.kind !== 'bearer';
-    const isTrusted = isCookie && isTrustedPath(req, policy, plugin, path);
+    const isTrusted = () => isTrustedPath(method, path, plugin, policy);
     if (isCookie && policy.isCrossSite(req)) {
       throw Refusal.crossSite;
     }
-    if (isCookie && !isTrusted && isCodeDestination(req)) {
+    if (isCookie && isCodeDestination(req) && !isTrusted()) {
       throw Refusal.unsafeDestination;
     }
     const verified = await verifyTimed(req, plugin, presented, policy, options);
     requireNotRevoked(verified, revocations);
-    if (isCookie) {
-      restrictResponse(res, { isTrusted });
+    if (isUser(verified.credentials)) {
+      restrictResponse(res, { isCookie, isTrustedPath: isTrusted });
     }
 
     // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.

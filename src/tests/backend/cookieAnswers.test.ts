@@ -203,6 +203,27 @@ describe('the answer to a request by cookie', () => {
     });
   });
 
+  it('to a bearer token is sandboxed as well, as the browser may show it from its cache; to a service it is not', async () => {
+    const service = await hello.tokenFor('hello');
+    for (const [path, presented, isSandboxed] of [
+      ['/hello/x?type=text/html', token, true],
+      ['/hello/x?type=image/png', token, false],
+      ['/hello/trusted/x?type=text/html', token, false],
+      ['/hello/static/x?type=text/html', token, false],
+      ['/hello/x?type=text/html', service, false],
+    ] as const) {
+      const { headers, status } = await rawRequest(
+        backend.port,
+        `/api${path}`,
+        { headerLines: [`Authorization: Bearer ${presented}`] },
+      );
+      expect(status).toBe(200);
+      expect(SANDBOX.test(headers['content-security-policy']!)).toBe(
+        isSandboxed,
+      );
+    }
+  });
+
   describe('is private to caches', () => {
     it.each([
       [undefined, 'private'],
