@@ -55,10 +55,20 @@ export interface Config {
         /** `SameSite` of the cookie; `none` needs https. Default: `lax`. */
         sameSite?: 'strict' | 'lax' | 'none';
         /**
-         * Origins, such as `https://portal.example.com`, whose pages may change something with the cookie, and open
-         * WebSockets with it, besides those of `app.baseUrl` and `backend.baseUrl`. Default: none.
+         * Origins, such as `https://portal.example.com`, whose pages may use the cookie for `fetch`, for what changes
+         * something, and for WebSockets, besides those of `app.baseUrl` and `backend.baseUrl`. Default: none.
          */
         trustedOrigins?: string[];
+        /**
+         * Paths where what the cookie opens may act as the user: HTML, SVG and XML are not sandboxed, and the cookie
+         * authenticates scripts, styles and workers. Paths that a plugin has declared `user-cookie` need none. Default: none.
+         */
+        trustedPaths?: Array<{
+          /** Id of one plugin, in lower case. */
+          plugin: string;
+          /** As in `allow`: exact, or everything below it with a trailing `/**`. */
+          path: string;
+        }>;
       };
 
       /** What a sign-out ends. */

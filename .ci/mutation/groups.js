@@ -20,24 +20,24 @@ module.exports = {
     mutate: [
       'credentials/readCredential.ts',
       'credentials/readUpgradeTokens.ts',
-      'cookie/replaceCookies.ts',
+      'cookie/removeCookies.ts',
     ],
     tests: [
       'credentials/readCredential.test.ts',
       'credentials/readUpgradeTokens.test.ts',
-      'cookie/replaceCookies.test.ts',
+      'cookie/removeCookies.test.ts',
     ],
   },
   cookie: {
     mutate: [
       'cookie/GateCookie.ts',
       'cookie/createCookieIssuer.ts',
-      'cookie/cookiePairs.ts',
+      'cookie/cookieHeader.ts',
     ],
     tests: [
       'cookie/GateCookie.test.ts',
       'cookie/createCookieIssuer.test.ts',
-      'cookie/cookiePairs.test.ts',
+      'cookie/cookieHeader.test.ts',
     ],
   },
   'cross-site': {

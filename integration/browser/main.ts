@@ -10,6 +10,13 @@ import { Checks } from './Checks';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
+import {
+  codeByCookie,
+  contentByCookie,
+  linkFromAnotherSite,
+  startProxied,
+  storedByBearer,
+} from './openedByCookie';
 import { openWebSocket } from './openWebSocket';
 import { startOtherOrigin } from './otherOrigin';
 
@@ -97,8 +104,43 @@ async function main() {
       await check('WebSockets', webSockets);
     }),
   );
+  await checks.group('Backend that proxies another server', () =>
+    proxied(check),
+  );
   await browser.close();
   process.exit(checks.finish() ? 0 : 1);
+}
+
+async function proxied(
+  check: (
+    title: string,
+    run: (context: BrowserContext) => Promise<void>,
+  ) => Promise<void>,
+) {
+  const { server, config } = await startProxied();
+  const configFile = inFolder('app-config.proxied.json');
+  writeFileSync(configFile, JSON.stringify(config));
+  try {
+    await withDevBackend(
+      { logFile: inFolder('proxied.log'), configFiles: [configFile] },
+      async () => {
+        await check('A link from another site', context =>
+          linkFromAnotherSite(context, checks, server),
+        );
+        await check('A page that was stored with a token', context =>
+          storedByBearer(context, checks, server),
+        );
+        await check('Code, by the cookie', context =>
+          codeByCookie(context, checks),
+        );
+        await check('Content, by the cookie', context =>
+          contentByCookie(context, checks),
+        );
+      },
+    );
+  } finally {
+    server.stop();
+  }
 }
 
 async function withContext(

@@ -69,19 +69,13 @@ function readAllowRule(
     path: configPath,
     keys: RULE_KEYS,
   });
-  if (typeof plugin !== 'string' || !PLUGIN_ID.test(plugin)) {
-    throw new InputError(
-      `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
-    );
-  }
   if (reason !== undefined && typeof reason !== 'string') {
     throw new InputError(
       `${configPath}.reason must be text that says why this is public`,
     );
   }
   const rule: AllowRule = {
-    plugin,
-    path: readPath(path, `${configPath}.path`, plugin),
+    ...readPluginPath(plugin, path, configPath),
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
   };
@@ -91,6 +85,24 @@ function readAllowRule(
     );
   }
   return { rule, warnings: doubts(rule, methods, configPath) };
+}
+
+/**
+ * Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`.
+ *
+ * @throws InputError of one line that names the config path and what to write instead
+ */
+export function readPluginPath(
+  plugin: unknown,
+  path: unknown,
+  configPath: string,
+): { plugin: string; path: string } {
+  if (typeof plugin !== 'string' || !PLUGIN_ID.test(plugin)) {
+    throw new InputError(
+      `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
+    );
+  }
+  return { plugin, path: readPath(path, `${configPath}.path`, plugin) };
 }
 
 function readPath(value: unknown, configPath: string, plugin: string): string {

@@ -1,5 +1,5 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonValue } from '@backstage/types';
+import type { JsonObject, JsonValue } from '@backstage/types';
 import { readApiGateConfig } from './readApiGateConfig';
 
 const read = (
@@ -30,7 +30,9 @@ describe('readApiGateConfig', () => {
           secure: true,
         },
       },
+      backendOrigin: 'https://backstage.example.com',
       trustedOrigins: ['https://backstage.example.com'],
+      trustedPaths: [],
       signOut: {
         scope: 'session',
         offlineSessions: 'keep',
@@ -116,6 +118,47 @@ describe('readApiGateConfig', () => {
       { cookie: { trustedOrigins: 'https://a.example.com' } },
       'auth.apiGate.cookie.trustedOrigins must be a list',
     ],
+    [
+      { cookie: { trustedPaths: { plugin: 'proxy' } } },
+      'auth.apiGate.cookie.trustedPaths must be a list of objects',
+    ],
+    [
+      { cookie: { trustedPaths: ['/proxy'] } },
+      'auth.apiGate.cookie.trustedPaths[0] must be an object with the keys plugin, path',
+    ],
+    [
+      {
+        cookie: {
+          trustedPaths: [{ plugin: 'proxy', path: '/a', methods: [] }],
+        },
+      },
+      'auth.apiGate.cookie.trustedPaths[0].methods is not known: use plugin, path',
+    ],
+    [
+      { cookie: { trustedPaths: [{ plugin: 'proxy', path: '/a' }, {}] } },
+      'auth.apiGate.cookie.trustedPaths[1].plugin must be one plugin id',
+    ],
+    [
+      { cookie: { trustedPaths: [{ plugin: 'Proxy', path: '/a' }] } },
+      'auth.apiGate.cookie.trustedPaths[0].plugin must be one plugin id in lower case',
+    ],
+    [
+      { cookie: { trustedPaths: [{ plugin: 'proxy' }] } },
+      'auth.apiGate.cookie.trustedPaths[0].path must be text that starts with a slash',
+    ],
+    ...[
+      '/api/proxy/a',
+      '/a/*',
+      '/a/',
+      '/a/**/b',
+      '/a//b',
+      '/a/../b',
+      '/:a',
+      '/a b',
+    ].map((path): [JsonValue, string] => [
+      { cookie: { trustedPaths: [{ plugin: 'proxy', path }] } },
+      'auth.apiGate.cookie.trustedPaths[0].path ',
+    ]),
     [
       { cookie: { trustedOrigins: ['*'] } },
       'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
@@ -264,6 +307,80 @@ describe('readApiGateConfig', () => {
       'https://portal.example.com',
       'http://localhost:3000',
     ]);
+  });
+
+  it('reads the paths that the cookie is trusted at, and warns of a whole plugin', () => {
+    const trustedPaths = [
+      { plugin: 'proxy', path: '/sonar/**' },
+      { plugin: 'reports', path: '/**' },
+    ];
+    const config = read({ cookie: { trustedPaths } });
+    expect(config.trustedPaths).toEqual(trustedPaths);
+    expect(config.warnings).toEqual([
+      expect.stringMatching(
+        /^auth\.apiGate\.cookie\.trustedPaths\[1\] .* the plugin reports act as the user/,
+      ),
+    ]);
+  });
+
+  describe('backend.cors.origin', () => {
+    const warningsOf = (origin: JsonValue | undefined, cors = { origin }) =>
+      readApiGateConfig(
+        new ConfigReader({
+          app: { baseUrl: 'http://localhost:3000' },
+          backend: { baseUrl: 'https://backstage.example.com', cors },
+          auth: {
+            apiGate: {
+              cookie: { trustedOrigins: ['https://portal.example.com'] },
+            },
+          },
+        } as JsonObject),
+      ).warnings.map(warning => warning.split(' is wider than')[0]);
+
+    it.each<[JsonValue | undefined, string[]]>([
+      [undefined, []],
+      ['http://localhost:3000', []],
+      ['HTTPS://Portal.Example.com', []],
+      [
+        [
+          'http://localhost:3000',
+          'https://portal.example.com',
+          'https://backstage.example.com',
+        ],
+        [],
+      ],
+      ['*', ['backend.cors.origin (*)']],
+      [
+        ['http://localhost:3000', 'https://*.example.com'],
+        ['backend.cors.origin[1] (https://*.example.com)'],
+      ],
+      [
+        ['https://other.example.com', 'https://p?rtal.example.com'],
+        [
+          'backend.cors.origin[0] (https://other.example.com)',
+          'backend.cors.origin[1] (https://p?rtal.example.com)',
+        ],
+      ],
+      [
+        'http://localhost:{3000,3001}',
+        ['backend.cors.origin (http://localhost:{3000,3001})'],
+      ],
+      [
+        '!https://evil.example.com',
+        ['backend.cors.origin (!https://evil.example.com)'],
+      ],
+      [42, []],
+      [[42, null], []],
+    ])(
+      '%j is warned of where it is wider than what is trusted',
+      (origin, expected) => {
+        expect(warningsOf(origin)).toEqual(expected);
+      },
+    );
+
+    it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
+      expect(warningsOf(undefined, cors as never)).toEqual([]);
+    });
   });
 
   it('knows the providers that sign users in', () => {

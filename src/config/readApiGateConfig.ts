@@ -3,6 +3,7 @@ import { InputError } from '@backstage/errors';
 import { AllowRule } from '../policy/AllowList';
 import { CookieSettings } from './CookieSettings';
 import { findProxiedWebSockets } from './findProxiedWebSockets';
+import { findUntrustedCorsOrigins } from './findUntrustedCorsOrigins';
 import { readAllowRules } from './readAllowRules';
 import { Challenge, readChallenges } from './readChallenges';
 import { readCookieSettings } from './readCookieSettings';
@@ -18,6 +19,7 @@ import {
   TokenCacheSettings,
 } from './readTokenCacheSettings';
 import { readSignOutSettings, SignOutSettings } from './readSignOutSettings';
+import { readTrustedPaths, TrustedPath } from './readTrustedPaths';
 import { readObject, readStringList } from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -31,8 +33,12 @@ export interface ApiGateConfig {
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
   issuers: string[];
   cookie: CookieSettings;
-  /** Whose pages may use the cookie for what changes something: serialised origins. */
+  /** The serialised origin of `backend.baseUrl`. */
+  backendOrigin: string;
+  /** Serialised origins whose pages may use the cookie. */
   trustedOrigins: string[];
+  /** Where pages and scripts that a cookie opens may act as the user. */
+  trustedPaths: TrustedPath[];
   signOut: SignOutSettings;
   /** Who may end the sessions of others and read the policy, besides services: entity references in lower case. */
   operators: ReadonlySet<string>;
@@ -70,10 +76,7 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
   });
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
   const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
-  const { trustedOrigins, ...cookie } = readObject(value.cookie ?? {}, {
-    path: `${CONFIG_KEY}.cookie`,
-    keys: ['enabled', 'name', 'domain', 'sameSite', 'trustedOrigins'],
-  });
+  const { cookie, ...trust } = readCookie(value.cookie, backend, appBaseUrl);
   const { rules, warnings } = readAllowRules(
     value.allow,
     `${CONFIG_KEY}.allow`,
@@ -82,12 +85,10 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
     ...readMode(value.mode, value.until, CONFIG_KEY),
     allow: rules,
     issuers: readIssuers(value.issuers, `${CONFIG_KEY}.issuers`),
-    cookie: readCookieSettings(cookie, `${CONFIG_KEY}.cookie`, backend),
-    trustedOrigins: [
-      backend.origin,
-      ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
-      ...readOrigins(trustedOrigins, `${CONFIG_KEY}.cookie.trustedOrigins`),
-    ],
+    cookie,
+    backendOrigin: backend.origin,
+    trustedOrigins: trust.trustedOrigins,
+    trustedPaths: trust.trustedPaths,
     signOut: readSignOutSettings(
       value.signOut,
       `${CONFIG_KEY}.signOut`,
@@ -110,11 +111,48 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
     ),
     warnings: [
       ...warnings,
+      ...trust.warnings,
+      ...findUntrustedCorsOrigins(rootConfig, trust.trustedOrigins).map(
+        path =>
+          `${path} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${CONFIG_KEY}.cookie.trustedOrigins if its pages may use the cookie`,
+      ),
       ...findProxiedWebSockets(rootConfig).map(
         path =>
           `${path} takes WebSockets of every path around the API gate, without a credential: leave it out, or refuse upgrades in front of the backend`,
       ),
     ],
+  };
+}
+
+/** Reads `auth.apiGate.cookie`. The origins and paths that it trusts can change without a restart, its other settings can't. */
+function readCookie(
+  value: unknown,
+  backend: URL,
+  appBaseUrl: string | undefined,
+) {
+  const path = `${CONFIG_KEY}.cookie`;
+  const { trustedOrigins, trustedPaths, ...settings } = readObject(
+    value ?? {},
+    {
+      path,
+      keys: [
+        'enabled',
+        'name',
+        'domain',
+        'sameSite',
+        'trustedOrigins',
+        'trustedPaths',
+      ],
+    },
+  );
+  return {
+    cookie: readCookieSettings(settings, path, backend),
+    trustedOrigins: [
+      backend.origin,
+      ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
+      ...readOrigins(trustedOrigins, `${path}.trustedOrigins`),
+    ],
+    ...readTrustedPaths(trustedPaths, `${path}.trustedPaths`),
   };
 }
 

@@ -1,8 +1,13 @@
 import { IncomingMessage, maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
-import { cookiePairs, nameOf, readCookies, withoutPairs } from './cookiePairs';
-import { replaceCookies } from './replaceCookies';
+import {
+  CookieNames,
+  readCookieNames,
+  readCookies,
+  withoutCookies,
+} from './cookieHeader';
+import { removeCookies } from './removeCookies';
 import { setRequestHeader } from '../http/setRequestHeader';
 
 /** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
@@ -29,6 +34,7 @@ const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
  */
 export class GateCookie {
   readonly #name: string;
+  readonly #names: CookieNames;
   readonly #attributes: CookieSettings['attributes'];
   /** Those that a cookie of this name may have had; `undefined` for host-only. */
   readonly #domains: (string | undefined)[];
@@ -37,6 +43,10 @@ export class GateCookie {
   constructor(settings: CookieSettings, backendHost: string) {
     const { name, attributes } = settings;
     this.#name = name;
+    this.#names = {
+      prefix: name,
+      isRelevant: other => other === name || this.#isPart(other),
+    };
     this.#attributes = attributes;
     const mayHaveDomain =
       !/^__host-/i.test(name) && /^[a-z0-9.-]+$/i.test(backendHost);
@@ -51,7 +61,7 @@ export class GateCookie {
 
   /** Reads a `Cookie` header. */
   read(header: string | undefined): ReadCookie {
-    const values = readCookies(header, this.#isOwn);
+    const values = readCookies(header, this.#names);
     if (!values) {
       return { kind: 'conflict' };
     }
@@ -77,12 +87,12 @@ export class GateCookie {
 
   /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
   without(header: string | undefined): string | undefined {
-    return withoutPairs(header, pair => this.#isOwn(nameOf(pair)));
+    return withoutCookies(header, this.#names);
   }
 
   /** Removes the gate's cookies from a request, so that no handler sees them. */
   removeFrom(req: IncomingMessage): void {
-    replaceCookies(req, this.without(req.headers.cookie));
+    removeCookies(req, this.#names);
   }
 
   /** Makes a token the gate's cookie of a request, in place of those that it has: whole, however long. */
@@ -127,8 +137,7 @@ export class GateCookie {
 
   /** The `Set-Cookie` headers that make all of the gate's cookies in a request expire, whichever domain they are of. */
   clear(header: string | undefined): string[] {
-    const names = new Set(cookiePairs(header).map(nameOf));
-    return [...names].filter(this.#isOwn).flatMap(name =>
+    return readCookieNames(header, this.#names).flatMap(name =>
       this.#domains.map(domain =>
         serialize(name, '', {
           ...this.#attributes,
@@ -138,9 +147,6 @@ export class GateCookie {
       ),
     );
   }
-
-  readonly #isOwn = (name: string | undefined): name is string =>
-    name !== undefined && (name === this.#name || this.#isPart(name));
 
   #isPart(name: string): boolean {
     if (!name.startsWith(`${this.#name}.`)) {

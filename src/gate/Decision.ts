@@ -26,6 +26,7 @@ export type PassReason =
  * - `too-many-tokens`: a WebSocket offers more than Backstage tries
  * - `conflicting-cookies`: different values under one name, or parts that don't make a whole
  * - `cross-site`: another site's page used the cookie
+ * - `unsafe-destination`: a browser requested a script, a style or a worker by the cookie alone
  * - `invalid-token`: expired, forged, of the wrong kind or for another plugin
  * - `foreign-issuer`: a user token of another deployment
  * - `revoked`: the session was ended
@@ -44,6 +45,7 @@ export type RefusalReason =
   | 'too-many-tokens'
   | 'conflicting-cookies'
   | 'cross-site'
+  | 'unsafe-destination'
   | 'invalid-token'
   | 'foreign-issuer'
   | 'revoked'

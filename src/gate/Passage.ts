@@ -7,4 +7,6 @@ export interface Passage extends UpgradePassage {
   res: Response;
   /** Whether the gate itself has answered, so that no handler may. */
   isAnswered?: boolean;
+  /** What the request's `Cookie` header holds of the gate's cookie when it goes on. Default: nothing. */
+  forwardedCookie?: 'as it came' | { token: string };
 }

@@ -76,6 +76,15 @@ export class Refusal extends Error {
     {},
   );
 
+  /** 403 for a cookie with a request whose answer would run in the page that asked for it. */
+  static readonly unsafeDestination = new Refusal(
+    'unsafe-destination',
+    new NotAllowedError(
+      'The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
+    ),
+    {},
+  );
+
   static readonly keysUnavailable = Refusal.#unavailable(
     'keys-unavailable',
     'Credentials can not be verified at the moment',

@@ -13,6 +13,7 @@ import {
   readBearer,
   readCredential,
   STOCK_COOKIE,
+  STOCK_COOKIE_NAMES,
 } from '../credentials/readCredential';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import { requireToken } from '../credentials/requireToken';
@@ -29,16 +30,20 @@ import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
-import { nameOf, readCookies, withoutPairs } from '../cookie/cookiePairs';
+import { readCookies } from '../cookie/cookieHeader';
+import { restrictResponse } from '../cookie/restrictResponse';
+import { isCodeDestination } from '../http/isCodeDestination';
+import { isCrossOrigin } from '../http/isCrossOrigin';
+import {
+  acceptsStockCookie,
+  isIssuanceEndpoint,
+  isTrustedPath,
+  pathOf,
+} from './cookiePaths';
 import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
 import { isSignOutCall } from './isSignOutCall';
-import {
-  expressPath,
-  isPlainPath,
-  pathBelowPlugin,
-  staysWhereItIs,
-} from '../http/requestTarget';
-import { replaceCookies } from '../cookie/replaceCookies';
+import { expressPath, isPlainPath } from '../http/requestTarget';
+import { removeCookies } from '../cookie/removeCookies';
 import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
@@ -74,7 +79,8 @@ export function createGate(options: GateOptions): RequestHandler {
 
   /** A request's way through the gate. Returns if it may pass, and throws if it may not. */
   async function decide(passage: Passage): Promise<Decision> {
-    const { req, policy } = passage;
+    const { req, res, policy } = passage;
+    const { method } = req;
     const plugin = plugins.targetOf(req);
     const pass = (reason: PassReason): Decision => ({
       plugin: plugin.id,
@@ -92,15 +98,14 @@ export function createGate(options: GateOptions): RequestHandler {
       return pass(judged.presented.kind);
     }
 
-    const path = pathBelowPlugin(req, plugin.mountedAs);
+    const path = pathOf(req, plugin);
     const isInstalled = plugins.isInstalled(plugin.id);
     // Only a path that reads the same to everyone may decide anything.
     if (path !== undefined && isPlainPath(path)) {
       const { providers } = policy.config.signOut;
-      const isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
+      const isSignOut = isSignOutCall(plugin.id, method, path, providers);
       if (isSignOut && (isInstalled || isCookieEndpoint(path))) {
         const hasCredential = await endSession(passage, plugin);
-        removeGateCookies(req);
         if (!isInstalled && !hasCredential && policy.isEnforced) {
           // The answer of an installed plugin: nobody learns without a credential which plugins there are.
           await plugins.clearStockCookie(passage.res);
@@ -111,18 +116,17 @@ export function createGate(options: GateOptions): RequestHandler {
         }
         return pass('sign-out');
       }
-      if (isPublicByNature(plugin.id, req.method, path, plugins)) {
+      if (isPublicByNature(plugin.id, method, path, plugins)) {
         await refuseRevokedSession(passage, plugin);
         // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
-        if (isInstalled || plugin.id !== 'auth') {
-          removeGateCookies(req);
+        if (!isInstalled && plugin.id === 'auth') {
+          passage.forwardedCookie = 'as it came';
         }
         return pass('public-by-nature');
       }
-      const rule = policy.allowList.match(plugin.id, req.method, path);
+      const rule = policy.allowList.match(plugin.id, method, path);
       if (rule) {
         await refuseRevokedSession(passage, plugin);
-        removeGateCookies(req);
         return { ...pass('allow-rule'), rule };
       }
     }
@@ -134,25 +138,32 @@ export function createGate(options: GateOptions): RequestHandler {
     const presented = requireToken(
       readCredential(req, {
         cookie,
-        acceptsStockCookie: () => acceptsStockCookie(req, plugin, path),
+        acceptsStockCookie: () => acceptsStockCookie(method, path, plugin),
       }),
     );
     passage.credential = presented.kind;
-    if (presented.kind !== 'bearer' && policy.isCrossSite(req)) {
+    const isCookie = presented.kind !== 'bearer';
+    const isTrusted = () => isTrustedPath(method, path, plugin, policy);
+    if (isCookie && policy.isCrossSite(req)) {
       throw Refusal.crossSite;
+    }
+    if (isCookie && isCodeDestination(req) && !isTrusted()) {
+      throw Refusal.unsafeDestination;
     }
     const verified = await verifyTimed(req, plugin, presented, policy, options);
     requireNotRevoked(verified, revocations);
+    if (isUser(verified.credentials)) {
+      restrictResponse(res, { isCookie, isTrustedPath: isTrusted });
+    }
 
-    if (presented.kind === 'bearer') {
-      await issueCookie(passage, verified);
+    if (!isCookie) {
+      await issueCookie(passage, plugin, path, verified);
     }
     if (presented.kind === 'cookie') {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
     }
-    removeGateCookies(req);
     if (!isInstalled) {
-      showCookieToGateBehind(req, verified);
+      showCookieToGateBehind(passage, verified);
     }
     if (path !== undefined && isCookieEndpoint(path)) {
       await removeRevokedStockCookie(passage, plugin);
@@ -182,18 +193,28 @@ export function createGate(options: GateOptions): RequestHandler {
       : undefined;
   }
 
-  function removeGateCookies(req: Request) {
+  /** Hands a request on. No handler in this backend ever sees the gate's cookie, whatever the decision was. */
+  function forward({ req, forwardedCookie }: Passage) {
+    if (forwardedCookie === 'as it came') {
+      return;
+    }
     cookie?.removeFrom(req);
+    if (forwardedCookie) {
+      cookie?.putInto(req, forwardedCookie.token);
+    }
   }
 
   /**
    * Behind a gateway, another gate gets the token as a bearer token. It issues no cookie where it finds the same one, and
    * the answer is left as its handler made it. Nothing is told that `Authorization` does not hold as well.
    */
-  function showCookieToGateBehind(req: Request, verified: VerifiedCredential) {
+  function showCookieToGateBehind(
+    passage: Passage,
+    verified: VerifiedCredential,
+  ) {
     const { token } = verified;
-    if (cookie && isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
-      cookie.putInto(req, token);
+    if (isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
+      passage.forwardedCookie = { token };
     }
   }
 
@@ -205,16 +226,9 @@ export function createGate(options: GateOptions): RequestHandler {
     { req, policy }: Passage,
     plugin: TargetPlugin,
   ): Promise<void> | undefined {
-    const header = req.headers.cookie;
-    const isStock = (name: string | undefined) => name === STOCK_COOKIE;
-    const remove = () =>
-      replaceCookies(
-        req,
-        withoutPairs(header, pair => isStock(nameOf(pair))),
-      );
-    const cookies = readCookies(header, isStock);
+    const cookies = readCookies(req.headers.cookie, STOCK_COOKIE_NAMES);
     if (!cookies) {
-      remove();
+      removeCookies(req, STOCK_COOKIE_NAMES);
       return undefined;
     }
     const token = cookies.get(STOCK_COOKIE);
@@ -223,7 +237,7 @@ export function createGate(options: GateOptions): RequestHandler {
       ? isRevoked
           // Without keys the cookie may be a revoked one: the request goes on without it.
           .catch(() => true)
-          .then(is => (is ? remove() : undefined))
+          .then(is => (is ? removeCookies(req, STOCK_COOKIE_NAMES) : undefined))
       : undefined;
   }
 
@@ -244,6 +258,8 @@ export function createGate(options: GateOptions): RequestHandler {
 
   async function issueCookie(
     { req, res, policy }: Passage,
+    plugin: TargetPlugin,
+    path: string | undefined,
     verified: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
@@ -253,6 +269,14 @@ export function createGate(options: GateOptions): RequestHandler {
     // Another site could otherwise sign the browser in as somebody else, by whatever method.
     if (policy.isCrossSite(req, 'POST')) {
       observer.cookieNotIssued('cross-site');
+      return;
+    }
+    // Stock frontends on another origin make this call alone with credentials. Elsewhere the browser ignores `Set-Cookie`, and
+    // the `no-store` that comes with it would keep each answer out of the browser's cache.
+    if (
+      isCrossOrigin(req, policy.config.backendOrigin) &&
+      !isIssuanceEndpoint(plugin.id, path)
+    ) {
       return;
     }
     try {
@@ -275,10 +299,12 @@ export function createGate(options: GateOptions): RequestHandler {
     );
   }
 
+  /** Returns the error of the answer; `undefined` if the request goes on all the same, in report-only. */
   async function refuse(
-    { req, res, policy, credential }: Passage,
+    passage: Passage,
     refusal: Refusal,
-  ) {
+  ): Promise<Error | undefined> {
+    const { req, res, policy, credential } = passage;
     const plugin = pluginIdOf(req);
     const { reason } = refusal;
     if (!policy.isEnforced) {
@@ -287,7 +313,6 @@ export function createGate(options: GateOptions): RequestHandler {
         { plugin, outcome: 'would-refuse', reason, credential },
         refusal,
       );
-      removeGateCookies(req);
       return undefined;
     }
     settle(req, { plugin, outcome: 'refused', reason, credential }, refusal);
@@ -309,27 +334,23 @@ export function createGate(options: GateOptions): RequestHandler {
     const passage: Passage = { req, res, policy, credential: 'none' };
     decide(passage)
       .then(
-        decision => settle(req, decision),
-        error => refuse(passage, toRefusal(error, logger)),
+        decision => {
+          forward(passage);
+          settle(req, decision);
+          return undefined;
+        },
+        async error => {
+          const refused = await refuse(passage, toRefusal(error, logger));
+          if (!refused) {
+            forward(passage);
+          }
+          return refused;
+        },
       )
       // Whatever happens, `next` is called, and called once: without an error only where the decision is to pass.
       .catch(() => Refusal.failed.error)
       .then(error => (passage.isAnswered ? undefined : next(error)));
   };
-}
-
-/** Backstage's own cookie may only read, and only where the plugin has said so. Elsewhere it is not looked at. */
-function acceptsStockCookie(
-  { method }: Request,
-  plugin: TargetPlugin,
-  path: string | undefined,
-): boolean {
-  return (
-    path !== undefined &&
-    (method === 'GET' || method === 'HEAD') &&
-    plugin.acceptsStockCookie(path) &&
-    staysWhereItIs(path)
-  );
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */

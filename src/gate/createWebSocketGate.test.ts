@@ -21,6 +21,7 @@ async function upgradeWith(parts: {
           ? [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }]
           : [],
         trustedOrigins: [],
+        trustedPaths: [],
       } as never),
     plugins: {
       installed: parts.installed ?? (() => ({ id: 'live', started() {} })),

@@ -6,6 +6,7 @@ import {
   pluginIdOf,
   TargetPlugin,
 } from '../plugins/Plugins';
+import { coversTechDocsPages } from '../plugins/DeclaredPolicies';
 
 /** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */
 export class LegacyPlugins implements BackendPlugins {
@@ -32,6 +33,8 @@ export class LegacyPlugins implements BackendPlugins {
       started: () => undefined,
       // It holds a limited token, and these are of the new backend system.
       acceptsStockCookie: () => false,
+      // Plugins of this system declare nothing.
+      isForCookies: path => id === 'techdocs' && coversTechDocsPages(path),
       httpAuthFor: () => this.services.httpAuth,
     };
   }

@@ -1,4 +1,5 @@
 import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
+import cookieParser from 'cookie-parser';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { createSigningKey } from '../__testUtils__/signingKey';
 import {
@@ -242,5 +243,87 @@ describe('createLegacyApiGate', () => {
       );
       expect([status, headers['set-cookie'] !== undefined]).toEqual(expected);
     }
+  });
+
+  describe('with a signed-in user', () => {
+    const USER = 'user:default/test';
+    let token: string;
+    let parsed: unknown[] = [];
+
+    beforeEach(async () => {
+      const key = await createSigningKey();
+      token = await key.sign({ iss: 'http://localhost/api/auth', sub: USER });
+      await key.remove();
+      parsed = [];
+      await start({
+        env: {
+          identity: {
+            getIdentity: async () => ({
+              token,
+              identity: {
+                type: 'user',
+                userEntityRef: USER,
+                ownershipEntityRefs: [],
+              },
+            }),
+          },
+        },
+        mount(apiRouter, gate) {
+          apiRouter.use(cookieParser('secret'));
+          apiRouter.use(gate());
+          apiRouter.use((req, res) => {
+            parsed.push({ ...req.cookies, ...req.signedCookies });
+            res.type(String(req.query.type ?? 'json')).send('{}');
+          });
+        },
+      });
+    });
+
+    it('leaves the cookie in nothing that cookie-parser has parsed', async () => {
+      const cookies = `Cookie: a=1; token=${token}; b=2`;
+      expect(await statusOf('/api/pub/x', cookies)).toBe(200);
+      expect(await statusOf('/api/auth/x', cookies)).toBe(200);
+      expect(
+        await statusOf('/api/pub/x', cookies, `Authorization: Bearer ${token}`),
+      ).toBe(200);
+      expect(parsed).toEqual(Array(3).fill({ a: '1', b: '2' }));
+    });
+
+    it('sets the cookie of a frontend on another origin by /api/cookie alone, as the tutorial does', async () => {
+      const headerLines = [
+        `Authorization: Bearer ${token}`,
+        'Origin: http://localhost:3000',
+      ];
+      app.change({ cookie: { trustedOrigins: ['http://localhost:3000'] } });
+      const setCookies = [];
+      for (const target of ['/api/cookie', '/api/pub/x', '/api/cookie/x']) {
+        const { headers } = await get(target, ...headerLines);
+        setCookies.push(headers['set-cookie']?.split('=')[0]);
+      }
+      expect(setCookies).toEqual(['token', undefined, undefined]);
+    });
+
+    it('sandboxes what the cookie opens, and opens no styles, except the pages of TechDocs', async () => {
+      const look = async (target: string) => {
+        const cookie = `Cookie: token=${token}`;
+        const page = await get(`${target}?type=html`, cookie);
+        return [
+          page.headers['content-security-policy'],
+          page.headers['cache-control'],
+          await statusOf(target, cookie, 'Sec-Fetch-Dest: style'),
+        ];
+      };
+      expect(await look('/api/pub/x')).toEqual(['sandbox', 'private', 403]);
+      expect(await look('/api/techdocs/x')).toEqual([
+        'sandbox',
+        'private',
+        403,
+      ]);
+      expect(await look('/api/techdocs/static/docs/x.css')).toEqual([
+        undefined,
+        'private',
+        200,
+      ]);
+    });
   });
 });

@@ -28,8 +28,8 @@ function createPathPredicate(policyPath: string): (path: string) => boolean {
   }
 }
 
-// Its pages and images can't be shown without the cookie.
-const coversTechDocsPages = createPathPredicate('/static');
+/** Whether a path of the `techdocs` plugin is below its pages and images, which can't be shown without a cookie. */
+export const coversTechDocsPages = createPathPredicate('/static');
 
 /** What plugins open of themselves in code, by `httpRouter.addAuthPolicy` and `addWebSocketHandler`. */
 export class DeclaredPolicies {

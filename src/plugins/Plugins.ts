@@ -31,6 +31,8 @@ export interface TargetPlugin {
   started(): Promise<void> | undefined;
   /** Whether the plugin accepts Backstage's own cookie at a path below it. */
   acceptsStockCookie(path: string): boolean;
+  /** Whether the plugin serves a path below it to cookies: it has declared the path `user-cookie`. */
+  isForCookies(path: string): boolean;
   /** The service that judges a token for this plugin. */
   httpAuthFor(
     token: DecodedToken | undefined,
@@ -118,6 +120,7 @@ export class Plugins implements BackendPlugins {
       id,
       mountedAs: plugin.id,
       acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
+      isForCookies: path => this.policies.acceptsStockCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
     });
   }
@@ -138,6 +141,7 @@ export class Plugins implements BackendPlugins {
       // Only once Backstage's gateway is up is it known that the plugin is not behind it either.
       started: () => this.#started('gateway'),
       acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
+      isForCookies: path => this.policies.acceptsStockCookie(id, path),
       httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
     };
   }

@@ -9,6 +9,7 @@ export class Policy {
   readonly allowList: AllowList;
   /** Whether the cookies of a request don't count, since another site's page made the browser send it. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
+  readonly #trustedPaths: AllowList;
 
   /** When it was read from the configuration. */
   readonly loadedAt = new Date();
@@ -17,6 +18,14 @@ export class Policy {
   constructor(readonly config: ApiGateConfig) {
     this.allowList = new AllowList(config.allow);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
+    this.#trustedPaths = new AllowList(
+      config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
+    );
+  }
+
+  /** Whether `auth.apiGate.cookie.trustedPaths` names a plain path, by whatever method it is requested. */
+  isTrustedPath(plugin: string, path: string): boolean {
+    return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
   }
 
   /** The same at every replica that has the same settings in force. */

@@ -198,6 +198,12 @@ const SECTIONS = {
         ],
       ),
     ),
+    trustedPaths: listOf(
+      nearlyRecord({
+        plugin: words(['proxy'], ['Proxy', '']),
+        path: words(['/a', '/a/**'], ['a', '/a/*', '/a/', '/../a']),
+      }),
+    ),
   }),
   signOut: nearlyRecord({
     scope: words(['session', 'user'], ['all']),

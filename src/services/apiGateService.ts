@@ -7,6 +7,7 @@ import {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { RequestHandler } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
@@ -23,6 +24,7 @@ import { TokenCache } from '../credentials/TokenCache';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
+import { COOKIE_PATH } from '../gate/isPublicByNature';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { Decisions } from '../gate/Decision';
 import { Plugins } from '../plugins/Plugins';
@@ -199,10 +201,16 @@ export const apiGateServiceFactory = createServiceFactory({
       showStackTraces: false,
     });
     // A plain function: a router of Express skips all of its own for a target without a path, such as `foo://any/api/x`.
-    rootHttpRouter.use('/api/:gatedPluginId', (req, res, next) => {
+    const judge: RequestHandler = (req, res, next) =>
       gate(req, res, error =>
         error ? answerError(error, req, res, next) : next(),
       );
+    rootHttpRouter.use('/api/:gatedPluginId', judge);
+    // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. It comes in front
+    // of everything that the plugin's router can be asked to check.
+    rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
+      req.params = { gatedPluginId: 'app' };
+      judge(req, res, next);
     });
 
     const describe = () =>
@@ -256,15 +264,18 @@ export const apiGateServiceFactory = createServiceFactory({
 /** What is right, but should be looked at. */
 function warnOfRules(
   logger: LoggerService,
-  { allow, warnings }: ApiGateConfig,
+  { allow, trustedPaths, warnings }: ApiGateConfig,
   plugins: Plugins,
 ) {
   warnings.forEach(warning => logger.warn(warning));
-  allow.forEach(({ plugin }, i) => {
-    if (!plugins.isInstalled(plugin)) {
-      logger.warn(
-        `${CONFIG_KEY}.allow[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
-      );
-    }
-  });
+  const named = { allow, 'cookie.trustedPaths': trustedPaths };
+  for (const [key, entries] of Object.entries(named)) {
+    entries.forEach(({ plugin }, i) => {
+      if (!plugins.isInstalled(plugin)) {
+        logger.warn(
+          `${CONFIG_KEY}.${key}[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
+        );
+      }
+    });
+  }
 }

@@ -246,7 +246,11 @@ describe("the gate's cookie in a backend", () => {
       ['POST', 'Origin: http://localhost:3000', 200],
       ['POST', 'X-Any: not a browser', 200],
       ['GET', 'Sec-Fetch-Site: cross-site', 200],
-      ['HEAD', 'Origin: https://evil.example.com', 200],
+      ['GET', 'Origin: https://evil.example.com', 403],
+      ['HEAD', 'Origin: https://evil.example.com', 403],
+      ['OPTIONS', 'Origin: https://evil.example.com', 403],
+      ['GET', 'Origin: null', 403],
+      ['GET', `Origin: ${TRUSTED}\r\nSec-Fetch-Site: cross-site`, 200],
     ])('%s with %s: %i', async (method, headerLine, expected) => {
       const token = await sign();
       const before = plugin.handled.length;

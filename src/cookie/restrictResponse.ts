@@ -1,0 +1,60 @@
+import type { Response } from 'express';
+import onHeaders from 'on-headers';
+import { canRunScript } from '../http/canRunScript';
+import { toPrivateCacheControl } from '../http/toPrivateCacheControl';
+
+// Some shared caches prefer these to `Cache-Control` (RFC 9213; nginx).
+const OTHER_CACHE_HEADERS = [
+  'CDN-Cache-Control',
+  'Surrogate-Control',
+  'X-Accel-Expires',
+];
+
+/**
+ * Restricts the response to a signed-in user, when its headers are written: proxies replace headers late.
+ *
+ * - With a cookie, no shared cache may keep it. `Vary: Cookie` is not needed then, and would make the browser's own cache useless,
+ *   as the cookie changes with each sign-in.
+ * - What can run script is sandboxed, unless its path is trusted. No navigation sends `Authorization`: without the cookie nobody
+ *   could open a plugin's answer as a page, so that its script must not act as the user. The answer to a bearer token is
+ *   sandboxed too, since the browser may show it from its cache, without another request. The policy is added to any others.
+ *
+ * @param options.isTrustedPath - asked for what can run script only
+ */
+export function restrictResponse(
+  res: Response,
+  options: { isCookie: boolean; isTrustedPath: () => boolean },
+): void {
+  onHeaders(res, () => {
+    if (options.isCookie) {
+      makePrivate(res);
+    }
+    sandbox(res, options.isTrustedPath);
+  });
+}
+
+function makePrivate(res: Response) {
+  const cacheControl = [res.getHeader('Cache-Control') ?? []].flat();
+  res.setHeader(
+    'Cache-Control',
+    toPrivateCacheControl(cacheControl.join(', ')),
+  );
+  OTHER_CACHE_HEADERS.forEach(name => res.removeHeader(name));
+}
+
+function sandbox(res: Response, isTrustedPath: () => boolean) {
+  const { statusCode } = res;
+  if (
+    statusCode === 204 ||
+    !canRunScript(res.getHeader('Content-Type')) ||
+    isTrustedPath()
+  ) {
+    return;
+  }
+  if (statusCode === 304) {
+    // Browsers replace the policies of the stored response by those of a 304, which has no type to decide by.
+    res.removeHeader('Content-Security-Policy');
+  } else {
+    res.appendHeader('Content-Security-Policy', 'sandbox');
+  }
+}

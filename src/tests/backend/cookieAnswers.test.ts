@@ -1,0 +1,375 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import proxyPlugin from '@backstage/plugin-proxy-backend';
+import type { JsonObject } from '@backstage/types';
+import type { Request, Response } from 'express';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const SANDBOX = /(^|\n)sandbox$/;
+
+/** Answers as its query says: `type`, `cache` and `csp` are headers, `status` is one; `early` writes the head by itself. */
+function answer(req: Request, res: Response) {
+  const { type, cache, csp, status, early, ...others } = req.query as Record<
+    string,
+    string | undefined
+  >;
+  const headers = {
+    ...(type !== undefined && { 'Content-Type': type }),
+    ...(cache !== undefined && { 'Cache-Control': cache }),
+    ...(csp !== undefined && { 'Content-Security-Policy': csp }),
+    ...others,
+  };
+  if (early) {
+    res.writeHead(Number(status ?? 200), headers as Record<string, string>);
+    res.end('<p>');
+    return;
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    res.setHeader(name, value!);
+  }
+  res.statusCode = Number(status ?? 200);
+  res.end(status === '304' ? undefined : '<p>');
+}
+
+describe('the answer to a request by cookie', () => {
+  const hello = recordingPlugin('hello', {
+    policies: [
+      { path: '/static', allow: 'user-cookie' },
+      { path: '/opened', allow: 'unauthenticated' },
+    ],
+    handle: answer,
+  });
+  const apiGate = {
+    allow: [{ plugin: 'hello', path: '/public' }],
+    cookie: {
+      trustedPaths: [
+        { plugin: 'hello', path: '/trusted/**' },
+        { plugin: 'hello', path: '/report' },
+        { plugin: 'proxy', path: '/target/trusted/**' },
+      ],
+    },
+  };
+  // What a server behind the proxy plugin says, with policies of its own, late.
+  const target = createServer((req, res) => {
+    res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
+    res.setHeader('Cache-Control', 'public, max-age=60');
+    res.setHeader(
+      'Content-Type',
+      req.url!.endsWith('.png') ? 'image/png' : 'text/html',
+    );
+    res.end('<p>');
+  });
+  let key: SigningKey;
+  let backend: RunningBackend;
+  let token: string;
+
+  beforeAll(async () => {
+    key = await createSigningKey();
+    await new Promise<void>(resolve => {
+      target.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = target.address() as AddressInfo;
+    backend = await startBackend({
+      features: [hello.feature, proxyPlugin],
+      config: {
+        auth: { ...(key.config.auth as object), apiGate },
+        proxy: {
+          endpoints: {
+            '/target': {
+              target: `http://127.0.0.1:${port}`,
+              allowedHeaders: ['Content-Security-Policy'],
+            },
+          },
+        },
+      },
+    });
+    token = await key.sign({ iss: `${backend.url}/api/auth` });
+  });
+  afterAll(async () => {
+    await backend.stop();
+    target.closeAllConnections();
+    target.close();
+    await key.remove();
+  });
+
+  const get = (path: string, ...headerLines: string[]) =>
+    rawRequest(backend.port, `/api${path}`, {
+      headerLines: [`Cookie: token=${token}`, ...headerLines],
+    });
+  const cspOf = async (path: string, ...headerLines: string[]) => {
+    const { headers } = await get(path, ...headerLines);
+    return headers['content-security-policy'];
+  };
+  const query = (parameters: Record<string, string>) =>
+    new URLSearchParams(parameters).toString();
+
+  describe('that can run script', () => {
+    it.each<Record<string, string>>([
+      { type: 'text/html' },
+      { type: 'image/svg+xml' },
+      { type: 'application/xhtml+xml' },
+      { type: 'text/plain, text/html' },
+      {},
+      { type: 'text/html', early: 'yes' },
+      { type: 'text/html', status: '404' },
+      { type: 'text/html', 'Content-Disposition': 'attachment' },
+    ])('is sandboxed: %j', async parameters => {
+      const csp = await cspOf(`/hello/x?${query(parameters)}`);
+      // Backstage's own policy is there as well: all of several policies apply.
+      expect(csp).toContain("script-src 'self'");
+      expect(csp).toMatch(SANDBOX);
+    });
+
+    it('is sandboxed in addition to its own policy', async () => {
+      const csp = "sandbox allow-scripts allow-same-origin; img-src 'none'";
+      expect(await cspOf(`/hello/x?${query({ type: 'text/html', csp })}`)).toBe(
+        `${csp}\nsandbox`,
+      );
+    });
+
+    it('is sandboxed where a proxy replaces the headers', async () => {
+      expect(await cspOf('/proxy/target/page.html')).toBe(
+        "script-src 'unsafe-inline'\nsandbox",
+      );
+      expect(await cspOf('/proxy/target/image.png')).toBe(
+        "script-src 'unsafe-inline'",
+      );
+      expect(await cspOf('/proxy/target/trusted/page.html')).toBe(
+        "script-src 'unsafe-inline'",
+      );
+    });
+
+    it('is sandboxed for POST and HEAD, below a plugin that is not installed, and where a plugin has opened itself', async () => {
+      for (const method of ['POST', 'HEAD']) {
+        const { headers } = await rawRequest(
+          backend.port,
+          '/api/hello/static/x?type=text/html',
+          { method, headerLines: [`Cookie: token=${token}`] },
+        );
+        expect(
+          Boolean(headers['content-security-policy']!.match(SANDBOX)),
+        ).toBe(method === 'POST');
+      }
+      // Express's own answer to a path that nobody has, which is JSON here.
+      expect((await get('/nowhere/x')).headers['cache-control']).toBe(
+        'private',
+      );
+      expect(await cspOf('/hello/opened/x?type=text/html')).toMatch(SANDBOX);
+    });
+
+    it.each([
+      '/hello/static/x?type=text/html',
+      '/hello/trusted/a/b?type=text/html',
+      '/hello/report?type=text/html',
+      '/hello/public?type=text/html',
+      '/hello/x?type=image/png',
+      '/hello/x?type=application/pdf',
+      '/hello/x?type=application/json',
+      '/hello/x?type=text/event-stream',
+      '/hello/x?status=204',
+    ])('is not: %s', async path => {
+      expect(await cspOf(path)).not.toMatch(/sandbox/);
+    });
+
+    it.each([
+      '/hello/trusted?type=text/html',
+      '/hello/Trusted/a?type=text/html',
+      '/hello/trusted/../x?type=text/html',
+      '/hello/trusted//x?type=text/html',
+      '/hello/trusted/%61?type=text/html',
+      '/HELLO/trusted/a?type=text/html',
+      '/hello/report/?type=text/html',
+      '/hello/report/x?type=text/html',
+      '/hello/static/..%2fx?type=text/html',
+    ])('is sandboxed beside a trusted path: %s', async path => {
+      expect(await cspOf(path)).toMatch(SANDBOX);
+    });
+
+    it('has no policy at all in a 304, so that the browser keeps that of what it has stored', async () => {
+      expect(await cspOf('/hello/x?status=304')).toBeUndefined();
+      expect(await cspOf('/hello/trusted/x?status=304')).toContain(
+        'script-src',
+      );
+    });
+  });
+
+  it('to a bearer token is sandboxed as well, as the browser may show it from its cache; to a service it is not', async () => {
+    const service = await hello.tokenFor('hello');
+    for (const [path, presented, isSandboxed] of [
+      ['/hello/x?type=text/html', token, true],
+      ['/hello/x?type=image/png', token, false],
+      ['/hello/trusted/x?type=text/html', token, false],
+      ['/hello/static/x?type=text/html', token, false],
+      ['/hello/x?type=text/html', service, false],
+    ] as const) {
+      const { headers, status } = await rawRequest(
+        backend.port,
+        `/api${path}`,
+        { headerLines: [`Authorization: Bearer ${presented}`] },
+      );
+      expect(status).toBe(200);
+      expect(SANDBOX.test(headers['content-security-policy']!)).toBe(
+        isSandboxed,
+      );
+    }
+  });
+
+  describe('is private to caches', () => {
+    it.each([
+      [undefined, 'private'],
+      ['public, max-age=60, s-maxage=600', 'private, max-age=60'],
+      ['no-cache, no-transform', 'private, no-cache, no-transform'],
+      ['private, max-age=1', 'private, max-age=1'],
+      ['no-store', 'no-store'],
+    ])('%s becomes %s', async (cache, expected) => {
+      for (const path of ['/hello/x', '/hello/static/x', '/hello/trusted/x']) {
+        const { headers } = await get(
+          `${path}?${query({ type: 'image/png', ...(cache && { cache }) })}`,
+        );
+        expect(headers['cache-control']).toBe(expected);
+      }
+    });
+
+    it('whatever a proxied server says, and whatever other header a cache prefers', async () => {
+      const { headers } = await get('/proxy/target/image.png');
+      expect(headers['cache-control']).toBe('private, max-age=60');
+      const other = await get(
+        '/hello/x?CDN-Cache-Control=max-age%3D60&Surrogate-Control=x&X-Accel-Expires=9',
+      );
+      expect(Object.keys(other.headers)).not.toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/cdn|surrogate|x-accel/),
+        ]),
+      );
+    });
+
+    it('not that to a bearer token, nor on a public path', async () => {
+      const path = '/hello/public?cache=public';
+      expect((await get(path)).headers['cache-control']).toBe('public');
+      const { headers } = await rawRequest(backend.port, '/api/hello/x', {
+        headerLines: [
+          `Authorization: Bearer ${token}`,
+          `Cookie: token=${token}`,
+        ],
+      });
+      expect(headers['cache-control']).toBeUndefined();
+    });
+  });
+
+  describe('that would run as code', () => {
+    it.each([
+      'Sec-Fetch-Dest: script',
+      'Sec-Fetch-Dest: style',
+      'Sec-Fetch-Dest: xslt',
+      'Sec-Fetch-Dest: worker',
+      'Sec-Fetch-Dest: sharedworker',
+      'Sec-Fetch-Dest: serviceworker',
+      'Sec-Fetch-Dest: audioworklet',
+      'Sec-Fetch-Dest: paintworklet',
+      'Service-Worker: script',
+    ])('is 403 for %s, and the cookie stays', async headerLine => {
+      const before = hello.handled.length;
+      const refused = await get('/hello/x', headerLine);
+      expect(refused.status).toBe(403);
+      expect(refused.headers['set-cookie']).toBeUndefined();
+      expect(JSON.parse(refused.body).error.message).toContain(
+        'auth.apiGate.cookie.trustedPaths',
+      );
+      expect(hello.handled).toHaveLength(before);
+
+      for (const path of [
+        '/hello/static/x',
+        '/hello/trusted/x',
+        '/hello/public',
+      ]) {
+        expect((await get(path, headerLine)).status).toBe(200);
+      }
+      const { status } = await rawRequest(backend.port, '/api/hello/x', {
+        headerLines: [`Authorization: Bearer ${token}`, headerLine],
+      });
+      expect(status).toBe(200);
+    });
+
+    it('has a reason of its own in the log', () => {
+      expect(backend.log).toContainEqual(
+        expect.objectContaining({
+          message: 'API gate refused a request',
+          meta: expect.objectContaining({ reason: 'unsafe-destination' }),
+        }),
+      );
+    });
+
+    it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
+      'is not %s',
+      async destination => {
+        const { status } = await get(
+          '/hello/x?type=image/png',
+          `Sec-Fetch-Dest: ${destination}`,
+        );
+        expect(status).toBe(200);
+      },
+    );
+  });
+});
+
+it('trusts paths as the configuration changes, without a restart', async () => {
+  const hello = recordingPlugin('hello', { handle: answer });
+  const key = await createSigningKey();
+  const port = await freePort();
+  const baseUrl = `http://localhost:${port}`;
+  const configWith = (trustedPaths: JsonObject[]): JsonObject => ({
+    app: { baseUrl },
+    backend: {
+      baseUrl,
+      listen: { port, host: 'localhost' },
+      database: { client: 'better-sqlite3', connection: ':memory:' },
+    },
+    auth: {
+      ...(key.config.auth as object),
+      providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+      apiGate: { cookie: { trustedPaths } },
+    },
+  });
+  const { feature, change } = createReloadableConfig(configWith([]));
+  const backend = await startBackend({
+    features: [hello.feature],
+    rootConfig: feature,
+    port,
+  });
+  try {
+    const token = await key.sign({ iss: `${baseUrl}/api/auth` });
+    const look = async () => {
+      const { headers, status } = await rawRequest(
+        port,
+        '/api/hello/x?type=text/html',
+        { headerLines: [`Cookie: token=${token}`, 'Sec-Fetch-Dest: script'] },
+      );
+      return [status, headers['content-security-policy']!.includes('sandbox')];
+    };
+    expect(await look()).toEqual([403, false]);
+    change(configWith([{ plugin: 'hello', path: '/x' }]));
+    expect(await look()).toEqual([200, false]);
+    change(configWith([{ plugin: 'hello', path: '/*' }]));
+    expect(await look()).toEqual([200, false]);
+    change(configWith([{ plugin: 'elsewhere', path: '/x' }]));
+    expect(await look()).toEqual([403, false]);
+    expect(backend.log.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(
+        /^auth\.apiGate\.cookie\.trustedPaths\[0\]\.plugin names elsewhere, which is not installed/,
+      ),
+    );
+  } finally {
+    await backend.stop();
+    await key.remove();
+  }
+});

@@ -1,0 +1,241 @@
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import cookieParser from 'cookie-parser';
+import type { Request } from 'express';
+import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const FRONTEND = 'http://localhost:3000';
+
+describe('where the cookie is issued', () => {
+  const parsed: unknown[] = [];
+  const hello = recordingPlugin('hello', {
+    handle: (req, res) => {
+      const { cookies, signedCookies } = req as Request;
+      parsed.push({ ...cookies, ...signedCookies });
+      res.json({});
+    },
+  });
+  // The frontend's plugin opens all of itself, and the root router serves it at `/` too.
+  const app = recordingPlugin('app', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  });
+  let key: SigningKey;
+  let backend: RunningBackend;
+  let issuedAt = Math.floor(Date.now() / 1000) - 1000;
+
+  beforeAll(async () => {
+    key = await createSigningKey();
+    backend = await startBackend({
+      features: [
+        hello.feature,
+        app.feature,
+        rootHttpRouterServiceFactory({
+          configure({ app: express, applyDefaults }) {
+            express.use(cookieParser('secret'));
+            applyDefaults();
+          },
+        }),
+      ],
+      config: {
+        backend: { cors: { origin: FRONTEND, credentials: true } },
+        auth: {
+          ...(key.config.auth as object),
+          apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+        },
+      },
+    });
+  });
+  afterAll(async () => {
+    await backend.stop();
+    await key.remove();
+  });
+
+  const send = (method: string, target: string, ...headerLines: string[]) =>
+    rawRequest(backend.port, target, { method, headerLines });
+  const bearer = (token: string) => `Authorization: Bearer ${token}`;
+  /** A token of a session of its own. */
+  const sign = () => {
+    issuedAt += 1;
+    return key.sign({ iss: `${backend.url}/api/auth`, iat: issuedAt });
+  };
+  const namesSet = ({ headers }: RawResponse) =>
+    (headers['set-cookie']?.split('\n') ?? [])
+      .filter(cookie => !cookie.includes('Expires=Thu, 01 Jan 1970'))
+      .map(cookie => cookie.split('=')[0]);
+
+  describe("at the root's own cookie endpoint", () => {
+    const spellings = [
+      COOKIE_ENDPOINT,
+      '/.Backstage/auth/v1/COOKIE',
+      `${COOKIE_ENDPOINT}/`,
+      `${COOKIE_ENDPOINT}?x=1`,
+      `${COOKIE_ENDPOINT}#x`,
+      `http://any${COOKIE_ENDPOINT}`,
+      `${COOKIE_ENDPOINT}\\#`,
+    ];
+
+    it.each(spellings)('%s gives a revoked session no cookie', async target => {
+      const token = await sign();
+      await send(
+        'DELETE',
+        `/api/hello${COOKIE_ENDPOINT}`,
+        `Cookie: token=${token}`,
+      );
+      for (const headerLine of [bearer(token), `Cookie: token=${token}`]) {
+        const response = await send('GET', target, headerLine);
+        expect(response.status).toBe(401);
+        expect(namesSet(response)).toEqual([]);
+      }
+    });
+
+    it('gives a valid bearer what it gives in stock, and the cookie', async () => {
+      const response = await send('GET', COOKIE_ENDPOINT, bearer(await sign()));
+      expect(response.status).toBe(200);
+      expect(JSON.parse(response.body).expiresAt).toBeDefined();
+      expect(namesSet(response)).toEqual(['backstage-auth', 'token']);
+    });
+
+    it('gives nothing without a credential, nor by a public path', async () => {
+      for (const method of ['GET', 'HEAD', 'POST']) {
+        const response = await send(method, COOKIE_ENDPOINT);
+        expect([response.status, namesSet(response)]).toEqual([401, []]);
+      }
+      expect((await send('GET', '/index.html')).status).toBe(200);
+      expect((await send('GET', '/.backstage/auth/v1/jwks.json')).status).toBe(
+        200,
+      );
+    });
+
+    it('ends a session by DELETE as elsewhere', async () => {
+      const token = await sign();
+      const refused = await send(
+        'DELETE',
+        COOKIE_ENDPOINT,
+        `Cookie: token=${token}`,
+        'Origin: https://evil.example.com',
+      );
+      expect(refused.status).toBe(403);
+      expect((await send('GET', '/api/hello/x', bearer(token))).status).toBe(
+        200,
+      );
+      const response = await send(
+        'DELETE',
+        COOKIE_ENDPOINT,
+        `Cookie: token=${token}`,
+      );
+      expect(response.status).toBe(204);
+      expect(response.headers['set-cookie']).toContain('token=;');
+      expect((await send('GET', '/api/hello/x', bearer(token))).status).toBe(
+        401,
+      );
+      expect((await send('DELETE', COOKIE_ENDPOINT)).status).toBe(204);
+    });
+  });
+
+  describe('to another origin', () => {
+    const other = `Origin: ${FRONTEND}`;
+
+    it.each([
+      [other],
+      ['Sec-Fetch-Site: same-site'],
+      [other, 'Sec-Fetch-Site: same-site'],
+    ])('is at the cookie endpoint only: %s %s', async (...headerLines) => {
+      const plain = await send(
+        'GET',
+        '/api/hello/x',
+        bearer(await sign()),
+        ...headerLines,
+      );
+      expect(plain.status).toBe(200);
+      expect(plain.headers['set-cookie']).toBeUndefined();
+      expect(plain.headers['cache-control']).toBeUndefined();
+      if (headerLines.includes(other)) {
+        const endpoint = await send(
+          'GET',
+          `/api/hello${COOKIE_ENDPOINT}`,
+          bearer(await sign()),
+          ...headerLines,
+        );
+        expect(namesSet(endpoint)).toContain('token');
+        expect(endpoint.headers['cache-control']).toBe('no-store');
+        expect(endpoint.headers['access-control-allow-origin']).toBe(FRONTEND);
+        expect(endpoint.headers['access-control-allow-credentials']).toBe(
+          'true',
+        );
+      }
+    });
+
+    it('is at the address of the tutorial too', async () => {
+      const response = await send(
+        'GET',
+        '/api/cookie',
+        bearer(await sign()),
+        other,
+      );
+      // There is no such plugin here.
+      expect(response.status).toBe(404);
+    });
+
+    it.each([
+      [],
+      ['Sec-Fetch-Site: same-origin'],
+      ['Sec-Fetch-Site: none'],
+      [`Sec-Fetch-Site: same-origin`, other],
+    ])('is not: %s', async (...headerLines) => {
+      const response = await send(
+        'GET',
+        '/api/hello/x',
+        bearer(await sign()),
+        ...headerLines,
+      );
+      expect(namesSet(response)).toEqual(['token']);
+    });
+  });
+
+  describe('with cookie-parser in front of the gate', () => {
+    it('no plugin finds the cookie in what it has parsed', async () => {
+      const token = await sign();
+      const cookies = `Cookie: mine=1; token=${token}; token.3=x; mine2=2`;
+      const wholly = `Cookie: mine=1; token=${token}; mine2=2`;
+      for (const [target, ...headerLines] of [
+        ['/api/hello/x', wholly],
+        ['/api/hello/x', bearer(token), cookies],
+        ['/api/hello/open', cookies],
+      ]) {
+        parsed.length = 0;
+        expect((await send('GET', target, ...headerLines)).status).toBe(200);
+        expect(parsed).toEqual([{ mine: '1', mine2: '2' }]);
+        expect(hello.handled.at(-1)?.headers.cookie ?? '').not.toContain(token);
+      }
+    });
+
+    it('no plugin finds the cookie of a revoked session', async () => {
+      const token = await sign();
+      const issued = await send(
+        'GET',
+        `/api/hello${COOKIE_ENDPOINT}`,
+        bearer(token),
+      );
+      const stock = issued.headers['set-cookie']!.match(
+        /backstage-auth=([^;]+)/,
+      )![1];
+      await send(
+        'DELETE',
+        `/api/hello${COOKIE_ENDPOINT}`,
+        `Cookie: token=${token}`,
+      );
+      parsed.length = 0;
+      await send(
+        'GET',
+        '/api/hello/open',
+        `Cookie: a=1; backstage-auth=${stock}`,
+      );
+      expect(parsed).toEqual([{ a: '1' }]);
+    });
+  });
+});
