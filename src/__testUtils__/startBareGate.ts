@@ -19,6 +19,7 @@ import { Policy } from '../policy/Policy';
 import type { DecidedRequest } from '../observability/GateObserver';
 import type { Revocation } from '../revocation/Revocation';
 import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
 import { RawResponse, rawRequest } from './rawRequest';
 
 /** The issuer of this backend's user tokens. */
@@ -140,6 +141,10 @@ export async function startBareGate(
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),
+    sockets: new SessionSockets({
+      revocations,
+      source: { current: { isEnforced: true }, onEnforced: () => {} },
+    }),
     decodedTokens: new DecodedTokens(),
     failures: new RecentFailures(),
     callingPlugins: { requireKnown: () => undefined },

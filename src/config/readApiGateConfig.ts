@@ -2,7 +2,6 @@ import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { AllowRule } from '../policy/AllowList';
 import { CookieSettings } from './CookieSettings';
-import { findProxiedWebSockets } from './findProxiedWebSockets';
 import { readAllowRules } from './readAllowRules';
 import { readCookieSettings } from './readCookieSettings';
 import { ModeSettings, readMode } from './readMode';
@@ -90,13 +89,7 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       value.revocation,
       `${CONFIG_KEY}.revocation`,
     ),
-    warnings: [
-      ...warnings,
-      ...findProxiedWebSockets(rootConfig).map(
-        path =>
-          `${path} takes WebSockets of every path around the API gate, without a credential: leave it out, or refuse upgrades in front of the backend`,
-      ),
-    ],
+    warnings,
   };
 }
 

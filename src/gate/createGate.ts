@@ -22,7 +22,7 @@ import {
 } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from './Decision';
 import { createSignOut } from './createSignOut';
-import { judgeUpgrade } from './judgeUpgrade';
+import { decideUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
@@ -38,14 +38,20 @@ import {
   staysWhereItIs,
 } from '../http/requestTarget';
 import { replaceCookies } from '../cookie/replaceCookies';
-import { requestMethod, WEBSOCKET } from '../http/requestMethod';
+import {
+  asksForUpgrade,
+  requestMethod,
+  WEBSOCKET,
+} from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
 import {
   requireNotRevoked,
   saysRevoked,
+  sessionClaimsOf,
 } from '../revocation/requireNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
+import type { SessionSockets } from '../revocation/SessionSockets';
 import { toRefusal } from './toRefusal';
 
 /** What the gate decides with. */
@@ -56,6 +62,7 @@ export interface GateOptions extends VerifyOptions {
   logger: LoggerService;
   observer: GateObserver;
   revocations: Revocations;
+  sockets: Pick<SessionSockets, 'track'>;
   /** `undefined`: no cookie is read or issued. */
   cookie: GateCookie | undefined;
   /** The `typ` of tokens that may become the cookie. */
@@ -89,11 +96,21 @@ export function createGate(options: GateOptions): RequestHandler {
       credential: passage.credential,
     });
 
-    // Releases before `addWebSocketHandler` bring upgrades here. Whatever takes it from Express has no exact path, so that no
-    // rule names it.
+    // Upgrades arrive here while nobody listens for them at the server.
     if (requestMethod(req) === WEBSOCKET) {
-      await plugin.started();
-      const judged = await judgeUpgrade(passage, plugin, options);
+      const { rule, judged } = await decideUpgrade(
+        passage,
+        plugin,
+        asksForUpgrade(req)
+          ? pathBelowPlugin(req, plugin.mountedAs)
+          : undefined,
+        options,
+      );
+      if (rule) {
+        refuseEndedSession(req);
+        return { ...pass('allow-rule'), rule };
+      }
+      trackUpgrade(passage, judged.verified);
       setIdentity(req, judged.verified);
       return pass(judged.presented.kind);
     }
@@ -222,6 +239,17 @@ export function createGate(options: GateOptions): RequestHandler {
       isUser(credentials) &&
       !credentials.principal.actor
     );
+  }
+
+  /** A handler may take the socket from Express. If it answers instead, the connection goes on to other requests. */
+  function trackUpgrade(
+    { req, res }: Passage,
+    { userToken }: VerifiedCredential,
+  ) {
+    const session = sessionClaimsOf(userToken ?? {});
+    if (session) {
+      res.once('finish', options.sockets.track(req.socket, session));
+    }
   }
 
   async function issueCookie(

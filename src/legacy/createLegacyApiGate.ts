@@ -15,7 +15,12 @@ import { RecentFailures } from '../credentials/RecentFailures';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
+import {
+  createUpgradeGate,
+  UpgradeGateOptions,
+} from '../gate/createUpgradeGate';
 import { Decisions } from '../gate/Decision';
+import { UpgradeGuard } from '../gate/UpgradeGuard';
 import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../gate/Refusal';
@@ -25,10 +30,14 @@ import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
 import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { LegacyPlugins } from './LegacyPlugins';
 
 const REMOVE_EXPIRED_MS = 10 * 60 * 1000;
+
+// No plugin's id.
+const ALL_PLUGINS = '/**';
 
 /**
  * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
@@ -106,18 +115,26 @@ export async function createLegacyApiGate(
       verifiesAsCookie(token, source.current, verifyOptions, revocations),
   });
   const decisions = new Decisions();
-  const gate = createGate({
+  const gateOptions = {
     ...verifyOptions,
     cookie: settings.cookie.enabled ? cookie : undefined,
-    cookieIssuer: () => cookieIssuer,
-    // The `auth` plugin of this system may give its tokens no type.
-    cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-    decisions,
     logger,
     observer,
     policy: () => source.current,
     revocations,
-  });
+    sockets: new SessionSockets({ revocations, source }),
+  };
+  const gatedIds = new Set<string>();
+  const gate = guardUpgrades(gateOptions, gatedIds, source).wrap(
+    createGate({
+      ...gateOptions,
+      cookieIssuer: () => cookieIssuer,
+      // The `auth` plugin of this system may give its tokens no type.
+      cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
+      decisions,
+    }),
+    decisions,
+  );
 
   source.onReload(outcome => {
     if ('policy' in outcome) {
@@ -156,6 +173,7 @@ export async function createLegacyApiGate(
       });
     };
   return pluginId => {
+    gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
     if (pluginId !== undefined) {
       return judgeFor(pluginId);
     }
@@ -167,6 +185,26 @@ export async function createLegacyApiGate(
     router.use(judgeFor(''));
     return router;
   };
+}
+
+/** Puts the gate in front of the server's listeners for upgrades, for those plugins that have it in front of their requests. */
+function guardUpgrades(
+  gateOptions: UpgradeGateOptions,
+  gatedIds: ReadonlySet<string>,
+  source: PolicySource,
+): UpgradeGuard {
+  const { logger } = gateOptions;
+  const upgradeGate = createUpgradeGate(gateOptions);
+  return new UpgradeGuard({
+    logger,
+    source,
+    gate: {
+      admit: async (req, socket, target) =>
+        gatedIds.has(ALL_PLUGINS) || gatedIds.has(pluginIdOf(target))
+          ? upgradeGate.admit(req, socket, target)
+          : true,
+    },
+  });
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */

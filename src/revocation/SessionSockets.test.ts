@@ -12,8 +12,7 @@ const create = () =>
       isRevoked: () => false,
       onRevoked: () => {},
     } as unknown as Revocations,
-    isEnforced: () => true,
-    onEnforced: () => {},
+    source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
 
 /** A WebSocket of a token that expires in so many seconds. */

@@ -3,32 +3,35 @@ import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import { now, SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
+/** Whether refusals are carried out, and when that begins. */
+interface SocketPolicy {
+  readonly current: { isEnforced: boolean };
+  onEnforced(callback: () => void): void;
+}
+
 /** WebSockets end with the session that opened them: at once when it is revoked, else when its token expires. */
 export class SessionSockets {
   readonly #open = new Map<Duplex, SessionClaims | 'not-admitted'>();
   readonly #revocations: Revocations;
-  readonly #isEnforced: () => boolean;
+  readonly #source: SocketPolicy;
 
-  /**
-   * @param options.isEnforced - whether refusals are carried out
-   * @param options.onEnforced - calls back once they are
-   */
-  constructor(options: {
-    revocations: Revocations;
-    isEnforced: () => boolean;
-    onEnforced: (callback: () => void) => void;
-  }) {
+  constructor(options: { revocations: Revocations; source: SocketPolicy }) {
     this.#revocations = options.revocations;
-    this.#isEnforced = options.isEnforced;
+    this.#source = options.source;
     const closeEnded = () => this.#open.forEach(this.#closeIfEnded);
     options.revocations.onRevoked(closeEnded);
-    options.onEnforced(closeEnded);
+    options.source.onEnforced(closeEnded);
   }
 
-  /** @param session - `not-admitted`: the upgrade would have been refused, and is let through by report-only, until its end */
-  track(socket: Duplex, session: SessionClaims | 'not-admitted'): void {
+  /**
+   * Closes a socket once its session has ended.
+   *
+   * @param session - `not-admitted`: the upgrade would have been refused, and is let through by report-only, until its end
+   * @returns what leaves the socket alone again
+   */
+  track(socket: Duplex, session: SessionClaims | 'not-admitted'): () => void {
     if (socket.destroyed) {
-      return;
+      return () => {};
     }
     let expiry: NodeJS.Timeout | undefined;
     const watchExpiry = (exp: number) => {
@@ -44,12 +47,15 @@ export class SessionSockets {
       watchExpiry(session.exp);
     }
     this.#open.set(socket, session);
-    socket.once('close', () => {
+    const release = () => {
       clearTimeout(expiry);
       this.#open.delete(socket);
-    });
+      socket.off('close', release);
+    };
+    socket.once('close', release);
     // What has ended since it was judged.
     this.#closeIfEnded(session, socket);
+    return release;
   }
 
   readonly #closeIfEnded = (
@@ -57,7 +63,7 @@ export class SessionSockets {
     socket: Duplex,
   ) => {
     if (
-      this.#isEnforced() &&
+      this.#source.current.isEnforced &&
       (session === 'not-admitted' ||
         this.#revocations.isRevoked(session) ||
         session.exp <= now())

@@ -7,6 +7,7 @@ import {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { RequestHandler } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
@@ -23,8 +24,11 @@ import { TokenCache } from '../credentials/TokenCache';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
+import { createUpgradeGate } from '../gate/createUpgradeGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { Decisions } from '../gate/Decision';
+import { UpgradeGuard } from '../gate/UpgradeGuard';
+import { findServer } from './findServer';
 import { Plugins } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { DecisionCounts } from '../observability/DecisionCounts';
@@ -145,30 +149,44 @@ export const apiGateServiceFactory = createServiceFactory({
       policy: () => source.current,
       revocations,
     };
-    const gate = createGate({
-      ...gateOptions,
-      cookieIssuer: () => cookieIssuer,
-      cookieTypes: new Set([tokenTypes.user.typParam]),
-      decisions,
+    const sockets = new SessionSockets({ revocations, source });
+    const upgradeGate = createUpgradeGate({ ...gateOptions, sockets });
+    const upgradeGuard = new UpgradeGuard({
+      gate: upgradeGate,
+      logger,
+      source,
     });
+    const gate = upgradeGuard.wrap(
+      createGate({
+        ...gateOptions,
+        cookieIssuer: () => cookieIssuer,
+        cookieTypes: new Set([tokenTypes.user.typParam]),
+        decisions,
+        sockets,
+      }),
+      decisions,
+    );
     const webSocketGate = createWebSocketGate({
       ...gateOptions,
       plugins,
-      sockets: new SessionSockets({
-        revocations,
-        isEnforced: () => source.current.isEnforced,
-        onEnforced: callback => source.onEnforced(callback),
-      }),
+      sockets,
+      upgradeGate,
     });
     // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
     const answerError = MiddlewareFactory.create({ config, logger }).error({
       showStackTraces: false,
     });
     // A plain function: a router of Express skips all of its own for a target without a path, such as `foo://any/api/x`.
-    rootHttpRouter.use('/api/:gatedPluginId', (req, res, next) => {
+    const mount: RequestHandler = (req, res, next) => {
       gate(req, res, error =>
         error ? answerError(error, req, res, next) : next(),
       );
+    };
+    rootHttpRouter.use('/api/:gatedPluginId', mount);
+    const stopFinding = findServer({
+      config,
+      mount,
+      onFound: server => upgradeGuard.guard(server),
     });
 
     const describe = () =>
@@ -187,6 +205,8 @@ export const apiGateServiceFactory = createServiceFactory({
     source.start();
     lifecycle.addStartupHook(() => logger.info(formatPolicyReport(describe())));
     lifecycle.addShutdownHook(() => {
+      stopFinding();
+      upgradeGuard.stop();
       source.stop();
       revocations.stop();
     });
