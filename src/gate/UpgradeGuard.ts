@@ -9,6 +9,7 @@ import { MountedRequest, readUpgradeTarget } from '../http/upgradeTarget';
 import type { PolicySource } from '../policy/PolicySource';
 import type { UpgradeGate } from './createUpgradeGate';
 import type { Decisions } from './Decision';
+import { Refusal } from './Refusal';
 
 const UPGRADE = 'upgrade';
 
@@ -67,10 +68,11 @@ export class UpgradeGuard {
     };
   }
 
-  /** Closes the upgrades that are being judged. */
+  /** Refuses the upgrades that are being judged, and all that follow. */
   stop(): void {
     this.#isStopped = true;
-    this.#waiting.forEach(socket => socket.destroy());
+    this.#waiting.forEach(refuseUnjudged);
+    this.#waiting.clear();
   }
 
   /**
@@ -127,14 +129,13 @@ export class UpgradeGuard {
     // Without a listener, an error of the socket would end the process.
     socket.on('error', ignoreError);
     if (this.#isStopped) {
-      socket.destroy();
+      refuseUnjudged(socket);
       return;
     }
     this.#waiting.add(socket);
     try {
       const admitted = await this.options.gate.admit(req, socket, target);
-      this.#waiting.delete(socket);
-      if (admitted && !socket.destroyed) {
+      if (this.#waiting.delete(socket) && admitted && !socket.destroyed) {
         this.#markHandedOn(server);
         await dispatchUpgrade(server, listenersOf(server), req, socket, head);
       }
@@ -153,6 +154,11 @@ export class UpgradeGuard {
 
 function listenersOf(server: Server): UpgradeListener[] {
   return server.rawListeners(UPGRADE) as UpgradeListener[];
+}
+
+function refuseUnjudged(socket: Duplex) {
+  const { status, headers } = Refusal.starting();
+  answerUpgrade(socket, status, headers);
 }
 
 function ignoreError() {}

@@ -53,6 +53,8 @@ export class SessionSockets {
       socket.off('close', release);
     };
     socket.once('close', release);
+    // Without a listener, an error would end the process.
+    socket.on('error', ignoreError);
     // What has ended since it was judged.
     this.#closeIfEnded(session, socket);
     return release;
@@ -68,7 +70,10 @@ export class SessionSockets {
         this.#revocations.isRevoked(session) ||
         session.exp <= now())
     ) {
-      socket.destroy();
+      // An error, since http-proxy closes its connection to the target only for one.
+      socket.destroy(new Error('The session of this WebSocket has ended'));
     }
   };
 }
+
+function ignoreError() {}
