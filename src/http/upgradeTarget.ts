@@ -64,6 +64,11 @@ function at(originalUrl: string, pluginId: string, baseUrl: string) {
   };
 }
 
+/** Whether a target was in doubt: it may lead to any plugin. */
+export function isDoubtful({ params }: MountedRequest): boolean {
+  return params.gatedPluginId === NO_PLUGIN;
+}
+
 /** Decodes a path until no escape is left. Returns `undefined` if that fails, or takes more levels than an honest client has. */
 function decodeFully(path: string): string | undefined {
   let decoded = path;

@@ -32,6 +32,7 @@ import type { RevocationStore } from '../revocation/RevocationStore';
 import { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
+import { isDoubtful } from '../http/upgradeTarget';
 import { LegacyPlugins } from './LegacyPlugins';
 
 const REMOVE_EXPIRED_MS = 10 * 60 * 1000;
@@ -200,7 +201,9 @@ function guardUpgrades(
     source,
     gate: {
       admit: async (req, socket, target) =>
-        gatedIds.has(ALL_PLUGINS) || gatedIds.has(pluginIdOf(target))
+        gatedIds.has(ALL_PLUGINS) ||
+        gatedIds.has(pluginIdOf(target)) ||
+        isDoubtful(target)
           ? upgradeGate.admit(req, socket, target)
           : true,
     },
