@@ -27,8 +27,8 @@ export interface Config {
          */
         path: string;
         /**
-         * Methods in upper case. `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade to the WebSocket handler that a plugin
-         * has at this very path (no `/**`); before backend-defaults 0.19 it has no effect. Default: `[GET]`.
+         * Methods in upper case. `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade to a WebSocket at this very path
+         * (no `/**`). Default: `[GET]`.
          */
         methods?: string[];
         /** Why this is public, for those who read the configuration or the log. Default: none. */

@@ -12,22 +12,25 @@ export interface RawUpgrade {
   destroy(): void;
 }
 
+const WEBSOCKET_LINES = ['Connection: Upgrade', 'Upgrade: websocket'];
+
 /**
  * Sends the very bytes of a WebSocket handshake, and waits for the answer and, after 101, for the first message.
  *
  * @param target - sent as Latin-1
  * @param headerLines - such as `Origin: http://localhost`
+ * @param asking - the header lines that make it a handshake
  */
 export function rawUpgrade(
   port: number,
   target: string,
   headerLines: string[] = [],
+  asking = WEBSOCKET_LINES,
 ): Promise<RawUpgrade> {
   const handshake = [
     `GET ${target} HTTP/1.1`,
     'Host: localhost',
-    'Connection: Upgrade',
-    'Upgrade: websocket',
+    ...asking,
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     ...headerLines,

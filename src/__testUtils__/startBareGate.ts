@@ -27,6 +27,7 @@ import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
 import type { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
 import { RawResponse, rawRequest } from './rawRequest';
 
 /** The issuer of this backend's user tokens. */
@@ -164,6 +165,10 @@ export async function startBareGate(
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),
+    sockets: new SessionSockets({
+      revocations,
+      source: { current: { isEnforced: true }, onEnforced: () => {} },
+    }),
     decodedTokens: new DecodedTokens(),
     issuerClock,
     signOutUser: createUserSignOut({

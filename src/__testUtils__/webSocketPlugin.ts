@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import {
   BackstageCredentials,
   coreServices,
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
-import { Router } from 'express';
+import { RequestHandler, Router } from 'express';
 import { WebSocketServer } from 'ws';
 
 /** An upgrade that reached a WebSocket handler. */
@@ -16,11 +17,26 @@ export interface HandledUpgrade {
   rawHeaders: string[];
 }
 
+/** Listens for upgrades from a first request on, as plugins do before backend-defaults 0.19. */
+function listenAtServer(
+  listener: (req: IncomingMessage, socket: Duplex, head: Buffer) => void,
+): RequestHandler {
+  const servers = new WeakSet<Server>();
+  return (req, _res, next) => {
+    const { server } = req.socket as unknown as { server: Server };
+    if (!servers.has(server)) {
+      servers.add(server);
+      server.on('upgrade', listener);
+    }
+    next();
+  };
+}
+
 /**
  * A plugin with WebSocket handlers, which send `hello` and keep what reached them. Its other routes answer 200 to everybody
  * whom its barrier lets through.
  *
- * @param handlers - what each declares, by path
+ * @param handlers - what each declares, by path; before backend-defaults 0.19 they begin with a first request
  * @param init - runs at the end of the plugin's own `init`
  */
 export function webSocketPlugin(
@@ -30,32 +46,48 @@ export function webSocketPlugin(
 ) {
   const handled: HandledUpgrade[] = [];
   const server = new WebSocketServer({ noServer: true });
+  const handle = (
+    known: Pick<HandledUpgrade, 'path'> & Partial<HandledUpgrade>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ) => {
+    const { headers, rawHeaders } = request;
+    handled.push({
+      ...(known as HandledUpgrade),
+      headers: { ...headers },
+      rawHeaders: [...rawHeaders],
+    });
+    server.handleUpgrade(request, socket, head, client => client.send('hello'));
+  };
   const feature = createBackendPlugin({
     pluginId,
     register(reg) {
       reg.registerInit({
         deps: { httpRouter: coreServices.httpRouter },
         async init({ httpRouter }) {
-          for (const [path, authPolicy] of Object.entries(handlers)) {
-            httpRouter.addWebSocketHandler({
-              path,
-              authPolicy,
-              handler({ request, socket, head, credentials, authProtocol }) {
-                const { headers, rawHeaders } = request;
-                handled.push({
-                  path,
-                  credentials,
-                  authProtocol,
-                  headers: { ...headers },
-                  rawHeaders: [...rawHeaders],
-                });
-                server.handleUpgrade(request, socket, head, client =>
-                  client.send('hello'),
-                );
-              },
-            });
-          }
           const router = Router();
+          if ('addWebSocketHandler' in httpRouter) {
+            for (const [path, authPolicy] of Object.entries(handlers)) {
+              httpRouter.addWebSocketHandler({
+                path,
+                authPolicy,
+                handler: ({ request, socket, head, ...context }) =>
+                  handle({ path, ...context }, request, socket, head),
+              });
+            }
+          } else {
+            router.use(
+              listenAtServer((request, socket, head) => {
+                const path = request.url
+                  ?.replace(`/api/${pluginId}`, '')
+                  .replace(/\?.*/, '');
+                if (path && path in handlers) {
+                  handle({ path }, request, socket, head);
+                }
+              }),
+            );
+          }
           router.use((_req, res) => {
             res.json({ plugin: pluginId });
           });

@@ -6,6 +6,7 @@ import './credentials';
 import './signatures';
 import './vectors';
 import './connections';
+import './upgrades';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 
 const backend = useAttackedBackend();

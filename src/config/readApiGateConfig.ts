@@ -2,7 +2,6 @@ import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { AllowRule } from '../policy/AllowList';
 import { CookieSettings } from './CookieSettings';
-import { findProxiedWebSockets } from './findProxiedWebSockets';
 import { findUntrustedCorsOrigins } from './findUntrustedCorsOrigins';
 import { readAllowRules } from './readAllowRules';
 import { Challenge, readChallenges } from './readChallenges';
@@ -115,10 +114,6 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
       ...findUntrustedCorsOrigins(rootConfig, trust.trustedOrigins).map(
         path =>
           `${path} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${CONFIG_KEY}.cookie.trustedOrigins if its pages may use the cookie`,
-      ),
-      ...findProxiedWebSockets(rootConfig).map(
-        path =>
-          `${path} takes WebSockets of every path around the API gate, without a credential: leave it out, or refuse upgrades in front of the backend`,
       ),
     ],
   };

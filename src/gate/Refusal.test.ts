@@ -111,6 +111,14 @@ describe('Refusal', () => {
     expect(refusal.reason).toBe(reason);
     expect(String(refusal.error)).toBe(error);
     expect(refusal.isFinal).toBe(error.startsWith('AuthenticationError'));
+    expect(refusal.status).toBe(
+      {
+        InputError: 400,
+        AuthenticationError: 401,
+        NotAllowedError: 403,
+        ServiceUnavailableError: 503,
+      }[refusal.error.name],
+    );
     const res = new ServerResponse({} as never) as unknown as Response;
     refusal.applyTo(res);
     expect({ ...res.getHeaders() }).toEqual(headers);

@@ -9,6 +9,13 @@ import type { RefusalReason } from './Decision';
 
 const RETRY_AFTER_SECONDS = 5;
 
+const STATUS_BY_ERROR: Record<string, number> = {
+  InputError: 400,
+  AuthenticationError: 401,
+  NotAllowedError: 403,
+  ServiceUnavailableError: 503,
+};
+
 /**
  * Thrown on a request's way to end it. The `error` is Backstage's own, so that the answer is in Backstage's form.
  *
@@ -28,6 +35,11 @@ export class Refusal extends Error {
   /** Whether what was presented will not count later either. */
   get isFinal(): boolean {
     return this.error.name === 'AuthenticationError';
+  }
+
+  /** The status that Backstage's error middleware makes of the `error`, for answers that do not pass it. */
+  get status(): number {
+    return STATUS_BY_ERROR[this.error.name];
   }
 
   /** 401 for a request that presented nothing (RFC 6750, section 3: no error code then). */

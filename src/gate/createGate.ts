@@ -24,7 +24,7 @@ import {
 import type { Decision, Decisions, PassReason } from './Decision';
 import { createSignOut, SignOutOptions } from './createSignOut';
 import { findResourceMetadata } from './findResourceMetadata';
-import { judgeUpgrade } from './judgeUpgrade';
+import { decideUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
@@ -42,12 +42,24 @@ import {
 } from './cookiePaths';
 import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
 import { isSignOutCall } from './isSignOutCall';
-import { expressPath, isPlainPath } from '../http/requestTarget';
+import {
+  expressPath,
+  isPlainPath,
+  pathBelowPlugin,
+} from '../http/requestTarget';
 import { removeCookies } from '../cookie/removeCookies';
-import { requestMethod, WEBSOCKET } from '../http/requestMethod';
+import {
+  asksForUpgrade,
+  requestMethod,
+  WEBSOCKET,
+} from '../http/requestMethod';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
-import { requireNotRevoked } from '../revocation/requireNotRevoked';
+import {
+  requireNotRevoked,
+  sessionClaimsOf,
+} from '../revocation/requireNotRevoked';
+import type { SessionSockets } from '../revocation/SessionSockets';
 import { toRefusal } from './toRefusal';
 
 /** What the gate decides with. */
@@ -57,6 +69,7 @@ export interface GateOptions extends SignOutOptions {
   decisions: Decisions;
   logger: LoggerService;
   observer: GateObserver;
+  sockets: Pick<SessionSockets, 'track'>;
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   /** `undefined`: no cookie is issued. */
@@ -89,11 +102,21 @@ export function createGate(options: GateOptions): RequestHandler {
       credential: passage.credential,
     });
 
-    // Releases before `addWebSocketHandler` bring upgrades here. Whatever takes it from Express has no exact path, so that no
-    // rule names it.
+    // Upgrades arrive here while nobody listens for them at the server.
     if (requestMethod(req) === WEBSOCKET) {
-      await plugin.started();
-      const judged = await judgeUpgrade(passage, plugin, options);
+      const { rule, judged } = await decideUpgrade(
+        passage,
+        plugin,
+        asksForUpgrade(req)
+          ? pathBelowPlugin(req, plugin.mountedAs)
+          : undefined,
+        options,
+      );
+      if (rule) {
+        await removeRevokedStockCookie(passage, plugin);
+        return { ...pass('allow-rule'), rule };
+      }
+      trackUpgrade(passage, judged.verified);
       setIdentity(req, judged.verified);
       return pass(judged.presented.kind);
     }
@@ -254,6 +277,17 @@ export function createGate(options: GateOptions): RequestHandler {
       isUser(credentials) &&
       !credentials.principal.actor
     );
+  }
+
+  /** A handler may take the socket from Express. If it answers instead, the connection goes on to other requests. */
+  function trackUpgrade(
+    { req, res }: Passage,
+    { userToken }: VerifiedCredential,
+  ) {
+    const session = sessionClaimsOf(userToken ?? {});
+    if (session) {
+      res.once('finish', options.sockets.track(req.socket, session));
+    }
   }
 
   async function issueCookie(

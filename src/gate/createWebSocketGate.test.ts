@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import { createUpgradeGate } from './createUpgradeGate';
 import { createWebSocketGate } from './createWebSocketGate';
 import type { Plugins } from '../plugins/Plugins';
 import { Policy } from '../policy/Policy';
@@ -13,7 +14,7 @@ async function upgradeWith(parts: {
 }) {
   const ran: string[] = [];
   const errors: unknown[] = [];
-  const gate = createWebSocketGate({
+  const options = {
     policy: () =>
       new Policy({
         mode: 'enforce',
@@ -24,7 +25,9 @@ async function upgradeWith(parts: {
         trustedPaths: [],
       } as never),
     plugins: {
-      installed: parts.installed ?? (() => ({ id: 'live', started() {} })),
+      targetOf:
+        parts.installed ??
+        (() => ({ id: 'live', mountedAs: 'live', started() {} })),
     } as unknown as Plugins,
     observer: { decided: parts.decided ?? (() => {}) },
     logger: {
@@ -32,6 +35,10 @@ async function upgradeWith(parts: {
     } as unknown as LoggerService,
     revocations: { isRevoked: () => false },
     sockets: { track() {} },
+  };
+  const gate = createWebSocketGate({
+    ...options,
+    upgradeGate: createUpgradeGate(options as never),
   } as never);
   const handler = gate({
     pluginId: 'live',
@@ -49,7 +56,11 @@ async function upgradeWith(parts: {
   });
   const socket = new PassThrough();
   await handler({
-    request: { headers: {}, rawHeaders: [] } as never,
+    request: {
+      method: 'GET',
+      headers: { upgrade: 'websocket' },
+      rawHeaders: [],
+    } as never,
     socket,
     head: Buffer.alloc(0),
   });

@@ -1,5 +1,4 @@
-import { IncomingMessage, STATUS_CODES } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import type {
   AuthService,
   HttpRouterServiceWebSocketContext,
@@ -7,35 +6,29 @@ import type {
   LoggerService,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { readBearer } from '../credentials/readCredential';
-import { requireFew } from '../credentials/readUpgradeTokens';
-import type { Decision } from './Decision';
+import { answerUpgrade } from '../http/answerUpgrade';
+import { readUpgradeTarget } from '../http/upgradeTarget';
+import type { Plugins } from '../plugins/Plugins';
+import { sessionClaimsOf } from '../revocation/requireNotRevoked';
+import type { SessionSockets } from '../revocation/SessionSockets';
+import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';
 import {
   JudgedUpgrade,
   judgeUpgrade,
   JudgeUpgradeOptions,
-  UpgradePassage,
 } from './judgeUpgrade';
-import type { Plugins, TargetPlugin } from '../plugins/Plugins';
-import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
-import type { AllowRule } from '../policy/AllowList';
-import { readProtocols } from '../credentials/readProtocols';
-import { WEBSOCKET } from '../http/requestMethod';
-import { saysRevoked, sessionClaimsOf } from '../revocation/requireNotRevoked';
-import type { SessionSockets } from '../revocation/SessionSockets';
 import { toRefusal } from './toRefusal';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];
 
-/** What the gate decides about upgrades with. */
+/** What WebSocket handlers of plugins are wrapped with. */
 export interface WebSocketGateOptions extends JudgeUpgradeOptions {
   plugins: Plugins;
-  /** The policy in force. */
-  policy(): Policy;
   logger: LoggerService;
   sockets: SessionSockets;
+  upgradeGate: UpgradeGate;
 }
 
 /** A WebSocket handler of a plugin. */
@@ -47,63 +40,42 @@ export interface WebSocketRoute {
   asStock: RootHandler;
 }
 
-/** One upgrade's way, as far as it has come. */
-interface Passage extends UpgradePassage {
-  route: WebSocketRoute;
-  upgrade: Upgrade;
-}
-
-/** Why an upgrade may pass: what has authenticated it, or a rule, or both. */
-type Admission =
-  | { rule?: undefined; judged: JudgedUpgrade }
-  | { rule: AllowRule; judged?: JudgedUpgrade };
-
 /**
- * The gate for upgrades that Backstage routes at the server, past Express. Their raw path is a handler's own, byte for byte, or no
- * handler gets them. All handlers are behind it, whatever they declare.
+ * Wraps the WebSocket handlers that plugins register since backend-defaults 0.19. A handler gets the credentials that the gate
+ * has verified at the server, whatever the handler declares. An upgrade that has not come through the server's gate is judged
+ * here.
  *
  * @returns what is to be registered in place of a handler
  */
 export function createWebSocketGate(
   options: WebSocketGateOptions,
 ): (route: WebSocketRoute) => RootHandler {
-  const { cookie, logger, observer, plugins, sockets } = options;
+  const { logger, plugins, sockets, upgradeGate } = options;
 
-  /** An upgrade's way through the gate. Returns if it may pass, and throws if it may not. */
-  async function decide(passage: Passage): Promise<Admission> {
-    const { req, policy, route } = passage;
-    const { authPolicy, path } = route.declared;
-    const plugin = plugins.installed(route.pluginId.toLowerCase());
-    await plugin.started();
-    // Rules for handlers are exact.
-    const rule = policy.allowList.match(plugin.id, WEBSOCKET, path);
-    if (!rule) {
-      return { judged: await judgeUpgrade(passage, plugin, options) };
+  async function admit(route: WebSocketRoute, { request, socket }: Upgrade) {
+    const plugin = route.pluginId.toLowerCase();
+    const admitted = upgradeGate.admitted(request);
+    if (admitted?.plugin === plugin) {
+      return admitted;
     }
-    refuseRevokedTokens(req);
-    cookie?.removeFrom(req);
-    return authPolicy === 'unauthenticated'
-      ? { rule }
-      : { rule, judged: await judgePublic(passage, plugin) };
+    const { path } = route.declared;
+    const target = readUpgradeTarget(
+      `/api/${route.pluginId}${path === '/' ? '' : path}`,
+    );
+    return target && upgradeGate.admit(request, socket, target);
   }
 
-  /** What is public is so for anybody, but not as a user whose session was ended: handlers may look at the tokens. */
-  function refuseRevokedTokens(req: IncomingMessage) {
-    const bearer = readBearer(req);
-    const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
-    requireFew(tokens);
-    if (tokens.some(token => saysRevoked(token, options))) {
-      throw Refusal.revoked;
-    }
-  }
-
-  /** A handler that asks for credentials gets those of a token on a public path too, if there is a valid one. */
-  async function judgePublic({ req, policy }: Passage, plugin: TargetPlugin) {
+  /** Returns the credentials of a valid token for a handler that asks for them, though a rule has made its path public. */
+  async function credentialsUnderRule(
+    req: IncomingMessage,
+    { plugin, policy }: AdmittedUpgrade,
+  ): Promise<JudgedUpgrade | undefined> {
     try {
-      return await judgeUpgrade({ req, policy, credential: 'none' }, plugin, {
-        ...options,
-        cookie: undefined,
-      });
+      return await judgeUpgrade(
+        { req, policy, credential: 'none' },
+        plugins.installed(plugin),
+        { ...options, cookie: undefined },
+      );
     } catch (error) {
       if (error instanceof Refusal) {
         return undefined;
@@ -112,70 +84,40 @@ export function createWebSocketGate(
     }
   }
 
-  /** @returns what runs the handler */
-  async function admit(passage: Passage, admission: Admission) {
-    const { policy, route, upgrade } = passage;
-    const { rule, judged } = admission;
-    const context = await contextOf(judged, route.auth);
-    settle(
-      passage,
-      admission.rule
-        ? { outcome: 'passed', reason: 'allow-rule', rule }
-        : { outcome: 'passed', reason: admission.judged.presented.kind },
-    );
-    // In report-only a rule opens nothing that the plugin has not opened.
-    if (rule && !policy.isEnforced) {
+  /** Returns what runs the handler: in report-only, Backstage's own way to it where the gate alone would open it. */
+  async function prepare(
+    route: WebSocketRoute,
+    upgrade: Upgrade,
+    admitted: AdmittedUpgrade,
+  ): Promise<() => void | Promise<void>> {
+    const { policy, reason } = admitted;
+    const { auth, declared } = route;
+    if (!reason || (reason.rule && !policy.isEnforced)) {
       return () => route.asStock(upgrade);
     }
-    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
-    if (session) {
-      sockets.track(upgrade.socket, session);
+    let { judged } = reason;
+    if (reason.rule && declared.authPolicy !== 'unauthenticated') {
+      judged = await credentialsUnderRule(upgrade.request, admitted);
+      const session =
+        judged && sessionClaimsOf(judged.verified.userToken ?? {});
+      if (session) {
+        sockets.track(upgrade.socket, session);
+      }
     }
-    return () => route.declared.handler({ ...upgrade, ...context });
-  }
-
-  /** @returns what runs the handler: in report-only, Backstage's own way to it */
-  function refuse(passage: Passage, refusal: Refusal) {
-    const { policy, req, route, upgrade } = passage;
-    const { reason } = refusal;
-    if (policy.isEnforced) {
-      settle(passage, { outcome: 'refused', reason }, refusal);
-      answer(upgrade.socket, refusal);
-      return undefined;
-    }
-    settle(passage, { outcome: 'would-refuse', reason }, refusal);
-    cookie?.removeFrom(req);
-    sockets.track(upgrade.socket, 'not-admitted');
-    return () => route.asStock(upgrade);
-  }
-
-  function settle(
-    { route, credential }: Passage,
-    decision: Omit<Decision, 'plugin' | 'credential'>,
-    refusal?: Refusal,
-  ) {
-    observer.decided(
-      { method: WEBSOCKET, path: route.declared.path },
-      { ...decision, plugin: route.pluginId.toLowerCase(), credential },
-      refusal?.error,
-    );
+    const context = await contextOf(judged, auth);
+    return () => declared.handler({ ...upgrade, ...context });
   }
 
   return route => async upgrade => {
-    const { request: req, socket } = upgrade;
-    const policy = options.policy();
-    const passage: Passage = {
-      req,
-      policy,
-      credential: 'none',
-      route,
-      upgrade,
-    };
-    const runHandler = await decide(passage)
-      .then(admission => admit(passage, admission))
-      .catch(error => refuse(passage, toRefusal(error, logger)))
-      // Whatever happens, the handler runs only where the decision is to pass.
-      .catch(() => answer(socket, Refusal.failed));
+    const { socket } = upgrade;
+    const admitted = await admit(route, upgrade);
+    const runHandler =
+      admitted &&
+      (await prepare(route, upgrade, admitted).catch(error => {
+        const { status, headers } = toRefusal(error, logger);
+        answerUpgrade(socket, status, headers);
+        return undefined;
+      }));
     if (!socket.destroyed) {
       await runHandler?.();
     }
@@ -195,22 +137,4 @@ async function contextOf(
         authProtocol: judged.presented.authProtocol,
       }
     : { credentials: await auth.getNoneCredentials() };
-}
-
-const STATUS_BY_ERROR: Record<string, number> = {
-  InputError: 400,
-  AuthenticationError: 401,
-  NotAllowedError: 403,
-};
-
-/** Refuses an upgrade on its bare socket, and closes it. */
-function answer(socket: Duplex, { error, headers }: Refusal): void {
-  const status = STATUS_BY_ERROR[error.name] ?? 503;
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Connection: close',
-    'Content-Length: 0',
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ];
-  socket.end(`${lines.join('\r\n')}\r\n\r\n`, () => socket.destroy());
 }

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
+import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import { readBearer } from '../credentials/readCredential';
+import { readProtocols } from '../credentials/readProtocols';
 import {
   readUpgradeTokens,
+  requireFew,
   UpgradeToken,
 } from '../credentials/readUpgradeTokens';
 import {
@@ -12,9 +16,12 @@ import {
 } from '../credentials/verifyCredential';
 import type { CredentialKind } from './Decision';
 import type { TargetPlugin } from '../plugins/Plugins';
+import type { AllowRule } from '../policy/AllowList';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
+import { WEBSOCKET } from '../http/requestMethod';
+import { isPlainPath } from '../http/requestTarget';
 import { setRequestHeader } from '../http/setRequestHeader';
 import { requireNotRevoked } from '../revocation/requireNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
@@ -40,6 +47,53 @@ export interface UpgradePassage {
 export interface JudgedUpgrade {
   presented: UpgradeToken;
   verified: VerifiedCredential;
+}
+
+/** Why an upgrade may pass: a rule, or the credential that authenticated it. */
+export type UpgradeReason =
+  | { rule: AllowRule; judged?: undefined }
+  | { rule?: undefined; judged: JudgedUpgrade };
+
+/**
+ * Decides whether an upgrade may pass, wherever it arrives.
+ *
+ * @param path - below the plugin, where the upgrade is one to a WebSocket that a rule may name; else `undefined`
+ * @throws Refusal if it may not
+ */
+export async function decideUpgrade(
+  passage: UpgradePassage,
+  plugin: TargetPlugin,
+  path: string | undefined,
+  options: JudgeUpgradeOptions,
+): Promise<UpgradeReason> {
+  const { policy, req } = passage;
+  await plugin.started();
+  const rule =
+    path !== undefined && isPlainPath(path)
+      ? policy.allowList.match(plugin.id, WEBSOCKET, path)
+      : undefined;
+  if (!rule) {
+    return { judged: await judgeUpgrade(passage, plugin, options) };
+  }
+  await refuseRevokedTokens(passage, plugin, options);
+  options.cookie?.removeFrom(req);
+  return { rule };
+}
+
+/** Refuses the tokens of revoked sessions on public paths too: a handler may read them. */
+async function refuseRevokedTokens(
+  { policy, req }: UpgradePassage,
+  plugin: TargetPlugin,
+  options: JudgeUpgradeOptions,
+): Promise<void> {
+  const bearer = readBearer(req);
+  const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
+  requireFew(tokens);
+  for (const token of tokens) {
+    if (await isOfRevokedSession(token, plugin, policy, options)) {
+      throw Refusal.revoked;
+    }
+  }
 }
 
 /**

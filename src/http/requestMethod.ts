@@ -13,3 +13,12 @@ export function requestMethod(req: IncomingMessage): string {
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
+
+/** Whether Node takes a request for an upgrade, so that it goes to the listeners for `upgrade` if the server has any. */
+export function asksForUpgrade({ headers }: IncomingMessage): boolean {
+  const options = headers.connection?.split(',') ?? [];
+  return (
+    headers.upgrade !== undefined &&
+    options.some(option => option.trim().toLowerCase() === 'upgrade')
+  );
+}

@@ -25,7 +25,7 @@ export class LegacyPlugins implements BackendPlugins {
     return true;
   }
 
-  targetOf(req: Request): TargetPlugin {
+  targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     const id = pluginIdOf(req);
     return {
       id,

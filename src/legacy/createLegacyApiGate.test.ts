@@ -1,6 +1,9 @@
+import type { Server } from 'node:http';
 import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
 import cookieParser from 'cookie-parser';
+import type { RequestHandler } from 'express';
 import { rawRequest } from '../__testUtils__/rawRequest';
+import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { createSigningKey } from '../__testUtils__/signingKey';
 import {
   discoveryWithoutKeys,
@@ -8,6 +11,8 @@ import {
   SERVICE_TOKEN,
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
+import { answerUpgrade } from '../http/answerUpgrade';
+import type { LegacyApiGate } from '.';
 
 // What needs a whole legacy backend is in `integration/legacy`.
 describe('createLegacyApiGate', () => {
@@ -324,6 +329,60 @@ describe('createLegacyApiGate', () => {
         'private',
         200,
       ]);
+    });
+  });
+
+  describe('has upgrades judged at the server', () => {
+    /** A plugin that listens at the server from its first request on, as http-proxy-middleware does. */
+    const startListening = async (
+      gates: (gate: LegacyApiGate) => RequestHandler[],
+    ) => {
+      const heard: string[] = [];
+      await start({
+        mount: (apiRouter, gate) => {
+          apiRouter.use('/pub', ...gates(gate), (req, res) => {
+            const { server } = req.socket as unknown as { server: Server };
+            if (server.listenerCount('upgrade') === 0) {
+              server.on('upgrade', ({ url }, socket) => {
+                heard.push(url!);
+                answerUpgrade(socket, 418);
+              });
+            }
+            res.json({});
+          });
+        },
+      });
+      expect(await statusOf('/api/pub/x', service)).toBe(200);
+      return heard;
+    };
+    const upgradeStatus = async (target: string, ...headerLines: string[]) => {
+      const { status, destroy } = await rawUpgrade(
+        app.port,
+        target,
+        headerLines,
+      );
+      destroy();
+      return status;
+    };
+
+    it('for all plugins, where the gate is in front of all', async () => {
+      const heard = await startListening(gate => [gate(), gate('pub')]);
+      for (const target of ['/api/pub/x', '/api/other', '/api/../x']) {
+        expect(await upgradeStatus(target)).toBe(401);
+      }
+      expect(await upgradeStatus('/x')).toBe(404);
+      expect(heard).toEqual([]);
+      expect(await upgradeStatus('/api/pub/x', service)).toBe(418);
+      expect(heard).toEqual(['/api/pub/x']);
+    });
+
+    it('for those plugins that it is in front of', async () => {
+      await startListening(gate => [gate('pub')]);
+      expect(await upgradeStatus('/api/pub/x')).toBe(401);
+      expect(await upgradeStatus('/api/PUB/x')).toBe(401);
+      expect(await upgradeStatus('/api/other/../pub/x')).toBe(401);
+      expect(await upgradeStatus('/api/pub/x', service)).toBe(418);
+      expect(await upgradeStatus('/api/other/x')).toBe(418);
     });
   });
 });

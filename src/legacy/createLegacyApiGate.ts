@@ -16,7 +16,12 @@ import { RecentFailures } from '../credentials/RecentFailures';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
+import {
+  createUpgradeGate,
+  UpgradeGateOptions,
+} from '../gate/createUpgradeGate';
 import { Decisions } from '../gate/Decision';
+import { UpgradeGuard } from '../gate/UpgradeGuard';
 import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../gate/Refusal';
@@ -34,8 +39,13 @@ import type { RevocationStore } from '../revocation/RevocationStore';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
+import { isDoubtful } from '../http/upgradeTarget';
 import { LegacyPlugins } from './LegacyPlugins';
+
+// No plugin's id.
+const ALL_PLUGINS = '/**';
 
 /**
  * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
@@ -117,13 +127,9 @@ export async function createLegacyApiGate(
       verifiesAsCookie(token, source.current, verifyOptions, revocations),
   });
   const decisions = new Decisions();
-  const gate = createGate({
+  const gateOptions = {
     ...verifyOptions,
     cookie: settings.cookie.enabled ? cookie : undefined,
-    cookieIssuer: () => cookieIssuer,
-    // The `auth` plugin of this system may give its tokens no type.
-    cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-    decisions,
     logger,
     observer,
     policy: () => source.current,
@@ -134,7 +140,19 @@ export async function createLegacyApiGate(
       offlineSessions: undefined,
       revocations,
     }),
-  });
+    sockets: new SessionSockets({ revocations, source }),
+  };
+  const gatedIds = new Set<string>();
+  const gate = guardUpgrades(gateOptions, gatedIds, source).wrap(
+    createGate({
+      ...gateOptions,
+      cookieIssuer: () => cookieIssuer,
+      // The `auth` plugin of this system may give its tokens no type.
+      cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
+      decisions,
+    }),
+    decisions,
+  );
 
   source.onReload(outcome => {
     if ('policy' in outcome) {
@@ -177,6 +195,7 @@ export async function createLegacyApiGate(
       });
     };
   return pluginId => {
+    gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
     if (pluginId !== undefined) {
       return judgeFor(pluginId);
     }
@@ -188,6 +207,28 @@ export async function createLegacyApiGate(
     router.use(judgeFor(''));
     return router;
   };
+}
+
+/** Puts the gate in front of the server's listeners for upgrades, for those plugins that have it in front of their requests. */
+function guardUpgrades(
+  gateOptions: UpgradeGateOptions,
+  gatedIds: ReadonlySet<string>,
+  source: PolicySource,
+): UpgradeGuard {
+  const { logger } = gateOptions;
+  const upgradeGate = createUpgradeGate(gateOptions);
+  return new UpgradeGuard({
+    logger,
+    source,
+    gate: {
+      admit: async (req, socket, target) =>
+        gatedIds.has(ALL_PLUGINS) ||
+        gatedIds.has(pluginIdOf(target)) ||
+        isDoubtful(target)
+          ? upgradeGate.admit(req, socket, target)
+          : true,
+    },
+  });
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */

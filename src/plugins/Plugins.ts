@@ -52,7 +52,7 @@ export interface BackendPlugins {
    *
    * @throws Refusal 503 while that can't be told
    */
-  targetOf(req: Request): TargetPlugin;
+  targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin;
   /**
    * `undefined` once the keys of user tokens can be fetched.
    *
@@ -82,13 +82,16 @@ type InstalledPlugin = EnrolledPlugin & TargetPlugin;
  * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
  * case, and decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
  */
-function spelledIdOf({ baseUrl, params }: Request): string {
+function spelledIdOf({
+  baseUrl,
+  params,
+}: Pick<Request, 'baseUrl' | 'params'>): string {
   const isEscaped = baseUrl.includes('%', baseUrl.lastIndexOf('/'));
   return isEscaped ? '%' : params.gatedPluginId;
 }
 
 /** The same in lower case, in which ids are compared. */
-export function pluginIdOf(req: Request): string {
+export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
   return spelledIdOf(req).toLowerCase();
 }
 
@@ -130,7 +133,7 @@ export class Plugins implements BackendPlugins {
    *
    * @throws Refusal 503 while the plugin has not enrolled
    */
-  targetOf(req: Request): TargetPlugin {
+  targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
       return this.installed(id);
@@ -205,7 +208,10 @@ export class Plugins implements BackendPlugins {
     return this.isInstalled(id) ? this.installed(id).started() : undefined;
   }
 
-  #absentPluginHttpAuth(req: Request, token: DecodedToken | undefined) {
+  #absentPluginHttpAuth(
+    req: Pick<Request, 'baseUrl' | 'params'>,
+    token: DecodedToken | undefined,
+  ) {
     const { httpAuth, absentPluginHttpAuth } = this.any();
     // A user's own token is the same for every plugin. What differs is made only for what needs it: each has keys of its
     // own to fetch, and any client can make up ids.

@@ -12,8 +12,7 @@ const create = () =>
       isRevoked: () => false,
       onRevoked: () => {},
     } as unknown as Revocations,
-    isEnforced: () => true,
-    onEnforced: () => {},
+    source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
 
 /** A WebSocket of a token that expires in so many seconds. */
@@ -72,8 +71,7 @@ describe('WebSockets of many users', () => {
           revoked = listener;
         },
       } as unknown as Revocations,
-      isEnforced: () => true,
-      onEnforced: () => {},
+      source: { current: { isEnforced: true }, onEnforced: () => {} },
     });
     const opened = ['jane', 'JANE', 'john'].map(name => {
       const socket = new PassThrough();

@@ -25,8 +25,11 @@ import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
 import { COOKIE_PATH } from '../gate/isPublicByNature';
+import { createUpgradeGate } from '../gate/createUpgradeGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { Decisions } from '../gate/Decision';
+import { UpgradeGuard } from '../gate/UpgradeGuard';
+import { findServer } from './findServer';
 import { Plugins } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { DecisionCounts } from '../observability/DecisionCounts';
@@ -181,20 +184,28 @@ export const apiGateServiceFactory = createServiceFactory({
       revocations,
       signOutUser,
     };
-    const gate = createGate({
-      ...gateOptions,
-      cookieIssuer: () => cookieIssuer,
-      cookieTypes: new Set([tokenTypes.user.typParam]),
-      decisions,
+    const sockets = new SessionSockets({ revocations, source });
+    const upgradeGate = createUpgradeGate({ ...gateOptions, sockets });
+    const upgradeGuard = new UpgradeGuard({
+      gate: upgradeGate,
+      logger,
+      source,
     });
+    const gate = upgradeGuard.wrap(
+      createGate({
+        ...gateOptions,
+        cookieIssuer: () => cookieIssuer,
+        cookieTypes: new Set([tokenTypes.user.typParam]),
+        decisions,
+        sockets,
+      }),
+      decisions,
+    );
     const webSocketGate = createWebSocketGate({
       ...gateOptions,
       plugins,
-      sockets: new SessionSockets({
-        revocations,
-        isEnforced: () => source.current.isEnforced,
-        onEnforced: callback => source.onEnforced(callback),
-      }),
+      sockets,
+      upgradeGate,
     });
     // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
     const answerError = MiddlewareFactory.create({ config, logger }).error({
@@ -211,6 +222,11 @@ export const apiGateServiceFactory = createServiceFactory({
     rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
       req.params = { gatedPluginId: 'app' };
       judge(req, res, next);
+    });
+    const stopFinding = findServer({
+      config,
+      mount: judge,
+      onFound: server => upgradeGuard.guard(server),
     });
 
     const describe = () =>
@@ -232,6 +248,8 @@ export const apiGateServiceFactory = createServiceFactory({
       logger.info(formatPolicyReport(report), { policy: report.hash });
     });
     lifecycle.addShutdownHook(() => {
+      stopFinding();
+      upgradeGuard.stop();
       source.stop();
       revocations.stop();
       observer.stop();

@@ -14,7 +14,6 @@ import { absentPluginHttpAuthServiceRef } from '../credentials/absentPluginHttpA
 import { literalOf } from '../policy/AllowList';
 import type { EnrolledPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../gate/isPublicByNature';
-import { WEBSOCKET } from '../http/requestMethod';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { coveringPaths } from '../policy/coveringPaths';
@@ -52,7 +51,7 @@ export const enrollmentServiceFactory = createServiceFactory({
 
     if (!policies.isWatched(httpRouter)) {
       logger.warn(
-        `API gate does not know what the plugin ${id} opens itself, and does not judge its WebSockets, since this backend has its own httpRouter service`,
+        `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
       );
     }
     if (gate.tokenCache && !gate.ownHttpAuths.has(httpAuth)) {
@@ -73,10 +72,7 @@ export const enrollmentServiceFactory = createServiceFactory({
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
       openBarrier(COOKIE_PATH);
       const rules = source.current.config.allow.filter(
-        ({ plugin: ruled, methods }) =>
-          ruled === id.toLowerCase() &&
-          // Upgrades have no barrier.
-          methods.some(method => method !== WEBSOCKET),
+        ({ plugin: ruled }) => ruled === id.toLowerCase(),
       );
       coveringPaths(rules.map(rule => literalOf(rule) || '/')).forEach(
         openBarrier,

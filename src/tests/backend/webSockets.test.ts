@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
 import {
   BackstageCredentials,
@@ -161,7 +162,7 @@ function forge(token: string): string {
   return `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
 }
 
-describeIfRouted('[P8] an upgrade', () => {
+describe('[P8] an upgrade', () => {
   let backend: Backend;
   let tokens: Record<
     | 'user'
@@ -192,6 +193,10 @@ describeIfRouted('[P8] an upgrade', () => {
       otherService: await caller.tokenFor('caller'),
     };
     await backend.endSessions(ended);
+    // Before backend-defaults 0.19, plugins listen from a first request on.
+    await rawRequest(backend.port, '/api/live/x', {
+      headerLines: [bearer(user)],
+    });
   });
   afterAll(stopAll);
 
@@ -660,8 +665,15 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     ]) {
       const { status, closed } = await backend.upgrade(target);
       await closed;
-      // As in a stock backend: nothing runs that could answer otherwise.
-      expect([target, [400, 404].includes(status)]).toEqual([target, true]);
+      // Node itself reads no such target.
+      const isRead = target !== 'api/live/open';
+      expect([target, status]).toEqual([target, isRead ? 401 : 400]);
+    }
+    for (const target of ['/open', '/live/open', '/apis/live/open']) {
+      const { status, closed } = await backend.upgrade(target);
+      await closed;
+      // As in a stock backend.
+      expect([target, status]).toEqual([target, 404]);
     }
     expect(backend.live.handled).toHaveLength(handledBefore);
   });
@@ -937,7 +949,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
   });
 });
 
-// Releases before `addWebSocketHandler`, and any release where no plugin has a handler.
+// As long as nobody listens for upgrades at the server.
 describe('an upgrade that passes Express', () => {
   let backend: Backend;
   let tokens: { user: string; forged: string; revoked: string };
@@ -946,9 +958,7 @@ describe('an upgrade that passes Express', () => {
     backend = await start({
       withHandlers: false,
       apiGate: {
-        allow: [
-          { plugin: 'caller', path: '/public', methods: ['GET', 'WEBSOCKET'] },
-        ],
+        allow: [{ plugin: 'caller', path: '/public', methods: ['WEBSOCKET'] }],
       },
     });
     const user = await backend.sign();
@@ -958,42 +968,72 @@ describe('an upgrade that passes Express', () => {
   });
   afterAll(stopAll);
 
-  it.each<[name: string, headerLines: () => string[], expected: number]>([
-    ['nobody', () => [], 401],
-    ['nobody, with a protocol', () => [protocol('graphql-ws')], 401],
-    ['token as protocol', () => [protocol(tokens.user)], 200],
-    ['token as one of the protocols', () => [protocol('a', tokens.user)], 200],
-    ['forged protocol', () => [protocol(tokens.forged)], 401],
-    ['revoked protocol', () => [protocol(tokens.revoked)], 401],
+  it.each<
+    [
+      name: string,
+      headerLines: () => string[],
+      expected: number,
+      underRule: number,
+    ]
+  >([
+    ['nobody', () => [], 401, 200],
+    ['nobody, with a protocol', () => [protocol('graphql-ws')], 401, 200],
+    ['token as protocol', () => [protocol(tokens.user)], 200, 200],
+    [
+      'token as one of the protocols',
+      () => [protocol('a', tokens.user)],
+      200,
+      200,
+    ],
+    ['forged protocol', () => [protocol(tokens.forged)], 401, 200],
+    ['revoked protocol', () => [protocol(tokens.revoked)], 401, 401],
     [
       'six protocols',
       () => [protocol('a', 'b', 'c', 'd', 'e', tokens.user)],
       401,
+      401,
     ],
-    ['token as bearer', () => [bearer(tokens.user)], 200],
-    ['cookie, from the frontend', () => [cookie(tokens.user), from(APP)], 200],
-    ['cookie, from nowhere', () => [cookie(tokens.user)], 403],
-    ['cookie, from elsewhere', () => [cookie(tokens.user), from(FOREIGN)], 403],
-    ['revoked cookie', () => [cookie(tokens.revoked), from(APP)], 401],
+    ['token as bearer', () => [bearer(tokens.user)], 200, 200],
+    ['revoked bearer', () => [bearer(tokens.revoked)], 401, 401],
+    [
+      'cookie, from the frontend',
+      () => [cookie(tokens.user), from(APP)],
+      200,
+      200,
+    ],
+    ['cookie, from nowhere', () => [cookie(tokens.user)], 403, 200],
+    [
+      'cookie, from elsewhere',
+      () => [cookie(tokens.user), from(FOREIGN)],
+      403,
+      200,
+    ],
+    ['revoked cookie', () => [cookie(tokens.revoked), from(APP)], 401, 200],
     [
       'two authorizations',
       () => [bearer(tokens.user), bearer(tokens.user)],
       400,
+      200,
     ],
-  ])('%s', async (_, headerLines, expected) => {
+  ])('%s', async (_, headerLines, expected, underRule) => {
     const { handled } = backend.caller;
-    for (const path of ['x', 'public']) {
+    for (const path of ['x', 'public/', 'public']) {
       const before = handled.length;
       const { status, headers, destroy } = await backend.upgrade(
         `/api/caller/${path}`,
         ...headerLines(),
       );
       destroy();
-      // A rule names a request, or a handler: what takes upgrades from Express is neither.
-      expect(status).toBe(expected);
-      const passed = expected === 200;
+      const isUnderRule = path === 'public';
+      expect([path, status]).toEqual([
+        path,
+        isUnderRule ? underRule : expected,
+      ]);
+      const passed = status === 200;
       const [request] = handled.slice(before);
-      expect(Boolean(request?.user)).toBe(passed);
+      expect(Boolean(request)).toBe(passed);
+      // The caller of a public path is nobody.
+      expect(Boolean(request?.user)).toBe(passed && !isUnderRule);
       expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
       // None is issued, though a bearer token comes without one.
       expect(passed && headers['set-cookie']).toBe(passed && undefined);
@@ -1001,6 +1041,37 @@ describe('an upgrade that passes Express', () => {
     expect(backend.refusals()).toContainEqual(
       expect.objectContaining({ plugin: 'caller', method: 'WEBSOCKET' }),
     );
+  });
+
+  it('needs a credential under a rule for WEBSOCKET if Node does not take it for an upgrade', async () => {
+    const { status } = await rawRequest(backend.port, '/api/caller/public', {
+      headerLines: ['Upgrade: websocket'],
+    });
+    expect(status).toBe(401);
+  });
+
+  it('leaves a connection alone that goes on to other requests after it was answered', async () => {
+    const sub = 'user:default/kept-alive';
+    const token = await backend.sign({ sub });
+    const socket = connect(backend.port, 'localhost');
+    const answers: string[] = [];
+    socket.on('data', chunk => answers.push(String(chunk)));
+    const send = (...headerLines: string[]) =>
+      socket.write(
+        [
+          'GET /api/caller/x HTTP/1.1',
+          'Host: localhost',
+          ...headerLines,
+          '',
+          '',
+        ].join('\r\n'),
+      );
+    send('Connection: Upgrade', 'Upgrade: websocket', protocol(token));
+    await until(() => answers.join('').includes(' 200 OK'));
+    await backend.endSessions(sub);
+    send();
+    await until(() => answers.join('').includes(' 401 Unauthorized'));
+    socket.destroy();
   });
 
   it('is all that plugins see where the release has no handlers', async () => {

@@ -1,0 +1,204 @@
+import { createServer, IncomingMessage, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { rawUpgrade } from '../__testUtils__/rawUpgrade';
+import { answerUpgrade } from '../http/answerUpgrade';
+import { Decisions } from './Decision';
+import { UpgradeGuard } from './UpgradeGuard';
+
+/** A server behind a guard whose gate admits what has an `Authorization`. */
+function createGuarded(isEnforced = true) {
+  const judged: string[] = [];
+  const logged: unknown[] = [];
+  const guard = new UpgradeGuard({
+    gate: {
+      async admit(req, socket, target) {
+        judged.push(target.originalUrl);
+        if (req.headers.authorization || !isEnforced) {
+          return true;
+        }
+        answerUpgrade(socket, 401);
+        return undefined;
+      },
+    },
+    logger: { error: (...line: unknown[]) => logged.push(line) } as never,
+    source: { current: { isEnforced } } as never,
+  });
+  const server = createServer();
+  guard.guard(server);
+  return { guard, judged, logged, server };
+}
+
+let servers: Server[] = [];
+
+afterEach(() => {
+  servers.forEach(server => server.close());
+  servers = [];
+});
+
+async function statusAt(
+  server: Server,
+  target: string,
+  ...headerLines: string[]
+) {
+  if (!server.listening) {
+    servers.push(server);
+    await new Promise<void>(resolve => {
+      server.listen(0, 'localhost', resolve);
+    });
+  }
+  const { port } = server.address() as AddressInfo;
+  const { status, destroy } = await rawUpgrade(port, target, headerLines);
+  destroy();
+  return status;
+}
+
+/** A listener that answers everything by one status, unless another listener has. */
+const answering =
+  (status: number) => (_req: IncomingMessage, socket: Duplex) => {
+    if (!socket.writableEnded) {
+      answerUpgrade(socket, status);
+    }
+  };
+
+const AUTHORIZED = 'Authorization: Bearer x';
+
+/** A request that the gate passes on: from here on, plugins run their code. */
+function handOn(guard: UpgradeGuard, server: Server, reason = 'bearer') {
+  const decisions = new Decisions();
+  const req = { socket: { server } } as any;
+  decisions.set(req, { reason } as never);
+  let isPassed = false;
+  guard.wrap((_req, _res, next) => next(), decisions)(req, {} as any, () => {
+    isPassed = true;
+  });
+  expect(isPassed).toBe(true);
+}
+
+describe('UpgradeGuard', () => {
+  it('has upgrades below /api judged before any listener hears of them', async () => {
+    const { judged, server } = createGuarded();
+    server.on('upgrade', answering(403));
+    server.prependListener('upgrade', answering(400));
+    expect(await statusAt(server, '/api/x')).toBe(401);
+    expect(await statusAt(server, '/api/../x')).toBe(401);
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(400);
+    expect(await statusAt(server, '/x')).toBe(400);
+    expect(judged).toEqual(['/api/x', '/api/../x', '/api/x']);
+  });
+
+  it('is put in front of a server once', async () => {
+    const { guard, judged, server } = createGuarded();
+    guard.guard(server);
+    server.on('upgrade', answering(403));
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
+    expect(judged).toHaveLength(1);
+  });
+
+  it('judges what a listener rewrites and emits again', async () => {
+    const { judged, server } = createGuarded();
+    server.on('upgrade', (req, socket, head) => {
+      if (req.url === '/x') {
+        req.url = '/api/secret';
+        server.emit('upgrade', req, socket, head);
+      } else {
+        answerUpgrade(socket, 403);
+      }
+    });
+    expect(await statusAt(server, '/x')).toBe(401);
+    expect(judged).toEqual(['/api/secret']);
+  });
+
+  it('keeps upgrades outside /api from listeners that plugins have added', async () => {
+    const { guard, server } = createGuarded();
+    // Keys and signing in are not a plugin's own requests.
+    handOn(guard, server, 'public-by-nature');
+    const own = answering(403);
+    server.on('upgrade', own);
+    handOn(guard, server);
+    let heard = 0;
+    server.on('upgrade', (_req, socket) => {
+      heard += 1;
+      answerUpgrade(socket, 400);
+    });
+    expect(await statusAt(server, '/x')).toBe(403);
+    expect(heard).toBe(0);
+    server.off('upgrade', own);
+    expect(await statusAt(server, '/x', AUTHORIZED)).toBe(404);
+    expect(heard).toBe(0);
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(400);
+  });
+
+  it('keeps nothing from anybody in report-only', async () => {
+    const { guard, server } = createGuarded(false);
+    handOn(guard, server);
+    server.on('upgrade', answering(400));
+    expect(await statusAt(server, '/x')).toBe(400);
+    expect(await statusAt(server, '/api/x')).toBe(400);
+  });
+
+  it('counts a listener as a plugin’s after an upgrade has passed too', async () => {
+    const { server } = createGuarded();
+    server.on('upgrade', (_req, socket) => {
+      if (server.listenerCount('upgrade') === 1) {
+        server.on('upgrade', answering(400));
+      }
+      answerUpgrade(socket, 403);
+    });
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
+    expect(await statusAt(server, '/x')).toBe(403);
+  });
+
+  it('does not admit a request whose gate has failed as one that was handed on', () => {
+    const { guard, server } = createGuarded();
+    const passed: unknown[] = [];
+    const req = { socket: { server } } as any;
+    guard.wrap((_req, _res, next) => next(new Error('no')), new Decisions())(
+      req,
+      {} as any,
+      error => passed.push(error),
+    );
+    expect(passed).toEqual([new Error('no')]);
+    // A request that is injected without a server is judged all the same.
+    guard.wrap((_req, _res, next) => next('judged'), new Decisions())(
+      { socket: {} } as any,
+      {} as any,
+      error => passed.push(error),
+    );
+    expect(passed).toContain('judged');
+  });
+
+  it('closes the socket of a listener that throws, and logs the kind of error', async () => {
+    const { logged, server } = createGuarded();
+    server.on('upgrade', () => {
+      throw new TypeError('secret');
+    });
+    await expect(statusAt(server, '/api/x', AUTHORIZED)).rejects.toThrow();
+    expect(logged).toEqual([
+      [
+        'API gate: a listener for upgrades has failed',
+        { errorType: 'TypeError' },
+      ],
+    ]);
+  });
+
+  it('refuses all upgrades below /api once it is stopped', async () => {
+    const { guard, judged, server } = createGuarded();
+    server.on('upgrade', answering(403));
+    guard.stop();
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(503);
+    expect(await statusAt(server, '/x')).toBe(403);
+    expect(judged).toEqual([]);
+  });
+
+  it('leaves other events as they are', () => {
+    const { server } = createGuarded();
+    const emitted: unknown[] = [];
+    server.on('test', function record(this: unknown, ...args) {
+      emitted.push([this, ...args]);
+    });
+    expect(server.emit('test', 1, 2)).toBe(true);
+    expect(server.emit('nobody')).toBe(false);
+    expect(emitted).toEqual([[server, 1, 2]]);
+  });
+});

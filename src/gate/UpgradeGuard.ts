@@ -1,0 +1,164 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import type { RequestHandler } from 'express';
+import { answerUpgrade } from '../http/answerUpgrade';
+import { dispatchUpgrade, UpgradeListener } from '../http/dispatchUpgrade';
+import { MountedRequest, readUpgradeTarget } from '../http/upgradeTarget';
+import type { PolicySource } from '../policy/PolicySource';
+import type { UpgradeGate } from './createUpgradeGate';
+import type { Decisions } from './Decision';
+import { Refusal } from './Refusal';
+
+const UPGRADE = 'upgrade';
+
+/** The servers of a backend, with the gate in front of whoever listens for `upgrade` at them. */
+export class UpgradeGuard {
+  /** By server, the listeners that were there before a plugin could add its own; without `own` until then. */
+  readonly #guarded = new WeakMap<Server, { own?: Set<unknown> }>();
+  readonly #waiting = new Set<Duplex>();
+  #isStopped = false;
+
+  constructor(
+    private readonly options: {
+      /** Resolves to nothing for an upgrade that was refused. */
+      gate: {
+        admit(...args: Parameters<UpgradeGate['admit']>): Promise<unknown>;
+      };
+      logger: LoggerService;
+      source: Pick<PolicySource, 'current'>;
+    },
+  ) {}
+
+  /**
+   * Puts the gate in front of all listeners for `upgrade` at a server, present and future ones.
+   *
+   * `emit` is replaced on the server: a listener of the gate's own could not keep the others from hearing of an upgrade, and
+   * Node treats requests otherwise as soon as a server has one.
+   */
+  guard(server: Server): void {
+    if (this.#guarded.has(server)) {
+      return;
+    }
+    this.#guarded.set(server, {});
+    const { emit } = server;
+    server.emit = (event: string, ...args: unknown[]) =>
+      event === UPGRADE &&
+      this.#intercepts(server, ...(args as [any, any, any]))
+        ? true
+        : Reflect.apply(emit, server, [event, ...args]);
+  }
+
+  /** Wraps the gate for requests, which sees a server with the first request to it at the latest. */
+  wrap(gate: RequestHandler, decisions: Decisions): RequestHandler {
+    return (req, res, next) => {
+      const { server } = req.socket as { server?: Server };
+      if (!server) {
+        gate(req, res, next);
+        return;
+      }
+      this.guard(server);
+      gate(req, res, error => {
+        if (!error && decisions.get(req)?.reason !== 'public-by-nature') {
+          this.#markHandedOn(server);
+        }
+        next(error);
+      });
+    };
+  }
+
+  /** Refuses the upgrades that are being judged, and all that follow. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.forEach(refuseUnjudged);
+    this.#waiting.clear();
+  }
+
+  /**
+   * Marks the moment from which plugins run code of their own for what a server receives.
+   *
+   * A listener that is added from then on is a plugin's, as those of http-proxy-middleware and of older `signals` are. Some of them
+   * take paths outside `/api` too, without a credential. They hear of upgrades below `/api` only.
+   */
+  #markHandedOn(server: Server): void {
+    const guarded = this.#guarded.get(server);
+    if (guarded && !guarded.own) {
+      guarded.own = new Set(server.rawListeners(UPGRADE));
+    }
+  }
+
+  /** Returns false for an upgrade that is not the gate's. */
+  #intercepts(
+    server: Server,
+    req: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): boolean {
+    const target = readUpgradeTarget(req.url ?? '');
+    if (target) {
+      this.#admit(server, target, req, socket, head);
+      return true;
+    }
+    const all = listenersOf(server);
+    const own = this.#guarded.get(server)?.own;
+    const hearing = own ? all.filter(listener => own.has(listener)) : all;
+    if (
+      hearing.length === all.length ||
+      !this.options.source.current.isEnforced
+    ) {
+      return false;
+    }
+    socket.on('error', ignoreError);
+    if (hearing.length === 0) {
+      answerUpgrade(socket, 404);
+    }
+    for (const listener of hearing) {
+      Reflect.apply(listener, server, [req, socket, head]);
+    }
+    return true;
+  }
+
+  async #admit(
+    server: Server,
+    target: MountedRequest,
+    req: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    // Without a listener, an error of the socket would end the process.
+    socket.on('error', ignoreError);
+    if (this.#isStopped) {
+      refuseUnjudged(socket);
+      return;
+    }
+    this.#waiting.add(socket);
+    try {
+      const admitted = await this.options.gate.admit(req, socket, target);
+      if (this.#waiting.delete(socket) && admitted && !socket.destroyed) {
+        this.#markHandedOn(server);
+        await dispatchUpgrade(server, listenersOf(server), req, socket, head);
+      }
+    } catch (error) {
+      this.#waiting.delete(socket);
+      this.options.logger.error(
+        'API gate: a listener for upgrades has failed',
+        {
+          errorType: isError(error) ? error.name : typeof error,
+        },
+      );
+      socket.destroy();
+    }
+  }
+}
+
+function listenersOf(server: Server): UpgradeListener[] {
+  return server.rawListeners(UPGRADE) as UpgradeListener[];
+}
+
+function refuseUnjudged(socket: Duplex) {
+  const { status, headers } = Refusal.starting();
+  answerUpgrade(socket, status, headers);
+}
+
+function ignoreError() {}

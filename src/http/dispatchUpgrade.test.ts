@@ -1,0 +1,86 @@
+import { PassThrough } from 'node:stream';
+import { dispatchUpgrade, UNTOUCHED_MS } from './dispatchUpgrade';
+
+const server = {} as never;
+const req = {} as never;
+const head = Buffer.alloc(0);
+
+/** The answer on the socket, as long as there is one, after a time. */
+async function answerAfter(ms: number, ...listeners: any[]) {
+  jest.useFakeTimers();
+  const socket = new PassThrough();
+  socket.on('error', () => {});
+  const dispatched = dispatchUpgrade(server, listeners, req, socket, head);
+  await jest.advanceTimersByTimeAsync(ms);
+  const read = (socket.read() ?? '').toString();
+  jest.useRealTimers();
+  return { answer: read.split('\r\n')[0], socket, dispatched };
+}
+
+const NOT_FOUND = 'HTTP/1.1 404 Not Found';
+
+describe('dispatchUpgrade', () => {
+  it('calls each listener as the server would, in order', async () => {
+    const calls: unknown[] = [];
+    const listener = (name: string) =>
+      function record(this: unknown, ...args: unknown[]) {
+        calls.push([name, this, ...args]);
+      };
+    const { socket } = await answerAfter(0, listener('a'), listener('b'));
+    expect(calls).toEqual([
+      ['a', server, req, socket, head],
+      ['b', server, req, socket, head],
+    ]);
+  });
+
+  it.each([
+    ['nobody', []],
+    ['a listener that returns', [() => {}]],
+    ['listeners that return promises', [async () => {}, async () => 1]],
+  ])('answers 404 to what %s takes, but not at once', async (_, listeners) => {
+    expect((await answerAfter(UNTOUCHED_MS - 1, ...listeners)).answer).toBe('');
+    expect((await answerAfter(UNTOUCHED_MS, ...listeners)).answer).toBe(
+      NOT_FOUND,
+    );
+  });
+
+  it.each<[string, (socket: PassThrough) => void]>([
+    ['listens to the socket', socket => socket.on('close', () => {})],
+    ['reads from it', socket => socket.resume()],
+    ['writes to it', socket => socket.write('HTTP/1.1 101')],
+    ['destroys it', socket => socket.destroy()],
+  ])('leaves a socket to a listener that %s', async (_, take) => {
+    for (const delayMs of [0, UNTOUCHED_MS - 1]) {
+      const listener = (_req: unknown, socket: PassThrough) => {
+        setTimeout(() => take(socket), delayMs);
+      };
+      const { answer } = await answerAfter(2 * UNTOUCHED_MS, listener);
+      expect(answer).not.toBe(NOT_FOUND);
+    }
+  });
+
+  it('waits for a promise, however long it takes', async () => {
+    const listener = () => new Promise(resolve => setTimeout(resolve, 60_000));
+    expect((await answerAfter(60_000, listener)).answer).toBe('');
+    expect((await answerAfter(60_000 + UNTOUCHED_MS, listener)).answer).toBe(
+      NOT_FOUND,
+    );
+  });
+
+  it('throws what a listener throws, and calls no other', async () => {
+    let others = 0;
+    const failing = () => {
+      throw new TypeError('not thought of');
+    };
+    await expect(
+      dispatchUpgrade(
+        server,
+        [failing, () => (others += 1)],
+        req,
+        new PassThrough(),
+        head,
+      ),
+    ).rejects.toThrow('not thought of');
+    expect(others).toBe(0);
+  });
+});

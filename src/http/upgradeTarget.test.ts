@@ -1,0 +1,117 @@
+import { readUpgradeTarget } from './upgradeTarget';
+
+describe('readUpgradeTarget', () => {
+  it.each([
+    ['/api/live', 'live', '/api/live', '/'],
+    ['/api/live?a=/api/b', 'live', '/api/live', '/?a=/api/b'],
+    ['/api/live/', 'live', '/api/live', '/'],
+    ['/api/live/open?x', 'live', '/api/live', '/open?x'],
+    ['/API/Live/open', 'Live', '/API/Live', '/open'],
+    ['/api/live/a%20b', 'live', '/api/live', '/a%20b'],
+    ['/api/live//a/./b', 'live', '/api/live', '//a/./b'],
+    ['/api/;x/live', ';x', '/api/;x', '/live'],
+    ['/api/live/..a', 'live', '/api/live', '/..a'],
+    ["/api/a;b'c/d", "a;b'c", "/api/a;b'c", '/d'],
+  ])('reads %s as Express does', (target, gatedPluginId, baseUrl, url) => {
+    expect(readUpgradeTarget(target)).toEqual({
+      originalUrl: target,
+      baseUrl,
+      url,
+      params: { gatedPluginId },
+    });
+  });
+
+  it.each([
+    '/',
+    '/?x=/api/live',
+    '/live',
+    '/live/api/x',
+    '/socket.io/?EIO=4&transport=websocket',
+    '/apix',
+    '/api-v2/x',
+    '/%61',
+    '/live;v=1/x',
+    '/live//x',
+    '/live/./x',
+    '/live/...',
+    '/live/a%2fb',
+    '/live/x%3fy',
+    '/live/%C3%A9',
+    'http://any.example:80/live',
+    'HTTPS://[::1]/',
+  ])('leaves %s alone, which nobody reads as one below /api', target => {
+    expect(readUpgradeTarget(target)).toBeUndefined();
+  });
+
+  it.each([
+    // The mount itself, and spellings of it.
+    '/api',
+    '/api/',
+    '/api?x',
+    '/api//live/open',
+    '/%61pi/live',
+    '/%2561pi/live',
+    '/%252561pi/live',
+    '/a%70i/live',
+    '/api%2flive',
+    '/api%2Flive/open',
+    '/api%5clive',
+    '/api;x/live',
+    '/api/l%69ve/open',
+    '/api/live%2fopen',
+    // A normaliser may go elsewhere.
+    '//api/live',
+    '//any/api/live',
+    '/./api/live',
+    '/%2e/api/live',
+    '/;/api/live',
+    '/%2fapi/live',
+    '/live/../api/live',
+    '/live/..',
+    '/live/%2e%2e/api/live',
+    '/live/.%2E/api/live',
+    '/live/%252e%252e/api/live',
+    '/live/..;/api/live',
+    '/live/..%2fapi/live',
+    '/live\\..\\api/live',
+    '/live/..%5capi/live',
+    '/api/live/../secret/x',
+    '/api/live/%2e%2e/secret/x',
+    '/%C4%B1/x',
+    '/ａｐｉ/x',
+    '/%EF%BD%81pi/x',
+    '/%',
+    '/live/%ff',
+    '/%2525252561pi/x',
+    '/x%3f/api/live',
+    // Other forms of a target.
+    '/live#/../api/live',
+    '\\api\\live',
+    '/\\api/live',
+    '',
+    '*',
+    'api/live',
+    'foo://any/api/live',
+    'http://any/api/live',
+    'http://any',
+    'http://user:password@any/live',
+    'http://any%2fapi/live',
+    'http:///api/live',
+    'http:/api/live',
+    '/a\tb',
+    '/\u00a0api/live',
+  ])('is in doubt about %j: no plugin and no rule is for it', target => {
+    expect(readUpgradeTarget(target)).toMatchObject({
+      originalUrl: target,
+      baseUrl: '',
+      params: { gatedPluginId: '%' },
+    });
+  });
+
+  it.each([
+    ['/api//live/open?token=x', '/api//live/open?token=x'],
+    ['http://user:password@any/api/live', ''],
+  ])('reports of %s at most its path', (target, url) => {
+    expect(readUpgradeTarget(target)?.url).toBe(url);
+  });
+});

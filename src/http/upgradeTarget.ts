@@ -1,0 +1,92 @@
+import type { Request } from 'express';
+import { ORIGIN_FORM, withoutQuery } from './requestTarget';
+
+/** A request as Express shows it at the gate's mount, `/api/:gatedPluginId`. */
+export type MountedRequest = Pick<
+  Request,
+  'originalUrl' | 'baseUrl' | 'url' | 'params'
+>;
+
+// Behind an escape there is no installed plugin: see `Plugins`.
+const NO_PLUGIN = '%';
+
+const MAX_ESCAPE_LEVELS = 3;
+
+// The scheme and authority of an absolute-form target, of characters that no reader takes for something else.
+const PLAIN_AUTHORITY = /^https?:\/\/[a-z0-9.:[\]-]+(?=\/)/i;
+
+// A first segment that every reader takes as it stands.
+const PLAIN_FIRST_SEGMENT = /^\/([A-Za-z0-9\-._~!$&'()*+,=:@]*)(?:[;/]|$)/;
+
+/**
+ * Reads the raw target of an upgrade as Express would at the gate's mount, though upgrades do not pass Express.
+ *
+ * An upgrade listener may normalise a target in its own way. A target is outside `/api` only if no reader would find `/api` in
+ * it: escapes, backslashes, dot segments, empty segments and other forms of a target are taken into account. A doubtful
+ * target is returned as that of a plugin that is not installed, so that it needs a credential and no rule covers it.
+ *
+ * @returns `undefined` for a target outside `/api`
+ */
+export function readUpgradeTarget(target: string): MountedRequest | undefined {
+  const doubtful = {
+    originalUrl: target,
+    baseUrl: '',
+    // Reports have the path. Other forms of a target may hold a password.
+    url: ORIGIN_FORM.test(target) ? target : '',
+    params: { gatedPluginId: NO_PLUGIN },
+  };
+  const origin = target.replace(PLAIN_AUTHORITY, '');
+  if (!ORIGIN_FORM.test(origin)) {
+    return doubtful;
+  }
+  const path = decodeFully(withoutQuery(origin))?.replace(/\\/g, '/');
+  if (path === undefined || hasParentSegment(path)) {
+    return doubtful;
+  }
+  const first = path.match(PLAIN_FIRST_SEGMENT)?.[1];
+  if (first === undefined || first === '.' || (!first && path !== '/')) {
+    return doubtful;
+  }
+  if (first.toLowerCase() !== 'api') {
+    return undefined;
+  }
+  const [mount, pluginId] = target.match(/^\/api\/([^/?%]+)(?=[/?]|$)/i) ?? [];
+  return mount ? at(target, pluginId, mount) : doubtful;
+}
+
+function at(originalUrl: string, pluginId: string, baseUrl: string) {
+  const rest = originalUrl.slice(baseUrl.length);
+  return {
+    originalUrl,
+    baseUrl,
+    url: rest.startsWith('/') ? rest : `/${rest}`,
+    params: { gatedPluginId: pluginId },
+  };
+}
+
+/** Whether a target was in doubt: it may lead to any plugin. */
+export function isDoubtful({ params }: MountedRequest): boolean {
+  return params.gatedPluginId === NO_PLUGIN;
+}
+
+/** Decodes a path until no escape is left. Returns `undefined` if that fails, or takes more levels than an honest client has. */
+function decodeFully(path: string): string | undefined {
+  let decoded = path;
+  try {
+    for (let level = 0; level < MAX_ESCAPE_LEVELS; level += 1) {
+      const once = decodeURIComponent(decoded);
+      if (once === decoded) {
+        return decoded;
+      }
+      decoded = once;
+    }
+  } catch {
+    // An escape that is none.
+  }
+  return undefined;
+}
+
+/** Whether a path climbs, for servers too that cut parameters off a segment (`/..;x/`). */
+function hasParentSegment(path: string): boolean {
+  return /\/\.\.(?:[;/]|$)/.test(path);
+}

@@ -1,0 +1,80 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
+import type { RootConfigService } from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+
+const NEW_CONNECTION = 'net.server.socket';
+
+/** How deep routers may be nested in an app. */
+const MAX_DEPTH = 5;
+
+/**
+ * Finds the HTTP server of a backend by the first connection to it, before any request: Backstage hands it to nobody but an
+ * adopter's `configure`.
+ *
+ * A server is the backend's if it listens at the port that the configuration names, or if its Express app leads to `mount`.
+ * Other servers in the process are left alone.
+ *
+ * @returns what ends the search
+ */
+export function findServer(options: {
+  config: RootConfigService;
+  mount: RequestHandler;
+  onFound(server: Server): void;
+}): () => void {
+  const { config, mount, onFound } = options;
+  const port = readPort(config);
+  const onConnection = (message: unknown) => {
+    const { server } = (message as { socket: Socket & { server?: Server } })
+      .socket;
+    if (server && (listensAt(server, port) || leadsTo(server, mount))) {
+      stop();
+      onFound(server);
+    }
+  };
+  const stop = () => {
+    unsubscribe(NEW_CONNECTION, onConnection);
+  };
+  subscribe(NEW_CONNECTION, onConnection);
+  return stop;
+}
+
+/** The port at which Backstage's own root router listens. An adopter's may read nothing of the configuration. */
+function readPort(config: RootConfigService): number | undefined {
+  try {
+    return readHttpServerOptions(config.getOptionalConfig('backend')).listen
+      .port;
+  } catch {
+    return undefined;
+  }
+}
+
+function listensAt(server: Server, port: number | undefined): boolean {
+  const address = server.address();
+  return typeof address === 'object' && address?.port === port;
+}
+
+function leadsTo(server: Server, mount: RequestHandler): boolean {
+  return server.listeners('request').some(app => holds(app, mount, MAX_DEPTH));
+}
+
+/** Whether a handler is another, or an Express app or router that holds it. */
+function holds(handler: unknown, goal: unknown, depth: number): boolean {
+  if (handler === goal) {
+    return true;
+  }
+  const router = handler as {
+    _router?: unknown;
+    stack?: { handle?: unknown }[];
+  };
+  if (depth === 0 || typeof handler !== 'function') {
+    return false;
+  }
+  const { stack } = (router._router ?? router) as typeof router;
+  return (
+    Array.isArray(stack) &&
+    stack.some(layer => holds(layer.handle, goal, depth - 1))
+  );
+}

@@ -1,0 +1,674 @@
+import { once } from 'node:events';
+import { createServer, IncomingMessage, Server } from 'node:http';
+import { AddressInfo, connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import * as defaultHttpRouter from '@backstage/backend-defaults/httpRouter';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+} from '@backstage/backend-plugin-api';
+import proxyPlugin from '@backstage/plugin-proxy-backend';
+import type { JsonObject } from '@backstage/types';
+import { WebSocket, WebSocketServer } from 'ws';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  createSigningKey,
+  SigningKey,
+  UserTokenClaims,
+} from '../../__testUtils__/signingKey';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../../__testUtils__/startBackend';
+import { Plugins } from '../../plugins/Plugins';
+import { until } from '../../__testUtils__/until';
+import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
+
+jest.setTimeout(60_000);
+
+const APP = 'http://localhost:3000';
+const FOREIGN = 'https://evil.example.com';
+const SUB = 'user:default/jane';
+
+// Since backend-defaults 0.19.
+const routesUpgrades = 'createWebSocketRouter' in defaultHttpRouter;
+const itIfRouted = routesUpgrades ? it : it.skip;
+
+const bearer = (token: string) => `Authorization: Bearer ${token}`;
+const cookie = (token: string) => `Cookie: a=1; token=${token}`;
+const protocol = (token: string) => `Sec-WebSocket-Protocol: ${token}`;
+const from = (origin: string) => `Origin: ${origin}`;
+
+let key: SigningKey;
+const cleanUps: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) {
+    await cleanUp();
+  }
+});
+
+type Features = NonNullable<Parameters<typeof startBackend>[0]['features']>;
+
+async function start(
+  options: {
+    apiGate?: JsonObject;
+    config?: JsonObject;
+    features?: Features;
+    port?: number;
+    withGate?: boolean;
+    whileStarting?: (url: string) => void;
+  } = {},
+) {
+  const caller = recordingPlugin('caller');
+  const backend: RunningBackend = await startBackend({
+    ...options,
+    features: [caller.feature, ...(options.features ?? [])],
+    config: {
+      ...options.config,
+      auth: {
+        ...(key.config.auth as JsonObject),
+        apiGate: {
+          revocation: { pollInterval: { milliseconds: 200 } },
+          ...options.apiGate,
+        },
+      },
+    },
+  });
+  cleanUps.push(() => backend.stop());
+  const sign = (claims: Partial<UserTokenClaims> = {}) =>
+    key.sign({ iss: `${backend.url}/api/auth`, sub: SUB, ...claims });
+  return {
+    ...backend,
+    caller,
+    sign,
+    upgrade: (target: string, ...headerLines: string[]) =>
+      rawUpgrade(backend.port, target, headerLines),
+    async statusOf(target: string, ...headerLines: string[]) {
+      const { status, destroy } = await rawUpgrade(
+        backend.port,
+        target,
+        headerLines,
+      );
+      destroy();
+      return status;
+    },
+    async endSessions() {
+      const { status } = await rawRequest(
+        backend.port,
+        '/api/auth/api-gate/v1/revocations',
+        {
+          method: 'POST',
+          headerLines: [
+            bearer(await caller.tokenFor('auth')),
+            'Content-Type: application/json',
+          ],
+          body: JSON.stringify({ userEntityRef: SUB }),
+        },
+      );
+      expect(status).toBe(201);
+    },
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+/** What listens at a server, takes every upgrade below a path, and keeps what it was given. */
+function listenBelow(path: string) {
+  const heard: Pick<IncomingMessage, 'url' | 'headers' | 'rawHeaders'>[] = [];
+  const webSockets = new WebSocketServer({ noServer: true });
+  const listener = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (req.url?.startsWith(path)) {
+      heard.push({
+        url: req.url,
+        headers: { ...req.headers },
+        rawHeaders: [...req.rawHeaders],
+      });
+      webSockets.handleUpgrade(req, socket, head, client => {
+        client.send('hello');
+      });
+    }
+  };
+  return { heard, listener };
+}
+
+/** An adopter's root router, which hands out its server. */
+function configuredRouter(
+  configure: (server: Server, app: any, routes: any) => void,
+) {
+  return rootHttpRouterServiceFactory({
+    configure({ app, server, routes, applyDefaults }) {
+      configure(server as unknown as Server, app, routes);
+      applyDefaults();
+    },
+  });
+}
+
+/** Whoever has a valid credential gets through to a listener, and nobody else. */
+async function expectGuarded(backend: Backend, target: string) {
+  const token = await backend.sign();
+  const forged = `${token.slice(0, -40)}AAAA${token.slice(-36)}`;
+  const statuses: Record<string, number> = {};
+  for (const [name, ...headerLines] of [
+    ['nobody'],
+    ['nobody from elsewhere', from(FOREIGN)],
+    ['forged', bearer(forged)],
+    ['cookie from elsewhere', cookie(token), from(FOREIGN)],
+    ['cookie', cookie(token), from(APP)],
+    ['bearer', bearer(token)],
+    ['protocol', protocol(token)],
+  ]) {
+    statuses[name] = await backend.statusOf(target, ...headerLines);
+  }
+  expect(statuses).toEqual({
+    nobody: 401,
+    'nobody from elsewhere': 401,
+    forged: 401,
+    'cookie from elsewhere': 403,
+    cookie: 101,
+    bearer: 101,
+    protocol: 101,
+  });
+}
+
+describe('an upgrade below /api needs a credential, whoever listens', () => {
+  it("a listener of an adopter's configure, also as the very first thing", async () => {
+    const { heard, listener } = listenBelow('/api/caller/live');
+    const backend = await start({
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+    });
+    expect(await backend.statusOf('/api/caller/live')).toBe(401);
+    expect(heard).toEqual([]);
+    await expectGuarded(backend, '/api/caller/live');
+    expect(heard.map(({ headers }) => headers.cookie)).toEqual([
+      'a=1',
+      undefined,
+      undefined,
+    ]);
+    expect(JSON.stringify(heard[0].rawHeaders)).not.toContain('token=');
+    // Node's answer where a listener leaves a socket alone is none.
+    const { status, closed } = await backend.upgrade(
+      '/api/caller/nowhere',
+      bearer(await backend.sign()),
+    );
+    await closed;
+    expect(status).toBe(404);
+  });
+
+  it('a rule for WEBSOCKET opens a path to everybody, and no other', async () => {
+    const { heard, listener } = listenBelow('/api/caller/live');
+    const backend = await start({
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+      apiGate: {
+        allow: [{ plugin: 'caller', path: '/live', methods: ['WEBSOCKET'] }],
+      },
+    });
+    const ended = await backend.sign();
+    await backend.endSessions();
+    for (const [target, expected, ...headerLines] of [
+      ['/api/caller/live', 101],
+      ['/api/caller/live?x=1', 101],
+      ['/api/caller/live/x', 401],
+      ['/API/caller/live', 401],
+      ['/api/CALLER/live', 401],
+      ['/api/caller/live/', 401],
+      ['/api/caller//live', 401],
+      ['/api/caller/live', 101, cookie(await backend.sign()), from(FOREIGN)],
+      ['/api/caller/live', 401, bearer(ended)],
+      ['/api/caller/live', 401, protocol(ended)],
+    ] as [string, number, ...string[]][]) {
+      const status = await backend.statusOf(target, ...headerLines);
+      expect([target, status]).toEqual([target, expected]);
+    }
+    expect(heard.map(({ headers }) => headers.cookie)).toEqual([
+      undefined,
+      undefined,
+      'a=1',
+    ]);
+  });
+
+  it('a slow listener is not cut', async () => {
+    const webSockets = new WebSocketServer({ noServer: true });
+    const backend = await start({
+      features: [
+        configuredRouter(server =>
+          server.on('upgrade', async (req, socket, head) => {
+            await new Promise(resolve => setTimeout(resolve, 3_000));
+            webSockets.handleUpgrade(req, socket, head, client =>
+              client.send('hello'),
+            );
+          }),
+        ),
+      ],
+    });
+    expect(
+      await backend.statusOf('/api/caller/x', bearer(await backend.sign())),
+    ).toBe(101);
+  });
+
+  it('a WebSocket of a listener is closed when its session ends', async () => {
+    const { listener } = listenBelow('/api/');
+    const backend = await start({
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+    });
+    const opened = [
+      await backend.upgrade('/api/caller/x', bearer(await backend.sign())),
+      await backend.upgrade('/api/nowhere', bearer(await backend.sign())),
+      await backend.upgrade(
+        '/api/caller/x',
+        cookie(await backend.sign()),
+        from(APP),
+      ),
+    ];
+    expect(opened.map(({ status }) => status)).toEqual([101, 101, 101]);
+    await backend.endSessions();
+    await Promise.all(opened.map(({ closed }) => closed));
+  });
+
+  itIfRouted("a root service's handler, and none outside /api", async () => {
+    const { heard, listener } = listenBelow('/');
+    const rootHandlers = createServiceFactory({
+      service: createServiceRef<{}>({ id: 'test.handlers', scope: 'root' }),
+      initialization: 'always',
+      deps: { router: coreServices.rootHttpRouter },
+      factory({ router }) {
+        for (const path of ['/api/root/live', '/live']) {
+          router.addWebSocketHandler({
+            path,
+            handler: ({ request, socket, head }) =>
+              listener(request, socket, head),
+          });
+        }
+        return {};
+      },
+    });
+    const backend = await start({ features: [rootHandlers] });
+    expect(await backend.statusOf('/api/root/live')).toBe(401);
+    expect(heard).toEqual([]);
+    await expectGuarded(backend, '/api/root/live');
+    heard.length = 0;
+    const { status, destroy } = await backend.upgrade(
+      '/live',
+      cookie('x'),
+      from(FOREIGN),
+    );
+    destroy();
+    expect(status).toBe(101);
+    expect(heard[0].headers.cookie).toBe('a=1; token=x');
+  });
+
+  itIfRouted('a backend with its own httpRouter', async () => {
+    const live = webSocketPlugin('live', {
+      '/open': 'unauthenticated',
+      '/closed': undefined,
+    });
+    const { httpRouterServiceFactory } = defaultHttpRouter;
+    const backend = await start({
+      features: [live.feature, httpRouterServiceFactory],
+    });
+    expect(await backend.statusOf('/api/live/open')).toBe(401);
+    await expectGuarded(backend, '/api/live/open');
+    await expectGuarded(backend, '/api/live/closed');
+  });
+
+  it.each([0, undefined])(
+    'an app behind an app, that listens at the port %s',
+    async port => {
+      let server: Server;
+      const { heard, listener } = listenBelow('/api/caller/live');
+      const backend = await start({
+        config: port === 0 ? { backend: { listen: ':0' } } : {},
+        features: [
+          configuredRouter(own => {
+            server = own;
+            server.on('upgrade', listener);
+          }),
+        ],
+      });
+      const address = server!.address() as AddressInfo;
+      const { status, destroy } = await rawUpgrade(
+        address.port,
+        '/api/caller/live',
+      );
+      destroy();
+      expect([status, heard]).toEqual([401, []]);
+      expect(backend.log).toContainEqual(
+        expect.objectContaining({ message: 'API gate refused a request' }),
+      );
+    },
+  );
+
+  it('is refused while the backend starts', async () => {
+    const port = await freePort();
+    const { heard, listener } = listenBelow('/api/');
+    const early: (number | undefined)[] = [];
+    await start({
+      port,
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+      whileStarting: () =>
+        until(async () => {
+          early.push(
+            await rawUpgrade(port, '/api/caller/live').then(
+              ({ status }) => status,
+              () => undefined,
+            ),
+          );
+          return early.at(-1) === 401;
+        }),
+    });
+    await until(() => early.at(-1) === 401);
+    // Before the gate is there, nobody is: the server accepts no connection, or no plugin has registered.
+    expect(
+      early.filter(status => ![undefined, 401, 503].includes(status)),
+    ).toEqual([]);
+    expect(heard).toEqual([]);
+  });
+
+  it('is closed if the backend stops while the upgrade is being judged', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>(resolve => {
+      silent.listen(0, 'localhost', resolve);
+    });
+    cleanUps.push(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const { port: authPort } = silent.address() as AddressInfo;
+    const { heard, listener } = listenBelow('/api/');
+    const backend = await startBackend({
+      withAuth: false,
+      features: [
+        recordingPlugin('caller').feature,
+        configuredRouter(server => server.on('upgrade', listener)),
+      ],
+      config: {
+        discovery: {
+          endpoints: [
+            {
+              target: `http://localhost:${authPort}/api/{{pluginId}}`,
+              plugins: ['auth'],
+            },
+          ],
+        },
+      },
+    });
+    const token = await key.sign({
+      iss: `http://localhost:${authPort}/api/auth`,
+      sub: SUB,
+    });
+    const asked = once(silent, 'request');
+    const answer = rawUpgrade(backend.port, '/api/caller/x', [bearer(token)]);
+    await asked;
+    await backend.stop();
+    const { status, closed } = await answer;
+    await closed;
+    expect([status, heard]).toEqual([503, []]);
+  });
+
+  it('is closed if the gate fails', async () => {
+    const { heard, listener } = listenBelow('/api/');
+    const backend = await start({
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+    });
+    const token = await backend.sign();
+    jest.spyOn(Plugins.prototype, 'targetOf').mockImplementation(() => {
+      throw new TypeError('not thought of');
+    });
+    const status = await backend
+      .statusOf('/api/caller/x', bearer(token))
+      .finally(() => jest.restoreAllMocks());
+    expect([status, heard]).toEqual([503, []]);
+  });
+
+  it('works at an https server', async () => {
+    const { listener } = listenBelow('/api/');
+    const port = await freePort();
+    await start({
+      port,
+      config: {
+        backend: {
+          baseUrl: `https://localhost:${port}`,
+          https: true,
+          auth: {
+            externalAccess: [
+              {
+                type: 'static',
+                options: { token: 'static-token', subject: 'script' },
+              },
+            ],
+          },
+        },
+      },
+      features: [configuredRouter(server => server.on('upgrade', listener))],
+    });
+    const open = (headers: Record<string, string>) => {
+      const client = new WebSocket(`wss://localhost:${port}/api/caller/x`, {
+        rejectUnauthorized: false,
+        headers,
+      });
+      return new Promise<number | WebSocket>((resolve, reject) => {
+        client.once('open', () => resolve(client));
+        client.once('unexpected-response', (_, { statusCode }) => {
+          client.on('error', () => {});
+          client.terminate();
+          resolve(statusCode!);
+        });
+        client.once('error', reject);
+      });
+    };
+    expect(await open({})).toBe(401);
+    const client = await open({ Authorization: 'Bearer static-token' });
+    expect(client).toBeInstanceOf(WebSocket);
+    (client as WebSocket).terminate();
+  });
+});
+
+describe('a proxy endpoint with ws: true', () => {
+  /** The proxy plugin before a server that answers each message with it, and keeps what it was asked for. */
+  async function startProxy(options: { apiGate?: JsonObject } = {}) {
+    const target = createServer((_req, res) => res.end('from the target'));
+    const echo = new WebSocketServer({ server: target, path: undefined });
+    const asked: string[] = [];
+    echo.on('connection', (client, req) => {
+      asked.push(`${req.url} ${req.headers.authorization ?? ''}`.trim());
+      client.send('hello');
+    });
+    await new Promise<void>(resolve => {
+      target.listen(0, 'localhost', resolve);
+    });
+    cleanUps.push(() => {
+      target.closeAllConnections();
+      echo.clients.forEach(client => client.terminate());
+      target.close();
+    });
+    const { port } = target.address() as AddressInfo;
+    const backend = await start({
+      apiGate: options.apiGate,
+      features: [proxyPlugin],
+      config: {
+        proxy: {
+          endpoints: {
+            '/echo': {
+              target: `http://localhost:${port}`,
+              ws: true,
+              allowedHeaders: [
+                'connection',
+                'upgrade',
+                'sec-websocket-key',
+                'sec-websocket-version',
+              ],
+            },
+          },
+        },
+      },
+    });
+    return { asked, backend, echo };
+  }
+
+  /** A first request has http-proxy-middleware listen at the server. */
+  const request = async ({ port, sign }: Backend) => {
+    const { body } = await rawRequest(port, '/api/proxy/echo/', {
+      headerLines: [bearer(await sign())],
+    });
+    expect(body).toBe('from the target');
+  };
+
+  it('is for nobody without a credential, before and after its first request', async () => {
+    const { asked, backend } = await startProxy();
+    const targets = ['/api/proxy/echo', '/api/proxy/echo/x', '/api/nowhere'];
+    for (const target of targets) {
+      expect(await backend.statusOf(target)).toBe(401);
+    }
+    await request(backend);
+    for (const target of [...targets, '/api/proxy/echo/../../../x']) {
+      expect(await backend.statusOf(target)).toBe(401);
+    }
+    // The endpoint's listener takes any path.
+    for (const target of ['/', '/x', '/proxy/echo/x', '/apix']) {
+      expect([target, await backend.statusOf(target)]).toEqual([target, 404]);
+    }
+    expect(asked).toEqual([]);
+  });
+
+  it('works with a token or the cookie, until the session ends', async () => {
+    const { asked, backend, echo } = await startProxy();
+    await request(backend);
+    const opened = [
+      await backend.upgrade('/api/proxy/echo/a', bearer(await backend.sign())),
+      await backend.upgrade(
+        '/api/proxy/echo/b',
+        cookie(await backend.sign()),
+        from(APP),
+      ),
+    ];
+    expect(opened.map(({ status, message }) => [status, message])).toEqual([
+      [101, 'hello'],
+      [101, 'hello'],
+    ]);
+    expect(asked).toEqual(['/a', '/b']);
+    expect(echo.clients.size).toBe(2);
+    await backend.endSessions();
+    await Promise.all(opened.map(({ closed }) => closed));
+    // The connections to the target end too.
+    await until(() => echo.clients.size === 0);
+  });
+
+  it('works by a rule for everybody', async () => {
+    const { asked, backend } = await startProxy({
+      apiGate: {
+        allow: [{ plugin: 'proxy', path: '/echo/a', methods: ['WEBSOCKET'] }],
+      },
+    });
+    await request(backend);
+    expect(await backend.statusOf('/api/proxy/echo/a')).toBe(101);
+    expect(await backend.statusOf('/api/proxy/echo/b')).toBe(401);
+    expect(asked).toEqual(['/a']);
+  });
+
+  it('is open to everybody in report-only, as without the gate', async () => {
+    const { asked, backend } = await startProxy({
+      apiGate: { mode: 'report-only' },
+    });
+    await request(backend);
+    for (const target of ['/api/proxy/echo/a', '/x']) {
+      expect(await backend.statusOf(target, cookie('x'))).toBe(101);
+    }
+    expect(asked).toEqual(['/a', '/x']);
+    expect(backend.log).toContainEqual(
+      expect.objectContaining({
+        message: 'API gate would have refused a request',
+        meta: expect.objectContaining({ plugin: 'proxy', path: '/echo/a' }),
+      }),
+    );
+  });
+});
+
+describe('as without the gate, byte for byte', () => {
+  /** All that comes within a moment, without the date. */
+  const exchange = (port: number, ...lines: string[]) =>
+    new Promise<string>(resolve => {
+      const socket = connect(port, 'localhost', () =>
+        socket.write(`${lines.join('\r\n')}\r\n\r\n`),
+      );
+      let text = '';
+      socket.on('data', chunk => {
+        text += chunk.toString('latin1');
+      });
+      socket.setTimeout(500, () => socket.destroy());
+      socket.on('error', () => {});
+      socket.on('close', () =>
+        resolve(text.replace(/^(Date|RateLimit-Reset|ETag): .*\r\n/gim, '')),
+      );
+    });
+  const upgradeTo = (what: string, ...headerLines: string[]) => [
+    'Host: localhost',
+    'Connection: Upgrade',
+    `Upgrade: ${what}`,
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...headerLines,
+  ];
+
+  it.each(['nobody listens', 'an adopter listens', 'a plugin has a handler'])(
+    'where %s',
+    async who => {
+      const answers = [];
+      for (const withGate of [false, true]) {
+        const { listener } = listenBelow('/live');
+        const features: Features = [];
+        if (who === 'an adopter listens') {
+          features.push(
+            configuredRouter(server =>
+              server.on('upgrade', listener).on('upgrade', (_, socket) => {
+                // Nobody else closes what no listener takes.
+                cleanUps.push(() => socket.destroy());
+              }),
+            ),
+          );
+        }
+        if (who === 'a plugin has a handler' && routesUpgrades) {
+          features.push(webSocketPlugin('live', { '/': undefined }).feature);
+        }
+        const { port, sign } = await start({ withGate, features });
+        const token = await sign();
+        answers.push([
+          await exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
+          await exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
+          await exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
+          await exchange(
+            port,
+            'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+            ...upgradeTo('websocket', 'Cookie: token=x'),
+          ),
+          await exchange(
+            port,
+            'GET http://localhost/live HTTP/1.1',
+            ...upgradeTo('websocket'),
+          ),
+          await exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
+          await exchange(
+            port,
+            'GET /.backstage/health/v1/liveness HTTP/1.1',
+            ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
+          ),
+          await exchange(
+            port,
+            'GET /api/auth/.well-known/jwks.json HTTP/1.1',
+            ...upgradeTo('h2c', bearer(token)),
+          ).then(answer => answer.split('\r\n\r\n')[0]),
+          await exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
+        ]);
+      }
+      expect(answers[1]).toEqual(answers[0]);
+    },
+  );
+});
