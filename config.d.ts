@@ -83,7 +83,32 @@ export interface Config {
          * Default: none.
          */
         providers?: string[];
+        /**
+         * With `scope: user`, what becomes of the refresh tokens that the `auth` plugin gave to OAuth clients, such as the
+         * CLI and MCP clients: `end`, or `keep`. Default: `keep`.
+         */
+        offlineSessions?: 'keep' | 'end';
       };
+
+      /**
+       * Users who may end the sessions of others and read the policy: full entity references of users and of groups that own
+       * for them, such as `group:default/platform`, without case. Where `permission.enabled` is true, they need the permission
+       * as well. Default: none.
+       */
+      operators?: string[];
+
+      /**
+       * Resources that have OAuth metadata (RFC 9728): their 401 says where. The plugin `mcp-actions` needs no entry. Default:
+       * none.
+       */
+      challenges?: Array<{
+        /** Id of one plugin, in lower case. */
+        plugin: string;
+        /** Literal path relative to the plugin: exact (`/v1`), or everything below it with a trailing `/**`. */
+        path: string;
+        /** Path of the metadata, of the origin of `backend.baseUrl`. */
+        resourceMetadata: string;
+      }>;
 
       /** Verified tokens are remembered for a while, so that the same one is not verified with each request; `false`: never. */
       tokenCache?:

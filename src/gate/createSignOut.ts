@@ -43,7 +43,7 @@ interface Ended {
 
 /**
  * Makes the handler that revokes the session of a sign-out call's cookie, and of its bearer token if it has one. A call with
- * neither goes on to its handler as it came. The cookie is cleared even where the session can't be revoked.
+ * neither goes on to its handler as it came. The cookie is cleared even where the token can't be verified for want of keys.
  *
  * @returns whether the call had a valid credential, of a session that was not revoked before. It throws a Refusal: 403 if another site's page made the call, and
  *   503 if the sign-out is not in force everywhere
@@ -90,6 +90,31 @@ export function createSignOut(
     }
   }
 
+  /** @throws Refusal 503 if one can't be verified now. For want of keys, the cookie is cleared all the same. */
+  async function verifyAll(
+    passage: Passage,
+    plugin: TargetPlugin,
+    presented: PresentedToken[],
+  ): Promise<VerifiedCredential[]> {
+    const { req, res } = passage;
+    const verified: VerifiedCredential[] = [];
+    try {
+      for (const each of presented) {
+        const credential = await verify(passage, plugin, each);
+        if (credential) {
+          verified.push(credential);
+        }
+      }
+    } catch (error) {
+      // A backend that starts or stops leaves the cookie: the same call revokes the session a moment later.
+      if (error instanceof Refusal && error.reason === 'keys-unavailable') {
+        clearCookie(cookie, req, res);
+      }
+      throw error;
+    }
+    return verified;
+  }
+
   async function endSession(
     session: SessionClaims,
     { policy }: Passage,
@@ -120,7 +145,6 @@ export function createSignOut(
         throw Refusal.crossSite;
       }
     }
-    clearCookie(cookie, req, res);
     if (present.kind === 'token') {
       presented.push({ kind: 'cookie', token: present.token });
     }
@@ -128,13 +152,8 @@ export function createSignOut(
     if (bearer) {
       presented.push({ kind: 'bearer', token: bearer });
     }
-    const verified: VerifiedCredential[] = [];
-    for (const each of presented) {
-      const credential = await verify(passage, plugin, each);
-      if (credential) {
-        verified.push(credential);
-      }
-    }
+    const verified = await verifyAll(passage, plugin, presented);
+    clearCookie(cookie, req, res);
     const sessions = verified
       .map(({ userToken }) => userToken && sessionClaimsOf(userToken))
       .filter(session => session !== undefined);

@@ -66,7 +66,8 @@ export class OfflineSessions {
   async check(): Promise<void> {
     if (this.options.isEnabled) {
       // The plugin refuses a body without a user, and ends nothing.
-      const { status } = await this.#fetch({});
+      const { body, status } = await this.#fetch({});
+      await body?.cancel();
       if (status === 404) {
         this.options.logger.warn(
           'API gate: auth.experimentalRefreshToken.enabled is true, and this auth plugin has no route that ends refresh tokens: a sign-out leaves those of OAuth clients. Update @backstage/plugin-auth-backend to 0.31 or later',

@@ -1,0 +1,172 @@
+import { OfflineSessions } from './OfflineSessions';
+
+const JANE = 'user:default/jane';
+
+let fetched: { url: string; init: RequestInit }[];
+let answer: () => Response | Promise<Response>;
+let log: unknown[][];
+let endedLater: unknown[][];
+const created: OfflineSessions[] = [];
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  fetched = [];
+  log = [];
+  endedLater = [];
+  answer = () => Response.json({ revokedCount: 2 });
+  jest.spyOn(global, 'fetch').mockImplementation(async (url, init) => {
+    fetched.push({ url: String(url), init: init! });
+    return answer();
+  });
+});
+afterEach(() => {
+  created.splice(0).forEach(each => each.stop());
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+function create({ isEnabled }: { isEnabled?: boolean } = { isEnabled: true }) {
+  const sessions = new OfflineSessions({
+    services: () =>
+      ({
+        auth: {
+          getOwnServiceCredentials: async () => ({}),
+          getPluginRequestToken: async ({ targetPluginId }: any) => ({
+            token: `service-token-for-${targetPluginId}`,
+          }),
+        },
+        discovery: {
+          getBaseUrl: async (id: string) => `http://auth/api/${id}`,
+        },
+      }) as never,
+    isEnabled,
+    logger: { warn: (...line: unknown[]) => log.push(line) } as never,
+    onEndedLater: (...ended) => endedLater.push(ended),
+  });
+  created.push(sessions);
+  return sessions;
+}
+
+const gone = () => {
+  throw new TypeError('fetch failed');
+};
+const failing = (status: number) => () => new Response('{}', { status });
+
+describe('OfflineSessions', () => {
+  it('asks the auth plugin, as a service', async () => {
+    expect(await create().end(JANE)).toEqual({ ended: 2 });
+    expect(fetched).toMatchObject([
+      {
+        url: 'http://auth/api/auth/v1/offline-sessions/revoke',
+        init: {
+          method: 'POST',
+          headers: { Authorization: 'Bearer service-token-for-auth' },
+          body: `{"userEntityRef":"${JANE}"}`,
+          redirect: 'error',
+        },
+      },
+    ]);
+  });
+
+  it('asks nobody where refresh tokens are off', async () => {
+    expect(await create({ isEnabled: false }).end(JANE)).toBe('disabled');
+    expect(fetched).toEqual([]);
+  });
+
+  it.each<[boolean | undefined, number, string]>([
+    [true, 404, 'unsupported'],
+    [true, 400, 'unsupported'],
+    [undefined, 404, 'disabled'],
+    [undefined, 400, 'unsupported'],
+  ])('with %p and a %p it is %p', async (isEnabled, status, expected) => {
+    answer = failing(status);
+    expect(await create({ isEnabled }).end(JANE)).toBe(expected);
+  });
+
+  it.each([
+    ['no answer', gone],
+    ['401', failing(401)],
+    ['403', failing(403)],
+    ['500', failing(500)],
+    ['no JSON', () => new Response('x')],
+  ])(
+    'with %s it fails, and is tried again until it works',
+    async (_, fails) => {
+      answer = fails;
+      const sessions = create();
+      await expect(sessions.end(JANE)).rejects.toThrow();
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(fetched).toHaveLength(2);
+      expect(log).toHaveLength(1);
+      await jest.advanceTimersByTimeAsync(3_999);
+      expect(fetched).toHaveLength(2);
+      answer = () => Response.json({ revokedCount: 1 });
+      await jest.advanceTimersByTimeAsync(1);
+      expect(endedLater).toEqual([[JANE, { ended: 1 }]]);
+      await jest.advanceTimersByTimeAsync(600_000);
+      expect(fetched).toHaveLength(3);
+    },
+  );
+
+  it('waits a minute at most between tries', async () => {
+    answer = gone;
+    await create()
+      .end(JANE)
+      .catch(() => {});
+    await jest.advanceTimersByTimeAsync(600_000);
+    const before = fetched.length;
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(fetched.length - before).toBe(10);
+  });
+
+  it('holds a user once, whatever the spelling, and none that succeeds meanwhile', async () => {
+    answer = gone;
+    const sessions = create();
+    await sessions.end(JANE).catch(() => {});
+    await sessions.end('User:default/Jane').catch(() => {});
+    await sessions.end('user:default/joe').catch(() => {});
+    answer = () => Response.json({ revokedCount: 0 });
+    await sessions.end('user:default/joe');
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(endedLater).toEqual([['User:default/Jane', { ended: 0 }]]);
+  });
+
+  it('holds a thousand users, and logs whom it drops', async () => {
+    answer = gone;
+    const sessions = create();
+    for (let i = 0; i <= 1_000; i += 1) {
+      await sessions.end(`user:default/u${i}`).catch(() => {});
+    }
+    expect(log).toEqual([
+      [expect.stringContaining('refresh tokens of user:default/u0:')],
+    ]);
+    answer = () => Response.json({ revokedCount: 0 });
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(endedLater).toHaveLength(1_000);
+  });
+
+  it('tries no more once it was stopped', async () => {
+    answer = gone;
+    const sessions = create();
+    await sessions.end(JANE).catch(() => {});
+    sessions.stop();
+    await sessions.end(JANE).catch(() => {});
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(fetched).toHaveLength(2);
+  });
+
+  it.each<[boolean | undefined, number, number]>([
+    [true, 404, 1],
+    [true, 400, 0],
+    [false, 404, 0],
+    [undefined, 404, 0],
+  ])(
+    'with %p and a %p at start logs %p warning(s), and ends nothing',
+    async (isEnabled, status, warnings) => {
+      answer = failing(status);
+      await create({ isEnabled }).check();
+      expect(log).toHaveLength(warnings);
+      expect(fetched.every(({ init }) => init.body === '{}')).toBe(true);
+    },
+  );
+});

@@ -1,0 +1,142 @@
+import { AuthorizeResult } from '@backstage/plugin-permission-common';
+import type { Request } from 'express';
+import { createRouteAccess } from './createRouteAccess';
+import { authApiGateRevokePermission as permission } from './permissions';
+
+const req = {} as Request;
+
+function create(options: {
+  principal: object;
+  operators?: string[];
+  result?: AuthorizeResult;
+  userInfo?: () => Promise<string[]>;
+}) {
+  const getUserInfo = jest.fn(async () => ({
+    ownershipEntityRefs: await (options.userInfo?.() ?? Promise.resolve([])),
+  }));
+  const access = createRouteAccess({
+    httpAuth: {
+      credentials: async (_: Request, { allow }: { allow: string[] }) => {
+        const { principal } = options;
+        if (!allow.includes((principal as { type: string }).type)) {
+          throw new Error('of another type');
+        }
+        return { principal };
+      },
+    } as never,
+    permissions: {
+      authorize: async () => [
+        { result: options.result ?? AuthorizeResult.ALLOW },
+      ],
+    } as never,
+    userInfo: { getUserInfo } as never,
+    operators: () => new Set(options.operators),
+  });
+  return { access, getUserInfo };
+}
+
+const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
+const service = { type: 'service', subject: 'plugin:search' };
+
+describe('createRouteAccess', () => {
+  it('takes services by the permission', async () => {
+    const { access } = create({ principal: service });
+    expect(await access.requireService(req, permission)).toBe(service);
+    expect(await access.requireOperator(req, permission)).toBe(service);
+    expect(await access.requireUserOrOperator(req, permission, 'x')).toBe(
+      service,
+    );
+    const denied = create({ principal: service, result: AuthorizeResult.DENY });
+    for (const judged of [
+      denied.access.requireService(req, permission),
+      denied.access.requireOperator(req, permission),
+      denied.access.requireUserOrOperator(req, permission, 'x'),
+    ]) {
+      await expect(judged).rejects.toMatchObject({ name: 'NotAllowedError' });
+    }
+  });
+
+  it('takes no user where a service must be', async () => {
+    const { access } = create({
+      principal: jane,
+      operators: ['user:default/jane'],
+    });
+    await expect(access.requireService(req, permission)).rejects.toThrow();
+  });
+
+  it('takes users for themselves, whatever the permission says, and asks for no groups', async () => {
+    const { access, getUserInfo } = create({
+      principal: jane,
+      operators: ['group:default/a'],
+      result: AuthorizeResult.DENY,
+    });
+    expect(
+      await access.requireUserOrOperator(req, permission, 'USER:Default/jane'),
+    ).toBe(jane);
+    expect(getUserInfo).not.toHaveBeenCalled();
+  });
+
+  it('asks for no groups where there are no operators', async () => {
+    const { access, getUserInfo } = create({ principal: jane });
+    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
+      { name: 'NotAllowedError' },
+    );
+    expect(getUserInfo).not.toHaveBeenCalled();
+  });
+
+  it.each<[string[], string[], boolean]>([
+    [['user:default/jane'], [], true],
+    [['group:default/a'], ['Group:Default/A'], true],
+    [['group:default/a'], ['group:default/ab', 'user:default/jane'], false],
+    [['group:default/a'], [], false],
+  ])('with operators %p and groups %p: %p', async (operators, refs, is) => {
+    const { access } = create({
+      principal: jane,
+      operators,
+      userInfo: async () => refs,
+    });
+    const judged = access.requireUserOrOperator(
+      req,
+      permission,
+      'user:default/x',
+    );
+    if (is) {
+      expect(await judged).toBe(jane);
+    } else {
+      await expect(judged).rejects.toMatchObject({ name: 'NotAllowedError' });
+    }
+  });
+
+  it('takes no operator whom the permission is denied', async () => {
+    const { access } = create({
+      principal: jane,
+      operators: ['user:default/jane'],
+      result: AuthorizeResult.DENY,
+    });
+    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
+      { name: 'NotAllowedError' },
+    );
+  });
+
+  it.each([
+    [404, 'NotAllowedError'],
+    [500, 'ServiceUnavailableError'],
+  ])(
+    'where asking for groups gives %p it is a %s',
+    async (statusCode, name) => {
+      const { access } = create({
+        principal: jane,
+        operators: ['group:default/a'],
+        userInfo: async () => {
+          throw Object.assign(new Error('no'), {
+            name: 'ResponseError',
+            statusCode,
+          });
+        },
+      });
+      await expect(
+        access.requireOperator(req, permission),
+      ).rejects.toMatchObject({ name });
+    },
+  );
+});
