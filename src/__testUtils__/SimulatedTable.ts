@@ -24,7 +24,8 @@ export class SimulatedTable implements Pick<
   clockOffsetMs = 0;
   readonly #rows = new Map<string, Row>();
   #uncommitted: { row: Row; at: number }[] = [];
-  #byTime: Row[] | undefined;
+  #byTime: Row[] = [];
+  /** Sorted when it is needed: the order of ids is that of no time. */
   #byId: Row[] | undefined;
 
   get size(): number {
@@ -63,15 +64,8 @@ export class SimulatedTable implements Pick<
     limit: number,
   ): Promise<Row[]> {
     this.#commit();
-    this.#byTime ??= [...this.#rows.values()].sort(
-      (a, b) => a.recorded_at - b.recorded_at || compare(a.id, b.id),
-    );
-    const from = this.#byTime.findIndex(
-      ({ recorded_at, id }) =>
-        recorded_at > after.recordedAt ||
-        (recorded_at === after.recordedAt && id > after.id),
-    );
-    return from === -1 ? [] : this.#byTime.slice(from, from + limit);
+    const from = this.#indexAfter({ ...after, recorded_at: after.recordedAt });
+    return this.#byTime.slice(from, from + limit);
   }
 
   async removeExpired(before: number, limit: number): Promise<number> {
@@ -79,7 +73,7 @@ export class SimulatedTable implements Pick<
       .filter(({ exp }) => exp < before)
       .slice(0, limit);
     expired.forEach(({ id }) => this.#rows.delete(id));
-    this.#byTime = undefined;
+    this.#byTime = this.#byTime.filter(({ id }) => this.#rows.has(id));
     this.#byId = undefined;
     return expired.length;
   }
@@ -90,22 +84,43 @@ export class SimulatedTable implements Pick<
       return;
     }
     this.#uncommitted = this.#uncommitted.filter(({ at }) => at > Date.now());
-    this.#byTime = undefined;
     this.#byId = undefined;
     for (const { row } of due) {
       const known = this.#rows.get(row.id);
       if (!known) {
-        this.#rows.set(row.id, row);
+        this.#put(row);
       } else if (row.scope === 'user') {
+        this.#byTime = this.#byTime.filter(each => each !== known);
         // The later transaction waits for the lock of the row, and records its time after that.
         const recorded_at = Math.max(known.recorded_at, row.recorded_at);
-        this.#rows.set(row.id, {
-          ...row,
-          ...joinRevocations(known, row),
-          recorded_at,
-        });
+        this.#put({ ...row, ...joinRevocations(known, row), recorded_at });
       }
     }
+  }
+
+  #put(row: Row) {
+    this.#rows.set(row.id, row);
+    this.#byTime.splice(this.#indexAfter(row), 0, row);
+  }
+
+  /** Looks from the end on: most rows are the newest. */
+  #indexAfter({
+    recorded_at,
+    id,
+  }: {
+    recorded_at: number;
+    id: string;
+  }): number {
+    let i = this.#byTime.length;
+    while (
+      i > 0 &&
+      (this.#byTime[i - 1].recorded_at > recorded_at ||
+        (this.#byTime[i - 1].recorded_at === recorded_at &&
+          this.#byTime[i - 1].id > id))
+    ) {
+      i -= 1;
+    }
+    return i;
   }
 }
 

@@ -63,6 +63,7 @@ export class DatabaseRevocationStore implements RevocationStore {
         : await table.readByTime({ ...after, recordedAt }, PAGE_ROWS);
 
     const hasMore = rows.length === PAGE_ROWS;
+    const oldest = oldestLive();
     const last = rows[rows.length - 1];
     const next: Cursor | undefined = hasMore
       ? {
@@ -75,7 +76,7 @@ export class DatabaseRevocationStore implements RevocationStore {
       : { startedAt };
     return {
       revocations: rows
-        .filter(({ exp }) => exp >= oldestLive())
+        .filter(({ exp }) => exp >= oldest)
         .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
       cursor: hasMore || table.hasRecordedAt ? format(next) : undefined,
       hasMore,

@@ -596,22 +596,33 @@ describe('Revocations of a store with a cursor', () => {
     revocations.stop();
   });
 
-  it('has expired rows removed after five to fifteen minutes, and goes on at once while there are more', async () => {
-    const { revocations, following, removeExpired } = follow(async () => ({
-      revocations: [],
-      cursor: 'end',
-    }));
-    await following;
-    await jest.advanceTimersByTimeAsync(299_000);
-    expect(removeExpired).not.toHaveBeenCalled();
-    removeExpired.mockResolvedValueOnce(true).mockResolvedValueOnce(true);
-    await jest.advanceTimersByTimeAsync(610_000);
-    expect(removeExpired).toHaveBeenCalledTimes(3);
-    removeExpired.mockRejectedValue(new Error('gone'));
-    await jest.advanceTimersByTimeAsync(3600_000);
-    const { length } = removeExpired.mock.calls;
-    expect(length).toBeGreaterThanOrEqual(7);
-    expect(length).toBeLessThanOrEqual(15);
-    revocations.stop();
-  });
+  it.each([
+    [0, 300_000],
+    [0.5, 600_000],
+    [1, 900_000],
+  ])(
+    'has expired rows removed every five to fifteen minutes, all that there are',
+    async (random, milliseconds) => {
+      jest.spyOn(Math, 'random').mockReturnValue(random);
+      const { revocations, following, removeExpired } = follow(async () => ({
+        revocations: [],
+        cursor: 'end',
+      }));
+      await following;
+      await jest.advanceTimersByTimeAsync(milliseconds - 2_000);
+      expect(removeExpired).not.toHaveBeenCalled();
+      removeExpired.mockResolvedValueOnce(true).mockResolvedValueOnce(true);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(removeExpired).toHaveBeenCalledTimes(3);
+      removeExpired.mockRejectedValue(new Error('gone'));
+      await jest.advanceTimersByTimeAsync(2 * milliseconds);
+      expect(removeExpired).toHaveBeenCalledTimes(5);
+      removeExpired.mockResolvedValue(true);
+      await jest.advanceTimersByTimeAsync(0);
+      revocations.stop();
+      await jest.advanceTimersByTimeAsync(3600_000);
+      expect(removeExpired).toHaveBeenCalledTimes(5);
+      jest.mocked(Math.random).mockRestore();
+    },
+  );
 });

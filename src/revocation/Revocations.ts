@@ -222,15 +222,18 @@ export class Revocations extends RevocationList {
     }
     if (at >= this.#removeAt) {
       this.#removeAt = this.#nextRemoval();
-      this.#store?.removeExpired?.().then(
-        hasMore => {
-          if (hasMore) {
-            this.#removeAt = 0;
-          }
-        },
-        // The next time will do. Reading reports whether the database is well.
-        () => {},
-      );
+      this.#removeExpiredRows();
+    }
+  }
+
+  /** Removes some rows after the others. No reading waits for it, and a failure is made up for the next time. */
+  async #removeExpiredRows(): Promise<void> {
+    try {
+      while (!this.#isStopped && (await this.#store?.removeExpired?.())) {
+        // There may be others.
+      }
+    } catch {
+      // Reading reports whether the database is well.
     }
   }
 
