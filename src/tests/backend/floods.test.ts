@@ -309,10 +309,11 @@ it('logs one refusal a second of each kind, with the number of those left out', 
       .filter(({ message }) => message === 'API gate refused a request')
       .map(({ meta }) => meta as Record<string, unknown>);
   const startedAt = Date.now();
+  const { port } = backend;
   for (let i = 0; i < 300; i += 20) {
     await Promise.all(
       Array.from({ length: 20 }, (_, j) =>
-        rawRequest(backend.port, `/api/hello/${i + j}?secret=query`),
+        rawRequest(port, `/api/hello/${i + j}?secret=query`),
       ),
     );
   }
