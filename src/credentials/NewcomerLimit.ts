@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { RateLimit } from '../util/RateLimit';
 
 const MINUTE_MS = 60_000;
 const SECOND_MS = 1_000;
@@ -13,13 +14,16 @@ const MAX_TURNED_AWAY = 5_000;
  * away before and come back. A real caller uses its id again, so that a flood of ids that are used once can't keep it out.
  */
 export class NewcomerLimit {
-  readonly #new: SlidingWindow;
-  readonly #returning = new SlidingWindow(RETURNING_PER_SECOND, SECOND_MS);
+  readonly #new: RateLimit;
+  readonly #returning = new RateLimit({
+    max: RETURNING_PER_SECOND,
+    intervalMs: SECOND_MS,
+  });
   /** When an id was turned away first. */
   readonly #turnedAway = new LRUCache<string, number>({ max: MAX_TURNED_AWAY });
 
   constructor(newPerMinute: number) {
-    this.#new = new SlidingWindow(newPerMinute, MINUTE_MS);
+    this.#new = new RateLimit({ max: newPerMinute, intervalMs: MINUTE_MS });
   }
 
   /** Returns whether there is room for the work for this id, and takes it. */
@@ -28,7 +32,9 @@ export class NewcomerLimit {
     const turnedAwayAt = this.#turnedAway.get(id);
     const isBack =
       turnedAwayAt !== undefined && now - turnedAwayAt >= RETURN_AFTER_MS;
-    if (this.#new.take(now) || (isBack && this.#returning.take(now))) {
+    const hasRoom =
+      this.#new.take() === 0 || (isBack && this.#returning.take() === 0);
+    if (hasRoom) {
       this.#turnedAway.delete(id);
       return true;
     }
@@ -36,26 +42,5 @@ export class NewcomerLimit {
       this.#turnedAway.set(id, now);
     }
     return false;
-  }
-}
-
-/** At most `max` within any interval. */
-class SlidingWindow {
-  readonly #takenAt: number[] = [];
-
-  constructor(
-    private readonly max: number,
-    private readonly intervalMs: number,
-  ) {}
-
-  take(now: number): boolean {
-    while (now - this.#takenAt[0] >= this.intervalMs) {
-      this.#takenAt.shift();
-    }
-    if (this.#takenAt.length >= this.max) {
-      return false;
-    }
-    this.#takenAt.push(now);
-    return true;
   }
 }

@@ -71,6 +71,20 @@ describe('EventLimit', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it('does not wait for a timer that is late', () => {
+    const { limit, take } = create();
+    limit.add('a', 'a1');
+    limit.add('a', 'a2');
+    jest.setSystemTime(Date.now() + 1_000);
+    limit.add('a', 'a3');
+    expect(take()).toEqual([
+      ['a1', 0],
+      ['a2', 0],
+      ['a3', 0],
+    ]);
+    expect(jest.getTimerCount()).toBe(1);
+  });
+
   it('keeps a hundred keys, and gives one to all others', () => {
     const { limit, take } = create();
     for (let i = 0; i < 5_000; i += 1) {

@@ -5,6 +5,7 @@ const MAX_KEYS = 100;
 const OTHER_KEYS = '…';
 
 interface Interval<T> {
+  beganAt: number;
   /** The latest event that was left out. */
   latest: T | undefined;
   /** How many were left out before `latest`. */
@@ -24,7 +25,7 @@ export class EventLimit<T> {
   add(key: string, event: T): void {
     const known = this.#intervals.has(key) || this.#intervals.size < MAX_KEYS;
     const boundedKey = known ? key : OTHER_KEYS;
-    const interval = this.#intervals.get(boundedKey);
+    const interval = this.#current(boundedKey);
     if (!interval) {
       this.#begin(boundedKey);
       this.emit(event, 0);
@@ -38,10 +39,19 @@ export class EventLimit<T> {
 
   /** Emits what was left out, for the end of the process. */
   flush(): void {
-    for (const [key, { timer }] of this.#intervals) {
-      clearTimeout(timer);
+    for (const key of this.#intervals.keys()) {
       this.#end(key);
     }
+  }
+
+  /** The interval that is under way. A timer may be late, so that one which is over is ended here. */
+  #current(key: string): Interval<T> | undefined {
+    const interval = this.#intervals.get(key);
+    if (interval && Date.now() - interval.beganAt >= INTERVAL_MS) {
+      this.#end(key);
+      return undefined;
+    }
+    return interval;
   }
 
   #begin(key: string) {
@@ -51,12 +61,14 @@ export class EventLimit<T> {
       }
     }, INTERVAL_MS);
     timer.unref();
-    this.#intervals.set(key, { latest: undefined, omitted: 0, timer });
+    const beganAt = Date.now();
+    this.#intervals.set(key, { beganAt, latest: undefined, omitted: 0, timer });
   }
 
   /** Returns whether there was something to emit. */
   #end(key: string): boolean {
-    const { latest, omitted } = this.#intervals.get(key)!;
+    const { latest, omitted, timer } = this.#intervals.get(key)!;
+    clearTimeout(timer);
     this.#intervals.delete(key);
     if (latest === undefined) {
       return false;

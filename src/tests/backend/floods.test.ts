@@ -3,7 +3,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   coreServices,
   createBackendPlugin,
+  createServiceFactory,
 } from '@backstage/backend-plugin-api';
+import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
 import { Router } from 'express';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
@@ -136,6 +138,41 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
   expect(hello.handled).toHaveLength(1);
 });
 
+it('starts where the backend has its own decorator of plugin tokens, and holds the bound at the gate', async () => {
+  const hello = recordingPlugin('hello');
+  const other = recordingPlugin('other');
+  const verified: string[] = [];
+  backend = await startBackend({
+    features: [
+      hello.feature,
+      other.feature,
+      createServiceFactory({
+        service: pluginTokenHandlerDecoratorServiceRef,
+        deps: {},
+        factory: () => handler => ({
+          issueToken: options => handler.issueToken(options),
+          verifyToken: token => {
+            verified.push(token);
+            return handler.verifyToken(token);
+          },
+        }),
+      }),
+    ],
+  });
+  const tokens = await forgedServiceTokens(60, i => ({
+    sub: `made-up-${i}`,
+    aud: 'hello',
+  }));
+  fetched = 0;
+  for (const token of tokens) {
+    expectRefused([await ask('/api/hello/x', token)]);
+  }
+  expect(fetched).toBeLessThanOrEqual(10);
+  const real = await other.tokenFor('hello');
+  expect((await ask('/api/hello/x', real)).status).toBe(200);
+  expect(verified).toContain(real);
+});
+
 it('fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({ features: [hello.feature] });
@@ -147,14 +184,16 @@ it('fetches keys for sixty absent plugins a minute, whose ids are made up', asyn
     aud: `absent${i}`,
   }));
   fetched = 0;
+  const startedAt = Date.now();
   const refused = [];
   for (const [i, token] of tokens.entries()) {
     refused.push(await ask(`/api/absent${i}/x`, token));
   }
   expectRefused(refused);
   expect(refused.filter(({ status }) => status === 503)).not.toHaveLength(0);
-  // Backstage's verification fetches them, and the gate asks whether they are to be had.
-  expect(fetched).toBeLessThanOrEqual(2 * 60);
+  // Backstage's verification fetches them twice, and the gate asks once a second whether they are to be had.
+  const seconds = Math.ceil((Date.now() - startedAt) / 1000);
+  expect(fetched).toBeLessThanOrEqual(2 * 60 + seconds);
 
   expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
   expect((await ask('/api/hello/x', await real('hello'))).status).toBe(200);
@@ -309,10 +348,11 @@ it('logs one refusal a second of each kind, with the number of those left out', 
       .filter(({ message }) => message === 'API gate refused a request')
       .map(({ meta }) => meta as Record<string, unknown>);
   const startedAt = Date.now();
+  const { port } = backend;
   for (let i = 0; i < 300; i += 20) {
     await Promise.all(
       Array.from({ length: 20 }, (_, j) =>
-        rawRequest(backend.port, `/api/hello/${i + j}?secret=query`),
+        rawRequest(port, `/api/hello/${i + j}?secret=query`),
       ),
     );
   }

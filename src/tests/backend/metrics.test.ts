@@ -76,6 +76,11 @@ function parseSeries(text: string): Series[] {
   );
 }
 
+interface Scrape {
+  series: Series[];
+  found: Metric[];
+}
+
 /** The metrics of the same text. */
 function parseMetrics(text: string): Metric[] {
   const units = Object.fromEntries(
@@ -100,11 +105,6 @@ function asCollector({ series, found }: Scrape): Scrape {
       };
     }),
   };
-}
-
-interface Scrape {
-  series: Series[];
-  found: Metric[];
 }
 
 /** What an instant vector selector of PromQL takes. */

@@ -550,7 +550,7 @@ describe('a change of the configuration', () => {
     ]);
     expect(+new Date(reports[0].loadedAt)).toBeGreaterThanOrEqual(writtenAt);
     for (const report of reports) {
-      // Whatever Backstage does: the hash and the time say whether the change is in force.
+      // A later Backstage may go on watching. The hash and the time say whether the change is in force.
       const isInForce = report.allow.length === 1;
       expect(report.problem).toBeUndefined();
       expect(report.hash === reports[0].hash).toBe(isInForce);
@@ -592,7 +592,7 @@ describe('a change of the configuration', () => {
       await expect(
         startWithFile(pathOf('/${API_GATE_TEST_EMPTY}/**')),
       ).rejects.toThrow('auth.apiGate.allow[0].path has an empty segment');
-      // What is left of this one can't be told from a written `/**`.
+      // This one leaves a rule that an operator may have written.
       const { log } = await startWithFile(pathOf('${API_GATE_TEST_EMPTY}/**'));
       expect(
         log.filter(
