@@ -2,10 +2,13 @@ import { parse } from 'cookie';
 
 /** Names which of the cookies in a `Cookie` header are looked for. */
 export interface CookieNames {
-  /** The text that each of the names begins with. */
+  /** The text that each of the names begins with: it ends there, or goes on with a dot. */
   prefix: string;
   isRelevant: (name: string) => boolean;
 }
+
+// A name goes on after the prefix with the number of a part, or ends.
+const AFTER_PREFIX: ReadonlySet<string | undefined> = new Set('=. \t');
 
 /** A pair of a `Cookie` header (RFC 6265, section 4.2). */
 interface CookiePair {
@@ -26,10 +29,12 @@ function findPairs(header: string, names: CookieNames): CookiePair[] {
   const pairs: CookiePair[] = [];
   let at = header.indexOf(prefix);
   while (at !== -1) {
-    const start = pairStart(header, at);
-    if (start === undefined) {
-      at = header.indexOf(prefix, at + prefix.length);
-    } else {
+    let next = at + prefix.length;
+    // Names that only begin like a relevant one are common, or made up to cost time: they are left before anything is copied.
+    const start = AFTER_PREFIX.has(header[next])
+      ? pairStart(header, at)
+      : undefined;
+    if (start !== undefined) {
       const semicolon = header.indexOf(';', at);
       const end = semicolon === -1 ? header.length : semicolon;
       const pair = header.slice(at, end);
@@ -38,8 +43,9 @@ function findPairs(header: string, names: CookieNames): CookiePair[] {
       if (equals !== -1 && isRelevant(name)) {
         pairs.push({ name, raw: trim(pair.slice(equals + 1)), start, end });
       }
-      at = header.indexOf(prefix, end);
+      next = end;
     }
+    at = header.indexOf(prefix, next);
   }
   return pairs;
 }
