@@ -7,7 +7,7 @@ import { Tokens } from './Tokens';
 import { OPEN_PATH, variants } from './variants';
 
 const HEADER_BYTES = 15_000;
-const ROUNDS = 7;
+const ROUNDS = 5;
 const REQUESTS = 300;
 const WARM_UP_REQUESTS = 800;
 const MOST = 1.5;

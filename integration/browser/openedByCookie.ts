@@ -379,7 +379,7 @@ async function openDocument(context: BrowserContext, url: string) {
   try {
     const response = await page.goto(url);
     const policy = response!.headers()['content-security-policy'];
-    if (policy.includes('sandbox')) {
+    if (policy?.includes('sandbox')) {
       return policy;
     }
     await sleep(500);
