@@ -77,7 +77,7 @@ export async function linkFromAnotherSite(
         [{ from: file, catalog: 200, token: true, wrote: 201 }],
       );
     }
-    const { title } = await follow(
+    const { title, imageWidth } = await follow(
       context,
       other.crossSite,
       `${TARGET}/page.html`,
@@ -87,6 +87,7 @@ export async function linkFromAnotherSite(
       title,
       'Page',
     );
+    checks.equal('page.html: the width of its image', imageWidth, 0);
   } finally {
     other.stop();
   }
@@ -262,9 +263,12 @@ async function follow(context: BrowserContext, origin: string, url: string) {
     () => clickLink(page, url),
   );
   await sleep(SCRIPT_TIME_MS);
-  const title = await page.title().catch(() => '');
+  const title = await page.title();
+  const imageWidth = await page.evaluate(
+    () => document.querySelector('img')?.naturalWidth,
+  );
   await page.close();
-  return { exchange, title };
+  return { exchange, title, imageWidth };
 }
 
 /** The same, where the browser may have the page stored. */
@@ -375,7 +379,7 @@ async function openDocument(context: BrowserContext, url: string) {
   try {
     const response = await page.goto(url);
     const policy = response!.headers()['content-security-policy'];
-    if (policy.includes('sandbox')) {
+    if (policy?.includes('sandbox')) {
       return policy;
     }
     await sleep(500);

@@ -29,7 +29,8 @@ export interface CookieIssuerContext {
 export interface CookieIssuer {
   /**
    * Called for each request that a user's bearer token has authenticated, before its handler runs; the request waits for
-   * the promise, for three seconds at most. Public requests, `OPTIONS`, and service, limited and on-behalf-of tokens never get here.
+   * the promise, for three seconds at most. Public requests, `OPTIONS`, and service, limited and on-behalf-of tokens never get here;
+   * nor does a request that another origin's page made, except at the cookie endpoint: browsers ignore `Set-Cookie` elsewhere.
    *
    * If it throws, or takes longer, that is logged, and the request goes on without a cookie.
    */

@@ -3,6 +3,7 @@ import { serialize } from 'cookie';
 import type { CookieSettings } from '../config/CookieSettings';
 import {
   CookieNames,
+  createCookieNames,
   readCookieNames,
   readCookies,
   withoutCookies,
@@ -43,10 +44,10 @@ export class GateCookie {
   constructor(settings: CookieSettings, backendHost: string) {
     const { name, attributes } = settings;
     this.#name = name;
-    this.#names = {
-      prefix: name,
-      isRelevant: other => other === name || this.#isPart(other),
-    };
+    this.#names = createCookieNames(
+      name,
+      other => other === name || this.#isPart(other),
+    );
     this.#attributes = attributes;
     const mayHaveDomain =
       !/^__host-/i.test(name) && /^[a-z0-9.-]+$/i.test(backendHost);

@@ -1,9 +1,11 @@
-import { readCookieNames, readCookies, withoutCookies } from './cookieHeader';
+import {
+  createCookieNames,
+  readCookieNames,
+  readCookies,
+  withoutCookies,
+} from './cookieHeader';
 
-const NAMES = {
-  prefix: 'token',
-  isRelevant: (name: string) => name === 'token',
-};
+const NAMES = createCookieNames('token', name => name === 'token');
 
 describe('readCookies', () => {
   const read = (header?: string) => {
@@ -70,6 +72,16 @@ describe('readCookieNames', () => {
   });
 });
 
+it('takes a name of the characters of a regular expression as text', () => {
+  const names = createCookieNames('a.*$|^+', name =>
+    name.startsWith('a.*$|^+'),
+  );
+  expect(readCookieNames('a.*$|^+=1; axx=2;a.*$|^+.0=3', names)).toEqual([
+    'a.*$|^+',
+    'a.*$|^+.0',
+  ]);
+});
+
 describe('withoutCookies', () => {
   it.each<[string | undefined, string | undefined]>([
     [undefined, undefined],
@@ -91,7 +103,7 @@ describe('withoutCookies', () => {
 });
 
 describe('a header of 15 KB', () => {
-  // Quadratic work would take seconds for all of these together, and linear work takes milliseconds.
+  // Quadratic work would take longer by far: 15,000 × 15,000 steps.
   it.each([
     'a=1; ',
     'token;',
@@ -111,6 +123,6 @@ describe('a header of 15 KB', () => {
       readCookieNames(header, NAMES);
       withoutCookies(header, NAMES);
     }
-    expect((performance.now() - startedAt) / 20).toBeLessThan(25);
+    expect((performance.now() - startedAt) / 20).toBeLessThan(100);
   });
 });

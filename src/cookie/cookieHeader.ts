@@ -1,10 +1,22 @@
 import { parse } from 'cookie';
 
-/** Names which of the cookies in a `Cookie` header are looked for. */
+/** The cookies of a `Cookie` header that are looked for. */
 export interface CookieNames {
   /** The text that each of the names begins with. */
   prefix: string;
+  /** Finds where a pair begins whose name may be relevant. */
+  pattern: RegExp;
   isRelevant: (name: string) => boolean;
+}
+
+/** @param prefix - each of the names ends with it, or goes on with a dot */
+export function createCookieNames(
+  prefix: string,
+  isRelevant: (name: string) => boolean,
+): CookieNames {
+  const literal = prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const pattern = new RegExp(`(?:^|;)[ \\t]*${literal}(?=[=. \\t])`, 'g');
+  return { prefix, pattern, isRelevant };
 }
 
 /** A pair of a `Cookie` header (RFC 6265, section 4.2). */
@@ -12,7 +24,7 @@ interface CookiePair {
   name: string;
   /** The value as it stands in the header. */
   raw: string;
-  /** From the end of the pair before, or its semicolon, to the pair's own end. */
+  /** Behind the semicolon in front of the pair, if there is one. */
   start: number;
   end: number;
 }
@@ -21,36 +33,28 @@ interface CookiePair {
  * Finds the relevant cookies of a `Cookie` header as text, in one pass. A header may hold thousands of other cookies, which
  * are not split, parsed or decoded: each would cost, on every request, before anybody is authenticated.
  */
-function findPairs(header: string, names: CookieNames): CookiePair[] {
-  const { prefix, isRelevant } = names;
+function findPairs(
+  header: string | undefined,
+  { prefix, pattern, isRelevant }: CookieNames,
+): CookiePair[] {
   const pairs: CookiePair[] = [];
-  let at = header.indexOf(prefix);
-  while (at !== -1) {
-    const start = pairStart(header, at);
-    if (start === undefined) {
-      at = header.indexOf(prefix, at + prefix.length);
-    } else {
-      const semicolon = header.indexOf(';', at);
-      const end = semicolon === -1 ? header.length : semicolon;
-      const pair = header.slice(at, end);
-      const equals = pair.indexOf('=');
-      const name = trim(pair.slice(0, equals));
-      if (equals !== -1 && isRelevant(name)) {
-        pairs.push({ name, raw: trim(pair.slice(equals + 1)), start, end });
-      }
-      at = header.indexOf(prefix, end);
+  if (!header?.includes(prefix)) {
+    return pairs;
+  }
+  pattern.lastIndex = 0;
+  for (let found = pattern.exec(header); found; found = pattern.exec(header)) {
+    const start = found.index + (found[0].startsWith(';') ? 1 : 0);
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon === -1 ? header.length : semicolon;
+    const pair = header.slice(start, end);
+    const equals = pair.indexOf('=');
+    const name = trim(pair.slice(0, equals));
+    if (equals !== -1 && isRelevant(name)) {
+      pairs.push({ name, raw: trim(pair.slice(equals + 1)), start, end });
     }
+    pattern.lastIndex = end;
   }
   return pairs;
-}
-
-/** Returns where the pair begins whose name is at a position; `undefined` if no name begins there. */
-function pairStart(header: string, at: number): number | undefined {
-  let start = at;
-  while (start > 0 && isWhitespace(header[start - 1])) {
-    start -= 1;
-  }
-  return start === 0 || header[start - 1] === ';' ? start : undefined;
 }
 
 /**
@@ -61,12 +65,13 @@ export function readCookies(
   header: string | undefined,
   names: CookieNames,
 ): Map<string, string> | undefined {
-  const lastRaw = new Map<string, string>();
+  const seen = new Set<string>();
   const values = new Map<string, string>();
-  for (const { name, raw } of header ? findPairs(header, names) : []) {
-    // Repeated values are decoded once: each wrong escape makes the decoder throw, which is slow.
-    if (raw !== lastRaw.get(name)) {
-      lastRaw.set(name, raw);
+  for (const { name, raw } of findPairs(header, names)) {
+    // Each spelling is decoded once: each wrong escape makes the decoder throw, which is slow.
+    const spelling = `${name}=${raw}`;
+    if (!seen.has(spelling)) {
+      seen.add(spelling);
       const value = parse(`_=${raw}`)._;
       if (value && value !== (values.get(name) ?? value)) {
         return undefined;
@@ -84,7 +89,7 @@ export function readCookieNames(
   header: string | undefined,
   names: CookieNames,
 ): string[] {
-  const pairs = header ? findPairs(header, names) : [];
+  const pairs = findPairs(header, names);
   return [...new Set(pairs.map(({ name }) => name))];
 }
 
@@ -96,7 +101,7 @@ export function withoutCookies(
   header: string | undefined,
   names: CookieNames,
 ): string | undefined {
-  const pairs = header ? findPairs(header, names) : [];
+  const pairs = findPairs(header, names);
   if (!header || pairs.length === 0) {
     return header;
   }
@@ -116,15 +121,15 @@ export function withoutCookies(
 function trim(text: string): string {
   let start = 0;
   let end = text.length;
-  while (start < end && isWhitespace(text[start])) {
+  while (start < end && isWhitespace(text.charCodeAt(start))) {
     start += 1;
   }
-  while (end > start && isWhitespace(text[end - 1])) {
+  while (end > start && isWhitespace(text.charCodeAt(end - 1))) {
     end -= 1;
   }
   return text.slice(start, end);
 }
 
-function isWhitespace(character: string): boolean {
-  return character === ' ' || character === '\t';
+function isWhitespace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

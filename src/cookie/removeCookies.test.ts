@@ -2,12 +2,13 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import cookieParser from 'cookie-parser';
 import type { Request, Response } from 'express';
+import { createCookieNames } from './cookieHeader';
 import { removeCookies } from './removeCookies';
 
-const NAMES = {
-  prefix: 'token',
-  isRelevant: (name: string) => name === 'token' || name === 'token.0',
-};
+const NAMES = createCookieNames(
+  'token',
+  name => name === 'token' || name === 'token.0',
+);
 
 const request = (cookie: string | undefined) => {
   const headers = cookie === undefined ? {} : { cookie };

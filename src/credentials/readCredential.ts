@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { GateCookie } from '../cookie/GateCookie';
-import { CookieNames, readCookies } from '../cookie/cookieHeader';
+import { createCookieNames, readCookies } from '../cookie/cookieHeader';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const STOCK_COOKIE = 'backstage-auth';
 
 /** The same, for what looks for it in a `Cookie` header. */
-export const STOCK_COOKIE_NAMES: CookieNames = {
-  prefix: STOCK_COOKIE,
-  isRelevant: name => name === STOCK_COOKIE,
-};
+export const STOCK_COOKIE_NAMES = createCookieNames(
+  STOCK_COOKIE,
+  name => name === STOCK_COOKIE,
+);
 
 /** What a request presents. `conflict`: more than one value where there must be one, so none is believed. */
 export type PresentedCredential =
