@@ -273,9 +273,10 @@ describe('the gate', () => {
     );
 
     it('refuses the limited token that verifies', async () => {
-      gate.tokens.set(limited, { type: 'user', userEntityRef: claims.sub });
-      expect((await fate('GET', target, bearer(limited)))[0]).toBe(401);
-      expect(await sendCookie(limited)).toBe('a=1');
+      const real = unsignedToken('vnd.backstage.limited-user', claims);
+      gate.tokens.set(real, { type: 'user', userEntityRef: claims.sub });
+      expect((await fate('GET', target, bearer(real)))[0]).toBe(401);
+      expect(await sendCookie(real)).toBe('a=1');
     });
 
     it('is 503 while the keys are out of reach, and takes the cookie out', async () => {
@@ -288,8 +289,8 @@ describe('the gate', () => {
       ]);
       expect(await sendCookie(forged)).toBe('a=1');
       // Any other token is not looked at there.
-      gate.decided.length = 0;
-      expect((await fate('GET', target, bearer(`${user}x`)))[0]).toBe(200);
+      const other = await gate.send('GET', target, bearer(`${user}x`));
+      expect(other.status).toBe(200);
     });
   });
 

@@ -123,7 +123,7 @@ describeWithRoute('a sign-out everywhere', () => {
   });
 
   it('lets no token through that was minted meanwhile', async () => {
-    const clientIds = Array.from({ length: 20 }, (_, i) => `client-${i}`);
+    const clientIds = Array.from({ length: 12 }, (_, i) => `client-${i}`);
     const backend = await start({ auth: oauthConfig(...clientIds) });
     const guest = await backend.guest();
     const service = await backend.hello.tokenFor('auth');
@@ -135,7 +135,7 @@ describeWithRoute('a sign-out everywhere', () => {
     let refreshes = 0;
     const refreshing = signedIn.map(async ({ refresh_token: first }, i) => {
       let token: string | undefined = first;
-      for (let n = 0; n < 10 && token; n += 1) {
+      for (let n = 0; n < 20 && token; n += 1) {
         refreshes += 1;
         const { tokens } = await backend.refresh(clientIds[i], token);
         token = tokens.refresh_token;
@@ -145,12 +145,15 @@ describeWithRoute('a sign-out everywhere', () => {
         }
       }
     });
-    await until(() => minted.length > 4);
+    // Hashing refresh tokens takes long on a busy machine.
+    while (minted.length < 5) {
+      await new Promise(resolve => setTimeout(resolve, 25));
+    }
     const answer = await backend.endAll(service);
     isAnswered = true;
     expect(answer.status).toBe(201);
     await Promise.all(refreshing);
-    expect(refreshes).toBeGreaterThan(20);
+    expect(refreshes).toBeGreaterThan(12);
     const before = minted.filter(({ isBefore }) => isBefore);
     expect(before.length).toBeGreaterThan(4);
     const statuses = await Promise.all(
