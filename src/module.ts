@@ -97,15 +97,16 @@ export const authModuleApiGate = createBackendModule({
         httpRouter.use(
           createPolicyRouter({ access, describe: gate.describePolicy }),
         );
-        services.lifecycle.addStartupHook(() =>
+        // Not awaited: the route is this plugin's own, which is up once its hooks have run.
+        services.lifecycle.addStartupHook(() => {
           offlineSessions
             .check()
             .catch(() =>
               logger.warn(
                 'API gate could not ask the auth plugin whether it can end refresh tokens',
               ),
-            ),
-        );
+            );
+        });
       },
     });
   },

@@ -61,6 +61,28 @@ module.exports = {
       'revocation/requireNotRevoked.test.ts',
     ],
   },
+  'sign-out': {
+    mutate: [
+      'revocation/IssuerClock.ts',
+      'revocation/OfflineSessions.ts',
+      'revocation/createUserSignOut.ts',
+      'routes/createRouteAccess.ts',
+      'routes/readRevocationBody.ts',
+      'util/RateLimit.ts',
+    ],
+    tests: [
+      'revocation/IssuerClock.test.ts',
+      'revocation/OfflineSessions.test.ts',
+      'revocation/createUserSignOut.test.ts',
+      'routes/createRouteAccess.test.ts',
+      'routes/readRevocationBody.test.ts',
+      'util/RateLimit.test.ts',
+    ],
+  },
+  challenges: {
+    mutate: ['config/readMcpPaths.ts', 'gate/findResourceMetadata.ts'],
+    tests: ['config/readMcpPaths.test.ts', 'gate/findResourceMetadata.test.ts'],
+  },
   verification: {
     mutate: [
       'credentials/CallingPlugins.ts',
@@ -95,6 +117,7 @@ module.exports = {
       'gate/createGate.ts',
       'gate/createSignOut.ts',
       'gate/judgeUpgrade.ts',
+      'credentials/isOfRevokedSession.ts',
     ],
     tests: [
       'gate/Refusal.test.ts',

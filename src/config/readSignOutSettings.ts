@@ -44,7 +44,7 @@ export function readSignOutSettings(
   }
   const ids = [
     ...Object.entries(asObject(authProviders))
-      .filter(([, settings]) => signsUsersIn(settings))
+      .filter(([, provider]) => signsUsersIn(provider))
       .map(([id]) => id),
     ...readStringList(settings.providers, `${configPath}.providers`),
   ];

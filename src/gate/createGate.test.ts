@@ -251,6 +251,49 @@ describe('the gate', () => {
     },
   );
 
+  describe('a public path, and a token whose claims are those of a revoked session', () => {
+    const claims = claimsOf('user:default/ended');
+    const target = '/api/hello/open';
+    const sendCookie = async (token: string) => {
+      await gate.send('GET', target, `Cookie: a=1; backstage-auth=${token}`);
+      return gate.handled.at(-1)!.headers.cookie;
+    };
+
+    it.each(['vnd.backstage.user', 'vnd.backstage.limited-user'])(
+      'passes a forged bearer of the type %s, and leaves a forged cookie',
+      async typ => {
+        const forged = unsignedToken(typ, { ...claims, forged: true });
+        expect(await fate('GET', target, bearer(forged))).toEqual([
+          200,
+          'allow-rule',
+          'none',
+        ]);
+        expect(await sendCookie(forged)).toBe(`a=1; backstage-auth=${forged}`);
+      },
+    );
+
+    it('refuses the limited token that verifies', async () => {
+      const real = unsignedToken('vnd.backstage.limited-user', claims);
+      gate.tokens.set(real, { type: 'user', userEntityRef: claims.sub });
+      expect((await fate('GET', target, bearer(real)))[0]).toBe(401);
+      expect(await sendCookie(real)).toBe('a=1');
+    });
+
+    it('is 503 while the keys are out of reach, and takes the cookie out', async () => {
+      gate.keys = undefined;
+      const forged = unsignedToken('vnd.backstage.user', { ...claims, x: 2 });
+      expect(await fate('GET', target, bearer(forged))).toEqual([
+        503,
+        'keys-unavailable',
+        'none',
+      ]);
+      expect(await sendCookie(forged)).toBe('a=1');
+      // Any other token is not looked at there.
+      const other = await gate.send('GET', target, bearer(`${user}x`));
+      expect(other.status).toBe(200);
+    });
+  });
+
   it('times each verification', async () => {
     await gate.send('GET', '/api/hello/x', bearer(user));
     await gate.send('GET', '/api/hello/x', bearer('x'));

@@ -142,6 +142,11 @@ export const apiGateServiceFactory = createServiceFactory({
       decodedTokens: new DecodedTokens(),
       issuerClock,
     };
+    const revokeUser = createUserSignOut({
+      issuerClock,
+      offlineSessions: undefined,
+      revocations,
+    });
     const offlineSessions = new OfflineSessions({
       logger,
       services: () => plugins.any(),
@@ -149,7 +154,7 @@ export const apiGateServiceFactory = createServiceFactory({
         ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
         : undefined,
       onEndedLater: async (userEntityRef, answer) => {
-        const { isStored } = await signOutUser(userEntityRef, {
+        const { isStored } = await revokeUser(userEntityRef, {
           offlineSessions: 'keep',
         });
         const auditor = plugins.find('auth')?.auditor;
