@@ -49,16 +49,28 @@ module.exports = {
   },
   revocation: {
     mutate: [
+      'revocation/PendingRevocations.ts',
       'revocation/Revocation.ts',
       'revocation/RevocationList.ts',
       'revocation/Revocations.ts',
       'revocation/requireNotRevoked.ts',
     ],
     tests: [
+      'revocation/PendingRevocations.test.ts',
       'revocation/Revocation.test.ts',
       'revocation/RevocationList.test.ts',
       'revocation/Revocations.test.ts',
       'revocation/requireNotRevoked.test.ts',
+    ],
+  },
+  'revocation-store': {
+    mutate: [
+      'revocation/DatabaseRevocationStore.ts',
+      'revocation/RemoteRevocationStore.ts',
+    ],
+    tests: [
+      'revocation/DatabaseRevocationStore.test.ts',
+      'revocation/RemoteRevocationStore.test.ts',
     ],
   },
   verification: {
