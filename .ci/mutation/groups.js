@@ -52,6 +52,7 @@ module.exports = {
       'revocation/PendingRevocations.ts',
       'revocation/Revocation.ts',
       'revocation/RevocationList.ts',
+      'revocation/RevocationReader.ts',
       'revocation/Revocations.ts',
       'revocation/requireNotRevoked.ts',
     ],
