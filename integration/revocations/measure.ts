@@ -1,7 +1,6 @@
 // What a long list of revoked sessions costs: see `run`.
 import { createHash, randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { Agent } from 'node:http';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
@@ -19,8 +18,8 @@ const LIMIT_MS = 300_000;
 const ROWS = 100_000;
 const TABLE = 'api_gate_revocations';
 const REQUESTS_PER_SECOND = 50;
-const WARM_UP_MS = 5_000;
-const LOAD_MS = 20_000;
+const WARM_UP_MS = 2_000;
+const LOAD_MS = 10_000;
 const IDLE_MS = 10_000;
 const TOKENS = 50;
 const MAX_P99_RATIO = 1.3;
@@ -103,7 +102,6 @@ async function measure(
       key.sign({ iss, sub: `user:default/measured-${i}` }),
     ),
   );
-  const agent = new Agent({ keepAlive: true });
   async function load(milliseconds: number) {
     const took: number[] = [];
     const sent: Promise<void>[] = [];
@@ -113,21 +111,21 @@ async function measure(
       const at = begunAt + (i * 1000) / REQUESTS_PER_SECOND;
       await sleep(at - performance.now());
       const sentAt = performance.now();
-      sent.push(
-        send(backend.port, { bearer: tokens[i % TOKENS], agent }).then(
-          ({ status }) => {
-            took.push(performance.now() - sentAt);
-            expectEqual('a request', status, 200);
-          },
-        ),
-      );
+      const answered = send(backend.port, {
+        bearer: tokens[i % TOKENS],
+      }).then(({ status }) => {
+        took.push(performance.now() - sentAt);
+        expectEqual('a request', status, 200);
+      });
+      // Awaited below; a failure before that must not end the process.
+      answered.catch(() => {});
+      sent.push(answered);
     }
     await Promise.all(sent);
     return took.sort((a, b) => a - b);
   }
   await load(WARM_UP_MS);
   const took = await load(LOAD_MS);
-  agent.destroy();
   await sleep(1_000);
   const usage = () => backend.ask<{ cpuMs: number; rss: number }>('usage');
   const [before, idleFrom] = [await usage(), performance.now()];
