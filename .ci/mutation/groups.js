@@ -49,12 +49,15 @@ module.exports = {
   },
   revocation: {
     mutate: [
+      'revocation/PendingRevocations.ts',
       'revocation/Revocation.ts',
       'revocation/RevocationList.ts',
+      'revocation/RevocationReader.ts',
       'revocation/Revocations.ts',
       'revocation/requireNotRevoked.ts',
     ],
     tests: [
+      'revocation/PendingRevocations.test.ts',
       'revocation/Revocation.test.ts',
       'revocation/RevocationList.test.ts',
       'revocation/Revocations.test.ts',
@@ -82,6 +85,16 @@ module.exports = {
   challenges: {
     mutate: ['config/readMcpPaths.ts', 'gate/findResourceMetadata.ts'],
     tests: ['config/readMcpPaths.test.ts', 'gate/findResourceMetadata.test.ts'],
+  },
+  'revocation-store': {
+    mutate: [
+      'revocation/DatabaseRevocationStore.ts',
+      'revocation/RemoteRevocationStore.ts',
+    ],
+    tests: [
+      'revocation/DatabaseRevocationStore.test.ts',
+      'revocation/RemoteRevocationStore.test.ts',
+    ],
   },
   verification: {
     mutate: [

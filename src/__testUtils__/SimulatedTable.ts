@@ -64,7 +64,14 @@ export class SimulatedTable implements Pick<
     limit: number,
   ): Promise<Row[]> {
     this.#commit();
-    const from = this.#indexAfter({ ...after, recorded_at: after.recordedAt });
+    const { recordedAt, id } = after;
+    // Most rows are older.
+    const from =
+      this.#byTime.findLastIndex(
+        row =>
+          row.recorded_at < recordedAt ||
+          (row.recorded_at === recordedAt && row.id <= id),
+      ) + 1;
     return this.#byTime.slice(from, from + limit);
   }
 
@@ -96,31 +103,14 @@ export class SimulatedTable implements Pick<
         this.#put({ ...row, ...joinRevocations(known, row), recorded_at });
       }
     }
+    this.#byTime.sort(
+      (a, b) => a.recorded_at - b.recorded_at || compare(a.id, b.id),
+    );
   }
 
   #put(row: Row) {
     this.#rows.set(row.id, row);
-    this.#byTime.splice(this.#indexAfter(row), 0, row);
-  }
-
-  /** Looks from the end on: most rows are the newest. */
-  #indexAfter({
-    recorded_at,
-    id,
-  }: {
-    recorded_at: number;
-    id: string;
-  }): number {
-    let i = this.#byTime.length;
-    while (
-      i > 0 &&
-      (this.#byTime[i - 1].recorded_at > recorded_at ||
-        (this.#byTime[i - 1].recorded_at === recorded_at &&
-          this.#byTime[i - 1].id > id))
-    ) {
-      i -= 1;
-    }
-    return i;
+    this.#byTime.push(row);
   }
 }
 

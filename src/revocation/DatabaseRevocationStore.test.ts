@@ -160,6 +160,13 @@ describe.each(testDatabases)(
       expect(await store.removeExpired()).toBe(true);
       expect(await store.removeExpired()).toBe(false);
       expect(await knex(TABLE).pluck('scope')).toHaveLength(2);
+      // A replica whose clock is a day ahead.
+      const date = jest
+        .spyOn(Date, 'now')
+        .mockReturnValue((now() + 86_400) * 1e3);
+      expect(await store.removeExpired()).toBe(false);
+      date.mockRestore();
+      expect(await knex(TABLE).pluck('scope')).toHaveLength(2);
     });
 
     if (kind === 'PostgreSQL') {

@@ -94,8 +94,10 @@ export class DatabaseRevocationStore implements RevocationStore {
     }
   }
 
+  /** By the clock that is behind: a replica whose clock is far ahead must not delete what others still need. */
   async removeExpired(): Promise<boolean> {
-    const found = await this.table.removeExpired(oldestLive(), PAGE_ROWS);
+    const before = oldestLive(Math.min(Date.now(), await this.table.now()));
+    const found = await this.table.removeExpired(before, PAGE_ROWS);
     return found === PAGE_ROWS;
   }
 

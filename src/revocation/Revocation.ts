@@ -57,8 +57,8 @@ export function sessionKey({ sub, iat, exp }: SessionClaims): string {
 }
 
 /** Returns the seconds since the epoch before which nothing that has expired can match a token any more. */
-export function oldestLive(): number {
-  return now() - CLOCK_SKEW_SECONDS;
+export function oldestLive(milliseconds = Date.now()): number {
+  return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
 }
 
 /** Refuses one sign-in. */

@@ -4,16 +4,13 @@ import { FailureLog } from './FailureLog';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
+import { RevocationReader } from './RevocationReader';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
 
 // Until then no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
-
-// All is read again, in case a row was committed later, or a clock was set back further, than a reading of new rows covers.
-const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
-const READ_AGAIN_PAGE_MS = 2_000;
 
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
@@ -27,19 +24,13 @@ export class Revocations extends RevocationList {
   readonly #reading: FailureLog;
   readonly #writing: FailureLog;
   readonly #pending: PendingRevocations;
+  readonly #reader: RevocationReader;
   #pollIntervalMs: number;
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** Where the reading of new rows goes on, and when it began if it is not at its end. */
-  #cursor: string | undefined;
-  #startedAt: number | undefined;
   #loadedAt: number | undefined;
-  /** Where the reading of all rows goes on, a few pages with each poll, and when the next one begins. */
-  #again: { cursor?: string } | undefined;
-  #againAt = Infinity;
-
   #forgetAt = 0;
   #removeAt: number;
   #isWriting = false;
@@ -60,6 +51,11 @@ export class Revocations extends RevocationList {
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#requireStore().add(revocation)),
+    });
+    this.#reader = new RevocationReader({
+      readPage: cursor => this.readPage(cursor),
+      add: revocations => this.add(revocations),
+      isStopped: () => this.#isStopped,
     });
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#removeAt = this.#nextRemoval();
@@ -133,8 +129,11 @@ export class Revocations extends RevocationList {
 
   async #poll(): Promise<void> {
     try {
-      await this.#readNew();
-      await this.#readAgain();
+      const readAt = await this.#reader.readNew();
+      if (!this.#isStopped) {
+        this.#loadedAt = readAt;
+      }
+      await this.#reader.readAgain(this.#pollIntervalMs);
       this.#reading.succeeded();
     } catch (error) {
       this.#reading.failed(error);
@@ -147,53 +146,6 @@ export class Revocations extends RevocationList {
         : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
       this.#timer = setTimeout(() => this.#poll(), interval);
       this.#timer.unref();
-    }
-  }
-
-  /** Reads what was recorded since the last reading; at first all, and then what was recorded while that went on. */
-  async #readNew(): Promise<void> {
-    let readAt = await this.#readToEnd();
-    if (!this.isLoaded && this.#cursor !== undefined) {
-      readAt = await this.#readToEnd();
-      this.#againAt = performance.now() + READ_AGAIN_INTERVAL_MS;
-    }
-    if (!this.#isStopped) {
-      this.#loadedAt = readAt;
-    }
-  }
-
-  /** Goes on with a reading that has failed before its end. Returns when the reading began. */
-  async #readToEnd(): Promise<number> {
-    this.#startedAt ??= performance.now();
-    const startedAt = this.#startedAt;
-    let page: RevocationPage;
-    do {
-      page = await this.readPage(this.#cursor);
-      this.add(page.revocations);
-      this.#cursor = page.cursor;
-    } while (page.hasMore && !this.#isStopped);
-    this.#startedAt = undefined;
-    return startedAt;
-  }
-
-  /** Reads a few pages of all, at times: without haste, since a poll must not take longer for it. */
-  async #readAgain(): Promise<void> {
-    if (!this.#again) {
-      if (this.#cursor === undefined || performance.now() < this.#againAt) {
-        return;
-      }
-      this.#again = {};
-    }
-    const pages = Math.ceil(this.#pollIntervalMs / READ_AGAIN_PAGE_MS);
-    for (let i = 0; i < pages && !this.#isStopped; i += 1) {
-      const page = await this.readPage(this.#again.cursor);
-      this.add(page.revocations);
-      this.#again = { cursor: page.cursor };
-      if (!page.hasMore) {
-        this.#again = undefined;
-        this.#againAt = performance.now() + READ_AGAIN_INTERVAL_MS;
-        return;
-      }
     }
   }
 
