@@ -9,6 +9,8 @@ import {
 } from '../__testUtils__/startLegacyGate';
 
 // What needs a whole legacy backend is in `integration/legacy`.
+jest.setTimeout(30_000);
+
 describe('createLegacyApiGate', () => {
   let app: RunningLegacyGate;
   afterEach(() => app?.stop());
