@@ -13,8 +13,11 @@ const MAX_ANSWERED = 1_000;
 // Short: a plugin that did not answer may be up a moment later.
 const FAILURE_KEPT_MS = 5_000;
 
-// The characters that Backstage accepts in the id of a plugin that calls. The length bounds what is remembered.
-const PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
+// What Backstage accepts as the id of a plugin that calls.
+const PLUGIN_ID = /^[a-z0-9_-]+$/i;
+
+// Bounds what is remembered of ids that a client can make up.
+const MAX_ID_LENGTH = 200;
 
 /**
  * The plugins whose service tokens are worth verifying. Discovery has an address for every id, and Backstage fetches keys from
@@ -55,7 +58,10 @@ export class CallingPlugins {
     if (this.#answered.has(sub) || (await this.options.isKnown(sub))) {
       return;
     }
-    const answer = await this.#ask(sub, discovery);
+    const answer =
+      sub.length > MAX_ID_LENGTH
+        ? 'not-found'
+        : await this.#ask(sub, discovery);
     if (answer === 'not-found') {
       throw Refusal.invalidToken;
     }

@@ -15,6 +15,8 @@ import { answerUpgrade } from '../http/answerUpgrade';
 import type { LegacyApiGate } from '.';
 
 // What needs a whole legacy backend is in `integration/legacy`.
+jest.setTimeout(30_000);
+
 describe('createLegacyApiGate', () => {
   let app: RunningLegacyGate;
   afterEach(() => app?.stop());
@@ -44,20 +46,20 @@ describe('createLegacyApiGate', () => {
     expect(app.log.join()).not.toContain(secret);
   });
 
-  it('logs a flood for made-up plugins in a bounded number of lines, and leaves none out unreported', async () => {
+  it('logs a flood once a second, and leaves none out unreported', async () => {
     await start();
-    for (let i = 0; i < 400; i += 20) {
-      await Promise.all(
-        Array.from({ length: 20 }, (_, j) => statusOf(`/api/x${i + j}/x`)),
-      );
+    const startedAt = Date.now();
+    for (let i = 0; i < 10; i += 1) {
+      await Promise.all(Array.from({ length: 20 }, () => statusOf('/api/pub')));
     }
+    const seconds = (Date.now() - startedAt) / 1000;
     await new Promise(resolve => setTimeout(resolve, 2_100));
     const refusals = lines('API gate refused a request');
-    expect(refusals.length).toBeLessThanOrEqual(250);
+    expect(refusals.length).toBeLessThanOrEqual(Math.ceil(seconds) + 2);
     const omitted = refusals.map(line =>
       Number(line.match(/"omitted":(\d+)/)?.[1] ?? 0),
     );
-    expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(400);
+    expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(200);
   });
 
   it("refuses the path of plugins' keys without a credential: nothing serves keys there", async () => {

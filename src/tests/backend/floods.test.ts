@@ -127,7 +127,9 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
   const startedAt = Date.now();
   for (let i = 0; i < 3; i += 1) {
     expectRefused(
-      await Promise.all(tokens.map(token => ask('/api/hello/x', token))),
+      await Promise.all(
+        tokens.slice(0, 60).map(token => ask('/api/hello/x', token)),
+      ),
     );
   }
   const seconds = Math.ceil((Date.now() - startedAt) / 1000);
