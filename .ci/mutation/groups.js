@@ -112,18 +112,6 @@ module.exports = {
       'credentials/verifyCredential.test.ts',
     ],
   },
-  upgrades: {
-    mutate: [
-      'gate/UpgradeGuard.ts',
-      'http/dispatchUpgrade.ts',
-      'http/upgradeTarget.ts',
-    ],
-    tests: [
-      'gate/UpgradeGuard.test.ts',
-      'http/dispatchUpgrade.test.ts',
-      'http/upgradeTarget.test.ts',
-    ],
-  },
   gate: {
     mutate: [
       'gate/Refusal.ts',

@@ -30,15 +30,14 @@ export function findServer(options: {
     const { server } = (message as { socket: Socket & { server?: Server } })
       .socket;
     if (server && (listensAt(server, port) || leadsTo(server, mount))) {
-      stop();
+      unsubscribe(NEW_CONNECTION, onConnection);
       onFound(server);
     }
   };
-  const stop = () => {
+  subscribe(NEW_CONNECTION, onConnection);
+  return () => {
     unsubscribe(NEW_CONNECTION, onConnection);
   };
-  subscribe(NEW_CONNECTION, onConnection);
-  return stop;
 }
 
 /** The port at which Backstage's own root router listens. An adopter's may read nothing of the configuration. */

@@ -37,7 +37,6 @@ const SUB = 'user:default/jane';
 
 // Since backend-defaults 0.19.
 const routesUpgrades = 'createWebSocketRouter' in defaultHttpRouter;
-const itIfRouted = routesUpgrades ? it : it.skip;
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 const cookie = (token: string) => `Cookie: a=1; token=${token}`;
@@ -274,51 +273,53 @@ describe('an upgrade below /api needs a credential, whoever listens', () => {
     await Promise.all(opened.map(({ closed }) => closed));
   });
 
-  itIfRouted("a root service's handler, and none outside /api", async () => {
-    const { heard, listener } = listenBelow('/');
-    const rootHandlers = createServiceFactory({
-      service: createServiceRef<{}>({ id: 'test.handlers', scope: 'root' }),
-      initialization: 'always',
-      deps: { router: coreServices.rootHttpRouter },
-      factory({ router }) {
-        for (const path of ['/api/root/live', '/live']) {
-          router.addWebSocketHandler({
-            path,
-            handler: ({ request, socket, head }) =>
-              listener(request, socket, head),
-          });
-        }
-        return {};
-      },
+  if (routesUpgrades) {
+    it("a root service's handler, and none outside /api", async () => {
+      const { heard, listener } = listenBelow('/');
+      const rootHandlers = createServiceFactory({
+        service: createServiceRef<{}>({ id: 'test.handlers', scope: 'root' }),
+        initialization: 'always',
+        deps: { router: coreServices.rootHttpRouter },
+        factory({ router }) {
+          for (const path of ['/api/root/live', '/live']) {
+            router.addWebSocketHandler({
+              path,
+              handler: ({ request, socket, head }) =>
+                listener(request, socket, head),
+            });
+          }
+          return {};
+        },
+      });
+      const backend = await start({ features: [rootHandlers] });
+      expect(await backend.statusOf('/api/root/live')).toBe(401);
+      expect(heard).toEqual([]);
+      await expectGuarded(backend, '/api/root/live');
+      heard.length = 0;
+      const { status, destroy } = await backend.upgrade(
+        '/live',
+        cookie('x'),
+        from(FOREIGN),
+      );
+      destroy();
+      expect(status).toBe(101);
+      expect(heard[0].headers.cookie).toBe('a=1; token=x');
     });
-    const backend = await start({ features: [rootHandlers] });
-    expect(await backend.statusOf('/api/root/live')).toBe(401);
-    expect(heard).toEqual([]);
-    await expectGuarded(backend, '/api/root/live');
-    heard.length = 0;
-    const { status, destroy } = await backend.upgrade(
-      '/live',
-      cookie('x'),
-      from(FOREIGN),
-    );
-    destroy();
-    expect(status).toBe(101);
-    expect(heard[0].headers.cookie).toBe('a=1; token=x');
-  });
 
-  itIfRouted('a backend with its own httpRouter', async () => {
-    const live = webSocketPlugin('live', {
-      '/open': 'unauthenticated',
-      '/closed': undefined,
+    it('a backend with its own httpRouter', async () => {
+      const live = webSocketPlugin('live', {
+        '/open': 'unauthenticated',
+        '/closed': undefined,
+      });
+      const { httpRouterServiceFactory } = defaultHttpRouter;
+      const backend = await start({
+        features: [live.feature, httpRouterServiceFactory],
+      });
+      expect(await backend.statusOf('/api/live/open')).toBe(401);
+      await expectGuarded(backend, '/api/live/open');
+      await expectGuarded(backend, '/api/live/closed');
     });
-    const { httpRouterServiceFactory } = defaultHttpRouter;
-    const backend = await start({
-      features: [live.feature, httpRouterServiceFactory],
-    });
-    expect(await backend.statusOf('/api/live/open')).toBe(401);
-    await expectGuarded(backend, '/api/live/open');
-    await expectGuarded(backend, '/api/live/closed');
-  });
+  }
 
   it.each([0, undefined])(
     'an app behind an app, that listens at the port %s',
