@@ -40,6 +40,20 @@ module.exports = {
       'cookie/cookieHeader.test.ts',
     ],
   },
+  'cookie-answers': {
+    mutate: [
+      'http/canRunScript.ts',
+      'http/isCodeDestination.ts',
+      'http/isCrossOrigin.ts',
+      'http/toPrivateCacheControl.ts',
+    ],
+    tests: [
+      'http/canRunScript.test.ts',
+      'http/isCodeDestination.test.ts',
+      'http/isCrossOrigin.test.ts',
+      'http/toPrivateCacheControl.test.ts',
+    ],
+  },
   'cross-site': {
     mutate: ['policy/createCrossSiteCheck.ts', 'gate/isSignOutCall.ts'],
     tests: [

@@ -309,14 +309,17 @@ async function exchangeOf(page: Page, url: string, act: () => Promise<void>) {
   return exchange;
 }
 
-const loadScript = (page: Page, url: string) =>
-  loadElement(page, 'script', { src: url });
+function loadScript(page: Page, url: string) {
+  return loadElement(page, 'script', { src: url });
+}
 
-const loadModule = (page: Page, url: string) =>
-  loadElement(page, 'script', { src: url, type: 'module' });
+function loadModule(page: Page, url: string) {
+  return loadElement(page, 'script', { src: url, type: 'module' });
+}
 
-const loadStyle = (page: Page, url: string) =>
-  loadElement(page, 'link', { href: url, rel: 'stylesheet' });
+function loadStyle(page: Page, url: string) {
+  return loadElement(page, 'link', { href: url, rel: 'stylesheet' });
+}
 
 function loadElement(
   page: Page,

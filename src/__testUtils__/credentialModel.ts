@@ -96,9 +96,6 @@ function isCrossSite(
   lines: HeaderLine[],
   trustedOrigins: string[],
 ): boolean {
-  if (['GET', 'HEAD', 'OPTIONS'].includes(method)) {
-    return false;
-  }
   const sites = valuesOf(lines, 'sec-fetch-site');
   const origins = valuesOf(lines, 'origin');
   if (sites.length === 1 && ['same-origin', 'none'].includes(sites[0])) {
@@ -107,7 +104,8 @@ function isCrossSite(
   if (origins.length === 1 && trustedOrigins.includes(origins[0])) {
     return false;
   }
-  return sites.length + origins.length > 0;
+  const isSafe = ['GET', 'HEAD', 'OPTIONS'].includes(method);
+  return origins.length > 0 || (sites.length > 0 && !isSafe);
 }
 
 function valuesOf(lines: HeaderLine[], name: string): string[] {
