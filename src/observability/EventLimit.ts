@@ -44,17 +44,16 @@ export class EventLimit<T> {
     }
   }
 
-  /** The interval that is under way. A timer may be late, so that one which is over is ended here. */
+  /** Returns the interval that is under way. A timer may be late: an interval that is over ends here, as its timer would end it. */
   #current(key: string): Interval<T> | undefined {
     const interval = this.#intervals.get(key);
     if (interval && Date.now() - interval.beganAt >= INTERVAL_MS) {
-      this.#end(key);
-      return undefined;
+      return this.#end(key) ? this.#begin(key) : undefined;
     }
     return interval;
   }
 
-  #begin(key: string) {
+  #begin(key: string): Interval<T> {
     const timer = setTimeout(() => {
       if (this.#end(key)) {
         this.#begin(key);
@@ -62,7 +61,9 @@ export class EventLimit<T> {
     }, INTERVAL_MS);
     timer.unref();
     const beganAt = Date.now();
-    this.#intervals.set(key, { beganAt, latest: undefined, omitted: 0, timer });
+    const interval = { beganAt, latest: undefined, omitted: 0, timer };
+    this.#intervals.set(key, interval);
+    return interval;
   }
 
   /** Returns whether there was something to emit. */

@@ -508,7 +508,7 @@ describe('Revocations of a store with a cursor', () => {
 
   it.each([
     [2_000, 1],
-    [100, 1],
+    [500, 1],
     [6_000, 3],
   ])(
     'reads all again after ten minutes: with a poll every %i ms, %i pages with each',
