@@ -1,0 +1,30 @@
+// Builds the package, and packs it as `npm publish` would send it: `node .ci/pack.js FOLDER` prints the path of the tarball.
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+
+/** Returns the path of the tarball. */
+function pack(folder) {
+  const run = (command, args) =>
+    execFileSync(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  if (!fs.existsSync(path.join(root, 'dist/index.cjs.js'))) {
+    const bin = path.join(root, 'node_modules/.bin');
+    run(path.join(bin, 'tsc'), []);
+    run(path.join(bin, 'backstage-cli'), ['package', 'build']);
+  }
+  fs.mkdirSync(folder, { recursive: true });
+  run('npm', ['pack', '--pack-destination', folder]);
+  const tarball = fs.readdirSync(folder).find(file => file.endsWith('.tgz'));
+  return path.join(folder, tarball);
+}
+
+module.exports = { pack };
+
+if (require.main === module) {
+  console.log(pack(path.resolve(process.argv[2])));
+}
