@@ -16,7 +16,7 @@ function install() {
   const tarballs = path.join(folder, 'node_modules/.packed');
   fs.rmSync(tarballs, { recursive: true, force: true });
   // `all` packs once for all releases.
-  const tarball = process.env.API_GATE_TARBALL ?? pack(tarballs);
+  const tarball = pack(tarballs);
   fs.mkdirSync(tarballs, { recursive: true });
   execFileSync(
     'npm',
@@ -107,6 +107,8 @@ async function startBackend(url, port) {
   setting('backend_database_client', 'better-sqlite3');
   setting('backend_database_connection', ':memory:');
   setting('auth_providers_guest', {});
+  // The route that ends the refresh tokens of a user is there only if they are on.
+  setting('auth_experimentalRefreshToken_enabled', true);
   setting('auth_apiGate_allow', [{ plugin: 'hello', path: '/public' }]);
   const empty = path.join(modules, '.packed/empty.yaml');
   fs.writeFileSync(empty, '{}\n');

@@ -51,10 +51,11 @@ function readRelease(month) {
 
 function describeRuns(node) {
   return Object.entries(node)
-    .map(([major, { tests, attacks, packed }]) => {
+    .map(([major, { tests, attacks, backends, packed }]) => {
       const counts = [
         ['all tests', tests],
         ['attacks', attacks],
+        ['backends', backends],
       ]
         .filter(([, run]) => run)
         .map(([name, { passed, failed }]) =>
@@ -114,7 +115,7 @@ function createDocument() {
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm test\` that a release can change,
-\`attacks\` those of \`src/attacks\`. \`start\` is the packed gate, installed by npm beside the packages of that release: no second copy
+\`attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the packages of that release: no second copy
 of a Backstage package was installed, and the backend let requests pass and refused them as it should.
 
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
