@@ -10,10 +10,9 @@ const results = JSON.parse(
 
 /** Months without a run, and why. */
 const NOT_TESTED = {
-  '2026-05':
-    'The registry of this project has neither backend-defaults 0.17.1 nor 0.17.2',
+  '2026-05': 'the registry has neither backend-defaults 0.17.1 nor 0.17.2',
   '2026-10':
-    'The registry of this project has no release of backend-defaults between 0.18.0 and 0.19.0',
+    'the registry has no version of backend-defaults between 0.18.0 and 0.19.0',
 };
 
 /** What a release may lack, and what the gate then does. */
@@ -115,8 +114,9 @@ function createDocument() {
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm test\` that a release can change,
-\`attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the packages of that release: no second copy
-of a Backstage package was installed, and the backend let requests pass and refused them as it should.
+\`attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the
+packages of that release: no second copy of a Backstage package was installed, and the backend passed and refused requests as it
+should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
 
