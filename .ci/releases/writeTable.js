@@ -126,6 +126,9 @@ A name under "Missing" means:
 
 ${table([['Missing', 'What it is', 'What the gate does without'], ...features])}
 
+Until August 2026, Backstage's \`auth\` service fetches the keys of users again for each recent token whose key it does not have, as it
+does without the gate. Since then it does so ten times a minute at most.
+
 ## Other releases
 
 The gate looks for the parts of Backstage that it uses when it is loaded. On a release that lacks one, older or newer, the backend
