@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const net = require('node:net');
 const path = require('node:path');
+const { pack } = require('./pack');
 
 const root = path.resolve(__dirname, '..');
 // Below node_modules, so that its requires find what is installed there.
@@ -13,16 +14,12 @@ const folder = path.join(root, 'node_modules', '.check-pack');
 async function main() {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
-  execFileSync('npm', ['pack', '--pack-destination', folder], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const [tarball] = fs.readdirSync(folder);
-  execFileSync('tar', ['-xzf', tarball], { cwd: folder });
+  execFileSync('tar', ['-xzf', pack(folder)], { cwd: folder });
   const packed = path.join(folder, 'package');
   for (const file of [
     'config.schema.json',
     'README.md',
+    'docs/releases.md',
     'dist/index.d.ts',
     'dist/legacy.d.ts',
   ]) {

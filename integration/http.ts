@@ -28,6 +28,7 @@ export function send(
     path?: string;
     headers?: Record<string, string>;
     agent?: Agent;
+    body?: string;
   } & Credentials = {},
 ): Promise<Answer> {
   const { method = 'GET', path = HELLO, agent = noReuse } = options;
@@ -64,7 +65,7 @@ export function send(
     );
     req.setTimeout(20_000, () => req.destroy(new Error('No answer in 20 s')));
     req.on('error', reject);
-    req.end();
+    req.end(options.body);
   });
 }
 

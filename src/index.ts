@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+import './services/assertBackstage';
+
 export { apiGate as default } from './apiGate';
 export {
   authCookieIssuanceExtensionPoint,

@@ -61,6 +61,13 @@ module.exports = {
       'gate/isSignOutCall.test.ts',
     ],
   },
+  releases: {
+    mutate: ['services/backstageFeatures.ts', 'services/backstageInternals.ts'],
+    tests: [
+      'services/backstageFeatures.test.ts',
+      'services/backstageInternals.test.ts',
+    ],
+  },
   revocation: {
     mutate: [
       'revocation/PendingRevocations.ts',

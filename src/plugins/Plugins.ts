@@ -98,14 +98,26 @@ export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
 /** The plugins of this backend: those that are installed, and those of them that have enrolled. */
 export class Plugins implements BackendPlugins {
   readonly hasPluginKeys = true;
-  readonly #installed: ReadonlySet<string>;
+  #installed: ReadonlySet<string> | undefined;
   readonly #enrolled = new Map<string, InstalledPlugin>();
 
+  /** @param installedPluginIds - `undefined` where only a plugin can list them, see {@link Plugins.setInstalled} */
   constructor(
-    installedPluginIds: readonly string[],
+    installedPluginIds: readonly string[] | undefined,
     private readonly policies: Pick<DeclaredPolicies, 'acceptsStockCookie'>,
   ) {
-    this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
+    if (installedPluginIds) {
+      this.setInstalled(installedPluginIds);
+    }
+  }
+
+  /** Whether it is set which plugins are installed. Until then every request is refused as one to a starting backend. */
+  get isSet(): boolean {
+    return this.#installed !== undefined;
+  }
+
+  setInstalled(pluginIds: readonly string[]): void {
+    this.#installed = new Set(pluginIds.map(id => id.toLowerCase()));
   }
 
   enrolledIds(): string[] {
@@ -113,7 +125,7 @@ export class Plugins implements BackendPlugins {
   }
 
   isInstalled(id: string): boolean {
-    return this.#installed.has(id);
+    return this.#installed?.has(id) ?? false;
   }
 
   enroll(plugin: EnrolledPlugin): void {
@@ -134,6 +146,9 @@ export class Plugins implements BackendPlugins {
    * @throws Refusal 503 while the plugin has not enrolled
    */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
+    if (!this.isSet) {
+      throw Refusal.starting();
+    }
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
       return this.installed(id);

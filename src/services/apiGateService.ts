@@ -51,6 +51,10 @@ import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+import {
+  rootInstanceMetadataServiceRef,
+  rootSystemMetadataServiceRef,
+} from './backstageFeatures';
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
@@ -91,11 +95,11 @@ export const apiGateServiceFactory = createServiceFactory({
   service: apiGateServiceRef,
   deps: {
     config: coreServices.rootConfig,
-    instance: coreServices.rootInstanceMetadata,
+    instance: rootInstanceMetadataServiceRef,
     lifecycle: coreServices.rootLifecycle,
     logger: coreServices.rootLogger,
     rootHttpRouter: coreServices.rootHttpRouter,
-    system: coreServices.rootSystemMetadata,
+    system: rootSystemMetadataServiceRef,
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
@@ -104,10 +108,15 @@ export const apiGateServiceFactory = createServiceFactory({
     const installed = await instance.getInstalledPlugins();
     const policies = new DeclaredPolicies();
     const plugins = new Plugins(
-      installed.map(({ pluginId }) => pluginId),
+      installed?.map(({ pluginId }) => pluginId),
       policies,
     );
-    warnOfRules(logger, settings, plugins);
+    const warnOfSettings = () => warnOfRules(logger, settings, plugins);
+    if (plugins.isSet) {
+      warnOfSettings();
+    } else {
+      lifecycle.addStartupHook(warnOfSettings);
+    }
     if (config.getOptionalBoolean(NO_BARRIERS)) {
       logger.warn(
         `API gate: ${NO_BARRIERS} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
@@ -129,6 +138,7 @@ export const apiGateServiceFactory = createServiceFactory({
     const callingPlugins = new CallingPlugins({
       keyEndpoints,
       isKnown: async id =>
+        plugins.isInstalled(id) ||
         (await services.system.getInstalledPlugins()).some(
           ({ pluginId }) => pluginId === id,
         ),

@@ -16,6 +16,7 @@ import type { EnrolledPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../gate/isPublicByNature';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import { instanceMetadataServiceRef } from './backstageFeatures';
 import { coveringPaths } from '../policy/coveringPaths';
 
 const enrollmentServiceRef = createServiceRef<{}>({
@@ -39,6 +40,7 @@ export const enrollmentServiceFactory = createServiceFactory({
     discovery: coreServices.discovery,
     httpAuth: coreServices.httpAuth,
     httpRouter: coreServices.httpRouter,
+    instance: instanceMetadataServiceRef,
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
@@ -48,6 +50,15 @@ export const enrollmentServiceFactory = createServiceFactory({
     const { absentPluginHttpAuth, auditor, auth, config, discovery } = services;
     const { httpAuth, httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
+
+    if (!plugins.isSet) {
+      plugins.setInstalled(
+        services.instance
+          .getInstalledFeatures()
+          .filter(({ type }) => type === 'plugin')
+          .map(({ pluginId }) => pluginId),
+      );
+    }
 
     if (!policies.isWatched(httpRouter)) {
       logger.warn(

@@ -19,6 +19,10 @@ import {
 
 jest.setTimeout(60_000);
 
+// Before September 2026, Backstage itself fetches keys again for each recent token whose key it does not have.
+const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
+const limitsFetches = release >= '2026-09';
+
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 let key: SigningKey;
 let backend: RunningBackend | undefined;
@@ -511,6 +515,6 @@ describe('an adopter', () => {
       expect(status).toBe(401);
     }
     await new Promise(resolve => keys.close(resolve));
-    expect(fetches).toBeLessThan(25);
+    expect(fetches).toBeLessThan(limitsFetches ? 25 : 100);
   });
 });

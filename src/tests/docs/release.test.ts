@@ -1,29 +1,20 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-// The Backstage that this run is on. Runs on another one than the main install's say which.
-const { API_GATE_TEST_RELEASE: release = 'november-2026' } = process.env;
+const root = path.resolve(__dirname, '../../..');
 
-const RELEASES: Record<string, Record<string, string>> = {
-  'november-2026': {
-    '@backstage/backend-plugin-api': '1.12.0',
-    '@backstage/backend-defaults': '0.19.0',
-    '@backstage/plugin-auth-node': '0.7.8',
-    '@backstage/plugin-auth-backend': '0.31.0',
-    '@backstage/plugin-auth-backend-module-guest-provider': '0.2.25',
-    '@backstage/plugin-signals-backend': '0.3.21',
-  },
-  'september-2026': {
-    '@backstage/backend-plugin-api': '1.10.1',
-    '@backstage/backend-defaults': '0.18.0',
-    '@backstage/plugin-auth-node': '0.7.6',
-    '@backstage/plugin-auth-backend': '0.30.1',
-    '@backstage/plugin-auth-backend-module-guest-provider': '0.2.23',
-    '@backstage/plugin-signals-backend': '0.3.19',
-  },
-};
+// Runs on an older release say which: they are in its folder, with a copy of these tests. See .ci/releases/run.
+const { API_GATE_TEST_RELEASE: release } = process.env;
 
-const names = Object.keys(RELEASES[release]);
+const packagesFile = path.join(
+  root,
+  release ? 'package.json' : '.ci/releases/2026-11/package.json',
+);
+
+const { dependencies } = JSON.parse(fs.readFileSync(packagesFile, 'utf8'));
+const names = Object.keys(dependencies).filter(name =>
+  name.startsWith('@backstage/'),
+);
 
 /** The folder of the package that modules in another folder get. */
 const folderOf = (name: string, from = __dirname) =>
@@ -34,16 +25,19 @@ const manifestOf = (name: string) =>
     fs.readFileSync(path.join(folderOf(name), 'package.json'), 'utf8'),
   );
 
-it(`is that of ${release}`, () => {
-  expect(
-    Object.fromEntries(names.map(name => [name, manifestOf(name).version])),
-  ).toEqual(RELEASES[release]);
+it(`is that of ${release ?? 'November 2026'}`, () => {
+  expect(names.length).toBeGreaterThan(8);
+  for (const name of names) {
+    expect(`${name} ${manifestOf(name).version}`).toBe(
+      `${name} ${dependencies[name]}`,
+    );
+  }
 });
 
 it('is one copy of each package', () => {
   for (const dependant of names) {
-    const { dependencies } = manifestOf(dependant);
-    for (const name of names.filter(other => other in dependencies)) {
+    const { dependencies: needed = {} } = manifestOf(dependant);
+    for (const name of names.filter(other => other in needed)) {
       expect(folderOf(name, folderOf(dependant))).toBe(folderOf(name));
     }
   }

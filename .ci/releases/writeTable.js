@@ -1,0 +1,146 @@
+// Writes docs/releases.md from what the runs recorded: `node .ci/releases/writeTable.js`. With `--check`, fails if that would
+// change it.
+const fs = require('node:fs');
+const path = require('node:path');
+
+const docs = path.resolve(__dirname, '../../docs');
+const results = JSON.parse(
+  fs.readFileSync(path.join(docs, 'releases.json'), 'utf8'),
+);
+
+/** Months without a run, and why. */
+const NOT_TESTED = {
+  '2026-05': 'the registry has neither backend-defaults 0.17.1 nor 0.17.2',
+  '2026-10':
+    'the registry has no version of backend-defaults between 0.18.0 and 0.19.0',
+};
+
+/** What a release may lack, and what the gate then does. */
+const FEATURES = {
+  rootInstanceMetadata: [
+    '`coreServices.rootInstanceMetadata`',
+    'The gate learns which plugins are installed when the first plugin registers. Until then it answers 503 to every request.',
+  ],
+  rootSystemMetadata: [
+    '`coreServices.rootSystemMetadata`',
+    'The plugins of other backends are those in `discovery.endpoints`.',
+  ],
+  addWebSocketHandler: [
+    '`httpRouter.addWebSocketHandler`',
+    'Plugins take WebSocket upgrades from the server themselves, and allow rules with `WEBSOCKET` have no handlers to open.',
+  ],
+  offlineSessions: [
+    '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',
+    "The gate can't end the refresh tokens of OAuth clients.",
+  ],
+  auditor: ['`coreServices.auditor`', 'The gate does not start.'],
+};
+
+const monthName = month =>
+  new Date(`${month}-15T00:00:00Z`).toLocaleString('en', {
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  });
+
+function readRelease(month) {
+  const manifest = path.join(__dirname, month, 'package.json');
+  return JSON.parse(fs.readFileSync(manifest, 'utf8')).release ?? {};
+}
+
+function describeRuns(node) {
+  return Object.entries(node)
+    .map(([major, { tests, attacks, backends, packed }]) => {
+      const counts = [
+        ['all tests', tests],
+        ['attacks', attacks],
+        ['backends', backends],
+      ]
+        .filter(([, run]) => run)
+        .map(([name, { passed, failed }]) =>
+          failed
+            ? `${name} ${passed} of ${passed + failed}`
+            : `${name} ${passed}`,
+        );
+      return `${major}: ${[...counts, ...(packed ? ['start'] : [])].join(', ')}`;
+    })
+    .join('; ');
+}
+
+/** A table as Prettier formats it. */
+function table(rows) {
+  const widths = rows[0].map((_, i) =>
+    Math.max(...rows.map(row => row[i].length)),
+  );
+  const line = row =>
+    `| ${row.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`;
+  const [head, ...body] = rows;
+  return [line(head), line(widths.map(width => '-'.repeat(width)))]
+    .concat(body.map(line))
+    .join('\n');
+}
+
+function createDocument() {
+  const months = [...Object.keys(results), ...Object.keys(NOT_TESTED)].sort();
+  const notes = [];
+  const releases = months.map(month => {
+    const result = results[month];
+    if (!result) {
+      notes.push(`${monthName(month)}: ${NOT_TESTED[month]}.`);
+      return [monthName(month), '', '', '', 'not tested, see below', ''];
+    }
+    const { version = '', node = '', note } = readRelease(month);
+    if (note) {
+      notes.push(`${monthName(month)}: ${note}.`);
+    }
+    return [
+      monthName(month),
+      version,
+      result.backendDefaults,
+      node,
+      describeRuns(result.node),
+      result.missing.join(', '),
+    ];
+  });
+  const lacking = new Set(
+    Object.values(results).flatMap(({ missing }) => missing),
+  );
+  const features = Object.entries(FEATURES)
+    .filter(([name]) => lacking.has(name))
+    .map(([name, [what, effect]]) => [name, what, effect]);
+  return `# Backstage's releases
+
+<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records. -->
+
+The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
+versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm test\` that a release can change,
+\`attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the
+packages of that release: no second copy of a Backstage package was installed, and the backend passed and refused requests as it
+should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
+
+${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
+
+${notes.map(note => `- ${note}`).join('\n')}
+
+A name under "Missing" means:
+
+${table([['Missing', 'What it is', 'What the gate does without'], ...features])}
+
+Until August 2026, Backstage's \`auth\` service fetches the keys of users again for each recent token whose key it does not have, as it
+does without the gate. Since then it does so ten times a minute at most.
+
+## Other releases
+
+The gate looks for the parts of Backstage that it uses when it is loaded. On a release that lacks one, older or newer, the backend
+does not start, and the error names what is missing. On a release that has them all, it starts.
+`;
+}
+
+const file = path.join(docs, 'releases.md');
+const text = createDocument();
+if (!process.argv.includes('--check')) {
+  fs.writeFileSync(file, text);
+} else if (text !== fs.readFileSync(file, 'utf8')) {
+  console.error('docs/releases.md is not what its runs say: run writeTable.js');
+  process.exit(1);
+}
