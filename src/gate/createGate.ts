@@ -25,15 +25,14 @@ import { createSignOut } from './createSignOut';
 import { judgeUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
+import { classifyRoute } from '../policy/classifyRoute';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
 import { nameOf, readCookies, withoutPairs } from '../cookie/cookiePairs';
-import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
-import { isSignOutCall } from './isSignOutCall';
+import { isCookieEndpoint } from './isPublicByNature';
 import {
   expressPath,
-  isPlainPath,
   pathBelowPlugin,
   staysWhereItIs,
 } from '../http/requestTarget';
@@ -100,30 +99,27 @@ export function createGate(options: GateOptions): RequestHandler {
 
     const path = pathBelowPlugin(req, plugin.mountedAs);
     const isInstalled = plugins.isInstalled(plugin.id);
-    let isSignOut = false;
-    // Only a path that reads the same to everyone may decide anything.
-    if (path !== undefined && isPlainPath(path)) {
-      const { providers } = policy.config.signOut;
-      isSignOut = isSignOutCall(plugin.id, req.method, path, providers);
-      if (isSignOut && isInstalled) {
-        await endSession(passage, plugin);
+    const route = classifyRoute(
+      { plugin: plugin.id, method: req.method, path, isInstalled },
+      policy,
+    );
+    if (route === 'sign-out') {
+      await endSession(passage, plugin);
+      removeGateCookies(req);
+      return pass('sign-out');
+    }
+    if (route === 'built-in-public') {
+      refuseEndedSession(req);
+      // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
+      if (isInstalled || plugin.id !== 'auth') {
         removeGateCookies(req);
-        return pass('sign-out');
       }
-      if (isPublicByNature(plugin.id, req.method, path)) {
-        refuseEndedSession(req);
-        // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
-        if (isInstalled || plugin.id !== 'auth') {
-          removeGateCookies(req);
-        }
-        return pass('public-by-nature');
-      }
-      const rule = policy.allowList.match(plugin.id, req.method, path);
-      if (rule) {
-        refuseEndedSession(req);
-        removeGateCookies(req);
-        return { ...pass('allow-rule'), rule };
-      }
+      return pass('public-by-nature');
+    }
+    if (typeof route === 'object') {
+      refuseEndedSession(req);
+      removeGateCookies(req);
+      return { ...pass('allow-rule'), rule: route };
     }
 
     const starting = plugin.started();
@@ -144,7 +140,7 @@ export function createGate(options: GateOptions): RequestHandler {
     requireNotRevoked(verified, revocations);
 
     // Behind a gateway. Without a credential it was refused above: nobody learns which plugins there are.
-    if (isSignOut) {
+    if (route === 'protected-sign-out') {
       await endSession(passage, plugin);
       removeGateCookies(req);
       return pass('sign-out');

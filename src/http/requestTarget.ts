@@ -2,7 +2,7 @@ import type { Request } from 'express';
 
 // Printable ASCII from a leading slash on, without `#` and `\`. Other characters, and other forms of a target, make
 // `parseurl` rewrite the path, so that the router that serves a request reads another path than the gate read.
-const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
+export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
 // RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: to some servers, `/..;/` is a dot segment.
 const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
