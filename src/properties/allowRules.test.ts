@@ -18,6 +18,7 @@ import {
 } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
+import { explainRequest } from '../policy/explainRequest';
 import { isPlainPath } from '../http/requestTarget';
 
 jest.setTimeout(90_000);
@@ -207,6 +208,80 @@ describe('a backend whose rules change', () => {
       ),
     }),
   );
+
+  const anyOtherTarget = fc.constantFrom(
+    ...['/api/auth/x', '/api/auth/api-gate/v1/policy', '/api/app/x'],
+    ...['/API/one/a', '/api/ONE/a', '/api', '/api//a', '/a', '/'],
+    ...['one', 'absent'].map(id => `/api/${id}/.backstage/auth/v1/jwks.json`),
+    `/api/one${COOKIE_ENDPOINT}`,
+  );
+  const anyExplainedScene = anyRules.chain(rules =>
+    fc.record({
+      rules: fc.constant(rules),
+      requests: fc.array(
+        fc.oneof(
+          {
+            weight: 4,
+            arbitrary: requestsNear(rules).chain(({ method, plugin, below }) =>
+              fc.record({
+                method: fc.constant(method),
+                target: targetsNear(
+                  fc
+                    .constantFrom('', '', '?x=1', '#')
+                    .map(query => `/api/${plugin}${below}${query}`),
+                ),
+              }),
+            ),
+          },
+          {
+            weight: 1,
+            arbitrary: fc.record({
+              method: anyMethod,
+              target: targetsNear(anyOtherTarget),
+            }),
+          },
+        ),
+        { minLength: 5, maxLength: 5 },
+      ),
+    }),
+  );
+
+  it('[P2] passes without a credential exactly the requests that `explain` calls public', () =>
+    checkProperty(
+      fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
+        change(rules);
+        const policy = {
+          allowList: allowListOf(rules),
+          config: { signOut: { scope: 'session', providers: new Set<string>() } },
+        } as const;
+        for (const { method, target: sent } of requests) {
+          const target = sent.replace(/^ +| +$/g, '');
+          const { anonymous, plugin } = explainRequest(
+            { method, target },
+            policy,
+            id => id === 'one' || id === 'two',
+          );
+          handled.length = 0;
+          const [answer] = await exchangeBytes(
+            backend.port,
+            Buffer.from(
+              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+              'latin1',
+            ),
+          );
+          const isRefused = [400, 401].includes(answer.status);
+          if (anonymous === 'public') {
+            expect([target, isRefused]).toEqual([target, false]);
+          } else {
+            expect([target, ...handled]).toEqual([target]);
+            // The gate does not see every other target: Express may have no route for it.
+            const isUnrouted = answer.status === 404 && plugin === undefined;
+            expect([target, isRefused || isUnrouted]).toEqual([target, true]);
+          }
+        }
+      }),
+      { runs: 40, seconds: 0, longRuns: 2000 },
+    ));
 
   it('keeps the cookie endpoint closed under a rule for the whole plugin, as a property has found', async () => {
     change([{ plugin: 'one', path: '/**' }]);
