@@ -63,7 +63,7 @@ export async function check(args: string[], output: Output): Promise<number> {
       mockEnv: values['mock-env'] ?? false,
     });
   } catch (error) {
-    if (error instanceof CliError && error.location) {
+    if (format === 'github' && error instanceof CliError) {
       const { message, location } = error;
       print({ level: 'error', message, location });
       return 2;

@@ -3,7 +3,7 @@ import { check } from './check';
 import { CliError } from './CliError';
 import { diff } from './diff';
 import { explain } from './explain';
-import { Output, printable } from './output';
+import { formatFinding, Output } from './output';
 
 const HELP = `api-gate COMMAND [OPTION]...
 
@@ -38,7 +38,10 @@ export async function run(argv: string[], output: Output): Promise<number> {
     return await command(args, output);
   } catch (error) {
     if (error instanceof CliError) {
-      output.error(`error: ${printable(error.message)}`);
+      const { message, location } = error;
+      output.error(
+        formatFinding({ level: 'error', message, location }, 'text'),
+      );
       return 2;
     }
     throw error;

@@ -3,7 +3,7 @@ import { ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
 import { isError } from '@backstage/errors';
 import type { JsonObject, JsonValue } from '@backstage/types';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -49,6 +49,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 }
 
 async function readSources({ files, mockEnv }: LoadOptions) {
+  let description = '';
   try {
     const source = ConfigSources.default({
       argv: files.flatMap(file => ['--config', file]),
@@ -57,12 +58,14 @@ async function readSources({ files, mockEnv }: LoadOptions) {
         substitutionFunc: async name => process.env[name]?.trim() ?? MOCK_VALUE,
       }),
     });
+    description = String(source);
     for await (const { configs } of source.readConfigData()) {
       return configs;
     }
     return [];
   } catch (error) {
-    for (const file of files) {
+    // Errors of the YAML parser do not name the file, and the description of the sources does.
+    for (const [, file] of description.matchAll(/path="([^"]+)"/g)) {
       assertYaml(file);
     }
     throw new CliError(firstLineOf(error));
@@ -77,9 +80,13 @@ function assertYaml(file: string): void {
   } catch {
     return;
   }
-  const [error] = parseDocument(text).errors;
+  const lines = new LineCounter();
+  const [error] = parseDocument(text, { lineCounter: lines }).errors;
   if (error) {
-    throw new CliError(`${file}: ${firstLineOf(error)}`);
+    throw new CliError(firstLineOf(error).replace(/:$/, ''), {
+      file,
+      line: lines.linePos(error.pos[0]).line,
+    });
   }
 }
 
