@@ -132,13 +132,11 @@ describe('api-gate check', () => {
     expect(code).toBe(1);
   });
 
-  it('needs no variable that is not set with --mock-env, in less than 2 s', async () => {
+  it('needs no variable that is not set with --mock-env', async () => {
     const files = {
       'app-config.yaml': `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    issuers: ['\${ISSUER}']\n    cookie: { domain: example.com }\n`,
     };
-    const start = Date.now();
     const { code, stdout } = await check(files, ['--mock-env']);
-    expect(Date.now() - start).toBeLessThan(process.env.CI ? 10_000 : 2_000);
     expect(stdout).toContain('2 of 2 expectations hold');
     expect(stdout).toContain(
       'Not checked, since they hold variables that are not set: auth.apiGate.issuers, backend.baseUrl, auth.apiGate.cookie, app.baseUrl',
@@ -215,7 +213,12 @@ describe('api-gate check', () => {
       GATE,
       '--format must be one of text, github',
     ],
-    ['an address that is none', ['--policy', 'x'], GATE, 'x is no address'],
+    [
+      'an address that is none',
+      ['--policy', 'ftp://a:secret-value@b'],
+      GATE,
+      'The address must begin with https://',
+    ],
     [
       'an address with a password',
       ['--policy', 'http://a:secret-value@localhost'],

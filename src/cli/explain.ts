@@ -83,7 +83,12 @@ export async function explain(args: string[], output: Output): Promise<number> {
 
 function readRequest(text: string): { method: string; target: string } {
   const [, method = 'GET', target] = text.match(/^(?:(\S+) )?(\S+)$/) ?? [];
-  if (target === undefined || ![...METHODS, WEBSOCKET].includes(method)) {
+  const methods = [...METHODS, WEBSOCKET];
+  if (
+    target === undefined ||
+    methods.includes(target) ||
+    !methods.includes(method)
+  ) {
     throw new CliError(
       "Write one request in quotes, such as 'GET /api/catalog/entities'",
     );

@@ -101,7 +101,7 @@ export function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new CliError(
-      `${text} is no address: write one such as https://backstage.example.com`,
+      'The address must begin with https:// or http://, such as https://backstage.example.com',
     );
   }
   if (url.username || url.password) {

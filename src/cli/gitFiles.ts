@@ -32,7 +32,7 @@ export async function withFilesAt<T>(
   const cwd = files.length ? path.dirname(await realpath(files[0])) : '.';
   const top = (await gitOrExplain(cwd, 'rev-parse', '--show-toplevel')).trim();
   const commit = await resolveCommit(top, ref);
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'api-gate-'));
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'api-gate-diff-'));
   try {
     const done = new Set<string>();
     const laid: string[] = [];

@@ -18,12 +18,14 @@ import {
 } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
+import { comparePolicies } from '../policy/comparePolicies';
 import { explainRequest } from '../policy/explainRequest';
 import { isPlainPath } from '../http/requestTarget';
 
 jest.setTimeout(90_000);
 
 const PLUGINS = ['one', 'two', 'absent'];
+const NO_DIFFERENCE = { opened: [], closed: [] };
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 // Few, so that rules and requests meet.
@@ -153,6 +155,92 @@ describe('AllowList', () => {
     ));
 });
 
+describe('comparePolicies', () => {
+  const allowRulesOf = (rules: WrittenRule[]) =>
+    readAllowRules(rules, 'allow').rules;
+  const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
+    list.match(plugin, method, below || '/') !== undefined;
+
+  /** Rewrites rules without another meaning: order, splits, repetitions, reasons, and paths below a subtree. */
+  const rewritten = (rules: WrittenRule[]) =>
+    fc
+      .tuple(
+        fc.shuffledSubarray(rules, { minLength: rules.length }),
+        fc.array(fc.nat(4), {
+          minLength: rules.length,
+          maxLength: rules.length,
+        }),
+      )
+      .map(([shuffled, ways]) =>
+        shuffled.flatMap((rule, i): WrittenRule[] => {
+          const { methods = ['GET'] } = rule;
+          switch (ways[i]) {
+            case 0:
+              return [rule, rule];
+            case 1:
+              return methods.map(method => ({ ...rule, methods: [method] }));
+            case 2:
+              return [{ ...rule, methods: [...methods].reverse() }];
+            case 3:
+              return rule.path.endsWith('/**')
+                ? [{ ...rule, path: rule.path.replace('**', 'b') }, rule]
+                : [rule];
+            default:
+              return [{ ...rule, methods: methods.flatMap(withHead) }];
+          }
+        }),
+      );
+  const withHead = (method: string) =>
+    method === 'GET' ? ['HEAD', 'GET'] : [method];
+
+  it('finds no difference in rules that say the same in other words', () =>
+    checkProperty(
+      fc.property(
+        anyRules.chain(rules => fc.tuple(fc.constant(rules), rewritten(rules))),
+        ([rules, others]) => {
+          const before = allowRulesOf(rules);
+          const after = allowRulesOf(others);
+          expect(comparePolicies(before, after)).toEqual(NO_DIFFERENCE);
+          expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
+        },
+      ),
+      { runs: 200, seconds: 2 },
+    ));
+
+  it('finds every request that one list opens alone, and only such', () =>
+    checkProperty(
+      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
+        const before = allowListOf(others);
+        const after = allowListOf(rules);
+        const { opened, closed } = comparePolicies(before.rules, after.rules);
+        for (const request of requests.filter(
+          ({ below }) => below !== '/' && isPlainPath(below || '/'),
+        )) {
+          const isNew = isOpen(after, request) && !isOpen(before, request);
+          const isFound = isOpen(new AllowList(opened), request);
+          // A subtree that opens may have parts that were open before.
+          expect(isFound || !isNew).toBe(true);
+          expect(!isFound || isOpen(after, request)).toBe(true);
+        }
+        for (const [changes, with_, without] of [
+          [opened, after, before],
+          [closed, before, after],
+        ] as const) {
+          for (const { plugin, path, methods } of changes) {
+            // No rule has this segment.
+            const below = withoutSlash(path.replace('**', 'fresh'));
+            for (const method of methods) {
+              const request = { method, plugin, below };
+              expect(isOpen(with_, request)).toBe(true);
+              expect(isOpen(without, request)).toBe(false);
+            }
+          }
+        }
+      }),
+      { runs: 300, seconds: 3 },
+    ));
+});
+
 describe('a backend whose rules change', () => {
   const handled: string[] = [];
   const plugins = ['one', 'two'].map(id =>
@@ -252,7 +340,9 @@ describe('a backend whose rules change', () => {
         change(rules);
         const policy = {
           allowList: allowListOf(rules),
-          config: { signOut: { scope: 'session', providers: new Set<string>() } },
+          config: {
+            signOut: { scope: 'session', providers: new Set<string>() },
+          },
         } as const;
         for (const { method, target: sent } of requests) {
           const target = sent.replace(/^ +| +$/g, '');
