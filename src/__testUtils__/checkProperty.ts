@@ -19,14 +19,14 @@ export async function checkProperty<Ts>(
   { runs, seconds, longRuns }: Bounds,
 ): Promise<void> {
   const { PROPERTIES, PROPERTY_SEED, PROPERTY_PATH } = process.env;
+  const long =
+    longRuns === undefined
+      ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
+      : { numRuns: longRuns };
   const details = await fc.check(property, {
     seed: PROPERTY_SEED === undefined ? undefined : Number(PROPERTY_SEED),
     path: PROPERTY_PATH,
-    ...(PROPERTIES !== 'long'
-      ? { numRuns: runs }
-      : longRuns === undefined
-        ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
-        : { numRuns: longRuns }),
+    ...(PROPERTIES === 'long' ? long : { numRuns: runs }),
   });
   const { failed, numRuns, seed, counterexamplePath } = details;
   const { currentTestName } = expect.getState();

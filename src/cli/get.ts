@@ -86,13 +86,11 @@ const FAILURES: [code: RegExp, explanation: string][] = [
 export function explainFailure(error: unknown, url: URL): string {
   const { name, cause } = error as { name?: string; cause?: unknown };
   const code = String((cause as { code?: unknown } | undefined)?.code ?? name);
-  const [, explanation] =
+  const known =
     name === 'TimeoutError'
-      ? [, `it gave no answer within ${TIMEOUT_MS / 1000} seconds`]
-      : (FAILURES.find(([pattern]) => pattern.test(code)) ?? [
-          ,
-          `the request failed (${code})`,
-        ]);
+      ? `it gave no answer within ${TIMEOUT_MS / 1000} seconds`
+      : FAILURES.find(([pattern]) => pattern.test(code))?.[1];
+  const explanation = known ?? `the request failed (${code})`;
   return `${url.origin} can not be asked: ${explanation}`;
 }
 

@@ -161,6 +161,9 @@ describe('comparePolicies', () => {
   const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
     list.match(plugin, method, below || '/') !== undefined;
 
+  const withHead = (method: string) =>
+    method === 'GET' ? ['HEAD', 'GET'] : [method];
+
   /** Rewrites rules without another meaning: order, splits, repetitions, reasons, and paths below a subtree. */
   const rewritten = (rules: WrittenRule[]) =>
     fc
@@ -190,8 +193,6 @@ describe('comparePolicies', () => {
           }
         }),
       );
-  const withHead = (method: string) =>
-    method === 'GET' ? ['HEAD', 'GET'] : [method];
 
   it('finds no difference in rules that say the same in other words', () =>
     checkProperty(

@@ -48,6 +48,8 @@ describe('a backend with expectations', () => {
         },
       },
     );
+    const { status } = await rawRequest(backend.port, '/api/elsewhere/x');
+    expect(status).toBe(401);
     await backend.stop();
   });
 
