@@ -1,3 +1,4 @@
+import { isError } from '@backstage/errors';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError } from './CliError';
@@ -44,7 +45,9 @@ export async function run(argv: string[], output: Output): Promise<number> {
       );
       return 2;
     }
-    throw error;
+    // Exit code 1 would read as a finding.
+    output.error(`error: ${isError(error) ? error.stack : String(error)}`);
+    return 2;
   }
 }
 

@@ -335,7 +335,7 @@ describe('a backend whose rules change', () => {
     }),
   );
 
-  it('[P2] passes without a credential exactly the requests that `explain` calls public', () =>
+  it('passes without a credential exactly the requests that `explain` calls public', () =>
     checkProperty(
       fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
         change(rules);
