@@ -53,6 +53,8 @@ export async function run(argv: string[], output: Output): Promise<number> {
 
 /** Runs the command with the arguments of this process. */
 export async function main(): Promise<void> {
+  // A reader such as `head` may have closed the pipe: the exit code stays the same.
+  process.stdout.on('error', () => {});
   process.exitCode = await run(process.argv.slice(2), {
     out: line => process.stdout.write(`${line}\n`),
     error: line => process.stderr.write(`${line}\n`),
