@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { run } from '../cli';
 
-/** What came of a run of the command. */
+/** The exit code and the output of a run of the command. */
 export interface CliResult {
   code: number | null;
   stdout: string;

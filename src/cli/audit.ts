@@ -20,7 +20,7 @@ const INTERVAL_MS = 500;
 /** No plugin has this path, and no plugin this name. */
 const ABSENT = 'api-gate-audit';
 
-/** What an answer to a request without a credential says about a path. */
+/** The state of a path, by the answer to a request without a credential. */
 export type Verdict = 'open' | 'closed' | 'not-installed' | 'unclear';
 
 /** Runs `api-gate audit`. Returns the exit code. */

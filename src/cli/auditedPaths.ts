@@ -3,11 +3,11 @@ export interface AuditedPath {
   plugin: string;
   /** Below the plugin, as a GET request asks for it. */
   path: string;
-  /** What an open path gives away. */
+  /** The data or the action that an open path gives to everybody. */
   gives: string;
   /** The rule that keeps it open behind the gate; `undefined` where nothing should. */
   rule?: string;
-  /** What closes it, where the gate does not. */
+  /** The change that closes it, where the gate does not. */
   remedy?: string;
 }
 
@@ -20,7 +20,7 @@ const OPENED_IN_CODE: AuditedPath[] = [
   {
     plugin: 'events',
     path: '/http/github',
-    gives: 'takes events by POST from anybody who knows the topic',
+    gives: 'events by POST to subscribers, from anybody who knows the topic',
     rule: "- { plugin: events, path: '/http/github', methods: [POST] }  # set the webhook secret of the events module first",
   },
   {

@@ -29,7 +29,7 @@ export interface LoadedConfig {
 }
 
 export interface LoadOptions {
-  /** As the backend gets them with `--config`; none for the default ones. */
+  /** In the order that the backend gets them with `--config`; none for the default ones. */
   files: string[];
   mockEnv: boolean;
 }
@@ -95,7 +95,7 @@ function firstLineOf(error: unknown): string {
   return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 
-/** Leaves out what can not be checked without the variables that are not set. */
+/** Leaves out the settings that can not be checked without the variables that are not set. */
 function withoutMocked(data: JsonObject) {
   const leftOut: string[] = [];
   const auth = asObject(data.auth);
