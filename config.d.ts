@@ -36,6 +36,20 @@ export interface Config {
       }>;
 
       /**
+       * Requests that must stay public or closed, whoever edits the rules. The backend does not start, and a changed
+       * configuration is not applied, while one of them does not hold. Default: none.
+       */
+      expect?: Array<{
+        /**
+         * One request without a credential: a method, or `WEBSOCKET`, and a plain path below `/api`, such as
+         * `GET /api/catalog/entities`. Without a query, wildcards or parameters. The plugin must be installed.
+         */
+        request: string;
+        /** What that request must be once the gate enforces: let through by a rule, or refused. */
+        is: 'public' | 'closed';
+      }>;
+
+      /**
        * Issuers (`iss`) of user tokens that are accepted besides this deployment's own `auth` plugin. Their keys must be
        * among those that the `auth` plugin serves. Default: none.
        */

@@ -11,6 +11,37 @@ const root = path.resolve(__dirname, '..');
 // Below node_modules, so that its requires find what is installed there.
 const folder = path.join(root, 'node_modules', '.check-pack');
 
+/** Runs the command of the package, with variables that are not set, in at most two seconds. */
+function checkCommand(command) {
+  const config = path.join(folder, 'app-config.yaml');
+  fs.writeFileSync(
+    config,
+    `backend: { baseUrl: '\${UNSET}' }
+auth:
+  apiGate:
+    allow: [{ plugin: hello, path: /health }]
+    expect: [{ request: GET /api/hello/health, is: public }]
+`,
+  );
+  // The best of three, as other work on the machine is no fault of the command.
+  const times = [1, 2, 3].map(() => {
+    const start = Date.now();
+    const output = execFileSync(
+      process.execPath,
+      [command, 'check', '--mock-env', '--config', config],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    if (!output.includes('1 of 1 expectations hold')) {
+      throw new Error(`The packed command printed ${output}`);
+    }
+    return Date.now() - start;
+  });
+  if (Math.min(...times) > 2000) {
+    throw new Error(`The packed command took ${times} ms, more than 2 s`);
+  }
+  console.log(`The packed command took ${times} ms`);
+}
+
 async function main() {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
@@ -25,12 +56,14 @@ async function main() {
   ]) {
     fs.accessSync(path.join(packed, file));
   }
-  const { name } = require('../package.json');
+  const { name, bin } = require('../package.json');
   const requirePacked = createRequire(path.join(packed, 'package.json'));
   const { createLegacyApiGate } = requirePacked(`${name}/legacy`);
   if (typeof createLegacyApiGate !== 'function') {
     throw new Error(`${name}/legacy has no createLegacyApiGate`);
   }
+
+  checkCommand(path.join(packed, bin['api-gate']));
 
   const port = await new Promise(resolve => {
     const server = net.createServer().listen(0, () => {

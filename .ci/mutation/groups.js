@@ -16,6 +16,24 @@ module.exports = {
       'http/requestTarget.test.ts',
     ],
   },
+  classification: {
+    mutate: [
+      'policy/classifyRoute.ts',
+      'policy/checkExpectations.ts',
+      'policy/comparePolicies.ts',
+      'policy/explainRequest.ts',
+      'policy/findNearestRule.ts',
+      'config/readExpectations.ts',
+      'http/readApiTarget.ts',
+    ],
+    tests: [
+      'policy/comparePolicies.test.ts',
+      'policy/findNearestRule.test.ts',
+      'config/readExpectations.test.ts',
+      'http/readApiTarget.test.ts',
+      'cli/explain.test.ts',
+    ],
+  },
   credential: {
     mutate: [
       'credentials/readCredential.ts',

@@ -6,6 +6,8 @@ interface Bounds {
   runs: number;
   /** The duration with `PROPERTIES=long`. */
   seconds: number;
+  /** The number of runs with `PROPERTIES=long`, whatever their duration. */
+  longRuns?: number;
 }
 
 /**
@@ -14,15 +16,17 @@ interface Bounds {
  */
 export async function checkProperty<Ts>(
   property: fc.IRawProperty<Ts>,
-  { runs, seconds }: Bounds,
+  { runs, seconds, longRuns }: Bounds,
 ): Promise<void> {
   const { PROPERTIES, PROPERTY_SEED, PROPERTY_PATH } = process.env;
+  const long =
+    longRuns === undefined
+      ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
+      : { numRuns: longRuns };
   const details = await fc.check(property, {
     seed: PROPERTY_SEED === undefined ? undefined : Number(PROPERTY_SEED),
     path: PROPERTY_PATH,
-    ...(PROPERTIES === 'long'
-      ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
-      : { numRuns: runs }),
+    ...(PROPERTIES === 'long' ? long : { numRuns: runs }),
   });
   const { failed, numRuns, seed, counterexamplePath } = details;
   const { currentTestName } = expect.getState();

@@ -17,6 +17,7 @@ describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
       allow: [],
+      expect: [],
       mode: 'enforce',
       until: undefined,
       issuers: [],
@@ -57,7 +58,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, issuers, cookie, signOut, operators, challenges, revocation, tokenCache',
+      'auth.apiGate.alow is not known: use mode, until, allow, expect, issuers, cookie, signOut, operators, challenges, revocation, tokenCache',
     ],
     [
       { issuers: 'https://a.example.com' },

@@ -1,11 +1,13 @@
 import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { AllowRule } from '../policy/AllowList';
+import { assertExpectations } from '../policy/checkExpectations';
 import { CookieSettings } from './CookieSettings';
 import { findUntrustedCorsOrigins } from './findUntrustedCorsOrigins';
 import { readAllowRules } from './readAllowRules';
 import { Challenge, readChallenges } from './readChallenges';
 import { readCookieSettings } from './readCookieSettings';
+import { Expectation, readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
 import { ModeSettings, readMode } from './readMode';
 import { readOperators } from './readOperators';
@@ -26,6 +28,8 @@ export const CONFIG_KEY = 'auth.apiGate';
 /** The configuration of the gate, checked and with its defaults. */
 export interface ApiGateConfig {
   allow: AllowRule[];
+  /** Requests that must be public or closed with these rules. */
+  expect: Expectation[];
   /** With `report-only` nothing is refused, until `until`. */
   mode: ModeSettings['mode'];
   until: Date | undefined;
@@ -52,18 +56,42 @@ export interface ApiGateConfig {
   warnings: string[];
 }
 
+/** Facts about the backend that its configuration does not have. */
+export interface ReadOptions {
+  /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
+  isKnownPlugin?: (id: string) => boolean;
+}
+
 /**
- * Reads `auth.apiGate`.
+ * Reads `auth.apiGate`, and checks that its expectations hold.
  *
  * @throws InputError of one line that names the config path and what to write instead
  */
-export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
+export function readApiGateConfig(
+  rootConfig: Config,
+  options: ReadOptions = {},
+): ApiGateConfig {
+  const config = parseApiGateConfig(rootConfig, options);
+  assertExpectations(config, CONFIG_KEY);
+  return config;
+}
+
+/**
+ * Reads `auth.apiGate` without checking whether its expectations hold.
+ *
+ * @throws InputError of one line that names the config path and what to write instead
+ */
+export function parseApiGateConfig(
+  rootConfig: Config,
+  { isKnownPlugin }: ReadOptions = {},
+): ApiGateConfig {
   const value = readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, {
     path: CONFIG_KEY,
     keys: [
       'mode',
       'until',
       'allow',
+      'expect',
       'issuers',
       'cookie',
       'signOut',
@@ -83,6 +111,11 @@ export function readApiGateConfig(rootConfig: Config): ApiGateConfig {
   return {
     ...readMode(value.mode, value.until, CONFIG_KEY),
     allow: rules,
+    expect: readExpectations(
+      value.expect,
+      `${CONFIG_KEY}.expect`,
+      isKnownPlugin,
+    ),
     issuers: readIssuers(value.issuers, `${CONFIG_KEY}.issuers`),
     cookie,
     backendOrigin: backend.origin,

@@ -27,6 +27,7 @@ import { findResourceMetadata } from './findResourceMetadata';
 import { decideUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
+import { classifyRoute } from '../policy/classifyRoute';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from './Refusal';
 import type { GateObserver } from '../observability/GateObserver';
@@ -40,13 +41,8 @@ import {
   isTrustedPath,
   pathOf,
 } from './cookiePaths';
-import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
-import { isSignOutCall } from './isSignOutCall';
-import {
-  expressPath,
-  isPlainPath,
-  pathBelowPlugin,
-} from '../http/requestTarget';
+import { isCookieEndpoint } from './isPublicByNature';
+import { expressPath, pathBelowPlugin } from '../http/requestTarget';
 import { removeCookies } from '../cookie/removeCookies';
 import {
   asksForUpgrade,
@@ -123,35 +119,42 @@ export function createGate(options: GateOptions): RequestHandler {
 
     const path = pathOf(req, plugin);
     const isInstalled = plugins.isInstalled(plugin.id);
-    // Only a path that reads the same to everyone may decide anything.
-    if (path !== undefined && isPlainPath(path)) {
-      const { providers } = policy.config.signOut;
-      const isSignOut = isSignOutCall(plugin.id, method, path, providers);
-      if (isSignOut && (isInstalled || isCookieEndpoint(path))) {
-        const hasCredential = await endSession(passage, plugin);
-        if (!isInstalled && !hasCredential && policy.isEnforced) {
-          // The answer of an installed plugin: nobody learns without a credential which plugins there are.
-          await plugins.clearStockCookie(passage.res);
-          passage.res.status(204).end();
-          passage.isAnswered = true;
-        } else if (!isInstalled) {
-          await plugin.started();
-        }
-        return pass('sign-out');
+    const isTrusted = () => isTrustedPath(method, path, plugin, policy);
+    const route = classifyRoute(
+      {
+        plugin: plugin.id,
+        method,
+        path,
+        isInstalled,
+        hasPluginKeys: plugins.hasPluginKeys,
+      },
+      policy,
+    );
+    if (route === 'sign-out') {
+      const hasCredential = await endSession(passage, plugin);
+      if (!isInstalled && !hasCredential && policy.isEnforced) {
+        // The answer of an installed plugin: nobody learns without a credential which plugins there are.
+        await plugins.clearStockCookie(passage.res);
+        passage.res.status(204).end();
+        passage.isAnswered = true;
+      } else if (!isInstalled) {
+        await plugin.started();
       }
-      if (isPublicByNature(plugin.id, method, path, plugins)) {
-        await refuseRevokedSession(passage, plugin);
-        // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
-        if (!isInstalled && plugin.id === 'auth') {
-          passage.forwardedCookie = 'as it came';
-        }
-        return pass('public-by-nature');
+      return pass('sign-out');
+    }
+    if (route === 'built-in-public') {
+      await refuseRevokedSession(passage, plugin);
+      // The gate of the backend that has `auth` knows what a sign-out is: behind a gateway, it needs the cookie.
+      if (!isInstalled && plugin.id === 'auth') {
+        passage.forwardedCookie = 'as it came';
       }
-      const rule = policy.allowList.match(plugin.id, method, path);
-      if (rule) {
-        await refuseRevokedSession(passage, plugin);
-        return { ...pass('allow-rule'), rule };
-      }
+      return pass('public-by-nature');
+    }
+    if (typeof route === 'object') {
+      await refuseRevokedSession(passage, plugin);
+      // The browser sends the cookie with the requests of a public page, too.
+      restrictResponse(res, { isCookie: false, isTrustedPath: isTrusted });
+      return { ...pass('allow-rule'), rule: route };
     }
 
     const starting = plugin.started();
@@ -166,7 +169,6 @@ export function createGate(options: GateOptions): RequestHandler {
     );
     passage.credential = presented.kind;
     const isCookie = presented.kind !== 'bearer';
-    const isTrusted = () => isTrustedPath(method, path, plugin, policy);
     if (isCookie && policy.isCrossSite(req)) {
       throw Refusal.crossSite;
     }

@@ -8,6 +8,7 @@ import {
   ApiGateConfig,
   CONFIG_KEY,
   readApiGateConfig,
+  ReadOptions,
 } from '../config/readApiGateConfig';
 import { findListSources, ListSource } from '../config/findListSources';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
@@ -42,12 +43,14 @@ export class PolicySource {
   #toldEnforced = false;
 
   /** @throws InputError if the configuration is wrong: that stops the start */
-  constructor(options: { config: RootConfigService; logger: LoggerService }) {
+  constructor(
+    options: { config: RootConfigService; logger: LoggerService } & ReadOptions,
+  ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#current = new Policy(readApiGateConfig(config));
+    this.#current = new Policy(readApiGateConfig(config, options));
     this.#lists = findListSources(config);
-    config.subscribe?.(() => this.#reload(config));
+    config.subscribe?.(() => this.#reload(config, options));
   }
 
   /** To be taken once per request. */
@@ -94,10 +97,10 @@ export class PolicySource {
     clearInterval(this.#reminder);
   }
 
-  #reload(config: RootConfigService) {
+  #reload(config: RootConfigService, options: ReadOptions) {
     let read: ApiGateConfig;
     try {
-      read = readApiGateConfig(config);
+      read = readApiGateConfig(config, options);
     } catch (error) {
       const problem = isError(error) ? error.message : String(error);
       if (problem !== this.#problem) {

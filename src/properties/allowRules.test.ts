@@ -18,11 +18,14 @@ import {
 } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
+import { comparePolicies } from '../policy/comparePolicies';
+import { explainRequest } from '../policy/explainRequest';
 import { isPlainPath } from '../http/requestTarget';
 
 jest.setTimeout(90_000);
 
 const PLUGINS = ['one', 'two', 'absent'];
+const NO_DIFFERENCE = { opened: [], closed: [] };
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 // Few, so that rules and requests meet.
@@ -152,6 +155,93 @@ describe('AllowList', () => {
     ));
 });
 
+describe('comparePolicies', () => {
+  const allowRulesOf = (rules: WrittenRule[]) =>
+    readAllowRules(rules, 'allow').rules;
+  const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
+    list.match(plugin, method, below || '/') !== undefined;
+
+  const withHead = (method: string) =>
+    method === 'GET' ? ['HEAD', 'GET'] : [method];
+
+  /** Rewrites rules without another meaning: order, splits, repetitions, reasons, and paths below a subtree. */
+  const rewritten = (rules: WrittenRule[]) =>
+    fc
+      .tuple(
+        fc.shuffledSubarray(rules, { minLength: rules.length }),
+        fc.array(fc.nat(4), {
+          minLength: rules.length,
+          maxLength: rules.length,
+        }),
+      )
+      .map(([shuffled, ways]) =>
+        shuffled.flatMap((rule, i): WrittenRule[] => {
+          const { methods = ['GET'] } = rule;
+          switch (ways[i]) {
+            case 0:
+              return [rule, rule];
+            case 1:
+              return methods.map(method => ({ ...rule, methods: [method] }));
+            case 2:
+              return [{ ...rule, methods: [...methods].reverse() }];
+            case 3:
+              return rule.path.endsWith('/**')
+                ? [{ ...rule, path: rule.path.replace('**', 'b') }, rule]
+                : [rule];
+            default:
+              return [{ ...rule, methods: methods.flatMap(withHead) }];
+          }
+        }),
+      );
+
+  it('finds no difference in rules that say the same in other words', () =>
+    checkProperty(
+      fc.property(
+        anyRules.chain(rules => fc.tuple(fc.constant(rules), rewritten(rules))),
+        ([rules, others]) => {
+          const before = allowRulesOf(rules);
+          const after = allowRulesOf(others);
+          expect(comparePolicies(before, after)).toEqual(NO_DIFFERENCE);
+          expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
+        },
+      ),
+      { runs: 200, seconds: 2 },
+    ));
+
+  it('finds every request that one list opens alone, and only such', () =>
+    checkProperty(
+      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
+        const before = allowListOf(others);
+        const after = allowListOf(rules);
+        const { opened, closed } = comparePolicies(before.rules, after.rules);
+        for (const request of requests.filter(
+          ({ below }) => below !== '/' && isPlainPath(below || '/'),
+        )) {
+          const isNew = isOpen(after, request) && !isOpen(before, request);
+          const isFound = isOpen(new AllowList(opened), request);
+          // A subtree that opens may have parts that were open before.
+          expect(isFound || !isNew).toBe(true);
+          expect(!isFound || isOpen(after, request)).toBe(true);
+        }
+        for (const [changes, with_, without] of [
+          [opened, after, before],
+          [closed, before, after],
+        ] as const) {
+          for (const { plugin, path, methods } of changes) {
+            // No rule has this segment.
+            const below = withoutSlash(path.replace('**', 'fresh'));
+            for (const method of methods) {
+              const request = { method, plugin, below };
+              expect(isOpen(with_, request)).toBe(true);
+              expect(isOpen(without, request)).toBe(false);
+            }
+          }
+        }
+      }),
+      { runs: 300, seconds: 3 },
+    ));
+});
+
 describe('a backend whose rules change', () => {
   const handled: string[] = [];
   const plugins = ['one', 'two'].map(id =>
@@ -207,6 +297,80 @@ describe('a backend whose rules change', () => {
       ),
     }),
   );
+
+  const anyOtherTarget = fc.constantFrom(
+    ...['/api/auth/x', '/api/auth/api-gate/v1/policy', '/api/app/x'],
+    ...['/API/one/a', '/api/ONE/a', '/api', '/api//a', '/a', '/'],
+    ...['one', 'absent'].map(id => `/api/${id}/.backstage/auth/v1/jwks.json`),
+    `/api/one${COOKIE_ENDPOINT}`,
+  );
+  const anyExplainedScene = anyRules.chain(rules =>
+    fc.record({
+      rules: fc.constant(rules),
+      requests: fc.array(
+        fc.oneof(
+          {
+            weight: 4,
+            arbitrary: requestsNear(rules).chain(({ method, plugin, below }) =>
+              fc.record({
+                method: fc.constant(method),
+                target: targetsNear(
+                  fc
+                    .constantFrom('', '', '?x=1', '#')
+                    .map(query => `/api/${plugin}${below}${query}`),
+                ),
+              }),
+            ),
+          },
+          {
+            weight: 1,
+            arbitrary: fc.record({
+              method: anyMethod,
+              target: targetsNear(anyOtherTarget),
+            }),
+          },
+        ),
+        { minLength: 5, maxLength: 5 },
+      ),
+    }),
+  );
+
+  it('passes without a credential exactly the requests that `explain` calls public', () =>
+    checkProperty(
+      fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
+        change(rules);
+        const policy = {
+          allowList: allowListOf(rules),
+          config: { signOut: { providers: new Set<string>() } },
+        };
+        for (const { method, target: sent } of requests) {
+          const target = sent.replace(/^ +| +$/g, '');
+          const { anonymous, plugin } = explainRequest(
+            { method, target },
+            policy,
+            id => id === 'one' || id === 'two',
+          );
+          handled.length = 0;
+          const [answer] = await exchangeBytes(
+            backend.port,
+            Buffer.from(
+              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+              'latin1',
+            ),
+          );
+          const isRefused = [400, 401].includes(answer.status);
+          if (anonymous === 'public') {
+            expect([target, isRefused]).toEqual([target, false]);
+          } else {
+            expect([target, ...handled]).toEqual([target]);
+            // The gate does not see every other target: Express may have no route for it.
+            const isUnrouted = answer.status === 404 && plugin === undefined;
+            expect([target, isRefused || isUnrouted]).toEqual([target, true]);
+          }
+        }
+      }),
+      { runs: 40, seconds: 0, longRuns: 2000 },
+    ));
 
   it('keeps the cookie endpoint closed under a rule for the whole plugin, as a property has found', async () => {
     change([{ plugin: 'one', path: '/**' }]);

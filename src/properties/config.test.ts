@@ -178,6 +178,15 @@ const anyDuration = words(
 
 const SECTIONS = {
   allow: listOf(anyRule),
+  expect: listOf(
+    nearlyRecord({
+      request: words(
+        ['GET /api/catalog/x', 'WEBSOCKET /api/signals'],
+        ['GET', 'get /api/x', 'GET /api/x?y', 'GET /api/x/**', '/api/x'],
+      ),
+      is: words(['closed'], ['public', 'open']),
+    }),
+  ),
   issuers: listOf(
     words(['https://other.example.com/api/auth'], ['x', 'ftp://x', '']),
   ),

@@ -103,9 +103,20 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const source = new PolicySource({ config, logger });
-    const settings = source.current.config;
     const installed = await instance.getInstalledPlugins();
+    const known =
+      installed &&
+      new Set(
+        [...installed, ...(await services.system.getInstalledPlugins())].map(
+          ({ pluginId }) => pluginId.toLowerCase(),
+        ),
+      );
+    const source = new PolicySource({
+      config,
+      logger,
+      isKnownPlugin: known && (id => known.has(id)),
+    });
+    const settings = source.current.config;
     const policies = new DeclaredPolicies();
     const plugins = new Plugins(
       installed?.map(({ pluginId }) => pluginId),

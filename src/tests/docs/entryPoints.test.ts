@@ -25,6 +25,17 @@ const OF_THE_NEW_SYSTEM = '@backstage/backend-defaults';
 
 it.each([
   ['../..', [OF_THE_NEW_SYSTEM], OF_THE_LEGACY_SYSTEM],
+  [
+    '../../cli',
+    ['@backstage/config-loader'],
+    [
+      OF_THE_NEW_SYSTEM,
+      '@backstage/backend-plugin-api',
+      'express',
+      'knex',
+      ...OF_THE_LEGACY_SYSTEM,
+    ],
+  ],
   ['../../legacy', [], [OF_THE_NEW_SYSTEM, ...OF_THE_LEGACY_SYSTEM]],
 ])('%s loads %j of Backstage, and none of %j', (entryPoint, some, none) => {
   const loaded = packagesLoadedBy(entryPoint);

@@ -1,0 +1,287 @@
+import {
+  createServer,
+  IncomingMessage,
+  Server,
+  ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import catalogPlugin from '@backstage/plugin-catalog-backend';
+import eventsPlugin from '@backstage/plugin-events-backend';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import signalsPlugin from '@backstage/plugin-signals-backend';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { freePort, startBackend } from '../__testUtils__/startBackend';
+import { readAllowRules } from '../config/readAllowRules';
+import { AllowList } from '../policy/AllowList';
+import { parse } from 'yaml';
+import { audit, judge } from './audit';
+import { AUDITED_PATHS } from './auditedPaths';
+import { CliError } from './CliError';
+import { explainFailure } from './get';
+
+jest.setTimeout(60_000);
+
+const SOME = AUDITED_PATHS.filter(({ plugin }) =>
+  ['events', 'permission', 'badges', 'auth'].includes(plugin),
+);
+
+async function auditOf(address: string, paths = SOME) {
+  const lines: string[] = [];
+  const print = (line: string) => lines.push(line);
+  const code = await audit([address], { out: print, error: print }, paths);
+  return { code, lines };
+}
+
+const openIn = (lines: string[]) =>
+  lines.flatMap(line => line.match(/^open +(GET \S+)/)?.[1] ?? []);
+
+// Without a plugin that subscribes to events: its open poll would hold up the stop of the backend.
+const startStock = (withGate: boolean) =>
+  startBackend({
+    withGate,
+    features: [
+      eventsPlugin,
+      permissionPlugin,
+      allowAllPolicy,
+      // Its handler has nothing at the path that the audit asks for.
+      recordingPlugin('badges', {
+        policies: [
+          {
+            path: '/entity/:namespace/:kind/:name/badge/:badgeId',
+            allow: 'unauthenticated',
+          },
+        ],
+        handle: (_req, res) => res.status(404).json({}),
+      }).feature,
+    ],
+  });
+
+describe('api-gate audit', () => {
+  it('finds what a stock backend leaves open, and nothing of that behind the gate', async () => {
+    const stock = await startStock(false);
+    const { code, lines } = await auditOf(stock.url);
+    await stock.stop();
+    expect(openIn(lines)).toEqual([
+      'GET /api/events/http/github',
+      'GET /api/badges/entity/default/component/api-gate-audit/badge/pingback',
+      'GET /api/permission/health',
+      'GET /api/auth/guest/refresh',
+    ]);
+    expect(lines).toContain(
+      "           - { plugin: events, path: '/http/github', methods: [POST] }  # set the webhook secret of the events module first",
+    );
+    expect(lines).toContain(
+      '4 open, 1 closed, 0 of plugins that are not installed, 0 unclear',
+    );
+    expect(code).toBe(1);
+
+    const gated = await startStock(true);
+    const behind = await auditOf(gated.url);
+    await gated.stop();
+    expect(openIn(behind.lines)).toEqual(['GET /api/auth/guest/refresh']);
+    expect(behind.lines).toContain(
+      'The API gate is in front of this Backstage',
+    );
+    expect(behind.lines).toContain(
+      '         remove auth.providers.guest: the gate does not close it',
+    );
+    expect(behind.lines.join('\n')).not.toMatch(/eyJ/);
+  });
+
+  it('finds the data of a backend without its default auth policy', async () => {
+    const config = {
+      backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
+    };
+    const backend = await startBackend({
+      config,
+      withGate: false,
+      features: [catalogPlugin, signalsPlugin],
+    });
+    const { code, lines } = await auditOf(
+      backend.url,
+      AUDITED_PATHS.filter(({ plugin }) =>
+        ['catalog', 'signals'].includes(plugin),
+      ),
+    );
+    await backend.stop();
+    expect(openIn(lines)).toEqual([
+      'GET /api/signals/health',
+      'GET /api/catalog/entities?limit=1',
+    ]);
+    expect(code).toBe(1);
+  });
+});
+
+describe('the requests of api-gate audit', () => {
+  const seen: { at: number; req: IncomingMessage }[] = [];
+  let answer: (req: IncomingMessage, res: ServerResponse) => void;
+  let server: Server;
+  let url: string;
+
+  beforeAll(async () => {
+    server = createServer((req, res) => {
+      seen.push({ at: Date.now(), req });
+      answer(req, res);
+    });
+    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
+    url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+  beforeEach(() => {
+    seen.length = 0;
+  });
+
+  const one = AUDITED_PATHS.filter(({ plugin }) => plugin === 'catalog');
+
+  it('are GETs without a credential and a body, at most two a second, below the path of the address', async () => {
+    answer = (_req, res) => res.writeHead(401).end();
+    const { code, lines } = await auditOf(`${url}/portal/`, one);
+    expect(lines[0]).toBe(
+      `Sends 3 GET requests without a credential to ${url}, two a second, for about 2 seconds. Only ask a Backstage that you run`,
+    );
+    expect(seen.map(({ req }) => `${req.method} ${req.url}`)).toEqual([
+      'GET /portal/api/api-gate-audit/api-gate-audit',
+      'GET /portal/api/catalog/api-gate-audit',
+      'GET /portal/api/catalog/entities?limit=1',
+    ]);
+    for (const { req } of seen) {
+      expect(req.headers).not.toHaveProperty('authorization');
+      expect(req.headers).not.toHaveProperty('cookie');
+      expect(req.headers).not.toHaveProperty('content-length');
+      expect(req.headers['user-agent']).toBe('api-gate');
+    }
+    // A timer may fire a millisecond early.
+    expect(seen[1].at - seen[0].at).toBeGreaterThanOrEqual(490);
+    expect(seen[2].at - seen[1].at).toBeGreaterThanOrEqual(490);
+    expect(code).toBe(0);
+  });
+
+  it('follow no redirect', async () => {
+    const elsewhere: string[] = [];
+    const other = createServer((req, res) => {
+      elsewhere.push(req.url!);
+      res.end();
+    });
+    await new Promise<void>(resolve => other.listen(0, 'localhost', resolve));
+    const { port } = other.address() as AddressInfo;
+    answer = (_req, res) =>
+      res.writeHead(302, { Location: `http://localhost:${port}/login` }).end();
+    const { code, lines } = await auditOf(url, one);
+    expect(openIn(lines)).toEqual([]);
+    expect([code, elsewhere, seen.length]).toEqual([0, [], 3]);
+    other.closeAllConnections();
+    await new Promise(resolve => other.close(resolve));
+  });
+
+  it('read the beginning of a body only, and print none of it', async () => {
+    answer = (_req, res) => {
+      res.writeHead(200, { 'Content-Type': 'application/json' });
+      const fill = () => {
+        while (!res.destroyed && res.write('secret-value'.repeat(5000))) {
+          // Until the other side has had enough.
+        }
+      };
+      res.on('drain', fill);
+      fill();
+    };
+    const { lines } = await auditOf(url, one);
+    expect(openIn(lines)).toEqual(['GET /api/catalog/entities?limit=1']);
+    expect(lines.join('\n')).not.toContain('secret-value');
+  });
+
+  it.each([
+    ['a page for everything', 200, 'text/html'],
+    ['nothing', 404, 'application/json'],
+    ['errors', 502, 'text/html'],
+  ])('stop at a server that has %s', async (_, status, type) => {
+    answer = (_req, res) =>
+      res.writeHead(status, { 'Content-Type': type }).end();
+    await expect(auditOf(url, one)).rejects.toThrow(
+      'does not answer as a Backstage backend: give the value of backend.baseUrl',
+    );
+  });
+
+  it.each([
+    [
+      async () => `http://localhost:${await freePort()}`,
+      'nothing listens there',
+    ],
+    [async () => url.replace('http:', 'https:'), 'it does not speak TLS there'],
+    [async () => 'ftp://localhost', 'must begin with https:// or http://'],
+    [async () => 'http://a:b@localhost', 'must not hold a user or a password'],
+  ])('fail in words (%#)', async (addressOf, message) => {
+    const address = await addressOf();
+    const asked = auditOf(address, one);
+    await expect(asked).rejects.toThrow(CliError);
+    await expect(asked).rejects.toThrow(message);
+  });
+
+  it.each([
+    [
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'is not trusted here: set NODE_EXTRA_CA_CERTS',
+    ],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'is not trusted here'],
+    ['CERT_HAS_EXPIRED', 'has expired'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'is for another name'],
+    ['ENOTFOUND', 'its name does not resolve'],
+    ['UND_ERR_SOCKET', 'does not answer in HTTP'],
+    ['EOTHER', 'the request failed (EOTHER)'],
+  ])('explain %s', (code, text) => {
+    const error = Object.assign(new TypeError('fetch failed'), {
+      cause: { code },
+    });
+    expect(explainFailure(error, new URL('https://a.example.com/x'))).toMatch(
+      `https://a.example.com can not be asked: `,
+    );
+    expect(explainFailure(error, new URL('https://a.example.com'))).toContain(
+      text,
+    );
+  });
+});
+
+describe('an answer', () => {
+  const JSON_TYPE = 'application/json';
+  it.each([
+    [401, JSON_TYPE, true, 'closed'],
+    [403, JSON_TYPE, false, 'closed'],
+    [302, JSON_TYPE, false, 'closed'],
+    [200, JSON_TYPE, true, 'open'],
+    [404, JSON_TYPE, true, 'open'],
+    [404, 'text/html', true, 'open'],
+    [200, 'image/svg+xml', false, 'open'],
+    [404, JSON_TYPE, false, 'not-installed'],
+    [200, 'text/html', false, 'unclear'],
+    [200, 'text/html', true, 'unclear'],
+    [400, JSON_TYPE, false, 'unclear'],
+    [429, JSON_TYPE, true, 'unclear'],
+    [503, JSON_TYPE, true, 'unclear'],
+  ])(
+    '%i of %s from behind a barrier (%s) is %s',
+    (status, type, isGuarded, verdict) => {
+      const headers = new Headers({ 'content-type': type });
+      expect(judge({ status, headers, body: '' }, isGuarded)).toBe(verdict);
+    },
+  );
+
+  it('that complains of the input came from a handler', () => {
+    const body = '{"error":{"name":"InputError"}}';
+    const headers = new Headers();
+    expect(judge({ status: 400, headers, body }, false)).toBe('open');
+  });
+});
+
+describe('the paths that are asked for', () => {
+  it.each(AUDITED_PATHS.filter(({ rule }) => rule))(
+    'have a rule that is valid and names $plugin $path',
+    ({ plugin, path, rule }) => {
+      const { rules } = readAllowRules(parse(rule!), 'allow');
+      const method = rules[0].methods[0];
+      expect(new AllowList(rules).match(plugin, method, path)).toBeDefined();
+    },
+  );
+});

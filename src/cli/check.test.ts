@@ -1,0 +1,336 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
+
+jest.setTimeout(60_000);
+
+const BASE = 'backend:\n  baseUrl: https://backstage.example.com\n';
+const GATE = `${BASE}auth:
+  apiGate:
+    allow:
+      - { plugin: events, path: /http/github, methods: [POST], reason: GitHub signs }
+      - plugin: catalog
+        path: /entities/**
+    expect:
+      - { request: POST /api/events/http/github, is: public }
+      - { request: GET /api/catalog/entities, is: closed }
+`;
+
+const check = (
+  files: Record<string, string>,
+  args: string[] = [],
+  env: Record<string, string> = {},
+) => runCli(['check', ...args], { cwd: folderWith(files), env });
+
+describe('api-gate check', () => {
+  it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
+    const { code, stdout, stderr } = await check({ 'app-config.yaml': GATE });
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')).toEqual([
+      'Allow rules, from app-config.yaml:',
+      '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
+      '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
+      'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
+      'warning: app-config.yaml:6: auth.apiGate.allow[0] makes POST of /http/github of the plugin events public: its handler must check who calls',
+      '2 of 2 expectations hold, 1 warning',
+      '',
+    ]);
+    expect(code).toBe(0);
+  });
+
+  it('exits with 1 for warnings where it is to', async () => {
+    const args = ['--fail-on', 'warnings'];
+    expect((await check({ 'app-config.yaml': GATE }, args)).code).toBe(1);
+    expect((await check({ 'app-config.yaml': BASE }, args)).code).toBe(0);
+  });
+
+  it('exits with 1 where expectations do not hold, and prints all of them', async () => {
+    const { code, stdout } = await check({
+      'app-config.yaml': GATE.replace('/entities/**', '/entities').replace(
+        'is: public',
+        'is: closed',
+      ),
+    });
+    expect(stdout).toContain(
+      'error: app-config.yaml:10: auth.apiGate.expect[0]: POST /api/events/http/github should be closed, and is public by auth.apiGate.allow[0] (/http/github)\n' +
+        'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.allow[1] (/entities)\n',
+    );
+    expect(stdout).toContain('0 of 2 expectations hold');
+    expect(code).toBe(1);
+  });
+
+  it('annotates the lines for GitHub', async () => {
+    const { code, stdout } = await check(
+      { 'app-config.yaml': GATE.replace('is: closed', 'is: public') },
+      ['--format', 'github'],
+    );
+    expect(stdout).toContain(
+      '\n::error file=app-config.yaml,line=11,title=API gate::auth.apiGate.expect[1]: GET /api/catalog/entities should be public, and no rule',
+    );
+    expect(stdout).toContain(
+      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] makes POST',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('begins no line, and so no workflow command of GitHub, with a value', async () => {
+    const { stdout } = await check({
+      'app-config.yaml': `${GATE}`.replace(
+        'GitHub signs',
+        '"a\\n::add-mask::b\\u001b[2J"',
+      ),
+    });
+    expect(stdout).toContain('(a ::add-mask::b [2J)');
+    expect(stdout).not.toMatch(/^::/m);
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  it('reads the files in the order of the backend, and reports a list that was replaced', async () => {
+    const { code, stdout } = await check(
+      {
+        'app-config.yaml': GATE,
+        'app-config.production.yaml':
+          'auth:\n  apiGate:\n    allow:\n      - { plugin: techdocs, path: /static/** }\n    expect: []\n',
+      },
+      ['app-config.yaml', 'app-config.production.yaml'].flatMap(file => [
+        '--config',
+        file,
+      ]),
+    );
+    expect(stdout).toContain(
+      'app-config.production.yaml:4  auth.apiGate.allow[0]  GET /api/techdocs/static/**',
+    );
+    expect(stdout).toContain(
+      'warning: app-config.production.yaml:3: auth.apiGate.allow of app-config.production.yaml replaces that of app-config.yaml, with 2 entries: write all of them in one file',
+    );
+    expect(code).toBe(0);
+  });
+
+  it('reads the default files, includes and the environment', async () => {
+    const { stdout, code } = await check(
+      {
+        'app-config.yaml': `${BASE}auth:\n  apiGate:\n    allow: { $include: 'rules/gate.yaml#lists.allow' }\n`,
+        'rules/gate.yaml':
+          'lists:\n  allow:\n    - plugin: ${PLUGIN}\n      path: /a\n    - { plugin: two, path: /b }\n',
+      },
+      [],
+      {
+        PLUGIN: 'one',
+        APP_CONFIG_auth_apiGate_expect:
+          '[{"request":"GET /api/one/a","is":"public"},{"request":"GET /api/two/b","is":"closed"}]',
+      },
+    );
+    expect(stdout).toContain(
+      'rules/gate.yaml:3  auth.apiGate.allow[0]  GET /api/one/a',
+    );
+    expect(stdout).toContain(
+      'rules/gate.yaml:5  auth.apiGate.allow[1]  GET /api/two/b',
+    );
+    expect(stdout).toContain(
+      'error: auth.apiGate.expect[1]: GET /api/two/b should be closed',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('needs no variable that is not set with --mock-env', async () => {
+    const files = {
+      'app-config.yaml': `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    issuers: ['\${ISSUER}']\n    cookie: { domain: example.com }\n`,
+    };
+    const { code, stdout } = await check(files, ['--mock-env']);
+    expect(stdout).toContain('2 of 2 expectations hold');
+    expect(stdout).toContain(
+      'Not checked, since they hold variables that are not set: auth.apiGate.issuers, backend.baseUrl, auth.apiGate.cookie, app.baseUrl',
+    );
+    expect(code).toBe(0);
+
+    const without = await check(files);
+    expect(without).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^error: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
+      ),
+    });
+  });
+
+  it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
+    const { code, stdout } = await check(
+      { 'app-config.yaml': GATE.replace('/entities/**', 'entities') },
+      ['--format', 'github'],
+    );
+    expect(stdout).toBe(
+      '::error file=app-config.yaml,line=8,title=API gate::auth.apiGate.allow[1].path must be text that starts with a slash, relative to the plugin, such as /health\n',
+    );
+    expect(code).toBe(2);
+  });
+
+  it('exits with 2 for broken YAML of a default file, and quotes none of it', async () => {
+    const { code, stdout, stderr } = await check({
+      'app-config.yaml': 'token: "secret-value\nx: [',
+    });
+    expect(stderr).toMatch(/^error: app-config\.yaml:2: .*\n$/);
+    expect(stderr).not.toContain('secret-value');
+    expect([code, stdout]).toEqual([2, '']);
+  });
+
+  it.each<[string, string[], string, string]>([
+    [
+      'a rule that is wrong',
+      [],
+      GATE.replace('/entities/**', 'entities'),
+      ':8: auth.apiGate.allow[1].path must be text that starts with a slash',
+    ],
+    [
+      'a setting that is not known',
+      [],
+      GATE.replace('expect:', 'expects:'),
+      ':9: auth.apiGate.expects is not known: use ',
+    ],
+    [
+      'a value that is no list',
+      [],
+      `${BASE}auth:\n  apiGate: x\n`,
+      ':4: auth.apiGate must be an object',
+    ],
+    [
+      'a file that is not there',
+      ['--config', '/x.yaml'],
+      GATE,
+      '/x.yaml" does not exist',
+    ],
+    [
+      'an address as a file',
+      ['--config', 'https://a.example.com/x.yaml'],
+      GATE,
+      'looks like a URL',
+    ],
+    ['broken YAML', [], `${GATE}  - {`, 'app-config.yaml:12: '],
+    ['an unknown option', ['--cfg', 'x'], GATE, "Unknown option '--cfg'"],
+    ['a file alone', ['a.yaml'], GATE, 'give files with --config'],
+    [
+      'a format that is not known',
+      ['--format', 'xml'],
+      GATE,
+      '--format must be one of text, github',
+    ],
+    [
+      'an address that is none',
+      ['--policy', 'ftp://a:secret-value@b'],
+      GATE,
+      'The address must begin with https://',
+    ],
+    [
+      'an address with a password',
+      ['--policy', 'http://a:secret-value@localhost'],
+      GATE,
+      'must not hold a user or a password',
+    ],
+    [
+      'a variable that is not set',
+      ['--policy', 'http://localhost:1', '--token-env', 'NOT_SET'],
+      GATE,
+      'The variable NOT_SET that --token-env names is not set',
+    ],
+  ])('exits with 2 for %s', async (_, args, text, message) => {
+    const folder = folderWith({ 'app-config.yaml': text });
+    const { code, stdout, stderr } = await runCliHere([
+      ...['check', '--config', `${folder}/app-config.yaml`],
+      ...args,
+    ]);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stderr).not.toContain('secret-value');
+    expect([code, stdout]).toEqual([2, '']);
+  });
+});
+
+describe('api-gate check --policy', () => {
+  const answers: Record<string, (token?: string) => [number, string]> = {
+    '/good': token => [
+      token === 'Bearer let-me-read' ? 200 : 401,
+      JSON.stringify({
+        closed: [
+          {
+            plugin: 'badges',
+            path: '/entity/:a',
+            allow: 'unauthenticated',
+            yaml: "# Wider than the plugin's own: a rule has no parameters.\n- { plugin: badges, path: '/entity/**' }",
+          },
+        ],
+        unknown: ['own'],
+      }),
+    ],
+    '/page': () => [200, '<html>'],
+    '/moved': () => [302, ''],
+  };
+  const server = createServer((req, res) => {
+    const [status, body] = answers[req.url!](req.headers.authorization);
+    res.writeHead(status, { Location: '/good' }).end(body);
+  });
+  let url: string;
+
+  beforeAll(async () => {
+    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
+    url = `http://localhost:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+
+  it('adds what plugins open in code', async () => {
+    const { code, stdout } = await check(
+      { 'app-config.yaml': BASE },
+      ['--policy', `${url}/good`, '--token-env', 'POLICY_TOKEN'],
+      { POLICY_TOKEN: 'let-me-read' },
+    );
+    expect(stdout).toContain(
+      [
+        'Opened by plugins in code, and closed by the gate; these rules would open it:',
+        '  /api/badges/entity/:a',
+        "    # Wider than the plugin's own: a rule has no parameters.",
+        "    - { plugin: badges, path: '/entity/**' }",
+        'Not known what these plugins open in code: own',
+      ].join('\n'),
+    );
+    expect(stdout).not.toContain('let-me-read');
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    ['/good', 'answers 401: name with --token-env a variable'],
+    ['/page', 'answers 200 and no policy: write the address of GET'],
+    ['/moved', 'answers 302 and no policy: write the address of GET'],
+  ])('exits with 2 for %s', async (path, message) => {
+    const folder = folderWith({ 'app-config.yaml': BASE });
+    const { code, stderr } = await runCliHere([
+      ...['check', '--config', `${folder}/app-config.yaml`],
+      ...['--policy', url + path],
+    ]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+});
+
+describe('api-gate', () => {
+  it.each([['check'], ['diff'], ['explain'], ['audit']])(
+    'prints the help of %s',
+    async command => {
+      const { code, stdout } = await runCliHere([command, '--help']);
+      expect(stdout).toMatch(new RegExp(`^api-gate ${command} `));
+      expect(code).toBe(0);
+    },
+  );
+
+  it.each<[string[], number, string]>([
+    [['--help'], 0, ''],
+    [[], 2, ''],
+    [
+      ['chek'],
+      2,
+      'error: chek is no command: use check, diff, explain, audit\n',
+    ],
+  ])('exits for %j with %i', async (args, code, stderr) => {
+    expect(await runCli(args, { cwd: '/' })).toMatchObject({ code, stderr });
+  });
+});

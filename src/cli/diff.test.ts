@@ -1,0 +1,223 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import {
+  folderWith,
+  runCli,
+  runCliHere,
+  writeInto,
+} from '../__testUtils__/runCli';
+
+jest.setTimeout(60_000);
+
+const configWith = (rules: string[], more = '') =>
+  `backend:\n  baseUrl: https://backstage.example.com\nauth:\n  apiGate:\n    allow: [${rules}]\n${more}`;
+
+const STATIC = `{ plugin: techdocs, path: '/static/**', reason: docs on the intranet }`;
+const ECHO = '{ plugin: proxy, path: /echo, methods: [POST] }';
+
+async function diff(before: string, after: string, ...args: string[]) {
+  const folder = folderWith({ 'before.yaml': before, 'after.yaml': after });
+  return runCliHere([
+    ...['diff', '--config', `${folder}/after.yaml`],
+    ...['--against', `${folder}/before.yaml`],
+    ...args,
+  ]);
+}
+
+describe('api-gate diff', () => {
+  it.each<[string[], number]>([
+    [[], 0],
+    [['--fail-on', 'new-public'], 1],
+    [['--fail-on', 'any'], 1],
+  ])(
+    'prints what opens and what closes, and exits for %j with %i',
+    async (args, exitCode) => {
+      const { code, stdout } = await diff(
+        configWith([ECHO]),
+        configWith([STATIC]),
+        ...args,
+      );
+      expect(stdout).toBe(
+        '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[0]  "docs on the intranet"\n' +
+          '- closed  POST /api/proxy/echo\n',
+      );
+      expect(code).toBe(exitCode);
+    },
+  );
+
+  it.each<[string, number]>([
+    ['new-public', 0],
+    ['any', 1],
+  ])(
+    'exits with --fail-on %s for what only closes with %i',
+    async (failOn, exitCode) => {
+      const { code, stdout } = await diff(
+        configWith([ECHO, STATIC]),
+        configWith([STATIC]),
+        ...['--fail-on', failOn],
+      );
+      expect(stdout).toBe('- closed  POST /api/proxy/echo\n');
+      expect(code).toBe(exitCode);
+    },
+  );
+
+  it('finds no difference in other words for the same', async () => {
+    const { code, stdout } = await diff(
+      configWith([ECHO, STATIC]),
+      configWith([STATIC.replace(/, reason: [^}]*/, ' '), ECHO, ECHO]),
+      ...['--fail-on', 'any'],
+    );
+    expect(stdout).toBe('No difference in what is public\n');
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [
+      '    mode: report-only\n',
+      '+ public  whatever plugins leave open  auth.apiGate.mode is report-only',
+      1,
+    ],
+    [
+      "    mode: report-only\n    until: '2027-01-01'\n",
+      '+ public  whatever plugins leave open  auth.apiGate.mode is report-only until 2027-01-01T00:00:00.000Z',
+      1,
+    ],
+  ])(
+    'takes a gate that refuses nothing for newly public: %j',
+    async (mode, line, exitCode) => {
+      const open = configWith([], mode);
+      const args = ['--fail-on', 'new-public'];
+      expect(await diff(configWith([]), open, ...args)).toMatchObject({
+        stdout: `${line}\n`,
+        code: exitCode,
+      });
+      expect(await diff(open, configWith([]), ...args)).toMatchObject({
+        stdout:
+          '- closed  whatever no rule names  auth.apiGate.mode is enforce\n',
+        code: 0,
+      });
+      expect(await diff(open, open, ...args)).toMatchObject({ code: 0 });
+    },
+  );
+
+  it.each<[string, string[], string]>([
+    ['nothing to compare with', [], 'Give --against git:REF once'],
+    [
+      'a commit and a file',
+      ['--against', 'git:main', '--against', 'x'],
+      'Give --against git:REF once',
+    ],
+    [
+      'a file that is not there',
+      ['--against', '/x.yaml'],
+      '/x.yaml" does not exist',
+    ],
+    [
+      'an unknown value',
+      ['--against', '/x.yaml', '--fail-on', 'x'],
+      '--fail-on must be one of new-public, any',
+    ],
+    [
+      'no repository',
+      ['--against', 'git:main'],
+      'needs files in a git repository',
+    ],
+  ])('exits with 2 for %s', async (_, args, message) => {
+    const folder = folderWith({ 'a.yaml': configWith([]) });
+    const { code, stderr } = await runCliHere([
+      ...['diff', '--config', `${folder}/a.yaml`],
+      ...args,
+    ]);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+});
+
+describe('api-gate diff --against git:', () => {
+  const git = (cwd: string, ...args: string[]) =>
+    execFileSync(
+      'git',
+      ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
+      {
+        cwd,
+        stdio: 'pipe',
+      },
+    );
+  const leftovers = () =>
+    readdirSync(os.tmpdir()).filter(name => name.startsWith('api-gate-diff-'));
+  let repository: string;
+
+  beforeAll(() => {
+    repository = folderWith({
+      'app-config.yaml': configWith([], '').replace(
+        'allow: []',
+        "allow: { $include: './deploy/rules.yaml#allow' }",
+      ),
+      'deploy/rules.yaml': `allow: [${ECHO}]\n`,
+    });
+    git(repository, 'init', '--quiet', '--initial-branch=main');
+    git(repository, 'add', '.');
+    git(repository, 'commit', '--quiet', '-m', 'before');
+    git(repository, 'commit', '--quiet', '--allow-empty', '-m', 'after');
+    writeInto(repository, {
+      'deploy/rules.yaml': `allow: [${ECHO}, ${STATIC}]\n`,
+      'app-config.local.yaml': 'app: {}\n',
+    });
+  });
+
+  it('reads the files and what they include as they are at the commit', async () => {
+    const { code, stdout, stderr } = await runCli(
+      ['diff', '--against', 'git:main', '--fail-on', 'new-public'],
+      { cwd: repository },
+    );
+    expect(stdout).toBe(
+      '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[1]  "docs on the intranet"\n',
+    );
+    expect(stderr).toBe('app-config.local.yaml is not in main\n');
+    expect(code).toBe(1);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it('takes everything for new where the commit has no configuration', async () => {
+    writeInto(repository, { 'new.yaml': configWith([ECHO]) });
+    const { code, stdout, stderr } = await runCliHere([
+      ...['diff', '--config', path.join(repository, 'new.yaml')],
+      ...['--against', 'git:HEAD', '--fail-on', 'new-public'],
+    ]);
+    expect(stdout).toBe(
+      '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]\n',
+    );
+    expect(stderr).toBe('new.yaml is not in HEAD\n');
+    expect(code).toBe(1);
+  });
+
+  it('says what to fetch in a shallow clone', async () => {
+    const clone = folderWith({});
+    git(
+      clone,
+      'clone',
+      '--quiet',
+      '--depth=1',
+      `file://${repository}`,
+      'shallow',
+    );
+    const file = path.join(clone, 'shallow/app-config.yaml');
+    const run = (ref: string) =>
+      runCliHere(['diff', '--config', file, '--against', `git:${ref}`]);
+    for (const ref of ['HEAD~1', 'origin/other', '--upload-pack=x', 'main:x']) {
+      expect(await run(ref)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(
+          `this clone does not have ${ref}. A shallow clone has one commit only: run "git fetch --depth=1 origin `,
+        ),
+      });
+    }
+    expect(await run('origin/main')).toMatchObject({
+      code: 0,
+      stdout: 'No difference in what is public\n',
+    });
+    expect(leftovers()).toEqual([]);
+  });
+});

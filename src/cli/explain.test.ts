@@ -1,0 +1,131 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
+
+jest.setTimeout(60_000);
+
+const CONFIG = `backend:
+  baseUrl: https://backstage.example.com
+auth:
+  apiGate:
+    allow:
+      - { plugin: catalog, path: /entities/by-name/** }
+      - { plugin: catalog, path: /entities, methods: [POST] }
+      - { plugin: signals, path: /, methods: [WEBSOCKET] }
+`;
+
+const folder = folderWith({ 'app-config.yaml': CONFIG });
+
+async function explain(request: string, ...args: string[]) {
+  const { code, stdout } = await runCliHere([
+    ...['explain', '--config', `${folder}/app-config.yaml`],
+    ...args,
+    request,
+  ]);
+  expect(code).toBe(0);
+  return stdout;
+}
+
+describe('api-gate explain', () => {
+  it('prints the nearest rule, and the one that would open a closed request', async () => {
+    const { code, stdout, stderr } = await runCli(
+      ['explain', 'GET /api/catalog/entities?x=1'],
+      { cwd: folder },
+    );
+    expect(stdout.split('\n')).toEqual([
+      'GET /api/catalog/entities?x=1',
+      'needs a credential: no rule names it',
+      'Nearest rule: auth.apiGate.allow[0]  GET /api/catalog/entities/by-name/**  (app-config.yaml:6)',
+      'This would make it public; a handler that asks for a user still refuses:',
+      "  - { plugin: catalog, path: '/entities', methods: [GET] }",
+      '',
+    ]);
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
+  it.each([
+    [
+      'HEAD /api/catalog/entities/by-name/a/b:c',
+      /^.*\npublic: a rule names it\nRule: auth\.apiGate\.allow\[0\] .*:6\)\n$/,
+    ],
+    ['WEBSOCKET /api/signals', /\npublic: a rule names it\nRule: .*allow\[2\]/],
+    ['/api/app/x', /^GET \/api\/app\/x\npublic: it is public without a rule/],
+    [
+      'DELETE /api/catalog/.backstage/auth/v1/cookie',
+      /\npublic: it is a sign-out call/,
+    ],
+    [
+      'GET /api/catalog/.backstage/auth/v1/cookie',
+      /needs a credential: no rule names it\n.*\nNo rule can open it\n$/,
+    ],
+    ['GET /api/auth/api-gate/v1/policy', /\nNo rule can open it\n$/],
+    ['WEBSOCKET /api/x/a:b', /\nNo rule can open it\n$/],
+    [
+      'GET /api/x/a/b:c/d',
+      /path: '\/a\/\*\*', methods: \[GET\] } {2}# wider than this request/,
+    ],
+    ['GET /api/x/a%20b', /needs a credential: routers and proxies may read/],
+    ['GET /api/x/', /needs a credential: routers and proxies may read/],
+    ['GET http://a/api/x', /needs a credential: routers and proxies may read/],
+    ['GET /healthcheck', /\nnot seen by the gate: the gate guards \/api/],
+  ])('explains %s', async (request, text) => {
+    expect(await explain(request)).toMatch(text);
+  });
+
+  it('proposes a rule that opens the request', async () => {
+    for (const request of ['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y']) {
+      const [, rule] = (await explain(request)).match(/ {2}- (.*})/)!;
+      const opened = folderWith({
+        'app-config.yaml': `${CONFIG}      - ${rule}\n`,
+      });
+      const { stdout } = await runCliHere([
+        ...['explain', '--config', `${opened}/app-config.yaml`],
+        request,
+      ]);
+      expect(stdout).toContain(
+        'public: a rule names it\nRule: auth.apiGate.allow[3]',
+      );
+    }
+  });
+
+  it('reports that the gate refuses nothing yet', async () => {
+    const reporting = folderWith({
+      'app-config.yaml': `${CONFIG}    mode: report-only\n`,
+    });
+    const { stdout } = await runCliHere([
+      ...['explain', '--config', `${reporting}/app-config.yaml`],
+      '/api/x',
+    ]);
+    expect(stdout).toContain('Until the gate enforces, it refuses nothing');
+  });
+
+  it('adds whether the plugin opens the path in code', async () => {
+    const closed = ['/entity/:a/badge', '/x'].map(path => ({
+      plugin: 'badges',
+      path,
+      yaml: '-',
+    }));
+    const server = createServer((_req, res) =>
+      res.end(JSON.stringify({ closed, unknown: [] })),
+    );
+    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
+    const { port } = server.address() as AddressInfo;
+    const policy = ['--policy', `http://localhost:${port}/`];
+    expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
+      'The plugin opens /entity/:a/badge in code, and the gate closes it',
+    );
+    expect(await explain('/api/badges/xy', ...policy)).not.toContain('in code');
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+
+  it.each(['', 'GET', 'get /api/x', 'GET /api/x y', 'FETCH /api/x'])(
+    'exits with 2 for the request %j',
+    async request => {
+      expect(await runCliHere(['explain', request])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('Write one request in quotes'),
+      });
+    },
+  );
+});

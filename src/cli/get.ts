@@ -1,0 +1,111 @@
+import { CliError } from './CliError';
+
+const TIMEOUT_MS = 10_000;
+
+/** The rest of a longer body is not read. */
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** The beginning of an answer. */
+export interface GetAnswer {
+  status: number;
+  headers: Headers;
+  /** At most as long as asked for. */
+  body: string;
+}
+
+/**
+ * Sends one GET request. A redirect is an answer like any other, and is not followed.
+ *
+ * @throws CliError in words where no answer comes
+ */
+export async function get(
+  url: URL,
+  options: { headers?: Record<string, string>; maxBytes?: number } = {},
+): Promise<GetAnswer> {
+  const { headers = {}, maxBytes = MAX_BODY_BYTES } = options;
+  try {
+    const response = await fetch(url, {
+      headers: { 'User-Agent': 'api-gate', ...headers },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: await readBeginning(response, maxBytes),
+    };
+  } catch (error) {
+    throw new CliError(explainFailure(error, url));
+  }
+}
+
+async function readBeginning({ body }: Response, maxBytes: number) {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  if (body && maxBytes > 0) {
+    // Leaving the loop cancels the rest of the body.
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= maxBytes) {
+        break;
+      }
+    }
+  } else {
+    await body?.cancel();
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+}
+
+const FAILURES: [code: RegExp, explanation: string][] = [
+  [/ENOTFOUND|EAI_AGAIN/, 'its name does not resolve: check the address'],
+  [/ECONNREFUSED/, 'nothing listens there: check the address and the port'],
+  [
+    /CERT_HAS_EXPIRED/,
+    'its TLS certificate has expired: renew it, or use the address with a valid one',
+  ],
+  [
+    /ERR_TLS_CERT_ALTNAME_INVALID/,
+    'its TLS certificate is for another name: use the name that the certificate has',
+  ],
+  [
+    /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/,
+    'its TLS certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file of your certificate authority',
+  ],
+  [
+    /ERR_SSL|EPROTO/,
+    'it does not speak TLS there: write http:// instead of https://, or another port',
+  ],
+  [
+    /HPE_|ERR_HTTP|UND_ERR_SOCKET|ECONNRESET/,
+    'it does not answer in HTTP there: check the scheme and the port',
+  ],
+];
+
+/** A sentence for a failed request, without what the other side sent. */
+export function explainFailure(error: unknown, url: URL): string {
+  const { name, cause } = error as { name?: string; cause?: unknown };
+  const code = String((cause as { code?: unknown } | undefined)?.code ?? name);
+  const known =
+    name === 'TimeoutError'
+      ? `it gave no answer within ${TIMEOUT_MS / 1000} seconds`
+      : FAILURES.find(([pattern]) => pattern.test(code))?.[1];
+  const explanation = known ?? `the request failed (${code})`;
+  return `${url.origin} can not be asked: ${explanation}`;
+}
+
+/** @throws CliError unless the text is an http or https address without a user */
+export function readUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new CliError(
+      'The address must begin with https:// or http://, such as https://backstage.example.com',
+    );
+  }
+  if (url.username || url.password) {
+    throw new CliError(
+      'The address must not hold a user or a password: leave them out',
+    );
+  }
+  return url;
+}

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { isScalar, parseDocument, visit } from 'yaml';
+import { CliError } from './CliError';
+
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+/** Runs git without a shell, and without a question to its user. */
+async function git(cwd: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', args, {
+    cwd,
+    env: { ...process.env, GIT_TERMINAL_PROMPT: '0' },
+    maxBuffer: MAX_FILE_BYTES,
+  });
+  return stdout;
+}
+
+/**
+ * Lays files as they are at a commit into a folder for as long as they are used, with the files that they include.
+ *
+ * @param use - gets the files, in the same order, and the names of those that are not there
+ * @throws CliError that says what to fetch if the clone does not have the commit
+ */
+export async function withFilesAt<T>(
+  ref: string,
+  files: string[],
+  use: (laid: string[], missing: string[]) => Promise<T>,
+): Promise<T> {
+  const cwd = files.length ? path.dirname(await realpath(files[0])) : '.';
+  const top = (await gitOrExplain(cwd, 'rev-parse', '--show-toplevel')).trim();
+  const commit = await resolveCommit(top, ref);
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'api-gate-diff-'));
+  try {
+    const done = new Set<string>();
+    const laid: string[] = [];
+    const missing: string[] = [];
+    for (const file of files) {
+      const name = path.relative(top, await realpath(file));
+      const target = path.resolve(folder, name);
+      if (await lay({ top, commit, folder, done }, name)) {
+        laid.push(target);
+      } else {
+        missing.push(name);
+      }
+    }
+    return await use(laid, missing);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function gitOrExplain(cwd: string, ...args: string[]): Promise<string> {
+  try {
+    return await git(cwd, ...args);
+  } catch (error) {
+    const isMissing = (error as { code?: unknown }).code === 'ENOENT';
+    throw new CliError(
+      isMissing
+        ? '--against git:REF needs git, which is not installed: give --against FILE'
+        : `--against git:REF needs files in a git repository: ${cwd} is in none`,
+    );
+  }
+}
+
+async function resolveCommit(top: string, ref: string): Promise<string> {
+  try {
+    const name = `${ref}^{commit}`;
+    return (
+      await git(
+        top,
+        'rev-parse',
+        '--verify',
+        '--quiet',
+        '--end-of-options',
+        name,
+      )
+    ).trim();
+  } catch {
+    const branch = ref.replace(/^origin\//, '');
+    throw new CliError(
+      `--against: this clone does not have ${ref}. A shallow clone has one commit only: run "git fetch --depth=1 origin ${branch}" and compare with git:FETCH_HEAD, or give actions/checkout fetch-depth: 0`,
+    );
+  }
+}
+
+interface Snapshot {
+  /** Of the repository. */
+  top: string;
+  commit: string;
+  folder: string;
+  /** The files that the folder has by now. */
+  done: Set<string>;
+}
+
+/** Lays one file and what it includes. Returns whether the commit has it. */
+async function lay(snapshot: Snapshot, name: string): Promise<boolean> {
+  const { top, commit, folder, done } = snapshot;
+  const target = path.resolve(folder, name);
+  // An included path may lead out of the repository.
+  if (done.has(target) || !target.startsWith(folder + path.sep)) {
+    return done.has(target);
+  }
+  let text;
+  try {
+    text = await git(
+      top,
+      'show',
+      `${commit}:${name.split(path.sep).join('/')}`,
+    );
+  } catch {
+    return false;
+  }
+  await mkdir(path.dirname(target), { recursive: true });
+  await writeFile(target, text, { mode: 0o600 });
+  done.add(target);
+  for (const included of includesOf(text)) {
+    await lay(snapshot, path.join(path.dirname(name), included));
+  }
+  return true;
+}
+
+/** The relative paths that a file includes with `$include` or `$file`. */
+function includesOf(text: string): string[] {
+  const paths: string[] = [];
+  visit(parseDocument(text), {
+    Pair(_, { key, value }) {
+      const isInclude =
+        isScalar(key) && (key.value === '$include' || key.value === '$file');
+      if (isInclude && isScalar(value) && typeof value.value === 'string') {
+        paths.push(value.value.replace(/#.*/, ''));
+      }
+    },
+  });
+  return paths.filter(included => included && !path.isAbsolute(included));
+}

@@ -1,0 +1,63 @@
+import path from 'node:path';
+
+/** A place in a file of the configuration. */
+export interface Location {
+  /** Absolute. */
+  file: string;
+  /** From 1. */
+  line?: number;
+}
+
+/** A line of a report that a person should act on. */
+export interface Finding {
+  level: 'error' | 'warning';
+  message: string;
+  location?: Location;
+}
+
+/** Where a command prints to. */
+export interface Output {
+  out(line: string): void;
+  error(line: string): void;
+}
+
+/**
+ * Replaces control characters. A value of the configuration or of an answer could otherwise move the cursor of a terminal, or begin
+ * a line of its own, which GitHub may take for a workflow command.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}
+
+export function formatLocation({ file, line }: Location): string {
+  const relative = path.relative(process.cwd(), file);
+  return `${relative}${line === undefined ? '' : `:${line}`}`;
+}
+
+/** One line of text, or a workflow annotation of GitHub, which the pull request shows at the line. */
+export function formatFinding(
+  { level, message, location }: Finding,
+  format: 'text' | 'github',
+): string {
+  const text = printable(message);
+  if (format === 'text') {
+    return `${level}: ${location ? `${printable(formatLocation(location))}: ` : ''}${text}`;
+  }
+  const properties = [
+    ...(location
+      ? [`file=${escapeProperty(relativeToWorkspace(location))}`]
+      : []),
+    ...(location?.line ? [`line=${location.line}`] : []),
+    'title=API gate',
+  ];
+  return `::${level} ${properties.join(',')}::${text.replace(/%/g, '%25')}`;
+}
+
+function relativeToWorkspace({ file }: Location): string {
+  const { GITHUB_WORKSPACE } = process.env;
+  return printable(path.relative(GITHUB_WORKSPACE || process.cwd(), file));
+}
+
+function escapeProperty(value: string): string {
+  return value.replace(/%/g, '%25').replace(/:/g, '%3A').replace(/,/g, '%2C');
+}

@@ -1,0 +1,61 @@
+import { readApiTarget } from '../http/readApiTarget';
+import { isPlainPath } from '../http/requestTarget';
+import type { AllowRule } from './AllowList';
+import { classifyRoute, RoutePolicy } from './classifyRoute';
+
+/** The access of one request without a credential, and the reason. */
+export interface Explanation {
+  /** `not-gated`: the target is not below `/api/<plugin>`, so that the gate does not see it. */
+  anonymous: 'public' | 'needs-credential' | 'not-gated';
+  because:
+    | 'allow-rule'
+    | 'built-in-public'
+    | 'sign-out'
+    | 'no-rule'
+    /** Routers and proxies may read the target differently: no rule can name it. */
+    | 'not-plain'
+    | 'not-below-a-plugin';
+  /** With `allow-rule`. */
+  rule?: AllowRule;
+  /** Below `/api` only. */
+  plugin?: string;
+  /** Below the plugin; only where it is plain. */
+  path?: string;
+}
+
+/**
+ * Explains whether the gate, once it enforces, passes a request without a credential.
+ *
+ * @param request.target - raw, as on the first line of the request
+ * @param request.method - `WEBSOCKET` stands for an upgrade
+ * @param isInstalled - whether the backend has a plugin
+ */
+export function explainRequest(
+  request: { method: string; target: string },
+  policy: RoutePolicy,
+  isInstalled: (plugin: string) => boolean,
+): Explanation {
+  const target = readApiTarget(request.target);
+  if (target === undefined) {
+    return { anonymous: 'not-gated', because: 'not-below-a-plugin' };
+  }
+  if (target === 'unreadable') {
+    return { anonymous: 'needs-credential', because: 'not-plain' };
+  }
+  const { plugin, path } = target;
+  if (path === undefined || !isPlainPath(path)) {
+    return { anonymous: 'needs-credential', because: 'not-plain', plugin };
+  }
+  const route = classifyRoute(
+    { plugin, path, method: request.method, isInstalled: isInstalled(plugin) },
+    policy,
+  );
+  if (typeof route === 'object') {
+    const because = 'allow-rule';
+    return { anonymous: 'public', because, rule: route, plugin, path };
+  }
+  if (route === 'built-in-public' || route === 'sign-out') {
+    return { anonymous: 'public', because: route, plugin, path };
+  }
+  return { anonymous: 'needs-credential', because: 'no-rule', plugin, path };
+}

@@ -1,0 +1,22 @@
+import { findNearestRule } from './findNearestRule';
+
+const rule = (plugin: string, path: string) => ({
+  plugin,
+  path,
+  methods: ['GET'],
+});
+
+it.each([
+  ['/a/b/c', '/a/b/**'],
+  ['/a/b', '/a/b/**'],
+  ['/a/bb', '/a'],
+  ['/x', '/a'],
+  ['/', '/a'],
+])('finds for %s the rule for %s', (path, nearest) => {
+  const rules = [rule('two', path), rule('one', '/a'), rule('one', '/a/b/**')];
+  expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+});
+
+it('finds none among the rules of other plugins', () => {
+  expect(findNearestRule([rule('two', '/a')], 'one', '/a')).toBeUndefined();
+});
