@@ -4,7 +4,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import onHeaders from 'on-headers';
-import type { Decisions } from '../src/gate/Decision';
+import type { Decisions } from '../src/decision/Decision';
 import { apiGateServiceRef } from '../src/services/apiGateService';
 
 let decisions: Decisions | undefined;

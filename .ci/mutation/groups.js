@@ -5,14 +5,14 @@ module.exports = {
     mutate: [
       'config/readAllowRules.ts',
       'policy/AllowList.ts',
-      'gate/isPublicByNature.ts',
+      'policy/isBuiltInPublicRoute.ts',
       'http/requestTarget.ts',
     ],
     tests: [
       'config/readAllowRules.test.ts',
       'credentials/verifyCredential.test.ts',
       'policy/AllowList.test.ts',
-      'gate/isPublicByNature.test.ts',
+      'policy/isBuiltInPublicRoute.test.ts',
       'http/requestTarget.test.ts',
     ],
   },
@@ -38,24 +38,24 @@ module.exports = {
     mutate: [
       'credentials/readCredential.ts',
       'credentials/readUpgradeTokens.ts',
-      'cookie/removeCookies.ts',
+      'http/removeCookies.ts',
     ],
     tests: [
       'credentials/readCredential.test.ts',
       'credentials/readUpgradeTokens.test.ts',
-      'cookie/removeCookies.test.ts',
+      'http/removeCookies.test.ts',
     ],
   },
   cookie: {
     mutate: [
       'cookie/GateCookie.ts',
       'cookie/createCookieIssuer.ts',
-      'cookie/cookieHeader.ts',
+      'http/cookieHeader.ts',
     ],
     tests: [
       'cookie/GateCookie.test.ts',
       'cookie/createCookieIssuer.test.ts',
-      'cookie/cookieHeader.test.ts',
+      'http/cookieHeader.test.ts',
     ],
   },
   'cookie-answers': {
@@ -73,10 +73,10 @@ module.exports = {
     ],
   },
   'cross-site': {
-    mutate: ['policy/createCrossSiteCheck.ts', 'gate/isSignOutCall.ts'],
+    mutate: ['policy/createCrossSiteCheck.ts', 'policy/isSignOutCall.ts'],
     tests: [
       'policy/createCrossSiteCheck.test.ts',
-      'gate/isSignOutCall.test.ts',
+      'policy/isSignOutCall.test.ts',
     ],
   },
   releases: {
@@ -93,14 +93,14 @@ module.exports = {
       'revocation/RevocationList.ts',
       'revocation/RevocationReader.ts',
       'revocation/Revocations.ts',
-      'revocation/requireNotRevoked.ts',
+      'credentials/assertNotRevoked.ts',
     ],
     tests: [
       'revocation/PendingRevocations.test.ts',
       'revocation/Revocation.test.ts',
       'revocation/RevocationList.test.ts',
       'revocation/Revocations.test.ts',
-      'revocation/requireNotRevoked.test.ts',
+      'credentials/assertNotRevoked.test.ts',
     ],
   },
   'sign-out': {
@@ -153,14 +153,14 @@ module.exports = {
   },
   gate: {
     mutate: [
-      'gate/Refusal.ts',
+      'decision/Refusal.ts',
       'gate/createGate.ts',
       'gate/createSignOut.ts',
       'gate/judgeUpgrade.ts',
       'credentials/isOfRevokedSession.ts',
     ],
     tests: [
-      'gate/Refusal.test.ts',
+      'decision/Refusal.test.ts',
       'gate/createGate.test.ts',
       'gate/judgeUpgrade.test.ts',
     ],

@@ -1,9 +1,10 @@
 import { METHODS } from 'node:http';
 import { RULE_PATH } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { isCookieEndpoint } from '../gate/isPublicByNature';
+import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
-import { AllowList, AllowRule } from '../policy/AllowList';
+import { AllowList } from '../policy/AllowList';
+import { AllowRule } from '../config/AllowRule';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
 import { CliError } from './CliError';

@@ -7,7 +7,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import {
   ApiGateConfig,
   CONFIG_KEY,
-  parseApiGateConfig,
+  readApiGateConfig,
 } from '../config/readApiGateConfig';
 import { CliError } from './CliError';
 import { locate } from './locate';
@@ -42,7 +42,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ? withoutMocked(merged.getOptional<JsonObject>() ?? {})
     : { config: merged, leftOut: [] };
   try {
-    return { gate: parseApiGateConfig(config), sources, leftOut };
+    return { gate: readApiGateConfig(config), sources, leftOut };
   } catch (error) {
     throw configError(error, sources);
   }

@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import { InputError } from '@backstage/errors';
-import type { AllowRule } from '../policy/AllowList';
+import type { AllowRule } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isPlainPath } from '../http/requestTarget';
-import { isCookieEndpoint } from '../gate/isPublicByNature';
+import { isCookieEndpoint } from '../http/backstagePaths';
 import { readObject } from './values';
 
 const RULE_KEYS = ['plugin', 'path', 'methods', 'reason'];

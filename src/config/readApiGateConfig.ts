@@ -1,7 +1,6 @@
 import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import { AllowRule } from '../policy/AllowList';
-import { assertExpectations } from '../policy/checkExpectations';
+import { AllowRule } from './AllowRule';
 import { CookieSettings } from './CookieSettings';
 import { findUntrustedCorsOrigins } from './findUntrustedCorsOrigins';
 import { readAllowRules } from './readAllowRules';
@@ -63,25 +62,11 @@ export interface ReadOptions {
 }
 
 /**
- * Reads `auth.apiGate`, and checks that its expectations hold.
+ * Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`.
  *
  * @throws InputError of one line that names the config path and what to write instead
  */
 export function readApiGateConfig(
-  rootConfig: Config,
-  options: ReadOptions = {},
-): ApiGateConfig {
-  const config = parseApiGateConfig(rootConfig, options);
-  assertExpectations(config, CONFIG_KEY);
-  return config;
-}
-
-/**
- * Reads `auth.apiGate` without checking whether its expectations hold.
- *
- * @throws InputError of one line that names the config path and what to write instead
- */
-export function parseApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin }: ReadOptions = {},
 ): ApiGateConfig {

@@ -7,13 +7,10 @@ import {
   readCookieNames,
   readCookies,
   withoutCookies,
-} from './cookieHeader';
-import { removeCookies } from './removeCookies';
+} from '../http/cookieHeader';
+import { removeCookies } from '../http/removeCookies';
+import type { CookieReader, ReadCookie } from '../credentials/readCredential';
 import { setRequestHeader } from '../http/setRequestHeader';
-
-/** What a request's `Cookie` header holds of the gate's cookie. `conflict`: a set that can't be: none of it counts. */
-export type ReadCookie =
-  { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
 
 // What browsers store at least of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;
@@ -33,7 +30,7 @@ const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
  * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … where it is too long
  * for one cookie.
  */
-export class GateCookie {
+export class GateCookie implements CookieReader {
   readonly #name: string;
   readonly #names: CookieNames;
   readonly #attributes: CookieSettings['attributes'];

@@ -2,7 +2,7 @@ import type { LoggerService } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
 import { pluginIdOf } from '../plugins/Plugins';
-import type { GateObserver } from '../observability/GateObserver';
+import type { GateObserver } from '../decision/GateObserver';
 import { DecodedToken, decodeToken, sameSession } from '../credentials/token';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';

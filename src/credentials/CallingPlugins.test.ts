@@ -1,6 +1,6 @@
 import type { DiscoveryService } from '@backstage/backend-plugin-api';
 import { CallingPlugins } from './CallingPlugins';
-import type { Refusal } from '../gate/Refusal';
+import type { Refusal } from '../decision/Refusal';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 
 function create(answers: Record<string, KeyAnswer> = {}) {

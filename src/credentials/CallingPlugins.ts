@@ -1,8 +1,8 @@
 import type { DiscoveryService } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
-import { Refusal } from '../gate/Refusal';
-import { PLUGIN_KEYS_PATH } from '../gate/isPublicByNature';
+import { Refusal } from '../decision/Refusal';
+import { PLUGIN_KEYS_PATH } from '../http/backstagePaths';
 import type { DecodedToken } from './token';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 import { NewcomerLimit } from './NewcomerLimit';

@@ -13,7 +13,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { NewcomerLimit } from './NewcomerLimit';
 import type { DecodedToken } from './token';
 

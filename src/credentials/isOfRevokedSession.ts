@@ -1,9 +1,9 @@
 import type { Request } from 'express';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { Refusal } from '../gate/Refusal';
-import type { TargetPlugin } from '../plugins/Plugins';
+import { Refusal } from '../decision/Refusal';
+import type { TargetPlugin } from './BackendPlugins';
 import type { Policy } from '../policy/Policy';
-import { saysRevoked } from '../revocation/requireNotRevoked';
+import { saysRevoked } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 

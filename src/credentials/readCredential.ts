@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { GateCookie } from '../cookie/GateCookie';
-import { createCookieNames, readCookies } from '../cookie/cookieHeader';
+import { createCookieNames, readCookies } from '../http/cookieHeader';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const STOCK_COOKIE = 'backstage-auth';
@@ -10,6 +9,15 @@ export const STOCK_COOKIE_NAMES = createCookieNames(
   STOCK_COOKIE,
   name => name === STOCK_COOKIE,
 );
+
+/** The token of the gate's cookie in a `Cookie` header. `conflict`: a set that can't be, so that no part of it is accepted. */
+export type ReadCookie =
+  { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
+
+/** Reads the gate's cookie. */
+export interface CookieReader {
+  read(header: string | undefined): ReadCookie;
+}
 
 /** What a request presents. `conflict`: more than one value where there must be one, so none is believed. */
 export type PresentedCredential =
@@ -30,7 +38,7 @@ export type PresentedCredential =
 export function readCredential(
   req: IncomingMessage,
   options: {
-    cookie: GateCookie | undefined;
+    cookie: CookieReader | undefined;
     acceptsStockCookie: () => boolean;
   },
 ): PresentedCredential {

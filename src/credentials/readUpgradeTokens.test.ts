@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { readUpgradeTokens } from './readUpgradeTokens';
 
 const cookie = new GateCookie(

@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { GateCookie } from '../cookie/GateCookie';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { readProtocols } from './readProtocols';
 import { decodeToken } from './token';
-import { readCredential } from './readCredential';
-import { requireToken } from './requireToken';
+import { CookieReader, readCredential } from './readCredential';
+import { requireToken } from './assertToken';
 import type { PresentedToken } from './verifyCredential';
 
 // As many as Backstage tries.
@@ -29,7 +28,7 @@ export type UpgradeToken = PresentedToken & {
  */
 export function readUpgradeTokens(
   req: IncomingMessage,
-  cookie: GateCookie | undefined,
+  cookie: CookieReader | undefined,
 ): UpgradeToken[] {
   const credential = readCredential(req, {
     cookie,

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { Policy } from '../policy/Policy';
-import { requireNotRevoked } from '../revocation/requireNotRevoked';
+import { requireNotRevoked } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 

@@ -6,7 +6,7 @@ import {
 import type { Request } from 'express';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { decodeToken } from './token';
 import { DecodedTokens } from './DecodedTokens';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';

@@ -10,12 +10,12 @@ import type {
   BackendPlugins,
   CredentialsReader,
   TargetPlugin,
-} from '../plugins/Plugins';
+} from './BackendPlugins';
 import type { Policy } from '../policy/Policy';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
-import type { GateObserver } from '../observability/GateObserver';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../gate/isPublicByNature';
+import type { GateObserver } from '../decision/GateObserver';
+import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
 import { DecodedToken, isCompactJws, isExpired, userTokenOf } from './token';
 import type { CallingPlugins } from './CallingPlugins';
 import type { DecodedTokens } from './DecodedTokens';

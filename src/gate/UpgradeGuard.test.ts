@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { answerUpgrade } from '../http/answerUpgrade';
-import { Decisions } from './Decision';
+import { Decisions } from '../decision/Decision';
 import { UpgradeGuard } from './UpgradeGuard';
 
 /** A server behind a guard whose gate admits what has an `Authorization`. */

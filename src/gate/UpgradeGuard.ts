@@ -8,8 +8,8 @@ import { dispatchUpgrade, UpgradeListener } from '../http/dispatchUpgrade';
 import { MountedRequest, readUpgradeTarget } from '../http/upgradeTarget';
 import type { PolicySource } from '../policy/PolicySource';
 import type { UpgradeGate } from './createUpgradeGate';
-import type { Decisions } from './Decision';
-import { Refusal } from './Refusal';
+import type { Decisions } from '../decision/Decision';
+import { Refusal } from '../decision/Refusal';
 
 const UPGRADE = 'upgrade';
 

@@ -5,9 +5,9 @@ import {
   staysWhereItIs,
   withoutQuery,
 } from '../http/requestTarget';
-import type { TargetPlugin } from '../plugins/Plugins';
+import type { TargetPlugin } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
-import { COOKIE_PATH, isCookieEndpoint } from './isPublicByNature';
+import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 
 /**
  * Returns the path below the plugin's mount; for the cookie endpoint that the root router serves once more at `/`, its path

@@ -16,22 +16,23 @@ import {
   STOCK_COOKIE_NAMES,
 } from '../credentials/readCredential';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
-import { requireToken } from '../credentials/requireToken';
+import { requireToken } from '../credentials/assertToken';
 import {
   VerifiedCredential,
   verifyTimed,
 } from '../credentials/verifyCredential';
-import type { Decision, Decisions, PassReason } from './Decision';
+import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import { createSignOut, SignOutOptions } from './createSignOut';
 import { findResourceMetadata } from './findResourceMetadata';
 import { decideUpgrade } from './judgeUpgrade';
 import type { Passage } from './Passage';
-import { pluginIdOf, TargetPlugin } from '../plugins/Plugins';
+import { pluginIdOf } from '../plugins/Plugins';
+import { TargetPlugin } from '../credentials/BackendPlugins';
 import { classifyRoute } from '../policy/classifyRoute';
 import type { Policy } from '../policy/Policy';
-import { Refusal } from './Refusal';
-import type { GateObserver } from '../observability/GateObserver';
-import { readCookies } from '../cookie/cookieHeader';
+import { Refusal } from '../decision/Refusal';
+import type { GateObserver } from '../decision/GateObserver';
+import { readCookies } from '../http/cookieHeader';
 import { restrictResponse } from '../cookie/restrictResponse';
 import { isCodeDestination } from '../http/isCodeDestination';
 import { isCrossOrigin } from '../http/isCrossOrigin';
@@ -41,9 +42,9 @@ import {
   isTrustedPath,
   pathOf,
 } from './cookiePaths';
-import { isCookieEndpoint } from './isPublicByNature';
+import { isCookieEndpoint } from '../http/backstagePaths';
 import { expressPath, pathBelowPlugin } from '../http/requestTarget';
-import { removeCookies } from '../cookie/removeCookies';
+import { removeCookies } from '../http/removeCookies';
 import {
   asksForUpgrade,
   requestMethod,
@@ -54,9 +55,9 @@ import type { DecodedToken } from '../credentials/token';
 import {
   requireNotRevoked,
   sessionClaimsOf,
-} from '../revocation/requireNotRevoked';
+} from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
-import { toRefusal } from './toRefusal';
+import { toRefusal } from '../decision/toRefusal';
 
 /** What the gate decides with. */
 export interface GateOptions extends SignOutOptions {

@@ -8,10 +8,10 @@ import {
   verifyCredential,
   VerifyOptions,
 } from '../credentials/verifyCredential';
-import type { GateObserver } from '../observability/GateObserver';
-import type { TargetPlugin } from '../plugins/Plugins';
+import type { GateObserver } from '../decision/GateObserver';
+import type { TargetPlugin } from '../credentials/BackendPlugins';
 import type { UserSignOut } from '../revocation/createUserSignOut';
-import { sessionClaimsOf } from '../revocation/requireNotRevoked';
+import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import {
   Revocation,
   revocationOfSession,
@@ -20,7 +20,7 @@ import {
 import type { Revocations } from '../revocation/Revocations';
 import { RateLimit } from '../util/RateLimit';
 import type { Passage } from './Passage';
-import { Refusal } from './Refusal';
+import { Refusal } from '../decision/Refusal';
 
 // While keys can't be had, each asks every plugin, and any client can make tokens up.
 const MAX_ASKED_OTHERS = 10;

@@ -5,19 +5,20 @@ import { answerUpgrade } from '../http/answerUpgrade';
 import { requestMethod, WEBSOCKET } from '../http/requestMethod';
 import { pathBelowPlugin } from '../http/requestTarget';
 import type { MountedRequest } from '../http/upgradeTarget';
-import { BackendPlugins, pluginIdOf } from '../plugins/Plugins';
+import { BackendPlugins } from '../credentials/BackendPlugins';
+import { pluginIdOf } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
-import { sessionClaimsOf } from '../revocation/requireNotRevoked';
+import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
-import type { Decision } from './Decision';
+import type { Decision } from '../decision/Decision';
 import {
   decideUpgrade,
   JudgeUpgradeOptions,
   UpgradePassage,
   UpgradeReason,
 } from './judgeUpgrade';
-import { Refusal } from './Refusal';
-import { toRefusal } from './toRefusal';
+import { Refusal } from '../decision/Refusal';
+import { toRefusal } from '../decision/toRefusal';
 
 /** What the gate decides about upgrades with. */
 export interface UpgradeGateOptions extends JudgeUpgradeOptions {

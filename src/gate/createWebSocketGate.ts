@@ -9,7 +9,7 @@ import type {
 import { answerUpgrade } from '../http/answerUpgrade';
 import { readUpgradeTarget } from '../http/upgradeTarget';
 import type { Plugins } from '../plugins/Plugins';
-import { sessionClaimsOf } from '../revocation/requireNotRevoked';
+import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';
 import {
@@ -17,8 +17,8 @@ import {
   judgeUpgrade,
   JudgeUpgradeOptions,
 } from './judgeUpgrade';
-import { Refusal } from './Refusal';
-import { toRefusal } from './toRefusal';
+import { Refusal } from '../decision/Refusal';
+import { toRefusal } from '../decision/toRefusal';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];

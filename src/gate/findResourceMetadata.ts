@@ -1,5 +1,5 @@
 import { MCP_PLUGIN, mcpMetadataUrl } from '../config/readMcpPaths';
-import type { BackendPlugins } from '../plugins/Plugins';
+import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
 
 /**

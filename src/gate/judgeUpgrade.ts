@@ -14,16 +14,16 @@ import {
   VerifyOptions,
   verifyTimed,
 } from '../credentials/verifyCredential';
-import type { CredentialKind } from './Decision';
-import type { TargetPlugin } from '../plugins/Plugins';
-import type { AllowRule } from '../policy/AllowList';
+import type { CredentialKind } from '../decision/Decision';
+import type { TargetPlugin } from '../credentials/BackendPlugins';
+import type { AllowRule } from '../config/AllowRule';
 import type { Policy } from '../policy/Policy';
-import { Refusal } from './Refusal';
-import type { GateObserver } from '../observability/GateObserver';
+import { Refusal } from '../decision/Refusal';
+import type { GateObserver } from '../decision/GateObserver';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isPlainPath } from '../http/requestTarget';
 import { setRequestHeader } from '../http/setRequestHeader';
-import { requireNotRevoked } from '../revocation/requireNotRevoked';
+import { requireNotRevoked } from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 
 /** What an upgrade is judged with. */

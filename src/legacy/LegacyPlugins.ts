@@ -3,9 +3,9 @@ import type { Request } from 'express';
 import {
   BackendPlugins,
   CredentialsReader,
-  pluginIdOf,
   TargetPlugin,
-} from '../plugins/Plugins';
+} from '../credentials/BackendPlugins';
+import { pluginIdOf } from '../plugins/Plugins';
 import { coversTechDocsPages } from '../plugins/DeclaredPolicies';
 
 /** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */

@@ -12,7 +12,7 @@ import {
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
 import { answerUpgrade } from '../http/answerUpgrade';
-import type { LegacyApiGate } from '.';
+import type { LegacyApiGate } from './index.ts';
 
 // What needs a whole legacy backend is in `integration/legacy`.
 jest.setTimeout(30_000);

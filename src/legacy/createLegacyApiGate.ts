@@ -20,12 +20,12 @@ import {
   createUpgradeGate,
   UpgradeGateOptions,
 } from '../gate/createUpgradeGate';
-import { Decisions } from '../gate/Decision';
+import { Decisions } from '../decision/Decision';
 import { UpgradeGuard } from '../gate/UpgradeGuard';
 import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
-import { Refusal } from '../gate/Refusal';
-import type { GateObserver } from '../observability/GateObserver';
+import { Refusal } from '../decision/Refusal';
+import type { GateObserver } from '../decision/GateObserver';
 import { EventLimit } from '../observability/EventLimit';
 import {
   logRefusal,

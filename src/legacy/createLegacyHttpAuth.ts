@@ -6,7 +6,7 @@ import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import { readBearer } from '../credentials/readCredential';
-import type { CredentialsReader } from '../plugins/Plugins';
+import type { CredentialsReader } from '../credentials/BackendPlugins';
 import { decodeToken, userTokenOf } from '../credentials/token';
 
 /** Who verifies tokens on the legacy system, as its plugins get it in their environment. */

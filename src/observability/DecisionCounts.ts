@@ -1,4 +1,4 @@
-import type { Decision } from '../gate/Decision';
+import type { Decision } from '../decision/Decision';
 
 /** How often a decision was made since the start. */
 export interface DecisionCount {

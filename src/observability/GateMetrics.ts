@@ -1,8 +1,8 @@
 import { metrics } from '@opentelemetry/api';
-import type { Decision } from '../gate/Decision';
+import type { Decision } from '../decision/Decision';
 import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
-import type { NotIssuedReason } from './GateObserver';
+import type { NotIssuedReason } from '../decision/GateObserver';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 

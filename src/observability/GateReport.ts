@@ -2,12 +2,12 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { Decision, RefusalReason } from '../gate/Decision';
+import type { Decision, RefusalReason } from '../decision/Decision';
 import type { Plugins } from '../plugins/Plugins';
 import type { DecisionCounts } from './DecisionCounts';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
-import type { DecidedRequest, GateObserver } from './GateObserver';
+import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { EventLimit } from './EventLimit';
 import { logRefusal, pathOf, refusalKey, RefusedRequest } from './logRefusal';
 

@@ -1,5 +1,5 @@
-import type { AllowRule } from '../policy/AllowList';
-import { literalOf } from '../policy/AllowList';
+import type { AllowRule } from '../config/AllowRule';
+import { literalOf } from '../config/AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isPlainPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { Decision } from '../gate/Decision';
+import type { Decision } from '../decision/Decision';
 import { withoutQuery } from '../http/requestTarget';
-import type { DecidedRequest } from './GateObserver';
+import type { DecidedRequest } from '../decision/GateObserver';
 
 /** A request that was refused, or in report-only would have been, as the log has it. */
 export interface RefusedRequest extends Pick<

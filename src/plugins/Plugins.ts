@@ -5,9 +5,13 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { DecodedToken, userTokenOf } from '../credentials/token';
 import type { AbsentPluginHttpAuth } from '../credentials/absentPluginHttpAuth';
+import type {
+  BackendPlugins,
+  TargetPlugin,
+} from '../credentials/BackendPlugins';
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
 /** What a plugin hands to the gate before its `init` runs. */
@@ -20,59 +24,6 @@ export interface EnrolledPlugin {
   absentPluginHttpAuth: AbsentPluginHttpAuth;
   /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
   started(): Promise<void> | undefined;
-}
-
-/** The plugin that a request is for. */
-export interface TargetPlugin {
-  /** In lower case. */
-  id: string;
-  /** The id as it stands in the plugin's own path. */
-  mountedAs: string;
-  started(): Promise<void> | undefined;
-  /** Whether the plugin accepts Backstage's own cookie at a path below it. */
-  acceptsStockCookie(path: string): boolean;
-  /** Whether the plugin serves a path below it to cookies: it has declared the path `user-cookie`. */
-  isForCookies(path: string): boolean;
-  /** The service that judges a token for this plugin. */
-  httpAuthFor(
-    token: DecodedToken | undefined,
-  ): CredentialsReader | Promise<CredentialsReader>;
-}
-
-/** What the gate needs of an `httpAuth`. */
-export type CredentialsReader = Pick<HttpAuthService, 'credentials'>;
-
-/** What deciding needs to know of the plugins of a backend. */
-export interface BackendPlugins {
-  /** Whether each plugin has keys of its own, by which its service tokens are verified. */
-  hasPluginKeys: boolean;
-  isInstalled(id: string): boolean;
-  /**
-   * The plugin that a request is for.
-   *
-   * @throws Refusal 503 while that can't be told
-   */
-  targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin;
-  /**
-   * `undefined` once the keys of user tokens can be fetched.
-   *
-   * @throws Refusal 503
-   */
-  userKeysStarted(): Promise<void> | undefined;
-  /**
-   * Any plugin, for what is the same for all of them.
-   *
-   * @throws Refusal 503 while there is none
-   */
-  any(): Pick<InstalledPlugin, 'id' | 'httpAuthFor' | 'discovery'>;
-  /** All plugins that have enrolled: a user token that verifies for one of them verifies for each. */
-  all(): Iterable<Pick<InstalledPlugin, 'id' | 'httpAuthFor'>>;
-  /**
-   * Clears Backstage's own cookie as the cookie endpoint of an installed plugin does.
-   *
-   * @throws Refusal 503 while no plugin has enrolled
-   */
-  clearStockCookie(res: Response): Promise<void>;
 }
 
 /** A plugin that has enrolled, as a target. */

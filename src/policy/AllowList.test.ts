@@ -1,4 +1,5 @@
-import { AllowList, AllowRule } from './AllowList';
+import { AllowList } from './AllowList';
+import { AllowRule } from '../config/AllowRule';
 
 const rule = (path: string, methods = ['GET']): AllowRule => ({
   plugin: 'pub',

@@ -1,26 +1,5 @@
-import { isCookieEndpoint } from '../gate/isPublicByNature';
-
-/** One entry of `auth.apiGate.allow`, checked. */
-export interface AllowRule {
-  /** Id of the plugin, lower case. */
-  plugin: string;
-  /** Relative to the plugin: an exact path, or a subtree with a trailing `/**`. */
-  path: string;
-  /** Upper case, without duplicates; `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade. */
-  methods: string[];
-  reason?: string;
-}
-
-const SUBTREE = '/**';
-
-/** The path of a rule without a trailing `/**`; `''` for the whole plugin. */
-export function literalOf(rule: AllowRule): string {
-  return isSubtree(rule) ? rule.path.slice(0, -SUBTREE.length) : rule.path;
-}
-
-function isSubtree(rule: AllowRule): boolean {
-  return rule.path.endsWith(SUBTREE);
-}
+import { AllowRule, isSubtree, literalOf } from '../config/AllowRule';
+import { isCookieEndpoint } from '../http/backstagePaths';
 
 /** The allow rules of all plugins, found by plugin and method before a path is looked at. */
 export class AllowList {

@@ -7,12 +7,12 @@ import { isError } from '@backstage/errors';
 import {
   ApiGateConfig,
   CONFIG_KEY,
-  readApiGateConfig,
   ReadOptions,
 } from '../config/readApiGateConfig';
 import { findListSources, ListSource } from '../config/findListSources';
+import { readPolicyConfig } from './readPolicyConfig';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
-import type { AllowRule } from './AllowList';
+import type { AllowRule } from '../config/AllowRule';
 import { Policy } from './Policy';
 
 const REMIND_MS = 60 * 60 * 1000;
@@ -48,7 +48,7 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#current = new Policy(readApiGateConfig(config, options));
+    this.#current = new Policy(readPolicyConfig(config, options));
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -100,7 +100,7 @@ export class PolicySource {
   #reload(config: RootConfigService, options: ReadOptions) {
     let read: ApiGateConfig;
     try {
-      read = readApiGateConfig(config, options);
+      read = readPolicyConfig(config, options);
     } catch (error) {
       const problem = isError(error) ? error.message : String(error);
       if (problem !== this.#problem) {

@@ -1,7 +1,8 @@
 import { InputError } from '@backstage/errors';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import type { Expectation } from '../config/readExpectations';
-import { AllowList, AllowRule } from './AllowList';
+import { AllowList } from './AllowList';
+import { AllowRule } from '../config/AllowRule';
 import { classifyRoute } from './classifyRoute';
 import { findNearestRule } from './findNearestRule';
 

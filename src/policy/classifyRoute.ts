@@ -1,9 +1,11 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { isCookieEndpoint, isPublicByNature } from '../gate/isPublicByNature';
-import { isSignOutCall } from '../gate/isSignOutCall';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { isPublicByNature } from './isBuiltInPublicRoute';
+import { isSignOutCall } from './isSignOutCall';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isPlainPath } from '../http/requestTarget';
-import type { AllowList, AllowRule } from './AllowList';
+import type { AllowList } from './AllowList';
+import type { AllowRule } from '../config/AllowRule';
 
 /** The settings that decide what is public. */
 export interface RoutePolicy {

@@ -1,4 +1,4 @@
-import { AllowRule, literalOf } from './AllowList';
+import { AllowRule, literalOf } from '../config/AllowRule';
 
 /** A path of one plugin that only one of two lists of rules opens. */
 export interface RouteChange {

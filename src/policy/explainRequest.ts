@@ -1,6 +1,6 @@
 import { readApiTarget } from '../http/readApiTarget';
 import { isPlainPath } from '../http/requestTarget';
-import type { AllowRule } from './AllowList';
+import type { AllowRule } from '../config/AllowRule';
 import { classifyRoute, RoutePolicy } from './classifyRoute';
 
 /** The access of one request without a credential, and the reason. */

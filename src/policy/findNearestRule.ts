@@ -1,4 +1,4 @@
-import { AllowRule, literalOf } from './AllowList';
+import { AllowRule, literalOf } from '../config/AllowRule';
 
 /** Finds the rule of the same plugin that has the longest beginning of a path, by whole segments; `undefined` without such a rule. */
 export function findNearestRule(

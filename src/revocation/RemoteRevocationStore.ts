@@ -4,7 +4,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { InputError, ResponseError } from '@backstage/errors';
-import { REVOCATIONS_PATH } from '../routes/ownRoutes';
+import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 

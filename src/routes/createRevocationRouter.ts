@@ -10,13 +10,13 @@ import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { readBearer } from '../credentials/readCredential';
-import { saysRevoked } from '../revocation/requireNotRevoked';
+import { saysRevoked } from '../credentials/assertNotRevoked';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import { Revocation, userKey } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { RateLimit } from '../util/RateLimit';
 import type { RouteAccess } from './createRouteAccess';
-import { REVOCATIONS_PATH } from './ownRoutes';
+import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import {
   authApiGateReadPermission,
   authApiGateRevokePermission,

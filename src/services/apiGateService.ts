@@ -24,10 +24,10 @@ import { TokenCache } from '../credentials/TokenCache';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { createGate } from '../gate/createGate';
-import { COOKIE_PATH } from '../gate/isPublicByNature';
+import { COOKIE_PATH } from '../http/backstagePaths';
 import { createUpgradeGate } from '../gate/createUpgradeGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
-import { Decisions } from '../gate/Decision';
+import { Decisions } from '../decision/Decision';
 import { UpgradeGuard } from '../gate/UpgradeGuard';
 import { findServer } from './findServer';
 import { Plugins } from '../plugins/Plugins';
@@ -40,7 +40,7 @@ import {
 } from '../observability/describePolicy';
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
-import type { GateObserver } from '../observability/GateObserver';
+import type { GateObserver } from '../decision/GateObserver';
 import { GateReport } from '../observability/GateReport';
 import {
   createUserSignOut,

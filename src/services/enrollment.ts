@@ -11,9 +11,9 @@ import {
 import { isError } from '@backstage/errors';
 import type { Request, Response } from 'express';
 import { absentPluginHttpAuthServiceRef } from '../credentials/absentPluginHttpAuth';
-import { literalOf } from '../policy/AllowList';
+import { literalOf } from '../config/AllowRule';
 import type { EnrolledPlugin } from '../plugins/Plugins';
-import { COOKIE_PATH } from '../gate/isPublicByNature';
+import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { instanceMetadataServiceRef } from './backstageFeatures';

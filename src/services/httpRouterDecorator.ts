@@ -7,7 +7,7 @@ import {
   ServiceFactory,
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { expressPath } from '../http/requestTarget';
 import { ApiGateService, apiGateServiceRef } from './apiGateService';
 import { createAddWebSocketHandler } from './createAddWebSocketHandler';

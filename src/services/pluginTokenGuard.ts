@@ -4,7 +4,7 @@ import {
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { decodeToken } from '../credentials/token';
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { apiGateServiceRef } from './apiGateService';
 
 /**

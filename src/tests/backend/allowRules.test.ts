@@ -11,7 +11,8 @@ import {
   RunningLegacyGate,
   startLegacyGate,
 } from '../../__testUtils__/startLegacyGate';
-import { AllowList, AllowRule } from '../../policy/AllowList';
+import { AllowList } from '../../policy/AllowList';
+import { AllowRule } from '../../config/AllowRule';
 import { readAllowRules } from '../../config/readAllowRules';
 
 jest.setTimeout(60_000);

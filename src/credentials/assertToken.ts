@@ -1,4 +1,4 @@
-import { Refusal } from '../gate/Refusal';
+import { Refusal } from '../decision/Refusal';
 import type { PresentedCredential } from './readCredential';
 import type { PresentedToken } from './verifyCredential';
 

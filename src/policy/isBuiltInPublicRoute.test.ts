@@ -1,4 +1,5 @@
-import { isCookieEndpoint, isPublicByNature } from './isPublicByNature';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { isPublicByNature } from './isBuiltInPublicRoute';
 
 const KEYS = '/.backstage/auth/v1/jwks.json';
 const COOKIE = '/.backstage/auth/v1/cookie';

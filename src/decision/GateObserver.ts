@@ -1,4 +1,4 @@
-import type { Decision } from '../gate/Decision';
+import type { Decision } from './Decision';
 
 /** Why a bearer's cookie was not issued. */
 export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';

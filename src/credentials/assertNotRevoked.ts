@@ -1,9 +1,9 @@
-import type { DecodedTokens } from '../credentials/DecodedTokens';
-import type { VerifiedCredential } from '../credentials/verifyCredential';
-import { Refusal } from '../gate/Refusal';
-import { DecodedToken, userTokenOf } from '../credentials/token';
-import type { SessionClaims } from './Revocation';
-import type { Revocations } from './Revocations';
+import type { DecodedTokens } from './DecodedTokens';
+import type { VerifiedCredential } from './verifyCredential';
+import { Refusal } from '../decision/Refusal';
+import { DecodedToken, userTokenOf } from './token';
+import type { SessionClaims } from '../revocation/Revocation';
+import type { Revocations } from '../revocation/Revocations';
 
 /**
  * @throws Refusal 401 if the session that a verified token belongs to was ended, and 503 while that can't be told. Tokens of

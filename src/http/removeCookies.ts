@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { setRequestHeader } from '../http/setRequestHeader';
+import { setRequestHeader } from './setRequestHeader';
 import { CookieNames, withoutCookies } from './cookieHeader';
 
 /** What `cookie-parser` adds to a request, where an app has it in front of the gate. */

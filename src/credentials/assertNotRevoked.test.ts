@@ -1,12 +1,12 @@
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { DecodedTokens } from '../credentials/DecodedTokens';
-import { Refusal } from '../gate/Refusal';
+import { DecodedTokens } from './DecodedTokens';
+import { Refusal } from '../decision/Refusal';
 import {
   requireNotRevoked,
   saysRevoked,
   sessionClaimsOf,
-} from './requireNotRevoked';
-import type { Revocations } from './Revocations';
+} from './assertNotRevoked';
+import type { Revocations } from '../revocation/Revocations';
 
 const session = { sub: 'user:default/a', iat: 1, exp: 2_000_000_000 };
 const ended = { ...session, sub: 'user:default/ended' };

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { AllowRule } from '../policy/AllowList';
+import type { AllowRule } from '../config/AllowRule';
 
 /**
  * Why a request passed or was refused. These words are the same in the log, the metrics, the audit and the policy route.

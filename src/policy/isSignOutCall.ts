@@ -1,4 +1,4 @@
-import { isCookieEndpoint } from './isPublicByNature';
+import { isCookieEndpoint } from '../http/backstagePaths';
 
 /**
  * Whether a request is one of the two by which stock Backstage frontends sign out. Both come with cookies and without a

@@ -1,7 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonValue } from '@backstage/types';
-import { readApiGateConfig } from './readApiGateConfig';
-import { readExpectations } from './readExpectations';
+import { readPolicyConfig } from './readPolicyConfig';
+import { readExpectations } from '../config/readExpectations';
 
 const AT = 'auth.apiGate.expect';
 
@@ -98,7 +98,7 @@ describe('readExpectations', () => {
   });
 });
 
-describe('readApiGateConfig with expectations', () => {
+describe('readPolicyConfig', () => {
   const ALLOW = [
     { plugin: 'events', path: '/http/github', methods: ['POST'] },
     { plugin: 'catalog', path: '/entities/**' },
@@ -106,7 +106,7 @@ describe('readApiGateConfig with expectations', () => {
     { plugin: 'signals', path: '/', methods: ['WEBSOCKET'] },
   ];
   const readConfig = (...expectations: [string, 'public' | 'closed'][]) =>
-    readApiGateConfig(
+    readPolicyConfig(
       new ConfigReader({
         backend: { baseUrl: 'https://backstage.example.com' },
         auth: {
