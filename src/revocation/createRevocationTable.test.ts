@@ -32,7 +32,7 @@ async function installOld(knex: Knex) {
   }
 }
 
-describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
+describe.each(testDatabases)('[P24] createRevocationTable on %s', (kind, create) => {
   let database: TestDatabase;
   let knex: Knex;
   let warnings: string[];

@@ -79,7 +79,7 @@ describe('where the cookie is issued', () => {
       `${COOKIE_ENDPOINT}\\#`,
     ];
 
-    it.each(spellings)('%s gives a revoked session no cookie', async target => {
+    it.each(spellings)('[P10] %s gives a revoked session no cookie', async target => {
       const token = await sign();
       await send(
         'DELETE',
@@ -196,7 +196,7 @@ describe('where the cookie is issued', () => {
     });
   });
 
-  describe('with cookie-parser in front of the gate', () => {
+  describe('[P9] with cookie-parser in front of the gate', () => {
     it('no plugin finds the cookie in what it has parsed', async () => {
       const token = await sign();
       const cookies = `Cookie: mine=1; token=${token}; token.3=x; mine2=2`;
