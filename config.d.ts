@@ -137,7 +137,7 @@ export interface Config {
 
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {
-        /** How often a replica reads the list, from 100 milliseconds to 5 minutes. Default: `2s`. */
+        /** How often a replica reads which sessions others have ended, from 100 milliseconds to 5 minutes. Default: `2s`. */
         pollInterval?: HumanDuration | string;
       };
     };

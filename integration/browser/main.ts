@@ -124,13 +124,13 @@ async function proxied(
     await withDevBackend(
       { logFile: inFolder('proxied.log'), configFiles: [configFile] },
       async () => {
-        await check('A link from another site', context =>
+        await check('[P16] A link from another site', context =>
           linkFromAnotherSite(context, checks, server),
         );
-        await check('A page that was stored with a token', context =>
+        await check('[P16] A page that was stored with a token', context =>
           storedByBearer(context, checks, server),
         );
-        await check('Code, by the cookie', context =>
+        await check('[P16] Code, by the cookie', context =>
           codeByCookie(context, checks),
         );
         await check('Content, by the cookie', context =>

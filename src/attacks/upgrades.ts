@@ -59,7 +59,7 @@ const UPGRADES: [name: string, headerLines: string[]][] = [
   ['Docker', ['Upgrade: tcp']],
 ];
 
-describe('upgrades', () => {
+describe('[P11] upgrades', () => {
   let backend: RunningBackend;
   let key: SigningKey;
   let heard: string[];

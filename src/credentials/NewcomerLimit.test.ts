@@ -1,6 +1,6 @@
 import { NewcomerLimit } from './NewcomerLimit';
 
-describe('NewcomerLimit', () => {
+describe('[P13] NewcomerLimit', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -26,7 +26,7 @@ describe('NewcomerLimit', () => {
     expect(limit.admits('a fourth')).toBe(true);
   });
 
-  it('admits an id that comes back, whatever flood of ids that are used once', () => {
+  it('[P25] admits an id that comes back, whatever flood of ids that are used once', () => {
     const limit = used();
     expect(limit.admits('peer')).toBe(false);
     let others = 0;

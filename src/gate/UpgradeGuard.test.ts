@@ -109,7 +109,7 @@ describe('UpgradeGuard', () => {
     expect(judged).toEqual(['/api/secret']);
   });
 
-  it('keeps upgrades outside /api from listeners that plugins have added', async () => {
+  it('[P28] keeps upgrades outside /api from listeners that plugins have added', async () => {
     const { guard, server } = createGuarded();
     // Keys and signing in are not a plugin's own requests.
     handOn(guard, server, 'public-by-nature');

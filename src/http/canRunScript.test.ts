@@ -1,6 +1,6 @@
 import { canRunScript } from './canRunScript';
 
-describe('canRunScript', () => {
+describe('[P16] canRunScript', () => {
   it.each([
     'text/html',
     'text/html; charset=utf-8',

@@ -1,6 +1,6 @@
 import { toPrivateCacheControl } from './toPrivateCacheControl';
 
-describe('toPrivateCacheControl', () => {
+describe('[P17] toPrivateCacheControl', () => {
   it.each([
     ['', 'private'],
     [' , ', 'private'],

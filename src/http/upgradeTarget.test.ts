@@ -1,6 +1,6 @@
 import { readUpgradeTarget } from './upgradeTarget';
 
-describe('readUpgradeTarget', () => {
+describe('[P11] readUpgradeTarget', () => {
   it.each([
     ['/api/live', 'live', '/api/live', '/'],
     ['/api/live?a=/api/b', 'live', '/api/live', '/?a=/api/b'],

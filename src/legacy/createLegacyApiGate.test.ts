@@ -286,7 +286,7 @@ describe('createLegacyApiGate', () => {
       });
     });
 
-    it('leaves the cookie in nothing that cookie-parser has parsed', async () => {
+    it('[P9] leaves the cookie in nothing that cookie-parser has parsed', async () => {
       const cookies = `Cookie: a=1; token=${token}; b=2`;
       expect(await statusOf('/api/pub/x', cookies)).toBe(200);
       expect(await statusOf('/api/auth/x', cookies)).toBe(200);

@@ -8,7 +8,7 @@ function create() {
   return { limit, take: () => emitted.splice(0) };
 }
 
-describe('EventLimit', () => {
+describe('[P26] EventLimit', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });

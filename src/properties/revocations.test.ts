@@ -191,7 +191,7 @@ describe('a sign-out', () => {
     expect(table.size).toBeLessThanOrEqual(7 * perPoll);
   }, 300_000);
 
-  it('is in force at every replica in time, whatever happens meanwhile', async () => {
+  it('[P10] is in force at every replica in time, whatever happens meanwhile', async () => {
     const property = fc.asyncProperty(
       events,
       fc.constantFrom(0, 999, 1_000, 2_500),

@@ -7,7 +7,7 @@ const DAY_S = 24 * 60 * 60;
 beforeEach(() => jest.useFakeTimers({ now: NOON + 900 }));
 afterEach(() => jest.useRealTimers());
 
-describe('IssuerClock', () => {
+describe('[P20] IssuerClock', () => {
   it('is the clock of this replica while no token is from the future', () => {
     const clock = new IssuerClock();
     clock.observe(undefined);

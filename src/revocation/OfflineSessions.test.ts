@@ -52,7 +52,7 @@ const gone = () => {
 };
 const failing = (status: number) => () => new Response('{}', { status });
 
-describe('OfflineSessions', () => {
+describe('[P20] OfflineSessions', () => {
   it('asks the auth plugin, as a service', async () => {
     expect(await create().end(JANE)).toEqual({ ended: 2 });
     expect(fetched).toMatchObject([

@@ -40,7 +40,7 @@ function create(fails: (sub: string) => Error | false = () => false) {
 
 const gone = () => new Error('gone');
 
-describe('PendingRevocations', () => {
+describe('[P22] PendingRevocations', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: NOW * 1000 });
   });

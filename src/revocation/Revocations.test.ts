@@ -424,7 +424,7 @@ describe('Revocations of a store with a cursor', () => {
   });
   const of = (sub: string) => [revocationOfSession(session(sub))];
 
-  it('reads all pages, then what came meanwhile, then what is new', async () => {
+  it('[P24] reads all pages, then what came meanwhile, then what is new', async () => {
     const { revocations, following, cursors } = follow(async cursor => {
       switch (cursor) {
         case undefined:

@@ -80,13 +80,13 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
     expect(warnings).toEqual([]);
   });
 
-  it('creates it for twenty replicas at once', async () => {
+  it('[P24] creates it for twenty replicas at once', async () => {
     const states = await Promise.all(Array.from({ length: 20 }, () => start()));
     expect(states.every(({ hasRecordedAt }) => hasRecordedAt)).toBe(true);
     await expectWorking();
   });
 
-  it('creates it again, whichever tables of version 0.1.0 were dropped', async () => {
+  it('[P24] creates it again, whichever tables of version 0.1.0 were dropped', async () => {
     const names = [
       'api_gate_revocations',
       'api_gate_knex_migrations',
@@ -107,7 +107,7 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
     expect(warnings).toEqual([]);
   });
 
-  it('adds the column to a table of version 0.1.0, keeps its rows, and sees rows that version 0.1.0 adds', async () => {
+  it('[P24] adds the column to a table of version 0.1.0, keeps its rows, and sees rows that version 0.1.0 adds', async () => {
     await installOld(knex);
     await knex('api_gate_revocations').insert(oldRow('before'));
     await Promise.all([start(), start()]);
@@ -120,7 +120,7 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
     expect(warnings).toEqual([]);
   });
 
-  it('stops with the SQL that creates it where migrations are skipped', async () => {
+  it('[P24] stops with the SQL that creates it where migrations are skipped', async () => {
     const { message } = await start({ skip: true }).catch(error => error);
     expect(message).toMatch(/^API gate: the table api_gate_revocations is not/);
     expect(message).toContain('skipMigrations is set in backend.database');
@@ -151,7 +151,7 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
 
   if (kind === 'PostgreSQL') {
     /** A role that may use what is there, and change nothing of it. */
-    async function createRole() {
+    const createRole = async () => {
       const name = `role_${Math.random().toString(36).slice(2)}`;
       await knex.raw('revoke create on schema public from public');
       await knex.raw('create role ?? login', [name]);
@@ -160,9 +160,9 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
         [name],
       );
       return database.connect(name);
-    }
+    };
 
-    it('works for a role that may not create tables, if it is there', async () => {
+    it('[P24] works for a role that may not create tables, if it is there', async () => {
       await start();
       await expectWorking({ as: await createRole() });
       expect(warnings).toEqual([]);

@@ -33,7 +33,7 @@ function create(
 
 const iats = (revoked: Revocation[]) => revoked.map(({ iat }) => iat - noon);
 
-describe('createUserSignOut', () => {
+describe('[P20] createUserSignOut', () => {
   it('revokes what was issued up to now, and ends offline sessions', async () => {
     const { end, revoked, signOut } = create();
     const result = await signOut(USER, { offlineSessions: 'end' });

@@ -38,7 +38,7 @@ function create(options: {
 const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
 const service = { type: 'service', subject: 'plugin:search' };
 
-describe('createRouteAccess', () => {
+describe('[P18] createRouteAccess', () => {
   it('takes services by the permission', async () => {
     const { access } = create({ principal: service });
     expect(await access.requireService(req, permission)).toBe(service);

@@ -123,7 +123,7 @@ describe('the answer to a request by cookie', () => {
       { type: 'text/html', early: 'yes' },
       { type: 'text/html', status: '404' },
       { type: 'text/html', 'Content-Disposition': 'attachment' },
-    ])('is sandboxed: %j', async parameters => {
+    ])('[P16] is sandboxed: %j', async parameters => {
       const csp = await cspOf(`/hello/x?${query(parameters)}`);
       // Backstage's own policy is there as well: all of several policies apply.
       expect(csp).toContain("script-src 'self'");
@@ -137,7 +137,7 @@ describe('the answer to a request by cookie', () => {
       );
     });
 
-    it('is sandboxed where a proxy replaces the headers', async () => {
+    it('[P16] is sandboxed where a proxy replaces the headers', async () => {
       expect(await cspOf('/proxy/target/page.html')).toBe(
         "script-src 'unsafe-inline'\nsandbox",
       );
@@ -224,7 +224,7 @@ describe('the answer to a request by cookie', () => {
     }
   });
 
-  describe('is private to caches', () => {
+  describe('[P17] is private to caches', () => {
     it.each([
       [undefined, 'private'],
       ['public, max-age=60, s-maxage=600', 'private, max-age=60'],
@@ -277,7 +277,7 @@ describe('the answer to a request by cookie', () => {
       'Sec-Fetch-Dest: audioworklet',
       'Sec-Fetch-Dest: paintworklet',
       'Service-Worker: script',
-    ])('is 403 for %s, and the cookie stays', async headerLine => {
+    ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;
       const refused = await get('/hello/x', headerLine);
       expect(refused.status).toBe(403);

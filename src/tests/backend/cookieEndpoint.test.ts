@@ -79,19 +79,22 @@ describe('where the cookie is issued', () => {
       `${COOKIE_ENDPOINT}\\#`,
     ];
 
-    it.each(spellings)('%s gives a revoked session no cookie', async target => {
-      const token = await sign();
-      await send(
-        'DELETE',
-        `/api/hello${COOKIE_ENDPOINT}`,
-        `Cookie: token=${token}`,
-      );
-      for (const headerLine of [bearer(token), `Cookie: token=${token}`]) {
-        const response = await send('GET', target, headerLine);
-        expect(response.status).toBe(401);
-        expect(namesSet(response)).toEqual([]);
-      }
-    });
+    it.each(spellings)(
+      '[P10] %s gives a revoked session no cookie',
+      async target => {
+        const token = await sign();
+        await send(
+          'DELETE',
+          `/api/hello${COOKIE_ENDPOINT}`,
+          `Cookie: token=${token}`,
+        );
+        for (const headerLine of [bearer(token), `Cookie: token=${token}`]) {
+          const response = await send('GET', target, headerLine);
+          expect(response.status).toBe(401);
+          expect(namesSet(response)).toEqual([]);
+        }
+      },
+    );
 
     it('gives a valid bearer what it gives in stock, and the cookie', async () => {
       const response = await send('GET', COOKIE_ENDPOINT, bearer(await sign()));
@@ -196,7 +199,7 @@ describe('where the cookie is issued', () => {
     });
   });
 
-  describe('with cookie-parser in front of the gate', () => {
+  describe('[P9] with cookie-parser in front of the gate', () => {
     it('no plugin finds the cookie in what it has parsed', async () => {
       const token = await sign();
       const cookies = `Cookie: mine=1; token=${token}; token.3=x; mine2=2`;

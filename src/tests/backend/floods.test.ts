@@ -175,7 +175,7 @@ it('starts where the backend has its own decorator of plugin tokens, and holds t
   expect(verified).toContain(real);
 });
 
-it('fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
+it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({ features: [hello.feature] });
   const real = (target: string) => hello.tokenFor(target);
@@ -233,7 +233,7 @@ async function timeUntilServed(request: () => Promise<RawResponse>) {
   }
 }
 
-it('lets a backend in that only a wildcard of discovery covers, while twenty made up plugins a second call', async () => {
+it('[P25] lets a backend in that only a wildcard of discovery covers, while twenty made up plugins a second call', async () => {
   const [port, peerPort] = [await freePort(), await freePort()];
   const at = (of: number) => `http://localhost:${of}/api/{{pluginId}}`;
   const discovery = {
@@ -277,7 +277,7 @@ it('lets a backend in that only a wildcard of discovery covers, while twenty mad
   }
 });
 
-it('answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
+it('[P25] answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({ features: [hello.feature] });
   const tokens = await forgedServiceTokens(500, i => ({
@@ -341,7 +341,7 @@ it.each([
   expect(hello.handled).toHaveLength(2);
 });
 
-it('logs one refusal a second of each kind, with the number of those left out', async () => {
+it('[P26] logs one refusal a second of each kind, with the number of those left out', async () => {
   const hello = recordingPlugin('hello');
   const other = recordingPlugin('other');
   backend = await startBackend({ features: [hello.feature, other.feature] });

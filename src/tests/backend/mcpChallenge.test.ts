@@ -105,7 +105,7 @@ const PLAIN = 'Bearer realm="Backstage"';
 const PLAIN_INVALID = 'Bearer realm="Backstage", error="invalid_token"';
 const POST_TYPES = 'Accept: application/json, text/event-stream';
 
-describeMcp('the 401 of the plugin mcp-actions', () => {
+describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
   it('names the metadata of the server that was asked for', async () => {
     const backend = await start();
     for (const [path, suffix] of [

@@ -236,7 +236,7 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
     );
   });
 
-  it('alert where sign-outs are missed, also if the list was never loaded', async () => {
+  it('[P27] alert where sign-outs are missed, also if the list was never loaded', async () => {
     const query = queryFor('api_gate_revocations_staleness');
     const deadPort = await freePort();
     await start({

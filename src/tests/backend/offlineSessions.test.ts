@@ -99,7 +99,7 @@ function clientOf({ port, url }: RunningBackend, plugin: string) {
 }
 
 describeWithRoute('a sign-out everywhere', () => {
-  it('ends the refresh tokens of OAuth clients', async () => {
+  it('[P20] ends the refresh tokens of OAuth clients', async () => {
     const backend = await start({ auth: oauthConfig('one', 'two') });
     const guest = await backend.guest();
     const tokens = await signInClient(backend.authUrl, 'one', guest);
@@ -122,7 +122,7 @@ describeWithRoute('a sign-out everywhere', () => {
     });
   });
 
-  it('lets no token through that was minted meanwhile', async () => {
+  it('[P20] lets no token through that was minted meanwhile', async () => {
     const clientIds = Array.from({ length: 12 }, (_, i) => `client-${i}`);
     const backend = await start({ auth: oauthConfig(...clientIds) });
     const guest = await backend.guest();
@@ -171,7 +171,7 @@ describeWithRoute('a sign-out everywhere', () => {
     expect(warnings(backend)).toEqual([]);
   });
 
-  it('is 503 while auth is out of reach, in force here, and ends them later', async () => {
+  it('[P20] is 503 while auth is out of reach, in force here, and ends them later', async () => {
     const audit: any[] = [];
     const answers: [number, object?][] = [[500], [500]];
     const asked: string[] = [];
@@ -217,7 +217,7 @@ describeWithRoute('a sign-out everywhere', () => {
   });
 });
 
-describe('a sign-out everywhere, where refresh tokens can not be ended', () => {
+describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', () => {
   it('answers "disabled" where there are no refresh tokens', async () => {
     const backend = await start();
     const service = await backend.hello.tokenFor('auth');

@@ -379,7 +379,7 @@ describe('what is open', () => {
     });
   });
 
-  it('is told to operators alone, where the policy allows everything to everybody', async () => {
+  it('[P18] is told to operators alone, where the policy allows everything to everybody', async () => {
     for (const [operators, expected] of [
       [undefined, 403],
       [['user:default/jane', 'group:default/guests'], 403],
@@ -524,7 +524,7 @@ describe('a change of the configuration', () => {
     ]);
   });
 
-  it('that has not reached a replica is found by the hash of its policy', async () => {
+  it('[P27] that has not reached a replica is found by the hash of its policy', async () => {
     const publicUrl = 'http://backstage.example.com';
     const rule = { plugin: 'closed', path: '/health' };
     const [following, left] = [

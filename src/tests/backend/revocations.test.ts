@@ -173,7 +173,7 @@ describe.each(databases)(
       return token;
     }
 
-    it('may be dropped, and what version 0.1.0 left behind does no harm', async () => {
+    it('[P24] may be dropped, and what version 0.1.0 left behind does no harm', async () => {
       await expectWorking();
       await withDatabase(async knex => {
         await knex.schema.dropTable(TABLE);
@@ -241,7 +241,7 @@ describe.each(databases)(
       }
     });
 
-    it('stops the start with the SQL that creates it where migrations are skipped, and works once that has run', async () => {
+    it('[P24] stops the start with the SQL that creates it where migrations are skipped, and works once that has run', async () => {
       await (await start({ withGate: false })).stop();
       const config = { skipMigrations: true };
       const failure = await start({ config }).then(

@@ -115,7 +115,7 @@ const stockPermissions = {
   config: { permission: { enabled: true } },
 };
 
-describe('who may end the sessions of a user', () => {
+describe('[P18] who may end the sessions of a user', () => {
   const platform = {
     auth: {
       providers: {
@@ -199,7 +199,7 @@ describe('who may end the sessions of a user', () => {
   });
 });
 
-describe('what a caller may write', () => {
+describe('[P19] what a caller may write', () => {
   it('is thirty revocations a minute for a user, and then 429', async () => {
     const backend = await start();
     // So far ahead that no revocation takes it in.
@@ -323,7 +323,7 @@ describe('what a caller may write', () => {
   }
 });
 
-describe('a token of a revoked session, on a public path', () => {
+describe('[P21] a token of a revoked session, on a public path', () => {
   async function scene() {
     const backend = await start({
       apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
@@ -418,7 +418,7 @@ describe('a token of a revoked session, on a public path', () => {
   });
 });
 
-describe('a sign-out while the keys of users are out of reach', () => {
+describe('[P22] a sign-out while the keys of users are out of reach', () => {
   it.each([
     ['remembered', undefined],
     ['not remembered', false],
@@ -486,7 +486,7 @@ describe('a sign-out while the keys of users are out of reach', () => {
 });
 
 describe('a sign-out everywhere', () => {
-  it('ends the tokens of an issuer whose clock is ahead', async () => {
+  it('[P20] ends the tokens of an issuer whose clock is ahead', async () => {
     const backend = await start();
     const ahead = await backend.sign({ iat: now() + 60, exp: now() + 3600 });
     const later = await backend.sign({ iat: now() + 120, exp: now() + 3600 });
@@ -499,7 +499,7 @@ describe('a sign-out everywhere', () => {
   });
 });
 
-describe('DELETE of the cookie endpoint', () => {
+describe('[P21] DELETE of the cookie endpoint', () => {
   it('is answered alike by a plugin that is installed and one that is not', async () => {
     const backend = await start();
     const answer = async (plugin: string, headerLines: string[]) => {

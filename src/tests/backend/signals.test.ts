@@ -188,7 +188,7 @@ async function statusesOfRefused() {
 
 const arrived = { channel: 'news', message: { text: 'hello' } };
 
-describe('signals', () => {
+describe('[P11] signals', () => {
   it('are refused to everybody who has no valid credential', async () => {
     await wakeSignals();
     expect(await statusesOfRefused()).toEqual(REFUSED);

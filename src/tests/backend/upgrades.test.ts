@@ -179,7 +179,7 @@ async function expectGuarded(backend: Backend, target: string) {
   });
 }
 
-describe('an upgrade below /api needs a credential, whoever listens', () => {
+describe('[P11] an upgrade below /api needs a credential, whoever listens', () => {
   it("a listener of an adopter's configure, also as the very first thing", async () => {
     const { heard, listener } = listenBelow('/api/caller/live');
     const backend = await start({
@@ -473,7 +473,7 @@ describe('an upgrade below /api needs a credential, whoever listens', () => {
   });
 });
 
-describe('a proxy endpoint with ws: true', () => {
+describe('[P11] a proxy endpoint with ws: true', () => {
   /** The proxy plugin before a server that answers each message with it, and keeps what it was asked for. */
   async function startProxy(options: { apiGate?: JsonObject } = {}) {
     const target = createServer((_req, res) => res.end('from the target'));
@@ -523,7 +523,7 @@ describe('a proxy endpoint with ws: true', () => {
     expect(body).toBe('from the target');
   };
 
-  it('is for nobody without a credential, before and after its first request', async () => {
+  it('[P28] is for nobody without a credential, before and after its first request', async () => {
     const { asked, backend } = await startProxy();
     const targets = ['/api/proxy/echo', '/api/proxy/echo/x', '/api/nowhere'];
     for (const target of targets) {
@@ -593,7 +593,7 @@ describe('a proxy endpoint with ws: true', () => {
   });
 });
 
-describe('as without the gate, byte for byte', () => {
+describe('[P28] as without the gate, byte for byte', () => {
   /** All that comes within a moment, without the date. */
   const exchange = (port: number, ...lines: string[]) =>
     new Promise<string>(resolve => {
