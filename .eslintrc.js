@@ -1,3 +1,31 @@
+// The rooms of `src`, from the lowest to the highest: a file may import from its own room and from those before it.
+const ROOMS = [
+  ['util'],
+  ['http'],
+  ['revocation'],
+  ['config'],
+  ['decision'],
+  ['policy'],
+  ['credentials'],
+  ['plugins'],
+  ['cookie'],
+  ['observability'],
+  ['routes'],
+  ['gate'],
+  ['services', 'legacy', 'cli'],
+];
+
+const zones = ROOMS.flatMap((rooms, level) =>
+  rooms.map(room => ({
+    target: `./src/${room}`,
+    from: ROOMS.slice(level)
+      .flat()
+      .filter(other => other !== room)
+      .map(other => `./src/${other}`),
+    message: `Imports between the rooms of src run one way: ${room} is below (see .eslintrc.js).`,
+  })),
+);
+
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   // The packages of `integration/legacy` are its own, and are installed there.
   ignorePatterns: ['bench/build/**', 'integration/legacy/**'],
@@ -8,9 +36,15 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     ],
   },
   overrides: [
-    // Tests, that one file runs.
+    {
+      files: ['src/**/*.ts'],
+      excludedFiles: ['**/*.test.ts'],
+      settings: { 'import/resolver': { node: { extensions: ['.ts'] } } },
+      rules: { 'import/no-restricted-paths': ['error', { zones }] },
+    },
+    // This file runs the tests of the files beside it.
     { files: ['src/attacks/**'], rules: { 'no-restricted-imports': 'off' } },
-    // What is expected of an input depends on it, and a property has every input.
+    // The expectation depends on the input, and a property has every input.
     {
       files: ['src/properties/**'],
       rules: { 'jest/no-conditional-expect': 'off' },

@@ -2,12 +2,12 @@ import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
 import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './services/apiGateService';
 import { cachingHttpAuthServiceFactory } from './services/httpAuthService';
-import { enrollmentServiceFactory } from './services/enrollment';
+import { pluginRegistrationServiceFactory } from './services/pluginRegistration';
 import { pluginTokenGuardServiceFactory } from './services/pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
-  httpRouterDecoratorServiceFactory,
-} from './services/httpRouterDecorator';
+  gatedHttpRouterServiceFactory,
+} from './services/httpRouterService';
 
 /**
  * The API gate: `backend.add(import('backstage-plugin-auth-backend-module-api-gate'))`, and every route of every plugin
@@ -23,8 +23,8 @@ export const apiGate = createBackendFeatureLoader({
     yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;
     yield defaultHttpRouterServiceFactory;
-    yield httpRouterDecoratorServiceFactory;
-    yield enrollmentServiceFactory;
+    yield gatedHttpRouterServiceFactory;
+    yield pluginRegistrationServiceFactory;
     yield authModuleApiGate;
   },
 });

@@ -156,13 +156,13 @@ module.exports = {
       'decision/Refusal.ts',
       'gate/createGate.ts',
       'gate/createSignOut.ts',
-      'gate/judgeUpgrade.ts',
+      'gate/authenticateUpgrade.ts',
       'credentials/isOfRevokedSession.ts',
     ],
     tests: [
       'decision/Refusal.test.ts',
       'gate/createGate.test.ts',
-      'gate/judgeUpgrade.test.ts',
+      'gate/authenticateUpgrade.test.ts',
     ],
   },
 };

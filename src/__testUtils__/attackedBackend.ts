@@ -177,7 +177,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       .flatMap(([line, total]) =>
         Array<string>(total - (before.get(line) ?? 0)).fill(line),
       )
-      .filter(line => !/^\S+ passed public-by-nature/.test(line));
+      .filter(line => !/^\S+ passed built-in-public/.test(line));
     return {
       response,
       handled: [hello, docs].flatMap(({ handled }, i) =>

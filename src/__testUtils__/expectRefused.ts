@@ -10,7 +10,7 @@ export interface Refused {
   /** Default `missing-credentials`. */
   reason?: RefusalReason;
   /** Default `none`. */
-  credential?: 'none' | 'bearer' | 'cookie' | 'stock-cookie';
+  credential?: 'none' | 'bearer' | 'cookie' | 'user-cookie';
   /** Default `hello`. */
   plugin?: string;
 }

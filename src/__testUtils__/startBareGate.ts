@@ -129,10 +129,10 @@ export async function startBareGate(
   } as unknown as HttpAuthService;
 
   const plugins = new Plugins(installed, {
-    acceptsStockCookie: (_, path) => path.startsWith('/static/'),
+    acceptsUserCookie: (_, path) => path.startsWith('/static/'),
   });
   for (const id of installed) {
-    plugins.enroll({
+    plugins.register({
       id,
       httpAuth,
       auditor: {} as never,
@@ -141,7 +141,7 @@ export async function startBareGate(
         getBaseUrl: async pluginId => `http://backend/${pluginId}`,
         getExternalBaseUrl: async () => ISSUER,
       },
-      absentPluginHttpAuth: async () => httpAuth,
+      uninstalledPluginAuth: async () => httpAuth,
       started: () => gate.starting.get(id),
     });
   }
@@ -177,9 +177,9 @@ export async function startBareGate(
       revocations,
     }),
     failures: new RecentFailures(),
-    callingPlugins: { requireKnown: () => undefined },
+    callingPlugins: { assertKnown: () => undefined },
     keyEndpoints: {
-      countKeys: async () => gate.keys,
+      probe: async () => gate.keys,
     } as unknown as KeyEndpoints,
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,

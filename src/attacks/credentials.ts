@@ -325,8 +325,8 @@ describe('[P6] credentials', () => {
     ['Cookie: token=TOKEN', SECRET, 'hello', 'cookie'],
     ['Authorization:\r\nCookie: token=TOKEN', SECRET, 'hello', 'cookie'],
     ['Authorization: Bearer SERVICE', SECRET, 'hello', 'bearer'],
-    ['Cookie: backstage-auth=LIMITED', STATIC, 'docs', 'stock-cookie'],
-    ['Cookie: token=; backstage-auth=LIMITED', STATIC, 'docs', 'stock-cookie'],
+    ['Cookie: backstage-auth=LIMITED', STATIC, 'docs', 'user-cookie'],
+    ['Cookie: token=; backstage-auth=LIMITED', STATIC, 'docs', 'user-cookie'],
   ])('%j passes', async (headers, target, plugin, kind) => {
     const { response, handled, counted } = await attempt(target, headers);
     expect(response.status).toBe(200);

@@ -526,7 +526,7 @@ describe('[P6] signatures', () => {
   it('CVE-2021-21378, Envoy: a token of an issuer that it did not know passed unchecked', async () => {
     const token = forge.token({ claims: { iss: backend().attacker.url } });
     expectRefused(await ask(`Authorization: Bearer ${token}`), 'GET', {
-      reason: 'foreign-issuer',
+      reason: 'untrusted-issuer',
       credential: 'bearer',
     });
   });

@@ -317,7 +317,7 @@ describe('vectors', () => {
       expectRefused(await ask(line, '/api/docs/static/x'), 'GET', {
         plugin: 'docs',
         reason: 'revoked',
-        credential: 'stock-cookie',
+        credential: 'user-cookie',
       });
       expect(await seenByHandler()).toBe('a=1');
     },

@@ -166,10 +166,10 @@ function ruleFor(
   plugin: string,
   path: string,
 ): AllowRule | undefined {
-  const isOwn = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
+  const isFullUserToken = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
   if (
     isCookieEndpoint(path) ||
-    isOwn ||
+    isFullUserToken ||
     ['TRACE', 'CONNECT'].includes(method) ||
     !/^[a-z0-9_-]+$/.test(plugin)
   ) {

@@ -12,7 +12,7 @@ export interface AllowRule {
 const SUBTREE = '/**';
 
 /** The path of a rule without a trailing `/**`; `''` for the whole plugin. */
-export function literalOf(rule: AllowRule): string {
+export function prefixOf(rule: AllowRule): string {
   return isSubtree(rule) ? rule.path.slice(0, -SUBTREE.length) : rule.path;
 }
 

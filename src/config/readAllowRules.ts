@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { InputError } from '@backstage/errors';
 import type { AllowRule } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { readObject } from './values';
 
@@ -143,7 +143,7 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
       `must not end with a slash: write ${value.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
     );
   }
-  if (!isPlainPath(literal || '/')) {
+  if (!isUnambiguousPath(literal || '/')) {
     return fail('must not have an empty, "." or ".." segment');
   }
   if (isCookieEndpoint(literal)) {

@@ -1,5 +1,5 @@
 import { InputError } from '@backstage/errors';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import { RULE_PATH } from './readAllowRules';
 import { readObject } from './values';
 
@@ -74,6 +74,6 @@ function isLiteralPath(value: unknown): value is string {
     typeof value === 'string' &&
     value.startsWith('/') &&
     RULE_PATH.test(value) &&
-    isPlainPath(value)
+    isUnambiguousPath(value)
   );
 }

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { InputError } from '@backstage/errors';
 import { readApiTarget } from '../http/readApiTarget';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import { readObject } from './values';
 
 /** One entry of `auth.apiGate.expect`, checked. */
@@ -117,7 +117,7 @@ function readExpectedTarget(target: string, configPath: string) {
       `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
     );
   }
-  if (path === undefined || !isPlainPath(path)) {
+  if (path === undefined || !isUnambiguousPath(path)) {
     throw new InputError(
       `${configPath} must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments`,
     );

@@ -13,7 +13,7 @@ export interface TargetPlugin {
   mountedAs: string;
   started(): Promise<void> | undefined;
   /** Whether the plugin accepts Backstage's own cookie at a path below it. */
-  acceptsStockCookie(path: string): boolean;
+  acceptsUserCookie(path: string): boolean;
   /** Whether the plugin serves a path below it to cookies: it has declared the path `user-cookie`. */
   isForCookies(path: string): boolean;
   /** The service that judges a token for this plugin. */
@@ -47,15 +47,15 @@ export interface BackendPlugins {
    *
    * @throws Refusal 503 while there is none
    */
-  any(): Pick<TargetPlugin, 'id' | 'httpAuthFor'> & {
+  anyRegistered(): Pick<TargetPlugin, 'id' | 'httpAuthFor'> & {
     discovery: DiscoveryService;
   };
-  /** All plugins that have enrolled: a user token that verifies for one of them verifies for each. */
+  /** All plugins that have registered: a user token that verifies for one of them verifies for each. */
   all(): Iterable<Pick<TargetPlugin, 'id' | 'httpAuthFor'>>;
   /**
    * Clears Backstage's own cookie as the cookie endpoint of an installed plugin does.
    *
-   * @throws Refusal 503 while no plugin has enrolled
+   * @throws Refusal 503 while no plugin has registered
    */
-  clearStockCookie(res: Response): Promise<void>;
+  clearUserCookie(res: Response): Promise<void>;
 }

@@ -7,7 +7,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];
   const callingPlugins = new CallingPlugins({
     keyEndpoints: {
-      countKeys: async (url: string) => {
+      probe: async (url: string) => {
         const [, id] = url.match(/^http:\/\/(.*)\/\.backstage/)!;
         asked.push(id);
         return id in answers ? answers[id] : 'not-found';
@@ -26,7 +26,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
     /** How a service token of a plugin fares. */
     async fate(sub: unknown) {
       try {
-        await callingPlugins.requireKnown(
+        await callingPlugins.assertKnown(
           { typ: 'vnd.backstage.plugin', sub: sub as string },
           discovery,
         );
@@ -53,7 +53,7 @@ describe('[P13] CallingPlugins', () => {
       {},
       { typ: 'vnd.backstage.user', sub: 'x' },
     ]) {
-      expect(callingPlugins.requireKnown(token, discovery)).toBeUndefined();
+      expect(callingPlugins.assertKnown(token, discovery)).toBeUndefined();
     }
   });
 
@@ -124,7 +124,7 @@ describe('[P13] CallingPlugins', () => {
     } as unknown as DiscoveryService;
     const token = { typ: 'vnd.backstage.plugin', sub: 'nowhere' };
     await expect(
-      callingPlugins.requireKnown(token, discovery),
+      callingPlugins.assertKnown(token, discovery),
     ).rejects.toMatchObject({ reason: 'keys-unavailable' });
   });
 

@@ -42,16 +42,16 @@ export class CallingPlugins {
    *
    * @throws Refusal 401 if no plugin can have made it, and 503 if that can't be told now
    */
-  requireKnown(
+  assertKnown(
     token: DecodedToken | undefined,
     discovery: DiscoveryService,
   ): Promise<void> | undefined {
     return token?.typ === tokenTypes.plugin.typParam
-      ? this.#requireKnown(token.sub, discovery)
+      ? this.#assertKnown(token.sub, discovery)
       : undefined;
   }
 
-  async #requireKnown(sub: string | undefined, discovery: DiscoveryService) {
+  async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
     if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
       throw Refusal.invalidToken;
     }
@@ -82,9 +82,7 @@ export class CallingPlugins {
     }
     const answer = discovery
       .getBaseUrl(pluginId)
-      .then(url =>
-        this.options.keyEndpoints.countKeys(`${url}${PLUGIN_KEYS_PATH}`),
-      )
+      .then(url => this.options.keyEndpoints.probe(`${url}${PLUGIN_KEYS_PATH}`))
       .catch(() => undefined);
     this.#asked.set(pluginId, answer);
     answer.then(() =>

@@ -17,7 +17,7 @@ export class KeyEndpoints {
    * The answer of an endpoint, or `undefined` after 3 s. One request at a time to each endpoint; that it has failed is kept
    * for 5 s, its keys for 1 s.
    */
-  countKeys(url: string): Promise<KeyAnswer> {
+  probe(url: string): Promise<KeyAnswer> {
     let answer = this.#answers.get(url);
     if (!answer) {
       answer = fetchKeyCount(url);

@@ -3,8 +3,8 @@ import type {
   BackstageCredentials,
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
-import { inTime } from '../util/inTime';
-import { decodeToken, userTokenOf } from './token';
+import { withTimeout } from '../util/withTimeout';
+import { decodeToken, effectiveUserToken } from './token';
 import { digestOf } from './digestOf';
 import { withAuthenticate } from './withAuthenticate';
 
@@ -78,7 +78,7 @@ export class TokenCache {
   ): Promise<() => BackstageCredentials> {
     // A copy: a token cut out of a `Cookie` header would keep all of that header in memory.
     const own = Buffer.from(token).toString();
-    const credentials = await inTime(
+    const credentials = await withTimeout(
       auth.authenticate(own, options),
       VERIFY_TIMEOUT_MS,
       'The token was not verified in time',
@@ -93,7 +93,7 @@ export class TokenCache {
 /** Milliseconds since the epoch at which a token, or the user's token that it carries, expires; `Infinity` without expiry. */
 function expiryOf(token: string): number {
   const decoded = decodeToken(token);
-  const expiries = [decoded?.exp, decoded && userTokenOf(decoded)?.exp];
+  const expiries = [decoded?.exp, decoded && effectiveUserToken(decoded)?.exp];
   return (
     Math.min(...expiries.map(exp => (exp === undefined ? Infinity : exp))) *
     1000

@@ -2,8 +2,8 @@ import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DecodedTokens } from './DecodedTokens';
 import { Refusal } from '../decision/Refusal';
 import {
-  requireNotRevoked,
-  saysRevoked,
+  assertNotRevoked,
+  isRevokedByClaims,
   sessionClaimsOf,
 } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
@@ -16,13 +16,13 @@ const revocations = {
 } as Revocations;
 const notLoaded = { ...revocations, isLoaded: false } as Revocations;
 
-describe('requireNotRevoked', () => {
+describe('assertNotRevoked', () => {
   it.each([
     ['a session', session, revocations],
     ['a service', undefined, revocations],
     ['a service, with no list', undefined, notLoaded],
   ])('passes %s', (_, userToken, list) => {
-    const judge = () => requireNotRevoked({ userToken } as never, list);
+    const judge = () => assertNotRevoked({ userToken } as never, list);
     expect(judge).not.toThrow();
   });
 
@@ -37,12 +37,12 @@ describe('requireNotRevoked', () => {
     ],
     ['no session', { sub: 'x' }, revocations, Refusal.invalidToken],
   ])('refuses %s', (_, userToken, list, refusal) => {
-    const judge = () => requireNotRevoked({ userToken } as never, list);
+    const judge = () => assertNotRevoked({ userToken } as never, list);
     expect(judge).toThrow(refusal);
   });
 });
 
-describe('saysRevoked', () => {
+describe('isRevokedByClaims', () => {
   const limited = unsignedToken('vnd.backstage.limited-user', ended);
 
   it.each([
@@ -65,7 +65,9 @@ describe('saysRevoked', () => {
     ['a token of another kind', unsignedToken('at+jwt', ended), false],
   ])('of %s', (_, token, expected) => {
     const decodedTokens = new DecodedTokens();
-    expect(saysRevoked(token, { decodedTokens, revocations })).toBe(expected);
+    expect(isRevokedByClaims(token, { decodedTokens, revocations })).toBe(
+      expected,
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import type { DecodedTokens } from './DecodedTokens';
 import type { VerifiedCredential } from './verifyCredential';
 import { Refusal } from '../decision/Refusal';
-import { DecodedToken, userTokenOf } from './token';
+import { DecodedToken, effectiveUserToken } from './token';
 import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 
@@ -9,7 +9,7 @@ import type { Revocations } from '../revocation/Revocations';
  * @throws Refusal 401 if the session that a verified token belongs to was ended, and 503 while that can't be told. Tokens of
  *   services that act for nobody belong to none.
  */
-export function requireNotRevoked(
+export function assertNotRevoked(
   { userToken }: VerifiedCredential,
   revocations: Revocations,
 ): void {
@@ -29,13 +29,13 @@ export function requireNotRevoked(
 }
 
 /** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
-export function saysRevoked(
+export function isRevokedByClaims(
   token: string | undefined,
   options: { decodedTokens: DecodedTokens; revocations: Revocations },
 ): boolean {
   const { decodedTokens, revocations } = options;
   const decoded = token ? decodedTokens.decode(token) : undefined;
-  const session = decoded && sessionClaimsOf(userTokenOf(decoded) ?? {});
+  const session = decoded && sessionClaimsOf(effectiveUserToken(decoded) ?? {});
   return session !== undefined && revocations.isRevoked(session);
 }
 

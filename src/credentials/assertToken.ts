@@ -3,7 +3,7 @@ import type { PresentedCredential } from './readCredential';
 import type { PresentedToken } from './verifyCredential';
 
 /** @throws Refusal unless a request presents exactly one credential, of a kind that the gate knows */
-export function requireToken(presented: PresentedCredential): PresentedToken {
+export function assertToken(presented: PresentedCredential): PresentedToken {
   switch (presented.kind) {
     case 'none':
       throw Refusal.missingCredentials;

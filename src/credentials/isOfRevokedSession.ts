@@ -3,7 +3,7 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import { Refusal } from '../decision/Refusal';
 import type { TargetPlugin } from './BackendPlugins';
 import type { Policy } from '../policy/Policy';
-import { saysRevoked } from './assertNotRevoked';
+import { isRevokedByClaims } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 
@@ -22,7 +22,7 @@ export function isOfRevokedSession(
 ): Promise<boolean> | false {
   return (
     token !== undefined &&
-    saysRevoked(token, options) &&
+    isRevokedByClaims(token, options) &&
     verifies(token, plugin, policy, options)
   );
 }
@@ -42,7 +42,7 @@ async function verifies(
     await verifyCredential(
       request,
       plugin,
-      { kind: isLimited ? 'stock-cookie' : 'bearer', token },
+      { kind: isLimited ? 'user-cookie' : 'bearer', token },
       policy,
       options,
     );

@@ -20,7 +20,7 @@ const read = (
 ) =>
   readCredential(req, {
     cookie: options.withoutCookie ? undefined : cookie,
-    acceptsStockCookie: () => options.acceptsStock ?? false,
+    acceptsUserCookie: () => options.acceptsStock ?? false,
   });
 
 describe('readCredential', () => {
@@ -76,11 +76,11 @@ describe('readCredential', () => {
   });
 
   it.each([
-    ['backstage-auth=s', { kind: 'stock-cookie', token: 's' }],
-    ['a=1; a=2; backstage-auth=s', { kind: 'stock-cookie', token: 's' }],
+    ['backstage-auth=s', { kind: 'user-cookie', token: 's' }],
+    ['a=1; a=2; backstage-auth=s', { kind: 'user-cookie', token: 's' }],
     [
       'backstage-auth=s; a=1; backstage-auth=s',
-      { kind: 'stock-cookie', token: 's' },
+      { kind: 'user-cookie', token: 's' },
     ],
     ['backstage-auth=s; backstage-auth=t', { kind: 'conflicting-cookies' }],
     ['backstage-auth=', { kind: 'none' }],

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
-export const STOCK_COOKIE = 'backstage-auth';
+export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 
 /** The same, for what looks for it in a `Cookie` header. */
-export const STOCK_COOKIE_NAMES = createCookieNames(
-  STOCK_COOKIE,
-  name => name === STOCK_COOKIE,
+export const BACKSTAGE_AUTH_COOKIES = createCookieNames(
+  BACKSTAGE_AUTH_COOKIE,
+  name => name === BACKSTAGE_AUTH_COOKIE,
 );
 
 /** The token of the gate's cookie in a `Cookie` header. `conflict`: a set that can't be, so that no part of it is accepted. */
@@ -24,7 +24,7 @@ export type PresentedCredential =
   | { kind: 'none' }
   | { kind: 'bearer'; token: string }
   | { kind: 'cookie'; token: string }
-  | { kind: 'stock-cookie'; token: string }
+  | { kind: 'user-cookie'; token: string }
   | { kind: 'repeated-authorization' }
   | { kind: 'unsupported-scheme' }
   | { kind: 'conflicting-cookies' };
@@ -33,13 +33,13 @@ export type PresentedCredential =
  * Reads the one credential of a request. A second kind is never tried when the first fails.
  *
  * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or nothing that this gate accepts
- * - else the gate's cookie, else Backstage's own where `acceptsStockCookie` says so
+ * - else the gate's cookie, else Backstage's own where `acceptsUserCookie` says so
  */
 export function readCredential(
   req: IncomingMessage,
   options: {
     cookie: CookieReader | undefined;
-    acceptsStockCookie: () => boolean;
+    acceptsUserCookie: () => boolean;
   },
 ): PresentedCredential {
   // Node keeps the first of several `Authorization` headers and drops the others: only the raw ones tell.
@@ -58,7 +58,7 @@ export function readCredential(
   if (gateCookie?.kind === 'token') {
     return { kind: 'cookie', token: gateCookie.token };
   }
-  return options.acceptsStockCookie() ? readStockCookie(req) : { kind: 'none' };
+  return options.acceptsUserCookie() ? readUserCookie(req) : { kind: 'none' };
 }
 
 /** The bearer token of a request, if that is what its `Authorization` holds (RFC 6750, section 2.1). */
@@ -66,13 +66,13 @@ export function readBearer({ headers }: IncomingMessage): string | undefined {
   return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
-function readStockCookie(req: IncomingMessage): PresentedCredential {
-  const cookies = readCookies(req.headers.cookie, STOCK_COOKIE_NAMES);
+function readUserCookie(req: IncomingMessage): PresentedCredential {
+  const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
   if (!cookies) {
     return { kind: 'conflicting-cookies' };
   }
-  const token = cookies.get(STOCK_COOKIE);
-  return token ? { kind: 'stock-cookie', token } : { kind: 'none' };
+  const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
+  return token ? { kind: 'user-cookie', token } : { kind: 'none' };
 }
 
 function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {

@@ -3,7 +3,7 @@ import { Refusal } from '../decision/Refusal';
 import { readProtocols } from './readProtocols';
 import { decodeToken } from './token';
 import { CookieReader, readCredential } from './readCredential';
-import { requireToken } from './assertToken';
+import { assertToken } from './assertToken';
 import type { PresentedToken } from './verifyCredential';
 
 // As many as Backstage tries.
@@ -32,11 +32,11 @@ export function readUpgradeTokens(
 ): UpgradeToken[] {
   const credential = readCredential(req, {
     cookie,
-    acceptsStockCookie: () => false,
+    acceptsUserCookie: () => false,
   });
   const protocols = readProtocols(req);
   if (protocols.length === 0 || credential.kind === 'repeated-authorization') {
-    return [requireToken(credential)];
+    return [assertToken(credential)];
   }
   const tokens: UpgradeToken[] = protocols.map(token => ({
     kind: 'bearer',
@@ -46,7 +46,7 @@ export function readUpgradeTokens(
   if (credential.kind === 'bearer') {
     tokens.push(credential);
   }
-  requireFew(tokens);
+  assertFew(tokens);
   if (credential.kind === 'cookie' && !protocols.some(decodeToken)) {
     tokens.push(credential);
   }
@@ -54,7 +54,7 @@ export function readUpgradeTokens(
 }
 
 /** @throws Refusal if more tokens are offered than Backstage tries: each costs */
-export function requireFew(tokens: unknown[]): void {
+export function assertFew(tokens: unknown[]): void {
   if (tokens.length > MAX_TOKENS) {
     throw Refusal.tooManyTokens;
   }

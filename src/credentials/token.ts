@@ -65,7 +65,9 @@ export function isCompactJws(token: string): boolean {
 }
 
 /** The user's own token behind a decoded one: itself, or the one that a service token carries. */
-export function userTokenOf(token: DecodedToken): DecodedToken | undefined {
+export function effectiveUserToken(
+  token: DecodedToken,
+): DecodedToken | undefined {
   if (token.typ === tokenTypes.plugin.typParam) {
     return token.obo;
   }

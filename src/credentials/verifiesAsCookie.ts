@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import type { Policy } from '../policy/Policy';
-import { requireNotRevoked } from './assertNotRevoked';
+import { assertNotRevoked } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 
@@ -13,10 +13,10 @@ export async function verifiesAsCookie(
 ): Promise<boolean> {
   try {
     const request = { headers: {} } as Request;
-    requireNotRevoked(
+    assertNotRevoked(
       await verifyCredential(
         request,
-        options.plugins.any(),
+        options.plugins.anyRegistered(),
         { kind: 'cookie', token },
         policy,
         options,

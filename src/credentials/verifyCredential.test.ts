@@ -71,13 +71,13 @@ function create(
         decodedTokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
-          countKeys: async (url: string) => {
+          probe: async (url: string) => {
             askedKeys.push(url);
             return url in (options.keys ?? {}) ? options.keys![url] : 1;
           },
         } as KeyEndpoints,
         callingPlugins: {
-          requireKnown: (decoded, discovery) => {
+          assertKnown: (decoded, discovery) => {
             steps.push(`known ${decoded?.sub} by ${Boolean(discovery)}`);
             return options.known?.();
           },
@@ -87,7 +87,7 @@ function create(
             steps.push('user keys');
             return options.userKeysStarted?.();
           },
-          any: () => ({
+          anyRegistered: () => ({
             discovery: {
               getBaseUrl: async (id: string) => `http://${id}`,
               getExternalBaseUrl: async (id: string) =>
@@ -153,7 +153,7 @@ describe('verifyCredential', () => {
 
   it('asks for Backstage’s own cookie on the request itself, with limited access', async () => {
     const { calls, req, verify } = create();
-    await verify(limited, 'stock-cookie');
+    await verify(limited, 'user-cookie');
     expect(calls[0].req).toBe(req);
     expect(calls[0].options).toEqual({
       allow: ['user'],
@@ -171,7 +171,7 @@ describe('verifyCredential', () => {
     expect(calls[0].options).toEqual({ allow: ['user'] });
   });
 
-  it.each(['cookie', 'stock-cookie'] as const)(
+  it.each(['cookie', 'user-cookie'] as const)(
     'takes no %s by which a service acts for a user',
     async kind => {
       const { verify } = create({ credentials: () => actor });
@@ -353,7 +353,7 @@ describe('verifyCredential', () => {
     ['that is not there', undefined, ['x']],
   ])('trusts no issuer %s', async (_, issuer, issuers) => {
     await expect(create({ issuers }).verify(issuedBy(issuer))).rejects.toBe(
-      Refusal.foreignIssuer,
+      Refusal.untrustedIssuer,
     );
   });
 

@@ -16,7 +16,12 @@ import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
-import { DecodedToken, isCompactJws, isExpired, userTokenOf } from './token';
+import {
+  DecodedToken,
+  isCompactJws,
+  isExpired,
+  effectiveUserToken,
+} from './token';
 import type { CallingPlugins } from './CallingPlugins';
 import type { DecodedTokens } from './DecodedTokens';
 import { digestOf } from './digestOf';
@@ -42,7 +47,7 @@ export interface VerifiedCredential {
 /** What verifying needs to know of the backend. */
 export interface VerifyOptions {
   plugins: BackendPlugins;
-  callingPlugins: Pick<CallingPlugins, 'requireKnown'>;
+  callingPlugins: Pick<CallingPlugins, 'assertKnown'>;
   failures: RecentFailures;
   keyEndpoints: KeyEndpoints;
   decodedTokens: DecodedTokens;
@@ -65,7 +70,7 @@ export async function verifyCredential(
   const { callingPlugins, decodedTokens, failures, plugins } = options;
   const { token } = presented;
   const decoded = decodedTokens.decode(token);
-  const userToken = decoded && userTokenOf(decoded);
+  const userToken = decoded && effectiveUserToken(decoded);
 
   // What is known without a look at the signature.
   if (decoded && (!isCompactJws(token) || isExpired(decoded))) {
@@ -76,7 +81,10 @@ export async function verifyCredential(
     throw Refusal.invalidToken;
   }
   // Nothing is awaited that is there: each time costs.
-  const known = callingPlugins.requireKnown(decoded, plugins.any().discovery);
+  const known = callingPlugins.assertKnown(
+    decoded,
+    plugins.anyRegistered().discovery,
+  );
   if (known) {
     await known;
   }
@@ -99,7 +107,7 @@ export async function verifyCredential(
       throw Refusal.restricted(error.message);
     }
     if (decoded) {
-      await requireKeys(decoded, userToken, options);
+      await assertKeysAvailable(decoded, userToken, options);
     }
     if (isError(error) && error.name === 'AuthenticationError') {
       failures.add(failureKey);
@@ -118,7 +126,7 @@ export async function verifyCredential(
     userToken.typ !== tokenTypes.limitedUser.typParam &&
     !(await isTrustedIssuer(userToken.iss, policy, plugins))
   ) {
-    throw Refusal.foreignIssuer;
+    throw Refusal.untrustedIssuer;
   }
   options.issuerClock.observe(userToken?.iat);
   if (decoded) {
@@ -153,7 +161,7 @@ async function authenticate(
     case 'bearer':
       // On the request itself: the barrier behind the gate asks the same and need not verify again.
       return httpAuth.credentials(req, { allow: ['user', 'service'] });
-    case 'stock-cookie':
+    case 'user-cookie':
       return onlyUsers(
         await httpAuth.credentials(req, {
           allow: ['user'],
@@ -192,7 +200,8 @@ async function isTrustedIssuer(
   return (
     issuer !== undefined &&
     (config.issuers.includes(issuer) ||
-      issuer === (await plugins.any().discovery.getExternalBaseUrl('auth')))
+      issuer ===
+        (await plugins.anyRegistered().discovery.getExternalBaseUrl('auth')))
   );
 }
 
@@ -201,22 +210,22 @@ async function isTrustedIssuer(
  *
  * @throws Refusal 503
  */
-async function requireKeys(
+async function assertKeysAvailable(
   decoded: DecodedToken,
   userToken: DecodedToken | undefined,
   { plugins, keyEndpoints }: VerifyOptions,
 ): Promise<void> {
-  const { discovery } = plugins.any();
+  const { discovery } = plugins.anyRegistered();
   if (userToken) {
     const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
-    if (!offersKeys(await keyEndpoints.countKeys(url))) {
+    if (!offersKeys(await keyEndpoints.probe(url))) {
       throw Refusal.keysUnavailable;
     }
   }
   if (decoded.typ === tokenTypes.plugin.typParam) {
     const url = `${await discovery.getBaseUrl(decoded.sub!)}${PLUGIN_KEYS_PATH}`;
     // None is an answer here: a plugin that has called nobody has no key yet.
-    if (typeof (await keyEndpoints.countKeys(url)) !== 'number') {
+    if (typeof (await keyEndpoints.probe(url)) !== 'number') {
       throw Refusal.keysUnavailable;
     }
   }

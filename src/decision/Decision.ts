@@ -5,18 +5,18 @@ import type { AllowRule } from '../config/AllowRule';
  * Why a request passed or was refused. These words are the same in the log, the metrics, the audit and the policy route.
  *
  * Passed:
- * - `public-by-nature`: keys, signing in, the frontend bundle
+ * - `built-in-public`: keys, signing in, the frontend bundle
  * - `allow-rule`: a rule of `auth.apiGate.allow`
  * - `sign-out`: it ends a session, or there was none
- * - `bearer`, `cookie`, `stock-cookie`: the credential that verified
+ * - `bearer`, `cookie`, `user-cookie`: the credential that verified
  */
 export type PassReason =
-  | 'public-by-nature'
+  | 'built-in-public'
   | 'allow-rule'
   | 'sign-out'
   | 'bearer'
   | 'cookie'
-  | 'stock-cookie';
+  | 'user-cookie';
 
 /**
  * Refused:
@@ -28,7 +28,7 @@ export type PassReason =
  * - `cross-site`: another site's page used the cookie
  * - `unsafe-destination`: a browser requested a script, a style or a worker by the cookie alone
  * - `invalid-token`: expired, forged, of the wrong kind or for another plugin
- * - `foreign-issuer`: a user token of another deployment
+ * - `untrusted-issuer`: a user token of another deployment
  * - `revoked`: the session was ended
  * - `restricted`: the token's access restrictions leave this plugin out
  * - `starting`: the plugin, or `auth` behind it, is not up
@@ -47,7 +47,7 @@ export type RefusalReason =
   | 'cross-site'
   | 'unsafe-destination'
   | 'invalid-token'
-  | 'foreign-issuer'
+  | 'untrusted-issuer'
   | 'revoked'
   | 'restricted'
   | 'starting'
@@ -64,7 +64,7 @@ export type RefusalReason =
 export type Outcome = 'passed' | 'refused' | 'would-refuse';
 
 /** The kind of credential that a request was judged by. */
-export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'stock-cookie';
+export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
 
 /** What the gate decided about a request. */
 export interface Decision {

@@ -38,8 +38,8 @@ describe('Refusal', () => {
       { 'www-authenticate': invalid },
     ],
     [
-      Refusal.foreignIssuer,
-      'foreign-issuer',
+      Refusal.untrustedIssuer,
+      'untrusted-issuer',
       'AuthenticationError: Invalid credentials',
       { 'www-authenticate': invalid },
     ],

@@ -66,7 +66,8 @@ export class Refusal extends Error {
 
   static readonly invalidToken = Refusal.#invalidCredentials('invalid-token');
 
-  static readonly foreignIssuer = Refusal.#invalidCredentials('foreign-issuer');
+  static readonly untrustedIssuer =
+    Refusal.#invalidCredentials('untrusted-issuer');
 
   static readonly revoked = Refusal.#invalidCredentials('revoked');
 

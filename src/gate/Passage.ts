@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { UpgradePassage } from './judgeUpgrade';
+import type { UpgradePassage } from './authenticateUpgrade';
 
 /** One request's way, as far as it has come. */
 export interface Passage extends UpgradePassage {

@@ -112,7 +112,7 @@ describe('UpgradeGuard', () => {
   it('[P28] keeps upgrades outside /api from listeners that plugins have added', async () => {
     const { guard, server } = createGuarded();
     // Keys and signing in are not a plugin's own requests.
-    handOn(guard, server, 'public-by-nature');
+    handOn(guard, server, 'built-in-public');
     const own = answering(403);
     server.on('upgrade', own);
     handOn(guard, server);

@@ -60,7 +60,7 @@ export class UpgradeGuard {
       }
       this.guard(server);
       gate(req, res, error => {
-        if (!error && decisions.get(req)?.reason !== 'public-by-nature') {
+        if (!error && decisions.get(req)?.reason !== 'built-in-public') {
           this.#markHandedOn(server);
         }
         next(error);

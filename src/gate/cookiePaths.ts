@@ -1,8 +1,8 @@
 import type { Request } from 'express';
 import {
-  isPlainPath,
+  isUnambiguousPath,
   pathBelowPlugin,
-  staysWhereItIs,
+  hasNoDotSegments,
   withoutQuery,
 } from '../http/requestTarget';
 import type { TargetPlugin } from '../credentials/BackendPlugins';
@@ -23,12 +23,12 @@ export function pathOf(req: Request, plugin: TargetPlugin): string | undefined {
 }
 
 /** Whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
-export function acceptsStockCookie(
+export function acceptsUserCookie(
   method: string,
   path: string | undefined,
   plugin: TargetPlugin,
 ): boolean {
-  return reads(method, path) && plugin.acceptsStockCookie(path);
+  return reads(method, path) && plugin.acceptsUserCookie(path);
 }
 
 /** Whether what a cookie opens at a path may act as the user: its plugin has declared it for cookies, or the operator trusts it. */
@@ -41,7 +41,7 @@ export function isTrustedPath(
   return (
     (reads(method, path) && plugin.isForCookies(path)) ||
     (path !== undefined &&
-      isPlainPath(path) &&
+      isUnambiguousPath(path) &&
       policy.isTrustedPath(plugin.id, path))
   );
 }
@@ -51,7 +51,7 @@ function reads(method: string, path: string | undefined): path is string {
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&
-    staysWhereItIs(path)
+    hasNoDotSegments(path)
   );
 }
 

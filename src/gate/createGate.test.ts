@@ -154,7 +154,11 @@ describe('the gate', () => {
       [cookie(ended)],
       [401, 'revoked', 'cookie'],
     ],
-    ['a foreign issuer', [bearer(foreign)], [401, 'foreign-issuer', 'bearer']],
+    [
+      'a foreign issuer',
+      [bearer(foreign)],
+      [401, 'untrusted-issuer', 'bearer'],
+    ],
     [
       'Backstage’s own cookie',
       [`Cookie: backstage-auth=${limited}`],
@@ -169,11 +173,11 @@ describe('the gate', () => {
   it.each([
     ['GET', '/api/hello/open', 'allow-rule'],
     ['HEAD', '/api/hello/open', 'allow-rule'],
-    ['GET', '/api/hello/.backstage/auth/v1/jwks.json', 'public-by-nature'],
-    ['GET', '/api/absent/.backstage/auth/v1/jwks.json', 'public-by-nature'],
-    ['POST', '/api/auth/v1/token', 'public-by-nature'],
+    ['GET', '/api/hello/.backstage/auth/v1/jwks.json', 'built-in-public'],
+    ['GET', '/api/absent/.backstage/auth/v1/jwks.json', 'built-in-public'],
+    ['POST', '/api/auth/v1/token', 'built-in-public'],
     ['GET', '/api/app/', undefined],
-    ['GET', '/api/app', 'public-by-nature'],
+    ['GET', '/api/app', 'built-in-public'],
     ['POST', '/api/hello/open', undefined],
     ['GET', '/api/hello/open/', undefined],
     ['GET', '/api/hello//open', undefined],

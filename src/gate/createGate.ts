@@ -12,11 +12,11 @@ import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import {
   readBearer,
   readCredential,
-  STOCK_COOKIE,
-  STOCK_COOKIE_NAMES,
+  BACKSTAGE_AUTH_COOKIE,
+  BACKSTAGE_AUTH_COOKIES,
 } from '../credentials/readCredential';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
-import { requireToken } from '../credentials/assertToken';
+import { assertToken } from '../credentials/assertToken';
 import {
   VerifiedCredential,
   verifyTimed,
@@ -24,7 +24,7 @@ import {
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import { createSignOut, SignOutOptions } from './createSignOut';
 import { findResourceMetadata } from './findResourceMetadata';
-import { decideUpgrade } from './judgeUpgrade';
+import { decideUpgrade } from './authenticateUpgrade';
 import type { Passage } from './Passage';
 import { pluginIdOf } from '../plugins/Plugins';
 import { TargetPlugin } from '../credentials/BackendPlugins';
@@ -37,7 +37,7 @@ import { restrictResponse } from '../cookie/restrictResponse';
 import { isCodeDestination } from '../http/isCodeDestination';
 import { isCrossOrigin } from '../http/isCrossOrigin';
 import {
-  acceptsStockCookie,
+  acceptsUserCookie,
   isIssuanceEndpoint,
   isTrustedPath,
   pathOf,
@@ -53,7 +53,7 @@ import {
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { DecodedToken } from '../credentials/token';
 import {
-  requireNotRevoked,
+  assertNotRevoked,
   sessionClaimsOf,
 } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
@@ -73,7 +73,7 @@ export interface GateOptions extends SignOutOptions {
   cookieIssuer(): DecodedCookieIssuer | undefined;
 }
 
-type OwnCredential = VerifiedCredential & {
+type FullUserCredential = VerifiedCredential & {
   credentials: BackstageCredentials<BackstageUserPrincipal>;
   decoded: DecodedToken;
 };
@@ -110,7 +110,7 @@ export function createGate(options: GateOptions): RequestHandler {
         options,
       );
       if (rule) {
-        await removeRevokedStockCookie(passage, plugin);
+        await removeRevokedUserCookie(passage, plugin);
         return { ...pass('allow-rule'), rule };
       }
       trackUpgrade(passage, judged.verified);
@@ -135,7 +135,7 @@ export function createGate(options: GateOptions): RequestHandler {
       const hasCredential = await endSession(passage, plugin);
       if (!isInstalled && !hasCredential && policy.isEnforced) {
         // The answer of an installed plugin: nobody learns without a credential which plugins there are.
-        await plugins.clearStockCookie(passage.res);
+        await plugins.clearUserCookie(passage.res);
         passage.res.status(204).end();
         passage.isAnswered = true;
       } else if (!isInstalled) {
@@ -149,7 +149,7 @@ export function createGate(options: GateOptions): RequestHandler {
       if (!isInstalled && plugin.id === 'auth') {
         passage.forwardedCookie = 'as it came';
       }
-      return pass('public-by-nature');
+      return pass('built-in-public');
     }
     if (typeof route === 'object') {
       await refuseRevokedSession(passage, plugin);
@@ -162,10 +162,10 @@ export function createGate(options: GateOptions): RequestHandler {
     if (starting) {
       await starting;
     }
-    const presented = requireToken(
+    const presented = assertToken(
       readCredential(req, {
         cookie,
-        acceptsStockCookie: () => acceptsStockCookie(method, path, plugin),
+        acceptsUserCookie: () => acceptsUserCookie(method, path, plugin),
       }),
     );
     passage.credential = presented.kind;
@@ -177,7 +177,7 @@ export function createGate(options: GateOptions): RequestHandler {
       throw Refusal.unsafeDestination;
     }
     const verified = await verifyTimed(req, plugin, presented, policy, options);
-    requireNotRevoked(verified, revocations);
+    assertNotRevoked(verified, revocations);
     if (isUser(verified.credentials)) {
       restrictResponse(res, { isCookie, isTrustedPath: isTrusted });
     }
@@ -189,10 +189,10 @@ export function createGate(options: GateOptions): RequestHandler {
       setRequestHeader(req, 'authorization', `Bearer ${presented.token}`);
     }
     if (!isInstalled) {
-      showCookieToGateBehind(passage, verified);
+      forwardCookieToInnerGate(passage, verified);
     }
     if (path !== undefined && isCookieEndpoint(path)) {
-      await removeRevokedStockCookie(passage, plugin);
+      await removeRevokedUserCookie(passage, plugin);
     }
     setIdentity(req, verified);
     return pass(presented.kind);
@@ -209,7 +209,7 @@ export function createGate(options: GateOptions): RequestHandler {
     const { req, policy } = passage;
     const bearer = readBearer(req);
     const isRevoked = isOfRevokedSession(bearer, plugin, policy, options);
-    const removed = removeRevokedStockCookie(passage, plugin);
+    const removed = removeRevokedUserCookie(passage, plugin);
     return isRevoked || removed
       ? Promise.all([isRevoked, removed]).then(([isBearerRevoked]) => {
           if (isBearerRevoked) {
@@ -234,12 +234,12 @@ export function createGate(options: GateOptions): RequestHandler {
    * Behind a gateway, another gate gets the token as a bearer token. It issues no cookie where it finds the same one, and
    * the answer is left as its handler made it. Nothing is told that `Authorization` does not hold as well.
    */
-  function showCookieToGateBehind(
+  function forwardCookieToInnerGate(
     passage: Passage,
     verified: VerifiedCredential,
   ) {
     const { token } = verified;
-    if (isOwn(verified) && token.length <= MAX_TOKEN_BYTES) {
+    if (isFullUserToken(verified) && token.length <= MAX_TOKEN_BYTES) {
       passage.forwardedCookie = { token };
     }
   }
@@ -248,22 +248,24 @@ export function createGate(options: GateOptions): RequestHandler {
    * Backstage's own cookie verifies until it expires. One of a revoked session must neither tell a handler of that user, nor
    * keep Backstage from issuing another.
    */
-  function removeRevokedStockCookie(
+  function removeRevokedUserCookie(
     { req, policy }: Passage,
     plugin: TargetPlugin,
   ): Promise<void> | undefined {
-    const cookies = readCookies(req.headers.cookie, STOCK_COOKIE_NAMES);
+    const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
     if (!cookies) {
-      removeCookies(req, STOCK_COOKIE_NAMES);
+      removeCookies(req, BACKSTAGE_AUTH_COOKIES);
       return undefined;
     }
-    const token = cookies.get(STOCK_COOKIE);
+    const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
     const isRevoked = isOfRevokedSession(token, plugin, policy, options);
     return isRevoked
       ? isRevoked
           // Without keys the cookie may be a revoked one: the request goes on without it.
           .catch(() => true)
-          .then(is => (is ? removeCookies(req, STOCK_COOKIE_NAMES) : undefined))
+          .then(is =>
+            is ? removeCookies(req, BACKSTAGE_AUTH_COOKIES) : undefined,
+          )
       : undefined;
   }
 
@@ -271,7 +273,9 @@ export function createGate(options: GateOptions): RequestHandler {
    * Whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor one of a
    * service that acts for a user.
    */
-  function isOwn(verified: VerifiedCredential): verified is OwnCredential {
+  function isFullUserToken(
+    verified: VerifiedCredential,
+  ): verified is FullUserCredential {
     const { credentials, decoded, userToken } = verified;
     return (
       decoded !== undefined &&
@@ -300,7 +304,12 @@ export function createGate(options: GateOptions): RequestHandler {
     verified: VerifiedCredential,
   ) {
     const issuer = options.cookieIssuer();
-    if (!cookie || !issuer || req.method === 'OPTIONS' || !isOwn(verified)) {
+    if (
+      !cookie ||
+      !issuer ||
+      req.method === 'OPTIONS' ||
+      !isFullUserToken(verified)
+    ) {
       return;
     }
     // Another site could otherwise sign the browser in as somebody else, by whatever method.

@@ -13,15 +13,15 @@ import type { SessionSockets } from '../revocation/SessionSockets';
 import type { Decision } from '../decision/Decision';
 import {
   decideUpgrade,
-  JudgeUpgradeOptions,
+  UpgradeServices,
   UpgradePassage,
   UpgradeReason,
-} from './judgeUpgrade';
+} from './authenticateUpgrade';
 import { Refusal } from '../decision/Refusal';
 import { toRefusal } from '../decision/toRefusal';
 
 /** What the gate decides about upgrades with. */
-export interface UpgradeGateOptions extends JudgeUpgradeOptions {
+export interface UpgradeGateOptions extends UpgradeServices {
   plugins: BackendPlugins;
   /** The policy in force. */
   policy(): Policy;

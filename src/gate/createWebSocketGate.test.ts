@@ -50,7 +50,7 @@ async function upgradeWith(parts: {
         ran.push('declared');
       },
     },
-    asStock: () => {
+    defaultHandler: () => {
       ran.push('stock');
     },
   });

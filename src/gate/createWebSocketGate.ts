@@ -13,10 +13,10 @@ import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';
 import {
-  JudgedUpgrade,
-  judgeUpgrade,
-  JudgeUpgradeOptions,
-} from './judgeUpgrade';
+  AuthenticatedUpgrade,
+  authenticateUpgrade,
+  UpgradeServices,
+} from './authenticateUpgrade';
 import { Refusal } from '../decision/Refusal';
 import { toRefusal } from '../decision/toRefusal';
 
@@ -24,7 +24,7 @@ type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];
 
 /** What WebSocket handlers of plugins are wrapped with. */
-export interface WebSocketGateOptions extends JudgeUpgradeOptions {
+export interface WebSocketGateOptions extends UpgradeServices {
   plugins: Plugins;
   logger: LoggerService;
   sockets: SessionSockets;
@@ -37,7 +37,7 @@ export interface WebSocketRoute {
   auth: AuthService;
   declared: HttpRouterServiceWebSocketHandler;
   /** Backstage's own way to the handler: it judges as the plugin has declared. */
-  asStock: RootHandler;
+  defaultHandler: RootHandler;
 }
 
 /**
@@ -69,9 +69,9 @@ export function createWebSocketGate(
   async function credentialsUnderRule(
     req: IncomingMessage,
     { plugin, policy }: AdmittedUpgrade,
-  ): Promise<JudgedUpgrade | undefined> {
+  ): Promise<AuthenticatedUpgrade | undefined> {
     try {
-      return await judgeUpgrade(
+      return await authenticateUpgrade(
         { req, policy, credential: 'none' },
         plugins.installed(plugin),
         { ...options, cookie: undefined },
@@ -93,7 +93,7 @@ export function createWebSocketGate(
     const { policy, reason } = admitted;
     const { auth, declared } = route;
     if (!reason || (reason.rule && !policy.isEnforced)) {
-      return () => route.asStock(upgrade);
+      return () => route.defaultHandler(upgrade);
     }
     let { judged } = reason;
     if (reason.rule && declared.authPolicy !== 'unauthenticated') {
@@ -126,7 +126,7 @@ export function createWebSocketGate(
 
 /** As Backstage's own: none, where nothing has authenticated the upgrade. */
 async function contextOf(
-  judged: JudgedUpgrade | undefined,
+  judged: AuthenticatedUpgrade | undefined,
   auth: AuthService,
 ): Promise<
   Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>

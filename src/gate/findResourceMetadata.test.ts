@@ -21,7 +21,7 @@ function find(
   const { isInstalled = true, isDiscoveryGone = false } = options;
   return findResourceMetadata(plugin, path, policy, {
     isInstalled: () => isInstalled,
-    any: () =>
+    anyRegistered: () =>
       ({
         discovery: {
           getExternalBaseUrl: async (id: string) => {

@@ -12,7 +12,7 @@ export async function findResourceMetadata(
   plugin: string,
   path: string,
   { config }: Policy,
-  plugins: Pick<BackendPlugins, 'isInstalled' | 'any'>,
+  plugins: Pick<BackendPlugins, 'isInstalled' | 'anyRegistered'>,
 ): Promise<string | undefined> {
   // Express reads `/v1/` as `/v1`.
   const resource = path.replace(/(.)\/$/, '$1');
@@ -30,7 +30,7 @@ export async function findResourceMetadata(
     return undefined;
   }
   try {
-    const { discovery } = plugins.any();
+    const { discovery } = plugins.anyRegistered();
     const url = await discovery.getExternalBaseUrl(MCP_PLUGIN);
     return mcpMetadataUrl(url, resource);
   } catch {

@@ -1,9 +1,9 @@
 import type { Request } from 'express';
 import {
   expressPath,
-  isPlainPath,
+  isUnambiguousPath,
   pathBelowPlugin,
-  staysWhereItIs,
+  hasNoDotSegments,
   withoutQuery,
 } from './requestTarget';
 
@@ -69,7 +69,7 @@ describe('pathBelowPlugin', () => {
   });
 });
 
-describe('isPlainPath', () => {
+describe('isUnambiguousPath', () => {
   it.each([
     '/',
     '/a',
@@ -78,7 +78,7 @@ describe('isPlainPath', () => {
     '/.a/a./..a/a..',
     "/AZaz09-._~!$&'()*+,=:@",
   ])('takes %s', path => {
-    expect(isPlainPath(path)).toBe(true);
+    expect(isUnambiguousPath(path)).toBe(true);
   });
 
   it.each([
@@ -97,15 +97,15 @@ describe('isPlainPath', () => {
       `/a${character}`,
     ]),
   ])('does not take %j', path => {
-    expect(isPlainPath(path)).toBe(false);
+    expect(isUnambiguousPath(path)).toBe(false);
   });
 });
 
-describe('staysWhereItIs', () => {
+describe('hasNoDotSegments', () => {
   it.each(['/a', '/a/b%20c', '/...', '/.a', '/a;b', '/..a/a..', '/%2e%2e%2e'])(
     'holds for %s',
     path => {
-      expect(staysWhereItIs(path)).toBe(true);
+      expect(hasNoDotSegments(path)).toBe(true);
     },
   );
 
@@ -127,7 +127,7 @@ describe('staysWhereItIs', () => {
     '/%',
     '/%ff',
   ])('does not hold for %s', path => {
-    expect(staysWhereItIs(path)).toBe(false);
+    expect(hasNoDotSegments(path)).toBe(false);
   });
 });
 

@@ -51,7 +51,7 @@ export function expressPath(req: Request): string | undefined {
  * Whether a path reads the same to every router and server: no escapes, no empty or dot segments, and only characters
  * that none of them treats specially. Only such a path may use the allowlist. Everything else is refused, never rewritten.
  */
-export function isPlainPath(path: string): boolean {
+export function isUnambiguousPath(path: string): boolean {
   if (!PLAIN_PATH.test(path)) {
     return false;
   }
@@ -68,7 +68,7 @@ export function isPlainPath(path: string): boolean {
  * Whether a path leads to where it says once someone has decoded it: no segment is then empty or a dot segment. Escapes as
  * such are well, as in the names of files.
  */
-export function staysWhereItIs(path: string): boolean {
+export function hasNoDotSegments(path: string): boolean {
   try {
     return decodeURIComponent(path)
       .slice(1)

@@ -32,7 +32,7 @@ export class LegacyPlugins implements BackendPlugins {
       mountedAs: id,
       started: () => undefined,
       // It holds a limited token, and these are of the new backend system.
-      acceptsStockCookie: () => false,
+      acceptsUserCookie: () => false,
       // Plugins of this system declare nothing.
       isForCookies: path => id === 'techdocs' && coversTechDocsPages(path),
       httpAuthFor: () => this.services.httpAuth,
@@ -41,15 +41,15 @@ export class LegacyPlugins implements BackendPlugins {
 
   userKeysStarted(): undefined {}
 
-  any() {
+  anyRegistered() {
     const { discovery, httpAuth } = this.services;
     return { id: 'auth', discovery, httpAuthFor: () => httpAuth };
   }
 
   /** Not called: every plugin counts as installed, and the legacy system has no such cookie. */
-  async clearStockCookie(): Promise<void> {}
+  async clearUserCookie(): Promise<void> {}
 
   all() {
-    return [this.any()];
+    return [this.anyRegistered()];
   }
 }

@@ -92,7 +92,7 @@ export async function createLegacyApiGate(
 ): Promise<LegacyApiGate> {
   const { config, database, discovery } = options;
   const logger = options.logger.child({ service: 'apiGate' });
-  await requireVerifying(options);
+  await assertVerifying(options);
 
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
@@ -100,7 +100,7 @@ export async function createLegacyApiGate(
   await revocations.follow(
     database
       ? await DatabaseRevocationStore.create(database, logger)
-      : createOwnStore(),
+      : createInMemoryStore(),
   );
   const issuerClock = new IssuerClock();
   const verifyOptions: VerifyOptions = {
@@ -108,7 +108,7 @@ export async function createLegacyApiGate(
       discovery,
       httpAuth: createLegacyHttpAuth(options),
     }),
-    callingPlugins: { requireKnown: refusePluginToken },
+    callingPlugins: { assertKnown: refusePluginToken },
     failures: new RecentFailures(),
     keyEndpoints: new KeyEndpoints(),
     decodedTokens: new DecodedTokens(),
@@ -232,7 +232,7 @@ function guardUpgrades(
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
-async function requireVerifying({ tokenManager }: LegacyVerifiers) {
+async function assertVerifying({ tokenManager }: LegacyVerifiers) {
   let isAccepted = true;
   try {
     await tokenManager.authenticate('nobody-signed-this');
@@ -254,7 +254,7 @@ function refusePluginToken(token: DecodedToken | undefined): undefined {
 }
 
 /** Of this process alone: the list that follows it is all there is. */
-function createOwnStore(): RevocationStore {
+function createInMemoryStore(): RevocationStore {
   return { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 

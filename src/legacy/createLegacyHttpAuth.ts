@@ -7,7 +7,7 @@ import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import { readBearer } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
-import { decodeToken, userTokenOf } from '../credentials/token';
+import { decodeToken, effectiveUserToken } from '../credentials/token';
 
 /** Who verifies tokens on the legacy system, as its plugins get it in their environment. */
 export interface LegacyVerifiers {
@@ -40,7 +40,7 @@ export function createLegacyHttpAuth(
       // Meant for cookies of the new backend system; the identity client does not look at the type.
       throw new AuthenticationError('Invalid user token');
     }
-    if (decoded && userTokenOf(decoded) === decoded) {
+    if (decoded && effectiveUserToken(decoded) === decoded) {
       const user = await identity.getIdentity({
         request: { headers: { authorization: `Bearer ${token}` } } as Request,
       });

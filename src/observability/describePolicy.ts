@@ -1,7 +1,7 @@
 import type { AllowRule } from '../config/AllowRule';
-import { literalOf } from '../config/AllowRule';
+import { prefixOf } from '../config/AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
 import { formatListSource, ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
@@ -99,7 +99,7 @@ export function describePolicy(options: {
         ...closed,
         yaml: toYaml(rules, closed.path),
       })),
-    unknown: plugins.enrolledIds().filter(id => !policies.isKnown(id)),
+    unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: config.allow.filter(
       rule =>
         plugins.isInstalled(rule.plugin) &&
@@ -107,7 +107,7 @@ export function describePolicy(options: {
           method =>
             !policies.isPublic(
               rule.plugin,
-              literalOf(rule) || '/',
+              prefixOf(rule) || '/',
               method === WEBSOCKET,
             ),
         ),
@@ -179,7 +179,7 @@ export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
 
 /** The rule that opens a WebSocket handler: none where a rule can't hold its path. */
 function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
-  return isPlainPath(path) && RULE_PATH.test(path)
+  return isUnambiguousPath(path) && RULE_PATH.test(path)
     ? [{ plugin, path, methods: [WEBSOCKET] }]
     : [];
 }
@@ -191,7 +191,7 @@ function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
       rule.methods.every(method => other.methods.includes(method)) &&
       (other.path === rule.path ||
         (other.path.endsWith('/**') &&
-          rule.path.startsWith(`${literalOf(other)}/`))),
+          rule.path.startsWith(`${prefixOf(other)}/`))),
   );
 }
 

@@ -100,7 +100,7 @@ export class DeclaredPolicies {
   }
 
   /** Whether a plugin has declared that Backstage's own cookie may read a path; TechDocs has, even where that is not known. */
-  acceptsStockCookie(pluginId: string, path: string): boolean {
+  acceptsUserCookie(pluginId: string, path: string): boolean {
     const policies = this.#byPlugin.get(pluginId.toLowerCase());
     return policies
       ? policies.some(

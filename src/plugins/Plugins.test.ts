@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { Plugins } from './Plugins';
 
-const policies = { acceptsStockCookie: () => false };
+const policies = { acceptsUserCookie: () => false };
 
 const requestTo = (plugin: string) =>
   ({

@@ -6,8 +6,8 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
 import { Refusal } from '../decision/Refusal';
-import { DecodedToken, userTokenOf } from '../credentials/token';
-import type { AbsentPluginHttpAuth } from '../credentials/absentPluginHttpAuth';
+import { DecodedToken, effectiveUserToken } from '../credentials/token';
+import type { UninstalledPluginAuth } from '../credentials/uninstalledPluginAuth';
 import type {
   BackendPlugins,
   TargetPlugin,
@@ -15,25 +15,25 @@ import type {
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
 /** What a plugin hands to the gate before its `init` runs. */
-export interface EnrolledPlugin {
+export interface RegisteredPlugin {
   id: string;
   auditor: AuditorService;
   auth: AuthService;
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
-  absentPluginHttpAuth: AbsentPluginHttpAuth;
+  uninstalledPluginAuth: UninstalledPluginAuth;
   /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
   started(): Promise<void> | undefined;
 }
 
-/** A plugin that has enrolled, as a target. */
-type InstalledPlugin = EnrolledPlugin & TargetPlugin;
+/** A plugin that has registered, as a target. */
+type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
 /**
  * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
  * case, and decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
  */
-function spelledIdOf({
+function rawPluginId({
   baseUrl,
   params,
 }: Pick<Request, 'baseUrl' | 'params'>): string {
@@ -43,19 +43,19 @@ function spelledIdOf({
 
 /** The same in lower case, in which ids are compared. */
 export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
-  return spelledIdOf(req).toLowerCase();
+  return rawPluginId(req).toLowerCase();
 }
 
-/** The plugins of this backend: those that are installed, and those of them that have enrolled. */
+/** The plugins of this backend: those that are installed, and those of them that have registered. */
 export class Plugins implements BackendPlugins {
   readonly hasPluginKeys = true;
   #installed: ReadonlySet<string> | undefined;
-  readonly #enrolled = new Map<string, InstalledPlugin>();
+  readonly #registered = new Map<string, InstalledPlugin>();
 
   /** @param installedPluginIds - `undefined` where only a plugin can list them, see {@link Plugins.setInstalled} */
   constructor(
     installedPluginIds: readonly string[] | undefined,
-    private readonly policies: Pick<DeclaredPolicies, 'acceptsStockCookie'>,
+    private readonly policies: Pick<DeclaredPolicies, 'acceptsUserCookie'>,
   ) {
     if (installedPluginIds) {
       this.setInstalled(installedPluginIds);
@@ -71,22 +71,22 @@ export class Plugins implements BackendPlugins {
     this.#installed = new Set(pluginIds.map(id => id.toLowerCase()));
   }
 
-  enrolledIds(): string[] {
-    return [...this.#enrolled.keys()];
+  registeredIds(): string[] {
+    return [...this.#registered.keys()];
   }
 
   isInstalled(id: string): boolean {
     return this.#installed?.has(id) ?? false;
   }
 
-  enroll(plugin: EnrolledPlugin): void {
+  register(plugin: RegisteredPlugin): void {
     const id = plugin.id.toLowerCase();
-    this.#enrolled.set(id, {
+    this.#registered.set(id, {
       ...plugin,
       id,
       mountedAs: plugin.id,
-      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
-      isForCookies: path => this.policies.acceptsStockCookie(id, path),
+      acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
+      isForCookies: path => this.policies.acceptsUserCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
     });
   }
@@ -94,7 +94,7 @@ export class Plugins implements BackendPlugins {
   /**
    * The plugin that a request is for.
    *
-   * @throws Refusal 503 while the plugin has not enrolled
+   * @throws Refusal 503 while the plugin has not registered
    */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     if (!this.isSet) {
@@ -109,9 +109,9 @@ export class Plugins implements BackendPlugins {
       mountedAs: id,
       // Only once Backstage's gateway is up is it known that the plugin is not behind it either.
       started: () => this.#started('gateway'),
-      acceptsStockCookie: path => this.policies.acceptsStockCookie(id, path),
-      isForCookies: path => this.policies.acceptsStockCookie(id, path),
-      httpAuthFor: token => this.#absentPluginHttpAuth(req, token),
+      acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
+      isForCookies: path => this.policies.acceptsUserCookie(id, path),
+      httpAuthFor: token => this.#uninstalledPluginAuth(req, token),
     };
   }
 
@@ -119,10 +119,10 @@ export class Plugins implements BackendPlugins {
    * An installed plugin.
    *
    * @param id - in lower case
-   * @throws Refusal 503 while the plugin has not enrolled
+   * @throws Refusal 503 while the plugin has not registered
    */
   installed(id: string): TargetPlugin {
-    const plugin = this.#enrolled.get(id);
+    const plugin = this.#registered.get(id);
     if (!plugin) {
       throw Refusal.starting();
     }
@@ -139,34 +139,34 @@ export class Plugins implements BackendPlugins {
   }
 
   /**
-   * Any enrolled plugin, for what is the same for all of them.
+   * Any registered plugin, for what is the same for all of them.
    *
    * @throws Refusal 503 while there is none
    */
-  any(): InstalledPlugin {
-    const [plugin] = this.#enrolled.values();
+  anyRegistered(): InstalledPlugin {
+    const [plugin] = this.#registered.values();
     if (!plugin) {
       throw Refusal.starting();
     }
     return plugin;
   }
 
-  /** All plugins that have enrolled. */
+  /** All plugins that have registered. */
   all(): Iterable<InstalledPlugin> {
-    return this.#enrolled.values();
+    return this.#registered.values();
   }
 
   /** Clears Backstage's own cookie. It has one name, path and domain for all plugins. */
-  async clearStockCookie(res: Response): Promise<void> {
-    const { auth, httpAuth } = this.any();
+  async clearUserCookie(res: Response): Promise<void> {
+    const { auth, httpAuth } = this.anyRegistered();
     const credentials = await auth.getNoneCredentials();
     await httpAuth.issueUserCookie(res, { credentials });
   }
 
-  /** An enrolled plugin, or any one for what is not installed; `undefined` while there is none. */
-  find(id: string): EnrolledPlugin | undefined {
-    const [first] = this.#enrolled.values();
-    return this.#enrolled.get(id) ?? first;
+  /** An registered plugin, or any one for what is not installed; `undefined` while there is none. */
+  find(id: string): RegisteredPlugin | undefined {
+    const [first] = this.#registered.values();
+    return this.#registered.get(id) ?? first;
   }
 
   /** `undefined` once a plugin is up, and if it is not installed. */
@@ -174,15 +174,15 @@ export class Plugins implements BackendPlugins {
     return this.isInstalled(id) ? this.installed(id).started() : undefined;
   }
 
-  #absentPluginHttpAuth(
+  #uninstalledPluginAuth(
     req: Pick<Request, 'baseUrl' | 'params'>,
     token: DecodedToken | undefined,
   ) {
-    const { httpAuth, absentPluginHttpAuth } = this.any();
+    const { httpAuth, uninstalledPluginAuth } = this.anyRegistered();
     // A user's own token is the same for every plugin. What differs is made only for what needs it: each has keys of its
     // own to fetch, and any client can make up ids.
-    return token && userTokenOf(token) === token
+    return token && effectiveUserToken(token) === token
       ? httpAuth
-      : absentPluginHttpAuth(spelledIdOf(req), token);
+      : uninstalledPluginAuth(rawPluginId(req), token);
   }
 }

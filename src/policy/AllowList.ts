@@ -1,4 +1,4 @@
-import { AllowRule, isSubtree, literalOf } from '../config/AllowRule';
+import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { isCookieEndpoint } from '../http/backstagePaths';
 
 /** The allow rules of all plugins, found by plugin and method before a path is looked at. */
@@ -51,7 +51,7 @@ export class AllowList {
       rules = { exact: new Map(), subtrees: new Map() };
       this.#byPluginAndMethod.set(ruleKey, rules);
     }
-    (isSubtree(rule) ? rules.subtrees : rules.exact).set(literalOf(rule), rule);
+    (isSubtree(rule) ? rules.subtrees : rules.exact).set(prefixOf(rule), rule);
   }
 }
 

@@ -1,9 +1,9 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { isPublicByNature } from './isBuiltInPublicRoute';
+import { isBuiltInPublicRoute } from './isBuiltInPublicRoute';
 import { isSignOutCall } from './isSignOutCall';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import type { AllowList } from './AllowList';
 import type { AllowRule } from '../config/AllowRule';
 
@@ -38,7 +38,7 @@ export type RouteClass =
 export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   const { plugin, method, path, isInstalled, hasPluginKeys = true } = route;
   // Decide by path only if every router and proxy would parse it the same way.
-  if (path === undefined || !isPlainPath(path)) {
+  if (path === undefined || !isUnambiguousPath(path)) {
     return 'protected';
   }
   const { allowList, config } = policy;
@@ -53,7 +53,7 @@ export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   ) {
     return 'sign-out';
   }
-  if (isPublicByNature(plugin, method, path, { hasPluginKeys })) {
+  if (isBuiltInPublicRoute(plugin, method, path, { hasPluginKeys })) {
     return 'built-in-public';
   }
   return allowList.match(plugin, method, path) ?? 'protected';

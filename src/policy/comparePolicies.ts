@@ -1,4 +1,4 @@
-import { AllowRule, literalOf } from '../config/AllowRule';
+import { AllowRule, prefixOf } from '../config/AllowRule';
 
 /** A path of one plugin that only one of two lists of rules opens. */
 export interface RouteChange {
@@ -76,7 +76,7 @@ function beyond(paths: OpenPaths, others: OpenPaths): RouteChange[] {
 /** The keys of all subtrees that are wider than a rule's path. */
 function keysCovering(method: string, rule: AllowRule): string[] {
   const keys: string[] = [];
-  let parent = literalOf(rule);
+  let parent = prefixOf(rule);
   while (parent !== '') {
     parent = parent.slice(0, parent.lastIndexOf('/'));
     keys.push(keyOf(method, rule.plugin, `${parent}/**`));

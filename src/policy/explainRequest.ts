@@ -1,5 +1,5 @@
 import { readApiTarget } from '../http/readApiTarget';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import type { AllowRule } from '../config/AllowRule';
 import { classifyRoute, RoutePolicy } from './classifyRoute';
 
@@ -43,7 +43,7 @@ export function explainRequest(
     return { anonymous: 'needs-credential', because: 'not-plain' };
   }
   const { plugin, path } = target;
-  if (path === undefined || !isPlainPath(path)) {
+  if (path === undefined || !isUnambiguousPath(path)) {
     return { anonymous: 'needs-credential', because: 'not-plain', plugin };
   }
   const route = classifyRoute(

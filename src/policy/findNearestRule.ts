@@ -1,4 +1,4 @@
-import { AllowRule, literalOf } from '../config/AllowRule';
+import { AllowRule, prefixOf } from '../config/AllowRule';
 
 /** Finds the rule of the same plugin that has the longest beginning of a path, by whole segments; `undefined` without such a rule. */
 export function findNearestRule(
@@ -8,7 +8,7 @@ export function findNearestRule(
 ): AllowRule | undefined {
   const segments = path.split('/').filter(Boolean);
   const sharedBy = (rule: AllowRule) => {
-    const own = literalOf(rule).split('/').filter(Boolean);
+    const own = prefixOf(rule).split('/').filter(Boolean);
     const end = own.findIndex((segment, i) => segment !== segments[i]);
     return end === -1 ? own.length : end;
   };

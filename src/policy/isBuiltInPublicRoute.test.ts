@@ -1,14 +1,14 @@
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { isPublicByNature } from './isBuiltInPublicRoute';
+import { isBuiltInPublicRoute } from './isBuiltInPublicRoute';
 
 const KEYS = '/.backstage/auth/v1/jwks.json';
 const COOKIE = '/.backstage/auth/v1/cookie';
 const NEW_SYSTEM = { hasPluginKeys: true };
 
-describe('isPublicByNature', () => {
+describe('isBuiltInPublicRoute', () => {
   it('is not the key endpoint of plugins that have no keys', () => {
     const isPublic = (plugin: string, path: string) =>
-      isPublicByNature(plugin, 'GET', path, { hasPluginKeys: false });
+      isBuiltInPublicRoute(plugin, 'GET', path, { hasPluginKeys: false });
     expect(isPublic('catalog', KEYS)).toBe(false);
     expect(isPublic('auth', '/.well-known/jwks.json')).toBe(true);
     expect(isPublic('app', '/')).toBe(true);
@@ -27,7 +27,7 @@ describe('isPublicByNature', () => {
     ['app', 'GET', '/'],
     ['app', 'HEAD', '/static/main.js'],
   ])('is %s %s %s', (plugin, method, path) => {
-    expect(isPublicByNature(plugin, method, path, NEW_SYSTEM)).toBe(true);
+    expect(isBuiltInPublicRoute(plugin, method, path, NEW_SYSTEM)).toBe(true);
   });
 
   it.each([
@@ -49,7 +49,7 @@ describe('isPublicByNature', () => {
     ['app', 'OPTIONS', '/'],
     ['app', 'get', '/'],
   ])('is not %s %s %s', (plugin, method, path) => {
-    expect(isPublicByNature(plugin, method, path, NEW_SYSTEM)).toBe(false);
+    expect(isBuiltInPublicRoute(plugin, method, path, NEW_SYSTEM)).toBe(false);
   });
 });
 

@@ -12,7 +12,7 @@ import {
  * - `auth`: signing in uses it; it guards what needs guarding
  * - `app`: the frontend bundle, which has a protected mode of its own
  */
-export function isPublicByNature(
+export function isBuiltInPublicRoute(
   plugin: string,
   method: string,
   path: string,

@@ -20,7 +20,7 @@ import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { comparePolicies } from '../policy/comparePolicies';
 import { explainRequest } from '../policy/explainRequest';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 
 jest.setTimeout(90_000);
 
@@ -124,7 +124,7 @@ describe('AllowList', () => {
           const path = below || '/';
           const isOpen =
             below !== '/' &&
-            isPlainPath(path) &&
+            isUnambiguousPath(path) &&
             list.match(plugin, method, path) !== undefined;
           expect([below, isOpen]).toEqual([
             below,
@@ -215,7 +215,7 @@ describe('comparePolicies', () => {
         const after = allowListOf(rules);
         const { opened, closed } = comparePolicies(before.rules, after.rules);
         for (const request of requests.filter(
-          ({ below }) => below !== '/' && isPlainPath(below || '/'),
+          ({ below }) => below !== '/' && isUnambiguousPath(below || '/'),
         )) {
           const isNew = isOpen(after, request) && !isOpen(before, request);
           const isFound = isOpen(new AllowList(opened), request);

@@ -46,7 +46,7 @@ describe('Revocations', () => {
     const logger = { warn: () => {} } as unknown as LoggerService;
     const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
     const claims = session('user:default/a');
-    expect(revocations.isFollowing).toBe(false);
+    expect(revocations.isSyncing).toBe(false);
     expect(revocations.isLoaded).toBe(false);
     await jest.advanceTimersByTimeAsync(1_500);
     expect(revocations.staleness).toBe(1.5);
@@ -62,7 +62,7 @@ describe('Revocations', () => {
         stored.push(sub);
       },
     });
-    expect(revocations.isFollowing).toBe(true);
+    expect(revocations.isSyncing).toBe(true);
     expect(stored).toEqual(['user:default/a']);
     revocations.stop();
   });

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { inTime } from '../util/inTime';
+import { withTimeout } from '../util/withTimeout';
 import { FailureLog } from './FailureLog';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
@@ -50,7 +50,7 @@ export class Revocations extends RevocationList {
     });
     this.#pending = new PendingRevocations({
       logger,
-      store: revocation => storeInTime(this.#requireStore().add(revocation)),
+      store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
     });
     this.#reader = new RevocationReader({
       readPage: cursor => this.readPage(cursor),
@@ -66,7 +66,7 @@ export class Revocations extends RevocationList {
     return this.#loadedAt !== undefined;
   }
 
-  get isFollowing(): boolean {
+  get isSyncing(): boolean {
     return this.#store !== undefined;
   }
 
@@ -87,7 +87,7 @@ export class Revocations extends RevocationList {
 
   /** Reads a page from the store, as {@link RevocationStore.read} does. */
   async readPage(cursor: string | undefined): Promise<RevocationPage> {
-    const page = await storeInTime(this.#requireStore().read(cursor));
+    const page = await storeInTime(this.#storeOrThrow().read(cursor));
     if (page.hasMore && page.cursor === cursor) {
       throw new Error('The store of revocations answers a page with itself');
     }
@@ -196,7 +196,7 @@ export class Revocations extends RevocationList {
     );
   }
 
-  #requireStore(): RevocationStore {
+  #storeOrThrow(): RevocationStore {
     if (!this.#store) {
       throw new Error('The store of revocations is not up');
     }
@@ -206,7 +206,7 @@ export class Revocations extends RevocationList {
 
 /** A store that does not answer must not keep a replica from asking again. */
 function storeInTime<T>(answer: Promise<T>): Promise<T> {
-  return inTime(
+  return withTimeout(
     answer,
     STORE_TIMEOUT_MS,
     'The store of revocations does not answer',

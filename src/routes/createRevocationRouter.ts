@@ -10,7 +10,7 @@ import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { readBearer } from '../credentials/readCredential';
-import { saysRevoked } from '../credentials/assertNotRevoked';
+import { isRevokedByClaims } from '../credentials/assertNotRevoked';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import { Revocation, userKey } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
@@ -65,7 +65,7 @@ export function createRevocationRouter(options: {
   const router = PromiseRouter();
 
   router.get(REVOCATIONS_PATH, async (req, res) => {
-    await access.requireService(req, authApiGateReadPermission);
+    await access.assertService(req, authApiGateReadPermission);
     const { since } = req.query;
     res.json(
       typeof since === 'string'
@@ -78,7 +78,7 @@ export function createRevocationRouter(options: {
     const body = readRevocationBody(req.body);
     const permission = authApiGateRevokePermission;
     if ('revocation' in body) {
-      const caller = await access.requireService(req, permission);
+      const caller = await access.assertService(req, permission);
       assertMayWrite(req, res, caller);
       const { revocation } = body;
       const isStored = await revocations.revoke(revocation).then(
@@ -116,7 +116,7 @@ export function createRevocationRouter(options: {
     res: Response,
     caller: BackstageUserPrincipal | BackstageServicePrincipal,
   ) {
-    if (saysRevoked(readBearer(req), { ...options, revocations })) {
+    if (isRevokedByClaims(readBearer(req), { ...options, revocations })) {
       throw new AuthenticationError('Invalid credentials');
     }
     const waitMs =

@@ -41,14 +41,14 @@ const service = { type: 'service', subject: 'plugin:search' };
 describe('[P18] createRouteAccess', () => {
   it('takes services by the permission', async () => {
     const { access } = create({ principal: service });
-    expect(await access.requireService(req, permission)).toBe(service);
+    expect(await access.assertService(req, permission)).toBe(service);
     expect(await access.requireOperator(req, permission)).toBe(service);
     expect(await access.requireUserOrOperator(req, permission, 'x')).toBe(
       service,
     );
     const denied = create({ principal: service, result: AuthorizeResult.DENY });
     for (const judged of [
-      denied.access.requireService(req, permission),
+      denied.access.assertService(req, permission),
       denied.access.requireOperator(req, permission),
       denied.access.requireUserOrOperator(req, permission, 'x'),
     ]) {
@@ -61,7 +61,7 @@ describe('[P18] createRouteAccess', () => {
       principal: jane,
       operators: ['user:default/jane'],
     });
-    await expect(access.requireService(req, permission)).rejects.toThrow();
+    await expect(access.assertService(req, permission)).rejects.toThrow();
   });
 
   it('takes users for themselves, whatever the permission says, and asks for no groups', async () => {

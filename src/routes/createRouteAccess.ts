@@ -23,7 +23,7 @@ type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 /** Judges who may use the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`. */
 export interface RouteAccess {
   /** Services, if the permission allows it. */
-  requireService(
+  assertService(
     req: Request,
     permission: BasicPermission,
   ): Promise<BackstageServicePrincipal>;
@@ -104,7 +104,7 @@ export function createRouteAccess(options: {
   }
 
   return {
-    async requireService(req, permission) {
+    async assertService(req, permission) {
       const credentials = await httpAuth.credentials(req, {
         allow: ['service'],
       });

@@ -15,7 +15,7 @@ import {
   DecodedCookieIssuer,
 } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
-import { guardIssuer } from '../cookie/guardIssuer';
+import { withRollback } from '../cookie/withRollback';
 import { CallingPlugins } from '../credentials/CallingPlugins';
 import { DecodedTokens } from '../credentials/DecodedTokens';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
@@ -57,7 +57,8 @@ import {
 } from './backstageFeatures';
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
-const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
+const DISABLE_DEFAULT_AUTH_POLICY =
+  'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** What the parts of the gate that live in plugins share. */
 export interface ApiGateService {
@@ -68,7 +69,7 @@ export interface ApiGateService {
   observer: GateObserver;
   offlineSessions: OfflineSessions;
   /** Those over the token cache. */
-  ownHttpAuths: WeakSet<HttpAuthService>;
+  cachingHttpAuths: WeakSet<HttpAuthService>;
   plugins: Plugins;
   policies: DeclaredPolicies;
   revocations: Revocations;
@@ -128,9 +129,9 @@ export const apiGateServiceFactory = createServiceFactory({
     } else {
       lifecycle.addStartupHook(warnOfSettings);
     }
-    if (config.getOptionalBoolean(NO_BARRIERS)) {
+    if (config.getOptionalBoolean(DISABLE_DEFAULT_AUTH_POLICY)) {
       logger.warn(
-        `API gate: ${NO_BARRIERS} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
+        `API gate: ${DISABLE_DEFAULT_AUTH_POLICY} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
       );
     }
     const decisions = new Decisions();
@@ -170,7 +171,7 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     const offlineSessions = new OfflineSessions({
       logger,
-      services: () => plugins.any(),
+      services: () => plugins.anyRegistered(),
       isEnabled: plugins.isInstalled('auth')
         ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
         : undefined,
@@ -289,7 +290,7 @@ export const apiGateServiceFactory = createServiceFactory({
       decodedTokens: verifyOptions.decodedTokens,
       observer,
       offlineSessions,
-      ownHttpAuths: new WeakSet(),
+      cachingHttpAuths: new WeakSet(),
       plugins,
       policies,
       revocations,
@@ -299,7 +300,7 @@ export const apiGateServiceFactory = createServiceFactory({
       webSocketGate,
       describePolicy: describe,
       setCookieIssuer(issuer) {
-        cookieIssuer = issuer && guardIssuer(issuer);
+        cookieIssuer = issuer && withRollback(issuer);
       },
     };
   },

@@ -33,7 +33,7 @@ export function createAddWebSocketHandler(
         pluginId,
         auth,
         declared,
-        asStock: stock.handler,
+        defaultHandler: stock.handler,
       }),
     });
   };

@@ -24,7 +24,7 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
       discovery,
       pluginId,
     });
-    gate.ownHttpAuths.add(httpAuth);
+    gate.cachingHttpAuths.add(httpAuth);
     return httpAuth;
   },
 });

@@ -20,7 +20,7 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
     handler => ({
       async verifyToken(token) {
         try {
-          await gate.callingPlugins.requireKnown(decodeToken(token), discovery);
+          await gate.callingPlugins.assertKnown(decodeToken(token), discovery);
         } catch (error) {
           throw error instanceof Refusal ? error.error : error;
         }

@@ -6,7 +6,7 @@ import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
 import {
   readUpgradeTokens,
-  requireFew,
+  assertFew,
   UpgradeToken,
 } from '../credentials/readUpgradeTokens';
 import {
@@ -21,13 +21,13 @@ import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isPlainPath } from '../http/requestTarget';
+import { isUnambiguousPath } from '../http/requestTarget';
 import { setRequestHeader } from '../http/setRequestHeader';
-import { requireNotRevoked } from '../credentials/assertNotRevoked';
+import { assertNotRevoked } from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 
 /** What an upgrade is judged with. */
-export interface JudgeUpgradeOptions extends VerifyOptions {
+export interface UpgradeServices extends VerifyOptions {
   /** `undefined`: no cookie is read. */
   cookie: GateCookie | undefined;
   observer: GateObserver;
@@ -44,7 +44,7 @@ export interface UpgradePassage {
 }
 
 /** What authenticated an upgrade. */
-export interface JudgedUpgrade {
+export interface AuthenticatedUpgrade {
   presented: UpgradeToken;
   verified: VerifiedCredential;
 }
@@ -52,7 +52,7 @@ export interface JudgedUpgrade {
 /** Why an upgrade may pass: a rule, or the credential that authenticated it. */
 export type UpgradeReason =
   | { rule: AllowRule; judged?: undefined }
-  | { rule?: undefined; judged: JudgedUpgrade };
+  | { rule?: undefined; judged: AuthenticatedUpgrade };
 
 /**
  * Decides whether an upgrade may pass, wherever it arrives.
@@ -64,16 +64,16 @@ export async function decideUpgrade(
   passage: UpgradePassage,
   plugin: TargetPlugin,
   path: string | undefined,
-  options: JudgeUpgradeOptions,
+  options: UpgradeServices,
 ): Promise<UpgradeReason> {
   const { policy, req } = passage;
   await plugin.started();
   const rule =
-    path !== undefined && isPlainPath(path)
+    path !== undefined && isUnambiguousPath(path)
       ? policy.allowList.match(plugin.id, WEBSOCKET, path)
       : undefined;
   if (!rule) {
-    return { judged: await judgeUpgrade(passage, plugin, options) };
+    return { judged: await authenticateUpgrade(passage, plugin, options) };
   }
   await refuseRevokedTokens(passage, plugin, options);
   options.cookie?.removeFrom(req);
@@ -84,11 +84,11 @@ export async function decideUpgrade(
 async function refuseRevokedTokens(
   { policy, req }: UpgradePassage,
   plugin: TargetPlugin,
-  options: JudgeUpgradeOptions,
+  options: UpgradeServices,
 ): Promise<void> {
   const bearer = readBearer(req);
   const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
-  requireFew(tokens);
+  assertFew(tokens);
   for (const token of tokens) {
     if (await isOfRevokedSession(token, plugin, policy, options)) {
       throw Refusal.revoked;
@@ -102,11 +102,11 @@ async function refuseRevokedTokens(
  *
  * @throws Refusal if it may not pass
  */
-export async function judgeUpgrade(
+export async function authenticateUpgrade(
   passage: UpgradePassage,
   plugin: TargetPlugin,
-  options: JudgeUpgradeOptions,
-): Promise<JudgedUpgrade> {
+  options: UpgradeServices,
+): Promise<AuthenticatedUpgrade> {
   const { req } = passage;
   const { cookie, revocations } = options;
   const judged = await verifyFirst(
@@ -116,7 +116,7 @@ export async function judgeUpgrade(
     options,
   );
   // Of what has verified, no other one is tried: the caller has said who it is.
-  requireNotRevoked(judged.verified, revocations);
+  assertNotRevoked(judged.verified, revocations);
   const { kind, token } = judged.presented;
   if (kind === 'cookie') {
     setRequestHeader(req, 'authorization', `Bearer ${token}`);
@@ -130,8 +130,8 @@ async function verifyFirst(
   tokens: UpgradeToken[],
   passage: UpgradePassage,
   plugin: TargetPlugin,
-  options: JudgeUpgradeOptions,
-): Promise<JudgedUpgrade> {
+  options: UpgradeServices,
+): Promise<AuthenticatedUpgrade> {
   const refusals: Refusal[] = [];
   for (const presented of tokens) {
     passage.credential = presented.kind;
@@ -152,7 +152,7 @@ async function verify(
   presented: UpgradeToken,
   { req, policy }: UpgradePassage,
   plugin: TargetPlugin,
-  options: JudgeUpgradeOptions,
+  options: UpgradeServices,
 ): Promise<VerifiedCredential> {
   // The answer of a handshake is for any origin to read, so that the cookie counts for listed ones only.
   if (presented.kind === 'cookie' && policy.isCrossSite(req)) {

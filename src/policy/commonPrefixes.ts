@@ -6,7 +6,7 @@ const MAX_PATHS = 8;
  *
  * @param paths - below a plugin, each with a leading slash
  */
-export function coveringPaths(paths: readonly string[]): string[] {
+export function commonPrefixes(paths: readonly string[]): string[] {
   const depth = Math.max(0, ...paths.map(path => segmentsOf(path).length));
   for (let kept = depth; kept > 0; kept -= 1) {
     const covering = new Set(

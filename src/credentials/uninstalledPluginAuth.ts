@@ -49,32 +49,32 @@ const { deps: authDeps, factory: createAuth } =
  * @param token - what is to be judged; `undefined` if it is no JWT
  * @throws Refusal 503 while too many others are asked for
  */
-export type AbsentPluginHttpAuth = (
+export type UninstalledPluginAuth = (
   pluginId: string,
   token: DecodedToken | undefined,
 ) => Promise<HttpAuthService>;
 
 /**
  * A service token is valid only for the plugin in its `aud`, and an external token's access restrictions are judged per
- * plugin: no enrolled plugin's services can judge a token that is meant for an absent one. This builds them as Backstage
+ * plugin: no registered plugin's services can judge a token that is meant for an absent one. This builds them as Backstage
  * builds an installed plugin's. They only verify: nothing is issued, and the database of the plugin that lends its
  * services is not touched.
  */
-export const absentPluginHttpAuthServiceRef =
-  createServiceRef<AbsentPluginHttpAuth>({
-    id: 'auth.apiGate.absentPluginHttpAuth',
+export const uninstalledPluginAuthServiceRef =
+  createServiceRef<UninstalledPluginAuth>({
+    id: 'auth.apiGate.uninstalledPluginAuth',
     scope: 'plugin',
     defaultFactory: async service =>
       createServiceFactory({
         service,
         deps: authDeps as typeof authServiceFactory & Record<string, never>,
-        factory: deps => createAbsentPluginHttpAuth(deps as never),
+        factory: deps => createUninstalledPluginAuth(deps as never),
       }),
   });
 
-function createAbsentPluginHttpAuth(
+function createUninstalledPluginAuth(
   deps: Parameters<typeof createAuth>[0],
-): AbsentPluginHttpAuth {
+): UninstalledPluginAuth {
   const cache = new LRUCache<string, Promise<HttpAuthService>>({
     max: MAX_PLUGINS,
   });

@@ -1,10 +1,10 @@
-import { inTime } from '../util/inTime';
+import { withTimeout } from '../util/withTimeout';
 import type { CookieIssuer } from './CookieIssuer';
 
 const TIMEOUT_MS = 3_000;
 
 /** An adopter's issuer, whose failure leaves no cookie behind, and which takes three seconds at most. */
-export function guardIssuer(issuer: CookieIssuer): CookieIssuer {
+export function withRollback(issuer: CookieIssuer): CookieIssuer {
   return {
     async issueCookie(context) {
       const { res } = context;
@@ -12,7 +12,11 @@ export function guardIssuer(issuer: CookieIssuer): CookieIssuer {
       try {
         const issued = issuer.issueCookie(context);
         if (issued) {
-          await inTime(issued, TIMEOUT_MS, 'The cookie was not issued in time');
+          await withTimeout(
+            issued,
+            TIMEOUT_MS,
+            'The cookie was not issued in time',
+          );
         }
       } catch (error) {
         if (!res.headersSent) {

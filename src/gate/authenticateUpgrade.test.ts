@@ -97,7 +97,7 @@ it.each([
   [
     'a foreign one last',
     [protocols('x', foreign)],
-    [401, 'foreign-issuer', 'bearer'],
+    [401, 'untrusted-issuer', 'bearer'],
   ],
   [
     'a foreign one first',
@@ -159,7 +159,7 @@ it('after an unexpected error no other token is tried', async () => {
     gate: {
       cookie: undefined,
       callingPlugins: {
-        requireKnown: () => {
+        assertKnown: () => {
           asked += 1;
           throw new TypeError('not thought of');
         },

@@ -2,7 +2,7 @@
  * @param failure - what it is if it takes longer
  * @throws Error if it takes longer
  */
-export async function inTime<T>(
+export async function withTimeout<T>(
   answer: Promise<T>,
   milliseconds: number,
   failure: string,

@@ -10,17 +10,17 @@ import {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { Request, Response } from 'express';
-import { absentPluginHttpAuthServiceRef } from '../credentials/absentPluginHttpAuth';
-import { literalOf } from '../config/AllowRule';
-import type { EnrolledPlugin } from '../plugins/Plugins';
+import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
+import { prefixOf } from '../config/AllowRule';
+import type { RegisteredPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { instanceMetadataServiceRef } from './backstageFeatures';
-import { coveringPaths } from '../policy/coveringPaths';
+import { commonPrefixes } from '../policy/commonPrefixes';
 
-const enrollmentServiceRef = createServiceRef<{}>({
-  id: 'auth.apiGate.enrollment',
+const pluginRegistrationServiceRef = createServiceRef<{}>({
+  id: 'auth.apiGate.pluginRegistration',
   scope: 'plugin',
 });
 
@@ -28,12 +28,12 @@ const enrollmentServiceRef = createServiceRef<{}>({
  * Hands each plugin's own services to the gate before the plugin's `init` runs. A service token is valid for one plugin,
  * and an external token's access restrictions are judged per plugin, so no single instance can verify for all.
  */
-export const enrollmentServiceFactory = createServiceFactory({
-  service: enrollmentServiceRef,
+export const pluginRegistrationServiceFactory = createServiceFactory({
+  service: pluginRegistrationServiceRef,
   initialization: 'always',
   deps: {
     gate: apiGateServiceRef,
-    absentPluginHttpAuth: absentPluginHttpAuthServiceRef,
+    uninstalledPluginAuth: uninstalledPluginAuthServiceRef,
     auditor: coreServices.auditor,
     auth: coreServices.auth,
     config: coreServices.rootConfig,
@@ -47,7 +47,8 @@ export const enrollmentServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
-    const { absentPluginHttpAuth, auditor, auth, config, discovery } = services;
+    const { uninstalledPluginAuth, auditor, auth, config, discovery } =
+      services;
     const { httpAuth, httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
 
@@ -65,7 +66,7 @@ export const enrollmentServiceFactory = createServiceFactory({
         `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
       );
     }
-    if (gate.tokenCache && !gate.ownHttpAuths.has(httpAuth)) {
+    if (gate.tokenCache && !gate.cachingHttpAuths.has(httpAuth)) {
       logger.info(
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
@@ -85,7 +86,7 @@ export const enrollmentServiceFactory = createServiceFactory({
       const rules = source.current.config.allow.filter(
         ({ plugin: ruled }) => ruled === id.toLowerCase(),
       );
-      coveringPaths(rules.map(rule => literalOf(rule) || '/')).forEach(
+      commonPrefixes(rules.map(rule => prefixOf(rule) || '/')).forEach(
         openBarrier,
       );
     };
@@ -94,18 +95,18 @@ export const enrollmentServiceFactory = createServiceFactory({
       source.onReload(openBarriers);
     });
 
-    plugins.enroll({
+    plugins.register({
       id,
       auditor,
       auth,
       httpAuth,
       discovery,
-      absentPluginHttpAuth,
+      uninstalledPluginAuth,
       started: createStarted(config, lifecycle),
     });
 
-    if (!plugins.isInstalled('auth') && !revocations.isFollowing) {
-      tellWhereAuthIs(discovery, logger);
+    if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
+      logAuthBaseUrl(discovery, logger);
       revocations.follow(
         new RemoteRevocationStore({ auth, discovery, logger }),
       );
@@ -115,7 +116,7 @@ export const enrollmentServiceFactory = createServiceFactory({
 });
 
 /** A wrong address is otherwise told by nothing but the 503 of every user token. */
-async function tellWhereAuthIs(
+async function logAuthBaseUrl(
   discovery: DiscoveryService,
   logger: LoggerService,
 ) {
@@ -131,7 +132,7 @@ async function tellWhereAuthIs(
 function createStarted(
   config: RootConfigService,
   lifecycle: LifecycleService,
-): EnrolledPlugin['started'] {
+): RegisteredPlugin['started'] {
   const middleware = createLifecycleMiddleware({ config, lifecycle });
   let isUp = false;
   lifecycle.addShutdownHook(() => {

@@ -1,11 +1,11 @@
 import type { Request, Response } from 'express';
 import type { CookieIssuerContext } from './CookieIssuer';
-import { guardIssuer } from './guardIssuer';
+import { withRollback } from './withRollback';
 
 it('gives up an issuer that never ends, whatever becomes of it', async () => {
   jest.useFakeTimers();
   let fail!: (error: Error) => void;
-  const { issueCookie } = guardIssuer({
+  const { issueCookie } = withRollback({
     issueCookie: () =>
       new Promise<void>((_, reject) => {
         fail = reject;

@@ -31,7 +31,7 @@ export const defaultHttpRouterServiceFactory = {
  * Backstage's own `httpRouter`, watched: the gate learns what plugins open themselves, and looks a second time in front of
  * each plugin's routes.
  */
-export const httpRouterDecoratorServiceFactory = createServiceFactory({
+export const gatedHttpRouterServiceFactory = createServiceFactory({
   service: coreServices.httpRouter,
   initialization: 'always',
   deps: {
@@ -48,7 +48,7 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
     const pluginId = plugin.getId();
     // The root router serves the frontend a second time, at `/`.
     if (pluginId !== 'app') {
-      httpRouter.use(createSecondLook(pluginId, gate));
+      httpRouter.use(requireGateDecision(pluginId, gate));
     }
     const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
@@ -66,7 +66,7 @@ export const httpRouterDecoratorServiceFactory = createServiceFactory({
 });
 
 /** Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. */
-function createSecondLook(
+function requireGateDecision(
   pluginId: string,
   { decisions, observer, source }: ApiGateService,
 ): RequestHandler {

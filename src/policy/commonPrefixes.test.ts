@@ -1,4 +1,4 @@
-import { coveringPaths } from './coveringPaths';
+import { commonPrefixes } from './commonPrefixes';
 
 const numbered = (count: number, path: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => path(i));
@@ -24,5 +24,5 @@ it.each([
     ['/a', '/'],
   ],
 ])('covers %s', (_, paths, expected) => {
-  expect(coveringPaths(paths)).toEqual(expected);
+  expect(commonPrefixes(paths)).toEqual(expected);
 });
