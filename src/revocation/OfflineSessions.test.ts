@@ -76,7 +76,7 @@ describe('[P20] OfflineSessions', () => {
   it.each<[boolean | undefined, number, string]>([
     [true, 404, 'unsupported'],
     [true, 400, 'unsupported'],
-    [undefined, 404, 'disabled'],
+    [undefined, 404, 'unsupported'],
     [undefined, 400, 'unsupported'],
   ])('with %p and a %p it is %p', async (isEnabled, status, expected) => {
     answer = failing(status);

@@ -82,15 +82,15 @@ export class OfflineSessions {
   }
 
   async #request(userEntityRef: string): Promise<OfflineSessionsAnswer> {
-    const { isEnabled } = this.options;
-    if (isEnabled === false) {
+    if (this.options.isEnabled === false) {
       return 'disabled';
     }
     const response = await this.#fetch({ userEntityRef });
-    // 400: the plugin ends those of entities of the kind `user` only.
+    // 404: the plugin has no such route, or in another backend the feature may be off. 400: the plugin ends the offline sessions of
+    // entities of the kind `user` only.
     if (response.status === 404 || response.status === 400) {
       await response.body?.cancel();
-      return isEnabled || response.status === 400 ? 'unsupported' : 'disabled';
+      return 'unsupported';
     }
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
