@@ -402,7 +402,7 @@ describe('the same request', () => {
       async s => [await userCookie(s), `Origin: ${APP_ORIGIN}`],
       { method: 'POST' },
     ),
-    plain('GET by the cookie, cross-site', 200, async s => [
+    plain('GET by the cookie, cross-site', 403, async s => [
       await userCookie(s),
       crossSite,
     ]),
