@@ -40,17 +40,20 @@ export const INTERNALS: Record<string, Record<string, Kind>> = {
       rootHttpRouter: 'object',
       rootLifecycle: 'object',
       rootLogger: 'object',
-      scheduler: 'object',
+      userInfo: 'object',
     }),
   },
-  '@backstage/backend-defaults/auth': prefix('authServiceFactory', {
-    ...factoryFields,
-    'deps.config': 'object',
-    // The gate replaces both to verify tokens for a plugin that is not installed.
-    'deps.database': 'object',
-    'deps.plugin': 'object',
-    'deps.discovery': 'object',
-  }),
+  '@backstage/backend-defaults/auth': {
+    pluginTokenHandlerDecoratorServiceRef: 'object',
+    ...prefix('authServiceFactory', {
+      ...factoryFields,
+      'deps.config': 'object',
+      // The gate replaces both to verify tokens for a plugin that is not installed.
+      'deps.database': 'object',
+      'deps.plugin': 'object',
+      'deps.discovery': 'object',
+    }),
+  },
   '@backstage/backend-defaults/httpAuth': {
     'DefaultHttpAuthService.create': 'function',
   },
@@ -64,6 +67,7 @@ export const INTERNALS: Record<string, Record<string, Kind>> = {
   '@backstage/backend-defaults/rootHttpRouter': {
     'MiddlewareFactory.create': 'function',
     'MiddlewareFactory.prototype.error': 'function',
+    readHttpServerOptions: 'function',
   },
   '@backstage/plugin-auth-node': prefix('tokenTypes', {
     'user.typParam': 'string',

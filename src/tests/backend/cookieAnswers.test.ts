@@ -167,11 +167,18 @@ describe('the answer to a request by cookie', () => {
       expect(await cspOf('/hello/opened/x?type=text/html')).toMatch(SANDBOX);
     });
 
+    // The browser sends the cookie with the requests of a public page, too.
+    it('is sandboxed at a path that a rule makes public', async () => {
+      expect(await cspOf('/hello/public?type=text/html')).toMatch(SANDBOX);
+      expect(await cspOf('/hello/public?type=image/png')).not.toMatch(
+        /sandbox/,
+      );
+    });
+
     it.each([
       '/hello/static/x?type=text/html',
       '/hello/trusted/a/b?type=text/html',
       '/hello/report?type=text/html',
-      '/hello/public?type=text/html',
       '/hello/x?type=image/png',
       '/hello/x?type=application/pdf',
       '/hello/x?type=application/json',
