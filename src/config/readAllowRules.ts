@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import type { AllowRule } from './AllowRule';
+import { AllowRule, isSubtree } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import { isCookieEndpoint } from '../http/backstagePaths';
@@ -70,7 +70,7 @@ function readAllowRule(value: unknown, configPath: string) {
     ...(reason !== undefined && { reason }),
   };
   check(
-    !rule.methods.includes(WEBSOCKET) || !rule.path.endsWith('/**'),
+    !rule.methods.includes(WEBSOCKET) || !isSubtree(rule),
     `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without /**`,
   );
   return { rule, doubts: findDoubts(rule, methods, configPath) };
@@ -155,7 +155,7 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
   return [...new Set<string>(value)];
 }
 
-/** Finds what a rule may well mean, but an operator should see at start. */
+/** Warns of a rule that may be meant so, but that an operator should see at start. */
 function findDoubts(
   { plugin, path, methods }: AllowRule,
   writtenMethods: unknown,

@@ -26,13 +26,10 @@ import { readObject, readStringList } from './values';
 export const CONFIG_KEY = 'auth.apiGate';
 
 /** The configuration of the gate, checked and with its defaults. */
-export interface ApiGateConfig {
+export interface ApiGateConfig extends ModeSettings {
   allow: AllowRule[];
   /** Requests that must be public or closed with these rules. */
   expect: Expectation[];
-  /** With `report-only` nothing is refused, until `until`. */
-  mode: ModeSettings['mode'];
-  until: Date | undefined;
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
   issuers: string[];
   cookie: CookieSettings;
@@ -43,7 +40,7 @@ export interface ApiGateConfig {
   /** Where pages and scripts that a cookie opens may act as the user. */
   trustedPaths: TrustedPath[];
   signOut: SignOutSettings;
-  /** Who may end the sessions of others and read the policy, besides services: entity references in lower case. */
+  /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
   operators: ReadonlySet<string>;
   /** Protected resources whose 401 names their metadata. */
   challenges: Challenge[];
@@ -52,7 +49,7 @@ export interface ApiGateConfig {
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
-  /** What works, but should be said at start. One line each, naming its config path. */
+  /** Lines to log at start about settings that work, but may not be meant so; each names its config path. */
   warnings: string[];
 }
 
@@ -98,7 +95,7 @@ export function readApiGateConfig(
   );
   const { rules, warnings } = readAllowRules(value.allow, at('allow'));
   return {
-    ...readMode(value.mode, value.until, CONFIG_KEY),
+    ...readMode(value, CONFIG_KEY),
     allow: rules,
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     issuers: readIssuers(value.issuers, at('issuers')),

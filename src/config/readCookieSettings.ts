@@ -1,4 +1,4 @@
-import { check, readOneOf } from './values';
+import { check, checkOneOf } from './values';
 
 /** `auth.apiGate.cookie`, checked and with its defaults. */
 export interface CookieSettings {
@@ -31,18 +31,13 @@ export function readCookieSettings(
   configPath: string,
   backend: URL,
 ): CookieSettings {
-  const { enabled = true, name = 'token', domain } = settings;
+  const { enabled = true, name = 'token', domain, sameSite = 'lax' } = settings;
   const secure = backend.protocol === 'https:';
   check(
     typeof enabled === 'boolean',
     `${configPath}.enabled must be true or false`,
   );
-  const sameSite = readOneOf(
-    settings.sameSite,
-    `${configPath}.sameSite`,
-    ['strict', 'lax', 'none'],
-    'lax',
-  );
+  checkOneOf(sameSite, `${configPath}.sameSite`, ['strict', 'lax', 'none']);
   check(
     typeof name === 'string' && TOKEN.test(name),
     `${configPath}.name must be a cookie name of letters, digits and -_. such as token`,

@@ -1,14 +1,10 @@
 import type { Config } from '@backstage/config';
+import type { AllowRule } from './AllowRule';
 import { readPluginPath } from './readAllowRules';
 import { isObject, readList, readObject, readStringList } from './values';
 
-/** One entry of `auth.apiGate.cookie.trustedPaths`: what the cookie opens there may run as the signed-in user. */
-export interface TrustedPath {
-  /** Id of the plugin, lower case. */
-  plugin: string;
-  /** Relative to the plugin: an exact path, or a subtree with a trailing `/**`. */
-  path: string;
-}
+/** An entry of `auth.apiGate.cookie.trustedPaths`, checked: pages that the cookie opens there may act as the user. */
+export type TrustedPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 // Backstage matches each entry of `backend.cors.origin` by `minimatch`.
 const PATTERN = /[*?[\]{}()!+@|\\]/;

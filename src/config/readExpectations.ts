@@ -5,7 +5,7 @@ import { isUnambiguousPath } from '../http/requestTarget';
 import { PLUGIN_ID } from './readAllowRules';
 import { check, readList, readObject } from './values';
 
-/** One entry of `auth.apiGate.expect`, checked. */
+/** An entry of `auth.apiGate.expect`, checked. */
 export interface Expectation {
   /** Method and target, as written. */
   request: string;

@@ -1,7 +1,8 @@
-import { check, readOneOf } from './values';
+import { check, checkOneOf } from './values';
 
 /** `auth.apiGate.mode` and `until`, checked and with their defaults. */
 export interface ModeSettings {
+  /** With `report-only` nothing is refused. */
   mode: 'enforce' | 'report-only';
   /** With `report-only`: from then on it is `enforce`. */
   until: Date | undefined;
@@ -12,19 +13,14 @@ const INSTANT =
   /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 export function readMode(
-  writtenMode: unknown,
-  writtenUntil: unknown,
+  written: { mode?: unknown; until?: unknown },
   configPath: string,
 ): ModeSettings {
-  const mode = readOneOf(
-    writtenMode,
-    `${configPath}.mode`,
-    ['enforce', 'report-only'],
-    'enforce',
-  );
-  const until = toInstant(writtenUntil);
+  const { mode = 'enforce' } = written;
+  checkOneOf(mode, `${configPath}.mode`, ['enforce', 'report-only']);
+  const until = toInstant(written.until);
   check(
-    writtenUntil === undefined || until !== undefined,
+    written.until === undefined || until !== undefined,
     `${configPath}.until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
   );
   check(

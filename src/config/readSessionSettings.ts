@@ -2,16 +2,16 @@ import { userKey } from '../revocation/Revocation';
 import { isFullEntityRef } from '../util/entityRef';
 import {
   check,
+  checkOneOf,
   isObject,
   readDuration,
   readObject,
-  readOneOf,
   readStringList,
 } from './values';
 
 /** `auth.apiGate.signOut`, checked and with its defaults. */
 export interface SignOutSettings {
-  /** What a sign-out ends: the session of this browser's cookie, or all of the user's. */
+  /** A sign-out ends the session of this browser's cookie, or all sessions of the user. */
   scope: 'session' | 'user';
   /** Ids of the providers whose `logout` is a sign-out, lower case. */
   providers: ReadonlySet<string>;
@@ -37,23 +37,17 @@ export function readSignOutSettings(
   configPath: string,
   authProviders: unknown,
 ): SignOutSettings {
-  const settings = readObject(value ?? {}, configPath, [
+  const {
+    scope = 'session',
+    providers,
+    offlineSessions = 'keep',
+  } = readObject(value ?? {}, configPath, [
     'scope',
     'providers',
     'offlineSessions',
   ]);
-  const scope = readOneOf(
-    settings.scope,
-    `${configPath}.scope`,
-    ['session', 'user'],
-    'session',
-  );
-  const offlineSessions = readOneOf(
-    settings.offlineSessions,
-    `${configPath}.offlineSessions`,
-    ['keep', 'end'],
-    'keep',
-  );
+  checkOneOf(scope, `${configPath}.scope`, ['session', 'user']);
+  checkOneOf(offlineSessions, `${configPath}.offlineSessions`, ['keep', 'end']);
   check(
     offlineSessions === 'keep' || scope === 'user',
     `${configPath}.offlineSessions must be keep unless ${configPath}.scope is user: a sign-out of one session leaves other clients alone`,
@@ -62,7 +56,7 @@ export function readSignOutSettings(
     ...Object.entries(isObject(authProviders) ? authProviders : {})
       .filter(([, provider]) => signsUsersIn(provider))
       .map(([id]) => id),
-    ...readStringList(settings.providers, `${configPath}.providers`),
+    ...readStringList(providers, `${configPath}.providers`),
   ];
   return {
     scope,

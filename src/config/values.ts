@@ -62,15 +62,15 @@ export function readStringList(
   return texts;
 }
 
-export function readOneOf<T extends string>(
+export function checkOneOf<T extends string>(
   value: unknown,
   path: string,
   values: readonly T[],
-  defaultValue: T,
-): T {
-  const read = value === undefined ? defaultValue : (value as T);
-  check(values.includes(read), `${path} must be one of ${values.join(', ')}`);
-  return read;
+): asserts value is T {
+  check(
+    values.includes(value as T),
+    `${path} must be one of ${values.join(', ')}`,
+  );
 }
 
 /**
