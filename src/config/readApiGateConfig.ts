@@ -141,13 +141,16 @@ function readCookie(
     written.trustedPaths,
     `${path}.trustedPaths`,
   );
-  warnings.push(
-    ...findUntrustedCorsOrigins(rootConfig, trustedOrigins).map(
-      origin =>
-        `${origin} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${path}.trustedOrigins if its pages may use the cookie`,
-    ),
+  const corsWarnings = findUntrustedCorsOrigins(rootConfig, trustedOrigins).map(
+    origin =>
+      `${origin} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${path}.trustedOrigins if its pages may use the cookie`,
   );
-  return { cookie, trustedOrigins, trustedPaths, warnings };
+  return {
+    cookie,
+    trustedOrigins,
+    trustedPaths,
+    warnings: [...warnings, ...corsWarnings],
+  };
 }
 
 function readIssuers(value: unknown, path: string): string[] {
