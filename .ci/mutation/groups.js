@@ -29,7 +29,7 @@ module.exports = {
     tests: [
       'policy/comparePolicies.test.ts',
       'policy/findNearestRule.test.ts',
-      'config/readExpectations.test.ts',
+      'policy/readPolicyConfig.test.ts',
       'http/readApiTarget.test.ts',
       'cli/explain.test.ts',
     ],

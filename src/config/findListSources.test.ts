@@ -2,7 +2,7 @@ import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { findListSources, formatListSource } from './findListSources';
 
-/** As Backstage reads several files: later ones are stronger. */
+/** Layers files as Backstage does: later ones are stronger. */
 const layered = (...layers: [file: string, apiGate: JsonObject | null][]) =>
   ConfigReader.fromConfigs(
     layers.map(([context, apiGate]) => ({

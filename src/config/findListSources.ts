@@ -1,5 +1,6 @@
 import type { Config } from '@backstage/config';
 import { CONFIG_KEY } from './readApiGateConfig';
+import { isObject } from './values';
 
 /** A list of the configuration, with the file that it is from. */
 export interface ListSource {
@@ -17,7 +18,7 @@ interface Layer {
   lists: Map<string, number>;
 }
 
-/** The lists below `auth.apiGate` by file. Empty where the configuration does not keep its files apart. */
+/** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
 export function findListSources(config: Config): ListSource[] {
   const layers = readLayers(config);
   const paths = new Set(layers.flatMap(({ lists }) => [...lists.keys()]));
@@ -32,7 +33,7 @@ export function findListSources(config: Config): ListSource[] {
     });
 }
 
-/** One line of text. */
+/** Formats a list as one line of text. */
 export function formatListSource(source: ListSource): string {
   const { path, file, entries, replaces } = source;
   const replaced = replaces
@@ -44,7 +45,7 @@ export function formatListSource(source: ListSource): string {
 }
 
 /**
- * The files of a configuration, the strongest first, by private fields of Backstage's `ObservableConfigProxy` and
+ * Reads the files of a configuration, the strongest first, from private fields of Backstage's `ObservableConfigProxy` and
  * `ConfigReader`. Nothing but this report depends on them.
  */
 function readLayers(config: unknown): Layer[] {
@@ -56,10 +57,8 @@ function readLayers(config: unknown): Layer[] {
       typeof reader?.context === 'string';
       reader = reader.fallback
     ) {
-      const lists = new Map<string, number>();
-      const [parent, key] = CONFIG_KEY.split('.');
-      addLists(reader.data?.[parent]?.[key], CONFIG_KEY, lists);
-      layers.push({ file: reader.context, lists });
+      const lists = readLengths(reader.data?.auth?.apiGate, CONFIG_KEY);
+      layers.push({ file: reader.context, lists: new Map(lists) });
     }
   } catch {
     return [];
@@ -67,12 +66,12 @@ function readLayers(config: unknown): Layer[] {
   return layers;
 }
 
-function addLists(value: unknown, path: string, lists: Map<string, number>) {
+/** Reads the lengths of all lists in a value, by their paths. */
+function readLengths(value: unknown, path: string): [string, number][] {
   if (Array.isArray(value)) {
-    lists.set(path, value.length);
-  } else if (typeof value === 'object' && value !== null) {
-    Object.entries(value).forEach(([key, child]) =>
-      addLists(child, `${path}.${key}`, lists),
-    );
+    return [[path, value.length]];
   }
+  return Object.entries(isObject(value) ? value : {}).flatMap(([key, child]) =>
+    readLengths(child, `${path}.${key}`),
+  );
 }

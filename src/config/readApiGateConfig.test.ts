@@ -216,6 +216,11 @@ describe('readApiGateConfig', () => {
       { revocation: { pollInterval: 'often' } },
       'auth.apiGate.revocation.pollInterval must be a duration',
     ],
+    // YAML has `.nan`.
+    [
+      { revocation: { pollInterval: { seconds: NaN } } },
+      'auth.apiGate.revocation.pollInterval must be a duration',
+    ],
     [
       { revocation: { interval: '2s' } },
       'auth.apiGate.revocation.interval is not known',

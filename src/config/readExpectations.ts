@@ -1,11 +1,11 @@
 import { METHODS } from 'node:http';
-import { InputError } from '@backstage/errors';
 import { readApiTarget } from '../http/readApiTarget';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
-import { readObject } from './values';
+import { PLUGIN_ID } from './readAllowRules';
+import { check, readList, readObject } from './values';
 
-/** One entry of `auth.apiGate.expect`, checked. */
+/** An entry of `auth.apiGate.expect`, checked. */
 export interface Expectation {
   /** Method and target, as written. */
   request: string;
@@ -22,71 +22,57 @@ const EXPECTED_METHODS = [
   WEBSOCKET,
 ];
 
-const PLUGIN_ID = /^[a-z0-9_-]+$/;
-
 /**
  * Reads `auth.apiGate.expect`. An expectation that no request can break or fulfil is an error, because it would always hold.
  *
  * @param configPath - for messages, such as `auth.apiGate.expect`
  * @param isKnownPlugin - `undefined` where the installed plugins are not known
- * @throws InputError of one line that names the config path and what to write instead
  */
 export function readExpectations(
   value: unknown,
   configPath: string,
   isKnownPlugin?: (id: string) => boolean,
 ): Expectation[] {
-  if (value === undefined || value === null) {
-    return [];
-  }
-  if (!Array.isArray(value)) {
-    throw new InputError(
-      `${configPath} must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }`,
-    );
-  }
-  const firstOf = new Map<string, { i: number; is: string }>();
-  return value.map((item, i) => {
-    const path = `${configPath}[${i}]`;
-    const expectation = readExpectation(item, path);
-    const { plugin, request, is } = expectation;
-    if (isKnownPlugin && !isKnownPlugin(plugin)) {
-      throw new InputError(
+  const firstOf = new Map<string, { path: string; is: string }>();
+  return readList(
+    value,
+    configPath,
+    'a list of expectations, such as { request: GET /api/catalog/entities, is: closed }',
+    (item, path) => {
+      const expectation = readExpectation(item, path);
+      const { plugin, request, is } = expectation;
+      check(
+        !isKnownPlugin || isKnownPlugin(plugin),
         `${path}.request names the plugin ${plugin}, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
       );
-    }
-    const first = firstOf.get(request);
-    if (first && first.is !== is) {
-      throw new InputError(
-        `${path} contradicts ${configPath}[${first.i}]: ${request} can not be both public and closed, remove one of them`,
+      const first = firstOf.get(request) ?? { path, is };
+      check(
+        first.is === is,
+        `${path} contradicts ${first.path}: ${request} can not be both public and closed, remove one of them`,
       );
-    }
-    firstOf.set(request, first ?? { i, is });
-    return expectation;
-  });
+      firstOf.set(request, first);
+      return expectation;
+    },
+  );
 }
 
 function readExpectation(value: unknown, configPath: string): Expectation {
-  const { request, is } = readObject(value, {
-    path: configPath,
-    keys: ['request', 'is'],
-  });
-  if (is !== 'public' && is !== 'closed') {
-    throw new InputError(`${configPath}.is must be either public or closed`);
-  }
-  const [, method, target] =
-    typeof request === 'string' ? (request.match(/^(\S+) (\S+)$/) ?? []) : [];
-  if (method === undefined || target === undefined) {
-    throw new InputError(
-      `${configPath}.request must be a method and a path, such as GET /api/catalog/entities`,
-    );
-  }
-  if (!EXPECTED_METHODS.includes(method)) {
-    throw new InputError(
-      `${configPath}.request must begin with a method in upper case, such as GET, POST or WEBSOCKET`,
-    );
-  }
+  const { request, is } = readObject(value, configPath, ['request', 'is']);
+  check(
+    is === 'public' || is === 'closed',
+    `${configPath}.is must be either public or closed`,
+  );
+  check(
+    typeof request === 'string' && /^\S+ \S+$/.test(request),
+    `${configPath}.request must be a method and a path, such as GET /api/catalog/entities`,
+  );
+  const [method, target] = request.split(' ');
+  check(
+    EXPECTED_METHODS.includes(method),
+    `${configPath}.request must begin with a method in upper case, such as GET, POST or WEBSOCKET`,
+  );
   return {
-    request: `${method} ${target}`,
+    request,
     method,
     ...readExpectedTarget(target, `${configPath}.request`),
     is,
@@ -94,33 +80,28 @@ function readExpectation(value: unknown, configPath: string): Expectation {
 }
 
 function readExpectedTarget(target: string, configPath: string) {
-  if (target.includes('?')) {
-    throw new InputError(
-      `${configPath} must not have a query, which never decides what is public: leave out everything from the ? on`,
-    );
-  }
+  check(
+    !target.includes('?'),
+    `${configPath} must not have a query, which never decides what is public: leave out everything from the ? on`,
+  );
   // `GET /api/catalog/**` would be one literal path, which is closed whatever the rules below `/api/catalog` are.
-  if (/\*|\/:/.test(target)) {
-    throw new InputError(
-      `${configPath} must be one request, without wildcards and parameters: write a path such as /api/catalog/entities`,
-    );
-  }
+  check(
+    !/\*|\/:/.test(target),
+    `${configPath} must be one request, without wildcards and parameters: write a path such as /api/catalog/entities`,
+  );
   const read = readApiTarget(target);
-  if (read === undefined || read === 'unreadable' || !/^\/api\//.test(target)) {
-    throw new InputError(
-      `${configPath} must have a path below /api and a plugin, such as GET /api/catalog/entities`,
-    );
-  }
+  check(
+    read !== undefined && read !== 'unreadable' && target.startsWith('/api/'),
+    `${configPath} must have a path below /api and a plugin, such as GET /api/catalog/entities`,
+  );
   const { plugin, path } = read;
-  if (!PLUGIN_ID.test(plugin) || !target.startsWith(`/api/${plugin}`)) {
-    throw new InputError(
-      `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
-    );
-  }
-  if (path === undefined || !isUnambiguousPath(path)) {
-    throw new InputError(
-      `${configPath} must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments`,
-    );
-  }
+  check(
+    PLUGIN_ID.test(plugin) && target.startsWith(`/api/${plugin}`),
+    `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
+  );
+  check(
+    path !== undefined && isUnambiguousPath(path),
+    `${configPath} must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments`,
+  );
   return { plugin, path };
 }

@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { isObject } from './values';
 
 /** The plugin that serves Backstage's actions to MCP clients. */
 export const MCP_PLUGIN = 'mcp-actions';
@@ -45,8 +46,4 @@ function hasOAuthClients(rootConfig: Config): boolean {
     isOn(`${documents}.enabled`) ||
     has('auth.staticClients')
   );
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

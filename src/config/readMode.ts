@@ -1,8 +1,8 @@
-import { InputError } from '@backstage/errors';
-import { readOneOf } from './values';
+import { check, checkOneOf } from './values';
 
 /** `auth.apiGate.mode` and `until`, checked and with their defaults. */
 export interface ModeSettings {
+  /** With `report-only` nothing is refused. */
   mode: 'enforce' | 'report-only';
   /** With `report-only`: from then on it is `enforce`. */
   until: Date | undefined;
@@ -12,35 +12,25 @@ export interface ModeSettings {
 const INSTANT =
   /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
-/** @throws InputError of one line that names the config path and what to write instead */
 export function readMode(
-  mode: unknown,
-  until: unknown,
+  written: { mode?: unknown; until?: unknown },
   configPath: string,
 ): ModeSettings {
-  const settings = {
-    mode: readOneOf(
-      mode,
-      `${configPath}.mode`,
-      ['enforce', 'report-only'],
-      'enforce',
-    ),
-    until: until === undefined ? undefined : readInstant(until),
-  };
-  if (until !== undefined && settings.until === undefined) {
-    throw new InputError(
-      `${configPath}.until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
-    );
-  }
-  if (settings.until && settings.mode !== 'report-only') {
-    throw new InputError(
-      `${configPath}.until says when report-only ends: remove it, or set ${configPath}.mode to report-only`,
-    );
-  }
-  return settings;
+  const { mode = 'enforce' } = written;
+  checkOneOf(mode, `${configPath}.mode`, ['enforce', 'report-only']);
+  const until = toInstant(written.until);
+  check(
+    written.until === undefined || until !== undefined,
+    `${configPath}.until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
+  );
+  check(
+    until === undefined || mode === 'report-only',
+    `${configPath}.until says when report-only ends: remove it, or set ${configPath}.mode to report-only`,
+  );
+  return { mode, until };
 }
 
-function readInstant(value: unknown): Date | undefined {
+function toInstant(value: unknown): Date | undefined {
   if (typeof value !== 'string' || !INSTANT.test(value)) {
     return undefined;
   }

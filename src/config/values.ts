@@ -1,73 +1,107 @@
+import { ConfigReader, readDurationFromConfig } from '@backstage/config';
 import { InputError } from '@backstage/errors';
+import { durationToMilliseconds, JsonValue } from '@backstage/types';
 
-/**
- * An object with no other keys than those named: a misspelt key must never be taken for a default.
- *
- * @throws InputError
- */
-export function readObject(
-  value: unknown,
-  options: { path: string; keys: readonly string[] },
-): Record<string, unknown> {
-  const { path, keys } = options;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError(
-      `${path} must be an object with the keys ${list(keys)}`,
-    );
+// All readers of this folder throw an InputError of one line that names the config path and what to write instead.
+
+/** @throws InputError with the message, unless the condition holds */
+export function check(condition: boolean, message: string): asserts condition {
+  if (!condition) {
+    throw new InputError(message);
   }
-  for (const key of Object.keys(value)) {
-    if (!keys.includes(key)) {
-      throw new InputError(`${path}.${key} is not known: use ${list(keys)}`);
-    }
-  }
-  return value as Record<string, unknown>;
 }
 
-/** @throws InputError */
-export function readStringList(value: unknown, path: string): string[] {
-  if (value === undefined || value === null) {
-    return [];
-  }
-  if (
-    !Array.isArray(value) ||
-    !value.every(item => typeof item === 'string' && item !== '')
-  ) {
-    throw new InputError(`${path} must be a list of texts`);
-  }
-  return value;
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** @throws InputError */
-export function readBoolean(
+/** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
+export function readObject<K extends string>(
   value: unknown,
   path: string,
-  defaultValue: boolean,
-): boolean {
-  if (value === undefined) {
-    return defaultValue;
+  keys: readonly K[],
+): { [key in K]?: unknown } {
+  const known = keys.join(', ');
+  check(isObject(value), `${path} must be an object with the keys ${known}`);
+  for (const key of Object.keys(value)) {
+    check(keys.includes(key as K), `${path}.${key} is not known: use ${known}`);
   }
-  if (typeof value !== 'boolean') {
-    throw new InputError(`${path} must be true or false`);
-  }
-  return value;
+  return value as { [key in K]?: unknown };
 }
 
-/** @throws InputError */
-export function readOneOf<T extends string>(
+/** Reads a list item by item. A list that is left out is empty. */
+export function readList<T>(
+  value: unknown,
+  path: string,
+  description: string,
+  readItem: (item: unknown, path: string) => T,
+): T[] {
+  const items = value ?? [];
+  check(Array.isArray(items), `${path} must be ${description}`);
+  return items.map((item, i) => readItem(item, `${path}[${i}]`));
+}
+
+/** Reads a list of texts. A list that is left out is empty. */
+export function readStringList(
+  value: unknown,
+  path: string,
+  item?: { isValid: (text: string) => boolean; description: string },
+): string[] {
+  const texts = value ?? [];
+  check(
+    Array.isArray(texts) &&
+      texts.every(text => typeof text === 'string' && text !== ''),
+    `${path} must be a list of texts`,
+  );
+  texts.forEach((text, i) =>
+    check(
+      item === undefined || item.isValid(text),
+      `${path}[${i}] must be ${item?.description}`,
+    ),
+  );
+  return texts;
+}
+
+export function checkOneOf<T extends string>(
   value: unknown,
   path: string,
   values: readonly T[],
-  defaultValue: T,
-): T {
-  if (value === undefined) {
-    return defaultValue;
-  }
-  if (!values.includes(value as T)) {
-    throw new InputError(`${path} must be one of ${list(values)}`);
-  }
-  return value as T;
+): asserts value is T {
+  check(
+    values.includes(value as T),
+    `${path} must be one of ${values.join(', ')}`,
+  );
 }
 
-function list(words: readonly string[]): string {
-  return words.join(', ');
+/**
+ * Reads a duration as Backstage writes it: `2s`, `PT2S` or `{ seconds: 2 }`.
+ *
+ * @returns milliseconds
+ */
+export function readDuration(
+  value: unknown,
+  path: string,
+  range: { defaultSeconds: number; min: string; max: string },
+): number {
+  const { defaultSeconds, min, max } = range;
+  const read =
+    value === undefined ? defaultSeconds * 1000 : toMilliseconds(value);
+  check(
+    read >= toMilliseconds(min) && read <= toMilliseconds(max),
+    `${path} must be a duration from ${min} to ${max}, such as ${defaultSeconds}s or { seconds: ${defaultSeconds} }`,
+  );
+  return read;
+}
+
+/** Converts a duration to milliseconds, and anything else to NaN, which is in no range. */
+function toMilliseconds(value: unknown): number {
+  try {
+    return durationToMilliseconds(
+      readDurationFromConfig(new ConfigReader({ value: value as JsonValue }), {
+        key: 'value',
+      }),
+    );
+  } catch {
+    return NaN;
+  }
 }

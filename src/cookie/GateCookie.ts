@@ -1,6 +1,6 @@
 import { IncomingMessage, maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
-import type { CookieSettings } from '../config/CookieSettings';
+import type { CookieSettings } from '../config/readCookieSettings';
 import {
   CookieNames,
   createCookieNames,

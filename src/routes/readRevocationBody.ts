@@ -1,5 +1,4 @@
-import { InputError } from '@backstage/errors';
-import { isFullEntityRef, MAX_REF_LENGTH } from '../util/entityRef';
+import { check, isObject } from '../config/values';
 import {
   CLOCK_SKEW_SECONDS,
   LONGEST_SESSION_SECONDS,
@@ -7,6 +6,7 @@ import {
   Revocation,
   userKey,
 } from '../revocation/Revocation';
+import { isFullEntityRef, MAX_REF_LENGTH } from '../util/entityRef';
 
 // No control characters and no lone surrogates: a database may not store them.
 const SUBJECT = /^[^\p{Cc}\p{Cs}]+$/u;
@@ -18,12 +18,9 @@ const SUBJECT = /^[^\p{Cc}\p{Cs}]+$/u;
  * @throws InputError that names the field
  */
 export function readRevocationBody(
-  value: unknown,
+  body: unknown,
 ): { userEntityRef: string } | { revocation: Revocation } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError('The body must be a JSON object with userEntityRef');
-  }
-  const body = value as Record<string, unknown>;
+  check(isObject(body), 'The body must be a JSON object with userEntityRef');
   return body.userEntityRef === undefined
     ? { revocation: readRevocation(body) }
     : { userEntityRef: readUserEntityRef(body) };
@@ -31,44 +28,37 @@ export function readRevocationBody(
 
 function readUserEntityRef(body: Record<string, unknown>): string {
   const { userEntityRef, ...others } = body;
-  if (!isFullEntityRef(userEntityRef)) {
-    throw new InputError(
-      'userEntityRef must be a full entity reference, such as user:default/jane',
-    );
-  }
+  check(
+    isFullEntityRef(userEntityRef),
+    'userEntityRef must be a full entity reference, such as user:default/jane',
+  );
   rejectUnknown(others);
   return userKey(userEntityRef);
 }
 
 function readRevocation(body: Record<string, unknown>): Revocation {
   const { sub, iat, exp, scope = 'session', ...others } = body;
-  if (sub === undefined) {
-    throw new InputError('userEntityRef is missing');
-  }
-  if (
-    typeof sub !== 'string' ||
-    sub.length > MAX_REF_LENGTH ||
-    !SUBJECT.test(sub)
-  ) {
-    throw new InputError('sub must be text without control characters');
-  }
+  check(sub !== undefined, 'userEntityRef is missing');
+  check(
+    typeof sub === 'string' &&
+      sub.length <= MAX_REF_LENGTH &&
+      SUBJECT.test(sub),
+    'sub must be text without control characters',
+  );
   // The clock of the backend that posts may be ahead, and the issuer's ahead of that.
   const latestIat = now() + 2 * CLOCK_SKEW_SECONDS;
-  if (!isSeconds(iat) || iat > latestIat) {
-    throw new InputError('iat must be a number of seconds in the past');
-  }
-  if (
-    !isSeconds(exp) ||
-    exp < iat ||
-    exp > latestIat + LONGEST_SESSION_SECONDS
-  ) {
-    throw new InputError(
-      'exp must be a number of seconds after iat, at most a day from now',
-    );
-  }
-  if (scope !== 'session' && scope !== 'user') {
-    throw new InputError('scope must be session or user');
-  }
+  check(
+    isSeconds(iat) && iat <= latestIat,
+    'iat must be a number of seconds in the past',
+  );
+  check(
+    isSeconds(exp) && exp >= iat && exp <= latestIat + LONGEST_SESSION_SECONDS,
+    'exp must be a number of seconds after iat, at most a day from now',
+  );
+  check(
+    scope === 'session' || scope === 'user',
+    'scope must be session or user',
+  );
   rejectUnknown(others);
   return { scope, sub, iat, exp };
 }
@@ -78,7 +68,6 @@ function isSeconds(value: unknown): value is number {
 }
 
 function rejectUnknown(others: object) {
-  for (const key of Object.keys(others)) {
-    throw new InputError(`${key} is not known`);
-  }
+  const [unknown] = Object.keys(others);
+  check(unknown === undefined, `${unknown} is not known`);
 }
