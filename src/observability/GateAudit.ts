@@ -14,8 +14,8 @@ const COOKIE_INTERVAL_MS = 60_000;
 const MAX_REMEMBERED_USERS = 1_000;
 
 /**
- * Tells Backstage's auditor. No event names the request: the auditor would add its URL with the query, and refuses a request
- * whose credentials are not valid.
+ * Reports to Backstage's auditor; to none while no plugin has registered. No event names the request: the auditor would add
+ * its URL with the query, and refuses a request whose credentials are not valid.
  */
 export class GateAudit {
   readonly #lastCookies = new LRUCache<string, number>({
@@ -24,9 +24,9 @@ export class GateAudit {
 
   constructor(private readonly logger: LoggerService) {}
 
-  /** @param meta.omitted - how many like it were left out before it */
+  /** @param meta.omitted - how many such refusals were not reported before this one */
   denied(
-    auditor: AuditorService,
+    auditor: AuditorService | undefined,
     meta: {
       plugin: string;
       reason: RefusalReason;
@@ -39,7 +39,13 @@ export class GateAudit {
   }
 
   /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
-  cookieIssued(auditor: AuditorService, userEntityRef: string): void {
+  cookieIssued(
+    auditor: AuditorService | undefined,
+    userEntityRef: string,
+  ): void {
+    if (!auditor) {
+      return;
+    }
     const now = Date.now();
     const last = this.#lastCookies.get(userEntityRef);
     if (last === undefined || now - last >= COOKIE_INTERVAL_MS) {
@@ -50,7 +56,7 @@ export class GateAudit {
 
   /** For a sign-out everywhere whose refresh tokens could be ended only some time after the answer. */
   signedOutLater(
-    auditor: AuditorService,
+    auditor: AuditorService | undefined,
     userEntityRef: string,
     offlineSessions: OfflineSessionsAnswer,
     isStored: boolean,
@@ -64,27 +70,27 @@ export class GateAudit {
     );
   }
 
-  reloaded(auditor: AuditorService, outcome: ReloadOutcome): void {
+  reloaded(auditor: AuditorService | undefined, outcome: ReloadOutcome): void {
+    const report = (meta: JsonObject, error?: Error) =>
+      this.record(auditor, 'api-gate-policy-reload', 'high', meta, error);
     if ('problem' in outcome) {
-      const error = new InputError(outcome.problem);
-      this.record(auditor, 'api-gate-policy-reload', 'high', {}, error);
-      return;
+      report({}, new InputError(outcome.problem));
+    } else {
+      const { mode, allow } = outcome.policy.config;
+      report({ mode, rules: allow.length });
     }
-    const { mode, allow } = outcome.policy.config;
-    const meta = { mode, rules: allow.length };
-    this.record(auditor, 'api-gate-policy-reload', 'high', meta);
   }
 
-  /** @param error - of what has failed; without it, it has succeeded */
+  /** @param error - why the reported action has failed; without it, the event is a success */
   record(
-    auditor: AuditorService,
+    auditor: AuditorService | undefined,
     eventId: string,
     severityLevel: AuditorServiceEventSeverityLevel,
     meta: JsonObject,
     error?: Error,
   ): void {
     auditor
-      .createEvent({ eventId, severityLevel, meta })
+      ?.createEvent({ eventId, severityLevel, meta })
       .then(event => (error ? event.fail({ error }) : event.success()))
       .catch(() => this.logger.warn(`API gate could not audit ${eventId}`));
   }

@@ -163,10 +163,10 @@ export class Plugins implements BackendPlugins {
     await httpAuth.issueUserCookie(res, { credentials });
   }
 
-  /** An registered plugin, or any one for what is not installed; `undefined` while there is none. */
-  find(id: string): RegisteredPlugin | undefined {
+  /** Returns the auditor of a plugin; of any other while that plugin has not registered, and `undefined` while none has. */
+  auditorFor(id: string): AuditorService | undefined {
     const [first] = this.#registered.values();
-    return this.#registered.get(id) ?? first;
+    return (this.#registered.get(id) ?? first)?.auditor;
   }
 
   /** `undefined` once a plugin is up, and if it is not installed. */
