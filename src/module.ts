@@ -3,7 +3,6 @@ import {
   createBackendModule,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
-import type { JsonValue } from '@backstage/types';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
 import { createPolicyRouter } from './routes/createPolicyRouter';
@@ -17,8 +16,8 @@ import {
 import { apiGateServiceRef } from './services/apiGateService';
 
 /**
- * The part of the gate that lives in the `auth` plugin. It does not run in a backend without that plugin, so nothing that
- * keeps the gate closed is in here.
+ * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
+ * without that plugin, so no code that refuses requests is here.
  */
 export const authModuleApiGate = createBackendModule({
   pluginId: 'auth',
@@ -78,20 +77,8 @@ export const authModuleApiGate = createBackendModule({
             decodedTokens: gate.decodedTokens,
             revocations,
             signOutUser: gate.signOutUser,
-            onRevoked: ({ scope, sub }, { error, offlineSessions: answer }) =>
-              audit.record(
-                auditor,
-                'api-gate-revocation',
-                'high',
-                {
-                  scope,
-                  userEntityRef: sub,
-                  ...(answer !== undefined && {
-                    offlineSessions: answer as JsonValue,
-                  }),
-                },
-                error,
-              ),
+            onRevoked: ({ scope, sub }, outcome) =>
+              audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
           }),
         );
         httpRouter.use(

@@ -53,7 +53,7 @@ export interface ApiGateServices extends Pick<
   decidesUpgrade?(target: MountedRequest): boolean;
 }
 
-/** One gate, for requests and for upgrades. */
+/** The gate of a backend, for requests and for upgrades. */
 export interface ApiGate {
   decisions: Decisions;
   /** The Express handler for `/api/:gatedPluginId`. */
@@ -70,7 +70,7 @@ export interface ApiGate {
 /** Makes the gate of a backend on either backend system from the services of that system. */
 export function createApiGate(services: ApiGateServices): ApiGate {
   const { config, issuerClock, logger, observer } = services;
-  const { decidesUpgrade = () => true, revocations, source } = services;
+  const { revocations, source } = services;
   const settings = source.current.config;
   const verifyOptions: VerifyOptions = {
     plugins: services.plugins,
@@ -102,14 +102,7 @@ export function createApiGate(services: ApiGateServices): ApiGate {
     sockets: new SessionSockets({ revocations, source }),
   };
   const upgradeGate = createUpgradeGate(upgradeServices);
-  const upgradeGuard = new UpgradeGuard({
-    logger,
-    source,
-    gate: {
-      admit: async (req, socket, target) =>
-        decidesUpgrade(target) ? upgradeGate.admit(req, socket, target) : true,
-    },
-  });
+  const upgradeGuard = createUpgradeGuard(services, upgradeGate);
   const decisions = new Decisions();
   const gate = createGate({
     ...upgradeServices,
@@ -135,4 +128,20 @@ export function createApiGate(services: ApiGateServices): ApiGate {
       cookieIssuer = issuer && withRollback(issuer);
     },
   };
+}
+
+function createUpgradeGuard(
+  { decidesUpgrade, logger, source }: ApiGateServices,
+  upgradeGate: UpgradeGate,
+): UpgradeGuard {
+  return new UpgradeGuard({
+    logger,
+    source,
+    gate: {
+      admit: async (req, socket, target) =>
+        !decidesUpgrade || decidesUpgrade(target)
+          ? upgradeGate.admit(req, socket, target)
+          : true,
+    },
+  });
 }

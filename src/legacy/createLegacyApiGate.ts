@@ -23,22 +23,22 @@ import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { isDoubtful } from '../http/upgradeTarget';
 import { LegacyPlugins } from './LegacyPlugins';
 
-// No plugin's id.
+// This is no plugin's id.
 const ALL_PLUGINS = '/**';
 
 /**
- * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
+ * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
  *
  * @public
  */
 export interface LegacyApiGateOptions extends LegacyVerifiers {
-  /** With `auth.apiGate`. What `loadBackendConfig` returns is followed as it changes. */
+  /** The configuration with `auth.apiGate`. The gate follows the changes of one that `loadBackendConfig` returned. */
   config: RootConfigService;
   discovery: DiscoveryService;
   logger: LoggerService;
   /**
-   * Where replicas share the sessions that were ended, in a table of its own. Default: none, so that a sign-out is in force
-   * in the process that answered it only, until that stops.
+   * The database in which replicas share revoked sessions, in a table of its own. Default: none, so that a sign-out is in force
+   * only in the process that answered it, until that process stops.
    */
   database?: Pick<DatabaseService, 'getClient'>;
 }
@@ -47,7 +47,7 @@ export interface LegacyApiGateOptions extends LegacyVerifiers {
  * Makes the Express handlers of one gate. With no id, the handler is for a whole `apiRouter` or for its `notFoundHandler()`;
  * with the id of a plugin it is for the path `/<id>` of that router, in front of the plugin's own.
  *
- * What it refuses goes to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
+ * A handler passes a refusal to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
  * answers.
  *
  * @public
@@ -55,8 +55,8 @@ export interface LegacyApiGateOptions extends LegacyVerifiers {
 export type LegacyApiGate = (pluginId?: string) => RequestHandler;
 
 /**
- * The gate for a backend on the legacy system, with the same decisions, by the same `auth.apiGate`, as in the new one. To be
- * made once, and put in front of each plugin or, safer, of all of them:
+ * Makes the gate for a backend on the legacy system. Its decisions follow from `auth.apiGate` as in the new system. Make it
+ * once, and put it in front of each plugin or, safer, of all of them:
  *
  * ```ts
  * const gate = await createLegacyApiGate(authEnv);
@@ -76,11 +76,7 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
   const revocations = new Revocations({ logger, ...settings.revocation });
-  await revocations.follow(
-    database
-      ? await DatabaseRevocationStore.create(database, logger)
-      : createInMemoryStore(),
-  );
+  await revocations.follow(await createStore(database, logger));
   const plugins = new LegacyPlugins({
     discovery,
     httpAuth: createLegacyHttpAuth(options),
@@ -189,9 +185,14 @@ function refusePluginToken(token: DecodedToken | undefined): undefined {
   }
 }
 
-/** Of this process alone: the list that follows it is all there is. */
-function createInMemoryStore(): RevocationStore {
-  return { read: async () => ({ revocations: [] }), add: async () => {} };
+/** Makes the store of revocations. Without a database it keeps nothing: the list in memory is complete for this process. */
+async function createStore(
+  database: LegacyApiGateOptions['database'],
+  logger: LoggerService,
+): Promise<RevocationStore> {
+  return database
+    ? DatabaseRevocationStore.create(database, logger)
+    : { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 
 /** Logs warnings about settings that are valid but risky, or without effect on this system. */

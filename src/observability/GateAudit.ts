@@ -3,10 +3,9 @@ import type {
   AuditorServiceEventSeverityLevel,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { JsonObject } from '@backstage/types';
+import type { JsonObject, JsonValue } from '@backstage/types';
 import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
-import type { OfflineSessionsAnswer } from '../revocation/OfflineSessions';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../decision/Decision';
 
@@ -54,20 +53,18 @@ export class GateAudit {
     }
   }
 
-  /** For a sign-out everywhere whose refresh tokens could be ended only some time after the answer. */
-  signedOutLater(
+  /** Records a revocation by an operator, or one that followed when refresh tokens could be ended after a sign-out. */
+  revoked(
     auditor: AuditorService | undefined,
-    userEntityRef: string,
-    offlineSessions: OfflineSessionsAnswer,
-    isStored: boolean,
+    revocation: { scope: 'session' | 'user'; userEntityRef: string },
+    outcome: { error?: Error; offlineSessions?: unknown },
   ): void {
-    this.record(
-      auditor,
-      'api-gate-revocation',
-      'high',
-      { scope: 'user', userEntityRef, offlineSessions },
-      isStored ? undefined : new Error('Not stored yet'),
-    );
+    const offlineSessions = outcome.offlineSessions as JsonValue | undefined;
+    const meta = {
+      ...revocation,
+      ...(offlineSessions !== undefined && { offlineSessions }),
+    };
+    this.record(auditor, 'api-gate-revocation', 'high', meta, outcome.error);
   }
 
   reloaded(auditor: AuditorService | undefined, outcome: ReloadOutcome): void {

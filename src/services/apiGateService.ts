@@ -6,56 +6,38 @@ import {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import type { CookieIssuer } from '../cookie/CookieIssuer';
-import type { CallingPlugins } from '../credentials/CallingPlugins';
 import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { TokenCache } from '../credentials/TokenCache';
-import type { Decisions } from '../decision/Decision';
-import type { GateObserver } from '../decision/GateObserver';
+import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import {
   describePolicy,
   formatPolicyReport,
   PolicyReport,
 } from '../observability/describePolicy';
-import type { GateAudit } from '../observability/GateAudit';
-import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import type { Plugins } from '../plugins/Plugins';
-import type { PolicySource } from '../policy/PolicySource';
-import type { UserSignOut } from '../revocation/createUserSignOut';
-import type { OfflineSessions } from '../revocation/OfflineSessions';
-import type { Revocations } from '../revocation/Revocations';
 import {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,
 } from './backstageFeatures';
-import { createParts } from './createParts';
+import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
 
 const DISABLE_DEFAULT_AUTH_POLICY =
   'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** The services that the parts of the gate in plugins share. */
-export interface ApiGateService {
-  audit: GateAudit;
-  callingPlugins: CallingPlugins;
-  decisions: Decisions;
+export interface ApiGateService
+  extends
+    Omit<GateParts, 'apiGate' | 'counts'>,
+    Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
   decodedTokens: DecodedTokens;
-  observer: GateObserver;
-  offlineSessions: OfflineSessions;
   /** The `httpAuth` services that use the token cache. */
   cachingHttpAuths: WeakSet<HttpAuthService>;
-  plugins: Plugins;
-  policies: DeclaredPolicies;
-  revocations: Revocations;
-  signOutUser: UserSignOut;
-  source: PolicySource;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCache | undefined;
   webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
-  /** `undefined` turns issuing off. */
-  setCookieIssuer(issuer: CookieIssuer | undefined): void;
 }
 
 export const apiGateServiceRef = createServiceRef<ApiGateService>({
@@ -79,9 +61,13 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const parts = await createParts({ ...services, config, instance, logger });
-    const { audit, counts, observer, offlineSessions, ...shared } = parts;
-    const { apiGate, plugins, policies, revocations, source } = shared;
+    const { apiGate, counts, ...shared } = await createParts({
+      ...services,
+      config,
+      instance,
+      logger,
+    });
+    const { audit, plugins, policies, source } = shared;
     const { config: settings } = source.current;
 
     const logWarnings = () => logRuleWarnings(logger, settings, plugins);
@@ -112,24 +98,18 @@ export const apiGateServiceFactory = createServiceFactory({
     lifecycle.addShutdownHook(() => {
       stopGate();
       source.stop();
-      revocations.stop();
-      observer.stop();
-      offlineSessions.stop();
+      shared.revocations.stop();
+      shared.observer.stop();
+      shared.offlineSessions.stop();
     });
-    const { decisions, signOutUser, upgradeGate, upgradeServices } = apiGate;
+    const { upgradeGate, upgradeServices } = apiGate;
     return {
-      audit,
-      callingPlugins: parts.callingPlugins,
-      decisions,
+      ...shared,
+      decisions: apiGate.decisions,
       decodedTokens: upgradeServices.decodedTokens,
-      observer,
-      offlineSessions,
       cachingHttpAuths: new WeakSet(),
-      plugins,
-      policies,
-      revocations,
-      signOutUser,
-      source,
+      setCookieIssuer: apiGate.setCookieIssuer,
+      signOutUser: apiGate.signOutUser,
       tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       webSocketGate: createWebSocketGate({
         ...upgradeServices,
@@ -137,7 +117,6 @@ export const apiGateServiceFactory = createServiceFactory({
         upgradeGate,
       }),
       describePolicy: describe,
-      setCookieIssuer: apiGate.setCookieIssuer,
     };
   },
 });

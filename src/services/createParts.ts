@@ -32,6 +32,9 @@ interface RootServices {
   system: typeof rootSystemMetadataServiceRef.T;
 }
 
+/** The gate of this backend, and the services beside it. */
+export type GateParts = Awaited<ReturnType<typeof createParts>>;
+
 /** Makes the gate of this backend, and the services that only the new backend system has. */
 export async function createParts(services: RootServices) {
   const { config, logger, system } = services;
@@ -134,8 +137,14 @@ function createOfflineSessions(
       const { isStored } = await revokeUser(userEntityRef, {
         offlineSessions: 'keep',
       });
-      const auditor = plugins.auditorFor('auth');
-      audit.signedOutLater(auditor, userEntityRef, answer, isStored);
+      audit.revoked(
+        plugins.auditorFor('auth'),
+        { scope: 'user', userEntityRef },
+        {
+          error: isStored ? undefined : new Error('Not stored yet'),
+          offlineSessions: answer,
+        },
+      );
     },
   });
 }
