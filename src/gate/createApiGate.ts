@@ -69,8 +69,7 @@ export interface ApiGate {
 
 /** Makes the gate of a backend on either backend system from the services of that system. */
 export function createApiGate(services: ApiGateServices): ApiGate {
-  const { config, issuerClock, logger, observer } = services;
-  const { revocations, source } = services;
+  const { config, logger, observer, revocations, source } = services;
   const settings = source.current.config;
   const verifyOptions: VerifyOptions = {
     plugins: services.plugins,
@@ -78,7 +77,7 @@ export function createApiGate(services: ApiGateServices): ApiGate {
     failures: new RecentFailures(),
     keyEndpoints: services.keyEndpoints,
     decodedTokens: new DecodedTokens(),
-    issuerClock,
+    issuerClock: services.issuerClock,
   };
   const cookie = new GateCookie(
     settings.cookie,
@@ -113,8 +112,8 @@ export function createApiGate(services: ApiGateServices): ApiGate {
   });
   source.onReload(outcome => {
     if ('policy' in outcome) {
-      const { pollIntervalMs } = outcome.policy.config.revocation;
-      revocations.setPollInterval(pollIntervalMs);
+      const { revocation } = outcome.policy.config;
+      revocations.setPollInterval(revocation.pollIntervalMs);
     }
   });
   return {

@@ -131,19 +131,19 @@ function createMounts(
   gatedIds: Set<string>,
 ): LegacyApiGate {
   // The gate decides once per request, however many of these handlers the request passes.
-  const judge: RequestHandler = (req, res, next) => {
+  const gateOnce: RequestHandler = (req, res, next) => {
     if (decisions.hasPassed(req, pluginIdOf(req))) {
       next();
     } else {
       handler(req, res, next);
     }
   };
-  const judgeFor =
+  const handlerFor =
     (gatedPluginId: string): RequestHandler =>
     (req, res, next) => {
       const { params } = req;
       req.params = { gatedPluginId };
-      judge(req, res, error => {
+      gateOnce(req, res, error => {
         req.params = params;
         next(error);
       });
@@ -151,14 +151,14 @@ function createMounts(
   return pluginId => {
     gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
     if (pluginId !== undefined) {
-      return judgeFor(pluginId);
+      return handlerFor(pluginId);
     }
     const router = Router();
     router.use('/:gatedPluginId', (req, res, next) =>
-      judge(req, res, error => next(error ?? 'router')),
+      gateOnce(req, res, error => next(error ?? 'router')),
     );
     // A path that names no plugin, such as `/` and `//catalog`, may have a handler all the same.
-    router.use(judgeFor(''));
+    router.use(handlerFor(''));
     return router;
   };
 }
