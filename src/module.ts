@@ -3,9 +3,10 @@ import {
   createBackendModule,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
-import type { JsonValue } from '@backstage/types';
-import type { CookieIssuer } from './cookie/CookieIssuer';
-import { authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
+import {
+  AuthCookieIssuanceExtensionPoint,
+  authCookieIssuanceExtensionPoint,
+} from './cookie/extensionPoint';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { createRouteAccess } from './routes/createRouteAccess';
@@ -14,28 +15,44 @@ import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
 } from './routes/permissions';
-import { apiGateServiceRef } from './services/apiGateService';
+import { ApiGateService, apiGateServiceRef } from './services/apiGateService';
+
+type IssuerChoice = Parameters<
+  AuthCookieIssuanceExtensionPoint['setCookieIssuer']
+>[0];
+
+/** Keeps the issuer that another module sets, until the gate can be reached. */
+class CookieIssuance implements AuthCookieIssuanceExtensionPoint {
+  #chosen: IssuerChoice | undefined;
+
+  // An arrow function, because a module may call it without the extension point.
+  readonly setCookieIssuer = (choice: IssuerChoice): void => {
+    if (this.#chosen) {
+      throw new ConflictError(
+        `The modules ${this.#chosen.moduleId} and ${choice.moduleId} both set an issuer of the API gate's cookie: install one of them`,
+      );
+    }
+    this.#chosen = choice;
+  };
+
+  applyTo(gate: Pick<ApiGateService, 'setCookieIssuer'>): void {
+    if (this.#chosen) {
+      const { issuer } = this.#chosen;
+      gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
+    }
+  }
+}
 
 /**
- * The part of the gate that lives in the `auth` plugin. It does not run in a backend without that plugin, so nothing that
- * keeps the gate closed is in here.
+ * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
+ * without that plugin, so no code that refuses requests is here.
  */
 export const authModuleApiGate = createBackendModule({
   pluginId: 'auth',
   moduleId: 'api-gate',
   register(reg) {
-    let chosen: { moduleId: string; issuer: CookieIssuer | 'off' } | undefined;
-
-    reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, {
-      setCookieIssuer(options) {
-        if (chosen) {
-          throw new ConflictError(
-            `The modules ${chosen.moduleId} and ${options.moduleId} both set an issuer of the API gate's cookie: install one of them`,
-          );
-        }
-        chosen = options;
-      },
-    });
+    const issuance = new CookieIssuance();
+    reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, issuance);
 
     reg.registerInit({
       deps: {
@@ -53,11 +70,7 @@ export const authModuleApiGate = createBackendModule({
       async init({ gate, auditor, database, logger, ...services }) {
         const { httpAuth, httpRouter, permissions, userInfo } = services;
         const { audit, offlineSessions, revocations } = gate;
-        if (chosen) {
-          const { issuer } = chosen;
-          gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
-        }
-
+        issuance.applyTo(gate);
         await revocations.follow(
           await DatabaseRevocationStore.create(database, logger),
         );
@@ -78,26 +91,14 @@ export const authModuleApiGate = createBackendModule({
             decodedTokens: gate.decodedTokens,
             revocations,
             signOutUser: gate.signOutUser,
-            onRevoked: ({ scope, sub }, { error, offlineSessions: answer }) =>
-              audit.record(
-                auditor,
-                'api-gate-revocation',
-                'high',
-                {
-                  scope,
-                  userEntityRef: sub,
-                  ...(answer !== undefined && {
-                    offlineSessions: answer as JsonValue,
-                  }),
-                },
-                error,
-              ),
+            onRevoked: ({ scope, sub }, outcome) =>
+              audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
           }),
         );
         httpRouter.use(
           createPolicyRouter({ access, describe: gate.describePolicy }),
         );
-        // Not awaited: the route is this plugin's own, which is up once its hooks have run.
+        // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions
             .check()

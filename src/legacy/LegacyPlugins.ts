@@ -8,9 +8,9 @@ import {
 import { pluginIdOf } from '../plugins/Plugins';
 import { coversTechDocsPages } from '../plugins/DeclaredPolicies';
 
-/** The plugins of a legacy backend, all alike: they start before the server does, and a token is valid for each or for none. */
+/** The plugins of a legacy backend. They start before the server does, and a token is valid for each of them or for none. */
 export class LegacyPlugins implements BackendPlugins {
-  /** The service tokens of this system are made of `backend.auth.keys`. */
+  /** The service tokens of this system are signed with `backend.auth.keys`. */
   readonly hasPluginKeys = false;
 
   constructor(
@@ -20,7 +20,7 @@ export class LegacyPlugins implements BackendPlugins {
     },
   ) {}
 
-  /** Nothing tells which there are. A plugin that isn't there has no handler that a request could reach. */
+  /** The legacy system has no list of its plugins. A plugin that is not installed has no handler that a request could reach. */
   isInstalled(): boolean {
     return true;
   }
@@ -31,9 +31,9 @@ export class LegacyPlugins implements BackendPlugins {
       id,
       mountedAs: id,
       started: () => undefined,
-      // It holds a limited token, and these are of the new backend system.
+      // That cookie holds a limited token, which only the new backend system has.
       acceptsUserCookie: () => false,
-      // Plugins of this system declare nothing.
+      // Plugins of this system declare no policies.
       isForCookies: path => id === 'techdocs' && coversTechDocsPages(path),
       httpAuthFor: () => this.services.httpAuth,
     };

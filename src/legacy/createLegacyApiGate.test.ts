@@ -14,7 +14,7 @@ import {
 import { answerUpgrade } from '../http/answerUpgrade';
 import type { LegacyApiGate } from './index.ts';
 
-// What needs a whole legacy backend is in `integration/legacy`.
+// Tests that need a whole legacy backend are in `integration/legacy`.
 jest.setTimeout(30_000);
 
 describe('createLegacyApiGate', () => {

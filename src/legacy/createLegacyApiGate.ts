@@ -8,58 +8,37 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatListSource } from '../config/findListSources';
-import { createCookieIssuer } from '../cookie/createCookieIssuer';
-import { GateCookie } from '../cookie/GateCookie';
-import { DecodedTokens } from '../credentials/DecodedTokens';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
-import { RecentFailures } from '../credentials/RecentFailures';
-import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
-import type { VerifyOptions } from '../credentials/verifyCredential';
-import { createGate } from '../gate/createGate';
-import {
-  createUpgradeGate,
-  UpgradeGateOptions,
-} from '../gate/createUpgradeGate';
-import { Decisions } from '../decision/Decision';
-import { UpgradeGuard } from '../gate/UpgradeGuard';
+import { ApiGate, createApiGate } from '../gate/createApiGate';
+import { GateReport } from '../observability/GateReport';
 import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../decision/Refusal';
-import type { GateObserver } from '../decision/GateObserver';
-import { EventLimit } from '../observability/EventLimit';
-import {
-  logRefusal,
-  pathOf,
-  refusalKey,
-  RefusedRequest,
-} from '../observability/logRefusal';
 import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
-import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
-import { SessionSockets } from '../revocation/SessionSockets';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { isDoubtful } from '../http/upgradeTarget';
 import { LegacyPlugins } from './LegacyPlugins';
 
-// No plugin's id.
+// This is no plugin's id.
 const ALL_PLUGINS = '/**';
 
 /**
- * What the gate needs of a legacy backend. The environment of its `auth` plugin has all of it.
+ * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
  *
  * @public
  */
 export interface LegacyApiGateOptions extends LegacyVerifiers {
-  /** With `auth.apiGate`. What `loadBackendConfig` returns is followed as it changes. */
+  /** The configuration with `auth.apiGate`. The gate follows the changes of one that `loadBackendConfig` returned. */
   config: RootConfigService;
   discovery: DiscoveryService;
   logger: LoggerService;
   /**
-   * Where replicas share the sessions that were ended, in a table of its own. Default: none, so that a sign-out is in force
-   * in the process that answered it only, until that stops.
+   * The database in which replicas share revoked sessions, in a table of its own. Default: none, so that a sign-out is in force
+   * only in the process that answered it, until that process stops.
    */
   database?: Pick<DatabaseService, 'getClient'>;
 }
@@ -68,7 +47,7 @@ export interface LegacyApiGateOptions extends LegacyVerifiers {
  * Makes the Express handlers of one gate. With no id, the handler is for a whole `apiRouter` or for its `notFoundHandler()`;
  * with the id of a plugin it is for the path `/<id>` of that router, in front of the plugin's own.
  *
- * What it refuses goes to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
+ * A handler passes a refusal to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
  * answers.
  *
  * @public
@@ -76,8 +55,8 @@ export interface LegacyApiGateOptions extends LegacyVerifiers {
 export type LegacyApiGate = (pluginId?: string) => RequestHandler;
 
 /**
- * The gate for a backend on the legacy system, with the same decisions, by the same `auth.apiGate`, as in the new one. To be
- * made once, and put in front of each plugin or, safer, of all of them:
+ * Makes the gate for a backend on the legacy system. Its decisions follow from `auth.apiGate` as in the new system. Make it
+ * once, and put it in front of each plugin or, safer, of all of them:
  *
  * ```ts
  * const gate = await createLegacyApiGate(authEnv);
@@ -97,68 +76,36 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
   const revocations = new Revocations({ logger, ...settings.revocation });
-  await revocations.follow(
-    database
-      ? await DatabaseRevocationStore.create(database, logger)
-      : createInMemoryStore(),
-  );
-  const issuerClock = new IssuerClock();
-  const verifyOptions: VerifyOptions = {
-    plugins: new LegacyPlugins({
-      discovery,
-      httpAuth: createLegacyHttpAuth(options),
-    }),
-    callingPlugins: { assertKnown: refusePluginToken },
-    failures: new RecentFailures(),
-    keyEndpoints: new KeyEndpoints(),
-    decodedTokens: new DecodedTokens(),
-    issuerClock,
-  };
-  const cookie = new GateCookie(
-    settings.cookie,
-    new URL(config.getString('backend.baseUrl')).hostname,
-  );
-  const observer = createLogObserver(logger);
-  const cookieIssuer = createCookieIssuer({
-    cookie,
-    logger,
-    observer,
-    verifies: token =>
-      verifiesAsCookie(token, source.current, verifyOptions, revocations),
+  await revocations.follow(await createStore(database, logger));
+  const plugins = new LegacyPlugins({
+    discovery,
+    httpAuth: createLegacyHttpAuth(options),
   });
-  const decisions = new Decisions();
-  const gateOptions = {
-    ...verifyOptions,
-    cookie: settings.cookie.enabled ? cookie : undefined,
-    logger,
-    observer,
-    policy: () => source.current,
-    revocations,
-    signOutUser: createUserSignOut({
-      issuerClock,
-      // The route that ends them takes tokens of the new backend system.
-      offlineSessions: undefined,
-      revocations,
-    }),
-    sockets: new SessionSockets({ revocations, source }),
-  };
   const gatedIds = new Set<string>();
-  const gate = guardUpgrades(gateOptions, gatedIds, source).wrap(
-    createGate({
-      ...gateOptions,
-      cookieIssuer: () => cookieIssuer,
-      // The `auth` plugin of this system may give its tokens no type.
-      cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-      decisions,
-    }),
-    decisions,
-  );
+  const apiGate = createApiGate({
+    callingPlugins: { assertKnown: refusePluginToken },
+    config,
+    // The `auth` plugin of this system may give its tokens no type.
+    cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
+    // Only plugins that have the gate in front of their requests have it in front of their upgrades.
+    decidesUpgrade: target =>
+      gatedIds.has(ALL_PLUGINS) ||
+      gatedIds.has(pluginIdOf(target)) ||
+      isDoubtful(target),
+    issuerClock: new IssuerClock(),
+    keyEndpoints: new KeyEndpoints(),
+    logger,
+    observer: new GateReport({ logger, plugins }),
+    // The route that ends them accepts tokens of the new backend system only.
+    offlineSessions: undefined,
+    plugins,
+    revocations,
+    source,
+  });
 
   source.onReload(outcome => {
     if ('policy' in outcome) {
-      const { config: changed } = outcome.policy;
-      revocations.setPollInterval(changed.revocation.pollIntervalMs);
-      warn(logger, changed);
+      logWarnings(logger, outcome.policy.config);
     }
   });
   source.start();
@@ -169,27 +116,34 @@ export async function createLegacyApiGate(
   source.lists.forEach(list =>
     logger.info(`API gate: ${formatListSource(list)}`),
   );
-  warn(logger, settings);
+  logWarnings(logger, settings);
   if (!database) {
     logger.warn(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
     );
   }
+  return createMounts(apiGate, gatedIds);
+}
 
-  // Once per request, however many mounts of the gate it meets.
-  const judge: RequestHandler = (req, res, next) => {
+/** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */
+function createMounts(
+  { decisions, handler }: ApiGate,
+  gatedIds: Set<string>,
+): LegacyApiGate {
+  // The gate decides once per request, however many of these handlers the request passes.
+  const gateOnce: RequestHandler = (req, res, next) => {
     if (decisions.hasPassed(req, pluginIdOf(req))) {
       next();
     } else {
-      gate(req, res, next);
+      handler(req, res, next);
     }
   };
-  const judgeFor =
+  const handlerFor =
     (gatedPluginId: string): RequestHandler =>
     (req, res, next) => {
       const { params } = req;
       req.params = { gatedPluginId };
-      judge(req, res, error => {
+      gateOnce(req, res, error => {
         req.params = params;
         next(error);
       });
@@ -197,38 +151,16 @@ export async function createLegacyApiGate(
   return pluginId => {
     gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
     if (pluginId !== undefined) {
-      return judgeFor(pluginId);
+      return handlerFor(pluginId);
     }
     const router = Router();
     router.use('/:gatedPluginId', (req, res, next) =>
-      judge(req, res, error => next(error ?? 'router')),
+      gateOnce(req, res, error => next(error ?? 'router')),
     );
-    // What names no plugin, such as `/` and `//catalog`: there may be a handler for it all the same.
-    router.use(judgeFor(''));
+    // A path that names no plugin, such as `/` and `//catalog`, may have a handler all the same.
+    router.use(handlerFor(''));
     return router;
   };
-}
-
-/** Puts the gate in front of the server's listeners for upgrades, for those plugins that have it in front of their requests. */
-function guardUpgrades(
-  gateOptions: UpgradeGateOptions,
-  gatedIds: ReadonlySet<string>,
-  source: PolicySource,
-): UpgradeGuard {
-  const { logger } = gateOptions;
-  const upgradeGate = createUpgradeGate(gateOptions);
-  return new UpgradeGuard({
-    logger,
-    source,
-    gate: {
-      admit: async (req, socket, target) =>
-        gatedIds.has(ALL_PLUGINS) ||
-        gatedIds.has(pluginIdOf(target)) ||
-        isDoubtful(target)
-          ? upgradeGate.admit(req, socket, target)
-          : true,
-    },
-  });
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
@@ -253,13 +185,21 @@ function refusePluginToken(token: DecodedToken | undefined): undefined {
   }
 }
 
-/** Of this process alone: the list that follows it is all there is. */
-function createInMemoryStore(): RevocationStore {
-  return { read: async () => ({ revocations: [] }), add: async () => {} };
+/** Makes the store of revocations. Without a database it keeps nothing: the list in memory is complete for this process. */
+async function createStore(
+  database: LegacyApiGateOptions['database'],
+  logger: LoggerService,
+): Promise<RevocationStore> {
+  return database
+    ? DatabaseRevocationStore.create(database, logger)
+    : { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 
-/** What is right, but should be looked at. */
-function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
+/** Logs warnings about settings that are valid but risky, or without effect on this system. */
+function logWarnings(
+  logger: LoggerService,
+  { signOut, warnings }: ApiGateConfig,
+) {
   warnings.forEach(warning => logger.warn(warning));
   if (signOut.providers.size === 0) {
     logger.warn(
@@ -271,26 +211,4 @@ function warn(logger: LoggerService, { signOut, warnings }: ApiGateConfig) {
       `${CONFIG_KEY}.signOut.offlineSessions has no effect on the legacy system: remove it`,
     );
   }
-}
-
-/** Reports to the log alone. */
-function createLogObserver(logger: LoggerService): GateObserver {
-  const refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
-    logRefusal(logger, refused, omitted),
-  );
-  return {
-    decided(request, { plugin, outcome, reason }, error) {
-      if (error) {
-        const { method } = request;
-        const path = pathOf(request);
-        const errorType = error.name;
-        const refused = { plugin, outcome, reason, method, path, errorType };
-        refusals.add(refusalKey(refused), refused);
-      }
-    },
-    verified() {},
-    cookieIssued() {},
-    cookieNotIssued() {},
-    signedOut() {},
-  };
 }

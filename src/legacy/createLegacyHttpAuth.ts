@@ -9,7 +9,7 @@ import { readBearer } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
 import { decodeToken, effectiveUserToken } from '../credentials/token';
 
-/** Who verifies tokens on the legacy system, as its plugins get it in their environment. */
+/** The clients that verify tokens on the legacy system, as its plugins get them in their environment. */
 export interface LegacyVerifiers {
   /** Verifies user tokens, such as `DefaultIdentityClient` of `@backstage/plugin-auth-node`. */
   identity: Pick<IdentityApi, 'getIdentity'>;
@@ -23,9 +23,8 @@ export interface LegacyVerifiers {
 type LegacyPrincipalTypes = Pick<BackstagePrincipalTypes, 'user' | 'service'>;
 
 /**
- * The gate's way of asking for credentials, answered by what the legacy system has. Signatures are verified by Backstage's
- * own clients: which of the two is asked follows from the token, as in `createLegacyAuthAdapters` of
- * `@backstage/backend-common`.
+ * Makes an `httpAuth` for the gate from the clients of the legacy system. Backstage's own clients verify the signatures. The
+ * token decides which of the two is called, as in `createLegacyAuthAdapters` of `@backstage/backend-common`.
  */
 export function createLegacyHttpAuth(
   verifiers: LegacyVerifiers,
@@ -37,7 +36,7 @@ export function createLegacyHttpAuth(
   ): Promise<LegacyPrincipalTypes[keyof LegacyPrincipalTypes]> {
     const decoded = decodeToken(token);
     if (decoded?.typ === tokenTypes.limitedUser.typParam) {
-      // Meant for cookies of the new backend system; the identity client does not look at the type.
+      // Such a token is meant for cookies of the new backend system; the identity client does not look at the type.
       throw new AuthenticationError('Invalid user token');
     }
     if (decoded && effectiveUserToken(decoded) === decoded) {

@@ -1,6 +1,6 @@
 import type { Decision } from '../decision/Decision';
 
-/** How often a decision was made since the start. */
+/** The number of equal decisions since the start. */
 export interface DecisionCount {
   plugin: string;
   outcome: Decision['outcome'];
@@ -8,21 +8,21 @@ export interface DecisionCount {
   count: number;
 }
 
-/** What would have been refused, in report-only. */
+/** The number of similar requests that would have been refused, in report-only. */
 export interface WouldRefuse {
   plugin: string;
   method: string;
-  /** The first segment of the path below the plugin, or `…` if that is odd. */
+  /** The first segment of the path below the plugin, or `…` if routes do not look like it. */
   segment: string;
   count: number;
 }
 
 const MAX_WOULD_REFUSE = 500;
 
-// What a plugin's route may look like. Anything else is a scanner's, and of no use to an operator.
+// Routes of plugins look like this. Other paths come from scanners, and are of no use to an operator.
 const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
 
-/** Counts decisions. Bounded: plugins are installed ones or one value, and what a client can make up is capped. */
+/** Counts decisions. The memory is bounded: all plugins that are not installed share one id, and paths of requests are capped. */
 export class DecisionCounts {
   readonly #decisions = new Map<string, DecisionCount>();
   readonly #wouldRefuse = new Map<string, WouldRefuse>();
@@ -36,12 +36,12 @@ export class DecisionCounts {
     return [...this.#wouldRefuse.values()];
   }
 
-  /** How many more would have been refused that are not told apart. */
+  /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
   get uncounted(): number {
     return this.#uncounted;
   }
 
-  /** @param plugin - id of an installed plugin, or the one value for all others */
+  /** @param plugin - id of an installed plugin, or the label for all others */
   add(
     plugin: string,
     { outcome, reason }: Decision,

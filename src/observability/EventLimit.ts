@@ -1,20 +1,20 @@
 const INTERVAL_MS = 1_000;
 
-// Keys may hold what clients send. Events of further keys share one.
+// Keys may hold values that clients send. The events of further keys share one key.
 const MAX_KEYS = 100;
 const OTHER_KEYS = '…';
 
 interface Interval<T> {
   beganAt: number;
-  /** The latest event that was left out. */
+  /** The latest event that was not emitted yet. */
   latest: T | undefined;
-  /** How many were left out before `latest`. */
+  /** The number of events before `latest` that were not emitted. */
   omitted: number;
   timer: NodeJS.Timeout;
 }
 
 /**
- * Emits at most one event a second per key: the first at once, then the latest of each second, with the number of those
+ * Emits at most one event a second per key: the first at once, then the latest of each second, with the number of events
  * that were left out before it. The last second of a flood is emitted too, so that no event is lost silently.
  */
 export class EventLimit<T> {
@@ -37,14 +37,14 @@ export class EventLimit<T> {
     interval.latest = event;
   }
 
-  /** Emits what was left out, for the end of the process. */
+  /** Emits the events that wait for their second to end, before the process ends. */
   flush(): void {
     for (const key of this.#intervals.keys()) {
       this.#end(key);
     }
   }
 
-  /** Returns the interval that is under way. A timer may be late: an interval that is over ends here, as its timer would end it. */
+  /** Returns the current interval. Timers may be late: an interval that is over ends here, as its timer would end it. */
   #current(key: string): Interval<T> | undefined {
     const interval = this.#intervals.get(key);
     if (interval && Date.now() - interval.beganAt >= INTERVAL_MS) {
@@ -66,7 +66,7 @@ export class EventLimit<T> {
     return interval;
   }
 
-  /** Returns whether there was something to emit. */
+  /** Ends an interval, and returns whether it had an event to emit. */
   #end(key: string): boolean {
     const { latest, omitted, timer } = this.#intervals.get(key)!;
     clearTimeout(timer);

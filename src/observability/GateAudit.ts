@@ -3,10 +3,9 @@ import type {
   AuditorServiceEventSeverityLevel,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { JsonObject } from '@backstage/types';
+import type { JsonObject, JsonValue } from '@backstage/types';
 import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
-import type { OfflineSessionsAnswer } from '../revocation/OfflineSessions';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../decision/Decision';
 
@@ -14,8 +13,8 @@ const COOKIE_INTERVAL_MS = 60_000;
 const MAX_REMEMBERED_USERS = 1_000;
 
 /**
- * Tells Backstage's auditor. No event names the request: the auditor would add its URL with the query, and refuses a request
- * whose credentials are not valid.
+ * Reports to Backstage's auditor; to none while no plugin has registered. No event names the request: the auditor would add
+ * its URL with the query, and refuses a request whose credentials are not valid.
  */
 export class GateAudit {
   readonly #lastCookies = new LRUCache<string, number>({
@@ -24,9 +23,9 @@ export class GateAudit {
 
   constructor(private readonly logger: LoggerService) {}
 
-  /** @param meta.omitted - how many like it were left out before it */
+  /** @param meta.omitted - how many such refusals were not reported before this one */
   denied(
-    auditor: AuditorService,
+    auditor: AuditorService | undefined,
     meta: {
       plugin: string;
       reason: RefusalReason;
@@ -39,7 +38,13 @@ export class GateAudit {
   }
 
   /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
-  cookieIssued(auditor: AuditorService, userEntityRef: string): void {
+  cookieIssued(
+    auditor: AuditorService | undefined,
+    userEntityRef: string,
+  ): void {
+    if (!auditor) {
+      return;
+    }
     const now = Date.now();
     const last = this.#lastCookies.get(userEntityRef);
     if (last === undefined || now - last >= COOKIE_INTERVAL_MS) {
@@ -48,43 +53,41 @@ export class GateAudit {
     }
   }
 
-  /** For a sign-out everywhere whose refresh tokens could be ended only some time after the answer. */
-  signedOutLater(
-    auditor: AuditorService,
-    userEntityRef: string,
-    offlineSessions: OfflineSessionsAnswer,
-    isStored: boolean,
+  /** Records a revocation by an operator, or one that followed when refresh tokens could be ended after a sign-out. */
+  revoked(
+    auditor: AuditorService | undefined,
+    revocation: { scope: 'session' | 'user'; userEntityRef: string },
+    outcome: { error?: Error; offlineSessions?: unknown },
   ): void {
-    this.record(
-      auditor,
-      'api-gate-revocation',
-      'high',
-      { scope: 'user', userEntityRef, offlineSessions },
-      isStored ? undefined : new Error('Not stored yet'),
-    );
+    const offlineSessions = outcome.offlineSessions as JsonValue | undefined;
+    const meta = {
+      ...revocation,
+      ...(offlineSessions !== undefined && { offlineSessions }),
+    };
+    this.record(auditor, 'api-gate-revocation', 'high', meta, outcome.error);
   }
 
-  reloaded(auditor: AuditorService, outcome: ReloadOutcome): void {
+  reloaded(auditor: AuditorService | undefined, outcome: ReloadOutcome): void {
+    const report = (meta: JsonObject, error?: Error) =>
+      this.record(auditor, 'api-gate-policy-reload', 'high', meta, error);
     if ('problem' in outcome) {
-      const error = new InputError(outcome.problem);
-      this.record(auditor, 'api-gate-policy-reload', 'high', {}, error);
-      return;
+      report({}, new InputError(outcome.problem));
+    } else {
+      const { mode, allow } = outcome.policy.config;
+      report({ mode, rules: allow.length });
     }
-    const { mode, allow } = outcome.policy.config;
-    const meta = { mode, rules: allow.length };
-    this.record(auditor, 'api-gate-policy-reload', 'high', meta);
   }
 
-  /** @param error - of what has failed; without it, it has succeeded */
+  /** @param error - why the reported action has failed; without it, the event is a success */
   record(
-    auditor: AuditorService,
+    auditor: AuditorService | undefined,
     eventId: string,
     severityLevel: AuditorServiceEventSeverityLevel,
     meta: JsonObject,
     error?: Error,
   ): void {
     auditor
-      .createEvent({ eventId, severityLevel, meta })
+      ?.createEvent({ eventId, severityLevel, meta })
       .then(event => (error ? event.fail({ error }) : event.success()))
       .catch(() => this.logger.warn(`API gate could not audit ${eventId}`));
   }

@@ -6,7 +6,7 @@ import type { NotIssuedReason } from '../decision/GateObserver';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 
-/** Reports to OpenTelemetry, where the backend has set that up. The values of attributes are few, whatever clients send. */
+/** Reports to OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded. */
 export class GateMetrics {
   readonly #meter = metrics.getMeter(METER);
 
@@ -61,7 +61,7 @@ export class GateMetrics {
       });
   }
 
-  /** @param plugin - id of an installed plugin, or the one value for all others */
+  /** @param plugin - id of an installed plugin, or the label for all others */
   decided(plugin: string, { outcome, reason, credential }: Decision): void {
     this.#decisions.add(1, { plugin, outcome, reason, credential });
   }

@@ -2,95 +2,111 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
+import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision, RefusalReason } from '../decision/Decision';
-import type { Plugins } from '../plugins/Plugins';
+import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
+import { withoutQuery } from '../http/requestTarget';
 import type { DecisionCounts } from './DecisionCounts';
+import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
-import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
-import { EventLimit } from './EventLimit';
-import { logRefusal, pathOf, refusalKey, RefusedRequest } from './logRefusal';
 
-/** Stands for every plugin that is not installed: what a client makes up is not told. */
+/** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
 
-/** Tells the log, the counts, the metrics and the audit what the gate does. */
+/** A request that was refused, or would have been in report-only. */
+interface RefusedRequest {
+  decision: Decision;
+  /** The decision's plugin as it is reported. */
+  plugin: string;
+  method: string;
+  path: string;
+  error: Error;
+  auditor: AuditorService | undefined;
+}
+
+/** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
 export class GateReport implements GateObserver {
-  readonly #refusals = new EventLimit<{
-    refused: RefusedRequest;
-    error: Error;
-    auditor: AuditorService | undefined;
-  }>((event, omitted) => {
-    const { refused, error, auditor } = event;
-    const { plugin, outcome, reason, method } = refused;
-    logRefusal(this.options.logger, refused, omitted);
-    if (auditor && outcome === 'refused') {
-      this.options.audit.denied(
-        auditor,
-        { plugin, reason: reason as RefusalReason, method, omitted },
-        error,
-      );
-    }
-  });
+  readonly #refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
+    this.#reportRefusal(refused, omitted),
+  );
 
   constructor(
     private readonly options: {
-      audit: GateAudit;
-      counts: DecisionCounts;
       logger: LoggerService;
-      metrics: GateMetrics;
-      plugins: Plugins;
+      plugins: Pick<BackendPlugins, 'isInstalled'>;
+      audit?: GateAudit;
+      /** Returns the auditor for events of a plugin. */
+      auditorFor?(pluginId: string): AuditorService | undefined;
+      counts?: DecisionCounts;
+      metrics?: GateMetrics;
     },
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { counts, metrics, plugins } = this.options;
-    const { outcome, reason } = decision;
+    const { auditorFor, counts, metrics, plugins } = this.options;
     const plugin = plugins.isInstalled(decision.plugin)
       ? decision.plugin
       : NOT_INSTALLED;
     const { method } = request;
-    const path = pathOf(request);
-    metrics.decided(plugin, decision);
-    counts.add(plugin, decision, { method, path });
+    // A target such as `foo://any/api/x` has no path.
+    const path = withoutQuery(request.path ?? '');
+    metrics?.decided(plugin, decision);
+    counts?.add(plugin, decision, { method, path });
     if (error) {
-      const errorType = error.name;
-      const refused = { plugin, outcome, reason, method, path, errorType };
-      const auditor = this.#auditorOf(decision.plugin);
-      this.#refusals.add(refusalKey(refused), { refused, error, auditor });
+      const auditor = auditorFor?.(decision.plugin);
+      // Refusals with the same key share one line a second.
+      const key = `${plugin} ${decision.outcome} ${decision.reason}`;
+      const refused = { decision, plugin, method, path, error, auditor };
+      this.#refusals.add(key, refused);
     }
   }
 
-  /** Reports what is left, for the end of the process. */
+  /** Reports the refusals that wait for their second to end. */
   stop(): void {
     this.#refusals.flush();
   }
 
   verified(seconds: number): void {
-    this.options.metrics.verified(seconds);
+    this.options.metrics?.verified(seconds);
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    this.options.metrics.cookieIssued();
-    const auditor = this.#auditorOf(plugin);
-    if (auditor) {
-      this.options.audit.cookieIssued(auditor, userEntityRef);
-    }
+    const { audit, auditorFor, metrics } = this.options;
+    metrics?.cookieIssued();
+    audit?.cookieIssued(auditorFor?.(plugin), userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
-    this.options.metrics.cookieNotIssued(reason);
+    this.options.metrics?.cookieNotIssued(reason);
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const auditor = this.#auditorOf(plugin);
-    if (auditor) {
-      this.options.audit.record(auditor, 'api-gate-sign-out', 'high', ended);
-    }
+    const { audit, auditorFor } = this.options;
+    audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
   };
 
-  /** The plugin's own, or any: what was decided about a plugin that is not installed has to be told by another. */
-  #auditorOf(pluginId: string): AuditorService | undefined {
-    return this.options.plugins.find(pluginId)?.auditor;
+  /** @param omitted - how many refusals with the same key were not reported before this one */
+  #reportRefusal(
+    { decision, error, auditor, ...request }: RefusedRequest,
+    omitted: number,
+  ) {
+    const { plugin, method, path } = request;
+    const { outcome, reason } = decision;
+    const { audit, logger } = this.options;
+    const meta = { plugin, reason, method, path, errorType: error.name };
+    logger.info(
+      outcome === 'would-refuse'
+        ? 'API gate would have refused a request'
+        : 'API gate refused a request',
+      omitted > 0 ? { ...meta, omitted } : meta,
+    );
+    if (outcome === 'refused') {
+      audit?.denied(
+        auditor,
+        { plugin, reason: reason as RefusalReason, method, omitted },
+        error,
+      );
+    }
   }
 }

@@ -6,56 +6,62 @@ import type { Plugins } from '../plugins/Plugins';
 import { formatListSource, ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
 import type { PolicySource } from '../policy/PolicySource';
-import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+import type {
+  DeclaredPolicies,
+  DeclaredPolicy,
+} from '../plugins/DeclaredPolicies';
 import type {
   DecisionCount,
   DecisionCounts,
   WouldRefuse,
 } from './DecisionCounts';
 
-/** A path that a plugin has opened in code, and that the gate closes. */
+/** A path that a plugin has opened in code, and that the gate keeps closed. */
 export interface ClosedPath {
   plugin: string;
-  /** As the plugin declares it: a prefix, for all methods; with `isWebSocket` the one handler's. */
+  /** The path that the plugin declares: a prefix, for all methods; with `isWebSocket` the path of one handler. */
   path: string;
   isWebSocket: boolean;
-  /** To whom the plugin opens it: to everybody, or to Backstage's own cookie (which goes on reading it). */
+  /** The plugin opens it to everybody, or to Backstage's own cookie, which can still read it. */
   allow: 'unauthenticated' | 'user-cookie';
   /** The allow rules that would make it public, as YAML. */
   yaml: string;
 }
 
-/** What can be reached without signing in, and why. */
+/** The paths that can be reached without signing in, and why. */
 export interface PolicyReport {
-  /** Names the settings in force: replicas with the same configuration have the same. */
+  /** Identifies the settings in force: it is equal on replicas with equal configuration. */
   hash: string;
-  /** When the policy in force was read from the configuration. */
+  /** The time at which the policy in force was read from the configuration. */
   loadedAt: string;
   mode: 'enforce' | 'report-only';
-  /** With `report-only`: when it ends. */
+  /** With `report-only`: the time at which it ends. */
   until?: string;
   /** Whether refusals are carried out now. */
   enforced: boolean;
-  /** Why the configuration as it now stands is not in force. */
+  /** Why the present configuration is not in force. */
   problem?: string;
   /** Config paths whose new value waits for a restart. */
   needsRestart: readonly string[];
-  /** The files that the lists in force are from, and the lists of other files that they replace. */
+  /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: (AllowRule & { installed: boolean })[];
   closed: ClosedPath[];
-  /** Plugins of which it is not known what they open themselves. */
+  /** Plugins whose own policies are not recorded. */
   unknown: string[];
-  /** Allow rules for what the plugin itself has not opened: in report-only, they are not open yet. */
+  /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: AllowRule[];
   decisions: DecisionCount[];
-  /** What would have been refused, in report-only. */
+  /** Requests that would have been refused, in report-only. */
   wouldRefuse: WouldRefuse[];
-  /** How many more would have been refused that are not told apart. */
+  /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
   wouldRefuseUncounted: number;
 }
 
-/** Tells what is open. */
+// The gate's built-in public routes of these plugins are enough for signing in.
+const BUILT_IN_PUBLIC = ['auth', 'app'];
+
+/** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
   counts: DecisionCounts;
   plugins: Plugins;
@@ -79,26 +85,8 @@ export function describePolicy(options: {
     })),
     closed: policies
       .all()
-      // Public by nature.
-      .filter(({ plugin }) => plugin !== 'auth' && plugin !== 'app')
-      .map(({ plugin, path, allow, isWebSocket }) => ({
-        plugin,
-        path,
-        allow,
-        isWebSocket,
-        rules: isWebSocket
-          ? rulesForWebSocket(plugin, path)
-          : rulesFor(plugin, path),
-      }))
-      .filter(
-        ({ rules }) =>
-          rules.length === 0 ||
-          !rules.every(rule => isCovered(rule, config.allow)),
-      )
-      .map(({ rules, ...closed }) => ({
-        ...closed,
-        yaml: toYaml(rules, closed.path),
-      })),
+      .filter(({ plugin }) => !BUILT_IN_PUBLIC.includes(plugin))
+      .flatMap(policy => describeClosed(policy, config.allow)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: config.allow.filter(
       rule =>
@@ -118,7 +106,22 @@ export function describePolicy(options: {
   };
 }
 
-/** One block of text, for the log of the start. */
+/** Describes a declared policy that no allow rules cover; returns nothing for others. */
+function describeClosed(
+  { plugin, path, allow, isWebSocket }: DeclaredPolicy,
+  allowRules: readonly AllowRule[],
+): ClosedPath[] {
+  const rules = isWebSocket
+    ? rulesForWebSocket(plugin, path)
+    : rulesFor(plugin, path);
+  const isOpen =
+    rules.length > 0 && rules.every(rule => isCovered(rule, allowRules));
+  return isOpen
+    ? []
+    : [{ plugin, path, allow, isWebSocket, yaml: toYaml(rules, path) }];
+}
+
+/** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
   const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
   const section = (title: string, lines: string[]) =>
@@ -153,10 +156,10 @@ export function formatPolicyReport(report: PolicyReport): string {
   ].join('\n');
 }
 
-// A policy is for all methods. Whoever takes the rule keeps those that are needed.
+// A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** The rules that open what a plugin's policy declares, a prefix; or the next larger subtree where that is no literal path. */
+/** Returns the rules that open the prefix of a plugin's policy, or the next larger subtree if the prefix is no literal path. */
 export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
   const segments = declaredPath.split('/').filter(Boolean);
   const end = segments.findIndex(
@@ -177,7 +180,7 @@ export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
     : [subtree];
 }
 
-/** The rule that opens a WebSocket handler: none where a rule can't hold its path. */
+/** Returns the rule that opens a WebSocket handler, or none if no rule can have its path. */
 function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
   return isUnambiguousPath(path) && RULE_PATH.test(path)
     ? [{ plugin, path, methods: [WEBSOCKET] }]

@@ -4,7 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { pathToRegexp } from 'path-to-regexp';
 
-/** What a plugin has opened: what is below a path, or one WebSocket handler. */
+/** A policy that a plugin has declared: for all paths below a path, or for one WebSocket handler. */
 export interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
   plugin: string;
   isWebSocket: boolean;
@@ -23,7 +23,7 @@ function createPathPredicate(policyPath: string): (path: string) => boolean {
     const { regexp } = pathToRegexp(policyPath, { end: false });
     return path => regexp.test(path);
   } catch {
-    // The barrier has refused it too, unless it is switched off.
+    // The plugin's own barrier has thrown an error for it too, unless the barrier is switched off.
     return () => false;
   }
 }
@@ -31,13 +31,13 @@ function createPathPredicate(policyPath: string): (path: string) => boolean {
 /** Whether a path of the `techdocs` plugin is below its pages and images, which can't be shown without a cookie. */
 export const coversTechDocsPages = createPathPredicate('/static');
 
-/** What plugins open of themselves in code, by `httpRouter.addAuthPolicy` and `addWebSocketHandler`. */
+/** The policies that plugins declare in code, by `httpRouter.addAuthPolicy` and `addWebSocketHandler`. */
 export class DeclaredPolicies {
   readonly #byPlugin = new Map<string, KnownPolicy[]>();
   readonly #ofTheGate = new WeakSet<HttpRouterServiceAuthPolicy>();
   readonly #watched = new WeakSet<HttpRouterService>();
 
-  /** Notes what is declared from here on through a plugin's `httpRouter`. */
+  /** Returns an `httpRouter` that records the policies which a plugin declares through it. */
   watch(pluginId: string, httpRouter: HttpRouterService): HttpRouterService {
     const plugin = pluginId.toLowerCase();
     const policies: KnownPolicy[] = [];
@@ -67,24 +67,24 @@ export class DeclaredPolicies {
     return watched;
   }
 
-  /** Whether an `httpRouter` is one that this watches. An app that brings its own has others. */
+  /** Whether an `httpRouter` records its policies here. An app with an `httpRouter` service of its own has others. */
   isWatched(httpRouter: HttpRouterService): boolean {
     return this.#watched.has(httpRouter);
   }
 
-  /** Opens a path on the plugin's own barrier on behalf of the gate: not the plugin's declaration. */
+  /** Opens a path on the plugin's own barrier for the gate. It is not recorded as a policy of the plugin. */
   openBarrier(httpRouter: HttpRouterService, path: string): void {
     const policy = { path, allow: 'unauthenticated' } as const;
     this.#ofTheGate.add(policy);
     httpRouter.addAuthPolicy(policy);
   }
 
-  /** Whether it is known what a plugin declares. */
+  /** Whether the policies of a plugin are recorded. */
   isKnown(pluginId: string): boolean {
     return this.#byPlugin.has(pluginId);
   }
 
-  /** What all plugins have declared. */
+  /** Returns the policies of all plugins. */
   all(): DeclaredPolicy[] {
     return [...this.#byPlugin.values()].flat();
   }
@@ -99,7 +99,7 @@ export class DeclaredPolicies {
     );
   }
 
-  /** Whether a plugin has declared that Backstage's own cookie may read a path; TechDocs has, even where that is not known. */
+  /** Whether a plugin has declared that Backstage's own cookie may read a path. TechDocs has, even if its policies are not recorded. */
   acceptsUserCookie(pluginId: string, path: string): boolean {
     const policies = this.#byPlugin.get(pluginId.toLowerCase());
     return policies

@@ -14,7 +14,7 @@ import type {
 } from '../credentials/BackendPlugins';
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
-/** What a plugin hands to the gate before its `init` runs. */
+/** The services of a plugin, which the gate gets before the plugin's `init` runs. */
 export interface RegisteredPlugin {
   id: string;
   auditor: AuditorService;
@@ -26,12 +26,12 @@ export interface RegisteredPlugin {
   started(): Promise<void> | undefined;
 }
 
-/** A plugin that has registered, as a target. */
+/** A plugin that has registered, as the target of requests. */
 type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
 /**
- * The id of the plugin that Express routes a request to, as the request spells it. Express matches the raw path without
- * case, and decodes only the parameter: behind an escape there is no plugin, whatever it decodes to.
+ * Returns the id of the plugin that Express routes a request to, as it stands in the request. Express matches the raw path
+ * without case, and decodes only the parameter: an id with an escape names no plugin, even if the decoded id would.
  */
 function rawPluginId({
   baseUrl,
@@ -41,12 +41,12 @@ function rawPluginId({
   return isEscaped ? '%' : params.gatedPluginId;
 }
 
-/** The same in lower case, in which ids are compared. */
+/** Returns the id of the plugin that Express routes a request to, in lower case. Ids are compared in lower case. */
 export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
   return rawPluginId(req).toLowerCase();
 }
 
-/** The plugins of this backend: those that are installed, and those of them that have registered. */
+/** The plugins that are installed in this backend, with the services of those that have registered. */
 export class Plugins implements BackendPlugins {
   readonly hasPluginKeys = true;
   #installed: ReadonlySet<string> | undefined;
@@ -91,11 +91,7 @@ export class Plugins implements BackendPlugins {
     });
   }
 
-  /**
-   * The plugin that a request is for.
-   *
-   * @throws Refusal 503 while the plugin has not registered
-   */
+  /** @throws Refusal 503 while the plugin has not registered */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     if (!this.isSet) {
       throw Refusal.starting();
@@ -107,7 +103,7 @@ export class Plugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
-      // Only once Backstage's gateway is up is it known that the plugin is not behind it either.
+      // A plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
       started: () => this.#started('gateway'),
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
       isForCookies: path => this.policies.acceptsUserCookie(id, path),
@@ -116,7 +112,7 @@ export class Plugins implements BackendPlugins {
   }
 
   /**
-   * An installed plugin.
+   * Returns an installed plugin.
    *
    * @param id - in lower case
    * @throws Refusal 503 while the plugin has not registered
@@ -129,20 +125,11 @@ export class Plugins implements BackendPlugins {
     return plugin;
   }
 
-  /**
-   * `undefined` once the keys of user tokens can be fetched, and if the `auth` plugin is in another backend.
-   *
-   * @throws Refusal 503
-   */
+  /** `undefined` also if the `auth` plugin is in another backend. */
   userKeysStarted(): Promise<void> | undefined {
     return this.#started('auth');
   }
 
-  /**
-   * Any registered plugin, for what is the same for all of them.
-   *
-   * @throws Refusal 503 while there is none
-   */
   anyRegistered(): InstalledPlugin {
     const [plugin] = this.#registered.values();
     if (!plugin) {
@@ -151,7 +138,6 @@ export class Plugins implements BackendPlugins {
     return plugin;
   }
 
-  /** All plugins that have registered. */
   all(): Iterable<InstalledPlugin> {
     return this.#registered.values();
   }
@@ -163,13 +149,13 @@ export class Plugins implements BackendPlugins {
     await httpAuth.issueUserCookie(res, { credentials });
   }
 
-  /** An registered plugin, or any one for what is not installed; `undefined` while there is none. */
-  find(id: string): RegisteredPlugin | undefined {
+  /** Returns the auditor of a plugin; of any other while that plugin has not registered, and `undefined` while none has. */
+  auditorFor(id: string): AuditorService | undefined {
     const [first] = this.#registered.values();
-    return this.#registered.get(id) ?? first;
+    return (this.#registered.get(id) ?? first)?.auditor;
   }
 
-  /** `undefined` once a plugin is up, and if it is not installed. */
+  /** Returns `undefined` once a plugin is up, and if it is not installed. */
   #started(id: string): Promise<void> | undefined {
     return this.isInstalled(id) ? this.installed(id).started() : undefined;
   }
@@ -179,8 +165,8 @@ export class Plugins implements BackendPlugins {
     token: DecodedToken | undefined,
   ) {
     const { httpAuth, uninstalledPluginAuth } = this.anyRegistered();
-    // A user's own token is the same for every plugin. What differs is made only for what needs it: each has keys of its
-    // own to fetch, and any client can make up ids.
+    // A user's own token verifies for every plugin alike. A service with keys of its own is made only for the other tokens,
+    // because any client can make up ids.
     return token && effectiveUserToken(token) === token
       ? httpAuth
       : uninstalledPluginAuth(rawPluginId(req), token);

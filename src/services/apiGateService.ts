@@ -1,4 +1,3 @@
-import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
   coreServices,
   createServiceFactory,
@@ -6,81 +5,39 @@ import {
   HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { tokenTypes } from '@backstage/plugin-auth-node';
-import type { RequestHandler } from 'express';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import type { CookieIssuer } from '../cookie/CookieIssuer';
-import {
-  createCookieIssuer,
-  DecodedCookieIssuer,
-} from '../cookie/createCookieIssuer';
-import { GateCookie } from '../cookie/GateCookie';
-import { withRollback } from '../cookie/withRollback';
-import { CallingPlugins } from '../credentials/CallingPlugins';
-import { DecodedTokens } from '../credentials/DecodedTokens';
-import { KeyEndpoints } from '../credentials/KeyEndpoints';
-import { RecentFailures } from '../credentials/RecentFailures';
+import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { TokenCache } from '../credentials/TokenCache';
-import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
-import type { VerifyOptions } from '../credentials/verifyCredential';
-import { createGate } from '../gate/createGate';
-import { COOKIE_PATH } from '../http/backstagePaths';
-import { createUpgradeGate } from '../gate/createUpgradeGate';
+import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
-import { Decisions } from '../decision/Decision';
-import { UpgradeGuard } from '../gate/UpgradeGuard';
-import { findServer } from './findServer';
-import { Plugins } from '../plugins/Plugins';
-import { PolicySource } from '../policy/PolicySource';
-import { DecisionCounts } from '../observability/DecisionCounts';
 import {
   describePolicy,
   formatPolicyReport,
   PolicyReport,
 } from '../observability/describePolicy';
-import { GateAudit } from '../observability/GateAudit';
-import { GateMetrics } from '../observability/GateMetrics';
-import type { GateObserver } from '../decision/GateObserver';
-import { GateReport } from '../observability/GateReport';
-import {
-  createUserSignOut,
-  UserSignOut,
-} from '../revocation/createUserSignOut';
-import { IssuerClock } from '../revocation/IssuerClock';
-import { OfflineSessions } from '../revocation/OfflineSessions';
-import { Revocations } from '../revocation/Revocations';
-import { SessionSockets } from '../revocation/SessionSockets';
-import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+import type { Plugins } from '../plugins/Plugins';
 import {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,
 } from './backstageFeatures';
+import { createParts, GateParts } from './createParts';
+import { mountGate } from './mountGate';
 
-const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 const DISABLE_DEFAULT_AUTH_POLICY =
   'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
-/** What the parts of the gate that live in plugins share. */
-export interface ApiGateService {
-  audit: GateAudit;
-  callingPlugins: CallingPlugins;
-  decisions: Decisions;
+/** The services that the parts of the gate in plugins share. */
+export interface ApiGateService
+  extends
+    Omit<GateParts, 'apiGate' | 'counts'>,
+    Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
   decodedTokens: DecodedTokens;
-  observer: GateObserver;
-  offlineSessions: OfflineSessions;
-  /** Those over the token cache. */
+  /** The `httpAuth` services that use the token cache. */
   cachingHttpAuths: WeakSet<HttpAuthService>;
-  plugins: Plugins;
-  policies: DeclaredPolicies;
-  revocations: Revocations;
-  signOutUser: UserSignOut;
-  source: PolicySource;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCache | undefined;
   webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
-  /** `undefined` turns issuing off. */
-  setCookieIssuer(issuer: CookieIssuer | undefined): void;
 }
 
 export const apiGateServiceRef = createServiceRef<ApiGateService>({
@@ -104,210 +61,68 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const installed = await instance.getInstalledPlugins();
-    const known =
-      installed &&
-      new Set(
-        [...installed, ...(await services.system.getInstalledPlugins())].map(
-          ({ pluginId }) => pluginId.toLowerCase(),
-        ),
-      );
-    const source = new PolicySource({
+    const { apiGate, counts, ...shared } = await createParts({
+      ...services,
       config,
+      instance,
       logger,
-      isKnownPlugin: known && (id => known.has(id)),
     });
-    const settings = source.current.config;
-    const policies = new DeclaredPolicies();
-    const plugins = new Plugins(
-      installed?.map(({ pluginId }) => pluginId),
-      policies,
-    );
-    const warnOfSettings = () => warnOfRules(logger, settings, plugins);
+    const { audit, plugins, policies, source } = shared;
+    const { config: settings } = source.current;
+
+    const logWarnings = () => logRuleWarnings(logger, settings, plugins);
     if (plugins.isSet) {
-      warnOfSettings();
+      logWarnings();
     } else {
-      lifecycle.addStartupHook(warnOfSettings);
+      lifecycle.addStartupHook(logWarnings);
     }
     if (config.getOptionalBoolean(DISABLE_DEFAULT_AUTH_POLICY)) {
       logger.warn(
         `API gate: ${DISABLE_DEFAULT_AUTH_POLICY} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
       );
     }
-    const decisions = new Decisions();
-    const revocations = new Revocations({ logger, ...settings.revocation });
-    const audit = new GateAudit(logger);
-    const counts = new DecisionCounts();
-    const observer = new GateReport({
-      audit,
-      counts,
-      logger,
-      plugins,
-      metrics: new GateMetrics(revocations, source),
-    });
-
-    const keyEndpoints = new KeyEndpoints();
-    const callingPlugins = new CallingPlugins({
-      keyEndpoints,
-      isKnown: async id =>
-        plugins.isInstalled(id) ||
-        (await services.system.getInstalledPlugins()).some(
-          ({ pluginId }) => pluginId === id,
-        ),
-    });
-    const issuerClock = new IssuerClock();
-    const verifyOptions: VerifyOptions = {
-      plugins,
-      callingPlugins,
-      failures: new RecentFailures(),
-      keyEndpoints,
-      decodedTokens: new DecodedTokens(),
-      issuerClock,
-    };
-    const revokeUser = createUserSignOut({
-      issuerClock,
-      offlineSessions: undefined,
-      revocations,
-    });
-    const offlineSessions = new OfflineSessions({
-      logger,
-      services: () => plugins.anyRegistered(),
-      isEnabled: plugins.isInstalled('auth')
-        ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
-        : undefined,
-      onEndedLater: async (userEntityRef, answer) => {
-        const { isStored } = await revokeUser(userEntityRef, {
-          offlineSessions: 'keep',
-        });
-        const auditor = plugins.find('auth')?.auditor;
-        if (auditor) {
-          audit.signedOutLater(auditor, userEntityRef, answer, isStored);
-        }
-      },
-    });
-    const signOutUser = createUserSignOut({
-      issuerClock,
-      offlineSessions,
-      revocations,
-    });
-    const cookie = new GateCookie(
-      settings.cookie,
-      new URL(config.getString('backend.baseUrl')).hostname,
-    );
-    let cookieIssuer: DecodedCookieIssuer | undefined = createCookieIssuer({
-      cookie,
-      logger,
-      observer,
-      verifies: token =>
-        verifiesAsCookie(token, source.current, verifyOptions, revocations),
-    });
-
-    const gateOptions = {
-      ...verifyOptions,
-      cookie: settings.cookie.enabled ? cookie : undefined,
-      logger,
-      observer,
-      policy: () => source.current,
-      revocations,
-      signOutUser,
-    };
-    const sockets = new SessionSockets({ revocations, source });
-    const upgradeGate = createUpgradeGate({ ...gateOptions, sockets });
-    const upgradeGuard = new UpgradeGuard({
-      gate: upgradeGate,
-      logger,
-      source,
-    });
-    const gate = upgradeGuard.wrap(
-      createGate({
-        ...gateOptions,
-        cookieIssuer: () => cookieIssuer,
-        cookieTypes: new Set([tokenTypes.user.typParam]),
-        decisions,
-        sockets,
-      }),
-      decisions,
-    );
-    const webSocketGate = createWebSocketGate({
-      ...gateOptions,
-      plugins,
-      sockets,
-      upgradeGate,
-    });
-    // An app that configures its own root router may have no error middleware. A refusal's stack is of no interest.
-    const answerError = MiddlewareFactory.create({ config, logger }).error({
-      showStackTraces: false,
-    });
-    // A plain function: a router of Express skips all of its own for a target without a path, such as `foo://any/api/x`.
-    const judge: RequestHandler = (req, res, next) =>
-      gate(req, res, error =>
-        error ? answerError(error, req, res, next) : next(),
-      );
-    rootHttpRouter.use('/api/:gatedPluginId', judge);
-    // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. It comes in front
-    // of everything that the plugin's router can be asked to check.
-    rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
-      req.params = { gatedPluginId: 'app' };
-      judge(req, res, next);
-    });
-    const stopFinding = findServer({
-      config,
-      mount: judge,
-      onFound: server => upgradeGuard.guard(server),
-    });
-
-    const describe = () =>
-      describePolicy({ counts, plugins, policies, source });
+    const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });
     source.onReload(outcome => {
-      const auditor = plugins.find('auth')?.auditor;
-      if (auditor) {
-        audit.reloaded(auditor, outcome);
-      }
+      audit.reloaded(plugins.auditorFor('auth'), outcome);
       if ('policy' in outcome) {
-        const { config: changed } = outcome.policy;
-        revocations.setPollInterval(changed.revocation.pollIntervalMs);
-        warnOfRules(logger, changed, plugins);
+        logRuleWarnings(logger, outcome.policy.config, plugins);
       }
     });
     source.start();
+    const describe = () =>
+      describePolicy({ counts, plugins, policies, source });
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
     });
     lifecycle.addShutdownHook(() => {
-      stopFinding();
-      upgradeGuard.stop();
+      stopGate();
       source.stop();
-      revocations.stop();
-      observer.stop();
-      offlineSessions.stop();
+      shared.revocations.stop();
+      shared.observer.stop();
+      shared.offlineSessions.stop();
     });
-
+    const { upgradeGate, upgradeServices } = apiGate;
     return {
-      audit,
-      callingPlugins,
-      decisions,
-      decodedTokens: verifyOptions.decodedTokens,
-      observer,
-      offlineSessions,
+      ...shared,
+      decisions: apiGate.decisions,
+      decodedTokens: upgradeServices.decodedTokens,
       cachingHttpAuths: new WeakSet(),
-      plugins,
-      policies,
-      revocations,
-      signOutUser,
-      source,
+      setCookieIssuer: apiGate.setCookieIssuer,
+      signOutUser: apiGate.signOutUser,
       tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
-      webSocketGate,
+      webSocketGate: createWebSocketGate({
+        ...upgradeServices,
+        plugins,
+        upgradeGate,
+      }),
       describePolicy: describe,
-      setCookieIssuer(issuer) {
-        cookieIssuer = issuer && withRollback(issuer);
-      },
     };
   },
 });
 
-/** What is right, but should be looked at. */
-function warnOfRules(
+/** Logs warnings about settings that are valid but risky, and about entries that name a plugin which is not installed. */
+function logRuleWarnings(
   logger: LoggerService,
   { allow, trustedPaths, warnings }: ApiGateConfig,
   plugins: Plugins,

@@ -1,0 +1,146 @@
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+import type { CookieIssuer } from '../cookie/CookieIssuer';
+import {
+  createCookieIssuer,
+  DecodedCookieIssuer,
+} from '../cookie/createCookieIssuer';
+import { GateCookie } from '../cookie/GateCookie';
+import { withRollback } from '../cookie/withRollback';
+import { DecodedTokens } from '../credentials/DecodedTokens';
+import { RecentFailures } from '../credentials/RecentFailures';
+import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
+import type { VerifyOptions } from '../credentials/verifyCredential';
+import { Decisions } from '../decision/Decision';
+import type { GateObserver } from '../decision/GateObserver';
+import type { MountedRequest } from '../http/upgradeTarget';
+import type { PolicySource } from '../policy/PolicySource';
+import {
+  createUserSignOut,
+  UserSignOut,
+} from '../revocation/createUserSignOut';
+import type { IssuerClock } from '../revocation/IssuerClock';
+import type { OfflineSessions } from '../revocation/OfflineSessions';
+import type { Revocations } from '../revocation/Revocations';
+import { SessionSockets } from '../revocation/SessionSockets';
+import { createGate, GateOptions } from './createGate';
+import {
+  createUpgradeGate,
+  UpgradeGate,
+  UpgradeGateOptions,
+} from './createUpgradeGate';
+import { UpgradeGuard } from './UpgradeGuard';
+
+/** The services that a backend system hands to its gate. */
+export interface ApiGateServices extends Pick<
+  VerifyOptions,
+  'callingPlugins' | 'keyEndpoints' | 'plugins'
+> {
+  config: RootConfigService;
+  /** The `typ` of tokens that may become the cookie. */
+  cookieTypes: GateOptions['cookieTypes'];
+  issuerClock: IssuerClock;
+  logger: LoggerService;
+  observer: GateObserver;
+  /** `undefined`: a sign-out leaves the refresh tokens of OAuth clients. */
+  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
+  revocations: Revocations;
+  source: PolicySource;
+  /** Whether the gate decides about an upgrade at the server. Default: it decides about each. */
+  decidesUpgrade?(target: MountedRequest): boolean;
+}
+
+/** The gate of a backend, for requests and for upgrades. */
+export interface ApiGate {
+  decisions: Decisions;
+  /** The Express handler for `/api/:gatedPluginId`. */
+  handler: RequestHandler;
+  signOutUser: UserSignOut;
+  upgradeGate: UpgradeGate;
+  upgradeGuard: UpgradeGuard;
+  /** The services by which upgrades are decided. */
+  upgradeServices: UpgradeGateOptions;
+  /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
+  setCookieIssuer(issuer: CookieIssuer | undefined): void;
+}
+
+/** Makes the gate of a backend on either backend system from the services of that system. */
+export function createApiGate(services: ApiGateServices): ApiGate {
+  const { config, logger, observer, revocations, source } = services;
+  const settings = source.current.config;
+  const verifyOptions: VerifyOptions = {
+    plugins: services.plugins,
+    callingPlugins: services.callingPlugins,
+    failures: new RecentFailures(),
+    keyEndpoints: services.keyEndpoints,
+    decodedTokens: new DecodedTokens(),
+    issuerClock: services.issuerClock,
+  };
+  const cookie = new GateCookie(
+    settings.cookie,
+    new URL(config.getString('backend.baseUrl')).hostname,
+  );
+  let cookieIssuer: DecodedCookieIssuer | undefined = createCookieIssuer({
+    cookie,
+    logger,
+    observer,
+    verifies: token =>
+      verifiesAsCookie(token, source.current, verifyOptions, revocations),
+  });
+  const signOutUser = createUserSignOut(services);
+  const upgradeServices = {
+    ...verifyOptions,
+    cookie: settings.cookie.enabled ? cookie : undefined,
+    logger,
+    observer,
+    policy: () => source.current,
+    revocations,
+    sockets: new SessionSockets({ revocations, source }),
+  };
+  const upgradeGate = createUpgradeGate(upgradeServices);
+  const upgradeGuard = createUpgradeGuard(services, upgradeGate);
+  const decisions = new Decisions();
+  const gate = createGate({
+    ...upgradeServices,
+    cookieIssuer: () => cookieIssuer,
+    cookieTypes: services.cookieTypes,
+    decisions,
+    signOutUser,
+  });
+  source.onReload(outcome => {
+    if ('policy' in outcome) {
+      const { revocation } = outcome.policy.config;
+      revocations.setPollInterval(revocation.pollIntervalMs);
+    }
+  });
+  return {
+    decisions,
+    handler: upgradeGuard.wrap(gate, decisions),
+    signOutUser,
+    upgradeGate,
+    upgradeGuard,
+    upgradeServices,
+    setCookieIssuer(issuer) {
+      cookieIssuer = issuer && withRollback(issuer);
+    },
+  };
+}
+
+function createUpgradeGuard(
+  { decidesUpgrade, logger, source }: ApiGateServices,
+  upgradeGate: UpgradeGate,
+): UpgradeGuard {
+  return new UpgradeGuard({
+    logger,
+    source,
+    gate: {
+      admit: async (req, socket, target) =>
+        !decidesUpgrade || decidesUpgrade(target)
+          ? upgradeGate.admit(req, socket, target)
+          : true,
+    },
+  });
+}

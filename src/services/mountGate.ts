@@ -1,0 +1,50 @@
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type {
+  LoggerService,
+  RootConfigService,
+  RootHttpRouterService,
+} from '@backstage/backend-plugin-api';
+import type { RequestHandler } from 'express';
+import type { ApiGate } from '../gate/createApiGate';
+import { COOKIE_PATH } from '../http/backstagePaths';
+import { findServer } from './findServer';
+
+/**
+ * Mounts the gate at the root router, and puts it in front of the listeners for upgrades of the backend's HTTP server.
+ *
+ * @returns a function that stops the search for the server, and refuses all further upgrades
+ */
+export function mountGate(options: {
+  apiGate: Pick<ApiGate, 'handler' | 'upgradeGuard'>;
+  config: RootConfigService;
+  logger: LoggerService;
+  rootHttpRouter: RootHttpRouterService;
+}): () => void {
+  const { apiGate, config, logger, rootHttpRouter } = options;
+  const { handler, upgradeGuard } = apiGate;
+  // An app that configures its own root router may have no error middleware. The stack of a refusal is of no interest.
+  const answerError = MiddlewareFactory.create({ config, logger }).error({
+    showStackTraces: false,
+  });
+  // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
+  const gate: RequestHandler = (req, res, next) =>
+    handler(req, res, error =>
+      error ? answerError(error, req, res, next) : next(),
+    );
+  rootHttpRouter.use('/api/:gatedPluginId', gate);
+  // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. The endpoint comes in
+  // front of all handlers that the plugin's router could check.
+  rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
+    req.params = { gatedPluginId: 'app' };
+    gate(req, res, next);
+  });
+  const stopFinding = findServer({
+    config,
+    mount: gate,
+    onFound: server => upgradeGuard.guard(server),
+  });
+  return () => {
+    stopFinding();
+    upgradeGuard.stop();
+  };
+}
