@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
 import type { OfflineSessionsAnswer } from '../revocation/OfflineSessions';
 import type { ReloadOutcome } from '../policy/PolicySource';
-import type { RefusalReason } from '../decision/Decision';
+import type { RefusalReason } from '../decision/Refusal';
 
 const COOKIE_INTERVAL_MS = 60_000;
 const MAX_REMEMBERED_USERS = 1_000;

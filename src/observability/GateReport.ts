@@ -2,7 +2,8 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { Decision, RefusalReason } from '../decision/Decision';
+import type { Decision } from '../decision/Decision';
+import type { RefusalReason } from '../decision/Refusal';
 import type { Plugins } from '../plugins/Plugins';
 import type { DecisionCounts } from './DecisionCounts';
 import type { GateAudit } from './GateAudit';
