@@ -9,7 +9,6 @@ import {
   VerifyOptions,
 } from '../credentials/verifyCredential';
 import type { GateObserver } from '../decision/GateObserver';
-import type { TargetPlugin } from '../credentials/BackendPlugins';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import {
@@ -19,7 +18,7 @@ import {
 } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { RateLimit } from '../util/RateLimit';
-import type { Passage } from './Passage';
+import type { ExpressRequest } from './GateRequest';
 import { Refusal } from '../decision/Refusal';
 
 // While keys can't be had, each asks every plugin, and any client can make tokens up.
@@ -50,7 +49,7 @@ interface Ended {
  */
 export function createSignOut(
   options: SignOutOptions,
-): (passage: Passage, plugin: TargetPlugin) => Promise<boolean> {
+): (request: ExpressRequest) => Promise<boolean> {
   const { cookie, observer, plugins, revocations, signOutUser } = options;
   const askedOthers = new RateLimit({
     max: MAX_ASKED_OTHERS,
@@ -59,8 +58,7 @@ export function createSignOut(
 
   /** What a token verifies as, whether or not its session was revoked. Only such a session can be revoked. */
   async function verify(
-    { req, policy }: Passage,
-    plugin: TargetPlugin,
+    { req, plugin, policy }: ExpressRequest,
     presented: PresentedToken,
   ): Promise<VerifiedCredential | undefined> {
     try {
@@ -77,12 +75,12 @@ export function createSignOut(
       }
       // A user token is the same for every plugin: another one may remember it, or the keys.
       const { token } = presented;
-      const request = {
+      const substitute = {
         headers: { authorization: `Bearer ${token}` },
       } as Request;
       return Promise.any(
         [...plugins.all()].map(other =>
-          verifyCredential(request, other, presented, policy, options),
+          verifyCredential(substitute, other, presented, policy, options),
         ),
       ).catch(() => {
         throw error;
@@ -92,15 +90,14 @@ export function createSignOut(
 
   /** @throws Refusal 503 if one can't be verified now. For want of keys, the cookie is cleared all the same. */
   async function verifyAll(
-    passage: Passage,
-    plugin: TargetPlugin,
+    request: ExpressRequest,
     presented: PresentedToken[],
   ): Promise<VerifiedCredential[]> {
-    const { req, res } = passage;
+    const { req, res } = request;
     const verified: VerifiedCredential[] = [];
     try {
       for (const each of presented) {
-        const credential = await verify(passage, plugin, each);
+        const credential = await verify(request, each);
         if (credential) {
           verified.push(credential);
         }
@@ -117,7 +114,7 @@ export function createSignOut(
 
   async function endSession(
     session: SessionClaims,
-    { policy }: Passage,
+    { policy }: ExpressRequest,
   ): Promise<Ended[]> {
     const { scope, offlineSessions } = policy.config.signOut;
     // A revoked session has no power over later ones.
@@ -135,12 +132,12 @@ export function createSignOut(
     return ofUser ? [...ended, ofUser] : ended;
   }
 
-  return async (passage, plugin) => {
-    const { req, res, policy } = passage;
+  return async request => {
+    const { req, res, pluginId, policy } = request;
     const presented: PresentedToken[] = [];
     const present = cookie?.read(req.headers.cookie) ?? { kind: 'none' };
     if (present.kind !== 'none') {
-      passage.credential = 'cookie';
+      request.credential = 'cookie';
       if (policy.isCrossSite(req)) {
         throw Refusal.crossSite;
       }
@@ -152,7 +149,7 @@ export function createSignOut(
     if (bearer) {
       presented.push({ kind: 'bearer', token: bearer });
     }
-    const verified = await verifyAll(passage, plugin, presented);
+    const verified = await verifyAll(request, presented);
     clearCookie(cookie, req, res);
     const sessions = verified
       .map(({ userToken }) => userToken && sessionClaimsOf(userToken))
@@ -161,10 +158,10 @@ export function createSignOut(
       verified.length > sessions.length ||
       sessions.some(session => !revocations.isRevoked(session));
     const ended = (
-      await Promise.all(sessions.map(session => endSession(session, passage)))
+      await Promise.all(sessions.map(session => endSession(session, request)))
     ).flat();
     ended.forEach(({ revocation: { scope, sub }, isStored }) =>
-      observer.signedOut(plugin.id, { scope, userEntityRef: sub, isStored }),
+      observer.signedOut(pluginId, { scope, userEntityRef: sub, isStored }),
     );
     if (!ended.every(({ isStored }) => isStored)) {
       throw Refusal.signOutNotStored;

@@ -72,8 +72,13 @@ export function createWebSocketGate(
   ): Promise<AuthenticatedUpgrade | undefined> {
     try {
       return await authenticateUpgrade(
-        { req, policy, credential: 'none' },
-        plugins.installed(plugin),
+        {
+          req,
+          policy,
+          plugin: plugins.installed(plugin),
+          credential: 'none',
+          forwarded: {},
+        },
         { ...options, cookie: undefined },
       );
     } catch (error) {
