@@ -155,7 +155,7 @@ module.exports = {
     mutate: [
       'decision/Refusal.ts',
       'gate/createGate.ts',
-      'gate/createSignOut.ts',
+      'gate/SignOut.ts',
       'gate/authenticateUpgrade.ts',
       'credentials/isOfRevokedSession.ts',
     ],

@@ -24,7 +24,6 @@ import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import { decideUpgrade } from './authenticateUpgrade';
 import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
-import { createSignOut, SignOutOptions } from './createSignOut';
 import { forward } from './forward';
 import { ExpressRequest } from './GateRequest';
 import {
@@ -32,6 +31,7 @@ import {
   removeRevokedUserCookie,
 } from './revokedSessions';
 import { setRefusalHeaders } from './setRefusalHeaders';
+import { SignOut, SignOutOptions } from './SignOut';
 import {
   CookieServices,
   isFullUserToken,
@@ -65,7 +65,7 @@ interface Passed extends Pick<Decision, 'rule'> {
  */
 export function createGate(options: GateOptions): RequestHandler {
   const { cookie, decisions, logger, observer, plugins, revocations } = options;
-  const endSession = createSignOut(options);
+  const signOuts = new SignOut(options);
 
   /**
    * Decides whether a request may pass.
@@ -145,7 +145,7 @@ export function createGate(options: GateOptions): RequestHandler {
 
   async function signOut(request: ExpressRequest): Promise<Passed> {
     const { plugin, policy, isInstalled } = request;
-    const hasCredential = await endSession(request);
+    const hasCredential = await signOuts.end(request);
     if (isInstalled) {
       return { reason: 'sign-out' };
     }
