@@ -1,18 +1,12 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { Request, RequestHandler, Response } from 'express';
-import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import {
   assertNotRevoked,
   sessionClaimsOf,
 } from '../credentials/assertNotRevoked';
 import { assertToken } from '../credentials/assertToken';
 import { readCredential } from '../credentials/readCredential';
-import {
-  PresentedToken,
-  VerifiedCredential,
-  verifyTimed,
-} from '../credentials/verifyCredential';
+import { PresentedToken, verifyTimed } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
@@ -24,7 +18,7 @@ import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import { decideUpgrade } from './authenticateUpgrade';
 import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
-import { forward } from './forward';
+import { chooseHeaders, forward, setIdentity } from './forward';
 import { ExpressRequest } from './GateRequest';
 import {
   refuseRevokedSession,
@@ -34,7 +28,6 @@ import { setRefusalHeaders } from './setRefusalHeaders';
 import { SignOut, SignOutOptions } from './SignOut';
 import {
   CookieServices,
-  isFullUserToken,
   issueCookie,
   isUser,
   restrictUserResponse,
@@ -58,27 +51,51 @@ interface Passed extends Pick<Decision, 'rule'> {
   isAnswered?: boolean;
 }
 
-/**
- * Makes the gate: an Express handler for `/api/:gatedPluginId`, in front of the handlers of every plugin.
- *
- * A refusal goes to `next` as an error of `@backstage/errors`, with the headers of the answer set.
- */
-export function createGate(options: GateOptions): RequestHandler {
-  const { cookie, decisions, logger, observer, plugins, revocations } = options;
-  const signOuts = new SignOut(options);
+/** The gate: it decides about requests in Express, and forwards or refuses them. */
+class Gate {
+  readonly #signOuts: SignOut;
+
+  constructor(private readonly options: GateOptions) {
+    this.#signOuts = new SignOut(options);
+  }
+
+  /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
+  async judge(
+    req: Request,
+    res: Response,
+  ): Promise<[error?: Error] | undefined> {
+    const { options } = this;
+    const { cookie, logger, plugins } = options;
+    const request = new ExpressRequest(req, res, options.policy(), plugins);
+    let passed;
+    try {
+      passed = await this.#decide(request);
+    } catch (error) {
+      return [await this.#refuse(request, toRefusal(error, logger))];
+    }
+    const { isAnswered, ...decided } = passed;
+    forward(request, cookie);
+    this.#record(request, { outcome: 'passed', ...decided });
+    if (isAnswered) {
+      res.status(204).end();
+      return undefined;
+    }
+    return [];
+  }
 
   /**
    * Decides whether a request may pass.
    *
    * @throws Refusal if not
    */
-  async function decide(request: ExpressRequest): Promise<Passed> {
+  async #decide(request: ExpressRequest): Promise<Passed> {
+    const { options } = this;
     if (request.method === WEBSOCKET) {
-      return passUpgrade(request);
+      return this.#passUpgrade(request);
     }
     const { plugin, route } = request;
     if (route === 'sign-out') {
-      return signOut(request);
+      return this.#signOut(request);
     }
     if (route === 'built-in-public') {
       await refuseRevokedSession(request, options);
@@ -99,7 +116,7 @@ export function createGate(options: GateOptions): RequestHandler {
     if (starting) {
       await starting;
     }
-    const presented = presentedToken(request);
+    const presented = this.#presentedToken(request);
     const isCookie = presented.kind !== 'bearer';
     if (isCookie) {
       assertCookieMayBeUsed(request);
@@ -111,14 +128,14 @@ export function createGate(options: GateOptions): RequestHandler {
       request.policy,
       options,
     );
-    assertNotRevoked(verified, revocations);
+    assertNotRevoked(verified, options.revocations);
     if (isUser(verified.credentials)) {
       restrictUserResponse(request, isCookie);
     }
     if (!isCookie) {
       await issueCookie(request, verified, options);
     }
-    chooseHeaders(request, verified);
+    chooseHeaders(request, verified, options);
     if (request.path !== undefined && isCookieEndpoint(request.path)) {
       await removeRevokedUserCookie(request, options);
     }
@@ -127,7 +144,8 @@ export function createGate(options: GateOptions): RequestHandler {
   }
 
   /** Decides about an upgrade that passes Express, because no listener at the server has taken it. */
-  async function passUpgrade(request: ExpressRequest): Promise<Passed> {
+  async #passUpgrade(request: ExpressRequest): Promise<Passed> {
+    const { options } = this;
     const { rule, judged } = await decideUpgrade(request, options);
     if (rule) {
       await removeRevokedUserCookie(request, options);
@@ -143,9 +161,9 @@ export function createGate(options: GateOptions): RequestHandler {
     return { reason: judged.presented.kind };
   }
 
-  async function signOut(request: ExpressRequest): Promise<Passed> {
+  async #signOut(request: ExpressRequest): Promise<Passed> {
     const { plugin, policy, isInstalled } = request;
-    const hasCredential = await signOuts.end(request);
+    const hasCredential = await this.#signOuts.end(request);
     if (isInstalled) {
       return { reason: 'sign-out' };
     }
@@ -154,15 +172,15 @@ export function createGate(options: GateOptions): RequestHandler {
       return { reason: 'sign-out' };
     }
     // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
-    await plugins.clearUserCookie(request.res);
+    await this.options.plugins.clearUserCookie(request.res);
     return { reason: 'sign-out', isAnswered: true };
   }
 
   /** @throws Refusal unless the request presents exactly one token */
-  function presentedToken(request: ExpressRequest): PresentedToken {
+  #presentedToken(request: ExpressRequest): PresentedToken {
     const presented = assertToken(
       readCredential(request.req, {
-        cookie,
+        cookie: this.options.cookie,
         acceptsUserCookie: () => acceptsUserCookie(request),
       }),
     );
@@ -170,77 +188,45 @@ export function createGate(options: GateOptions): RequestHandler {
     return presented;
   }
 
-  /** Chooses the headers with which an authenticated request goes on. */
-  function chooseHeaders(
-    { credential, forwarded, isInstalled }: ExpressRequest,
-    verified: VerifiedCredential,
-  ): void {
-    const { token } = verified;
-    if (credential === 'cookie') {
-      forwarded.bearer = token;
-    }
-    // A gate behind the gateway receives the same token as `Authorization`. If it sees the cookie too, it issues no other one, and
-    // the answer stays as its handler made it.
-    if (
-      !isInstalled &&
-      isFullUserToken(verified, options) &&
-      token.length <= MAX_TOKEN_BYTES
-    ) {
-      forwarded.gateCookie = { token };
-    }
-  }
-
-  function record(
+  #record(
     request: ExpressRequest,
     decided: Omit<Decision, 'plugin' | 'credential'>,
     refusal?: Refusal,
   ) {
     const { req, method, reportedPath: path } = request;
     const decision = request.toDecision(decided);
-    decisions.set(req, decision);
-    observer.decided({ method, path }, decision, refusal?.error);
+    this.options.decisions.set(req, decision);
+    this.options.observer.decided({ method, path }, decision, refusal?.error);
   }
 
   /** Returns the error that answers the request; `undefined` in report-only, where the request goes on all the same. */
-  async function refuse(
+  async #refuse(
     request: ExpressRequest,
     refusal: Refusal,
   ): Promise<Error | undefined> {
+    const { options } = this;
     const { reason } = refusal;
     if (!request.policy.isEnforced) {
-      record(request, { outcome: 'would-refuse', reason }, refusal);
-      forward(request, cookie);
+      this.#record(request, { outcome: 'would-refuse', reason }, refusal);
+      forward(request, options.cookie);
       return undefined;
     }
-    record(request, { outcome: 'refused', reason }, refusal);
+    this.#record(request, { outcome: 'refused', reason }, refusal);
     await setRefusalHeaders(request, refusal, options);
     return refusal.error;
   }
+}
 
-  /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
-  async function judge(
-    req: Request,
-    res: Response,
-  ): Promise<[error?: Error] | undefined> {
-    const request = new ExpressRequest(req, res, options.policy(), plugins);
-    let passed;
-    try {
-      passed = await decide(request);
-    } catch (error) {
-      return [await refuse(request, toRefusal(error, logger))];
-    }
-    const { isAnswered, ...decided } = passed;
-    forward(request, cookie);
-    record(request, { outcome: 'passed', ...decided });
-    if (isAnswered) {
-      res.status(204).end();
-      return undefined;
-    }
-    return [];
-  }
-
+/**
+ * Makes the gate: an Express handler for `/api/:gatedPluginId`, in front of the handlers of every plugin.
+ *
+ * A refusal goes to `next` as an error of `@backstage/errors`, with the headers of the answer set.
+ */
+export function createGate(options: GateOptions): RequestHandler {
+  const gate = new Gate(options);
   return (req, res, next) => {
-    judge(req, res)
+    gate
+      .judge(req, res)
       // `next` is called once in every case, and without an error only if the decision is to pass.
       .catch((): [Error] => [Refusal.failed.error])
       .then(args => args && next(...args));
@@ -255,23 +241,5 @@ function assertCookieMayBeUsed(request: ExpressRequest): void {
   }
   if (isCodeDestination(req) && !isTrustedPath(request)) {
     throw Refusal.unsafeDestination;
-  }
-}
-
-/** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
-function setIdentity(
-  req: Request,
-  { credentials, token, decoded }: VerifiedCredential,
-) {
-  if (isUser(credentials)) {
-    const user: BackstageIdentityResponse = {
-      token,
-      identity: {
-        type: 'user',
-        userEntityRef: credentials.principal.userEntityRef,
-        ownershipEntityRefs: [...(decoded?.ent ?? [])],
-      },
-    };
-    (req as Request & { user?: BackstageIdentityResponse }).user = user;
   }
 }

@@ -46,18 +46,39 @@ export interface UpgradeGate {
   admitted(req: IncomingMessage): AdmittedUpgrade | undefined;
 }
 
-/** Makes the gate for upgrades, which go to the server's listeners for `upgrade` and not to Express. */
-export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
-  const { cookie, logger, observer, plugins, sockets } = options;
-  const admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
+class ServerUpgradeGate implements UpgradeGate {
+  readonly #admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
 
-  function pass(
-    request: UpgradeRequest,
-    reason: UpgradeReason,
-  ): AdmittedUpgrade {
+  constructor(private readonly options: UpgradeGateOptions) {}
+
+  async admit(
+    req: IncomingMessage,
+    socket: Duplex,
+    target: MountedRequest,
+  ): Promise<AdmittedUpgrade | undefined> {
+    this.#admissions.delete(req);
+    try {
+      const { options } = this;
+      const policy = options.policy();
+      return await this.#judge(
+        new UpgradeRequest(req, socket, target, policy, options.plugins),
+      );
+    } catch {
+      // An upgrade goes on only if the decision is to pass.
+      const { status, headers } = Refusal.failed;
+      answerUpgrade(socket, status, headers);
+      return undefined;
+    }
+  }
+
+  admitted(req: IncomingMessage): AdmittedUpgrade | undefined {
+    return this.#admissions.get(req);
+  }
+
+  #pass(request: UpgradeRequest, reason: UpgradeReason): AdmittedUpgrade {
     const { rule, judged } = reason;
-    forward(request, cookie);
-    record(
+    forward(request, this.options.cookie);
+    this.#record(
       request,
       rule
         ? { outcome: 'passed', reason: 'allow-rule', rule }
@@ -65,44 +86,44 @@ export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
     );
     const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
     if (session) {
-      sockets.track(request.socket, session);
+      this.options.sockets.track(request.socket, session);
     }
-    return admit(request, reason);
+    return this.#remember(request, reason);
   }
 
-  function refuse(
+  #refuse(
     request: UpgradeRequest,
     refusal: Refusal,
   ): AdmittedUpgrade | undefined {
     const { reason } = refusal;
     const { policy, socket } = request;
     if (policy.isEnforced) {
-      record(request, { outcome: 'refused', reason }, refusal);
+      this.#record(request, { outcome: 'refused', reason }, refusal);
       answerUpgrade(socket, refusal.status, refusal.headers);
       return undefined;
     }
-    record(request, { outcome: 'would-refuse', reason }, refusal);
-    forward(request, cookie);
-    sockets.track(socket, 'not-admitted');
-    return admit(request, undefined);
+    this.#record(request, { outcome: 'would-refuse', reason }, refusal);
+    forward(request, this.options.cookie);
+    this.options.sockets.track(socket, 'not-admitted');
+    return this.#remember(request, undefined);
   }
 
-  function admit(
+  #remember(
     { req, pluginId: plugin, policy }: UpgradeRequest,
     reason: UpgradeReason | undefined,
   ): AdmittedUpgrade {
     const admitted = { plugin, policy, reason };
-    admissions.set(req, admitted);
+    this.#admissions.set(req, admitted);
     return admitted;
   }
 
-  function record(
+  #record(
     request: UpgradeRequest,
     decided: Omit<Decision, 'plugin' | 'credential'>,
     refusal?: Refusal,
   ) {
     const { method, reportedPath: path } = request;
-    observer.decided(
+    this.options.observer.decided(
       { method, path },
       request.toDecision(decided),
       refusal?.error,
@@ -110,31 +131,16 @@ export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
   }
 
   /** Returns `undefined` for an upgrade that was refused. */
-  async function judge(
-    request: UpgradeRequest,
-  ): Promise<AdmittedUpgrade | undefined> {
+  async #judge(request: UpgradeRequest): Promise<AdmittedUpgrade | undefined> {
     try {
-      return pass(request, await decideUpgrade(request, options));
+      return this.#pass(request, await decideUpgrade(request, this.options));
     } catch (error) {
-      return refuse(request, toRefusal(error, logger));
+      return this.#refuse(request, toRefusal(error, this.options.logger));
     }
   }
+}
 
-  return {
-    admitted: req => admissions.get(req),
-    async admit(req, socket, target) {
-      admissions.delete(req);
-      try {
-        const policy = options.policy();
-        return await judge(
-          new UpgradeRequest(req, socket, target, policy, plugins),
-        );
-      } catch {
-        // An upgrade goes on only if the decision is to pass.
-        const { status, headers } = Refusal.failed;
-        answerUpgrade(socket, status, headers);
-        return undefined;
-      }
-    },
-  };
+/** Makes the gate for upgrades, which go to the server's listeners for `upgrade` and not to Express. */
+export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
+  return new ServerUpgradeGate(options);
 }

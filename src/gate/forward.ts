@@ -1,8 +1,12 @@
-import type { GateCookie } from '../cookie/GateCookie';
+import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
+import type { Request } from 'express';
+import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { BACKSTAGE_AUTH_COOKIES } from '../credentials/readCredential';
 import { removeCookies } from '../http/removeCookies';
 import { setRequestHeader } from '../http/setRequestHeader';
-import type { GateRequest } from './GateRequest';
+import type { VerifiedCredential } from '../credentials/verifyCredential';
+import type { ExpressRequest, GateRequest } from './GateRequest';
+import { CookieServices, isFullUserToken, isUser } from './userResponse';
 
 /**
  * Sets the headers with which a request goes on to the handlers behind the gate. Nothing else in the gate changes a request's
@@ -25,5 +29,44 @@ export function forward(
   cookie?.removeFrom(req);
   if (gateCookie) {
     cookie?.putInto(req, gateCookie.token);
+  }
+}
+
+/** Chooses the headers with which an authenticated request goes on. */
+export function chooseHeaders(
+  { credential, forwarded, isInstalled }: ExpressRequest,
+  verified: VerifiedCredential,
+  services: Pick<CookieServices, 'cookieTypes'>,
+): void {
+  const { token } = verified;
+  if (credential === 'cookie') {
+    forwarded.bearer = token;
+  }
+  // A gate behind the gateway receives the same token as `Authorization`. If it sees the cookie too, it issues no other one, and
+  // the answer stays as its handler made it.
+  if (
+    !isInstalled &&
+    isFullUserToken(verified, services) &&
+    token.length <= MAX_TOKEN_BYTES
+  ) {
+    forwarded.gateCookie = { token };
+  }
+}
+
+/** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
+export function setIdentity(
+  req: Request,
+  { credentials, token, decoded }: VerifiedCredential,
+): void {
+  if (isUser(credentials)) {
+    const user: BackstageIdentityResponse = {
+      token,
+      identity: {
+        type: 'user',
+        userEntityRef: credentials.principal.userEntityRef,
+        ownershipEntityRefs: [...(decoded?.ent ?? [])],
+      },
+    };
+    (req as Request & { user?: BackstageIdentityResponse }).user = user;
   }
 }
