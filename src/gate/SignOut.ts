@@ -35,7 +35,7 @@ export interface SignOutOptions extends VerifyOptions {
   signOutUser: UserSignOut;
 }
 
-/** One revocation, and whether other replicas will see it. */
+/** A revocation, and whether other replicas will see it. */
 interface Ended {
   revocation: Revocation;
   isStored: boolean;
