@@ -35,7 +35,6 @@ import {
 
 /** The services with which the gate decides. */
 export interface GateOptions extends SignOutOptions, CookieServices {
-  cookie: SignOutOptions['cookie'];
   /** Returns the current policy. */
   policy(): Policy;
   decisions: Decisions;
