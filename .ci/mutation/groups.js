@@ -154,9 +154,15 @@ module.exports = {
   gate: {
     mutate: [
       'decision/Refusal.ts',
-      'gate/createGate.ts',
-      'gate/createSignOut.ts',
+      'gate/GateRequest.ts',
+      'gate/SignOut.ts',
       'gate/authenticateUpgrade.ts',
+      'gate/cookiePaths.ts',
+      'gate/createGate.ts',
+      'gate/forward.ts',
+      'gate/revokedSessions.ts',
+      'gate/setRefusalHeaders.ts',
+      'gate/userResponse.ts',
       'credentials/isOfRevokedSession.ts',
     ],
     tests: [

@@ -1,4 +1,4 @@
-import type { RefusalReason } from '../decision/Decision';
+import type { RefusalReason } from '../decision/Refusal';
 import type { Trace } from './attackedBackend';
 
 const CHALLENGE = 'Bearer realm="Backstage"';

@@ -3,7 +3,7 @@ import type { Decision } from './Decision';
 /** Why a bearer's cookie was not issued. */
 export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
 
-/** What is told of a request. */
+/** The part of a request that is reported. */
 export interface DecidedRequest {
   /** `WEBSOCKET` for an upgrade. */
   method: string;
@@ -11,11 +11,11 @@ export interface DecidedRequest {
   path: string | undefined;
 }
 
-/** What the gate tells of its doings. Nothing that is told holds a token, a cookie or a query. */
+/** Receives the gate's decisions for logs, metrics and audit. It never receives tokens, cookies or query strings. */
 export interface GateObserver {
-  /** @param error - that answers the request, or would */
+  /** @param error - answers the request, or would answer it if the gate enforced */
   decided(request: DecidedRequest, decision: Decision, error?: Error): void;
-  /** @param seconds - that verifying one credential took, whatever came of it */
+  /** @param seconds - the time that verifying one credential took, on success and on failure */
   verified(seconds: number): void;
   cookieIssued(plugin: string, userEntityRef: string): void;
   cookieNotIssued(reason: NotIssuedReason): void;

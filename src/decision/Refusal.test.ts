@@ -64,6 +64,12 @@ describe('Refusal', () => {
       {},
     ],
     [
+      Refusal.unsafeDestination,
+      'unsafe-destination',
+      'NotAllowedError: The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
+      {},
+    ],
+    [
       Refusal.restricted('Not here'),
       'restricted',
       'NotAllowedError: Not here',
@@ -85,6 +91,12 @@ describe('Refusal', () => {
       Refusal.signOutNotStored,
       'sign-out-not-stored',
       'ServiceUnavailableError: Signed out at this replica; the others follow once the database is back',
+      { 'retry-after': '5' },
+    ],
+    [
+      Refusal.signOutIncomplete,
+      'sign-out-incomplete',
+      'ServiceUnavailableError: Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
       { 'retry-after': '5' },
     ],
     [

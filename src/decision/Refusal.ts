@@ -5,155 +5,154 @@ import {
   ServiceUnavailableError,
 } from '@backstage/errors';
 import type { Response } from 'express';
-import type { RefusalReason } from './Decision';
+
+// RFC 6750, section 3: no error code for a request that presented nothing.
+const NOTHING_PRESENTED = 'Bearer realm="Backstage"';
+const INVALID_TOKEN = 'Bearer realm="Backstage", error="invalid_token"';
+const INVALID_REQUEST = 'Bearer realm="Backstage", error="invalid_request"';
 
 const RETRY_AFTER_SECONDS = 5;
 
-const STATUS_BY_ERROR: Record<string, number> = {
-  InputError: 400,
-  AuthenticationError: 401,
-  NotAllowedError: 403,
-  ServiceUnavailableError: 503,
+// Backstage's error middleware makes each status of one class of errors.
+const ERRORS = {
+  400: InputError,
+  401: AuthenticationError,
+  403: NotAllowedError,
+  503: ServiceUnavailableError,
 };
 
+interface RefusalRow {
+  status: keyof typeof ERRORS;
+  /** The message of the error that answers the request. A caller cannot find out by it why a token is invalid. */
+  message: string;
+  /** The `WWW-Authenticate` header. */
+  challenge?: string;
+  /** The `Retry-After` header, for what may be different a moment later. */
+  retryAfterSeconds?: number;
+}
+
+const unauthorized = (message: string): RefusalRow => ({
+  status: 401,
+  message,
+  challenge: INVALID_TOKEN,
+});
+const forbidden = (message: string): RefusalRow => ({ status: 403, message });
+const unavailable = (message: string): RefusalRow => ({
+  status: 503,
+  message,
+  retryAfterSeconds: RETRY_AFTER_SECONDS,
+});
+
+/** Every reason for a refusal, and its answer. The README has the same reasons, with their meaning for operators. */
+export const REFUSALS = {
+  'missing-credentials': {
+    status: 401,
+    message: 'Missing credentials',
+    challenge: NOTHING_PRESENTED,
+  },
+  'invalid-token': unauthorized('Invalid credentials'),
+  'untrusted-issuer': unauthorized('Invalid credentials'),
+  'unsupported-scheme': unauthorized(
+    'The Authorization header must hold a bearer token',
+  ),
+  'too-many-tokens': unauthorized('A WebSocket may offer at most five tokens'),
+  'conflicting-cookies': unauthorized('More than one value for one cookie'),
+  revoked: unauthorized('Invalid credentials'),
+  'repeated-authorization': {
+    status: 400,
+    message: 'More than one Authorization header',
+    challenge: INVALID_REQUEST,
+  },
+  'cross-site': forbidden(
+    'Pages of other sites may not use the cookie; auth.apiGate.cookie.trustedOrigins names those that may',
+  ),
+  'unsafe-destination': forbidden(
+    'The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
+  ),
+  restricted: forbidden("The token's access restrictions exclude this plugin"),
+  starting: unavailable('Service has not started up yet'),
+  'keys-unavailable': unavailable(
+    'Credentials can not be verified at the moment',
+  ),
+  'revocations-unavailable': unavailable('Credentials can not be judged yet'),
+  'sign-out-not-stored': unavailable(
+    'Signed out at this replica; the others follow once the database is back',
+  ),
+  'sign-out-incomplete': unavailable(
+    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
+  ),
+  failed: unavailable('Credentials can not be judged'),
+} satisfies Record<string, RefusalRow>;
+
+/** Why a request is refused. The log, the metrics, the audit and the policy route use the same words. */
+export type RefusalReason = keyof typeof REFUSALS;
+
 /**
- * Thrown on a request's way to end it. The `error` is Backstage's own, so that the answer is in Backstage's form.
+ * Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form.
  *
- * Those that are always the same are made once: a stack costs more than all else of a refusal.
+ * Refusals without data of a request are shared constants, because capturing a stack trace dominates the cost of a refusal.
  */
 export class Refusal extends Error {
+  static readonly missingCredentials = new Refusal('missing-credentials');
+  static readonly invalidToken = new Refusal('invalid-token');
+  static readonly untrustedIssuer = new Refusal('untrusted-issuer');
+  static readonly unsupportedScheme = new Refusal('unsupported-scheme');
+  static readonly tooManyTokens = new Refusal('too-many-tokens');
+  static readonly conflictingCookies = new Refusal('conflicting-cookies');
+  static readonly revoked = new Refusal('revoked');
+  static readonly repeatedAuthorization = new Refusal('repeated-authorization');
+  static readonly crossSite = new Refusal('cross-site');
+  static readonly unsafeDestination = new Refusal('unsafe-destination');
+  static readonly keysUnavailable = new Refusal('keys-unavailable');
+  static readonly revocationsUnavailable = new Refusal(
+    'revocations-unavailable',
+  );
+  static readonly signOutNotStored = new Refusal('sign-out-not-stored');
+  static readonly signOutIncomplete = new Refusal('sign-out-incomplete');
+  static readonly failed = new Refusal('failed');
+
+  /** Refuses a token whose access restrictions exclude this plugin, with the message of the service that has judged it. */
+  static restricted(message: string): Refusal {
+    return new Refusal('restricted', message);
+  }
+
+  /** Refuses a request to a plugin that is starting or stopping, with the message of its lifecycle. */
+  static starting(message?: string): Refusal {
+    return new Refusal('starting', message);
+  }
+
+  readonly error: Error;
+  readonly status: number;
+  /** The headers of the answer. */
+  readonly headers: Record<string, string>;
+
   private constructor(
     readonly reason: RefusalReason,
-    readonly error: Error,
-    readonly headers: Record<string, string>,
+    message?: string,
   ) {
     super(reason);
-    // Where it was made tells nothing of the request.
-    error.stack = `${error.name}: ${error.message}`;
+    const row: RefusalRow = REFUSALS[reason];
+    this.status = row.status;
+    this.error = new ERRORS[row.status](message ?? row.message);
+    // The stack of a shared error is that of the module's start, and not of the request.
+    this.error.stack = `${this.error.name}: ${this.error.message}`;
+    this.headers = {
+      ...(row.challenge && { 'WWW-Authenticate': row.challenge }),
+      ...(row.retryAfterSeconds && {
+        'Retry-After': String(row.retryAfterSeconds),
+      }),
+    };
   }
 
-  /** Whether what was presented will not count later either. */
+  /** Whether the same credential can never succeed later. */
   get isFinal(): boolean {
-    return this.error.name === 'AuthenticationError';
-  }
-
-  /** The status that Backstage's error middleware makes of the `error`, for answers that do not pass it. */
-  get status(): number {
-    return STATUS_BY_ERROR[this.error.name];
-  }
-
-  /** 401 for a request that presented nothing (RFC 6750, section 3: no error code then). */
-  static readonly missingCredentials = new Refusal(
-    'missing-credentials',
-    new AuthenticationError('Missing credentials'),
-    { 'WWW-Authenticate': 'Bearer realm="Backstage"' },
-  );
-
-  static readonly unsupportedScheme = Refusal.#invalidCredentials(
-    'unsupported-scheme',
-    'The Authorization header must hold a bearer token',
-  );
-
-  static readonly tooManyTokens = Refusal.#invalidCredentials(
-    'too-many-tokens',
-    'A WebSocket may offer at most five tokens',
-  );
-
-  static readonly conflictingCookies = Refusal.#invalidCredentials(
-    'conflicting-cookies',
-    'More than one value for one cookie',
-  );
-
-  static readonly invalidToken = Refusal.#invalidCredentials('invalid-token');
-
-  static readonly untrustedIssuer =
-    Refusal.#invalidCredentials('untrusted-issuer');
-
-  static readonly revoked = Refusal.#invalidCredentials('revoked');
-
-  /** 400 for a request that says two things at once. */
-  static readonly repeatedAuthorization = new Refusal(
-    'repeated-authorization',
-    new InputError('More than one Authorization header'),
-    {
-      'WWW-Authenticate': 'Bearer realm="Backstage", error="invalid_request"',
-    },
-  );
-
-  /** 403 for a cookie that another site's page made the browser send. */
-  static readonly crossSite = new Refusal(
-    'cross-site',
-    new NotAllowedError(
-      'Pages of other sites may not use the cookie; auth.apiGate.cookie.trustedOrigins names those that may',
-    ),
-    {},
-  );
-
-  /** 403 for a cookie with a request whose answer would run in the page that asked for it. */
-  static readonly unsafeDestination = new Refusal(
-    'unsafe-destination',
-    new NotAllowedError(
-      'The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
-    ),
-    {},
-  );
-
-  static readonly keysUnavailable = Refusal.#unavailable(
-    'keys-unavailable',
-    'Credentials can not be verified at the moment',
-  );
-
-  static readonly revocationsUnavailable = Refusal.#unavailable(
-    'revocations-unavailable',
-    'Credentials can not be judged yet',
-  );
-
-  static readonly signOutNotStored = Refusal.#unavailable(
-    'sign-out-not-stored',
-    'Signed out at this replica; the others follow once the database is back',
-  );
-
-  static readonly signOutIncomplete = Refusal.#unavailable(
-    'sign-out-incomplete',
-    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
-  );
-
-  static readonly failed = Refusal.#unavailable(
-    'failed',
-    'Credentials can not be judged',
-  );
-
-  /** 403 for a token whose access restrictions leave this plugin out, in the words of the service that has judged it. */
-  static restricted(message: string): Refusal {
-    return new Refusal('restricted', new NotAllowedError(message), {});
-  }
-
-  /** 503 while a plugin is not up, or no longer, in the words of its lifecycle. */
-  static starting(message = 'Service has not started up yet'): Refusal {
-    return Refusal.#unavailable('starting', message);
-  }
-
-  /** 503 where the answer would be another in a moment. */
-  static #unavailable(reason: RefusalReason, message: string): Refusal {
-    return new Refusal(reason, new ServiceUnavailableError(message), {
-      'Retry-After': String(RETRY_AFTER_SECONDS),
-    });
-  }
-
-  /** 401 for a credential that was presented and does not count. */
-  static #invalidCredentials(
-    reason: RefusalReason,
-    message = 'Invalid credentials',
-  ): Refusal {
-    return new Refusal(reason, new AuthenticationError(message), {
-      'WWW-Authenticate': 'Bearer realm="Backstage", error="invalid_token"',
-    });
+    return this.status === 401;
   }
 
   /**
    * Sets the headers of the answer; its status and body follow from the `error`.
    *
-   * @param resourceMetadata - where a client finds out how to sign in, for a 401 (RFC 9728, section 5.1)
+   * @param resourceMetadata - the address at which a client reads how to sign in, for a 401 (RFC 9728, section 5.1)
    */
   applyTo(res: Response, resourceMetadata?: string): void {
     for (const [name, value] of Object.entries(this.headers)) {

@@ -2,7 +2,7 @@ import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import { Refusal } from './Refusal';
 
-/** Whatever goes wrong on a request's way ends closed. */
+/** Returns the refusal for any error on a request's way, so that an unexpected error ends closed, and logs that one. */
 export function toRefusal(error: unknown, logger: LoggerService): Refusal {
   if (error instanceof Refusal) {
     return error;

@@ -13,16 +13,16 @@ import { Refusal } from '../decision/Refusal';
 
 const UPGRADE = 'upgrade';
 
-/** The servers of a backend, with the gate in front of whoever listens for `upgrade` at them. */
+/** Puts the gate in front of all listeners for `upgrade` at the servers of a backend. */
 export class UpgradeGuard {
-  /** By server, the listeners that were there before a plugin could add its own; without `own` until then. */
+  /** Keeps, by server, the listeners from before a plugin could add any; `own` is missing until then. */
   readonly #guarded = new WeakMap<Server, { own?: Set<unknown> }>();
   readonly #waiting = new Set<Duplex>();
   #isStopped = false;
 
   constructor(
     private readonly options: {
-      /** Resolves to nothing for an upgrade that was refused. */
+      /** Resolves to `undefined` for an upgrade that was refused. */
       gate: {
         admit(...args: Parameters<UpgradeGate['admit']>): Promise<unknown>;
       };
@@ -34,8 +34,8 @@ export class UpgradeGuard {
   /**
    * Puts the gate in front of all listeners for `upgrade` at a server, present and future ones.
    *
-   * `emit` is replaced on the server: a listener of the gate's own could not keep the others from hearing of an upgrade, and
-   * Node treats requests otherwise as soon as a server has one.
+   * This replaces `emit` on the server, because a listener of the gate's own could not keep the event from the others, and Node
+   * treats upgrade requests differently as soon as a server has a listener.
    */
   guard(server: Server): void {
     if (this.#guarded.has(server)) {
@@ -50,7 +50,7 @@ export class UpgradeGuard {
         : Reflect.apply(emit, server, [event, ...args]);
   }
 
-  /** Wraps the gate for requests, which sees a server with the first request to it at the latest. */
+  /** Wraps the gate for requests, so that a server is guarded from the first request on at the latest. */
   wrap(gate: RequestHandler, decisions: Decisions): RequestHandler {
     return (req, res, next) => {
       const { server } = req.socket as { server?: Server };
@@ -68,7 +68,7 @@ export class UpgradeGuard {
     };
   }
 
-  /** Refuses the upgrades that are being judged, and all that follow. */
+  /** Refuses the upgrades that the gate is deciding about, and all later ones. */
   stop(): void {
     this.#isStopped = true;
     this.#waiting.forEach(refuseUnjudged);
@@ -76,10 +76,10 @@ export class UpgradeGuard {
   }
 
   /**
-   * Marks the moment from which plugins run code of their own for what a server receives.
+   * Marks the moment from which a server's requests run code of plugins.
    *
-   * A listener that is added from then on is a plugin's, as those of http-proxy-middleware and of older `signals` are. Some of them
-   * take paths outside `/api` too, without a credential. They hear of upgrades below `/api` only.
+   * Every listener that is added from then on belongs to a plugin, such as those of http-proxy-middleware and of older `signals`.
+   * Some of them take paths outside `/api` too, without a credential. They get the upgrades below `/api` only.
    */
   #markHandedOn(server: Server): void {
     const guarded = this.#guarded.get(server);
@@ -88,7 +88,7 @@ export class UpgradeGuard {
     }
   }
 
-  /** Returns false for an upgrade that is not the gate's. */
+  /** Returns false for an upgrade that goes to all listeners without the gate. */
   #intercepts(
     server: Server,
     req: IncomingMessage,

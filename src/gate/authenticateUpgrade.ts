@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
@@ -14,19 +13,14 @@ import {
   VerifyOptions,
   verifyTimed,
 } from '../credentials/verifyCredential';
-import type { CredentialKind } from '../decision/Decision';
-import type { TargetPlugin } from '../credentials/BackendPlugins';
 import type { AllowRule } from '../config/AllowRule';
-import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
-import { WEBSOCKET } from '../http/requestMethod';
-import { isUnambiguousPath } from '../http/requestTarget';
-import { setRequestHeader } from '../http/setRequestHeader';
 import { assertNotRevoked } from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
+import type { GateRequest } from './GateRequest';
 
-/** What an upgrade is judged with. */
+/** The services with which the gate decides about upgrades. */
 export interface UpgradeServices extends VerifyOptions {
   /** `undefined`: no cookie is read. */
   cookie: GateCookie | undefined;
@@ -34,16 +28,13 @@ export interface UpgradeServices extends VerifyOptions {
   revocations: Revocations;
 }
 
-/** One upgrade's way, as far as it has come. */
-export interface UpgradePassage {
-  req: IncomingMessage;
-  /** The one that it began with: it never sees a mix of two. */
-  policy: Policy;
-  /** What it is judged by. */
-  credential: CredentialKind;
-}
+/** The part of a {@link GateRequest} that authenticating an upgrade needs. */
+type AuthenticatedRequest = Pick<
+  GateRequest,
+  'req' | 'policy' | 'plugin' | 'credential' | 'forwarded'
+>;
 
-/** What authenticated an upgrade. */
+/** The token that authenticated an upgrade. */
 export interface AuthenticatedUpgrade {
   presented: UpgradeToken;
   verified: VerifiedCredential;
@@ -55,89 +46,73 @@ export type UpgradeReason =
   | { rule?: undefined; judged: AuthenticatedUpgrade };
 
 /**
- * Decides whether an upgrade may pass, wherever it arrives.
+ * Decides whether an upgrade may pass, in Express and at the server.
  *
- * @param path - below the plugin, where the upgrade is one to a WebSocket that a rule may name; else `undefined`
- * @throws Refusal if it may not
+ * @throws Refusal if not
  */
 export async function decideUpgrade(
-  passage: UpgradePassage,
-  plugin: TargetPlugin,
-  path: string | undefined,
-  options: UpgradeServices,
+  request: GateRequest,
+  services: UpgradeServices,
 ): Promise<UpgradeReason> {
-  const { policy, req } = passage;
-  await plugin.started();
-  const rule =
-    path !== undefined && isUnambiguousPath(path)
-      ? policy.allowList.match(plugin.id, WEBSOCKET, path)
-      : undefined;
-  if (!rule) {
-    return { judged: await authenticateUpgrade(passage, plugin, options) };
+  await request.plugin.started();
+  const { route } = request;
+  if (typeof route !== 'object') {
+    return { judged: await authenticateUpgrade(request, services) };
   }
-  await refuseRevokedTokens(passage, plugin, options);
-  options.cookie?.removeFrom(req);
-  return { rule };
+  await refuseRevokedTokens(request, services);
+  return { rule: route };
 }
 
 /** Refuses the tokens of revoked sessions on public paths too: a handler may read them. */
 async function refuseRevokedTokens(
-  { policy, req }: UpgradePassage,
-  plugin: TargetPlugin,
-  options: UpgradeServices,
+  { plugin, policy, req }: GateRequest,
+  services: UpgradeServices,
 ): Promise<void> {
   const bearer = readBearer(req);
   const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
   assertFew(tokens);
   for (const token of tokens) {
-    if (await isOfRevokedSession(token, plugin, policy, options)) {
+    if (await isOfRevokedSession(token, plugin, policy, services)) {
       throw Refusal.revoked;
     }
   }
 }
 
 /**
- * Judges an upgrade to a WebSocket by its credential, wherever it arrives. Of one that a cookie authenticates, the request then
- * has the token as its `Authorization`; it never keeps the gate's cookies.
+ * Authenticates an upgrade by its credential. If that is the cookie, the upgrade goes on with the token as its `Authorization`.
  *
- * @throws Refusal if it may not pass
+ * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
  */
 export async function authenticateUpgrade(
-  passage: UpgradePassage,
-  plugin: TargetPlugin,
-  options: UpgradeServices,
+  request: AuthenticatedRequest,
+  services: UpgradeServices,
 ): Promise<AuthenticatedUpgrade> {
-  const { req } = passage;
-  const { cookie, revocations } = options;
-  const judged = await verifyFirst(
-    readUpgradeTokens(req, cookie),
-    passage,
-    plugin,
-    options,
-  );
-  // Of what has verified, no other one is tried: the caller has said who it is.
+  const { cookie, revocations } = services;
+  const tokens = readUpgradeTokens(request.req, cookie);
+  const judged = await verifyFirst(tokens, request, services);
+  // If the verified token's session is revoked, the gate does not fall back to another token.
   assertNotRevoked(judged.verified, revocations);
   const { kind, token } = judged.presented;
   if (kind === 'cookie') {
-    setRequestHeader(req, 'authorization', `Bearer ${token}`);
+    request.forwarded.bearer = token;
   }
-  cookie?.removeFrom(req);
   return judged;
 }
 
-/** @throws Refusal if none verifies: one that is about this moment or this plugin, else the last */
+/** @throws Refusal if no token verifies: preferably one that may be different at another moment or plugin, else the last */
 async function verifyFirst(
   tokens: UpgradeToken[],
-  passage: UpgradePassage,
-  plugin: TargetPlugin,
-  options: UpgradeServices,
+  request: AuthenticatedRequest,
+  services: UpgradeServices,
 ): Promise<AuthenticatedUpgrade> {
   const refusals: Refusal[] = [];
   for (const presented of tokens) {
-    passage.credential = presented.kind;
+    request.credential = presented.kind;
     try {
-      const verified = await verify(presented, passage, plugin, options);
-      return { presented, verified };
+      return {
+        presented,
+        verified: await verify(presented, request, services),
+      };
     } catch (error) {
       if (!(error instanceof Refusal)) {
         throw error;
@@ -150,17 +125,16 @@ async function verifyFirst(
 
 async function verify(
   presented: UpgradeToken,
-  { req, policy }: UpgradePassage,
-  plugin: TargetPlugin,
-  options: UpgradeServices,
+  { req, plugin, policy }: AuthenticatedRequest,
+  services: UpgradeServices,
 ): Promise<VerifiedCredential> {
-  // The answer of a handshake is for any origin to read, so that the cookie counts for listed ones only.
+  // CORS does not apply to WebSockets: a page of any origin may read the answer. So only trusted origins may use the cookie.
   if (presented.kind === 'cookie' && policy.isCrossSite(req)) {
     throw Refusal.crossSite;
   }
-  // On a stand-in, as an offered protocol is no header that `httpAuth` reads, and it remembers one answer per request.
-  const standIn = {
+  // A substitute request, because `httpAuth` reads no offered protocols, and remembers one answer per request.
+  const substitute = {
     headers: { authorization: `Bearer ${presented.token}` },
   } as Request;
-  return verifyTimed(standIn, plugin, presented, policy, options);
+  return verifyTimed(substitute, plugin, presented, policy, services);
 }

@@ -1,43 +1,26 @@
-import type { Request } from 'express';
-import {
-  isUnambiguousPath,
-  pathBelowPlugin,
-  hasNoDotSegments,
-  withoutQuery,
-} from '../http/requestTarget';
-import type { TargetPlugin } from '../credentials/BackendPlugins';
-import type { Policy } from '../policy/Policy';
-import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { hasNoDotSegments, isUnambiguousPath } from '../http/requestTarget';
+import type { ExpressRequest } from './GateRequest';
 
-/**
- * Returns the path below the plugin's mount; for the cookie endpoint that the root router serves once more at `/`, its path
- * there. `undefined` where nothing may be decided by the path.
- */
-export function pathOf(req: Request, plugin: TargetPlugin): string | undefined {
-  const path = pathBelowPlugin(req, plugin.mountedAs);
-  return path === undefined &&
-    isCookieEndpoint(req.baseUrl) &&
-    withoutQuery(req.originalUrl) === req.baseUrl
-    ? COOKIE_PATH
-    : path;
-}
-
-/** Whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
-export function acceptsUserCookie(
-  method: string,
-  path: string | undefined,
-  plugin: TargetPlugin,
-): boolean {
+/** Returns whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
+export function acceptsUserCookie({
+  method,
+  path,
+  plugin,
+}: ExpressRequest): boolean {
   return reads(method, path) && plugin.acceptsUserCookie(path);
 }
 
-/** Whether what a cookie opens at a path may act as the user: its plugin has declared it for cookies, or the operator trusts it. */
-export function isTrustedPath(
-  method: string,
-  path: string | undefined,
-  plugin: TargetPlugin,
-  policy: Policy,
-): boolean {
+/**
+ * Returns whether a response to a cookie may act as the user: the plugin has declared the path for cookies, or the operator
+ * trusts the path.
+ */
+export function isTrustedPath({
+  method,
+  path,
+  plugin,
+  policy,
+}: ExpressRequest): boolean {
   return (
     (reads(method, path) && plugin.isForCookies(path)) ||
     (path !== undefined &&
@@ -46,7 +29,7 @@ export function isTrustedPath(
   );
 }
 
-/** Whether a request reads at a path that stays the same once it is decoded. */
+/** Returns whether a request reads at a path that stays the same once it is decoded. */
 function reads(method: string, path: string | undefined): path is string {
   return (
     path !== undefined &&
@@ -55,13 +38,13 @@ function reads(method: string, path: string | undefined): path is string {
   );
 }
 
-/** Whether frontends get the cookie at a path: at Backstage's cookie endpoint, or at the `/api/cookie` of the tutorial. */
-export function isIssuanceEndpoint(
-  plugin: string,
-  path: string | undefined,
-): boolean {
+/** Returns whether frontends get the cookie at a path: at Backstage's cookie endpoint, or at the `/api/cookie` of the tutorial. */
+export function isIssuanceEndpoint({
+  pluginId,
+  path,
+}: ExpressRequest): boolean {
   return (
     path !== undefined &&
-    (isCookieEndpoint(path) || (plugin === 'cookie' && path === '/'))
+    (isCookieEndpoint(path) || (pluginId === 'cookie' && path === '/'))
   );
 }

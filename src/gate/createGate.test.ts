@@ -742,12 +742,19 @@ describe('the gate', () => {
     it('ends that of a bearer, and both', async () => {
       await signOut(bearer(token));
       expect(gate.stored).toEqual([session(sub)]);
-      expect(gate.decided[0].decision.credential).toBe('none');
+      expect(gate.decided[0].decision.credential).toBe('bearer');
       await signOut(bearer(token), cookie(otherUser));
       expect(gate.stored.slice(1)).toEqual([
         session('user:default/b'),
         session(sub),
       ]);
+      expect(gate.decided[1].decision.credential).toBe('bearer');
+    });
+
+    it('by the cookie is recorded as that beside a bearer that fails', async () => {
+      await signOut(bearer('x'), cookie(token));
+      expect(gate.stored).toEqual([session(sub)]);
+      expect(gate.decided[0].decision.credential).toBe('cookie');
     });
 
     it('ends that of the user for whom a service acts', async () => {
@@ -789,18 +796,22 @@ describe('the gate', () => {
     });
 
     it.each([
-      ['a cookie that fails', ['Cookie: token=x'], CLEARED],
-      ['a cookie that can not be', ['Cookie: token=x; token=y'], `${CLEARED}`],
-      ['a foreign one', [cookie(foreign)], CLEARED],
-      ['a bearer that fails', [bearer('x')], undefined],
-      ['a restricted bearer', [bearer('restricted')], undefined],
-      ['a service', [bearer(service)], undefined],
-    ])('goes on with %s, and ends nothing', async (_, headerLines, cleared) => {
-      const answer = await signOut(...headerLines);
-      expect(answer.status).toBe(200);
-      expect(answer.headers['set-cookie']).toBe(cleared);
-      expect([gate.stored, signedOut()]).toEqual([[], []]);
-    });
+      ['a cookie that fails', 'Cookie: token=x', CLEARED, 'none'],
+      ['a cookie that can not be', 'Cookie: token=x; token=y', CLEARED, 'none'],
+      ['a foreign one', cookie(foreign), CLEARED, 'none'],
+      ['a bearer that fails', bearer('x'), undefined, 'none'],
+      ['a restricted bearer', bearer('restricted'), undefined, 'none'],
+      ['a service', bearer(service), undefined, 'bearer'],
+    ])(
+      'goes on with %s, and ends nothing',
+      async (_, headerLine, cleared, credential) => {
+        const answer = await signOut(headerLine);
+        expect(answer.status).toBe(200);
+        expect(answer.headers['set-cookie']).toBe(cleared);
+        expect([gate.stored, signedOut()]).toEqual([[], []]);
+        expect(gate.decided[0].decision.credential).toBe(credential);
+      },
+    );
 
     it('of another site is 403, and ends and clears nothing', async () => {
       for (const line of [cookie(token), 'Cookie: token=x; token=y']) {
@@ -809,7 +820,10 @@ describe('the gate', () => {
         expect(answer.headers['set-cookie']).toBeUndefined();
       }
       expect([gate.stored, gate.handled]).toEqual([[], []]);
-      expect(gate.decided[0].decision.credential).toBe('cookie');
+      expect(gate.decided.map(({ decision }) => decision.credential)).toEqual([
+        'cookie',
+        'none',
+      ]);
       expect((await signOut(bearer(token), CROSS_SITE)).status).toBe(200);
       expect(gate.stored).toEqual([session(sub)]);
     });
@@ -820,6 +834,7 @@ describe('the gate', () => {
       expect(answer.status).toBe(503);
       expect(answer.headers['set-cookie']).toBe(CLEARED);
       expect([gate.stored, gate.handled]).toEqual([[], []]);
+      expect(gate.decided[0].decision.credential).toBe('cookie');
     });
 
     it('is 503 where the store is gone, in force all the same', async () => {

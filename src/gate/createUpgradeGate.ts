@@ -2,11 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { answerUpgrade } from '../http/answerUpgrade';
-import { requestMethod, WEBSOCKET } from '../http/requestMethod';
-import { pathBelowPlugin } from '../http/requestTarget';
 import type { MountedRequest } from '../http/upgradeTarget';
 import { BackendPlugins } from '../credentials/BackendPlugins';
-import { pluginIdOf } from '../plugins/Plugins';
 import type { Policy } from '../policy/Policy';
 import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
@@ -14,16 +11,17 @@ import type { Decision } from '../decision/Decision';
 import {
   decideUpgrade,
   UpgradeServices,
-  UpgradePassage,
   UpgradeReason,
 } from './authenticateUpgrade';
+import { forward } from './forward';
+import { UpgradeRequest } from './GateRequest';
 import { Refusal } from '../decision/Refusal';
 import { toRefusal } from '../decision/toRefusal';
 
-/** What the gate decides about upgrades with. */
+/** The services of the gate for upgrades. */
 export interface UpgradeGateOptions extends UpgradeServices {
   plugins: BackendPlugins;
-  /** The policy in force. */
+  /** Returns the current policy. */
   policy(): Policy;
   logger: LoggerService;
   sockets: SessionSockets;
@@ -48,105 +46,101 @@ export interface UpgradeGate {
   admitted(req: IncomingMessage): AdmittedUpgrade | undefined;
 }
 
-/** One upgrade, and what was found out about it. */
-interface Passage extends UpgradePassage {
-  socket: Duplex;
-  target: MountedRequest;
-}
+class ServerUpgradeGate implements UpgradeGate {
+  readonly #admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
 
-/** Makes the gate for upgrades, which go to the server's listeners for `upgrade` and not to Express. */
-export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
-  const { cookie, logger, observer, plugins, sockets } = options;
-  const admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
+  constructor(private readonly options: UpgradeGateOptions) {}
 
-  async function decide(passage: Passage): Promise<UpgradeReason> {
-    const { req, target } = passage;
-    const plugin = plugins.targetOf(target);
-    const path =
-      requestMethod(req) === WEBSOCKET
-        ? pathBelowPlugin(target, plugin.mountedAs)
-        : undefined;
-    return decideUpgrade(passage, plugin, path, options);
+  async admit(
+    req: IncomingMessage,
+    socket: Duplex,
+    target: MountedRequest,
+  ): Promise<AdmittedUpgrade | undefined> {
+    this.#admissions.delete(req);
+    try {
+      const { options } = this;
+      const policy = options.policy();
+      return await this.#judge(
+        new UpgradeRequest(req, socket, target, policy, options.plugins),
+      );
+    } catch {
+      // An upgrade goes on only if the decision is to pass.
+      const { status, headers } = Refusal.failed;
+      answerUpgrade(socket, status, headers);
+      return undefined;
+    }
   }
 
-  function pass(passage: Passage, reason: UpgradeReason): AdmittedUpgrade {
+  admitted(req: IncomingMessage): AdmittedUpgrade | undefined {
+    return this.#admissions.get(req);
+  }
+
+  #pass(request: UpgradeRequest, reason: UpgradeReason): AdmittedUpgrade {
     const { rule, judged } = reason;
-    record(
-      passage,
+    forward(request, this.options.cookie);
+    this.#record(
+      request,
       rule
         ? { outcome: 'passed', reason: 'allow-rule', rule }
         : { outcome: 'passed', reason: judged.presented.kind },
     );
     const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
     if (session) {
-      sockets.track(passage.socket, session);
+      this.options.sockets.track(request.socket, session);
     }
-    return admit(passage, reason);
+    return this.#remember(request, reason);
   }
 
-  function refuse(
-    passage: Passage,
+  #refuse(
+    request: UpgradeRequest,
     refusal: Refusal,
   ): AdmittedUpgrade | undefined {
     const { reason } = refusal;
-    if (passage.policy.isEnforced) {
-      record(passage, { outcome: 'refused', reason }, refusal);
-      answerUpgrade(passage.socket, refusal.status, refusal.headers);
+    const { policy, socket } = request;
+    if (policy.isEnforced) {
+      this.#record(request, { outcome: 'refused', reason }, refusal);
+      answerUpgrade(socket, refusal.status, refusal.headers);
       return undefined;
     }
-    record(passage, { outcome: 'would-refuse', reason }, refusal);
-    cookie?.removeFrom(passage.req);
-    sockets.track(passage.socket, 'not-admitted');
-    return admit(passage, undefined);
+    this.#record(request, { outcome: 'would-refuse', reason }, refusal);
+    forward(request, this.options.cookie);
+    this.options.sockets.track(socket, 'not-admitted');
+    return this.#remember(request, undefined);
   }
 
-  function admit(
-    { policy, req, target }: Passage,
+  #remember(
+    { req, pluginId: plugin, policy }: UpgradeRequest,
     reason: UpgradeReason | undefined,
   ): AdmittedUpgrade {
-    const admitted = { plugin: pluginIdOf(target), policy, reason };
-    admissions.set(req, admitted);
+    const admitted = { plugin, policy, reason };
+    this.#admissions.set(req, admitted);
     return admitted;
   }
 
-  function record(
-    { credential, req, target }: Passage,
-    decision: Omit<Decision, 'plugin' | 'credential'>,
+  #record(
+    request: UpgradeRequest,
+    decided: Omit<Decision, 'plugin' | 'credential'>,
     refusal?: Refusal,
   ) {
-    observer.decided(
-      { method: requestMethod(req), path: target.url },
-      { ...decision, plugin: pluginIdOf(target), credential },
+    const { method, reportedPath: path } = request;
+    this.options.observer.decided(
+      { method, path },
+      request.toDecision(decided),
       refusal?.error,
     );
   }
 
-  return {
-    admitted: req => admissions.get(req),
-    admit(req, socket, target) {
-      admissions.delete(req);
-      const policy = options.policy();
-      const passage: Passage = {
-        req,
-        socket,
-        target,
-        policy,
-        credential: 'none',
-      };
-      return (
-        decide(passage)
-          .then(reason => pass(passage, reason))
-          .catch(error => refuse(passage, toRefusal(error, logger)))
-          // Whatever happens, an upgrade goes on only where the decision is to pass.
-          .catch(() => {
-            answerUpgrade(
-              socket,
-              Refusal.failed.status,
-              Refusal.failed.headers,
-            );
-            return undefined;
-          })
-      );
-    },
-  };
+  /** Returns `undefined` for an upgrade that was refused. */
+  async #judge(request: UpgradeRequest): Promise<AdmittedUpgrade | undefined> {
+    try {
+      return this.#pass(request, await decideUpgrade(request, this.options));
+    } catch (error) {
+      return this.#refuse(request, toRefusal(error, this.options.logger));
+    }
+  }
+}
+
+/** Makes the gate for upgrades, which go to the server's listeners for `upgrade` and not to Express. */
+export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
+  return new ServerUpgradeGate(options);
 }

@@ -28,6 +28,7 @@ async function upgradeWith(parts: {
       targetOf:
         parts.installed ??
         (() => ({ id: 'live', mountedAs: 'live', started() {} })),
+      isInstalled: () => true,
     } as unknown as Plugins,
     observer: { decided: parts.decided ?? (() => {}) },
     logger: {

@@ -23,7 +23,7 @@ import { toRefusal } from '../decision/toRefusal';
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];
 
-/** What WebSocket handlers of plugins are wrapped with. */
+/** The services with which the gate wraps WebSocket handlers of plugins. */
 export interface WebSocketGateOptions extends UpgradeServices {
   plugins: Plugins;
   logger: LoggerService;
@@ -36,85 +36,27 @@ export interface WebSocketRoute {
   pluginId: string;
   auth: AuthService;
   declared: HttpRouterServiceWebSocketHandler;
-  /** Backstage's own way to the handler: it judges as the plugin has declared. */
+  /** Backstage's own handler, which authenticates as the plugin has declared, and then calls the plugin's. */
   defaultHandler: RootHandler;
 }
 
 /**
  * Wraps the WebSocket handlers that plugins register since backend-defaults 0.19. A handler gets the credentials that the gate
- * has verified at the server, whatever the handler declares. An upgrade that has not come through the server's gate is judged
- * here.
+ * has verified at the server, even if it declares itself unauthenticated. An upgrade that has not passed the server's gate is
+ * decided here.
  *
- * @returns what is to be registered in place of a handler
+ * @returns a function that returns the handler to register in place of a plugin's own
  */
 export function createWebSocketGate(
   options: WebSocketGateOptions,
 ): (route: WebSocketRoute) => RootHandler {
-  const { logger, plugins, sockets, upgradeGate } = options;
-
-  async function admit(route: WebSocketRoute, { request, socket }: Upgrade) {
-    const plugin = route.pluginId.toLowerCase();
-    const admitted = upgradeGate.admitted(request);
-    if (admitted?.plugin === plugin) {
-      return admitted;
-    }
-    const { path } = route.declared;
-    const target = readUpgradeTarget(
-      `/api/${route.pluginId}${path === '/' ? '' : path}`,
-    );
-    return target && upgradeGate.admit(request, socket, target);
-  }
-
-  /** Returns the credentials of a valid token for a handler that asks for them, though a rule has made its path public. */
-  async function credentialsUnderRule(
-    req: IncomingMessage,
-    { plugin, policy }: AdmittedUpgrade,
-  ): Promise<AuthenticatedUpgrade | undefined> {
-    try {
-      return await authenticateUpgrade(
-        { req, policy, credential: 'none' },
-        plugins.installed(plugin),
-        { ...options, cookie: undefined },
-      );
-    } catch (error) {
-      if (error instanceof Refusal) {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
-  /** Returns what runs the handler: in report-only, Backstage's own way to it where the gate alone would open it. */
-  async function prepare(
-    route: WebSocketRoute,
-    upgrade: Upgrade,
-    admitted: AdmittedUpgrade,
-  ): Promise<() => void | Promise<void>> {
-    const { policy, reason } = admitted;
-    const { auth, declared } = route;
-    if (!reason || (reason.rule && !policy.isEnforced)) {
-      return () => route.defaultHandler(upgrade);
-    }
-    let { judged } = reason;
-    if (reason.rule && declared.authPolicy !== 'unauthenticated') {
-      judged = await credentialsUnderRule(upgrade.request, admitted);
-      const session =
-        judged && sessionClaimsOf(judged.verified.userToken ?? {});
-      if (session) {
-        sockets.track(upgrade.socket, session);
-      }
-    }
-    const context = await contextOf(judged, auth);
-    return () => declared.handler({ ...upgrade, ...context });
-  }
-
   return route => async upgrade => {
     const { socket } = upgrade;
-    const admitted = await admit(route, upgrade);
+    const admitted = await admit(route, upgrade, options);
     const runHandler =
       admitted &&
-      (await prepare(route, upgrade, admitted).catch(error => {
-        const { status, headers } = toRefusal(error, logger);
+      (await prepare(route, upgrade, admitted, options).catch(error => {
+        const { status, headers } = toRefusal(error, options.logger);
         answerUpgrade(socket, status, headers);
         return undefined;
       }));
@@ -124,7 +66,79 @@ export function createWebSocketGate(
   };
 }
 
-/** As Backstage's own: none, where nothing has authenticated the upgrade. */
+/** Returns the decision of the server's gate, or decides now. Returns `undefined` for an upgrade that was refused. */
+async function admit(
+  route: WebSocketRoute,
+  { request, socket }: Upgrade,
+  { upgradeGate }: WebSocketGateOptions,
+): Promise<AdmittedUpgrade | undefined> {
+  const admitted = upgradeGate.admitted(request);
+  if (admitted?.plugin === route.pluginId.toLowerCase()) {
+    return admitted;
+  }
+  const { path } = route.declared;
+  const target = readUpgradeTarget(
+    `/api/${route.pluginId}${path === '/' ? '' : path}`,
+  );
+  return target && upgradeGate.admit(request, socket, target);
+}
+
+/**
+ * Returns a function that runs the handler of an admitted upgrade. In report-only that is Backstage's own handler where the
+ * gate would refuse the upgrade, or where only an allow rule makes its path public.
+ */
+async function prepare(
+  route: WebSocketRoute,
+  upgrade: Upgrade,
+  admitted: AdmittedUpgrade,
+  options: WebSocketGateOptions,
+): Promise<() => void | Promise<void>> {
+  const { policy, reason } = admitted;
+  const { auth, declared } = route;
+  if (!reason || (reason.rule && !policy.isEnforced)) {
+    return () => route.defaultHandler(upgrade);
+  }
+  let { judged } = reason;
+  if (reason.rule && declared.authPolicy !== 'unauthenticated') {
+    judged = await authenticateUnderRule(upgrade.request, admitted, options);
+    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
+    if (session) {
+      options.sockets.track(upgrade.socket, session);
+    }
+  }
+  const context = await contextOf(judged, auth);
+  return () => declared.handler({ ...upgrade, ...context });
+}
+
+/**
+ * Authenticates an upgrade by its tokens, for a handler that needs credentials although a rule has made its path public.
+ * Returns `undefined` if no token is valid. The cookie is not read.
+ */
+async function authenticateUnderRule(
+  req: IncomingMessage,
+  { plugin, policy }: AdmittedUpgrade,
+  options: WebSocketGateOptions,
+): Promise<AuthenticatedUpgrade | undefined> {
+  try {
+    return await authenticateUpgrade(
+      {
+        req,
+        policy,
+        plugin: options.plugins.installed(plugin),
+        credential: 'none',
+        forwarded: {},
+      },
+      { ...options, cookie: undefined },
+    );
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
 async function contextOf(
   judged: AuthenticatedUpgrade | undefined,
   auth: AuthService,

@@ -3,8 +3,8 @@ import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
 
 /**
- * The address of the RFC 9728 metadata of what a request asked for, from the configuration and discovery alone: a header of
- * the request never decides it. `undefined` if there is none, or discovery fails.
+ * Returns the address of the RFC 9728 metadata of the requested resource; `undefined` if there is none, or if discovery fails.
+ * Only the configuration and discovery decide the address, never a header of the request.
  *
  * @param path - below the plugin
  */

@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '@backstage/types';
 import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
 import type { ReloadOutcome } from '../policy/PolicySource';
-import type { RefusalReason } from '../decision/Decision';
+import type { RefusalReason } from '../decision/Refusal';
 
 const COOKIE_INTERVAL_MS = 60_000;
 const MAX_REMEMBERED_USERS = 1_000;

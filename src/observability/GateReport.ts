@@ -3,8 +3,9 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
-import type { Decision, RefusalReason } from '../decision/Decision';
+import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
+import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
 import type { DecisionCounts } from './DecisionCounts';
 import { EventLimit } from './EventLimit';

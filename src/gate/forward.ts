@@ -1,0 +1,72 @@
+import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
+import type { Request } from 'express';
+import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import { BACKSTAGE_AUTH_COOKIES } from '../credentials/readCredential';
+import { removeCookies } from '../http/removeCookies';
+import { setRequestHeader } from '../http/setRequestHeader';
+import type { VerifiedCredential } from '../credentials/verifyCredential';
+import type { ExpressRequest, GateRequest } from './GateRequest';
+import { CookieServices, isFullUserToken, isUser } from './userResponse';
+
+/**
+ * Sets the headers with which a request goes on to the handlers behind the gate. Nothing else in the gate changes a request's
+ * headers, and every request that goes on comes through here: no handler of this backend sees the gate's cookie.
+ */
+export function forward(
+  { req, forwarded }: Pick<GateRequest, 'req' | 'forwarded'>,
+  cookie: GateCookie | undefined,
+): void {
+  const { bearer, gateCookie, userCookie } = forwarded;
+  if (bearer !== undefined) {
+    setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
+  }
+  if (userCookie === 'removed') {
+    removeCookies(req, BACKSTAGE_AUTH_COOKIES);
+  }
+  if (gateCookie === 'as received') {
+    return;
+  }
+  cookie?.removeFrom(req);
+  if (gateCookie) {
+    cookie?.putInto(req, gateCookie.token);
+  }
+}
+
+/** Chooses the headers with which an authenticated request goes on. */
+export function chooseHeaders(
+  { credential, forwarded, isInstalled }: ExpressRequest,
+  verified: VerifiedCredential,
+  services: Pick<CookieServices, 'cookieTypes'>,
+): void {
+  const { token } = verified;
+  if (credential === 'cookie') {
+    forwarded.bearer = token;
+  }
+  // A gate behind the gateway receives the same token as `Authorization`. If it sees the cookie too, it issues no other one, and
+  // the answer stays as its handler made it.
+  if (
+    !isInstalled &&
+    isFullUserToken(verified, services) &&
+    token.length <= MAX_TOKEN_BYTES
+  ) {
+    forwarded.gateCookie = { token };
+  }
+}
+
+/** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
+export function setIdentity(
+  req: Request,
+  { credentials, token, decoded }: VerifiedCredential,
+): void {
+  if (isUser(credentials)) {
+    const user: BackstageIdentityResponse = {
+      token,
+      identity: {
+        type: 'user',
+        userEntityRef: credentials.principal.userEntityRef,
+        ownershipEntityRefs: [...(decoded?.ent ?? [])],
+      },
+    };
+    (req as Request & { user?: BackstageIdentityResponse }).user = user;
+  }
+}

@@ -1,0 +1,62 @@
+import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import {
+  BACKSTAGE_AUTH_COOKIE,
+  BACKSTAGE_AUTH_COOKIES,
+  readBearer,
+} from '../credentials/readCredential';
+import type { VerifyOptions } from '../credentials/verifyCredential';
+import { Refusal } from '../decision/Refusal';
+import { readCookies } from '../http/cookieHeader';
+import type { Revocations } from '../revocation/Revocations';
+import type { ExpressRequest } from './GateRequest';
+
+type RevokedSessionServices = VerifyOptions & { revocations: Revocations };
+
+/**
+ * Refuses a bearer token of a revoked session on public routes too: a handler may read it, and signing in may make a new
+ * one of it. A revoked cookie is removed instead: the page may not know that the browser sent it.
+ *
+ * @throws Refusal 401, or 503 if the keys can't be had
+ */
+export async function refuseRevokedSession(
+  request: ExpressRequest,
+  services: RevokedSessionServices,
+): Promise<void> {
+  const { req, plugin, policy } = request;
+  const removed = removeRevokedUserCookie(request, services);
+  if (removed) {
+    await removed;
+  }
+  const bearer = readBearer(req);
+  const isRevoked = isOfRevokedSession(bearer, plugin, policy, services);
+  if (isRevoked && (await isRevoked)) {
+    throw Refusal.revoked;
+  }
+}
+
+/**
+ * Removes Backstage's own cookie from what is forwarded if its session was revoked, since the cookie itself verifies until it
+ * expires: a handler would serve that user, and Backstage would not issue another cookie. Never rejects; without keys the
+ * cookie is removed, because it may be a revoked one.
+ */
+export function removeRevokedUserCookie(
+  { req, plugin, policy, forwarded }: ExpressRequest,
+  services: RevokedSessionServices,
+): Promise<void> | undefined {
+  const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
+  if (!cookies) {
+    forwarded.userCookie = 'removed';
+    return undefined;
+  }
+  const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
+  const isRevoked = isOfRevokedSession(token, plugin, policy, services);
+  return isRevoked
+    ? isRevoked
+        .catch(() => true)
+        .then(is => {
+          if (is) {
+            forwarded.userCookie = 'removed';
+          }
+        })
+    : undefined;
+}

@@ -1,0 +1,110 @@
+import type {
+  BackstageCredentials,
+  BackstageUserPrincipal,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import type { DecodedCookieIssuer } from '../cookie/createCookieIssuer';
+import type { GateCookie } from '../cookie/GateCookie';
+import { restrictResponse } from '../cookie/restrictResponse';
+import type { DecodedToken } from '../credentials/token';
+import type { VerifiedCredential } from '../credentials/verifyCredential';
+import type { GateObserver } from '../decision/GateObserver';
+import { isCrossOrigin } from '../http/isCrossOrigin';
+import { isIssuanceEndpoint, isTrustedPath } from './cookiePaths';
+import type { ExpressRequest } from './GateRequest';
+
+/** The services that issuing the cookie needs. */
+export interface CookieServices {
+  /** `undefined`: no cookie is read. */
+  cookie: GateCookie | undefined;
+  /** `undefined`: no cookie is issued. */
+  cookieIssuer(): DecodedCookieIssuer | undefined;
+  /** The `typ` of tokens that may become the cookie. */
+  cookieTypes: ReadonlySet<string | undefined>;
+  logger: LoggerService;
+  observer: Pick<GateObserver, 'cookieNotIssued'>;
+}
+
+type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
+
+type FullUserCredential = VerifiedCredential & {
+  credentials: UserCredentials;
+  decoded: DecodedToken;
+};
+
+export function isUser(
+  credentials: VerifiedCredential['credentials'],
+): credentials is UserCredentials {
+  return credentials.principal.type === 'user';
+}
+
+/**
+ * Returns whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor that of
+ * a service that acts for a user.
+ */
+export function isFullUserToken(
+  verified: VerifiedCredential,
+  { cookieTypes }: Pick<CookieServices, 'cookieTypes'>,
+): verified is FullUserCredential {
+  const { credentials, decoded, userToken } = verified;
+  return (
+    decoded !== undefined &&
+    decoded === userToken &&
+    cookieTypes.has(decoded.typ) &&
+    isUser(credentials) &&
+    !credentials.principal.actor
+  );
+}
+
+/** Restricts a response that a browser may show to a user, see {@link restrictResponse}. */
+export function restrictUserResponse(
+  request: ExpressRequest,
+  isCookie: boolean,
+): void {
+  restrictResponse(request.res, {
+    isCookie,
+    isTrustedPath: () => isTrustedPath(request),
+  });
+}
+
+/** Issues the gate's cookie to the browser of a user who has sent a bearer token. A failure is logged, and refuses nothing. */
+export async function issueCookie(
+  request: ExpressRequest,
+  verified: VerifiedCredential,
+  services: CookieServices,
+): Promise<void> {
+  const { req, res, policy } = request;
+  const { cookie, logger, observer } = services;
+  const issuer = services.cookieIssuer();
+  if (
+    !cookie ||
+    !issuer ||
+    req.method === 'OPTIONS' ||
+    !isFullUserToken(verified, services)
+  ) {
+    return;
+  }
+  // Another site could otherwise sign the browser in as somebody else, by any method.
+  if (policy.isCrossSite(req, 'POST')) {
+    observer.cookieNotIssued('cross-site');
+    return;
+  }
+  // Stock frontends on another origin make only this call with credentials. Elsewhere the browser ignores `Set-Cookie`, and
+  // the `no-store` that comes with it would keep each answer out of the browser's cache.
+  if (
+    isCrossOrigin(req, policy.config.backendOrigin) &&
+    !isIssuanceEndpoint(request)
+  ) {
+    return;
+  }
+  try {
+    const { credentials, token, decoded } = verified;
+    await issuer.issueCookie({ credentials, token, decoded, req, res });
+  } catch (error) {
+    observer.cookieNotIssued('issuer-failed');
+    logger.warn('API gate issued no cookie: the issuer failed', {
+      errorType: isError(error) ? error.name : typeof error,
+    });
+  }
+}
