@@ -36,7 +36,7 @@ async function auditOf(address: string, paths = SOME) {
 const openIn = (lines: string[]) =>
   lines.flatMap(line => line.match(/^open +(GET \S+)/)?.[1] ?? []);
 
-// Without a plugin that subscribes to events: its open poll would hold up the stop of the backend.
+// No plugin subscribes to events: a subscriber's open poll would delay the stop of the backend.
 const startStock = (withGate: boolean) =>
   startBackend({
     withGate,
@@ -44,7 +44,7 @@ const startStock = (withGate: boolean) =>
       eventsPlugin,
       permissionPlugin,
       allowAllPolicy,
-      // Its handler has nothing at the path that the audit asks for.
+      // The plugin's handler has no route at the path that the audit requests.
       recordingPlugin('badges', {
         policies: [
           {
@@ -182,7 +182,7 @@ describe('the requests of api-gate audit', () => {
       res.writeHead(200, { 'Content-Type': 'application/json' });
       const fill = () => {
         while (!res.destroyed && res.write('secret-value'.repeat(5000))) {
-          // Until the other side has had enough.
+          // Write until the buffer is full or the client has closed the connection.
         }
       };
       res.on('drain', fill);

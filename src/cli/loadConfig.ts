@@ -114,7 +114,7 @@ function withoutMocked(data: JsonObject) {
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
     backend.baseUrl = 'https://backstage.invalid';
     leftOut.push('backend.baseUrl');
-    // Keep the address: the attributes of the cookie are checked against it.
+    // Leave the cookie out too: its attributes are checked against the address.
     if (apiGate.cookie !== undefined) {
       delete apiGate.cookie;
       leftOut.push(`${CONFIG_KEY}.cookie`);

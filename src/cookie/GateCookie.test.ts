@@ -12,7 +12,7 @@ const settings = { enabled: true, name: 'token', attributes };
 const cookie = new GateCookie(settings, 'backstage.example.com');
 const expires = new Date('2030-01-01T00:00:00Z');
 
-/** What a browser keeps of `Set-Cookie` headers, as the `Cookie` header that it sends next. */
+/** Applies `Set-Cookie` headers to a jar, and returns the `Cookie` header that a browser sends next. */
 function browser(jar: Map<string, string>, setCookies: string[]) {
   for (const setCookie of setCookies) {
     const [pair, ...rest] = setCookie.split('; ');

@@ -39,7 +39,7 @@ function create(verifies: (token: string) => boolean = () => false) {
     set,
     told,
     warnings,
-    /** What a response's headers are that answers a request with a bearer token. */
+    /** Returns the headers of the response to a request with a bearer token. */
     async answer(
       token: string,
       options: {
@@ -209,7 +209,7 @@ describe('createCookieIssuer', () => {
         [61, 2],
       ]) {
         clock.mockReturnValue(startedAt + minutes * 60_000);
-        // The cache asks for the time once a millisecond.
+        // The cache reads the clock once a millisecond.
         await new Promise(resolve => setTimeout(resolve, 5));
         await answer(large);
         expect(warnings).toHaveLength(expected);

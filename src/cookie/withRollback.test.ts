@@ -24,7 +24,7 @@ it('gives up an issuer that never ends, whatever becomes of it', async () => {
   expect(outcome).not.toHaveBeenCalled();
   await jest.advanceTimersByTimeAsync(1);
   expect(outcome).toHaveBeenCalledTimes(1);
-  // Jest would report it, were it nobody's.
+  // Jest would report an unhandled rejection.
   fail(new Error('too late'));
   await jest.advanceTimersByTimeAsync(1);
   jest.useRealTimers();

@@ -23,7 +23,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
     answers,
     callingPlugins,
     discovery,
-    /** How a service token of a plugin fares. */
+    /** Returns the result for a service token of a plugin. */
     async fate(sub: unknown) {
       try {
         await callingPlugins.assertKnown(
@@ -83,7 +83,7 @@ describe('[P13] CallingPlugins', () => {
     const { asked, fate } = create({ remote: 1, quiet: 0 });
     for (let minute = 0; minute < 3; minute += 1) {
       expect(await fate('remote')).toBe('verified');
-      // It has called nobody yet: that is an answer.
+      // The plugin has called no other one yet: an empty key set is an answer.
       expect(await fate('quiet')).toBe('verified');
       jest.advanceTimersByTime(60_000);
     }

@@ -8,7 +8,7 @@ describe('[P13] NewcomerLimit', () => {
     jest.useRealTimers();
   });
 
-  /** A limit whose new ids of this minute are used up. */
+  /** Returns a limit whose new ids of this minute are used up. */
   function used() {
     const limit = new NewcomerLimit(10);
     for (let i = 0; i < 10; i += 1) {
@@ -36,7 +36,7 @@ describe('[P13] NewcomerLimit', () => {
     }
     expect(others).toBe(0);
     expect(limit.admits('peer')).toBe(true);
-    // And not more than that.
+    // The limit admits no more than that.
     expect(limit.admits('peer')).toBe(false);
   });
 

@@ -7,7 +7,7 @@ const cookie = new GateCookie(
   'localhost',
 );
 
-/** A request as Node gives it, of which the raw headers have every line. */
+/** Makes a request as Node does: its raw headers have every line. */
 const request = (headers: Record<string, string>, ...more: string[]) =>
   ({
     headers,
@@ -39,7 +39,7 @@ describe('readCredential', () => {
       { authorization: '', cookie: 'token=c' },
       { kind: 'cookie', token: 'c' },
     ],
-    // What the header says is final.
+    // The `Authorization` header is final.
     [
       { authorization: 'Basic x', cookie: 'token=c' },
       { kind: 'unsupported-scheme' },

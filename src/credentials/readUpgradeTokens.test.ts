@@ -10,7 +10,7 @@ const cookie = new GateCookie(
 );
 const jwt = unsignedToken('vnd.backstage.user', { sub: 'user:default/a' });
 
-/** What a handshake is authenticated by: each token, after `protocol` where it is one. */
+/** Returns the tokens of a handshake, with the prefix `protocol` for an offered protocol. */
 function read(headers: Record<string, string>, rawHeaders: string[] = []) {
   const req = {
     headers,

@@ -27,10 +27,10 @@ const onBehalf = unsignedToken('vnd.backstage.plugin', {
   obo: limited,
 });
 
-/** What verifies tokens with a backend of which each part can be told what to say. */
+/** Creates a verifier with a backend whose services return the given results. */
 function create(
   options: {
-    /** What `httpAuth` says. */
+    /** The result of `httpAuth`. */
     credentials?: () => object;
     keys?: Record<string, KeyAnswer>;
     issuers?: string[];

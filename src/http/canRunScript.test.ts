@@ -28,7 +28,7 @@ describe('[P16] canRunScript', () => {
     'unknown/unknown',
     '*/*',
     'text/*',
-    // Browsers take the last of several types that is valid.
+    // Browsers take the last valid one of several types.
     'text/plain, text/html',
     'text/plain;a="b,c"',
     'text/html, text/plain',

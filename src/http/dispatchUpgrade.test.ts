@@ -5,7 +5,7 @@ const server = {} as never;
 const req = {} as never;
 const head = Buffer.alloc(0);
 
-/** The answer on the socket, as long as there is one, after a time. */
+/** Returns the answer on the socket after a time, if the socket is still open. */
 async function answerAfter(ms: number, ...listeners: any[]) {
   jest.useFakeTimers();
   const socket = new PassThrough();

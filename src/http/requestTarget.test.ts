@@ -7,7 +7,7 @@ import {
   withoutQuery,
 } from './requestTarget';
 
-/** A request as a handler at `/api/:gatedPluginId` sees it, where Express has left its target as it came. */
+/** Makes a request as a handler at `/api/:gatedPluginId` receives it when Express has left its target unchanged. */
 const request = (originalUrl: string, baseUrl = '/api/pub') =>
   ({
     originalUrl,

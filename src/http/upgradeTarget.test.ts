@@ -44,7 +44,7 @@ describe('[P11] readUpgradeTarget', () => {
   });
 
   it.each([
-    // The mount itself, and spellings of it.
+    // The target is the mount itself, or a spelling of it.
     '/api',
     '/api/',
     '/api?x',
@@ -59,7 +59,7 @@ describe('[P11] readUpgradeTarget', () => {
     '/api;x/live',
     '/api/l%69ve/open',
     '/api/live%2fopen',
-    // A normaliser may go elsewhere.
+    // A normaliser may read another path in these targets.
     '//api/live',
     '//any/api/live',
     '/./api/live',
@@ -84,7 +84,7 @@ describe('[P11] readUpgradeTarget', () => {
     '/live/%ff',
     '/%2525252561pi/x',
     '/x%3f/api/live',
-    // Other forms of a target.
+    // These are other forms of a target.
     '/live#/../api/live',
     '\\api\\live',
     '/\\api/live',

@@ -57,7 +57,7 @@ describe('PolicySource', () => {
     expect(take()).toEqual([
       'warn: API gate refuses from now on: auth.apiGate.until has passed',
     ]);
-    // For good, whatever the clock does: the barriers of plugins are open.
+    // The gate enforces permanently, whatever the clock shows: the barriers of plugins are open.
     jest.setSystemTime(new Date('2026-06-01T00:00:00Z'));
     expect(source.current.isEnforced).toBe(true);
   });

@@ -14,7 +14,7 @@ const session = (sub: string, iat = now() - 10) => ({
   exp: iat + 3600,
 });
 
-/** Follows a store that has no cursor: it answers all, each time. */
+/** Follows a store without cursors, which returns all revocations each time. */
 function create({
   load = async () => [],
   ...store
@@ -214,7 +214,7 @@ describe('Revocations', () => {
 
   it('forgets what has expired, and not before', async () => {
     const { revocations } = create({});
-    // A day of polls, one every two seconds, would take seconds.
+    // Simulating a day of polls, one every two seconds, would take seconds.
     revocations.setPollInterval(60_000);
     const claims = session('user:default/a');
     await revocations.revoke(revocationOfSession(claims));
@@ -396,7 +396,7 @@ describe('Revocations', () => {
   });
 });
 
-/** Follows a store whose readings are as `pages` answers them, by cursor. */
+/** Follows a store that returns the pages of `pages`, by cursor. */
 function follow(
   pages: (cursor: string | undefined) => Promise<RevocationPage>,
 ) {

@@ -5,7 +5,7 @@ import { SessionSockets } from './SessionSockets';
 
 const DAY_SECONDS = 24 * 60 * 60;
 
-/** Sockets of sessions that nobody ends. */
+/** Creates sockets of sessions that are never revoked. */
 const create = () =>
   new SessionSockets({
     revocations: {
@@ -15,7 +15,7 @@ const create = () =>
     source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
 
-/** A WebSocket of a token that expires in so many seconds. */
+/** Opens a WebSocket whose token expires in a number of seconds. */
 function open(seconds: number) {
   const socket = new PassThrough();
   const iat = Math.floor(Date.now() / 1000);
@@ -35,7 +35,7 @@ describe('a WebSocket whose token expires', () => {
     const socket = open(seconds);
     jest.advanceTimersByTime(seconds * 1000 - 1);
     expect(socket.destroyed).toBe(false);
-    // Tokens know whole seconds.
+    // The expiry of a token is in whole seconds.
     jest.advanceTimersByTime(1000);
     expect(socket.destroyed).toBe(true);
   });

@@ -16,7 +16,7 @@ describe("the gate's cookie in a backend", () => {
         res.setHeader('Cache-Control', 'public, max-age=3600');
       }
       if (req.path === '/events') {
-        // Compression holds the events of any other stream back.
+        // Compression holds back the events of any other stream.
         res.setHeader('Cache-Control', 'no-cache, no-transform');
         res.type('text/event-stream').write('data: 1\n\n');
         return;
@@ -56,7 +56,7 @@ describe("the gate's cookie in a backend", () => {
   const bearer = (token: string) => `Authorization: Bearer ${token}`;
   const sign = (claims: object = {}) =>
     key.sign({ iss: `${backend.url}/api/auth`, ...claims });
-  /** A token of so many bytes, or a few less: base64 has no text of every length. */
+  /** Signs a token of a number of bytes, or a few less: base64 has no text of every length. */
   async function signOfSize(bytes: number, claims: object = {}) {
     const empty = await sign({ ...claims, ent: [''] });
     for (let size = Math.ceil(((bytes - empty.length) * 3) / 4); ; size -= 1) {
@@ -68,7 +68,7 @@ describe("the gate's cookie in a backend", () => {
   }
   const setCookies = ({ headers }: RawResponse) =>
     headers['set-cookie']?.split('\n') ?? [];
-  /** The `Cookie` header that a browser sends after a response. */
+  /** Returns the `Cookie` header that a browser sends after a response. */
   const cookieHeader = (response: RawResponse) =>
     `Cookie: ${setCookies(response)
       .filter(cookie => !cookie.includes('Expires=Thu, 01 Jan 1970'))
@@ -90,7 +90,7 @@ describe("the gate's cookie in a backend", () => {
         authorization: `Bearer ${token}`,
         cookie: 'mine=1',
       });
-      // Bearer and cookie together, as a frontend sends them: the cookie is up to date, and is not set again.
+      // A frontend sends bearer token and cookie together: the cookie is up to date, and is not set again.
       const both = await send('GET', '/api/hello/x', bearer(token), header);
       expect(both.status).toBe(200);
       expect(setCookies(both)).toEqual(['mine=1; Path=/']);

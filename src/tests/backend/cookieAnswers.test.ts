@@ -17,7 +17,7 @@ jest.setTimeout(60_000);
 
 const SANDBOX = /(^|\n)sandbox$/;
 
-/** Answers as its query says: `type`, `cache` and `csp` are headers, `status` is one; `early` writes the head by itself. */
+/** Answers by its query: `type`, `cache` and `csp` are headers, `status` is the status, and `early` writes the head directly. */
 function answer(req: Request, res: Response) {
   const { type, cache, csp, status, early, ...others } = req.query as Record<
     string,
@@ -59,7 +59,7 @@ describe('the answer to a request by cookie', () => {
       ],
     },
   };
-  // What a server behind the proxy plugin says, with policies of its own, late.
+  // The row is the answer of a server behind the proxy plugin, whose policies arrive late.
   const target = createServer((req, res) => {
     res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
     res.setHeader('Cache-Control', 'public, max-age=60');
@@ -125,7 +125,7 @@ describe('the answer to a request by cookie', () => {
       { type: 'text/html', 'Content-Disposition': 'attachment' },
     ])('[P16] is sandboxed: %j', async parameters => {
       const csp = await cspOf(`/hello/x?${query(parameters)}`);
-      // Backstage's own policy is there as well: all of several policies apply.
+      // Backstage's own policy is present as well: browsers apply all of several policies.
       expect(csp).toContain("script-src 'self'");
       expect(csp).toMatch(SANDBOX);
     });
@@ -160,7 +160,7 @@ describe('the answer to a request by cookie', () => {
           Boolean(headers['content-security-policy']!.match(SANDBOX)),
         ).toBe(method === 'POST');
       }
-      // Express's own answer to a path that nobody has, which is JSON here.
+      // Express answers a path without a handler itself, in JSON here.
       expect((await get('/nowhere/x')).headers['cache-control']).toBe(
         'private',
       );

@@ -20,7 +20,7 @@ describe('where the cookie is issued', () => {
       res.json({});
     },
   });
-  // The frontend's plugin opens all of itself, and the root router serves it at `/` too.
+  // The frontend's plugin opens all its paths, and the root router serves it at `/` too.
   const app = recordingPlugin('app', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -58,7 +58,7 @@ describe('where the cookie is issued', () => {
   const send = (method: string, target: string, ...headerLines: string[]) =>
     rawRequest(backend.port, target, { method, headerLines });
   const bearer = (token: string) => `Authorization: Bearer ${token}`;
-  /** A token of a session of its own. */
+  /** Signs a token of a new session. */
   const sign = () => {
     issuedAt += 1;
     return key.sign({ iss: `${backend.url}/api/auth`, iat: issuedAt });

@@ -68,7 +68,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     });
     expect(contexts[0].req.originalUrl).toBe('/api/hello/x');
 
-    // It is asked for bearers alone, and says nothing about who may pass.
+    // The gate calls the issuer for bearer tokens alone, and its result decides nothing about access.
     await request.get('/api/hello/x').expect(401);
     await request
       .get('/api/hello/x')

@@ -19,7 +19,7 @@ import {
 
 jest.setTimeout(60_000);
 
-// September's packages have no mcp-actions; the main install's is not for them.
+// The packages of September 2026 have no mcp-actions, and the main install's version does not fit them.
 const describeMcp =
   process.env.API_GATE_TEST_RELEASE === 'september-2026'
     ? describe.skip
@@ -31,7 +31,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map(each => each.stop()));
 });
 
-/** A plugin with an action that answers who has called it. */
+/** A plugin with an action that returns its caller. */
 const greeter = createBackendPlugin({
   pluginId: 'greeter',
   register(reg) {
@@ -72,7 +72,7 @@ async function start(
   const backend = await startBackend({
     ...options,
     features: [
-      // Not imported: it is loaded only where its tests run.
+      // The package is loaded only if its tests run, so the file has no import of it.
       jest.requireActual('@backstage/plugin-mcp-actions-backend').default,
       greeter,
     ],
@@ -179,7 +179,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     expect(
       await backend.challenge(MCP, 'Authorization: a', 'Authorization: b'),
     ).toEqual([400, 'Bearer realm="Backstage", error="invalid_request"']);
-    // And the shared refusal is what it was.
+    // The shared refusal is unchanged.
     expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
   });
 
@@ -270,7 +270,7 @@ describeMcp('the client of the MCP SDK', () => {
   });
 });
 
-/** A reverse proxy that serves a backend below a path, and nothing else. */
+/** Starts a reverse proxy that serves a backend below a path, and nothing else. */
 async function startPrefixProxy(prefix: string, port: number): Promise<number> {
   const server = createServer((req, res) => {
     if (!req.url?.startsWith(`${prefix}/`)) {

@@ -253,7 +253,7 @@ describe('report-only', () => {
     expect(await backend.status('/api/closed/health')).toBe(401);
     await until(() => Date.now() > +instant);
     expect(await backend.status('/api/hello/x')).toBe(401);
-    // The plugin's own barrier is opened for the rule now.
+    // The plugin's own credentials barrier is open for the rule now.
     await until(
       async () => (await backend.status('/api/closed/health')) === 200,
     );
@@ -430,7 +430,7 @@ describe('a change of the configuration', () => {
     const file = path.join(folder, 'app-config.yaml');
     const strongerFile = path.join(folder, 'app-config.production.yaml');
     const port = await freePort();
-    // In one step, so that no half of it is read.
+    // Replace the file in one step, so that no half of it is read.
     const writeText = async (text: string) => {
       await writeFile(`${file}.new`, text);
       await rename(`${file}.new`, file);
@@ -501,7 +501,7 @@ describe('a change of the configuration', () => {
     const report = await readPolicy(backend);
     expect(report.problem).toBeUndefined();
     expect(report.allow).toEqual([]);
-    // Closed by the gate; with a credential it is served as ever.
+    // The gate closes the path; with a credential it is served as before.
     const token = await backend.sign();
     expect(
       await backend.status(
@@ -534,7 +534,7 @@ describe('a change of the configuration', () => {
     const before = await readPolicy(left);
     expect((await readPolicy(following)).hash).toBe(before.hash);
 
-    // Backstage may stop watching a file for good when it has read a half of it. Nothing says so.
+    // Backstage may stop watching a file permanently, and without a message, when it has read a half of it.
     await left.writeText('auth: { apiGate: { allow: [');
     await new Promise(resolve => setTimeout(resolve, 1_500));
     const writtenAt = Date.now();
@@ -550,7 +550,7 @@ describe('a change of the configuration', () => {
     ]);
     expect(+new Date(reports[0].loadedAt)).toBeGreaterThanOrEqual(writtenAt);
     for (const report of reports) {
-      // A later Backstage may go on watching. The hash and the time say whether the change is in force.
+      // A later Backstage may continue to watch the file. The hash and the time show whether the change is in force.
       const isInForce = report.allow.length === 1;
       expect(report.problem).toBeUndefined();
       expect(report.hash === reports[0].hash).toBe(isInForce);
@@ -592,7 +592,7 @@ describe('a change of the configuration', () => {
       await expect(
         startWithFile(pathOf('/${API_GATE_TEST_EMPTY}/**')),
       ).rejects.toThrow('auth.apiGate.allow[0].path has an empty segment');
-      // This one leaves a rule that an operator may have written.
+      // This value leaves a rule that an operator may have written.
       const { log } = await startWithFile(pathOf('${API_GATE_TEST_EMPTY}/**'));
       expect(
         log.filter(
@@ -685,7 +685,7 @@ describe('[P14] the audit', () => {
         },
       },
       { meta: { plugin: 'not installed', reason: 'missing-credentials' } },
-      // The latest of a second, with those before it.
+      // The audit has the latest denial of a second, and the number of those before it.
       { meta: { plugin: 'hello', reason: 'invalid-token', omitted: 18 } },
     ]);
 

@@ -19,7 +19,7 @@ import {
 
 jest.setTimeout(60_000);
 
-// Before September 2026, Backstage itself fetches keys again for each recent token whose key it does not have.
+// Before September 2026, Backstage itself fetches keys again for each recent token whose key is unknown.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
 
@@ -36,7 +36,7 @@ afterEach(async () => {
   backend = undefined;
 });
 
-/** A promise that a test resolves. */
+/** Returns a promise that a test resolves. */
 function latch() {
   let open!: () => void;
   const opened = new Promise<void>(resolve => {
@@ -348,7 +348,7 @@ describe('an adopter', () => {
 
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
     let handled = 0;
-    // As the gateway plugin mounts itself: a function, not a router, which runs for targets that have no path.
+    // The gateway plugin mounts itself like this: a function, not a router, which runs for targets without a path.
     const rootHandler = createBackendPlugin({
       pluginId: 'rooted',
       register(reg) {
