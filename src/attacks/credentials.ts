@@ -357,7 +357,7 @@ describe('[P6] credentials', () => {
     },
   );
 
-  it('RFC 6750, 2.2: a token in the body does not count', async () => {
+  it('RFC 6750, 2.2: a token in the body is not accepted', async () => {
     for (const [type, body] of [
       ['application/x-www-form-urlencoded', 'access_token=TOKEN&token=TOKEN'],
       ['application/json', '{"access_token":"TOKEN","token":"TOKEN"}'],
@@ -369,7 +369,7 @@ describe('[P6] credentials', () => {
     }
   });
 
-  it("of a bearer and somebody else's cookie, the bearer is who asks, and takes the cookie", async () => {
+  it("a bearer token beside another user's cookie authenticates the request, and replaces the cookie", async () => {
     const { response } = await attempt(
       SECRET,
       'Authorization: Bearer TOKEN\r\nCookie: token=JANES',

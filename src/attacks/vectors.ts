@@ -251,7 +251,7 @@ describe('vectors', () => {
   describe.each(Object.entries(TWINS))(
     '[P10] a twin: %s',
     (_name, { line }) => {
-      it('verifies, and not any more once the session is ended', async () => {
+      it('verifies, until the session is revoked', async () => {
         const token = newToken();
         const credential = credentialOf(line(token));
         const { response, handled } = await ask(line(token));

@@ -58,7 +58,7 @@ const startStock = (withGate: boolean) =>
   });
 
 describe('api-gate audit', () => {
-  it('finds what a stock backend leaves open, and nothing of that behind the gate', async () => {
+  it('finds the paths that a stock backend leaves open, and none of them behind the gate', async () => {
     const stock = await startStock(false);
     const { code, lines } = await auditOf(stock.url);
     await stock.stop();
@@ -213,7 +213,7 @@ describe('the requests of api-gate audit', () => {
     [async () => url.replace('http:', 'https:'), 'it does not speak TLS there'],
     [async () => 'ftp://localhost', 'must begin with https:// or http://'],
     [async () => 'http://a:b@localhost', 'must not hold a user or a password'],
-  ])('fail in words (%#)', async (addressOf, message) => {
+  ])('fail with an explanation (%#)', async (addressOf, message) => {
     const address = await addressOf();
     const asked = auditOf(address, one);
     await expect(asked).rejects.toThrow(CliError);
@@ -268,7 +268,7 @@ describe('an answer', () => {
     },
   );
 
-  it('that complains of the input came from a handler', () => {
+  it('that rejects the input came from a handler', () => {
     const body = '{"error":{"name":"InputError"}}';
     const headers = new Headers();
     expect(judge({ status: 400, headers, body }, false)).toBe('open');

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { withRollback } from './withRollback';
 
-it('gives up an issuer that never ends, whatever becomes of it', async () => {
+it('stops waiting for an issuer that never ends, and ignores its later failure', async () => {
   jest.useFakeTimers();
   let fail!: (error: Error) => void;
   const { issueCookie } = withRollback({

@@ -72,7 +72,7 @@ describe('readCookieNames', () => {
   });
 });
 
-it('takes a name of the characters of a regular expression as text', () => {
+it('treats the characters of a regular expression in a name as text', () => {
   const names = createCookieNames('a.*$|^+', name =>
     name.startsWith('a.*$|^+'),
   );

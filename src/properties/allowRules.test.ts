@@ -388,7 +388,7 @@ describe('a backend whose rules change', () => {
   });
 
   // A credentials barrier stays open once it has been opened, so that in the end only the gate refuses.
-  it('[P2] runs the handlers of what the present rules name, and no others', () =>
+  it('[P2] runs the handlers that the current rules name, and no others', () =>
     checkProperty(
       fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
         change(rules);

@@ -119,7 +119,7 @@ function start({ settings, others, leftovers }: AnyBrowser) {
 }
 
 describe('GateCookie in a browser', () => {
-  it('is read as it was set, whatever was there before', () =>
+  it('is read as it was set, whatever cookies the browser had before', () =>
     checkProperty(
       fc.property(anyBrowser, scene => {
         const { cookie, browser, othersHeader } = start(scene);

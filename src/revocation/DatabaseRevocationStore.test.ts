@@ -141,7 +141,7 @@ describe.each(testDatabases)(
       expect(new Set(news.revocations.map(({ sub }) => sub)).size).toBe(2_500);
     });
 
-    it('reads all for a cursor that it has not given', async () => {
+    it('reads all for an unknown cursor', async () => {
       await store.add(session());
       await age();
       for (const cursor of ['', 'x', '-1', '1e3', '12~', '~~', "0' or 1=1"]) {
@@ -170,7 +170,7 @@ describe.each(testDatabases)(
     });
 
     if (kind === 'PostgreSQL') {
-      it('reports what the database never takes, apart from what it does not take now', async () => {
+      it('distinguishes rows that the database never accepts from temporary failures', async () => {
         await expect(
           store.add(session({ sub: 'user:default/\0' })),
         ).rejects.toMatchObject({ name: 'InputError' });

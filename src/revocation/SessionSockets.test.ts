@@ -60,7 +60,7 @@ describe('a WebSocket whose token expires', () => {
 });
 
 describe('WebSockets of many users', () => {
-  it('are looked at only where a revocation concerns their user', async () => {
+  it('are checked only if a revocation concerns their user', async () => {
     const ended = new Set<string>();
     const isRevoked = jest.fn(({ sub }) => ended.has(sub.toLowerCase()));
     let revoked!: (users: Set<string>) => void;

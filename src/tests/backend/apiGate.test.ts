@@ -427,7 +427,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('the stock cookie', () => {
+  describe('Backstage’s own cookie', () => {
     let stockCookie: string;
 
     beforeAll(async () => {
@@ -746,7 +746,7 @@ describe('a backend with the gate', () => {
 });
 
 describe('a plugin that is served a second time at the root', () => {
-  it('[P1] is closed there too', async () => {
+  it('[P1] is closed at the root too', async () => {
     const hello = recordingPlugin('hello', {
       policies: [{ path: '/', allow: 'unauthenticated' }],
     });

@@ -177,7 +177,7 @@ describe('the answer to a request by cookie', () => {
       '/hello/x?type=application/json',
       '/hello/x?type=text/event-stream',
       '/hello/x?status=204',
-    ])('is not: %s', async path => {
+    ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
@@ -240,7 +240,7 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
-    it('whatever a proxied server says, and whatever other header a cache prefers', async () => {
+    it('whatever headers a proxied server sends, and whatever other header a cache prefers', async () => {
       const { headers } = await get('/proxy/target/image.png');
       expect(headers['cache-control']).toBe('private, max-age=60');
       const other = await get(
@@ -253,7 +253,7 @@ describe('the answer to a request by cookie', () => {
       );
     });
 
-    it('not that to a bearer token, nor on a public path', async () => {
+    it('except to a bearer token, and on a public path', async () => {
       const path = '/hello/public?cache=public';
       expect((await get(path)).headers['cache-control']).toBe('public');
       const { headers } = await rawRequest(backend.port, '/api/hello/x', {
@@ -300,7 +300,7 @@ describe('the answer to a request by cookie', () => {
       expect(status).toBe(200);
     });
 
-    it('has a reason of its own in the log', () => {
+    it('is logged with a reason of its own', () => {
       expect(backend.log).toContainEqual(
         expect.objectContaining({
           message: 'API gate refused a request',
@@ -310,7 +310,7 @@ describe('the answer to a request by cookie', () => {
     });
 
     it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
-      'is not %s',
+      'is not refused as %s',
       async destination => {
         const { status } = await get(
           '/hello/x?type=image/png',

@@ -48,7 +48,7 @@ async function signIn(
 }
 
 describe('[P15] authCookieIssuanceExtensionPoint', () => {
-  it('replaces the issuer, which is given what it needs', async () => {
+  it('replaces the issuer, which receives the verified credentials and the token', async () => {
     const contexts: CookieIssuerContext[] = [];
     const { token, get, request } = await signIn([
       issuerModule('mine', {
@@ -128,7 +128,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 });
 
 describe('auth.apiGate.cookie', () => {
-  it('enabled: false neither issues nor reads a cookie, nor takes one away', async () => {
+  it('enabled: false neither issues nor reads nor clears a cookie', async () => {
     const { get, request, token, plugin } = await signIn([], {
       cookie: { enabled: false },
     });

@@ -143,7 +143,7 @@ describe('the key endpoint of auth', () => {
     expect(handled).toHaveLength(0);
   });
 
-  it('rotates keys: a new one counts at once, an old one while it is there, and none longer than it is remembered', async () => {
+  it('rotates keys: a new one is accepted at once, an old one while it is published, and none longer than it is cached', async () => {
     const createKey = async (kid: string) => {
       const { publicKey, privateKey } = await generateKeyPair('ES256');
       return {
@@ -237,7 +237,7 @@ describe('a clock that is five minutes off', () => {
     ['behind: a fresh token', { iat: -OFF, exp: 3600 - OFF }, 200],
     ['behind: one that is valid there', { iat: -OFF, exp: -1 }, 401],
   ])(
-    '%s counts by its exp, as without the gate',
+    '%s is accepted until its exp, as without the gate',
     async (_, claims, expected) => {
       const statuses = [];
       for (const backend of [gated, stock]) {
@@ -272,7 +272,7 @@ describe('a clock that is five minutes off', () => {
     },
   );
 
-  it('at a backend that reports an ended session: it is taken', async () => {
+  it('a sign-out that another backend reports is accepted', async () => {
     const service = recordingPlugin('service');
     const backend = await start({ features: [service.feature] });
     const token = await service.tokenFor('auth');
@@ -431,7 +431,7 @@ describe('a database that is gone at the start', () => {
     expect((await get(port, bearer(serviceToken))).status).toBe(200);
   });
 
-  it('lets users in once the ended sessions can be read', async () => {
+  it('lets users in once the revoked sessions can be read', async () => {
     const { state, feature } = flakyDatabase('unreadable');
     const hello = recordingPlugin('hello', { policies: openAll });
     const service = recordingPlugin('service');
@@ -487,7 +487,7 @@ describe('a backend that stops', () => {
     };
   }
 
-  it('says 503 with Retry-After to what still comes, a sign-out too', async () => {
+  it('answers 503 with Retry-After to later requests, a sign-out too', async () => {
     const hello = recordingPlugin('hello', { policies: openAll });
     const { port, url, stop } = await start({
       features: [hello.feature],

@@ -128,7 +128,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     ]);
   });
 
-  it('is not moved by what a request says of its host', async () => {
+  it('does not depend on the host headers of a request', async () => {
     const backend = await start();
     const expected = await backend.challenge(MCP);
     for (const headerLines of [
@@ -168,7 +168,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     }
   });
 
-  it('is plain where the plugin serves no metadata, and what is no 401 is as it was', async () => {
+  it('is plain if the plugin serves no metadata, and answers other than 401 are unchanged', async () => {
     const off = await start({ auth: {} });
     expect(await off.challenge(MCP)).toEqual([401, PLAIN]);
     expect(await off.challenge(MCP, 'Authorization: Bearer x')).toEqual([
@@ -183,7 +183,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
   });
 
-  it('has the address that a setting names, for any resource', async () => {
+  it('has the configured address, for any resource', async () => {
     const backend = await start({
       auth: {},
       apiGate: {
@@ -239,7 +239,7 @@ describeMcp('the client of the MCP SDK', () => {
     };
   }
 
-  it('finds its way in and calls a tool', async () => {
+  it('signs in and calls a tool', async () => {
     const backend = await start();
     const { answer, tokens } = await signInAndGreet(backend);
     expect(answer).toContain('user:development/guest');
@@ -254,7 +254,7 @@ describeMcp('the client of the MCP SDK', () => {
     expect(status).not.toBe(401);
   });
 
-  it('does so below a path of the origin, too', async () => {
+  it('signs in below a path of the origin, too', async () => {
     const port = await freePort();
     const proxyPort = await startPrefixProxy('/backstage', port);
     const backend = await start({

@@ -260,7 +260,7 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
     expect(fires(query, asCollector(later))).toBe(true);
   });
 
-  it('do not alert where all is well, and do where two replicas have different policies', async () => {
+  it('do not alert without a fault, and do if two replicas have different policies', async () => {
     const query = queryFor('api_gate_policy_age');
     await start();
     const scraped = await scrape();

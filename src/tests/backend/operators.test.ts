@@ -173,7 +173,7 @@ describe('report-only', () => {
     }
   });
 
-  it('decides, counts and logs as it would, and hands a good cookie on', async () => {
+  it('decides, counts and logs as it would, and forwards a valid cookie', async () => {
     const backend = await start({ apiGate });
     const token = await backend.sign();
     expect(await backend.status('/api/hello/a/b')).toBe(200);
@@ -229,7 +229,7 @@ describe('report-only', () => {
     expect(JSON.stringify(report)).not.toContain('secret');
   });
 
-  it('tells apart at most 500 of what would be refused', async () => {
+  it('distinguishes at most 500 requests that would be refused', async () => {
     const backend = await start({ apiGate });
     for (let i = 0; i < 520; i += 20) {
       await Promise.all(
@@ -307,7 +307,7 @@ describe('report-only', () => {
   });
 });
 
-describe('what is open', () => {
+describe('the policy report', () => {
   const apiGate = {
     allow: [
       { plugin: 'closed', path: '/health', reason: 'The load balancer asks' },
@@ -315,7 +315,7 @@ describe('what is open', () => {
     ],
   };
 
-  it('is told at start in one block', async () => {
+  it('is logged at the start in one block', async () => {
     const { log } = await start({ apiGate });
     const blocks = log.filter(({ message }) =>
       message.startsWith('API gate: '),
@@ -343,7 +343,7 @@ describe('what is open', () => {
     `);
   });
 
-  it('is told as JSON to services, and to no user', async () => {
+  it('is returned as JSON to services, and to no user', async () => {
     const backend = await start({ apiGate });
     const user = await backend.sign();
     expect(await backend.status(POLICY)).toBe(401);
@@ -379,7 +379,7 @@ describe('what is open', () => {
     });
   });
 
-  it('[P18] is told to operators alone, where the policy allows everything to everybody', async () => {
+  it('[P18] is returned to operators alone, where the policy allows everything to everybody', async () => {
     for (const [operators, expected] of [
       [undefined, 403],
       [['user:default/jane', 'group:default/guests'], 403],
@@ -398,7 +398,7 @@ describe('what is open', () => {
     }
   });
 
-  it('comes with rules that are right, and open it', async () => {
+  it('proposes valid rules, which open the closed paths', async () => {
     const { closed } = await readPolicy(await start({ apiGate }));
     const allow = closed.flatMap(({ yaml }) => parse(yaml));
     expect(readAllowRules(allow, 'allow').rules).toHaveLength(6);
@@ -734,7 +734,7 @@ describe('[P14] the audit', () => {
 });
 
 describe('the metrics', () => {
-  it('tell what was decided, of few values', async () => {
+  it('report decisions, with few label values', async () => {
     const exporter = new InMemoryMetricExporter(
       AggregationTemporality.CUMULATIVE,
     );

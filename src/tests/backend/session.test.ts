@@ -466,7 +466,7 @@ describe('a sign-out call', () => {
     }
   });
 
-  it('twice is as good as once', async () => {
+  it('twice has the same result as once', async () => {
     const backend = await start();
     const token = await backend.sign();
     for (let i = 0; i < 2; i += 1) {
@@ -477,8 +477,8 @@ describe('a sign-out call', () => {
   });
 });
 
-describe('a session that was ended', () => {
-  it('has no power over later ones', async () => {
+describe('a revoked session', () => {
+  it('can not end later sessions', async () => {
     const backend = await start({ apiGate: { signOut: { scope: 'user' } } });
     const iat = Math.floor(Date.now() / 1000) - 10;
     const ended = await backend.sign({ iat });
@@ -529,7 +529,7 @@ describe('a session that was ended', () => {
 });
 
 describe('POST /api/auth/api-gate/v1/revocations', () => {
-  it('needs a credential, and a body that is right', async () => {
+  it('needs a credential and a valid body', async () => {
     const backend = await start();
     const service = await backend.hello.tokenFor('auth');
     const user = await backend.sign();
@@ -627,7 +627,7 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
     expect(status).toBe(204);
   });
 
-  it('takes whatever stands for a user', async () => {
+  it('accepts every valid entity reference of a user', async () => {
     const backend = await start();
     const service = await backend.hello.tokenFor('auth');
     for (const ref of ['user:default/jane@example.com', 'user:default/jörg']) {
@@ -650,7 +650,7 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
 });
 
 describe('[P7] while the database is gone', () => {
-  it('what is known stays refused, sign-out says 503 and is written when it is back', async () => {
+  it('revoked sessions stay refused, and a sign-out is 503 and written when the database is back', async () => {
     let gone = false;
     const { deps, factory } = databaseServiceFactory as any;
     // Queries of the gate's table fail, to simulate a lost database, which SQLite in memory can't have.
@@ -788,7 +788,7 @@ describe('a backend without the auth plugin', () => {
     await until(async () => (await other.withBearer(token, atOther)) === 200);
   });
 
-  it('keeps what it knows, and says 503 to a sign-out, while that backend is gone', async () => {
+  it('keeps its revocations, and answers 503 to a sign-out, while that backend is gone', async () => {
     const { startAuth, startOther, token } = await startBoth();
     const auth = await startAuth();
     const other = await startOther();

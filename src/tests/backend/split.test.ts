@@ -145,7 +145,7 @@ async function startGatewayAlone(features: BackendFeature[] = []) {
 }
 
 describe('a backend without the auth plugin', () => {
-  it('says at start, once, where that plugin is', async () => {
+  it('logs once at the start where that plugin is', async () => {
     const { first, second, port } = await startGatewayWithAuth();
     const lines = ({ log }: RunningBackend) =>
       log.filter(({ message }) => message.includes('auth plugin is not'));
@@ -198,7 +198,7 @@ describe('a backend without the auth plugin', () => {
 });
 
 describe('a backend with the auth plugin', () => {
-  it('can stop while another asks it for the ended sessions', async () => {
+  it('can stop while another one reads its revoked sessions', async () => {
     const { otherPort, start, hello } = await reserve();
     const asked: ServerResponse[] = [];
     const auth = createServer((_req, res) => {

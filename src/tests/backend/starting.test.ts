@@ -295,7 +295,7 @@ describe('an adopter', () => {
     expect(plugin.handled).toHaveLength(0);
   });
 
-  it('with an httpRouter of their own is gated, and is told what that means', async () => {
+  it('with an httpRouter of their own is gated, and finds a warning in the log', async () => {
     const plugin = hello();
     const { deps, factory } = httpRouterServiceFactory as any;
     backend = await startBackend({
@@ -323,7 +323,7 @@ describe('an adopter', () => {
     ).toBe(true);
   });
 
-  it('with dangerouslyDisableDefaultAuthPolicy is gated, and is told what that means', async () => {
+  it('with dangerouslyDisableDefaultAuthPolicy is gated, and finds a warning in the log', async () => {
     const plugin = recordingPlugin('closed');
     backend = await startBackend({
       features: [plugin.feature],
@@ -445,7 +445,7 @@ describe('an adopter', () => {
     expect(slow.handled).toHaveLength(0);
   });
 
-  it('whose middleware has looked at the headers hides no cookie in them', async () => {
+  it('whose middleware has read the headers hides no cookie in them', async () => {
     const token = async (url: string) => key.sign({ iss: `${url}/api/auth` });
     const seen: unknown[] = [];
     const plugin = recordingPlugin('seeing', {

@@ -521,7 +521,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     return status;
   };
 
-  it('gives to handlers what a stock backend gives', async () => {
+  it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
     const iss = `${gated.url}/api/auth`;
     const user = await key.sign({ iss, sub: 'user:default/jane' });
@@ -584,7 +584,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
   });
 
-  it('opens no HTTP request by such a rule, whatever that says of itself', async () => {
+  it('opens no HTTP request by such a rule, whatever its headers', async () => {
     const backend = await start({
       apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
     });
@@ -603,7 +603,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     }
   });
 
-  it('gives to an opened handler the credentials that it asks for, unless their session was ended', async () => {
+  it('gives to an opened handler the credentials that it requests, unless their session was revoked', async () => {
     const backend = await start({
       apiGate: {
         allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
@@ -678,7 +678,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(backend.live.handled).toHaveLength(handledBefore);
   });
 
-  it('tells in the policy report which handlers plugins have opened', async () => {
+  it('lists in the policy report the handlers that plugins have opened', async () => {
     const declared = { plugin: 'live', allow: 'unauthenticated' };
     const backend = await start();
     const closedAt = async (each: Backend) =>
@@ -790,7 +790,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(await headersOf()).toEqual([401, undefined]);
   });
 
-  it('closes a WebSocket when its session is ended or its token expires, and no other', async () => {
+  it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
     const backend = await start();
     const exp = Math.floor(Date.now() / 1000) + 2;
     const own = { sub: 'user:default/own' };
@@ -913,7 +913,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       ).not.toContain('token=');
     });
 
-    it('lets the cookie count', async () => {
+    it('accepts the cookie', async () => {
       const backend = await start({ apiGate: reportOnly });
       const { status, handled, destroy } = await backend.upgrade(
         '/api/live/open',
