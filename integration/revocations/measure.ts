@@ -1,4 +1,4 @@
-// What a long list of revoked sessions costs: see `run`.
+// Measures the cost of a long list of revoked sessions: see `run`.
 import { createHash, randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
@@ -34,7 +34,7 @@ interface Measured {
   rssMb: number;
 }
 
-/** Where the `auth` plugin keeps its data. */
+/** The database where the `auth` plugin keeps its data. */
 interface Database {
   config: JsonObject;
   open(): Knex;
@@ -69,7 +69,7 @@ function databasesOf(folder: string): [string, Database][] {
   ];
 }
 
-/** Fills in the sign-outs of the last hour, but for the last minutes. */
+/** Inserts the sign-outs of the last hour, except for the last minutes. */
 async function fill({ open }: Database) {
   const knex = open();
   const now = Date.now();
@@ -117,7 +117,7 @@ async function measure(
         took.push(performance.now() - sentAt);
         expectEqual('a request', status, 200);
       });
-      // Awaited below; a failure before that must not end the process.
+      // The promise is awaited below; a failure before that must not end the process.
       answered.catch(() => {});
       sent.push(answered);
     }
