@@ -10,12 +10,12 @@ export interface SingleResults {
   unknownServices: { requests: number; stock: Measurement; gate: Measurement };
   memory: {
     tokens: number;
-    /** On top of what was in use before them. */
+    /** The bytes in addition to those that were in use before. */
     bytes: number;
   };
 }
 
-/** All rounds, and what they come to. */
+/** All rounds, and the figures that follow from them. */
 export class Results {
   readonly #rounds = new Map<string, Measurement[]>();
 
@@ -24,7 +24,7 @@ export class Results {
     this.#rounds.set(key, [...(this.#rounds.get(key) ?? []), measurement]);
   }
 
-  /** CPU time first: other guests of the machine hardly change it. */
+  /** The table shows CPU time first: other guests of the machine hardly change it. */
   table(): string[][] {
     const rows = this.#cells().map(({ load, variant, rounds }) => {
       const spread = (key: keyof Measurement, digits: number) =>
@@ -49,7 +49,7 @@ export class Results {
     const rows: string[][] = [
       ['what', 'target', 'by CPU time', 'by requests/s', ''],
     ];
-    /** `a` is at least so many times as fast as `b`. */
+    /** Expects that `a` is at least so many times as fast as `b`. */
     const addSpeed = (
       load: LoadName,
       a: VariantName,
@@ -66,7 +66,7 @@ export class Results {
         verdict(byCpu.median >= target),
       ]);
     };
-    /** `a` costs at most so many times as much as `b`. */
+    /** Expects that `a` costs at most so many times as much as `b`. */
     const addCost = (
       load: LoadName,
       a: VariantName,
@@ -140,7 +140,7 @@ export class Results {
     );
   }
 
-  /** Round by round: what disturbs a round, disturbs both. */
+  /** Compares round by round: a disturbance of a round affects both variants. */
   #ratio(
     load: LoadName,
     a: VariantName,
@@ -161,7 +161,7 @@ function verdict(isMet: boolean): string {
   return isMet ? 'met' : 'NOT MET';
 }
 
-/** With columns as wide as they need to be; Markdown, so that it can be copied. */
+/** Formats a table as Markdown, with columns as wide as their content, so that it can be copied. */
 export function formatTable(rows: string[][]): string {
   const widths = rows[0].map((_, i) =>
     Math.max(...rows.map(row => row[i].length)),

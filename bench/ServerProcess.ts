@@ -25,7 +25,7 @@ export interface Usage {
 
 export type ServerReply = Started | Usage | { kind: 'failed'; message: string };
 
-/** A server in a process of its own, on a core of its own where that can be. */
+/** A server in its own process, and on its own core if the machine allows that. */
 export class ServerProcess {
   static readonly #running = new Set<ChildProcess>();
 
@@ -33,7 +33,7 @@ export class ServerProcess {
     this.#running.forEach(child => child.kill('SIGKILL'));
   }
 
-  /** Resolves once it answers requests. */
+  /** Resolves once the server answers requests. */
   static async start(
     variant: Variant,
     keyConfig: JsonObject,
@@ -56,8 +56,8 @@ export class ServerProcess {
     const node = [
       process.execPath,
       '--expose-gc',
-      // Between its turns a server idles, and V8 would shrink its heap, and then collect it over and over while it grows
-      // again: 200 ms within the next turn, most for those that idle the longest. A server at work has none of that.
+      // A server idles between its turns. V8 would then shrink its heap, and collect repeatedly while it grows again: 200 ms
+      // within the next turn, most for the servers that idle the longest. A busy server has none of that.
       '--no-memory-reducer',
       '--heap-growing-percent=300',
       path.join(__dirname, 'server.js'),

@@ -44,7 +44,10 @@ export class Tokens {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** A user's token, each call another user's. Signed by Node's own crypto: some 30 µs, so that a load can do it as it goes. */
+  /**
+   * Returns a user's token, for another user with each call. Node's own crypto signs it in about 30 µs, so that a load can sign
+   * while it runs.
+   */
   user(serverUrl: string): string {
     return this.#token(this.#userText(serverUrl), text =>
       sign('sha256', text, {
@@ -59,7 +62,7 @@ export class Tokens {
     return this.#token(this.#userText(serverUrl), () => randomBytes(64));
   }
 
-  /** A service token of a plugin that nobody has, each call another one's. */
+  /** Returns a service token of a plugin that does not exist, for another plugin with each call. */
   unknownService(): string {
     const id = this.#count++;
     const payload = { sub: `made-up-${id}`, aud: 'trivial', ...validity() };
@@ -76,7 +79,7 @@ export class Tokens {
       ent: [sub, 'group:default/team-a', 'group:default/department-b'],
       aud: 'backstage',
       ...validity(),
-      // The signature of the limited token, which no load here asks for.
+      // The signature of the limited token is left out, since no load here requests that token.
       uip: randomBytes(64).toString('base64url'),
     };
     return { typ: 'vnd.backstage.user', payload };

@@ -1,5 +1,5 @@
-// What a `Cookie` header of 15 KB costs, with the gate and without it, on a public and on a closed path: CPU time per request, the
-// two alternating. Run by `bench/run cookies`.
+// Measures the cost of a `Cookie` header of 15 KB, with the gate and without it, on a public and on a closed path, as CPU time
+// per request. Both backends alternate. Run by `bench/run cookies`.
 import { Load, measure } from './measure';
 import { ServerProcess } from './ServerProcess';
 import { formatSpread, spreadOf } from './statistics';
@@ -18,7 +18,7 @@ process.on('exit', () => {
   tokens.remove();
 });
 
-/** As many cookies as there is room for, each with a name of its own. */
+/** Returns as many cookies as fit, each with a name of its own. */
 function cookiesNamed(prefix: string): string {
   let header = '';
   for (let i = 0; header.length < HEADER_BYTES - 20; i++) {

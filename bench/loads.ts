@@ -66,7 +66,7 @@ export const loads = {
       nextHeaders: () => ({}),
     }),
   },
-  // Each request with another token.
+  // Each request has another token.
   'bad signatures': {
     variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
     create: (tokens, url) => ({
@@ -78,17 +78,17 @@ export const loads = {
 
 export type LoadName = keyof typeof loads;
 
-/** Each request a service token of another plugin, none of which exists. */
+/** Sends each request with a service token of another plugin, none of which exists. */
 export function unknownServices(tokens: Tokens): Load {
   return {
     ...REFUSED,
-    // Whether there is such a plugin can't be told of those that are not asked any more.
+    // The gate can't determine whether a plugin exists once the limit of probes is reached.
     otherStatus: 503,
     nextHeaders: () => bearer(tokens.unknownService()),
   };
 }
 
-/** Each request another valid token. */
+/** Sends each request with another valid token. */
 export function everNewBearers(tokens: Tokens, serverUrl: string): Load {
   return { ...ACCEPTED, nextHeaders: () => bearer(tokens.user(serverUrl)) };
 }

@@ -15,8 +15,8 @@ import { Tokens } from './Tokens';
 import { Variant, VariantName, variants } from './variants';
 
 /**
- * The speed of a process depends on where its memory lies and on what is compiled first, so that each generation has
- * processes of its own. There are at least so many, and none begins after that time.
+ * The speed of a process depends on the location of its memory and on what is compiled first, so each generation has its own
+ * processes. The benchmark runs at least this number of generations, and starts none after this time.
  */
 const MIN_GENERATIONS = 2;
 const GENERATIONS_UNTIL_MS = 150_000;
@@ -30,7 +30,7 @@ const WARM_UP_REQUESTS = 5000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
-/** Ends whatever hangs; on two idle cores it takes less than half of that. */
+/** Ends a benchmark that hangs; on two idle cores it takes less than half of that. */
 const TIMEOUT_MS = 10 * 60 * 1000;
 
 const tokens = new Tokens();
@@ -67,7 +67,7 @@ async function measureStarts(): Promise<
   return { startMillis, startCpuMillis };
 }
 
-/** In a process of its own, since a garbage collector that others have made work is no scale. */
+/** Measures memory in a new process, since earlier work changes the garbage collector's behaviour. */
 async function measureMemory(): Promise<SingleResults['memory']> {
   const server = await start(variants.gate);
   await measure(
@@ -85,7 +85,7 @@ async function measureMemory(): Promise<SingleResults['memory']> {
   };
 }
 
-/** Each load to each of its variants, in rounds. */
+/** Measures each load with each of its variants, in rounds. */
 async function measureGeneration(results: Results): Promise<void> {
   const servers = {} as Record<VariantName, ServerProcess>;
   for (const [name, variant] of Object.entries(variants)) {
@@ -106,7 +106,7 @@ async function measureGeneration(results: Results): Promise<void> {
   }
   for (let round = 1; round <= ROUNDS; round++) {
     for (const { load, cells } of prepared) {
-      // There and back: what goes before is not always the same.
+      // The order alternates, since the preceding measurement may favour one variant.
       for (const { name, server, requests } of round % 2
         ? cells
         : [...cells].reverse()) {

@@ -5,7 +5,7 @@ export const CONNECTIONS = 32;
 
 export type Headers = Record<string, string>;
 
-/** Requests to one path, and what each must be answered with. */
+/** Requests to one path, and the expected answer to each. */
 export interface Load {
   path: string;
   status: number;
@@ -24,9 +24,9 @@ export interface Measurement {
 }
 
 /**
- * Sends a number of requests, not for a time: what is cut off at the end of one would count as cost and not as work.
+ * Sends a fixed number of requests, not for a fixed time: requests that are cut off at the end would be cost without work.
  *
- * @throws Error if any is not answered as it must be: a fast wrong answer is no result
+ * @throws Error if any answer is not the expected one: a fast wrong answer is no result
  */
 export async function measure(
   server: ServerProcess,
@@ -42,7 +42,7 @@ export async function measure(
     url: server.url,
     connections: CONNECTIONS,
     amount,
-    // It looks that often whether all have been answered.
+    // The interval of the checks whether all requests have been answered.
     sampleInt: 50,
     requests: [
       {

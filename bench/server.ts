@@ -1,4 +1,4 @@
-// Runs a variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin that does nothing.
+// Runs a variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin without work.
 import { subscribe } from 'node:diagnostics_channel';
 import { createBackend } from '@backstage/backend-defaults';
 import { HostDiscovery } from '@backstage/backend-defaults/discovery';
@@ -22,7 +22,7 @@ const { variant, config } = JSON.parse(process.env.BENCH_SERVER!) as {
   config: JsonObject;
 };
 
-// By the global `fetch`, and by whatever uses Node's own client.
+// Requests leave by the global `fetch`, or by code that uses Node's own client.
 let outboundRequests = 0;
 const countOutboundRequest = () => {
   outboundRequests++;
@@ -30,7 +30,7 @@ const countOutboundRequest = () => {
 subscribe('undici:request:create', countOutboundRequest);
 subscribe('http.client.request.start', countOutboundRequest);
 
-// Requests are logged by all variants alike, and to nowhere: the cost of writing is not of interest here.
+// All variants log requests alike, and discard the output: the cost of writing is not of interest here.
 const quiet: LoggerService = {
   error() {},
   warn() {},
@@ -81,13 +81,13 @@ async function start() {
   backend.add(authPlugin);
   backend.add(trivialPlugin);
   if (variant.withGate) {
-    // The gate is loaded only where it is used, since loading is a part of the time that a start takes.
+    // The gate is loaded only if the variant uses it, since loading is part of the measured start time.
     backend.add(import('../src'));
   }
   if (variant.withTutorial) {
     backend.add(
       rootHttpRouterServiceFactory({
-        // The defaults, and the middleware between them and the routes.
+        // These are the defaults, and the middleware between them and the routes.
         configure({ app, middleware, healthRouter, routes }) {
           app.use(middleware.helmet());
           app.use(middleware.cors());
@@ -99,7 +99,7 @@ async function start() {
             HostDiscovery.fromConfig(rootConfig),
           );
           app.use('/api', (req, res, next) =>
-            // Signing in is public.
+            // Sign-in is public.
             req.path.startsWith('/auth/')
               ? next()
               : authenticate(req, res, next),
@@ -125,7 +125,7 @@ function cpuMicros(): number {
 
 process.on('message', (request: ServerRequest) => {
   if (request === 'collect garbage') {
-    // Twice: what the first one finalizes, the second one frees.
+    // Collect twice: the second run frees the objects that the first one finalizes.
     global.gc!();
     global.gc!();
   }
@@ -145,7 +145,7 @@ start().then(
   () =>
     send({
       kind: 'started',
-      // Since the process began.
+      // The time is measured since the process began.
       milliseconds: performance.now(),
       cpuMilliseconds: cpuMicros() / 1000,
     }),

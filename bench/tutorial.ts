@@ -8,8 +8,8 @@ import type { RequestHandler } from 'express';
 import { decodeJwt } from 'jose';
 
 /**
- * The middleware of Backstage's tutorial "Authenticate API requests", for user tokens: its second part, for
- * service tokens, went with the old backend system. The load has none.
+ * Creates the middleware of Backstage's tutorial "Authenticate API requests", for user tokens. Its second part, for service
+ * tokens, was for the legacy backend system. The load has no service tokens.
  */
 export function createTutorialMiddleware(
   discovery: DiscoveryService,

@@ -11,7 +11,7 @@ const BARRIER_OFF = {
   backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
 };
 
-/** The path that is public: by a rule of the gate, or because the plugin has opened it. */
+/** The public path: by a rule of the gate, or because the plugin has opened it. */
 export const OPEN_PATH = '/open';
 const openRule = { plugin: 'trivial', path: OPEN_PATH };
 
@@ -25,7 +25,7 @@ export const variants = {
     withGate: true,
     config: gateConfig({ allow: [openRule], tokenCache: false }),
   },
-  // All of the plugin that is asked, and the one that matches is the last.
+  // All rules are for the requested plugin, and the matching one is the last.
   'gate with 1,000 rules': {
     withGate: true,
     config: gateConfig({

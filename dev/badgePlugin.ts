@@ -9,7 +9,10 @@ const BADGE = `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="20" fo
   <text x="6" y="14">status</text><text x="54" y="14">passing</text>
 </svg>`;
 
-/** A plugin that has opened nothing. An allow rule makes its badge public, at the gate and at the plugin's own barrier. */
+/**
+ * A plugin that has opened nothing. An allow rule makes its badge public, at the gate and at the plugin's own credentials
+ * barrier.
+ */
 export const badgePlugin = createBackendPlugin({
   pluginId: 'badge',
   register(reg) {

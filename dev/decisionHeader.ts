@@ -9,7 +9,7 @@ import { apiGateServiceRef } from '../src/services/apiGateService';
 
 let decisions: Decisions | undefined;
 
-/** Lends the gate's decisions to the page. A production backend tells nobody why it answered. */
+/** Provides the gate's decisions to the page. A production backend does not expose them. */
 export const decisionHeaderServiceFactory = createServiceFactory({
   service: createServiceRef<{}>({ id: 'dev.decisionHeader', scope: 'root' }),
   initialization: 'always',
@@ -20,7 +20,7 @@ export const decisionHeaderServiceFactory = createServiceFactory({
   },
 });
 
-/** Says in a response header why the gate passed or refused the request. */
+/** Sets a response header with the reason why the gate passed or refused the request. */
 export const decisionHeader: RequestHandler = (req, res, next) => {
   onHeaders(res, () => {
     const decision = decisions?.get(req);

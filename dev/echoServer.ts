@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 
-/** The proxy plugin's target: answers with the names of the headers that reached it. */
+/** Starts the proxy plugin's target, which answers with the names of the headers that reached it. */
 export function startEchoServer(port: number): Promise<void> {
   const server = createServer((req, res) => {
     res.setHeader('Content-Type', 'application/json');

@@ -4,7 +4,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { Router } from 'express';
 
-/** A plugin whose author has opened everything. With the gate in front, it is closed all the same. */
+/** A plugin whose author has opened everything. The gate closes it all the same. */
 export const helloPlugin = createBackendPlugin({
   pluginId: 'hello',
   register(reg) {

@@ -26,7 +26,7 @@ export class BackendProcess {
   async start(): Promise<void> {
     const { module, config, logFile, logLevel = 'warn' } = this.options;
     const log = openSync(logFile, 'a');
-    // The loader of TypeScript goes with `execArgv`, which a fork inherits.
+    // `execArgv` has the loader of TypeScript, and a fork inherits it.
     const child = fork(module, {
       env: {
         ...process.env,
@@ -37,7 +37,7 @@ export class BackendProcess {
     });
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
-      // Others send messages too.
+      // Other code sends messages too.
       child.on('message', message => message === 'started' && resolve());
       child.once('exit', code =>
         reject(new Error(`Backend ${this.name} ended with ${code}`)),
@@ -66,12 +66,12 @@ export class BackendProcess {
     });
   }
 
-  /** All that it has logged, in all its lives. */
+  /** The complete log, across restarts. */
   get log(): string {
     return readFileSync(this.options.logFile, 'utf8');
   }
 
-  /** `kill -9`: nothing is written, closed or said to anyone. */
+  /** Sends `SIGKILL`: the process can't write, close or report anything. */
   async kill(): Promise<void> {
     const child = this.#process;
     if (child && child.exitCode === null && child.signalCode === null) {
@@ -80,7 +80,7 @@ export class BackendProcess {
     }
   }
 
-  /** `SIGTERM`: what runs it in production asks it to end by that. Resolves with its exit code. */
+  /** Sends `SIGTERM`, as an orchestrator in production does. Resolves with the exit code. */
   async terminate(): Promise<number | null> {
     const child = this.#process!;
     child.kill('SIGTERM');
@@ -88,7 +88,7 @@ export class BackendProcess {
     return code;
   }
 
-  /** Lets it hang: connections are accepted, and nothing is answered until {@link resume}. */
+  /** Suspends the process: connections are accepted, and nothing is answered until {@link resume}. */
   pause(): void {
     this.#process?.kill('SIGSTOP');
   }
@@ -97,7 +97,7 @@ export class BackendProcess {
     this.#process?.kill('SIGCONT');
   }
 
-  /** For the end of the test, when nothing can be waited for. */
+  /** Kills the process at the end of the test, without waiting. */
   killNow(): void {
     this.#process?.kill('SIGKILL');
   }

@@ -1,9 +1,9 @@
-/** Prints one line for each check, and counts them. */
+/** Prints one line for each check, and the totals. */
 export class Report {
   #passed = 0;
   #failed = 0;
 
-  /** @param run - returns what was measured, and throws if the check fails */
+  /** @param run - returns the measurement, and throws if the check fails */
   async check(name: string, run: () => Promise<string>): Promise<void> {
     const startedAt = performance.now();
     const took = () =>
@@ -40,7 +40,7 @@ export function expectEqual<T>(what: string, actual: T, expected: T): void {
   }
 }
 
-/** Smallest, middle and largest, in milliseconds. */
+/** Returns the smallest, middle and largest value, in milliseconds. */
 export function spread(values: number[]): string {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (part: number) =>

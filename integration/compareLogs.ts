@@ -1,5 +1,5 @@
-// Runs one backend with the gate and one without, side by side, for 60 seconds each, and compares the warnings and errors
-// in their logs: catalog processing, search indexing and every other call between plugins must go on as before.
+// Runs one backend with the gate and one without, side by side, for 60 seconds each, and compares the warnings and errors in
+// their logs: catalog processing, search indexing and all other calls between plugins must continue as before.
 import path from 'node:path';
 import { recordingPlugin } from '../src/__testUtils__/recordingPlugin';
 import { startBackend } from '../src/__testUtils__/startBackend';
@@ -58,7 +58,7 @@ async function run(withGate: boolean) {
   });
   await new Promise(resolve => setTimeout(resolve, SECONDS * 1000));
 
-  // That nothing is logged proves little if nothing was done: the index must hold what the catalog holds.
+  // An empty log proves little without activity: the index must hold all entities of the catalog.
   const signedIn = await fetch(`${backend.url}/api/auth/guest/refresh`);
   const { backstageIdentity } = await signedIn.json();
   const found = await fetch(`${backend.url}/api/search/query?term=example`, {
@@ -76,7 +76,7 @@ async function run(withGate: boolean) {
   };
 }
 
-/** Without what differs from run to run: ports, ids and durations. */
+/** Removes the text that differs between runs: ports, ids and durations. */
 function normalize(message: string): string {
   return message
     .replace(/localhost:\d+/g, 'localhost')

@@ -5,7 +5,7 @@ export interface Answer {
   headers: IncomingHttpHeaders;
   setCookies: string[];
   body: string;
-  /** Bytes of the status line and headers, about as they were sent. */
+  /** Bytes of the status line and headers, approximately as they were sent. */
   headerBytes: number;
 }
 
@@ -17,10 +17,10 @@ export interface Credentials {
 
 export const HELLO = '/api/hello/x';
 
-// A connection for each request: none is left over from a replica that was killed.
+// Each request uses a new connection, so that none is left over from a killed replica.
 const noReuse = new Agent({ keepAlive: false });
 
-/** Sends a request to a port of this machine. Unlike `fetch`, it sends the headers that only browsers may set. */
+/** Sends a request to a port of this machine. Unlike `fetch`, the function sends the headers that only browsers may set. */
 export function send(
   port: number,
   options: {
@@ -55,7 +55,7 @@ export function send(
             headers: res.headers,
             setCookies: res.headers['set-cookie'] ?? [],
             body,
-            // `: ` or a line end after each.
+            // Each header has `: ` and a line end.
             headerBytes:
               `HTTP/1.1 ${res.statusCode} ${res.statusMessage}\r\n\r\n`.length +
               res.rawHeaders.reduce((sum, text) => sum + text.length + 2, 0),
@@ -85,7 +85,7 @@ export function signOut(
   });
 }
 
-/** The `Cookie` header that a browser sends after an answer that set the gate's cookie. */
+/** Returns the `Cookie` header that a browser sends after an answer that set the gate's cookie. */
 export function gateCookieOf({ setCookies }: Answer): string {
   return setCookies
     .map(line => line.split(';')[0])
@@ -97,7 +97,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, Math.max(0, ms)));
 }
 
-/** Waits for something, and returns how many milliseconds that took. */
+/** Waits until a condition holds, and returns the number of milliseconds that took. */
 export async function until(
   what: string,
   limitMs: number,

@@ -1,9 +1,9 @@
 import type { createBackend } from '@backstage/backend-defaults';
 
 /**
- * The other end of `BackendProcess`: starts the backend of this process, and answers what is asked.
+ * Starts the backend of this process, and answers the requests of `BackendProcess`.
  *
- * @param answers - by what is asked; each gets the parameters of the question
+ * @param answers - functions by the name of the request; each gets the request's parameters
  */
 export function runAsChild(
   backend: ReturnType<typeof createBackend>,

@@ -9,9 +9,9 @@ const LOG_COLUMNS = 400;
 /** The report, the ports and the folder of a run of checks. */
 export interface Run {
   report: Report;
-  /** Removed at the end. What is in its `*.log` files is told if a check fails. */
+  /** The folder, which is removed at the end. If a check fails, the content of its `*.log` files is printed. */
   folder: string;
-  /** Called in reverse order, whatever ends this process: nothing of it is left. */
+  /** Cleanup functions, called in reverse order however this process ends. */
   atExit: (() => void)[];
 }
 

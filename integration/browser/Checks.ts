@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** Runs checks, prints what each has seen, and counts. */
+/** Runs checks, and prints their results and totals. */
 export class Checks {
   #passed = 0;
   #failed = 0;
 
-  /** Checks that belong together. What is thrown in there, such as a timeout, fails them and not the groups after. */
+  /** Runs checks that belong together. An error, such as a timeout, fails this group and not the groups after it. */
   async group(title: string, run: () => Promise<void>): Promise<void> {
     console.log(`\n${title}`);
     try {
@@ -24,7 +24,7 @@ export class Checks {
     }
   }
 
-  /** For what has no one right value. */
+  /** Checks a condition that several values may fulfil. */
   that(what: string, holds: boolean, seen: unknown): void {
     if (holds) {
       this.#passed += 1;
@@ -34,7 +34,7 @@ export class Checks {
     }
   }
 
-  /** Prints the totals. Returns whether all is well. */
+  /** Prints the totals. Returns whether all checks passed. */
   finish(): boolean {
     const failed = this.#failed > 0 ? `${this.#failed} failed, ` : '';
     const total = this.#failed + this.#passed;

@@ -5,7 +5,7 @@ import { Exchange, exchangeDuring } from './exchangeDuring';
 const IMAGE_PATH =
   '/api/techdocs/static/docs/default/component/example/image.png';
 
-/** A cookie as DevTools show it (`Network.Cookie` of the DevTools protocol), as far as it is looked at here. */
+/** A cookie as DevTools show it (`Network.Cookie` of the DevTools protocol), with the fields that the checks read. */
 export interface JarCookie {
   name: string;
   value: string;
@@ -56,7 +56,7 @@ export class GatePage {
     return this.#imageDuring(() => this.page.reload());
   }
 
-  /** Loads the image once more, as `<img>` alone, with nothing of the page's. */
+  /** Reloads the image as a plain `<img>`, without script. */
   async reloadImage(): Promise<Exchange> {
     return this.#imageDuring(() =>
       this.page.evaluate(path => {
@@ -68,7 +68,7 @@ export class GatePage {
     );
   }
 
-  /** The request of the image's `<img>` while something is done. */
+  /** Returns the request of the image's `<img>` during an action. */
   async #imageDuring(act: () => Promise<unknown>): Promise<Exchange> {
     const exchange = await exchangeDuring(
       this.page,
@@ -80,12 +80,12 @@ export class GatePage {
         hasText: exchange.status === 200 ? 'loaded' : 'refused',
       })
       .waitFor();
-    // The page then asks for the image itself, to show the answer. Until that is there, cookies may still change.
+    // The page then fetches the image itself, to show the answer. Cookies may still change until that is done.
     await this.page.locator('#image-result button').waitFor();
     return exchange;
   }
 
-  /** Presses "Open". What the page says of its WebSocket once that has come to something. */
+  /** Presses "Open". Returns the page's text about its WebSocket once that has opened or failed. */
   async openSocket(): Promise<string> {
     await this.page.click('#open-socket');
     return this.socketState(/^(open: |refused$)/);
@@ -98,7 +98,7 @@ export class GatePage {
     return text.replace(/: .*/, ', the time arrives');
   }
 
-  /** In pixels of the image itself: 0 if there is none to show. */
+  /** Returns the width in pixels of the image itself: 0 without an image. */
   async imageWidth(): Promise<number> {
     return this.page.$eval(
       '#image',
@@ -106,7 +106,7 @@ export class GatePage {
     );
   }
 
-  /** Presses "Run all". The statuses by path, in the order of the page, for one way of sending a credential. */
+  /** Presses "Run all". Returns the statuses by path, in the order of the page, for one way of sending a credential. */
   async runAll(): Promise<(column: 'none' | 'token' | 'cookie') => unknown> {
     await this.page.click('#run-all');
     await this.page.getByText(/^\d+ calls: /).waitFor();
@@ -125,7 +125,7 @@ export class GatePage {
       );
   }
 
-  /** All cookies that this profile has for the backend, as DevTools show them. */
+  /** Returns all cookies that this profile has for the backend, as DevTools show them. */
   async cookies(): Promise<JarCookie[]> {
     const { cookies } = await this.#withDevTools(devTools =>
       devTools.send('Network.getCookies', { urls: [`${BACKEND}/api/`] }),
@@ -133,7 +133,7 @@ export class GatePage {
     return cookies.sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Puts a cookie back as it was, as one who has stolen it would. */
+  /** Restores a cookie, as an attacker with a stolen cookie would. */
   async putCookie(cookie: JarCookie) {
     const { name, value, httpOnly, secure, sameSite } = cookie;
     await this.#withDevTools(devTools =>

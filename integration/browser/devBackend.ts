@@ -16,16 +16,16 @@ process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
 /**
- * Runs `use` with the dev backend up, as `npm start` starts it.
+ * Runs `use` while the dev backend is up, as `npm start` starts it.
  *
- * @param logFile - gets what the backend prints
- * @param configFiles - on top of `app-config.yaml`
+ * @param logFile - receives the output of the backend
+ * @param configFiles - added to `app-config.yaml`
  */
 export async function withDevBackend(
   { logFile, configFiles = [] }: { logFile: string; configFiles?: string[] },
   use: () => Promise<void>,
 ): Promise<void> {
-  // Else the checks would be of a backend that somebody else has started.
+  // The checks would otherwise run against a backend that was already up.
   if (await isUp()) {
     throw new Error(`Something else answers at ${BACKEND} already: stop it`);
   }
@@ -44,7 +44,7 @@ export async function withDevBackend(
       cwd: ROOT,
       env: { ...process.env, CI: 'true' },
       stdio: ['ignore', log, log],
-      // A process group of its own, since the CLI runs the backend as a child.
+      // The backend has its own process group, since the CLI runs it as a child.
       detached: true,
     },
   );
@@ -66,7 +66,7 @@ export async function withDevBackend(
   }
 }
 
-/** Whether the backend is ready, and the catalog knows the component whose image the page shows. */
+/** Returns whether the backend is ready, and the catalog has the component whose image the page shows. */
 async function isUp(): Promise<boolean> {
   try {
     const signedIn = await fetch(`${BACKEND}/api/auth/guest/refresh`);
@@ -87,7 +87,7 @@ async function stop(child: ChildProcess) {
     signal(child, 'SIGTERM');
     await Promise.race([exited, sleep(5_000)]);
   }
-  // Also what has outlived the CLI; the port must be free for the next one.
+  // Kill the processes that have outlived the CLI too; the port must be free for the next backend.
   signal(child, 'SIGKILL');
   running.delete(child);
 }
@@ -96,6 +96,6 @@ function signal(child: ChildProcess, name: NodeJS.Signals) {
   try {
     process.kill(-child.pid!, name);
   } catch {
-    // The group is gone.
+    // The group has ended.
   }
 }

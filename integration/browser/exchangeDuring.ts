@@ -5,19 +5,18 @@ const GIVE_UP_AFTER_MS = 10_000;
 /** A request that the browser has sent, and its answer, as they were on the wire. */
 export interface Exchange {
   status: number;
-  /** The gate's decision, which the dev backend tells in a header. */
+  /** The gate's decision, from the header of the dev backend. */
   gate: string | undefined;
-  /** Which of the gate's cookies were sent, or that the browser has some and did not, and why. */
+  /** The gate's cookies that were sent, or the reason why the browser did not send those that it has. */
   gateCookie: string;
-  /** Whether there was such a header. */
+  /** Whether the request had an `Authorization` header. */
   authorization: boolean;
 }
 
 /**
- * Does something in a page, and waits for the first exchange that matches and begins meanwhile.
+ * Performs an action in a page, and waits for the first matching exchange that begins meanwhile.
  *
- * Read from DevTools: what pages and Playwright see of an answer to another origin is censored, and of a refused image
- * there is nothing at all.
+ * The data comes from DevTools: pages and Playwright see a censored answer of another origin, and no answer for a refused image.
  */
 export async function exchangeDuring(
   page: Page,
@@ -46,7 +45,7 @@ function firstExchange(
       () => reject(new Error('The expected request was not made or answered')),
       GIVE_UP_AFTER_MS,
     );
-    // The parts of each request: the three events come in any order.
+    // DevTools report the three events of each request in any order.
     const matching = new Set<string>();
     const sent = new Map<string, Omit<Exchange, 'status' | 'gate'>>();
     const answered = new Map<string, Pick<Exchange, 'status' | 'gate'>>();
@@ -102,7 +101,7 @@ function describeGateCookies(
     : `withheld: ${blockedReasons.join(', ')}`;
 }
 
-/** Whole, or one of its parts. Backstage's own cookie, which is here too, is not. */
+/** Returns whether a cookie is the gate's, whole or in part. Backstage's own cookie, which is present too, is not. */
 export function isGateCookie(name: string): boolean {
   return /^token(\.\d+)?$/.test(name);
 }

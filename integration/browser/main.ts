@@ -1,5 +1,5 @@
-// Signs in and out in a real browser, on the page of the dev backend, and looks at what only a browser can tell: which
-// cookies it keeps, and when it sends them.
+// Signs in and out in a real browser, on the page of the dev backend, and checks the behaviour of the browser itself: the cookies
+// that it keeps, and the requests that it sends them with.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ const DATA = `${BACKEND}/api/hello/data`;
 const SIGNALS = `${BACKEND.replace(/^http/, 'ws')}/api/signals`;
 const LARGE_TOKEN_BYTES = 5500;
 const IMAGE_WIDTH = 160;
-/** Backstage's own cookie, which the endpoint that the page signs in at sets as well. */
+/** Backstage's own cookie. The endpoint where the page signs in sets it too. */
 const STOCK = 'backstage-auth';
 
 const NO_COOKIE: Exchange = {
@@ -44,12 +44,12 @@ const REVOKED: Exchange = {
   status: 401,
   gate: 'refused: revoked',
 };
-// SameSite=Lax: the browser sends no cookie with what another site posts, nor with its images.
+// SameSite=Lax: the browser sends no cookie with another site's forms, nor with its images.
 const OTHER_SITE: Exchange = {
   ...NO_COOKIE,
   gateCookie: 'withheld: SameSite=Lax',
 };
-// Another port is the same site: there the browser does send it, and the gate has to refuse.
+// Another port is the same site: the browser sends the cookie, and the gate has to refuse the request.
 const SAME_SITE: Exchange = {
   ...BY_COOKIE,
   status: 403,
@@ -75,7 +75,7 @@ async function main() {
       '--disable-sync',
     ],
   });
-  /** A group of checks in a browser profile of its own. */
+  /** Runs a group of checks in a browser profile of its own. */
   const check = (
     title: string,
     run: (context: BrowserContext) => Promise<void>,
@@ -156,7 +156,7 @@ async function withContext(
   }
 }
 
-/** Guests then own so many groups that a token which names them is too large for one cookie. */
+/** Returns a configuration in which guests own so many groups that a token which names them is too large for one cookie. */
 function largeTokenConfig(): string {
   const file = inFolder('app-config.large.json');
   const groups = [];
@@ -165,7 +165,7 @@ function largeTokenConfig(): string {
     groups.push(`group:development/team-${groups.length}-of-many`);
   }
   const guest = {
-    // This user is not in the catalog, since the catalog would override the groups of one who is.
+    // This user is not in the catalog, since the catalog would override the groups of a user that it has.
     userEntityRef: 'user:development/large',
     ownershipEntityRefs: groups,
   };
@@ -220,7 +220,7 @@ async function checkFlags(page: Page, cookies: JarCookie[]) {
         httpOnly: true,
         sameSite: 'Lax',
         path: '/',
-        // With a leading dot, other hosts would get it too.
+        // Other hosts would get the cookie too if the domain had a leading dot.
         domain: 'localhost',
         // The backend is on http here.
         secure: false,
@@ -374,7 +374,7 @@ async function otherOrigins(context: BrowserContext) {
   checks.equal('image on the page itself, still signed in', image, BY_COOKIE);
 }
 
-/** Opens an origin's page and lets it do something that makes the browser send a request to the backend. */
+/** Opens an origin's page and performs an action that makes the browser send a request to the backend. */
 async function requestFrom(
   context: BrowserContext,
   origin: string,
@@ -454,7 +454,7 @@ async function signOut(context: BrowserContext) {
     { ...REVOKED, gateCookie: 'none' },
   );
 
-  // Two sign-ins of one user within one second are one session, and that one was ended.
+  // Two sign-ins of one user within one second are one session, and that one was revoked.
   await sleep(1_000);
   checks.equal(
     'image after signing in again',
@@ -535,7 +535,7 @@ async function webSockets(context: BrowserContext) {
       ...refused,
       origin: crossSite,
     });
-    // Here it does, and the gate has to refuse: without one, the answer would be 401.
+    // The browser sends the cookie here, and the gate has to refuse the request: without a cookie, the answer would be 401.
     checks.equal(
       `from another origin of the same site, ${sameSite}`,
       await from(sameSite),

@@ -1,17 +1,17 @@
 import type { Page } from 'playwright-core';
 
-/** A handshake that the browser has made, as it was on the wire, and what came of it. */
+/** A handshake that the browser has made, as it was on the wire, and its result. */
 export interface WebSocketOutcome {
-  /** The channel of the first message that the page received, or a text if none came. */
+  /** The channel of the first message that the page received, or a text if none arrived. */
   message: string;
   /** 101, or the status of another answer of the backend. */
   status: number;
   origin: string | undefined;
-  /** Whether a token was sent in a header, or anything that could be one. DevTools don't show cookies to other origins. */
+  /** Whether a header held a token, or text that could be one. DevTools don't show cookies to other origins. */
   token: boolean;
 }
 
-/** Opens a WebSocket from a page, as a script does that has no token, and waits for what comes of it. */
+/** Opens a WebSocket from a page, as a script without a token does, and waits for the result. */
 export async function openWebSocket(
   page: Page,
   url: string,

@@ -1,5 +1,6 @@
-// What a page or a script can do that the browser opens with the gate's cookie alone: from a server behind a proxy endpoint, at
-// one path that the gate does not trust (/target), and at one that `auth.apiGate.cookie.trustedPaths` names (/trusted).
+// Checks the abilities of a page or a script that the browser opens with the gate's cookie alone: from a server behind a proxy
+// endpoint, at a path that the gate does not trust (/target), and at one that `auth.apiGate.cookie.trustedPaths` names
+// (/trusted).
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,7 +45,7 @@ export async function startProxied() {
   return { server, config };
 }
 
-/** A link from another site to a page, an image or a document with a script in it. */
+/** Checks a link from another site to a page, an image or a document with a script in it. */
 export async function linkFromAnotherSite(
   context: BrowserContext,
   checks: Checks,
@@ -93,7 +94,7 @@ export async function linkFromAnotherSite(
   }
 }
 
-/** A page that the frontend has fetched with a token, so that the browser has it stored, and that is opened then. */
+/** Checks a page that the frontend has fetched with a token, so that the browser has stored it, and that is opened then. */
 export async function storedByBearer(
   context: BrowserContext,
   checks: Checks,
@@ -125,7 +126,7 @@ export async function storedByBearer(
   }
 }
 
-/** Code that a page of the backend's own origin loads with the cookie alone. */
+/** Checks code that a page of the backend's own origin loads with the cookie alone. */
 export async function codeByCookie(context: BrowserContext, checks: Checks) {
   const { gatePage } = await GatePage.open(context);
   await gatePage.signIn();
@@ -169,7 +170,7 @@ export async function codeByCookie(context: BrowserContext, checks: Checks) {
   );
 }
 
-/** What browsers load with the cookie, and run nothing of. */
+/** Checks content that browsers load with the cookie without running any of it. */
 export async function contentByCookie(context: BrowserContext, checks: Checks) {
   const { gatePage } = await GatePage.open(context);
   await gatePage.signIn();
@@ -253,7 +254,7 @@ function summaryOf({ status, gate, gateCookie }: Exchange) {
   return { status, gate, gateCookie };
 }
 
-/** Clicks a link on an origin's page, and gives the script of the page that it leads to time. */
+/** Clicks a link on an origin's page, and gives the script of the linked page time to run. */
 async function follow(context: BrowserContext, origin: string, url: string) {
   const page = await context.newPage();
   await page.goto(`${origin}/`);
@@ -271,7 +272,7 @@ async function follow(context: BrowserContext, origin: string, url: string) {
   return { exchange, title, imageWidth };
 }
 
-/** The same, where the browser may have the page stored. */
+/** Opens a page that the browser may have stored. */
 async function openStored(
   context: BrowserContext,
   origin: string,
@@ -294,7 +295,7 @@ async function clickLink(page: Page, url: string) {
   await page.waitForURL(url);
 }
 
-/** The request of a URL while something is done; `undefined` where DevTools show it to no page, as with workers. */
+/** Returns the request of a URL during an action; `undefined` if DevTools show it to no page, as with workers. */
 async function exchangeOf(page: Page, url: string, act: () => Promise<void>) {
   let acted!: Promise<void>;
   const exchange = await exchangeDuring(
@@ -386,7 +387,7 @@ async function openDocument(context: BrowserContext, url: string) {
       return policy;
     }
     await sleep(500);
-    // The viewer has a document of its own, with a dark background, and what it shows is in a closed shadow tree.
+    // The viewer has a document of its own, with a dark background, and shows the content in a closed shadow tree.
     return await page.evaluate(() =>
       getComputedStyle(document.body).backgroundColor === 'rgb(40, 40, 40)'
         ? 'shown'

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * Serves the page of somebody else, whose form posts to `target`. One server is two origins:
+ * Serves another party's page, whose form posts to `target`. One server is two origins:
  *
  * - `crossSite`, by address: to a browser, 127.0.0.1 and localhost are two sites
  * - `sameSite`, by name: the backend's site, as a port makes another origin but no other site

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a page or a script of the server has come to, as it reported to the server itself. */
+/** The result of a page or a script of the server, as it reported to the server itself. */
 export interface Report {
   /** The file that the script ran in or for. */
   from: string;
@@ -11,7 +11,7 @@ export interface Report {
   wrote: number;
 }
 
-// Acts as the user, by the cookie alone, and reports what came of it to its own server.
+// The script acts as the user, by the cookie alone, and reports the result to its own server.
 const SCRIPT = `(async () => {
   const at = location.pathname.split('/').slice(0, 4).join('/');
   const status = async (url, init) => (await fetch(url, init).catch(() => ({ status: 0 }))).status;
@@ -38,7 +38,7 @@ const PDF = `%PDF-1.4
 trailer<</Root 1 0 R>>
 `;
 
-/** A WAV file with a tenth of a second of silence. */
+/** Returns a WAV file with a tenth of a second of silence. */
 function silence(): Buffer {
   const header = Buffer.alloc(44);
   header.write('RIFF', 0);
@@ -87,10 +87,10 @@ const FILES: Record<string, File> = {
 };
 
 /**
- * A server that a proxy endpoint of the backend leads to, with somebody else's pages and scripts. Its policy allows all that a
- * policy can allow.
+ * Starts a server that a proxy endpoint of the backend leads to, with another party's pages and scripts. Its content security
+ * policy allows everything.
  *
- * @param font - what it serves as `font.ttf`
+ * @param font - the content of `font.ttf`
  */
 export async function startProxiedServer(font: Buffer) {
   const reports: Report[] = [];

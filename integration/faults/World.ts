@@ -9,7 +9,7 @@ export interface BackendOptions {
   withAuth?: boolean;
   /** Whether the issuer of the cookie never ends. */
   issuerHangs?: boolean;
-  /** A file to which it writes the `X-Id` of each request that it accepts. */
+  /** The file to which the backend writes the `X-Id` of each request that it accepts. */
   acceptedFile?: string;
 }
 
@@ -21,7 +21,7 @@ export interface World {
     name: string,
     options?: Partial<BackendOptions>,
   ): Promise<BackendProcess>;
-  /** A user token that an `auth` plugin of this address would have issued. */
+  /** Signs a user token as an `auth` plugin of this address would have issued it. */
   sign(
     claims: Partial<UserTokenClaims> & { sub: string; port: number },
   ): Promise<string>;

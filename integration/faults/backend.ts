@@ -1,5 +1,5 @@
-// A backend in a process of its own: Backstage's default services, the real `auth` plugin, the gate, and a plugin that has
-// opened all its own paths. Answers what the test asks by `BackendProcess.ask`.
+// Runs a backend in a process of its own: Backstage's default services, the real `auth` plugin, the gate, and a plugin that has
+// opened all its own paths. The process answers the test's requests by `BackendProcess.ask`.
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend } from '@backstage/backend-defaults';
@@ -18,7 +18,7 @@ import type { BackendOptions } from './World';
 
 const options: BackendOptions = JSON.parse(process.env.BACKEND_CONFIG!);
 
-/** `?ms=` is how long it takes; `?parts=` in how many parts the answer comes. */
+/** Answers after `?ms=` milliseconds, in `?parts=` parts. */
 async function handle({ query }: Request, res: Response) {
   const parts = Number(query.parts ?? 1);
   res.setHeader('Content-Type', 'text/plain');
@@ -72,7 +72,7 @@ if (options.acceptedFile) {
     rootHttpRouterServiceFactory({
       configure({ server, applyDefaults }) {
         server.prependListener('request', req => {
-          // At once: nothing that is only on its way outlives the process.
+          // Write synchronously: asynchronous writes would not survive the end of the process.
           writeSync(file, `${req.headers['x-id']}\n`);
         });
         applyDefaults();
@@ -82,7 +82,7 @@ if (options.acceptedFile) {
 }
 
 const answers: Record<string, () => unknown> = {
-  /** How many requests have reached the plugin's handler. */
+  /** Returns the number of requests that have reached the plugin's handler. */
   handled: () => hello.handled.length,
   /** Returns the bytes in use after a full garbage collection. */
   memory() {

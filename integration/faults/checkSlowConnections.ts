@@ -5,7 +5,7 @@ import { expectEqual, Report, spread } from '../Report';
 import type { World } from './World';
 
 const CONNECTIONS = 10_000;
-/** That begin at a time: the kernel keeps no more than 511 waiting. */
+/** The number of connections that begin at the same time: the kernel's queue holds 511 at most. */
 const AT_A_TIME = 250;
 const ANSWER_WITHIN_MS = 20_000;
 const DRIBBLE_MS = 1_000;
@@ -14,10 +14,10 @@ const PROBES = 50;
 
 const KB = 1024;
 const MB = 1024 * KB;
-// About twice what a connection with a request costs, with and without the gate.
+// The limits are about twice the cost of a connection with a request, with and without the gate.
 const MAX_HEAP_EACH = 24 * KB;
 const MAX_RSS_EACH = 48 * KB;
-// Compiled code comes and goes.
+// Compiled code may be collected and compiled again.
 const MAX_LEFT_OVER = 5 * MB;
 const RELEASED_WITHIN_MS = 15_000;
 
@@ -29,7 +29,7 @@ interface Memory {
   heap: number;
 }
 
-/** A way to be slow: what is sent at first, what from time to time, and whether that gets an answer. */
+/** A slow client: its first bytes, its later bytes, and whether it gets an answer. */
 interface Attack {
   name: string;
   first: string;
@@ -41,7 +41,7 @@ const HEADERS = 'POST /api/hello/x HTTP/1.1\r\nHost: localhost\r\n';
 
 const ATTACKS: Attack[] = [
   {
-    // Nobody but Node has seen those: it ends them after a minute.
+    // Only Node has seen these connections: it closes them after a minute.
     name: 'headers that never end',
     first: HEADERS,
     dribble: 'X: y\r\n',
@@ -93,7 +93,7 @@ class SlowConnection {
   }
 
   destroy() {
-    // Reset: else its port stays taken for a minute.
+    // Reset the connection, since its port would otherwise stay taken for a minute.
     this.#socket.resetAndDestroy();
   }
 }
@@ -130,7 +130,7 @@ class SlowConnections {
     }
   }
 
-  /** The number of connections by status; `none` for those without an answer. */
+  /** The number of connections by status; `none` for connections without an answer. */
   get statuses(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const { status } of this.all) {
@@ -168,7 +168,7 @@ export async function checkSlowConnections(report: Report, world: World) {
   const { port } = backend;
   const token = await world.sign({ port, sub: 'user:default/other' });
 
-  // Compiled, and grown to what it needs.
+  // The code is compiled now, and the memory has grown to its usual size.
   for (const attack of ATTACKS) {
     const connections = new SlowConnections(port, attack);
     await connections.open(CONNECTIONS / 10);
@@ -246,7 +246,7 @@ export async function checkSlowConnections(report: Report, world: World) {
   await backend.kill();
 }
 
-/** The memory once that of the connections has been given back. */
+/** Returns the memory once that of the connections has been released. */
 async function released(
   backend: BackendProcess,
   before: Memory,

@@ -23,11 +23,11 @@ interface Sent {
   token?: string;
   sentAt: number;
   endedAt: number;
-  /** `undefined` without a complete one. */
+  /** The answer; `undefined` without a complete one. */
   answer?: Answer;
 }
 
-/** Clients that send one request after the other, each over connections that it keeps and others, until they are stopped. */
+/** Clients that send one request after the other, over kept and new connections, until they are stopped. */
 class Load {
   readonly all: Sent[] = [];
   readonly #keptOpen = new Agent({ keepAlive: true });
@@ -85,7 +85,7 @@ class Load {
       });
       sent.endedAt = performance.now();
     } catch {
-      // The door is closed: others knock too.
+      // The server no longer listens: try again, as other clients do.
       await sleep(5);
     }
   }
@@ -119,7 +119,7 @@ export async function checkStop(report: Report, world: World) {
       const accepted = new Set(readFileSync(acceptedFile, 'utf8').split('\n'));
       const counts = evaluate(load.all, accepted, terminatedAt);
 
-      // It comes back with what was stored.
+      // The backend starts again with the stored revocations.
       await backend.start();
       let signedOut = 0;
       for (const { token, answer } of load.all) {
@@ -139,7 +139,7 @@ export async function checkStop(report: Report, world: World) {
   );
 }
 
-/** @throws Error if what was accepted has no complete answer, or not the one that it must have */
+/** @throws Error if an accepted request has no complete answer, or an unexpected one */
 function evaluate(
   all: Sent[],
   accepted: ReadonlySet<string>,

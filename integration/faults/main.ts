@@ -1,4 +1,4 @@
-// Faults that need a process of their own: see `run`.
+// Runs the faults that need processes of their own: see `run`.
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
@@ -36,7 +36,7 @@ runChecks(
                 backend: {
                   baseUrl: `http://localhost:${port}`,
                   listen: { host: '127.0.0.1', port },
-                  // Files: a backend that comes back has what it had.
+                  // The databases are files, so that a backend that starts again has its data.
                   database: {
                     client: 'better-sqlite3',
                     connection: { directory },

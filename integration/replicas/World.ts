@@ -3,7 +3,7 @@ import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
 import type { NginxPorts } from './nginx';
 import type { BackendProcess } from '../BackendProcess';
 
-/** The gate's default, and what a replica may need beyond it. */
+/** The gate's default, and the time that a replica may need beyond it. */
 export const POLL_MS = 2_000;
 export const WITHIN_MS = POLL_MS + 1_000;
 
@@ -14,8 +14,8 @@ export interface World {
   nginx: NginxPorts;
   /** Name of the database of the `auth` plugin, which has the revocations. */
   authDatabase: string;
-  /** A connection of the test's own to a database of the server. */
+  /** Opens the test's own connection to a database of the server. */
   connect(database: string): Knex;
-  /** A user token of this deployment that no `auth` plugin has issued. */
+  /** Signs a user token of this deployment that no `auth` plugin has issued. */
   sign(claims: Partial<UserTokenClaims> & { sub: string }): Promise<string>;
 }

@@ -4,7 +4,7 @@ import { gateCookieOf, send, until } from '../http';
 import { expectEqual, Report } from '../Report';
 import type { World } from './World';
 
-/** A new user's token of this many bytes, or of one or two less: not every length is one of base64url. */
+/** Returns a new user's token of this many bytes, or of one or two less, since base64url has no text of every length. */
 async function tokenOfSize({ sign }: World, size: number): Promise<string> {
   const claims = { sub: `user:default/${randomBytes(4).toString('hex')}` };
   const bare = await sign({ ...claims, ent: [''] });
@@ -19,14 +19,14 @@ async function tokenOfSize({ sign }: World, size: number): Promise<string> {
   }
 }
 
-/** The largest token whose cookie nginx lets through from the gate to the browser. */
+/** Returns the size of the largest token whose cookie nginx passes from the gate to the browser. */
 async function largestThatPasses(world: World, port: number): Promise<number> {
   let [passes, fails] = [700, MAX_TOKEN_BYTES + 1];
   let largest = 0;
   while (fails - passes > 1) {
     const size = Math.floor((passes + fails) / 2);
     const bearer = await tokenOfSize(world, size);
-    // Headers that fill the buffer to the byte are passed, and the body is cut off: no answer at all here.
+    // Nginx passes headers that fill the buffer to the byte, and cuts off the body: no answer at all here.
     const answer = await send(port, { bearer }).catch(() => undefined);
     if (answer?.status === 200) {
       expectEqual('sets the cookie', answer.setCookies.length > 0, true);
@@ -91,7 +91,7 @@ export async function checkCookieSize(report: Report, world: World) {
     'nginx at its defaults: the largest token whose cookie can be set',
     async () => {
       const size = await largestThatPasses(world, nginx.single);
-      // Beyond the gate's own limit there is no cookie, and so nothing to refuse.
+      // The gate issues no cookie beyond its own limit, so nginx has nothing to reject.
       const beyond = await send(nginx.single, {
         bearer: await tokenOfSize(world, MAX_TOKEN_BYTES + 4),
       });

@@ -65,7 +65,7 @@ export async function checkDatabaseGone(report: Report, world: World) {
         await lock.commit();
         const { status } = await answer;
         expectEqual('in the end', [204, 503].includes(status), true);
-        // After 503 the replica writes it when it next polls.
+        // The replica writes the revocation at its next poll after the 503.
         const spread = await untilBRefuses(leaves, POLL_MS + WITHIN_MS);
         return `in force at A in ${Math.round(inForce)} ms; ${early}; ${status} in the end, and at B ${spread} after that`;
       } finally {
@@ -105,7 +105,7 @@ export async function checkDatabaseGone(report: Report, world: World) {
           200,
         );
         await allow(true);
-        // A writes it when it next polls, and B reads it when it does so after that.
+        // Replica A writes the revocation at its next poll, and B reads it at the poll after that.
         const spread = await untilBRefuses(leaves, POLL_MS + WITHIN_MS);
         return `503 in ${answered} ms; at B ${spread} after the database was back`;
       } finally {

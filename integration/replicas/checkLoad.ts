@@ -52,7 +52,7 @@ export async function checkLoad(report: Report, world: World) {
   }
 
   let over = false;
-  /** Asks for all users in turn. Workers of one replica share the turn. */
+  /** Requests with the tokens of all users in turn. Workers of one replica share the turn. */
   async function run(at: BackendProcess, turn: { next: number }) {
     while (!over) {
       const i = turn.next++;
@@ -79,7 +79,7 @@ export async function checkLoad(report: Report, world: World) {
         const turn = { next: 0 };
         return Array.from({ length: CONCURRENCY }, () => run(replica, turn));
       });
-      // Awaited below; a failure before that must not end the process.
+      // The promise is awaited below; a failure before that must not end the process.
       const working = Promise.all(workers);
       working.catch(() => {});
       try {
@@ -91,7 +91,7 @@ export async function checkLoad(report: Report, world: World) {
       }
       await working;
       const afterMs = samples.length;
-      // Everyone once more at both, so that there is a late request for each.
+      // All users send another request to both replicas, so that each has a late request.
       for (let i = 0; i < users.length; i += 10) {
         await Promise.all(
           users

@@ -21,7 +21,7 @@ export async function checkRestart(report: Report, world: World) {
       const startedAt = performance.now();
       const seen = new Map<string, number>();
       let starting = true;
-      // From the first moment that a replica listens, not only once it says that it is up.
+      // The requests begin when the replica listens, not when it reports that it is up.
       const probes = replicas.map(async ({ port }) => {
         while (starting) {
           for (const credentials of [

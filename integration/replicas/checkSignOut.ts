@@ -4,7 +4,7 @@ import { POLL_MS, WITHIN_MS, World } from './World';
 
 const ROUNDS = 10;
 
-/** Signs the guest in through nginx, and returns what a browser has then. */
+/** Signs the guest in through nginx, and returns the browser's credentials. */
 async function signIn({ nginx }: World) {
   const signedIn = await send(nginx.main, {
     path: '/api/auth/guest/refresh',
@@ -27,7 +27,7 @@ export async function checkSignOut(report: Report, world: World) {
       const bystander = await world.sign({ sub: 'user:default/bystander' });
       const times: number[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
-        // The other replica has just read the list: spread what is left of its interval evenly.
+        // The other replica has just read the list: wait, so that the rest of its interval is spread evenly.
         await sleep((round / ROUNDS) * POLL_MS);
         const { bearer, cookie } = await signIn(world);
         for (const { name, port } of [a, b]) {

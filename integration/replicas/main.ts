@@ -1,4 +1,4 @@
-// Two replicas, one database, one nginx: see `run`.
+// Runs two replicas, one database and one nginx: see `run`.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { send, until } from '../http';
 
-/** Ports of one nginx, each with other settings. */
+/** The ports of one nginx, each with different settings. */
 export interface NginxPorts {
-  /** Both replicas in turn, all directives of buffers at their defaults. */
+  /** Both replicas in turn, with all directives of buffers at their defaults. */
   main: number;
-  /** The same, for a test that makes nginx believe that replicas have failed. */
+  /** Both replicas, for a test that makes nginx believe that replicas have failed. */
   outage: number;
   /** Port of one replica behind nginx's defaults: nginx never takes its only server out. */
   single: number;
@@ -32,7 +32,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
 /**
  * Starts an nginx of its own, which writes to its folder only.
  *
- * @returns how to kill it
+ * @returns a function that kills it
  */
 export async function startNginx(
   folder: string,
@@ -75,7 +75,8 @@ export async function startNginx(
       ${server(
         ports.buffer16k,
         `127.0.0.1:${a}`,
-        // nginx does not start with the first alone: the second's default, twice the first, is more than `proxy_buffers` allow.
+        // Nginx does not start with the first directive alone: the default of the second, twice the first, is more than
+        // `proxy_buffers` allows.
         'proxy_buffer_size 16k; proxy_busy_buffers_size 16k;',
       )}
     }`,
@@ -94,7 +95,7 @@ export async function startNginx(
     if (error) {
       throw error;
     }
-    // nginx itself answers 502 while no replica is up.
+    // Nginx itself answers 502 while no replica is up.
     return send(ports.single, { path: '/' }).then(
       () => true,
       () => false,

@@ -1,4 +1,4 @@
-// Starts of two replicas at once: see `run`.
+// Starts two replicas at once: see `run`.
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
@@ -50,7 +50,7 @@ runChecks(
       return child.ask<number>('start', { config, withGate });
     };
 
-    // What an existing deployment has. Backstage's own migrations fail where two backends begin them together.
+    // Prepare the databases of an existing deployment. Backstage's own migrations fail where two backends begin them together.
     const model = `model_${randomBytes(4).toString('hex')}_`;
     expectEqual(
       'without the gate',

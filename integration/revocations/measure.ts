@@ -33,7 +33,7 @@ interface Idle {
   rssMb: number;
 }
 
-/** Where the `auth` plugin keeps its data. */
+/** The database where the `auth` plugin keeps its data. */
 interface Database {
   config: JsonObject;
   open(): Knex;
@@ -68,7 +68,7 @@ function databasesOf(folder: string): [string, (name: string) => Database][] {
   ];
 }
 
-/** Fills in the sign-outs of the last hour, but for the last minutes. */
+/** Inserts the sign-outs of the last hour, except for the last minutes. */
 async function fill({ open }: Database) {
   const knex = open();
   const now = Date.now();
@@ -133,7 +133,7 @@ class LoadedBackend {
         this.#took.push(performance.now() - sentAt);
         expectEqual('a request', status, 200);
       });
-      // Awaited below; a failure before that must not end the process.
+      // The promise is awaited below; a failure before that must not end the process.
       answered.catch(() => {});
       sent.push(answered);
     }

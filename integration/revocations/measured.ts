@@ -1,4 +1,4 @@
-// The backend that `measure.ts` measures: Backstage's default services, the real `auth` plugin, the gate, and a plugin.
+// Runs the backend that `measure.ts` measures: Backstage's default services, the real `auth` plugin, the gate, and a plugin.
 import { createBackend } from '@backstage/backend-defaults';
 import {
   coreServices,

@@ -1,5 +1,5 @@
-// A process that starts a backend with the real `auth` plugin and the gate each time that it is asked to, and stops it again:
-// the modules are loaded once.
+// Starts a backend with the real `auth` plugin and the gate at each request of the test, and stops it again: the modules are
+// loaded once.
 import { createBackend } from '@backstage/backend-defaults';
 import {
   coreServices,

@@ -1,7 +1,7 @@
 import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
 import type { BackendProcess } from '../BackendProcess';
 
-/** The gate's default, and what a backend may need beyond it. */
+/** The gate's default, and the time that a backend may need beyond it. */
 export const WITHIN_MS = 2_000 + 1_000;
 
 export const EXTERNAL = {
@@ -12,13 +12,13 @@ export const EXTERNAL = {
 
 /** The backends that the checks act on. */
 export interface World {
-  /** `auth`, `catalog` and `gateway`. */
+  /** The backend with `auth`, `catalog` and `gateway`. */
   first: BackendProcess;
-  /** `hello`, `notes` and `techdocs`, which the gateway of the first leads to. */
+  /** The backend with `hello`, `notes` and `techdocs`, behind the gateway of the first. */
   second: BackendProcess;
-  /** A backend with a gateway alone, and the one with all the plugins behind it, which were not started yet. */
+  /** Creates a backend with a gateway alone, and one with all the plugins behind it, without starting them. */
   createDoorAndHome(): { door: BackendProcess; home: BackendProcess };
-  /** A user token of this deployment that no `auth` plugin has issued. */
+  /** Signs a user token of this deployment that no `auth` plugin has issued. */
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
 }
 
@@ -26,7 +26,7 @@ export interface World {
 export const CATALOG = '/api/catalog/entities';
 export const HELLO = '/api/hello/x';
 
-/** A service token of one plugin for another, and on behalf of a user where one is given. */
+/** Returns a service token of one plugin for another, on behalf of a user if one is given. */
 export function tokenOf(
   backend: BackendProcess,
   of: string,
@@ -36,7 +36,7 @@ export function tokenOf(
   return backend.ask('token', { of, to, ...(onBehalfOf && { onBehalfOf }) });
 }
 
-/** With another signature: flipped in the middle, as the last bits of one may not count. */
+/** Returns the token with another signature, changed in the middle, as the last bits of a signature may have no meaning. */
 export function forged(token: string): string {
   const [header, payload, signature] = token.split('.');
   const at = Math.floor(signature.length / 2);

@@ -1,5 +1,5 @@
-// Runs a backend: Backstage's default services, the gate, and the plugins that `BACKEND_CONFIG` names. Answers the questions that
-// a test asks by `BackendProcess.ask`.
+// Runs a backend: Backstage's default services, the gate, and the plugins that `BACKEND_CONFIG` names. The process answers the
+// test's requests by `BackendProcess.ask`.
 import { createBackend } from '@backstage/backend-defaults';
 import {
   AuthService,
@@ -29,7 +29,7 @@ const realPlugins: Record<string, Promise<{ default: BackendFeature }>[]> = {
   gateway: [import('@backstage/plugin-gateway-backend')],
 };
 
-/** Answers with what reached it. */
+/** Answers with the parts of the request that reached the handler. */
 function handle(pluginId: string, req: Request, res: Response) {
   if (req.path === '/events') {
     const { cacheControl = 'no-cache' } = req.query;
@@ -39,7 +39,7 @@ function handle(pluginId: string, req: Request, res: Response) {
     });
     streams.add(res);
     res.once('close', () => streams.delete(res));
-    // Without it, nothing is sent before the first event.
+    // Without this call, nothing is sent before the first event.
     res.flushHeaders();
     return;
   }
@@ -52,7 +52,7 @@ function handle(pluginId: string, req: Request, res: Response) {
   });
 }
 
-/** A plugin that opens all its own paths: what is refused, the gate has refused. */
+/** Creates a plugin that opens all its own paths, so that only the gate refuses requests. */
 function openPlugin(pluginId: string): BackendFeature {
   const plugin = recordingPlugin(pluginId, {
     policies: [
@@ -65,7 +65,7 @@ function openPlugin(pluginId: string): BackendFeature {
   return plugin.feature;
 }
 
-/** Lets the test ask for a plugin's tokens. */
+/** Lets the test request a plugin's tokens. */
 function tokens(pluginId: string): BackendFeature {
   return createBackendModule({
     pluginId,
@@ -82,7 +82,7 @@ function tokens(pluginId: string): BackendFeature {
 }
 
 const answers: Record<string, (question: any) => unknown> = {
-  /** A token of one plugin for another, on behalf of the user whose token is given, or of itself. */
+  /** Returns a token of one plugin for another, on behalf of the user whose token is given, or of itself. */
   async token({ of, to, onBehalfOf }) {
     const auth = auths.get(of)!;
     const { token } = await auth.getPluginRequestToken({
@@ -93,7 +93,7 @@ const answers: Record<string, (question: any) => unknown> = {
     });
     return token;
   },
-  /** The token that Backstage puts into its own cookie. */
+  /** Returns the token that Backstage puts into its own cookie. */
   async 'limited token'({ of }) {
     const [anyAuth] = auths.values();
     const credentials = await anyAuth.authenticate(of);
@@ -108,7 +108,7 @@ const answers: Record<string, (question: any) => unknown> = {
   emit({ event }) {
     for (const res of streams) {
       res.write(`data: ${event}\n\n`);
-      // The other way to deal with the compression that Backstage puts in front of it.
+      // Without `no-transform`, a flush gets the event through the compression that Backstage puts in front of the handler.
       if (!/no-transform/.test(String(res.getHeader('Cache-Control')))) {
         (res as any).flush();
       }

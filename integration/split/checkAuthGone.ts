@@ -10,7 +10,7 @@ export async function checkAuthGone(report: Report, world: World) {
   const { first, second } = world;
   const service = await tokenOf(first, 'catalog', 'hello');
   let user = 0;
-  /** A token that no cache knows. */
+  /** Returns a token that no cache has. */
   const unseen = () => {
     user += 1;
     return world.sign({ sub: `user:default/unseen-${user}` });
@@ -86,7 +86,7 @@ export async function checkAuthGone(report: Report, world: World) {
   );
 
   await first.kill();
-  // That the keys could be had is remembered for a second.
+  // The gate caches available keys for a second.
   await sleep(1_100);
   await report.check('killed: cached keys go on serving', () =>
     expectStatuses({ ...UP, ...FORGED_UNTOLD }),
@@ -126,7 +126,7 @@ export async function checkAuthGone(report: Report, world: World) {
       const { status } = await call({ bearer: await unseen() });
       return status === 200;
     });
-    // That an endpoint gives no keys is remembered for five seconds.
+    // The gate caches an endpoint without keys for five seconds.
     await until('forged tokens are told', BACK_WITHIN_MS, async () => {
       const { status } = await call({ bearer: forged(await unseen()) });
       return status === 401;

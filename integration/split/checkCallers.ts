@@ -116,7 +116,7 @@ const CALLERS: [
   ],
 ];
 
-/** Signs the guest in at the first, and returns what a browser has then. */
+/** Signs the guest in at the first backend, and returns the browser's credentials. */
 export async function signIn({ first }: World): Promise<string> {
   const signedIn = await send(first.port, { path: '/api/auth/guest/refresh' });
   expectEqual('sign-in', signedIn.status, 200);
@@ -163,7 +163,7 @@ export async function checkCallers(report: Report, world: World) {
         statuses.push((await send(port, { path, ...credentials })).status);
       }
     }
-    // The gateway asks discovery, which knows no better than this backend, and ends the loop, with or without the gate.
+    // The gateway uses discovery, which returns this backend's own address, and ends the loop, with or without the gate.
     expectEqual('statuses', statuses, [401, 401, 508, 404]);
     return 'behind the gateway, its 508 stands for the 404';
   });
@@ -206,7 +206,7 @@ export async function checkCallers(report: Report, world: World) {
   );
 }
 
-/** RFC 6750, section 3: an error code only where something was presented. */
+/** Expects a challenge by RFC 6750, section 3: an error code only if the request had a credential. */
 function expectChallenge(
   { status, headers }: Answer,
   credentials: Credentials,
@@ -222,7 +222,7 @@ function expectChallenge(
   );
 }
 
-/** The handler has the token as `Authorization`, however it came, and never the gate's cookie. */
+/** Expects that the handler got the token as `Authorization`, however the client sent it, and never the gate's cookie. */
 function expectHandledAs(body: string, { bearer, cookie }: Credentials) {
   const { authorization, cookie: seen } = JSON.parse(body);
   expectEqual(

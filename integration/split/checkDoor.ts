@@ -11,7 +11,7 @@ import {
   World,
 } from './World';
 
-/** A gateway that has no other plugin, and knows the address of all the others by `*`. */
+/** Checks a gateway that has no other plugin, and whose discovery maps all the others by `*`. */
 export async function checkDoor(report: Report, world: World) {
   const { door, home } = world.createDoorAndHome();
   await Promise.all([door.start(), home.start()]);
@@ -98,7 +98,7 @@ export async function checkDoor(report: Report, world: World) {
         (await send(port, { path: CATALOG, cookie })).status,
       ];
       expectEqual('behind it, at once', await at(home.port), [401, 401]);
-      // Until then its answer is that of the backend behind it.
+      // The backend behind the gateway answers until then.
       const refused = () =>
         door.log.match(/API gate refused a request.*"revoked"/g)?.length ?? 0;
       const refusedBefore = refused();
@@ -118,7 +118,7 @@ export async function checkDoor(report: Report, world: World) {
       const before = await send(door.port, { path: HELLO, bearer: other });
       expectEqual('of no plugin', before.status, 401);
       await home.kill();
-      // Never seen by the door, nor its keys.
+      // The gateway has seen neither the token nor its keys.
       const after = await send(door.port, {
         path: HELLO,
         bearer: withSubject(unknown, 'search'),

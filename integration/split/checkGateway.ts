@@ -158,7 +158,7 @@ export async function checkGateway(report: Report, world: World) {
   });
 }
 
-/** Each event is sent when the one before has arrived: with a buffer on the way, none would. */
+/** Sends each event when the previous one has arrived: a buffer on the way would hold them back. */
 async function followStream(
   { first, second }: World,
   { bearer, cookie }: Credentials,

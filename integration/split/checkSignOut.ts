@@ -18,7 +18,7 @@ export async function checkSignOut(report: Report, world: World) {
     return (await send(port, { path, ...credentials })).status;
   };
 
-  /** Signs out, and expects that all doors are closed to what is of the session: some at once, the others in time. */
+  /** Signs out, and expects that all backends refuse the credentials of the session: some at once, the others in time. */
   async function check(
     sub: string,
     [port, plugin]: [number, string],

@@ -1,4 +1,4 @@
-// The plugins of one deployment in several backends: see `run`.
+// Runs the plugins of one deployment in several backends: see `run`.
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
@@ -64,7 +64,7 @@ runChecks(
                 // All backends share this address, which browsers use and which is the issuer of user tokens.
                 baseUrl: `http://localhost:${ports.first}`,
                 listen: { host: '127.0.0.1', port },
-                // Files: a backend that comes back has the keys that it had.
+                // The databases are files, so that a backend that starts again has its keys.
                 database: {
                   client: 'better-sqlite3',
                   connection: { directory },
@@ -117,7 +117,7 @@ runChecks(
       second: create('second', ports.second, SECOND, secondConfig),
       createDoorAndHome: () => ({
         door: create('door', ports.door, ['gateway'], {
-          // The last one that names a plugin wins.
+          // The last configuration that names a plugin is in force.
           discovery: {
             endpoints: [at(ports.home, '*'), at(ports.door, 'gateway')],
           },
@@ -134,7 +134,7 @@ runChecks(
         }),
     };
     await Promise.all([world.first.start(), world.second.start()]);
-    // Until the second has the ended sessions from the first, which may have come up later, all users get 503 there.
+    // Until the second backend has the revoked sessions from the first, which may start later, all users get 503 there.
     const bearer = await world.sign();
     await until(
       'the second has read the ended sessions',

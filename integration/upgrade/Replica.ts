@@ -24,7 +24,7 @@ export class Replica {
     return `${this.name} (${this.#version ?? 'stopped'})`;
   }
 
-  /** Stops the replica as an orchestrator does, and starts one of a version in its place. */
+  /** Stops the replica as an orchestrator does, and starts one of another version in its place. */
   async replaceBy(version: Version): Promise<void> {
     const previous = this.#process;
     this.#version = undefined;

@@ -10,17 +10,17 @@ import {
 import { expectEqual } from '../Report';
 import type { Replica } from './Replica';
 
-// The gate's default interval of polls, and what a replica may need beyond it.
+// The gate's default interval of polls, and the time that a replica may need beyond it.
 const WITHIN_MS = 2_000 + 2_000;
 
-// Enough refs to make a token longer than one cookie holds.
+// The number of refs makes a token longer than one cookie holds.
 const MANY_GROUPS = Array.from(
   { length: 90 },
   (_, i) => `group:default/a-team-of-the-company-${i}`,
 );
 
 interface Session {
-  /** How it was opened and ended. */
+  /** How the session was opened and revoked. */
   story: string;
   credentials: Credentials[];
 }
@@ -50,7 +50,10 @@ export class Sessions {
     }
   }
 
-  /** At each replica, ends a session by its cookie, and another user's sessions by the route; waits until all replicas know. */
+  /**
+   * Revokes at each replica a session by its cookie, and another user's sessions by the route. Waits until all replicas have
+   * both.
+   */
   async signOutAtEach(): Promise<void> {
     for (const replica of this.replicas) {
       const byCookie = await this.#openAt(replica);
@@ -88,7 +91,7 @@ export class Sessions {
     }
   }
 
-  /** Asks with each session at each replica that is up, again and again, until a change is over. */
+  /** Sends requests with each session to each running replica, repeatedly, until a change is over. */
   async whileProbing(change: () => Promise<void>): Promise<void> {
     let isOver = false;
     const probing = (async () => {
@@ -105,7 +108,7 @@ export class Sessions {
     }
   }
 
-  /** @throws Error unless each session is as it was left */
+  /** @throws Error unless each session is in its last known state */
   async expectAllAsTheyWere(): Promise<string> {
     await this.#askAll();
     expectEqual('refused though signed in', this.wronglyRefused, []);
@@ -144,7 +147,7 @@ export class Sessions {
               answer => answer.status,
               () => 'no connection',
             );
-            // A replica that was stopped meanwhile gets no requests from a load balancer.
+            // A load balancer sends no requests to a replica that was stopped meanwhile.
             if (replica.isUp && replica.label === label) {
               this.probes += 1;
               if (status !== expected) {

@@ -1,5 +1,5 @@
-// Runs a replica: Backstage's default services, the real `auth` plugin, a plugin that has opened all its own paths, and the gate of
-// the version that the configuration names.
+// Runs a replica: Backstage's default services, the real `auth` plugin, a plugin that has opened all its own paths, and the gate
+// of the version that the configuration names.
 import { createBackend } from '@backstage/backend-defaults';
 import {
   coreServices,

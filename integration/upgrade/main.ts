@@ -1,4 +1,4 @@
-// A rolling update from 0.1.0 and back: see `run`.
+// Performs a rolling update from 0.1.0 and back: see `run`.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { JsonObject } from '@backstage/types';

@@ -12,20 +12,20 @@ import type {
 type Row = RevocationRow & { recorded_at: number };
 
 /**
- * A table of revocations in a database whose clock is not the replicas', and whose transactions are committed later than the
- * time that they record. Its time is that of jest's fake timers.
+ * A table of revocations in a database with a clock of its own, whose transactions are committed later than the time that they
+ * record. The time is that of jest's fake timers.
  */
 export class SimulatedTable implements Pick<
   RevocationTable,
   keyof RevocationTable
 > {
   readonly hasRecordedAt = true;
-  /** By how much the database's clock is ahead of the replicas'. */
+  /** The lead of the database's clock over the clock of the replicas. */
   clockOffsetMs = 0;
   readonly #rows = new Map<string, Row>();
   #uncommitted: { row: Row; at: number }[] = [];
   #byTime: Row[] = [];
-  /** Sorted when it is needed: the order of ids is that of no time. */
+  /** The rows by id, sorted on demand: ids are in no order of time. */
   #byId: Row[] | undefined;
 
   get size(): number {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** A value for `auth.apiGate.allow`, or one rule of it, and what is to become of it. */
+/** A value for `auth.apiGate.allow`, or one rule of it, and the expected result. */
 export interface AllowRuleRow {
   rule: unknown;
   expect: 'accept' | 'warn' | 'reject';
@@ -21,7 +21,7 @@ const rows: AllowRuleRow[] = JSON.parse(
 export const rejected = rows.filter(row => row.expect === 'reject');
 export const taken = rows.filter(row => row.expect !== 'reject');
 
-/** The value of `auth.apiGate.allow` that a row stands for. */
+/** Returns the value of `auth.apiGate.allow` for a row. */
 export function allowOf({ rule }: AllowRuleRow): unknown {
   return rule === null || typeof rule === 'string' || Array.isArray(rule)
     ? rule

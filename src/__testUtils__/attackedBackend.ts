@@ -30,7 +30,7 @@ export interface Trace {
   response: RawResponse;
   /** Handlers that ran: plugin, method and path. */
   handled: string[];
-  /** Decisions that the counter counted: plugin, outcome, reason and credential, without the backend's own fetches of keys. */
+  /** Decisions that the counter has: plugin, outcome, reason and credential, without the backend's own fetches of keys. */
   counted: string[];
   /** Denials that the audit has: plugin, reason and method. */
   audited: string[];
@@ -39,21 +39,21 @@ export interface Trace {
 }
 
 /**
- * A backend whose plugins have opened themselves, so that the gate alone stands between a request and its handler. Of
- * `hello`, rules open `/health`, `/logo.svg`, `/public/**` and `POST /hook`. A public handler of `forwarding` dispatches the
- * request once more, to whatever `?to=` says.
+ * A backend whose plugins have opened themselves, so that only the gate stands between a request and its handler. For `hello`,
+ * rules open `/health`, `/logo.svg`, `/public/**` and `POST /hook`. A public handler of `forwarding` dispatches the request
+ * again, to the target in `?to=`.
  */
 export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
   hello: ReturnType<typeof recordingPlugin>;
   docs: ReturnType<typeof recordingPlugin>;
-  /** All that the audit was told. */
+  /** All events of the audit. */
   audit: object[];
-  /** The server from which an attacker wants the backend to fetch keys. It answers with its `answer`. */
+  /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
   attempt(attempt: Attempt): Promise<Trace>;
-  /** Does the same as {@link attempt} for a request that `send` sends. */
+  /** Collects the same traces as {@link attempt} for a request that `send` sends. */
   trace<T>(
     send: () => Promise<T>,
   ): Promise<Omit<Trace, 'response'> & { response: T }>;
@@ -64,7 +64,7 @@ const OWN_KEYS =
 
 let used: (() => AttackedBackend) | undefined;
 
-/** Has one such backend run for all tests of a file. Each request is sent when the one before has been answered. */
+/** Starts one such backend for all tests of a file. Each request is sent when the previous one has been answered. */
 export function useAttackedBackend(): () => AttackedBackend {
   if (!used) {
     let backend: AttackedBackend;
@@ -147,7 +147,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   };
   subscribe('undici:request:create', onFetch);
 
-  // The audit has at most one denial a second per plugin and reason, so that the clock jumps between requests.
+  // The audit has at most one denial a second per plugin and reason, so the clock jumps between requests.
   const realNow = Date.now;
   let skew = 0;
   Date.now = () => realNow() + skew;

@@ -7,7 +7,8 @@ interface StoredCookie {
   isSecure: boolean;
 }
 
-// RFC 6265, section 6.1: what a browser stores at least of one cookie, its attributes included. Those of today store more.
+// RFC 6265, section 6.1: browsers store at least this many bytes of one cookie, its attributes included. Current browsers store
+// more.
 const MAX_COOKIE_BYTES = 4096;
 
 const PREFIX_RULES: [
@@ -22,8 +23,8 @@ const PREFIX_RULES: [
 ];
 
 /**
- * A model of a browser's cookies (RFC 6265, section 5, with the name prefixes of its successor). It is the strictest that
- * standards allow: what they need not store, it drops.
+ * A model of a browser's cookies (RFC 6265, section 5, with the name prefixes of its successor). The model is as strict as the
+ * standards allow: it drops every cookie that browsers need not store.
  */
 export class BrowserCookies {
   // Insertion order is creation order, which a replaced cookie keeps.
@@ -31,12 +32,12 @@ export class BrowserCookies {
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** Takes the `Set-Cookie` headers of one answer, in order. */
+  /** Stores the `Set-Cookie` headers of one answer, in order. */
   store(url: string, setCookies: string[]): void {
     setCookies.forEach(setCookie => this.#storeOne(new URL(url), setCookie));
   }
 
-  /** The `Cookie` header of a request; `undefined` if no cookie is for it. */
+  /** Returns the `Cookie` header of a request; `undefined` if no cookie applies. */
   headerFor(url: string): string | undefined {
     const { hostname, pathname, protocol } = new URL(url);
     const sent = [...this.#stored.values()]

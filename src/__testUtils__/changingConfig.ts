@@ -2,7 +2,7 @@ import type { RootConfigService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 
-/** A configuration whose `auth.apiGate` changes as a watched file does. It has what the gate asks of one. */
+/** Creates a configuration whose `auth.apiGate` changes as a watched file does. It implements the methods that the gate uses. */
 export function createChangingConfig(initial: JsonObject): {
   config: RootConfigService;
   change(apiGate: JsonObject): void;

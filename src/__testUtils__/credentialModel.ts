@@ -1,6 +1,6 @@
 /**
- * Which requests a credential lets through to a plugin, as the design says it: a second telling, to hold the product against. It
- * shares nothing with the product.
+ * Models which requests a credential lets through to a plugin, as the design defines it. The model is a second implementation to
+ * compare the product with, and shares no code with it.
  */
 
 /** A header line, or a cookie, from which a test builds a request. */
@@ -9,7 +9,7 @@ export type HeaderLine =
   | { kind: 'cookie'; pairs: CookiePair[] }
   | { kind: 'other'; name: string; value: string };
 
-/** A cookie as it is written, and what it stands for once quotes and escapes are read. */
+/** A cookie as it is written, and its value after quotes and escapes are read. */
 export interface CookiePair {
   name: string;
   written: string;
@@ -20,9 +20,9 @@ export interface CookiePair {
 export interface KnownTokens {
   /** The user of each full user token. */
   users: ReadonlyMap<string, string>;
-  /** Services and external callers that the plugin takes. */
+  /** Services and external callers that the plugin accepts. */
   services: ReadonlySet<string>;
-  /** External callers whose access restrictions leave the plugin out. */
+  /** External callers whose access restrictions exclude the plugin. */
   restricted: ReadonlySet<string>;
 }
 
@@ -71,7 +71,10 @@ function judgeBearer(authorization: string, known: KnownTokens): Verdict {
   return caller ? { passesAs: caller, token } : { refusedWith: 401 };
 }
 
-/** The one token that the cookies named `token`, or `token.0` and so on, make; `undefined` for none, `null` for no such. */
+/**
+ * Returns the one token that the cookies named `token`, or `token.0` and so on, hold; `undefined` for none, `null` for an
+ * inconsistent set.
+ */
 function gateCookieOf(lines: HeaderLine[]): string | undefined | null {
   const pairs = lines
     .flatMap(line => (line.kind === 'cookie' ? line.pairs : []))

@@ -1,16 +1,16 @@
 import { connect } from 'node:net';
 
-/** An answer of those that came over one connection. */
+/** An answer that arrived over the connection. */
 export interface Answer {
   status: number;
-  /** Status line and headers, as they came. */
+  /** Status line and headers, unchanged. */
   head: string;
 }
 
 /**
- * Sends bytes over a connection of their own, and reads what comes until the server closes it: no answer, or several.
+ * Sends bytes over a new connection, and reads until the server closes it. The result may have no answer, or several.
  *
- * @param silenceMs - after which a server that says nothing, as it waits for more, is told that there is no more
+ * @param silenceMs - after this time without data, the client closes its side of the connection
  */
 export function exchangeBytes(
   port: number,
@@ -22,7 +22,7 @@ export function exchangeBytes(
     const socket = connect(port, 'localhost', () => socket.write(bytes));
     socket.setTimeout(silenceMs, () => socket.end());
     socket.on('data', chunk => chunks.push(chunk));
-    // A server may close while it is still sent to.
+    // A server may close the connection while the client still sends.
     socket.on('error', () => {});
     socket.on('close', () =>
       resolve(answersIn(Buffer.concat(chunks).toString('latin1'))),

@@ -15,7 +15,10 @@ export interface Refused {
   plugin?: string;
 }
 
-/** Expects that the gate refused a request, reported it to the counter and to the audit, and did nothing else. */
+/**
+ * Expects that the gate refused a request and reported the refusal to the counter and to the audit, and that nothing else
+ * happened.
+ */
 export function expectRefused(
   { response, ...others }: Trace,
   method: string,
@@ -40,7 +43,7 @@ export function expectRefused(
   });
 }
 
-/** Expects that a request got no further than Node's parser or Express: neither the gate nor a handler saw it. */
+/** Expects that Node's parser or Express answered a request: neither the gate nor a handler saw it. */
 export function expectUnroutable(
   { response, ...others }: Trace,
   status: number,

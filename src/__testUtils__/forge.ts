@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { SigningKey } from './signingKey';
 
-/** Makes the last part of a token of its first two. */
+/** Makes the last part of a token from the first two. */
 export type Signer = (input: string) => Buffer;
 
 /** Makes tokens byte by byte, which a library would refuse to make. */
@@ -24,9 +24,9 @@ export interface Forge {
   header: Record<string, unknown>;
   claims: Record<string, unknown>;
   /**
-   * A token. What is a string stands for the JSON.
+   * Makes a token. A string replaces the JSON.
    *
-   * @param header - what differs from `header`; `undefined` leaves a member out
+   * @param header - members that differ from `header`; `undefined` leaves a member out
    * @param signer - default `own`
    */
   token(options?: {
@@ -70,7 +70,7 @@ export function createForge(key: SigningKey, issuer: string): Forge {
   };
 }
 
-/** ES256 and its kin (RFC 7518, section 3.4). */
+/** Returns a signer for ES256 and related algorithms (RFC 7518, section 3.4). */
 export function ecdsa(
   key: KeyObject,
   { hash = 'sha256', dsaEncoding = 'ieee-p1363' as 'der' | 'ieee-p1363' } = {},
@@ -78,12 +78,12 @@ export function ecdsa(
   return input => sign(hash, Buffer.from(input), { key, dsaEncoding });
 }
 
-/** HS256 and its kin. */
+/** Returns a signer for HS256 and related algorithms. */
 export function hmac(secret: string | Buffer, hash = 'sha256'): Signer {
   return input => createHmac(hash, secret).update(input).digest();
 }
 
-/** A key pair of an attacker. */
+/** Makes a key pair of an attacker. */
 export function attackersKey(namedCurve = 'P-256') {
   return generateKeyPairSync('ec', { namedCurve });
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Generates a usual value, and now and then an odd one, so that usually only one thing is odd at a time. */
+/** Generates a usual value, and sometimes an odd one, so that usually only one part of a request is odd. */
 export function mostly<T>(
   usual: readonly T[],
   odd: readonly T[],

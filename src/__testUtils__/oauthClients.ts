@@ -7,7 +7,7 @@ import type { JsonObject } from '@backstage/types';
 
 export const REDIRECT_URL = 'http://127.0.0.1:8055/callback';
 
-/** Configuration of `auth` with public OAuth clients of these ids, and refresh tokens. */
+/** Returns a configuration of `auth` with public OAuth clients of these ids, and refresh tokens. */
 export function oauthConfig(...clientIds: string[]): JsonObject {
   return {
     staticClients: clientIds.map(clientId => ({
@@ -21,7 +21,7 @@ export function oauthConfig(...clientIds: string[]): JsonObject {
   };
 }
 
-/** Approves what an OAuth client asks for, as the user in the browser does, and returns the code. */
+/** Approves the request of an OAuth client, as the user in the browser does, and returns the code. */
 async function approve(
   authUrl: string,
   authorizationUrl: string | URL,
@@ -86,7 +86,7 @@ export async function signInClient(
   return tokens;
 }
 
-/** The SDK's MCP client of one server, signed in as a user by what the server says. */
+/** Connects the SDK's MCP client to a server, signed in as a user by the metadata that the server provides. */
 export async function connectMcpClient(
   serverUrl: string,
   options: { authUrl: string; clientId: string; userToken: string },

@@ -89,9 +89,9 @@ const COOKIES = [
 ];
 
 /**
- * Generates a request, or bytes that look like one, with odd parts in each place, and perhaps another request after it.
+ * Generates a request, or bytes that look like one, with odd parts in each place, and sometimes another request after it.
  *
- * @param tokens - what stands in credentials
+ * @param tokens - the tokens for credentials
  */
 export function oddExchanges(options: {
   targets: fc.Arbitrary<string>;
@@ -195,7 +195,7 @@ const anyEdit: fc.Arbitrary<Edit> = fc.oneof(
   edit(fc.constantFrom(...ODD_BEGINNINGS), (start, text) => start + text),
 );
 
-/** A target with at most three odd changes; often none. */
+/** Generates targets with at most three odd changes, and often with none. */
 export function targetsNear(
   targets: fc.Arbitrary<string>,
 ): fc.Arbitrary<string> {
@@ -204,7 +204,7 @@ export function targetsNear(
     fc.array(anyEdit, { minLength: 1, maxLength: 3 }),
   );
   return fc.tuple(targets, edits).map(([target, changes]) =>
-    // An edit may leave nothing, and there is no target of no characters.
+    // An edit may leave an empty target, which a request can't have.
     changes.reduce((text, change) => change(text) || '/', target),
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Repeats the design's definition of what is public, slowly and letter by letter, as a model to test the product
- * against. It shares nothing with the product.
+ * Repeats the design's definition of public requests, slowly and character by character, as a model to test the product against.
+ * The model shares no code with the product.
  */
 
 /** A rule as an operator writes it. */
@@ -18,8 +18,8 @@ const COOKIE_ENDPOINT = ['.backstage', 'auth', 'v1', 'cookie'];
 const KEYS = ['.backstage', 'auth', 'v1', 'jwks.json'];
 
 /**
- * The segments of a raw target that may use the allowlist, `undefined` for any other: origin-form, no `#` or `\`, and a path
- * without `%`, empty or dot segments and special characters.
+ * Returns the segments of a raw target that may use the allowlist, `undefined` for any other target: origin-form, no `#` or `\`,
+ * and a path without `%`, empty or dot segments and special characters.
  */
 function segmentsOf(target: string): string[] | undefined {
   let path = '';
@@ -54,7 +54,7 @@ function lowerCase(words: string[]): string[] {
   return words.map(word => word.toLowerCase());
 }
 
-/** Whether a request is what a rule says. */
+/** Returns whether a rule names a request. */
 export function isNamedBy(
   rule: WrittenRule,
   method: string,
@@ -83,7 +83,7 @@ export function isNamedBy(
   return isBelow && sameWords(below.slice(0, words.length), words);
 }
 
-/** Whether a request is public without a rule, in a backend whose plugin ids are in lower case. */
+/** Returns whether a request is public without a rule, in a backend whose plugin ids are in lower case. */
 export function isPublicWithoutRule(method: string, target: string): boolean {
   const [api, plugin, ...below] = segmentsOf(target) ?? [];
   const reads = method === 'GET' || method === 'HEAD';

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 const IDLE_MS = 100;
 
 /**
- * Sends bytes over one connection, whatever number of requests they are, and waits until the server closes it or has said
- * nothing more for a while.
+ * Sends bytes over one connection, for any number of requests, and waits until the server closes it or has been silent for a
+ * while.
  *
  * @param bytes - sent as Latin-1
  * @returns the status of each answer

@@ -9,7 +9,7 @@ export interface RawResponse {
 }
 
 /**
- * Sends the very bytes of a request target and of header lines, which every HTTP client would mend.
+ * Sends the exact bytes of a request target and of header lines, which every HTTP client would normalise.
  *
  * @param target - sent as Latin-1
  * @param headerLines - such as `Cookie: a=1`

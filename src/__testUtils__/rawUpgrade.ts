@@ -15,11 +15,11 @@ export interface RawUpgrade {
 const WEBSOCKET_LINES = ['Connection: Upgrade', 'Upgrade: websocket'];
 
 /**
- * Sends the very bytes of a WebSocket handshake, and waits for the answer and, after 101, for the first message.
+ * Sends the exact bytes of a WebSocket handshake, and waits for the answer and, after 101, for the first message.
  *
  * @param target - sent as Latin-1
  * @param headerLines - such as `Origin: http://localhost`
- * @param asking - the header lines that make it a handshake
+ * @param asking - the header lines that make the request a handshake
  */
 export function rawUpgrade(
   port: number,
@@ -69,7 +69,7 @@ export function rawUpgrade(
           }),
         );
         const destroy = () => socket.destroy();
-        // From here on, only the server closes the socket.
+        // Only the server closes the socket from here on.
         socket.setTimeout(0);
         resolve({ status, headers, message, closed, destroy });
       }
@@ -77,7 +77,7 @@ export function rawUpgrade(
   });
 }
 
-/** The text of a server's frame of at most 125 bytes (RFC 6455, section 5.2); `undefined` until it is whole. */
+/** Returns the text of a server's frame of at most 125 bytes (RFC 6455, section 5.2); `undefined` until it is complete. */
 function readTextFrame(bytes: Buffer): string | undefined {
   const end = 2 + bytes[1];
   return bytes.length >= end ? bytes.toString('utf8', 2, end) : undefined;

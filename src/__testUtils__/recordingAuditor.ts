@@ -4,7 +4,7 @@ import {
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 
-/** Backstage's auditor, which keeps its events in a list. */
+/** Creates Backstage's auditor, which keeps its events in a list. */
 export const recordingAuditor = (events: object[]) =>
   createServiceFactory({
     service: coreServices.auditor,

@@ -16,7 +16,7 @@ export interface HandledRequest {
   user: unknown;
 }
 
-/** Copies the parts of a request that tests look at, since the request may change later. */
+/** Copies the parts of a request that tests read, since the request may change later. */
 export function handledRequest(req: Request): HandledRequest {
   return {
     method: req.method,
@@ -28,10 +28,10 @@ export function handledRequest(req: Request): HandledRequest {
 }
 
 /**
- * A plugin that answers 200 to everything below it and keeps what reached its handler.
+ * Creates a plugin that answers 200 to every request and records the requests that reached its handler.
  *
  * @param options.init - runs within the plugin's own `init`
- * @param options.handle - answers instead
+ * @param options.handle - replaces the answer
  */
 export function recordingPlugin(
   pluginId: string,
@@ -76,7 +76,7 @@ export function recordingPlugin(
     get auth(): AuthService {
       return auth!;
     },
-    /** A service token of this plugin for another one. */
+    /** Returns a service token of this plugin for another one. */
     async tokenFor(targetPluginId: string): Promise<string> {
       const { token } = await auth!.getPluginRequestToken({
         onBehalfOf: await auth!.getOwnServiceCredentials(),

@@ -6,7 +6,7 @@ import {
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 
-/** The configuration of a backend that changes as watched files do, but at once. */
+/** Creates the configuration of a backend. It changes as watched files do, but immediately. */
 export function createReloadableConfig(initial: JsonObject) {
   let current = new ConfigReader(initial);
   const changed: (() => void)[] = [];

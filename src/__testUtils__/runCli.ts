@@ -13,7 +13,7 @@ export interface CliResult {
 
 const CLI = path.resolve(__dirname, '../cli');
 
-/** Runs the command `api-gate` as a process of its own, from the sources. */
+/** Runs the command `api-gate` in a new process, from the sources. */
 export function runCli(
   args: string[],
   options: { cwd: string; env?: Record<string, string> },
@@ -61,7 +61,7 @@ export async function runCliHere(args: string[]): Promise<CliResult> {
   return { ...result, code };
 }
 
-/** Makes a folder with files in it, and returns its path. */
+/** Creates a folder with files in it, and returns its path. */
 export function folderWith(files: Record<string, string>): string {
   const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'cli-test-')));
   writeInto(folder, { 'package.json': '{"name":"root"}', ...files });

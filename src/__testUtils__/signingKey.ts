@@ -6,7 +6,7 @@ import { exportPKCS8, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 
 const KEY_ID = 'test-key';
 
-/** The claims of a test's user token; the others are those that the `auth` plugin sets. */
+/** The claims of a test's user token; the `auth` plugin's defaults apply to the others. */
 export interface UserTokenClaims {
   iss: string;
   sub?: string;
@@ -68,7 +68,7 @@ export async function createSigningKey(): Promise<SigningKey> {
         ent: undefined,
         ...claims,
       };
-      // The proof is the signature of the limited token that Backstage makes of a user token.
+      // The proof is the signature of the limited token that Backstage makes from a user token.
       const limited = await signJwt('vnd.backstage.limited-user', {
         sub,
         iat,

@@ -43,7 +43,7 @@ export async function startBackend(options: {
   /** Default true. */
   withAuth?: boolean;
   port?: number;
-  /** Instead of `config`. */
+  /** Replaces `config`. */
   rootConfig?: BackendFeature;
   /** Called as soon as the backend starts, before it is up. */
   whileStarting?: (url: string) => void;
@@ -104,7 +104,7 @@ export async function startBackend(options: {
   return { port, url, log, stop: () => backend.stop() };
 }
 
-/** A port that nothing listened on a moment ago. */
+/** Returns a port that no server used a moment ago. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

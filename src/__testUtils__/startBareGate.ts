@@ -40,15 +40,15 @@ const STATUS: Record<string, number> = {
   ServiceUnavailableError: 503,
 };
 
-/** The gate alone, between a socket and a handler: each of the services that it asks says what the test tells it to say. */
+/** The gate alone, between a socket and a handler, with services that return the test's values. */
 export interface BareGate {
-  /** The principal of each token that verifies, or the error of one that does not. */
+  /** The principal of each valid token, or the error of an invalid one. */
   tokens: Map<string, object | Error>;
   /** The answer of all key endpoints. */
   keys: KeyAnswer;
   /** Changes the policy in force. */
   policy: Partial<ApiGateConfig>;
-  /** While a plugin starts. */
+  /** Plugins that are starting. */
   starting: Map<string, Promise<void>>;
   /** Whether the store of revocations fails. */
   isStoreGone: boolean;
@@ -57,7 +57,7 @@ export interface BareGate {
     ReturnType<OfflineSessions['end']>,
     Parameters<OfflineSessions['end']>
   >;
-  /** The revocations that came to the store. */
+  /** The revocations that reached the store. */
   stored: Revocation[];
   /** Requests that the gate passed. */
   handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {
@@ -68,7 +68,7 @@ export interface BareGate {
     decision: Decision;
     error?: Error;
   }[];
-  /** Everything else that the gate reported to the observer. */
+  /** All other reports of the gate to the observer. */
   told: unknown[];
   log: unknown[][];
   send(

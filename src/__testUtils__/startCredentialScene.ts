@@ -8,7 +8,7 @@ const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 /** Tokens that the plugin `closed` accepts. */
 export const ACCEPTED = ['user', 'otherUser', 'service', 'external'] as const;
-/** Tokens that no plugin accepts to which tests send requests. */
+/** Tokens that no plugin of these tests accepts. */
 export const REFUSED = [
   'expired',
   'foreign',
@@ -34,8 +34,8 @@ export interface Reached {
 }
 
 /**
- * A backend with a token of every kind, and with these plugins: `closed`; `hello`, which has opened itself; `pub`, for
- * allow rules; `another`, for which a token is.
+ * Starts a backend with a token of every kind, and with these plugins: `closed`; `hello`, which has opened itself; `pub`, for
+ * allow rules; `another`, which is the audience of a token.
  */
 export async function startCredentialScene(
   options: Pick<Parameters<typeof startBackend>[0], 'features'> & {
@@ -137,7 +137,7 @@ export async function startCredentialScene(
     port,
     reached,
     tokens,
-    /** Puts tokens in the place of their names: `{user}`, its halves `{user:0}` and `{user:1}`, and with an escape `{user%}`. */
+    /** Replaces the names of tokens by the tokens: `{user}`, its halves `{user:0}` and `{user:1}`, and with an escape `{user%}`. */
     fill: (text: string) =>
       text.replace(/\{(\w+)(%|:0|:1|)\}/g, (placeholder, name, form) => {
         const token = named.get(name);

@@ -16,7 +16,7 @@ import { createChangingConfig } from './changingConfig';
 /** The one service token that the gate's `tokenManager` accepts. */
 export const SERVICE_TOKEN = 'service';
 
-/** Discovery with addresses that nobody listens at, so that the keys of users can't be fetched. */
+/** Discovery with unreachable addresses, so that the keys of users can't be fetched. */
 export const discoveryWithoutKeys: DiscoveryService = {
   getBaseUrl: async id => `http://localhost:1/api/${id}`,
   getExternalBaseUrl: async id => `http://localhost/api/${id}`,
@@ -32,12 +32,12 @@ export interface RunningLegacyGate {
   stop(): Promise<void>;
 }
 
-/** The gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
+/** Starts the gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
 export async function startLegacyGate(options: {
   apiGate?: JsonObject;
-  /** Mounts it. Default: in front of a plugin `pub`, and of all that is not there. */
+  /** Mounts the gate. Default: in front of a plugin `pub`, and of all other paths. */
   mount?: (apiRouter: Router, gate: LegacyApiGate) => void;
-  /** Instead of those that know {@link SERVICE_TOKEN} and no user. */
+  /** Replaces the services that accept {@link SERVICE_TOKEN} and no user. */
   env?: Partial<LegacyApiGateOptions>;
 }): Promise<RunningLegacyGate> {
   const handled: string[] = [];
@@ -83,7 +83,7 @@ export async function startLegacyGate(options: {
   }
   const app = express();
   app.use('/api', apiRouter);
-  // `errorHandler` of `@backstage/backend-common` is made of this middleware.
+  // `errorHandler` of `@backstage/backend-common` uses this middleware.
   app.use(MiddlewareFactory.create({ config, logger }).error());
   const server = app.listen(0, 'localhost');
   await new Promise(resolve => server.once('listening', resolve));

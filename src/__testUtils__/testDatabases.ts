@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import knexFactory, { Knex } from 'knex';
 
-/** A database of a test's own, which is empty. */
+/** A new, empty database for one test. */
 export interface TestDatabase {
   knex: Knex;
-  /** Another connection, of a role that may do less. PostgreSQL only. */
+  /** Opens another connection, of a role with fewer privileges. PostgreSQL only. */
   connect(user: string): Knex;
   remove(): Promise<void>;
 }
 
 const postgresUrl = process.env.API_GATE_TEST_POSTGRES;
 
-/** The kinds of database that a test can have here. `.ci/withPostgres.sh` brings PostgreSQL along. */
+/** The kinds of database that a test can use on this machine. `.ci/withPostgres.sh` provides PostgreSQL. */
 export const testDatabases: [string, () => Promise<TestDatabase>][] = [
   ['SQLite', createSqlite],
   ...(postgresUrl

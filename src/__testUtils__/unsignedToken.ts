@@ -1,4 +1,4 @@
-/** A JWT whose signature nobody has made: enough for what only decodes. */
+/** Returns a JWT without a valid signature, for code that only decodes tokens. */
 export function unsignedToken(typ: string | undefined, claims: object): string {
   return [{ typ, alg: 'ES256' }, claims, {}]
     .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))

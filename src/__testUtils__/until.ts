@@ -1,4 +1,4 @@
-/** Waits until something has come about, for ten seconds at most. */
+/** Waits until a condition holds, for ten seconds at most. */
 export async function until(
   condition: () => Promise<boolean> | boolean,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto';
 
-// Backstage's services verify by the `jose` that they bring: 6 by WebCrypto; 5, before backend-defaults 0.19, by `node:crypto`,
-// whose function it keeps when it is loaded. So this must be imported before what starts a backend.
+// Backstage's services verify with their own version of `jose`: 6 uses WebCrypto; 5, before backend-defaults 0.19, uses
+// `node:crypto`, whose function it captures on load. Tests must therefore import this file before any code that starts a backend.
 const spies = [
   jest.spyOn(crypto, 'verify'),
   jest.spyOn(crypto.webcrypto.subtle, 'verify'),

@@ -33,10 +33,10 @@ function listenAtServer(
 }
 
 /**
- * A plugin with WebSocket handlers, which send `hello` and keep what reached them. Its other routes answer 200 to everybody
- * whom its barrier lets through.
+ * Creates a plugin with WebSocket handlers, which send `hello` and record the upgrades that reached them. Its other routes answer
+ * 200 to every request that passes its credentials barrier.
  *
- * @param handlers - what each declares, by path; before backend-defaults 0.19 they begin with a first request
+ * @param handlers - the declaration of each handler, by path; before backend-defaults 0.19 they begin with a first request
  * @param init - runs at the end of the plugin's own `init`
  */
 export function webSocketPlugin(

@@ -1,4 +1,4 @@
-/** The same token of somebody else: its signature does not fit. */
+/** Returns the token with another user as its subject: its signature is invalid. */
 export function withSubject(token: string, sub: string): string {
   const [header, payload, signature] = token.split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());

@@ -6,12 +6,12 @@ const backend = useAttackedBackend();
 const SMUGGLED = 'GET /api/docs/secret HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const SMUGGLED_LENGTH = SMUGGLED.length;
 
-/** A request with a token, about whose end two servers may differ, and another one without a token in what follows. */
+/** Requests with a token whose end two servers may read differently, each followed by a request without a token. */
 const SMUGGLING: {
   id: string;
   product: string;
   flaw: string;
-  /** The lines behind those of host and credential, and all that follows. */
+  /** The lines after `Host` and the credential, and all following bytes. */
   rest: string;
   statuses: number[];
 }[] = [
@@ -90,7 +90,7 @@ const SMUGGLING: {
     product: 'Kubernetes',
     flaw: 'the connection stayed open and trusted after an upgrade that failed',
     rest: `Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n\r\n${SMUGGLED}`,
-    // Node reads no further request then.
+    // Node then reads no further request.
     statuses: [200],
   },
 ];

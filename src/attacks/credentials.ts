@@ -14,7 +14,7 @@ interface CredentialAttack {
   method?: string;
   /** Default `/api/hello/secret`. */
   target?: string;
-  /** Lines, separated as in a request. */
+  /** Header lines, separated as in a request. */
   headers: string[];
   refused: Refused;
 }
@@ -23,8 +23,8 @@ const bearer = { credential: 'bearer' } as const;
 const cookie = { credential: 'cookie' } as const;
 
 /**
- * Published bypasses in which a second credential counted when the first failed, or one of several was picked. `TOKEN` is valid,
- * and so is `JANES`, of somebody else.
+ * Published bypasses in which a second credential was accepted when the first failed, or the server picked one of several.
+ * `TOKEN` is valid, and so is `JANES`, of another user.
  */
 const ATTACKS: CredentialAttack[] = [
   {
@@ -292,7 +292,7 @@ describe('[P6] credentials', () => {
       JANES: await backend().sign({ sub: 'user:default/jane' }),
       FORGED: `${header}.${payload}.AAAA${signature.slice(4)}`,
       EXPIRED: await backend().sign({ exp: iat - 1 }),
-      // Anybody can make this out of a user token.
+      // Anybody can derive this token from a user token.
       LIMITED: [
         encode({ typ: 'vnd.backstage.limited-user', alg, kid }),
         encode({ sub, iat, exp }),
@@ -357,7 +357,7 @@ describe('[P6] credentials', () => {
     },
   );
 
-  it('RFC 6750, 2.2: a token in the body does not count', async () => {
+  it('RFC 6750, 2.2: a token in the body is not accepted', async () => {
     for (const [type, body] of [
       ['application/x-www-form-urlencoded', 'access_token=TOKEN&token=TOKEN'],
       ['application/json', '{"access_token":"TOKEN","token":"TOKEN"}'],
@@ -369,7 +369,7 @@ describe('[P6] credentials', () => {
     }
   });
 
-  it("of a bearer and somebody else's cookie, the bearer is who asks, and takes the cookie", async () => {
+  it("a bearer token beside another user's cookie authenticates the request, and replaces the cookie", async () => {
     const { response } = await attempt(
       SECRET,
       'Authorization: Bearer TOKEN\r\nCookie: token=JANES',

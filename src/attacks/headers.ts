@@ -9,7 +9,7 @@ const backend = useAttackedBackend();
 
 const SECRET = '/api/hello/secret';
 
-/** Published bypasses in which a header that anybody can send decided. Each alone, without a credential. */
+/** Published bypasses in which a header that anybody can send decided. Each row is sent alone, without a credential. */
 const DECIDING: {
   id: string;
   product: string;
@@ -245,7 +245,7 @@ const CREDENTIALS: {
   },
 ];
 
-/** Headers that no two servers read alike. Node refuses them. */
+/** Headers that servers read differently. Node refuses them. */
 const MALFORMED: [id: string, product: string, headers: string][] = [
   ['CVE-2019-9900', 'Envoy', 'Authorization: Bearer x\0'],
   ['CVE-2019-16276', 'Go', 'Authorization : Bearer TOKEN'],
@@ -271,7 +271,7 @@ describe('[P5] headers', () => {
         await backend().attempt({ target: SECRET, headerLines }),
         'GET',
       );
-      // Nor does it make a valid token somebody else's.
+      // The header does not make a valid token another user's.
       const { response, handled } = await backend().attempt({
         target: SECRET,
         headerLines: [
@@ -302,7 +302,7 @@ describe('[P5] headers', () => {
   );
 
   it.each(['authorization', 'close, Authorization', 'cookie'])(
-    'CVE-2022-1388, F5 BIG-IP: a valid token is one behind "Connection: %s" too',
+    'CVE-2022-1388, F5 BIG-IP: a valid token is accepted behind "Connection: %s" too',
     async named => {
       const token = await backend().sign();
       for (const credential of [
@@ -354,13 +354,13 @@ describe('[P5] headers', () => {
         { status: 403, reason: 'cross-site', credential: 'cookie' },
       ],
     ])('%j', async (headers, refused) => {
-      // A rule for GET opens no upgrade: the second of these is public otherwise.
+      // A rule for GET opens no upgrade: the second request is public otherwise.
       for (const target of [SECRET, '/api/hello/health']) {
         expectRefused(await upgrade(target, headers), 'WEBSOCKET', refused);
       }
     });
 
-    it('a valid token is one', async () => {
+    it('a valid token is accepted', async () => {
       const { response, handled } = await upgrade(
         SECRET,
         'Sec-WebSocket-Protocol: TOKEN',

@@ -7,14 +7,14 @@ import {
 const backend = useAttackedBackend();
 
 interface PathAttack {
-  /** Id of the advisory; `-` for a known mistake that has none. */
+  /** The id of the advisory; `-` for a known mistake without one. */
   id: string;
   product: string;
   flaw: string;
   targets: string[];
 }
 
-/** A gate and the router behind it read one path differently. Each of these reaches the plugin `hello` with a token. */
+/** Paths that a gate and the router behind it read differently. Each of them reaches the plugin `hello` with a token. */
 const CONFUSIONS: PathAttack[] = [
   {
     id: 'CVE-2019-9901',
@@ -257,7 +257,7 @@ const CONFUSIONS: PathAttack[] = [
   },
 ];
 
-/** The same, where the path leads to no handler, with a token either. */
+/** More such paths, which lead to no handler even with a token. */
 const NOWHERE: PathAttack[] = [
   {
     id: 'CVE-2021-40539',
@@ -360,7 +360,7 @@ describe('[P1] paths', () => {
   describe.each(CONFUSIONS)('$id, $product: $flaw', ({ targets }) => {
     it.each(targets)('GET %s', async target => {
       expectRefused(await backend().attempt({ target }), 'GET');
-      // The same bytes do reach the plugin: nothing but the gate was in their way.
+      // The same bytes reach the plugin with a token: only the gate stops them.
       const { response, handled } = await withToken(target);
       expect(response.status).toBe(200);
       expect(handled).toHaveLength(1);

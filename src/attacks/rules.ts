@@ -7,7 +7,7 @@ import {
 
 const backend = useAttackedBackend();
 
-/** Published bypasses in which a rule for what is public matched more than it says. */
+/** Published bypasses in which a rule for public routes matched more than it names. */
 const ATTACKS: {
   id: string;
   product: string;
@@ -128,7 +128,7 @@ const ATTACKS: {
   },
 ];
 
-/** Rules that say more than somebody may have meant. They stop the start. */
+/** Rules that cover more than their author may have intended. They stop the start. */
 const DOUBTFUL_PATHS: [id: string, product: string, path: string][] = [
   ['CVE-2023-34034', 'Spring Security', '**'],
   ['CVE-2023-20860', 'Spring Framework', '**/health'],

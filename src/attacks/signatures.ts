@@ -29,7 +29,7 @@ interface Forgery {
   tokens: Record<string, (forge: Forge, url: string) => string>;
 }
 
-/** Published bypasses in which a token was judged by its own text. None of these was signed by the backend as it says. */
+/** Published bypasses in which a verifier trusted a token's own text. The backend has signed none of these tokens as they claim. */
 const FORGERIES: Forgery[] = [
   {
     id: 'CVE-2022-23540',
@@ -285,7 +285,7 @@ const FORGERIES: Forgery[] = [
         { crit: {} },
       ].map(header => [
         JSON.stringify(header),
-        // Rightly signed: the header alone is why it is refused.
+        // The signature is valid: the gate refuses the token for its header alone.
         (forge: Forge) => forge.token({ header }),
       ]),
     ),

@@ -9,7 +9,7 @@ import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
 import { answerUpgrade } from '../http/answerUpgrade';
 
-/** Spellings by which some reader of a target comes to `/api/hello/secret`, or to another plugin than the rule's. */
+/** Spellings that some reader of a target resolves to `/api/hello/secret`, or to another plugin than the rule's. */
 const TARGETS: [product: string, target: string][] = [
   ['as it is', '/api/hello/secret'],
   ['beside the rule', '/api/hello/public/x'],
@@ -49,7 +49,7 @@ const TARGETS: [product: string, target: string][] = [
   ['RFC 9112, 3.2.4', '*'],
 ];
 
-/** Ways to ask for another upgrade than one to a WebSocket, of which a listener may take no notice. */
+/** Requests for another upgrade than a WebSocket, which a listener may ignore. */
 const UPGRADES: [name: string, headerLines: string[]][] = [
   ['HTTP/2', ['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__']],
   ['several', ['Upgrade: h2c, websocket']],
@@ -74,7 +74,7 @@ describe('[P11] upgrades', () => {
     heard = [];
     let server: Server;
     const hello = recordingPlugin('hello', {
-      // A plugin that listens from its first request on, to everything.
+      // The plugin adds its listener with its first request, and listens to every upgrade.
       handle: (_req, res) => {
         if (server.listenerCount('upgrade') === 0) {
           server.on('upgrade', answerAll('plugin'));
@@ -131,15 +131,18 @@ describe('[P11] upgrades', () => {
     expect(heard).toHaveLength(2);
   });
 
-  it.each(TARGETS)('%s: %s is refused, and not heard of', async (_, target) => {
-    const { closed, status } = await rawUpgrade(backend.port, target);
-    await closed;
-    expect([400, 401, 404]).toContain(status);
-    expect(heard).toEqual([]);
-  });
+  it.each(TARGETS)(
+    '%s: %s is refused, and reaches no listener',
+    async (_, target) => {
+      const { closed, status } = await rawUpgrade(backend.port, target);
+      await closed;
+      expect([400, 401, 404]).toContain(status);
+      expect(heard).toEqual([]);
+    },
+  );
 
   it.each(UPGRADES)(
-    'to %s are refused, and not heard of',
+    'to %s are refused, and reach no listener',
     async (name, headerLines) => {
       const target =
         name === 'another letter case' ? '/api/hello/x' : '/api/hello/public';

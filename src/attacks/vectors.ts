@@ -4,7 +4,7 @@ import { expectRefused } from '../__testUtils__/expectRefused';
 
 const backend = useAttackedBackend();
 
-/** The order of P-256, of which r and s are less (FIPS 186-4, D.1.2.3). */
+/** The order of P-256, an upper bound of r and s (FIPS 186-4, D.1.2.3). */
 const N = BigInt(
   '0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
 );
@@ -18,7 +18,7 @@ type Change = (r: Buffer, s: Buffer) => Buffer[];
 
 const ZERO = Buffer.alloc(1);
 
-/** After the ES256 groups of Wycheproof's tests: signatures that are none of this token. */
+/** Invalid signatures, after the ES256 groups of Wycheproof's tests. */
 const NOT_SIGNATURES: Record<string, Change> = {
   'r + 1': (r, s) => [bytesOf(big(r) + 1n), s],
   's + 1': (r, s) => [r, bytesOf(big(s) + 1n)],
@@ -98,15 +98,15 @@ const cookie = (value: string) => `Cookie: token=${value}`;
 const ALPHABET =
   'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** Changes the last character of 64 bytes in base64url, of which four bits mean nothing. */
+/** Changes the last character of 64 bytes in base64url, in which four bits have no meaning. */
 const withUnusedBits = (token: string, bits: number) =>
   token.slice(0, -1) +
   ALPHABET[(ALPHABET.indexOf(token.at(-1)!) & 0b110000) | bits];
 
-/** Makes of a token the header line that presents it. */
+/** Returns the header line that presents a token. */
 type Spelling = { line: (token: string) => string };
 
-/** Texts that are no base64url, and say the same to a verifier that skips such characters or takes them for others. */
+/** Texts that are no base64url, and that a lenient verifier, which skips or replaces such characters, decodes to the same token. */
 const MISSPELLINGS: Record<string, Spelling> = {
   'padding of one': { line: token => bearer(`${token}=`) },
   'padding of two': { line: token => bearer(`${token}==`) },
@@ -127,7 +127,7 @@ const MISSPELLINGS: Record<string, Spelling> = {
   },
 };
 
-/** Other texts that say the same as a token, and verify. Which session they are of must not depend on the text. */
+/** Other texts that decode to the same token, and verify. The session must not depend on the text. */
 const TWINS: Record<string, Spelling> = {
   'the token': { line: bearer },
   'the cookie': { line: cookie },
@@ -209,7 +209,7 @@ describe('vectors', () => {
     return response.status;
   };
 
-  /** A token of a user of its own. */
+  /** Returns a token of a new user. */
   const newToken = () => {
     sessions += 1;
     return forge.token({ claims: { sub: `user:default/user-${sessions}` } });
@@ -251,7 +251,7 @@ describe('vectors', () => {
   describe.each(Object.entries(TWINS))(
     '[P10] a twin: %s',
     (_name, { line }) => {
-      it('verifies, and not any more once the session is ended', async () => {
+      it('verifies, until the session is revoked', async () => {
         const token = newToken();
         const credential = credentialOf(line(token));
         const { response, handled } = await ask(line(token));
@@ -266,7 +266,7 @@ describe('vectors', () => {
           reason: 'revoked',
           credential,
         });
-        // Handlers of what is public may look at a bearer token.
+        // Handlers of public routes may read a bearer token.
         if (credential === 'bearer') {
           expectRefused(await ask(line(token), '/api/hello/health'), 'GET', {
             reason: 'revoked',
@@ -276,7 +276,7 @@ describe('vectors', () => {
 
       it('ends the session of all the others by signing out', async () => {
         const token = newToken();
-        // A frontend never calls with a bearer token alone, but such a call ends that session as well.
+        // A frontend never calls with a bearer token alone, but such a call ends the session as well.
         expect(await signOut(line(token))).toBe(404);
         const { counted } = await ask(bearer(token));
         expect(counted).toEqual(['hello refused revoked bearer']);
@@ -304,7 +304,7 @@ describe('vectors', () => {
       expect(response.status).toBe(200);
       expect(handled).toEqual(['docs GET /static/x']);
       expectRefused(await ask(line), 'GET');
-      // Handlers of what is public may look at it.
+      // Handlers of public routes may read the token.
       const seenByHandler = async () => {
         await ask(`${line}; a=1`, '/api/docs/static/public');
         return backend().docs.handled.at(-1)!.headers.cookie;

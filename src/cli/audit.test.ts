@@ -36,7 +36,7 @@ async function auditOf(address: string, paths = SOME) {
 const openIn = (lines: string[]) =>
   lines.flatMap(line => line.match(/^open +(GET \S+)/)?.[1] ?? []);
 
-// Without a plugin that subscribes to events: its open poll would hold up the stop of the backend.
+// No plugin subscribes to events: a subscriber's open poll would delay the stop of the backend.
 const startStock = (withGate: boolean) =>
   startBackend({
     withGate,
@@ -44,7 +44,7 @@ const startStock = (withGate: boolean) =>
       eventsPlugin,
       permissionPlugin,
       allowAllPolicy,
-      // Its handler has nothing at the path that the audit asks for.
+      // The plugin's handler has no route at the path that the audit requests.
       recordingPlugin('badges', {
         policies: [
           {
@@ -58,7 +58,7 @@ const startStock = (withGate: boolean) =>
   });
 
 describe('api-gate audit', () => {
-  it('finds what a stock backend leaves open, and nothing of that behind the gate', async () => {
+  it('finds the paths that a stock backend leaves open, and none of them behind the gate', async () => {
     const stock = await startStock(false);
     const { code, lines } = await auditOf(stock.url);
     await stock.stop();
@@ -182,7 +182,7 @@ describe('the requests of api-gate audit', () => {
       res.writeHead(200, { 'Content-Type': 'application/json' });
       const fill = () => {
         while (!res.destroyed && res.write('secret-value'.repeat(5000))) {
-          // Until the other side has had enough.
+          // Write until the buffer is full or the client has closed the connection.
         }
       };
       res.on('drain', fill);
@@ -213,7 +213,7 @@ describe('the requests of api-gate audit', () => {
     [async () => url.replace('http:', 'https:'), 'it does not speak TLS there'],
     [async () => 'ftp://localhost', 'must begin with https:// or http://'],
     [async () => 'http://a:b@localhost', 'must not hold a user or a password'],
-  ])('fail in words (%#)', async (addressOf, message) => {
+  ])('fail with an explanation (%#)', async (addressOf, message) => {
     const address = await addressOf();
     const asked = auditOf(address, one);
     await expect(asked).rejects.toThrow(CliError);
@@ -268,7 +268,7 @@ describe('an answer', () => {
     },
   );
 
-  it('that complains of the input came from a handler', () => {
+  it('that rejects the input came from a handler', () => {
     const body = '{"error":{"name":"InputError"}}';
     const headers = new Headers();
     expect(judge({ status: 400, headers, body }, false)).toBe('open');

@@ -17,7 +17,7 @@ Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or 
 
 const INTERVAL_MS = 500;
 
-/** No plugin has this path, and no plugin this name. */
+/** No plugin has this path, and no plugin has this name. */
 const ABSENT = 'api-gate-audit';
 
 /** The state of a path, by the answer to a request without a credential. */
@@ -73,7 +73,7 @@ export async function audit(
   return summarize(counts, isGated, base, output);
 }
 
-/** Returns a function that sends a GET, at most two a second. */
+/** Returns a function that sends GET requests, at most two a second. */
 function createAsk(base: URL): (path: string) => Promise<GetAnswer> {
   let next = 0;
   return async path => {
@@ -89,7 +89,7 @@ function apiPath({ plugin, path }: AuditedPath): string {
   return `/api/${plugin}${path}`;
 }
 
-/** The gate refuses plugins that are not installed too, with its own challenge. */
+/** Returns whether an answer has the gate's own challenge. The gate refuses plugins that are not installed too. */
 function looksGated({ status, headers }: GetAnswer): boolean {
   return (
     status === 401 &&
@@ -100,9 +100,10 @@ function looksGated({ status, headers }: GetAnswer): boolean {
 }
 
 /**
- * Reads an answer to a request without a credential.
+ * Derives the verdict from an answer to a request without a credential.
  *
- * @param isGuarded - whether the plugin answers 401 where it has no route, so that every other answer came from behind its barrier
+ * @param isGuarded - whether the plugin answers 401 for an unknown route, so that every other answer came from behind its
+ *   credentials barrier
  */
 export function judge(
   { status, headers, body }: Pick<GetAnswer, 'status' | 'headers' | 'body'>,
@@ -114,7 +115,7 @@ export function judge(
   if (status >= 500 || status === 429) {
     return 'unclear';
   }
-  // A proxy in front sends browsers to its own sign-in page.
+  // A proxy in front redirects browsers to its own sign-in page.
   if (status >= 300 && status < 400) {
     return 'closed';
   }

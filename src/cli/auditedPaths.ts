@@ -1,20 +1,20 @@
 /** A path that a well-known plugin serves. */
 export interface AuditedPath {
   plugin: string;
-  /** Below the plugin, as a GET request asks for it. */
+  /** The path of a GET request, below the plugin. */
   path: string;
   /** The data or the action that an open path gives to everybody. */
   gives: string;
-  /** The rule that keeps it open behind the gate; `undefined` where nothing should. */
+  /** The rule that keeps the path open behind the gate; `undefined` if no rule should. */
   rule?: string;
-  /** The change that closes it, where the gate does not. */
+  /** The change that closes the path, if the gate does not. */
   remedy?: string;
 }
 
 /**
- * The paths that the plugins open to everybody in code, by `addAuthPolicy({ allow: 'unauthenticated' })` or by a setting. Read in the
- * published packages of November 2026 and in the sources of `backstage/backstage`, `backstage/community-plugins`,
- * `PagerDuty/backstage-plugins` and `drodil/backstage-plugin-qeta`.
+ * The paths that plugins open to everybody in code, by `addAuthPolicy({ allow: 'unauthenticated' })` or by a setting. The list is
+ * taken from the published packages of November 2026 and from the sources of `backstage/backstage`,
+ * `backstage/community-plugins`, `PagerDuty/backstage-plugins` and `drodil/backstage-plugin-qeta`.
  */
 const OPENED_IN_CODE: AuditedPath[] = [
   {
@@ -52,7 +52,7 @@ const OPENED_IN_CODE: AuditedPath[] = [
   })),
 ];
 
-/** Data of well-known plugins, which Backstage itself closes unless its default auth policy is switched off. */
+/** Data of well-known plugins, which Backstage itself closes unless its default auth policy is disabled. */
 const CLOSED_BY_BACKSTAGE: AuditedPath[] = [
   { plugin: 'catalog', path: '/entities?limit=1', gives: 'the catalog' },
   { plugin: 'search', path: '/query?term=', gives: 'the search index' },
@@ -82,7 +82,7 @@ const CLOSED_BY_BACKSTAGE: AuditedPath[] = [
   },
 ];
 
-/** The gate does not close `auth`, which signing in uses. */
+/** The gate does not close `auth`, which sign-in uses. */
 const SIGN_IN: AuditedPath[] = [
   {
     plugin: 'auth',

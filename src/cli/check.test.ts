@@ -38,7 +38,7 @@ describe('api-gate check', () => {
     expect(code).toBe(0);
   });
 
-  it('exits with 1 for warnings where it is to', async () => {
+  it('exits with 1 for warnings with --fail-on warnings', async () => {
     const args = ['--fail-on', 'warnings'];
     expect((await check({ 'app-config.yaml': GATE }, args)).code).toBe(1);
     expect((await check({ 'app-config.yaml': BASE }, args)).code).toBe(0);
@@ -73,7 +73,7 @@ describe('api-gate check', () => {
     expect(code).toBe(1);
   });
 
-  it('begins no line, and so no workflow command of GitHub, with a value', async () => {
+  it('prints no value at the beginning of a line, where GitHub would read a workflow command', async () => {
     const { stdout } = await check({
       'app-config.yaml': `${GATE}`.replace(
         'GitHub signs',

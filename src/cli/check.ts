@@ -106,7 +106,7 @@ function findAll({ gate, sources }: LoadedConfig): Finding[] {
   }));
 }
 
-/** Backstage merges objects, but a list replaces the list of an earlier file. */
+/** Describes lists that were replaced: Backstage merges objects, but a list replaces the list of an earlier file. */
 function describeReplaced(sources: LoadedConfig['sources']): string[] {
   return ['allow', 'expect'].flatMap(key => {
     const all = sourcesOf(sources, ['auth', 'apiGate', key]);
@@ -130,7 +130,7 @@ function nameOf({ path: file, context }: LoadedConfig['sources'][number]) {
     : `the environment (${context})`;
 }
 
-/** The allow rules, each with the place that it comes from. */
+/** Describes the allow rules, each with its place in the configuration. */
 function describeRules({ gate, sources }: LoadedConfig): string[] {
   const source = sourcesOf(sources, ['auth', 'apiGate', 'allow']).at(-1);
   if (!source || gate.allow.length === 0) {

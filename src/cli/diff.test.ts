@@ -51,7 +51,7 @@ describe('api-gate diff', () => {
     ['new-public', 0],
     ['any', 1],
   ])(
-    'exits with --fail-on %s for what only closes with %i',
+    'with --fail-on %s and only closed paths, exits with %i',
     async (failOn, exitCode) => {
       const { code, stdout } = await diff(
         configWith([ECHO, STATIC]),
@@ -63,7 +63,7 @@ describe('api-gate diff', () => {
     },
   );
 
-  it('finds no difference in other words for the same', async () => {
+  it('finds no difference between equivalent rules', async () => {
     const { code, stdout } = await diff(
       configWith([ECHO, STATIC]),
       configWith([STATIC.replace(/, reason: [^}]*/, ' '), ECHO, ECHO]),
@@ -85,7 +85,7 @@ describe('api-gate diff', () => {
       1,
     ],
   ])(
-    'takes a gate that refuses nothing for newly public: %j',
+    'reports a gate that refuses nothing as newly public: %j',
     async (mode, line, exitCode) => {
       const open = configWith([], mode);
       const args = ['--fail-on', 'new-public'];
@@ -180,7 +180,7 @@ describe('api-gate diff --against git:', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('takes everything for new where the commit has no configuration', async () => {
+  it('reports everything as new if the commit has no configuration', async () => {
     writeInto(repository, { 'new.yaml': configWith([ECHO]) });
     const { code, stdout, stderr } = await runCliHere([
       ...['diff', '--config', path.join(repository, 'new.yaml')],
@@ -193,7 +193,7 @@ describe('api-gate diff --against git:', () => {
     expect(code).toBe(1);
   });
 
-  it('says what to fetch in a shallow clone', async () => {
+  it('prints the git command to run in a shallow clone', async () => {
     const clone = folderWith({});
     git(
       clone,

@@ -98,7 +98,7 @@ function describe(
   return `${sign}  ${methods} /api/${plugin}${path}${name}`;
 }
 
-/** The instant until which the gate refuses nothing. */
+/** Returns the time until which the gate refuses nothing. */
 function openUntil({ mode, until }: ApiGateConfig): number {
   return mode === 'enforce' ? -Infinity : (until?.getTime() ?? Infinity);
 }

@@ -139,7 +139,7 @@ function describeInCode(
     : [];
 }
 
-/** The rule that would open a request, as YAML. */
+/** Returns the rule that would open a request, as YAML. */
 function describeOpening(
   method: string,
   { because, plugin, path }: Explanation,

@@ -4,11 +4,11 @@ import { get, readUrl } from './get';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
-/** The part of a running backend's policy that its configuration does not have. */
+/** The parts of a running backend's policy that its configuration does not have. */
 export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown'>;
 
 /**
- * Asks a running backend which paths its plugins open in code and the gate closes.
+ * Fetches from a running backend the paths that its plugins open in code and the gate closes.
  *
  * @param tokenVariable - the name of an environment variable with a token that may read the policy
  * @throws CliError

@@ -9,14 +9,14 @@ const MAX_BODY_BYTES = 64 * 1024;
 export interface GetAnswer {
   status: number;
   headers: Headers;
-  /** At most as long as asked for. */
+  /** The body, cut off at the requested length. */
   body: string;
 }
 
 /**
- * Sends one GET request. A redirect is an answer like any other, and is not followed.
+ * Sends one GET request. Redirects are returned like other answers, and not followed.
  *
- * @throws CliError in words where no answer comes
+ * @throws CliError with an explanation if no answer arrives
  */
 export async function get(
   url: URL,
@@ -82,7 +82,7 @@ const FAILURES: [code: RegExp, explanation: string][] = [
   ],
 ];
 
-/** A sentence for a failed request, without what the other side sent. */
+/** Describes a failed request in one sentence, without data from the server. */
 export function explainFailure(error: unknown, url: URL): string {
   const { name, cause } = error as { name?: string; cause?: unknown };
   const code = String((cause as { code?: unknown } | undefined)?.code ?? name);
@@ -94,7 +94,7 @@ export function explainFailure(error: unknown, url: URL): string {
   return `${url.origin} can not be asked: ${explanation}`;
 }
 
-/** @throws CliError unless the text is an http or https address without a user */
+/** @throws CliError unless the text is an http or https address without user information */
 export function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {

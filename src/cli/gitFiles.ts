@@ -8,7 +8,7 @@ import { CliError } from './CliError';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-/** Runs git without a shell, and without a question to its user. */
+/** Runs git without a shell and without prompts. */
 async function git(cwd: string, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)('git', args, {
     cwd,
@@ -19,10 +19,11 @@ async function git(cwd: string, ...args: string[]): Promise<string> {
 }
 
 /**
- * Lays files as they are at a commit into a folder for as long as they are used, with the files that they include.
+ * Copies files as they are at a commit into a temporary folder, with the files that they include, and removes the folder after
+ * use.
  *
- * @param use - gets the files, in the same order, and the names of those that are not there
- * @throws CliError that says what to fetch if the clone does not have the commit
+ * @param use - receives the files, in the same order, and the names of the missing ones
+ * @throws CliError with the `git fetch` to run if the clone does not have the commit
  */
 export async function withFilesAt<T>(
   ref: string,
@@ -87,15 +88,15 @@ async function resolveCommit(top: string, ref: string): Promise<string> {
 }
 
 interface Snapshot {
-  /** Of the repository. */
+  /** The root of the repository. */
   top: string;
   commit: string;
   folder: string;
-  /** The files that the folder has by now. */
+  /** The files that are already in the folder. */
   done: Set<string>;
 }
 
-/** Lays one file and what it includes. Returns whether the commit has it. */
+/** Copies one file and its includes. Returns whether the commit has the file. */
 async function lay(snapshot: Snapshot, name: string): Promise<boolean> {
   const { top, commit, folder, done } = snapshot;
   const target = path.resolve(folder, name);
@@ -122,7 +123,7 @@ async function lay(snapshot: Snapshot, name: string): Promise<boolean> {
   return true;
 }
 
-/** The relative paths that a file includes with `$include` or `$file`. */
+/** Returns the relative paths that a file includes with `$include` or `$file`. */
 function includesOf(text: string): string[] {
   const paths: string[] = [];
   visit(parseDocument(text), {

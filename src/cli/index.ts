@@ -45,7 +45,7 @@ export async function run(argv: string[], output: Output): Promise<number> {
       );
       return 2;
     }
-    // Exit code 1 would read as a finding.
+    // Exit code 1 would mean a finding.
     output.error(`error: ${isError(error) ? error.stack : String(error)}`);
     return 2;
   }

@@ -13,23 +13,23 @@ import { CliError } from './CliError';
 import { locate } from './locate';
 import type { Location } from './output';
 
-/** Replaces variables that are not set. It is valid as a plugin id and as a segment of a path. */
+/** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path. */
 const MOCK_VALUE = 'mock-env';
 
-/** Settings that `--mock-env` does not leave out where they hold a variable that is not set. */
+/** Settings that `--mock-env` checks even if they hold a variable that is not set. */
 const ALWAYS_CHECKED = ['allow', 'expect'];
 
 /** The configuration that a backend with these files would have. */
 export interface LoadedConfig {
   gate: ApiGateConfig;
-  /** In the backend's order: a later one overrides an earlier one. */
+  /** The sources in the backend's order: a later one overrides an earlier one. */
   sources: ConfigSourceData[];
   /** Config paths that were left out, since they hold variables that are not set. */
   leftOut: string[];
 }
 
 export interface LoadOptions {
-  /** In the order that the backend gets them with `--config`; none for the default ones. */
+  /** The files in the order of the backend's `--config` options; none for the default files. */
   files: string[];
   mockEnv: boolean;
 }
@@ -72,7 +72,7 @@ async function readSources({ files, mockEnv }: LoadOptions) {
   }
 }
 
-/** @throws CliError that names the line of a file where its YAML is broken */
+/** @throws CliError that names the line of a file where its YAML is invalid */
 function assertYaml(file: string): void {
   let text;
   try {
@@ -90,7 +90,7 @@ function assertYaml(file: string): void {
   }
 }
 
-/** An error's message without the lines after the first, which may quote the configuration. */
+/** Returns an error's message without the lines after the first, which may quote the configuration. */
 function firstLineOf(error: unknown): string {
   return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
@@ -114,7 +114,7 @@ function withoutMocked(data: JsonObject) {
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
     backend.baseUrl = 'https://backstage.invalid';
     leftOut.push('backend.baseUrl');
-    // The attributes of the cookie are checked against the address.
+    // Leave the cookie out too: its attributes are checked against the address.
     if (apiGate.cookie !== undefined) {
       delete apiGate.cookie;
       leftOut.push(`${CONFIG_KEY}.cookie`);
@@ -128,7 +128,7 @@ function withoutMocked(data: JsonObject) {
     ...data,
     app,
     backend,
-    // A value of another type stays as it is, so that the error names it.
+    // Keep a value of another type, so that the error names it.
     auth: isObject(auth.apiGate) ? { ...auth, apiGate } : auth,
   });
   return { config, leftOut: [...new Set(leftOut)] };
@@ -154,7 +154,7 @@ function configError(error: unknown, sources: ConfigSourceData[]): CliError {
   return new CliError(message + hint, locateMessage(message, sources));
 }
 
-/** Finds the place in the files that a message about a setting is about, by the config path that it begins with. */
+/** Finds the place in the files for a message about a setting, by the config path that the message begins with. */
 export function locateMessage(
   message: string,
   sources: ConfigSourceData[],
@@ -175,7 +175,10 @@ export function locateMessage(
   return file ? locate(file, keys) : undefined;
 }
 
-/** The sources that have a value at a config path, in the backend's order: the last one is in force where it is a list. */
+/**
+ * Returns the sources that have a value at a config path, in the backend's order: if the value is a list, the last one is in
+ * force.
+ */
 export function sourcesOf(
   sources: ConfigSourceData[],
   keys: string[],

@@ -16,8 +16,8 @@ type Key = string | number;
 const MAX_INCLUDES = 10;
 
 /**
- * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A path that is not there gets
- * the line of its nearest parent.
+ * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A missing path gets the line
+ * of its nearest parent.
  */
 export function locate(file: string, keys: Key[], includes = 0): Location {
   const lines = new LineCounter();
@@ -52,7 +52,7 @@ export function locate(file: string, keys: Key[], includes = 0): Location {
   return { file, line };
 }
 
-/** A child, and the offset where its key or its list item begins. */
+/** Returns a child, and the offset of its key or its list item. */
 function childOf(
   parent: unknown,
   key: Key,

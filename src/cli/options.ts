@@ -19,7 +19,7 @@ type ParsedOptions<T extends Options> = ReturnType<
   }>
 >;
 
-/** @throws CliError that names the option that is not known */
+/** @throws CliError that names an unknown option */
 export function readOptions<T extends Options>(
   command: string,
   args: string[],
@@ -34,7 +34,7 @@ export function readOptions<T extends Options>(
   }
 }
 
-/** @throws CliError unless the value is one of those that the option has */
+/** @throws CliError unless the value is one of the option's choices */
 export function readChoice<T extends string>(
   option: string,
   value: string | undefined,
@@ -46,7 +46,7 @@ export function readChoice<T extends string>(
   return value as T | undefined;
 }
 
-/** @throws CliError where there is an argument that the command does not take */
+/** @throws CliError if the command gets an argument that it does not take */
 export function assertNoArguments(command: string, positionals: string[]) {
   if (positionals.length > 0) {
     throw new CliError(

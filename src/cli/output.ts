@@ -2,9 +2,9 @@ import path from 'node:path';
 
 /** A place in a file of the configuration. */
 export interface Location {
-  /** Absolute. */
+  /** An absolute path. */
   file: string;
-  /** From 1. */
+  /** The line number, starting at 1. */
   line?: number;
 }
 
@@ -15,15 +15,15 @@ export interface Finding {
   location?: Location;
 }
 
-/** Where a command prints to. */
+/** The output of a command. */
 export interface Output {
   out(line: string): void;
   error(line: string): void;
 }
 
 /**
- * Replaces control characters. A value of the configuration or of an answer could otherwise move the cursor of a terminal, or begin
- * a line of its own, which GitHub may take for a workflow command.
+ * Replaces control characters. A value of the configuration or of an answer could otherwise move the cursor of a terminal, or
+ * begin a new line, which GitHub may interpret as a workflow command.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
@@ -34,7 +34,7 @@ export function formatLocation({ file, line }: Location): string {
   return `${relative}${line === undefined ? '' : `:${line}`}`;
 }
 
-/** One line of text, or a workflow annotation of GitHub, which the pull request shows at the line. */
+/** Formats a finding as text on a single line, or as a workflow annotation of GitHub, which the pull request shows at the line. */
 export function formatFinding(
   { level, message, location }: Finding,
   format: 'text' | 'github',

@@ -12,7 +12,7 @@ const settings = { enabled: true, name: 'token', attributes };
 const cookie = new GateCookie(settings, 'backstage.example.com');
 const expires = new Date('2030-01-01T00:00:00Z');
 
-/** What a browser keeps of `Set-Cookie` headers, as the `Cookie` header that it sends next. */
+/** Applies `Set-Cookie` headers to a jar, and returns the `Cookie` header that a browser sends next. */
 function browser(jar: Map<string, string>, setCookies: string[]) {
   for (const setCookie of setCookies) {
     const [pair, ...rest] = setCookie.split('; ');
@@ -81,11 +81,11 @@ describe('GateCookie', () => {
     }
   });
 
-  it('has a cap, by which Node takes the token twice', () => {
+  it('has a maximum size at which Node accepts the token twice', () => {
     expect(MAX_TOKEN_BYTES).toBe(6144);
   });
 
-  it('has more parts where Node takes larger headers', () => {
+  it('has more parts if Node accepts larger headers', () => {
     jest.isolateModules(() => {
       jest.doMock('node:http', () => ({
         ...jest.requireActual('node:http'),
@@ -179,7 +179,7 @@ describe('GateCookie', () => {
       [undefined, 'token=new'],
       ['token=x', 'token=new'],
       ['token.0=x; a=1; token.1=y; b=2', 'token=new; a=1; b=2'],
-    ])('is put in place of that in %s', (header, expected) => {
+    ])('replaces %s', (header, expected) => {
       const req = request(header);
       cookie.putInto(req, 'new');
       expect(req.headers.cookie).toBe(expected);
@@ -187,7 +187,7 @@ describe('GateCookie', () => {
     });
   });
 
-  it('alone is cleared', () => {
+  it('is cleared alone', () => {
     expect(cookie.clear('a=1; token=x; token=y; b')).toEqual(
       cookie.clear('token=x'),
     );
@@ -195,7 +195,7 @@ describe('GateCookie', () => {
     expect(cookie.clear(undefined)).toEqual([]);
   });
 
-  it('is not what it never issues, so that clearing it stays small', () => {
+  it('excludes names that the gate never issues, so that clearing it stays small', () => {
     const names = Array.from({ length: 500 }, (_, i) => `token.${i}=x`);
     const cleared = cookie.clear(names.join('; '));
     expect(cleared.join('').length).toBeLessThan(2_500);

@@ -12,32 +12,32 @@ import { removeCookies } from '../http/removeCookies';
 import type { CookieReader, ReadCookie } from '../credentials/readCredential';
 import { setRequestHeader } from '../http/setRequestHeader';
 
-// What browsers store at least of one cookie: name, value and attributes (RFC 6265, section 6.1).
+// Browsers store at least this many bytes of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;
 
 /**
- * The longest token that a cookie may hold, in bytes. A token travels twice, as cookie and as bearer, and Node refuses
- * headers over its limit before any code runs: a browser with a larger cookie is locked out for good. The rest of the limit
- * is left to all other headers.
+ * The longest token that a cookie may hold, in bytes. A token travels twice, as cookie and as bearer token, and Node refuses
+ * headers over its limit before any code runs, so a browser with a larger cookie would be locked out for good. The rest of the
+ * limit is left to all other headers.
  */
 export const MAX_TOKEN_BYTES = Math.floor((maxHeaderSize - 4096) / 2);
 
-// More names than the gate itself issues are not its own: each is taken back by headers of the answer, whose size a client
-// must not decide. A part holds at least 3500 bytes.
+// The gate recognises no more names than it issues: each cookie is cleared by headers of the answer, whose size a client must not
+// control. A part holds at least 3500 bytes.
 const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
 
 /**
- * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … where it is too long
- * for one cookie.
+ * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … if it is too long for one
+ * cookie.
  */
 export class GateCookie implements CookieReader {
   readonly #name: string;
   readonly #names: CookieNames;
   readonly #attributes: CookieSettings['attributes'];
-  /** Those that a cookie of this name may have had; `undefined` for host-only. */
+  /** The domains that a cookie of this name may have had; `undefined` for a host-only cookie. */
   readonly #domains: (string | undefined)[];
 
-  /** @param backendHost - of `backend.baseUrl`: the cookie of Backstage's tutorial had it as its domain */
+  /** @param backendHost - the host of `backend.baseUrl`, which is the domain of the cookie in Backstage's tutorial */
   constructor(settings: CookieSettings, backendHost: string) {
     const { name, attributes } = settings;
     this.#name = name;
@@ -83,7 +83,7 @@ export class GateCookie implements CookieReader {
     return { kind: 'token', token };
   }
 
-  /** A `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
+  /** Returns a `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
   without(header: string | undefined): string | undefined {
     return withoutCookies(header, this.#names);
   }
@@ -93,7 +93,7 @@ export class GateCookie implements CookieReader {
     removeCookies(req, this.#names);
   }
 
-  /** Makes a token the gate's cookie of a request, in place of those that it has: whole, however long. */
+  /** Replaces the gate's cookies of a request by one that holds a token, whole, however long it is. */
   putInto(req: IncomingMessage, token: string): void {
     const others = this.without(req.headers.cookie);
     setRequestHeader(
@@ -104,7 +104,8 @@ export class GateCookie implements CookieReader {
   }
 
   /**
-   * The `Set-Cookie` headers that make a token the cookie; those of {@link GateCookie.clear} come before them.
+   * Returns the `Set-Cookie` headers that set a token as the cookie. The headers of {@link GateCookie.clear} have to come before
+   * them.
    *
    * @param token - a compact JWS, at most {@link MAX_TOKEN_BYTES} long
    */
@@ -112,7 +113,7 @@ export class GateCookie implements CookieReader {
     const options = {
       ...this.#attributes,
       expires,
-      // Nothing of a compact JWS needs it, and a part that grows would not fit.
+      // A compact JWS needs no encoding, and an encoded part could exceed the limit.
       encode: String,
     };
     const serializeParts = (parts: [name: string, value: string][]) =>
@@ -120,7 +121,7 @@ export class GateCookie implements CookieReader {
     let parts: [string, string][] = [[this.#name, token]];
     const [whole] = serializeParts(parts);
     if (whole.length > MAX_COOKIE_BYTES) {
-      // Room for the attributes, and for the two digits of a part's number.
+      // Leave room for the attributes, and for the two digits of a part's number.
       const size = MAX_COOKIE_BYTES - (whole.length - token.length) - 3;
       parts = [];
       for (let i = 0; i * size < token.length; i += 1) {
@@ -133,7 +134,7 @@ export class GateCookie implements CookieReader {
     return serializeParts(parts);
   }
 
-  /** The `Set-Cookie` headers that make all of the gate's cookies in a request expire, whichever domain they are of. */
+  /** Returns the `Set-Cookie` headers that make all of the gate's cookies in a request expire, for every domain they may have. */
   clear(header: string | undefined): string[] {
     return readCookieNames(header, this.#names).flatMap(name =>
       this.#domains.map(domain =>

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
 import type { GateCookie } from './GateCookie';
 
-/** Makes the gate's cookies that a request has expire, by the headers of its answer. */
+/** Clears the gate's cookies of a request, by the headers of its answer. */
 export function clearCookie(
   cookie: GateCookie | undefined,
   req: Request,
@@ -10,7 +10,7 @@ export function clearCookie(
 ): void {
   const cleared = cookie?.clear(req.headers.cookie) ?? [];
   if (cleared.length > 0) {
-    // At the last moment: what proxies an answer replaces these headers.
+    // Set the headers last: a proxying handler replaces headers that were set before.
     onHeaders(res, () => {
       res.append('Set-Cookie', cleared);
       res.setHeader('Cache-Control', 'no-store');

@@ -39,7 +39,7 @@ function create(verifies: (token: string) => boolean = () => false) {
     set,
     told,
     warnings,
-    /** What a response's headers are that answers a request with a bearer token. */
+    /** Returns the headers of the response to a request with a bearer token. */
     async answer(
       token: string,
       options: {
@@ -112,7 +112,7 @@ describe('createCookieIssuer', () => {
     ['that is as old and verifies', userToken({ exp: NOW }), true],
     ['that can not be decoded', 'x'],
     ['that can not be', `${mine}; token=x`],
-  ])('replaces one %s', async (_, value, verifies = false) => {
+  ])('replaces a cookie %s', async (_, value, verifies = false) => {
     const { answer } = create(() => verifies);
     const { setCookies } = await answer(mine, { cookies: `token=${value}` });
     expect(setCookies).toEqual([...cleared('token'), issued(mine)]);
@@ -122,7 +122,7 @@ describe('createCookieIssuer', () => {
     ['that is the same', mine],
     ['of the same session', `${mine}x`],
     ['that is newer, and verifies', newer],
-  ])('leaves one %s', async (_, value) => {
+  ])('keeps a cookie %s', async (_, value) => {
     const { answer, told } = create(token => token === newer);
     expect(await answer(mine, { cookies: `token=${value}` })).toEqual({
       setCookies: [],
@@ -131,7 +131,7 @@ describe('createCookieIssuer', () => {
     expect(told).toEqual([]);
   });
 
-  it('does not decode one that is the same', async () => {
+  it('does not decode an equal cookie', async () => {
     const { answer } = create();
     const { setCookies } = await answer('static', {
       cookies: 'token=static',
@@ -147,7 +147,7 @@ describe('createCookieIssuer', () => {
     [304, false],
     [400, false],
     [500, false],
-  ])('with status %i: %s', async (status, expected) => {
+  ])('sets the cookie with status %i: %s', async (status, expected) => {
     const { answer, told } = create();
     const { setCookies, cacheControl } = await answer(mine, {
       status,
@@ -168,7 +168,7 @@ describe('createCookieIssuer', () => {
     expect((await answer(mine, { cacheControl })).cacheControl).toBe(expected);
   });
 
-  it('makes the headers of a token that is remembered once', async () => {
+  it('makes the headers of a cached token once', async () => {
     const { answer, set } = create();
     const decoded = decodeToken(mine)!;
     await answer(mine, { decoded });
@@ -178,10 +178,10 @@ describe('createCookieIssuer', () => {
     expect(set).toHaveBeenCalledTimes(2);
   });
 
-  describe('of a token that is too large', () => {
+  describe('for a token that is too large', () => {
     const large = userToken({ ent: ['x'.repeat(MAX_TOKEN_BYTES)] });
 
-    it('sets none, and takes away what is there', async () => {
+    it('sets no cookie, and clears the present one', async () => {
       const { answer, told } = create();
       expect(await answer(large)).toEqual({
         setCookies: [],
@@ -209,7 +209,7 @@ describe('createCookieIssuer', () => {
         [61, 2],
       ]) {
         clock.mockReturnValue(startedAt + minutes * 60_000);
-        // The cache asks for the time once a millisecond.
+        // The cache reads the clock once a millisecond.
         await new Promise(resolve => setTimeout(resolve, 5));
         await answer(large);
         expect(warnings).toHaveLength(expected);
@@ -218,7 +218,7 @@ describe('createCookieIssuer', () => {
     });
   });
 
-  it('takes a token of exactly the largest size', async () => {
+  it('accepts a token of exactly the largest size', async () => {
     const { answer, warnings } = create();
     const token = 'x'.repeat(MAX_TOKEN_BYTES);
     const { setCookies } = await answer(token, { decoded: { exp: NOW } });

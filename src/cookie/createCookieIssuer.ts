@@ -10,20 +10,20 @@ import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 const WARN_AGAIN_AFTER_MS = 60 * 60 * 1000;
 const MAX_WARNED_USERS = 1000;
 
-/** What the gate tells, besides what it tells every issuer. */
+/** The arguments of the default issuer: those of every issuer, and the decoded token. */
 interface DecodedContext extends CookieIssuerContext {
   decoded: DecodedToken;
 }
 
-/** A {@link CookieIssuer} that need not decode the token itself. */
+/** A {@link CookieIssuer} that receives the decoded token. */
 export interface DecodedCookieIssuer {
   issueCookie(context: DecodedContext): void | Promise<void>;
 }
 
 /**
- * The default issuer: keeps the gate's cookie at the token that the frontend uses.
+ * Creates the default issuer, which keeps the gate's cookie at the token that the frontend uses.
  *
- * @param options.verifies - whether a token is a valid one of a user, and not revoked
+ * @param options.verifies - returns whether a token is a valid user token whose session is not revoked
  */
 export function createCookieIssuer(options: {
   cookie: GateCookie;
@@ -38,8 +38,8 @@ export function createCookieIssuer(options: {
   });
   const ready = new WeakMap<DecodedToken, string[]>();
 
-  // Another user's or an older cookie is replaced. One that claims to be newer is kept if it is what it claims: a second
-  // tab may still use its older token, and must not take the newer cookie away.
+  // The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
+  // use its older token, and must not replace the newer cookie.
   function isUpToDate(
     token: string,
     decoded: DecodedToken,
@@ -73,7 +73,7 @@ export function createCookieIssuer(options: {
     }
   }
 
-  /** The headers that set the cookie, made once for a token that is remembered. */
+  /** Returns the headers that set the cookie, and caches them per decoded token. */
   function headersOf(token: string, decoded: DecodedToken): string[] {
     let headers = ready.get(decoded);
     if (!headers) {
@@ -86,7 +86,7 @@ export function createCookieIssuer(options: {
   function issue({ credentials, token, decoded, req, res }: DecodedContext) {
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
-    // Stale parts of an earlier cookie, and other users' cookies, go in any case.
+    // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
     const setCookies = cookie.clear(req.headers.cookie);
     const isIssued = token.length <= MAX_TOKEN_BYTES;
     if (isIssued) {
@@ -102,8 +102,8 @@ export function createCookieIssuer(options: {
           if (isIssued) {
             observer.cookieIssued(plugin, userEntityRef);
           }
-          // Over what the handler said: a shared cache would hand this user's cookie to the next one. `no-transform` stands:
-          // an event stream says it, so that the compression in front does not hold its events back.
+          // Override the handler's header: a shared cache would send this user's cookie to other users. `no-transform` stays,
+          // since event streams use it to keep the compression from holding their events back.
           const isNoTransform = /\bno-transform\b/i.test(
             String(res.getHeader('Cache-Control')),
           );

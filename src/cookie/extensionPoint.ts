@@ -2,8 +2,8 @@ import { createExtensionPoint } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from './CookieIssuer';
 
 /**
- * Lets a module of the `auth` plugin replace the issuer of the gate's cookie, or turn issuing off. Who may pass the gate
- * does not change with it.
+ * Lets a module of the `auth` plugin replace the issuer of the gate's cookie, or turn issuing off. The issuer does not affect
+ * which requests pass the gate.
  *
  * @public
  */
@@ -11,7 +11,7 @@ export interface AuthCookieIssuanceExtensionPoint {
   /**
    * Sets the issuer; `issuer: 'off'` issues no cookie.
    *
-   * @param options.moduleId - the id of the module that calls, for the error below
+   * @param options.moduleId - the id of the calling module, for the error below
    * @throws Error that names both modules if another one has set an issuer before
    */
   setCookieIssuer(options: {

@@ -11,15 +11,16 @@ const OTHER_CACHE_HEADERS = [
 ];
 
 /**
- * Restricts the response to a signed-in user, when its headers are written: proxies replace headers late.
+ * Restricts the response to a signed-in user when its headers are written, since proxies replace headers late.
  *
- * - With a cookie, no shared cache may keep it. `Vary: Cookie` is not needed then, and would make the browser's own cache useless,
- *   as the cookie changes with each sign-in.
- * - What can run script is sandboxed, unless its path is trusted. No navigation sends `Authorization`: without the cookie nobody
- *   could open a plugin's answer as a page, so that its script must not act as the user. The answer to a bearer token is
- *   sandboxed too, since the browser may show it from its cache, without another request. The policy is added to any others.
+ * - With a cookie, no shared cache may keep the response. `Vary: Cookie` is not needed then, and would make the browser's own
+ *   cache useless, as the cookie changes with each sign-in.
+ * - A response that can run script is sandboxed, unless its path is trusted. Navigations send no `Authorization`: without the
+ *   cookie nobody could open a plugin's answer as a page, so its script must not act as the user. The answer to a bearer token is
+ *   sandboxed too, since the browser may show it from its cache without another request. The sandbox policy is added to any other
+ *   policies.
  *
- * @param options.isTrustedPath - asked for what can run script only
+ * @param options.isTrustedPath - called only for a response that can run script
  */
 export function restrictResponse(
   res: Response,
@@ -52,7 +53,7 @@ function sandbox(res: Response, isTrustedPath: () => boolean) {
     return;
   }
   if (statusCode === 304) {
-    // Browsers replace the policies of the stored response by those of a 304, which has no type to decide by.
+    // Remove the policy: browsers replace the policies of the stored response by those of a 304, which has no type to decide by.
     res.removeHeader('Content-Security-Policy');
   } else {
     res.appendHeader('Content-Security-Policy', 'sandbox');

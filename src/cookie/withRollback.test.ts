@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { withRollback } from './withRollback';
 
-it('gives up an issuer that never ends, whatever becomes of it', async () => {
+it('stops waiting for an issuer that never ends, and ignores its later failure', async () => {
   jest.useFakeTimers();
   let fail!: (error: Error) => void;
   const { issueCookie } = withRollback({
@@ -24,7 +24,7 @@ it('gives up an issuer that never ends, whatever becomes of it', async () => {
   expect(outcome).not.toHaveBeenCalled();
   await jest.advanceTimersByTimeAsync(1);
   expect(outcome).toHaveBeenCalledTimes(1);
-  // Jest would report it, were it nobody's.
+  // Jest would report an unhandled rejection.
   fail(new Error('too late'));
   await jest.advanceTimersByTimeAsync(1);
   jest.useRealTimers();

@@ -3,7 +3,7 @@ import type { CookieIssuer } from './CookieIssuer';
 
 const TIMEOUT_MS = 3_000;
 
-/** An adopter's issuer, whose failure leaves no cookie behind, and which takes three seconds at most. */
+/** Wraps an adopter's issuer: a failure leaves no cookie behind, and the issuer takes three seconds at most. */
 export function withRollback(issuer: CookieIssuer): CookieIssuer {
   return {
     async issueCookie(context) {

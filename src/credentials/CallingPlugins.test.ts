@@ -23,7 +23,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
     answers,
     callingPlugins,
     discovery,
-    /** How a service token of a plugin fares. */
+    /** Returns the result for a service token of a plugin. */
     async fate(sub: unknown) {
       try {
         await callingPlugins.assertKnown(
@@ -46,7 +46,7 @@ describe('[P13] CallingPlugins', () => {
     jest.useRealTimers();
   });
 
-  it('has nothing to say of other tokens', () => {
+  it('accepts other tokens without a check', () => {
     const { callingPlugins, discovery } = create();
     for (const token of [
       undefined,
@@ -57,7 +57,7 @@ describe('[P13] CallingPlugins', () => {
     }
   });
 
-  it('asks nothing of plugins that are known', async () => {
+  it('does not probe known plugins', async () => {
     const { asked, fate } = create();
     expect(await fate('catalog')).toBe('verified');
     expect(asked).toEqual([]);
@@ -73,24 +73,24 @@ describe('[P13] CallingPlugins', () => {
     ['a b'],
     ['a.b'],
     ['a'.repeat(201)],
-  ])('refuses the id %p without asking', async sub => {
+  ])('refuses the id %p without a probe', async sub => {
     const { asked, fate } = create();
     expect(await fate(sub)).toBe('invalid-token');
     expect(asked).toEqual([]);
   });
 
-  it('asks a plugin that is not known once, and for good if it answers', async () => {
+  it('probes an unknown plugin once, and never again if it answers', async () => {
     const { asked, fate } = create({ remote: 1, quiet: 0 });
     for (let minute = 0; minute < 3; minute += 1) {
       expect(await fate('remote')).toBe('verified');
-      // It has called nobody yet: that is an answer.
+      // The plugin has called no other one yet: an empty key set is an answer.
       expect(await fate('quiet')).toBe('verified');
       jest.advanceTimersByTime(60_000);
     }
     expect(asked).toEqual(['remote', 'quiet']);
   });
 
-  it('asks again after five seconds where there is no such plugin', async () => {
+  it('probes again after five seconds if the plugin does not exist', async () => {
     const { answers, asked, fate } = create();
     expect(await Promise.all([fate('gone'), fate('gone')])).toEqual([
       'invalid-token',
@@ -105,7 +105,7 @@ describe('[P13] CallingPlugins', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('does not call a token invalid for want of an answer', async () => {
+  it('does not refuse a token as invalid without an answer', async () => {
     const { answers, asked, fate } = create({ down: undefined });
     expect(await fate('down')).toBe('keys-unavailable');
     answers.down = 1;
@@ -115,7 +115,7 @@ describe('[P13] CallingPlugins', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('takes an address that discovery can not give for no answer', async () => {
+  it('treats an address that discovery can not provide as no answer', async () => {
     const { callingPlugins } = create();
     const discovery = {
       getBaseUrl: async () => {
@@ -128,7 +128,7 @@ describe('[P13] CallingPlugins', () => {
     ).rejects.toMatchObject({ reason: 'keys-unavailable' });
   });
 
-  it('asks ten new ones a minute, does not call the others invalid, and goes on serving those that it knows', async () => {
+  it('probes ten new ids a minute, does not refuse the others as invalid, and still accepts known ones', async () => {
     const { asked, fate } = create({ remote: 1 });
     expect(await fate('remote')).toBe('verified');
     const fates = [];
@@ -144,7 +144,7 @@ describe('[P13] CallingPlugins', () => {
     expect(await fate('made-up-600')).toBe('invalid-token');
   });
 
-  it('lets a plugin in within seconds while twenty made-up ones a second are asked for', async () => {
+  it('accepts a new plugin within seconds while twenty made-up ones a second arrive', async () => {
     const { asked, fate } = create({ peer: 1 });
     let admittedAfterMs;
     for (let ms = 0; ms < 60_000; ms += 50) {

@@ -10,19 +10,19 @@ import { NewcomerLimit } from './NewcomerLimit';
 const NEW_PER_MINUTE = 10;
 const MAX_ANSWERED = 1_000;
 
-// Short: a plugin that did not answer may be up a moment later.
+// The time is short: a plugin that did not answer may be up a moment later.
 const FAILURE_KEPT_MS = 5_000;
 
-// What Backstage accepts as the id of a plugin that calls.
+// Backstage accepts these ids for plugins that call.
 const PLUGIN_ID = /^[a-z0-9_-]+$/i;
 
-// Bounds what is remembered of ids that a client can make up.
+// Bounds the memory for ids that a client can make up.
 const MAX_ID_LENGTH = 200;
 
 /**
- * The plugins whose service tokens are worth verifying. Discovery has an address for every id, and Backstage fetches keys from
- * it for each that a token names, whoever made that token up. So a plugin that is not known is asked for its keys here
- * first, within a {@link NewcomerLimit}.
+ * Decides which service tokens are verified, by the plugin that they name. Discovery returns an address for every id, and
+ * Backstage fetches keys from it for every id in a token, even a made-up one. This class therefore probes the keys of an unknown
+ * plugin first, within a {@link NewcomerLimit}.
  */
 export class CallingPlugins {
   readonly #answered = new LRUCache<string, true>({ max: MAX_ANSWERED });
@@ -32,15 +32,15 @@ export class CallingPlugins {
   constructor(
     private readonly options: {
       keyEndpoints: KeyEndpoints;
-      /** Whether it is installed here, or its address is configured. */
+      /** Whether the plugin is installed here, or its address is configured. */
       isKnown(pluginId: string): Promise<boolean>;
     },
   ) {}
 
   /**
-   * For a service token; at once for any other.
+   * Asserts that the caller of a service token exists. Returns at once for any other token.
    *
-   * @throws Refusal 401 if no plugin can have made it, and 503 if that can't be told now
+   * @throws Refusal 401 if no plugin can have issued the token, and 503 if the gate can't determine that now
    */
   assertKnown(
     token: DecodedToken | undefined,
@@ -71,7 +71,7 @@ export class CallingPlugins {
     this.#answered.set(sub, true);
   }
 
-  /** Resolves to `undefined` also where no more may be asked. */
+  /** Probes the keys of a plugin. Resolves to `undefined` also when the limit is exhausted. */
   async #ask(
     pluginId: string,
     discovery: DiscoveryService,

@@ -2,13 +2,13 @@ import { LRUCache } from 'lru-cache';
 import { DecodedToken, decodeToken } from './token';
 import { digestOf } from './digestOf';
 
-// About 1.5 KB each, with the `Set-Cookie` that is made of it.
+// Each entry takes about 1.5 KB, with the `Set-Cookie` that is made of the token.
 const MAX_TOKENS = 2_000;
 const MAX_TOKEN_CHARACTERS = 1_500_000;
 
 /**
- * Remembers what tokens say of themselves, of those that were verified lately: decoding one takes as long as all else that
- * the gate does with it. That it verifies is not remembered here.
+ * Caches the decoded claims of recently verified tokens: decoding a token takes as long as the rest of the gate's work. The cache
+ * does not record that the token verifies.
  */
 export class DecodedTokens {
   readonly #decoded = new LRUCache<string, DecodedToken>({
@@ -16,7 +16,7 @@ export class DecodedTokens {
     maxSize: MAX_TOKEN_CHARACTERS,
   });
 
-  /** As {@link decodeToken}, and the same object each time for a token that is remembered: nothing may be changed in it. */
+  /** Calls {@link decodeToken}. Returns the same object each time for a cached token, so callers must not change it. */
   decode(token: string): DecodedToken | undefined {
     return this.#decoded.get(digestOf(token)) ?? decodeToken(token);
   }

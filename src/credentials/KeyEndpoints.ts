@@ -1,21 +1,21 @@
 const TIMEOUT_MS = 3_000;
 const FAILURE_KEPT_MS = 5_000;
-// Short, as a token may fail for an outage that began since.
+// The time is short, since a token may have failed because of an outage that began since.
 const SUCCESS_KEPT_MS = 1_000;
 
-/** How many keys an endpoint offers; `undefined` if it gives no such answer. */
+/** The number of keys that an endpoint offers; `undefined` if it returns no key set. */
 export type KeyAnswer = number | 'not-found' | undefined;
 
 /**
- * Asks key endpoints whether they answer. Backstage reports an unreachable one as it reports a forged signature, so after
- * a failed verification this tells "not valid" from "can't be told now".
+ * Probes key endpoints. Backstage reports an unreachable endpoint like a forged signature, so after a failed verification the
+ * probe distinguishes an invalid token from missing keys.
  */
 export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();
 
   /**
-   * The answer of an endpoint, or `undefined` after 3 s. One request at a time to each endpoint; that it has failed is kept
-   * for 5 s, its keys for 1 s.
+   * Returns the answer of an endpoint, or `undefined` after 3 s. Each endpoint gets one request at a time; a failure is cached
+   * for 5 s, keys for 1 s.
    */
   probe(url: string): Promise<KeyAnswer> {
     let answer = this.#answers.get(url);
@@ -31,7 +31,7 @@ export class KeyEndpoints {
   }
 }
 
-/** Whether an answer has at least one key. */
+/** Returns whether an answer has at least one key. */
 export function offersKeys(answer: KeyAnswer): boolean {
   return typeof answer === 'number' && answer > 0;
 }
@@ -40,10 +40,10 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
   try {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      // As Backstage: what it does not get there, it has not got.
+      // Backstage does not follow redirects either.
       redirect: 'manual',
     });
-    // 508 is what Backstage's gateway says of a plugin that discovery knows no other address of.
+    // Backstage's gateway answers 508 if discovery has no other address for a plugin.
     if (response.status === 404 || response.status === 508) {
       await response.body?.cancel();
       return 'not-found';
@@ -55,7 +55,7 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
   }
 }
 
-/** What Backstage takes for one. */
+/** Returns whether Backstage accepts a body as a key set. */
 function isKeySet(body: any): body is { keys: object[] } {
   return (
     Array.isArray(body?.keys) &&

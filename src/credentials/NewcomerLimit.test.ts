@@ -8,7 +8,7 @@ describe('[P13] NewcomerLimit', () => {
     jest.useRealTimers();
   });
 
-  /** A limit whose new ids of this minute are used up. */
+  /** Returns a limit whose new ids of this minute are used up. */
   function used() {
     const limit = new NewcomerLimit(10);
     for (let i = 0; i < 10; i += 1) {
@@ -17,7 +17,7 @@ describe('[P13] NewcomerLimit', () => {
     return limit;
   }
 
-  it('admits so many new ids a minute', () => {
+  it('admits a number of new ids a minute', () => {
     const limit = used();
     expect(limit.admits('another')).toBe(false);
     jest.advanceTimersByTime(59_999);
@@ -26,7 +26,7 @@ describe('[P13] NewcomerLimit', () => {
     expect(limit.admits('a fourth')).toBe(true);
   });
 
-  it('[P25] admits an id that comes back, whatever flood of ids that are used once', () => {
+  it('[P25] admits an id that comes back, despite a flood of ids that are used once', () => {
     const limit = used();
     expect(limit.admits('peer')).toBe(false);
     let others = 0;
@@ -36,11 +36,11 @@ describe('[P13] NewcomerLimit', () => {
     }
     expect(others).toBe(0);
     expect(limit.admits('peer')).toBe(true);
-    // And not more than that.
+    // The limit admits no more than that.
     expect(limit.admits('peer')).toBe(false);
   });
 
-  it('admits none that comes back at once', () => {
+  it('does not admit an id that comes back immediately', () => {
     const limit = used();
     for (let i = 0; i < 999; i += 1) {
       expect(limit.admits('hasty')).toBe(false);
@@ -50,7 +50,7 @@ describe('[P13] NewcomerLimit', () => {
     expect(limit.admits('hasty')).toBe(true);
   });
 
-  it('admits five a second of those that come back', () => {
+  it('admits five ids a second of those that come back', () => {
     const limit = used();
     const ids = Array.from({ length: 100 }, (_, i) => `made-up-${i}`);
     const admitted = () => ids.filter(id => limit.admits(id)).length;
@@ -63,7 +63,7 @@ describe('[P13] NewcomerLimit', () => {
     expect(admitted()).toBe(5);
   });
 
-  it('remembers five thousand of those that it has turned away', () => {
+  it('remembers five thousand ids that were turned away', () => {
     const limit = used();
     for (let i = 0; i < 5_001; i += 1) {
       limit.admits(`made-up-${i}`);

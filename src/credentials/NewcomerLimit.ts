@@ -4,14 +4,14 @@ import { RateLimit } from '../util/RateLimit';
 const MINUTE_MS = 60_000;
 const SECOND_MS = 1_000;
 
-// A flood of ids that are used once can't have come back.
+// An id is a returning one only this long after it was turned away, which single-use ids never reach.
 const RETURN_AFTER_MS = 1_000;
 const RETURNING_PER_SECOND = 5;
 const MAX_TURNED_AWAY = 5_000;
 
 /**
- * Bounds the work for ids that clients can make up: so many new ids a minute, and five a second of those that were turned
- * away before and come back. A real caller uses its id again, so that a flood of ids that are used once can't keep it out.
+ * Bounds the work for ids that clients can make up: a number of new ids per minute, and five per second of the ids that were
+ * turned away before and return. A real caller uses its id again, so a flood of single-use ids can't keep it out.
  */
 export class NewcomerLimit {
   readonly #new: RateLimit;
@@ -19,14 +19,14 @@ export class NewcomerLimit {
     max: RETURNING_PER_SECOND,
     intervalMs: SECOND_MS,
   });
-  /** When an id was turned away first. */
+  /** The time at which an id was first turned away. */
   readonly #turnedAway = new LRUCache<string, number>({ max: MAX_TURNED_AWAY });
 
   constructor(newPerMinute: number) {
     this.#new = new RateLimit({ max: newPerMinute, intervalMs: MINUTE_MS });
   }
 
-  /** Returns whether there is room for the work for this id, and takes it. */
+  /** Returns whether the limit has room for the work for this id, and takes that room. */
   admits(id: string): boolean {
     const now = performance.now();
     const turnedAwayAt = this.#turnedAway.get(id);

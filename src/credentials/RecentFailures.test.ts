@@ -26,7 +26,7 @@ describe('RecentFailures', () => {
     expect([failures.has('0'), failures.has('1999')]).toEqual([false, true]);
   });
 
-  it('is bounded where its keys are long', () => {
+  it('is bounded for long keys', () => {
     const failures = new RecentFailures();
     const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
     for (let i = 0; i < 100; i += 1) {

@@ -77,7 +77,7 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('verifies once what is asked several times at once', async () => {
+  it('verifies a token once for concurrent requests', async () => {
     const { calls, wrapped } = create();
     await Promise.all(
       Array.from({ length: 20 }, () => wrapped.authenticate('x')),
@@ -85,7 +85,7 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('remembers no failure', async () => {
+  it('caches no failure', async () => {
     const { calls, wrapped, answerWith } = create();
     answerWith(() => Promise.reject(new AuthenticationError('no')));
     await expect(wrapped.authenticate('x')).rejects.toThrow('no');
@@ -94,7 +94,7 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('asks again where there was no answer in time', async () => {
+  it('verifies again after a timeout', async () => {
     const { wrapped, answerWith } = create();
     answerWith(() => new Promise(() => {}));
     const failure = wrapped.authenticate('x').catch(error => error.message);
@@ -104,7 +104,7 @@ describe('[P12] TokenCache', () => {
     expect(await wrapped.authenticate('x')).toMatchObject({ good: true });
   });
 
-  it('gives each request its own, with what Backstage keeps in it', async () => {
+  it('gives each request its own credentials, with the hidden properties of Backstage', async () => {
     const { wrapped, answerWith } = create();
     const principal = { type: 'user', userEntityRef: 'user:default/a' };
     const credentials = Object.defineProperty({ principal }, 'token', {
@@ -119,7 +119,7 @@ describe('[P12] TokenCache', () => {
     expect((second as { token?: string }).token).toBe('kept');
   });
 
-  it('remembers a service no longer than the user for whom it acts', async () => {
+  it('caches a service no longer than the user for whom it acts', async () => {
     const { calls, wrapped } = create();
     const exp = Date.now() / 1000 + 5;
     const token = unsignedToken('vnd.backstage.plugin', {
@@ -133,7 +133,7 @@ describe('[P12] TokenCache', () => {
   });
 
   it.each(['vnd.backstage.plugin', 'JWT'])(
-    'remembers a %s that no user is behind',
+    'caches a %s that acts for no user',
     async typ => {
       const { calls, wrapped } = create();
       const token = unsignedToken(typ, { sub: 'x', exp: 1_900_000_000 });
@@ -154,7 +154,7 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(10_001);
   });
 
-  it('is the same service in all else', async () => {
+  it('leaves the other methods of the service unchanged', async () => {
     const { auth, wrapped } = create();
     expect(wrapped.isPrincipal({} as never, 'user')).toBe(true);
     expect(await wrapped.getNoneCredentials()).toBe(

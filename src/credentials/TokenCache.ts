@@ -8,26 +8,26 @@ import { decodeToken, effectiveUserToken } from './token';
 import { digestOf } from './digestOf';
 import { withAuthenticate } from './withAuthenticate';
 
-// About 2.5 KB each, since the credentials of a user hold the token: 10 MB at most, with what `DecodedTokens` keeps.
+// Each entry takes about 2.5 KB, since the credentials of a user hold the token: 10 MB at most, together with `DecodedTokens`.
 const MAX_TOKENS = 2_000;
 const MAX_TOKEN_CHARACTERS = 3_000_000;
 /**
- * For the keys of two issuers, at Backstage's own 5 s each. Before backend-defaults 0.19 it waits without end for one that
- * goes silent after its headers, and all that ask for the same token would with it.
+ * Allows for the keys of two issuers, at Backstage's own 5 s each. Before backend-defaults 0.19, Backstage waits without limit
+ * for an issuer that stops sending after its headers, and all requests with the same token would wait too.
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
 interface Verified {
   /** Makes credentials for one request. */
   copy: () => BackstageCredentials;
-  /** Milliseconds since the epoch. */
+  /** The end of the entry, in milliseconds since the epoch. */
   until: number;
 }
 
 /**
- * Remembers tokens that Backstage has verified, so that the same one is not verified again with each request. Failures are
- * not remembered, nor whether the session has ended or a request is cross-site. That a key or an external token was withdrawn
- * is noticed after the time to live.
+ * Caches tokens that Backstage has verified, so that the same token is not verified with each request. The cache holds no
+ * failures, and the checks of revocations and of cross-site requests are never cached. A withdrawn key or external token takes
+ * effect after the time to live.
  */
 export class TokenCache {
   readonly #ttlMs: number;
@@ -41,7 +41,7 @@ export class TokenCache {
     this.#ttlMs = options.ttlMs;
   }
 
-  /** A plugin's `auth` that remembers whom it has authenticated. */
+  /** Returns a plugin's `auth` with a cached `authenticate`. */
   wrap(auth: AuthService, pluginId: string): AuthService {
     return withAuthenticate(auth, (token, options) =>
       this.#authenticate(auth, pluginId, token, options),
@@ -76,7 +76,7 @@ export class TokenCache {
     token: string,
     options?: { allowLimitedAccess?: boolean },
   ): Promise<() => BackstageCredentials> {
-    // A copy: a token cut out of a `Cookie` header would keep all of that header in memory.
+    // Copy the token: a token that is cut out of a `Cookie` header would keep the whole header in memory.
     const own = Buffer.from(token).toString();
     const credentials = await withTimeout(
       auth.authenticate(own, options),
@@ -90,7 +90,10 @@ export class TokenCache {
   }
 }
 
-/** Milliseconds since the epoch at which a token, or the user's token that it carries, expires; `Infinity` without expiry. */
+/**
+ * Returns the time, in milliseconds since the epoch, at which a token, or the user token that it carries, expires; `Infinity`
+ * without an expiry.
+ */
 function expiryOf(token: string): number {
   const decoded = decodeToken(token);
   const expiries = [decoded?.exp, decoded && effectiveUserToken(decoded)?.exp];
@@ -100,7 +103,7 @@ function expiryOf(token: string): number {
   );
 }
 
-/** Makes credentials for one request after the other: what a handler does to them stays with that request. */
+/** Returns a function that makes credentials for each request: changes that a handler makes stay with its request. */
 function createCopier(credentials: BackstageCredentials) {
   const copy = createShallowCopier(credentials);
   const copyPrincipal = createShallowCopier(credentials.principal as object);
@@ -111,7 +114,7 @@ function createCopier(credentials: BackstageCredentials) {
   };
 }
 
-/** Copies what is not enumerable too: Backstage keeps the token there. */
+/** Copies non-enumerable properties too: Backstage keeps the token in one. */
 function createShallowCopier<T extends object>(original: T): () => T {
   const prototype = Object.getPrototypeOf(original);
   const hidden = Object.entries(

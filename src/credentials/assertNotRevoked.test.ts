@@ -63,7 +63,7 @@ describe('isRevokedByClaims', () => {
       false,
     ],
     ['a token of another kind', unsignedToken('at+jwt', ended), false],
-  ])('of %s', (_, token, expected) => {
+  ])('is correct for %s', (_, token, expected) => {
     const decodedTokens = new DecodedTokens();
     expect(isRevokedByClaims(token, { decodedTokens, revocations })).toBe(
       expected,
@@ -81,7 +81,7 @@ describe('sessionClaimsOf', () => {
     [{ ...session, sub: undefined }, undefined],
     [{ ...session, iat: undefined }, undefined],
     [{ ...session, exp: undefined }, undefined],
-  ])('of %j are %j', (token, expected) => {
+  ])('for %j returns %j', (token, expected) => {
     expect(sessionClaimsOf(token)).toEqual(expected);
   });
 });

@@ -6,8 +6,8 @@ import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 
 /**
- * @throws Refusal 401 if the session that a verified token belongs to was ended, and 503 while that can't be told. Tokens of
- *   services that act for nobody belong to none.
+ * @throws Refusal 401 if the session of a verified token was revoked, and 503 while the list of revocations is not loaded. Tokens
+ *   of services that act for no user belong to no session.
  */
 export function assertNotRevoked(
   { userToken }: VerifiedCredential,
@@ -28,7 +28,7 @@ export function assertNotRevoked(
   }
 }
 
-/** Whether a token says that it is of a session that was ended. It need not be true: this may only refuse. */
+/** Returns whether a token claims to be of a revoked session. The claims may be forged: the result may only refuse a request. */
 export function isRevokedByClaims(
   token: string | undefined,
   options: { decodedTokens: DecodedTokens; revocations: Revocations },
@@ -39,7 +39,7 @@ export function isRevokedByClaims(
   return session !== undefined && revocations.isRevoked(session);
 }
 
-/** The claims by which a user token's session is known. Backstage accepts none without them. */
+/** Returns the claims that identify a user token's session. Backstage accepts no user token without them. */
 export function sessionClaimsOf({
   sub,
   iat,

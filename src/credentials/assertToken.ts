@@ -2,7 +2,7 @@ import { Refusal } from '../decision/Refusal';
 import type { PresentedCredential } from './readCredential';
 import type { PresentedToken } from './verifyCredential';
 
-/** @throws Refusal unless a request presents exactly one credential, of a kind that the gate knows */
+/** @throws Refusal unless a request presents exactly one credential of a supported kind */
 export function assertToken(presented: PresentedCredential): PresentedToken {
   switch (presented.kind) {
     case 'none':

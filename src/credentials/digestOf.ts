@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 
 let last = { token: '', digest: '' };
 
-/** SHA-256 of a token, in base64: what is remembered of a token is found by this, and the token itself is no key. */
+/** Returns the SHA-256 of a token in base64. Caches use it as their key in place of the token. */
 export function digestOf(token: string): string {
-  // One request asks several times.
+  // Reuse the last digest, since one request needs it several times.
   if (token !== last.token) {
     last = {
       token,

@@ -8,11 +8,11 @@ import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 
 /**
- * Whether a token verifies and its session was revoked, where a handler may read a token that the gate asks nobody for. A
- * forged token is answered as if its session were not revoked, or anybody could ask who has signed out. Only a token whose
- * claims are on the list is verified; for any other this returns at once.
+ * Returns whether a token verifies and its session was revoked, for paths where the gate needs no token and a handler may read
+ * one. The result for a forged token is the same as for a session that is not revoked, so that nobody can find out who has signed
+ * out. Only a token whose claims are on the list is verified; for any other token this returns at once.
  *
- * @throws Refusal 503 if the keys can't be had: the handler may get them a moment later
+ * @throws Refusal 503 if the keys are not available: the handler may get them a moment later
  */
 export function isOfRevokedSession(
   token: string | undefined,
@@ -36,7 +36,7 @@ async function verifies(
   const isLimited =
     options.decodedTokens.decode(token)?.typ ===
     tokenTypes.limitedUser.typParam;
-  // A substitute request: `httpAuth` remembers one answer per request, and the handler is to ask for its own.
+  // Use a substitute request: `httpAuth` caches one result per request, and the handler needs its own.
   const request = { headers: { authorization: `Bearer ${token}` } } as Request;
   try {
     await verifyCredential(

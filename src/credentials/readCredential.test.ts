@@ -7,7 +7,7 @@ const cookie = new GateCookie(
   'localhost',
 );
 
-/** A request as Node gives it, of which the raw headers have every line. */
+/** Makes a request as Node does: its raw headers have every line. */
 const request = (headers: Record<string, string>, ...more: string[]) =>
   ({
     headers,
@@ -39,7 +39,7 @@ describe('readCredential', () => {
       { authorization: '', cookie: 'token=c' },
       { kind: 'cookie', token: 'c' },
     ],
-    // What the header says is final.
+    // The `Authorization` header is final.
     [
       { authorization: 'Basic x', cookie: 'token=c' },
       { kind: 'unsupported-scheme' },
@@ -56,7 +56,7 @@ describe('readCredential', () => {
     ['authorization', 'Bearer y'],
     ['AUTHORIZATION', 'Basic y'],
     ['Authorization', ''],
-  ])('believes none of two headers, the second %s: %s', (name, value) => {
+  ])('accepts none of two headers, the second %s: %s', (name, value) => {
     const req = request(
       { authorization: 'Bearer x' },
       'X-Other',
@@ -67,7 +67,7 @@ describe('readCredential', () => {
     expect(read(req)).toEqual({ kind: 'repeated-authorization' });
   });
 
-  it('counts names of headers only', () => {
+  it('compares names of headers only', () => {
     const req = request({
       authorization: 'Bearer x',
       'x-name': 'authorization',
@@ -89,7 +89,7 @@ describe('readCredential', () => {
     ['backstage-auth=s; token=c', { kind: 'cookie', token: 'c' }],
     ['backstage-auth=s; token=c; token=d', { kind: 'conflicting-cookies' }],
   ])(
-    'reads the cookies %s as %j where Backstage’s own counts',
+    'reads the cookies %s as %j if Backstage’s own cookie is accepted',
     (header, expected) => {
       expect(read(request({ cookie: header }), { acceptsStock: true })).toEqual(
         expected,
@@ -97,11 +97,11 @@ describe('readCredential', () => {
     },
   );
 
-  it('reads none of no cookies where Backstage’s own counts', () => {
+  it('reads no cookies as none if Backstage’s own cookie is accepted', () => {
     expect(read(request({}), { acceptsStock: true })).toEqual({ kind: 'none' });
   });
 
-  it('reads no cookie of the gate where there is none', () => {
+  it('reads no cookie of the gate if the cookie is disabled', () => {
     const options = { withoutCookie: true };
     const req = request({ cookie: 'token=c; token=d' });
     expect(read(req, options)).toEqual({ kind: 'none' });
@@ -121,7 +121,7 @@ describe('readBearer', () => {
     [' Bearer x', undefined],
     ['Bearer\tx', undefined],
     ['Basic x', undefined],
-  ])('of %j is %j', (authorization, expected) => {
+  ])('for %j returns %j', (authorization, expected) => {
     expect(readBearer(request({ authorization } as never))).toBe(expected);
   });
 });

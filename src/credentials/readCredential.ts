@@ -4,13 +4,16 @@ import { createCookieNames, readCookies } from '../http/cookieHeader';
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 
-/** The same, for what looks for it in a `Cookie` header. */
+/** The same name, for searches in a `Cookie` header. */
 export const BACKSTAGE_AUTH_COOKIES = createCookieNames(
   BACKSTAGE_AUTH_COOKIE,
   name => name === BACKSTAGE_AUTH_COOKIE,
 );
 
-/** The token of the gate's cookie in a `Cookie` header. `conflict`: a set that can't be, so that no part of it is accepted. */
+/**
+ * The token of the gate's cookie in a `Cookie` header. `conflict` marks an inconsistent set of cookies, of which the gate accepts
+ * no part.
+ */
 export type ReadCookie =
   { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
 
@@ -19,7 +22,7 @@ export interface CookieReader {
   read(header: string | undefined): ReadCookie;
 }
 
-/** What a request presents. `conflict`: more than one value where there must be one, so none is believed. */
+/** The credential that a request presents. `conflict` marks several values where one is allowed; the gate accepts none of them. */
 export type PresentedCredential =
   | { kind: 'none' }
   | { kind: 'bearer'; token: string }
@@ -32,8 +35,8 @@ export type PresentedCredential =
 /**
  * Reads the one credential of a request. A second kind is never tried when the first fails.
  *
- * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or nothing that this gate accepts
- * - else the gate's cookie, else Backstage's own where `acceptsUserCookie` says so
+ * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or a credential that this gate refuses
+ * - otherwise the gate's cookie, then Backstage's own if `acceptsUserCookie` is true
  */
 export function readCredential(
   req: IncomingMessage,
@@ -42,7 +45,7 @@ export function readCredential(
     acceptsUserCookie: () => boolean;
   },
 ): PresentedCredential {
-  // Node keeps the first of several `Authorization` headers and drops the others: only the raw ones tell.
+  // Node keeps the first of several `Authorization` headers and drops the others, so only the raw headers show them.
   if (countRawHeaders(req, 'authorization') > 1) {
     return { kind: 'repeated-authorization' };
   }
@@ -61,7 +64,7 @@ export function readCredential(
   return options.acceptsUserCookie() ? readUserCookie(req) : { kind: 'none' };
 }
 
-/** The bearer token of a request, if that is what its `Authorization` holds (RFC 6750, section 2.1). */
+/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
 export function readBearer({ headers }: IncomingMessage): string | undefined {
   return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** The protocols that a WebSocket handshake offers (RFC 6455, section 11.3.4). Node joins several headers by a comma. */
+/** Returns the protocols that a WebSocket handshake offers (RFC 6455, section 11.3.4). Node joins several headers by a comma. */
 export function readProtocols({ headers }: IncomingMessage): string[] {
   return (headers['sec-websocket-protocol'] ?? '')
     .split(',')

@@ -10,7 +10,7 @@ const cookie = new GateCookie(
 );
 const jwt = unsignedToken('vnd.backstage.user', { sub: 'user:default/a' });
 
-/** What a handshake is authenticated by: each token, after `protocol` where it is one. */
+/** Returns the tokens of a handshake, with the prefix `protocol` for an offered protocol. */
 function read(headers: Record<string, string>, rawHeaders: string[] = []) {
   const req = {
     headers,
@@ -69,7 +69,7 @@ describe('readUpgradeTokens', () => {
       [['bearer', 'x', 'protocol', 'x']],
     ],
     [{ ...protocols(' , '), ...ofCookie }, [['cookie', 'c']]],
-  ])('of %j are %j', (headers, expected) => {
+  ])('returns for %j %j', (headers, expected) => {
     expect(read(headers as never)).toEqual(expected);
   });
 
@@ -80,18 +80,18 @@ describe('readUpgradeTokens', () => {
     [{ cookie: 'token=c; token=d' }, Refusal.conflictingCookies],
     [protocols('a, b, c, d, e, f'), Refusal.tooManyTokens],
     [{ ...protocols('a, b, c, d, e'), ...bearer }, Refusal.tooManyTokens],
-  ])('of %j are refused', (headers, refusal) => {
+  ])('refuses %j', (headers, refusal) => {
     expect(() => read(headers as never)).toThrow(refusal);
   });
 
-  it('are refused with two headers, whatever is offered', () => {
+  it('refuses two headers, whatever protocols are offered', () => {
     const twice = ['authorization', 'Bearer y'];
     expect(() => read({ ...protocols('x'), ...bearer }, twice)).toThrow(
       Refusal.repeatedAuthorization,
     );
   });
 
-  it('are five at most, besides the cookie', () => {
+  it('returns at most five tokens, besides the cookie', () => {
     expect(read({ ...protocols('a, b, c, d, e'), ...ofCookie })).toHaveLength(
       6,
     );

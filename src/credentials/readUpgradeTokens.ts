@@ -6,25 +6,25 @@ import { CookieReader, readCredential } from './readCredential';
 import { assertToken } from './assertToken';
 import type { PresentedToken } from './verifyCredential';
 
-// As many as Backstage tries.
+// Backstage tries the same number of tokens.
 const MAX_TOKENS = 5;
 
-/** A token with which a handshake may be authenticated. */
+/** A token that may authenticate a handshake. */
 export type UpgradeToken = PresentedToken & {
-  /** The offered protocol that it is. */
+  /** The offered protocol that holds the token. */
   authProtocol?: string;
 };
 
 /**
- * What a WebSocket handshake may be authenticated by, in the order in which it is tried. A page's script can set no header
- * but `Sec-WebSocket-Protocol`, so that Backstage's frontends send the token there.
+ * Returns the tokens that may authenticate a WebSocket handshake, in the order in which the gate tries them. A page's script can
+ * set no header but `Sec-WebSocket-Protocol`, so Backstage's frontends send the token there.
  *
- * - each offered protocol, then the bearer token, as Backstage does: which protocols are tokens can't be told, as external
- *   ones are any text
- * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a token that fails is not made
- *   good by a cookie, and a page that offers a protocol such as `graphql-ws` can use its cookie
+ * - each offered protocol, then the bearer token, as in Backstage: external tokens may be any text, so every protocol may be a
+ *   token
+ * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
+ *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
  *
- * @throws Refusal if there is none, or more than one value where there must be one
+ * @throws Refusal if the handshake has no token, or more than one value where one is allowed
  */
 export function readUpgradeTokens(
   req: IncomingMessage,
@@ -53,7 +53,7 @@ export function readUpgradeTokens(
   return tokens;
 }
 
-/** @throws Refusal if more tokens are offered than Backstage tries: each costs */
+/** @throws Refusal if a handshake offers more tokens than Backstage tries: verifying each one takes time */
 export function assertFew(tokens: unknown[]): void {
   if (tokens.length > MAX_TOKENS) {
     throw Refusal.tooManyTokens;

@@ -6,7 +6,7 @@ const jwtOf = (payload: unknown) =>
     .join('.');
 
 describe('decodeToken', () => {
-  it('reads what a token says of itself', () => {
+  it('reads the claims of a token', () => {
     const claims = {
       sub: 'user:default/jane',
       iss: 'http://localhost/api/auth',
@@ -23,7 +23,7 @@ describe('decodeToken', () => {
   });
 
   it.each([7, null, {}, ['user:default/jane'], true])(
-    'takes a claim for none if it is %j',
+    'ignores a claim that is %j',
     odd => {
       const decoded = decodeToken(
         jwtOf({ sub: odd, iss: odd, obo: odd, ent: [odd, 'a'] }),
@@ -34,13 +34,11 @@ describe('decodeToken', () => {
     },
   );
 
-  it.each(['1', null, {}, [1], true])(
-    'takes a time for none if it is %j',
-    odd =>
-      expect(decodeToken(jwtOf({ iat: odd, exp: odd }))).toMatchObject({
-        iat: undefined,
-        exp: undefined,
-      }),
+  it.each(['1', null, {}, [1], true])('ignores a time that is %j', odd =>
+    expect(decodeToken(jwtOf({ iat: odd, exp: odd }))).toMatchObject({
+      iat: undefined,
+      exp: undefined,
+    }),
   );
 
   it.each([
@@ -52,7 +50,7 @@ describe('decodeToken', () => {
     '..',
     'W10.W10.x',
     'e30.bnVsbA.x',
-  ])('is undefined for what is no JWT: %j', text => {
+  ])('returns undefined for text that is no JWT: %j', text => {
     const decoded = decodeToken(text);
     expect(decoded?.sub).toBeUndefined();
     expect(decoded?.typ).toBeUndefined();

@@ -1,9 +1,7 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 
-/**
- * What a token says of itself. Nothing here is verified: it may decide which question to ask, never that a request passes.
- */
+/** The claims of a token that is not verified. They may decide which check to make, never that a request passes. */
 export interface DecodedToken {
   /** `typ` of the header; `undefined` for tokens of Backstage before 1.24. */
   typ?: string;
@@ -15,18 +13,18 @@ export interface DecodedToken {
   exp?: number;
   /** Entities that the user owns. */
   ent?: string[];
-  /** The user's limited token that a service token carries when it acts for a user. */
+  /** The limited user token that a service token carries when it acts for a user. */
   obo?: DecodedToken;
 }
 
 let last: { token: string; decoded: DecodedToken | undefined } | undefined;
 
 /**
- * Reads a JWT without verifying it; `undefined` for anything that is not one, such as a static external token. The result may
- * be shared: nothing may be changed in it.
+ * Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. The result may be
+ * shared, so callers must not change it.
  */
 export function decodeToken(token: string): DecodedToken | undefined {
-  // One request asks several times.
+  // Reuse the last result, since one request needs it several times.
   if (token !== last?.token) {
     last = { token, decoded: decode(token) };
   }
@@ -34,7 +32,7 @@ export function decodeToken(token: string): DecodedToken | undefined {
 }
 
 function decode(token: string): DecodedToken | undefined {
-  // What follows throws for these, and that is slow.
+  // Skip text that is no JWT: decoding it would throw, which is slow.
   if (token.split('.', 4).length !== 3) {
     return undefined;
   }
@@ -57,14 +55,14 @@ function decode(token: string): DecodedToken | undefined {
 }
 
 /**
- * Whether a token is of the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip others (Backstage's
- * before backend-defaults 0.19 does), so that a valid token may be followed by any number of them.
+ * Returns whether a token has only the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip other characters
+ * (Backstage's before backend-defaults 0.19 does), so a valid token may be followed by any number of them.
  */
 export function isCompactJws(token: string): boolean {
   return /^[A-Za-z0-9\-_.]+$/.test(token);
 }
 
-/** The user's own token behind a decoded one: itself, or the one that a service token carries. */
+/** Returns the user token behind a decoded token: the token itself, or the one that a service token carries. */
 export function effectiveUserToken(
   token: DecodedToken,
 ): DecodedToken | undefined {
@@ -74,7 +72,7 @@ export function effectiveUserToken(
   return isUserToken(token) ? token : undefined;
 }
 
-/** Whether a token of Backstage has expired. Of other tokens, only who verifies them can tell. */
+/** Returns whether a Backstage token has expired. The expiry of other tokens is up to their verifier. */
 export function isExpired(token: DecodedToken): boolean {
   return (
     (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
@@ -91,7 +89,7 @@ function isUserToken({ typ, aud }: DecodedToken): boolean {
   );
 }
 
-/** Whether two tokens are of one sign-in: same user, issued and expiring in the same second. */
+/** Returns whether two tokens are of one sign-in: same user, issued and expiring in the same second. */
 export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
   return a.sub === b.sub && a.iat === b.iat && a.exp === b.exp;
 }

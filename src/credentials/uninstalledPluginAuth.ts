@@ -17,18 +17,18 @@ import { Refusal } from '../decision/Refusal';
 import { NewcomerLimit } from './NewcomerLimit';
 import type { DecodedToken } from './token';
 
-// Enough for the optional plugins that clients probe for; more are made again when they are asked for.
+// The number covers the optional plugins that clients probe for; others are created again when a request needs them.
 const MAX_PLUGINS = 100;
 
-// Each fetches keys of its own, whatever id a client has made up.
+// Each instance fetches keys of its own, for any id that a client has made up.
 const NEW_PER_MINUTE = 60;
 
 const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 
-// No token is for this plugin: it stands in for what can't be a plugin's id.
+// No token is for this plugin: it replaces a name that can't be a plugin id.
 const NO_PLUGIN = '-';
 
-// Fields of a service factory that are not in its public type. This file alone relies on them.
+// A service factory has fields that its public type does not have. Only this file relies on them.
 const { deps: authDeps, factory: createAuth } =
   authServiceFactory as unknown as {
     deps: Record<string, ServiceRef<unknown>>;
@@ -43,11 +43,11 @@ const { deps: authDeps, factory: createAuth } =
   };
 
 /**
- * Makes the `httpAuth` that judges a token for a plugin that is not installed in this backend.
+ * Makes the `httpAuth` that verifies a token for a plugin that is not installed in this backend.
  *
- * @param pluginId - as it stands in the path: whatever a client makes up
- * @param token - what is to be judged; `undefined` if it is no JWT
- * @throws Refusal 503 while too many others are asked for
+ * @param pluginId - as it stands in the path, where a client can put any text
+ * @param token - the token to verify; `undefined` if it is no JWT
+ * @throws Refusal 503 while requests for too many other plugins arrive
  */
 export type UninstalledPluginAuth = (
   pluginId: string,
@@ -55,10 +55,10 @@ export type UninstalledPluginAuth = (
 ) => Promise<HttpAuthService>;
 
 /**
- * A service token is valid only for the plugin in its `aud`, and an external token's access restrictions are judged per
- * plugin: no registered plugin's services can judge a token that is meant for an absent one. This builds them as Backstage
- * builds an installed plugin's. They only verify: nothing is issued, and the database of the plugin that lends its
- * services is not touched.
+ * Provides {@link UninstalledPluginAuth}. A service token is valid only for the plugin in its `aud`, and an external token's
+ * access restrictions are evaluated per plugin, so no registered plugin's services can verify a token for a plugin that is not
+ * installed. This factory builds services as Backstage builds an installed plugin's. They only verify: they issue no token, and
+ * do not write to the database of the plugin that lends its services.
  */
 export const uninstalledPluginAuthServiceRef =
   createServiceRef<UninstalledPluginAuth>({
@@ -117,7 +117,7 @@ function createUninstalledPluginAuth(
   };
 }
 
-/** The plugins that some external token is restricted to. For any other plugin, all restricted tokens are alike. */
+/** Returns the plugins that external tokens are restricted to. All other plugins treat restricted tokens alike. */
 function readRestrictedPlugins(config: RootConfigService): Set<string> {
   const entries =
     config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];

@@ -4,7 +4,10 @@ import { assertNotRevoked } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 
-/** Whether a token would count as the gate's cookie: it verifies, is a user's own, and its session has not ended. */
+/**
+ * Returns whether the gate would accept a token as its cookie: the token verifies, is a user's own, and its session is not
+ * revoked.
+ */
 export async function verifiesAsCookie(
   token: string,
   policy: Policy,

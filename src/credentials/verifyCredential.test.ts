@@ -27,10 +27,10 @@ const onBehalf = unsignedToken('vnd.backstage.plugin', {
   obo: limited,
 });
 
-/** What verifies tokens with a backend of which each part can be told what to say. */
+/** Creates a verifier with a backend whose services return the given results. */
 function create(
   options: {
-    /** What `httpAuth` says. */
+    /** The result of `httpAuth`. */
     credentials?: () => object;
     keys?: Record<string, KeyAnswer>;
     issuers?: string[];
@@ -116,7 +116,7 @@ describe('verifyCredential', () => {
     ['a service', service, undefined],
     ['a service that acts for a user', onBehalf, decodeToken(limited)],
     ['a static token', 'static', undefined],
-  ])('tells whose %s is', async (_, token, userToken) => {
+  ])('returns the user token of %s', async (_, token, userToken) => {
     const credentials = { principal: {} };
     const { verify } = create({ credentials: () => credentials });
     const verified = await verify(token);
@@ -139,19 +139,19 @@ describe('verifyCredential', () => {
     ],
     ['no user', service],
     ['nobody', 'static'],
-  ])('takes a user for none where the token says %s', async (_, token) => {
+  ])('refuses a user if the token is of %s', async (_, token) => {
     const { verify } = create({ credentials: () => ({ principal }) });
     await expect(verify(token)).rejects.toBe(Refusal.invalidToken);
   });
 
-  it('asks for a bearer on the request itself, and lets in users and services', async () => {
+  it('authenticates a bearer token on the request itself, for users and services', async () => {
     const { calls, req, verify } = create({ credentials: () => actor });
     await verify(user, 'bearer');
     expect(calls[0].req).toBe(req);
     expect(calls[0].options).toEqual({ allow: ['user', 'service'] });
   });
 
-  it('asks for Backstage’s own cookie on the request itself, with limited access', async () => {
+  it('authenticates Backstage’s own cookie on the request itself, with limited access', async () => {
     const { calls, req, verify } = create();
     await verify(limited, 'user-cookie');
     expect(calls[0].req).toBe(req);
@@ -161,7 +161,7 @@ describe('verifyCredential', () => {
     });
   });
 
-  it('asks for a cookie on a stand-in, and lets in users', async () => {
+  it('authenticates a cookie on a substitute request, for users', async () => {
     const { calls, req, verify } = create();
     await verify(user, 'cookie');
     expect(calls[0].req).not.toBe(req);
@@ -172,7 +172,7 @@ describe('verifyCredential', () => {
   });
 
   it.each(['cookie', 'user-cookie'] as const)(
-    'takes no %s by which a service acts for a user',
+    'accepts no %s by which a service acts for a user',
     async kind => {
       const { verify } = create({ credentials: () => actor });
       await expect(verify(user, kind)).rejects.toBe(Refusal.invalidToken);
@@ -189,7 +189,7 @@ describe('verifyCredential', () => {
     await expect(verify('static')).rejects.toBe(Refusal.invalidToken);
   });
 
-  it('is 403 for a bearer that is restricted, in the words of the service', async () => {
+  it('is 403 for a restricted bearer token, with the message of the service', async () => {
     const { askedKeys, verify } = create(
       fails(new NotAllowedError('not here')),
     );
@@ -201,7 +201,7 @@ describe('verifyCredential', () => {
     expect(askedKeys).toHaveLength(1);
   });
 
-  it('asks again about a token that was not valid, of another kind or for another plugin', async () => {
+  it('verifies an invalid token again as another kind or for another plugin', async () => {
     const { calls, verify } = create(notValid);
     for (let i = 0; i < 3; i += 1) {
       await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
@@ -220,7 +220,7 @@ describe('verifyCredential', () => {
       'keys are out of reach',
       { ...notValid, keys: { 'http://auth/.well-known/jwks.json': undefined } },
     ],
-  ])('asks again where %s', async (_, options) => {
+  ])('verifies again because %s', async (_, options) => {
     const { calls, verify } = create(options);
     await expect(verify(user)).rejects.toThrow();
     await expect(verify(user)).rejects.toThrow();
@@ -228,7 +228,7 @@ describe('verifyCredential', () => {
   });
 
   it.each(['=', ',', '%', '+', ' ', '\u00e9'])(
-    'asks nothing about a token that is followed by %j, which some verifiers skip',
+    'does not verify a token that is followed by %j, which some verifiers skip',
     async junk => {
       const { calls, steps, verify } = create();
       for (const token of [user, service]) {
@@ -239,7 +239,7 @@ describe('verifyCredential', () => {
     },
   );
 
-  it('asks nothing about a token that has expired', async () => {
+  it('does not verify an expired token', async () => {
     const { calls, steps, verify } = create();
     const expired = unsignedToken('vnd.backstage.user', {
       ...session,
@@ -261,11 +261,14 @@ describe('verifyCredential', () => {
     [service, ['known search by true', 'httpAuth for search']],
     [onBehalf, ['known search by true', 'user keys', 'httpAuth for search']],
     ['static', ['known undefined by true', 'httpAuth for undefined']],
-  ])('waits for what a token needs', async (token, expected) => {
-    const { steps, verify } = create();
-    await verify(token);
-    expect(steps).toEqual(expected);
-  });
+  ])(
+    'waits for the caller and the keys that a token needs',
+    async (token, expected) => {
+      const { steps, verify } = create();
+      await verify(token);
+      expect(steps).toEqual(expected);
+    },
+  );
 
   it.each([
     [
@@ -326,14 +329,11 @@ describe('verifyCredential', () => {
       Refusal.keysUnavailable,
     ],
     ['a static token', 'static', {}, Refusal.invalidToken],
-  ])(
-    'of %s that fails asks for the keys: %#',
-    async (_, token, keys, refusal) => {
-      const { askedKeys, verify } = create({ ...notValid, keys });
-      await expect(verify(token)).rejects.toBe(refusal);
-      expect(askedKeys).toEqual(Object.keys(keys));
-    },
-  );
+  ])('probes the keys when %s fails: %#', async (_, token, keys, refusal) => {
+    const { askedKeys, verify } = create({ ...notValid, keys });
+    await expect(verify(token)).rejects.toBe(refusal);
+    expect(askedKeys).toEqual(Object.keys(keys));
+  });
 
   const other = 'https://other/api/auth';
   const issuedBy = (iss: string | undefined) =>
@@ -357,7 +357,7 @@ describe('verifyCredential', () => {
     );
   });
 
-  it('remembers what a token says that has verified', async () => {
+  it('caches the decoded claims of a verified token', async () => {
     const { decodedTokens, verify } = create();
     const { decoded } = await verify(user);
     decodeToken('another');
@@ -365,7 +365,7 @@ describe('verifyCredential', () => {
     await verify('static');
   });
 
-  it('remembers nothing of one that has not', async () => {
+  it('caches nothing of a token that has not verified', async () => {
     const { decodedTokens, verify } = create(notValid);
     const decoded = decodeToken(user);
     await expect(verify(user)).rejects.toThrow();

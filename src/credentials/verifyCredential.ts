@@ -29,10 +29,10 @@ import { KeyEndpoints, offersKeys } from './KeyEndpoints';
 import type { PresentedCredential } from './readCredential';
 import type { RecentFailures } from './RecentFailures';
 
-/** A credential of a kind that a token comes in. */
+/** A credential that holds a token. */
 export type PresentedToken = Extract<PresentedCredential, { token: string }>;
 
-/** What Backstage's `httpAuth` said of a token, and what the token says of itself. */
+/** A verified token: the result of Backstage's `httpAuth`, and the token's claims. */
 export interface VerifiedCredential {
   credentials: BackstageCredentials<
     BackstageUserPrincipal | BackstageServicePrincipal
@@ -40,11 +40,11 @@ export interface VerifiedCredential {
   token: string;
   /** `undefined` for external tokens that are no JWT. */
   decoded: DecodedToken | undefined;
-  /** The user's own token: what was presented, or what a service token carries. */
+  /** The user's own token: the presented one, or the one that a service token carries. */
   userToken: DecodedToken | undefined;
 }
 
-/** What verifying needs to know of the backend. */
+/** The services that verification needs. */
 export interface VerifyOptions {
   plugins: BackendPlugins;
   callingPlugins: Pick<CallingPlugins, 'assertKnown'>;
@@ -55,10 +55,10 @@ export interface VerifyOptions {
 }
 
 /**
- * Verifies a token with the `httpAuth` of the plugin that the request is for. Signatures are verified by Backstage alone.
+ * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures.
  *
- * @throws Refusal 401 for every error, except: 403 if the token's access restrictions leave this plugin out, and 503 if
- *   the keys can't be had
+ * @throws Refusal 401 for every error, except: 403 if the token's access restrictions exclude this plugin, and 503 if the keys
+ *   are not available
  */
 export async function verifyCredential(
   req: Request,
@@ -72,7 +72,7 @@ export async function verifyCredential(
   const decoded = decodedTokens.decode(token);
   const userToken = decoded && effectiveUserToken(decoded);
 
-  // What is known without a look at the signature.
+  // Refuse early, before the signature is verified.
   if (decoded && (!isCompactJws(token) || isExpired(decoded))) {
     throw Refusal.invalidToken;
   }
@@ -80,7 +80,7 @@ export async function verifyCredential(
   if (failures.has(failureKey)) {
     throw Refusal.invalidToken;
   }
-  // Nothing is awaited that is there: each time costs.
+  // Await only pending promises; each extra microtask is measurable.
   const known = callingPlugins.assertKnown(
     decoded,
     plugins.anyRegistered().discovery,
@@ -115,12 +115,12 @@ export async function verifyCredential(
     throw Refusal.invalidToken;
   }
 
-  // What is judged from here on is what the token says. An app's own `httpAuth` may have looked at another one.
+  // A custom `httpAuth` may have authenticated a different token, so check that its principal is this token's subject.
   const { principal } = credentials;
   if (principal.type === 'user' && principal.userEntityRef !== userToken?.sub) {
     throw Refusal.invalidToken;
   }
-  // Backstage does not look at it, but the keys of two deployments may be the same. Limited tokens carry none.
+  // Backstage does not check the issuer, but two deployments may share their keys. Limited tokens carry no issuer.
   if (
     userToken &&
     userToken.typ !== tokenTypes.limitedUser.typParam &&
@@ -135,7 +135,7 @@ export async function verifyCredential(
   return { credentials, token, decoded, userToken };
 }
 
-/** As {@link verifyCredential}, and tells how long that took, whatever comes of it. */
+/** Calls {@link verifyCredential} and records its duration, on success and on failure. */
 export async function verifyTimed(
   req: Request,
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
@@ -151,7 +151,7 @@ export async function verifyTimed(
   }
 }
 
-/** `httpAuth` remembers its answer per request object, so the object is chosen with care. */
+/** Chooses the request object for `httpAuth`, which caches its result per request object. */
 async function authenticate(
   httpAuth: CredentialsReader,
   req: Request,
@@ -159,7 +159,8 @@ async function authenticate(
 ): Promise<VerifiedCredential['credentials']> {
   switch (presented.kind) {
     case 'bearer':
-      // On the request itself: the barrier behind the gate asks the same and need not verify again.
+      // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify
+      // again.
       return httpAuth.credentials(req, { allow: ['user', 'service'] });
     case 'user-cookie':
       return onlyUsers(
@@ -169,7 +170,7 @@ async function authenticate(
         }),
       );
     default:
-      // On a stand-in: the request keeps no `Authorization`, and no memory of it, unless the cookie verifies.
+      // Use a substitute request: `httpAuth` caches credentials on the request, and an unverified cookie must not end up there.
       return onlyUsers(
         await httpAuth.credentials(
           {
@@ -181,7 +182,10 @@ async function authenticate(
   }
 }
 
-/** A cookie holds a user's own token. A service has no cookies, and none acts for a user through one. */
+/**
+ * Accepts user credentials only. A cookie holds a user's own token; services have no cookies, and none acts for a user through
+ * one.
+ */
 function onlyUsers(
   credentials: BackstageCredentials<BackstageUserPrincipal>,
 ): BackstageCredentials<BackstageUserPrincipal> {
@@ -191,7 +195,10 @@ function onlyUsers(
   return credentials;
 }
 
-/** This deployment's own `auth` plugin, found by discovery, and what the configuration adds (RFC 7519, section 4.1.1). */
+/**
+ * Returns whether an issuer is this deployment's own `auth` plugin, found by discovery, or one that the configuration adds (RFC
+ * 7519, section 4.1.1).
+ */
 async function isTrustedIssuer(
   issuer: string | undefined,
   { config }: Policy,
@@ -206,7 +213,7 @@ async function isTrustedIssuer(
 }
 
 /**
- * Told apart from a token that is not valid: one whose keys can't be had. Backstage answers both alike.
+ * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
  *
  * @throws Refusal 503
  */
@@ -224,7 +231,7 @@ async function assertKeysAvailable(
   }
   if (decoded.typ === tokenTypes.plugin.typParam) {
     const url = `${await discovery.getBaseUrl(decoded.sub!)}${PLUGIN_KEYS_PATH}`;
-    // None is an answer here: a plugin that has called nobody has no key yet.
+    // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
     if (typeof (await keyEndpoints.probe(url)) !== 'number') {
       throw Refusal.keysUnavailable;
     }

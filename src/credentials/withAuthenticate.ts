@@ -1,6 +1,6 @@
 import type { AuthService } from '@backstage/backend-plugin-api';
 
-/** A plugin's `auth` with another `authenticate`; it is the same in all else. */
+/** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */
 export function withAuthenticate(
   auth: AuthService,
   authenticate: AuthService['authenticate'],

@@ -28,7 +28,7 @@ describe('[P16] canRunScript', () => {
     'unknown/unknown',
     '*/*',
     'text/*',
-    // Browsers take the last of several types that is valid.
+    // Browsers take the last valid one of several types.
     'text/plain, text/html',
     'text/plain;a="b,c"',
     'text/html, text/plain',
@@ -47,7 +47,7 @@ describe('[P16] canRunScript', () => {
     expect(canRunScript(type)).toBe(true);
   });
 
-  it('of an answer without a type, or with two: true', () => {
+  it('is true without a type, and with two', () => {
     expect(canRunScript(undefined)).toBe(true);
     expect(canRunScript(['text/plain', 'text/html'])).toBe(true);
     expect(canRunScript(['text/plain'])).toBe(false);

@@ -1,9 +1,9 @@
-// RFC 9110, section 8.3.1. A comma stands between several types, or between several headers that were joined.
+// RFC 9110, section 8.3.1. A comma separates several types, or several headers that were joined.
 const MEDIA_TYPE =
   /^[ \t]*([!#$%&'*+\-.^_`|~\w]+\/[!#$%&'*+\-.^_`|~\w]+)[ \t]*(;[^,]*)?$/;
 
-// Browsers show these, or hand them to a download or a script that asked for them, and run nothing in them. `text/plain` and
-// `application/octet-stream` are never sniffed to be HTML; `*/*` and `unknown/unknown` are.
+// Browsers show these types, download them, or pass them to a script that requested them, and run no script in them. Browsers
+// never sniff `text/plain` and `application/octet-stream` as HTML; they do sniff `*/*` and `unknown/unknown`.
 const INERT = [
   /^(audio|font|image|video)\/(?!.*(svg|xml))/,
   /^text\/(calendar|css|csv|event-stream|javascript|markdown|plain|tab-separated-values|vcard|vtt|yaml)$/,
@@ -13,8 +13,8 @@ const INERT = [
 ];
 
 /**
- * Whether a browser may run script that is in an answer, if it opens the answer as a page: HTML, XHTML, SVG and other XML,
- * MHTML, `multipart/x-mixed-replace`. Answers of unlisted types, of several types, and without a type are taken for such.
+ * Returns whether a browser may run script in an answer that it opens as a page: HTML, XHTML, SVG and other XML, MHTML,
+ * `multipart/x-mixed-replace`. The result is also true for unlisted types, several types, and no type.
  *
  * @param contentType - as `res.getHeader` returns it
  */

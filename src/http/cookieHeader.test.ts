@@ -72,7 +72,7 @@ describe('readCookieNames', () => {
   });
 });
 
-it('takes a name of the characters of a regular expression as text', () => {
+it('treats the characters of a regular expression in a name as text', () => {
   const names = createCookieNames('a.*$|^+', name =>
     name.startsWith('a.*$|^+'),
   );
@@ -103,7 +103,7 @@ describe('withoutCookies', () => {
 });
 
 describe('a header of 15 KB', () => {
-  // Quadratic work would take longer by far: 15,000 × 15,000 steps.
+  // Quadratic work would take much longer: 15,000 × 15,000 steps.
   it.each([
     'a=1; ',
     'token;',

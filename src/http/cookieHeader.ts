@@ -1,15 +1,15 @@
 import { parse } from 'cookie';
 
-/** The cookies of a `Cookie` header that are looked for. */
+/** The cookies that a search in a `Cookie` header finds. */
 export interface CookieNames {
   /** The text that each of the names begins with. */
   prefix: string;
-  /** Finds where a pair begins whose name may be relevant. */
+  /** Matches the beginning of each pair whose name may be relevant. */
   pattern: RegExp;
   isRelevant: (name: string) => boolean;
 }
 
-/** @param prefix - each of the names ends with it, or goes on with a dot */
+/** @param prefix - each of the names equals it, or continues with a dot */
 export function createCookieNames(
   prefix: string,
   isRelevant: (name: string) => boolean,
@@ -24,14 +24,14 @@ interface CookiePair {
   name: string;
   /** The value as it stands in the header. */
   raw: string;
-  /** Behind the semicolon in front of the pair, if there is one. */
+  /** The index after the semicolon in front of the pair, if there is one. */
   start: number;
   end: number;
 }
 
 /**
- * Finds the relevant cookies of a `Cookie` header as text, in one pass. A header may hold thousands of other cookies, which
- * are not split, parsed or decoded: each would cost, on every request, before anybody is authenticated.
+ * Finds the relevant cookies of a `Cookie` header as text, in one pass. The header may hold thousands of other cookies, which are
+ * not split, parsed or decoded: that would take time on every request, before authentication.
  */
 function findPairs(
   header: string | undefined,
@@ -58,8 +58,8 @@ function findPairs(
 }
 
 /**
- * Returns the relevant cookies of a `Cookie` header by name; `undefined` if one of them has several values. Equal duplicates
- * are one, and an empty cookie is none.
+ * Returns the relevant cookies of a `Cookie` header by name; `undefined` if one of them has several values. Equal duplicates are
+ * merged, and empty cookies are ignored.
  */
 export function readCookies(
   header: string | undefined,
@@ -68,7 +68,7 @@ export function readCookies(
   const seen = new Set<string>();
   const values = new Map<string, string>();
   for (const { name, raw } of findPairs(header, names)) {
-    // Each spelling is decoded once: each wrong escape makes the decoder throw, which is slow.
+    // Decode each spelling once: an invalid escape makes the decoder throw, which is slow.
     const spelling = `${name}=${raw}`;
     if (!seen.has(spelling)) {
       seen.add(spelling);
@@ -94,8 +94,8 @@ export function readCookieNames(
 }
 
 /**
- * Returns a `Cookie` header without the relevant cookies, the others byte for byte; `undefined` if none is left. A header
- * without relevant cookies is returned as it is.
+ * Returns a `Cookie` header without the relevant cookies, the others byte for byte; `undefined` if none is left. A header without
+ * relevant cookies is returned unchanged.
  */
 export function withoutCookies(
   header: string | undefined,
@@ -111,7 +111,7 @@ export function withoutCookies(
     others += header.slice(from, start);
     from = end + 1;
   }
-  // Without the semicolon in front of the last pair, if that one is removed.
+  // Remove the semicolon in front of the last pair too, if that pair is removed.
   others =
     from > header.length ? others.slice(0, -1) : others + header.slice(from);
   return others.replace(/^[ \t]+/, '') || undefined;

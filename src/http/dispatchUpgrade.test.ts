@@ -5,7 +5,7 @@ const server = {} as never;
 const req = {} as never;
 const head = Buffer.alloc(0);
 
-/** The answer on the socket, as long as there is one, after a time. */
+/** Returns the answer on the socket after a time, if the socket is still open. */
 async function answerAfter(ms: number, ...listeners: any[]) {
   jest.useFakeTimers();
   const socket = new PassThrough();
@@ -37,12 +37,17 @@ describe('dispatchUpgrade', () => {
     ['nobody', []],
     ['a listener that returns', [() => {}]],
     ['listeners that return promises', [async () => {}, async () => 1]],
-  ])('answers 404 to what %s takes, but not at once', async (_, listeners) => {
-    expect((await answerAfter(UNTOUCHED_MS - 1, ...listeners)).answer).toBe('');
-    expect((await answerAfter(UNTOUCHED_MS, ...listeners)).answer).toBe(
-      NOT_FOUND,
-    );
-  });
+  ])(
+    'answers 404 to an upgrade that %s takes, but not immediately',
+    async (_, listeners) => {
+      expect((await answerAfter(UNTOUCHED_MS - 1, ...listeners)).answer).toBe(
+        '',
+      );
+      expect((await answerAfter(UNTOUCHED_MS, ...listeners)).answer).toBe(
+        NOT_FOUND,
+      );
+    },
+  );
 
   it.each<[string, (socket: PassThrough) => void]>([
     ['listens to the socket', socket => socket.on('close', () => {})],

@@ -10,15 +10,15 @@ export type UpgradeListener = (
   head: Buffer,
 ) => unknown;
 
-/** How long a listener that has returned may take until it touches the socket. */
+/** The time that a listener which has returned has until it uses the socket. */
 export const UNTOUCHED_MS = 2_000;
 
 /**
- * Hands an upgrade to listeners, one after the other as `emit` does, and answers 404 if no listener takes it: Node leaves such a
- * socket open for ever.
+ * Passes an upgrade to listeners, one after the other as `emit` does, and answers 404 if no listener takes it: Node leaves such a
+ * socket open forever.
  *
- * A listener takes an upgrade once it writes to the socket, listens to it or reads from it. One that returns a promise may take
- * as long as that promise does.
+ * A listener takes an upgrade once it writes to the socket, listens to it or reads from it. A listener that returns a promise has
+ * until that promise settles.
  */
 export async function dispatchUpgrade(
   server: Server,
@@ -31,7 +31,7 @@ export async function dispatchUpgrade(
   const running = listeners.map(listener =>
     Reflect.apply(listener, server, [req, socket, head]),
   );
-  // A promise that rejects is still reported as nobody's, as without the gate.
+  // A rejected promise is still reported as an unhandled rejection, as without the gate.
   await Promise.all(
     running.map(
       result =>
@@ -50,7 +50,7 @@ export async function dispatchUpgrade(
   }, UNTOUCHED_MS).unref();
 }
 
-/** Whatever a listener that takes an upgrade changes on its socket. */
+/** Returns the socket's state that a listener changes when it takes an upgrade. */
 function tracesOn(socket: Duplex): string {
   const { bytesWritten, timeout } = socket as {
     bytesWritten?: number;

@@ -5,7 +5,7 @@ const request = (headers: Record<string, string>) =>
   ({ headers }) as unknown as IncomingMessage;
 
 describe('isCodeDestination', () => {
-  // All destinations of the Fetch standard, and those of other standards.
+  // The table has all destinations of the Fetch standard, and those of other standards.
   it.each([
     'audioworklet',
     'paintworklet',

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Whether a browser runs the answer to a request as code in the page that asked for it, by `Sec-Fetch-Dest` (Fetch standard:
- * the script-like destinations, `style` and `xslt`). Browsers send it on https and to localhost. A service worker's script
- * has a header of its own, which older browsers send too.
+ * Returns whether a browser runs the answer to a request as code in the page that made it, by `Sec-Fetch-Dest` (Fetch standard:
+ * the script-like destinations, `style` and `xslt`). Browsers send it on https and to localhost. A service worker's script has a
+ * header of its own, which older browsers send too.
  */
 export function isCodeDestination({ headers }: IncomingMessage): boolean {
   const destination = headers['sec-fetch-dest'];

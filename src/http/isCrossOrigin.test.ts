@@ -16,7 +16,7 @@ describe('isCrossOrigin', () => {
     [{ 'sec-fetch-site': 'cross-site' }, true],
     [{ 'sec-fetch-site': '' }, true],
     [{ ...own, 'sec-fetch-site': 'cross-site' }, true],
-    // A browser says so itself, whatever `backend.baseUrl` is: a development server may proxy the backend.
+    // The browser's header decides, whatever `backend.baseUrl` is: a development server may proxy the backend.
     [{ ...other, 'sec-fetch-site': 'same-origin' }, false],
   ])('%j: %s', (headers, expected) => {
     expect(

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Whether a page of another origin made a browser send a request: by `Sec-Fetch-Site`, which browsers alone set; by `Origin` in
- * browsers that do not send it. A request with neither is not taken for one.
+ * Returns whether a page of another origin made a browser send a request: by `Sec-Fetch-Site`, which only browsers set, and by
+ * `Origin` in browsers that do not send it. The result is false for a request without both headers.
  *
  * @param origin - the backend's own, serialised
  */

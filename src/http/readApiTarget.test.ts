@@ -5,7 +5,7 @@ it.each([
   ['/api/pub?x=/../y', 'pub', '/'],
   ['/api/pub/a/b?x', 'pub', '/a/b'],
   ['/api/pub//a/%61/..', 'pub', '//a/%61/..'],
-  // Express serves these too, and no rule ever names them.
+  // Express serves these targets too, and no rule ever names them.
   ['/api/pub/', 'pub', undefined],
   ['/api/PUB/a', 'pub', undefined],
   ['/API/pub/a', 'pub', undefined],

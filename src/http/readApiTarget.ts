@@ -1,18 +1,18 @@
 import { ORIGIN_FORM, withoutQuery } from './requestTarget';
 
-/** The part of a raw target that the gate decides by. */
+/** The parts of a raw target that the gate decides by. */
 export interface ApiTarget {
-  /** Id of the plugin, lower case. */
+  /** The plugin's id in lower case. */
   plugin: string;
-  /** Below the plugin; `undefined` where routers and proxies may read it differently. */
+  /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
   path: string | undefined;
 }
 
 /**
  * Reads a raw request target as Express and the gate read it, for a backend whose plugin ids are in lower case.
  *
- * @returns `undefined` for a target that is not below `/api/<plugin>`, which the gate does not guard; and `unreadable` for one
- * that is not in origin-form, which is never public
+ * @returns `undefined` for a target that is not below `/api/<plugin>`, which the gate does not guard; `unreadable` for a target
+ *   that is not in origin-form, which is never public
  */
 export function readApiTarget(
   target: string,

@@ -37,7 +37,7 @@ describe('removeCookies', () => {
     expect(req.signedCookies).toBeUndefined();
   });
 
-  it('leaves a request alone that has none of them', () => {
+  it('does not change a request without such cookies', () => {
     const req = request('a=1');
     const { rawHeaders } = req;
     removeCookies(req, NAMES);

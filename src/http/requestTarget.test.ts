@@ -7,7 +7,7 @@ import {
   withoutQuery,
 } from './requestTarget';
 
-/** A request as a handler at `/api/:gatedPluginId` sees it, where Express has left its target as it came. */
+/** Makes a request as a handler at `/api/:gatedPluginId` receives it when Express has left its target unchanged. */
 const request = (originalUrl: string, baseUrl = '/api/pub') =>
   ({
     originalUrl,
@@ -45,11 +45,11 @@ describe('pathBelowPlugin', () => {
     ['a control character', '/api/pub/a\x01b'],
     ['a character beyond ASCII', '/api/pub/é'],
     ['DEL', '/api/pub/\x7f'],
-  ])('is none of a target with %s', (_, target) => {
+  ])('is undefined for a target with %s', (_, target) => {
     expect(pathBelowPlugin(request(target), 'pub')).toBeUndefined();
   });
 
-  it('is none of a target that is an address', () => {
+  it('is undefined for a target that is an address', () => {
     const address = request('http://any/api/pub/health', 'http://any/api/pub');
     expect(pathBelowPlugin(address, 'pub')).toBeUndefined();
   });
@@ -59,11 +59,11 @@ describe('pathBelowPlugin', () => {
     ['spelt otherwise than the plugin', '/api/Pub', '/api/Pub/health'],
     ['of another plugin', '/api/pub2', '/api/pub2/health'],
     ['that the target does not begin with', '/api/pub', '/api/Pub/health'],
-  ])('is none below a mount %s', (_, baseUrl, target) => {
+  ])('is undefined below a mount %s', (_, baseUrl, target) => {
     expect(pathBelowPlugin(request(target, baseUrl), 'pub')).toBeUndefined();
   });
 
-  it('is none where the next router reads another path', () => {
+  it('is undefined if the next router reads another path', () => {
     const req = { ...request('/api/pub/health'), url: '/secret' } as Request;
     expect(pathBelowPlugin(req, 'pub')).toBeUndefined();
   });
@@ -77,7 +77,7 @@ describe('isUnambiguousPath', () => {
     '/...',
     '/.a/a./..a/a..',
     "/AZaz09-._~!$&'()*+,=:@",
-  ])('takes %s', path => {
+  ])('accepts %s', path => {
     expect(isUnambiguousPath(path)).toBe(true);
   });
 
@@ -96,7 +96,7 @@ describe('isUnambiguousPath', () => {
       `/${character}a`,
       `/a${character}`,
     ]),
-  ])('does not take %j', path => {
+  ])('does not accept %j', path => {
     expect(isUnambiguousPath(path)).toBe(false);
   });
 });
@@ -148,7 +148,7 @@ describe('expressPath', () => {
     expect(expressPath({ path: '/a' } as Request)).toBe('/a');
   });
 
-  it('is none where Express can not read it', () => {
+  it('is undefined if Express can not read it', () => {
     const unreadable = {
       get path(): string {
         throw new TypeError('Invalid URL');

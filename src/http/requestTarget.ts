@@ -1,17 +1,17 @@
 import type { Request } from 'express';
 
-// Printable ASCII from a leading slash on, without `#` and `\`. Other characters, and other forms of a target, make
-// `parseurl` rewrite the path, so that the router that serves a request reads another path than the gate read.
+// Printable ASCII after a leading slash, without `#` and `\`. Other characters, and other forms of a target, make `parseurl`
+// rewrite the path, so that the router that serves a request reads another path than the gate.
 export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
-// RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: to some servers, `/..;/` is a dot segment.
+// RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: some servers read `/..;/` as a dot segment.
 const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
 
 /**
- * The path below the plugin's mount as the client sent it, without the query (RFC 9112, section 3.2.1: origin-form).
+ * Returns the path below the plugin's mount as the client sent it, without the query (RFC 9112, section 3.2.1: origin-form).
  *
- * `undefined` where the raw target and what Express made of it differ, or might to the next router. Such a request can
- * still be served with a credential; nothing is ever decided by its path.
+ * The result is `undefined` if the raw target and Express's reading of it differ, or might differ at the next router. A
+ * credential can still open such a request; no decision depends on its path.
  *
  * @param mountedAs - the plugin's id as the plugin spells it: another spelling is another path, though Express serves it
  */
@@ -36,8 +36,8 @@ export function pathBelowPlugin(
 }
 
 /**
- * The path below the mount as Express reads it, for reports; `undefined` for a target that has none (`foo://any/api/x`), and for
- * one of which Express's cut at the mount has left what can't be read (`http://[::1]/api/"/absent/x`).
+ * Returns the path below the mount as Express reads it, for reports; `undefined` for a target without a path (`foo://any/api/x`),
+ * and for a target that is unreadable after Express has cut it at the mount (`http://[::1]/api/"/absent/x`).
  */
 export function expressPath(req: Request): string | undefined {
   try {
@@ -48,8 +48,8 @@ export function expressPath(req: Request): string | undefined {
 }
 
 /**
- * Whether a path reads the same to every router and server: no escapes, no empty or dot segments, and only characters
- * that none of them treats specially. Only such a path may use the allowlist. Everything else is refused, never rewritten.
+ * Returns whether every router and server reads a path the same: it has no escapes, no empty or dot segments, and only characters
+ * that none of them treats specially. Only such a path may use the allowlist. The gate never rewrites other paths.
  */
 export function isUnambiguousPath(path: string): boolean {
   if (!PLAIN_PATH.test(path)) {
@@ -65,8 +65,8 @@ export function isUnambiguousPath(path: string): boolean {
 }
 
 /**
- * Whether a path leads to where it says once someone has decoded it: no segment is then empty or a dot segment. Escapes as
- * such are well, as in the names of files.
+ * Returns whether a path keeps its meaning after decoding: no segment is then empty or a dot segment. Other escapes are allowed,
+ * as in the names of files.
  */
 export function hasNoDotSegments(path: string): boolean {
   try {
@@ -79,7 +79,7 @@ export function hasNoDotSegments(path: string): boolean {
   }
 }
 
-/** Everything before the first `?`. */
+/** Returns the text before the first `?`. */
 export function withoutQuery(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Replaces a request header, or removes it, everywhere that a handler or a proxy may read it: in `headers`,
- * `headersDistinct` and `rawHeaders`.
+ * Replaces a request header, or removes it, in each place where a handler or a proxy may read it: `headers`, `headersDistinct`
+ * and `rawHeaders`.
  *
  * @param name - in lower case
  */
@@ -11,7 +11,7 @@ export function setRequestHeader(
   name: string,
   value: string | undefined,
 ): void {
-  // Both are made of `rawHeaders` when they are first asked for: let that be before these change.
+  // Read both properties first: Node derives them from `rawHeaders` at the first access.
   const { headers, headersDistinct } = req;
   req.rawHeaders = req.rawHeaders.filter(
     (_, i, raw) => raw[i - (i % 2)].toLowerCase() !== name,

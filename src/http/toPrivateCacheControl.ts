@@ -2,9 +2,9 @@
 const DIRECTIVE = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 
 /**
- * Returns a `Cache-Control` by which no shared cache keeps an answer: with `private`, and without what speaks of shared caches.
- * One that has `private` or `no-store` already is returned as it is. Without any, a shared cache may keep a 200 for as long as
- * it finds fit (RFC 9111, section 4.2.2); only a request with `Authorization` keeps it from that (section 3.5).
+ * Returns a `Cache-Control` that keeps an answer out of shared caches: with `private`, and without directives for shared caches.
+ * A value that has `private` or `no-store` already is returned unchanged. Without any value, a shared cache may keep a 200 by its
+ * own heuristics (RFC 9111, section 4.2.2); only `Authorization` in the request prevents that (section 3.5).
  */
 export function toPrivateCacheControl(cacheControl: string): string {
   const directives = (cacheControl.match(DIRECTIVE) ?? [])

@@ -39,12 +39,12 @@ describe('[P11] readUpgradeTarget', () => {
     '/live/%C3%A9',
     'http://any.example:80/live',
     'HTTPS://[::1]/',
-  ])('leaves %s alone, which nobody reads as one below /api', target => {
+  ])('leaves %s alone, which no reader finds below /api', target => {
     expect(readUpgradeTarget(target)).toBeUndefined();
   });
 
   it.each([
-    // The mount itself, and spellings of it.
+    // The target is the mount itself, or a spelling of it.
     '/api',
     '/api/',
     '/api?x',
@@ -59,7 +59,7 @@ describe('[P11] readUpgradeTarget', () => {
     '/api;x/live',
     '/api/l%69ve/open',
     '/api/live%2fopen',
-    // A normaliser may go elsewhere.
+    // A normaliser may read another path in these targets.
     '//api/live',
     '//any/api/live',
     '/./api/live',
@@ -84,7 +84,7 @@ describe('[P11] readUpgradeTarget', () => {
     '/live/%ff',
     '/%2525252561pi/x',
     '/x%3f/api/live',
-    // Other forms of a target.
+    // These are other forms of a target.
     '/live#/../api/live',
     '\\api\\live',
     '/\\api/live',
@@ -100,7 +100,7 @@ describe('[P11] readUpgradeTarget', () => {
     'http:/api/live',
     '/a\tb',
     '/\u00a0api/live',
-  ])('is in doubt about %j: no plugin and no rule is for it', target => {
+  ])('treats %j as doubtful: it is for no plugin and no rule', target => {
     expect(readUpgradeTarget(target)).toMatchObject({
       originalUrl: target,
       baseUrl: '',
@@ -111,7 +111,7 @@ describe('[P11] readUpgradeTarget', () => {
   it.each([
     ['/api//live/open?token=x', '/api//live/open?token=x'],
     ['http://user:password@any/api/live', ''],
-  ])('reports of %s at most its path', (target, url) => {
+  ])('reports at most the path of %s', (target, url) => {
     expect(readUpgradeTarget(target)?.url).toBe(url);
   });
 });

@@ -1,29 +1,29 @@
 import type { Request } from 'express';
 import { ORIGIN_FORM, withoutQuery } from './requestTarget';
 
-/** A request as Express shows it at the gate's mount, `/api/:gatedPluginId`. */
+/** A request as Express presents it at the gate's mount, `/api/:gatedPluginId`. */
 export type MountedRequest = Pick<
   Request,
   'originalUrl' | 'baseUrl' | 'url' | 'params'
 >;
 
-// Behind an escape there is no installed plugin: see `Plugins`.
+// A segment with an escape never names an installed plugin: see `Plugins`.
 const NO_PLUGIN = '%';
 
 const MAX_ESCAPE_LEVELS = 3;
 
-// The scheme and authority of an absolute-form target, of characters that no reader takes for something else.
+// The scheme and authority of an absolute-form target, in characters that every reader interprets the same.
 const PLAIN_AUTHORITY = /^https?:\/\/[a-z0-9.:[\]-]+(?=\/)/i;
 
 // A first segment that every reader takes as it stands.
 const PLAIN_FIRST_SEGMENT = /^\/([A-Za-z0-9\-._~!$&'()*+,=:@]*)(?:[;/]|$)/;
 
 /**
- * Reads the raw target of an upgrade as Express would at the gate's mount, though upgrades do not pass Express.
+ * Reads the raw target of an upgrade as Express would at the gate's mount, though upgrades bypass Express.
  *
  * An upgrade listener may normalise a target in its own way. A target is outside `/api` only if no reader would find `/api` in
- * it: escapes, backslashes, dot segments, empty segments and other forms of a target are taken into account. A doubtful
- * target is returned as that of a plugin that is not installed, so that it needs a credential and no rule covers it.
+ * it: escapes, backslashes, dot segments, empty segments and other forms of a target are taken into account. A doubtful target is
+ * returned as that of a plugin that is not installed, so that it needs a credential and no rule covers it.
  *
  * @returns `undefined` for a target outside `/api`
  */
@@ -31,7 +31,7 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
   const doubtful = {
     originalUrl: target,
     baseUrl: '',
-    // Reports have the path. Other forms of a target may hold a password.
+    // Reports show the path. Other forms of a target may hold a password.
     url: ORIGIN_FORM.test(target) ? target : '',
     params: { gatedPluginId: NO_PLUGIN },
   };
@@ -64,12 +64,12 @@ function at(originalUrl: string, pluginId: string, baseUrl: string) {
   };
 }
 
-/** Whether a target was in doubt: it may lead to any plugin. */
+/** Returns whether a target is doubtful: it may lead to any plugin. */
 export function isDoubtful({ params }: MountedRequest): boolean {
   return params.gatedPluginId === NO_PLUGIN;
 }
 
-/** Decodes a path until no escape is left. Returns `undefined` if that fails, or takes more levels than an honest client has. */
+/** Decodes a path until no escape is left. Returns `undefined` if that fails, or takes more levels than a legitimate client uses. */
 function decodeFully(path: string): string | undefined {
   let decoded = path;
   try {
@@ -81,12 +81,12 @@ function decodeFully(path: string): string | undefined {
       decoded = once;
     }
   } catch {
-    // An escape that is none.
+    // The path has an invalid escape.
   }
   return undefined;
 }
 
-/** Whether a path climbs, for servers too that cut parameters off a segment (`/..;x/`). */
+/** Returns whether a path has a parent segment, also for servers that cut parameters off a segment (`/..;x/`). */
 function hasParentSegment(path: string): boolean {
   return /\/\.\.(?:[;/]|$)/.test(path);
 }

@@ -1,7 +1,7 @@
 import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { isCookieEndpoint } from '../http/backstagePaths';
 
-/** The allow rules of all plugins, found by plugin and method before a path is looked at. */
+/** Holds the allow rules of all plugins, indexed by plugin and method. */
 export class AllowList {
   readonly #byPluginAndMethod = new Map<string, PathRules>();
 
@@ -17,8 +17,8 @@ export class AllowList {
   }
 
   /**
-   * The rule that opens a plain path, if any. Case-sensitive, as the paths of URLs are. Where cookies are issued, even the rule
-   * for a whole plugin opens nothing.
+   * Returns the rule that opens an unambiguous path, if any. The comparison is case-sensitive, as the paths of URLs are. No rule
+   * opens the cookie endpoint, not even the rule for a whole plugin.
    */
   match(plugin: string, method: string, path: string): AllowRule | undefined {
     const rule = this.#find(plugin, method, path);

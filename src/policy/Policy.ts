@@ -4,14 +4,14 @@ import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from './createCrossSiteCheck';
 import { hashPolicy } from './hashPolicy';
 
-/** The configuration as requests are judged by it. A request takes it once, so that it never sees a mix of two. */
+/** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
   readonly allowList: AllowList;
-  /** Whether the cookies of a request don't count, since another site's page made the browser send it. */
+  /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
 
-  /** When it was read from the configuration. */
+  /** The time at which the configuration was read. */
   readonly loadedAt = new Date();
   #hash: string | undefined;
 
@@ -23,18 +23,18 @@ export class Policy {
     );
   }
 
-  /** Whether `auth.apiGate.cookie.trustedPaths` names a plain path, by whatever method it is requested. */
+  /** Returns whether `auth.apiGate.cookie.trustedPaths` names an unambiguous path, for any request method. */
   isTrustedPath(plugin: string, path: string): boolean {
     return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
   }
 
-  /** The same at every replica that has the same settings in force. */
+  /** Identifies the policy. Replicas with the same settings in force have the same hash. */
   get hash(): string {
     this.#hash ??= hashPolicy(this.config);
     return this.#hash;
   }
 
-  /** Whether refusals are carried out: not in report-only, until its end. */
+  /** Whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
   get isEnforced(): boolean {
     const { mode, until } = this.config;
     return mode === 'enforce' || (until !== undefined && Date.now() >= +until);

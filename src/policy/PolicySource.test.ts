@@ -38,7 +38,7 @@ describe('PolicySource', () => {
     jest.useRealTimers();
   });
 
-  it('tells every hour that nothing is refused, until the end', () => {
+  it('logs every hour that nothing is refused, until the end of report-only', () => {
     const { source, enforced, take } = create({
       mode: 'report-only',
       until: '2026-06-01T02:30:00Z',
@@ -57,7 +57,7 @@ describe('PolicySource', () => {
     expect(take()).toEqual([
       'warn: API gate refuses from now on: auth.apiGate.until has passed',
     ]);
-    // For good, whatever the clock does: the barriers of plugins are open.
+    // The gate enforces permanently, whatever the clock shows: the barriers of plugins are open.
     jest.setSystemTime(new Date('2026-06-01T00:00:00Z'));
     expect(source.current.isEnforced).toBe(true);
   });
@@ -74,7 +74,7 @@ describe('PolicySource', () => {
     expect(enforced).toHaveBeenCalledTimes(1);
   });
 
-  it('keeps the policy at a wrong value, and tells it until it is mended', () => {
+  it('keeps the policy at a wrong value, and logs it until it is fixed', () => {
     const { source, take, write } = create({});
     const before = source.current;
     write({ allow: 'all' });
@@ -91,7 +91,7 @@ describe('PolicySource', () => {
     expect(take()).toHaveLength(1);
   });
 
-  it('makes nothing new of a change elsewhere', () => {
+  it('ignores a change elsewhere', () => {
     const { source, take, write } = create({
       allow: [{ plugin: 'a', path: '/a' }],
     });
@@ -101,7 +101,7 @@ describe('PolicySource', () => {
     expect(take()).toEqual([]);
   });
 
-  it('tells of a removed rule that the barrier behind it stays open', () => {
+  it('logs that the barrier behind a removed rule stays open', () => {
     const { take, write } = create({ allow: [{ plugin: 'a', path: '/a' }] });
     write({ allow: [] });
     expect(take()).toContainEqual(

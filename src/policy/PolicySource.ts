@@ -20,15 +20,15 @@ const REMIND_MS = 60 * 60 * 1000;
 /** Settings that take effect at the next start. */
 const NEEDS_RESTART = ['cookie', 'tokenCache'] as const;
 
-/** What report-only becomes when it ends. */
+/** The settings that replace report-only when it ends. */
 const ENFORCED = { mode: 'enforce', until: undefined } as const;
 
-/** What came of a change of the configuration. */
+/** The result of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
 
 /**
- * The policy in force. It follows the configuration: a value that is wrong changes nothing and is told until it is mended;
- * what can't change at run time keeps its value and is told until the next start.
+ * Holds the current policy and reloads it when the configuration changes. An invalid change is rejected and logged hourly until
+ * it is fixed; settings that can't change at run time keep their values until the next start.
  */
 export class PolicySource {
   readonly #logger: LoggerService;
@@ -42,7 +42,7 @@ export class PolicySource {
   #reminder: NodeJS.Timeout | undefined;
   #toldEnforced = false;
 
-  /** @throws InputError if the configuration is wrong: that stops the start */
+  /** @throws InputError if the configuration is invalid, which stops the start */
   constructor(
     options: { config: RootConfigService; logger: LoggerService } & ReadOptions,
   ) {
@@ -53,27 +53,27 @@ export class PolicySource {
     config.subscribe?.(() => this.#reload(config, options));
   }
 
-  /** To be taken once per request. */
+  /** The current policy. Callers take it once per request. */
   get current(): Policy {
     return this.#current;
   }
 
-  /** Why the configuration as it now stands is not in force; `undefined` if it is. */
+  /** The reason why the current configuration is not in force; `undefined` if it is. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** The files that the lists in force are from. */
+  /** The files that hold the lists in force. */
   get lists(): readonly ListSource[] {
     return this.#lists;
   }
 
-  /** Config paths whose new value waits for a restart. */
+  /** Config paths whose new value takes effect after a restart. */
   get needsRestart(): readonly string[] {
     return this.#needsRestart;
   }
 
-  /** Calls back once the gate refuses for the first time: at once, unless it starts in report-only. */
+  /** Registers a callback for the time when the gate first enforces: immediately, unless it starts in report-only. */
   onEnforced(callback: () => void): void {
     this.#onEnforced.push(callback);
     if (this.#toldEnforced) {
@@ -85,7 +85,7 @@ export class PolicySource {
     this.#onReload.push(callback);
   }
 
-  /** Begins to tell of report-only and of its end. */
+  /** Starts the reminders about report-only and the timer for its end. */
   start(): void {
     this.#update();
     this.#reminder = setInterval(() => this.#remind(), REMIND_MS);
@@ -140,7 +140,7 @@ export class PolicySource {
     }
   }
 
-  /** What of a new configuration can be in force before a restart. */
+  /** Returns the parts of a new configuration that can take effect before a restart. */
   #applicable(read: ApiGateConfig): ApiGateConfig {
     const before = this.#current.config;
     const after = { ...read };
@@ -151,7 +151,7 @@ export class PolicySource {
         needsRestart.push(`${CONFIG_KEY}.${key}`);
       }
     }
-    // Allow rules have opened the barriers of plugins, and those can't be closed again.
+    // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#toldEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
       if (!new Policy(read).isEnforced) {
@@ -169,7 +169,7 @@ export class PolicySource {
     return after;
   }
 
-  /** Tells where the gate begins to refuse, and waits for the end of report-only. */
+  /** Runs the callbacks once the gate enforces, and otherwise waits for the end of report-only. */
   #update() {
     clearTimeout(this.#untilTimer);
     const { until } = this.#current.config;
@@ -191,7 +191,7 @@ export class PolicySource {
     }
   }
 
-  /** For good, whatever the clock does: the barriers of plugins are open from now on. */
+  /** Ends report-only permanently, even if the clock is set back: the credentials barriers of plugins are open from now on. */
   #endReportOnly() {
     const { config } = this.#current;
     if (config.mode === 'report-only') {

@@ -8,14 +8,15 @@ import { findNearestRule } from './findNearestRule';
 
 /** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
 export interface FailedExpectation {
-  /** Index in `auth.apiGate.expect`. */
+  /** The index in `auth.apiGate.expect`. */
   index: number;
-  /** One line that names the expectation and the rule. */
+  /** The message, on a single line, names the expectation and the rule. */
   message: string;
 }
 
 /**
- * Finds the expectations that the allow rules do not fulfil once the gate enforces. Each plugin is taken to be installed.
+ * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is
+ * installed.
  *
  * @param configKey - for messages, such as `auth.apiGate`
  */

@@ -7,21 +7,21 @@ import { isUnambiguousPath } from '../http/requestTarget';
 import type { AllowList } from './AllowList';
 import type { AllowRule } from '../config/AllowRule';
 
-/** The settings that decide what is public. */
+/** The settings that decide whether a route is public. */
 export interface RoutePolicy {
   allowList: AllowList;
   config: { signOut: Pick<ApiGateConfig['signOut'], 'providers'> };
 }
 
-/** A request as far as it decides whether it is public. */
+/** The parts of a request that decide whether it is public. */
 export interface Route {
-  /** Id of the plugin, lower case. */
+  /** The plugin's id in lower case. */
   plugin: string;
-  /** `WEBSOCKET` stands for an upgrade. */
+  /** The method; `WEBSOCKET` stands for an upgrade. */
   method: string;
-  /** Below the plugin, as the client sent it; `undefined` where routers and proxies may read it differently. */
+  /** The path below the plugin as the client sent it; `undefined` if routers and proxies may read it differently. */
   path: string | undefined;
-  /** Whether this backend has the plugin. */
+  /** Whether the plugin is installed in this backend. */
   isInstalled: boolean;
   /** Whether plugins serve their public keys. Default: true. */
   hasPluginKeys?: boolean;
@@ -32,8 +32,8 @@ export type RouteClass =
   AllowRule | 'built-in-public' | 'sign-out' | 'protected';
 
 /**
- * Decides whether a request is public, for the gate, for `auth.apiGate.expect` and for the command `api-gate`. A credential makes
- * no difference here.
+ * Decides whether a request is public, for the gate, for `auth.apiGate.expect` and for the command `api-gate`. The result does
+ * not depend on a credential.
  */
 export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   const { plugin, method, path, isInstalled, hasPluginKeys = true } = route;
@@ -46,7 +46,7 @@ export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
     return allowList.match(plugin, WEBSOCKET, path) ?? 'protected';
   }
   const { providers } = config.signOut;
-  // Nobody learns without a credential which plugins are installed, so that the cookie endpoint of every plugin is one.
+  // Treat the cookie endpoint of every plugin alike, so that an anonymous client can't find out which plugins are installed.
   if (
     isSignOutCall(plugin, method, path, providers) &&
     (isInstalled || isCookieEndpoint(path))

@@ -1,8 +1,9 @@
-// The barrier tries one after the other with each request, which takes as long as all else that the gate does from a few dozen on.
+// The credentials barrier tries its prefixes in sequence for each request. With a few dozen, that takes as long as the rest of
+// the gate's work.
 const MAX_PATHS = 8;
 
 /**
- * Paths that cover others as prefixes: those themselves, or of many as much of their beginnings as leaves a few.
+ * Returns at most MAX_PATHS prefixes that together cover all paths, as long as possible.
  *
  * @param paths - below a plugin, each with a leading slash
  */

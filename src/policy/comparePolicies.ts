@@ -3,11 +3,11 @@ import { AllowRule, prefixOf } from '../config/AllowRule';
 /** A path of one plugin that only one of two lists of rules opens. */
 export interface RouteChange {
   plugin: string;
-  /** As in a rule: exact, or a subtree with a trailing `/**`. */
+  /** The path as in a rule: exact, or a subtree with a trailing `/**`. */
   path: string;
-  /** With `HEAD` where the rule has `GET`. */
+  /** The methods, with `HEAD` if the rule has `GET`. */
   methods: string[];
-  /** The first rule that opens it. */
+  /** The first rule that opens the path. */
   rule: AllowRule;
 }
 
@@ -17,8 +17,8 @@ export interface PolicyDifference {
 }
 
 /**
- * Compares what two lists of rules open. The order of rules, their reasons, repetitions, and rules that a wider one covers make no
- * difference.
+ * Compares the requests that two lists of rules open. The order of rules, their reasons, repetitions, and rules that a wider one
+ * covers make no difference.
  */
 export function comparePolicies(
   before: readonly AllowRule[],
@@ -55,7 +55,7 @@ function withHead(methods: string[]): string[] {
   );
 }
 
-/** Returns what `paths` opens and `others` does not, without what a wider path of `paths` covers. */
+/** Returns the paths that `paths` opens and `others` does not, without those that a wider path of `paths` covers. */
 function beyond(paths: OpenPaths, others: OpenPaths): RouteChange[] {
   const changes = new Map<string, RouteChange>();
   for (const [key, { method, rule }] of paths) {
@@ -73,7 +73,7 @@ function beyond(paths: OpenPaths, others: OpenPaths): RouteChange[] {
   return [...changes.values()];
 }
 
-/** The keys of all subtrees that are wider than a rule's path. */
+/** Returns the keys of all subtrees that are wider than a rule's path. */
 function keysCovering(method: string, rule: AllowRule): string[] {
   const keys: string[] = [];
   let parent = prefixOf(rule);

@@ -38,7 +38,7 @@ describe('[P8] createCrossSiteCheck', () => {
       { origin: 'https://backstage.example.com, https://evil.example.com' },
       true,
     ],
-    // A same-origin form of a page with `Referrer-Policy: no-referrer`, which Backstage sets.
+    // The row is a same-origin form of a page with `Referrer-Policy: no-referrer`, which Backstage sets.
     [{ origin: 'null', 'sec-fetch-site': 'same-origin' }, false],
   ])('judges an unsafe method with %j: %s', (headers, expected) => {
     for (const method of [
@@ -51,7 +51,7 @@ describe('[P8] createCrossSiteCheck', () => {
     ]) {
       expect(isCrossSite(request(method, headers))).toBe(expected);
     }
-    // Without an `Origin`, a safe method passes from anywhere: links to the backend, and its images on other pages.
+    // Without an `Origin`, a safe method passes from any site: links to the backend, and its images on other pages.
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
       expect(isCrossSite(request(method, headers))).toBe(
         expected && 'origin' in headers,

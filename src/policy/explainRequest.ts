@@ -5,30 +5,30 @@ import { classifyRoute, RoutePolicy } from './classifyRoute';
 
 /** The access of one request without a credential, and the reason. */
 export interface Explanation {
-  /** `not-gated`: the target is not below `/api/<plugin>`, so that the gate does not see it. */
+  /** `not-gated`: the target is not below `/api/<plugin>`, so the gate does not see it. */
   anonymous: 'public' | 'needs-credential' | 'not-gated';
   because:
     | 'allow-rule'
     | 'built-in-public'
     | 'sign-out'
     | 'no-rule'
-    /** Routers and proxies may read the target differently: no rule can name it. */
+    /** Routers and proxies may read the target differently, so no rule can name it. */
     | 'not-plain'
     | 'not-below-a-plugin';
-  /** With `allow-rule`. */
+  /** The rule, with the reason `allow-rule`. */
   rule?: AllowRule;
-  /** Below `/api` only. */
+  /** The plugin's id, for targets below `/api` only. */
   plugin?: string;
-  /** Below the plugin; only where it is plain. */
+  /** The path below the plugin, if it is unambiguous. */
   path?: string;
 }
 
 /**
- * Explains whether the gate, once it enforces, passes a request without a credential.
+ * Explains whether the gate passes a request without a credential once it enforces.
  *
  * @param request.target - raw, as on the first line of the request
  * @param request.method - `WEBSOCKET` stands for an upgrade
- * @param isInstalled - whether the backend has a plugin
+ * @param isInstalled - returns whether the backend has a plugin
  */
 export function explainRequest(
   request: { method: string; target: string },

@@ -1,6 +1,9 @@
 import { AllowRule, prefixOf } from '../config/AllowRule';
 
-/** Finds the rule of the same plugin that has the longest beginning of a path, by whole segments; `undefined` without such a rule. */
+/**
+ * Finds the rule of the same plugin that shares the most leading segments with a path; `undefined` if the plugin has no such
+ * rule.
+ */
 export function findNearestRule(
   rules: readonly AllowRule[],
   plugin: string,

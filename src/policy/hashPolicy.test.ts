@@ -40,7 +40,7 @@ describe('hashPolicy', () => {
     expect(hashOf(reordered, { app: { title: 'Another' } })).toBe(
       hashOf(settings),
     );
-    // A default that is written down is the same setting.
+    // An explicit default is the same setting.
     expect(hashOf({ mode: 'enforce', allow: [] })).toBe(hashOf({}));
   });
 

@@ -3,7 +3,7 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 
 const HASH_LENGTH = 12;
 
-/** Names settings by 12 hex digits, the same for the same settings whatever the order of their keys. */
+/** Returns 12 hex digits that identify settings. The order of keys does not matter. */
 export function hashPolicy({ warnings, ...settings }: ApiGateConfig): string {
   return createHash('sha256')
     .update(JSON.stringify(canonical(settings)))

@@ -5,12 +5,12 @@ import {
 } from '../http/backstagePaths';
 
 /**
- * Whether a request with a plain path is public because Backstage can't work with a credential in front of it. Nothing is public by a
- * header, an address or a query.
+ * Returns whether a request with an unambiguous path is public because Backstage can't work with a credential in front of it.
+ * Headers, addresses and queries make no request public.
  *
- * - keys, where plugins have some: verifying a token fetches them from this same server, and would wait for itself
- * - `auth`: signing in uses it; it guards what needs guarding
- * - `app`: the frontend bundle, which has a protected mode of its own
+ * - keys, if plugins have their own: verifying a token fetches them from this same server, and would wait for itself
+ * - `auth`: sign-in uses it, and the plugin checks credentials where they are needed
+ * - `app`: the frontend bundle, which has its own protected mode
  */
 export function isBuiltInPublicRoute(
   plugin: string,

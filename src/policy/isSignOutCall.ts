@@ -1,15 +1,14 @@
 import { isCookieEndpoint } from '../http/backstagePaths';
 
 /**
- * Whether a request is one of the two by which stock Backstage frontends sign out. Both come with cookies and without a
- * bearer token.
+ * Returns whether a request is one of the two by which stock Backstage frontends sign out. Both send cookies and no bearer token.
  *
- * - `POST /api/auth/<provider>/logout`, of a provider that signs users in: disconnecting an account in the settings is the
- *   same call of another provider
+ * - `POST /api/auth/<provider>/logout`, of a provider that signs users in. The same call of another provider disconnects an
+ *   account in the settings
  * - `DELETE /api/<plugin>/.backstage/auth/v1/cookie`
  *
- * @param path - plain, below the plugin
- * @param providers - ids of the providers that sign users in, lower case
+ * @param path - unambiguous, below the plugin
+ * @param providers - ids of the providers that sign users in, in lower case
  */
 export function isSignOutCall(
   plugin: string,

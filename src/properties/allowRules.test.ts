@@ -28,7 +28,7 @@ const PLUGINS = ['one', 'two', 'absent'];
 const NO_DIFFERENCE = { opened: [], closed: [] };
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
-// Few, so that rules and requests meet.
+// The table is small, so that rules and requests often match.
 const anySegment = fc.constantFrom(
   ...['a', 'b', 'ab', 'A', 'a.b', '.a', '..a', '...', '~', '@', '-_'],
 );
@@ -68,7 +68,7 @@ interface NamedRequest {
   below: string;
 }
 
-/** Requests that a rule names, that lie beside or below it, or that have nothing to do with it. */
+/** Generates requests that a rule names, requests beside or below its path, and unrelated ones. */
 function requestsNear(rules: WrittenRule[]): fc.Arbitrary<NamedRequest> {
   const any = fc.record({
     method: anyMethod,
@@ -120,7 +120,7 @@ describe('AllowList', () => {
       fc.property(anyScene, ({ rules, requests }) => {
         const list = allowListOf(rules);
         for (const { plugin, method, below } of requests) {
-          // `/api/one/` is another target than `/api/one`, and no path for a rule.
+          // `/api/one/` is another target than `/api/one`, and no rule can name its path.
           const path = below || '/';
           const isOpen =
             below !== '/' &&
@@ -164,7 +164,7 @@ describe('comparePolicies', () => {
   const withHead = (method: string) =>
     method === 'GET' ? ['HEAD', 'GET'] : [method];
 
-  /** Rewrites rules without another meaning: order, splits, repetitions, reasons, and paths below a subtree. */
+  /** Rewrites rules without changing their meaning: order, splits, repetitions, reasons, and paths below a subtree. */
   const rewritten = (rules: WrittenRule[]) =>
     fc
       .tuple(
@@ -387,13 +387,13 @@ describe('a backend whose rules change', () => {
     }
   });
 
-  // A credentials barrier that was opened once stays open, so that in the end only the gate refuses.
-  it('[P2] runs the handlers of what the present rules name, and no others', () =>
+  // A credentials barrier stays open once it has been opened, so that in the end only the gate refuses.
+  it('[P2] runs the handlers that the current rules name, and no others', () =>
     checkProperty(
       fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
         change(rules);
         for (const { method, target: sent, upgrade } of requests) {
-          // Spaces around a target are none of it (RFC 9112, section 3: a parser may be lenient about them).
+          // Spaces around a target are not part of it (RFC 9112, section 3: a parser may be lenient about them).
           const target = sent.replace(/^ +| +$/g, '');
           const isOpen =
             !(/^websocket$/i.test(upgrade) && method === 'GET') &&

@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const RULE_CHARACTERS = `${LETTERS}${LETTERS.toUpperCase()}0123456789-._~@`;
 
-/** Repeats the design's definition of a rule, letter by letter. */
+/** Repeats the design's definition of a rule, character by character. */
 function isRule(value: JsonValue): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return false;
@@ -79,7 +79,7 @@ function isRulePath(
 
 const anyJson = fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<JsonValue>;
 
-/** Generates the intended value, and now and then any other. */
+/** Generates the intended value, and sometimes any other. */
 function nearly(meant: fc.Arbitrary<unknown>): fc.Arbitrary<JsonValue> {
   return fc.oneof(
     { weight: 30, arbitrary: meant as fc.Arbitrary<JsonValue> },
@@ -95,7 +95,7 @@ function listOf(values: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
   return nearly(fc.array(values, { maxLength: 3 }));
 }
 
-/** An object with some of these keys, and now and then another one. */
+/** Generates an object with some of these keys, and sometimes with another one. */
 function nearlyRecord(
   keys: Record<string, fc.Arbitrary<JsonValue>>,
   requiredKeys: string[] = [],
@@ -299,7 +299,7 @@ describe('the configuration', () => {
             path: '/',
             secure: baseUrl.startsWith('https:'),
           });
-          // Else browsers drop the cookie.
+          // Browsers would drop the cookie otherwise.
           expect(attributes.secure || attributes.sameSite !== 'none').toBe(
             true,
           );

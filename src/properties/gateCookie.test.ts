@@ -10,7 +10,7 @@ jest.setTimeout(60_000);
 const HOST = 'backstage.example.com';
 const URL = `https://${HOST}/api/catalog/entities`;
 const EXPIRES = new Date('2099-01-01T00:00:00Z');
-/** A text of the characters of a JWT in which no two stretches are alike, so that exchanged parts tell. */
+/** Returns a text in the characters of a JWT in which no two stretches are alike, so that exchanged parts change the text. */
 function tokenOf(size: number, salt: number): string {
   return createHash('shake256', { outputLength: size })
     .update(String(salt))
@@ -22,7 +22,7 @@ const anyToken = fc
   .tuple(
     fc.oneof(
       fc.integer({ min: 1, max: MAX_TOKEN_BYTES }),
-      // At these lengths one cookie becomes two.
+      // A cookie is split in two at about these lengths.
       fc.integer({ min: 3800, max: 4100 }),
       fc.integer({ min: MAX_TOKEN_BYTES - 5, max: MAX_TOKEN_BYTES }),
       fc.integer({ min: 1, max: 4 }),
@@ -119,7 +119,7 @@ function start({ settings, others, leftovers }: AnyBrowser) {
 }
 
 describe('GateCookie in a browser', () => {
-  it('is read as it was set, whatever was there before', () =>
+  it('is read as it was set, whatever cookies the browser had before', () =>
     checkProperty(
       fc.property(anyBrowser, scene => {
         const { cookie, browser, othersHeader } = start(scene);
@@ -137,7 +137,7 @@ describe('GateCookie in a browser', () => {
       { runs: 60, seconds: 3 },
     ));
 
-  // Answers to two tabs may each know nothing of what the other sets.
+  // The answer to one tab may not include the cookies that the answer to another tab sets.
   it('never becomes a mix, and is gone once it is cleared, when answers cross', () =>
     checkProperty(
       fc.property(anyBrowser, scene => {

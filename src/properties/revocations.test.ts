@@ -9,14 +9,14 @@ import { Revocations } from '../revocation/Revocations';
 jest.setTimeout(120_000);
 
 const isLong = process.env.PROPERTIES === 'long';
-// A million takes about two minutes: PROPERTIES=long ROWS_A_DAY=1008000 .ci/properties/run revocations
+// A run with a million rows takes about two minutes: PROPERTIES=long ROWS_A_DAY=1008000 .ci/properties/run revocations
 const ROWS_A_DAY = Number(process.env.ROWS_A_DAY ?? 100_800);
 const POLL_MS = 2_000;
-// The next poll, and the half second in which a replica without a list asks again.
+// The limit covers the next poll, and the half second after which a replica without a list retries.
 const WITHIN_MS = POLL_MS + 500;
 const STEP_MS = 1_000;
 const MINUTE_MS = 60_000;
-/** A reading of all begins after ten minutes, and reads a thousand rows with each poll. */
+/** A full reading begins after ten minutes, and reads a thousand rows with each poll. */
 const FOUND_AGAIN_MS = 10 * MINUTE_MS + 10 * POLL_MS;
 const REPLICAS = 2;
 
@@ -35,7 +35,7 @@ class Replica {
     this.start();
   }
 
-  /** From when on it has had the database all the time. */
+  /** The time since which the replica has reached the database without interruption. */
   get reachableSince(): number {
     return Math.max(this.#startedAt, this.#goneUntil);
   }
@@ -79,7 +79,7 @@ const seconds = (min: number, max: number) =>
 const replica = fc.nat(REPLICAS - 1);
 const moment = seconds(1, 6 * 60);
 
-/** Things that happen to a deployment. A commit and a clock are late, together, by less than the overlap of two minutes. */
+/** Generates events of a deployment. The delay of a commit and of a clock, together, is less than the overlap of two minutes. */
 const events = fc.array(
   fc.oneof(
     {
@@ -139,12 +139,12 @@ const events = fc.array(
 
 interface Due {
   claims: SessionClaims;
-  /** From when on every replica that has the database must refuse it. */
+  /** The time from which every replica that reaches the database must refuse the session. */
   from: number;
 }
 
 describe('a sign-out', () => {
-  // The run that a time limit has interrupted would go on.
+  // A run that the time limit has interrupted would continue otherwise.
   let isOver = false;
   beforeEach(() => {
     isOver = false;
@@ -155,7 +155,7 @@ describe('a sign-out', () => {
     jest.useRealTimers();
   });
 
-  /** @returns the claims of a token that is refused once a revocation of the scope is seen */
+  /** @returns the claims of a token that a revocation of the scope refuses */
   function claimsFor(user: string, lifetimeSeconds = 3600): SessionClaims {
     const iat = Math.floor(Date.now() / 1000);
     return { sub: `user:default/${user}`, iat, exp: iat + lifetimeSeconds };
@@ -186,7 +186,7 @@ describe('a sign-out', () => {
     }
     revocations.stop();
     expect(missed).toEqual([]);
-    // Ten minutes, five for clocks that differ, and what goes by until the next removal.
+    // The limit is ten minutes, five for clock skew, and the time until the next removal.
     expect(most).toBeLessThanOrEqual(5 * perPoll);
     expect(table.size).toBeLessThanOrEqual(7 * perPoll);
   }, 300_000);
@@ -226,7 +226,7 @@ describe('a sign-out', () => {
               });
               break;
             case 'sign-out at':
-              // Without an answer, nobody was told that it holds elsewhere.
+              // Without an answer, no caller has learned that the sign-out holds elsewhere.
               replicas[event.replica]
                 .revoke({ scope: 'session', ...claims })
                 .then(

@@ -35,10 +35,10 @@ describe.each(testDatabases)(
     });
     afterEach(() => database.remove());
 
-    /** Sets back when rows were recorded, so that the overlap does not cover them. */
+    /** Moves the time of recorded rows back, so that the overlap does not cover them. */
     const age = () =>
       knex(TABLE).update({ recorded_at: Date.now() - 3600_000 });
-    /** All pages from a cursor on, and the cursor after them. */
+    /** Reads all pages from a cursor on, and returns them with the last cursor. */
     async function readAll(cursor?: string) {
       let page = await store.read(cursor);
       const pages = [page.revocations];
@@ -111,7 +111,7 @@ describe.each(testDatabases)(
       const added = session({ sub: 'user:default/new' });
       await store.add(added);
       for (let i = 0; i < 2; i += 1) {
-        // Twice: the overlap holds it still.
+        // The row is read twice, since the overlap still covers it.
         expect((await readAll(second.cursor)).revocations).toEqual([added]);
       }
     });
@@ -134,14 +134,14 @@ describe.each(testDatabases)(
       const all = await readAll();
       expect(all.pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
       expect(new Set(all.revocations.map(({ sub }) => sub)).size).toBe(2_500);
-      // In one moment, as of one statement.
+      // All rows have one time, like the rows of one statement.
       await knex(TABLE).update({ recorded_at: Date.now() });
       const news = await readAll(all.cursor);
       expect(news.pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
       expect(new Set(news.revocations.map(({ sub }) => sub)).size).toBe(2_500);
     });
 
-    it('reads all for a cursor that it has not given', async () => {
+    it('reads all for an unknown cursor', async () => {
       await store.add(session());
       await age();
       for (const cursor of ['', 'x', '-1', '1e3', '12~', '~~', "0' or 1=1"]) {
@@ -160,7 +160,7 @@ describe.each(testDatabases)(
       expect(await store.removeExpired()).toBe(true);
       expect(await store.removeExpired()).toBe(false);
       expect(await knex(TABLE).pluck('scope')).toHaveLength(2);
-      // A replica whose clock is a day ahead.
+      // The clock of this replica is a day ahead.
       const date = jest
         .spyOn(Date, 'now')
         .mockReturnValue((now() + 86_400) * 1e3);
@@ -170,7 +170,7 @@ describe.each(testDatabases)(
     });
 
     if (kind === 'PostgreSQL') {
-      it('reports what the database never takes, apart from what it does not take now', async () => {
+      it('distinguishes rows that the database never accepts from temporary failures', async () => {
         await expect(
           store.add(session({ sub: 'user:default/\0' })),
         ).rejects.toMatchObject({ name: 'InputError' });

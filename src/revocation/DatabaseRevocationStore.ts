@@ -11,30 +11,30 @@ import { RevocationTable } from './RevocationTable';
 const PAGE_ROWS = 1_000;
 
 /**
- * How long before the beginning of the last reading the next one begins, by the database's clock. A row may be committed
- * that much later than it was recorded, and after a failover the clock of the database may be behind by that much.
+ * Each reading starts this long before the previous one began, by the database's clock. The overlap covers rows that are
+ * committed later than they were recorded, and a database clock that is behind after a failover.
  */
 export const OVERLAP_MS = 120_000;
 
-/** A place in a reading; without `after`, the end of one. */
+/** A position within a reading. A cursor without `after` is the end of a reading. */
 interface Cursor {
   /** The database's time when the reading began. */
   startedAt: number;
-  /** The last row of the page before. A reading of all is by id, one of new rows by time. */
+  /** The last row of the previous page. A full reading goes by id, a reading of new rows by time. */
   after?: { recordedAt?: number; id: string };
 }
 
 /**
- * Keeps revocations in a table of the `auth` plugin's database. A reading finds what was recorded since the last one, so that
- * its cost does not depend on how many revocations there are. The clocks of the replicas do not matter: the database's own
- * clock orders the rows.
+ * Keeps revocations in a table of the `auth` plugin's database. Each reading finds the rows that were recorded since the last
+ * one, so its cost does not depend on the number of revocations. The database's clock orders the rows, so the clocks of the
+ * replicas do not matter.
  */
 export class DatabaseRevocationStore implements RevocationStore {
   constructor(
     private readonly table: Pick<RevocationTable, keyof RevocationTable>,
   ) {}
 
-  /** Connects, and creates the table if need be. */
+  /** Connects to the database, and creates the table if it is missing. */
   static async create(
     database: Pick<DatabaseService, 'getClient' | 'migrations'>,
     logger: LoggerService,
@@ -94,14 +94,14 @@ export class DatabaseRevocationStore implements RevocationStore {
     }
   }
 
-  /** By the clock that is behind: a replica whose clock is far ahead must not delete what others still need. */
+  /** Uses the earlier of both clocks: a replica whose clock is far ahead must not delete rows that other replicas still need. */
   async removeExpired(): Promise<boolean> {
     const before = oldestLive(Math.min(Date.now(), await this.table.now()));
     const found = await this.table.removeExpired(before, PAGE_ROWS);
     return found === PAGE_ROWS;
   }
 
-  /** Returns `undefined`, the beginning of all, for a cursor that is not of this table: to read too much loses nothing. */
+  /** Returns `undefined`, which reads all rows, for a cursor that is not of this table: reading too much loses nothing. */
   #parse(text: string | undefined): Cursor | undefined {
     const [, startedAt, place, recordedAt, id] =
       text?.match(/^(\d{1,15})(~(\d{1,15})?~(.+))?$/s) ?? [];
@@ -129,7 +129,10 @@ function format({ startedAt, after }: Cursor): string {
     : `${startedAt}`;
 }
 
-/** SQLSTATE 22: the data can't be kept; 54: it is too large. A connection, a lock, a right or space may come back. */
+/**
+ * Returns whether the database refuses a row permanently. SQLSTATE 22 means that the data can't be stored, 54 that the row is too
+ * large; connections, locks, privileges and disk space may recover.
+ */
 function isRefusedForGood(error: unknown): boolean {
   const { code, sqlState } = error as { code?: unknown; sqlState?: unknown };
   return [code, sqlState].some(

@@ -4,7 +4,7 @@ import { isError } from '@backstage/errors';
 // A single failure may be the start of the other backend, or a short disturbance.
 const FAILURES_BEFORE_WARNING = 3;
 
-/** Logs once that something goes on failing, and once that it works again. */
+/** Logs once that an operation keeps failing, and once that it works again. */
 export class FailureLog {
   #failures = 0;
 
@@ -26,7 +26,7 @@ export class FailureLog {
       const { code } = error as { code?: unknown };
       this.logger.warn(this.messages.failing, {
         errorType: isError(error) ? error.name : typeof error,
-        // Of the database or of the connection, such as 42P01 for a table that is not there. The message may hold data.
+        // Logs the code of the database or of the connection, such as 42P01 for a missing table. The message may hold data.
         ...(typeof code === 'string' && { code }),
       });
     }

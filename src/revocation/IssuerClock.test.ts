@@ -25,7 +25,7 @@ describe('[P20] IssuerClock', () => {
     expect(clock.now()).toBe(noon + 90);
   });
 
-  it('believes at most five minutes', () => {
+  it('accepts a lead of at most five minutes', () => {
     const clock = new IssuerClock();
     clock.observe(noon + DAY_S);
     expect(clock.now()).toBe(noon + 300);

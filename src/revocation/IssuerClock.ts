@@ -1,16 +1,16 @@
 import { CLOCK_SKEW_SECONDS, LONGEST_SESSION_SECONDS, now } from './Revocation';
 
 /**
- * The clock of the issuers of tokens, as far as verified tokens show it. A sign-out everywhere by this replica's clock alone
- * would leave the tokens of an issuer whose clock is ahead.
+ * Tracks how far the clock of a token issuer is ahead, from the `iat` of verified tokens. A sign-out everywhere that used only
+ * this replica's clock would leave the tokens of such an issuer valid.
  */
 export class IssuerClock {
-  /** Seconds by which an issuer was ahead. */
+  /** The lead of the fastest issuer, in seconds. */
   #lead = 0;
-  /** Until when it is remembered: a token lives at most so long. */
+  /** The time at which the lead is forgotten, after the longest lifetime of a token. */
   #until = 0;
 
-  /** Takes notice of a verified token's `iat`. At most the tolerated skew is believed. */
+  /** Records a verified token's `iat`. The lead is capped at the tolerated clock skew. */
   observe(iat: number | undefined): void {
     const here = now();
     if (iat === undefined || iat <= here) {
@@ -23,7 +23,7 @@ export class IssuerClock {
     }
   }
 
-  /** Seconds since the epoch, by this clock or the one that is ahead. */
+  /** Returns the seconds since the epoch, by this replica's clock or by the issuer's clock if that is ahead. */
   now(): number {
     const here = now();
     return here <= this.#until ? here + this.#lead : here;

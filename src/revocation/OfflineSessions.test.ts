@@ -53,7 +53,7 @@ const gone = () => {
 const failing = (status: number) => () => new Response('{}', { status });
 
 describe('[P20] OfflineSessions', () => {
-  it('asks the auth plugin, as a service', async () => {
+  it('calls the auth plugin, as a service', async () => {
     expect(await create().end(JANE)).toEqual({ ended: 2 });
     expect(fetched).toMatchObject([
       {
@@ -68,7 +68,7 @@ describe('[P20] OfflineSessions', () => {
     ]);
   });
 
-  it('asks nobody where refresh tokens are off', async () => {
+  it('sends no request if refresh tokens are disabled', async () => {
     expect(await create({ isEnabled: false }).end(JANE)).toBe('disabled');
     expect(fetched).toEqual([]);
   });

@@ -11,24 +11,24 @@ const TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 
-// The one that waits longest is dropped, with a line in the log.
+// Above this number, the user who has waited longest is dropped and logged.
 const MAX_PENDING = 1_000;
 
 /**
- * What the `auth` plugin did with the offline sessions of a user.
+ * The result of ending a user's offline sessions at the `auth` plugin.
  *
- * - `disabled`: it gives no refresh tokens to OAuth clients
- * - `unsupported`: it does, and can't end this user's (`auth` backends before 0.31 can end none)
+ * - `disabled`: the plugin issues no refresh tokens to OAuth clients
+ * - `unsupported`: the plugin issues refresh tokens, and can't end this user's (`auth` backends before 0.31 can end none)
  */
 export type OfflineSessionsAnswer =
   { ended: number } | 'disabled' | 'unsupported';
 
 /**
- * Ends the refresh tokens that the `auth` plugin has given to OAuth clients, by the plugin's own route. Backstage calls them
+ * Ends the refresh tokens that the `auth` plugin has issued to OAuth clients, by the plugin's own route. Backstage calls them
  * offline sessions.
  */
 export class OfflineSessions {
-  /** Users by their key, oldest first. */
+  /** Users whose offline sessions could not be ended yet, by `userKey`, oldest first. */
   readonly #pending = new Map<string, string>();
   #timer: NodeJS.Timeout | undefined;
   #retryMs = FIRST_RETRY_MS;
@@ -36,9 +36,9 @@ export class OfflineSessions {
 
   constructor(
     private readonly options: {
-      /** Of any plugin. */
+      /** Returns the services of any plugin. */
       services(): { auth: AuthService; discovery: DiscoveryService };
-      /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin is in another backend. */
+      /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin runs in another backend. */
       isEnabled: boolean | undefined;
       logger: LoggerService;
       /** Called when a retry has succeeded. */
@@ -49,7 +49,7 @@ export class OfflineSessions {
   /**
    * Ends the offline sessions of a user.
    *
-   * @throws Error if the `auth` plugin is out of reach; it is tried again in the background, until this backend stops
+   * @throws Error if the `auth` plugin is out of reach; retries run in the background until this backend stops
    */
   async end(userEntityRef: string): Promise<OfflineSessionsAnswer> {
     try {
@@ -62,10 +62,10 @@ export class OfflineSessions {
     }
   }
 
-  /** Logs a warning where refresh tokens are on and nothing can end them. */
+  /** Logs a warning if refresh tokens are enabled and no route can end them. */
   async check(): Promise<void> {
     if (this.options.isEnabled) {
-      // The plugin refuses a body without a user, and ends nothing.
+      // The plugin rejects a body without a user, so this request ends nothing.
       const { body, status } = await this.#fetch({});
       await body?.cancel();
       if (status === 404) {
@@ -86,7 +86,7 @@ export class OfflineSessions {
       return 'disabled';
     }
     const response = await this.#fetch({ userEntityRef });
-    // 404: the plugin has no such route, or in another backend the feature may be off. 400: the plugin ends the offline sessions of
+    // 404: the plugin has no such route, or the feature is off in the other backend. 400: the plugin ends the offline sessions of
     // entities of the kind `user` only.
     if (response.status === 404 || response.status === 400) {
       await response.body?.cancel();
@@ -139,7 +139,7 @@ export class OfflineSessions {
     }
   }
 
-  /** One after the other, and none after the first that fails: they fail alike. */
+  /** Retries one user after another, and stops at the first failure: all of them depend on the same plugin. */
   async #retry() {
     try {
       for (const [key, userEntityRef] of this.#pending) {

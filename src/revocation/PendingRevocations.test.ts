@@ -15,7 +15,7 @@ const many = (count: number, prefix: string) =>
     revocation({ sub: `user:default/${prefix}${i}` }),
   );
 
-/** A store that takes what `fails` does not name. */
+/** Creates a store that accepts the users for whom `fails` returns false. */
 function create(fails: (sub: string) => Error | false = () => false) {
   const logged: [string, object][] = [];
   const stored: Revocation[] = [];

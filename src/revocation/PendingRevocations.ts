@@ -13,9 +13,9 @@ const MAX_PENDING = 10_000;
 const LOG_INTERVAL_MS = 60_000;
 
 /**
- * Holds the revocations that are in force at this replica and that the store does not have yet. Each is written by itself:
- * one that fails keeps no other from being written. When there are too many, the oldest are dropped: they stay in force at
- * this replica, and no other sees them.
+ * Holds the revocations that are in force at this replica and not stored yet. Each one is written separately, so that a failing
+ * revocation blocks no other. Above the limit, the oldest are dropped: they stay in force at this replica, and no other replica
+ * sees them.
  */
 export class PendingRevocations {
   readonly #pending = new Map<string, Revocation>();
@@ -39,7 +39,7 @@ export class PendingRevocations {
   /**
    * Resolves when the store has the revocation.
    *
-   * @throws InputError if the store will never take it; Error if it is still to be written
+   * @throws InputError if the store will never accept the revocation; Error if the write has to be retried
    */
   async write(revocation: Revocation): Promise<void> {
     const key = revocationKey(revocation);
@@ -57,9 +57,9 @@ export class PendingRevocations {
   }
 
   /**
-   * Writes all that it holds, a few at a time. Where none of a few can be written, the others wait for the next call.
+   * Writes all pending revocations, in small batches. If a whole batch fails, the remaining revocations wait for the next call.
    *
-   * @throws Error, the first, if something is still to be written
+   * @throws Error, the first one, if a revocation is still pending
    */
   async retry(): Promise<void> {
     const entries = [...this.#pending];
@@ -99,7 +99,7 @@ export class PendingRevocations {
   }
 
   async #write(key: string, revocation: Revocation): Promise<void> {
-    // At the end: those that were tried longest ago are tried first.
+    // Append the failed revocation, so that the next retry begins with those that were tried longest ago.
     this.#pending.delete(key);
     this.#pending.set(key, revocation);
     if (this.#pending.size > MAX_PENDING) {
@@ -119,7 +119,7 @@ export class PendingRevocations {
     this.#remove(key, revocation);
   }
 
-  /** A later revocation of the same user may have taken its place. */
+  /** Removes a revocation, unless a later one of the same user has replaced it. */
   #remove(key: string, revocation: Revocation) {
     if (this.#pending.get(key) === revocation) {
       this.#pending.delete(key);

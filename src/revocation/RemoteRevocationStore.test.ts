@@ -54,7 +54,7 @@ describe('RemoteRevocationStore', () => {
       res.end(JSON.stringify(body));
     };
 
-  it('asks for a page from a cursor on', async () => {
+  it('requests a page from a cursor on', async () => {
     const page = { revocations: [revocation], cursor: '1~~x', hasMore: true };
     answer = answerJson(page);
     expect(await store.read()).toEqual(page);
@@ -65,14 +65,14 @@ describe('RemoteRevocationStore', () => {
     ]);
   });
 
-  it('begins anew each time where the gate there is of version 0.1.0, and answers all', async () => {
+  it('reads all revocations each time if the gate there is of version 0.1.0', async () => {
     answer = answerJson({ revocations: [revocation] });
     const page = await store.read();
     expect([page.cursor, page.hasMore]).toEqual([undefined, undefined]);
     expect(page.revocations).toEqual([revocation]);
   });
 
-  it('has none, and logs so once, where there is no gate', async () => {
+  it('returns none, and logs that once, if the backend has no gate', async () => {
     answer = answerJson({}, 404);
     for (let i = 0; i < 2; i += 1) {
       expect(await store.read()).toEqual({ revocations: [] });
@@ -81,7 +81,7 @@ describe('RemoteRevocationStore', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('fails where it gets no list', async () => {
+  it('fails if the answer is no list', async () => {
     for (const [body, status] of [
       [{}, 200],
       [{ revocations: 'none' }, 200],
@@ -94,7 +94,7 @@ describe('RemoteRevocationStore', () => {
     }
   });
 
-  it('reports what the gate there never takes, apart from what it does not take now', async () => {
+  it('distinguishes revocations that the gate there never accepts from temporary failures', async () => {
     answer = answerJson({}, 400);
     await expect(store.add(revocation)).rejects.toMatchObject({
       name: 'InputError',

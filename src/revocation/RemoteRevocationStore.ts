@@ -10,7 +10,7 @@ import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const TIMEOUT_MS = 5_000;
 
-/** Reaches the revocations of another backend, the one that has the `auth` plugin, with service tokens. */
+/** Reads and writes the revocations of the backend that has the `auth` plugin, with service tokens. */
 export class RemoteRevocationStore implements RevocationStore {
   #toldThatThereIsNoGate = false;
 
@@ -22,7 +22,7 @@ export class RemoteRevocationStore implements RevocationStore {
     },
   ) {}
 
-  /** A gate of version 0.1.0 has no cursor: it answers all, each time. */
+  /** Reads a page. A gate of version 0.1.0 returns no cursor and all revocations each time. */
   async read(cursor = ''): Promise<RevocationPage> {
     const response = await this.#request(
       'GET',
@@ -67,7 +67,7 @@ export class RemoteRevocationStore implements RevocationStore {
       method,
       headers: {
         Authorization: `Bearer ${token}`,
-        // Kept open, and asked over again and again, it would keep the other backend from stopping.
+        // Polling over a keep-alive connection would keep the other backend from shutting down.
         Connection: 'close',
         ...(revocation && { 'Content-Type': 'application/json' }),
       },

@@ -1,9 +1,9 @@
 /**
- * Tokens that are refused though they verify. All numbers are seconds since the epoch, as in the tokens.
+ * Refuses tokens that verify. All numbers are seconds since the epoch, as in the tokens.
  *
- * - `session`: the tokens of one sign-in, known by the three claims that a user token shares with its limited token and with
+ * - `session`: the tokens of one sign-in, identified by the three claims that a user token shares with its limited token and with
  *   service tokens that carry it. The text of a token is never compared: one valid token has several spellings.
- * - `user`: every token of a user that was issued up to `iat`. `exp` is when the last of them has expired.
+ * - `user`: every token of a user that was issued up to `iat`. `exp` is the time when the last of them has expired.
  */
 export interface Revocation {
   scope: 'session' | 'user';
@@ -12,7 +12,7 @@ export interface Revocation {
   exp: number;
 }
 
-/** The claims by which a session is known. */
+/** The claims that identify a session. */
 export interface SessionClaims {
   sub: string;
   iat: number;
@@ -22,14 +22,14 @@ export interface SessionClaims {
 // Backstage issues user tokens for at most a day (`auth.backstageTokenExpiration`).
 export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 
-/** Clocks of replicas may differ: a revocation is kept for so long after its tokens have expired. */
+/** Clocks of replicas may differ: a revocation is kept this long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
 
 const MAX_SUB_LENGTH = 1_000;
 
 /**
- * Whether every store takes a revocation: PostgreSQL has no NUL in text, no encoding has a lone surrogate, and a row must not
- * be of any size.
+ * Returns whether every store can keep a revocation: PostgreSQL stores no NUL in text, no encoding has a lone surrogate, and the
+ * size of a row is limited.
  */
 export function isStorable({ sub, iat, exp }: Revocation): boolean {
   return (
@@ -39,38 +39,39 @@ export function isStorable({ sub, iat, exp }: Revocation): boolean {
   );
 }
 
-/** Joins two revocations of one user, or of one session. The later end holds of each: a revocation never shrinks. */
+/** Joins two revocations of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
 export function joinRevocations(a: Revocation, b: Revocation): Revocation {
   return { ...a, iat: Math.max(a.iat, b.iat), exp: Math.max(a.exp, b.exp) };
 }
 
-/** Returns what two revocations have in common that are of one user, or of one session. */
+/** Returns the key that all revocations of one user, or of one session, have in common. */
 export function revocationKey(revocation: Revocation): string {
   return revocation.scope === 'user'
     ? `user ${userKey(revocation.sub)}`
     : `session ${sessionKey(revocation)}`;
 }
 
-/** Returns what the tokens of one session have in common, and no other session has. */
+/** Returns the key that the tokens of one session have in common. No other session has the same key. */
 export function sessionKey({ sub, iat, exp }: SessionClaims): string {
   return `${iat} ${exp} ${sub}`;
 }
 
-/** Returns the seconds since the epoch before which nothing that has expired can match a token any more. */
+/** Returns the time, in seconds since the epoch, before which an expired revocation can match no valid token any more. */
 export function oldestLive(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
 }
 
-/** Refuses one sign-in. */
+/** Creates a revocation of one sign-in. */
 export function revocationOfSession(claims: SessionClaims): Revocation {
   const { sub, iat, exp } = claims;
   return { scope: 'session', sub, iat, exp };
 }
 
 /**
- * Refuses every sign-in of a user up to now: as long as the longest that Backstage makes, or one that is known to be longer.
+ * Creates a revocation of every sign-in of a user up to now. It lasts as long as the longest token lifetime of Backstage, or as
+ * the known session if that expires later.
  *
- * @param known - one of them. If the clock that issued it is ahead, what that clock issued before counts as well
+ * @param known - a session of the user. If the clock of its issuer is ahead, the revocation covers all tokens up to that session
  */
 export function revocationOfUser(
   sub: string,
@@ -81,17 +82,17 @@ export function revocationOfUser(
   return { scope: 'user', sub, iat, exp };
 }
 
-/** Entity references are compared without case: an operator may spell a user otherwise than the token does. */
+/** Compares entity references without case: an operator may spell a user differently from the token. */
 export function isSameUser(a: string, b: string): boolean {
   return userKey(a) === userKey(b);
 }
 
-/** What is the same for all spellings of a user. */
+/** Returns the key that all spellings of a user have in common. */
 export function userKey(userEntityRef: string): string {
   return userEntityRef.toLocaleLowerCase('en-US');
 }
 
-/** Seconds since the epoch, rounded down as in tokens. */
+/** Returns the seconds since the epoch, rounded down as in tokens. */
 export function now(): number {
   return Math.floor(Date.now() / 1000);
 }

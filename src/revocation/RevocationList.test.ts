@@ -49,7 +49,7 @@ describe('RevocationList', () => {
     }
   });
 
-  it('holds longest of several of one user', () => {
+  it('applies the longest of several revocations of one user', () => {
     const list = new RevocationList();
     list.add([
       ofUser({ iat: NOW - 5, exp: NOW + 10 }),
@@ -82,7 +82,7 @@ describe('RevocationList', () => {
     expect(sizes).toEqual([4, 4, 2, 0]);
   });
 
-  it('calls back for what is new, once for all of it', () => {
+  it('calls back once for all new revocations', () => {
     const list = new RevocationList();
     const calls: string[] = [];
     list.onRevoked(() => calls.push('a'));
@@ -102,7 +102,7 @@ describe('RevocationList', () => {
     expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
   });
 
-  it('passes on the users of what is new, and of nothing else', () => {
+  it('passes on the users of new revocations, and no others', () => {
     const list = new RevocationList();
     const passed: string[][] = [];
     list.onRevoked(users => passed.push([...users]));

@@ -11,16 +11,16 @@ import {
 type RevokedListener = (users: ReadonlySet<string>) => void;
 
 /**
- * Holds the live revocations of all replicas in memory, for the decision about each request. A revocation is never taken
- * back: the list only grows, until its entries have expired.
+ * Holds the live revocations of all replicas in memory, for the decision about each request. Revocations are never withdrawn:
+ * entries leave the list only when they have expired.
  */
 export class RevocationList {
-  /** When each revoked session expires, and nothing else: there may be very many. */
+  /** The expiry of each revoked session. The map stores nothing else, since there may be very many sessions. */
   readonly #sessions = new Map<string, number>();
   readonly #users = new Map<string, Revocation>();
   readonly #listeners = new Set<RevokedListener>();
 
-  /** How many revocations it holds. */
+  /** The number of revocations in the list. */
   get size(): number {
     return this.#sessions.size + this.#users.size;
   }
@@ -45,12 +45,12 @@ export class RevocationList {
     }
   }
 
-  /** Calls back whenever there are new revocations, once for all that come together. */
+  /** Registers a listener for new revocations, which is called once for all that arrive together. */
   onRevoked(listener: RevokedListener): void {
     this.#listeners.add(listener);
   }
 
-  /** Removes what no valid token can match any more. */
+  /** Removes entries that no valid token can match any more. */
   removeExpired(): void {
     const limit = oldestLive();
     for (const [key, exp] of this.#sessions) {
@@ -65,7 +65,7 @@ export class RevocationList {
     }
   }
 
-  /** Returns whether it refuses more than before, or for longer. */
+  /** Adds a revocation. Returns whether the list now refuses more tokens, or refuses them for longer. */
   #addOne(revocation: Revocation): boolean {
     if (revocation.scope === 'session') {
       const before = this.#sessions.size;

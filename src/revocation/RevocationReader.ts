@@ -1,22 +1,22 @@
 import type { Revocation } from './Revocation';
 import type { RevocationPage } from './RevocationStore';
 
-// A row may be committed later, or the database's clock be set back further, than a reading of new rows covers.
+// A full reading finds rows that were committed later, or by a database clock that was set back further, than the overlap covers.
 const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
 const READ_AGAIN_PAGE_MS = 2_000;
 
-/** Reads a store page by page: all at first, then what is new, and all again at times. */
+/** Reads a store page by page: all rows at first, then new rows, and all rows again from time to time. */
 export class RevocationReader {
   readonly #readPage: (cursor: string | undefined) => Promise<RevocationPage>;
   readonly #add: (revocations: Revocation[]) => void;
   readonly #isStopped: () => boolean;
 
-  /** Where the reading of new rows goes on. `undefined`: it begins with all. */
+  /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
   #cursor: string | undefined;
-  /** When a reading began that is not at its end yet. */
+  /** The start of the reading that is still in progress. */
   #startedAt: number | undefined;
   #hasRead = false;
-  /** Where the reading of all again goes on. */
+  /** The cursor of the repeated full reading. */
   #again: { cursor?: string } | undefined;
   #againAt = 0;
 
@@ -31,10 +31,10 @@ export class RevocationReader {
   }
 
   /**
-   * Reads what was recorded since the last reading; at first all, and then what was recorded while that went on. After a
-   * failure, the next call goes on with the page that failed.
+   * Reads the revocations that were recorded since the last reading. The first call reads all of them, and then those that were
+   * recorded meanwhile. After a failure, the next call continues with the page that failed.
    *
-   * @returns when the reading began: the list was complete then
+   * @returns the start of the reading, at which time the list was complete
    */
   async readNew(): Promise<number> {
     let readAt = await this.#readToEnd();
@@ -46,7 +46,7 @@ export class RevocationReader {
     return readAt;
   }
 
-  /** Reads a few pages of all, if that is due: without haste, since a poll must not take longer for it. */
+  /** Reads a few pages of the repeated full reading, if it is due. The number of pages is small, so that a poll takes no longer. */
   async readAgain(pollIntervalMs: number): Promise<void> {
     if (!this.#again) {
       if (this.#cursor === undefined || performance.now() < this.#againAt) {

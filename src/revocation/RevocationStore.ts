@@ -1,27 +1,27 @@
 import type { Revocation } from './Revocation';
 
-/** A part of a reading of the store. */
+/** A page of a reading of the store. */
 export interface RevocationPage {
   revocations: Revocation[];
   /**
-   * Where the next page begins, or, after the last page, the next reading: that one finds what was recorded since. `undefined`:
-   * the store has no such place, and the next reading is of all again.
+   * The cursor of the next page, or, after the last page, of the next reading, which returns the revocations that were recorded
+   * since. `undefined` if the store has no cursors; the next reading then returns all revocations again.
    */
   cursor?: string;
   /** Whether this reading has another page. */
   hasMore?: boolean;
 }
 
-/** Where replicas share revocations. */
+/** Stores the revocations that replicas share. */
 export interface RevocationStore {
-  /** Reads a page from a cursor on. Without one, it is the first page of all live revocations. */
+  /** Reads a page from a cursor on. Without a cursor, the page is the first one of all live revocations. */
   read(cursor?: string): Promise<RevocationPage>;
   /**
-   * Resolves once the store keeps a revocation for good. Adding one again changes nothing.
+   * Resolves once the store keeps a revocation permanently. Adding the same revocation again changes nothing.
    *
-   * @throws InputError if the store will never take it
+   * @throws InputError if the store will never accept the revocation
    */
   add(revocation: Revocation): Promise<void>;
-  /** Deletes some revocations that no valid token can match any more. Resolves to whether there may be others. */
+  /** Deletes some revocations that no valid token can match any more. Resolves to whether there may be more of them. */
   removeExpired?(): Promise<boolean>;
 }

@@ -3,25 +3,25 @@ import type { Knex } from 'knex';
 import { databaseTime, TABLE } from './createRevocationTable';
 import { Revocation, userKey } from './Revocation';
 
-// A connection may go silent. Knex then gives it up, and the next query takes another.
+// Knex gives up a silent connection after this time, and the next query opens another one.
 const QUERY_TIMEOUT_MS = 5_000;
 
-/** A row of the table. All but `recorded_at` is as version 0.1.0 writes and reads it. */
+/** A row of the table. Version 0.1.0 writes and reads all columns but `recorded_at`. */
 export interface RevocationRow extends Revocation {
   id: string;
-  /** When the database recorded the row, in milliseconds of its own clock. */
+  /** The time at which the database recorded the row, in milliseconds of its own clock. */
   recorded_at?: number;
 }
 
-/** Queries the table of revocations, each in bounded time and of bounded size. */
+/** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
   constructor(
     private readonly knex: Knex,
-    /** `false` for a table of 0.1.0 that could not be changed. */
+    /** `false` for a table of version 0.1.0 to which the column could not be added. */
     readonly hasRecordedAt: boolean,
   ) {}
 
-  /** Returns the milliseconds since the epoch by the clock that `recorded_at` is of. */
+  /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
   async now(): Promise<number> {
     const [{ now }] = await this.knex
       .select({ now: this.knex.raw(databaseTime(this.knex)) })
@@ -40,7 +40,7 @@ export class RevocationTable {
     return rows.map(toRow);
   }
 
-  /** Reads rows in the order in which the database recorded them, those of one moment by their ids. */
+  /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
   async readByTime(
     after: { recordedAt: number; id: string },
     limit: number,
@@ -59,7 +59,7 @@ export class RevocationTable {
     return rows.map(toRow);
   }
 
-  /** Writes a revocation: one row for a session, and one for a user, which a later revocation makes last longer. */
+  /** Writes a revocation. A session has one row; a user has one row, which a later revocation extends. */
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
     const recorded = this.hasRecordedAt && {
@@ -79,7 +79,7 @@ export class RevocationTable {
     ).timeout(QUERY_TIMEOUT_MS);
   }
 
-  /** Deletes rows that have expired before, and returns how many it found. */
+  /** Deletes rows that expired before a time, and returns how many were found. */
   async removeExpired(before: number, limit: number): Promise<number> {
     const expired = await this.knex(TABLE)
       .where('exp', '<', before)
@@ -89,7 +89,7 @@ export class RevocationTable {
     if (expired.length > 0) {
       await this.knex(TABLE)
         .whereIn('id', expired)
-        // The row of a user may have been extended meanwhile.
+        // Check the expiry again: the row of a user may have been extended meanwhile.
         .where('exp', '<', before)
         .delete()
         .timeout(QUERY_TIMEOUT_MS);
@@ -108,7 +108,7 @@ export class RevocationTable {
   }
 }
 
-/** PostgreSQL's driver gives a bigint as text. */
+/** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */
 function toRow({ id, scope, sub, iat, exp, recorded_at }: any): RevocationRow {
   return {
     id,
@@ -120,7 +120,7 @@ function toRow({ id, scope, sub, iat, exp, recorded_at }: any): RevocationRow {
   };
 }
 
-/** The id of a session's row is the one that version 0.1.0 gives it. */
+/** Returns the id of a row. The id of a session's row is the same as in version 0.1.0. */
 function idOf({ scope, sub, iat, exp }: Revocation): string {
   const parts =
     scope === 'user' ? [scope, userKey(sub)] : [scope, sub, iat, exp];

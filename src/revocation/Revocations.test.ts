@@ -14,7 +14,7 @@ const session = (sub: string, iat = now() - 10) => ({
   exp: iat + 3600,
 });
 
-/** Follows a store that has no cursor: it answers all, each time. */
+/** Follows a store without cursors, which returns all revocations each time. */
 function create({
   load = async () => [],
   ...store
@@ -67,7 +67,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('tells how old the list is, in seconds', async () => {
+  it('reports the age of the list, in seconds', async () => {
     const { revocations } = create({});
     await jest.advanceTimersByTimeAsync(0);
     expect(revocations.staleness).toBe(0);
@@ -76,7 +76,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('asks the store at its interval, and twice a second until it has answered', async () => {
+  it('reads the store at its interval, and twice a second until it has answered', async () => {
     let loads = 0;
     let gone = true;
     const { revocations } = create({
@@ -108,7 +108,7 @@ describe('Revocations', () => {
     expect(await loadsIn(10_000)).toBe(0);
   });
 
-  it('asks no more often before the store has answered than it does later', async () => {
+  it('reads no more often before the store has answered than it does later', async () => {
     let loads = 0;
     const { revocations } = create({
       load: async () => {
@@ -124,7 +124,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('reads the store for who asks, in time', async () => {
+  it('loads the store on request, in bounded time', async () => {
     const theirs = revocationOfSession(session('user:default/theirs'));
     let silent = false;
     const { revocations } = create({
@@ -141,7 +141,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('calls back when a session was ended here or elsewhere', async () => {
+  it('calls back when a session was revoked here or elsewhere', async () => {
     const theirs = revocationOfSession(session('user:default/theirs'));
     let rows: Revocation[] = [];
     const { revocations } = create({ load: async () => rows });
@@ -157,7 +157,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('asks again where the store goes silent, and tells', async () => {
+  it('reads again if the store hangs, and logs that', async () => {
     let silent = false;
     let loads = 0;
     const { revocations, warnings } = create({
@@ -203,7 +203,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('keeps what it knows when a reading that began before does not have it', async () => {
+  it('keeps its revocations if a reading that began before lacks them', async () => {
     const { revocations } = create({});
     const claims = session('user:default/a');
     await revocations.revoke(revocationOfSession(claims));
@@ -214,7 +214,7 @@ describe('Revocations', () => {
 
   it('forgets what has expired, and not before', async () => {
     const { revocations } = create({});
-    // A day of polls, one every two seconds, would take seconds.
+    // Simulating a day of polls, one every two seconds, would take seconds.
     revocations.setPollInterval(60_000);
     const claims = session('user:default/a');
     await revocations.revoke(revocationOfSession(claims));
@@ -239,7 +239,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('reads what others have revoked though its own can not be written', async () => {
+  it('reads the revocations of others even if its own can not be written', async () => {
     const theirs = session('user:default/theirs');
     const { revocations, warnings } = create({
       add: () => Promise.reject(new Error('no')),
@@ -257,7 +257,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('keeps one to write of many that are equal, and writes a few at a time', async () => {
+  it('keeps one of many equal revocations to write, and writes a few at a time', async () => {
     let underWay = 0;
     let most = 0;
     let added = 0;
@@ -301,7 +301,7 @@ describe('Revocations', () => {
     expect(load).toHaveBeenCalledTimes(2);
   });
 
-  it('says which direction fails, and when it is back', async () => {
+  it('logs which direction fails, and when it works again', async () => {
     let gone = true;
     const answer = async () => {
       if (gone) {
@@ -328,7 +328,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('reads no more where it stops while it reads', async () => {
+  it('stops reading if it is stopped during a reading', async () => {
     let loads = 0;
     const { revocations } = create({
       load: async () => {
@@ -383,7 +383,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('refuses at once, and rejects, what no store takes', async () => {
+  it('refuses at once, and rejects, a revocation that no store accepts', async () => {
     const add = jest.fn(async () => {});
     const { revocations } = create({ add });
     const claims = session('user:default/\0');
@@ -396,7 +396,7 @@ describe('Revocations', () => {
   });
 });
 
-/** Follows a store whose readings are as `pages` answers them, by cursor. */
+/** Follows a store that returns the pages of `pages`, by cursor. */
 function follow(
   pages: (cursor: string | undefined) => Promise<RevocationPage>,
 ) {
@@ -470,7 +470,7 @@ describe('Revocations of a store with a cursor', () => {
     revocations.stop();
   });
 
-  it('says how old a list is that took long to read', async () => {
+  it('reports the age of a list that took long to read', async () => {
     const { revocations, following } = follow(async cursor => {
       await new Promise(resolve => setTimeout(resolve, 1_500));
       return { revocations: [], cursor: cursor ? 'end' : 'begun' };
@@ -579,7 +579,7 @@ describe('Revocations of a store with a cursor', () => {
     revocations.stop();
   });
 
-  it('loads all pages for who asks', async () => {
+  it('loads all pages on request', async () => {
     const { revocations, following } = follow(async cursor =>
       cursor === undefined
         ? { revocations: of('a'), cursor: 'page 2', hasMore: true }

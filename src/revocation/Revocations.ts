@@ -9,15 +9,15 @@ import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
 
-// Until then no user may pass.
+// Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
 
 /**
- * The revocations that this replica has seen. No request waits for the store: the list is in memory and follows the store in
- * the background. While the store is out of reach, the revocations that were seen stay in force.
+ * Holds the revocations that this replica has seen. Requests never wait for the store: the list is in memory and follows the
+ * store in the background. While the store is out of reach, the revocations in the list stay in force.
  */
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
@@ -61,7 +61,7 @@ export class Revocations extends RevocationList {
     this.#removeAt = this.#nextRemoval();
   }
 
-  /** Whether the list was ever complete. Until then, a session may be revoked without being on it. */
+  /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
   get isLoaded(): boolean {
     return this.#loadedAt !== undefined;
   }
@@ -70,15 +70,16 @@ export class Revocations extends RevocationList {
     return this.#store !== undefined;
   }
 
-  /** Seconds since the list was last complete; since this replica started if it never was. */
+  /** The seconds since the list was last complete, or since this replica started if the list never was. */
   get staleness(): number {
     return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
   }
 
   /**
-   * Puts a revocation in force here at once, and resolves when the store has it.
+   * Puts a revocation in force at this replica at once, and resolves when the store has it.
    *
-   * @throws InputError if the store will never take it; Error if the store is out of reach: then it is written later
+   * @throws InputError if the store will never accept the revocation; Error if the store is out of reach, in which case the write
+   *   is retried
    */
   async revoke(revocation: Revocation): Promise<void> {
     this.add([revocation]);
@@ -106,8 +107,8 @@ export class Revocations extends RevocationList {
   }
 
   /**
-   * Begins to follow a store. Resolves after the first reading, whether or not it succeeded, and after six seconds at the
-   * latest: a long list that a slow database holds is read on in the background.
+   * Starts to follow a store. Resolves after the first reading, whether or not it succeeded, and after six seconds at the latest:
+   * the rest of a long list is read in the background.
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
@@ -116,12 +117,12 @@ export class Revocations extends RevocationList {
     );
   }
 
-  /** Takes effect after the wait that is under way. */
+  /** Sets the interval. The change applies after the current wait. */
   setPollInterval(milliseconds: number): void {
     this.#pollIntervalMs = milliseconds;
   }
 
-  /** Reads no more. What is revoked by requests that are under way is still written. */
+  /** Stops reading. Revocations of requests in progress are still written. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#isStopped = true;
@@ -149,7 +150,7 @@ export class Revocations extends RevocationList {
     }
   }
 
-  /** No reading waits for it. */
+  /** Writes pending revocations. Readings do not wait for this. */
   async #writePending(): Promise<void> {
     if (this.#isWriting) {
       return;
@@ -165,7 +166,7 @@ export class Revocations extends RevocationList {
     }
   }
 
-  /** Removes what has expired: here, and in the store, where any replica may do so. */
+  /** Removes expired revocations from the list, and from the store, where every replica may do so. */
   #cleanUp(): void {
     const at = performance.now();
     if (at >= this.#forgetAt) {
@@ -178,18 +179,18 @@ export class Revocations extends RevocationList {
     }
   }
 
-  /** Removes some rows after the others. No reading waits for it, and a failure is made up for the next time. */
+  /** Removes expired rows in batches. Readings do not wait for this, and the next run makes up for a failure. */
   async #removeExpiredRows(): Promise<void> {
     try {
       while (!this.#isStopped && (await this.#store?.removeExpired?.())) {
-        // There may be others.
+        // Continue while the store may have more expired rows.
       }
     } catch {
-      // Reading reports whether the database is well.
+      // Ignore the error: the next run retries, and polling reports database failures.
     }
   }
 
-  /** At no fixed time, so that replicas which start together do not delete together. */
+  /** Returns a random time, so that replicas which start together do not delete at the same time. */
   #nextRemoval(): number {
     return (
       performance.now() + REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random())
@@ -204,7 +205,7 @@ export class Revocations extends RevocationList {
   }
 }
 
-/** A store that does not answer must not keep a replica from asking again. */
+/** Bounds the wait for the store: a store that hangs must not stop polling. */
 function storeInTime<T>(answer: Promise<T>): Promise<T> {
   return withTimeout(
     answer,

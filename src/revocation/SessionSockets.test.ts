@@ -5,7 +5,7 @@ import { SessionSockets } from './SessionSockets';
 
 const DAY_SECONDS = 24 * 60 * 60;
 
-/** Sockets of sessions that nobody ends. */
+/** Creates sockets of sessions that are never revoked. */
 const create = () =>
   new SessionSockets({
     revocations: {
@@ -15,7 +15,7 @@ const create = () =>
     source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
 
-/** A WebSocket of a token that expires in so many seconds. */
+/** Opens a WebSocket whose token expires in a number of seconds. */
 function open(seconds: number) {
   const socket = new PassThrough();
   const iat = Math.floor(Date.now() / 1000);
@@ -35,7 +35,7 @@ describe('a WebSocket whose token expires', () => {
     const socket = open(seconds);
     jest.advanceTimersByTime(seconds * 1000 - 1);
     expect(socket.destroyed).toBe(false);
-    // Tokens know whole seconds.
+    // The expiry of a token is in whole seconds.
     jest.advanceTimersByTime(1000);
     expect(socket.destroyed).toBe(true);
   });
@@ -60,7 +60,7 @@ describe('a WebSocket whose token expires', () => {
 });
 
 describe('WebSockets of many users', () => {
-  it('are looked at only where a revocation concerns their user', async () => {
+  it('are checked only if a revocation concerns their user', async () => {
     const ended = new Set<string>();
     const isRevoked = jest.fn(({ sub }) => ended.has(sub.toLowerCase()));
     let revoked!: (users: Set<string>) => void;

@@ -3,18 +3,21 @@ import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import { now, SessionClaims, userKey } from './Revocation';
 import type { Revocations } from './Revocations';
 
-/** `not-admitted`: the upgrade would have been refused, and is let through by report-only, until its end. */
+/**
+ * The session that opened a socket. `not-admitted` marks an upgrade that only report-only has let through, until report-only
+ * ends.
+ */
 type Session = SessionClaims | 'not-admitted';
 
-/** Whether refusals are carried out, and when that begins. */
+/** Whether the gate enforces refusals, and a callback for when it begins to. */
 interface SocketPolicy {
   readonly current: { isEnforced: boolean };
   onEnforced(callback: () => void): void;
 }
 
-/** WebSockets end with the session that opened them: at once when it is revoked, else when its token expires. */
+/** Closes WebSockets when the session that opened them ends: immediately when it is revoked, otherwise when its token expires. */
 export class SessionSockets {
-  /** By user: a revocation concerns the sockets of one user only, and there may be many others. */
+  /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
   readonly #open = new Map<string, Map<Duplex, Session>>();
   readonly #revocations: Revocations;
   readonly #source: SocketPolicy;
@@ -33,7 +36,7 @@ export class SessionSockets {
   /**
    * Closes a socket once its session has ended.
    *
-   * @returns a function that leaves the socket alone again
+   * @returns a function that stops tracking the socket
    */
   track(socket: Duplex, session: Session): () => void {
     if (socket.destroyed) {
@@ -41,7 +44,7 @@ export class SessionSockets {
     }
     let expiry: NodeJS.Timeout | undefined;
     const watchExpiry = (exp: number) => {
-      // Again if it is not over then: a timer reaches only so far, and clocks are set back.
+      // Check again if the token has not expired: timers have a maximum, and clocks may be set back.
       expiry = setTimeout(
         () =>
           exp > now() ? watchExpiry(exp) : this.#closeIfEnded(session, socket),
@@ -64,9 +67,9 @@ export class SessionSockets {
       }
     };
     socket.once('close', release);
-    // Without a listener, an error would end the process.
+    // A socket error without a listener would end the process.
     socket.on('error', ignoreError);
-    // What has ended since it was judged.
+    // Close the socket if its session has ended since the decision.
     this.#closeIfEnded(session, socket);
     return release;
   }
@@ -78,7 +81,7 @@ export class SessionSockets {
         this.#revocations.isRevoked(session) ||
         session.exp <= now())
     ) {
-      // An error, since http-proxy closes its connection to the target only for one.
+      // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.
       socket.destroy(new Error('The session of this WebSocket has ended'));
     }
   };

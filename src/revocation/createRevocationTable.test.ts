@@ -4,7 +4,7 @@ import { createRevocationTable } from './createRevocationTable';
 import { DatabaseRevocationStore } from './DatabaseRevocationStore';
 
 const exp = Math.floor(Date.now() / 1000) + 3600;
-/** A row as version 0.1.0 writes it. */
+/** Returns a row as version 0.1.0 writes it. */
 const oldRow = (id: string) => ({
   id,
   scope: 'session',
@@ -13,7 +13,7 @@ const oldRow = (id: string) => ({
   exp,
 });
 
-/** Makes what version 0.1.0 made. */
+/** Creates the table as version 0.1.0 does. */
 async function installOld(knex: Knex) {
   await knex.schema.createTable('api_gate_revocations', table => {
     table.string('id', 64).primary();
@@ -47,7 +47,7 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
       },
       logger,
     );
-  /** What a store reads and writes there. */
+  /** Expects that a store can read and write the table. */
   async function expectWorking(options: Parameters<typeof start>[0] = {}) {
     const store = await DatabaseRevocationStore.create(
       {
@@ -150,7 +150,7 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
   });
 
   if (kind === 'PostgreSQL') {
-    /** A role that may use what is there, and change nothing of it. */
+    /** Creates a role that may use existing tables and may not change them. */
     const createRole = async () => {
       const name = `role_${Math.random().toString(36).slice(2)}`;
       await knex.raw('revoke create on schema public from public');

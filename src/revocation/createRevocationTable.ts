@@ -6,15 +6,15 @@ import type { Knex } from 'knex';
 
 export const TABLE = 'api_gate_revocations';
 
-// Another replica may be changing the table in the same moment.
+// Another replica may be changing the table at the same time.
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** Returns SQL for the milliseconds since the epoch by the database's own clock. */
+/** Returns the SQL for the milliseconds since the epoch by the database's own clock. */
 export function databaseTime({ client: { dialect } }: Knex): string {
   switch (dialect) {
     case 'postgresql':
-      // Unlike now(), not the start of a transaction.
+      // `clock_timestamp()` is the current time; `now()` is the start of the transaction.
       return '(extract(epoch from clock_timestamp()) * 1000)::bigint';
     case 'mysql':
       return 'cast(unix_timestamp(now(3)) * 1000 as signed)';
@@ -24,11 +24,11 @@ export function databaseTime({ client: { dialect } }: Knex): string {
 }
 
 /**
- * Creates the table of revocations where it is missing, and adds the column `recorded_at` where version 0.1.0 has made the
- * table. Any number of replicas may do so at once.
+ * Creates the table of revocations if it is missing, and adds the column `recorded_at` to a table of version 0.1.0. Any number of
+ * replicas may do so at the same time.
  *
- * @returns whether the table has that column. If it can't be added, a warning holds the SQL that adds it.
- * @throws Error if there is no table and it can't be created; the message holds the SQL that creates it
+ * @returns whether the table has that column. If the column can't be added, a warning holds the SQL that adds it.
+ * @throws Error if the table is missing and can't be created; the message holds the SQL that creates it
  */
 export async function createRevocationTable(
   database: Pick<DatabaseService, 'getClient' | 'migrations'>,
@@ -96,7 +96,7 @@ function statementsFor(knex: Knex, state: 'missing' | 'older'): string[] {
     return creation;
   }
   if (knex.client.dialect === 'sqlite3') {
-    // SQLite adds no column whose default is an expression.
+    // SQLite can't add a column whose default is an expression.
     const columns = 'id, scope, sub, iat, exp';
     return [
       `alter table ${TABLE} rename to ${TABLE}_older`,
@@ -113,7 +113,7 @@ function statementsOf(schema: Knex.SchemaBuilder): string[] {
   return schema.toString().split(/;\s*\n/);
 }
 
-/** Runs all statements or none, where the database can take a table back. */
+/** Runs all statements or none, where the database can roll back changes of tables. */
 async function run(knex: Knex, statements: string[]): Promise<void> {
   await knex.transaction(async trx => {
     if (knex.client.dialect === 'postgresql') {
@@ -126,7 +126,7 @@ async function run(knex: Knex, statements: string[]): Promise<void> {
   });
 }
 
-/** Returns the database's own words: knex puts the statement in front of them. */
+/** Returns the database's own message, without the statement that knex puts in front of it. */
 function causeOf(error: unknown): string {
   return String(error instanceof Error ? error.message : error)
     .split(' - ')

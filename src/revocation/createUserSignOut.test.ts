@@ -116,7 +116,7 @@ describe('[P20] createUserSignOut', () => {
     expect(iats(revoked)).toEqual([0, 1]);
   });
 
-  it('takes in what a clock that is ahead has issued', async () => {
+  it('covers the tokens of an issuer whose clock is ahead', async () => {
     const { issuerClock, revoked, signOut } = create();
     issuerClock.observe(noon + 90);
     await signOut(USER, { offlineSessions: 'keep' });

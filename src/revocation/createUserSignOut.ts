@@ -5,13 +5,13 @@ import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;
 
-/** What a sign-out everywhere has done. */
+/** The result of a sign-out everywhere. */
 export interface UserSignOutResult {
-  /** In force at this replica. */
+  /** The revocation, which is in force at this replica. */
   revocation: Revocation;
-  /** Whether other replicas will see it: it is in the store. */
+  /** Whether the revocation is in the store, so that other replicas will see it. */
   isStored: boolean;
-  /** `unreachable`: the `auth` plugin could not be asked, and is asked again in the background. */
+  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
   offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
 }
 
@@ -19,16 +19,16 @@ export interface UserSignOutResult {
 export type UserSignOut = (
   userEntityRef: string,
   options: {
-    /** One of the sessions. If the clock that issued it is ahead, all that this clock issued before it end as well. */
+    /** A session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
     known?: SessionClaims;
-    /** Whether the refresh tokens of OAuth clients end too. */
+    /** Whether to end the refresh tokens of OAuth clients too. */
     offlineSessions: 'keep' | 'end';
   },
 ) => Promise<UserSignOutResult>;
 
 /**
- * Makes what ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued until that was
- * done. It never throws, and the result holds what could not be done.
+ * Creates the function that ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued
+ * before those had ended. The function never throws; its result holds the steps that failed.
  */
 export function createUserSignOut(options: {
   issuerClock: IssuerClock;
@@ -58,14 +58,14 @@ export function createUserSignOut(options: {
         .catch((): 'unreachable' => 'unreachable');
     };
 
-    // At once: the tokens are refused here while the `auth` plugin is asked.
+    // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
     let revocation = upToNow();
     const [wasStored, answer] = await Promise.all([
       store(revocation),
       endOfflineSessions(),
     ]);
     let isStored = wasStored;
-    // A refresh token may have given a token while it was being ended, and another while the store was written.
+    // Revoke again: a refresh token may have produced a token while it was being ended, and another while the store was written.
     for (let i = 0; i < MAX_REPEATS; i += 1) {
       const later = upToNow();
       if (later.iat <= revocation.iat) {

@@ -6,8 +6,8 @@ import { POLICY_PATH } from '../http/backstagePaths';
 import { authApiGateReadPermission } from './permissions';
 
 /**
- * `GET`: what can be reached without signing in, and what was decided since the start, as {@link PolicyReport}. For services
- * and operators with the permission `auth.api-gate.read`.
+ * Creates the router for `GET` of the {@link PolicyReport}: the public routes, and the counts of decisions since the start.
+ * Services may read it, and operators with the permission `auth.api-gate.read`.
  */
 export function createPolicyRouter(options: {
   access: RouteAccess;

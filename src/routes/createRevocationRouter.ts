@@ -25,26 +25,27 @@ import { readRevocationBody } from './readRevocationBody';
 
 const MINUTE_MS = 60_000;
 
-// An operator ends the sessions of a team by hand or script; each row is held for a day at every replica.
+// An operator ends the sessions of a team by hand or script; every replica keeps each row for a day.
 const MAX_PER_USER = 30;
 
 // A backend without the `auth` plugin posts the sign-outs of all its users.
 const MAX_PER_SERVICE = 1_000;
 
 /**
- * The routes of revocations, below the `auth` plugin:
+ * Creates the routes of revocations, below the `auth` plugin:
  *
- * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all that are live; `?since=<cursor>` the
- *   next one, or what was recorded since. Backends without the `auth` plugin follow them so. Without `since`, as version
- *   0.1.0 asks: `{ revocations }`, all at once.
- * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` what was issued up to `iat`. Such a
- *   backend has verified the token, and answered a sign-out.
+ * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all live revocations. `?since=<cursor>`
+ *   returns the next page, or the revocations that were recorded since. Backends without the `auth` plugin poll this route.
+ *   Without `since`, which version 0.1.0 omits: `{ revocations }`, all at once.
+ * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` all tokens that were issued up to `iat`.
+ *   The calling backend has verified the token and answered a sign-out.
  * - `POST { userEntityRef }` (services, users for themselves, and operators with the permission `auth.api-gate.revoke`): ends
- *   every session of that user issued up to now, and the refresh tokens of OAuth clients. The answer has what became of
- *   those: `{ offlineSessions: { ended: 2 } }`, or `'disabled'` or `'unsupported'`.
+ *   every session of that user issued up to now, and the refresh tokens of OAuth clients. The answer has the result for those: `{
+ *   offlineSessions: { ended: 2 } }`, or `'disabled'` or `'unsupported'`.
  *
- * 201 once the revocation is stored; 503 while it is in force at this replica only, or the refresh tokens could not be ended:
- * both are tried again in the background. 400 names the field of a bad body. 429 for a caller that writes too much.
+ * 201 once the revocation is stored; 503 while it is in force at this replica only, or if the refresh tokens could not be ended:
+ * the gate retries both in the background. 400 names the field of an invalid body. 429 for a caller that exceeds its limit of
+ * writes.
  */
 export function createRevocationRouter(options: {
   access: RouteAccess;
@@ -108,8 +109,8 @@ export function createRevocationRouter(options: {
   });
 
   /**
-   * Judges a caller when its body is complete, right before the write: a client may hold back the bodies of many requests
-   * until each was let in.
+   * Authorizes a caller when its body is complete, right before the write: otherwise a client could hold back the bodies of many
+   * requests until all of them were admitted.
    */
   function assertMayWrite(
     req: Request,
@@ -159,7 +160,7 @@ function offlineSessionsKept(): Error {
   );
 }
 
-/** 429, which Backstage has no error for: its middleware answers with the `statusCode`. */
+/** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */
 function tooManyRevocations(seconds: number): Error {
   const error = new Error(
     `Too many sign-outs by this caller: try again in ${seconds} s`,

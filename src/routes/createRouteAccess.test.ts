@@ -39,7 +39,7 @@ const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
 const service = { type: 'service', subject: 'plugin:search' };
 
 describe('[P18] createRouteAccess', () => {
-  it('takes services by the permission', async () => {
+  it('accepts services by the permission', async () => {
     const { access } = create({ principal: service });
     expect(await access.assertService(req, permission)).toBe(service);
     expect(await access.requireOperator(req, permission)).toBe(service);
@@ -56,7 +56,7 @@ describe('[P18] createRouteAccess', () => {
     }
   });
 
-  it('takes no user where a service must be', async () => {
+  it('accepts no user where a service is required', async () => {
     const { access } = create({
       principal: jane,
       operators: ['user:default/jane'],
@@ -64,7 +64,7 @@ describe('[P18] createRouteAccess', () => {
     await expect(access.assertService(req, permission)).rejects.toThrow();
   });
 
-  it('takes users for themselves, whatever the permission says, and asks for no groups', async () => {
+  it('accepts users for themselves, whatever the permission, and requests no groups', async () => {
     const { access, getUserInfo } = create({
       principal: jane,
       operators: ['group:default/a'],
@@ -76,7 +76,7 @@ describe('[P18] createRouteAccess', () => {
     expect(getUserInfo).not.toHaveBeenCalled();
   });
 
-  it('asks for no groups where there are no operators', async () => {
+  it('requests no groups if there are no operators', async () => {
     const { access, getUserInfo } = create({ principal: jane });
     await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
       { name: 'NotAllowedError' },
@@ -109,7 +109,7 @@ describe('[P18] createRouteAccess', () => {
     ).toBe(fate);
   });
 
-  it('takes no operator whom the permission is denied', async () => {
+  it('accepts no operator to whom the permission is denied', async () => {
     const { access } = create({
       principal: jane,
       operators: ['user:default/jane'],
@@ -124,7 +124,7 @@ describe('[P18] createRouteAccess', () => {
     [404, 'NotAllowedError'],
     [500, 'ServiceUnavailableError'],
   ])(
-    'where asking for groups gives %p it is a %s',
+    'if the request for groups gives %p, it is a %s',
     async (statusCode, name) => {
       const { access } = create({
         principal: jane,

@@ -20,19 +20,19 @@ import { isSameUser, userKey } from '../revocation/Revocation';
 
 type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
-/** Judges who may use the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`. */
+/** Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`. */
 export interface RouteAccess {
-  /** Services, if the permission allows it. */
+  /** Accepts services, if the permission allows it. */
   assertService(
     req: Request,
     permission: BasicPermission,
   ): Promise<BackstageServicePrincipal>;
-  /** Services and operators, if the permission allows it. */
+  /** Accepts services and operators, if the permission allows it. */
   requireOperator(
     req: Request,
     permission: BasicPermission,
   ): Promise<Principal>;
-  /** The user themselves, whatever the permission says; for others, as `requireOperator`. */
+  /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
   requireUserOrOperator(
     req: Request,
     permission: BasicPermission,
@@ -41,15 +41,16 @@ export interface RouteAccess {
 }
 
 /**
- * Makes the checks of the gate's own routes. A stock app's policy allows every permission to everybody, so a user needs to be
- * named by `auth.apiGate.operators` first. Backstage allows a service everything but what the access restrictions of an
- * external token leave out; without `permission.enabled`, it allows users everything, and the list of operators decides alone.
+ * Creates the authorization of the gate's own routes. A stock app's policy allows every permission to everybody, so
+ * `auth.apiGate.operators` has to name a user first. Backstage allows a service everything but the permissions that the access
+ * restrictions of an external token exclude; without `permission.enabled`, Backstage allows users everything, and only the list
+ * of operators decides.
  */
 export function createRouteAccess(options: {
   httpAuth: HttpAuthService;
   permissions: PermissionsService;
   userInfo: UserInfoService;
-  /** Entity references in lower case. */
+  /** Returns entity references in lower case. */
   operators: () => ReadonlySet<string>;
 }): RouteAccess {
   const { httpAuth, operators, permissions, userInfo } = options;
@@ -80,7 +81,7 @@ export function createRouteAccess(options: {
       const { ownershipEntityRefs } = await userInfo.getUserInfo(credentials);
       return ownershipEntityRefs.some(ref => refs.has(userKey(ref)));
     } catch (error) {
-      // Backstage knows no groups of a user who has not signed in.
+      // Backstage has no group memberships of a user who has not signed in.
       if (isError(error) && error.statusCode === 404) {
         return false;
       }
@@ -123,7 +124,7 @@ export function createRouteAccess(options: {
       const credentials = await httpAuth.credentials(req, {
         allow: ['user', 'service'],
       });
-      // Signing out is nobody's privilege: a sign-out call needs no permission either.
+      // Every user may sign out: a sign-out call needs no permission either.
       return isUser(credentials) &&
         isSameUser(credentials.principal.userEntityRef, userEntityRef)
         ? credentials.principal

@@ -1,8 +1,7 @@
 import { createPermission } from '@backstage/plugin-permission-common';
 
 /**
- * Permission to read what the gate lets through, and what it has decided. Operators need it (`auth.apiGate.operators`);
- * services need none.
+ * Permission to read the gate's policy and its decisions. Operators need it (`auth.apiGate.operators`); services do not.
  *
  * @public
  */
@@ -13,7 +12,7 @@ export const authApiGateReadPermission = createPermission({
 
 /**
  * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`); services, and users for
- * themselves, need none.
+ * themselves, do not.
  *
  * @public
  */

@@ -1,22 +1,22 @@
 import { LRUCache } from 'lru-cache';
 
-// About 300 bytes each at 30 uses. The key that was used least recently is forgotten first.
+// A key takes about 300 bytes at 30 uses. The least recently used key is forgotten first.
 const MAX_KEYS = 1_000;
 
 /**
- * Allows at most `max` uses of a key within any `intervalMs`. The clock is the process's own, so that a step of the system
- * clock neither opens nor closes a limit.
+ * Allows at most `max` uses of a key within any `intervalMs`. The limit uses the process's monotonic clock, so a step of the
+ * system clock neither opens nor closes it.
  */
 export class RateLimit {
   readonly #max: number;
   readonly #intervalMs: number;
-  /** When each key was used, in milliseconds of the process's clock, oldest first. */
+  /** The times of each key's uses, in milliseconds of the process's clock, oldest first. */
   readonly #uses: LRUCache<string, number[]>;
 
   constructor(options: {
     max: number;
     intervalMs: number;
-    /** How many keys are remembered. Default: 1,000. */
+    /** The number of keys in memory. Default: 1,000. */
     maxKeys?: number;
   }) {
     this.#max = options.max;
@@ -24,7 +24,7 @@ export class RateLimit {
     this.#uses = new LRUCache({ max: options.maxKeys ?? MAX_KEYS });
   }
 
-  /** Takes one use of a key: 0, or the milliseconds until there is one, in which case none is taken. */
+  /** Takes one use of a key and returns 0, or takes none and returns the milliseconds until one is available. */
   take(key = ''): number {
     const now = performance.now();
     const uses = this.#uses.get(key) ?? [];

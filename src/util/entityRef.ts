@@ -1,11 +1,11 @@
 /** The longest reference that the gate accepts, in characters. */
 export const MAX_REF_LENGTH = 1000;
 
-// No control characters and no lone surrogates: a database may not store them.
+// Control characters and lone surrogates are excluded: a database may not store them.
 const FULL_ENTITY_REF =
   /^[^\s:/\p{Cc}\p{Cs}]+:[^\s:/\p{Cc}\p{Cs}]+\/[^\s/\p{Cc}\p{Cs}]+$/u;
 
-/** Whether a value is a full entity reference, such as `user:default/jane`. */
+/** Returns whether a value is a full entity reference, such as `user:default/jane`. */
 export function isFullEntityRef(value: unknown): value is string {
   return (
     typeof value === 'string' &&

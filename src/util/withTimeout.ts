@@ -1,6 +1,8 @@
 /**
- * @param failure - what it is if it takes longer
- * @throws Error if it takes longer
+ * Waits for a promise, for a number of milliseconds at most.
+ *
+ * @param failure - the message of the error
+ * @throws Error if the promise takes longer
  */
 export async function withTimeout<T>(
   answer: Promise<T>,

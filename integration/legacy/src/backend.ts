@@ -29,7 +29,7 @@ import { RequestHandler, Router } from 'express';
 
 type PluginEnvironment = ReturnType<ReturnType<typeof makeCreateEnv>>;
 
-/** Does what `packages/backend/src/index.ts` of a legacy backend does. */
+/** Works like `packages/backend/src/index.ts` of a legacy backend. */
 function makeCreateEnv(config: Config) {
   const root = getRootLogger();
   const discovery = HostDiscovery.fromConfig(config);
@@ -58,7 +58,7 @@ function makeCreateEnv(config: Config) {
   });
 }
 
-/** The guest provider of this system: it signs anybody in, `?as=<name>`, with a real token. */
+/** The guest provider of the legacy system: it signs anybody in, `?as=<name>`, with a real token. */
 const guest = createProxyAuthProviderFactory({
   authenticator: createProxyAuthenticator({
     defaultProfileTransform: async () => ({ profile: {} }),
@@ -90,13 +90,13 @@ async function techdocs(env: PluginEnvironment) {
 /** The place of the gate: in front of each plugin, or once in front of all. */
 export type Placement = 'each-plugin' | 'api-router';
 
-/** A backend on the legacy system, with the gate. */
+/** Starts a backend on the legacy system, with the gate. */
 export async function startLegacyBackend(options: {
   config: Config;
   placement: Placement;
-  /** The router of a plugin of the adopter's own, `todo`. */
+  /** The router of the adopter's own plugin, `todo`. */
   todo: RequestHandler;
-  /** Default: the environment of the `auth` plugin, as the README has it. */
+  /** Default: the environment of the `auth` plugin, as in the README. */
   gateEnv?: (
     env: PluginEnvironment,
   ) => Parameters<typeof createLegacyApiGate>[0];

@@ -26,7 +26,7 @@ jest.setTimeout(120_000);
 const APP_ORIGIN = 'http://localhost:3000';
 const PLUGIN_TYPE = 'vnd.backstage.plugin';
 const PAGE = '/api/techdocs/static/docs/default/component/example/index.html';
-// Base64 of 24 bytes, as `backend.auth.keys` wants it.
+// Base64 of 24 bytes, as `backend.auth.keys` requires.
 const SECRET = Buffer.alloc(24, 7).toString('base64');
 const OTHER_SECRET = Buffer.alloc(24, 8).toString('base64');
 
@@ -46,7 +46,7 @@ interface System {
   port: number;
   url: string;
   handled: HandledRequest[];
-  /** A token of a service that may call `todo`. */
+  /** Returns a token of a service that may call `todo`. */
   serviceToken(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -170,7 +170,7 @@ const bearer = (token: string) => `Authorization: Bearer ${token}`;
 const cookie = (token: string) => `Cookie: token=${token}`;
 const now = () => Math.floor(Date.now() / 1000);
 
-/** Flipped in the middle of the signature, whose last character has bits of no meaning. */
+/** Changes the middle of the signature, since bits of its last character have no meaning. */
 function tampered(token: string): string {
   const [header, payload, signature] = token.split('.');
   const middle = signature.length / 2;
@@ -421,7 +421,7 @@ describe('the same request', () => {
   ])('%s: %i', async (_, status, request) => {
     const expected = await outcomeOf(systems.new, await request(systems.new));
     expect(expected.status).toBe(status);
-    // HEAD aside, an error is in Backstage's form.
+    // Except for HEAD, an error is in Backstage's form.
     for (const placement of ['each-plugin', 'api-router']) {
       const system = systems[placement];
       const outcome = await outcomeOf(system, await request(system));
@@ -483,7 +483,7 @@ describe.each<Placement>(['each-plugin', 'api-router'])(
         ['/api', 404],
         ['/api/', 404],
         ['/api///x', 404],
-        // Express serves it as `/api/todo/items`.
+        // Express serves the target as `/api/todo/items`.
         ['/api//todo/items', 200],
       ] as const) {
         expect([target, (await get(target)).status]).toEqual([target, 401]);

@@ -36,7 +36,7 @@ describe('a legacy plugin in the new backend system, with the gate', () => {
     backend = await startBackend({
       features: [todo, caller.feature],
       config: {
-        // `legacyPlugin` makes a token manager, which insists on a key. Base64 of 24 bytes.
+        // `legacyPlugin` makes a token manager, which requires a key. Base64 of 24 bytes.
         backend: { auth: { keys: [{ secret: 'a'.repeat(32) }] } },
         auth: {
           apiGate: { allow: [{ plugin: 'todo', path: '/health' }] },

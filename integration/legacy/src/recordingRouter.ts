@@ -4,7 +4,7 @@ import {
   handledRequest,
 } from '../../../src/__testUtils__/recordingPlugin';
 
-/** The router of a plugin that answers 200 to everything below it and keeps what reached its handler. */
+/** Creates the router of a plugin that answers 200 to every request and records the requests that reached its handler. */
 export function createRecordingRouter(): {
   router: RequestHandler;
   handled: HandledRequest[];

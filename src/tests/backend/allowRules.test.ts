@@ -78,7 +78,7 @@ describe('each rule that is taken, in a backend and on the legacy system', () =>
   );
 });
 
-/** What the rules say, told in another way than the product tells it. */
+/** Evaluates the rules by another implementation than the product's. */
 function modelSays(rules: AllowRule[], method: string, probe: string): boolean {
   return rules.some(
     rule =>

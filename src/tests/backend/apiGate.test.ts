@@ -153,7 +153,7 @@ describe('a backend with the gate', () => {
     request = supertest(backend.url);
     const signedIn = await request.get('/api/auth/guest/refresh').expect(200);
     guestToken = signedIn.body.backstageIdentity.token;
-    // TechDocs asks the catalog, which takes a moment to process its locations.
+    // TechDocs queries the catalog, which takes a moment to process its locations.
     for (let attempt = 0; attempt < 100; attempt += 1) {
       const { status } = await request
         .get('/api/catalog/entities/by-name/component/default/example')
@@ -310,7 +310,7 @@ describe('a backend with the gate', () => {
       ['GET', '/api/closed/health/x'],
       ['GET', '/api/closed/static'],
       ['GET', '/api/closed/staticx/a.js'],
-      // Every spelling that Express reads as one of the paths above, or that another server might.
+      // The following rows are spellings that Express, or another server, might read as one of the paths above.
       ['GET', '/api/closed/Health'],
       ['GET', '/api/Closed/health'],
       ['GET', '/API/closed/health'],
@@ -350,7 +350,7 @@ describe('a backend with the gate', () => {
     ])('do not open %s %s', async (method, target) => {
       const before = handledCount();
       const { status } = await rawRequest(backend.port, target, { method });
-      // 400: Node's parser takes no such bytes. 404: no route matches, the gate's neither.
+      // 400: Node's parser rejects the bytes. 404: no route matches, not even the gate's.
       expect([400, 401, 404]).toContain(status);
       expect(handledCount()).toBe(before);
     });
@@ -427,7 +427,7 @@ describe('a backend with the gate', () => {
     });
   });
 
-  describe('the stock cookie', () => {
+  describe('Backstage’s own cookie', () => {
     let stockCookie: string;
 
     beforeAll(async () => {
@@ -728,7 +728,7 @@ describe('a backend with the gate', () => {
       backend.log.find(
         ({ meta }) => (meta as { path?: string })?.path === '/once',
       );
-    // Within a second, if others of this reason came before it.
+    // The line may take a second, if others of this reason came before it.
     await until(() => line() !== undefined);
     const { omitted, ...meta } = line()!.meta as { omitted?: number };
     expect(meta).toEqual({
@@ -746,7 +746,7 @@ describe('a backend with the gate', () => {
 });
 
 describe('a plugin that is served a second time at the root', () => {
-  it('[P1] is closed there too', async () => {
+  it('[P1] is closed at the root too', async () => {
     const hello = recordingPlugin('hello', {
       policies: [{ path: '/', allow: 'unauthenticated' }],
     });

@@ -16,7 +16,7 @@ describe("the gate's cookie in a backend", () => {
         res.setHeader('Cache-Control', 'public, max-age=3600');
       }
       if (req.path === '/events') {
-        // Compression holds the events of any other stream back.
+        // Compression holds back the events of any other stream.
         res.setHeader('Cache-Control', 'no-cache, no-transform');
         res.type('text/event-stream').write('data: 1\n\n');
         return;
@@ -56,7 +56,7 @@ describe("the gate's cookie in a backend", () => {
   const bearer = (token: string) => `Authorization: Bearer ${token}`;
   const sign = (claims: object = {}) =>
     key.sign({ iss: `${backend.url}/api/auth`, ...claims });
-  /** A token of so many bytes, or a few less: base64 has no text of every length. */
+  /** Signs a token of a number of bytes, or a few less: base64 has no text of every length. */
   async function signOfSize(bytes: number, claims: object = {}) {
     const empty = await sign({ ...claims, ent: [''] });
     for (let size = Math.ceil(((bytes - empty.length) * 3) / 4); ; size -= 1) {
@@ -68,7 +68,7 @@ describe("the gate's cookie in a backend", () => {
   }
   const setCookies = ({ headers }: RawResponse) =>
     headers['set-cookie']?.split('\n') ?? [];
-  /** The `Cookie` header that a browser sends after a response. */
+  /** Returns the `Cookie` header that a browser sends after a response. */
   const cookieHeader = (response: RawResponse) =>
     `Cookie: ${setCookies(response)
       .filter(cookie => !cookie.includes('Expires=Thu, 01 Jan 1970'))
@@ -90,7 +90,7 @@ describe("the gate's cookie in a backend", () => {
         authorization: `Bearer ${token}`,
         cookie: 'mine=1',
       });
-      // Bearer and cookie together, as a frontend sends them: the cookie is up to date, and is not set again.
+      // A frontend sends bearer token and cookie together: the cookie is up to date, and is not set again.
       const both = await send('GET', '/api/hello/x', bearer(token), header);
       expect(both.status).toBe(200);
       expect(setCookies(both)).toEqual(['mine=1; Path=/']);
@@ -100,14 +100,14 @@ describe("the gate's cookie in a backend", () => {
     },
   );
 
-  it('is not issued of a token with characters that a verifier skips: that one is refused', async () => {
+  it('is not issued for a token with characters that a verifier skips: that token is refused', async () => {
     const token = await sign();
     const response = await send('GET', '/api/hello/x', bearer(`${token}==`));
     expect(response.status).toBe(401);
     expect(setCookies(response)).toEqual([]);
   });
 
-  it('is not issued above the cap, takes away what is there, and is warned of once', async () => {
+  it('is not issued above the maximum size: the present cookie is cleared, and a warning logged once', async () => {
     const token = await signOfSize(MAX_TOKEN_BYTES + 8, {
       sub: 'user:default/large',
     });
@@ -153,7 +153,7 @@ describe("the gate's cookie in a backend", () => {
     }
   });
 
-  it('leaves no-transform, by which an event stream arrives at once', async () => {
+  it('keeps no-transform, by which an event stream arrives at once', async () => {
     const response = await fetch(`${backend.url}/api/hello/events`, {
       headers: {
         Authorization: `Bearer ${await sign()}`,
@@ -170,7 +170,7 @@ describe("the gate's cookie in a backend", () => {
     );
   });
 
-  it('[P9] goes out with no-store over what the handler said, and not with an error', async () => {
+  it('[P9] is sent with no-store in place of the handler’s Cache-Control, and not with an error', async () => {
     const token = await sign();
     const response = await send('GET', '/api/hello/public', bearer(token));
     expect(response.headers['cache-control']).toBe('no-store');
@@ -194,7 +194,7 @@ describe("the gate's cookie in a backend", () => {
     }
   });
 
-  it('is not made where a rule opens all else of a plugin', async () => {
+  it('is not issued by a rule that opens all other paths of a plugin', async () => {
     const target = `/api/all${COOKIE_ENDPOINT}`;
     const foreign = await sign({ iss: 'https://other.example.com/api/auth' });
     expect((await send('GET', '/api/all/x')).status).toBe(200);

@@ -17,7 +17,7 @@ jest.setTimeout(60_000);
 
 const SANDBOX = /(^|\n)sandbox$/;
 
-/** Answers as its query says: `type`, `cache` and `csp` are headers, `status` is one; `early` writes the head by itself. */
+/** Answers by its query: `type`, `cache` and `csp` are headers, `status` is the status, and `early` writes the head directly. */
 function answer(req: Request, res: Response) {
   const { type, cache, csp, status, early, ...others } = req.query as Record<
     string,
@@ -59,7 +59,7 @@ describe('the answer to a request by cookie', () => {
       ],
     },
   };
-  // What a server behind the proxy plugin says, with policies of its own, late.
+  // The row is the answer of a server behind the proxy plugin, whose policies arrive late.
   const target = createServer((req, res) => {
     res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
     res.setHeader('Cache-Control', 'public, max-age=60');
@@ -125,7 +125,7 @@ describe('the answer to a request by cookie', () => {
       { type: 'text/html', 'Content-Disposition': 'attachment' },
     ])('[P16] is sandboxed: %j', async parameters => {
       const csp = await cspOf(`/hello/x?${query(parameters)}`);
-      // Backstage's own policy is there as well: all of several policies apply.
+      // Backstage's own policy is present as well: browsers apply all of several policies.
       expect(csp).toContain("script-src 'self'");
       expect(csp).toMatch(SANDBOX);
     });
@@ -160,7 +160,7 @@ describe('the answer to a request by cookie', () => {
           Boolean(headers['content-security-policy']!.match(SANDBOX)),
         ).toBe(method === 'POST');
       }
-      // Express's own answer to a path that nobody has, which is JSON here.
+      // Express answers a path without a handler itself, in JSON here.
       expect((await get('/nowhere/x')).headers['cache-control']).toBe(
         'private',
       );
@@ -184,7 +184,7 @@ describe('the answer to a request by cookie', () => {
       '/hello/x?type=application/json',
       '/hello/x?type=text/event-stream',
       '/hello/x?status=204',
-    ])('is not: %s', async path => {
+    ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
@@ -247,7 +247,7 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
-    it('whatever a proxied server says, and whatever other header a cache prefers', async () => {
+    it('whatever headers a proxied server sends, and whatever other header a cache prefers', async () => {
       const { headers } = await get('/proxy/target/image.png');
       expect(headers['cache-control']).toBe('private, max-age=60');
       const other = await get(
@@ -260,7 +260,7 @@ describe('the answer to a request by cookie', () => {
       );
     });
 
-    it('not that to a bearer token, nor on a public path', async () => {
+    it('except to a bearer token, and on a public path', async () => {
       const path = '/hello/public?cache=public';
       expect((await get(path)).headers['cache-control']).toBe('public');
       const { headers } = await rawRequest(backend.port, '/api/hello/x', {
@@ -307,7 +307,7 @@ describe('the answer to a request by cookie', () => {
       expect(status).toBe(200);
     });
 
-    it('has a reason of its own in the log', () => {
+    it('is logged with a reason of its own', () => {
       expect(backend.log).toContainEqual(
         expect.objectContaining({
           message: 'API gate refused a request',
@@ -317,7 +317,7 @@ describe('the answer to a request by cookie', () => {
     });
 
     it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
-      'is not %s',
+      'is not refused as %s',
       async destination => {
         const { status } = await get(
           '/hello/x?type=image/png',

@@ -20,7 +20,7 @@ describe('where the cookie is issued', () => {
       res.json({});
     },
   });
-  // The frontend's plugin opens all of itself, and the root router serves it at `/` too.
+  // The frontend's plugin opens all its paths, and the root router serves it at `/` too.
   const app = recordingPlugin('app', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -58,7 +58,7 @@ describe('where the cookie is issued', () => {
   const send = (method: string, target: string, ...headerLines: string[]) =>
     rawRequest(backend.port, target, { method, headerLines });
   const bearer = (token: string) => `Authorization: Bearer ${token}`;
-  /** A token of a session of its own. */
+  /** Signs a token of a new session. */
   const sign = () => {
     issuedAt += 1;
     return key.sign({ iss: `${backend.url}/api/auth`, iat: issuedAt });
@@ -96,14 +96,14 @@ describe('where the cookie is issued', () => {
       },
     );
 
-    it('gives a valid bearer what it gives in stock, and the cookie', async () => {
+    it('answers a valid bearer token as a stock backend does, and sets the cookie', async () => {
       const response = await send('GET', COOKIE_ENDPOINT, bearer(await sign()));
       expect(response.status).toBe(200);
       expect(JSON.parse(response.body).expiresAt).toBeDefined();
       expect(namesSet(response)).toEqual(['backstage-auth', 'token']);
     });
 
-    it('gives nothing without a credential, nor by a public path', async () => {
+    it('issues no cookie without a credential, nor on a public path', async () => {
       for (const method of ['GET', 'HEAD', 'POST']) {
         const response = await send(method, COOKIE_ENDPOINT);
         expect([response.status, namesSet(response)]).toEqual([401, []]);

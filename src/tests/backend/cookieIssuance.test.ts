@@ -48,7 +48,7 @@ async function signIn(
 }
 
 describe('[P15] authCookieIssuanceExtensionPoint', () => {
-  it('replaces the issuer, which is given what it needs', async () => {
+  it('replaces the issuer, which receives the verified credentials and the token', async () => {
     const contexts: CookieIssuerContext[] = [];
     const { token, get, request } = await signIn([
       issuerModule('mine', {
@@ -68,7 +68,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     });
     expect(contexts[0].req.originalUrl).toBe('/api/hello/x');
 
-    // It is asked for bearers alone, and says nothing about who may pass.
+    // The gate calls the issuer for bearer tokens alone, and its result decides nothing about access.
     await request.get('/api/hello/x').expect(401);
     await request
       .get('/api/hello/x')
@@ -128,7 +128,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 });
 
 describe('auth.apiGate.cookie', () => {
-  it('enabled: false neither issues nor reads a cookie, nor takes one away', async () => {
+  it('enabled: false neither issues nor reads nor clears a cookie', async () => {
     const { get, request, token, plugin } = await signIn([], {
       cookie: { enabled: false },
     });

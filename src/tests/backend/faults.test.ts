@@ -14,8 +14,8 @@ import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
-// Whatever goes wrong around the gate, nothing opens. Faults of a start, of a database that goes away later, of split backends
-// and of extensions are in their own files too: starting, session, split, cookieIssuance.
+// These tests show that no fault around the gate opens a route. Faults of a start, of a database that is lost later, of split
+// backends and of extensions are in their own files too: starting, session, split, cookieIssuance.
 
 jest.setTimeout(60_000);
 
@@ -57,7 +57,7 @@ const signOut = (port: number, token: string) =>
   });
 
 describe('the key endpoint of auth', () => {
-  /** A backend whose `auth` is elsewhere: a server that has nothing but keys, and no ended sessions. */
+  /** Starts a backend whose `auth` is elsewhere: a server that has keys only, and no revoked sessions. */
   async function startWithKeysFrom(
     respond: (res: ServerResponse) => void,
     config: JsonObject = {},
@@ -143,7 +143,7 @@ describe('the key endpoint of auth', () => {
     expect(handled).toHaveLength(0);
   });
 
-  it('rotates keys: a new one counts at once, an old one while it is there, and none longer than it is remembered', async () => {
+  it('rotates keys: a new one is accepted at once, an old one while it is published, and none longer than it is cached', async () => {
     const createKey = async (kid: string) => {
       const { publicKey, privateKey } = await generateKeyPair('ES256');
       return {
@@ -176,7 +176,7 @@ describe('the key endpoint of auth', () => {
     expect((await get(port, cookie(unseen))).status).toBe(200);
 
     served = [other.jwk];
-    // Backstage keeps keys for ten minutes, the gate a token for 30 s.
+    // Backstage keeps keys for ten minutes, the gate keeps a token for 30 s.
     const realNow = Date.now;
     jest
       .spyOn(Date, 'now')
@@ -201,7 +201,7 @@ describe('a clock that is five minutes off', () => {
   let gated: RunningBackend;
   let stock: RunningBackend;
   beforeAll(async () => {
-    // Closed by Backstage's own barrier too, so that both can be asked.
+    // Backstage's own credentials barrier closes the path too, so that the test can compare both.
     const startClosed = (withGate: boolean) =>
       startBackend({
         withGate,
@@ -230,14 +230,14 @@ describe('a clock that is five minutes off', () => {
       exp: now() + claims.exp,
     });
 
-  // Nobody sees the clock of who issued a token, only what the token says.
+  // No verifier sees the clock of the issuer, only the claims of the token.
   it.each([
     ['ahead: a fresh token', { iat: OFF, exp: OFF + 3600 }, 200],
     ['ahead: one that has expired there', { iat: 0, exp: OFF - 1 }, 200],
     ['behind: a fresh token', { iat: -OFF, exp: 3600 - OFF }, 200],
     ['behind: one that is valid there', { iat: -OFF, exp: -1 }, 401],
   ])(
-    '%s counts by its exp, as without the gate',
+    '%s is accepted until its exp, as without the gate',
     async (_, claims, expected) => {
       const statuses = [];
       for (const backend of [gated, stock]) {
@@ -272,7 +272,7 @@ describe('a clock that is five minutes off', () => {
     },
   );
 
-  it('at a backend that reports an ended session: it is taken', async () => {
+  it('a sign-out that another backend reports is accepted', async () => {
     const service = recordingPlugin('service');
     const backend = await start({ features: [service.feature] });
     const token = await service.tokenFor('auth');
@@ -347,7 +347,7 @@ describe('[P4] a plugin whose init throws', () => {
 });
 
 describe('a database that is gone at the start', () => {
-  /** A stand-in for one: it can't be reached, or the gate's table can't be read, until `isBack`. */
+  /** Simulates a database that can't be reached, or a table of the gate that can't be read, until `isBack`. */
   function flakyDatabase(kind: 'unreachable' | 'unreadable') {
     const state = { isBack: false };
     const { deps, factory, createRootContext } = databaseServiceFactory as any;
@@ -357,7 +357,7 @@ describe('a database that is gone at the start', () => {
       createRootContext,
       factory: async (...args: any[]) => {
         const database: DatabaseService = await factory(...args);
-        // Each plugin has its own. Without one, no plugin has keys, and none starts.
+        // Each plugin has a database of its own. Without one, no plugin has keys, and none starts.
         const isAuth = args[0].pluginMetadata.getId() === 'auth';
         return {
           ...database,
@@ -431,7 +431,7 @@ describe('a database that is gone at the start', () => {
     expect((await get(port, bearer(serviceToken))).status).toBe(200);
   });
 
-  it('lets users in once the ended sessions can be read', async () => {
+  it('lets users in once the revoked sessions can be read', async () => {
     const { state, feature } = flakyDatabase('unreadable');
     const hello = recordingPlugin('hello', { policies: openAll });
     const service = recordingPlugin('service');
@@ -453,7 +453,7 @@ describe('a database that is gone at the start', () => {
     expect((await get(port)).status).toBe(401);
     expect((await signOut(port, leaves)).status).toBe(503);
     expect(hello.handled).toHaveLength(0);
-    // What belongs to no session needs no list.
+    // A token that belongs to no session needs no list.
     const serviceToken = await service.tokenFor('hello');
     expect((await get(port, bearer(serviceToken))).status).toBe(200);
 
@@ -464,7 +464,7 @@ describe('a database that is gone at the start', () => {
 });
 
 describe('a backend that stops', () => {
-  /** A connection whose request has begun, so that a stop waits for it. */
+  /** Opens a connection with an incomplete request, so that a stop waits for it. */
   async function begin(port: number, ...lines: string[]) {
     const socket = connect(port, 'localhost');
     let answer = '';
@@ -487,7 +487,7 @@ describe('a backend that stops', () => {
     };
   }
 
-  it('says 503 with Retry-After to what still comes, a sign-out too', async () => {
+  it('answers 503 with Retry-After to later requests, a sign-out too', async () => {
     const hello = recordingPlugin('hello', { policies: openAll });
     const { port, url, stop } = await start({
       features: [hello.feature],
@@ -498,7 +498,7 @@ describe('a backend that stops', () => {
       await begin(port, 'GET /api/hello/x HTTP/1.1', bearer(token)),
       await begin(port, 'GET /api/hello/x HTTP/1.1', cookie(token)),
       await begin(port, 'GET /api/hello/x HTTP/1.1'),
-      // It has ended nothing, so that the browser must keep the cookie.
+      // The sign-out has ended nothing, so the browser must keep the cookie.
       await begin(
         port,
         'DELETE /api/hello/.backstage/auth/v1/cookie HTTP/1.1',
@@ -506,7 +506,7 @@ describe('a backend that stops', () => {
         'Sec-Fetch-Site: same-origin',
       ),
     ];
-    // By then the server knows of them.
+    // The server has accepted the connections by then.
     expect((await get(port, bearer(token))).status).toBe(200);
 
     const stopped = stop();

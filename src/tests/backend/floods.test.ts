@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 afterEach(() => backend.stop());
 
-/** A plugin whose handler looks at the bearer by itself. */
+/** A plugin whose handler reads the bearer token itself. */
 const lookingPlugin = createBackendPlugin({
   pluginId: 'looking',
   register(reg) {
@@ -64,7 +64,7 @@ const ask = (path: string, token: string) =>
     headerLines: [`Authorization: Bearer ${token}`],
   });
 
-/** Service tokens that nobody has a key for, by what each says. */
+/** Makes service tokens that no key verifies, with the given claims. */
 async function forgedServiceTokens(
   count: number,
   claimsOf: (i: number) => { sub: string; aud: string },
@@ -111,7 +111,7 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
   expect(fetched).toBeLessThanOrEqual(10);
   expect(fetched).toBeGreaterThan(0);
 
-  // Handlers of public paths, and paths of plugins that are not installed, lead to no more. The handlers answer themselves.
+  // Requests to handlers of public paths, and to plugins that are not installed, fetch no more keys.
   for (const [i, path] of [
     '/api/absent/x',
     '/api/looking/public',
@@ -123,7 +123,7 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
   }
   expect(fetched).toBeLessThanOrEqual(10);
 
-  // Ids that come back: five a second.
+  // The limit admits five returning ids a second.
   const startedAt = Date.now();
   for (let i = 0; i < 3; i += 1) {
     expectRefused(
@@ -193,7 +193,7 @@ it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up'
   }
   expectRefused(refused);
   expect(refused.filter(({ status }) => status === 503)).not.toHaveLength(0);
-  // Backstage's verification fetches them twice, and the gate asks once a second whether they are to be had.
+  // Backstage's verification fetches them twice, and the gate probes them once a second.
   const seconds = Math.ceil((Date.now() - startedAt) / 1000);
   expect(fetched).toBeLessThanOrEqual(2 * 60 + seconds);
 
@@ -201,7 +201,7 @@ it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up'
   expect((await ask('/api/hello/x', await real('hello'))).status).toBe(200);
 });
 
-/** Sends forged tokens, so many a second, while something else runs. */
+/** Sends a number of forged tokens each second while something else runs. */
 async function whileFlooded<T>(
   perSecond: number,
   send: (i: number) => Promise<RawResponse>,
@@ -221,7 +221,7 @@ async function whileFlooded<T>(
   }
 }
 
-/** How long it takes until a caller that tries twice a second gets an answer that is not 503. */
+/** Returns the time until a caller that tries twice a second gets an answer other than 503. */
 async function timeUntilServed(request: () => Promise<RawResponse>) {
   const startedAt = Date.now();
   for (;;) {
@@ -270,7 +270,7 @@ it('[P25] lets a backend in that only a wildcard of discovery covers, while twen
     );
     expect(status).toBe(200);
     expect(seconds).toBeLessThan(5);
-    // Ten made up ones, and the peer's: by the gate, and twice by Backstage.
+    // The fetches are ten of made-up plugins, and the peer's: one by the gate, and two by Backstage.
     expect(fetched).toBeLessThanOrEqual(13);
   } finally {
     await peers.stop();
@@ -324,7 +324,7 @@ it.each([
       : `${signature.slice(0, 40)}${middle}${signature.slice(41)}`,
   ].join('.');
 
-  // Whatever the first verification fetches is there.
+  // The keys that the first verification fetches are cached.
   expect((await ask('/api/hello/x', valid)).status).toBe(200);
   const startedAt = Date.now();
   const verified = await verificationsDuring(async () => {
@@ -359,12 +359,12 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
     );
   }
   const seconds = (Date.now() - startedAt) / 1000;
-  // The first of another kind does not wait.
+  // The first refusal of another kind is logged immediately.
   await rawRequest(backend.port, '/api/other/x');
   expect(refusals()[0]).not.toHaveProperty('omitted');
   expect(refusals().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
 
-  // The flood is over, and its last second is reported.
+  // The flood is over, and the log reports its last second.
   await new Promise(resolve => setTimeout(resolve, 2_100));
   const lines = refusals().filter(({ plugin }) => plugin === 'hello');
   expect(lines.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);

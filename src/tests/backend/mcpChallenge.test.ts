@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map(each => each.stop()));
 });
 
-/** A plugin with an action that answers who has called it. */
+/** A plugin with an action that returns its caller. */
 const greeter = createBackendPlugin({
   pluginId: 'greeter',
   register(reg) {
@@ -70,7 +70,7 @@ async function start(
   const backend = await startBackend({
     ...options,
     features: [
-      // Not imported: it is loaded only where its tests run.
+      // The package is loaded only if its tests run, so the file has no import of it.
       jest.requireActual('@backstage/plugin-mcp-actions-backend').default,
       greeter,
     ],
@@ -126,7 +126,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     ]);
   });
 
-  it('is not moved by what a request says of its host', async () => {
+  it('does not depend on the host headers of a request', async () => {
     const backend = await start();
     const expected = await backend.challenge(MCP);
     for (const headerLines of [
@@ -166,7 +166,7 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     }
   });
 
-  it('is plain where the plugin serves no metadata, and what is no 401 is as it was', async () => {
+  it('is plain if the plugin serves no metadata, and answers other than 401 are unchanged', async () => {
     const off = await start({ auth: {} });
     expect(await off.challenge(MCP)).toEqual([401, PLAIN]);
     expect(await off.challenge(MCP, 'Authorization: Bearer x')).toEqual([
@@ -177,11 +177,11 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     expect(
       await backend.challenge(MCP, 'Authorization: a', 'Authorization: b'),
     ).toEqual([400, 'Bearer realm="Backstage", error="invalid_request"']);
-    // And the shared refusal is what it was.
+    // The shared refusal is unchanged.
     expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
   });
 
-  it('has the address that a setting names, for any resource', async () => {
+  it('has the configured address, for any resource', async () => {
     const backend = await start({
       auth: {},
       apiGate: {
@@ -237,7 +237,7 @@ describeMcp('the client of the MCP SDK', () => {
     };
   }
 
-  it('finds its way in and calls a tool', async () => {
+  it('signs in and calls a tool', async () => {
     const backend = await start();
     const { answer, tokens } = await signInAndGreet(backend);
     expect(answer).toContain('user:development/guest');
@@ -252,7 +252,7 @@ describeMcp('the client of the MCP SDK', () => {
     expect(status).not.toBe(401);
   });
 
-  it('does so below a path of the origin, too', async () => {
+  it('signs in below a path of the origin, too', async () => {
     const port = await freePort();
     const proxyPort = await startPrefixProxy('/backstage', port);
     const backend = await start({
@@ -268,7 +268,7 @@ describeMcp('the client of the MCP SDK', () => {
   });
 });
 
-/** A reverse proxy that serves a backend below a path, and nothing else. */
+/** Starts a reverse proxy that serves a backend below a path, and nothing else. */
 async function startPrefixProxy(prefix: string, port: number): Promise<number> {
   const server = createServer((req, res) => {
     if (!req.url?.startsWith(`${prefix}/`)) {

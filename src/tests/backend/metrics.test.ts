@@ -43,8 +43,8 @@ interface Metric {
 }
 
 /**
- * The name that an OpenTelemetry collector's Prometheus exporter writes, and Prometheus itself for what it gets by OTLP: the
- * tokens of the name, the unit in words unless the name has it, and `total` for a counter. A unit in braces adds nothing.
+ * Returns the name that an OpenTelemetry collector's Prometheus exporter writes, and that Prometheus itself uses for OTLP data:
+ * the tokens of the name, the unit in words unless the name has it, and `total` for a counter. A unit in braces is ignored.
  * (`normalizeName` in metric_namer.go of github.com/prometheus/otlptranslator.)
  */
 function collectorName({ name, kind, unit }: Metric): string {
@@ -60,7 +60,7 @@ function collectorName({ name, kind, unit }: Metric): string {
   return tokens.join('_');
 }
 
-/** The series of a text that Prometheus would read. */
+/** Returns the series that Prometheus would read from a text. */
 function parseSeries(text: string): Series[] {
   return [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/gm)].map(
     ([, name, labels = '', value]) => ({
@@ -81,7 +81,7 @@ interface Scrape {
   found: Metric[];
 }
 
-/** The metrics of the same text. */
+/** Returns the metrics of the same text. */
 function parseMetrics(text: string): Metric[] {
   const units = Object.fromEntries(
     [...text.matchAll(/^# UNIT (\S+) (\S+)$/gm)].map(([, ...pair]) => pair),
@@ -93,7 +93,7 @@ function parseMetrics(text: string): Metric[] {
   }));
 }
 
-/** The series by the names of a collector. */
+/** Renames the series as a collector does. */
 function asCollector({ series, found }: Scrape): Scrape {
   return {
     found,
@@ -107,7 +107,7 @@ function asCollector({ series, found }: Scrape): Scrape {
   };
 }
 
-/** What an instant vector selector of PromQL takes. */
+/** Evaluates an instant vector selector of PromQL. */
 function select(query: string, { series }: Scrape): Series[] {
   const [, name, filter, nameless] = query.match(
     /(api_gate\w+)(?:\{(.*?)\})?|\{(.*?)\}/,
@@ -130,7 +130,7 @@ function select(query: string, { series }: Scrape): Series[] {
   );
 }
 
-/** Whether the README's alert fires: the two forms that it has. */
+/** Returns whether the README's alert fires. The function supports the two forms of the README. */
 function fires(query: string, scrape: Scrape): boolean {
   const selected = select(query, scrape);
   const limit = Number(query.match(/> (\d+)$/)![1]);
@@ -216,7 +216,7 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
     const collected = asCollector(scraped);
     for (const spelling of [scraped, collected]) {
       for (const query of queries) {
-        // Nothing is in report-only here.
+        // No decision of this test is made in report-only.
         const selected = select(
           query.replace('"would-refuse"', '"refused"'),
           spelling,
@@ -260,7 +260,7 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
     expect(fires(query, asCollector(later))).toBe(true);
   });
 
-  it('do not alert where all is well, and do where two replicas have different policies', async () => {
+  it('do not alert without a fault, and do if two replicas have different policies', async () => {
     const query = queryFor('api_gate_policy_age');
     await start();
     const scraped = await scrape();

@@ -186,7 +186,7 @@ describeWithRoute('a sign-out everywhere', () => {
       config: discovery(fake, 'auth'),
     });
     const service = await backend.hello.tokenFor('auth');
-    // At the start it asks whether it could.
+    // The gate checks at the start whether it can end refresh tokens.
     await until(() => asked.length === 1);
     const answer = await backend.endAll(service);
     expect(answer.status).toBe(503);
@@ -234,7 +234,7 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
     if (!hasRoute) {
       return start({ auth });
     }
-    // Stands for an auth plugin of an older release: the same, without the route.
+    // The plugin simulates an auth plugin of an older release, without the route.
     const port = await freePort();
     const elsewhere = await startFakeAuth(404);
     return start({ auth, port, config: discovery(elsewhere, 'auth') });
@@ -243,7 +243,7 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
   it('answers "unsupported", and warns at start, where nothing can end them', async () => {
     const backend = await startWithoutRoute();
     const service = await backend.hello.tokenFor('auth');
-    // Where `auth` is said to be elsewhere, user tokens of this one have no keys: the revocation is all that is looked at.
+    // User tokens have no keys if `auth` is configured elsewhere, so the test reads the revocation only.
     expect(await backend.endAll(service)).toEqual({
       status: 201,
       body: { offlineSessions: 'unsupported' },
@@ -298,14 +298,14 @@ describeWithRoute('a sign-out of this browser', () => {
       apiGate: { signOut },
     });
     const guest = await backend.guest();
-    // The client's token is another session than the browser's: it is not of the same second.
+    // The client's token is another session than the browser's: its second differs.
     await new Promise(resolve => setTimeout(resolve, 1_000));
     const tokens = await signInClient(backend.authUrl, 'one', guest);
     const { status } = await backend.request('POST', '/api/auth/guest/logout', [
       `Cookie: token=${guest}`,
       'Sec-Fetch-Site: same-origin',
     ]);
-    // The guest provider has nothing to log out of.
+    // The guest provider has no session to log out of.
     expect(status).not.toBe(503);
     expect(await backend.status(guest)).toBe(401);
     expect(await backend.status(tokens.access_token)).toBe(access);
@@ -314,8 +314,8 @@ describeWithRoute('a sign-out of this browser', () => {
   });
 });
 
-// `backstage-cli auth logout` sends the refresh token and nothing else. A refresh token is the auth plugin's: it names a row, and
-// no session that the gate has seen.
+// `backstage-cli auth logout` sends the refresh token and nothing else. Refresh tokens belong to the auth plugin: they name a
+// row, and no session that the gate has seen.
 describeWithRoute('the revocation endpoint of RFC 7009', () => {
   it('ends the refresh token, and leaves the access token to a sign-out everywhere', async () => {
     const backend = await start({ auth: oauthConfig('one') });
@@ -364,7 +364,7 @@ function discovery(port: number, ...plugins: string[]) {
   };
 }
 
-/** A server in the place of the auth plugin, for its route that ends refresh tokens. */
+/** Starts a server in place of the auth plugin, with its route that ends refresh tokens. */
 async function startFakeAuth(
   answer: number | (() => [status: number, body?: object]),
 ): Promise<number> {

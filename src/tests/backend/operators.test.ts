@@ -173,7 +173,7 @@ describe('report-only', () => {
     }
   });
 
-  it('decides, counts and logs as it would, and hands a good cookie on', async () => {
+  it('decides, counts and logs as it would, and forwards a valid cookie', async () => {
     const backend = await start({ apiGate });
     const token = await backend.sign();
     expect(await backend.status('/api/hello/a/b')).toBe(200);
@@ -229,7 +229,7 @@ describe('report-only', () => {
     expect(JSON.stringify(report)).not.toContain('secret');
   });
 
-  it('tells apart at most 500 of what would be refused', async () => {
+  it('distinguishes at most 500 requests that would be refused', async () => {
     const backend = await start({ apiGate });
     for (let i = 0; i < 520; i += 20) {
       await Promise.all(
@@ -253,7 +253,7 @@ describe('report-only', () => {
     expect(await backend.status('/api/closed/health')).toBe(401);
     await until(() => Date.now() > +instant);
     expect(await backend.status('/api/hello/x')).toBe(401);
-    // The plugin's own barrier is opened for the rule now.
+    // The plugin's own credentials barrier is open for the rule now.
     await until(
       async () => (await backend.status('/api/closed/health')) === 200,
     );
@@ -307,7 +307,7 @@ describe('report-only', () => {
   });
 });
 
-describe('what is open', () => {
+describe('the policy report', () => {
   const apiGate = {
     allow: [
       { plugin: 'closed', path: '/health', reason: 'The load balancer asks' },
@@ -315,7 +315,7 @@ describe('what is open', () => {
     ],
   };
 
-  it('is told at start in one block', async () => {
+  it('is logged at the start in one block', async () => {
     const { log } = await start({ apiGate });
     const blocks = log.filter(({ message }) =>
       message.startsWith('API gate: '),
@@ -343,7 +343,7 @@ describe('what is open', () => {
     `);
   });
 
-  it('is told as JSON to services, and to no user', async () => {
+  it('is returned as JSON to services, and to no user', async () => {
     const backend = await start({ apiGate });
     const user = await backend.sign();
     expect(await backend.status(POLICY)).toBe(401);
@@ -379,7 +379,7 @@ describe('what is open', () => {
     });
   });
 
-  it('[P18] is told to operators alone, where the policy allows everything to everybody', async () => {
+  it('[P18] is returned to operators alone, where the policy allows everything to everybody', async () => {
     for (const [operators, expected] of [
       [undefined, 403],
       [['user:default/jane', 'group:default/guests'], 403],
@@ -398,7 +398,7 @@ describe('what is open', () => {
     }
   });
 
-  it('comes with rules that are right, and open it', async () => {
+  it('proposes valid rules, which open the closed paths', async () => {
     const { closed } = await readPolicy(await start({ apiGate }));
     const allow = closed.flatMap(({ yaml }) => parse(yaml));
     expect(readAllowRules(allow, 'allow').rules).toHaveLength(6);
@@ -430,7 +430,7 @@ describe('a change of the configuration', () => {
     const file = path.join(folder, 'app-config.yaml');
     const strongerFile = path.join(folder, 'app-config.production.yaml');
     const port = await freePort();
-    // In one step, so that no half of it is read.
+    // Replace the file in one step, so that no half of it is read.
     const writeText = async (text: string) => {
       await writeFile(`${file}.new`, text);
       await rename(`${file}.new`, file);
@@ -501,7 +501,7 @@ describe('a change of the configuration', () => {
     const report = await readPolicy(backend);
     expect(report.problem).toBeUndefined();
     expect(report.allow).toEqual([]);
-    // Closed by the gate; with a credential it is served as ever.
+    // The gate closes the path; with a credential it is served as before.
     const token = await backend.sign();
     expect(
       await backend.status(
@@ -534,7 +534,7 @@ describe('a change of the configuration', () => {
     const before = await readPolicy(left);
     expect((await readPolicy(following)).hash).toBe(before.hash);
 
-    // Backstage may stop watching a file for good when it has read a half of it. Nothing says so.
+    // Backstage may stop watching a file permanently, and without a message, when it has read a half of it.
     await left.writeText('auth: { apiGate: { allow: [');
     await new Promise(resolve => setTimeout(resolve, 1_500));
     const writtenAt = Date.now();
@@ -550,7 +550,7 @@ describe('a change of the configuration', () => {
     ]);
     expect(+new Date(reports[0].loadedAt)).toBeGreaterThanOrEqual(writtenAt);
     for (const report of reports) {
-      // A later Backstage may go on watching. The hash and the time say whether the change is in force.
+      // A later Backstage may continue to watch the file. The hash and the time show whether the change is in force.
       const isInForce = report.allow.length === 1;
       expect(report.problem).toBeUndefined();
       expect(report.hash === reports[0].hash).toBe(isInForce);
@@ -592,7 +592,7 @@ describe('a change of the configuration', () => {
       await expect(
         startWithFile(pathOf('/${API_GATE_TEST_EMPTY}/**')),
       ).rejects.toThrow('auth.apiGate.allow[0].path has an empty segment');
-      // This one leaves a rule that an operator may have written.
+      // This value leaves a rule that an operator may have written.
       const { log } = await startWithFile(pathOf('${API_GATE_TEST_EMPTY}/**'));
       expect(
         log.filter(
@@ -685,7 +685,7 @@ describe('[P14] the audit', () => {
         },
       },
       { meta: { plugin: 'not installed', reason: 'missing-credentials' } },
-      // The latest of a second, with those before it.
+      // The audit has the latest denial of a second, and the number of those before it.
       { meta: { plugin: 'hello', reason: 'invalid-token', omitted: 18 } },
     ]);
 
@@ -734,7 +734,7 @@ describe('[P14] the audit', () => {
 });
 
 describe('the metrics', () => {
-  it('tell what was decided, of few values', async () => {
+  it('report decisions, with few label values', async () => {
     const exporter = new InMemoryMetricExporter(
       AggregationTemporality.CUMULATIVE,
     );

@@ -27,7 +27,7 @@ afterEach(async () => {
   }
 });
 
-/** A database that outlives a backend, and a connection of the test's own to that of the `auth` plugin. */
+/** A database that outlives a backend, with the test's own connection to the database of the `auth` plugin. */
 interface Database {
   config: JsonObject;
   open(): Knex;
@@ -61,7 +61,7 @@ function createPostgres(): Database {
   };
 }
 
-/** The tables of one database for all plugins, each in a schema of its own. */
+/** Creates one database for all plugins, each of which has its own schema. */
 function createSchemas(): Database {
   const schemaPrefix = `test_${randomBytes(6).toString('hex')}_`;
   return {
@@ -149,7 +149,7 @@ describe.each(databases)(
       };
     }
 
-    /** Does something with the database of the `auth` plugin while no backend runs. */
+    /** Runs a function with the database of the `auth` plugin while no backend runs. */
     async function withDatabase<T>(
       work: (knex: Knex) => Promise<T>,
     ): Promise<T> {
@@ -163,7 +163,7 @@ describe.each(databases)(
 
     async function expectWorking() {
       const backend = await start();
-      // Somebody else each time: tokens of one second end together.
+      // The user differs each time: tokens of one second are one session.
       const sub = `user:default/${randomBytes(4).toString('hex')}`;
       const token = await backend.sign(sub);
       expect(await backend.statusOf(token)).toBe(200);
@@ -177,7 +177,7 @@ describe.each(databases)(
       await expectWorking();
       await withDatabase(async knex => {
         await knex.schema.dropTable(TABLE);
-        // As it was after the roll back that the README of version 0.1.0 described.
+        // The table has the state after the roll back that the README of version 0.1.0 described.
         await knex.schema.createTable('api_gate_knex_migrations', table => {
           table.increments();
           table.string('name');
@@ -250,7 +250,7 @@ describe.each(databases)(
         },
         error => error,
       );
-      // Backstage names the module in front of it.
+      // Backstage puts the name of the module in front of the message.
       const message: string = [failure, failure.cause]
         .map(String)
         .find(text => text.includes('Create it with: '))!;
@@ -282,7 +282,7 @@ describe.each(databases)(
       expect(await backend.revoke('user:default/john')).toBe(201);
       const since = `?since=${encodeURIComponent(first.cursor)}`;
       expect((await backend.read(since)).revocations).toHaveLength(2);
-      // As version 0.1.0 asks.
+      // Version 0.1.0 sends the same request.
       const all = await backend.read();
       expect(Object.keys(all)).toEqual(['revocations']);
       expect(all.revocations).toHaveLength(2);

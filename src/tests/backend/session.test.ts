@@ -41,7 +41,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map(backend => backend.stop()));
 });
 
-/** Where replicas of a test meet. */
+/** A database that the replicas of a test share. */
 interface Database {
   config(): JsonObject;
 }
@@ -80,7 +80,7 @@ async function start(
     loggedOut.push(req);
     res.json({ loggedOut: true });
   };
-  // Providers of a test: one signs users in, the other connects accounts.
+  // The test has two providers: one signs users in, the other connects accounts.
   const providers = createBackendModule({
     pluginId: 'auth',
     moduleId: 'test-providers',
@@ -188,7 +188,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
       expect(signedOut.status).toBe(expected);
       expect(signedOut.headers['set-cookie']).toContain(clearing);
       expect(signedOut.headers['cache-control']).toBe('no-store');
-      // The handler of the provider ran, without the gate's cookie, or the stock handler that clears Backstage's own.
+      // The handler of the provider ran, without the gate's cookie, or the stock handler that clears Backstage's own cookie.
       expect(backend.loggedOut.map(({ headers }) => headers.cookie)).toEqual(
         method === 'POST' ? ['a=1'] : [],
       );
@@ -248,7 +248,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
     expect(await statuses()).not.toContain(401);
     await backend.signOut(token);
     expect(await statuses()).toEqual([401, 401, 401, 401]);
-    // A service that acts for nobody, and signing in again, go on.
+    // A service that acts for no user, and a new sign-in, are still accepted.
     expect(await backend.withBearer(await docs.tokenFor('hello'))).toBe(200);
     expect(
       (await backend.request('POST', '/api/auth/signs-in/logout')).status,
@@ -261,7 +261,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
     await backend.signOut(token);
     const [header, payload, signature] = token.split('.');
     const bytes = Buffer.from(signature, 'base64url');
-    // The other signature of the same message: (r, n - s).
+    // The other signature of the same message is (r, n - s).
     const order = BigInt(
       '0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
     );
@@ -283,7 +283,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
     }
     expect(await backend.withCookie(token.replace('e', '%65'))).toBe(401);
     expect(await backend.withCookie(`"${token}"`)).toBe(401);
-    // The twin is valid: it is refused for its claims. The log has one line a second, with the number that it left out.
+    // The twin is valid: its claims are refused. The log has one line a second, with the number of lines that it left out.
     const revoked = () =>
       backend.log
         .map(({ meta }) => meta as { reason?: string; omitted?: number })
@@ -363,7 +363,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
       await backend.sign({ iat }),
       await backend.sign({ iat, sub: 'user:default/other' }),
     ];
-    // Without permission.enabled Backstage allows everything to everybody.
+    // Without permission.enabled, Backstage allows everything to everybody.
     expect((await backend.revokeUser(mine, 'user:default/other')).status).toBe(
       403,
     );
@@ -466,7 +466,7 @@ describe('a sign-out call', () => {
     }
   });
 
-  it('twice is as good as once', async () => {
+  it('twice has the same result as once', async () => {
     const backend = await start();
     const token = await backend.sign();
     for (let i = 0; i < 2; i += 1) {
@@ -477,8 +477,8 @@ describe('a sign-out call', () => {
   });
 });
 
-describe('a session that was ended', () => {
-  it('has no power over later ones', async () => {
+describe('a revoked session', () => {
+  it('can not end later sessions', async () => {
     const backend = await start({ apiGate: { signOut: { scope: 'user' } } });
     const iat = Math.floor(Date.now() / 1000) - 10;
     const ended = await backend.sign({ iat });
@@ -529,7 +529,7 @@ describe('a session that was ended', () => {
 });
 
 describe('POST /api/auth/api-gate/v1/revocations', () => {
-  it('needs a credential, and a body that is right', async () => {
+  it('needs a credential and a valid body', async () => {
     const backend = await start();
     const service = await backend.hello.tokenFor('auth');
     const user = await backend.sign();
@@ -618,7 +618,7 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
     expect((await backend.request('GET', REVOCATIONS, [auth])).status).toBe(
       403,
     );
-    // Signing out with it is no business of the gate's.
+    // The gate ignores a sign-out with the token.
     const { status } = await backend.request(
       'DELETE',
       `/api/auth${COOKIE_ENDPOINT}`,
@@ -627,7 +627,7 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
     expect(status).toBe(204);
   });
 
-  it('takes whatever stands for a user', async () => {
+  it('accepts every valid entity reference of a user', async () => {
     const backend = await start();
     const service = await backend.hello.tokenFor('auth');
     for (const ref of ['user:default/jane@example.com', 'user:default/jörg']) {
@@ -650,10 +650,10 @@ describe('POST /api/auth/api-gate/v1/revocations', () => {
 });
 
 describe('[P7] while the database is gone', () => {
-  it('what is known stays refused, sign-out says 503 and is written when it is back', async () => {
+  it('revoked sessions stay refused, and a sign-out is 503 and written when the database is back', async () => {
     let gone = false;
     const { deps, factory } = databaseServiceFactory as any;
-    // A stand-in for a database that goes away, which SQLite in memory can't: queries of the gate's table fail.
+    // Queries of the gate's table fail, to simulate a lost database, which SQLite in memory can't have.
     const flakyDatabase = createServiceFactory({
       service: coreServices.database,
       deps,
@@ -788,7 +788,7 @@ describe('a backend without the auth plugin', () => {
     await until(async () => (await other.withBearer(token, atOther)) === 200);
   });
 
-  it('keeps what it knows, and says 503 to a sign-out, while that backend is gone', async () => {
+  it('keeps its revocations, and answers 503 to a sign-out, while that backend is gone', async () => {
     const { startAuth, startOther, token } = await startBoth();
     const auth = await startAuth();
     const other = await startOther();

@@ -50,7 +50,7 @@ async function start(
   options: {
     config?: JsonObject;
     apiGate?: JsonObject;
-    /** The first one stands in for `hello`. */
+    /** The first plugin replaces `hello`. */
     plugins?: string[];
   } & Partial<Parameters<typeof startBackend>[0]> = {},
 ) {
@@ -96,7 +96,7 @@ async function start(
       key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     status: async (token: string, target = '/api/hello/x') =>
       (await request('GET', target, [bearer(token)])).status,
-    /** The token of a guest, whom Backstage knows the groups of. */
+    /** Returns the token of a guest, whose groups Backstage has. */
     guest: async (): Promise<string> => {
       const { body } = await request('GET', '/api/auth/guest/refresh');
       return JSON.parse(body).backstageIdentity.token;
@@ -109,7 +109,7 @@ async function start(
   };
 }
 
-// As `create-app` generates it: everything is allowed to everybody.
+// `create-app` generates the same policy: everything is allowed to everybody.
 const stockPermissions = {
   features: [permissionPlugin, allowAllPolicy],
   config: { permission: { enabled: true } },
@@ -165,7 +165,7 @@ describe('[P18] who may end the sessions of a user', () => {
           .status,
       ).toBe(201);
       expect(await backend.status(ceo)).toBe(401);
-      // Somebody else of this backend is none.
+      // Another user of this backend is no operator.
       const jane = await backend.sign({ sub: 'user:default/jane' });
       expect(await backend.status(jane, POLICY)).toBe(403);
     }
@@ -175,7 +175,7 @@ describe('[P18] who may end the sessions of a user', () => {
     const denial = async () => [{ result: AuthorizeResult.DENY }];
     const backend = await start({
       features: [
-        // Stands for a policy that denies all.
+        // The policy denies everything.
         createServiceFactory({
           service: coreServices.permissions,
           deps: {},
@@ -202,7 +202,7 @@ describe('[P18] who may end the sessions of a user', () => {
 describe('[P19] what a caller may write', () => {
   it('is thirty revocations a minute for a user, and then 429', async () => {
     const backend = await start();
-    // So far ahead that no revocation takes it in.
+    // The time is so far ahead that no revocation covers it.
     const token = await backend.sign({ iat: now() + 3600, exp: now() + 7200 });
     const other = await backend.sign({ sub: 'user:default/other' });
     const own = { userEntityRef: 'user:default/test' };
@@ -261,7 +261,7 @@ describe('[P19] what a caller may write', () => {
     for (const userEntityRef of [
       'user:default/kim',
       'USER:default/Kim',
-      // The Kelvin sign is a K to whoever compares without case.
+      // The Kelvin sign equals a K in a comparison without case.
       'user:Default/\\u212Aim',
     ]) {
       const { status } = await backend.post(
@@ -288,7 +288,7 @@ describe('[P19] what a caller may write', () => {
     expect((await backend.post(service, body)).status).toBe(400);
   });
 
-  /** A request whose body does not come until `finish`. */
+  /** Sends a request whose body is not sent until `finish`. */
   async function holdBack(port: number, token: string, body: string) {
     const socket = connect(port, 'localhost');
     const answer = new Promise<number>((resolve, reject) => {
@@ -366,7 +366,7 @@ describe('[P21] a token of a revoked session, on a public path', () => {
     expect(await Promise.all(forgeries.map(fates))).toEqual(before);
     expect(before).toEqual(forgeries.map(() => [200, 404]));
     expect(backend.hello.handled.length).toBe(handled + forgeries.length);
-    // The same after a sign-out of all of the user's sessions.
+    // The result is the same after a sign-out of all of the user's sessions.
     const service = await backend.hello.tokenFor('auth');
     await backend.post(service, { userEntityRef: 'user:default/test' });
     expect(await Promise.all(forgeries.map(fates))).toEqual(before);
@@ -463,7 +463,7 @@ describe('[P22] a sign-out while the keys of users are out of reach', () => {
       expect(headers['set-cookie']).toContain('token=; Path=/; Expires=Thu');
       expect(await other.status(token, '/api/warm/x')).toBe(401);
 
-      // What verifies nowhere is cleared too, and revokes nothing.
+      // A token that verifies for no plugin is cleared too, and revokes nothing.
       const forged = await otherKey.sign({
         iss: `${auth.url}/api/auth`,
         sub: 'user:default/other',
@@ -476,7 +476,7 @@ describe('[P22] a sign-out while the keys of users are out of reach', () => {
       expect(refused.status).toBe(503);
       expect(refused.headers['set-cookie']).toContain('token=; Path=/');
 
-      // It is written when the other backend is back.
+      // The revocation is written when the other backend is back.
       const again = await startAuth();
       await until(async () => (await again.status(token)) === 401);
       const rows = await again.revocations();
@@ -531,7 +531,7 @@ describe('[P21] DELETE of the cookie endpoint', () => {
         expect(await answer(plugin, headerLines)).toEqual(installed);
       }
     }
-    // A user learns it.
+    // A user gets 404 for a plugin that is not installed.
     const user = await backend.sign();
     expect((await answer('nosuchplugin', [bearer(user)]))[0]).toBe(404);
     expect(await backend.status(user)).toBe(401);

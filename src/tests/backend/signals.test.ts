@@ -21,7 +21,8 @@ const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const USER = 'user:development/guest';
 
-// Since backend-defaults 0.19. Before, signals takes upgrades from the server itself, once Express has brought it one.
+// Handlers exist since backend-defaults 0.19. Before, signals takes upgrades from the server itself, after Express has passed it
+// one.
 const routesUpgrades = 'createWebSocketRouter' in httpRouter;
 
 let backend: RunningBackend;
@@ -52,7 +53,7 @@ beforeEach(async () => {
 });
 afterEach(() => backend.stop());
 
-/** A token as the guest provider issues it: of the user that signals asks the `auth` plugin about. */
+/** Returns a token as the guest provider issues it, for a user whom the `auth` plugin knows. */
 async function signIn(): Promise<string> {
   const { body } = await rawRequest(backend.port, '/api/auth/guest/refresh');
   return JSON.parse(body).backstageIdentity.token;
@@ -74,9 +75,7 @@ async function endSessions() {
   expect(status).toBe(201);
 }
 
-/**
- * Opens a WebSocket as a frontend does: a first upgrade that signals takes from Express gets no answer, and frontends try again.
- */
+/** Opens a WebSocket as a frontend does: a first upgrade that signals takes from Express gets no answer, and frontends retry. */
 async function connect(options: {
   path?: string;
   protocol?: string;
@@ -103,7 +102,7 @@ async function connect(options: {
   });
 }
 
-/** Sends a first upgrade. Signals takes it from Express before backend-defaults 0.19, and listens at the server from then on. */
+/** Sends a first upgrade. Before backend-defaults 0.19, signals takes it from Express, and listens at the server from then on. */
 async function wakeSignals(): Promise<Socket> {
   const token = await signIn();
   const socket = connectTcp(backend.port, 'localhost');
@@ -151,7 +150,7 @@ const REFUSED = {
   'cookie from a foreign origin': 403,
   'revoked token': 401,
   'revoked cookie': 401,
-  // Signals itself accepts every end of its address.
+  // Signals itself accepts every path that ends like its address.
   'nobody, at a path outside /api': 404,
   'a path without a handler': 404,
   'nobody, at a path without a handler': 401,
@@ -160,7 +159,7 @@ const REFUSED = {
 async function statusesOfRefused() {
   const revoked = await signIn();
   await endSessions();
-  // A token that is issued in the same second is of the revoked sessions.
+  // A token that is issued in the same second belongs to the revoked sessions.
   await new Promise(resolve => setTimeout(resolve, 1_000));
   const token = await signIn();
   return {
@@ -209,7 +208,7 @@ describe('[P11] signals', () => {
   it('open with the cookie alone, until its session ends', async () => {
     await wakeSignals();
     const client = (await connect({ cookie: await signIn() })) as WebSocket;
-    // Signals that listens at the server itself takes it for that of a guest.
+    // Signals treats it as a guest's WebSocket if it listens at the server itself.
     const message = routesUpgrades ? await messageAt(client) : arrived;
     expect(message).toEqual(arrived);
     const closed = once(client, 'close');

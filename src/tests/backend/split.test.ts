@@ -19,7 +19,7 @@ import {
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
 
-// What needs processes of their own, and all callers, is checked by `integration/split/run`.
+// `integration/split/run` checks all callers, and the cases that need several processes.
 
 jest.setTimeout(60_000);
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => key.remove());
 afterEach(async () => {
-  // Those that ask others first.
+  // Stop first the backends that send requests to the others.
   for (const backend of running.splice(0).reverse()) {
     await backend.stop();
   }
@@ -42,7 +42,7 @@ const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 const addressOf = (port: number) => `http://localhost:${port}/api/{{pluginId}}`;
 
-/** Backends that share one public address, that of the first, and find each other by discovery. */
+/** Reserves ports for backends that share one public address, that of the first, and find each other by discovery. */
 async function reserve() {
   const [port, otherPort] = [await freePort(), await freePort()];
   const publicUrl = `http://localhost:${port}`;
@@ -88,7 +88,7 @@ async function reserve() {
   };
 }
 
-/** A gateway in the backend with `auth`, and `hello` and `techdocs` behind it. */
+/** Starts a gateway in the backend with `auth`, and `hello` and `techdocs` behind it. */
 async function startGatewayWithAuth(options: { gateBehind?: boolean } = {}) {
   const split = await reserve();
   const { port, otherPort, start, hello } = split;
@@ -120,7 +120,7 @@ async function startGatewayWithAuth(options: { gateBehind?: boolean } = {}) {
   return { ...split, first, second, techdocs };
 }
 
-/** A gateway alone, and all other plugins at one address. */
+/** Starts a gateway alone, and all other plugins at one address. */
 async function startGatewayAlone(features: BackendFeature[] = []) {
   const split = await reserve();
   const { port, otherPort, start, hello } = split;
@@ -145,7 +145,7 @@ async function startGatewayAlone(features: BackendFeature[] = []) {
 }
 
 describe('a backend without the auth plugin', () => {
-  it('says at start, once, where that plugin is', async () => {
+  it('logs once at the start where that plugin is', async () => {
     const { first, second, port } = await startGatewayWithAuth();
     const lines = ({ log }: RunningBackend) =>
       log.filter(({ message }) => message.includes('auth plugin is not'));
@@ -161,7 +161,7 @@ describe('a backend without the auth plugin', () => {
 
   it.each([
     ['for calls between backends', 200, (internal: string) => ({ internal })],
-    // Then it is the external address too, and that is not what tokens are issued by.
+    // The internal address is the external address too, and differs from the issuer of tokens.
     ['for everything', 401, (target: string) => target],
   ])(
     'where discovery has an inner address of auth %s, answers a user %s',
@@ -189,7 +189,7 @@ describe('a backend without the auth plugin', () => {
         const { status } = await rawRequest(otherPort, '/api/hello/x', {
           headerLines: [`Authorization: Bearer ${token}`],
         });
-        // Until the list has arrived.
+        // Wait until the list has arrived.
         expect([expected, 503]).toContain(status);
         return status === expected;
       });
@@ -198,7 +198,7 @@ describe('a backend without the auth plugin', () => {
 });
 
 describe('a backend with the auth plugin', () => {
-  it('can stop while another asks it for the ended sessions', async () => {
+  it('can stop while another one reads its revoked sessions', async () => {
     const { otherPort, start, hello } = await reserve();
     const asked: ServerResponse[] = [];
     const auth = createServer((_req, res) => {
@@ -213,7 +213,7 @@ describe('a backend with the auth plugin', () => {
       features: [hello.feature],
     });
     await until(() => asked.length > 0);
-    // As Backstage does: who still has an answer to come may go on asking over the same connection.
+    // Backstage behaves the same: a client with an open request may send more over the same connection.
     auth.closeIdleConnections();
     const stopped = new Promise(resolve => auth.close(resolve));
     const answering = setInterval(
@@ -289,7 +289,7 @@ describe('behind a gateway', () => {
       expect(headers['set-cookie']).toMatch(
         /^token=; .*Expires=Thu, 01 Jan 1970/m,
       );
-      // Of the handler behind.
+      // The answer is that of the handler behind the gateway.
       expect(headers['set-cookie']).toMatch(/^backstage-auth=;/m);
       expect(headers['cache-control']).toBe('no-store');
       const { status: afterwards } = await send('GET', '/api/hello/x', cookie);
@@ -343,7 +343,7 @@ describe('behind a gateway', () => {
     const starting = startGateway();
     const bearer = `Authorization: Bearer ${await sign()}`;
     const answer = () => send('GET', '/api/hello/x', bearer);
-    // Before there is a plugin, and before the list of ended sessions is here.
+    // The test runs before a plugin has registered, and before the list of revoked sessions has arrived.
     await until(async () => {
       const early = await Promise.race([
         answer().then(

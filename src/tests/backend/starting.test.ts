@@ -19,7 +19,7 @@ import {
 
 jest.setTimeout(60_000);
 
-// Before September 2026, Backstage itself fetches keys again for each recent token whose key it does not have.
+// Before September 2026, Backstage itself fetches keys again for each recent token whose key is unknown.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
 
@@ -36,7 +36,7 @@ afterEach(async () => {
   backend = undefined;
 });
 
-/** A promise that a test resolves. */
+/** Returns a promise that a test resolves. */
 function latch() {
   let open!: () => void;
   const opened = new Promise<void>(resolve => {
@@ -295,7 +295,7 @@ describe('an adopter', () => {
     expect(plugin.handled).toHaveLength(0);
   });
 
-  it('with an httpRouter of their own is gated, and is told what that means', async () => {
+  it('with an httpRouter of their own is gated, and finds a warning in the log', async () => {
     const plugin = hello();
     const { deps, factory } = httpRouterServiceFactory as any;
     backend = await startBackend({
@@ -323,7 +323,7 @@ describe('an adopter', () => {
     ).toBe(true);
   });
 
-  it('with dangerouslyDisableDefaultAuthPolicy is gated, and is told what that means', async () => {
+  it('with dangerouslyDisableDefaultAuthPolicy is gated, and finds a warning in the log', async () => {
     const plugin = recordingPlugin('closed');
     backend = await startBackend({
       features: [plugin.feature],
@@ -348,7 +348,7 @@ describe('an adopter', () => {
 
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
     let handled = 0;
-    // As the gateway plugin mounts itself: a function, not a router, which runs for targets that have no path.
+    // The gateway plugin mounts itself like this: a function, not a router, which runs for targets without a path.
     const rootHandler = createBackendPlugin({
       pluginId: 'rooted',
       register(reg) {
@@ -445,7 +445,7 @@ describe('an adopter', () => {
     expect(slow.handled).toHaveLength(0);
   });
 
-  it('whose middleware has looked at the headers hides no cookie in them', async () => {
+  it('whose middleware has read the headers hides no cookie in them', async () => {
     const token = async (url: string) => key.sign({ iss: `${url}/api/auth` });
     const seen: unknown[] = [];
     const plugin = recordingPlugin('seeing', {

@@ -44,7 +44,7 @@ it.each([
   expect(verified).toBe(expected);
 });
 
-it("uses an app's own httpAuth as it is, and says that the cache is off", async () => {
+it("uses an app's own httpAuth unchanged, and logs that the cache is off", async () => {
   const hello = recordingPlugin('hello');
   let asked = 0;
   const { deps, factory } = httpAuthServiceFactory as any;
@@ -80,7 +80,7 @@ it("uses an app's own httpAuth as it is, and says that the cache is off", async 
   ).toBe(true);
 });
 
-it("judges by no other token than the one that an app's own httpAuth has verified", async () => {
+it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({
     features: [

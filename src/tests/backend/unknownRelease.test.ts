@@ -36,7 +36,7 @@ const hello = createBackendPlugin({
   },
 });
 
-// The one of `startBackend` would load the gate.
+// The module of `startBackend` would load the gate.
 const freePort = () =>
   new Promise<number>(resolve => {
     const server = createServer().listen(0, 'localhost', () => {
@@ -45,7 +45,7 @@ const freePort = () =>
     });
   });
 
-/** Starts a real backend that installs the gate as an adopter's does; the gate finds modules of Backstage changed. */
+/** Starts a real backend that installs the gate as an adopter's does; the gate loads changed modules of Backstage. */
 async function startOn(changed: Record<string, object | undefined>) {
   const port = await freePort();
   const backend = createBackend();
@@ -75,7 +75,7 @@ async function startOn(changed: Record<string, object | undefined>) {
   for (const [module, exports] of Object.entries(changed)) {
     jest.doMock(module, () => ({ ...jest.requireActual(module), ...exports }));
   }
-  // Jest has no `import()`. A module that throws as it loads rejects that in the same way.
+  // Jest has no `import()`. A module that throws on load rejects it in the same way.
   backend.add(Promise.resolve().then(() => require('../..')));
   const error = await backend.start().then(
     () => undefined,

@@ -35,7 +35,7 @@ const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const SUB = 'user:default/jane';
 
-// Since backend-defaults 0.19.
+// WebSocket handlers exist since backend-defaults 0.19.
 const routesUpgrades = 'createWebSocketRouter' in defaultHttpRouter;
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
@@ -121,7 +121,7 @@ async function start(
 
 type Backend = Awaited<ReturnType<typeof start>>;
 
-/** What listens at a server, takes every upgrade below a path, and keeps what it was given. */
+/** Creates a listener that takes every upgrade below a path, and records its arguments. */
 function listenBelow(path: string) {
   const heard: Pick<IncomingMessage, 'url' | 'headers' | 'rawHeaders'>[] = [];
   const webSockets = new WebSocketServer({ noServer: true });
@@ -140,7 +140,7 @@ function listenBelow(path: string) {
   return { heard, listener };
 }
 
-/** An adopter's root router, which hands out its server. */
+/** Creates an adopter's root router that exposes its server. */
 function configuredRouter(
   configure: (server: Server, app: any, routes: any) => void,
 ) {
@@ -152,7 +152,7 @@ function configuredRouter(
   });
 }
 
-/** Whoever has a valid credential gets through to a listener, and nobody else. */
+/** Expects that a valid credential gets an upgrade through to a listener, and that every other upgrade is refused. */
 async function expectGuarded(backend: Backend, target: string) {
   const token = await backend.sign();
   const forged = `${token.slice(0, -40)}AAAA${token.slice(-36)}`;
@@ -194,7 +194,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       undefined,
     ]);
     expect(JSON.stringify(heard[0].rawHeaders)).not.toContain('token=');
-    // Node's answer where a listener leaves a socket alone is none.
+    // Node sends no answer if no listener touches the socket.
     const { status, closed } = await backend.upgrade(
       '/api/caller/nowhere',
       bearer(await backend.sign()),
@@ -367,7 +367,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         }),
     });
     await until(() => early.at(-1) === 401);
-    // Before the gate is there, nobody is: the server accepts no connection, or no plugin has registered.
+    // Before the gate is installed, no client gets in: the server accepts no connection, or no plugin has registered.
     expect(
       early.filter(status => ![undefined, 401, 503].includes(status)),
     ).toEqual([]);
@@ -474,7 +474,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
 });
 
 describe('[P11] a proxy endpoint with ws: true', () => {
-  /** The proxy plugin before a server that answers each message with it, and keeps what it was asked for. */
+  /** Starts the proxy plugin in front of a server that echoes each message and records the requests. */
   async function startProxy(options: { apiGate?: JsonObject } = {}) {
     const target = createServer((_req, res) => res.end('from the target'));
     const echo = new WebSocketServer({ server: target, path: undefined });
@@ -515,7 +515,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
     return { asked, backend, echo };
   }
 
-  /** A first request has http-proxy-middleware listen at the server. */
+  /** A first request makes http-proxy-middleware listen at the server. */
   const request = async ({ port, sign }: Backend) => {
     const { body } = await rawRequest(port, '/api/proxy/echo/', {
       headerLines: [bearer(await sign())],
@@ -594,7 +594,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
 });
 
 describe('[P28] as without the gate, byte for byte', () => {
-  /** All that comes within a moment, without the date. */
+  /** Returns all bytes that arrive within a moment, without the date. */
   const exchange = (port: number, ...lines: string[]) =>
     new Promise<string>(resolve => {
       const socket = connect(port, 'localhost', () =>
@@ -630,7 +630,7 @@ describe('[P28] as without the gate, byte for byte', () => {
           features.push(
             configuredRouter(server =>
               server.on('upgrade', listener).on('upgrade', (_, socket) => {
-                // Nobody else closes what no listener takes.
+                // No other code closes a socket that no listener takes.
                 cleanUps.push(() => socket.destroy());
               }),
             ),

@@ -30,7 +30,7 @@ const TRUSTED = 'https://portal.example.com';
 const FOREIGN = 'https://evil.example.com';
 const RESTRICTED = 'restricted-static-token';
 
-// Since backend-defaults 0.19.
+// WebSocket handlers exist since backend-defaults 0.19.
 const describeIfRouted =
   'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
@@ -45,7 +45,7 @@ afterAll(() => key.remove());
 const stopAll = () =>
   Promise.all(running.splice(0).map(backend => backend.stop()));
 
-/** A backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
+/** Starts a backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
 async function start(
   options: {
     apiGate?: JsonObject;
@@ -114,7 +114,7 @@ async function start(
       const answer = await rawUpgrade(port, target, headerLines);
       return { ...answer, handled: live.handled[before] };
     },
-    /** As the plugin `caller`, which may. */
+    /** Ends the sessions of a user as the plugin `caller`, which is authorized. */
     async endSessions(userEntityRef: string) {
       const { status } = await rawRequest(
         port,
@@ -136,7 +136,7 @@ async function start(
       });
       return JSON.parse(body);
     },
-    /** The refusals in the log, at most one a second of each plugin and reason. */
+    /** Returns the refusals in the log, at most one a second for each plugin and reason. */
     refusals: () =>
       backend.log
         .filter(({ message }) => message === 'API gate refused a request')
@@ -155,7 +155,7 @@ const from = (origin: string) => `Origin: ${origin}`;
 const principalOf = (credentials: BackstageCredentials) =>
   credentials.principal as { type: string };
 
-/** A token that was signed by somebody else: flipped in the middle. */
+/** Returns a token with an invalid signature, changed in its middle. */
 function forge(token: string): string {
   const at = token.length - 40;
   const other = token[at] === 'A' ? 'B' : 'A';
@@ -454,7 +454,7 @@ describe('[P8] an upgrade', () => {
           : undefined,
       );
       expect(JSON.stringify(handled.rawHeaders)).not.toContain('token=');
-      // The token of a cookie that counts is handed on as a header, and no other.
+      // Only the token of an accepted cookie is forwarded as a header.
       const sent = headerLines().find(line => line.startsWith('Authorization'));
       expect(handled.headers.authorization).toBe(
         reason === 'cookie'
@@ -521,7 +521,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     return status;
   };
 
-  it('gives to handlers what a stock backend gives', async () => {
+  it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
     const iss = `${gated.url}/api/auth`;
     const user = await key.sign({ iss, sub: 'user:default/jane' });
@@ -571,7 +571,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(handled.headers.authorization).toBeUndefined();
     expect(await statusOf(backend, '/api/live/closed')).toBe(401);
     expect(await statusOf(backend, '/api/live/open/')).toBe(401);
-    // Each of them costs.
+    // Verifying each token takes time.
     const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
     expect(await statusOf(backend, '/api/live/open', protocol(...many))).toBe(
       401,
@@ -584,7 +584,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
   });
 
-  it('opens no HTTP request by such a rule, whatever that says of itself', async () => {
+  it('opens no HTTP request by such a rule, whatever its headers', async () => {
     const backend = await start({
       apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
     });
@@ -594,7 +594,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
           method,
           headerLines,
         });
-        // Node itself knows no such method.
+        // Node itself has no such method.
         expect([method, status]).toEqual([
           method,
           method === 'WEBSOCKET' ? 400 : 401,
@@ -603,7 +603,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     }
   });
 
-  it('gives to an opened handler the credentials that it asks for, unless their session was ended', async () => {
+  it('gives to an opened handler the credentials that it requests, unless their session was revoked', async () => {
     const backend = await start({
       apiGate: {
         allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
@@ -665,20 +665,20 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     ]) {
       const { status, closed } = await backend.upgrade(target);
       await closed;
-      // Node itself reads no such target.
+      // Node itself rejects such a target.
       const isRead = target !== 'api/live/open';
       expect([target, status]).toEqual([target, isRead ? 401 : 400]);
     }
     for (const target of ['/open', '/live/open', '/apis/live/open']) {
       const { status, closed } = await backend.upgrade(target);
       await closed;
-      // As in a stock backend.
+      // A stock backend answers the same.
       expect([target, status]).toEqual([target, 404]);
     }
     expect(backend.live.handled).toHaveLength(handledBefore);
   });
 
-  it('tells in the policy report which handlers plugins have opened', async () => {
+  it('lists in the policy report the handlers that plugins have opened', async () => {
     const declared = { plugin: 'live', allow: 'unauthenticated' };
     const backend = await start();
     const closedAt = async (each: Backend) =>
@@ -736,7 +736,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       early = await rawUpgrade(port, '/api/live/open', [bearer(token)]).catch(
         () => undefined,
       );
-      // From the handler: requests for others are answered with a body.
+      // The answer is of the upgrade handler: other answers of the gate have a body.
       return early?.status === 503 && early.headers['content-length'] === '0';
     });
     expect(early!.headers['retry-after']).toMatch(/^\d+$/);
@@ -790,7 +790,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(await headersOf()).toEqual([401, undefined]);
   });
 
-  it('closes a WebSocket when its session is ended or its token expires, and no other', async () => {
+  it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
     const backend = await start();
     const exp = Math.floor(Date.now() / 1000) + 2;
     const own = { sub: 'user:default/own' };
@@ -878,7 +878,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         return outcomes;
       };
       const expected = await outcomesAt(stock);
-      // What the gate has verified, handlers get to know, whatever they have declared.
+      // Handlers receive the credentials that the gate has verified, whatever they have declared.
       expect(expected['user at open']).toEqual([101, 'none']);
       expected['user at open'] = [101, 'user'];
       expected['user at open/'] = [101, 'user'];
@@ -905,7 +905,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       expect(report.wouldRefuse).toContainEqual(
         expect.objectContaining({ method: 'WEBSOCKET', segment: 'open' }),
       );
-      // The gate's cookie does not reach a handler, whether or not it counts.
+      // The gate's cookie does not reach a handler, whether or not the gate accepts it.
       expect(
         JSON.stringify(
           reporting.live.handled.map(({ rawHeaders }) => rawHeaders),
@@ -913,7 +913,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       ).not.toContain('token=');
     });
 
-    it('lets the cookie count', async () => {
+    it('accepts the cookie', async () => {
       const backend = await start({ apiGate: reportOnly });
       const { status, handled, destroy } = await backend.upgrade(
         '/api/live/open',
@@ -949,7 +949,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
   });
 });
 
-// As long as nobody listens for upgrades at the server.
+// Upgrades pass Express as long as no listener for upgrades is at the server.
 describe('an upgrade that passes Express', () => {
   let backend: Backend;
   let tokens: { user: string; forged: string; revoked: string };
@@ -1032,10 +1032,10 @@ describe('an upgrade that passes Express', () => {
       const passed = status === 200;
       const [request] = handled.slice(before);
       expect(Boolean(request)).toBe(passed);
-      // The caller of a public path is nobody.
+      // The caller of a public path has no principal.
       expect(Boolean(request?.user)).toBe(passed && !isUnderRule);
       expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
-      // None is issued, though a bearer token comes without one.
+      // The gate issues no cookie, though the bearer token comes without one.
       expect(passed && headers['set-cookie']).toBe(passed && undefined);
     }
     expect(backend.refusals()).toContainEqual(

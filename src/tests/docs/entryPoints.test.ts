@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 
-/** The packages that an entry point loads, with all that these load. */
+/** Returns the packages that an entry point loads, directly or indirectly. */
 function packagesLoadedBy(entryPoint: string): Set<string> {
   const script = `
     require(${JSON.stringify(path.resolve(__dirname, entryPoint))});

@@ -6,7 +6,7 @@ const root = path.resolve(__dirname, '../../..');
 
 /** A test, or a group of tests, whose title begins with ids of promises. */
 interface TitledTest {
-  /** Such as `P3`. */
+  /** The id of a promise, such as `P3`. */
   id: string;
   /** The title without its ids. */
   title: string;

@@ -19,7 +19,7 @@ const BASE_URL = 'https://backstage.example.com';
 describe('what the README says to write into app-config.yaml', () => {
   it.each(yamlBlocks)('is accepted: %j', text => {
     const value = parse(text);
-    // A recipe is rules alone.
+    // Recipes consist of rules only.
     const written = Array.isArray(value)
       ? { auth: { apiGate: { allow: value } } }
       : value;
@@ -31,7 +31,7 @@ describe('what the README says to write into app-config.yaml', () => {
 
 describe("the README's links", () => {
   const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
-    // As GitHub makes them.
+    // GitHub makes the same anchors.
     title
       .toLowerCase()
       .replace(/[^\w\- ]/g, '')

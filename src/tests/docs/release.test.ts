@@ -3,7 +3,7 @@ import path from 'node:path';
 
 const root = path.resolve(__dirname, '../../..');
 
-// Runs on an older release say which: they are in its folder, with a copy of these tests. See .ci/releases/run.
+// The folder of an older release names that release: its run has a copy of these tests there. See .ci/releases/run.
 const { API_GATE_TEST_RELEASE: release } = process.env;
 
 const packagesFile = path.join(
@@ -16,7 +16,7 @@ const names = Object.keys(dependencies).filter(name =>
   name.startsWith('@backstage/'),
 );
 
-/** The folder of the package that modules in another folder get. */
+/** Returns the folder of a package that modules in another folder import. */
 const folderOf = (name: string, from = __dirname) =>
   path.dirname(require.resolve(`${name}/package.json`, { paths: [from] }));
 
