@@ -895,12 +895,12 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
           .sort(),
       ).toEqual([
         'cross-site',
-        'untrusted-issuer',
         'invalid-token',
         'missing-credentials',
         'repeated-authorization',
         'revoked',
         'too-many-tokens',
+        'untrusted-issuer',
       ]);
       expect(report.wouldRefuse).toContainEqual(
         expect.objectContaining({ method: 'WEBSOCKET', segment: 'open' }),
