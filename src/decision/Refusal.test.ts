@@ -30,7 +30,7 @@ describe('Refusal', () => {
       'AuthenticationError: More than one value for one cookie',
       { 'www-authenticate': invalid },
     ],
-    // One answer for all three: a caller learns nothing of why.
+    // All three have the same answer, so that a caller cannot find out why.
     [
       Refusal.invalidToken,
       'invalid-token',

@@ -77,7 +77,7 @@ it.each([
     [protocols('x', 'y')],
     [401, 'invalid-token', 'bearer'],
   ],
-  // What may be otherwise at another moment or plugin is told before what is final.
+  // A refusal that may be different at another moment or plugin comes before a final one.
   [
     'one that fails and another site’s cookie',
     [protocols('x'), cookie],
@@ -109,7 +109,7 @@ it.each([
     [protocols('x', foreign, 'y')],
     [401, 'invalid-token', 'bearer'],
   ],
-  // Who has verified is the caller.
+  // The first token that verifies decides who the caller is.
   [
     'an ended session first',
     [protocols(ended, user)],

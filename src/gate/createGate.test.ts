@@ -42,7 +42,7 @@ const cookie = (token: string) => `Cookie: a=1; token=${token}`;
 const CROSS_SITE = 'Sec-Fetch-Site: cross-site';
 const CLEARED = 'token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
 
-/** What verifies, and a session that was ended. */
+/** Registers the tokens that verify, and revokes a session. */
 async function prepare(gate: BareGate) {
   gate.tokens = new Map<string, object | Error>([
     [user, principal],

@@ -34,23 +34,13 @@ export interface AdmittedUpgrade {
   reason: UpgradeReason | undefined;
 }
 
-/** Decides about upgrades at the server, and remembers for each request what it has decided. */
-export interface UpgradeGate {
-  /** Returns `undefined` for an upgrade that was refused: it has its answer, and its socket closes. Never rejects. */
-  admit(
-    req: IncomingMessage,
-    socket: Duplex,
-    target: MountedRequest,
-  ): Promise<AdmittedUpgrade | undefined>;
-  /** Returns what {@link UpgradeGate.admit} has returned for a request. */
-  admitted(req: IncomingMessage): AdmittedUpgrade | undefined;
-}
-
-class ServerUpgradeGate implements UpgradeGate {
+/** Decides about upgrades at the server, and remembers its decision about each. */
+export class UpgradeGate {
   readonly #admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
 
   constructor(private readonly options: UpgradeGateOptions) {}
 
+  /** Returns `undefined` for an upgrade that was refused: it has its answer, and its socket closes. Never rejects. */
   async admit(
     req: IncomingMessage,
     socket: Duplex,
@@ -71,6 +61,7 @@ class ServerUpgradeGate implements UpgradeGate {
     }
   }
 
+  /** Returns what {@link UpgradeGate.admit} has returned for a request. */
   admitted(req: IncomingMessage): AdmittedUpgrade | undefined {
     return this.#admissions.get(req);
   }
@@ -142,5 +133,5 @@ class ServerUpgradeGate implements UpgradeGate {
 
 /** Makes the gate for upgrades, which go to the server's listeners for `upgrade` and not to Express. */
 export function createUpgradeGate(options: UpgradeGateOptions): UpgradeGate {
-  return new ServerUpgradeGate(options);
+  return new UpgradeGate(options);
 }
