@@ -2,7 +2,6 @@ import type {
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import type { RequestHandler } from 'express';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
   createCookieIssuer,
@@ -18,20 +17,13 @@ import { Decisions } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import type { MountedRequest } from '../http/upgradeTarget';
 import type { PolicySource } from '../policy/PolicySource';
-import {
-  createUserSignOut,
-  UserSignOut,
-} from '../revocation/createUserSignOut';
+import { createUserSignOut } from '../revocation/createUserSignOut';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { OfflineSessions } from '../revocation/OfflineSessions';
 import type { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createGate, GateOptions } from './createGate';
-import {
-  createUpgradeGate,
-  UpgradeGate,
-  UpgradeGateOptions,
-} from './createUpgradeGate';
+import { createUpgradeGate, UpgradeGate } from './createUpgradeGate';
 import { UpgradeGuard } from './UpgradeGuard';
 
 /** The services that a backend system hands to its gate. */
@@ -54,21 +46,10 @@ export interface ApiGateServices extends Pick<
 }
 
 /** The gate of a backend, for requests and for upgrades. */
-export interface ApiGate {
-  decisions: Decisions;
-  /** The Express handler for `/api/:gatedPluginId`. */
-  handler: RequestHandler;
-  signOutUser: UserSignOut;
-  upgradeGate: UpgradeGate;
-  upgradeGuard: UpgradeGuard;
-  /** The services by which upgrades are decided. */
-  upgradeServices: UpgradeGateOptions;
-  /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
-  setCookieIssuer(issuer: CookieIssuer | undefined): void;
-}
+export type ApiGate = ReturnType<typeof createApiGate>;
 
 /** Makes the gate of a backend on either backend system from the services of that system. */
-export function createApiGate(services: ApiGateServices): ApiGate {
+export function createApiGate(services: ApiGateServices) {
   const { config, logger, observer, revocations, source } = services;
   const settings = source.current.config;
   const verifyOptions: VerifyOptions = {
@@ -110,20 +91,18 @@ export function createApiGate(services: ApiGateServices): ApiGate {
     decisions,
     signOutUser,
   });
-  source.onReload(outcome => {
-    if ('policy' in outcome) {
-      const { revocation } = outcome.policy.config;
-      revocations.setPollInterval(revocation.pollIntervalMs);
-    }
-  });
+  followPollInterval(services);
   return {
     decisions,
+    /** The Express handler for `/api/:gatedPluginId`. */
     handler: upgradeGuard.wrap(gate, decisions),
     signOutUser,
     upgradeGate,
     upgradeGuard,
+    /** The services by which upgrades are decided. */
     upgradeServices,
-    setCookieIssuer(issuer) {
+    /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
+    setCookieIssuer(issuer: CookieIssuer | undefined): void {
       cookieIssuer = issuer && withRollback(issuer);
     },
   };
@@ -142,5 +121,14 @@ function createUpgradeGuard(
           ? upgradeGate.admit(req, socket, target)
           : true,
     },
+  });
+}
+
+function followPollInterval({ revocations, source }: ApiGateServices): void {
+  source.onReload(outcome => {
+    if ('policy' in outcome) {
+      const { revocation } = outcome.policy.config;
+      revocations.setPollInterval(revocation.pollIntervalMs);
+    }
   });
 }
