@@ -1,4 +1,4 @@
-// Installs what is missing, for `npm start` and `npm test` on a machine that has only Node and npm. Yarn comes from the npm
+// Installs missing packages, for `npm start` and `npm test` on a machine that has only Node and npm. Yarn comes from the npm
 // package that its maintainers publish; nothing is installed globally.
 const { createHash } = require('node:crypto');
 const { spawnSync } = require('node:child_process');
@@ -26,7 +26,7 @@ const readStamp = () => {
 
 if (readStamp() !== stamp) {
   console.log('Installing dependencies. The first time takes a few minutes.');
-  // Headers that came with this Node save node-gyp a download, and are this Node's, whatever npm's configuration says.
+  // The headers of this Node save node-gyp a download, and fit this Node whatever npm's configuration contains.
   const prefix = path.resolve(process.execPath, '../..');
   if (fs.existsSync(path.join(prefix, 'include/node/node.h'))) {
     process.env.npm_config_nodedir = prefix;

@@ -27,8 +27,8 @@ describe('assertNotRevoked', () => {
   });
 
   it.each([
-    ['an ended session', ended, revocations, Refusal.revoked],
-    ['an ended session, with no list', ended, notLoaded, Refusal.revoked],
+    ['a revoked session', ended, revocations, Refusal.revoked],
+    ['a revoked session, with no list', ended, notLoaded, Refusal.revoked],
     [
       'a session, with no list',
       session,
@@ -50,7 +50,7 @@ describe('isRevokedByClaims', () => {
     ['an empty one', '', false],
     ['what is no JWT', 'static', false],
     ['a session', unsignedToken('vnd.backstage.user', session), false],
-    ['an ended session', unsignedToken('vnd.backstage.user', ended), true],
+    ['a revoked session', unsignedToken('vnd.backstage.user', ended), true],
     ['its limited token', limited, true],
     [
       'a service that acts for it',

@@ -88,7 +88,7 @@ export class DatabaseRevocationStore implements RevocationStore {
       await this.table.write(revocation);
     } catch (error) {
       if (isRefusedForGood(error)) {
-        throw new InputError('The database does not take this revocation');
+        throw new InputError('The database can not store this revocation');
       }
       throw error;
     }

@@ -70,7 +70,7 @@ export class OfflineSessions {
       await body?.cancel();
       if (status === 404) {
         this.options.logger.warn(
-          'API gate: auth.experimentalRefreshToken.enabled is true, and this auth plugin has no route that ends refresh tokens: a sign-out leaves those of OAuth clients. Update @backstage/plugin-auth-backend to 0.31 or later',
+          'API gate: auth.experimentalRefreshToken.enabled is true, and this auth plugin has no route that ends refresh tokens: a sign-out does not end those of OAuth clients. Update @backstage/plugin-auth-backend to 0.31 or later',
         );
       }
     }
@@ -151,7 +151,7 @@ export class OfflineSessions {
     } catch (error) {
       this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
       this.options.logger.warn(
-        'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and is asked again',
+        'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and the gate will retry',
         {
           users: this.#pending.size,
           errorType: isError(error) ? error.name : typeof error,

@@ -135,7 +135,7 @@ export class PendingRevocations {
     const cause =
       reason === 'full'
         ? `${MAX_PENDING} others wait for the database, and the oldest make room`
-        : 'the database does not take such a user or such a time';
+        : 'the database can not store such a user or such a time';
     this.#logger.warn(
       `API gate drops revocations: ${cause}. They stay in force at this replica until it stops, and others do not see them`,
       { dropped: this.#dropped[reason] },

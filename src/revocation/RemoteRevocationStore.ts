@@ -37,7 +37,7 @@ export class RemoteRevocationStore implements RevocationStore {
     }
     const page = await response.json();
     if (!Array.isArray(page?.revocations)) {
-      throw new Error('The auth backend answers no list of revocations');
+      throw new Error('The auth backend returned no list of revocations');
     }
     return page;
   }
@@ -49,7 +49,7 @@ export class RemoteRevocationStore implements RevocationStore {
       return;
     }
     if (response.status === 400) {
-      throw new InputError('The auth backend does not take this revocation');
+      throw new InputError('The auth backend can not store this revocation');
     }
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
@@ -80,7 +80,7 @@ export class RemoteRevocationStore implements RevocationStore {
     if (!this.#toldThatThereIsNoGate) {
       this.#toldThatThereIsNoGate = true;
       this.options.logger.warn(
-        'The backend of the auth plugin has no API gate: sign-out there ends no session here',
+        'The backend of the auth plugin has no API gate: a sign-out there ends no session here',
       );
     }
   }

@@ -566,7 +566,7 @@ describe('Revocations of a store with a cursor', () => {
     revocations.stop();
   });
 
-  it('reads no page twice that the store answers with itself', async () => {
+  it('reads no page twice whose cursor the store returns again', async () => {
     const { revocations, following, cursors } = follow(async () => ({
       revocations: [],
       cursor: 'same',
@@ -575,7 +575,7 @@ describe('Revocations of a store with a cursor', () => {
     await following;
     expect(cursors()).toEqual([undefined, 'same']);
     expect(revocations.isLoaded).toBe(false);
-    await expect(revocations.load()).rejects.toThrow('with itself');
+    await expect(revocations.load()).rejects.toThrow('cursor of the same page');
     revocations.stop();
   });
 

@@ -90,7 +90,9 @@ export class Revocations extends RevocationList {
   async readPage(cursor: string | undefined): Promise<RevocationPage> {
     const page = await storeInTime(this.#storeOrThrow().read(cursor));
     if (page.hasMore && page.cursor === cursor) {
-      throw new Error('The store of revocations answers a page with itself');
+      throw new Error(
+        'The store of revocations returned the cursor of the same page',
+      );
     }
     return page;
   }

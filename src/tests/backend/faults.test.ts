@@ -103,7 +103,7 @@ describe('the key endpoint of auth', () => {
   }
 
   it.each<[string, (res: ServerResponse) => void]>([
-    ['says nothing', () => {}],
+    ['sends nothing', () => {}],
     [
       'goes silent after its headers',
       res =>
