@@ -250,7 +250,7 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
     });
     await until(() => warnings(backend).length > 0);
     expect(warnings(backend)).toEqual([
-      expect.stringContaining('leaves those of OAuth clients'),
+      expect.stringContaining('does not end those of OAuth clients'),
     ]);
   });
 });
