@@ -27,11 +27,11 @@ const FEATURES = {
   ],
   addWebSocketHandler: [
     '`httpRouter.addWebSocketHandler`',
-    'Plugins take WebSocket upgrades from the server themselves, and allow rules with `WEBSOCKET` have no handlers to open.',
+    'Plugins listen for WebSocket upgrades at the server themselves. The gate judges all of them there, and allow rules with `WEBSOCKET` hold.',
   ],
   offlineSessions: [
     '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',
-    "The gate can't end the refresh tokens of OAuth clients.",
+    "A sign-out everywhere leaves the refresh tokens of OAuth clients, reports `unsupported`, and a warning at start names them.",
   ],
   auditor: ['`coreServices.auditor`', 'The gate does not start.'],
 };
