@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, IncomingMessage, Server } from 'node:http';
 import { AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -406,9 +405,15 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       iss: `http://localhost:${authPort}/api/auth`,
       sub: SUB,
     });
-    const asked = once(silent, 'request');
+    // The backend also reads the list of revoked sessions there.
+    const isVerifying = new Promise<void>(resolve => {
+      silent.on(
+        'request',
+        ({ url }) => url?.endsWith('/jwks.json') && resolve(),
+      );
+    });
     const answer = rawUpgrade(backend.port, '/api/caller/x', [bearer(token)]);
-    await asked;
+    await isVerifying;
     await backend.stop();
     const { status, closed } = await answer;
     await closed;
