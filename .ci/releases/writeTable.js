@@ -19,7 +19,7 @@ const NOT_TESTED = {
 const FEATURES = {
   rootInstanceMetadata: [
     '`coreServices.rootInstanceMetadata`',
-    'The gate learns which plugins are installed when the first plugin registers. Until then it answers 503 to every request.',
+    'The gate learns which plugins are installed when the first plugin registers. Until then it answers 503 to every request, and `expect` accepts every plugin id.',
   ],
   rootSystemMetadata: [
     '`coreServices.rootSystemMetadata`',
@@ -31,7 +31,7 @@ const FEATURES = {
   ],
   offlineSessions: [
     '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',
-    "A sign-out everywhere leaves the refresh tokens of OAuth clients, reports `unsupported`, and a warning at start names them.",
+    'A sign-out everywhere leaves the refresh tokens of OAuth clients, reports `unsupported`, and a warning at start names them.',
   ],
   auditor: ['`coreServices.auditor`', 'The gate does not start.'],
 };

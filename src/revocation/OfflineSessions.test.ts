@@ -39,7 +39,7 @@ function create({ isEnabled }: { isEnabled?: boolean } = { isEnabled: true }) {
           getBaseUrl: async (id: string) => `http://auth/api/${id}`,
         },
       }) as never,
-    isEnabled,
+    isEnabled: () => isEnabled,
     logger: { warn: (...line: unknown[]) => log.push(line) } as never,
     onEndedLater: (...ended) => endedLater.push(ended),
   });

@@ -39,7 +39,7 @@ export class OfflineSessions {
       /** Returns the services of any plugin. */
       services(): { auth: AuthService; discovery: DiscoveryService };
       /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin runs in another backend. */
-      isEnabled: boolean | undefined;
+      isEnabled(): boolean | undefined;
       logger: LoggerService;
       /** Called when a retry has succeeded. */
       onEndedLater(userEntityRef: string, answer: OfflineSessionsAnswer): void;
@@ -64,7 +64,7 @@ export class OfflineSessions {
 
   /** Logs a warning if refresh tokens are enabled and no route can end them. */
   async check(): Promise<void> {
-    if (this.options.isEnabled) {
+    if (this.options.isEnabled()) {
       // The plugin rejects a body without a user, so this request ends nothing.
       const { body, status } = await this.#fetch({});
       await body?.cancel();
@@ -82,7 +82,7 @@ export class OfflineSessions {
   }
 
   async #request(userEntityRef: string): Promise<OfflineSessionsAnswer> {
-    if (this.options.isEnabled === false) {
+    if (this.options.isEnabled() === false) {
       return 'disabled';
     }
     const response = await this.#fetch({ userEntityRef });

@@ -130,9 +130,11 @@ function createOfflineSessions(
   return new OfflineSessions({
     logger,
     services: () => plugins.anyRegistered(),
-    isEnabled: plugins.isInstalled('auth')
-      ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
-      : undefined,
+    // Some releases list the installed plugins later.
+    isEnabled: () =>
+      plugins.isInstalled('auth')
+        ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
+        : undefined,
     onEndedLater: async (userEntityRef, answer) => {
       const { isStored } = await revokeUser(userEntityRef, {
         offlineSessions: 'keep',

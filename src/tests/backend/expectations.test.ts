@@ -4,6 +4,8 @@ import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
 import { freePort, startBackend } from '../../__testUtils__/startBackend';
 
+const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
+
 jest.setTimeout(60_000);
 
 const hello = () =>
@@ -17,7 +19,12 @@ const startWith = (apiGate: JsonObject, config: JsonObject = {}) =>
   });
 
 describe('a backend with expectations', () => {
-  it.each([
+  const misspelt: [JsonObject, string] = [
+    { request: 'GET /api/helo/secret', is: 'closed' },
+    'auth.apiGate.expect[0].request names the plugin helo, which is not installed',
+  ];
+
+  it.each<[JsonObject, string]>([
     [
       { request: 'GET /api/hello/open', is: 'closed' },
       'auth.apiGate.expect[0]: GET /api/hello/open should be closed, and is public by auth.apiGate.allow[0] (/open)',
@@ -26,10 +33,8 @@ describe('a backend with expectations', () => {
       { request: 'GET /api/hello/secret', is: 'public' },
       'auth.apiGate.expect[0]: GET /api/hello/secret should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[0] (/open)',
     ],
-    [
-      { request: 'GET /api/helo/secret', is: 'closed' },
-      'auth.apiGate.expect[0].request names the plugin helo, which is not installed',
-    ],
+    // At its start, a backend of October 2025 does not list the plugins that are installed.
+    ...(release >= '2025-11' ? [misspelt] : []),
   ])('does not start with %j', async (expectation, message) => {
     await expect(
       startWith({
