@@ -118,6 +118,8 @@ async function wakeSignals(): Promise<Socket> {
       '',
     ].join('\r\n'),
   );
+  // No other upgrade may overtake this one.
+  await new Promise(resolve => setTimeout(resolve, 500));
   await until(async () => {
     const client = await connect({ protocol: token }).catch(() => undefined);
     return client instanceof WebSocket;
@@ -220,6 +222,7 @@ describe('[P11] signals', () => {
   if (!routesUpgrades) {
     it('close the first upgrade too, which Express passes on, when its session ends', async () => {
       const first = await wakeSignals();
+      expect(first.destroyed).toBe(false);
       const closed = once(first, 'close');
       await endSessions();
       await closed;
