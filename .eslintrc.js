@@ -9,6 +9,7 @@ const ROOMS = [
   ['credentials'],
   ['plugins'],
   ['cookie'],
+  ['findings'],
   ['observability'],
   ['routes'],
   ['gate'],

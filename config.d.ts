@@ -135,6 +135,21 @@ export interface Config {
             ttl?: HumanDuration | string;
           };
 
+      /** Settings that make the gate pointless or a rule dangerous are logged at start, and are in the policy report. */
+      findings?: {
+        /** Findings that are meant so. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */
+        accept?: Array<{
+          /** Id of the finding, such as `cookie-not-host`. */
+          id: string;
+          /** The place that the finding names. The index of an entry of a list may differ. */
+          at: string;
+          /** Why this is meant so. */
+          reason: string;
+          /** From then on the finding is reported again: a date in UTC, or an instant with a zone. Default: never. */
+          until?: string;
+        }>;
+      };
+
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {
         /** How often a replica reads which sessions others have ended, from 100 milliseconds to 5 minutes. Default: `2s`. */

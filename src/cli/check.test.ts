@@ -4,7 +4,7 @@ import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 
-const BASE = 'backend:\n  baseUrl: https://backstage.example.com\n';
+const BASE = 'backend:\n  baseUrl: http://backstage.example.com\n';
 const GATE = `${BASE}auth:
   apiGate:
     allow:
@@ -31,17 +31,48 @@ describe('api-gate check', () => {
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
       'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
-      'warning: app-config.yaml:6: auth.apiGate.allow[0] makes POST of /http/github of the plugin events public: its handler must check who calls',
-      '2 of 2 expectations hold, 1 warning',
+      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
+      '2 of 2 expectations hold, 1 finding',
       '',
     ]);
     expect(code).toBe(0);
   });
 
-  it('exits with 1 for warnings with --fail-on warnings', async () => {
-    const args = ['--fail-on', 'warnings'];
-    expect((await check({ 'app-config.yaml': GATE }, args)).code).toBe(1);
-    expect((await check({ 'app-config.yaml': BASE }, args)).code).toBe(0);
+  it('[P34] exits with 1 for findings with --fail-on findings, unless they are accepted', async () => {
+    const args = ['--fail-on', 'findings'];
+    const accept = (until: string) =>
+      `${GATE}    findings: { accept: [{ id: open-webhook-without-secret, at: 'auth.apiGate.allow[0] (POST /api/events/http/github)', reason: demo${until} }] }\n`;
+    const run = (text: string, ...others: string[]) =>
+      check({ 'app-config.yaml': text }, [...args, ...others]);
+    expect((await run(GATE)).code).toBe(1);
+    expect((await run(BASE)).code).toBe(0);
+    expect((await run(accept(', until: 2026-01-01'))).code).toBe(1);
+    const accepted = await run(
+      accept(', until: 2999-01-01'),
+      '--format',
+      'github',
+    );
+    expect(accepted.code).toBe(0);
+    expect(accepted.stdout).toMatch(
+      /\naccepted: auth\.apiGate\.allow\[0\] .* \[open-webhook-without-secret\], accepted until 2999-01-01T00:00:00\.000Z \(demo\)\n2 of 2 expectations hold, 0 findings\n$/,
+    );
+  });
+
+  it('takes variables that are not set for no finding', async () => {
+    const text = `app: { baseUrl: '\${APP}' }
+backend:
+  baseUrl: '\${BASE}'
+  cors: { origin: ['https://a.example.com', '\${APP}'] }
+  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: a }, accessRestrictions: [{ plugin: a }] }] }
+auth:
+  providers: { gitlab: { production: { audience: '\${GITLAB}', signIn: { resolvers: [{ resolver: emailMatchingUserEntityProfileEmail, dangerouslyAllowSignInWithoutUserInCatalog: true }] } } } }
+  apiGate: { allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
+events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
+`;
+    const args = ['--mock-env', '--fail-on', 'findings'];
+    const { code, stdout } = await check({ 'app-config.yaml': text }, args);
+    expect(stdout).toMatch(/ 0 findings\n$/);
+    expect(code).toBe(0);
   });
 
   it('exits with 1 where expectations do not hold, and prints all of them', async () => {
@@ -68,7 +99,7 @@ describe('api-gate check', () => {
       '\n::error file=app-config.yaml,line=11,title=API gate::auth.apiGate.expect[1]: GET /api/catalog/entities should be public, and no rule',
     );
     expect(stdout).toContain(
-      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] makes POST',
+      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github',
     );
     expect(code).toBe(1);
   });
@@ -101,7 +132,7 @@ describe('api-gate check', () => {
       'app-config.production.yaml:4  auth.apiGate.allow[0]  GET /api/techdocs/static/**',
     );
     expect(stdout).toContain(
-      'warning: app-config.production.yaml:3: auth.apiGate.allow of app-config.production.yaml replaces that of app-config.yaml, with 2 entries: write all of them in one file',
+      'warning: app-config.production.yaml:3: auth.apiGate.allow: is the list of app-config.production.yaml in place of the 2 of app-config.yaml, because Backstage does not merge lists: write all entries in one file [list-replaced]',
     );
     expect(code).toBe(0);
   });

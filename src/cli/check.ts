@@ -1,9 +1,13 @@
 import path from 'node:path';
+import { findListSources } from '../config/findListSources';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatFinding } from '../findings/Finding';
+import { findFindings } from '../findings/findFindings';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import {
+  holdsMock,
   LoadedConfig,
   loadConfig,
   locateMessage,
@@ -18,7 +22,7 @@ import {
 } from './options';
 import {
   Finding,
-  formatFinding,
+  formatFinding as formatLine,
   formatLocation,
   Output,
   printable,
@@ -27,12 +31,13 @@ import {
 export const CHECK_HELP = `api-gate check [--config FILE]...
 
 Checks the API gate's configuration as a backend with these files would have it: the values below
-auth.apiGate, and each expectation of auth.apiGate.expect.
+auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
+dangerous.
 
   --config FILE        as for the backend, in its order; default: app-config.yaml and the files beside it
   --mock-env           uses a made-up value for each variable that is not set
   --format github      prints annotations for GitHub Actions; default: text
-  --fail-on warnings   exits with 1 for warnings too
+  --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
   --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
@@ -53,9 +58,9 @@ export async function check(args: string[], output: Output): Promise<number> {
   }
   assertNoArguments('check', positionals);
   const format = readChoice('format', values.format, ['text', 'github']);
-  const failOn = readChoice('fail-on', values['fail-on'], ['warnings']);
+  const failOn = readChoice('fail-on', values['fail-on'], ['findings']);
   const print = (finding: Finding) =>
-    output.out(formatFinding(finding, format ?? 'text'));
+    output.out(formatLine(finding, format ?? 'text'));
   let loaded: LoadedConfig;
   try {
     loaded = await loadConfig({
@@ -82,46 +87,60 @@ export async function check(args: string[], output: Output): Promise<number> {
       `Not checked, since they hold variables that are not set: ${loaded.leftOut.join(', ')}`,
     );
   }
-  const findings = findAll(loaded);
-  findings.forEach(print);
-  const failed = findings.filter(({ level }) => level === 'error').length;
-  const warned = findings.length - failed;
+  const failed = printFailures(loaded, print);
+  const found = printFindings(loaded, declared, print, output);
   const { length: expected } = loaded.gate.expect;
   output.out(
-    `${expected - failed} of ${expected} expectations hold, ${warned} warning${warned === 1 ? '' : 's'}`,
+    `${expected - failed} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
   );
-  return failed > 0 || (failOn && warned > 0) ? 1 : 0;
+  return failed > 0 || (failOn && found > 0) ? 1 : 0;
 }
 
-function findAll({ gate, sources }: LoadedConfig): Finding[] {
-  const failures = findFailedExpectations(gate, CONFIG_KEY).map(
-    ({ message }) => ({ level: 'error', message }) as const,
+type Print = (finding: Finding) => void;
+
+/** Prints the expectations that do not hold, and returns their number. */
+function printFailures({ gate, sources }: LoadedConfig, print: Print): number {
+  const failures = findFailedExpectations(gate, CONFIG_KEY);
+  failures.forEach(({ message }) =>
+    print({
+      level: 'error',
+      message,
+      location: locateMessage(message, sources),
+    }),
   );
-  const warnings = [...gate.warnings, ...describeReplaced(sources)].map(
-    message => ({ level: 'warning', message }) as const,
-  );
-  return [...failures, ...warnings].map(finding => ({
-    ...finding,
-    location: locateMessage(finding.message, sources),
-  }));
+  return failures.length;
 }
 
-/** Describes lists that were replaced: Backstage merges objects, but a list replaces the list of an earlier file. */
-function describeReplaced(sources: LoadedConfig['sources']): string[] {
-  return ['allow', 'expect'].flatMap(key => {
-    const all = sourcesOf(sources, ['auth', 'apiGate', key]);
-    const last = all.at(-1);
-    return all
-      .slice(0, -1)
-      .map(
-        earlier =>
-          `${CONFIG_KEY}.${key} of ${nameOf(last!)} replaces that of ${nameOf(earlier)}, with ${lengthOf(earlier.value)} entries: write all of them in one file`,
-      );
-  });
-}
-
-function lengthOf(value: unknown): number {
-  return Array.isArray(value) ? value.length : 0;
+/** Prints the findings, and returns the number of those that are not accepted. */
+function printFindings(
+  { gate, leftOut, root, sources }: LoadedConfig,
+  declared: DeclaredInCode | undefined,
+  print: Print,
+  output: Output,
+): number {
+  const installed = declared?.installed;
+  const findings = findFindings({
+    config: root,
+    gate,
+    isInstalled: installed && (id => installed.includes(id)),
+    lists: findListSources(root),
+    now: new Date(),
+  }).filter(
+    ({ id, at }) =>
+      !leftOut.some(path => at.startsWith(path)) &&
+      // Which origins are trusted depends on addresses, which may be among the variables that are not set.
+      !(id === 'cors-not-trusted' && (leftOut.length > 0 || holdsMock(at))),
+  );
+  for (const finding of findings) {
+    const message = formatFinding(finding);
+    if (finding.accepted) {
+      output.out(printable(`accepted: ${message}`));
+    } else {
+      const location = locateMessage(message, sources);
+      print({ level: 'warning', message, location });
+    }
+  }
+  return findings.filter(({ accepted }) => !accepted).length;
 }
 
 function nameOf({ path: file, context }: LoadedConfig['sources'][number]) {

@@ -5,7 +5,8 @@ import { get, readUrl } from './get';
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
 /** The parts of a running backend's policy that its configuration does not have. */
-export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown'>;
+export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown'> &
+  Partial<Pick<PolicyReport, 'installed'>>;
 
 /**
  * Fetches from a running backend the paths that its plugins open in code and the gate closes.
@@ -44,16 +45,20 @@ export async function fetchPolicy(
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const { closed, unknown } = JSON.parse(body);
+    const { closed, installed, unknown } = JSON.parse(body);
     const isReport =
       Array.isArray(closed) &&
       closed.every(isClosedPath) &&
-      Array.isArray(unknown) &&
-      unknown.every(id => typeof id === 'string');
-    return isReport ? { closed, unknown } : undefined;
+      // A gate before 0.3 does not list the installed plugins.
+      [unknown, installed ?? []].every(isListOfTexts);
+    return isReport ? { closed, installed, unknown } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string');
 }
 
 function isClosedPath(value: Partial<ClosedPath> | null): boolean {

@@ -12,8 +12,6 @@ export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
 
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
-
 // TRACE echoes a request's credentials, and CONNECT never reaches a router.
 const RULE_METHODS = [
   ...METHODS.filter(method => method !== 'TRACE' && method !== 'CONNECT'),
@@ -28,32 +26,16 @@ const RULE_METHODS = [
 export function readAllowRules(
   value: unknown,
   configPath: string,
-): { rules: AllowRule[]; warnings: string[] } {
-  const warnings: string[] = [];
-  const seen = new Set<string>();
-  const rules = readList(
+): AllowRule[] {
+  return readList(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
-    (item, path) => {
-      const { rule, doubts } = readAllowRule(item, path);
-      warnings.push(...doubts);
-      for (const method of rule.methods) {
-        const route = `${method} ${rule.plugin}${rule.path}`;
-        if (seen.has(route)) {
-          warnings.push(
-            `${path} repeats an earlier rule for ${method}: remove it`,
-          );
-        }
-        seen.add(route);
-      }
-      return rule;
-    },
+    readAllowRule,
   );
-  return { rules, warnings };
 }
 
-function readAllowRule(value: unknown, configPath: string) {
+function readAllowRule(value: unknown, configPath: string): AllowRule {
   const { plugin, path, methods, reason } = readObject(value, configPath, [
     'plugin',
     'path',
@@ -73,7 +55,7 @@ function readAllowRule(value: unknown, configPath: string) {
     !rule.methods.includes(WEBSOCKET) || !isSubtree(rule),
     `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without /**`,
   );
-  return { rule, doubts: findDoubts(rule, methods, configPath) };
+  return rule;
 }
 
 /** Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`. */
@@ -153,24 +135,4 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
     );
   });
   return [...new Set<string>(value)];
-}
-
-/** Warns of a rule that may be meant so, but that an operator should see at start. */
-function findDoubts(
-  { plugin, path, methods }: AllowRule,
-  writtenMethods: unknown,
-  configPath: string,
-): string[] {
-  const unsafe = methods.filter(method => !SAFE_METHODS.includes(method));
-  return [
-    path === '/**' &&
-      `${configPath} makes the whole plugin ${plugin} public for ${methods}. If a variable stands before its /**, that variable is empty`,
-    path === '/' &&
-      `${configPath} makes only the root of the plugin ${plugin} public; /** stands for everything in it`,
-    Array.isArray(writtenMethods) &&
-      writtenMethods.length !== methods.length &&
-      `${configPath}.methods repeats a method`,
-    unsafe.length > 0 &&
-      `${configPath} makes ${unsafe} of ${path} of the plugin ${plugin} public: its handler must check who calls`,
-  ].filter(doubt => doubt !== false);
 }

@@ -1,5 +1,5 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject, JsonValue } from '@backstage/types';
+import type { JsonValue } from '@backstage/types';
 import { readApiGateConfig } from './readApiGateConfig';
 
 const read = (
@@ -44,7 +44,7 @@ describe('readApiGateConfig', () => {
       mcpPaths: new Set(),
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
-      warnings: [],
+      acceptedFindings: [],
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -315,78 +315,13 @@ describe('readApiGateConfig', () => {
     ]);
   });
 
-  it('reads the paths that the cookie is trusted at, and warns of a whole plugin', () => {
+  it('reads the paths that the cookie is trusted at', () => {
     const trustedPaths = [
       { plugin: 'proxy', path: '/sonar/**' },
       { plugin: 'reports', path: '/**' },
     ];
     const config = read({ cookie: { trustedPaths } });
     expect(config.trustedPaths).toEqual(trustedPaths);
-    expect(config.warnings).toEqual([
-      expect.stringMatching(
-        /^auth\.apiGate\.cookie\.trustedPaths\[1\] .* the plugin reports act as the user/,
-      ),
-    ]);
-  });
-
-  describe('backend.cors.origin', () => {
-    const warningsOf = (origin: JsonValue | undefined, cors = { origin }) =>
-      readApiGateConfig(
-        new ConfigReader({
-          app: { baseUrl: 'http://localhost:3000' },
-          backend: { baseUrl: 'https://backstage.example.com', cors },
-          auth: {
-            apiGate: {
-              cookie: { trustedOrigins: ['https://portal.example.com'] },
-            },
-          },
-        } as JsonObject),
-      ).warnings.map(warning => warning.split(' is wider than')[0]);
-
-    it.each<[JsonValue | undefined, string[]]>([
-      [undefined, []],
-      ['http://localhost:3000', []],
-      ['HTTPS://Portal.Example.com', []],
-      [
-        [
-          'http://localhost:3000',
-          'https://portal.example.com',
-          'https://backstage.example.com',
-        ],
-        [],
-      ],
-      ['*', ['backend.cors.origin (*)']],
-      [
-        ['http://localhost:3000', 'https://*.example.com'],
-        ['backend.cors.origin[1] (https://*.example.com)'],
-      ],
-      [
-        ['https://other.example.com', 'https://p?rtal.example.com'],
-        [
-          'backend.cors.origin[0] (https://other.example.com)',
-          'backend.cors.origin[1] (https://p?rtal.example.com)',
-        ],
-      ],
-      [
-        'http://localhost:{3000,3001}',
-        ['backend.cors.origin (http://localhost:{3000,3001})'],
-      ],
-      [
-        '!https://evil.example.com',
-        ['backend.cors.origin (!https://evil.example.com)'],
-      ],
-      [42, []],
-      [[42, null], []],
-    ])(
-      '%j is warned of where it is wider than what is trusted',
-      (origin, expected) => {
-        expect(warningsOf(origin)).toEqual(expected);
-      },
-    );
-
-    it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
-      expect(warningsOf(undefined, cors as never)).toEqual([]);
-    });
   });
 
   it('knows the providers that sign users in', () => {

@@ -1,14 +1,10 @@
 import { Config } from '@backstage/config';
+import { AcceptedFinding, readAcceptedFindings } from './readAcceptedFindings';
 import { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
 import { Challenge, readChallenges } from './readChallenges';
 import { CookieSettings, readCookieSettings } from './readCookieSettings';
-import {
-  findUntrustedCorsOrigins,
-  readOrigins,
-  readTrustedPaths,
-  TrustedPath,
-} from './readCookieTrust';
+import { readOrigins, readTrustedPaths, TrustedPath } from './readCookieTrust';
 import { Expectation, readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
 import { ModeSettings, readMode } from './readMode';
@@ -49,8 +45,8 @@ export interface ApiGateConfig extends ModeSettings {
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
-  /** Lines to log at start about settings that work, but may not be meant so; each names its config path. */
-  warnings: string[];
+  /** Findings that the operator accepts. */
+  acceptedFindings: AcceptedFinding[];
 }
 
 /** Facts about the backend that its configuration does not have. */
@@ -84,22 +80,16 @@ export function readApiGateConfig(
       'challenges',
       'revocation',
       'tokenCache',
+      'findings',
     ],
   );
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
-  const { warnings: cookieWarnings, ...cookie } = readCookie(
-    value.cookie,
-    at('cookie'),
-    rootConfig,
-    backend,
-  );
-  const { rules, warnings } = readAllowRules(value.allow, at('allow'));
   return {
     ...readMode(value, CONFIG_KEY),
-    allow: rules,
+    allow: readAllowRules(value.allow, at('allow')),
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     issuers: readIssuers(value.issuers, at('issuers')),
-    ...cookie,
+    ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
     backendOrigin: backend.origin,
     signOut: readSignOutSettings(
       value.signOut,
@@ -111,7 +101,7 @@ export function readApiGateConfig(
     mcpPaths: readMcpPaths(rootConfig),
     tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
     revocation: readRevocationSettings(value.revocation, at('revocation')),
-    warnings: [...warnings, ...cookieWarnings],
+    acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
   };
 }
 
@@ -137,19 +127,13 @@ function readCookie(
     ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
     ...readOrigins(written.trustedOrigins, `${path}.trustedOrigins`),
   ];
-  const { trustedPaths, warnings } = readTrustedPaths(
-    written.trustedPaths,
-    `${path}.trustedPaths`,
-  );
-  const corsWarnings = findUntrustedCorsOrigins(rootConfig, trustedOrigins).map(
-    origin =>
-      `${origin} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${path}.trustedOrigins if its pages may use the cookie`,
-  );
   return {
     cookie,
     trustedOrigins,
-    trustedPaths,
-    warnings: [...warnings, ...corsWarnings],
+    trustedPaths: readTrustedPaths(
+      written.trustedPaths,
+      `${path}.trustedPaths`,
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Finding } from '../findings/Finding';
 import type { AllowRule } from '../config/AllowRule';
 import { prefixOf } from '../config/AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
@@ -46,6 +47,10 @@ export interface PolicyReport {
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: (AllowRule & { installed: boolean })[];
+  /** Settings that make the gate pointless, and rules that are dangerous or useless. */
+  findings: Finding[];
+  /** Ids of the plugins that are installed in this backend, in lower case. */
+  installed: string[];
   closed: ClosedPath[];
   /** Plugins whose own policies are not recorded. */
   unknown: string[];
@@ -64,11 +69,12 @@ const BUILT_IN_PUBLIC = ['auth', 'app'];
 /** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
   counts: DecisionCounts;
+  findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
   source: PolicySource;
 }): PolicyReport {
-  const { counts, plugins, policies, source } = options;
+  const { counts, findings, plugins, policies, source } = options;
   const { config, hash, isEnforced, loadedAt } = source.current;
   return {
     hash,
@@ -83,6 +89,8 @@ export function describePolicy(options: {
       ...rule,
       installed: plugins.isInstalled(rule.plugin),
     })),
+    findings,
+    installed: plugins.installedIds(),
     closed: policies
       .all()
       .filter(({ plugin }) => !BUILT_IN_PUBLIC.includes(plugin))

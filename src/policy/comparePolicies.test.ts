@@ -9,7 +9,7 @@ const rules = (...written: [path: string, ...methods: string[]][]) =>
       ...(methods.length && { methods }),
     })),
     'allow',
-  ).rules;
+  );
 
 const lines = (changes: RouteChange[]) =>
   changes.map(

@@ -111,7 +111,7 @@ const anyScene = anyRules.chain(rules =>
 );
 
 function allowListOf(rules: WrittenRule[]): AllowList {
-  return new AllowList(readAllowRules(rules, 'allow').rules);
+  return new AllowList(readAllowRules(rules, 'allow'));
 }
 
 describe('AllowList', () => {
@@ -157,7 +157,7 @@ describe('AllowList', () => {
 
 describe('comparePolicies', () => {
   const allowRulesOf = (rules: WrittenRule[]) =>
-    readAllowRules(rules, 'allow').rules;
+    readAllowRules(rules, 'allow');
   const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
     list.match(plugin, method, below || '/') !== undefined;
 

@@ -247,7 +247,7 @@ describe('the configuration', () => {
       fc.property(anyRule, rule => {
         let taken;
         try {
-          taken = readAllowRules([rule], 'auth.apiGate.allow').rules;
+          taken = readAllowRules([rule], 'auth.apiGate.allow');
         } catch (error) {
           expect((error as Error).message).toMatch(
             /^auth\.apiGate\.allow\[0\]\S* .+$/,

@@ -3,11 +3,10 @@ import {
   createServiceFactory,
   createServiceRef,
   HttpAuthService,
-  LoggerService,
 } from '@backstage/backend-plugin-api';
-import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { TokenCache } from '../credentials/TokenCache';
+import { findFindings } from '../findings/findFindings';
 import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import {
@@ -15,16 +14,13 @@ import {
   formatPolicyReport,
   PolicyReport,
 } from '../observability/describePolicy';
-import type { Plugins } from '../plugins/Plugins';
+import { FindingsLog } from '../observability/FindingsLog';
 import {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,
 } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
-
-const DISABLE_DEFAULT_AUTH_POLICY =
-  'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** The services that the parts of the gate in plugins share. */
 export interface ApiGateService
@@ -70,33 +66,32 @@ export const apiGateServiceFactory = createServiceFactory({
     const { audit, plugins, policies, source } = shared;
     const { config: settings } = source.current;
 
-    const logWarnings = () => logRuleWarnings(logger, settings, plugins);
-    if (plugins.isSet) {
-      logWarnings();
-    } else {
-      lifecycle.addStartupHook(logWarnings);
-    }
-    if (config.getOptionalBoolean(DISABLE_DEFAULT_AUTH_POLICY)) {
-      logger.warn(
-        `API gate: ${DISABLE_DEFAULT_AUTH_POLICY} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
-      );
-    }
+    const find = () =>
+      findFindings({
+        config,
+        gate: source.current.config,
+        isInstalled: id => plugins.isInstalled(id),
+        lists: source.lists,
+        now: new Date(),
+      });
+    const findingsLog = new FindingsLog(logger, find);
     const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });
-    source.onReload(outcome => {
-      audit.reloaded(plugins.auditorFor('auth'), outcome);
-      if ('policy' in outcome) {
-        logRuleWarnings(logger, outcome.policy.config, plugins);
-      }
-    });
+    source.onReload(outcome =>
+      audit.reloaded(plugins.auditorFor('auth'), outcome),
+    );
     source.start();
     const describe = () =>
-      describePolicy({ counts, plugins, policies, source });
+      describePolicy({ counts, findings: find(), plugins, policies, source });
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
+      findingsLog.start();
+      // Settings of other plugins change without a change of the policy.
+      config.subscribe?.(() => findingsLog.update());
     });
     lifecycle.addShutdownHook(() => {
       stopGate();
+      findingsLog.stop();
       source.stop();
       shared.revocations.stop();
       shared.observer.stop();
@@ -120,22 +115,3 @@ export const apiGateServiceFactory = createServiceFactory({
     };
   },
 });
-
-/** Logs warnings about settings that are valid but risky, and about entries that name a plugin which is not installed. */
-function logRuleWarnings(
-  logger: LoggerService,
-  { allow, trustedPaths, warnings }: ApiGateConfig,
-  plugins: Plugins,
-) {
-  warnings.forEach(warning => logger.warn(warning));
-  const named = { allow, 'cookie.trustedPaths': trustedPaths };
-  for (const [key, entries] of Object.entries(named)) {
-    entries.forEach(({ plugin }, i) => {
-      if (!plugins.isInstalled(plugin)) {
-        logger.warn(
-          `${CONFIG_KEY}.${key}[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
-        );
-      }
-    });
-  }
-}

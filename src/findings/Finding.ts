@@ -1,0 +1,65 @@
+import type {
+  AcceptedFinding,
+  FindingId,
+} from '../config/readAcceptedFindings';
+
+/** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
+export interface Finding {
+  id: FindingId;
+  /** The config path. The content of an entry of a list follows in brackets. */
+  at: string;
+  /** A clause about the place. */
+  why: string;
+  /** What to write instead. */
+  write: string;
+  /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
+  accepted?: { reason: string; until?: string };
+}
+
+/** Returns the items whose condition holds. */
+export function onlyPresent<T>(items: readonly (T | false)[]): T[] {
+  return items.filter(item => item !== false) as T[];
+}
+
+/** Formats a finding as one line, which begins with its config path. */
+export function formatFinding(finding: Finding): string {
+  const { id, at, why, write, accepted } = finding;
+  const line = `${at}: ${why}: ${write} [${id}]`;
+  if (!accepted) {
+    return line;
+  }
+  const { reason, until } = accepted;
+  return `${line}, accepted${until ? ` until ${until}` : ''} (${reason})`;
+}
+
+/** Marks the findings that are accepted at a time. */
+export function markAccepted(
+  findings: readonly Finding[],
+  accept: readonly AcceptedFinding[],
+  now: Date,
+): Finding[] {
+  return findings.map(finding => {
+    const entry = accept.find(
+      ({ id, at, until }) =>
+        id === finding.id &&
+        withoutIndexes(at) === withoutIndexes(finding.at) &&
+        (until === undefined || now < until),
+    );
+    if (!entry) {
+      return finding;
+    }
+    const { reason, until } = entry;
+    return {
+      ...finding,
+      accepted: { reason, ...(until && { until: until.toISOString() }) },
+    };
+  });
+}
+
+/**
+ * An entry of a list is compared by its content and not by its index. Otherwise a new rule at the top of `allow` would be
+ * accepted in place of the one below.
+ */
+function withoutIndexes(at: string): string {
+  return at.replace(/\[\d+\]/g, '[]');
+}
