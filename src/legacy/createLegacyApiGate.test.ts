@@ -78,7 +78,9 @@ describe('createLegacyApiGate', () => {
     expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);
-    expect(lines('auth.apiGate.signOut.providers: names no provider')).toHaveLength(1);
+    expect(
+      lines('auth.apiGate.signOut.providers: names no provider'),
+    ).toHaveLength(1);
   });
 
   it('follows the configuration', async () => {
