@@ -473,9 +473,9 @@ function reader(data: JsonObject) {
   );
 }
 
-describe('findFindings', () => {
+describe('[P34] findFindings', () => {
   it.each(rows.map(row => [`${row.id}, at ${row.at}`, row] as const))(
-    '[P34] finds %s, and not in the nearest configuration without it',
+    'finds %s, and not in the nearest configuration without it',
     (_, { id, at, has, hasNot, facts, factsNot }) => {
       const found = (layers: Row['has'], others?: Facts) =>
         find(layers, others).filter(each => each.id === id);
@@ -659,7 +659,7 @@ describe('backend.cors.origin', () => {
   });
 });
 
-describe('a generated app', () => {
+describe('[P34] a generated app', () => {
   const template = (name: string) =>
     parse(
       readFileSync(
@@ -684,13 +684,13 @@ describe('a generated app', () => {
       [base, { auth: { clientIdMetadataDocuments: { enabled: true } } }],
       [],
     ],
-  ])('[P34] %s has at most cookie-not-host', (_, layers, expected) => {
+  ])('%s has at most cookie-not-host', (_, layers, expected) => {
     const found = find(layers, { isInstalled: () => true });
     expect(found.map(({ id }) => id)).toEqual(expected);
   });
 });
 
-describe('auth.apiGate.findings.accept', () => {
+describe('[P34] auth.apiGate.findings.accept', () => {
   const rules = [rule('a', '/**'), rule('b', '/**')];
   const at = 'auth.apiGate.allow[0] (GET /api/a/**)';
   const accepted = (entry: JsonObject, ...allowed: JsonObject[]) =>
@@ -710,14 +710,14 @@ describe('auth.apiGate.findings.accept', () => {
       { until: '2026-11-25T12:00:01Z' },
       { reason: 'demo', until: '2026-11-25T12:00:01.000Z' },
     ],
-  ])('[P34] marks one finding as accepted, %s', (_, entry, expected) => {
+  ])('marks one finding as accepted, %s', (_, entry, expected) => {
     expect(accepted(entry)).toEqual([
       ['api/a', expected],
       ['api/b', undefined],
     ]);
   });
 
-  it('[P34] reports an accepted finding again once its until has passed', () => {
+  it('reports an accepted finding again once its until has passed', () => {
     const of = (until: string) => accepted({ until })[0][1];
     expect(of('2026-11-25T12:00:00Z')).toBeUndefined();
     expect(of('2026-11-25')).toBeUndefined();

@@ -22,6 +22,10 @@ import type { PolicyReport } from '../../observability/describePolicy';
 
 jest.setTimeout(120_000);
 
+// The plugins of older releases differ: the proxy plugin asks for a credential since 0.6.18.
+const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
+const describePlugins = release >= '2026-11' ? describe : describe.skip;
+
 const POLICY = '/api/auth/api-gate/v1/policy';
 
 let backend: RunningBackend | undefined;
@@ -75,8 +79,8 @@ async function start(config: JsonObject) {
   };
 }
 
-describe('the findings of a backend', () => {
-  it('[P34] are the same list, byte for byte, in the log of the start, in the policy report and from api-gate check', async () => {
+describe('[P34] the findings of a backend', () => {
+  it('are the same list, byte for byte, in the log of the start, in the policy report and from api-gate check', async () => {
     const at = 'auth.apiGate.allow[1] (POST /api/hello/x)';
     const { data, url, tokenForPolicy, readPolicy } = await start({
       auth: {
@@ -131,7 +135,7 @@ describe('the findings of a backend', () => {
     }
   });
 
-  it('[P34] are logged once, and again only when they change', async () => {
+  it('are logged once, and again only when they change', async () => {
     const { change, readPolicy } = await start({});
     expect(loggedFindings()).toEqual([
       {
@@ -158,7 +162,7 @@ describe('the findings of a backend', () => {
   });
 });
 
-describe('[P34] a finding is true of the plugins', () => {
+describePlugins('[P34] a finding is true of the plugins', () => {
   const statusOf = async (target: string, method = 'GET') => {
     const { status } = await rawRequest(backend!.port, target, {
       method,

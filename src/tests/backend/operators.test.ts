@@ -318,7 +318,7 @@ describe('the policy report', () => {
   it('is logged at the start in one block', async () => {
     const { log } = await start({ apiGate });
     const blocks = log.filter(({ message }) =>
-      message.startsWith('API gate: '),
+      message.startsWith('API gate: enforce'),
     );
     expect(blocks).toHaveLength(1);
     expect(blocks[0].message).toMatchInlineSnapshot(`
