@@ -291,6 +291,7 @@ describe('api-gate check --policy', () => {
         unknown: ['own'],
       }),
     ],
+    '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
   };
@@ -330,6 +331,7 @@ describe('api-gate check --policy', () => {
 
   it.each([
     ['/good', 'answers 401: name with --token-env a variable'],
+    ['/odd', 'answers 200 and no policy: write the address of GET'],
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {

@@ -127,7 +127,7 @@ function printFindings(
     now: new Date(),
   }).filter(
     ({ id, at }) =>
-      !leftOut.some(path => at.startsWith(path)) &&
+      !leftOut.some(unchecked => at.startsWith(unchecked)) &&
       // Which origins are trusted depends on addresses, which may be among the variables that are not set.
       !(id === 'cors-not-trusted' && (leftOut.length > 0 || holdsMock(at))),
   );

@@ -10,7 +10,7 @@ export interface Finding {
   at: string;
   /** A clause about the place. */
   why: string;
-  /** What to write instead. */
+  /** The change that removes the finding. */
   write: string;
   /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
   accepted?: { reason: string; until?: string };
@@ -42,7 +42,7 @@ export function markAccepted(
     const entry = accept.find(
       ({ id, at, until }) =>
         id === finding.id &&
-        withoutIndexes(at) === withoutIndexes(finding.at) &&
+        identityOf(at) === identityOf(finding.at) &&
         (until === undefined || now < until),
     );
     if (!entry) {
@@ -57,9 +57,12 @@ export function markAccepted(
 }
 
 /**
- * An entry of a list is compared by its content and not by its index. Otherwise a new rule at the top of `allow` would be
- * accepted in place of the one below.
+ * An entry of a list is compared by its content where that is known, and not by its index. Otherwise a new rule at the top of
+ * `allow` would be accepted in place of the one below.
  */
-function withoutIndexes(at: string): string {
-  return at.replace(/\[\d+\]/g, '[]');
+function identityOf(at: string): string {
+  const [path, ...content] = at.split(' (');
+  return content.length > 0
+    ? [path.replace(/\[\d+\]/g, '[]'), ...content].join(' (')
+    : at;
 }

@@ -731,6 +731,47 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     ]);
   });
 
+  it('accepts no other entry whose content is not known', () => {
+    const keys = [{ secret: 'a' }, { secret: 'b' }];
+    const accept = [
+      {
+        id: 'unrestricted-external-token',
+        at: 'backend.auth.keys[0]',
+        reason: 'old',
+      },
+    ];
+    const found = find({
+      backend: { auth: { keys } },
+      ...gate({ findings: { accept } }),
+    });
+    expect(found.map(finding => finding.accepted)).toEqual([
+      { reason: 'old' },
+      undefined,
+    ]);
+  });
+
+  it('accepts no other subject that ends with a number in brackets', () => {
+    const externalAccess = ['a[1]', 'a[2]'].map(subject => ({
+      type: 'legacy',
+      options: { secret: 's', subject },
+    }));
+    const accept = [
+      {
+        id: 'unrestricted-external-token',
+        at: 'backend.auth.externalAccess[7] (a[2])',
+        reason: 'old',
+      },
+    ];
+    const found = find({
+      backend: { auth: { externalAccess } },
+      ...gate({ findings: { accept } }),
+    });
+    expect(found.map(finding => finding.accepted)).toEqual([
+      undefined,
+      { reason: 'old' },
+    ]);
+  });
+
   it('accepts no finding of another id', () => {
     expect(accepted({ id: 'rule-unused' })[0][1]).toBeUndefined();
   });

@@ -6,6 +6,8 @@ import type {
   ProxyEndpoint,
 } from './OtherSettings';
 
+export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
+
 /**
  * Reads settings of Backstage and of other plugins, as these read them. All of them are optional. A value of a wrong type counts
  * as absent, because the plugin itself refuses it.
@@ -35,8 +37,6 @@ export function readOtherSettings(config: Config): OtherSettings {
   };
 }
 
-export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
-
 type Get = (key: string) => unknown;
 
 function readCorsOrigins(value: unknown): OtherSettings['corsOrigins'] {
@@ -55,9 +55,9 @@ function readExternalTokens(get: Get): ExternalToken[] {
       .map((item, i) => {
         const { type, options, accessRestrictions } = item;
         const { subject, token, url } = asObject(options);
-        const name = [subject, url].find(isText) ?? type;
+        const name = [subject, url].find(isText);
         return {
-          at: `${key}[${i}]${isText(name) ? ` (${withoutQuery(name)})` : ''}`,
+          at: `${key}[${i}]${name ? ` (${withoutQuery(name)})` : ''}`,
           isRestricted: asList(accessRestrictions).length > 0,
           length: type === 'static' && isText(token) ? token.length : undefined,
         };

@@ -1,5 +1,6 @@
 import { createServer, IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { commonSignInResolvers } from '@backstage/plugin-auth-node';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
@@ -207,6 +208,37 @@ describePlugins('[P34] a finding is true of the plugins', () => {
       expect(statuses).toEqual(enabled ? [401, 401, 401] : [200, 200, 404]);
       expect(foundIn().filter(id => id === 'rule-will-not-work')).toHaveLength(
         enabled ? 3 : 0,
+      );
+    },
+  );
+
+  it.each([
+    ['emailMatchingUserEntityProfileEmail', true],
+    ['emailLocalPartMatchingUserEntityName', false],
+  ] as const)(
+    'anyone-may-sign-in: %s signs in a stranger of another domain: %s',
+    async (name, isSignedIn) => {
+      const notFound = Object.assign(new Error(), { name: 'NotFoundError' });
+      const ctx = {
+        signInWithCatalogUser: async (_: unknown, options?: object) => {
+          const { dangerousEntityRefFallback } = (options ?? {}) as {
+            dangerousEntityRefFallback?: object;
+          };
+          return dangerousEntityRefFallback
+            ? { token: 'stranger' }
+            : Promise.reject(notFound);
+        },
+      };
+      const resolve = commonSignInResolvers[name]({
+        allowedDomains: ['example.com'],
+        dangerouslyAllowSignInWithoutUserInCatalog: true,
+      });
+      const signIn = resolve(
+        { profile: { email: 'mallory@other.example' }, result: {} },
+        ctx as never,
+      );
+      await expect(signIn.catch(error => error.name)).resolves.toEqual(
+        isSignedIn ? { token: 'stranger' } : 'NotAllowedError',
       );
     },
   );
