@@ -168,6 +168,27 @@ const rows: Row[] = [
     },
   },
   {
+    id: 'cookie-not-host',
+    at: 'auth.apiGate.cookie.name',
+    has: {
+      backend: { baseUrl: 'https://a.example.com' },
+      ...gate({ cookie: { name: '__Secure-token', domain: 'example.com' } }),
+    },
+    hasNot: {
+      backend: { baseUrl: 'https://a.example.com' },
+      ...gate({ cookie: { enabled: false } }),
+    },
+  },
+  {
+    id: 'cors-not-trusted',
+    at: 'backend.cors.origin (*)',
+    has: { backend: { cors: { origin: '*' } } },
+    hasNot: {
+      backend: { cors: { origin: '*' } },
+      ...gate({ cookie: { enabled: false } }),
+    },
+  },
+  {
     id: 'cors-not-trusted',
     at: 'backend.cors.origin[1] (https://*.example.com)',
     has: {
@@ -292,6 +313,42 @@ const rows: Row[] = [
     hasNot: events(['gitlab'], { gitlab: { webhookSecret: 's' } }),
   },
   {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/AzureDevOps)',
+    has: allow(rule('events', '/http/AzureDevOps', 'POST')),
+    hasNot: {
+      ...allow(rule('events', '/http/AzureDevOps', 'POST')),
+      events: { modules: { azureDevOps: { webhookSecret: 's' } } },
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/**)',
+    has: events(['own']),
+    hasNot: {
+      ...events(['own']),
+      ...allow(rule('events', '/http/**'), rule('events', '/http', 'POST')),
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/*/own)',
+    has: events(['own']),
+    hasNot: events(['other']),
+    // A rule with a segment of any text.
+    ...Object.fromEntries(
+      ['facts', 'factsNot'].map(key => [
+        key,
+        {
+          gate: {
+            ...readApiGateConfig(reader({})),
+            allow: [rule('events', '/*/own', 'POST')],
+          },
+        },
+      ]),
+    ),
+  },
+  {
     id: 'plugin-not-installed',
     at: openAAt,
     has: openA,
@@ -311,6 +368,12 @@ const rows: Row[] = [
     at: 'proxy.endpoints./sonar',
     has: proxyOf({ ws: true }),
     hasNot: proxyOf({ ws: false }),
+  },
+  {
+    id: 'proxied-websocket',
+    at: 'proxy./sonar',
+    has: { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
+    hasNot: { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
   },
   {
     id: 'refresh-tokens-survive',
@@ -404,6 +467,19 @@ const rows: Row[] = [
     hasNot: { permission: { enabled: true }, ...allow(rule(plugin, other)) },
   })),
   {
+    id: 'rule-will-not-work',
+    at: 'auth.apiGate.allow[0] (GET /api/catalog/**)',
+    has: { permission: { enabled: true }, ...allow(rule('catalog', '/**')) },
+    hasNot: { permission: { enabled: true }, ...allow(rule('catalog', '/**')) },
+    factsNot: { isLegacy: true },
+  },
+  {
+    id: 'rule-will-not-work',
+    at: 'auth.apiGate.allow[0] (GET /api/proxy/**)',
+    has: { ...proxyOf({}), ...allow(rule('proxy', '/**')) },
+    hasNot: { ...proxyOf({}), ...allow(rule('other', '/**')) },
+  },
+  {
     id: 'scripts-act-as-user',
     at: 'auth.apiGate.cookie.trustedPaths[0] (/api/a/**)',
     has: gate({ cookie: { trustedPaths: [{ plugin: 'a', path: '/**' }] } }),
@@ -423,6 +499,12 @@ const rows: Row[] = [
     at: 'backend.auth.externalAccess[0] (ci)',
     has: external({ options: { token: 'x'.repeat(23), subject: 'ci' } }),
     hasNot: external({}),
+  },
+  {
+    id: 'short-external-token',
+    at: 'backend.auth.externalAccess[0]',
+    has: external({ options: { token: 'x'.repeat(8) } }),
+    hasNot: external({ type: 'own', options: { token: 'x'.repeat(8) } }),
   },
   {
     id: 'sign-out-ends-nothing',
@@ -498,7 +580,10 @@ describe('[P34] findFindings', () => {
   });
 
   it('ignores settings of a wrong type', () => {
-    const wrong = [null, false, 7, 'text', ['text', 7, null], [[]], { a: [1] }];
+    const wrong = [
+      ...[null, false, 7, 'text', ['text', 7, null], [[]], { a: [1] }],
+      ['true'],
+    ];
     const keys = [
       'auth.providers',
       'auth.providers.guest',
@@ -507,6 +592,8 @@ describe('[P34] findFindings', () => {
       'auth.clientIdMetadataDocuments',
       'auth.clientIdMetadataDocuments.allowedClientIdPatterns',
       'auth.experimentalRefreshToken',
+      'auth.experimentalRefreshToken.enabled',
+      'backend.auth.dangerouslyDisableDefaultAuthPolicy',
       'backend.auth',
       'backend.auth.externalAccess',
       'backend.auth.keys',

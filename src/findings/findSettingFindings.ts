@@ -8,9 +8,6 @@ import type {
 } from './OtherSettings';
 import { NO_BARRIERS } from './readOtherSettings';
 
-// Backstage matches each entry of `backend.cors.origin` by `minimatch`.
-const PATTERN = /[*?[\]{}()!+@|\\]/;
-
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
 
@@ -107,12 +104,10 @@ function findCookieFindings({ gate, other }: SettingFacts): Finding[] {
   const { attributes, enabled, name } = gate.cookie;
   const at = `${CONFIG_KEY}.cookie`;
   const withoutDomain = attributes.domain ? `, and remove ${at}.domain` : '';
+  // Backstage takes each entry for a pattern, and a trusted origin is none.
   const isWider = (origin: string) =>
-    PATTERN.test(origin) ||
-    !(
-      gate.trustedOrigins.includes(origin.toLowerCase()) ||
-      LOOPBACK_ORIGIN.test(origin)
-    );
+    !gate.trustedOrigins.includes(origin.toLowerCase()) &&
+    !LOOPBACK_ORIGIN.test(origin);
   return onlyPresent<Finding>([
     enabled &&
       attributes.secure &&
