@@ -9,6 +9,7 @@ const ROOMS = [
   ['credentials'],
   ['plugins'],
   ['cookie'],
+  ['usage'],
   ['observability'],
   ['routes'],
   ['gate'],

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatUsage } from '../observability/describeUsage';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -77,6 +78,7 @@ export async function check(args: string[], output: Output): Promise<number> {
 
   describeRules(loaded).forEach(line => output.out(printable(line)));
   describeDeclared(declared).forEach(line => output.out(printable(line)));
+  describeUse(declared).forEach(line => output.out(printable(line)));
   if (loaded.leftOut.length > 0) {
     output.out(
       `Not checked, since they hold variables that are not set: ${loaded.leftOut.join(', ')}`,
@@ -84,19 +86,21 @@ export async function check(args: string[], output: Output): Promise<number> {
   }
   const findings = findAll(loaded);
   findings.forEach(print);
-  const failed = findings.filter(({ level }) => level === 'error').length;
-  const warned = findings.length - failed;
+  const failed = findFailedExpectations(loaded.gate, CONFIG_KEY).length;
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  const warned = findings.length - errors;
   const { length: expected } = loaded.gate.expect;
   output.out(
     `${expected - failed} of ${expected} expectations hold, ${warned} warning${warned === 1 ? '' : 's'}`,
   );
-  return failed > 0 || (failOn && warned > 0) ? 1 : 0;
+  return errors > 0 || (failOn && warned > 0) ? 1 : 0;
 }
 
 function findAll({ gate, sources }: LoadedConfig): Finding[] {
-  const failures = findFailedExpectations(gate, CONFIG_KEY).map(
-    ({ message }) => ({ level: 'error', message }) as const,
-  );
+  const failures = [
+    ...findFailedExpectations(gate, CONFIG_KEY),
+    ...findCandidateFailures(gate),
+  ].map(({ message }) => ({ level: 'error', message }) as const);
   const warnings = [...gate.warnings, ...describeReplaced(sources)].map(
     message => ({ level: 'warning', message }) as const,
   );
@@ -104,6 +108,18 @@ function findAll({ gate, sources }: LoadedConfig): Finding[] {
     ...finding,
     location: locateMessage(finding.message, sources),
   }));
+}
+
+/** Finds the expectations that would not hold if the candidate replaced the allow rules. */
+function findCandidateFailures(gate: LoadedConfig['gate']) {
+  const { candidate } = gate;
+  return candidate && 'allow' in candidate
+    ? findFailedExpectations(
+        { ...gate, allow: candidate.allow },
+        CONFIG_KEY,
+        `${CONFIG_KEY}.candidate.allow`,
+      )
+    : [];
 }
 
 /** Describes lists that were replaced: Backstage merges objects, but a list replaces the list of an earlier file. */
@@ -166,4 +182,11 @@ function describeDeclared(declared: DeclaredInCode | undefined): string[] {
       ? [`Not known what these plugins open in code: ${unknown.join(', ')}`]
       : []),
   ];
+}
+
+function describeUse(declared: DeclaredInCode | undefined): string[] {
+  const lines = declared?.usage ? formatUsage(declared.usage) : [];
+  return lines.length
+    ? ['Use, at that backend:', ...lines.map(line => `  ${line}`)]
+    : [];
 }

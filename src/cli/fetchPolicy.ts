@@ -5,7 +5,7 @@ import { get, readUrl } from './get';
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
 /** The parts of a running backend's policy that its configuration does not have. */
-export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown'>;
+export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown' | 'usage'>;
 
 /**
  * Fetches from a running backend the paths that its plugins open in code and the gate closes.
@@ -44,13 +44,14 @@ export async function fetchPolicy(
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const { closed, unknown } = JSON.parse(body);
+    const { closed, unknown, usage } = JSON.parse(body);
     const isReport =
       Array.isArray(closed) &&
       closed.every(isClosedPath) &&
       Array.isArray(unknown) &&
-      unknown.every(id => typeof id === 'string');
-    return isReport ? { closed, unknown } : undefined;
+      unknown.every(id => typeof id === 'string') &&
+      (usage === undefined || isUsage(usage));
+    return isReport ? { closed, unknown, usage } : undefined;
   } catch {
     return undefined;
   }
@@ -61,5 +62,18 @@ function isClosedPath(value: Partial<ClosedPath> | null): boolean {
     typeof value?.plugin === 'string' &&
     typeof value.path === 'string' &&
     typeof value.yaml === 'string'
+  );
+}
+
+function isUsage(value: { [list: string]: unknown } | null): boolean {
+  return [value?.rules, value?.externalTokens].every(
+    list =>
+      Array.isArray(list) &&
+      list.every(
+        item =>
+          typeof item === 'object' &&
+          item !== null &&
+          ['string', 'undefined'].includes(typeof item.yaml),
+      ),
   );
 }

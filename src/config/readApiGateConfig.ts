@@ -1,6 +1,7 @@
 import { Config } from '@backstage/config';
 import { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
+import { Candidate, readCandidate, warningsOf } from './readCandidate';
 import { Challenge, readChallenges } from './readChallenges';
 import { CookieSettings, readCookieSettings } from './readCookieSettings';
 import {
@@ -21,6 +22,7 @@ import {
   SignOutSettings,
   TokenCacheSettings,
 } from './readSessionSettings';
+import { readUsageSettings, UsageSettings } from './readUsageSettings';
 import { readObject, readStringList } from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -28,6 +30,8 @@ export const CONFIG_KEY = 'auth.apiGate';
 /** The configuration of the gate, checked and with its defaults. */
 export interface ApiGateConfig extends ModeSettings {
   allow: AllowRule[];
+  /** Rules that are judged beside those in force, and never decide. */
+  candidate: Candidate | undefined;
   /** Requests that must be public or closed with these rules. */
   expect: Expectation[];
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
@@ -49,6 +53,8 @@ export interface ApiGateConfig extends ModeSettings {
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
+  /** `undefined`: the use of rules and of external tokens is not recorded. */
+  usage: UsageSettings | undefined;
   /** Lines to log at start about settings that work, but may not be meant so; each names its config path. */
   warnings: string[];
 }
@@ -76,6 +82,7 @@ export function readApiGateConfig(
       'mode',
       'until',
       'allow',
+      'candidate',
       'expect',
       'issuers',
       'cookie',
@@ -84,6 +91,7 @@ export function readApiGateConfig(
       'challenges',
       'revocation',
       'tokenCache',
+      'usage',
     ],
   );
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
@@ -94,9 +102,11 @@ export function readApiGateConfig(
     backend,
   );
   const { rules, warnings } = readAllowRules(value.allow, at('allow'));
+  const candidate = readCandidate(value.candidate, at('candidate'));
   return {
     ...readMode(value, CONFIG_KEY),
     allow: rules,
+    candidate,
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     issuers: readIssuers(value.issuers, at('issuers')),
     ...cookie,
@@ -111,7 +121,8 @@ export function readApiGateConfig(
     mcpPaths: readMcpPaths(rootConfig),
     tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
     revocation: readRevocationSettings(value.revocation, at('revocation')),
-    warnings: [...warnings, ...cookieWarnings],
+    usage: readUsageSettings(value.usage, at('usage')),
+    warnings: [...warnings, ...cookieWarnings, ...warningsOf(candidate)],
   };
 }
 

@@ -198,12 +198,17 @@ async function createStore(
 /** Logs warnings about settings that are valid but risky, or without effect on this system. */
 function logWarnings(
   logger: LoggerService,
-  { signOut, warnings }: ApiGateConfig,
+  { candidate, signOut, warnings }: ApiGateConfig,
 ) {
   warnings.forEach(warning => logger.warn(warning));
   if (signOut.providers.size === 0) {
     logger.warn(
       `${CONFIG_KEY}.signOut.providers names no provider, so that no logout ends a session: name those that sign users in, such as github`,
+    );
+  }
+  if (candidate) {
+    logger.warn(
+      `${CONFIG_KEY}.candidate has no effect on the legacy system: remove it`,
     );
   }
   if (signOut.offlineSessions === 'end') {

@@ -29,7 +29,7 @@ const DISABLE_DEFAULT_AUTH_POLICY =
 /** The services that the parts of the gate in plugins share. */
 export interface ApiGateService
   extends
-    Omit<GateParts, 'apiGate' | 'counts'>,
+    Omit<GateParts, 'apiGate' | 'candidate' | 'counts'>,
     Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
   decodedTokens: DecodedTokens;
   /** The `httpAuth` services that use the token cache. */
@@ -61,13 +61,13 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const { apiGate, counts, ...shared } = await createParts({
+    const { apiGate, candidate, counts, ...shared } = await createParts({
       ...services,
       config,
       instance,
       logger,
     });
-    const { audit, plugins, policies, source } = shared;
+    const { audit, plugins, policies, source, usage } = shared;
     const { config: settings } = source.current;
 
     const logWarnings = () => logRuleWarnings(logger, settings, plugins);
@@ -90,7 +90,7 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     source.start();
     const describe = () =>
-      describePolicy({ counts, plugins, policies, source });
+      describePolicy({ candidate, counts, plugins, policies, source, usage });
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
