@@ -59,6 +59,24 @@ describe('api-gate check', () => {
     expect(code).toBe(1);
   });
 
+  it('expects the same of a candidate, and names its rules', async () => {
+    const candidate = (path: string) =>
+      `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
+    const wide = await check({ 'app-config.yaml': candidate('/**') });
+    expect(wide.stdout).toContain(
+      'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
+    );
+    expect(wide.stdout).toContain('2 of 2 expectations hold');
+    expect(wide.code).toBe(1);
+    const narrow = await check({ 'app-config.yaml': candidate('/health') });
+    expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
+    const wrong = await check({ 'app-config.yaml': candidate('health') });
+    expect(wrong.stdout).toContain(
+      'warning: app-config.yaml:15: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
+    );
+    expect(wrong.code).toBe(0);
+  });
+
   it('annotates the lines for GitHub', async () => {
     const { code, stdout } = await check(
       { 'app-config.yaml': GATE.replace('is: closed', 'is: public') },

@@ -91,17 +91,14 @@ export class Usage {
   }
 
   /** The external tokens that the configuration names, and the subjects of others that were used. */
-  get tokens(): (Omit<ExternalToken, 'isRestricted'> &
-    Partial<ExternalToken>)[] {
+  get tokens(): (Pick<ExternalToken, 'subject'> & Partial<ExternalToken>)[] {
     const { externalTokens } = this.options;
     const used = [...this.#rows.values(), ...this.#pending.used]
       .filter(({ kind }) => kind === 'token')
-      .map(({ name: subject }) => ({ subject }));
-    return [
-      ...new Map(
-        [...used, ...externalTokens].map(token => [token.subject, token]),
-      ).values(),
-    ];
+      .map(({ name }) => name);
+    const others = new Set(used);
+    externalTokens.forEach(({ subject }) => others.delete(subject));
+    return [...externalTokens, ...[...others].map(subject => ({ subject }))];
   }
 
   ruleUsed(rule: AllowRule, method: string, isAnonymous: boolean): void {
