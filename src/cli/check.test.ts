@@ -276,7 +276,30 @@ describe('api-gate check --policy', () => {
           },
         ],
         unknown: ['own'],
+        usage: {
+          since: '2026-08-20T10:00:00.000Z',
+          complete: true,
+          scope: 'all replicas',
+          rules: [
+            {
+              ...{ rule: 'auth.apiGate.allow[0]', plugin: 'hello', path: '/a' },
+              ...{ methods: ['GET'], reason: 'quarterly \u001b[2J' },
+              ...{ lastUsed: null, days: 97, requests30d: 0, installed: true },
+            },
+          ],
+          externalTokens: [
+            {
+              ...{ subject: 'ci', lastUsed: '2026-11-24', days: 97 },
+              ...{ requests30d: 9, plugins: ['catalog'] },
+              yaml: 'accessRestrictions:\n  - plugin: catalog',
+            },
+          ],
+        },
       }),
+    ],
+    '/odd': () => [
+      200,
+      JSON.stringify({ closed: [], unknown: [], usage: { rules: [null] } }),
     ],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
@@ -309,6 +332,11 @@ describe('api-gate check --policy', () => {
         "    # Wider than the plugin's own: a rule has no parameters.",
         "    - { plugin: badges, path: '/entity/**' }",
         'Not known what these plugins open in code: own',
+        'Use, at that backend:',
+        '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
+        '  the external token of ci has called no other plugins; this would restrict it to them:',
+        '    accessRestrictions:',
+        '      - plugin: catalog',
       ].join('\n'),
     );
     expect(stdout).not.toContain('let-me-read');
@@ -319,6 +347,7 @@ describe('api-gate check --policy', () => {
     ['/good', 'answers 401: name with --token-env a variable'],
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
+    ['/odd', 'answers 200 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {
     const folder = folderWith({ 'app-config.yaml': BASE });
     const { code, stderr } = await runCliHere([

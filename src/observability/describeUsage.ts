@@ -91,9 +91,12 @@ export function countUnusedRules(
     : undefined;
 }
 
+const NOT_STORED =
+  'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
+
 /** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
-  const { rules, externalTokens, complete, since } = report;
+  const { rules, externalTokens, complete, scope, since } = report;
   const unused = [
     ...rules
       .filter(({ installed }) => installed)
@@ -123,7 +126,13 @@ export function formatUsage(report: UsageReport): string[] {
           ]
         : [],
     ),
-    ...(complete ? [] : [`the record since ${since} is not complete`]),
+    ...(complete
+      ? []
+      : [
+          scope === 'replica'
+            ? NOT_STORED
+            : `the record since ${since} is not complete, since the database can not be reached`,
+        ]),
   ];
 }
 
