@@ -28,6 +28,7 @@ import {
   RouteClass,
   RoutePolicy,
 } from '../policy/classifyRoute';
+import type { AllowList } from '../policy/AllowList';
 import type { Policy } from '../policy/Policy';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
@@ -103,26 +104,29 @@ export abstract class GateRequest<
   /** Adds to a decision what the gate has found out about this request. */
   toDecision(decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>): Decision {
     const { pluginId: plugin, credential, isAnonymous } = this;
-    const candidate = this.policy.candidate && this.#judgeCandidate();
+    const { candidate: rules } = this.policy;
+    const candidate = rules && this.#judgeCandidate(rules);
     return { ...decided, plugin, credential, isAnonymous, candidate };
   }
 
   /** Compares the route with what it would be by the candidate; returns nothing if the route was not needed for the decision. */
-  #judgeCandidate(): CandidateChange | undefined {
-    const { candidate: allowList, config } = this.policy;
+  #judgeCandidate(allowList: AllowList): CandidateChange | undefined {
+    const { method, pluginId, policy } = this;
     const route = this.#route;
-    if (!allowList || (typeof route !== 'object' && route !== 'protected')) {
+    if (typeof route !== 'object' && route !== 'protected') {
       return undefined;
     }
-    const wouldBe = this.#classify({ allowList, config });
+    // Look for a rule first, which is cheap: most requests have none in either list.
+    const rule =
+      this.path === undefined
+        ? undefined
+        : allowList.match(pluginId, method, this.path);
     if (typeof route === 'object') {
-      return wouldBe === 'protected'
-        ? { change: 'would-close', rule: route }
-        : undefined;
+      return rule ? undefined : { change: 'would-close', rule: route };
     }
-    return typeof wouldBe === 'object'
-      ? { change: 'would-open', rule: wouldBe }
-      : undefined;
+    const wouldOpen =
+      rule && this.#classify({ allowList, config: policy.config }) === rule;
+    return wouldOpen ? { change: 'would-open', rule } : undefined;
   }
 
   #classify(policy: RoutePolicy): RouteClass {
