@@ -10,6 +10,7 @@ const ROOMS = [
   ['plugins'],
   ['cookie'],
   ['findings'],
+  ['usage'],
   ['observability'],
   ['routes'],
   ['gate'],

@@ -36,6 +36,25 @@ export interface Config {
       }>;
 
       /**
+       * Rules that are judged on live traffic beside those of `allow`, and never decide: the policy route and the counter
+       * `api_gate.candidate` report the requests that they would close or open. An error here is a warning at start. Default:
+       * none.
+       */
+      candidate?: {
+        /** As `allow` would be. */
+        allow: Array<{
+          /** As in `allow`. */
+          plugin: string;
+          /** As in `allow`. */
+          path: string;
+          /** As in `allow`. */
+          methods?: string[];
+          /** As in `allow`. */
+          reason?: string;
+        }>;
+      };
+
+      /**
        * Requests that must stay public or closed, whoever edits the rules. The backend does not start, and a changed
        * configuration is not applied, while one of them does not hold. Default: none.
        */
@@ -149,6 +168,19 @@ export interface Config {
           until?: string;
         }>;
       };
+      /**
+       * The record of which allow rules and external tokens are used, in a table of the `auth` plugin's database. `false`: none,
+       * and no table.
+       */
+      usage?:
+        | false
+        | {
+            /**
+             * How long the history of a rule or token is kept that no replica has in its configuration any more, from 1 day to
+             * 800 days. Default: `90d`.
+             */
+            keep?: HumanDuration | string;
+          };
 
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {

@@ -74,6 +74,9 @@ export const authModuleApiGate = createBackendModule({
         await revocations.follow(
           await DatabaseRevocationStore.create(database, logger),
         );
+        await gate.usage.follow(database);
+        // The hooks of plugins run before the connections to databases are closed.
+        services.lifecycle.addShutdownHook(() => gate.usage.stop());
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,

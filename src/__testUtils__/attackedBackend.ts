@@ -15,6 +15,7 @@ import { recordingAuditor } from './recordingAuditor';
 import { recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { RunningBackend, startBackend } from './startBackend';
+import { usageProbe } from './usageProbe';
 
 /** The bytes of one request. */
 export interface Attempt {
@@ -49,6 +50,8 @@ export interface AttackedBackend extends RunningBackend {
   docs: ReturnType<typeof recordingPlugin>;
   /** All events of the audit. */
   audit: object[];
+  /** The record of which rules and tokens are used. */
+  usage: ReturnType<typeof usageProbe>;
   /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
@@ -112,8 +115,10 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       req.app(req, res);
     },
   });
+  const usage = usageProbe();
   const backend = await startBackend({
     features: [
+      usage.feature,
       hello.feature,
       docs.feature,
       forwarding.feature,
@@ -124,6 +129,14 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
         ...(key.config.auth as JsonObject),
         providers: { 'signs-in': { signIn: {} } },
         apiGate: {
+          // It opens everything, and must change nothing.
+          candidate: {
+            allow: ['hello', 'docs', 'forwarding', 'auth'].map(plugin => ({
+              plugin,
+              path: '/**',
+              methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+            })),
+          },
           allow: [
             { plugin: 'hello', path: '/health' },
             { plugin: 'hello', path: '/public/**' },
@@ -205,6 +218,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     hello,
     docs,
     audit,
+    usage,
     attacker,
     sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     trace,

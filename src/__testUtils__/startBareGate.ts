@@ -197,6 +197,7 @@ export async function startBareGate(
       decided: (request, decision, error) =>
         gate.decided.push({ request, decision, error }),
       verified: seconds => gate.told.push(['verified', seconds]),
+      externalTokenUsed: () => {},
       cookieIssued: () => {},
       cookieNotIssued: reason => gate.told.push(['not issued', reason]),
       signedOut: (plugin, ended) =>

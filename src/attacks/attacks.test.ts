@@ -21,3 +21,21 @@ it('[P14] nothing that was presented, and no query, is in the log or the audit',
     /eyJ|dXNlcjpwYXNz|access_token|"[^" ]*\?/,
   );
 });
+
+it('[P31] the record of use has the rules alone, and nothing of a request', async () => {
+  const { usage } = backend();
+  await usage.sync();
+  const rows = await usage.rows();
+  expect(rows.map(({ name }) => name).sort()).toEqual([
+    '',
+    'GET docs/static/public',
+    'GET forwarding/public/**',
+    'GET hello/health',
+    'GET hello/logo.svg',
+    'GET hello/public/**',
+    'POST hello/hook',
+  ]);
+  expect(JSON.stringify(rows)).not.toMatch(
+    /eyJ|dXNlcjpwYXNz|user:|access_token|127\.0|localhost|\?/,
+  );
+});

@@ -90,6 +90,24 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(1);
   });
 
+  it('expects the same of a candidate, and names its rules', async () => {
+    const candidate = (path: string) =>
+      `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
+    const wide = await check({ 'app-config.yaml': candidate('/**') });
+    expect(wide.stdout).toContain(
+      'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
+    );
+    expect(wide.stdout).toContain('2 of 2 expectations hold');
+    expect(wide.code).toBe(1);
+    const narrow = await check({ 'app-config.yaml': candidate('/health') });
+    expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
+    const wrong = await check({ 'app-config.yaml': candidate('health') });
+    expect(wrong.stdout).toContain(
+      'warning: app-config.yaml:15: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
+    );
+    expect(wrong.code).toBe(0);
+  });
+
   it('annotates the lines for GitHub', async () => {
     const { code, stdout } = await check(
       { 'app-config.yaml': GATE.replace('is: closed', 'is: public') },
@@ -289,9 +307,32 @@ describe('api-gate check --policy', () => {
           },
         ],
         unknown: ['own'],
+        usage: {
+          since: '2026-08-20T10:00:00.000Z',
+          complete: true,
+          scope: 'all replicas',
+          rules: [
+            {
+              ...{ rule: 'auth.apiGate.allow[0]', plugin: 'hello', path: '/a' },
+              ...{ methods: ['GET'], reason: 'quarterly \u001b[2J' },
+              ...{ lastUsed: null, days: 97, requests30d: 0, installed: true },
+            },
+          ],
+          externalTokens: [
+            {
+              ...{ subject: 'ci', lastUsed: '2026-11-24', days: 97 },
+              ...{ requests30d: 9, plugins: ['catalog'] },
+              yaml: 'accessRestrictions:\n  - plugin: catalog',
+            },
+          ],
+        },
       }),
     ],
     '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
+    '/oddUsage': () => [
+      200,
+      JSON.stringify({ closed: [], unknown: [], usage: { rules: [null] } }),
+    ],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
   };
@@ -323,6 +364,11 @@ describe('api-gate check --policy', () => {
         "    # Wider than the plugin's own: a rule has no parameters.",
         "    - { plugin: badges, path: '/entity/**' }",
         'Not known what these plugins open in code: own',
+        'Use, at that backend:',
+        '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
+        '  the external token of ci has called no other plugins; this would restrict it to them:',
+        '    accessRestrictions:',
+        '      - plugin: catalog',
       ].join('\n'),
     );
     expect(stdout).not.toContain('let-me-read');
@@ -334,6 +380,7 @@ describe('api-gate check --policy', () => {
     ['/odd', 'answers 200 and no policy: write the address of GET'],
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
+    ['/oddUsage', 'answers 200 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {
     const folder = folderWith({ 'app-config.yaml': BASE });
     const { code, stderr } = await runCliHere([

@@ -3,6 +3,7 @@ import { findListSources } from '../config/findListSources';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
+import { formatUsage } from '../observability/describeUsage';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -82,33 +83,39 @@ export async function check(args: string[], output: Output): Promise<number> {
 
   describeRules(loaded).forEach(line => output.out(printable(line)));
   describeDeclared(declared).forEach(line => output.out(printable(line)));
+  describeUse(declared).forEach(line => output.out(printable(line)));
   if (loaded.leftOut.length > 0) {
     output.out(
       `Not checked, since they hold variables that are not set: ${loaded.leftOut.join(', ')}`,
     );
   }
-  const failed = printFailures(loaded, print);
+  const failures = findFailedExpectations(loaded.gate, CONFIG_KEY);
+  const ofCandidate = findCandidateFailures(loaded.gate);
+  for (const { message } of [...failures, ...ofCandidate]) {
+    const location = locateMessage(message, loaded.sources);
+    print({ level: 'error', message, location });
+  }
   const found = printFindings(loaded, declared, print, output);
   const { length: expected } = loaded.gate.expect;
   output.out(
-    `${expected - failed} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
+    `${expected - failures.length} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
   );
-  return failed > 0 || (failOn && found > 0) ? 1 : 0;
+  const hasFailed = failures.length + ofCandidate.length > 0;
+  return hasFailed || (failOn && found > 0) ? 1 : 0;
 }
 
 type Print = (finding: Finding) => void;
 
-/** Prints the expectations that do not hold, and returns their number. */
-function printFailures({ gate, sources }: LoadedConfig, print: Print): number {
-  const failures = findFailedExpectations(gate, CONFIG_KEY);
-  failures.forEach(({ message }) =>
-    print({
-      level: 'error',
-      message,
-      location: locateMessage(message, sources),
-    }),
-  );
-  return failures.length;
+/** Finds the expectations that would not hold if the candidate replaced the allow rules. */
+function findCandidateFailures(gate: LoadedConfig['gate']) {
+  const { candidate } = gate;
+  return candidate && 'allow' in candidate
+    ? findFailedExpectations(
+        { ...gate, allow: candidate.allow },
+        CONFIG_KEY,
+        `${CONFIG_KEY}.candidate.allow`,
+      )
+    : [];
 }
 
 /** Prints the findings, and returns the number of those that are not accepted. */
@@ -185,4 +192,11 @@ function describeDeclared(declared: DeclaredInCode | undefined): string[] {
       ? [`Not known what these plugins open in code: ${unknown.join(', ')}`]
       : []),
   ];
+}
+
+function describeUse(declared: DeclaredInCode | undefined): string[] {
+  const lines = declared?.usage ? formatUsage(declared.usage) : [];
+  return lines.length
+    ? ['Use, at that backend:', ...lines.map(line => `  ${line}`)]
+    : [];
 }

@@ -3,6 +3,7 @@ import { check, checkOneOf, readInstant, readList, readObject } from './values';
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
   'anyone-may-sign-in',
+  'candidate-not-judged',
   'cookie-not-host',
   'cors-not-trusted',
   'list-replaced',

@@ -45,6 +45,8 @@ describe('readApiGateConfig', () => {
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
       acceptedFindings: [],
+      candidate: undefined,
+      usage: { keepMs: 90 * 24 * 60 * 60 * 1000 },
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -58,8 +60,17 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, expect, issuers, cookie, signOut, operators, challenges, revocation, tokenCache',
+      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, challenges, revocation, tokenCache, usage',
     ],
+    [
+      { usage: 'off' },
+      'auth.apiGate.usage must be an object with the keys keep',
+    ],
+    [{ usage: { days: 9 } }, 'auth.apiGate.usage.days is not known: use keep'],
+    ...[0, 90, '90', '23h', '801d', {}, false].map((keep): [object, string] => [
+      { usage: { keep } },
+      'auth.apiGate.usage.keep must be a duration from 1d to 800d, such as 90d or { days: 90 }',
+    ]),
     [
       { issuers: 'https://a.example.com' },
       'auth.apiGate.issuers must be a list',

@@ -2,6 +2,7 @@ import { Config } from '@backstage/config';
 import { AcceptedFinding, readAcceptedFindings } from './readAcceptedFindings';
 import { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
+import { Candidate, readCandidate } from './readCandidate';
 import { Challenge, readChallenges } from './readChallenges';
 import { CookieSettings, readCookieSettings } from './readCookieSettings';
 import { readOrigins, readTrustedPaths, TrustedPath } from './readCookieTrust';
@@ -17,6 +18,7 @@ import {
   SignOutSettings,
   TokenCacheSettings,
 } from './readSessionSettings';
+import { readUsageSettings, UsageSettings } from './readUsageSettings';
 import { readObject, readStringList } from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -24,6 +26,8 @@ export const CONFIG_KEY = 'auth.apiGate';
 /** The configuration of the gate, checked and with its defaults. */
 export interface ApiGateConfig extends ModeSettings {
   allow: AllowRule[];
+  /** Rules that are judged beside those in force, and never decide. */
+  candidate: Candidate | undefined;
   /** Requests that must be public or closed with these rules. */
   expect: Expectation[];
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
@@ -47,6 +51,8 @@ export interface ApiGateConfig extends ModeSettings {
   tokenCache: TokenCacheSettings | undefined;
   /** Findings that the operator accepts. */
   acceptedFindings: AcceptedFinding[];
+  /** `undefined`: the use of rules and of external tokens is not recorded. */
+  usage: UsageSettings | undefined;
 }
 
 /** Facts about the backend that its configuration does not have. */
@@ -72,6 +78,7 @@ export function readApiGateConfig(
       'mode',
       'until',
       'allow',
+      'candidate',
       'expect',
       'issuers',
       'cookie',
@@ -80,6 +87,7 @@ export function readApiGateConfig(
       'challenges',
       'revocation',
       'tokenCache',
+      'usage',
       'findings',
     ],
   );
@@ -87,6 +95,7 @@ export function readApiGateConfig(
   return {
     ...readMode(value, CONFIG_KEY),
     allow: readAllowRules(value.allow, at('allow')),
+    candidate: readCandidate(value.candidate, at('candidate')),
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     issuers: readIssuers(value.issuers, at('issuers')),
     ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
@@ -102,6 +111,7 @@ export function readApiGateConfig(
     tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
     revocation: readRevocationSettings(value.revocation, at('revocation')),
     acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
+    usage: readUsageSettings(value.usage, at('usage')),
   };
 }
 

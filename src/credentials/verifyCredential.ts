@@ -141,14 +141,26 @@ export async function verifyTimed(
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
   presented: PresentedToken,
   policy: Policy,
-  options: VerifyOptions & { observer: Pick<GateObserver, 'verified'> },
+  options: VerifyOptions & {
+    observer: Pick<GateObserver, 'verified' | 'externalTokenUsed'>;
+  },
 ): Promise<VerifiedCredential> {
+  const { observer } = options;
   const startedAt = performance.now();
+  let verified;
   try {
-    return await verifyCredential(req, plugin, presented, policy, options);
+    verified = await verifyCredential(req, plugin, presented, policy, options);
   } finally {
-    options.observer.verified((performance.now() - startedAt) / 1000);
+    observer.verified((performance.now() - startedAt) / 1000);
   }
+  const { principal } = verified.credentials;
+  if (
+    principal.type === 'service' &&
+    verified.decoded?.typ !== tokenTypes.plugin.typParam
+  ) {
+    observer.externalTokenUsed(principal.subject, plugin.id);
+  }
+  return verified;
 }
 
 /** Chooses the request object for `httpAuth`, which caches its result per request object. */

@@ -18,7 +18,7 @@ const MIN_TOKEN_LENGTH = 24;
 export interface SettingFacts {
   gate: Pick<
     ApiGateConfig,
-    'cookie' | 'signOut' | 'trustedOrigins' | 'trustedPaths'
+    'candidate' | 'cookie' | 'signOut' | 'trustedOrigins' | 'trustedPaths'
   >;
   /** `undefined` where the installed plugins are not known. */
   isInstalled?: (plugin: string) => boolean;
@@ -42,6 +42,7 @@ export function findSettingFindings(facts: SettingFacts): Finding[] {
       : [
           ...other.externalTokens.flatMap(findTokenFindings),
           ...findAuthFindings(gate, other),
+          ...findCandidateFindings(gate),
         ]),
   ];
 }
@@ -193,7 +194,22 @@ function findAuthFindings(
   ]);
 }
 
-function findLegacyFindings({ signOut }: SettingFacts['gate']): Finding[] {
+function findCandidateFindings({ candidate }: SettingFacts['gate']) {
+  return onlyPresent<Finding>([
+    candidate !== undefined &&
+      'problem' in candidate && {
+        id: 'candidate-not-judged',
+        at: `${CONFIG_KEY}.candidate`,
+        why: 'is not judged',
+        write: candidate.problem,
+      },
+  ]);
+}
+
+function findLegacyFindings({
+  candidate,
+  signOut,
+}: SettingFacts['gate']): Finding[] {
   const at = `${CONFIG_KEY}.signOut`;
   return onlyPresent<Finding>([
     signOut.providers.size === 0 && {
@@ -205,6 +221,12 @@ function findLegacyFindings({ signOut }: SettingFacts['gate']): Finding[] {
     signOut.offlineSessions === 'end' && {
       id: 'setting-without-effect',
       at: `${at}.offlineSessions`,
+      why: 'has no effect on the legacy system',
+      write: 'remove it',
+    },
+    candidate !== undefined && {
+      id: 'setting-without-effect',
+      at: `${CONFIG_KEY}.candidate`,
       why: 'has no effect on the legacy system',
       write: 'remove it',
     },

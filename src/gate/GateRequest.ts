@@ -5,7 +5,11 @@ import type {
   BackendPlugins,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
-import type { CredentialKind, Decision } from '../decision/Decision';
+import type {
+  CandidateChange,
+  CredentialKind,
+  Decision,
+} from '../decision/Decision';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
   asksForUpgrade,
@@ -19,7 +23,12 @@ import {
 } from '../http/requestTarget';
 import type { MountedRequest } from '../http/upgradeTarget';
 import { pluginIdOf } from '../plugins/Plugins';
-import { classifyRoute, RouteClass } from '../policy/classifyRoute';
+import {
+  classifyRoute,
+  RouteClass,
+  RoutePolicy,
+} from '../policy/classifyRoute';
+import type { AllowList } from '../policy/AllowList';
 import type { Policy } from '../policy/Policy';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
@@ -45,6 +54,8 @@ export abstract class GateRequest<
   readonly pluginId: string;
   /** The kind of the credential that the request is judged by; `none` until one was read. */
   credential: CredentialKind = 'none';
+  /** Whether a request that a rule opens presents no credential. */
+  isAnonymous?: boolean;
   /** The gate collects the changes here, and {@link forward} alone makes them. */
   readonly forwarded: ForwardedHeaders = {};
 
@@ -86,7 +97,40 @@ export abstract class GateRequest<
 
   /** @throws Refusal 503 while the plugin has not registered */
   get route(): RouteClass {
-    this.#route ??= classifyRoute(
+    this.#route ??= this.#classify(this.policy);
+    return this.#route;
+  }
+
+  /** Adds to a decision what the gate has found out about this request. */
+  toDecision(decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>): Decision {
+    const { pluginId: plugin, credential, isAnonymous } = this;
+    const { candidate: rules } = this.policy;
+    const candidate = rules && this.#judgeCandidate(rules);
+    return { ...decided, plugin, credential, isAnonymous, candidate };
+  }
+
+  /** Compares the route with what it would be by the candidate; returns nothing if the route was not needed for the decision. */
+  #judgeCandidate(allowList: AllowList): CandidateChange | undefined {
+    const { method, pluginId, policy } = this;
+    const route = this.#route;
+    if (typeof route !== 'object' && route !== 'protected') {
+      return undefined;
+    }
+    // Look for a rule first, which is cheap: most requests have none in either list.
+    const rule =
+      this.path === undefined
+        ? undefined
+        : allowList.match(pluginId, method, this.path);
+    if (typeof route === 'object') {
+      return rule ? undefined : { change: 'would-close', rule: route };
+    }
+    const wouldOpen =
+      rule && this.#classify({ allowList, config: policy.config }) === rule;
+    return wouldOpen ? { change: 'would-open', rule } : undefined;
+  }
+
+  #classify(policy: RoutePolicy): RouteClass {
+    return classifyRoute(
       {
         plugin: this.pluginId,
         method: this.method,
@@ -94,15 +138,8 @@ export abstract class GateRequest<
         isInstalled: this.isInstalled,
         hasPluginKeys: this.plugins.hasPluginKeys,
       },
-      this.policy,
+      policy,
     );
-    return this.#route;
-  }
-
-  /** Adds the plugin and the credential of this request to a decision. */
-  toDecision(decided: Omit<Decision, 'plugin' | 'credential'>): Decision {
-    const { pluginId: plugin, credential } = this;
-    return { ...decided, plugin, credential };
   }
 
   #readTarget() {

@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import { presentsCredential } from '../credentials/presentsCredential';
 import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
 import {
@@ -60,6 +61,7 @@ export async function decideUpgrade(
     return { judged: await authenticateUpgrade(request, services) };
   }
   await refuseRevokedTokens(request, services);
+  request.isAnonymous = !presentsCredential(request.req, services.cookie);
   return { rule: route };
 }
 

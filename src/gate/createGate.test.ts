@@ -226,6 +226,7 @@ describe('the gate', () => {
           outcome: 'passed',
           reason: 'allow-rule',
           credential: 'none',
+          isAnonymous: false,
           rule: gate.policy.allow![0],
         },
         error: undefined,

@@ -5,6 +5,7 @@ import {
   sessionClaimsOf,
 } from '../credentials/assertNotRevoked';
 import { assertToken } from '../credentials/assertToken';
+import { presentsCredential } from '../credentials/presentsCredential';
 import { readCredential } from '../credentials/readCredential';
 import { PresentedToken, verifyTimed } from '../credentials/verifyCredential';
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
@@ -108,6 +109,7 @@ class Gate {
       await refuseRevokedSession(request, options);
       // The browser sends the cookie with the requests of a public page, too.
       restrictUserResponse(request, false);
+      request.isAnonymous = !presentsCredential(request.req, options.cookie);
       return { reason: 'allow-rule', rule: route };
     }
 
@@ -189,7 +191,7 @@ class Gate {
 
   #record(
     request: ExpressRequest,
-    decided: Omit<Decision, 'plugin' | 'credential'>,
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
     const { req, method, reportedPath: path } = request;

@@ -110,7 +110,7 @@ export class UpgradeGate {
 
   #record(
     request: UpgradeRequest,
-    decided: Omit<Decision, 'plugin' | 'credential'>,
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
     const { method, reportedPath: path } = request;

@@ -73,8 +73,12 @@ describe('createLegacyApiGate', () => {
 
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({
-      apiGate: { allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }] },
+      apiGate: {
+        allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
+        candidate: { allow: [] },
+      },
     });
+    expect(lines('auth.apiGate.candidate has no effect on')).toHaveLength(1);
     expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);

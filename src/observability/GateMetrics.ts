@@ -33,10 +33,29 @@ export class GateMetrics {
     unit: '{cookie}',
   });
 
+  readonly #candidate = this.#meter.createCounter('api_gate.candidate', {
+    description: 'Requests that the candidate would decide differently',
+    unit: '{request}',
+  });
+
   constructor(
     revocations: Pick<Revocations, 'size' | 'staleness'>,
     source: Pick<PolicySource, 'current'>,
+    /** Returns `undefined` where that is not known. */
+    unusedRules: () => number | undefined,
   ) {
+    this.#meter
+      .createObservableGauge('api_gate.rules.unused', {
+        description:
+          'Allow rules without a request in the last 30 days, of those that were observed for 30 days',
+        unit: '{rule}',
+      })
+      .addCallback(result => {
+        const unused = unusedRules();
+        if (unused !== undefined) {
+          result.observe(unused);
+        }
+      });
     this.#meter
       .createObservableGauge('api_gate.revocations.held', {
         description: 'Revocations in force at this replica',
@@ -62,8 +81,12 @@ export class GateMetrics {
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
-  decided(plugin: string, { outcome, reason, credential }: Decision): void {
+  decided(plugin: string, decision: Decision): void {
+    const { outcome, reason, credential, candidate } = decision;
     this.#decisions.add(1, { plugin, outcome, reason, credential });
+    if (candidate) {
+      this.#candidate.add(1, { change: candidate.change });
+    }
   }
 
   verified(seconds: number): void {

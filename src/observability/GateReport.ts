@@ -7,6 +7,8 @@ import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
+import type { Usage } from '../usage/Usage';
+import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
@@ -39,21 +41,26 @@ export class GateReport implements GateObserver {
       audit?: GateAudit;
       /** Returns the auditor for events of a plugin. */
       auditorFor?(pluginId: string): AuditorService | undefined;
+      candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
+      usage?: Usage;
     },
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { auditorFor, counts, metrics, plugins } = this.options;
-    const plugin = plugins.isInstalled(decision.plugin)
-      ? decision.plugin
-      : NOT_INSTALLED;
+    const { auditorFor, candidate, counts, metrics, usage } = this.options;
+    const plugin = this.#labelOf(decision.plugin);
     const { method } = request;
+    const { rule, isAnonymous = false } = decision;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(request.path ?? '');
     metrics?.decided(plugin, decision);
     counts?.add(plugin, decision, { method, path });
+    candidate?.add(plugin, decision, { method, path });
+    if (rule) {
+      usage?.ruleUsed(rule, method, isAnonymous);
+    }
     if (error) {
       const auditor = auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
@@ -67,6 +74,10 @@ export class GateReport implements GateObserver {
   stop(): void {
     this.#refusals.flush();
   }
+
+  externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
+    this.options.usage?.tokenUsed(subject, this.#labelOf(plugin));
+  };
 
   verified(seconds: number): void {
     this.options.metrics?.verified(seconds);
@@ -86,6 +97,10 @@ export class GateReport implements GateObserver {
     const { audit, auditorFor } = this.options;
     audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
   };
+
+  #labelOf(plugin: string): string {
+    return this.options.plugins.isInstalled(plugin) ? plugin : NOT_INSTALLED;
+  }
 
   /** @param omitted - how many refusals with the same key were not reported before this one */
   #reportRefusal(

@@ -11,6 +11,13 @@ import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
+import type { Usage } from '../usage/Usage';
+import {
+  CandidateCounts,
+  CandidateReport,
+  formatCandidate,
+} from './CandidateCounts';
+import { describeUsage, formatUsage, UsageReport } from './describeUsage';
 import type {
   DecisionCount,
   DecisionCounts,
@@ -61,6 +68,10 @@ export interface PolicyReport {
   wouldRefuse: WouldRefuse[];
   /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
   wouldRefuseUncounted: number;
+  /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
+  candidate?: CandidateReport;
+  /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
+  usage?: UsageReport;
 }
 
 // The gate's built-in public routes of these plugins are enough for signing in.
@@ -68,11 +79,13 @@ const BUILT_IN_PUBLIC = ['auth', 'app'];
 
 /** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
+  candidate: CandidateCounts;
   counts: DecisionCounts;
   findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
   source: PolicySource;
+  usage: Usage;
 }): PolicyReport {
   const { counts, findings, plugins, policies, source } = options;
   const { config, hash, isEnforced, loadedAt } = source.current;
@@ -111,6 +124,8 @@ export function describePolicy(options: {
     decisions: counts.decisions,
     wouldRefuse: counts.wouldRefuse,
     wouldRefuseUncounted: counts.uncounted,
+    candidate: options.candidate.describe(),
+    usage: describeUsage(options.usage, config.allow, plugins),
   };
 }
 
@@ -132,6 +147,7 @@ function describeClosed(
 /** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
   const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
+  const { candidate, usage } = report;
   const section = (title: string, lines: string[]) =>
     lines.length ? [`  ${title}:`, ...lines.map(line => `    ${line}`)] : [];
   return [
@@ -161,6 +177,8 @@ export function formatPolicyReport(report: PolicyReport): string {
       ]),
     ),
     ...section('Not known what these open themselves', unknown),
+    ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
+    ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ].join('\n');
 }
 

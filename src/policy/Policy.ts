@@ -7,6 +7,8 @@ import { hashPolicy } from './hashPolicy';
 /** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
   readonly allowList: AllowList;
+  /** The rules of `auth.apiGate.candidate`; `undefined` if there are none, or if they are wrong. */
+  readonly candidate: AllowList | undefined;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
@@ -16,7 +18,12 @@ export class Policy {
   #hash: string | undefined;
 
   constructor(readonly config: ApiGateConfig) {
+    const { candidate } = config;
     this.allowList = new AllowList(config.allow);
+    this.candidate =
+      candidate && 'allow' in candidate
+        ? new AllowList(candidate.allow)
+        : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
       config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),

@@ -19,15 +19,17 @@ export interface FailedExpectation {
  * installed.
  *
  * @param configKey - for messages, such as `auth.apiGate`
+ * @param allowKey - the config path of the rules
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
   configKey: string,
+  allowKey = `${configKey}.allow`,
 ): FailedExpectation[] {
   const { allow, expect: expectations } = config;
   const policy = { allowList: new AllowList(allow), config };
   const nameOf = (rule: AllowRule) =>
-    `${configKey}.allow[${allow.indexOf(rule)}] (${rule.path})`;
+    `${allowKey}[${allow.indexOf(rule)}] (${rule.path})`;
 
   const failureOf = (expectation: Expectation): string | undefined => {
     const { request, is, method, plugin, path } = expectation;
@@ -40,7 +42,7 @@ export function findFailedExpectations(
         return undefined;
       }
       const nearest = findNearestRule(allow, plugin, path);
-      return `${request} should be public, and no rule of ${configKey}.allow names it${
+      return `${request} should be public, and no rule of ${allowKey} names it${
         nearest ? `; the nearest is ${nameOf(nearest)}` : ''
       }`;
     }

@@ -25,7 +25,7 @@ import { mountGate } from './mountGate';
 /** The services that the parts of the gate in plugins share. */
 export interface ApiGateService
   extends
-    Omit<GateParts, 'apiGate' | 'counts'>,
+    Omit<GateParts, 'apiGate' | 'candidate' | 'counts'>,
     Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
   decodedTokens: DecodedTokens;
   /** The `httpAuth` services that use the token cache. */
@@ -57,13 +57,13 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const { apiGate, counts, ...shared } = await createParts({
+    const { apiGate, candidate, counts, ...shared } = await createParts({
       ...services,
       config,
       instance,
       logger,
     });
-    const { audit, plugins, policies, source } = shared;
+    const { audit, plugins, policies, source, usage } = shared;
     const { config: settings } = source.current;
 
     const find = () =>
@@ -81,7 +81,15 @@ export const apiGateServiceFactory = createServiceFactory({
     );
     source.start();
     const describe = () =>
-      describePolicy({ counts, findings: find(), plugins, policies, source });
+      describePolicy({
+        candidate,
+        counts,
+        findings: find(),
+        plugins,
+        policies,
+        source,
+        usage,
+      });
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
