@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
+import { describeEnd } from '../policy/RuleEnds';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import {
@@ -97,9 +98,15 @@ function findAll({ gate, sources }: LoadedConfig): Finding[] {
   const failures = findFailedExpectations(gate, CONFIG_KEY).map(
     ({ message }) => ({ level: 'error', message }) as const,
   );
-  const warnings = [...gate.warnings, ...describeReplaced(sources)].map(
-    message => ({ level: 'warning', message }) as const,
-  );
+  const ends = gate.allow.flatMap((rule, i) => {
+    const end = describeEnd(rule, i, Date.now());
+    return end ? [end.message] : [];
+  });
+  const warnings = [
+    ...gate.warnings,
+    ...ends,
+    ...describeReplaced(sources),
+  ].map(message => ({ level: 'warning', message }) as const);
   return [...failures, ...warnings].map(finding => ({
     ...finding,
     location: locateMessage(finding.message, sources),
@@ -138,11 +145,11 @@ function describeRules({ gate, sources }: LoadedConfig): string[] {
   }
   return [
     `Allow rules, from ${nameOf(source)}:`,
-    ...gate.allow.map(({ methods, plugin, path: below, reason }, i) => {
+    ...gate.allow.map(({ methods, plugin, path: below, reason, until }, i) => {
       const place = source.path
         ? formatLocation(locate(source.path, ['auth', 'apiGate', 'allow', i]))
         : nameOf(source);
-      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}`;
+      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}${until === undefined ? '' : `  (until ${new Date(until).toISOString()})`}`;
     }),
   ];
 }

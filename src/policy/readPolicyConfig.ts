@@ -17,6 +17,6 @@ export function readPolicyConfig(
   options: ReadOptions = {},
 ): ApiGateConfig {
   const config = readApiGateConfig(rootConfig, options);
-  assertExpectations(config, CONFIG_KEY);
-  return config;
+  const warnings = assertExpectations(config, CONFIG_KEY);
+  return { ...config, warnings: [...config.warnings, ...warnings] };
 }
