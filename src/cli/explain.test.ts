@@ -62,7 +62,11 @@ describe('api-gate explain', () => {
     ['WEBSOCKET /api/x/a:b', /\nNo rule can open it\n$/],
     [
       'GET /api/x/a/b:c/d',
-      /path: '\/a\/\*\*', methods: \[GET\] } {2}# wider than this request/,
+      /path: '\/a\/\*\/d', methods: \[GET\] } {2}# wider than this request/,
+    ],
+    [
+      'GET /api/x/a:b/c',
+      /path: '\/\*\*', methods: \[GET\] } {2}# wider than this request/,
     ],
     ['GET /api/x/a%20b', /needs a credential: routers and proxies may read/],
     ['GET /api/x/', /needs a credential: routers and proxies may read/],
@@ -73,7 +77,9 @@ describe('api-gate explain', () => {
   });
 
   it('proposes a rule that opens the request', async () => {
-    for (const request of ['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y']) {
+    for (const request of [
+      ...['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y', 'GET /api/x/a/:y'],
+    ]) {
       const [, rule] = (await explain(request)).match(/ {2}- (.*})/)!;
       const opened = folderWith({
         'app-config.yaml': `${CONFIG}      - ${rule}\n`,
