@@ -38,6 +38,33 @@ describe('api-gate check', () => {
     expect(code).toBe(0);
   });
 
+  it('[P37] prints the ends of rules, warns of one that has ended, and fails where an expectation needs it', async () => {
+    const withEnd = (until: string) =>
+      GATE.replace('/entities/**', `/entities/**\n        until: ${until}`);
+    const ended = await check(
+      {
+        'app-config.yaml': withEnd('2001-01-01').replace(
+          'GET /api/catalog/entities, is: closed',
+          'GET /api/catalog/entities/a, is: public',
+        ),
+      },
+      [],
+    );
+    expect(ended.stdout).toContain(
+      'warning: app-config.yaml:7: auth.apiGate.allow[1] has ended, at 2001-01-01T00:00:00.000Z, and /entities/** of the plugin catalog is closed: remove the rule, or write a later until\n',
+    );
+    expect(ended.stdout).toContain(
+      'error: app-config.yaml:12: auth.apiGate.expect[1]: GET /api/catalog/entities/a should be public, and its rule auth.apiGate.allow[1] (/entities/**) has ended: write a later until, or remove the expectation\n',
+    );
+    expect(ended.code).toBe(1);
+    const far = await check({ 'app-config.yaml': withEnd('2099-01-01') });
+    expect(far.stdout).toContain(
+      'GET /api/catalog/entities/**  (until 2099-01-01T00:00:00.000Z)\n',
+    );
+    expect(far.stdout).toContain('2 of 2 expectations hold, 1 warning\n');
+    expect(far.code).toBe(0);
+  });
+
   it('exits with 1 for warnings with --fail-on warnings', async () => {
     const args = ['--fail-on', 'warnings'];
     expect((await check({ 'app-config.yaml': GATE }, args)).code).toBe(1);
@@ -254,7 +281,7 @@ describe('api-gate check --policy', () => {
             plugin: 'badges',
             path: '/entity/:a',
             allow: 'unauthenticated',
-            yaml: "# Wider than the plugin's own: a rule has no parameters.\n- { plugin: badges, path: '/entity/**' }",
+            yaml: "# Wider than the plugin's own path, which no rule can name.\n- { plugin: badges, path: '/entity/**' }",
           },
         ],
         unknown: ['own'],
@@ -288,7 +315,7 @@ describe('api-gate check --policy', () => {
       [
         'Opened by plugins in code, and closed by the gate; these rules would open it:',
         '  /api/badges/entity/:a',
-        "    # Wider than the plugin's own: a rule has no parameters.",
+        "    # Wider than the plugin's own path, which no rule can name.",
         "    - { plugin: badges, path: '/entity/**' }",
         'Not known what these plugins open in code: own',
       ].join('\n'),

@@ -94,6 +94,25 @@ describe('api-gate explain', () => {
     }
   });
 
+  it('[P37] shows the end of the rule, and whether it has come', async () => {
+    const run = async (until: string) => {
+      const ending = folderWith({
+        'app-config.yaml': `${CONFIG}      - { plugin: x, path: '/a/*/c', until: ${until} }\n`,
+      });
+      const { stdout } = await runCliHere([
+        ...['explain', '--config', `${ending}/app-config.yaml`],
+        'GET /api/x/a/b/c',
+      ]);
+      return stdout;
+    };
+    expect(await run('2099-01-01')).toContain(
+      'public: a rule names it\nRule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (until 2099-01-01T00:00:00.000Z)',
+    );
+    expect(await run('2001-01-01')).toContain(
+      'needs a credential: no rule names it\nNearest rule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (ended 2001-01-01T00:00:00.000Z)',
+    );
+  });
+
   it('reports that the gate refuses nothing yet', async () => {
     const reporting = folderWith({
       'app-config.yaml': `${CONFIG}    mode: report-only\n`,
