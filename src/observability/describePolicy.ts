@@ -231,8 +231,8 @@ function toYaml(rules: AllowRule[], declaredPath: string): string {
   const isWider =
     segmentsOf(rules[0]).length < declaredSegmentsOf(declaredPath).length;
   const lines = rules.map(
-    ({ plugin, path, methods }) =>
-      `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`,
+    ({ plugin, path, methods }, i) =>
+      `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }${i > 0 ? '  # below it too, if that is needed' : ''}`,
   );
   return [
     ...(isWider

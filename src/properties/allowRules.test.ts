@@ -270,12 +270,18 @@ describe('comparePolicies', () => {
           [closed, before, after],
         ] as const) {
           for (const { plugin, path, methods } of changes) {
-            // No rule has this segment.
-            const below = withoutSlash(path.replace(/\*+/g, 'fresh'));
+            // No rule has this segment literally. Rules of the other list may open a subtree to some depth.
+            const belows = [1, 2, 3, 4, 5, 6, 7].map(depth =>
+              withoutSlash(
+                path
+                  .replace('**', Array(depth).fill('*').join('/'))
+                  .replaceAll('*', 'fresh'),
+              ),
+            );
             for (const method of methods) {
-              const request = { method, plugin, below };
-              expect(isOpen(with_, request)).toBe(true);
-              expect(isOpen(without, request)).toBe(false);
+              const fresh = belows.map(below => ({ method, plugin, below }));
+              expect(fresh.every(each => isOpen(with_, each))).toBe(true);
+              expect(fresh.every(each => isOpen(without, each))).toBe(false);
             }
           }
         }

@@ -333,13 +333,13 @@ describe('the policy report', () => {
            - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }
          closed /ping, to everybody:
            - { plugin: closed, path: '/ping', methods: [GET, POST, PUT, PATCH, DELETE] }
-           - { plugin: closed, path: '/ping/**', methods: [GET, POST, PUT, PATCH, DELETE] }
+           - { plugin: closed, path: '/ping/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
          closed /users/:id/avatar, to everybody:
            - { plugin: closed, path: '/users/*/avatar', methods: [GET, POST, PUT, PATCH, DELETE] }
-           - { plugin: closed, path: '/users/*/avatar/**', methods: [GET, POST, PUT, PATCH, DELETE] }
+           - { plugin: closed, path: '/users/*/avatar/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
          closed /static, to Backstage's own cookie, which goes on reading it:
            - { plugin: closed, path: '/static', methods: [GET, POST, PUT, PATCH, DELETE] }
-           - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }"
+           - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed"
     `);
   });
 
