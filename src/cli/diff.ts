@@ -105,12 +105,11 @@ function describe(
   const name = gate
     ? `  ${CONFIG_KEY}.allow[${gate.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}`
     : '';
+  const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
   const end =
-    otherUntil !== undefined
-      ? `  ends ${formatEnd(until)}, was ${formatEnd(otherUntil)}`
-      : until !== undefined
-        ? `  until ${formatEnd(until)}`
-        : '';
+    otherUntil === undefined
+      ? own
+      : `  ends ${formatEnd(until)}, was ${formatEnd(otherUntil)}`;
   return `${sign}  ${methods} /api/${plugin}${path}${end}${name}`;
 }
 

@@ -155,11 +155,11 @@ describe('[P36] an AllowList with * in its rules', () => {
 
 describe('[P37] an AllowList with rules that end', () => {
   let now = 0;
-  const rule = (path: string, until?: number) => ({
+  const ending = (path: string, until?: number) => ({
     ...{ plugin: 'pub', path, methods: ['GET'] },
     ...(until !== undefined && { until }),
   });
-  const opens = (path: string, ...rules: ReturnType<typeof rule>[]) =>
+  const opens = (path: string, ...rules: ReturnType<typeof ending>[]) =>
     new AllowList(rules, () => now).match('pub', 'GET', path)?.path;
 
   it('closes a path from the first millisecond of its end on', () => {
@@ -170,30 +170,32 @@ describe('[P37] an AllowList with rules that end', () => {
       [101, undefined],
     ] as const) {
       now = time;
-      expect(opens('/a', rule('/a', 100))).toBe(expected);
+      expect(opens('/a', ending('/a', 100))).toBe(expected);
     }
   });
 
   it('looks for another rule where one has ended', () => {
     now = 100;
-    const ended = rule('/a/b', 100);
-    expect(opens('/a/b', ended, rule('/a/*'))).toBe('/a/*');
-    expect(opens('/a/b', ended, rule('/a/**'))).toBe('/a/**');
-    expect(opens('/a/b', ended, rule('/a/*', 100), rule('/**'))).toBe('/**');
-    expect(opens('/a/b', ended, rule('/a/*', 50))).toBeUndefined();
+    const ended = ending('/a/b', 100);
+    expect(opens('/a/b', ended, ending('/a/*'))).toBe('/a/*');
+    expect(opens('/a/b', ended, ending('/a/**'))).toBe('/a/**');
+    expect(opens('/a/b', ended, ending('/a/*', 100), ending('/**'))).toBe(
+      '/**',
+    );
+    expect(opens('/a/b', ended, ending('/a/*', 50))).toBeUndefined();
   });
 
   it('opens a path as long as the last of the rules for it', () => {
-    const last = rule('/a', 200);
+    const last = ending('/a', 200);
     for (const others of [
-      [rule('/a', 100), last],
-      [last, rule('/a', 100)],
+      [ending('/a', 100), last],
+      [last, ending('/a', 100)],
     ]) {
       now = 199;
       expect(opens('/a', ...others)).toBe('/a');
       now = 200;
       expect(opens('/a', ...others)).toBeUndefined();
-      expect(opens('/a', ...others, rule('/a'))).toBe('/a');
+      expect(opens('/a', ...others, ending('/a'))).toBe('/a');
     }
   });
 });

@@ -89,7 +89,7 @@ export class AllowList {
     const node = segments.reduce(childOf, tree.root);
     const place = isSubtree(rule) ? 'subtree' : 'exact';
     const other = node[place];
-    // Of rules for the same path, the one that ends last is in force as long as any of them.
+    // If several rules have the same path, the one that ends last is in force as long as any of them.
     if (!other || endOf(rule) > endOf(other)) {
       node[place] = rule;
     }

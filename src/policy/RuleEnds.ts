@@ -18,7 +18,7 @@ const MAX_WAIT_MS = 60 * 60 * 1000;
 export interface RuleEnd {
   /** The time before the end from which on this is said, in milliseconds; 0 if the rule has ended. */
   noticeMs: number;
-  /** One line that begins with the rule's config path. */
+  /** The line to log; it begins with the rule's config path. */
   message: string;
 }
 

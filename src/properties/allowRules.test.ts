@@ -291,6 +291,11 @@ describe('comparePolicies', () => {
 });
 
 describe('findNearestRule', () => {
+  const asWritten = ({ plugin, path }: { plugin: string; path: string }) => ({
+    plugin,
+    path,
+  });
+
   it('finds a rule that shares as many segments as any other', () =>
     checkProperty(
       fc.property(anyScene, ({ rules, requests }) => {
@@ -326,11 +331,6 @@ describe('findNearestRule', () => {
       }),
       { runs: 200, seconds: 2 },
     ));
-
-  const asWritten = ({ plugin, path }: { plugin: string; path: string }) => ({
-    plugin,
-    path,
-  });
 });
 
 describe('a backend whose rules change', () => {
