@@ -22,17 +22,22 @@ export interface Config {
         /** Id of one plugin, in lower case. */
         plugin: string;
         /**
-         * Literal path relative to the plugin: exact (`/health`), or everything below it with a trailing `/**`
-         * (`/static/**`). Case-sensitive.
+         * Path relative to the plugin: exact (`/health`), or everything below it with a trailing `/**` (`/static/**`). A `*`
+         * after the first segment stands for exactly one segment (`/badges/*`). Case-sensitive.
          */
         path: string;
         /**
          * Methods in upper case. `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade to a WebSocket at this very path
-         * (no `/**`). Default: `[GET]`.
+         * (no `*`, no `/**`). Default: `[GET]`.
          */
         methods?: string[];
         /** Why this is public, for those who read the configuration or the log. Default: none. */
         reason?: string;
+        /**
+         * From then on the rule opens nothing. A date in UTC, such as `2026-12-31`, or an instant with a zone, such as
+         * `2026-12-31T18:00:00Z`. Default: never.
+         */
+        until?: string;
       }>;
 
       /**
@@ -99,7 +104,7 @@ export interface Config {
         trustedPaths?: Array<{
           /** Id of one plugin, in lower case. */
           plugin: string;
-          /** As in `allow`: exact, or everything below it with a trailing `/**`. */
+          /** Literal path relative to the plugin: exact, or everything below it with a trailing `/**`. */
           path: string;
         }>;
       };

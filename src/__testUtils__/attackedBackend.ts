@@ -41,8 +41,8 @@ export interface Trace {
 
 /**
  * A backend whose plugins have opened themselves, so that only the gate stands between a request and its handler. For `hello`,
- * rules open `/health`, `/logo.svg`, `/public/**` and `POST /hook`. A public handler of `forwarding` dispatches the request
- * again, to the target in `?to=`.
+ * rules open `/health`, `/logo.svg`, `/public/**`, `POST /hook` and, with `*` for two segments, badges of entities; the rule for
+ * `/demo/**` has ended. A public handler of `forwarding` dispatches the request again, to the target in `?to=`.
  */
 export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
@@ -142,6 +142,8 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
             { plugin: 'hello', path: '/public/**' },
             { plugin: 'hello', path: '/logo.svg' },
             { plugin: 'hello', path: '/hook', methods: ['POST'] },
+            { plugin: 'hello', path: '/entity/*/badge/*' },
+            { plugin: 'hello', path: '/demo/**', until: '2020-01-01' },
             { plugin: 'docs', path: '/static/public' },
             { plugin: 'forwarding', path: '/public/**' },
           ],

@@ -75,6 +75,33 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(0);
   });
 
+  it('[P37] prints the ends of rules, warns of one that has ended, and fails where an expectation needs it', async () => {
+    const withEnd = (until: string) =>
+      GATE.replace('/entities/**', `/entities/**\n        until: ${until}`);
+    const ended = await check(
+      {
+        'app-config.yaml': withEnd('2001-01-01').replace(
+          'GET /api/catalog/entities, is: closed',
+          'GET /api/catalog/entities/a, is: public',
+        ),
+      },
+      [],
+    );
+    expect(ended.stdout).toContain(
+      'warning: app-config.yaml:7: auth.apiGate.allow[1] (GET /api/catalog/entities/**): has opened nothing since 2001-01-01T00:00:00.000Z: remove the rule, or move its until [rule-ends-soon]\n',
+    );
+    expect(ended.stdout).toContain(
+      'error: app-config.yaml:12: auth.apiGate.expect[1]: GET /api/catalog/entities/a should be public, and its rule auth.apiGate.allow[1] (/entities/**) has ended: write a later until, or remove the expectation\n',
+    );
+    expect(ended.code).toBe(1);
+    const far = await check({ 'app-config.yaml': withEnd('2099-01-01') });
+    expect(far.stdout).toContain(
+      'GET /api/catalog/entities/**  (until 2099-01-01T00:00:00.000Z)\n',
+    );
+    expect(far.stdout).toContain('2 of 2 expectations hold, 1 finding\n');
+    expect(far.code).toBe(0);
+  });
+
   it('exits with 1 where expectations do not hold, and prints all of them', async () => {
     const { code, stdout } = await check({
       'app-config.yaml': GATE.replace('/entities/**', '/entities').replace(
@@ -303,7 +330,7 @@ describe('api-gate check --policy', () => {
             plugin: 'badges',
             path: '/entity/:a',
             allow: 'unauthenticated',
-            yaml: "# Wider than the plugin's own: a rule has no parameters.\n- { plugin: badges, path: '/entity/**' }",
+            yaml: "# Wider than the plugin's own path, which no rule can name.\n- { plugin: badges, path: '/entity/**' }",
           },
         ],
         unknown: ['own'],
@@ -361,7 +388,7 @@ describe('api-gate check --policy', () => {
       [
         'Opened by plugins in code, and closed by the gate; these rules would open it:',
         '  /api/badges/entity/:a',
-        "    # Wider than the plugin's own: a rule has no parameters.",
+        "    # Wider than the plugin's own path, which no rule can name.",
         "    - { plugin: badges, path: '/entity/**' }",
         'Not known what these plugins open in code: own',
         'Use, at that backend:',

@@ -132,6 +132,7 @@ function printFindings(
     isInstalled: installed && (id => installed.includes(id)),
     lists: findListSources(root),
     now: new Date(),
+    usage: declared?.usage,
   }).filter(
     ({ id, at }) =>
       !leftOut.some(unchecked => at.startsWith(unchecked)) &&
@@ -164,11 +165,11 @@ function describeRules({ gate, sources }: LoadedConfig): string[] {
   }
   return [
     `Allow rules, from ${nameOf(source)}:`,
-    ...gate.allow.map(({ methods, plugin, path: below, reason }, i) => {
+    ...gate.allow.map(({ methods, plugin, path: below, reason, until }, i) => {
       const place = source.path
         ? formatLocation(locate(source.path, ['auth', 'apiGate', 'allow', i]))
         : nameOf(source);
-      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}`;
+      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}${until === undefined ? '' : `  (until ${new Date(until).toISOString()})`}`;
     }),
   ];
 }

@@ -4,7 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 import { AllowList } from '../policy/AllowList';
-import { AllowRule } from '../config/AllowRule';
+import { AllowRule, ANY_SEGMENT, endOf } from '../config/AllowRule';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
 import { CliError } from './CliError';
@@ -111,8 +111,13 @@ function describeRule(
   }
   const name = `${CONFIG_KEY}.allow[${gate.allow.indexOf(shown)}]`;
   const place = locateMessage(name, sources);
+  const { methods, until } = shown;
+  const end =
+    until === undefined
+      ? ''
+      : `  (${Date.now() < endOf(shown) ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
   return [
-    `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${shown.methods} /api/${shown.plugin}${shown.path}${
+    `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${methods} /api/${shown.plugin}${shown.path}${end}${
       place ? `  (${formatLocation(place)})` : ''
     }`,
   ];
@@ -179,9 +184,16 @@ function ruleFor(
   if (RULE_PATH.test(path)) {
     return { ...rule, path };
   }
-  const segments = path.split('/');
-  const end = segments.findIndex(segment => !RULE_PATH.test(segment));
-  return method === WEBSOCKET
-    ? undefined
-    : { ...rule, path: `${segments.slice(0, end).join('/')}/**` };
+  const [first, ...others] = path.slice(1).split('/');
+  if (method === WEBSOCKET) {
+    return undefined;
+  }
+  const segments = [
+    first,
+    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
+  ];
+  return {
+    ...rule,
+    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
+  };
 }

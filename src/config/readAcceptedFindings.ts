@@ -6,6 +6,7 @@ export const FINDING_IDS = [
   'candidate-not-judged',
   'cookie-not-host',
   'cors-not-trusted',
+  'expectation-ended',
   'list-replaced',
   'no-barrier-behind',
   'oauth-redirects-anywhere',

@@ -1,13 +1,14 @@
 import { METHODS } from 'node:http';
-import { AllowRule, isSubtree } from './AllowRule';
+import { AllowRule, ANY_SEGMENT, isSubtree, segmentsOf } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { check, readList, readObject } from './values';
+import { check, readInstant, readList, readObject } from './values';
 
 export const PLUGIN_ID = /^[a-z0-9_-]+$/;
 
-// RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins.
+// RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
+// `*` beside them: as a whole segment, or in a trailing `/**`.
 export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
@@ -36,36 +37,41 @@ export function readAllowRules(
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
-  const { plugin, path, methods, reason } = readObject(value, configPath, [
-    'plugin',
-    'path',
-    'methods',
-    'reason',
-  ]);
+  const { plugin, path, methods, reason, until } = readObject(
+    value,
+    configPath,
+    ['plugin', 'path', 'methods', 'reason', 'until'],
+  );
   check(
     reason === undefined || typeof reason === 'string',
     `${configPath}.reason must be text that says why this is public`,
   );
+  const end = readInstant(until, `${configPath}.until`);
+  const id = readPluginId(plugin, configPath);
   const rule: AllowRule = {
-    ...readPluginPath(plugin, path, configPath),
+    plugin: id,
+    path: readPath(path, `${configPath}.path`, id, true),
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
+    // An end in the past is no error, so that a restart never fails for it.
+    ...(end && { until: +end }),
   };
   check(
-    !rule.methods.includes(WEBSOCKET) || !isSubtree(rule),
-    `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without /**`,
+    !rule.methods.includes(WEBSOCKET) ||
+      !(isSubtree(rule) || segmentsOf(rule).includes(ANY_SEGMENT)),
+    `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without * and /**`,
   );
   return rule;
 }
 
-/** Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`. */
+/** Reads a plugin id, and a literal path below that plugin: exact, or a subtree with a trailing `/**`. */
 export function readPluginPath(
   plugin: unknown,
   path: unknown,
   configPath: string,
 ): { plugin: string; path: string } {
   const id = readPluginId(plugin, configPath);
-  return { plugin: id, path: readPath(path, `${configPath}.path`, id) };
+  return { plugin: id, path: readPath(path, `${configPath}.path`, id, false) };
 }
 
 /** @param configPath - of the object that has the plugin id */
@@ -77,7 +83,13 @@ export function readPluginId(value: unknown, configPath: string): string {
   return value;
 }
 
-function readPath(value: unknown, configPath: string, plugin: string): string {
+/** @param hasWildcards - whether a segment after the first may be `*` */
+function readPath(
+  value: unknown,
+  configPath: string,
+  plugin: string,
+  hasWildcards: boolean,
+): string {
   check(
     typeof value === 'string' && value.startsWith('/'),
     `${configPath} must be text that starts with a slash, relative to the plugin, such as /health`,
@@ -90,7 +102,10 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
     !`${value}/`.startsWith(`/api/${plugin}/`),
     `${configPath} is relative to the plugin: leave out the leading /api/${plugin}`,
   );
-  const literal = value.endsWith('/**') ? value.slice(0, -3) : value;
+  const withoutSubtree = value.endsWith('/**') ? value.slice(0, -3) : value;
+  const literal = hasWildcards
+    ? readWildcards(withoutSubtree, configPath)
+    : withoutSubtree;
   check(
     !literal.includes('*'),
     `${configPath} may have a wildcard only as a trailing /**, which covers everything below`,
@@ -116,6 +131,31 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
     `${configPath} is where cookies are issued, and can not be made public: remove the rule`,
   );
   return value;
+}
+
+/**
+ * Checks where a path has `*`: the search for a rule and the reader of the configuration stay plain if it is a whole segment, and
+ * a client that chooses the first segment of a path must not choose the rule with it.
+ *
+ * @returns the path with a literal segment for each `*`
+ */
+function readWildcards(path: string, configPath: string): string {
+  const [, first, ...others] = path.split('/');
+  check(
+    first !== ANY_SEGMENT && first !== '**',
+    `${configPath} must begin with a literal segment, since a client chooses what stands for a wildcard: write for example /entity/*/badge, one rule for each path, or /** for the whole plugin`,
+  );
+  check(
+    !others.includes('**'),
+    `${configPath} may have /** only at its end: write * for each single segment`,
+  );
+  check(
+    ![first, ...others].some(
+      segment => segment !== ANY_SEGMENT && segment?.includes('*'),
+    ),
+    `${configPath} may have * only as a whole segment, such as /entity/*/badge, or a trailing /**, which covers everything below: write the literal segment, or * for all of it`,
+  );
+  return path.replace(/\/\*(?=\/|$)/g, '/x');
 }
 
 function readMethods(value: unknown = ['GET'], configPath: string): string[] {

@@ -39,7 +39,7 @@ export interface RuleUsage {
 /** The facts that findings about rules depend on. */
 export interface RuleFacts {
   /** `until` is in milliseconds since 1970. */
-  allow: readonly (AllowRule & { until?: number })[];
+  allow: readonly AllowRule[];
   /** `undefined` where the installed plugins are not known. */
   isInstalled?: (plugin: string) => boolean;
   isLegacy: boolean;
@@ -179,7 +179,7 @@ function findUseless(rule: AllowRule, facts: RuleFacts): Fault[] {
 }
 
 function findAge(
-  { reason, until = Infinity }: AllowRule & { until?: number },
+  { reason, until = Infinity }: AllowRule,
   path: string,
   { now, usage }: RuleFacts,
 ): Fault[] {

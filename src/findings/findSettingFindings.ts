@@ -1,5 +1,6 @@
 import type { ListSource } from '../config/findListSources';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { findFailedExpectations } from '../policy/checkExpectations';
 import { Finding, onlyPresent } from './Finding';
 import type {
   ExternalToken,
@@ -18,7 +19,13 @@ const MIN_TOKEN_LENGTH = 24;
 export interface SettingFacts {
   gate: Pick<
     ApiGateConfig,
-    'candidate' | 'cookie' | 'signOut' | 'trustedOrigins' | 'trustedPaths'
+    | 'allow'
+    | 'candidate'
+    | 'cookie'
+    | 'expect'
+    | 'signOut'
+    | 'trustedOrigins'
+    | 'trustedPaths'
   >;
   /** `undefined` where the installed plugins are not known. */
   isInstalled?: (plugin: string) => boolean;
@@ -33,6 +40,7 @@ export function findSettingFindings(facts: SettingFacts): Finding[] {
   const { gate, isLegacy, lists, other } = facts;
   return [
     ...lists.flatMap(findReplaced),
+    ...findEndedExpectations(gate),
     ...findSignInFindings(other),
     ...other.proxyEndpoints.flatMap(findEndpointFindings),
     ...findCookieFindings(facts),
@@ -59,6 +67,17 @@ function findReplaced({ path, file, replaces }: ListSource): Finding[] {
       write: 'write all entries in one file',
     },
   ]);
+}
+
+function findEndedExpectations(gate: SettingFacts['gate']): Finding[] {
+  return findFailedExpectations(gate, CONFIG_KEY)
+    .filter(({ isByEnd }) => isByEnd)
+    .map(({ index }) => ({
+      id: 'expectation-ended',
+      at: `${CONFIG_KEY}.expect[${index}]`,
+      why: 'does not hold any more, since the rule that fulfilled it has ended',
+      write: 'write a later until for the rule, or remove the expectation',
+    }));
 }
 
 function findSignInFindings(other: OtherSettings): Finding[] {

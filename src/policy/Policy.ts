@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { AllowRule, endOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from './createCrossSiteCheck';
 import { hashPolicy } from './hashPolicy';
@@ -17,12 +18,16 @@ export class Policy {
   readonly loadedAt = new Date();
   #hash: string | undefined;
 
-  constructor(readonly config: ApiGateConfig) {
+  /** @param now - returns the time by which allow rules end, in milliseconds since 1970 */
+  constructor(
+    readonly config: ApiGateConfig,
+    readonly now: () => number = Date.now,
+  ) {
     const { candidate } = config;
-    this.allowList = new AllowList(config.allow);
+    this.allowList = new AllowList(config.allow, now);
     this.candidate =
       candidate && 'allow' in candidate
-        ? new AllowList(candidate.allow)
+        ? new AllowList(candidate.allow, now)
         : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
@@ -39,6 +44,12 @@ export class Policy {
   get hash(): string {
     this.#hash ??= hashPolicy(this.config);
     return this.#hash;
+  }
+
+  /** The allow rules that have not ended. */
+  get openRules(): AllowRule[] {
+    const now = this.now();
+    return this.config.allow.filter(rule => now < endOf(rule));
   }
 
   /** Whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */

@@ -14,6 +14,7 @@ import {
   formatPolicyReport,
   PolicyReport,
 } from '../observability/describePolicy';
+import { describeUsage } from '../observability/describeUsage';
 import { FindingsLog } from '../observability/FindingsLog';
 import {
   rootInstanceMetadataServiceRef,
@@ -73,6 +74,7 @@ export const apiGateServiceFactory = createServiceFactory({
         isInstalled: id => plugins.isInstalled(id),
         lists: source.lists,
         now: new Date(),
+        usage: describeUsage(usage, source.current.config.allow, plugins),
       });
     const findingsLog = new FindingsLog(logger, find);
     const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });

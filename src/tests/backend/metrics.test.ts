@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import type { JsonObject } from '@backstage/types';
 import { metrics } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { rawRequest } from '../../__testUtils__/rawRequest';
@@ -191,7 +192,15 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
   it('are there by those names and attributes, and the queries find them, also by the names of a collector', async () => {
     expect(rows.length).toBeGreaterThanOrEqual(5);
     expect(queries.length).toBeGreaterThanOrEqual(4);
-    const backend = await start();
+    const rule = { plugin: 'hello', path: '/demo/*', until: '2099-12-31' };
+    const backend = await start({
+      config: {
+        auth: {
+          ...(key.config.auth as JsonObject),
+          apiGate: { allow: [rule] },
+        },
+      },
+    });
     const token = await key.sign({ iss: `${backend.url}/api/auth` });
     await rawRequest(backend.port, '/api/hello/x');
     await rawRequest(backend.port, '/api/hello/x', {
@@ -232,6 +241,7 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
         'api_gate_revocations_held',
         'api_gate_revocations_staleness_seconds',
         'api_gate_policy_age_seconds',
+        'api_gate_rules_ends_in_seconds',
       ]),
     );
   });
