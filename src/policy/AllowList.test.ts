@@ -53,6 +53,8 @@ describe('AllowList', () => {
     ['pub', 'GET', '/'],
     ['root', 'GET', '/a'],
     ['other', 'GET', '/health'],
+    ['open', 'GET', 'x'],
+    ['open', 'GET', ''],
     ['open', 'GET', '/.backstage/auth/v1/cookie'],
     ['open', 'HEAD', '/.Backstage/auth/v1/Cookie'],
   ])('does not open %s %s %s', (plugin, method, path) => {

@@ -32,7 +32,7 @@ export class AllowList {
    */
   match(plugin: string, method: string, path: string): AllowRule | undefined {
     const tree = this.#trees.get(key(plugin, method));
-    if (!tree) {
+    if (!tree || !path.startsWith('/')) {
       return undefined;
     }
     // The part of a long path that is deeper than every rule is left out: only `/**` can cover it.
