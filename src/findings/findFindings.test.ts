@@ -746,6 +746,28 @@ describe('backend.cors.origin', () => {
   });
 });
 
+it('is one line, whatever a value of the configuration has', () => {
+  const found = find({
+    ...external({ accessRestrictions: [], options: { subject: 'a\nb\u001b' } }),
+    ...gate({
+      findings: {
+        accept: [
+          {
+            id: 'unrestricted-external-token',
+            at: 'backend.auth.externalAccess[0] (a\nb\u001b)',
+            reason: 'c\r\nd',
+          },
+        ],
+      },
+    }),
+  });
+  expect(found.map(formatFinding)).toEqual([
+    expect.stringMatching(
+      /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
+    ),
+  ]);
+});
+
 describe('[P34] a generated app', () => {
   const template = (name: string) =>
     parse(
