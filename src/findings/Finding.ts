@@ -18,8 +18,8 @@ export interface Finding {
 }
 
 /** Returns the items whose condition holds. */
-export function onlyPresent<T>(items: readonly (T | false)[]): T[] {
-  return items.filter(item => item !== false) as T[];
+export function onlyPresent<T>(items: readonly (T | false | undefined)[]): T[] {
+  return items.filter(item => item !== false && item !== undefined) as T[];
 }
 
 /** Formats a finding as one line, which begins with its config path. */
