@@ -156,8 +156,7 @@ describe('AllowList', () => {
 });
 
 describe('comparePolicies', () => {
-  const allowRulesOf = (rules: WrittenRule[]) =>
-    readAllowRules(rules, 'allow');
+  const allowRulesOf = (rules: WrittenRule[]) => readAllowRules(rules, 'allow');
   const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
     list.match(plugin, method, below || '/') !== undefined;
 
