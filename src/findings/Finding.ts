@@ -2,6 +2,7 @@ import type {
   AcceptedFinding,
   FindingId,
 } from '../config/readAcceptedFindings';
+import { printable } from '../util/printable';
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
 export interface Finding {
@@ -17,19 +18,18 @@ export interface Finding {
 }
 
 /** Returns the items whose condition holds. */
-export function onlyPresent<T>(items: readonly (T | false)[]): T[] {
-  return items.filter(item => item !== false) as T[];
+export function onlyPresent<T>(items: readonly (T | false | undefined)[]): T[] {
+  return items.filter(item => item !== false && item !== undefined) as T[];
 }
 
 /** Formats a finding as one line, which begins with its config path. */
 export function formatFinding(finding: Finding): string {
   const { id, at, why, write, accepted } = finding;
-  const line = `${at}: ${why}: ${write} [${id}]`;
-  if (!accepted) {
-    return line;
-  }
-  const { reason, until } = accepted;
-  return `${line}, accepted${until ? ` until ${until}` : ''} (${reason})`;
+  const { reason, until } = accepted ?? {};
+  const end = until ? ` until ${until}` : '';
+  return printable(
+    `${at}: ${why}: ${write} [${id}]${accepted ? `, accepted${end} (${reason})` : ''}`,
+  );
 }
 
 /** Marks the findings that are accepted at a time. */

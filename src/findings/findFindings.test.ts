@@ -10,6 +10,7 @@ import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { formatFinding } from './Finding';
 import { findFindings, FindingFacts } from './findFindings';
+import type { RuleUsage } from './findRuleFindings';
 
 type Facts = Partial<FindingFacts>;
 
@@ -99,10 +100,21 @@ interface Row {
   factsNot?: Facts;
 }
 
-const usage = (lastUsed: string | null, days: number, complete = true) => ({
+const usage = (
+  used: Partial<RuleUsage>,
+  complete = true,
+): Pick<FindingFacts, 'usage'> => ({
   usage: {
     complete,
-    rules: [{ rule: 'auth.apiGate.allow[0]', lastUsed, days }],
+    rules: [
+      {
+        rule: 'auth.apiGate.allow[0]',
+        lastUsed: null,
+        days: 30,
+        requests30d: 0,
+        ...used,
+      },
+    ],
   },
 });
 const openA = allow(rule('a', '/x'));
@@ -432,24 +444,32 @@ const rows: Row[] = [
     at: openAAt,
     has: openA,
     hasNot: openA,
-    facts: usage(null, 30),
-    factsNot: usage(null, 29),
+    facts: usage({ installed: true }),
+    factsNot: usage({ days: 29 }),
   },
   {
     id: 'rule-unused',
     at: openAAt,
     has: openA,
     hasNot: openA,
-    facts: usage('2026-10-20', 97),
-    factsNot: usage('2026-11-20', 97),
+    facts: usage({ lastUsed: '2026-10-20', days: 97 }),
+    factsNot: usage({ lastUsed: '2026-11-20', days: 97, requests30d: 1 }),
   },
   {
     id: 'rule-unused',
     at: openAAt,
     has: openA,
     hasNot: openA,
-    facts: usage(null, 97),
-    factsNot: usage(null, 97, false),
+    facts: usage({}),
+    factsNot: usage({}, false),
+  },
+  {
+    id: 'rule-unused',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: usage({}),
+    factsNot: usage({ installed: false }),
   },
   {
     id: 'rule-will-not-work',
@@ -744,6 +764,28 @@ describe('backend.cors.origin', () => {
   it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
     expect(placesOf(undefined, cors as never)).toEqual([]);
   });
+});
+
+it('is one line, whatever a value of the configuration has', () => {
+  const found = find({
+    ...external({ accessRestrictions: [], options: { subject: 'a\nb\u001b' } }),
+    ...gate({
+      findings: {
+        accept: [
+          {
+            id: 'unrestricted-external-token',
+            at: 'backend.auth.externalAccess[0] (a\nb\u001b)',
+            reason: 'c\r\nd',
+          },
+        ],
+      },
+    }),
+  });
+  expect(found.map(formatFinding)).toEqual([
+    expect.stringMatching(
+      /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
+    ),
+  ]);
 });
 
 describe('[P34] a generated app', () => {

@@ -9,8 +9,8 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;
 
-// A rule that no request has used for this time is reported.
-const MIN_UNUSED_DAYS = 30;
+// A rule without a request in 30 days is reported once it has been observed for this time.
+const MIN_OBSERVED_DAYS = 30;
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
@@ -34,6 +34,9 @@ export interface RuleUsage {
   lastUsed: string | null;
   /** The number of days for which the use of the rule has been observed. */
   days: number;
+  requests30d: number;
+  /** `false`: the rule is for a plugin of another backend, which alone sees its requests. */
+  installed?: boolean;
 }
 
 /** The facts that findings about rules depend on. */
@@ -184,25 +187,21 @@ function findAge(
   { now, usage }: RuleFacts,
 ): Fault[] {
   const used = usage?.complete && usage.rules.find(each => each.rule === path);
-  const unusedDays = used ? unusedDaysOf(used, now) : 0;
   return onlyPresent<Fault>([
     until - +now <= SOON_MS && {
       id: 'rule-ends-soon',
       why: `${until > +now ? 'opens nothing from' : 'has opened nothing since'} ${new Date(until).toISOString()}`,
       write: 'remove the rule, or move its until',
     },
-    unusedDays >= MIN_UNUSED_DAYS && {
-      id: 'rule-unused',
-      why: `has been used by no request for ${unusedDays} days${reason ? ` (${reason})` : ''}`,
-      write: 'remove the rule, unless a rare caller needs it',
-    },
+    used &&
+      used.installed !== false &&
+      used.requests30d === 0 &&
+      used.days >= MIN_OBSERVED_DAYS && {
+        id: 'rule-unused',
+        why: `${used.lastUsed ? `has been used last on ${used.lastUsed}` : `has been used by no request in ${used.days} days`}${reason ? ` (${reason})` : ''}`,
+        write: 'remove the rule, unless a rare caller needs it',
+      },
   ]);
-}
-
-function unusedDaysOf({ lastUsed, days }: RuleUsage, now: Date): number {
-  return lastUsed === null
-    ? days
-    : Math.floor((+now - Date.parse(lastUsed)) / DAY_MS);
 }
 
 /** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
