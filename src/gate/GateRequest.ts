@@ -5,7 +5,9 @@ import type {
   BackendPlugins,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
+import { createDecisionId } from '../decision/createDecisionId';
 import type { CredentialKind, Decision } from '../decision/Decision';
+import type { Refusal } from '../decision/Refusal';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
   asksForUpgrade,
@@ -50,6 +52,7 @@ export abstract class GateRequest<
 
   #target: { plugin: TargetPlugin; path: string | undefined } | undefined;
   #route: RouteClass | undefined;
+  #decisionId: string | undefined;
 
   constructor(
     readonly req: Req,
@@ -63,6 +66,9 @@ export abstract class GateRequest<
 
   /** The path in logs and in the audit. */
   abstract get reportedPath(): string | undefined;
+
+  /** The client's address, as `backend.trustProxy` has it. */
+  protected abstract get clientAddress(): string | undefined;
 
   protected abstract readPath(plugin: TargetPlugin): string | undefined;
 
@@ -99,10 +105,27 @@ export abstract class GateRequest<
     return this.#route;
   }
 
-  /** Adds the plugin and the credential of this request to a decision. */
-  toDecision(decided: Omit<Decision, 'plugin' | 'credential'>): Decision {
+  /** Identifies the decision about this request, if that is a refusal. */
+  get decisionId(): string {
+    this.#decisionId ??= createDecisionId();
+    return this.#decisionId;
+  }
+
+  /** Adds the plugin and the credential of this request to a decision, and to a refusal what identifies it. */
+  toDecision(
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
+    refusal?: Refusal,
+  ): Decision {
     const { pluginId: plugin, credential } = this;
-    return { ...decided, plugin, credential };
+    const decision: Decision = { ...decided, plugin, credential };
+    if (refusal) {
+      decision.id = this.decisionId;
+      decision.subject = refusal.subject;
+      if (this.policy.config.audit.clientAddress) {
+        decision.clientAddress = this.clientAddress;
+      }
+    }
+    return decision;
   }
 
   #readTarget() {
@@ -129,6 +152,10 @@ export class ExpressRequest extends GateRequest<Request> {
     return expressPath(this.req);
   }
 
+  protected get clientAddress(): string | undefined {
+    return this.req.ip;
+  }
+
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {
     const { req } = this;
     if (this.method === WEBSOCKET && !asksForUpgrade(req)) {
@@ -152,13 +179,20 @@ export class UpgradeRequest extends GateRequest {
     readonly socket: Duplex,
     target: MountedRequest,
     policy: Policy,
-    plugins: BackendPlugins,
+    private readonly services: {
+      plugins: BackendPlugins;
+      clientAddressOf(req: IncomingMessage): string | undefined;
+    },
   ) {
-    super(req, target, policy, plugins);
+    super(req, target, policy, services.plugins);
   }
 
   get reportedPath(): string | undefined {
     return this.mounted.url;
+  }
+
+  protected get clientAddress(): string | undefined {
+    return this.services.clientAddressOf(this.req);
   }
 
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {

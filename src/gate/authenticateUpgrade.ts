@@ -16,7 +16,10 @@ import {
 import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
-import { assertNotRevoked } from '../credentials/assertNotRevoked';
+import {
+  assertNotRevoked,
+  refuseRevoked,
+} from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import type { GateRequest } from './GateRequest';
 
@@ -73,7 +76,7 @@ async function refuseRevokedTokens(
   assertFew(tokens);
   for (const token of tokens) {
     if (await isOfRevokedSession(token, plugin, policy, services)) {
-      throw Refusal.revoked;
+      throw refuseRevoked(token, services);
     }
   }
 }

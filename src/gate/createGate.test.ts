@@ -216,6 +216,7 @@ describe('the gate', () => {
           outcome: 'refused',
           reason: 'invalid-token',
           credential: 'bearer',
+          id: expect.stringMatching(/^[0-9a-f]{16}$/),
         },
         error: expect.objectContaining({ name: 'AuthenticationError' }),
       },

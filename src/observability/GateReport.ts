@@ -8,6 +8,7 @@ import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
 import type { DecisionCounts } from './DecisionCounts';
+import { annotateSpan } from './annotateSpan';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
@@ -28,8 +29,13 @@ interface RefusedRequest {
 
 /** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
 export class GateReport implements GateObserver {
-  readonly #refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
-    this.#reportRefusal(refused, omitted),
+  readonly #refusals = new EventLimit<RefusedRequest>(
+    (refused, omitted, ids) => this.#reportRefusal(refused, omitted, ids),
+    (refusals, omittedDecisions) =>
+      this.options.logger.info('API gate refused many requests', {
+        refusals,
+        omittedDecisions,
+      }),
   );
 
   constructor(
@@ -54,18 +60,19 @@ export class GateReport implements GateObserver {
     const path = withoutQuery(request.path ?? '');
     metrics?.decided(plugin, decision);
     counts?.add(plugin, decision, { method, path });
+    annotateSpan(decision);
     if (error) {
       const auditor = auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
       const refused = { decision, plugin, method, path, error, auditor };
-      this.#refusals.add(key, refused);
+      this.#refusals.add(key, decision.id ?? '', refused);
     }
   }
 
-  /** Reports the refusals that wait for their second to end. */
+  /** Reports the refusals that wait for their second to end, and each later one at once. */
   stop(): void {
-    this.#refusals.flush();
+    this.#refusals.stop();
   }
 
   verified(seconds: number): void {
@@ -87,25 +94,47 @@ export class GateReport implements GateObserver {
     audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
   };
 
-  /** @param omitted - how many refusals with the same key were not reported before this one */
+  /**
+   * @param omitted - how many refusals with the same key were not reported before this one
+   * @param omittedDecisions - their ids, without those that a line of their own has
+   */
   #reportRefusal(
     { decision, error, auditor, ...request }: RefusedRequest,
     omitted: number,
+    omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason } = decision;
+    const { outcome, reason, id, subject, clientAddress } = decision;
     const { audit, logger } = this.options;
-    const meta = { plugin, reason, method, path, errorType: error.name };
+    const identity = {
+      decision: id,
+      ...(subject !== undefined && { subject }),
+      ...(clientAddress !== undefined && { clientAddress }),
+    };
+    const meta = {
+      plugin,
+      reason,
+      method,
+      path,
+      errorType: error.name,
+      ...identity,
+    };
     logger.info(
       outcome === 'would-refuse'
         ? 'API gate would have refused a request'
         : 'API gate refused a request',
-      omitted > 0 ? { ...meta, omitted } : meta,
+      omitted > 0 ? { ...meta, omitted, omittedDecisions } : meta,
     );
     if (outcome === 'refused') {
       audit?.denied(
         auditor,
-        { plugin, reason: reason as RefusalReason, method, omitted },
+        {
+          plugin,
+          reason: reason as RefusalReason,
+          method,
+          omitted,
+          ...identity,
+        },
         error,
       );
     }
