@@ -17,7 +17,8 @@ export function refuseUndecided(
   const decision = createDecisionId();
   const errorType = isError(error) ? error.name : typeof error;
   try {
-    logger.info('API gate refused a request', {
+    const level = error === undefined ? 'info' : 'error';
+    logger[level]('API gate refused a request', {
       reason,
       decision,
       ...(error !== undefined && { errorType }),
