@@ -135,6 +135,15 @@ export interface Config {
             ttl?: HumanDuration | string;
           };
 
+      /** What the log and the audit have of a refusal. */
+      audit?: {
+        /**
+         * Whether they have the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
+         * data in many countries. Default: `false`.
+         */
+        clientAddress?: boolean;
+      };
+
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {
         /** How often a replica reads which sessions others have ended, from 100 milliseconds to 5 minutes. Default: `2s`. */
