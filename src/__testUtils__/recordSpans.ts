@@ -50,6 +50,15 @@ export function recordSpans() {
   context.setGlobalContextManager(manager);
   const spans: RecordedSpan[] = [];
   const { emit } = Server.prototype;
+  const recorder = {
+    mode: 'sampled' as 'sampled' | 'not sampled' | 'off',
+    /** Returns the attributes of the spans since the last call. */
+    take: () => spans.splice(0).map(({ attributes }) => attributes),
+    stop() {
+      Server.prototype.emit = emit;
+      context.disable();
+    },
+  };
   Server.prototype.emit = function emitInSpan(event: string, ...args: any[]) {
     const run = () => Reflect.apply(emit, this, [event, ...args]);
     if (event !== 'request' || recorder.mode === 'off') {
@@ -61,15 +70,6 @@ export function recordSpans() {
       trace.setSpan(ROOT_CONTEXT, span as unknown as Span),
       run,
     );
-  };
-  const recorder = {
-    mode: 'sampled' as 'sampled' | 'not sampled' | 'off',
-    /** Returns the attributes of the spans since the last call. */
-    take: () => spans.splice(0).map(({ attributes }) => attributes),
-    stop() {
-      Server.prototype.emit = emit;
-      context.disable();
-    },
   };
   return recorder;
 }

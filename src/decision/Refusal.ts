@@ -156,7 +156,7 @@ export class Refusal extends Error {
     return Object.create(this, { subject: { value: subject } });
   }
 
-  /** Returns the headers of the answer, with the id of the decision. */
+  /** Returns the headers of the answer to an upgrade, with the id of the decision. */
   headersFor(decisionId: string): Record<string, string> {
     return { ...this.headers, [DECISION_HEADER]: decisionId };
   }
@@ -167,9 +167,10 @@ export class Refusal extends Error {
    * @param resourceMetadata - the address at which a client reads how to sign in, for a 401 (RFC 9728, section 5.1)
    */
   applyTo(res: Response, decisionId: string, resourceMetadata?: string): void {
-    for (const [name, value] of Object.entries(this.headersFor(decisionId))) {
+    for (const [name, value] of Object.entries(this.headers)) {
       res.setHeader(name, value);
     }
+    res.setHeader(DECISION_HEADER, decisionId);
     if (resourceMetadata && this.isFinal) {
       res.setHeader(
         'WWW-Authenticate',

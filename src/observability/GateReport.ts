@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type {
   AuditorService,
   LoggerService,
@@ -109,7 +110,8 @@ export class GateReport implements GateObserver {
     const identity = {
       decision: id,
       ...(subject !== undefined && { subject }),
-      ...(clientAddress !== undefined && { clientAddress }),
+      // A trusted proxy may forward any text that a client sent as its address.
+      ...(isIP(clientAddress ?? '') && { clientAddress }),
     };
     const meta = {
       plugin,

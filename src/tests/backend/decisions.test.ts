@@ -379,4 +379,24 @@ describe('[P39] the log line and the audit event of a refusal', () => {
       }
     },
   );
+
+  it('have no text that a client sent in place of an address', async () => {
+    const backend = await start(
+      { audit: { clientAddress: true } },
+      { backend: { trustProxy: true } },
+    );
+    const forged = 'X-Forwarded-For: no-address-but-text, 203.0.113.9';
+    const answers = [
+      await backend.request('/api/hello/x', forged),
+      await rawUpgrade(backend.port, '/api/other/ws', [forged]),
+    ];
+    for (const answer of answers) {
+      const [{ meta }] = linesWith(backend, idOf(answer));
+      expect(meta).not.toHaveProperty('clientAddress');
+    }
+    await until(() => backend.denials().length === 2);
+    expect(JSON.stringify([backend.log, backend.denials()])).not.toContain(
+      'no-address',
+    );
+  });
 });

@@ -12,6 +12,9 @@ describe('the span of a request', () => {
   let token: string;
   let spans: ReturnType<typeof recordSpans>;
 
+  const send = (target: string, ...headerLines: string[]) =>
+    rawRequest(backend.port, target, { headerLines });
+
   beforeAll(async () => {
     spans = recordSpans();
     key = await createSigningKey();
@@ -34,9 +37,6 @@ describe('the span of a request', () => {
     await backend.stop();
     await key.remove();
   });
-
-  const send = (target: string, ...headerLines: string[]) =>
-    rawRequest(backend.port, target, { headerLines });
 
   it('has the decision, and neither the token nor the query', async () => {
     const bearer = `Authorization: Bearer ${token}`;
