@@ -135,10 +135,10 @@ export interface Config {
             ttl?: HumanDuration | string;
           };
 
-      /** What the log and the audit have of a refusal. */
+      /** The log lines and audit events of refusals. */
       audit?: {
         /**
-         * Whether they have the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
+         * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
          * data in many countries. Default: `false`.
          */
         clientAddress?: boolean;
