@@ -186,6 +186,14 @@ export interface Config {
              */
             keep?: HumanDuration | string;
           };
+      /** The log lines and audit events of refusals. */
+      audit?: {
+        /**
+         * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
+         * data in many countries. Default: `false`.
+         */
+        clientAddress?: boolean;
+      };
 
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {

@@ -7,6 +7,7 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
+import { createExplainRouter } from './routes/createExplainRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { createRouteAccess } from './routes/createRouteAccess';
@@ -101,6 +102,7 @@ export const authModuleApiGate = createBackendModule({
         httpRouter.use(
           createPolicyRouter({ access, describe: gate.describePolicy }),
         );
+        httpRouter.use(createExplainRouter({ ...gate, access }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions

@@ -162,6 +162,7 @@ export async function startBareGate(
         signOut: { scope: 'session', providers: new Set(['github']) },
         challenges: [],
         mcpPaths: new Set(),
+        audit: { clientAddress: false },
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),

@@ -11,6 +11,13 @@ import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 
 const backend = useAttackedBackend();
 
+it('[P38] with all reports switched on, each answer is the same but for its id', () => {
+  // Each attempt has compared the answers of both backends.
+  const { spans, audit } = backend().twin.reported;
+  expect(spans).toBeGreaterThan(400);
+  expect(JSON.stringify(audit)).toMatch(/"clientAddress":"[^"]+"/);
+});
+
 it('[P14] nothing that was presented, and no query, is in the log or the audit', () => {
   const { audit, log } = backend();
   const lines = log.filter(({ message }) => message.startsWith('API gate'));

@@ -1,12 +1,11 @@
+import { endOf } from '../config/AllowRule';
 import { METHODS } from 'node:http';
-import { RULE_PATH } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 import { AllowList } from '../policy/AllowList';
-import { AllowRule, ANY_SEGMENT, endOf } from '../config/AllowRule';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
+import { ruleFor } from '../policy/ruleFor';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, locateMessage } from './loadConfig';
@@ -164,36 +163,4 @@ function describeOpening(
         : '  # wider than this request: a rule has no such characters'
     }`,
   ];
-}
-
-function ruleFor(
-  method: string,
-  plugin: string,
-  path: string,
-): AllowRule | undefined {
-  const isFullUserToken = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
-  if (
-    isCookieEndpoint(path) ||
-    isFullUserToken ||
-    ['TRACE', 'CONNECT'].includes(method) ||
-    !/^[a-z0-9_-]+$/.test(plugin)
-  ) {
-    return undefined;
-  }
-  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
-  if (RULE_PATH.test(path)) {
-    return { ...rule, path };
-  }
-  const [first, ...others] = path.slice(1).split('/');
-  if (method === WEBSOCKET) {
-    return undefined;
-  }
-  const segments = [
-    first,
-    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
-  ];
-  return {
-    ...rule,
-    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
-  };
 }

@@ -42,6 +42,7 @@ describe('readApiGateConfig', () => {
       operators: new Set(),
       challenges: [],
       mcpPaths: new Set(),
+      audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
       acceptedFindings: [],
@@ -60,7 +61,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, challenges, revocation, tokenCache, usage',
+      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, challenges, audit, revocation, tokenCache, usage, findings',
     ],
     [
       { usage: 'off' },
@@ -265,6 +266,18 @@ describe('readApiGateConfig', () => {
     [
       { mode: 'report-only', until: 'tomorrow' },
       'auth.apiGate.until must be a date',
+    ],
+    [
+      { audit: true },
+      'auth.apiGate.audit must be an object with the keys clientAddress',
+    ],
+    [
+      { audit: { clientAdress: true } },
+      'auth.apiGate.audit.clientAdress is not known: use clientAddress',
+    ],
+    [
+      { audit: { clientAddress: 'yes' } },
+      'auth.apiGate.audit.clientAddress must be true or false',
     ],
     [
       { mode: 'report-only', until: 1_800_000_000 },

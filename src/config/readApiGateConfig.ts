@@ -2,6 +2,7 @@ import { Config } from '@backstage/config';
 import { AcceptedFinding, readAcceptedFindings } from './readAcceptedFindings';
 import { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
+import { AuditSettings, readAuditSettings } from './readAuditSettings';
 import { Candidate, readCandidate } from './readCandidate';
 import { Challenge, readChallenges } from './readChallenges';
 import { CookieSettings, readCookieSettings } from './readCookieSettings';
@@ -46,6 +47,7 @@ export interface ApiGateConfig extends ModeSettings {
   challenges: Challenge[];
   /** The same for the plugin `mcp-actions`, whose address discovery gives. */
   mcpPaths: ReadonlySet<string>;
+  audit: AuditSettings;
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
@@ -85,6 +87,7 @@ export function readApiGateConfig(
       'signOut',
       'operators',
       'challenges',
+      'audit',
       'revocation',
       'tokenCache',
       'usage',
@@ -108,6 +111,7 @@ export function readApiGateConfig(
     operators: readOperators(value.operators, at('operators')),
     challenges: readChallenges(value.challenges, at('challenges'), backend),
     mcpPaths: readMcpPaths(rootConfig),
+    audit: readAuditSettings(value.audit, at('audit')),
     tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
     revocation: readRevocationSettings(value.revocation, at('revocation')),
     acceptedFindings: readAcceptedFindings(value.findings, at('findings')),

@@ -40,6 +40,19 @@ describe('assertNotRevoked', () => {
     const judge = () => assertNotRevoked({ userToken } as never, list);
     expect(judge).toThrow(refusal);
   });
+
+  it('refuses a revoked session with its subject, and shares the error', () => {
+    let refused!: Refusal;
+    try {
+      assertNotRevoked({ userToken: ended } as never, revocations);
+    } catch (error) {
+      refused = error as Refusal;
+    }
+    expect(refused).toBeInstanceOf(Refusal);
+    expect(refused.subject).toBe(ended.sub);
+    expect(refused.error).toBe(Refusal.revoked.error);
+    expect(Refusal.revoked.subject).toBeUndefined();
+  });
 });
 
 describe('isRevokedByClaims', () => {

@@ -21,7 +21,7 @@ export function assertNotRevoked(
     throw Refusal.invalidToken;
   }
   if (revocations.isRevoked(session)) {
-    throw Refusal.revoked;
+    throw Refusal.revoked.of(session.sub);
   }
   if (!revocations.isLoaded) {
     throw Refusal.revocationsUnavailable;
@@ -37,6 +37,15 @@ export function isRevokedByClaims(
   const decoded = token ? decodedTokens.decode(token) : undefined;
   const session = decoded && sessionClaimsOf(effectiveUserToken(decoded) ?? {});
   return session !== undefined && revocations.isRevoked(session);
+}
+
+/** Returns the refusal of a token that has verified, and whose session was revoked. */
+export function refuseRevoked(
+  token: string,
+  { decodedTokens }: { decodedTokens: DecodedTokens },
+): Refusal {
+  const decoded = decodedTokens.decode(token);
+  return Refusal.revoked.of(decoded && effectiveUserToken(decoded)?.sub);
 }
 
 /** Returns the claims that identify a user token's session. Backstage accepts no user token without them. */

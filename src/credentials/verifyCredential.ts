@@ -25,6 +25,7 @@ import {
 import type { CallingPlugins } from './CallingPlugins';
 import type { DecodedTokens } from './DecodedTokens';
 import { digestOf } from './digestOf';
+import { findRestrictedSubject } from './findRestrictedSubject';
 import { KeyEndpoints, offersKeys } from './KeyEndpoints';
 import type { PresentedCredential } from './readCredential';
 import type { RecentFailures } from './RecentFailures';
@@ -104,7 +105,9 @@ export async function verifyCredential(
       isError(error) &&
       error.name === 'NotAllowedError'
     ) {
-      throw Refusal.restricted(error.message);
+      throw Refusal.restricted(error.message).of(
+        await findRestrictedSubject(token, plugins),
+      );
     }
     if (decoded) {
       await assertKeysAvailable(decoded, userToken, options);
@@ -126,7 +129,7 @@ export async function verifyCredential(
     userToken.typ !== tokenTypes.limitedUser.typParam &&
     !(await isTrustedIssuer(userToken.iss, policy, plugins))
   ) {
-    throw Refusal.untrustedIssuer;
+    throw Refusal.untrustedIssuer.of(userToken.sub);
   }
   options.issuerClock.observe(userToken?.iat);
   if (decoded) {

@@ -47,6 +47,12 @@ export interface Decision {
   isAnonymous?: boolean;
   /** `undefined` if the candidate treats the request as the rules in force do. It never changes the decision. */
   candidate?: CandidateChange;
+  /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
+  id?: string;
+  /** The subject of a refused token that has verified; never a claim of any other token. */
+  subject?: string;
+  /** The client's address, with `auth.apiGate.audit.clientAddress`. */
+  clientAddress?: string;
 }
 
 /** Keeps the decisions, by request. In front of each plugin's routes, a second check reads there which requests the gate passed. */

@@ -5,11 +5,13 @@ import type {
   BackendPlugins,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
+import { createDecisionId } from '../decision/createDecisionId';
 import type {
   CandidateChange,
   CredentialKind,
   Decision,
 } from '../decision/Decision';
+import type { Refusal } from '../decision/Refusal';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
   asksForUpgrade,
@@ -61,6 +63,7 @@ export abstract class GateRequest<
 
   #target: { plugin: TargetPlugin; path: string | undefined } | undefined;
   #route: RouteClass | undefined;
+  #decisionId: string | undefined;
 
   constructor(
     readonly req: Req,
@@ -74,6 +77,9 @@ export abstract class GateRequest<
 
   /** The path in logs and in the audit. */
   abstract get reportedPath(): string | undefined;
+
+  /** The client's address, as `backend.trustProxy` has it. */
+  protected abstract get clientAddress(): string | undefined;
 
   protected abstract readPath(plugin: TargetPlugin): string | undefined;
 
@@ -101,12 +107,35 @@ export abstract class GateRequest<
     return this.#route;
   }
 
-  /** Adds to a decision what the gate has found out about this request. */
-  toDecision(decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>): Decision {
+  /** Identifies the decision about this request, if that is a refusal. */
+  get decisionId(): string {
+    this.#decisionId ??= createDecisionId();
+    return this.#decisionId;
+  }
+
+  /** Adds to a decision what the gate has found out about this request, and to a refusal what identifies it. */
+  toDecision(
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
+    refusal?: Refusal,
+  ): Decision {
     const { pluginId: plugin, credential, isAnonymous } = this;
     const { candidate: rules } = this.policy;
     const candidate = rules && this.#judgeCandidate(rules);
-    return { ...decided, plugin, credential, isAnonymous, candidate };
+    const decision: Decision = {
+      ...decided,
+      plugin,
+      credential,
+      isAnonymous,
+      candidate,
+    };
+    if (refusal) {
+      decision.id = this.decisionId;
+      decision.subject = refusal.subject;
+      if (this.policy.config.audit.clientAddress) {
+        decision.clientAddress = this.clientAddress;
+      }
+    }
+    return decision;
   }
 
   /** Compares the route with what it would be by the candidate; returns nothing if the route was not needed for the decision. */
@@ -166,6 +195,10 @@ export class ExpressRequest extends GateRequest<Request> {
     return expressPath(this.req);
   }
 
+  protected get clientAddress(): string | undefined {
+    return this.req.ip;
+  }
+
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {
     const { req } = this;
     if (this.method === WEBSOCKET && !asksForUpgrade(req)) {
@@ -189,13 +222,20 @@ export class UpgradeRequest extends GateRequest {
     readonly socket: Duplex,
     target: MountedRequest,
     policy: Policy,
-    plugins: BackendPlugins,
+    private readonly services: {
+      plugins: BackendPlugins;
+      clientAddressOf(req: IncomingMessage): string | undefined;
+    },
   ) {
-    super(req, target, policy, plugins);
+    super(req, target, policy, services.plugins);
   }
 
   get reportedPath(): string | undefined {
     return this.mounted.url;
+  }
+
+  protected get clientAddress(): string | undefined {
+    return this.services.clientAddressOf(this.req);
   }
 
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {

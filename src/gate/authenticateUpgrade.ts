@@ -17,7 +17,10 @@ import {
 import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
-import { assertNotRevoked } from '../credentials/assertNotRevoked';
+import {
+  assertNotRevoked,
+  refuseRevoked,
+} from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import type { GateRequest } from './GateRequest';
 
@@ -75,7 +78,7 @@ async function refuseRevokedTokens(
   assertFew(tokens);
   for (const token of tokens) {
     if (await isOfRevokedSession(token, plugin, policy, services)) {
-      throw Refusal.revoked;
+      throw refuseRevoked(token, services);
     }
   }
 }

@@ -15,6 +15,7 @@ import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { Decisions } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
+import { createClientAddress } from '../http/createClientAddress';
 import type { MountedRequest } from '../http/upgradeTarget';
 import type { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
@@ -74,6 +75,9 @@ export function createApiGate(services: ApiGateServices) {
   const signOutUser = createUserSignOut(services);
   const upgradeServices = {
     ...verifyOptions,
+    clientAddressOf: createClientAddress(
+      config.getOptional('backend.trustProxy'),
+    ),
     cookie: settings.cookie.enabled ? cookie : undefined,
     logger,
     observer,

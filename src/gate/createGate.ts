@@ -8,9 +8,11 @@ import { assertToken } from '../credentials/assertToken';
 import { presentsCredential } from '../credentials/presentsCredential';
 import { readCredential } from '../credentials/readCredential';
 import { PresentedToken, verifyTimed } from '../credentials/verifyCredential';
+import { DECISION_HEADER } from '../decision/createDecisionId';
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
+import { refuseUndecided } from '../decision/refuseUndecided';
 import { toRefusal } from '../decision/toRefusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { isCodeDestination } from '../http/isCodeDestination';
@@ -195,7 +197,7 @@ class Gate {
     refusal?: Refusal,
   ) {
     const { req, method, reportedPath: path } = request;
-    const decision = request.toDecision(decided);
+    const decision = request.toDecision(decided, refusal);
     this.options.decisions.set(req, decision);
     this.options.observer.decided({ method, path }, decision, refusal?.error);
   }
@@ -229,9 +231,19 @@ export function createGate(options: GateOptions): RequestHandler {
     gate
       .judge(req, res)
       // `next` is called once in every case, and without an error only if the decision is to pass.
-      .catch((): [Error] => [Refusal.failed.error])
+      .catch((error): [Error] => [failClosed(error, res, options.logger)])
       .then(args => args && next(...args));
   };
+}
+
+/** Returns the answer to a request for which the gate itself has failed. */
+function failClosed(error: unknown, res: Response, logger: LoggerService) {
+  const refusal = Refusal.failed;
+  const headers = refuseUndecided(refusal, logger, error);
+  if (!res.headersSent) {
+    res.setHeader(DECISION_HEADER, headers[DECISION_HEADER]);
+  }
+  return refusal.error;
 }
 
 /** @throws Refusal 403 if another site's page uses the cookie, or if the answer would run in the page that requested it */

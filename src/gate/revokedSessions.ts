@@ -1,3 +1,4 @@
+import { refuseRevoked } from '../credentials/assertNotRevoked';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import {
   BACKSTAGE_AUTH_COOKIE,
@@ -5,7 +6,6 @@ import {
   readBearer,
 } from '../credentials/readCredential';
 import type { VerifyOptions } from '../credentials/verifyCredential';
-import { Refusal } from '../decision/Refusal';
 import { readCookies } from '../http/cookieHeader';
 import type { Revocations } from '../revocation/Revocations';
 import type { ExpressRequest } from './GateRequest';
@@ -29,8 +29,8 @@ export async function refuseRevokedSession(
   }
   const bearer = readBearer(req);
   const isRevoked = isOfRevokedSession(bearer, plugin, policy, services);
-  if (isRevoked && (await isRevoked)) {
-    throw Refusal.revoked;
+  if (bearer && isRevoked && (await isRevoked)) {
+    throw refuseRevoked(bearer, services);
   }
 }
 

@@ -7,10 +7,11 @@ import type { ExpressRequest } from './GateRequest';
 
 /** Sets the headers of the answer to a refused request. Its status and body follow from the refusal's `error`. */
 export async function setRefusalHeaders(
-  { req, res, pluginId, policy, reportedPath }: ExpressRequest,
+  request: ExpressRequest,
   refusal: Refusal,
   services: { cookie: GateCookie | undefined; plugins: BackendPlugins },
 ): Promise<void> {
+  const { req, res, pluginId, policy, reportedPath } = request;
   const { cookie, plugins } = services;
   const resourceMetadata =
     refusal.isFinal && reportedPath
@@ -19,7 +20,7 @@ export async function setRefusalHeaders(
   if (res.headersSent) {
     return;
   }
-  refusal.applyTo(res, resourceMetadata);
+  refusal.applyTo(res, request.decisionId, resourceMetadata);
   // The browser recovers if a cookie that can never succeed later is cleared.
   if (refusal.isFinal && !req.headers.authorization) {
     clearCookie(cookie, req, res);

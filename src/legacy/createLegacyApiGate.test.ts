@@ -34,14 +34,14 @@ describe('createLegacyApiGate', () => {
   it('logs what it refuses, without what was presented', async () => {
     await start();
     const secret = 'not-the-service-token';
-    expect(
-      await statusOf(
-        `/api/pub/x?a=${secret}`,
-        `Authorization: Bearer ${secret}`,
-      ),
-    ).toBe(401);
+    const { status, headers } = await get(
+      `/api/pub/x?a=${secret}`,
+      `Authorization: Bearer ${secret}`,
+    );
+    expect(status).toBe(401);
+    expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
     expect(lines('API gate refused a request')).toEqual([
-      'API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError"}',
+      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
   });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type {
   AuditorService,
   LoggerService,
@@ -10,6 +11,7 @@ import { withoutQuery } from '../http/requestTarget';
 import type { Usage } from '../usage/Usage';
 import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
+import { annotateSpan } from './annotateSpan';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
@@ -30,8 +32,13 @@ interface RefusedRequest {
 
 /** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
 export class GateReport implements GateObserver {
-  readonly #refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
-    this.#reportRefusal(refused, omitted),
+  readonly #refusals = new EventLimit<RefusedRequest>(
+    (refused, omitted, ids) => this.#reportRefusal(refused, omitted, ids),
+    (refusals, omittedDecisions) =>
+      this.options.logger.info('API gate refused many requests', {
+        refusals,
+        omittedDecisions,
+      }),
   );
 
   constructor(
@@ -61,18 +68,19 @@ export class GateReport implements GateObserver {
     if (rule) {
       usage?.ruleUsed(rule, method, isAnonymous);
     }
+    annotateSpan(decision);
     if (error) {
       const auditor = auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
       const refused = { decision, plugin, method, path, error, auditor };
-      this.#refusals.add(key, refused);
+      this.#refusals.add(key, decision.id ?? '', refused);
     }
   }
 
-  /** Reports the refusals that wait for their second to end. */
+  /** Reports the refusals that wait for their second to end, and each later one at once. */
   stop(): void {
-    this.#refusals.flush();
+    this.#refusals.stop();
   }
 
   externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
@@ -102,25 +110,48 @@ export class GateReport implements GateObserver {
     return this.options.plugins.isInstalled(plugin) ? plugin : NOT_INSTALLED;
   }
 
-  /** @param omitted - how many refusals with the same key were not reported before this one */
+  /**
+   * @param omitted - how many refusals with the same key were not reported before this one
+   * @param omittedDecisions - their ids, without those that a line of their own has
+   */
   #reportRefusal(
     { decision, error, auditor, ...request }: RefusedRequest,
     omitted: number,
+    omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason } = decision;
+    const { outcome, reason, id, subject, clientAddress } = decision;
     const { audit, logger } = this.options;
-    const meta = { plugin, reason, method, path, errorType: error.name };
+    const identity = {
+      decision: id,
+      ...(subject !== undefined && { subject }),
+      // A trusted proxy may forward any text that a client sent as its address.
+      ...(isIP(clientAddress ?? '') && { clientAddress }),
+    };
+    const meta = {
+      plugin,
+      reason,
+      method,
+      path,
+      errorType: error.name,
+      ...identity,
+    };
     logger.info(
       outcome === 'would-refuse'
         ? 'API gate would have refused a request'
         : 'API gate refused a request',
-      omitted > 0 ? { ...meta, omitted } : meta,
+      omitted > 0 ? { ...meta, omitted, omittedDecisions } : meta,
     );
     if (outcome === 'refused') {
       audit?.denied(
         auditor,
-        { plugin, reason: reason as RefusalReason, method, omitted },
+        {
+          plugin,
+          reason: reason as RefusalReason,
+          method,
+          omitted,
+          ...identity,
+        },
         error,
       );
     }

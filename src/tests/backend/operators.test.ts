@@ -219,6 +219,7 @@ describe('report-only', () => {
       method: 'GET',
       path: '/a/b',
       errorType: 'AuthenticationError',
+      decision: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
     expect(
       backend.log.filter(
