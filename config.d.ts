@@ -46,15 +46,15 @@ export interface Config {
        * none.
        */
       candidate?: {
-        /** As `allow` would be. */
+        /** The list that `allow` would be. */
         allow: Array<{
-          /** As in `allow`. */
+          /** Id of one plugin, in lower case. */
           plugin: string;
-          /** As in `allow`. */
+          /** A path relative to the plugin, as in `allow`. */
           path: string;
-          /** As in `allow`. */
+          /** Methods in upper case, as in `allow`. Default: `[GET]`. */
           methods?: string[];
-          /** As in `allow`. */
+          /** Why this is to be public. Default: none. */
           reason?: string;
         }>;
       };

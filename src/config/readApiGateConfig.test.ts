@@ -67,6 +67,7 @@ describe('readApiGateConfig', () => {
       { usage: 'off' },
       'auth.apiGate.usage must be an object with the keys keep',
     ],
+    [{ usage: true }, 'auth.apiGate.usage must be false, or an object with'],
     [{ usage: { days: 9 } }, 'auth.apiGate.usage.days is not known: use keep'],
     ...[0, 90, '90', '23h', '801d', {}, false].map((keep): [object, string] => [
       { usage: { keep } },

@@ -1,4 +1,4 @@
-import { readDuration, readObject } from './values';
+import { check, readDuration, readObject } from './values';
 
 const DAY_SECONDS = 24 * 60 * 60;
 
@@ -16,9 +16,11 @@ export function readUsageSettings(
   if (value === false) {
     return undefined;
   }
-  const { keep } = readObject(value === true ? {} : (value ?? {}), configPath, [
-    'keep',
-  ]);
+  check(
+    value !== true,
+    `${configPath} must be false, or an object with the key keep; leave it out for the default`,
+  );
+  const { keep } = readObject(value ?? {}, configPath, ['keep']);
   return {
     keepMs: readDuration(keep, `${configPath}.keep`, {
       defaultSeconds: 90 * DAY_SECONDS,

@@ -157,10 +157,8 @@ export async function verifyTimed(
     observer.verified((performance.now() - startedAt) / 1000);
   }
   const { principal } = verified.credentials;
-  if (
-    principal.type === 'service' &&
-    verified.decoded?.typ !== tokenTypes.plugin.typParam
-  ) {
+  const isPlugin = verified.decoded?.typ === tokenTypes.plugin.typParam;
+  if (principal.type === 'service' && !isPlugin) {
     observer.externalTokenUsed(principal.subject, plugin.id);
   }
   return verified;

@@ -28,6 +28,8 @@ export type CandidateReport =
       problem: string;
     };
 
+const NONE = { requests: 0, withoutCredential: 0 };
+
 interface Group extends Omit<CandidateCount, 'rule'>, CandidateChange {}
 
 /** Counts the requests that a candidate would decide differently, from the last change of the policy on, at this replica. */
@@ -102,8 +104,6 @@ export function formatCandidate(report: CandidateReport): string {
   const { wouldClose, wouldOpen, since } = report;
   return `would close the routes of ${count(wouldClose)} requests and open those of ${count(wouldOpen)}, since ${since}`;
 }
-
-const NONE = { requests: 0, withoutCredential: 0 };
 
 /** Returns the config path of a rule, or its route if a request was still decided by the policy before a reload. */
 function configPathOf(

@@ -27,7 +27,7 @@ export interface RuleUsage extends AllowRule, Requests {
 /** The use of the external tokens with one subject. */
 export interface TokenUsage extends Requests {
   subject: string;
-  /** As for a rule; absent for subjects that the configuration does not name. */
+  /** The number of days as for a rule; absent for subjects that the configuration does not name. */
   days?: number;
   /** Plugins that were called. */
   plugins: string[];

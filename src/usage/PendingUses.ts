@@ -47,6 +47,7 @@ export class PendingUses {
   /**
    * Writes all records. A record whose writing fails, or changes nothing, is pending again.
    *
+   * @param prepare - runs before the first one is written
    * @param write - resolves to whether the database has the record
    */
   async write(

@@ -4,6 +4,7 @@ import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import { MAX_OTHER_SUBJECTS } from './Subjects';
 import { Usage, usedOf } from './Usage';
+import { UsageTable } from './UsageTable';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TABLE = 'api_gate_usage';
@@ -152,6 +153,20 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
     expect(a.of(usedOf(open, 'GET')).observedMs).toBeLessThan(90_000);
   });
 
+  it('[P30] does not set the time of observation back if a slow replica writes later than another', async () => {
+    const replica = await start({ allow: [open] });
+    const table = await UsageTable.create({ getClient: async () => knex });
+    const now = await table.now();
+    const rule = usedOf(open, 'GET');
+    for (const at of [now + 60_000, now - 60_000, now + 61_000]) {
+      await table.observe([rule], at, 80_000);
+    }
+    await replica.sync();
+    const { observedMs } = replica.of(rule);
+    expect(observedMs).toBeGreaterThanOrEqual(61_000 - 1_000);
+    expect(observedMs).toBeLessThan(62_000);
+  });
+
   it('[P30] does not observe a rule while no replica has it', async () => {
     const replica = await start({ allow: [] });
     for (let i = 0; i < 3; i += 1) {
@@ -245,6 +260,22 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
     expect(replica.isComplete).toBe(false);
     expect(requestsOf(replica, open)).toEqual([2, 2]);
   });
+
+  it('[P29] waits no longer than six seconds for a database that hangs at the start, and five when it stops', async () => {
+    const replica = createReplica({ allow: [open] });
+    const startedAt = performance.now();
+    await replica.follow({ getClient: () => new Promise(() => {}) });
+    const tookMs = performance.now() - startedAt;
+    expect(tookMs).toBeGreaterThan(5_900);
+    replica.ruleUsed(open, 'GET', true);
+    expect([requestsOf(replica, open), replica.isComplete]).toEqual([
+      [1, 1],
+      false,
+    ]);
+    await replica.stop();
+    expect(performance.now() - startedAt - tookMs).toBeLessThan(9_000);
+    replicas = [];
+  }, 30_000);
 
   it('bounds its memory while the database is down, and is not complete after that', async () => {
     const replica = await start({ allow: [] });

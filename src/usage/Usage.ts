@@ -164,6 +164,8 @@ export class Usage {
       await this.sync();
       this.#log.succeeded();
     } catch (error) {
+      // The table may be gone: look for it again.
+      this.#table = undefined;
       this.#log.failed(error);
     }
     if (!this.#isStopped) {

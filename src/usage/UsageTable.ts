@@ -109,6 +109,7 @@ export class UsageTable {
       await this.knex(TABLE)
         .whereIn('id', part.map(idOf))
         .where('seen_at', '<', now)
+        // MySQL assigns in this order, and reads what it has assigned.
         .update({
           observed: this.knex.raw(
             'observed + case when seen_at >= ? then ? - seen_at else 0 end',

@@ -3,7 +3,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** The number of days of which requests are counted, today included. */
 export const DAYS_COUNTED = 30;
 
-/** What is used: one method of an allow rule, or an external token; `start` is the record of use itself. */
+/** Names one method of an allow rule, an external token, or, as `start`, the record of use itself. */
 export interface Used {
   kind: 'rule' | 'token' | 'start';
   /** Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token. */
