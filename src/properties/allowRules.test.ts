@@ -29,7 +29,7 @@ import { isUnambiguousPath } from '../http/requestTarget';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import { createExplainRouter } from '../routes/createExplainRouter';
 
-jest.setTimeout(600_000);
+jest.setTimeout(180_000);
 
 const PLUGINS = ['one', 'two', 'absent'];
 const NO_DIFFERENCE = { opened: [], closed: [] };
