@@ -14,10 +14,11 @@ import express, {
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { GateCookie } from '../cookie/GateCookie';
 import { createGate, GateOptions } from '../gate/createGate';
-import { DecodedTokens } from '../credentials/DecodedTokens';
 import type { KeyAnswer, KeyEndpoints } from '../credentials/KeyEndpoints';
 import { readBearer } from '../credentials/readCredential';
-import { RecentFailures } from '../credentials/RecentFailures';
+import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
+import { OwnIssuer } from '../credentials/OwnIssuer';
+import { TokenCache } from '../credentials/TokenCache';
 import { Decision, Decisions } from '../decision/Decision';
 import { Plugins } from '../plugins/Plugins';
 import { Policy } from '../policy/Policy';
@@ -169,14 +170,15 @@ export async function startBareGate(
       revocations,
       source: { current: { isEnforced: true }, onEnforced: () => {} },
     }),
-    decodedTokens: new DecodedTokens(),
+    ownIssuer: new OwnIssuer(plugins),
+    tokens: new TokenCache({ ttlMs: 0 }),
     issuerClock,
     signOutUser: createUserSignOut({
       issuerClock,
       offlineSessions: { end: gate.endOfflineSessions },
       revocations,
     }),
-    failures: new RecentFailures(),
+    invalidTokens: new NegativeTokenCache(),
     callingPlugins: { assertKnown: () => undefined },
     keyEndpoints: {
       probe: async () => gate.keys,
@@ -187,9 +189,9 @@ export async function startBareGate(
     ),
     cookieTypes: new Set(['vnd.backstage.user']),
     cookieIssuer: () => ({
-      issueCookie: ({ token, decoded, credentials, res }) => {
+      issueCookie: ({ token, presented, credentials, res }) => {
         const { userEntityRef } = credentials.principal;
-        gate.told.push(['issues', token, decoded.sub, userEntityRef]);
+        gate.told.push(['issues', token, presented.claims?.sub, userEntityRef]);
         res.setHeader('X-Issued', 'yes');
       },
     }),

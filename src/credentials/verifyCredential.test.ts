@@ -8,9 +8,10 @@ import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import { decodeToken } from './token';
-import { DecodedTokens } from './DecodedTokens';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
-import { RecentFailures } from './RecentFailures';
+import { NegativeTokenCache } from './NegativeTokenCache';
+import { OwnIssuer } from './OwnIssuer';
+import { TokenCache } from './TokenCache';
 import { PresentedToken, verifyCredential } from './verifyCredential';
 
 const NOW = Math.floor(Date.now() / 1000);
@@ -41,11 +42,24 @@ function create(
   const calls: { req: Request; options: object; pluginId: string }[] = [];
   const askedKeys: string[] = [];
   const steps: string[] = [];
-  const decodedTokens = new DecodedTokens();
-  const failures = new RecentFailures();
+  const tokens = new TokenCache({ ttlMs: 30_000 });
+  const invalidTokens = new NegativeTokenCache();
+  const plugins = {
+    userKeysStarted: () => {
+      steps.push('user keys');
+      return options.userKeysStarted?.();
+    },
+    anyRegistered: () => ({
+      discovery: {
+        getBaseUrl: async (id: string) => `http://${id}`,
+        getExternalBaseUrl: async (id: string) =>
+          `https://backstage.example.com/api/${id}`,
+      },
+    }),
+  } as never;
   const req = { headers: {} } as Request;
 
-  const verify = (
+  const verify = async (
     token: string,
     kind: PresentedToken['kind'] = 'bearer',
     pluginId = 'catalog',
@@ -67,8 +81,9 @@ function create(
       { kind, token },
       { config: { issuers: options.issuers ?? [] } } as unknown as Policy,
       {
-        failures,
-        decodedTokens,
+        invalidTokens,
+        ownIssuer: new OwnIssuer(plugins),
+        tokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
           probe: async (url: string) => {
@@ -82,22 +97,10 @@ function create(
             return options.known?.();
           },
         },
-        plugins: {
-          userKeysStarted: () => {
-            steps.push('user keys');
-            return options.userKeysStarted?.();
-          },
-          anyRegistered: () => ({
-            discovery: {
-              getBaseUrl: async (id: string) => `http://${id}`,
-              getExternalBaseUrl: async (id: string) =>
-                `https://backstage.example.com/api/${id}`,
-            },
-          }),
-        } as never,
+        plugins,
       },
     );
-  return { askedKeys, calls, decodedTokens, req, steps, verify };
+  return { askedKeys, calls, req, steps, tokens, verify };
 }
 
 const fails = (error: Error) => ({
@@ -120,13 +123,10 @@ describe('verifyCredential', () => {
     const credentials = { principal: {} };
     const { verify } = create({ credentials: () => credentials });
     const verified = await verify(token);
-    expect(verified).toEqual({
-      credentials,
-      token,
-      decoded: decodeToken(token),
-      userToken,
-    });
     expect(verified.credentials).toBe(credentials);
+    expect(verified.token.text).toBe(token);
+    expect(verified.token.claims).toEqual(decodeToken(token));
+    expect(verified.token.userToken).toEqual(userToken);
   });
 
   it.each([
@@ -344,7 +344,7 @@ describe('verifyCredential', () => {
     ['that is configured', other, ['x', other]],
   ])('trusts an issuer %s', async (_, issuer, issuers) => {
     const token = issuedBy(issuer);
-    expect((await create({ issuers }).verify(token)).token).toBe(token);
+    expect((await create({ issuers }).verify(token)).token.text).toBe(token);
   });
 
   it.each([
@@ -357,19 +357,19 @@ describe('verifyCredential', () => {
     );
   });
 
-  it('caches the decoded claims of a verified token', async () => {
-    const { decodedTokens, verify } = create();
-    const { decoded } = await verify(user);
-    decodeToken('another');
-    expect(decodedTokens.decode(user)).toBe(decoded);
+  it('remembers a verified token', async () => {
+    const { tokens, verify } = create();
+    const { token } = await verify(user);
+    tokens.read('another');
+    expect(tokens.read(user)).toBe(token);
     await verify('static');
   });
 
-  it('caches nothing of a token that has not verified', async () => {
-    const { decodedTokens, verify } = create(notValid);
-    const decoded = decodeToken(user);
+  it('remembers nothing of a token that has not verified', async () => {
+    const { tokens, verify } = create(notValid);
+    const token = tokens.read(user);
     await expect(verify(user)).rejects.toThrow();
-    decodeToken('another');
-    expect(decodedTokens.decode(user)).not.toBe(decoded);
+    tokens.read('another');
+    expect(tokens.read(user)).not.toBe(token);
   });
 });

@@ -2,12 +2,10 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
-  HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import type { DecodedTokens } from '../credentials/DecodedTokens';
-import { TokenCache } from '../credentials/TokenCache';
+import type { TokenCache } from '../credentials/TokenCache';
 import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import {
@@ -31,11 +29,7 @@ export interface ApiGateService
   extends
     Omit<GateParts, 'apiGate' | 'counts'>,
     Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
-  decodedTokens: DecodedTokens;
-  /** The `httpAuth` services that use the token cache. */
-  cachingHttpAuths: WeakSet<HttpAuthService>;
-  /** `undefined`: no token is remembered. */
-  tokenCache: TokenCache | undefined;
+  tokens: TokenCache;
   webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
 }
@@ -106,11 +100,9 @@ export const apiGateServiceFactory = createServiceFactory({
     return {
       ...shared,
       decisions: apiGate.decisions,
-      decodedTokens: upgradeServices.decodedTokens,
-      cachingHttpAuths: new WeakSet(),
+      tokens: upgradeServices.tokens,
       setCookieIssuer: apiGate.setCookieIssuer,
       signOutUser: apiGate.signOutUser,
-      tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       webSocketGate: createWebSocketGate({
         ...upgradeServices,
         plugins,

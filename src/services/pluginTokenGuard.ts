@@ -3,7 +3,6 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { decodeToken } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import { apiGateServiceRef } from './apiGateService';
 
@@ -20,7 +19,10 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
     handler => ({
       async verifyToken(token) {
         try {
-          await gate.callingPlugins.assertKnown(decodeToken(token), discovery);
+          await gate.callingPlugins.assertKnown(
+            gate.tokens.read(token).claims,
+            discovery,
+          );
         } catch (error) {
           throw error instanceof Refusal ? error.error : error;
         }
