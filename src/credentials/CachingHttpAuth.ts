@@ -6,7 +6,6 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import { readBearer } from './readCredential';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -46,12 +45,12 @@ export class CachingHttpAuth implements HttpAuthService {
     options?: { allow?: TAllowed[]; allowLimitedAccess?: boolean },
   ): Promise<BackstageCredentials<BackstagePrincipalTypes[TAllowed]>> {
     const recalled = this.#recalled.get(req);
-    // Compare the token: a handler may have replaced the header, and gets the credentials of the token that is there now.
-    // Backstage's service decides about limited access, and makes the error for a principal that is not allowed.
+    // Compare the header: a handler may have replaced it, and gets the credentials of the token that is there now. Backstage's
+    // service reads other spellings of the same header, decides about limited access, and makes the errors.
     return recalled &&
       !options?.allowLimitedAccess &&
       isAllowed(recalled.credentials, options?.allow) &&
-      readBearer(req) === recalled.text
+      req.headers.authorization === `Bearer ${recalled.text}`
       ? Promise.resolve(recalled.credentials as BackstageCredentials<any>)
       : this.httpAuth.credentials(req, options);
   }

@@ -170,17 +170,14 @@ function createCopier(credentials: BackstageCredentials) {
   };
 }
 
-/** Copies non-enumerable properties too: Backstage keeps the token in one. */
+/** Copies non-enumerable properties too, into a prototype that all copies share: Backstage keeps the token in one. */
 function createShallowCopier<T extends object>(original: T): () => T {
-  const prototype = Object.getPrototypeOf(original);
   const hidden = Object.entries(
     Object.getOwnPropertyDescriptors(original),
   ).filter(([, { enumerable }]) => !enumerable);
-  return () => {
-    const copy = Object.assign(Object.create(prototype), original);
-    for (const [name, descriptor] of hidden) {
-      Object.defineProperty(copy, name, descriptor);
-    }
-    return copy;
-  };
+  const prototype = Object.create(
+    Object.getPrototypeOf(original),
+    Object.fromEntries(hidden),
+  );
+  return () => Object.assign(Object.create(prototype), original);
 }

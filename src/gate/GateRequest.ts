@@ -100,9 +100,13 @@ export abstract class GateRequest<
   }
 
   /** Adds the plugin and the credential of this request to a decision. */
-  toDecision(decided: Omit<Decision, 'plugin' | 'credential'>): Decision {
+  toDecision({
+    outcome,
+    reason,
+    rule,
+  }: Omit<Decision, 'plugin' | 'credential'>): Decision {
     const { pluginId: plugin, credential } = this;
-    return { ...decided, plugin, credential };
+    return { plugin, outcome, reason, credential, rule };
   }
 
   #readTarget() {

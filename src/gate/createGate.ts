@@ -206,10 +206,10 @@ class Gate {
   /** Forwards a request that passes, or answers it. */
   #pass(
     request: ExpressRequest,
-    { isAnswered, ...decided }: Passed,
+    { isAnswered, reason, rule }: Passed,
   ): NextArguments {
     forward(request, this.options.cookie);
-    this.#record(request, { outcome: 'passed', ...decided });
+    this.#record(request, { outcome: 'passed', reason, rule });
     if (isAnswered) {
       request.res.status(204).end();
       return undefined;
