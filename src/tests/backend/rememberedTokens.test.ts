@@ -65,7 +65,7 @@ async function start(config: JsonObject = {}) {
             // The gate sets `req.user` as it passes a user's request.
             const isPassed = (req as { user?: unknown }).user !== undefined;
             // Backstage fetches the keys of `auth` from this server too.
-            if (!req.path.startsWith('/api/auth/')) {
+            if (!req.originalUrl.startsWith('/api/auth/')) {
               seen.push(
                 res.headersSent ? 'answered' : isPassed ? 'passed' : 'waits',
               );
