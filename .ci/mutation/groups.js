@@ -137,18 +137,26 @@ module.exports = {
   },
   verification: {
     mutate: [
+      'credentials/CachingHttpAuth.ts',
       'credentials/CallingPlugins.ts',
+      'credentials/NegativeTokenCache.ts',
       'credentials/NewcomerLimit.ts',
-      'credentials/RecentFailures.ts',
+      'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
+      'credentials/token.ts',
       'credentials/verifyCredential.ts',
+      'util/then.ts',
     ],
     tests: [
+      'credentials/CachingHttpAuth.test.ts',
       'credentials/CallingPlugins.test.ts',
+      'credentials/NegativeTokenCache.test.ts',
       'credentials/NewcomerLimit.test.ts',
-      'credentials/RecentFailures.test.ts',
+      'credentials/OwnIssuer.test.ts',
       'credentials/TokenCache.test.ts',
+      'credentials/token.test.ts',
       'credentials/verifyCredential.test.ts',
+      'util/then.test.ts',
     ],
   },
   gate: {

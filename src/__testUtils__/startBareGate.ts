@@ -72,6 +72,8 @@ export interface BareGate {
   /** All other reports of the gate to the observer. */
   told: unknown[];
   log: unknown[][];
+  /** The gate itself. */
+  handler: RequestHandler;
   send(
     method: string,
     target: string,
@@ -95,7 +97,7 @@ export async function startBareGate(
   const logger = { error: record, warn: record } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
 
-  const gate: Omit<BareGate, 'send' | 'stop'> = {
+  const gate: Omit<BareGate, 'handler' | 'send' | 'stop'> = {
     tokens: new Map(),
     keys: 1,
     policy: {},
@@ -240,6 +242,7 @@ export async function startBareGate(
     },
   });
   return Object.assign(gate, {
+    handler,
     send: (method: string, target: string, ...headerLines: string[]) =>
       rawRequest(port, target, { method, headerLines }),
     stop: async () => {
