@@ -6,6 +6,7 @@ import type {
 import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
+import { assertKeysAvailable } from './assertKeysAvailable';
 import type {
   BackendPlugins,
   CredentialsReader,
@@ -15,11 +16,10 @@ import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
 import { isPromise, MaybePromise, then } from '../util/then';
 import { DecodedToken, isCompactJws, isExpired, Token } from './token';
 import type { CallingPlugins } from './CallingPlugins';
-import { KeyEndpoints, offersKeys } from './KeyEndpoints';
+import type { KeyEndpoints } from './KeyEndpoints';
 import type { NegativeTokenCache } from './NegativeTokenCache';
 import type { OwnIssuer } from './OwnIssuer';
 import type { PresentedCredential } from './readCredential';
@@ -231,29 +231,4 @@ function isTrustedIssuer(
     return iss !== undefined;
   }
   return then(ownIssuer.get(), own => iss === own);
-}
-
-/**
- * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
- *
- * @throws Refusal 503
- */
-async function assertKeysAvailable(
-  { claims, userToken }: Token,
-  { plugins, keyEndpoints }: VerifyOptions,
-): Promise<void> {
-  const { discovery } = plugins.anyRegistered();
-  if (userToken) {
-    const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
-    if (!offersKeys(await keyEndpoints.probe(url))) {
-      throw Refusal.keysUnavailable;
-    }
-  }
-  if (claims?.typ === tokenTypes.plugin.typParam) {
-    const url = `${await discovery.getBaseUrl(claims.sub!)}${PLUGIN_KEYS_PATH}`;
-    // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
-    if (typeof (await keyEndpoints.probe(url)) !== 'number') {
-      throw Refusal.keysUnavailable;
-    }
-  }
 }

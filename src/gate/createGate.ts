@@ -4,8 +4,6 @@ import {
   assertNotRevoked,
   sessionClaimsOf,
 } from '../credentials/assertNotRevoked';
-import { assertToken } from '../credentials/assertToken';
-import { readCredential } from '../credentials/readCredential';
 import {
   PresentedToken,
   VerifiedCredential,
@@ -16,15 +14,14 @@ import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
 import { toRefusal } from '../decision/toRefusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { isCodeDestination } from '../http/isCodeDestination';
 import { WEBSOCKET } from '../http/requestMethod';
 import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import { isPromise, MaybePromise, then } from '../util/then';
 import { decideUpgrade } from './authenticateUpgrade';
-import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
 import { chooseHeaders, forward, setIdentity } from './forward';
 import { ExpressRequest } from './GateRequest';
+import { presentedToken } from './presentedToken';
 import {
   refuseRevokedSession,
   removeRevokedUserCookie,
@@ -68,15 +65,11 @@ class Gate {
 
   /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
   judge(req: Request, res: Response): MaybePromise<NextArguments> {
-    const { options } = this;
-    const request = new ExpressRequest(
-      req,
-      res,
-      options.policy(),
-      options.plugins,
-    );
+    const { logger, plugins } = this.options;
+    const policy = this.options.policy();
+    const request = new ExpressRequest(req, res, policy, plugins);
     const refuse = (error: unknown) =>
-      this.#refuse(request, toRefusal(error, options.logger));
+      this.#refuse(request, toRefusal(error, logger));
     let decided;
     try {
       decided = this.#decide(request);
@@ -102,8 +95,13 @@ class Gate {
     if (route === 'sign-out') {
       return this.#signOut(request);
     }
-    if (route === 'built-in-public') {
+    if (route !== 'protected') {
       return then(refuseRevokedSession(request, options), () => {
+        if (route !== 'built-in-public') {
+          // The browser sends the cookie with the requests of a public page, too.
+          restrictUserResponse(request, false);
+          return { reason: 'allow-rule', rule: route };
+        }
         // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
         if (!request.isInstalled && plugin.id === 'auth') {
           request.forwarded.gateCookie = 'as received';
@@ -111,18 +109,8 @@ class Gate {
         return { reason: 'built-in-public' };
       });
     }
-    if (route !== 'protected') {
-      return then(refuseRevokedSession(request, options), () => {
-        // The browser sends the cookie with the requests of a public page, too.
-        restrictUserResponse(request, false);
-        return { reason: 'allow-rule', rule: route };
-      });
-    }
     return then(plugin.started(), () => {
-      const presented = this.#presentedToken(request);
-      if (presented.kind !== 'bearer') {
-        assertCookieMayBeUsed(request);
-      }
+      const presented = presentedToken(request, options.cookie);
       return then(
         verifyTimed(request.req, plugin, presented, request.policy, options),
         verified => this.#passVerified(request, presented, verified),
@@ -191,18 +179,6 @@ class Gate {
     return { reason: 'sign-out', isAnswered: true };
   }
 
-  /** @throws Refusal unless the request presents exactly one token */
-  #presentedToken(request: ExpressRequest): PresentedToken {
-    const presented = assertToken(
-      readCredential(request.req, {
-        cookie: this.options.cookie,
-        acceptsUserCookie: () => acceptsUserCookie(request),
-      }),
-    );
-    request.credential = presented.kind;
-    return presented;
-  }
-
   /** Forwards a request that passes, or answers it. */
   #pass(
     request: ExpressRequest,
@@ -269,15 +245,4 @@ export function createGate(options: GateOptions): RequestHandler {
       args => args && next(...args),
     );
   };
-}
-
-/** @throws Refusal 403 if another site's page uses the cookie, or if the answer would run in the page that requested it */
-function assertCookieMayBeUsed(request: ExpressRequest): void {
-  const { req, policy } = request;
-  if (policy.isCrossSite(req)) {
-    throw Refusal.crossSite;
-  }
-  if (isCodeDestination(req) && !isTrustedPath(request)) {
-    throw Refusal.unsafeDestination;
-  }
 }

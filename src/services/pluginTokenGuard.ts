@@ -17,16 +17,16 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
   factory:
     ({ gate, discovery }) =>
     handler => ({
-      async verifyToken(token) {
-        try {
-          await gate.callingPlugins.assertKnown(
-            gate.tokens.read(token).claims,
-            discovery,
-          );
-        } catch (error) {
-          throw error instanceof Refusal ? error.error : error;
-        }
-        return handler.verifyToken(token);
+      verifyToken(token) {
+        const { claims } = gate.tokens.read(token);
+        const known = gate.callingPlugins
+          .assertKnown(claims, discovery)
+          ?.catch(error => {
+            throw error instanceof Refusal ? error.error : error;
+          });
+        return known
+          ? known.then(() => handler.verifyToken(token))
+          : handler.verifyToken(token);
       },
       issueToken: options => handler.issueToken(options),
     }),

@@ -16,7 +16,7 @@ jest.setTimeout(60_000);
 const USER = 'user:default/jane';
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
-/** What the middleware in front of the gate sees as soon as its `next` returns. */
+/** The state of a request as soon as `next` returns to the middleware in front of the gate. */
 type Seen = 'passed' | 'answered' | 'waits';
 
 let key: SigningKey;
