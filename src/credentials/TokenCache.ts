@@ -170,14 +170,17 @@ function createCopier(credentials: BackstageCredentials) {
   };
 }
 
-/** Copies non-enumerable properties too, into a prototype that all copies share: Backstage keeps the token in one. */
+/** Copies non-enumerable properties too: Backstage keeps the token in one. */
 function createShallowCopier<T extends object>(original: T): () => T {
-  const hidden = Object.entries(
-    Object.getOwnPropertyDescriptors(original),
-  ).filter(([, { enumerable }]) => !enumerable);
-  const prototype = Object.create(
-    Object.getPrototypeOf(original),
-    Object.fromEntries(hidden),
+  const prototype = Object.getPrototypeOf(original);
+  const hidden = Object.fromEntries(
+    Object.entries(Object.getOwnPropertyDescriptors(original)).filter(
+      ([, { enumerable }]) => !enumerable,
+    ),
   );
-  return () => Object.assign(Object.create(prototype), original);
+  return () =>
+    Object.defineProperties(
+      Object.assign(Object.create(prototype), original),
+      hidden,
+    );
 }

@@ -50,6 +50,9 @@ const plugin = (pluginId: string) =>
     },
   });
 
+const sign = (claims: object = {}) =>
+  key.sign({ iss: `${backend.url}/api/auth`, sub: USER, ...claims });
+
 async function start(config: JsonObject = {}) {
   seen = [];
   handle = async (req, httpAuth) =>
@@ -66,9 +69,8 @@ async function start(config: JsonObject = {}) {
             const isPassed = (req as { user?: unknown }).user !== undefined;
             // Backstage fetches the keys of `auth` from this server too.
             if (!req.originalUrl.startsWith('/api/auth/')) {
-              seen.push(
-                res.headersSent ? 'answered' : isPassed ? 'passed' : 'waits',
-              );
+              const state = isPassed ? 'passed' : 'waits';
+              seen.push(res.headersSent ? 'answered' : state);
             }
           });
           applyDefaults();
@@ -79,9 +81,6 @@ async function start(config: JsonObject = {}) {
   });
   token = await sign();
 }
-
-const sign = (claims: object = {}) =>
-  key.sign({ iss: `${backend.url}/api/auth`, sub: USER, ...claims });
 
 async function send(
   headerLine: string | undefined,
