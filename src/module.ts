@@ -92,7 +92,7 @@ export const authModuleApiGate = createBackendModule({
         httpRouter.use(
           createRevocationRouter({
             access,
-            decodedTokens: gate.decodedTokens,
+            tokens: gate.tokens,
             revocations,
             signOutUser: gate.signOutUser,
             onRevoked: ({ scope, sub }, outcome) =>

@@ -130,7 +130,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
     const wrong = await check({ 'app-config.yaml': candidate('health') });
     expect(wrong.stdout).toContain(
-      'warning: app-config.yaml:15: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
+      'auth.apiGate.candidate: is not judged: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
     );
     expect(wrong.code).toBe(0);
   });

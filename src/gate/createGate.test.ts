@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { NotAllowedError, ServiceUnavailableError } from '@backstage/errors';
 import {
   BareGate,
@@ -1044,6 +1046,34 @@ describe('the gate', () => {
       expect(bare.handled).toEqual([]);
       expect(bare.log).toHaveLength(2);
     });
+
+    it.each([
+      ['passes', 'app', undefined],
+      ['refuses', 'hello', 'Missing credentials'],
+    ])(
+      'calls next once where it %s at once, and is no judge of what that throws',
+      (_, plugin, message) => {
+        const req = Object.assign(new IncomingMessage(new Socket()), {
+          method: 'GET',
+          baseUrl: `/api/${plugin}`,
+          originalUrl: `/api/${plugin}/x`,
+          url: '/x',
+          path: '/x',
+          params: { gatedPluginId: plugin },
+        });
+        const res = new ServerResponse(req);
+        const calls: unknown[] = [];
+        const next = (error?: unknown) => {
+          calls.push((error as Error | undefined)?.message);
+          throw new TypeError('of a handler');
+        };
+        expect(() => gate.handler(req as never, res as never, next)).toThrow(
+          'of a handler',
+        );
+        expect(calls).toEqual([message]);
+        expect(gate.log).toEqual([]);
+      },
+    );
 
     it('leaves an answer alone that has begun', async () => {
       const bare = await startBareGate({

@@ -79,7 +79,8 @@ export class UpgradeGate {
         ? { outcome: 'passed', reason: 'allow-rule', rule }
         : { outcome: 'passed', reason: judged.presented.kind },
     );
-    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
+    const session =
+      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
     if (session) {
       this.options.sockets.track(request.socket, session);
     }

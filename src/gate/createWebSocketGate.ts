@@ -103,7 +103,8 @@ async function prepare(
   let { judged } = reason;
   if (reason.rule && declared.authPolicy !== 'unauthenticated') {
     judged = await authenticateUnderRule(upgrade.request, admitted, options);
-    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
+    const session =
+      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
     if (session) {
       options.sockets.track(upgrade.socket, session);
     }

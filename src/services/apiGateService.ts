@@ -2,10 +2,8 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
-  HttpAuthService,
 } from '@backstage/backend-plugin-api';
-import type { DecodedTokens } from '../credentials/DecodedTokens';
-import { TokenCache } from '../credentials/TokenCache';
+import type { TokenCache } from '../credentials/TokenCache';
 import { findFindings } from '../findings/findFindings';
 import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
@@ -28,11 +26,7 @@ export interface ApiGateService
   extends
     Omit<GateParts, 'apiGate' | 'candidate' | 'counts'>,
     Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
-  decodedTokens: DecodedTokens;
-  /** The `httpAuth` services that use the token cache. */
-  cachingHttpAuths: WeakSet<HttpAuthService>;
-  /** `undefined`: no token is remembered. */
-  tokenCache: TokenCache | undefined;
+  tokens: TokenCache;
   webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
 }
@@ -65,7 +59,6 @@ export const apiGateServiceFactory = createServiceFactory({
       logger,
     });
     const { audit, plugins, policies, source, usage } = shared;
-    const { config: settings } = source.current;
 
     const find = () =>
       findFindings({
@@ -111,11 +104,9 @@ export const apiGateServiceFactory = createServiceFactory({
     return {
       ...shared,
       decisions: apiGate.decisions,
-      decodedTokens: upgradeServices.decodedTokens,
-      cachingHttpAuths: new WeakSet(),
+      tokens: upgradeServices.tokens,
       setCookieIssuer: apiGate.setCookieIssuer,
       signOutUser: apiGate.signOutUser,
-      tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       webSocketGate: createWebSocketGate({
         ...upgradeServices,
         plugins,

@@ -10,6 +10,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { Request, Response } from 'express';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
 import type { RegisteredPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
@@ -65,7 +66,10 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
       );
     }
-    if (gate.tokenCache && !gate.cachingHttpAuths.has(httpAuth)) {
+    if (
+      source.current.config.tokenCache &&
+      !(httpAuth instanceof CachingHttpAuth)
+    ) {
       logger.info(
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
