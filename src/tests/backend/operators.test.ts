@@ -786,6 +786,7 @@ describe('the metrics', () => {
         ['api_gate.policy.age', 's'],
         ['api_gate.revocations.held', '{revocation}'],
         ['api_gate.revocations.staleness', 's'],
+        ['api_gate.rules.unused', '{rule}'],
         ['api_gate.verification.duration', 's'],
       ]);
       expect(
