@@ -137,14 +137,14 @@ module.exports = {
   },
   verification: {
     mutate: [
-      'credentials/CallingPlugins.ts',
+      'credentials/KeyEndpoints.ts',
       'credentials/NewcomerLimit.ts',
       'credentials/RecentFailures.ts',
       'credentials/TokenCache.ts',
       'credentials/verifyCredential.ts',
     ],
     tests: [
-      'credentials/CallingPlugins.test.ts',
+      'credentials/KeyEndpoints.test.ts',
       'credentials/NewcomerLimit.test.ts',
       'credentials/RecentFailures.test.ts',
       'credentials/TokenCache.test.ts',

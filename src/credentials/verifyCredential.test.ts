@@ -8,7 +8,7 @@ import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import { decodeToken } from './token';
-import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+import { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 import { NegativeTokenCache } from './NegativeTokenCache';
 import { OwnIssuer } from './OwnIssuer';
 import { TokenCache } from './TokenCache';
@@ -58,6 +58,13 @@ function create(
     }),
   } as never;
   const req = { headers: {} } as Request;
+  const keyEndpoints = new KeyEndpoints({
+    isKnown: async () => true,
+    fetchKeyCount: async url => {
+      askedKeys.push(url);
+      return url in (options.keys ?? {}) ? options.keys![url] : 1;
+    },
+  });
 
   const verify = async (
     token: string,
@@ -86,13 +93,8 @@ function create(
         tokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
-          probe: async (url: string) => {
-            askedKeys.push(url);
-            return url in (options.keys ?? {}) ? options.keys![url] : 1;
-          },
-        } as KeyEndpoints,
-        callingPlugins: {
-          assertKnown: (decoded, discovery) => {
+          assertAvailable: (...args) => keyEndpoints.assertAvailable(...args),
+          assertCallerKnown: (decoded, discovery) => {
             steps.push(`known ${decoded?.sub} by ${Boolean(discovery)}`);
             return options.known?.();
           },

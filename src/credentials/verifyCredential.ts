@@ -15,11 +15,9 @@ import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
 import { isPromise, MaybePromise, then } from '../util/then';
 import { DecodedToken, isCompactJws, isExpired, Token } from './token';
-import type { CallingPlugins } from './CallingPlugins';
-import { KeyEndpoints, offersKeys } from './KeyEndpoints';
+import type { KeyEndpoints } from './KeyEndpoints';
 import type { NegativeTokenCache } from './NegativeTokenCache';
 import type { OwnIssuer } from './OwnIssuer';
 import type { PresentedCredential } from './readCredential';
@@ -39,9 +37,8 @@ export interface VerifiedCredential {
 /** The services that verification needs. */
 export interface VerifyOptions {
   plugins: BackendPlugins;
-  callingPlugins: Pick<CallingPlugins, 'assertKnown'>;
   invalidTokens: NegativeTokenCache;
-  keyEndpoints: KeyEndpoints;
+  keyEndpoints: Pick<KeyEndpoints, 'assertAvailable' | 'assertCallerKnown'>;
   ownIssuer: Pick<OwnIssuer, 'get'>;
   tokens: TokenCache;
   issuerClock: Pick<IssuerClock, 'observe'>;
@@ -61,8 +58,7 @@ export function verifyCredential(
   policy: Policy,
   options: VerifyOptions,
 ): MaybePromise<VerifiedCredential> {
-  const { callingPlugins, invalidTokens, issuerClock, plugins, tokens } =
-    options;
+  const { invalidTokens, issuerClock, keyEndpoints, plugins, tokens } = options;
   const token = tokens.read(presented.token);
   const { claims, userToken } = token;
 
@@ -99,7 +95,7 @@ export function verifyCredential(
   };
 
   return then(
-    callingPlugins.assertKnown(claims, plugins.anyRegistered().discovery),
+    keyEndpoints.assertCallerKnown(claims, plugins.anyRegistered().discovery),
     () =>
       then(userToken && plugins.userKeysStarted(), () =>
         then(plugin.httpAuthFor(claims), httpAuth =>
@@ -195,7 +191,11 @@ function onlyUsers(
   return credentials;
 }
 
-/** @throws Refusal for the error with which a token has not verified */
+/**
+ * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
+ *
+ * @throws Refusal
+ */
 async function explainFailure(
   error: unknown,
   token: Token,
@@ -206,7 +206,8 @@ async function explainFailure(
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
     throw Refusal.restricted(error.message);
   }
-  await assertKeysAvailable(token, options);
+  const { keyEndpoints, plugins } = options;
+  await keyEndpoints.assertAvailable(token, plugins.anyRegistered().discovery);
   if (isError(error) && error.name === 'AuthenticationError') {
     options.invalidTokens.add(failureKey);
   }
@@ -231,29 +232,4 @@ function isTrustedIssuer(
     return iss !== undefined;
   }
   return then(ownIssuer.get(), own => iss === own);
-}
-
-/**
- * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
- *
- * @throws Refusal 503
- */
-async function assertKeysAvailable(
-  { claims, userToken }: Token,
-  { plugins, keyEndpoints }: VerifyOptions,
-): Promise<void> {
-  const { discovery } = plugins.anyRegistered();
-  if (userToken) {
-    const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
-    if (!offersKeys(await keyEndpoints.probe(url))) {
-      throw Refusal.keysUnavailable;
-    }
-  }
-  if (claims?.typ === tokenTypes.plugin.typParam) {
-    const url = `${await discovery.getBaseUrl(claims.sub!)}${PLUGIN_KEYS_PATH}`;
-    // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
-    if (typeof (await keyEndpoints.probe(url)) !== 'number') {
-      throw Refusal.keysUnavailable;
-    }
-  }
 }

@@ -3,7 +3,6 @@ import type {
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { CallingPlugins } from '../credentials/CallingPlugins';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { createApiGate } from '../gate/createApiGate';
 import { DecisionCounts } from '../observability/DecisionCounts';
@@ -58,9 +57,7 @@ export async function createParts(services: RootServices) {
   const issuerClock = new IssuerClock();
   const shared = { audit, config, issuerClock, logger, plugins, revocations };
   const offlineSessions = createOfflineSessions(shared);
-  const keyEndpoints = new KeyEndpoints();
-  const callingPlugins = new CallingPlugins({
-    keyEndpoints,
+  const keyEndpoints = new KeyEndpoints({
     isKnown: async id =>
       plugins.isInstalled(id) ||
       (await system.getInstalledPlugins()).some(
@@ -69,7 +66,6 @@ export async function createParts(services: RootServices) {
   });
   const apiGate = createApiGate({
     ...shared,
-    callingPlugins,
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints,
     observer,
@@ -79,8 +75,8 @@ export async function createParts(services: RootServices) {
   return {
     apiGate,
     audit,
-    callingPlugins,
     counts,
+    keyEndpoints,
     observer,
     offlineSessions,
     plugins,

@@ -19,7 +19,7 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
     handler => ({
       async verifyToken(token) {
         try {
-          await gate.callingPlugins.assertKnown(
+          await gate.keyEndpoints.assertCallerKnown(
             gate.tokens.read(token).claims,
             discovery,
           );
