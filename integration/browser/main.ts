@@ -5,11 +5,12 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decodeJwt } from 'jose';
-import { Browser, BrowserContext, chromium, Page } from 'playwright-core';
+import { Browser, BrowserContext, Page } from 'playwright-core';
 import { Checks } from './Checks';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
+import { launchBrowser } from './launchBrowser';
 import {
   codeByCookie,
   contentByCookie,
@@ -62,19 +63,7 @@ const inFolder = (name: string) => path.join(folder, name);
 
 async function main() {
   console.log(`Screenshots and logs: ${folder}`);
-  const browser = await chromium.launch({
-    executablePath: '/usr/bin/chromium',
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  const browser = await launchBrowser();
   /** Runs a group of checks in a browser profile of its own. */
   const check = (
     title: string,

@@ -1,0 +1,313 @@
+import { ask, byId, element, readAnswer, sleep } from './dom.js';
+
+const COOKIE_PATH = '/api/hello/.backstage/auth/v1/cookie';
+const STARTING_MS = 30_000;
+const RELOAD_MS = 5_000;
+const RETRY_MS = 100;
+
+const get = path => async base => readAnswer(await ask(`${base}${path}`));
+
+/**
+ * The calls, in the order of the page.
+ *
+ * - `open`: how the page describes an answer that a stranger should not get
+ * - `rule`: the call's name at `/dev/public`, where the page may make it public
+ */
+const CALLS = [
+  {
+    title: 'GET /api/hello/data',
+    note: 'A plugin whose author opened all its routes',
+    call: get('/api/hello/data'),
+    open: 'data for anyone',
+    rule: 'hello',
+  },
+  {
+    title: 'GET /api/proxy/echo',
+    note: 'A proxy endpoint that lets everyone in',
+    call: get('/api/proxy/echo'),
+    open: 'forwarded for anyone',
+    rule: 'echo',
+  },
+  {
+    title: 'WebSocket /api/clock/live',
+    note: 'A plugin’s WebSocket, opened in code',
+    call: openSocket,
+    open: 'sends to anyone',
+    rule: 'clock',
+  },
+  {
+    title: 'GET /api/nosuchplugin/x',
+    note: 'A plugin that is not installed',
+    call: get('/api/nosuchplugin/x'),
+    open: 'shows it’s missing',
+  },
+  {
+    title: 'GET /api/catalog/entities',
+    note: 'With a token whose user has signed out',
+    call: useOldToken,
+    open: 'the old token still works',
+  },
+  {
+    title: 'GET /api/hello/health',
+    note: 'Your load balancer’s check: one rule in app-config.yaml',
+    call: get('/api/hello/health'),
+    open: 'open',
+    isPublic: true,
+  },
+];
+
+let bases;
+let gateName = 'With the gate';
+
+async function openSocket(base) {
+  const body = await new Promise(resolve => {
+    const socket = new WebSocket(
+      `${base.replace(/^http/, 'ws')}/api/clock/live`,
+    );
+    socket.onmessage = ({ data }) => {
+      resolve(data);
+      socket.close();
+    };
+    socket.onclose = () => resolve(undefined);
+  });
+  return body
+    ? { status: 101, decision: null, headers: '', body }
+    : {
+        status: '✕',
+        decision: null,
+        headers: '',
+        body: 'The browser shows no answer of a refused WebSocket.',
+      };
+}
+
+/** Signs in, signs out, and then uses the token. Each time the user is a new one. */
+async function useOldToken(base) {
+  const signedIn = await ask(`${base}/api/auth/visitor/refresh`);
+  const { token } = (await signedIn.json()).backstageIdentity;
+  const headers = { Authorization: `Bearer ${token}` };
+  await ask(`${base}${COOKIE_PATH}`, { method: 'DELETE', headers });
+  return readAnswer(await ask(`${base}/api/catalog/entities`, { headers }));
+}
+
+/** Calls a backend that may still be starting. */
+async function callUntilUp(call, base) {
+  const giveUpAt = Date.now() + STARTING_MS;
+  for (;;) {
+    try {
+      const answer = await call(base);
+      if (answer.status !== 503 || Date.now() > giveUpAt) {
+        return answer;
+      }
+    } catch (error) {
+      if (Date.now() > giveUpAt) {
+        return {
+          status: 'error',
+          decision: null,
+          headers: '',
+          body: error.message,
+        };
+      }
+    }
+    await sleep(RETRY_MS);
+  }
+}
+
+/** Returns what an answer means to a stranger, as a kind and in words. */
+function judge({ open, isPublic }, { status, decision }, madePublic) {
+  if (decision?.startsWith('would-refuse')) {
+    return ['warned', 'would be refused'];
+  }
+  if (status === 'error') {
+    return ['neutral', 'no answer'];
+  }
+  if (status === 401 || status === '✕') {
+    return ['closed', 'closed'];
+  }
+  if (decision?.startsWith('passed: allow-rule') || madePublic) {
+    return ['public', 'public, by your rule'];
+  }
+  return [isPublic ? 'neutral' : 'open', open];
+}
+
+function show(td, [kind, words], { status, headers, body }) {
+  td.querySelector('details')?.remove();
+  td.dataset.kind = kind;
+  td.dataset.status = status;
+  td.prepend(
+    element(
+      'details',
+      {},
+      element(
+        'summary',
+        {},
+        element('span', { className: 'status' }, String(status)),
+        ` ${words}`,
+      ),
+      element('pre', {}, headers ? `${headers}\n\n${body}` : body),
+    ),
+  );
+}
+
+const rows = CALLS.map(call => {
+  const row = {
+    ...call,
+    madePublic: false,
+    alone: element('td', {}),
+    gate: element('td', {}),
+  };
+  row.alone.dataset.label = 'Backstage alone';
+  row.gate.dataset.label = 'With the gate';
+  const tr = element(
+    'tr',
+    {},
+    element(
+      'th',
+      { scope: 'row' },
+      element('code', {}, call.title),
+      element('small', {}, call.note),
+    ),
+    row.alone,
+    row.gate,
+  );
+  tr.dataset.call = call.title;
+  byId('rows').append(tr);
+  return row;
+});
+
+async function callRow(row, side) {
+  const answer = await callUntilUp(row.call, bases[side]);
+  const isSocket = row.call === openSocket;
+  // A browser does not show the gate's decision about a WebSocket.
+  const madePublic = side === 'gate' && isSocket && row.madePublic;
+  const wouldRefuse =
+    side === 'gate' && isSocket && bases.isReportOnly && answer.status === 101;
+  const verdict = wouldRefuse
+    ? ['warned', 'would be refused']
+    : judge(row, answer, madePublic);
+  show(row[side], verdict, answer);
+  showButton(row);
+  return verdict[0];
+}
+
+/** Shows how many of the calls that should be closed are open. */
+function showScores() {
+  const closable = rows.filter(({ isPublic }) => !isPublic);
+  const count = (side, kind) =>
+    closable.filter(row => row[side].dataset.kind === kind).length;
+  const total = closable.length;
+  byId('score-alone').textContent =
+    `${count('alone', 'open')} of ${total} open`;
+  const warned = count('gate', 'warned');
+  const added = count('gate', 'public');
+  const gate = warned
+    ? `${warned} of ${total} would be refused`
+    : `${count('gate', 'open')} of ${total} open${added ? `, ${added} by your rule` : ''}`;
+  byId('score-gate').textContent = gate;
+  byId('score-gate').dataset.kind = warned ? 'warned' : 'closed';
+  byId('compare-status').textContent =
+    `Backstage alone: ${byId('score-alone').textContent}. ${gateName}: ${gate}.`;
+}
+
+async function callAll() {
+  byId('call-again').disabled = true;
+  await Promise.all(
+    rows.flatMap(row => ['alone', 'gate'].map(side => callRow(row, side))),
+  );
+  showScores();
+  byId('call-again').disabled = false;
+}
+
+function showButton(row) {
+  if (!row.rule) {
+    return;
+  }
+  row.button ??= row.gate.appendChild(
+    element('button', { className: 'small', onclick: () => change(row) }),
+  );
+  row.button.hidden = bases.isReportOnly;
+  row.button.textContent = row.madePublic ? 'Close again' : 'Make public';
+  row.button.setAttribute(
+    'aria-label',
+    `${row.button.textContent}: ${row.title}`,
+  );
+}
+
+/** Adds or removes a rule, and calls until the gate's reload has brought it into force. */
+async function change(row) {
+  row.button.disabled = true;
+  const isPublic = !row.madePublic;
+  const response = await ask(`/dev/public/${row.rule}`, {
+    method: isPublic ? 'PUT' : 'DELETE',
+  });
+  row.yaml?.remove();
+  if (isPublic) {
+    row.yaml = element(
+      'pre',
+      { className: 'rule' },
+      yaml(await response.json()),
+    );
+    row.gate.append(row.yaml);
+  }
+  row.madePublic = isPublic;
+  const startedAt = performance.now();
+  const expected = isPublic ? 'public' : 'closed';
+  while (
+    (await callRow(row, 'gate')) !== expected &&
+    performance.now() - startedAt < RELOAD_MS
+  ) {
+    await sleep(RETRY_MS);
+  }
+  showScores();
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  byId('compare-status').textContent =
+    `${row.title} is ${expected} after ${seconds} s, without a restart.`;
+  row.button.disabled = false;
+  row.button.focus({ preventScroll: true });
+}
+
+function yaml({ plugin, path, methods }) {
+  return [
+    'auth:',
+    '  apiGate:',
+    '    allow:',
+    `      - plugin: ${plugin}`,
+    `        path: ${path}`,
+    ...(methods ? [`        methods: [${methods}]`] : []),
+  ].join('\n');
+}
+
+async function switchReportOnly() {
+  const button = byId('report-only');
+  const isOn = button.getAttribute('aria-checked') !== 'true';
+  button.disabled = true;
+  if (isOn) {
+    byId('report-only-note').textContent =
+      'Starting a third backend, in report-only …';
+    const response = await ask('/dev/report-only', { method: 'POST' });
+    bases.gate = (await response.json()).url;
+  } else {
+    bases.gate = location.origin;
+  }
+  bases.isReportOnly = isOn;
+  gateName = isOn ? 'With the gate, in report-only' : 'With the gate';
+  byId('name-gate').textContent = gateName;
+  byId('where-gate').textContent = new URL(bases.gate).host;
+  button.setAttribute('aria-checked', String(isOn));
+  byId('report-only-note').textContent = isOn
+    ? 'Nothing is refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.'
+    : 'The gate enforces.';
+  await callAll();
+  button.disabled = false;
+}
+
+export async function start({ alone, publicCalls }) {
+  bases = { alone, gate: location.origin, isReportOnly: false };
+  byId('where-alone').textContent = new URL(alone).host;
+  byId('where-gate').textContent = location.host;
+  for (const row of rows) {
+    row.madePublic = publicCalls.includes(row.rule);
+  }
+  byId('call-again').onclick = callAll;
+  byId('report-only').onclick = switchReportOnly;
+  await callAll();
+}
