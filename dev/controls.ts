@@ -39,6 +39,7 @@ export function createControls(options: {
       alone: alone.url,
       attacks: ATTACKS.length,
       publicCalls: config.publicCalls,
+      rules: RULES,
     });
   });
   router.get('/dev/events', (_req, res) => feed.listen(res));
@@ -49,7 +50,7 @@ export function createControls(options: {
     )
     .put((req, res) => {
       config.setPublic(req.params.call, true);
-      res.json(RULES[req.params.call]);
+      res.sendStatus(204);
     })
     .delete((req, res) => {
       config.setPublic(req.params.call, false);

@@ -1,3 +1,4 @@
+import './withoutDevStore';
 import { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import type { JsonObject } from '@backstage/types';

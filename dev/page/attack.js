@@ -1,6 +1,7 @@
 import { ask, byId, element } from './dom.js';
 
 const LONGEST_ATTACK_MS = 120_000;
+const SIDES = { alone: 'reached Backstage alone', gate: 'passed the gate' };
 
 let sent;
 let reached;
@@ -44,10 +45,11 @@ function add(result) {
   for (const side of ['alone', 'gate']) {
     reached[side] += Number(result[side].reached);
     advisory[side] += Number(result[side].reached);
-    byId(`reached-${side}`).textContent = reached[side];
+    byId(`reached-${side}`).textContent = `${reached[side]} of ${sent}`;
     byId(`bar-${side}`).value = reached[side];
     const cell = advisory.cells[side];
     cell.textContent = `${advisory[side]} of ${advisory.sent}`;
+    cell.ariaLabel = `${cell.textContent} ${SIDES[side]}`;
     cell.dataset.kind = advisory[side] > 0 ? 'open' : 'closed';
   }
   const { method, target, headers, alone, gate } = result;
@@ -56,9 +58,26 @@ function add(result) {
   );
 }
 
+/** Names the columns. A screen reader gets the two numbers with the words in each row. */
+function heading() {
+  return element(
+    'p',
+    { className: 'muted', ariaHidden: 'true' },
+    element(
+      'span',
+      { className: 'of' },
+      element('span', {}, 'alone'),
+      element('span', {}, 'gate'),
+    ),
+  );
+}
+
 function addAdvisory({ id, product, flaw }) {
   const requests = element('pre', {});
-  const cells = { alone: element('span', {}), gate: element('span', {}) };
+  const cells = {
+    alone: element('span', { role: 'img' }),
+    gate: element('span', { role: 'img' }),
+  };
   byId('attack-list').append(
     element(
       'details',
@@ -83,7 +102,7 @@ async function attack(total) {
   sent = 0;
   reached = { alone: 0, gate: 0 };
   advisories = new Map();
-  byId('attack-list').replaceChildren();
+  byId('attack-list').replaceChildren(heading());
   byId('attack-list').hidden = false;
   status.textContent = 'Sending …';
   for (const side of ['alone', 'gate']) {

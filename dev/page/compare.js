@@ -49,7 +49,7 @@ const CALLS = [
   },
   {
     title: 'GET /api/hello/health',
-    note: 'Your load balancer’s check: one rule in app-config.yaml',
+    note: 'Your load balancer’s check, public by one rule',
     call: get('/api/hello/health'),
     open: 'open',
     isPublic: true,
@@ -57,6 +57,7 @@ const CALLS = [
 ];
 
 let bases;
+let rules;
 let gateName = 'With the gate';
 
 async function openSocket(base) {
@@ -113,7 +114,7 @@ async function callUntilUp(call, base) {
 }
 
 /** Returns what an answer means to a stranger, as a kind and in words. */
-function judge({ open, isPublic }, { status, decision }, madePublic) {
+function judge({ open, isPublic }, { status, decision }) {
   if (decision?.startsWith('would-refuse')) {
     return ['warned', 'would be refused'];
   }
@@ -123,17 +124,16 @@ function judge({ open, isPublic }, { status, decision }, madePublic) {
   if (status === 401 || status === '✕') {
     return ['closed', 'closed'];
   }
-  if (decision?.startsWith('passed: allow-rule') || madePublic) {
+  if (decision?.startsWith('passed: allow-rule')) {
     return ['public', 'public, by your rule'];
   }
   return [isPublic ? 'neutral' : 'open', open];
 }
 
 function show(td, [kind, words], { status, headers, body }) {
-  td.querySelector('details')?.remove();
-  td.dataset.kind = kind;
-  td.dataset.status = status;
-  td.prepend(
+  Object.assign(td.dataset, { kind, status });
+  td.firstChild.querySelector('details')?.remove();
+  td.firstChild.prepend(
     element(
       'details',
       {},
@@ -152,11 +152,9 @@ const rows = CALLS.map(call => {
   const row = {
     ...call,
     madePublic: false,
-    alone: element('td', {}),
-    gate: element('td', {}),
+    alone: element('td', {}, element('div', { className: 'cell' })),
+    gate: element('td', {}, element('div', { className: 'cell' })),
   };
-  row.alone.dataset.label = 'Backstage alone';
-  row.gate.dataset.label = 'With the gate';
   const tr = element(
     'tr',
     {},
@@ -177,13 +175,13 @@ const rows = CALLS.map(call => {
 async function callRow(row, side) {
   const answer = await callUntilUp(row.call, bases[side]);
   const isSocket = row.call === openSocket;
-  // A browser does not show the gate's decision about a WebSocket.
-  const madePublic = side === 'gate' && isSocket && row.madePublic;
-  const wouldRefuse =
-    side === 'gate' && isSocket && bases.isReportOnly && answer.status === 101;
-  const verdict = wouldRefuse
-    ? ['warned', 'would be refused']
-    : judge(row, answer, madePublic);
+  if (isSocket && side === 'gate' && answer.status === 101) {
+    // A browser does not show the gate's decision about a WebSocket.
+    answer.decision = bases.isReportOnly
+      ? 'would-refuse'
+      : 'passed: allow-rule';
+  }
+  const verdict = judge(row, answer);
   show(row[side], verdict, answer);
   showButton(row);
   return verdict[0];
@@ -194,18 +192,28 @@ function showScores() {
   const closable = rows.filter(({ isPublic }) => !isPublic);
   const count = (side, kind) =>
     closable.filter(row => row[side].dataset.kind === kind).length;
-  const total = closable.length;
-  byId('score-alone').textContent =
-    `${count('alone', 'open')} of ${total} open`;
   const warned = count('gate', 'warned');
-  const added = count('gate', 'public');
-  const gate = warned
-    ? `${warned} of ${total} would be refused`
-    : `${count('gate', 'open')} of ${total} open${added ? `, ${added} by your rule` : ''}`;
-  byId('score-gate').textContent = gate;
+  const open = {
+    alone: count('alone', 'open'),
+    gate: count('gate', 'open') + warned,
+  };
+  for (const side of ['alone', 'gate']) {
+    byId(`score-${side}`).textContent =
+      `${open[side]} of ${closable.length} open`;
+    byId(`where-${side}`).textContent = new URL(bases[side]).host;
+  }
   byId('score-gate').dataset.kind = warned ? 'warned' : 'closed';
-  byId('compare-status').textContent =
-    `Backstage alone: ${byId('score-alone').textContent}. ${gateName}: ${gate}.`;
+  const added = count('gate', 'public');
+  const note = [
+    warned > 0 && `${warned} would be refused`,
+    added > 0 && `${added} public by your rule`,
+  ].filter(Boolean);
+  byId('note-gate').textContent = note.join(', ');
+  byId('compare-status').textContent = [
+    `Backstage alone: ${open.alone} of ${closable.length} open`,
+    `${gateName}: ${open.gate} of ${closable.length} open`,
+    ...note,
+  ].join('. ');
 }
 
 async function callAll() {
@@ -217,37 +225,29 @@ async function callAll() {
   byId('call-again').disabled = false;
 }
 
+/** Shows the button that makes a call public or closes it again, and the rule while there is one. */
 function showButton(row) {
   if (!row.rule) {
     return;
   }
-  row.button ??= row.gate.appendChild(
+  const { gate, madePublic } = row;
+  row.button ??= gate.firstChild.appendChild(
     element('button', { className: 'small', onclick: () => change(row) }),
   );
   row.button.hidden = bases.isReportOnly;
-  row.button.textContent = row.madePublic ? 'Close again' : 'Make public';
-  row.button.setAttribute(
-    'aria-label',
-    `${row.button.textContent}: ${row.title}`,
+  row.button.textContent = madePublic ? 'Close again' : 'Make public';
+  row.button.ariaLabel = `${row.button.textContent}: ${row.title}`;
+  row.yaml ??= gate.appendChild(
+    element('pre', { className: 'rule' }, yaml(rules[row.rule])),
   );
+  row.yaml.hidden = !madePublic || bases.isReportOnly;
 }
 
 /** Adds or removes a rule, and calls until the gate's reload has brought it into force. */
 async function change(row) {
   row.button.disabled = true;
   const isPublic = !row.madePublic;
-  const response = await ask(`/dev/public/${row.rule}`, {
-    method: isPublic ? 'PUT' : 'DELETE',
-  });
-  row.yaml?.remove();
-  if (isPublic) {
-    row.yaml = element(
-      'pre',
-      { className: 'rule' },
-      yaml(await response.json()),
-    );
-    row.gate.append(row.yaml);
-  }
+  await ask(`/dev/public/${row.rule}`, { method: isPublic ? 'PUT' : 'DELETE' });
   row.madePublic = isPublic;
   const startedAt = performance.now();
   const expected = isPublic ? 'public' : 'closed';
@@ -291,7 +291,6 @@ async function switchReportOnly() {
   bases.isReportOnly = isOn;
   gateName = isOn ? 'With the gate, in report-only' : 'With the gate';
   byId('name-gate').textContent = gateName;
-  byId('where-gate').textContent = new URL(bases.gate).host;
   button.setAttribute('aria-checked', String(isOn));
   byId('report-only-note').textContent = isOn
     ? 'Nothing is refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.'
@@ -300,10 +299,9 @@ async function switchReportOnly() {
   button.disabled = false;
 }
 
-export async function start({ alone, publicCalls }) {
+export async function start({ alone, publicCalls, ...info }) {
+  rules = info.rules;
   bases = { alone, gate: location.origin, isReportOnly: false };
-  byId('where-alone').textContent = new URL(alone).host;
-  byId('where-gate').textContent = location.host;
   for (const row of rows) {
     row.madePublic = publicCalls.includes(row.rule);
   }

@@ -7,7 +7,7 @@ import { BACKEND, withDevBackend } from './devBackend';
 import { launchBrowser } from './launchBrowser';
 
 const IMAGES = path.resolve(__dirname, '../../docs/images');
-const WIDTH = 1000;
+const WIDTH = 1060;
 const PHONE = { width: 360, height: 780 };
 
 async function takePictures(folder: string) {
@@ -32,7 +32,10 @@ async function takePictures(folder: string) {
       deviceScaleFactor: 1.5,
       viewport: { width: WIDTH, height: 800 },
     });
-    await page.addStyleTag({ content: 'button, .foot { display: none }' });
+    await page.addStyleTag({
+      content:
+        'button, .foot, #where-alone, #where-gate { display: none !important } summary { list-style: none }',
+    });
     const suffix = colorScheme === 'dark' ? '-dark' : '';
     await page
       .locator('#compare')
@@ -53,7 +56,7 @@ async function takePictures(folder: string) {
   await page.getByText('is closed after').waitFor({ state: 'attached' });
   await page.click('#report-only');
   await page
-    .locator('#score-gate', { hasText: 'refused' })
+    .locator('#note-gate', { hasText: 'refused' })
     .waitFor({ timeout: 60_000 });
   await shoot(page, '4-report-only');
   await page.click('#report-only');
