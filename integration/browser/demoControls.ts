@@ -7,30 +7,33 @@ import { Checks } from './Checks';
 import { BACKEND } from './devBackend';
 
 const ROOT = path.resolve(__dirname, '../..');
+const TIMEOUT_MS = 10_000;
 const PORT = Number(new URL(BACKEND).port);
+
+/** Sends a request with header lines that no client would send, and returns the status of its answer, or 0 without one. */
+function statusOf(
+  method: string,
+  target: string,
+  lines: string[],
+): Promise<number> {
+  return new Promise(resolve => {
+    const socket = connect(PORT, 'localhost', () =>
+      socket.write(
+        [`${method} ${target} HTTP/1.1`, ...lines, '', ''].join('\r\n'),
+      ),
+    );
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
+    socket.once('data', bytes => {
+      resolve(Number(String(bytes).split(' ')[1]));
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(0));
+    socket.once('close', () => resolve(0));
+  });
+}
 
 /** Checks that only the page itself, on this machine, may use its controls. */
 export async function controls(checks: Checks): Promise<void> {
-  const statusOf = async (method: string, target: string, lines: string[]) => {
-    const [host = 'Host: localhost'] = lines.filter(line =>
-      line.startsWith('Host'),
-    );
-    const socket = connect(PORT, 'localhost');
-    const rest = lines.filter(line => line !== host);
-    socket.end(
-      [
-        `${method} ${target} HTTP/1.1`,
-        host,
-        'Connection: close',
-        ...rest,
-        '',
-        '',
-      ].join('\r\n'),
-    );
-    const [bytes] = await once(socket, 'data');
-    socket.destroy();
-    return Number(String(bytes).split(' ')[1]);
-  };
   const own = `Host: localhost:${PORT}`;
   const sameOrigin = 'Sec-Fetch-Site: same-origin';
   const target = '/dev/public/hello';
