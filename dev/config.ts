@@ -63,10 +63,9 @@ export class DevConfig {
       ...RULES[call],
       reason: 'You have made it public on the page',
     }));
-    const allow = [
-      ...(this.files.getOptional<JsonObject[]>(ALLOW) ?? []),
-      ...added,
-    ];
+    const listed = this.files.getOptional(ALLOW);
+    // The gate reports a list that is none, once the override is gone.
+    const allow = [...(Array.isArray(listed) ? listed : []), ...added];
     this.#source.setData(
       added.length > 0
         ? merge({}, this.#overrides, { auth: { apiGate: { allow } } })

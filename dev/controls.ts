@@ -75,6 +75,14 @@ export function createControls(options: {
       isAttacking = false;
     }
   });
+  // Only localhost is an origin of the backend's configuration. A browser has other cookies for 127.0.0.1.
+  router.get('/', (req, res, next) => {
+    if (req.headers.host === `127.0.0.1:${gate.port}`) {
+      res.redirect(`${gate.url}/`);
+    } else {
+      next();
+    }
+  });
   router.use(
     express.static(path.join(__dirname, 'page'), {
       setHeaders(res) {

@@ -61,7 +61,10 @@ async function main() {
     config,
     feed,
     startReportOnly() {
-      reportOnly ??= startReportOnly();
+      reportOnly ??= startReportOnly().catch(error => {
+        reportOnly = undefined;
+        throw error;
+      });
       return reportOnly;
     },
   });

@@ -209,6 +209,8 @@ function showScores() {
     added > 0 && `${added} public by your rule`,
   ].filter(Boolean);
   byId('note-gate').textContent = note.join(', ');
+  // The scores are visible above, and announced here.
+  byId('compare-status').className = 'hidden';
   byId('compare-status').textContent = [
     `Backstage alone: ${open.alone} of ${closable.length} open`,
     `${gateName}: ${open.gate} of ${closable.length} open`,
@@ -243,26 +245,47 @@ function showButton(row) {
   row.yaml.hidden = !madePublic || bases.isReportOnly;
 }
 
+function showStatus(text) {
+  byId('compare-status').className = 'muted';
+  byId('compare-status').textContent = text;
+}
+
 /** Adds or removes a rule, and calls until the gate's reload has brought it into force. */
 async function change(row) {
   row.button.disabled = true;
   const isPublic = !row.madePublic;
-  await ask(`/dev/public/${row.rule}`, { method: isPublic ? 'PUT' : 'DELETE' });
-  row.madePublic = isPublic;
-  const startedAt = performance.now();
-  const expected = isPublic ? 'public' : 'closed';
-  while (
-    (await callRow(row, 'gate')) !== expected &&
-    performance.now() - startedAt < RELOAD_MS
-  ) {
-    await sleep(RETRY_MS);
+  try {
+    await control(`/dev/public/${row.rule}`, isPublic ? 'PUT' : 'DELETE');
+    row.madePublic = isPublic;
+    const startedAt = performance.now();
+    const expected = isPublic ? 'public' : 'closed';
+    while (
+      (await callRow(row, 'gate')) !== expected &&
+      performance.now() - startedAt < RELOAD_MS
+    ) {
+      await sleep(RETRY_MS);
+    }
+    showScores();
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    showStatus(
+      `${row.title} is ${row.gate.dataset.kind} after ${seconds} s, without a restart.`,
+    );
+  } catch (error) {
+    showStatus(error.message);
   }
-  showScores();
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  byId('compare-status').textContent =
-    `${row.title} is ${expected} after ${seconds} s, without a restart.`;
   row.button.disabled = false;
   row.button.focus({ preventScroll: true });
+}
+
+async function control(path, method) {
+  const response = await ask(path, {
+    method,
+    signal: AbortSignal.timeout(STARTING_MS),
+  });
+  if (!response.ok) {
+    throw new Error(`${method} ${path} failed with status ${response.status}.`);
+  }
+  return response;
 }
 
 function yaml({ plugin, path, methods }) {
@@ -280,23 +303,27 @@ async function switchReportOnly() {
   const button = byId('report-only');
   const isOn = button.getAttribute('aria-checked') !== 'true';
   button.disabled = true;
-  if (isOn) {
-    byId('report-only-note').textContent =
-      'Starting a third backend, in report-only …';
-    const response = await ask('/dev/report-only', { method: 'POST' });
-    bases.gate = (await response.json()).url;
-  } else {
-    bases.gate = location.origin;
+  try {
+    byId('report-only-note').textContent = isOn
+      ? 'Starting a third backend, in report-only …'
+      : 'The gate enforces.';
+    bases.gate = isOn
+      ? (await (await control('/dev/report-only', 'POST')).json()).url
+      : location.origin;
+    bases.isReportOnly = isOn;
+    gateName = isOn ? 'With the gate, in report-only' : 'With the gate';
+    byId('name-gate').textContent = gateName;
+    button.setAttribute('aria-checked', String(isOn));
+    await callAll();
+    if (isOn) {
+      byId('report-only-note').textContent =
+        'Nothing is refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.';
+    }
+  } catch (error) {
+    byId('report-only-note').textContent = error.message;
   }
-  bases.isReportOnly = isOn;
-  gateName = isOn ? 'With the gate, in report-only' : 'With the gate';
-  byId('name-gate').textContent = gateName;
-  button.setAttribute('aria-checked', String(isOn));
-  byId('report-only-note').textContent = isOn
-    ? 'Nothing is refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.'
-    : 'The gate enforces.';
-  await callAll();
   button.disabled = false;
+  button.focus({ preventScroll: true });
 }
 
 export async function start({ alone, publicCalls, ...info }) {

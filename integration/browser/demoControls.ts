@@ -57,6 +57,15 @@ export async function controls(checks: Checks): Promise<void> {
   const { status } = await fetch(`${BACKEND}/api/hello/data`);
   checks.equal('status of the closed path after that', status, 401);
 
+  const moved = await fetch(`http://127.0.0.1:${PORT}/`, {
+    redirect: 'manual',
+  });
+  checks.equal(
+    'where the address without a name leads',
+    moved.headers.get('Location'),
+    `${BACKEND}/`,
+  );
+
   const addresses = Object.values(networkInterfaces())
     .flat()
     .filter(address => address && !address.internal && !address.scopeid)

@@ -87,7 +87,7 @@ export async function makePublic(
     await page.getByRole('button', { name: `Make public: ${call}` }).click();
     await page
       .locator('#compare-status', { hasText: `${call} is public after` })
-      .waitFor({ state: 'attached' });
+      .waitFor();
     const seconds = Number(
       (await page.textContent('#compare-status'))?.match(
         /after ([\d.]+) s/,
@@ -110,7 +110,7 @@ export async function makePublic(
     await page.getByRole('button', { name: `Close again: ${call}` }).click();
     await page
       .locator('#compare-status', { hasText: `${call} is closed after` })
-      .waitFor({ state: 'attached' });
+      .waitFor();
   }
   checks.equal('answers when all are closed again', await rowsOf(page), CLOSED);
   checks.equal(

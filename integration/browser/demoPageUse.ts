@@ -112,18 +112,14 @@ export async function keyboard(
   const button = page.getByRole('button', { name: `Make public: ${HELLO}` });
   await button.focus();
   await page.keyboard.press('Enter');
-  await page
-    .locator('#compare-status', { hasText: 'is public' })
-    .waitFor({ state: 'attached' });
+  await page.locator('#compare-status', { hasText: 'is public' }).waitFor();
   checks.equal(
     'focus after Enter on "Make public"',
     await page.evaluate(() => document.activeElement?.ariaLabel),
     `Close again: ${HELLO}`,
   );
   await page.keyboard.press('Space');
-  await page
-    .locator('#compare-status', { hasText: 'is closed' })
-    .waitFor({ state: 'attached' });
+  await page.locator('#compare-status', { hasText: 'is closed' }).waitFor();
   checks.equal('answers after Space on it', await rowsOf(page), CLOSED);
   checks.equal(
     'parts of the page that a screen reader announces',
@@ -132,6 +128,7 @@ export async function keyboard(
     ),
     [
       'compare-status',
+      'report-only-note',
       'attack-status',
       'session',
       'message',

@@ -50,10 +50,10 @@ async function takePictures(folder: string) {
   await page.locator('#attack-list summary').first().click();
   await shoot(page, '2-attack-and-feed');
   await page.getByRole('button', { name: /^Make public: .*data/ }).click();
-  await page.getByText('without a restart').waitFor({ state: 'attached' });
+  await page.getByText('without a restart').waitFor();
   await shoot(page, '3-made-public');
   await page.getByRole('button', { name: /^Close again: .*data/ }).click();
-  await page.getByText('is closed after').waitFor({ state: 'attached' });
+  await page.getByText('is closed after').waitFor();
   await page.click('#report-only');
   await page
     .locator('#note-gate', { hasText: 'refused' })
