@@ -5,9 +5,9 @@ import * as paths from '../src/attacks/corpus/paths';
 import * as rules from '../src/attacks/corpus/rules';
 import { HANDLER_HEADER } from './openPlugins';
 
-/** One request of a published bypass. The header lines hold words, such as `TOKEN`, that stand for credentials. */
+/** A request of a published bypass. The header lines hold words, such as `TOKEN`, that stand for credentials. */
 interface Attack {
-  /** Of the advisory; `-` without one. */
+  /** Id of the advisory; `-` without one. */
   id: string;
   product: string;
   flaw: string;

@@ -75,6 +75,13 @@ export function createControls(options: {
       isAttacking = false;
     }
   });
+  router.use(createPage(gate));
+  return router;
+}
+
+/** Creates the routes of the page's files. */
+function createPage(gate: Target): Router {
+  const router = Router();
   // Only localhost is an origin of the backend's configuration. A browser has other cookies for 127.0.0.1.
   router.get('/', (req, res, next) => {
     if (req.headers.host === `127.0.0.1:${gate.port}`) {

@@ -20,16 +20,7 @@ async function main() {
   const files = await readFiles();
   const gate = targetAt(await choosePort('PORT', portOf(files)));
   const alone = targetAt(await choosePort('PORT_WITHOUT_GATE'));
-  const shared = {
-    app: { baseUrl: gate.url },
-    backend: {
-      cors: {
-        origin: gate.url,
-        exposedHeaders: ['X-Api-Gate', HANDLER_HEADER, 'WWW-Authenticate'],
-      },
-    },
-    proxy: { endpoints: { '/echo': { target: await startEchoServer() } } },
-  };
+  const shared = await sharedBy(gate.url);
   const configFor = (target: Target, overrides: JsonObject = {}) =>
     new DevConfig(
       files,
@@ -84,6 +75,24 @@ async function main() {
       config: configFor(alone, quiet('without the gate')),
     }).start(),
   ]);
+  printWelcome(gate, alone);
+}
+
+/** Returns the values that all backends have: the page calls them from the address of the one with the gate. */
+async function sharedBy(pageUrl: string): Promise<JsonObject> {
+  return {
+    app: { baseUrl: pageUrl },
+    backend: {
+      cors: {
+        origin: pageUrl,
+        exposedHeaders: ['X-Api-Gate', HANDLER_HEADER, 'WWW-Authenticate'],
+      },
+    },
+    proxy: { endpoints: { '/echo': { target: await startEchoServer() } } },
+  };
+}
+
+function printWelcome(gate: Target, alone: Target): void {
   console.log(`
 See it:  ${gate.url}/
 

@@ -1,4 +1,4 @@
-// A second window, as of another device: it has a session of its own, and sends neither the cookie nor the token of the first.
+// A second window, like another device: it has a session of its own, and sends neither the cookie nor the token of the first.
 import { ask, byId } from './dom.js';
 
 async function open() {
@@ -6,7 +6,7 @@ async function open() {
   const response = await ask('/api/auth/guest/refresh');
   const { token, identity } = (await response.json()).backstageIdentity;
   byId('who').textContent = `Another session of ${identity.userEntityRef}`;
-  // As Backstage's frontend: a script can't give a WebSocket an Authorization header, and offers the token as a protocol.
+  // A script can't give a WebSocket an Authorization header. Backstage's frontend offers the token as a protocol, as this page does.
   const socket = new WebSocket(
     `${location.origin.replace(/^http/, 'ws')}/api/signals`,
     [token],
