@@ -1,7 +1,11 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigSources } from '@backstage/config-loader';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
@@ -459,12 +463,23 @@ describe('a change of the configuration', () => {
     const backend = await start({
       port,
       audit,
-      rootConfig: rootConfigServiceFactory({
-        argv: [
-          ...['--config', file],
-          ...(stronger ? ['--config', strongerFile] : []),
-        ],
-        watch: true,
+      // As Backstage's own factory, which never stops watching the files.
+      rootConfig: createServiceFactory({
+        service: coreServices.rootConfig,
+        deps: {},
+        async factory() {
+          const config = await ConfigSources.toConfig(
+            ConfigSources.default({
+              argv: [
+                ...['--config', file],
+                ...(stronger ? ['--config', strongerFile] : []),
+              ],
+              watch: true,
+            }),
+          );
+          running.push({ stop: async () => config.close() });
+          return config;
+        },
       }),
     });
     running.push({ stop: () => rm(folder, { recursive: true }) });
