@@ -5,6 +5,7 @@ import {
   ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import timers from 'node:timers/promises';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
@@ -32,6 +33,12 @@ async function auditOf(address: string, paths = SOME) {
   const code = await audit([address], { out: print, error: print }, paths);
   return { code, lines };
 }
+
+// Only one test measures the pauses between requests.
+beforeEach(() => {
+  jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
+});
+afterEach(() => jest.restoreAllMocks());
 
 const openIn = (lines: string[]) =>
   lines.flatMap(line => line.match(/^open +(GET \S+)/)?.[1] ?? []);
@@ -138,6 +145,7 @@ describe('the requests of api-gate audit', () => {
   const one = AUDITED_PATHS.filter(({ plugin }) => plugin === 'catalog');
 
   it('are GETs without a credential and a body, at most two a second, below the path of the address', async () => {
+    jest.restoreAllMocks();
     answer = (_req, res) => res.writeHead(401).end();
     const { code, lines } = await auditOf(`${url}/portal/`, one);
     expect(lines[0]).toBe(

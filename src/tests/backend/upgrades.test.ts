@@ -646,33 +646,35 @@ describe('[P28] as without the gate, byte for byte', () => {
         }
         const { port, sign } = await start({ withGate, features });
         const token = await sign();
-        answers.push([
-          await exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
-          await exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
-          await exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
-          await exchange(
-            port,
-            'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
-            ...upgradeTo('websocket', 'Cookie: token=x'),
-          ),
-          await exchange(
-            port,
-            'GET http://localhost/live HTTP/1.1',
-            ...upgradeTo('websocket'),
-          ),
-          await exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
-          await exchange(
-            port,
-            'GET /.backstage/health/v1/liveness HTTP/1.1',
-            ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
-          ),
-          await exchange(
-            port,
-            'GET /api/auth/.well-known/jwks.json HTTP/1.1',
-            ...upgradeTo('h2c', bearer(token)),
-          ).then(answer => answer.split('\r\n\r\n')[0]),
-          await exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
-        ]);
+        answers.push(
+          await Promise.all([
+            exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
+            exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
+            exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
+            exchange(
+              port,
+              'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+              ...upgradeTo('websocket', 'Cookie: token=x'),
+            ),
+            exchange(
+              port,
+              'GET http://localhost/live HTTP/1.1',
+              ...upgradeTo('websocket'),
+            ),
+            exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
+            exchange(
+              port,
+              'GET /.backstage/health/v1/liveness HTTP/1.1',
+              ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
+            ),
+            exchange(
+              port,
+              'GET /api/auth/.well-known/jwks.json HTTP/1.1',
+              ...upgradeTo('h2c', bearer(token)),
+            ).then(answer => answer.split('\r\n\r\n')[0]),
+            exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
+          ]),
+        );
       }
       expect(answers[1]).toEqual(answers[0]);
     },
