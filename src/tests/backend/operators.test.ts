@@ -22,15 +22,10 @@ import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { until } from '../../__testUtils__/until';
 import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
 import { readAllowRules } from '../../config/readAllowRules';
 import type { PolicyReport } from '../../observability/describePolicy';
 
@@ -38,24 +33,14 @@ jest.setTimeout(60_000);
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 const POLICY = '/api/auth/api-gate/v1/policy';
-let key: SigningKey;
-const running: { stop(): Promise<void> }[] = [];
 
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 async function start(
-  options: Partial<Parameters<typeof startBackend>[0]> & {
-    apiGate?: JsonObject;
-    audit?: object[];
-  } = {},
+  options: SignedBackendOptions & { audit?: object[] } = {},
 ) {
-  const { apiGate, audit, features = [], config = {}, ...others } = options;
+  const { audit, features = [], config, ...others } = options;
   const hello = recordingPlugin('hello', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -66,7 +51,7 @@ async function start(
       { path: '/static', allow: 'user-cookie' },
     ],
   });
-  const backend = await startBackend({
+  const backend = await backends.start({
     ...others,
     features: [
       hello.feature,
@@ -74,32 +59,14 @@ async function start(
       ...(audit ? [recordingAuditor(audit)] : []),
       ...features,
     ],
-    config: {
-      ...config,
-      auth: {
-        ...(key.config.auth as JsonObject),
-        providers: { 'signs-in': { signIn: {} } },
-        ...(apiGate && { apiGate }),
-      },
-    },
+    config: { ...config, auth: { providers: { 'signs-in': { signIn: {} } } } },
   });
-  running.push(backend);
-  return { ...backend, hello, closed, ...clientOf(backend) };
-}
-
-function clientOf(backend: RunningBackend) {
-  const request = (
-    method: string,
-    target: string,
-    headerLines: string[] = [],
-    body?: string,
-  ) => rawRequest(backend.port, target, { method, headerLines, body });
   return {
-    request,
+    ...backend,
+    hello,
+    closed,
     status: async (target: string, ...headerLines: string[]) =>
-      (await request('GET', target, headerLines)).status,
-    sign: (claims: Partial<UserTokenClaims> = {}) =>
-      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+      (await backend.request('GET', target, headerLines)).status,
   };
 }
 
@@ -449,7 +416,7 @@ describe('a change of the configuration', () => {
             database: { client: 'better-sqlite3', connection: ':memory:' },
           },
           auth: {
-            ...(key.config.auth as JsonObject),
+            ...(backends.key.config.auth as JsonObject),
             providers: { 'signs-in': { signIn: {} } },
             apiGate: changed,
           },
@@ -477,12 +444,12 @@ describe('a change of the configuration', () => {
               watch: true,
             }),
           );
-          running.push({ stop: async () => config.close() });
+          backends.add({ stop: async () => config.close() });
           return config;
         },
       }),
     });
-    running.push({ stop: () => rm(folder, { recursive: true }) });
+    backends.add({ stop: () => rm(folder, { recursive: true }) });
     return { ...backend, audit, write, writeText };
   }
 
