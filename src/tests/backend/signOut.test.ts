@@ -383,11 +383,17 @@ describe('[P21] a token of a revoked session, on a public path', () => {
           ),
         );
       });
+    const expectOneASecond = async () => {
+      const startedAt = Date.now();
+      const verified = await flood();
+      const seconds = Math.floor((Date.now() - startedAt) / 1000);
+      expect(verified).toBeLessThan(3 + seconds);
+    };
     expect(await flood()).toBe(0);
     await signOut();
     await backend.status(forgeries[2], '/api/hello/open');
-    expect(await flood()).toBeLessThan(3);
-    expect(await flood()).toBeLessThan(3);
+    await expectOneASecond();
+    await expectOneASecond();
   });
 });
 
