@@ -16,10 +16,11 @@ interface Link {
 }
 
 const links: Link[] = documents.flatMap(document =>
-  [...proseOf(document).matchAll(/\]\(([^)]+)\)/g)].map(([, to]) => ({
-    from: document.file,
-    to,
-  })),
+  [
+    ...proseOf(document).matchAll(
+      /(?:\]\(|\b(?:src|srcset|href)=")([^)"]+)[)"]/g,
+    ),
+  ].map(([, to]) => ({ from: document.file, to })),
 );
 
 const isExternal = ({ to }: Link) => /^[a-z]+:/.test(to);

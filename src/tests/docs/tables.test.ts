@@ -1,5 +1,6 @@
 import path from 'node:path';
 import ts from 'typescript';
+import { FINDING_IDS } from '../../config/readAcceptedFindings';
 import {
   codeIn,
   documents,
@@ -209,6 +210,38 @@ describe('docs/reference/http-api.md', () => {
   });
 });
 
+it('docs/findings.md has every id of a finding', () => {
+  const ids = tableRows('docs/findings.md', [
+    'id',
+    'it means',
+    'what to do',
+  ]).flatMap(([id]) => codeIn(id));
+  expect(ids).toEqual([...FINDING_IDS]);
+});
+
+it('docs/reference/http-api.md has every field of an explanation, and every value of `because`', () => {
+  const page = 'docs/reference/http-api.md';
+  const section = readDocument(page).text.split('## POST explain')[1];
+  const rows = section
+    .split('\n## ')[0]
+    .split('\n')
+    .filter(line => line.startsWith('| `'))
+    .map(line => codeIn(line));
+  const own = readDocument('src/routes/createExplainRouter.ts').text.match(
+    /interface RequestExplanation .*?\{\n(.*?)^\}/ms,
+  )![1];
+  expect(rows.map(([field]) => field)).toEqual([
+    'anonymous',
+    'because',
+    ...[...own.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
+  ]);
+  const union = readDocument('src/policy/explainRequest.ts').text.match(
+    /because:(.*?);/s,
+  )![1];
+  const values = [...union.matchAll(/'([^']+)'/g)].map(([, value]) => value);
+  expect(rows[1].slice(1).sort()).toEqual(values.sort());
+});
+
 describe('the messages that the documents quote from the log', () => {
   const quoted = documents
     .filter(({ file }) => file !== 'CHANGELOG.md')
@@ -225,7 +258,7 @@ describe('the messages that the documents quote from the log', () => {
 describe('the published bypasses in docs/assurance.md', () => {
   it('are those of src/attacks', () => {
     const attacks = ts.sys
-      .readDirectory(path.join(root, 'src/attacks'), ['.ts'])
+      .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
       .map(file => ts.sys.readFile(file)!)
       .join('\n');
     const idsIn = (text: string) =>
