@@ -9,6 +9,8 @@ const ROOMS = [
   ['credentials'],
   ['plugins'],
   ['cookie'],
+  ['findings'],
+  ['usage'],
   ['observability'],
   ['routes'],
   ['gate'],

@@ -22,18 +22,42 @@ export interface Config {
         /** Id of one plugin, in lower case. */
         plugin: string;
         /**
-         * Literal path relative to the plugin: exact (`/health`), or everything below it with a trailing `/**`
-         * (`/static/**`). Case-sensitive.
+         * Path relative to the plugin: exact (`/health`), or everything below it with a trailing `/**` (`/static/**`). A `*`
+         * after the first segment stands for exactly one segment (`/badges/*`). Case-sensitive.
          */
         path: string;
         /**
          * Methods in upper case. `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade to a WebSocket at this very path
-         * (no `/**`). Default: `[GET]`.
+         * (no `*`, no `/**`). Default: `[GET]`.
          */
         methods?: string[];
         /** Why this is public, for those who read the configuration or the log. Default: none. */
         reason?: string;
+        /**
+         * From then on the rule opens nothing. A date in UTC, such as `2026-12-31`, or an instant with a zone, such as
+         * `2026-12-31T18:00:00Z`. Default: never.
+         */
+        until?: string;
       }>;
+
+      /**
+       * Rules that are judged on live traffic beside those of `allow`, and never decide: the policy route and the counter
+       * `api_gate.candidate` report the requests that they would close or open. An error here is a warning at start. Default:
+       * none.
+       */
+      candidate?: {
+        /** The list that `allow` would be. */
+        allow: Array<{
+          /** Id of one plugin, in lower case. */
+          plugin: string;
+          /** A path relative to the plugin, as in `allow`. */
+          path: string;
+          /** Methods in upper case, as in `allow`. Default: `[GET]`. */
+          methods?: string[];
+          /** Why this is to be public. Default: none. */
+          reason?: string;
+        }>;
+      };
 
       /**
        * Requests that must stay public or closed, whoever edits the rules. The backend does not start, and a changed
@@ -80,7 +104,7 @@ export interface Config {
         trustedPaths?: Array<{
           /** Id of one plugin, in lower case. */
           plugin: string;
-          /** As in `allow`: exact, or everything below it with a trailing `/**`. */
+          /** Literal path relative to the plugin: exact, or everything below it with a trailing `/**`. */
           path: string;
         }>;
       };
@@ -134,6 +158,42 @@ export interface Config {
              */
             ttl?: HumanDuration | string;
           };
+
+      /** Settings that make the gate pointless or a rule dangerous are logged at start, and are in the policy report. */
+      findings?: {
+        /** Findings that are meant so. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */
+        accept?: Array<{
+          /** Id of the finding, such as `cookie-not-host`. */
+          id: string;
+          /** The place that the finding names. The index of an entry of a list may differ. */
+          at: string;
+          /** Why this is meant so. */
+          reason: string;
+          /** From then on the finding is reported again: a date in UTC, or an instant with a zone. Default: never. */
+          until?: string;
+        }>;
+      };
+      /**
+       * The record of which allow rules and external tokens are used, in a table of the `auth` plugin's database. `false`: none,
+       * and no table.
+       */
+      usage?:
+        | false
+        | {
+            /**
+             * How long the history of a rule or token is kept that no replica has in its configuration any more, from 1 day to
+             * 800 days. Default: `90d`.
+             */
+            keep?: HumanDuration | string;
+          };
+      /** The log lines and audit events of refusals. */
+      audit?: {
+        /**
+         * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
+         * data in many countries. Default: `false`.
+         */
+        clientAddress?: boolean;
+      };
 
       /** How replicas learn of sessions that were ended elsewhere. */
       revocation?: {

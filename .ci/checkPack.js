@@ -51,6 +51,8 @@ async function main() {
     'config.schema.json',
     'README.md',
     'docs/releases.md',
+    'ops/alerts.yaml',
+    'ops/dashboard.json',
     'dist/index.d.ts',
     'dist/legacy.d.ts',
   ]) {

@@ -7,6 +7,7 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
+import { createExplainRouter } from './routes/createExplainRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { createRouteAccess } from './routes/createRouteAccess';
@@ -74,6 +75,9 @@ export const authModuleApiGate = createBackendModule({
         await revocations.follow(
           await DatabaseRevocationStore.create(database, logger),
         );
+        await gate.usage.follow(database);
+        // The hooks of plugins run before the connections to databases are closed.
+        services.lifecycle.addShutdownHook(() => gate.usage.stop());
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,
@@ -88,7 +92,7 @@ export const authModuleApiGate = createBackendModule({
         httpRouter.use(
           createRevocationRouter({
             access,
-            decodedTokens: gate.decodedTokens,
+            tokens: gate.tokens,
             revocations,
             signOutUser: gate.signOutUser,
             onRevoked: ({ scope, sub }, outcome) =>
@@ -98,6 +102,7 @@ export const authModuleApiGate = createBackendModule({
         httpRouter.use(
           createPolicyRouter({ access, describe: gate.describePolicy }),
         );
+        httpRouter.use(createExplainRouter({ ...gate, access }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions

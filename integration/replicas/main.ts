@@ -13,10 +13,11 @@ import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
 import { checkRestart } from './checkRestart';
 import { checkSignOut } from './checkSignOut';
+import { OPEN_PATH, READER_TOKEN, useRule } from './checkUsage';
 import { reserveNginxPorts, startNginx } from './nginx';
 import type { World } from './World';
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 210_000;
 
 runChecks(
   { name: 'replicas', limitMs: LIMIT_MS },
@@ -42,10 +43,19 @@ runChecks(
           // A replica reaches itself by this address, too.
           listen: { host: '127.0.0.1', port },
           database: { client: 'pg', connection: url, prefix },
+          auth: {
+            externalAccess: [
+              {
+                type: 'static',
+                options: { token: READER_TOKEN, subject: 'reader' },
+              },
+            ],
+          },
         },
         auth: {
           ...(key.config.auth as JsonObject),
           providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+          apiGate: { allow: [{ plugin: 'hello', path: OPEN_PATH }] },
         },
       };
       return new BackendProcess(name, port, {
@@ -78,8 +88,11 @@ runChecks(
     await b.start();
     await checkSignOut(report, world);
     await checkRestart(report, world);
+    // The other checks run while the replicas wait for their next exchange.
+    const checkUsage = await useRule(world);
     await checkLoad(report, world);
     await checkCookieSize(report, world);
     await checkDatabaseGone(report, world);
+    await checkUsage(report, world);
   },
 );

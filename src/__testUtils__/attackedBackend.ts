@@ -14,7 +14,9 @@ import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
 import { recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
-import { RunningBackend, startBackend } from './startBackend';
+import { freePort, RunningBackend, startBackend } from './startBackend';
+import { startTwin } from './startTwin';
+import { usageProbe } from './usageProbe';
 
 /** The bytes of one request. */
 export interface Attempt {
@@ -40,8 +42,8 @@ export interface Trace {
 
 /**
  * A backend whose plugins have opened themselves, so that only the gate stands between a request and its handler. For `hello`,
- * rules open `/health`, `/logo.svg`, `/public/**` and `POST /hook`. A public handler of `forwarding` dispatches the request
- * again, to the target in `?to=`.
+ * rules open `/health`, `/logo.svg`, `/public/**`, `POST /hook` and, with `*` for two segments, badges of entities; the rule for
+ * `/demo/**` has ended. A public handler of `forwarding` dispatches the request again, to the target in `?to=`.
  */
 export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
@@ -49,10 +51,14 @@ export interface AttackedBackend extends RunningBackend {
   docs: ReturnType<typeof recordingPlugin>;
   /** All events of the audit. */
   audit: object[];
+  /** The record of which rules and tokens are used. */
+  usage: ReturnType<typeof usageProbe>;
   /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
+  /** Sends a request to this backend, and to its twin, whose answer has to be the same. */
   attempt(attempt: Attempt): Promise<Trace>;
+  twin: Awaited<ReturnType<typeof startTwin>>;
   /** Collects the same traces as {@link attempt} for a request that `send` sends. */
   trace<T>(
     send: () => Promise<T>,
@@ -79,6 +85,13 @@ export function useAttackedBackend(): () => AttackedBackend {
 
 async function startAttackedBackend(): Promise<AttackedBackend> {
   const key = await createSigningKey();
+  const config = configWith(key);
+  const port = await freePort();
+  const twin = await startTwin({
+    url: `http://localhost:${port}`,
+    features: Object.values(createPlugins()).map(({ feature }) => feature),
+    config,
+  });
   const fetched: string[] = [];
   const attacker = { url: '', answer: '{"keys":[]}' };
   const attackersServer = createServer((req, res) => {
@@ -99,42 +112,18 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   metrics.setGlobalMeterProvider(provider);
 
   const audit: any[] = [];
-  const open = [{ path: '/', allow: 'unauthenticated' as const }];
-  const hello = recordingPlugin('hello', { policies: open });
-  const docs = recordingPlugin('docs', {
-    policies: [...open, { path: '/static', allow: 'user-cookie' }],
-  });
-  const forwarding = recordingPlugin('forwarding', {
-    policies: open,
-    handle: (req, res) => {
-      req.url = String(req.query.to);
-      req.baseUrl = '';
-      req.app(req, res);
-    },
-  });
+  const { hello, docs, forwarding } = createPlugins();
+  const usage = usageProbe();
   const backend = await startBackend({
+    port,
     features: [
+      usage.feature,
       hello.feature,
       docs.feature,
       forwarding.feature,
       recordingAuditor(audit),
     ],
-    config: {
-      auth: {
-        ...(key.config.auth as JsonObject),
-        providers: { 'signs-in': { signIn: {} } },
-        apiGate: {
-          allow: [
-            { plugin: 'hello', path: '/health' },
-            { plugin: 'hello', path: '/public/**' },
-            { plugin: 'hello', path: '/logo.svg' },
-            { plugin: 'hello', path: '/hook', methods: ['POST'] },
-            { plugin: 'docs', path: '/static/public' },
-            { plugin: 'forwarding', path: '/public/**' },
-          ],
-        },
-      },
-    },
+    config,
   });
 
   const onFetch = (message: unknown) => {
@@ -205,19 +194,71 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     hello,
     docs,
     audit,
+    usage,
     attacker,
     sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     trace,
-    attempt: ({ target, ...options }) =>
-      trace(() => rawRequest(backend.port, target, options)),
+    twin,
+    async attempt({ target, ...options }) {
+      const traced = await trace(() => rawRequest(port, target, options));
+      await twin.expectSame(traced.response, port, target, options);
+      return traced;
+    },
     async stop() {
       Date.now = realNow;
       unsubscribe('undici:request:create', onFetch);
       metrics.disable();
       await provider.shutdown();
       await backend.stop();
+      await twin.stop();
       await new Promise(resolve => attackersServer.close(resolve));
       await key.remove();
     },
   };
+}
+
+function configWith(key: SigningKey): JsonObject {
+  return {
+    auth: {
+      ...(key.config.auth as JsonObject),
+      providers: { 'signs-in': { signIn: {} } },
+      apiGate: {
+        // It opens everything, and must change nothing.
+        candidate: {
+          allow: ['hello', 'docs', 'forwarding', 'auth'].map(plugin => ({
+            plugin,
+            path: '/**',
+            methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+          })),
+        },
+        allow: [
+          { plugin: 'hello', path: '/health' },
+          { plugin: 'hello', path: '/public/**' },
+          { plugin: 'hello', path: '/logo.svg' },
+          { plugin: 'hello', path: '/hook', methods: ['POST'] },
+          { plugin: 'hello', path: '/entity/*/badge/*' },
+          { plugin: 'hello', path: '/demo/**', until: '2020-01-01' },
+          { plugin: 'docs', path: '/static/public' },
+          { plugin: 'forwarding', path: '/public/**' },
+        ],
+      },
+    },
+  };
+}
+
+function createPlugins() {
+  const open = [{ path: '/', allow: 'unauthenticated' as const }];
+  const hello = recordingPlugin('hello', { policies: open });
+  const docs = recordingPlugin('docs', {
+    policies: [...open, { path: '/static', allow: 'user-cookie' }],
+  });
+  const forwarding = recordingPlugin('forwarding', {
+    policies: open,
+    handle: (req, res) => {
+      req.url = String(req.query.to);
+      req.baseUrl = '';
+      req.app(req, res);
+    },
+  });
+  return { hello, docs, forwarding };
 }

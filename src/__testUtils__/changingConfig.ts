@@ -8,7 +8,7 @@ export function createChangingConfig(initial: JsonObject): {
   change(apiGate: JsonObject): void;
 } {
   let current = initial;
-  let changed = () => {};
+  const changed: (() => void)[] = [];
   const read = () =>
     new ConfigReader({
       backend: { baseUrl: 'http://localhost' },
@@ -20,12 +20,12 @@ export function createChangingConfig(initial: JsonObject): {
       getString: (key: string) => read().getString(key),
       getOptionalString: (key: string) => read().getOptionalString(key),
       subscribe: (callback: () => void) => {
-        changed = callback;
+        changed.push(callback);
       },
     } as unknown as RootConfigService,
     change(apiGate) {
       current = apiGate;
-      changed();
+      changed.forEach(callback => callback());
     },
   };
 }

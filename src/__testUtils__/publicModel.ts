@@ -8,6 +8,7 @@ export interface WrittenRule {
   plugin: string;
   path: string;
   methods?: string[];
+  until?: string;
 }
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -50,6 +51,14 @@ function sameWords(a: string[], b: string[]): boolean {
   return a.length === b.length && a.every((word, i) => word === b[i]);
 }
 
+/** Returns whether each word is that of a rule, in which `*` stands for any one word. */
+function fits(words: string[], ruled: string[]): boolean {
+  return (
+    words.length === ruled.length &&
+    ruled.every((word, i) => word === '*' || word === words[i])
+  );
+}
+
 function lowerCase(words: string[]): string[] {
   return words.map(word => word.toLowerCase());
 }
@@ -67,6 +76,9 @@ export function isNamedBy(
   ) {
     return false;
   }
+  if (rule.until !== undefined && Date.parse(rule.until) <= Date.now()) {
+    return false;
+  }
   const [api, plugin, ...below] = segmentsOf(target) ?? [];
   if (api !== 'api' || plugin !== rule.plugin) {
     return false;
@@ -76,11 +88,11 @@ export function isNamedBy(
   }
   const words = rule.path.split('/').filter(word => word !== '');
   if (words.at(-1) !== '**') {
-    return sameWords(below, words);
+    return fits(below, words);
   }
   words.pop();
   const isBelow = below.length > words.length || words.length === 0;
-  return isBelow && sameWords(below.slice(0, words.length), words);
+  return isBelow && fits(below.slice(0, words.length), words);
 }
 
 /** Returns whether a request is public without a rule, in a backend whose plugin ids are in lower case. */

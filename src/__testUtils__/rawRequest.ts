@@ -6,6 +6,8 @@ export interface RawResponse {
   /** Names in lower case; several values of one name are joined by a line feed. */
   headers: Record<string, string | undefined>;
   body: string;
+  /** The whole answer, as Latin-1. */
+  bytes: string;
 }
 
 /**
@@ -82,5 +84,10 @@ function parseResponse(text: string): RawResponse | undefined {
     const value = line.slice(colon + 1).trim();
     headers[name] = headers[name] ? `${headers[name]}\n${value}` : value;
   }
-  return { status: Number(status), headers, body: text.slice(end + 4) };
+  return {
+    status: Number(status),
+    headers,
+    body: text.slice(end + 4),
+    bytes: text,
+  };
 }

@@ -14,10 +14,11 @@ import express, {
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { GateCookie } from '../cookie/GateCookie';
 import { createGate, GateOptions } from '../gate/createGate';
-import { DecodedTokens } from '../credentials/DecodedTokens';
 import type { KeyAnswer, KeyEndpoints } from '../credentials/KeyEndpoints';
 import { readBearer } from '../credentials/readCredential';
-import { RecentFailures } from '../credentials/RecentFailures';
+import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
+import { OwnIssuer } from '../credentials/OwnIssuer';
+import { TokenCache } from '../credentials/TokenCache';
 import { Decision, Decisions } from '../decision/Decision';
 import { Plugins } from '../plugins/Plugins';
 import { Policy } from '../policy/Policy';
@@ -71,6 +72,8 @@ export interface BareGate {
   /** All other reports of the gate to the observer. */
   told: unknown[];
   log: unknown[][];
+  /** The gate itself. */
+  handler: RequestHandler;
   send(
     method: string,
     target: string,
@@ -94,7 +97,7 @@ export async function startBareGate(
   const logger = { error: record, warn: record } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
 
-  const gate: Omit<BareGate, 'send' | 'stop'> = {
+  const gate: Omit<BareGate, 'handler' | 'send' | 'stop'> = {
     tokens: new Map(),
     keys: 1,
     policy: {},
@@ -162,6 +165,7 @@ export async function startBareGate(
         signOut: { scope: 'session', providers: new Set(['github']) },
         challenges: [],
         mcpPaths: new Set(),
+        audit: { clientAddress: false },
         ...gate.policy,
       } as unknown as ApiGateConfig),
     decisions: new Decisions(),
@@ -169,14 +173,15 @@ export async function startBareGate(
       revocations,
       source: { current: { isEnforced: true }, onEnforced: () => {} },
     }),
-    decodedTokens: new DecodedTokens(),
+    ownIssuer: new OwnIssuer(plugins),
+    tokens: new TokenCache({ ttlMs: 0 }),
     issuerClock,
     signOutUser: createUserSignOut({
       issuerClock,
       offlineSessions: { end: gate.endOfflineSessions },
       revocations,
     }),
-    failures: new RecentFailures(),
+    invalidTokens: new NegativeTokenCache(),
     callingPlugins: { assertKnown: () => undefined },
     keyEndpoints: {
       probe: async () => gate.keys,
@@ -187,9 +192,9 @@ export async function startBareGate(
     ),
     cookieTypes: new Set(['vnd.backstage.user']),
     cookieIssuer: () => ({
-      issueCookie: ({ token, decoded, credentials, res }) => {
+      issueCookie: ({ token, presented, credentials, res }) => {
         const { userEntityRef } = credentials.principal;
-        gate.told.push(['issues', token, decoded.sub, userEntityRef]);
+        gate.told.push(['issues', token, presented.claims?.sub, userEntityRef]);
         res.setHeader('X-Issued', 'yes');
       },
     }),
@@ -197,6 +202,7 @@ export async function startBareGate(
       decided: (request, decision, error) =>
         gate.decided.push({ request, decision, error }),
       verified: seconds => gate.told.push(['verified', seconds]),
+      externalTokenUsed: () => {},
       cookieIssued: () => {},
       cookieNotIssued: reason => gate.told.push(['not issued', reason]),
       signedOut: (plugin, ended) =>
@@ -238,6 +244,7 @@ export async function startBareGate(
     },
   });
   return Object.assign(gate, {
+    handler,
     send: (method: string, target: string, ...headerLines: string[]) =>
       rawRequest(port, target, { method, headerLines }),
     stop: async () => {

@@ -11,6 +11,13 @@ import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 
 const backend = useAttackedBackend();
 
+it('[P38] with all reports switched on, each answer is the same but for its id', () => {
+  // Each attempt has compared the answers of both backends.
+  const { spans, audit } = backend().twin.reported;
+  expect(spans).toBeGreaterThan(400);
+  expect(JSON.stringify(audit)).toMatch(/"clientAddress":"[^"]+"/);
+});
+
 it('[P14] nothing that was presented, and no query, is in the log or the audit', () => {
   const { audit, log } = backend();
   const lines = log.filter(({ message }) => message.startsWith('API gate'));
@@ -19,5 +26,23 @@ it('[P14] nothing that was presented, and no query, is in the log or the audit',
   // Each token begins with `eyJ`.
   expect(JSON.stringify([lines, audit])).not.toMatch(
     /eyJ|dXNlcjpwYXNz|access_token|"[^" ]*\?/,
+  );
+});
+
+it('[P31] the record of use has the rules alone, and nothing of a request', async () => {
+  const { usage } = backend();
+  await usage.sync();
+  const rows = await usage.rows();
+  expect(rows.map(({ name }) => name).sort()).toEqual([
+    '',
+    'GET docs/static/public',
+    'GET forwarding/public/**',
+    'GET hello/health',
+    'GET hello/logo.svg',
+    'GET hello/public/**',
+    'POST hello/hook',
+  ]);
+  expect(JSON.stringify(rows)).not.toMatch(
+    /eyJ|dXNlcjpwYXNz|user:|access_token|127\.0|localhost|\?/,
   );
 });

@@ -98,6 +98,42 @@ const ATTACKS: {
     ],
   },
   {
+    id: 'CVE-2026-73563',
+    product: 'wildcards',
+    flaw: 'one wildcard stood for several segments, for none, or for a part of one',
+    targets: [
+      ...['/api/hello/entity/a/b/badge/c', '/api/hello/entity/badge/c'],
+      ...['/api/hello/entity/a/badge', '/api/hello/entity/a/badge/c/d'],
+      ...['/api/hello/entity/a/badge-specs', '/api/hello/entity/a/badge/'],
+      ...['/api/hello/entity/a/badges/c', '/api/hello/x/entity/a/badge/c'],
+      ...['/api/hello/entity//badge/c', '/api/hello/entity/a/badge//'],
+      ...['/api/hello/entityx/a/badge/c', '/api/hello/entity/a/Badge/c'],
+    ],
+  },
+  {
+    id: '-',
+    product: 'wildcards',
+    flaw: 'a segment that others read as several, or as none, was taken for one',
+    targets: [
+      ...['/api/hello/entity/../badge/c', '/api/hello/entity/./badge/c'],
+      ...['/api/hello/entity/a/badge/..', '/api/hello/entity/a/badge/.'],
+      ...[
+        '/api/hello/entity/a%2fb/badge/c',
+        '/api/hello/entity/%2e%2e/badge/c',
+      ],
+      ...['/api/hello/entity/..;/badge/c', '/api/hello/entity/a;b/badge/c'],
+      ...['/api/hello/entity/%/badge/c', '/api/hello/entity/a%00/badge/c'],
+      ...['/api/hello/entity/^^^^/badge/c#', '/api/hello/entity/a/badge/c#x'],
+      '/api/hello/entity/a\\b/badge/c',
+    ],
+  },
+  {
+    id: '-',
+    product: 'rules that end',
+    flaw: 'a rule that has ended opens what it opened before',
+    targets: ['/api/hello/demo/x', '/api/hello/demo/x?/health'],
+  },
+  {
     id: '-',
     product: 'rules of one plugin',
     flaw: 'hold for another as well',
@@ -137,6 +173,9 @@ const DOUBTFUL_PATHS: [id: string, product: string, path: string][] = [
   ['CVE-2022-22978', 'Spring Security', '/public/.+'],
   ['CVE-2022-32532', 'Apache Shiro', '/public/(.*)'],
   ['CVE-2021-20090', 'Arcadyan routers', '/images*'],
+  ['CVE-2026-73563', 'wildcards', '/*/badge'],
+  ['CVE-2026-73563', 'wildcards', '/entity/a*/badge'],
+  ['CVE-2026-73563', 'wildcards', '/entity/**/badge'],
   ['CVE-2019-9901', 'Envoy', '/public/../health'],
   ['CVE-2021-29492', 'Envoy', '/public%2fhealth'],
   ['CVE-2020-1957', 'Apache Shiro', '/health;x'],
@@ -150,6 +189,8 @@ describe('[P2] rules', () => {
     ['HEAD', '/api/hello/health'],
     ['GET', '/api/hello/health?/secret'],
     ['POST', '/api/hello/hook'],
+    ['GET', '/api/hello/entity/a/badge/b'],
+    ['HEAD', '/api/hello/entity/*/badge/**?x'],
   ])('plain %s %s passes by its rule', async (method, target) => {
     const { response, handled, counted } = await backend().attempt({
       method,

@@ -279,7 +279,7 @@ describe('the paths that are asked for', () => {
   it.each(AUDITED_PATHS.filter(({ rule }) => rule))(
     'have a rule that is valid and names $plugin $path',
     ({ plugin, path, rule }) => {
-      const { rules } = readAllowRules(parse(rule!), 'allow');
+      const rules = readAllowRules(parse(rule!), 'allow');
       const method = rules[0].methods[0];
       expect(new AllowList(rules).match(plugin, method, path)).toBeDefined();
     },

@@ -27,7 +27,7 @@ const OPENED_IN_CODE: AuditedPath[] = [
     plugin: 'badges',
     path: '/entity/default/component/api-gate-audit/badge/pingback',
     gives: 'badges of every entity',
-    rule: "- { plugin: badges, path: '/entity/**' }",
+    rule: "- { plugin: badges, path: '/entity/*/*/*/badge/*' }",
   },
   {
     plugin: 'qeta',

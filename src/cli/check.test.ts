@@ -4,7 +4,7 @@ import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 
-const BASE = 'backend:\n  baseUrl: https://backstage.example.com\n';
+const BASE = 'backend:\n  baseUrl: http://backstage.example.com\n';
 const GATE = `${BASE}auth:
   apiGate:
     allow:
@@ -31,17 +31,75 @@ describe('api-gate check', () => {
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
       'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
-      'warning: app-config.yaml:6: auth.apiGate.allow[0] makes POST of /http/github of the plugin events public: its handler must check who calls',
-      '2 of 2 expectations hold, 1 warning',
+      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
+      '2 of 2 expectations hold, 1 finding',
       '',
     ]);
     expect(code).toBe(0);
   });
 
-  it('exits with 1 for warnings with --fail-on warnings', async () => {
-    const args = ['--fail-on', 'warnings'];
-    expect((await check({ 'app-config.yaml': GATE }, args)).code).toBe(1);
-    expect((await check({ 'app-config.yaml': BASE }, args)).code).toBe(0);
+  it('[P34] exits with 1 for findings with --fail-on findings, unless they are accepted', async () => {
+    const args = ['--fail-on', 'findings'];
+    const accept = (until: string) =>
+      `${GATE}    findings: { accept: [{ id: open-webhook-without-secret, at: 'auth.apiGate.allow[0] (POST /api/events/http/github)', reason: demo${until} }] }\n`;
+    const run = (text: string, ...others: string[]) =>
+      check({ 'app-config.yaml': text }, [...args, ...others]);
+    expect((await run(GATE)).code).toBe(1);
+    expect((await run(BASE)).code).toBe(0);
+    expect((await run(accept(', until: 2026-01-01'))).code).toBe(1);
+    const accepted = await run(
+      accept(', until: 2999-01-01'),
+      '--format',
+      'github',
+    );
+    expect(accepted.code).toBe(0);
+    expect(accepted.stdout).toMatch(
+      /\naccepted: auth\.apiGate\.allow\[0\] .* \[open-webhook-without-secret\], accepted until 2999-01-01T00:00:00\.000Z \(demo\)\n2 of 2 expectations hold, 0 findings\n$/,
+    );
+  });
+
+  it('takes variables that are not set for no finding', async () => {
+    const text = `app: { baseUrl: '\${APP}' }
+backend:
+  baseUrl: '\${BASE}'
+  cors: { origin: ['https://a.example.com', '\${APP}'] }
+  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: a }, accessRestrictions: [{ plugin: a }] }] }
+auth:
+  providers: { gitlab: { production: { audience: '\${GITLAB}', signIn: { resolvers: [{ resolver: emailMatchingUserEntityProfileEmail, dangerouslyAllowSignInWithoutUserInCatalog: true }] } } } }
+  apiGate: { allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
+events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
+`;
+    const args = ['--mock-env', '--fail-on', 'findings'];
+    const { code, stdout } = await check({ 'app-config.yaml': text }, args);
+    expect(stdout).toMatch(/ 0 findings\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('[P37] prints the ends of rules, warns of one that has ended, and fails where an expectation needs it', async () => {
+    const withEnd = (until: string) =>
+      GATE.replace('/entities/**', `/entities/**\n        until: ${until}`);
+    const ended = await check(
+      {
+        'app-config.yaml': withEnd('2001-01-01').replace(
+          'GET /api/catalog/entities, is: closed',
+          'GET /api/catalog/entities/a, is: public',
+        ),
+      },
+      [],
+    );
+    expect(ended.stdout).toContain(
+      'warning: app-config.yaml:7: auth.apiGate.allow[1] (GET /api/catalog/entities/**): has opened nothing since 2001-01-01T00:00:00.000Z: remove the rule, or move its until [rule-ends-soon]\n',
+    );
+    expect(ended.stdout).toContain(
+      'error: app-config.yaml:12: auth.apiGate.expect[1]: GET /api/catalog/entities/a should be public, and its rule auth.apiGate.allow[1] (/entities/**) has ended: write a later until, or remove the expectation\n',
+    );
+    expect(ended.code).toBe(1);
+    const far = await check({ 'app-config.yaml': withEnd('2099-01-01') });
+    expect(far.stdout).toContain(
+      'GET /api/catalog/entities/**  (until 2099-01-01T00:00:00.000Z)\n',
+    );
+    expect(far.stdout).toContain('2 of 2 expectations hold, 1 finding\n');
+    expect(far.code).toBe(0);
   });
 
   it('exits with 1 where expectations do not hold, and prints all of them', async () => {
@@ -59,6 +117,24 @@ describe('api-gate check', () => {
     expect(code).toBe(1);
   });
 
+  it('expects the same of a candidate, and names its rules', async () => {
+    const candidate = (path: string) =>
+      `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
+    const wide = await check({ 'app-config.yaml': candidate('/**') });
+    expect(wide.stdout).toContain(
+      'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
+    );
+    expect(wide.stdout).toContain('2 of 2 expectations hold');
+    expect(wide.code).toBe(1);
+    const narrow = await check({ 'app-config.yaml': candidate('/health') });
+    expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
+    const wrong = await check({ 'app-config.yaml': candidate('health') });
+    expect(wrong.stdout).toContain(
+      'auth.apiGate.candidate: is not judged: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
+    );
+    expect(wrong.code).toBe(0);
+  });
+
   it('annotates the lines for GitHub', async () => {
     const { code, stdout } = await check(
       { 'app-config.yaml': GATE.replace('is: closed', 'is: public') },
@@ -68,7 +144,7 @@ describe('api-gate check', () => {
       '\n::error file=app-config.yaml,line=11,title=API gate::auth.apiGate.expect[1]: GET /api/catalog/entities should be public, and no rule',
     );
     expect(stdout).toContain(
-      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] makes POST',
+      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github',
     );
     expect(code).toBe(1);
   });
@@ -101,7 +177,7 @@ describe('api-gate check', () => {
       'app-config.production.yaml:4  auth.apiGate.allow[0]  GET /api/techdocs/static/**',
     );
     expect(stdout).toContain(
-      'warning: app-config.production.yaml:3: auth.apiGate.allow of app-config.production.yaml replaces that of app-config.yaml, with 2 entries: write all of them in one file',
+      'warning: app-config.production.yaml:3: auth.apiGate.allow: is the list of app-config.production.yaml in place of the 2 of app-config.yaml, because Backstage does not merge lists: write all entries in one file [list-replaced]',
     );
     expect(code).toBe(0);
   });
@@ -254,11 +330,35 @@ describe('api-gate check --policy', () => {
             plugin: 'badges',
             path: '/entity/:a',
             allow: 'unauthenticated',
-            yaml: "# Wider than the plugin's own: a rule has no parameters.\n- { plugin: badges, path: '/entity/**' }",
+            yaml: "# Wider than the plugin's own path, which no rule can name.\n- { plugin: badges, path: '/entity/**' }",
           },
         ],
         unknown: ['own'],
+        usage: {
+          since: '2026-08-20T10:00:00.000Z',
+          complete: true,
+          scope: 'all replicas',
+          rules: [
+            {
+              ...{ rule: 'auth.apiGate.allow[0]', plugin: 'hello', path: '/a' },
+              ...{ methods: ['GET'], reason: 'quarterly \u001b[2J' },
+              ...{ lastUsed: null, days: 97, requests30d: 0, installed: true },
+            },
+          ],
+          externalTokens: [
+            {
+              ...{ subject: 'ci', lastUsed: '2026-11-24', days: 97 },
+              ...{ requests30d: 9, plugins: ['catalog'] },
+              yaml: 'accessRestrictions:\n  - plugin: catalog',
+            },
+          ],
+        },
       }),
+    ],
+    '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
+    '/oddUsage': () => [
+      200,
+      JSON.stringify({ closed: [], unknown: [], usage: { rules: [null] } }),
     ],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
@@ -288,9 +388,14 @@ describe('api-gate check --policy', () => {
       [
         'Opened by plugins in code, and closed by the gate; these rules would open it:',
         '  /api/badges/entity/:a',
-        "    # Wider than the plugin's own: a rule has no parameters.",
+        "    # Wider than the plugin's own path, which no rule can name.",
         "    - { plugin: badges, path: '/entity/**' }",
         'Not known what these plugins open in code: own',
+        'Use, at that backend:',
+        '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
+        '  the external token of ci has called no other plugins; this would restrict it to them:',
+        '    accessRestrictions:',
+        '      - plugin: catalog',
       ].join('\n'),
     );
     expect(stdout).not.toContain('let-me-read');
@@ -299,8 +404,10 @@ describe('api-gate check --policy', () => {
 
   it.each([
     ['/good', 'answers 401: name with --token-env a variable'],
+    ['/odd', 'answers 200 and no policy: write the address of GET'],
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
+    ['/oddUsage', 'answers 200 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {
     const folder = folderWith({ 'app-config.yaml': BASE });
     const { code, stderr } = await runCliHere([

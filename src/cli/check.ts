@@ -1,9 +1,14 @@
 import path from 'node:path';
+import { findListSources } from '../config/findListSources';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatFinding } from '../findings/Finding';
+import { findFindings } from '../findings/findFindings';
+import { formatUsage } from '../observability/describeUsage';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import {
+  holdsMock,
   LoadedConfig,
   loadConfig,
   locateMessage,
@@ -18,7 +23,7 @@ import {
 } from './options';
 import {
   Finding,
-  formatFinding,
+  formatFinding as formatLine,
   formatLocation,
   Output,
   printable,
@@ -27,12 +32,13 @@ import {
 export const CHECK_HELP = `api-gate check [--config FILE]...
 
 Checks the API gate's configuration as a backend with these files would have it: the values below
-auth.apiGate, and each expectation of auth.apiGate.expect.
+auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
+dangerous.
 
   --config FILE        as for the backend, in its order; default: app-config.yaml and the files beside it
   --mock-env           uses a made-up value for each variable that is not set
   --format github      prints annotations for GitHub Actions; default: text
-  --fail-on warnings   exits with 1 for warnings too
+  --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
   --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
@@ -53,9 +59,9 @@ export async function check(args: string[], output: Output): Promise<number> {
   }
   assertNoArguments('check', positionals);
   const format = readChoice('format', values.format, ['text', 'github']);
-  const failOn = readChoice('fail-on', values['fail-on'], ['warnings']);
+  const failOn = readChoice('fail-on', values['fail-on'], ['findings']);
   const print = (finding: Finding) =>
-    output.out(formatFinding(finding, format ?? 'text'));
+    output.out(formatLine(finding, format ?? 'text'));
   let loaded: LoadedConfig;
   try {
     loaded = await loadConfig({
@@ -77,51 +83,72 @@ export async function check(args: string[], output: Output): Promise<number> {
 
   describeRules(loaded).forEach(line => output.out(printable(line)));
   describeDeclared(declared).forEach(line => output.out(printable(line)));
+  describeUse(declared).forEach(line => output.out(printable(line)));
   if (loaded.leftOut.length > 0) {
     output.out(
       `Not checked, since they hold variables that are not set: ${loaded.leftOut.join(', ')}`,
     );
   }
-  const findings = findAll(loaded);
-  findings.forEach(print);
-  const failed = findings.filter(({ level }) => level === 'error').length;
-  const warned = findings.length - failed;
+  const failures = findFailedExpectations(loaded.gate, CONFIG_KEY);
+  const ofCandidate = findCandidateFailures(loaded.gate);
+  for (const { message } of [...failures, ...ofCandidate]) {
+    const location = locateMessage(message, loaded.sources);
+    print({ level: 'error', message, location });
+  }
+  const found = printFindings(loaded, declared, print, output);
   const { length: expected } = loaded.gate.expect;
   output.out(
-    `${expected - failed} of ${expected} expectations hold, ${warned} warning${warned === 1 ? '' : 's'}`,
+    `${expected - failures.length} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
   );
-  return failed > 0 || (failOn && warned > 0) ? 1 : 0;
+  const hasFailed = failures.length + ofCandidate.length > 0;
+  return hasFailed || (failOn && found > 0) ? 1 : 0;
 }
 
-function findAll({ gate, sources }: LoadedConfig): Finding[] {
-  const failures = findFailedExpectations(gate, CONFIG_KEY).map(
-    ({ message }) => ({ level: 'error', message }) as const,
-  );
-  const warnings = [...gate.warnings, ...describeReplaced(sources)].map(
-    message => ({ level: 'warning', message }) as const,
-  );
-  return [...failures, ...warnings].map(finding => ({
-    ...finding,
-    location: locateMessage(finding.message, sources),
-  }));
+type Print = (finding: Finding) => void;
+
+/** Finds the expectations that would not hold if the candidate replaced the allow rules. */
+function findCandidateFailures(gate: LoadedConfig['gate']) {
+  const { candidate } = gate;
+  return candidate && 'allow' in candidate
+    ? findFailedExpectations(
+        { ...gate, allow: candidate.allow },
+        CONFIG_KEY,
+        `${CONFIG_KEY}.candidate.allow`,
+      )
+    : [];
 }
 
-/** Describes lists that were replaced: Backstage merges objects, but a list replaces the list of an earlier file. */
-function describeReplaced(sources: LoadedConfig['sources']): string[] {
-  return ['allow', 'expect'].flatMap(key => {
-    const all = sourcesOf(sources, ['auth', 'apiGate', key]);
-    const last = all.at(-1);
-    return all
-      .slice(0, -1)
-      .map(
-        earlier =>
-          `${CONFIG_KEY}.${key} of ${nameOf(last!)} replaces that of ${nameOf(earlier)}, with ${lengthOf(earlier.value)} entries: write all of them in one file`,
-      );
-  });
-}
-
-function lengthOf(value: unknown): number {
-  return Array.isArray(value) ? value.length : 0;
+/** Prints the findings, and returns the number of those that are not accepted. */
+function printFindings(
+  { gate, leftOut, root, sources }: LoadedConfig,
+  declared: DeclaredInCode | undefined,
+  print: Print,
+  output: Output,
+): number {
+  const installed = declared?.installed;
+  const findings = findFindings({
+    config: root,
+    gate,
+    isInstalled: installed && (id => installed.includes(id)),
+    lists: findListSources(root),
+    now: new Date(),
+    usage: declared?.usage,
+  }).filter(
+    ({ id, at }) =>
+      !leftOut.some(unchecked => at.startsWith(unchecked)) &&
+      // Which origins are trusted depends on addresses, which may be among the variables that are not set.
+      !(id === 'cors-not-trusted' && (leftOut.length > 0 || holdsMock(at))),
+  );
+  for (const finding of findings) {
+    const message = formatFinding(finding);
+    if (finding.accepted) {
+      output.out(printable(`accepted: ${message}`));
+    } else {
+      const location = locateMessage(message, sources);
+      print({ level: 'warning', message, location });
+    }
+  }
+  return findings.filter(({ accepted }) => !accepted).length;
 }
 
 function nameOf({ path: file, context }: LoadedConfig['sources'][number]) {
@@ -138,11 +165,11 @@ function describeRules({ gate, sources }: LoadedConfig): string[] {
   }
   return [
     `Allow rules, from ${nameOf(source)}:`,
-    ...gate.allow.map(({ methods, plugin, path: below, reason }, i) => {
+    ...gate.allow.map(({ methods, plugin, path: below, reason, until }, i) => {
       const place = source.path
         ? formatLocation(locate(source.path, ['auth', 'apiGate', 'allow', i]))
         : nameOf(source);
-      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}`;
+      return `  ${place}  ${CONFIG_KEY}.allow[${i}]  ${methods} /api/${plugin}${below}${reason ? `  (${reason})` : ''}${until === undefined ? '' : `  (until ${new Date(until).toISOString()})`}`;
     }),
   ];
 }
@@ -166,4 +193,11 @@ function describeDeclared(declared: DeclaredInCode | undefined): string[] {
       ? [`Not known what these plugins open in code: ${unknown.join(', ')}`]
       : []),
   ];
+}
+
+function describeUse(declared: DeclaredInCode | undefined): string[] {
+  const lines = declared?.usage ? formatUsage(declared.usage) : [];
+  return lines.length
+    ? ['Use, at that backend:', ...lines.map(line => `  ${line}`)]
+    : [];
 }

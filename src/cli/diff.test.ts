@@ -102,6 +102,69 @@ describe('api-gate diff', () => {
     },
   );
 
+  const DEMO = '{ plugin: proxy, path: /demo }';
+  const ending = (until: string) => DEMO.replace(' }', `, until: '${until}' }`);
+
+  it.each<[string, string, string, string, number]>([
+    [
+      'an end that is added',
+      DEMO,
+      ending('2099-01-01'),
+      '- shorter  GET,HEAD /api/proxy/demo  ends 2099-01-01T00:00:00.000Z, was never\n',
+      0,
+    ],
+    [
+      'an end that is removed',
+      ending('2099-01-01'),
+      DEMO,
+      '+ longer  GET,HEAD /api/proxy/demo  ends never, was 2099-01-01T00:00:00.000Z  auth.apiGate.allow[0]\n',
+      1,
+    ],
+    [
+      'a rule that ends',
+      '',
+      ending('2099-01-01'),
+      '+ public  GET,HEAD /api/proxy/demo  until 2099-01-01T00:00:00.000Z  auth.apiGate.allow[0]\n',
+      1,
+    ],
+    [
+      'a rule that has ended',
+      '',
+      ending('2001-01-01'),
+      'No difference in what is public\n',
+      0,
+    ],
+    [
+      'an ended rule that is extended',
+      ending('2001-01-01'),
+      ending('2099-01-01'),
+      '+ public  GET,HEAD /api/proxy/demo  until 2099-01-01T00:00:00.000Z  auth.apiGate.allow[0]\n',
+      1,
+    ],
+    [
+      '* for a literal segment',
+      '{ plugin: proxy, path: /a/b }',
+      "{ plugin: proxy, path: '/a/*' }",
+      '+ public  GET,HEAD /api/proxy/a/*  auth.apiGate.allow[0]\n',
+      1,
+    ],
+    [
+      '* for /**',
+      "{ plugin: proxy, path: '/a/**' }",
+      "{ plugin: proxy, path: '/a/*' }",
+      '- closed  GET,HEAD /api/proxy/a/**\n',
+      0,
+    ],
+  ])(
+    '[P36][P37] prints %s by its meaning',
+    async (_, before, after, lines, exitCode) => {
+      const args = ['--fail-on', 'new-public'];
+      expect(
+        await diff(configWith([before]), configWith([after]), ...args),
+      ).toMatchObject({ stdout: lines, code: exitCode });
+    },
+  );
+
   it.each<[string, string[], string]>([
     ['nothing to compare with', [], 'Give --against git:REF once'],
     [

@@ -14,12 +14,13 @@ import { Output, printable } from './output';
 export const DIFF_HELP = `api-gate diff [--config FILE]... --against git:REF|FILE...
 
 Prints what a change of the configuration makes public, and what it closes. The order of rules, their
-reasons and repetitions make no difference.
+reasons and repetitions make no difference. A rule that has ended is not public; where two rules end at
+different times, the difference is shown as longer or shorter.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and the files beside it
   --against git:REF          the same files at a commit, a branch or a tag, such as git:origin/main
   --against FILE             other files, in the backend's order
-  --fail-on new-public|any   exits with 1 for what is newly public, or for any difference
+  --fail-on new-public|any   exits with 1 for what is newly public or longer so, or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
 Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read.`;
@@ -66,7 +67,7 @@ export async function diff(args: string[], output: Output): Promise<number> {
           },
         );
 
-  const { opened, closed } = comparePolicies(
+  const { opened, closed, longer, shorter } = comparePolicies(
     before?.allow ?? [],
     after.gate.allow,
   );
@@ -74,13 +75,22 @@ export async function diff(args: string[], output: Output): Promise<number> {
   const lines = [
     ...(mode ? [mode] : []),
     ...opened.map(change => describe('+ public', change, after.gate)),
+    ...longer.map(change => describe('+ longer', change, after.gate)),
     ...closed.map(change => describe('- closed', change)),
+    // The rule is of the old configuration, which has other places.
+    ...shorter.map(change =>
+      describe('- shorter', {
+        ...change,
+        until: change.otherUntil,
+        otherUntil: change.until ?? Infinity,
+      }),
+    ),
   ];
   lines.forEach(line => output.out(printable(line)));
   if (lines.length === 0) {
     output.out('No difference in what is public');
   }
-  const isNewlyPublic = opened.length > 0 || mode?.startsWith('+');
+  const isNewlyPublic = lines.some(line => line.startsWith('+'));
   return (failOn === 'any' && lines.length > 0) ||
     (failOn === 'new-public' && isNewlyPublic)
     ? 1
@@ -88,14 +98,23 @@ export async function diff(args: string[], output: Output): Promise<number> {
 }
 
 function describe(
-  sign: '+ public' | '- closed',
-  { methods, plugin, path, rule }: RouteChange,
+  sign: '+ public' | '+ longer' | '- closed' | '- shorter',
+  { methods, plugin, path, rule, until, otherUntil }: RouteChange,
   gate?: ApiGateConfig,
 ): string {
   const name = gate
     ? `  ${CONFIG_KEY}.allow[${gate.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}`
     : '';
-  return `${sign}  ${methods} /api/${plugin}${path}${name}`;
+  const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
+  const end =
+    otherUntil === undefined
+      ? own
+      : `  ends ${formatEnd(until)}, was ${formatEnd(otherUntil)}`;
+  return `${sign}  ${methods} /api/${plugin}${path}${end}${name}`;
+}
+
+function formatEnd(until = Infinity): string {
+  return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
 /** Returns the time until which the gate refuses nothing. */

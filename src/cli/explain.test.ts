@@ -62,7 +62,11 @@ describe('api-gate explain', () => {
     ['WEBSOCKET /api/x/a:b', /\nNo rule can open it\n$/],
     [
       'GET /api/x/a/b:c/d',
-      /path: '\/a\/\*\*', methods: \[GET\] } {2}# wider than this request/,
+      /path: '\/a\/\*\/d', methods: \[GET\] } {2}# wider than this request/,
+    ],
+    [
+      'GET /api/x/a:b/c',
+      /path: '\/\*\*', methods: \[GET\] } {2}# wider than this request/,
     ],
     ['GET /api/x/a%20b', /needs a credential: routers and proxies may read/],
     ['GET /api/x/', /needs a credential: routers and proxies may read/],
@@ -73,7 +77,9 @@ describe('api-gate explain', () => {
   });
 
   it('proposes a rule that opens the request', async () => {
-    for (const request of ['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y']) {
+    for (const request of [
+      ...['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y', 'GET /api/x/a/:y'],
+    ]) {
       const [, rule] = (await explain(request)).match(/ {2}- (.*})/)!;
       const opened = folderWith({
         'app-config.yaml': `${CONFIG}      - ${rule}\n`,
@@ -86,6 +92,25 @@ describe('api-gate explain', () => {
         'public: a rule names it\nRule: auth.apiGate.allow[3]',
       );
     }
+  });
+
+  it('[P37] shows the end of the rule, and whether it has come', async () => {
+    const run = async (until: string) => {
+      const ending = folderWith({
+        'app-config.yaml': `${CONFIG}      - { plugin: x, path: '/a/*/c', until: ${until} }\n`,
+      });
+      const { stdout } = await runCliHere([
+        ...['explain', '--config', `${ending}/app-config.yaml`],
+        'GET /api/x/a/b/c',
+      ]);
+      return stdout;
+    };
+    expect(await run('2099-01-01')).toContain(
+      'public: a rule names it\nRule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (until 2099-01-01T00:00:00.000Z)',
+    );
+    expect(await run('2001-01-01')).toContain(
+      'needs a credential: no rule names it\nNearest rule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (ended 2001-01-01T00:00:00.000Z)',
+    );
   });
 
   it('reports that the gate refuses nothing yet', async () => {

@@ -1,12 +1,11 @@
+import { endOf } from '../config/AllowRule';
 import { METHODS } from 'node:http';
-import { RULE_PATH } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 import { AllowList } from '../policy/AllowList';
-import { AllowRule } from '../config/AllowRule';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
+import { ruleFor } from '../policy/ruleFor';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, locateMessage } from './loadConfig';
@@ -111,8 +110,13 @@ function describeRule(
   }
   const name = `${CONFIG_KEY}.allow[${gate.allow.indexOf(shown)}]`;
   const place = locateMessage(name, sources);
+  const { methods, until } = shown;
+  const end =
+    until === undefined
+      ? ''
+      : `  (${Date.now() < endOf(shown) ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
   return [
-    `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${shown.methods} /api/${shown.plugin}${shown.path}${
+    `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${methods} /api/${shown.plugin}${shown.path}${end}${
       place ? `  (${formatLocation(place)})` : ''
     }`,
   ];
@@ -159,29 +163,4 @@ function describeOpening(
         : '  # wider than this request: a rule has no such characters'
     }`,
   ];
-}
-
-function ruleFor(
-  method: string,
-  plugin: string,
-  path: string,
-): AllowRule | undefined {
-  const isFullUserToken = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
-  if (
-    isCookieEndpoint(path) ||
-    isFullUserToken ||
-    ['TRACE', 'CONNECT'].includes(method) ||
-    !/^[a-z0-9_-]+$/.test(plugin)
-  ) {
-    return undefined;
-  }
-  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
-  if (RULE_PATH.test(path)) {
-    return { ...rule, path };
-  }
-  const segments = path.split('/');
-  const end = segments.findIndex(segment => !RULE_PATH.test(segment));
-  return method === WEBSOCKET
-    ? undefined
-    : { ...rule, path: `${segments.slice(0, end).join('/')}/**` };
 }

@@ -5,7 +5,11 @@ import { get, readUrl } from './get';
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
 /** The parts of a running backend's policy that its configuration does not have. */
-export type DeclaredInCode = Pick<PolicyReport, 'closed' | 'unknown'>;
+export type DeclaredInCode = Pick<
+  PolicyReport,
+  'closed' | 'unknown' | 'usage'
+> &
+  Partial<Pick<PolicyReport, 'installed'>>;
 
 /**
  * Fetches from a running backend the paths that its plugins open in code and the gate closes.
@@ -44,16 +48,21 @@ export async function fetchPolicy(
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const { closed, unknown } = JSON.parse(body);
+    const { closed, installed, unknown, usage } = JSON.parse(body);
     const isReport =
       Array.isArray(closed) &&
       closed.every(isClosedPath) &&
-      Array.isArray(unknown) &&
-      unknown.every(id => typeof id === 'string');
-    return isReport ? { closed, unknown } : undefined;
+      // A gate before 0.3 does not list the installed plugins.
+      [unknown, installed ?? []].every(isListOfTexts) &&
+      (usage === undefined || isUsage(usage));
+    return isReport ? { closed, installed, unknown, usage } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string');
 }
 
 function isClosedPath(value: Partial<ClosedPath> | null): boolean {
@@ -61,5 +70,18 @@ function isClosedPath(value: Partial<ClosedPath> | null): boolean {
     typeof value?.plugin === 'string' &&
     typeof value.path === 'string' &&
     typeof value.yaml === 'string'
+  );
+}
+
+function isUsage(value: { [list: string]: unknown } | null): boolean {
+  return [value?.rules, value?.externalTokens].every(
+    list =>
+      Array.isArray(list) &&
+      list.every(
+        item =>
+          typeof item === 'object' &&
+          item !== null &&
+          ['string', 'undefined'].includes(typeof item.yaml),
+      ),
   );
 }

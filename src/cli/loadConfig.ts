@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigReader } from '@backstage/config';
+import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
 import { isError } from '@backstage/errors';
 import type { JsonObject, JsonValue } from '@backstage/types';
@@ -13,8 +13,8 @@ import { CliError } from './CliError';
 import { locate } from './locate';
 import type { Location } from './output';
 
-/** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path. */
-const MOCK_VALUE = 'mock-env';
+/** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
+const MOCK_VALUE = 'mock-env-of-a-variable-that-is-not-set';
 
 /** Settings that `--mock-env` checks even if they hold a variable that is not set. */
 const ALWAYS_CHECKED = ['allow', 'expect'];
@@ -22,6 +22,8 @@ const ALWAYS_CHECKED = ['allow', 'expect'];
 /** The configuration that a backend with these files would have. */
 export interface LoadedConfig {
   gate: ApiGateConfig;
+  /** The whole configuration. */
+  root: Config;
   /** The sources in the backend's order: a later one overrides an earlier one. */
   sources: ConfigSourceData[];
   /** Config paths that were left out, since they hold variables that are not set. */
@@ -42,7 +44,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ? withoutMocked(merged.getOptional<JsonObject>() ?? {})
     : { config: merged, leftOut: [] };
   try {
-    return { gate: readApiGateConfig(config), sources, leftOut };
+    return { gate: readApiGateConfig(config), root: merged, sources, leftOut };
   } catch (error) {
     throw configError(error, sources);
   }
@@ -112,7 +114,7 @@ function withoutMocked(data: JsonObject) {
   const backend = { ...asObject(data.backend) };
   const app = { ...asObject(data.app) };
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
-    backend.baseUrl = 'https://backstage.invalid';
+    backend.baseUrl = 'http://backstage.invalid';
     leftOut.push('backend.baseUrl');
     // Leave the cookie out too: its attributes are checked against the address.
     if (apiGate.cookie !== undefined) {
@@ -134,7 +136,8 @@ function withoutMocked(data: JsonObject) {
   return { config, leftOut: [...new Set(leftOut)] };
 }
 
-function holdsMock(value: JsonValue | undefined): boolean {
+/** Whether a value holds a variable that is not set. */
+export function holdsMock(value: JsonValue | undefined): boolean {
   return JSON.stringify(value)?.includes(MOCK_VALUE) ?? false;
 }
 
@@ -159,7 +162,7 @@ export function locateMessage(
   message: string,
   sources: ConfigSourceData[],
 ): Location | undefined {
-  const [configPath] = message.match(/^auth\.apiGate[\w.[\]-]*/) ?? [];
+  const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
   if (!configPath) {
     return undefined;
   }

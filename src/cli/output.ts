@@ -1,4 +1,7 @@
 import path from 'node:path';
+import { printable } from '../util/printable';
+
+export { printable };
 
 /** A place in a file of the configuration. */
 export interface Location {
@@ -23,14 +26,6 @@ export interface Finding {
 export interface Output {
   out(line: string): void;
   error(line: string): void;
-}
-
-/**
- * Replaces control characters. A value of the configuration or of an answer could otherwise move the cursor of a terminal, or
- * begin a new line, which GitHub may interpret as a workflow command.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }
 
 export function formatLocation({ file, line }: Location): string {

@@ -2,21 +2,38 @@
 export interface AllowRule {
   /** Id of the plugin, lower case. */
   plugin: string;
-  /** Relative to the plugin: an exact path, or a subtree with a trailing `/**`. */
+  /**
+   * Relative to the plugin: an exact path, or a subtree with a trailing `/**`. A segment `*` stands for exactly one segment,
+   * whatever its text.
+   */
   path: string;
   /** Upper case, without duplicates; `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade. */
   methods: string[];
   reason?: string;
+  /** The time from which on the rule opens nothing, in milliseconds since 1970. Default: the rule does not end. */
+  until?: number;
 }
+
+export const ANY_SEGMENT = '*';
 
 const SUBTREE = '/**';
 
 /** The path of a rule without a trailing `/**`; `''` for the whole plugin. */
-export function prefixOf(rule: AllowRule): string {
-  return isSubtree(rule) ? rule.path.slice(0, -SUBTREE.length) : rule.path;
+export function prefixOf({ path }: Pick<AllowRule, 'path'>): string {
+  return path.endsWith(SUBTREE) ? path.slice(0, -SUBTREE.length) : path;
+}
+
+/** The segments of a rule's path without a trailing `/**`. */
+export function segmentsOf(rule: Pick<AllowRule, 'path'>): string[] {
+  return prefixOf(rule).split('/').filter(Boolean);
 }
 
 /** Whether a rule covers a subtree. */
-export function isSubtree(rule: AllowRule): boolean {
-  return rule.path.endsWith(SUBTREE);
+export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {
+  return path.endsWith(SUBTREE);
+}
+
+/** The time from which on a rule opens nothing. */
+export function endOf({ until = Infinity }: Pick<AllowRule, 'until'>): number {
+  return until;
 }

@@ -1,18 +1,17 @@
 import { METHODS } from 'node:http';
-import { AllowRule, isSubtree } from './AllowRule';
+import { AllowRule, ANY_SEGMENT, isSubtree, segmentsOf } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { check, readList, readObject } from './values';
+import { check, readInstant, readList, readObject } from './values';
 
 export const PLUGIN_ID = /^[a-z0-9_-]+$/;
 
-// RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins.
+// RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
+// `*` beside them: as a whole segment, or in a trailing `/**`.
 export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
-
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
 // TRACE echoes a request's credentials, and CONNECT never reaches a router.
 const RULE_METHODS = [
@@ -28,62 +27,51 @@ const RULE_METHODS = [
 export function readAllowRules(
   value: unknown,
   configPath: string,
-): { rules: AllowRule[]; warnings: string[] } {
-  const warnings: string[] = [];
-  const seen = new Set<string>();
-  const rules = readList(
+): AllowRule[] {
+  return readList(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
-    (item, path) => {
-      const { rule, doubts } = readAllowRule(item, path);
-      warnings.push(...doubts);
-      for (const method of rule.methods) {
-        const route = `${method} ${rule.plugin}${rule.path}`;
-        if (seen.has(route)) {
-          warnings.push(
-            `${path} repeats an earlier rule for ${method}: remove it`,
-          );
-        }
-        seen.add(route);
-      }
-      return rule;
-    },
+    readAllowRule,
   );
-  return { rules, warnings };
 }
 
-function readAllowRule(value: unknown, configPath: string) {
-  const { plugin, path, methods, reason } = readObject(value, configPath, [
-    'plugin',
-    'path',
-    'methods',
-    'reason',
-  ]);
+function readAllowRule(value: unknown, configPath: string): AllowRule {
+  const { plugin, path, methods, reason, until } = readObject(
+    value,
+    configPath,
+    ['plugin', 'path', 'methods', 'reason', 'until'],
+  );
   check(
     reason === undefined || typeof reason === 'string',
     `${configPath}.reason must be text that says why this is public`,
   );
+  const end = readInstant(until, `${configPath}.until`);
+  const id = readPluginId(plugin, configPath);
   const rule: AllowRule = {
-    ...readPluginPath(plugin, path, configPath),
+    plugin: id,
+    path: readPath(path, `${configPath}.path`, id, true),
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
+    // An end in the past is no error, so that a restart never fails for it.
+    ...(end && { until: +end }),
   };
   check(
-    !rule.methods.includes(WEBSOCKET) || !isSubtree(rule),
-    `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without /**`,
+    !rule.methods.includes(WEBSOCKET) ||
+      !(isSubtree(rule) || segmentsOf(rule).includes(ANY_SEGMENT)),
+    `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without * and /**`,
   );
-  return { rule, doubts: findDoubts(rule, methods, configPath) };
+  return rule;
 }
 
-/** Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`. */
+/** Reads a plugin id, and a literal path below that plugin: exact, or a subtree with a trailing `/**`. */
 export function readPluginPath(
   plugin: unknown,
   path: unknown,
   configPath: string,
 ): { plugin: string; path: string } {
   const id = readPluginId(plugin, configPath);
-  return { plugin: id, path: readPath(path, `${configPath}.path`, id) };
+  return { plugin: id, path: readPath(path, `${configPath}.path`, id, false) };
 }
 
 /** @param configPath - of the object that has the plugin id */
@@ -95,7 +83,13 @@ export function readPluginId(value: unknown, configPath: string): string {
   return value;
 }
 
-function readPath(value: unknown, configPath: string, plugin: string): string {
+/** @param hasWildcards - whether a segment after the first may be `*` */
+function readPath(
+  value: unknown,
+  configPath: string,
+  plugin: string,
+  hasWildcards: boolean,
+): string {
   check(
     typeof value === 'string' && value.startsWith('/'),
     `${configPath} must be text that starts with a slash, relative to the plugin, such as /health`,
@@ -108,7 +102,10 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
     !`${value}/`.startsWith(`/api/${plugin}/`),
     `${configPath} is relative to the plugin: leave out the leading /api/${plugin}`,
   );
-  const literal = value.endsWith('/**') ? value.slice(0, -3) : value;
+  const withoutSubtree = value.endsWith('/**') ? value.slice(0, -3) : value;
+  const literal = hasWildcards
+    ? readWildcards(withoutSubtree, configPath)
+    : withoutSubtree;
   check(
     !literal.includes('*'),
     `${configPath} may have a wildcard only as a trailing /**, which covers everything below`,
@@ -136,6 +133,31 @@ function readPath(value: unknown, configPath: string, plugin: string): string {
   return value;
 }
 
+/**
+ * Checks where a path has `*`: the search for a rule and the reader of the configuration stay plain if it is a whole segment, and
+ * a client that chooses the first segment of a path must not choose the rule with it.
+ *
+ * @returns the path with a literal segment for each `*`
+ */
+function readWildcards(path: string, configPath: string): string {
+  const [, first, ...others] = path.split('/');
+  check(
+    first !== ANY_SEGMENT && first !== '**',
+    `${configPath} must begin with a literal segment, since a client chooses what stands for a wildcard: write for example /entity/*/badge, one rule for each path, or /** for the whole plugin`,
+  );
+  check(
+    !others.includes('**'),
+    `${configPath} may have /** only at its end: write * for each single segment`,
+  );
+  check(
+    ![first, ...others].some(
+      segment => segment !== ANY_SEGMENT && segment?.includes('*'),
+    ),
+    `${configPath} may have * only as a whole segment, such as /entity/*/badge, or a trailing /**, which covers everything below: write the literal segment, or * for all of it`,
+  );
+  return path.replace(/\/\*(?=\/|$)/g, '/x');
+}
+
 function readMethods(value: unknown = ['GET'], configPath: string): string[] {
   check(
     Array.isArray(value) && value.length > 0,
@@ -153,24 +175,4 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
     );
   });
   return [...new Set<string>(value)];
-}
-
-/** Warns of a rule that may be meant so, but that an operator should see at start. */
-function findDoubts(
-  { plugin, path, methods }: AllowRule,
-  writtenMethods: unknown,
-  configPath: string,
-): string[] {
-  const unsafe = methods.filter(method => !SAFE_METHODS.includes(method));
-  return [
-    path === '/**' &&
-      `${configPath} makes the whole plugin ${plugin} public for ${methods}. If a variable stands before its /**, that variable is empty`,
-    path === '/' &&
-      `${configPath} makes only the root of the plugin ${plugin} public; /** stands for everything in it`,
-    Array.isArray(writtenMethods) &&
-      writtenMethods.length !== methods.length &&
-      `${configPath}.methods repeats a method`,
-    unsafe.length > 0 &&
-      `${configPath} makes ${unsafe} of ${path} of the plugin ${plugin} public: its handler must check who calls`,
-  ].filter(doubt => doubt !== false);
 }

@@ -1,5 +1,5 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject, JsonValue } from '@backstage/types';
+import type { JsonValue } from '@backstage/types';
 import { readApiGateConfig } from './readApiGateConfig';
 
 const read = (
@@ -42,9 +42,12 @@ describe('readApiGateConfig', () => {
       operators: new Set(),
       challenges: [],
       mcpPaths: new Set(),
+      audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
-      warnings: [],
+      acceptedFindings: [],
+      candidate: undefined,
+      usage: { keepMs: 90 * 24 * 60 * 60 * 1000 },
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -58,8 +61,18 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, expect, issuers, cookie, signOut, operators, challenges, revocation, tokenCache',
+      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, challenges, audit, revocation, tokenCache, usage, findings',
     ],
+    [
+      { usage: 'off' },
+      'auth.apiGate.usage must be an object with the keys keep',
+    ],
+    [{ usage: true }, 'auth.apiGate.usage must be false, or an object with'],
+    [{ usage: { days: 9 } }, 'auth.apiGate.usage.days is not known: use keep'],
+    ...[0, 90, '90', '23h', '801d', {}, false].map((keep): [object, string] => [
+      { usage: { keep } },
+      'auth.apiGate.usage.keep must be a duration from 1d to 800d, such as 90d or { days: 90 }',
+    ]),
     [
       { issuers: 'https://a.example.com' },
       'auth.apiGate.issuers must be a list',
@@ -256,6 +269,18 @@ describe('readApiGateConfig', () => {
       'auth.apiGate.until must be a date',
     ],
     [
+      { audit: true },
+      'auth.apiGate.audit must be an object with the keys clientAddress',
+    ],
+    [
+      { audit: { clientAdress: true } },
+      'auth.apiGate.audit.clientAdress is not known: use clientAddress',
+    ],
+    [
+      { audit: { clientAddress: 'yes' } },
+      'auth.apiGate.audit.clientAddress must be true or false',
+    ],
+    [
       { mode: 'report-only', until: 1_800_000_000 },
       'auth.apiGate.until must be a date',
     ],
@@ -315,78 +340,13 @@ describe('readApiGateConfig', () => {
     ]);
   });
 
-  it('reads the paths that the cookie is trusted at, and warns of a whole plugin', () => {
+  it('reads the paths that the cookie is trusted at', () => {
     const trustedPaths = [
       { plugin: 'proxy', path: '/sonar/**' },
       { plugin: 'reports', path: '/**' },
     ];
     const config = read({ cookie: { trustedPaths } });
     expect(config.trustedPaths).toEqual(trustedPaths);
-    expect(config.warnings).toEqual([
-      expect.stringMatching(
-        /^auth\.apiGate\.cookie\.trustedPaths\[1\] .* the plugin reports act as the user/,
-      ),
-    ]);
-  });
-
-  describe('backend.cors.origin', () => {
-    const warningsOf = (origin: JsonValue | undefined, cors = { origin }) =>
-      readApiGateConfig(
-        new ConfigReader({
-          app: { baseUrl: 'http://localhost:3000' },
-          backend: { baseUrl: 'https://backstage.example.com', cors },
-          auth: {
-            apiGate: {
-              cookie: { trustedOrigins: ['https://portal.example.com'] },
-            },
-          },
-        } as JsonObject),
-      ).warnings.map(warning => warning.split(' is wider than')[0]);
-
-    it.each<[JsonValue | undefined, string[]]>([
-      [undefined, []],
-      ['http://localhost:3000', []],
-      ['HTTPS://Portal.Example.com', []],
-      [
-        [
-          'http://localhost:3000',
-          'https://portal.example.com',
-          'https://backstage.example.com',
-        ],
-        [],
-      ],
-      ['*', ['backend.cors.origin (*)']],
-      [
-        ['http://localhost:3000', 'https://*.example.com'],
-        ['backend.cors.origin[1] (https://*.example.com)'],
-      ],
-      [
-        ['https://other.example.com', 'https://p?rtal.example.com'],
-        [
-          'backend.cors.origin[0] (https://other.example.com)',
-          'backend.cors.origin[1] (https://p?rtal.example.com)',
-        ],
-      ],
-      [
-        'http://localhost:{3000,3001}',
-        ['backend.cors.origin (http://localhost:{3000,3001})'],
-      ],
-      [
-        '!https://evil.example.com',
-        ['backend.cors.origin (!https://evil.example.com)'],
-      ],
-      [42, []],
-      [[42, null], []],
-    ])(
-      '%j is warned of where it is wider than what is trusted',
-      (origin, expected) => {
-        expect(warningsOf(origin)).toEqual(expected);
-      },
-    );
-
-    it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
-      expect(warningsOf(undefined, cors as never)).toEqual([]);
-    });
   });
 
   it('knows the providers that sign users in', () => {

@@ -1,14 +1,12 @@
 import { Config } from '@backstage/config';
+import { AcceptedFinding, readAcceptedFindings } from './readAcceptedFindings';
 import { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
+import { AuditSettings, readAuditSettings } from './readAuditSettings';
+import { Candidate, readCandidate } from './readCandidate';
 import { Challenge, readChallenges } from './readChallenges';
 import { CookieSettings, readCookieSettings } from './readCookieSettings';
-import {
-  findUntrustedCorsOrigins,
-  readOrigins,
-  readTrustedPaths,
-  TrustedPath,
-} from './readCookieTrust';
+import { readOrigins, readTrustedPaths, TrustedPath } from './readCookieTrust';
 import { Expectation, readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
 import { ModeSettings, readMode } from './readMode';
@@ -21,6 +19,7 @@ import {
   SignOutSettings,
   TokenCacheSettings,
 } from './readSessionSettings';
+import { readUsageSettings, UsageSettings } from './readUsageSettings';
 import { readObject, readStringList } from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -28,6 +27,8 @@ export const CONFIG_KEY = 'auth.apiGate';
 /** The configuration of the gate, checked and with its defaults. */
 export interface ApiGateConfig extends ModeSettings {
   allow: AllowRule[];
+  /** Rules that are judged beside those in force, and never decide. */
+  candidate: Candidate | undefined;
   /** Requests that must be public or closed with these rules. */
   expect: Expectation[];
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
@@ -46,11 +47,14 @@ export interface ApiGateConfig extends ModeSettings {
   challenges: Challenge[];
   /** The same for the plugin `mcp-actions`, whose address discovery gives. */
   mcpPaths: ReadonlySet<string>;
+  audit: AuditSettings;
   revocation: RevocationSettings;
   /** `undefined`: no token is remembered. */
   tokenCache: TokenCacheSettings | undefined;
-  /** Lines to log at start about settings that work, but may not be meant so; each names its config path. */
-  warnings: string[];
+  /** Findings that the operator accepts. */
+  acceptedFindings: AcceptedFinding[];
+  /** `undefined`: the use of rules and of external tokens is not recorded. */
+  usage: UsageSettings | undefined;
 }
 
 /** Facts about the backend that its configuration does not have. */
@@ -76,30 +80,28 @@ export function readApiGateConfig(
       'mode',
       'until',
       'allow',
+      'candidate',
       'expect',
       'issuers',
       'cookie',
       'signOut',
       'operators',
       'challenges',
+      'audit',
       'revocation',
       'tokenCache',
+      'usage',
+      'findings',
     ],
   );
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
-  const { warnings: cookieWarnings, ...cookie } = readCookie(
-    value.cookie,
-    at('cookie'),
-    rootConfig,
-    backend,
-  );
-  const { rules, warnings } = readAllowRules(value.allow, at('allow'));
   return {
     ...readMode(value, CONFIG_KEY),
-    allow: rules,
+    allow: readAllowRules(value.allow, at('allow')),
+    candidate: readCandidate(value.candidate, at('candidate')),
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     issuers: readIssuers(value.issuers, at('issuers')),
-    ...cookie,
+    ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
     backendOrigin: backend.origin,
     signOut: readSignOutSettings(
       value.signOut,
@@ -109,9 +111,11 @@ export function readApiGateConfig(
     operators: readOperators(value.operators, at('operators')),
     challenges: readChallenges(value.challenges, at('challenges'), backend),
     mcpPaths: readMcpPaths(rootConfig),
+    audit: readAuditSettings(value.audit, at('audit')),
     tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
     revocation: readRevocationSettings(value.revocation, at('revocation')),
-    warnings: [...warnings, ...cookieWarnings],
+    acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
+    usage: readUsageSettings(value.usage, at('usage')),
   };
 }
 
@@ -137,19 +141,13 @@ function readCookie(
     ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
     ...readOrigins(written.trustedOrigins, `${path}.trustedOrigins`),
   ];
-  const { trustedPaths, warnings } = readTrustedPaths(
-    written.trustedPaths,
-    `${path}.trustedPaths`,
-  );
-  const corsWarnings = findUntrustedCorsOrigins(rootConfig, trustedOrigins).map(
-    origin =>
-      `${origin} is wider than the origins that the API gate trusts: pages of other origins get 403 with the cookie. Write each origin by itself, and name it in ${path}.trustedOrigins if its pages may use the cookie`,
-  );
   return {
     cookie,
     trustedOrigins,
-    trustedPaths,
-    warnings: [...warnings, ...corsWarnings],
+    trustedPaths: readTrustedPaths(
+      written.trustedPaths,
+      `${path}.trustedPaths`,
+    ),
   };
 }
 

@@ -73,6 +73,32 @@ export function checkOneOf<T extends string>(
   );
 }
 
+// An instant with a zone, or a date, which is in UTC (RFC 3339).
+const INSTANT =
+  /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/;
+
+/** Reads a date or an instant. A value that is left out is `undefined`. */
+export function readInstant(value: unknown, path: string): Date | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  const instant =
+    typeof value === 'string' && INSTANT.test(value)
+      ? new Date(value)
+      : undefined;
+  // `Date` takes a 31st of February for the 3rd of March.
+  const isSameDay =
+    typeof value === 'string' &&
+    instant !== undefined &&
+    !Number.isNaN(+instant) &&
+    new Date(value.slice(0, 10)).toISOString().startsWith(value.slice(0, 10));
+  check(
+    isSameDay,
+    `${path} must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
+  );
+  return instant;
+}
+
 /**
  * Reads a duration as Backstage writes it: `2s`, `PT2S` or `{ seconds: 2 }`.
  *
@@ -86,9 +112,14 @@ export function readDuration(
   const { defaultSeconds, min, max } = range;
   const read =
     value === undefined ? defaultSeconds * 1000 : toMilliseconds(value);
+  const days = defaultSeconds / (24 * 60 * 60);
+  const example =
+    days >= 1
+      ? `${days}d or { days: ${days} }`
+      : `${defaultSeconds}s or { seconds: ${defaultSeconds} }`;
   check(
     read >= toMilliseconds(min) && read <= toMilliseconds(max),
-    `${path} must be a duration from ${min} to ${max}, such as ${defaultSeconds}s or { seconds: ${defaultSeconds} }`,
+    `${path} must be a duration from ${min} to ${max}, such as ${example}`,
   );
   return read;
 }

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { decodeToken } from '../credentials/token';
+import { decodeToken, digestOf, Token } from '../credentials/token';
 import { createCookieIssuer } from './createCookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
@@ -46,22 +46,25 @@ function create(verifies: (token: string) => boolean = () => false) {
         cookies?: string;
         status?: number;
         cacheControl?: string;
-        decoded?: ReturnType<typeof decodeToken>;
+        claims?: ReturnType<typeof decodeToken>;
+        presented?: Token;
+        headers?: Record<string, string>;
       } = {},
     ) {
       const { cookies, status = 200, cacheControl } = options;
+      const { claims = decodeToken(token) } = options;
       const req = Object.assign(new IncomingMessage(new Socket()), {
         baseUrl: '/api/hello',
         params: { gatedPluginId: 'hello' },
       });
-      req.headers.cookie = cookies;
+      Object.assign(req.headers, options.headers, { cookie: cookies });
       const res = new ServerResponse(req);
       await issuer.issueCookie({
         credentials: {
           principal: { type: 'user', userEntityRef: 'user:default/a' },
         },
         token,
-        decoded: options.decoded ?? decodeToken(token),
+        presented: options.presented ?? { text: token, claims, sentCookies: 0 },
         req,
         res,
       } as never);
@@ -135,7 +138,7 @@ describe('createCookieIssuer', () => {
     const { answer } = create();
     const { setCookies } = await answer('static', {
       cookies: 'token=static',
-      decoded: {},
+      claims: {},
     });
     expect(setCookies).toEqual([]);
   });
@@ -170,12 +173,66 @@ describe('createCookieIssuer', () => {
 
   it('makes the headers of a cached token once', async () => {
     const { answer, set } = create();
-    const decoded = decodeToken(mine)!;
-    await answer(mine, { decoded });
-    await answer(mine, { decoded });
+    const presented = new Token(mine, digestOf(mine));
+    await answer(mine, { presented });
+    await answer(mine, { presented });
     expect(set).toHaveBeenCalledTimes(1);
-    await answer(mine, { decoded: { ...decoded } });
+    await answer(mine, { presented: new Token(mine, digestOf(mine)) });
     expect(set).toHaveBeenCalledTimes(2);
+  });
+
+  describe('for a client that returns no cookie', () => {
+    /** Returns for each of many requests with one token whether its answer sets the cookie. */
+    const answers = async (
+      headers: Record<string, string>,
+      cookiesOf: (i: number) => string | undefined = () => undefined,
+    ) => {
+      const { answer } = create();
+      const presented = new Token(mine, digestOf(mine));
+      const isSet: boolean[] = [];
+      for (let i = 0; i < 25; i += 1) {
+        const cookies = cookiesOf(i);
+        const { setCookies } = await answer(mine, {
+          cookies,
+          headers,
+          presented,
+        });
+        isSet.push(setCookies.includes(issued(mine)));
+      }
+      return isSet;
+    };
+
+    it.each([
+      ['a script', {}],
+      ['a script with a name', { 'user-agent': 'curl/8 (not Mozilla/5.0)' }],
+      // `fetch` of Node sends this header, and keeps no cookies.
+      ['Node', { 'sec-fetch-mode': 'cors', 'user-agent': 'node' }],
+    ])('stops after ten times if the client is %s', async (_, headers) => {
+      const isSet = await answers(headers);
+      expect(isSet.lastIndexOf(true)).toBe(9);
+      expect(isSet.slice(0, 10)).toEqual(Array(10).fill(true));
+    });
+
+    it.each([
+      ['on https', { 'sec-fetch-site': 'same-origin' }],
+      ['that is asked by its user', { 'sec-fetch-site': 'none' }],
+      ['on http', { 'user-agent': 'Mozilla/5.0 (X11) Firefox/145.0' }],
+    ])('never stops for a browser %s', async (_, headers) => {
+      expect(await answers(headers)).toEqual(Array(25).fill(true));
+    });
+
+    it('replaces a wrong cookie each time', async () => {
+      const isSet = await answers({}, () => 'token=x');
+      expect(isSet).toEqual(Array(25).fill(true));
+    });
+
+    it('begins again once the client has returned the cookie', async () => {
+      const isSet = await answers({}, i =>
+        i === 5 ? `token=${mine}` : undefined,
+      );
+      expect(isSet[5]).toBe(false);
+      expect(isSet.lastIndexOf(true)).toBe(15);
+    });
   });
 
   describe('for a token that is too large', () => {
@@ -221,7 +278,7 @@ describe('createCookieIssuer', () => {
   it('accepts a token of exactly the largest size', async () => {
     const { answer, warnings } = create();
     const token = 'x'.repeat(MAX_TOKEN_BYTES);
-    const { setCookies } = await answer(token, { decoded: { exp: NOW } });
+    const { setCookies } = await answer(token, { claims: { exp: NOW } });
     expect(setCookies.length).toBeGreaterThan(1);
     expect(warnings).toEqual([]);
   });

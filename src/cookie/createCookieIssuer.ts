@@ -1,23 +1,29 @@
+import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
 import { pluginIdOf } from '../plugins/Plugins';
 import type { GateObserver } from '../decision/GateObserver';
-import { DecodedToken, decodeToken, sameSession } from '../credentials/token';
+import type { ReadCookie } from '../credentials/readCredential';
+import { decodeToken, sameSession, Token } from '../credentials/token';
+import { MaybePromise, then } from '../util/then';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const WARN_AGAIN_AFTER_MS = 60 * 60 * 1000;
 const MAX_WARNED_USERS = 1000;
 
-/** The arguments of the default issuer: those of every issuer, and the decoded token. */
-interface DecodedContext extends CookieIssuerContext {
-  decoded: DecodedToken;
+// The cookie is sent to a client that may be none to keep it this many times for one token.
+const MAX_UNRETURNED = 10;
+
+/** The arguments of the default issuer: those of every issuer, and what the gate knows of the token. */
+interface TokenContext extends CookieIssuerContext {
+  presented: Token;
 }
 
-/** A {@link CookieIssuer} that receives the decoded token. */
-export interface DecodedCookieIssuer {
-  issueCookie(context: DecodedContext): void | Promise<void>;
+/** A {@link CookieIssuer} that receives the gate's {@link Token}. */
+export interface TokenCookieIssuer {
+  issueCookie(context: TokenContext): MaybePromise<void>;
 }
 
 /**
@@ -30,37 +36,34 @@ export function createCookieIssuer(options: {
   verifies: (token: string) => Promise<boolean>;
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
-}): DecodedCookieIssuer {
+}): TokenCookieIssuer {
   const { cookie, verifies, logger, observer } = options;
   const warnedUsers = new LRUCache<string, true>({
     max: MAX_WARNED_USERS,
     ttl: WARN_AGAIN_AFTER_MS,
   });
-  const ready = new WeakMap<DecodedToken, string[]>();
 
   // The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
   // use its older token, and must not replace the newer cookie.
   function isUpToDate(
-    token: string,
-    decoded: DecodedToken,
-    header: string | undefined,
-  ): boolean | Promise<boolean> {
-    const present = cookie.read(header);
+    { text, claims }: Token,
+    present: ReadCookie,
+  ): MaybePromise<boolean> {
     if (present.kind !== 'token') {
       return false;
     }
-    if (present.token === token) {
+    if (present.token === text) {
       return true;
     }
     const current = decodeToken(present.token);
-    if (!current) {
+    if (!current || !claims) {
       return false;
     }
-    if (sameSession(current, decoded)) {
+    if (sameSession(current, claims)) {
       return true;
     }
     const claimsToBeNewer =
-      current.sub === decoded.sub && Number(current.iat) > Number(decoded.iat);
+      current.sub === claims.sub && Number(current.iat) > Number(claims.iat);
     return claimsToBeNewer && verifies(present.token);
   }
 
@@ -73,26 +76,18 @@ export function createCookieIssuer(options: {
     }
   }
 
-  /** Returns the headers that set the cookie, and caches them per decoded token. */
-  function headersOf(token: string, decoded: DecodedToken): string[] {
-    let headers = ready.get(decoded);
-    if (!headers) {
-      headers = cookie.set(token, new Date(decoded.exp! * 1000));
-      ready.set(decoded, headers);
-    }
-    return headers;
-  }
-
-  function issue({ credentials, token, decoded, req, res }: DecodedContext) {
+  function issue({ credentials, presented, req, res }: TokenContext) {
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
     // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
     const setCookies = cookie.clear(req.headers.cookie);
-    const isIssued = token.length <= MAX_TOKEN_BYTES;
+    const { text, claims } = presented;
+    const isIssued = text.length <= MAX_TOKEN_BYTES;
     if (isIssued) {
-      setCookies.push(...headersOf(token, decoded));
+      presented.setCookie ??= cookie.set(text, new Date(claims!.exp! * 1000));
+      setCookies.push(...presented.setCookie);
     } else {
-      warnOfSize(userEntityRef, token.length);
+      warnOfSize(userEntityRef, text.length);
       observer.cookieNotIssued('too-large');
     }
     if (setCookies.length > 0) {
@@ -117,11 +112,36 @@ export function createCookieIssuer(options: {
   }
 
   return {
-    async issueCookie(context) {
-      const { token, decoded, req } = context;
-      if (!(await isUpToDate(token, decoded, req.headers.cookie))) {
-        issue(context);
+    issueCookie(context) {
+      const { presented, req } = context;
+      const present = cookie.read(req.headers.cookie);
+      if (present.kind === 'none' && !keepsCookies(req, presented)) {
+        return undefined;
       }
+      return then(isUpToDate(presented, present), isIt => {
+        if (isIt) {
+          presented.sentCookies = 0;
+        } else {
+          issue(context);
+        }
+      });
     },
   };
+}
+
+/**
+ * Returns whether a client may keep cookies. A script with a user's token does not, and each `Set-Cookie` takes time, and makes
+ * the answer one that nothing may store. Browsers send `Sec-Fetch-Site` on https and to localhost, and begin their `User-Agent`
+ * by `Mozilla/`: they always get the cookie, also after they have cleared theirs. Any other client gets it a few times for one
+ * token, until it sends the cookie back.
+ */
+function keepsCookies({ headers }: IncomingMessage, token: Token): boolean {
+  if (
+    headers['sec-fetch-site'] !== undefined ||
+    headers['user-agent']?.startsWith('Mozilla/')
+  ) {
+    return true;
+  }
+  token.sentCookies += 1;
+  return token.sentCookies <= MAX_UNRETURNED;
 }

@@ -3,6 +3,7 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
+import type { CachingHttpAuth } from './CachingHttpAuth';
 import type { DecodedToken } from './token';
 
 /** The plugin that a request is for. */
@@ -22,8 +23,9 @@ export interface TargetPlugin {
   ): CredentialsReader | Promise<CredentialsReader>;
 }
 
-/** The part of an `httpAuth` that the gate uses. */
-export type CredentialsReader = Pick<HttpAuthService, 'credentials'>;
+/** The part of an `httpAuth` that the gate uses. Only the gate's own can recall credentials, without a promise. */
+export type CredentialsReader = Pick<HttpAuthService, 'credentials'> &
+  Partial<Pick<CachingHttpAuth, 'recall'>>;
 
 /** The plugins of a backend. */
 export interface BackendPlugins {

@@ -8,7 +8,7 @@ import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 import { NewcomerLimit } from './NewcomerLimit';
 
 const NEW_PER_MINUTE = 10;
-const MAX_ANSWERED = 1_000;
+const MAX_KNOWN = 1_000;
 
 // The time is short: a plugin that did not answer may be up a moment later.
 const FAILURE_KEPT_MS = 5_000;
@@ -25,7 +25,7 @@ const MAX_ID_LENGTH = 200;
  * plugin first, within a {@link NewcomerLimit}.
  */
 export class CallingPlugins {
-  readonly #answered = new LRUCache<string, true>({ max: MAX_ANSWERED });
+  readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #asked = new Map<string, Promise<KeyAnswer>>();
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
 
@@ -38,7 +38,7 @@ export class CallingPlugins {
   ) {}
 
   /**
-   * Asserts that the caller of a service token exists. Returns at once for any other token.
+   * Asserts that the caller of a service token exists. Returns at once for any other token, and for a caller that is known.
    *
    * @throws Refusal 401 if no plugin can have issued the token, and 503 if the gate can't determine that now
    */
@@ -46,29 +46,32 @@ export class CallingPlugins {
     token: DecodedToken | undefined,
     discovery: DiscoveryService,
   ): Promise<void> | undefined {
-    return token?.typ === tokenTypes.plugin.typParam
-      ? this.#assertKnown(token.sub, discovery)
-      : undefined;
+    if (token?.typ !== tokenTypes.plugin.typParam) {
+      return undefined;
+    }
+    const { sub } = token;
+    return typeof sub === 'string' && this.#known.has(sub)
+      ? undefined
+      : this.#assertKnown(sub, discovery);
   }
 
   async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
     if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
       throw Refusal.invalidToken;
     }
-    if (this.#answered.has(sub) || (await this.options.isKnown(sub))) {
-      return;
+    if (!(await this.options.isKnown(sub))) {
+      const answer =
+        sub.length > MAX_ID_LENGTH
+          ? 'not-found'
+          : await this.#ask(sub, discovery);
+      if (answer === 'not-found') {
+        throw Refusal.invalidToken;
+      }
+      if (answer === undefined) {
+        throw Refusal.keysUnavailable;
+      }
     }
-    const answer =
-      sub.length > MAX_ID_LENGTH
-        ? 'not-found'
-        : await this.#ask(sub, discovery);
-    if (answer === 'not-found') {
-      throw Refusal.invalidToken;
-    }
-    if (answer === undefined) {
-      throw Refusal.keysUnavailable;
-    }
-    this.#answered.set(sub, true);
+    this.#known.set(sub, true);
   }
 
   /** Probes the keys of a plugin. Resolves to `undefined` also when the limit is exhausted. */

@@ -132,6 +132,116 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
+  describe('recalls without a promise', () => {
+    const token = jwt({ exp: Date.parse('2026-06-01T01:00:00Z') / 1000 });
+    const recallOf = (cache: TokenCache, text: string, pluginId = 'catalog') =>
+      cache.recall(cache.read(text), pluginId);
+
+    it('what the plugin has verified, and nothing else', async () => {
+      const { cache, wrapped } = create();
+      expect(recallOf(cache, token)).toBeUndefined();
+      const credentials = await wrapped.authenticate(token);
+      expect(recallOf(cache, token)).toEqual(credentials);
+      expect(recallOf(cache, token)).not.toBe(credentials);
+      expect(recallOf(cache, token, 'hello')).toBeUndefined();
+      expect(recallOf(cache, token, 'catalog limited')).toBeUndefined();
+      expect(recallOf(cache, `${token}x`)).toBeUndefined();
+    });
+
+    it('no token while it is verified, or that has failed', async () => {
+      const { cache, wrapped, answerWith } = create();
+      answerWith(() => Promise.reject(new AuthenticationError('no')));
+      const failure = wrapped.authenticate(token).catch(() => {});
+      expect(recallOf(cache, token)).toBeUndefined();
+      await failure;
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+
+    it('no limited access', async () => {
+      const { cache, wrapped } = create();
+      await wrapped.authenticate(token, { allowLimitedAccess: true });
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+
+    it('nothing after the time to live', async () => {
+      const { cache, wrapped } = create(1_000);
+      await wrapped.authenticate(token);
+      jest.advanceTimersByTime(999);
+      expect(recallOf(cache, token)).toBeDefined();
+      jest.advanceTimersByTime(1);
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+
+    it('nothing after the expiry of the token', async () => {
+      const { cache, wrapped } = create();
+      const short = jwt({ exp: Date.now() / 1000 + 5 });
+      await wrapped.authenticate(short);
+      jest.advanceTimersByTime(4_999);
+      expect(recallOf(cache, short)).toBeDefined();
+      jest.advanceTimersByTime(1);
+      expect(recallOf(cache, short)).toBeUndefined();
+    });
+
+    it('nothing at all where no verdicts are kept', async () => {
+      const { cache, wrapped } = create(0);
+      await wrapped.authenticate(token);
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+  });
+
+  it('reads a text as the token that it remembers', async () => {
+    const { cache, wrapped } = create();
+    await wrapped.authenticate('a');
+    const token = cache.read('a');
+    token.setCookie = ['a=1'];
+    expect(cache.read('b')).not.toBe(token);
+    expect(cache.read('a')).toBe(token);
+    const forgotten = cache.read('b');
+    cache.read('a');
+    expect(cache.read('b')).not.toBe(forgotten);
+    cache.remember(cache.read('b'));
+    const remembered = cache.read('b');
+    cache.read('a');
+    expect(cache.read('b')).toBe(remembered);
+  });
+
+  it('keeps the verdicts of a token that it remembers', async () => {
+    const { cache, calls, wrapped } = create();
+    await wrapped.authenticate('a');
+    cache.remember(cache.read('a'));
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is bounded for tokens that many plugins have verified', async () => {
+    const { auth, cache, calls } = create();
+    const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
+    const authenticate = (text: string, plugin: number) =>
+      cache.wrap(auth, `plugin-${plugin}`).authenticate(text);
+    for (let i = 0; i < 20; i += 1) {
+      for (let plugin = 0; plugin < 20; plugin += 1) {
+        await authenticate(long(i), plugin);
+      }
+    }
+    expect(calls).toHaveLength(400);
+    await authenticate(long(19), 0);
+    expect(calls).toHaveLength(400);
+    await authenticate(long(0), 0);
+    expect(calls).toHaveLength(401);
+  });
+
+  it('forgets no verified token for a flood of tokens that fail', async () => {
+    const { calls, wrapped, answerWith } = create();
+    await wrapped.authenticate('good');
+    answerWith(() => Promise.reject(new AuthenticationError('no')));
+    const failures = Array.from({ length: 3_000 }, (_, i) =>
+      wrapped.authenticate(`bad-${i}`).catch(() => {}),
+    );
+    await Promise.all(failures);
+    await wrapped.authenticate('good');
+    expect(calls).toHaveLength(3_001);
+  });
+
   it.each(['vnd.backstage.plugin', 'JWT'])(
     'caches a %s that acts for no user',
     async typ => {

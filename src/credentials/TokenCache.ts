@@ -4,99 +4,155 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/withTimeout';
-import { decodeToken, effectiveUserToken } from './token';
-import { digestOf } from './digestOf';
+import { digestOf, Token } from './token';
 import { withAuthenticate } from './withAuthenticate';
 
-// Each entry takes about 2.5 KB, since the credentials of a user hold the token: 10 MB at most, together with `DecodedTokens`.
+// A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
 const MAX_TOKENS = 2_000;
-const MAX_TOKEN_CHARACTERS = 3_000_000;
+const MAX_CHARACTERS = 3_000_000;
 /**
  * Allows for the keys of two issuers, at Backstage's own 5 s each. Before backend-defaults 0.19, Backstage waits without limit
  * for an issuer that stops sending after its headers, and all requests with the same token would wait too.
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
-interface Verified {
+interface Verdict {
   /** Makes credentials for one request. */
   copy: () => BackstageCredentials;
-  /** The end of the entry, in milliseconds since the epoch. */
+  /** The end of the verdict, in milliseconds since the epoch. */
   until: number;
 }
 
+interface TokenRecord {
+  token: Token;
+  /** The verdict of each plugin, by {@link verdictKey}. */
+  verdicts: Map<string, Verdict>;
+}
+
 /**
- * Caches tokens that Backstage has verified, so that the same token is not verified with each request. The cache holds no
- * failures, and the checks of revocations and of cross-site requests are never cached. A withdrawn key or external token takes
- * effect after the time to live.
+ * Caches what is known of tokens that Backstage has verified: one record per token, by its digest. So the same token is not
+ * verified, decoded and made a cookie with each request. The cache holds no failures, and the checks of revocations, issuers and
+ * cross-site requests are never cached. A withdrawn key or external token takes effect after the time to live.
  */
 export class TokenCache {
   readonly #ttlMs: number;
-  readonly #verified = new LRUCache<string, Verified>({
+  readonly #records = new LRUCache<string, TokenRecord>({
     max: MAX_TOKENS,
-    maxSize: MAX_TOKEN_CHARACTERS,
+    maxSize: MAX_CHARACTERS,
   });
+  // Tokens that wait for their verification are no records: a flood of them would evict verified ones.
   readonly #pending = new Map<string, Promise<() => BackstageCredentials>>();
+  #last: Token | undefined;
 
+  /** @param options.ttlMs - 0 keeps no verdicts, and each request verifies its token */
   constructor(options: { ttlMs: number }) {
     this.#ttlMs = options.ttlMs;
   }
 
-  /** Returns a plugin's `auth` with a cached `authenticate`. */
-  wrap(auth: AuthService, pluginId: string): AuthService {
-    return withAuthenticate(auth, (token, options) =>
-      this.#authenticate(auth, pluginId, token, options),
-    );
+  /** Returns the token of a text, whether or not it is valid. */
+  read(text: string): Token {
+    // Reuse the last token: Backstage's services get its text only, and hashing takes as long as the rest of a decision.
+    if (text !== this.#last?.text) {
+      const digest = digestOf(text);
+      // Copy the text: one that is cut out of a `Cookie` header would keep the whole header in memory.
+      this.#last =
+        this.#records.get(digest)?.token ??
+        new Token(Buffer.from(text).toString(), digest);
+    }
+    return this.#last;
   }
 
-  async #authenticate(
-    auth: AuthService,
-    pluginId: string,
-    token: string,
-    options?: { allowLimitedAccess?: boolean },
-  ): Promise<BackstageCredentials> {
-    const key = `${pluginId} ${Boolean(options?.allowLimitedAccess)} ${digestOf(token)}`;
-    const known = this.#verified.get(key);
-    if (known && known.until > Date.now()) {
-      return known.copy();
+  /** Keeps a token that has verified. Its verdicts are kept as it is verified, by {@link TokenCache.wrap}. */
+  remember(token: Token): void {
+    if (!this.#records.has(token.digest)) {
+      this.#keep({ token, verdicts: new Map() });
     }
-    let pending = this.#pending.get(key);
-    if (!pending) {
-      pending = this.#verify(auth, key, token, options).finally(() =>
-        this.#pending.delete(key),
+  }
+
+  /** Returns credentials for one request if a plugin has verified the token, with full access. */
+  recall(token: Token, pluginId: string): BackstageCredentials | undefined {
+    return this.#recall(token, verdictKey(pluginId));
+  }
+
+  /** Returns a plugin's `auth` with a cached `authenticate`. */
+  wrap(auth: AuthService, pluginId: string): AuthService {
+    return withAuthenticate(auth, async (text, options) => {
+      const token = this.read(text);
+      const key = verdictKey(pluginId, options);
+      return (
+        this.#recall(token, key) ??
+        (await this.#verifyOnce(token, key, () =>
+          auth.authenticate(token.text, options),
+        ))
       );
-      this.#pending.set(key, pending);
+    });
+  }
+
+  #recall({ digest }: Token, key: string): BackstageCredentials | undefined {
+    const verdict = this.#records.get(digest)?.verdicts.get(key);
+    return verdict && verdict.until > Date.now() ? verdict.copy() : undefined;
+  }
+
+  /** Verifies a token, once for all requests that wait for the same verdict. */
+  async #verifyOnce(
+    token: Token,
+    key: string,
+    authenticate: () => Promise<BackstageCredentials>,
+  ): Promise<BackstageCredentials> {
+    const pendingKey = `${key} ${token.digest}`;
+    let pending = this.#pending.get(pendingKey);
+    if (!pending) {
+      pending = this.#verify(token, key, authenticate).finally(() =>
+        this.#pending.delete(pendingKey),
+      );
+      this.#pending.set(pendingKey, pending);
     }
     const copy = await pending;
     return copy();
   }
 
   async #verify(
-    auth: AuthService,
+    token: Token,
     key: string,
-    token: string,
-    options?: { allowLimitedAccess?: boolean },
+    authenticate: () => Promise<BackstageCredentials>,
   ): Promise<() => BackstageCredentials> {
-    // Copy the token: a token that is cut out of a `Cookie` header would keep the whole header in memory.
-    const own = Buffer.from(token).toString();
     const credentials = await withTimeout(
-      auth.authenticate(own, options),
+      authenticate(),
       VERIFY_TIMEOUT_MS,
       'The token was not verified in time',
     );
     const copy = createCopier(credentials);
     const until = Math.min(expiryOf(token), Date.now() + this.#ttlMs);
-    this.#verified.set(key, { copy, until }, { size: token.length });
+    const record = this.#records.get(token.digest) ?? {
+      token,
+      verdicts: new Map(),
+    };
+    record.verdicts.set(key, { copy, until });
+    this.#keep(record);
     return copy;
+  }
+
+  #keep(record: TokenRecord) {
+    const { token, verdicts } = record;
+    // Delete it first, because the cache does not measure the same object again.
+    this.#records.delete(token.digest);
+    this.#records.set(token.digest, record, {
+      size: Math.max(token.text.length, 1) * (verdicts.size + 1),
+    });
   }
 }
 
-/**
- * Returns the time, in milliseconds since the epoch, at which a token, or the user token that it carries, expires; `Infinity`
- * without an expiry.
- */
-function expiryOf(token: string): number {
-  const decoded = decodeToken(token);
-  const expiries = [decoded?.exp, decoded && effectiveUserToken(decoded)?.exp];
+/** Identifies a verdict among those of one token: limited and full access are two. */
+function verdictKey(
+  pluginId: string,
+  options?: { allowLimitedAccess?: boolean },
+): string {
+  return options?.allowLimitedAccess ? `${pluginId} limited` : pluginId;
+}
+
+/** Returns the end of a token, or of the user token that it carries, in milliseconds since the epoch; `Infinity` without one. */
+function expiryOf({ claims, userToken }: Token): number {
+  const expiries = [claims?.exp, userToken?.exp];
   return (
     Math.min(...expiries.map(exp => (exp === undefined ? Infinity : exp))) *
     1000
@@ -117,14 +173,14 @@ function createCopier(credentials: BackstageCredentials) {
 /** Copies non-enumerable properties too: Backstage keeps the token in one. */
 function createShallowCopier<T extends object>(original: T): () => T {
   const prototype = Object.getPrototypeOf(original);
-  const hidden = Object.entries(
-    Object.getOwnPropertyDescriptors(original),
-  ).filter(([, { enumerable }]) => !enumerable);
-  return () => {
-    const copy = Object.assign(Object.create(prototype), original);
-    for (const [name, descriptor] of hidden) {
-      Object.defineProperty(copy, name, descriptor);
-    }
-    return copy;
-  };
+  const hidden = Object.fromEntries(
+    Object.entries(Object.getOwnPropertyDescriptors(original)).filter(
+      ([, { enumerable }]) => !enumerable,
+    ),
+  );
+  return () =>
+    Object.defineProperties(
+      Object.assign(Object.create(prototype), original),
+      hidden,
+    );
 }

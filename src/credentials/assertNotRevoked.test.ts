@@ -1,5 +1,5 @@
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { DecodedTokens } from './DecodedTokens';
+import { TokenCache } from './TokenCache';
 import { Refusal } from '../decision/Refusal';
 import {
   assertNotRevoked,
@@ -22,7 +22,8 @@ describe('assertNotRevoked', () => {
     ['a service', undefined, revocations],
     ['a service, with no list', undefined, notLoaded],
   ])('passes %s', (_, userToken, list) => {
-    const judge = () => assertNotRevoked({ userToken } as never, list);
+    const judge = () =>
+      assertNotRevoked({ token: { userToken } } as never, list);
     expect(judge).not.toThrow();
   });
 
@@ -37,8 +38,22 @@ describe('assertNotRevoked', () => {
     ],
     ['no session', { sub: 'x' }, revocations, Refusal.invalidToken],
   ])('refuses %s', (_, userToken, list, refusal) => {
-    const judge = () => assertNotRevoked({ userToken } as never, list);
+    const judge = () =>
+      assertNotRevoked({ token: { userToken } } as never, list);
     expect(judge).toThrow(refusal);
+  });
+
+  it('refuses a revoked session with its subject, and shares the error', () => {
+    let refused!: Refusal;
+    try {
+      assertNotRevoked({ userToken: ended } as never, revocations);
+    } catch (error) {
+      refused = error as Refusal;
+    }
+    expect(refused).toBeInstanceOf(Refusal);
+    expect(refused.subject).toBe(ended.sub);
+    expect(refused.error).toBe(Refusal.revoked.error);
+    expect(Refusal.revoked.subject).toBeUndefined();
   });
 });
 
@@ -64,10 +79,8 @@ describe('isRevokedByClaims', () => {
     ],
     ['a token of another kind', unsignedToken('at+jwt', ended), false],
   ])('is correct for %s', (_, token, expected) => {
-    const decodedTokens = new DecodedTokens();
-    expect(isRevokedByClaims(token, { decodedTokens, revocations })).toBe(
-      expected,
-    );
+    const tokens = new TokenCache({ ttlMs: 30_000 });
+    expect(isRevokedByClaims(token, { tokens, revocations })).toBe(expected);
   });
 });
 

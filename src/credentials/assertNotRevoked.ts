@@ -1,7 +1,7 @@
-import type { DecodedTokens } from './DecodedTokens';
+import type { TokenCache } from './TokenCache';
 import type { VerifiedCredential } from './verifyCredential';
 import { Refusal } from '../decision/Refusal';
-import { DecodedToken, effectiveUserToken } from './token';
+import type { DecodedToken } from './token';
 import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 
@@ -10,9 +10,10 @@ import type { Revocations } from '../revocation/Revocations';
  *   of services that act for no user belong to no session.
  */
 export function assertNotRevoked(
-  { userToken }: VerifiedCredential,
+  { token }: VerifiedCredential,
   revocations: Revocations,
 ): void {
+  const { userToken } = token;
   if (!userToken) {
     return;
   }
@@ -21,7 +22,7 @@ export function assertNotRevoked(
     throw Refusal.invalidToken;
   }
   if (revocations.isRevoked(session)) {
-    throw Refusal.revoked;
+    throw Refusal.revoked.of(session.sub);
   }
   if (!revocations.isLoaded) {
     throw Refusal.revocationsUnavailable;
@@ -31,12 +32,19 @@ export function assertNotRevoked(
 /** Returns whether a token claims to be of a revoked session. The claims may be forged: the result may only refuse a request. */
 export function isRevokedByClaims(
   token: string | undefined,
-  options: { decodedTokens: DecodedTokens; revocations: Revocations },
+  { tokens, revocations }: { tokens: TokenCache; revocations: Revocations },
 ): boolean {
-  const { decodedTokens, revocations } = options;
-  const decoded = token ? decodedTokens.decode(token) : undefined;
-  const session = decoded && sessionClaimsOf(effectiveUserToken(decoded) ?? {});
+  const userToken = token ? tokens.read(token).userToken : undefined;
+  const session = userToken && sessionClaimsOf(userToken);
   return session !== undefined && revocations.isRevoked(session);
+}
+
+/** Returns the refusal of a token that has verified, and whose session was revoked. */
+export function refuseRevoked(
+  token: string,
+  { tokens }: { tokens: TokenCache },
+): Refusal {
+  return Refusal.revoked.of(tokens.read(token).userToken?.sub);
 }
 
 /** Returns the claims that identify a user token's session. Backstage accepts no user token without them. */

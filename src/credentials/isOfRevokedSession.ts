@@ -34,8 +34,7 @@ async function verifies(
   options: VerifyOptions,
 ): Promise<boolean> {
   const isLimited =
-    options.decodedTokens.decode(token)?.typ ===
-    tokenTypes.limitedUser.typParam;
+    options.tokens.read(token).claims?.typ === tokenTypes.limitedUser.typParam;
   // Use a substitute request: `httpAuth` caches one result per request, and the handler needs its own.
   const request = { headers: { authorization: `Bearer ${token}` } } as Request;
   try {

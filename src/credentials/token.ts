@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 
@@ -17,21 +18,41 @@ export interface DecodedToken {
   obo?: DecodedToken;
 }
 
-let last: { token: string; decoded: DecodedToken | undefined } | undefined;
+/** A token as a request has presented it. It is decoded once, and hashed at most once. */
+export class Token {
+  #claims: { decoded: DecodedToken | undefined } | undefined;
 
-/**
- * Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. The result may be
- * shared, so callers must not change it.
- */
-export function decodeToken(token: string): DecodedToken | undefined {
-  // Reuse the last result, since one request needs it several times.
-  if (token !== last?.token) {
-    last = { token, decoded: decode(token) };
+  /** The `Set-Cookie` headers that make this token the gate's cookie, once it has verified. */
+  setCookie: string[] | undefined;
+  /** The number of times that the cookie was sent to clients that have not returned it. */
+  sentCookies = 0;
+
+  /** @param digest - of the text, see {@link digestOf} */
+  constructor(
+    readonly text: string,
+    readonly digest: string,
+  ) {}
+
+  /** The claims; `undefined` for text that is no JWT. */
+  get claims(): DecodedToken | undefined {
+    this.#claims ??= { decoded: decodeToken(this.text) };
+    return this.#claims.decoded;
   }
-  return last.decoded;
+
+  /** The claims of the user's own token: this one, or the one that a service token carries. */
+  get userToken(): DecodedToken | undefined {
+    const { claims } = this;
+    return claims && effectiveUserToken(claims);
+  }
 }
 
-function decode(token: string): DecodedToken | undefined {
+/** Returns the SHA-256 of a token in base64. Caches use it as their key in place of the token. */
+export function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}
+
+/** Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. */
+export function decodeToken(token: string): DecodedToken | undefined {
   // Skip text that is no JWT: decoding it would throw, which is slow.
   if (token.split('.', 4).length !== 3) {
     return undefined;
@@ -47,7 +68,7 @@ function decode(token: string): DecodedToken | undefined {
       iat: isNumber(iat) ? iat : undefined,
       exp: isNumber(exp) ? exp : undefined,
       ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
-      obo: isString(obo) ? decode(obo) : undefined,
+      obo: isString(obo) ? decodeToken(obo) : undefined,
     };
   } catch {
     return undefined;

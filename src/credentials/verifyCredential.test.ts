@@ -7,11 +7,17 @@ import type { Request } from 'express';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
-import { decodeToken } from './token';
-import { DecodedTokens } from './DecodedTokens';
+import { DecodedToken, decodeToken, Token } from './token';
 import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
-import { RecentFailures } from './RecentFailures';
-import { PresentedToken, verifyCredential } from './verifyCredential';
+import { NegativeTokenCache } from './NegativeTokenCache';
+import { OwnIssuer } from './OwnIssuer';
+import { TokenCache } from './TokenCache';
+import {
+  PresentedToken,
+  VerifiedCredential,
+  verifyCredential,
+  verifyTimed,
+} from './verifyCredential';
 
 const NOW = Math.floor(Date.now() / 1000);
 const session = { sub: 'user:default/a', iat: NOW, exp: NOW + 3600 };
@@ -36,39 +42,59 @@ function create(
     issuers?: string[];
     known?: () => Promise<void>;
     userKeysStarted?: () => Promise<void>;
+    /** The result of an `httpAuth` that can recall. */
+    recall?: (req: Request, token: Token) => object | undefined;
   } = {},
 ) {
   const calls: { req: Request; options: object; pluginId: string }[] = [];
   const askedKeys: string[] = [];
   const steps: string[] = [];
-  const decodedTokens = new DecodedTokens();
-  const failures = new RecentFailures();
+  const tokens = new TokenCache({ ttlMs: 30_000 });
+  const invalidTokens = new NegativeTokenCache();
+  const plugins = {
+    userKeysStarted: () => {
+      steps.push('user keys');
+      return options.userKeysStarted?.();
+    },
+    anyRegistered: () => ({
+      discovery: {
+        getBaseUrl: async (id: string) => `http://${id}`,
+        getExternalBaseUrl: async (id: string) =>
+          `https://backstage.example.com/api/${id}`,
+      },
+    }),
+  } as never;
   const req = { headers: {} } as Request;
 
-  const verify = (
+  const ownIssuer = new OwnIssuer(plugins);
+
+  const argumentsOf = (
     token: string,
     kind: PresentedToken['kind'] = 'bearer',
     pluginId = 'catalog',
   ) =>
-    verifyCredential(
+    [
       req,
       {
         id: pluginId,
-        httpAuthFor: async decoded => {
+        httpAuthFor: (decoded: DecodedToken | undefined) => {
           steps.push(`httpAuth for ${decoded?.sub}`);
-          return {
+          const httpAuth = {
+            ...(options.recall && { recall: options.recall }),
             credentials: async (ofReq: Request, ofOptions: object) => {
               calls.push({ req: ofReq, options: ofOptions, pluginId });
               return options.credentials?.() ?? { principal: {} };
             },
           } as never;
+          return options.recall ? httpAuth : Promise.resolve(httpAuth);
         },
       },
       { kind, token },
       { config: { issuers: options.issuers ?? [] } } as unknown as Policy,
       {
-        failures,
-        decodedTokens,
+        invalidTokens,
+        ownIssuer,
+        tokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
           probe: async (url: string) => {
@@ -77,27 +103,40 @@ function create(
           },
         } as KeyEndpoints,
         callingPlugins: {
-          assertKnown: (decoded, discovery) => {
+          assertKnown: (
+            decoded: DecodedToken | undefined,
+            discovery: unknown,
+          ) => {
             steps.push(`known ${decoded?.sub} by ${Boolean(discovery)}`);
             return options.known?.();
           },
         },
-        plugins: {
-          userKeysStarted: () => {
-            steps.push('user keys');
-            return options.userKeysStarted?.();
-          },
-          anyRegistered: () => ({
-            discovery: {
-              getBaseUrl: async (id: string) => `http://${id}`,
-              getExternalBaseUrl: async (id: string) =>
-                `https://backstage.example.com/api/${id}`,
-            },
-          }),
-        } as never,
+        plugins,
       },
-    );
-  return { askedKeys, calls, decodedTokens, req, steps, verify };
+    ] as const;
+  const verifyNow = (...args: Parameters<typeof argumentsOf>) =>
+    verifyCredential(...argumentsOf(...args));
+  const verify = async (...args: Parameters<typeof argumentsOf>) =>
+    verifyNow(...args);
+  /** Verifies a token, and passes the time that it took to a function. */
+  const time = async (token: string, verified: (seconds: number) => void) => {
+    const [of, plugin, presented, policy, services] = argumentsOf(token);
+    const observer = { verified, externalTokenUsed: () => {} };
+    return verifyTimed(of, plugin, presented, policy, {
+      ...services,
+      observer,
+    });
+  };
+  return {
+    askedKeys,
+    calls,
+    req,
+    steps,
+    time,
+    tokens,
+    verify,
+    verifyNow,
+  };
 }
 
 const fails = (error: Error) => ({
@@ -120,13 +159,10 @@ describe('verifyCredential', () => {
     const credentials = { principal: {} };
     const { verify } = create({ credentials: () => credentials });
     const verified = await verify(token);
-    expect(verified).toEqual({
-      credentials,
-      token,
-      decoded: decodeToken(token),
-      userToken,
-    });
     expect(verified.credentials).toBe(credentials);
+    expect(verified.token.text).toBe(token);
+    expect(verified.token.claims).toEqual(decodeToken(token));
+    expect(verified.token.userToken).toEqual(userToken);
   });
 
   it.each([
@@ -344,7 +380,7 @@ describe('verifyCredential', () => {
     ['that is configured', other, ['x', other]],
   ])('trusts an issuer %s', async (_, issuer, issuers) => {
     const token = issuedBy(issuer);
-    expect((await create({ issuers }).verify(token)).token).toBe(token);
+    expect((await create({ issuers }).verify(token)).token.text).toBe(token);
   });
 
   it.each([
@@ -352,24 +388,174 @@ describe('verifyCredential', () => {
     ['that is a part of this one', 'https://backstage.example.com', []],
     ['that is not there', undefined, ['x']],
   ])('trusts no issuer %s', async (_, issuer, issuers) => {
-    await expect(create({ issuers }).verify(issuedBy(issuer))).rejects.toBe(
-      Refusal.untrustedIssuer,
-    );
+    await expect(
+      create({ issuers }).verify(issuedBy(issuer)),
+    ).rejects.toMatchObject({
+      reason: 'untrusted-issuer',
+      subject: session.sub,
+    });
   });
 
-  it('caches the decoded claims of a verified token', async () => {
-    const { decodedTokens, verify } = create();
-    const { decoded } = await verify(user);
-    decodeToken('another');
-    expect(decodedTokens.decode(user)).toBe(decoded);
+  it('remembers a verified token', async () => {
+    const { tokens, verify } = create();
+    const { token } = await verify(user);
+    tokens.read('another');
+    expect(tokens.read(user)).toBe(token);
     await verify('static');
   });
 
-  it('caches nothing of a token that has not verified', async () => {
-    const { decodedTokens, verify } = create(notValid);
-    const decoded = decodeToken(user);
+  it('remembers nothing of a token that has not verified', async () => {
+    const { tokens, verify } = create(notValid);
+    const token = tokens.read(user);
     await expect(verify(user)).rejects.toThrow();
-    decodeToken('another');
-    expect(decodedTokens.decode(user)).not.toBe(decoded);
+    tokens.read('another');
+    expect(tokens.read(user)).not.toBe(token);
+  });
+
+  describe('with credentials that httpAuth recalls', () => {
+    const recalled = { principal };
+    const recall = () => recalled;
+
+    /** Returns a verifier that knows the issuer, as it does after another token. */
+    const createWarm = async (options: Parameters<typeof create>[0]) => {
+      const created = create({ recall, ...options });
+      await created.verify(user);
+      return created;
+    };
+
+    it('needs no promise, and verifies nothing', async () => {
+      const { calls, verifyNow } = await createWarm({});
+      for (const kind of ['bearer', 'cookie'] as const) {
+        const verified = verifyNow(user, kind) as VerifiedCredential;
+        expect(verified.credentials).toBe(recalled);
+        expect(verified.token.text).toBe(user);
+      }
+      expect(calls).toEqual([]);
+    });
+
+    it('recalls the token for the request', async () => {
+      const asked = jest.fn(recall);
+      const { req, tokens, verifyNow } = await createWarm({ recall: asked });
+      asked.mockClear();
+      verifyNow(user);
+      expect(asked.mock.calls).toEqual([[req, tokens.read(user)]]);
+    });
+
+    it.each<[string, PresentedToken['kind'], object | undefined]>([
+      ['nothing is recalled', 'bearer', undefined],
+      ['the cookie is Backstage’s own', 'user-cookie', recalled],
+      ['a service acts for the user of a cookie', 'cookie', actor],
+      [
+        'a cookie is of a service',
+        'cookie',
+        { principal: { type: 'service' } },
+      ],
+      ['nobody is recalled', 'bearer', { principal: { type: 'none' } }],
+    ])('verifies the token if %s', async (_, kind, found) => {
+      const { calls, verify } = create({
+        recall: () => found,
+        credentials: () => recalled,
+      });
+      expect((await verify(user, kind)).credentials).toBe(recalled);
+      expect(calls).toHaveLength(1);
+    });
+
+    it('accepts services by bearer tokens', async () => {
+      const found = { principal: { type: 'service', subject: 'x' } };
+      const { calls, verifyNow } = create({ recall: () => found });
+      for (const token of [service, 'static']) {
+        const verified = verifyNow(token) as VerifiedCredential;
+        expect(verified.credentials).toBe(found);
+      }
+      expect(calls).toEqual([]);
+    });
+
+    it('accepts a service that acts for a user by a bearer token', async () => {
+      const { calls, verifyNow } = create({ recall: () => actor });
+      const verified = verifyNow(onBehalf) as VerifiedCredential;
+      expect(verified.credentials).toBe(actor);
+      expect(calls).toEqual([]);
+    });
+
+    it.each<[string, Parameters<typeof create>[0], string, Refusal]>([
+      [
+        'is of another user',
+        {},
+        unsignedToken('vnd.backstage.user', { ...session, sub: 'user:x/eve' }),
+        Refusal.invalidToken,
+      ],
+      [
+        'has another issuer',
+        {},
+        unsignedToken('vnd.backstage.user', { ...session, iss: 'https://x' }),
+        Refusal.untrustedIssuer,
+      ],
+      [
+        'has no issuer',
+        {},
+        unsignedToken('vnd.backstage.user', session),
+        Refusal.untrustedIssuer,
+      ],
+      [
+        'has expired',
+        {},
+        unsignedToken('vnd.backstage.user', {
+          ...session,
+          iss: OWN_ISSUER,
+          exp: NOW - 1,
+        }),
+        Refusal.invalidToken,
+      ],
+      ['is followed by what some skip', {}, `${user}%`, Refusal.invalidToken],
+    ])(
+      'refuses at once a token that %s',
+      async (_, options, token, refusal) => {
+        const { verifyNow } = await createWarm(options);
+        expect(() => verifyNow(token)).toThrow(refusal);
+      },
+    );
+
+    it('asks the policy for the issuers each time', async () => {
+      const issuers = ['https://x'];
+      const token = unsignedToken('vnd.backstage.user', {
+        ...session,
+        iss: 'https://x',
+      });
+      const { verifyNow } = await createWarm({ issuers });
+      expect((verifyNow(token) as VerifiedCredential).credentials).toBe(
+        recalled,
+      );
+      issuers.pop();
+      expect(() => verifyNow(token)).toThrow(Refusal.untrustedIssuer);
+    });
+
+    it('waits for the keys of users all the same', async () => {
+      let started: () => void = () => {};
+      const { verifyNow } = create({
+        recall,
+        userKeysStarted: () =>
+          new Promise(resolve => {
+            started = resolve;
+          }),
+      });
+      const verified = verifyNow(user);
+      expect(verified).toBeInstanceOf(Promise);
+      started();
+      expect((await verified).credentials).toBe(recalled);
+    });
+  });
+
+  it.each([
+    ['at once', { recall: () => ({ principal: { type: 'service' } }) }],
+    ['later', {}],
+    ['at once, and fails', { recall: () => ({ principal }) }],
+    ['later, and fails', notValid],
+  ])('records the time of a verification that ends %s', async (_, options) => {
+    const seconds: number[] = [];
+    const { time } = create(options);
+    await time('static', s => seconds.push(s)).catch(() => {});
+    expect(seconds).toHaveLength(1);
+    expect(seconds[0]).toBeGreaterThanOrEqual(0);
+    expect(seconds[0]).toBeLessThan(10);
   });
 });

@@ -6,6 +6,7 @@ import type {
 import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
+import { assertKeysAvailable } from './assertKeysAvailable';
 import type {
   BackendPlugins,
   CredentialsReader,
@@ -15,144 +16,154 @@ import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
-import {
-  DecodedToken,
-  isCompactJws,
-  isExpired,
-  effectiveUserToken,
-} from './token';
+import { isPromise, MaybePromise, then } from '../util/then';
+import { DecodedToken, isCompactJws, isExpired, Token } from './token';
 import type { CallingPlugins } from './CallingPlugins';
-import type { DecodedTokens } from './DecodedTokens';
-import { digestOf } from './digestOf';
-import { KeyEndpoints, offersKeys } from './KeyEndpoints';
+import { findRestrictedSubject } from './findRestrictedSubject';
+import type { KeyEndpoints } from './KeyEndpoints';
+import type { NegativeTokenCache } from './NegativeTokenCache';
+import type { OwnIssuer } from './OwnIssuer';
 import type { PresentedCredential } from './readCredential';
-import type { RecentFailures } from './RecentFailures';
+import type { TokenCache } from './TokenCache';
 
 /** A credential that holds a token. */
 export type PresentedToken = Extract<PresentedCredential, { token: string }>;
 
-/** A verified token: the result of Backstage's `httpAuth`, and the token's claims. */
+/** A verified token, and the result of Backstage's `httpAuth`. */
 export interface VerifiedCredential {
   credentials: BackstageCredentials<
     BackstageUserPrincipal | BackstageServicePrincipal
   >;
-  token: string;
-  /** `undefined` for external tokens that are no JWT. */
-  decoded: DecodedToken | undefined;
-  /** The user's own token: the presented one, or the one that a service token carries. */
-  userToken: DecodedToken | undefined;
+  token: Token;
 }
 
 /** The services that verification needs. */
 export interface VerifyOptions {
   plugins: BackendPlugins;
   callingPlugins: Pick<CallingPlugins, 'assertKnown'>;
-  failures: RecentFailures;
+  invalidTokens: NegativeTokenCache;
   keyEndpoints: KeyEndpoints;
-  decodedTokens: DecodedTokens;
+  ownIssuer: Pick<OwnIssuer, 'get'>;
+  tokens: TokenCache;
   issuerClock: Pick<IssuerClock, 'observe'>;
 }
 
 /**
- * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures.
+ * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures. The result is
+ * no promise if the token is cached and nothing has to be waited for.
  *
  * @throws Refusal 401 for every error, except: 403 if the token's access restrictions exclude this plugin, and 503 if the keys
- *   are not available
+ *   are not available. It is thrown at once, or the promise rejects.
  */
-export async function verifyCredential(
+export function verifyCredential(
   req: Request,
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
   presented: PresentedToken,
   policy: Policy,
   options: VerifyOptions,
-): Promise<VerifiedCredential> {
-  const { callingPlugins, decodedTokens, failures, plugins } = options;
-  const { token } = presented;
-  const decoded = decodedTokens.decode(token);
-  const userToken = decoded && effectiveUserToken(decoded);
+): MaybePromise<VerifiedCredential> {
+  const { callingPlugins, invalidTokens, issuerClock, plugins, tokens } =
+    options;
+  const token = tokens.read(presented.token);
+  const { claims, userToken } = token;
 
   // Refuse early, before the signature is verified.
-  if (decoded && (!isCompactJws(token) || isExpired(decoded))) {
+  if (claims && (!isCompactJws(token.text) || isExpired(claims))) {
     throw Refusal.invalidToken;
   }
-  const failureKey = `${plugin.id} ${presented.kind} ${digestOf(token)}`;
-  if (failures.has(failureKey)) {
+  const failureKey = `${plugin.id} ${presented.kind} ${token.digest}`;
+  if (invalidTokens.has(failureKey)) {
     throw Refusal.invalidToken;
   }
-  // Await only pending promises; each extra microtask is measurable.
-  const known = callingPlugins.assertKnown(
-    decoded,
-    plugins.anyRegistered().discovery,
-  );
-  if (known) {
-    await known;
-  }
-  const userKeys = userToken && plugins.userKeysStarted();
-  if (userKeys) {
-    await userKeys;
-  }
-
-  const found = plugin.httpAuthFor(decoded);
-  const httpAuth = found instanceof Promise ? await found : found;
-  let credentials;
-  try {
-    credentials = await authenticate(httpAuth, req, presented);
-  } catch (error) {
+  const authenticate = (httpAuth: CredentialsReader) =>
+    recall(httpAuth, req, token, presented.kind) ??
+    authenticateAfresh(httpAuth, req, presented).catch(error =>
+      explainFailure(error, token, presented, failureKey, options),
+    );
+  const accept = (credentials: VerifiedCredential['credentials']) => {
+    // A custom `httpAuth` may have authenticated a different token, so check that its principal is this token's subject.
+    const { principal } = credentials;
     if (
-      presented.kind === 'bearer' &&
-      isError(error) &&
-      error.name === 'NotAllowedError'
+      principal.type === 'user' &&
+      principal.userEntityRef !== userToken?.sub
     ) {
-      throw Refusal.restricted(error.message);
+      throw Refusal.invalidToken;
     }
-    if (decoded) {
-      await assertKeysAvailable(decoded, userToken, options);
-    }
-    if (isError(error) && error.name === 'AuthenticationError') {
-      failures.add(failureKey);
-    }
-    throw Refusal.invalidToken;
-  }
+    return then(isTrustedIssuer(userToken, policy, options), isTrusted => {
+      if (!isTrusted) {
+        throw Refusal.untrustedIssuer.of(userToken?.sub);
+      }
+      issuerClock.observe(userToken?.iat);
+      tokens.remember(token);
+      return { credentials, token };
+    });
+  };
 
-  // A custom `httpAuth` may have authenticated a different token, so check that its principal is this token's subject.
-  const { principal } = credentials;
-  if (principal.type === 'user' && principal.userEntityRef !== userToken?.sub) {
-    throw Refusal.invalidToken;
-  }
-  // Backstage does not check the issuer, but two deployments may share their keys. Limited tokens carry no issuer.
-  if (
-    userToken &&
-    userToken.typ !== tokenTypes.limitedUser.typParam &&
-    !(await isTrustedIssuer(userToken.iss, policy, plugins))
-  ) {
-    throw Refusal.untrustedIssuer;
-  }
-  options.issuerClock.observe(userToken?.iat);
-  if (decoded) {
-    decodedTokens.remember(token, decoded);
-  }
-  return { credentials, token, decoded, userToken };
+  return then(
+    callingPlugins.assertKnown(claims, plugins.anyRegistered().discovery),
+    () =>
+      then(userToken && plugins.userKeysStarted(), () =>
+        then(plugin.httpAuthFor(claims), httpAuth =>
+          then(authenticate(httpAuth), accept),
+        ),
+      ),
+  );
 }
 
 /** Calls {@link verifyCredential} and records its duration, on success and on failure. */
-export async function verifyTimed(
+export function verifyTimed(
   req: Request,
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>,
   presented: PresentedToken,
   policy: Policy,
-  options: VerifyOptions & { observer: Pick<GateObserver, 'verified'> },
-): Promise<VerifiedCredential> {
+  options: VerifyOptions & {
+    observer: Pick<GateObserver, 'verified' | 'externalTokenUsed'>;
+  },
+): MaybePromise<VerifiedCredential> {
+  const { observer } = options;
   const startedAt = performance.now();
+  const record = () =>
+    observer.verified((performance.now() - startedAt) / 1000);
+  let verified: MaybePromise<VerifiedCredential> | undefined;
   try {
-    return await verifyCredential(req, plugin, presented, policy, options);
+    verified = verifyCredential(req, plugin, presented, policy, options);
   } finally {
-    options.observer.verified((performance.now() - startedAt) / 1000);
+    if (!isPromise(verified)) {
+      record();
+    }
   }
+  return then(isPromise(verified) ? verified.finally(record) : verified, of => {
+    const { principal } = of.credentials;
+    const isPlugin = of.token.claims?.typ === tokenTypes.plugin.typParam;
+    if (principal.type === 'service' && !isPlugin) {
+      observer.externalTokenUsed(principal.subject, plugin.id);
+    }
+    return of;
+  });
+}
+
+/** Returns the credentials of a cached token, if they are such as {@link authenticateAfresh} accepts. */
+function recall(
+  httpAuth: CredentialsReader,
+  req: Request,
+  token: Token,
+  kind: PresentedToken['kind'],
+): VerifiedCredential['credentials'] | undefined {
+  // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
+  if (kind === 'user-cookie') {
+    return undefined;
+  }
+  const credentials = httpAuth.recall?.(req, token);
+  const principal = credentials?.principal;
+  return (principal?.type === 'user' &&
+    (kind === 'bearer' || !principal.actor)) ||
+    (principal?.type === 'service' && kind === 'bearer')
+    ? credentials
+    : undefined;
 }
 
 /** Chooses the request object for `httpAuth`, which caches its result per request object. */
-async function authenticate(
+async function authenticateAfresh(
   httpAuth: CredentialsReader,
   req: Request,
   presented: PresentedToken,
@@ -195,45 +206,42 @@ function onlyUsers(
   return credentials;
 }
 
-/**
- * Returns whether an issuer is this deployment's own `auth` plugin, found by discovery, or one that the configuration adds (RFC
- * 7519, section 4.1.1).
- */
-async function isTrustedIssuer(
-  issuer: string | undefined,
-  { config }: Policy,
-  plugins: BackendPlugins,
-): Promise<boolean> {
-  return (
-    issuer !== undefined &&
-    (config.issuers.includes(issuer) ||
-      issuer ===
-        (await plugins.anyRegistered().discovery.getExternalBaseUrl('auth')))
-  );
+/** @throws Refusal for the error with which a token has not verified */
+async function explainFailure(
+  error: unknown,
+  token: Token,
+  { kind }: PresentedToken,
+  failureKey: string,
+  options: VerifyOptions,
+): Promise<never> {
+  if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
+    throw Refusal.restricted(error.message).of(
+      await findRestrictedSubject(token.text, options.plugins),
+    );
+  }
+  await assertKeysAvailable(token, options);
+  if (isError(error) && error.name === 'AuthenticationError') {
+    options.invalidTokens.add(failureKey);
+  }
+  throw Refusal.invalidToken;
 }
 
 /**
- * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
- *
- * @throws Refusal 503
+ * Returns whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery, or one that the
+ * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
+ * tokens carry no issuer.
  */
-async function assertKeysAvailable(
-  decoded: DecodedToken,
+function isTrustedIssuer(
   userToken: DecodedToken | undefined,
-  { plugins, keyEndpoints }: VerifyOptions,
-): Promise<void> {
-  const { discovery } = plugins.anyRegistered();
-  if (userToken) {
-    const url = `${await discovery.getBaseUrl('auth')}${USER_KEYS_PATH}`;
-    if (!offersKeys(await keyEndpoints.probe(url))) {
-      throw Refusal.keysUnavailable;
-    }
+  { config }: Policy,
+  { ownIssuer }: VerifyOptions,
+): MaybePromise<boolean> {
+  if (!userToken || userToken.typ === tokenTypes.limitedUser.typParam) {
+    return true;
   }
-  if (decoded.typ === tokenTypes.plugin.typParam) {
-    const url = `${await discovery.getBaseUrl(decoded.sub!)}${PLUGIN_KEYS_PATH}`;
-    // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
-    if (typeof (await keyEndpoints.probe(url)) !== 'number') {
-      throw Refusal.keysUnavailable;
-    }
+  const { iss } = userToken;
+  if (iss === undefined || config.issuers.includes(iss)) {
+    return iss !== undefined;
   }
+  return then(ownIssuer.get(), own => iss === own);
 }

@@ -27,6 +27,13 @@ export type Outcome = 'passed' | 'refused' | 'would-refuse';
 /** The kind of credential that a request was judged by. */
 export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
 
+/** The difference that the rules of `auth.apiGate.candidate` would make for a request without a credential. */
+export interface CandidateChange {
+  change: 'would-close' | 'would-open';
+  /** The rule in force that the candidate lacks, or the candidate's own. */
+  rule: AllowRule;
+}
+
 /** The gate's decision about a request. */
 export interface Decision {
   /** Id of the plugin, in lower case, installed or not. */
@@ -36,6 +43,16 @@ export interface Decision {
   credential: CredentialKind;
   /** With the reason `allow-rule`. */
   rule?: AllowRule;
+  /** With the reason `allow-rule`: whether the request presents no credential. */
+  isAnonymous?: boolean;
+  /** `undefined` if the candidate treats the request as the rules in force do. It never changes the decision. */
+  candidate?: CandidateChange;
+  /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
+  id?: string;
+  /** The subject of a refused token that has verified; never a claim of any other token. */
+  subject?: string;
+  /** The client's address, with `auth.apiGate.audit.clientAddress`. */
+  clientAddress?: string;
 }
 
 /** Keeps the decisions, by request. In front of each plugin's routes, a second check reads there which requests the gate passed. */

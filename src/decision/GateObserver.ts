@@ -17,6 +17,8 @@ export interface GateObserver {
   decided(request: DecidedRequest, decision: Decision, error?: Error): void;
   /** @param seconds - the time that verifying one credential took, on success and on failure */
   verified(seconds: number): void;
+  /** Reports the verified token of a service that is no plugin. */
+  externalTokenUsed(subject: string, plugin: string): void;
   cookieIssued(plugin: string, userEntityRef: string): void;
   cookieNotIssued(reason: NotIssuedReason): void;
   /** @param ended.isStored - false: in force at this replica only, until the database is back */

@@ -132,8 +132,11 @@ describe('Refusal', () => {
       }[refusal.error.name],
     );
     const res = new ServerResponse({} as never) as unknown as Response;
-    refusal.applyTo(res);
-    expect({ ...res.getHeaders() }).toEqual(headers);
+    refusal.applyTo(res, '0123456789abcdef');
+    expect({ ...res.getHeaders() }).toEqual({
+      ...headers,
+      'api-gate-decision': '0123456789abcdef',
+    });
   });
 
   it('has no stack, which would be that of the module', () => {

@@ -5,6 +5,7 @@ import {
   ServiceUnavailableError,
 } from '@backstage/errors';
 import type { Response } from 'express';
+import { DECISION_HEADER } from './createDecisionId';
 
 // RFC 6750, section 3: no error code for a request that presented nothing.
 const NOTHING_PRESENTED = 'Bearer realm="Backstage"';
@@ -121,9 +122,10 @@ export class Refusal extends Error {
     return new Refusal('starting', message);
   }
 
+  /** The subject of the refused token, if that has verified. */
+  readonly subject: string | undefined;
   readonly error: Error;
   readonly status: number;
-  /** The headers of the answer. */
   readonly headers: Record<string, string>;
 
   private constructor(
@@ -149,15 +151,26 @@ export class Refusal extends Error {
     return this.status === 401;
   }
 
+  /** Returns the same refusal for a token that has verified. It shares the error, because a stack trace would cost more. */
+  of(subject: string | undefined): Refusal {
+    return Object.create(this, { subject: { value: subject } });
+  }
+
+  /** Returns the headers of the answer to an upgrade, with the id of the decision. */
+  headersFor(decisionId: string): Record<string, string> {
+    return { ...this.headers, [DECISION_HEADER]: decisionId };
+  }
+
   /**
    * Sets the headers of the answer; its status and body follow from the `error`.
    *
    * @param resourceMetadata - the address at which a client reads how to sign in, for a 401 (RFC 9728, section 5.1)
    */
-  applyTo(res: Response, resourceMetadata?: string): void {
+  applyTo(res: Response, decisionId: string, resourceMetadata?: string): void {
     for (const [name, value] of Object.entries(this.headers)) {
       res.setHeader(name, value);
     }
+    res.setHeader(DECISION_HEADER, decisionId);
     if (resourceMetadata && this.isFinal) {
       res.setHeader(
         'WWW-Authenticate',

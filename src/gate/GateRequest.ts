@@ -5,7 +5,13 @@ import type {
   BackendPlugins,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
-import type { CredentialKind, Decision } from '../decision/Decision';
+import { createDecisionId } from '../decision/createDecisionId';
+import type {
+  CandidateChange,
+  CredentialKind,
+  Decision,
+} from '../decision/Decision';
+import type { Refusal } from '../decision/Refusal';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
   asksForUpgrade,
@@ -19,7 +25,12 @@ import {
 } from '../http/requestTarget';
 import type { MountedRequest } from '../http/upgradeTarget';
 import { pluginIdOf } from '../plugins/Plugins';
-import { classifyRoute, RouteClass } from '../policy/classifyRoute';
+import {
+  classifyRoute,
+  RouteClass,
+  RoutePolicy,
+} from '../policy/classifyRoute';
+import type { AllowList } from '../policy/AllowList';
 import type { Policy } from '../policy/Policy';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
@@ -45,11 +56,14 @@ export abstract class GateRequest<
   readonly pluginId: string;
   /** The kind of the credential that the request is judged by; `none` until one was read. */
   credential: CredentialKind = 'none';
+  /** Whether a request that a rule opens presents no credential. */
+  isAnonymous?: boolean;
   /** The gate collects the changes here, and {@link forward} alone makes them. */
   readonly forwarded: ForwardedHeaders = {};
 
   #target: { plugin: TargetPlugin; path: string | undefined } | undefined;
   #route: RouteClass | undefined;
+  #decisionId: string | undefined;
 
   constructor(
     readonly req: Req,
@@ -63,6 +77,9 @@ export abstract class GateRequest<
 
   /** The path in logs and in the audit. */
   abstract get reportedPath(): string | undefined;
+
+  /** The client's address, as `backend.trustProxy` has it. */
+  protected abstract get clientAddress(): string | undefined;
 
   protected abstract readPath(plugin: TargetPlugin): string | undefined;
 
@@ -86,7 +103,63 @@ export abstract class GateRequest<
 
   /** @throws Refusal 503 while the plugin has not registered */
   get route(): RouteClass {
-    this.#route ??= classifyRoute(
+    this.#route ??= this.#classify(this.policy);
+    return this.#route;
+  }
+
+  /** Identifies the decision about this request, if that is a refusal. */
+  get decisionId(): string {
+    this.#decisionId ??= createDecisionId();
+    return this.#decisionId;
+  }
+
+  /** Adds to a decision what the gate has found out about this request, and to a refusal what identifies it. */
+  toDecision(
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
+    refusal?: Refusal,
+  ): Decision {
+    const { pluginId: plugin, credential, isAnonymous } = this;
+    const { candidate: rules } = this.policy;
+    const candidate = rules && this.#judgeCandidate(rules);
+    const decision: Decision = {
+      ...decided,
+      plugin,
+      credential,
+      isAnonymous,
+      candidate,
+    };
+    if (refusal) {
+      decision.id = this.decisionId;
+      decision.subject = refusal.subject;
+      if (this.policy.config.audit.clientAddress) {
+        decision.clientAddress = this.clientAddress;
+      }
+    }
+    return decision;
+  }
+
+  /** Compares the route with what it would be by the candidate; returns nothing if the route was not needed for the decision. */
+  #judgeCandidate(allowList: AllowList): CandidateChange | undefined {
+    const { method, pluginId, policy } = this;
+    const route = this.#route;
+    if (typeof route !== 'object' && route !== 'protected') {
+      return undefined;
+    }
+    // Look for a rule first, which is cheap: most requests have none in either list.
+    const rule =
+      this.path === undefined
+        ? undefined
+        : allowList.match(pluginId, method, this.path);
+    if (typeof route === 'object') {
+      return rule ? undefined : { change: 'would-close', rule: route };
+    }
+    const wouldOpen =
+      rule && this.#classify({ allowList, config: policy.config }) === rule;
+    return wouldOpen ? { change: 'would-open', rule } : undefined;
+  }
+
+  #classify(policy: RoutePolicy): RouteClass {
+    return classifyRoute(
       {
         plugin: this.pluginId,
         method: this.method,
@@ -94,15 +167,8 @@ export abstract class GateRequest<
         isInstalled: this.isInstalled,
         hasPluginKeys: this.plugins.hasPluginKeys,
       },
-      this.policy,
+      policy,
     );
-    return this.#route;
-  }
-
-  /** Adds the plugin and the credential of this request to a decision. */
-  toDecision(decided: Omit<Decision, 'plugin' | 'credential'>): Decision {
-    const { pluginId: plugin, credential } = this;
-    return { ...decided, plugin, credential };
   }
 
   #readTarget() {
@@ -129,6 +195,10 @@ export class ExpressRequest extends GateRequest<Request> {
     return expressPath(this.req);
   }
 
+  protected get clientAddress(): string | undefined {
+    return this.req.ip;
+  }
+
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {
     const { req } = this;
     if (this.method === WEBSOCKET && !asksForUpgrade(req)) {
@@ -152,13 +222,20 @@ export class UpgradeRequest extends GateRequest {
     readonly socket: Duplex,
     target: MountedRequest,
     policy: Policy,
-    plugins: BackendPlugins,
+    private readonly services: {
+      plugins: BackendPlugins;
+      clientAddressOf(req: IncomingMessage): string | undefined;
+    },
   ) {
-    super(req, target, policy, plugins);
+    super(req, target, policy, services.plugins);
   }
 
   get reportedPath(): string | undefined {
     return this.mounted.url;
+  }
+
+  protected get clientAddress(): string | undefined {
+    return this.services.clientAddressOf(this.req);
   }
 
   protected readPath({ mountedAs }: TargetPlugin): string | undefined {

@@ -63,7 +63,7 @@ export class SignOut {
     const verified = await this.#verifyAll(request, this.#read(request));
     clearCookie(cookie, request.req, request.res);
     const sessions = verified
-      .map(({ userToken }) => userToken && sessionClaimsOf(userToken))
+      .map(({ token }) => token.userToken && sessionClaimsOf(token.userToken))
       .filter(session => session !== undefined);
     const hasCredential =
       verified.length > sessions.length ||
@@ -153,7 +153,7 @@ export class SignOut {
         headers: { authorization: `Bearer ${presented.token}` },
       } as Request;
       return Promise.any(
-        [...services.plugins.all()].map(other =>
+        [...services.plugins.all()].map(async other =>
           verifyCredential(substitute, other, presented, policy, services),
         ),
       ).catch(() => {

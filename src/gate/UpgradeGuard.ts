@@ -10,6 +10,7 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { UpgradeGate } from './createUpgradeGate';
 import type { Decisions } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
+import { refuseUndecided } from '../decision/refuseUndecided';
 
 const UPGRADE = 'upgrade';
 
@@ -71,7 +72,7 @@ export class UpgradeGuard {
   /** Refuses the upgrades that the gate is deciding about, and all later ones. */
   stop(): void {
     this.#isStopped = true;
-    this.#waiting.forEach(refuseUnjudged);
+    this.#waiting.forEach(socket => this.#refuseStopped(socket));
     this.#waiting.clear();
   }
 
@@ -129,7 +130,7 @@ export class UpgradeGuard {
     // Without a listener, an error of the socket would end the process.
     socket.on('error', ignoreError);
     if (this.#isStopped) {
-      refuseUnjudged(socket);
+      this.#refuseStopped(socket);
       return;
     }
     this.#waiting.add(socket);
@@ -150,15 +151,16 @@ export class UpgradeGuard {
       socket.destroy();
     }
   }
+
+  #refuseStopped(socket: Duplex) {
+    const refusal = Refusal.starting();
+    const headers = refuseUndecided(refusal, this.options.logger);
+    answerUpgrade(socket, refusal.status, headers);
+  }
 }
 
 function listenersOf(server: Server): UpgradeListener[] {
   return server.rawListeners(UPGRADE) as UpgradeListener[];
-}
-
-function refuseUnjudged(socket: Duplex) {
-  const { status, headers } = Refusal.starting();
-  answerUpgrade(socket, status, headers);
 }
 
 function ignoreError() {}

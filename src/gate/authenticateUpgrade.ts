@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import { presentsCredential } from '../credentials/presentsCredential';
 import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
 import {
@@ -16,7 +17,10 @@ import {
 import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
-import { assertNotRevoked } from '../credentials/assertNotRevoked';
+import {
+  assertNotRevoked,
+  refuseRevoked,
+} from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import type { GateRequest } from './GateRequest';
 
@@ -60,6 +64,7 @@ export async function decideUpgrade(
     return { judged: await authenticateUpgrade(request, services) };
   }
   await refuseRevokedTokens(request, services);
+  request.isAnonymous = !presentsCredential(request.req, services.cookie);
   return { rule: route };
 }
 
@@ -73,7 +78,7 @@ async function refuseRevokedTokens(
   assertFew(tokens);
   for (const token of tokens) {
     if (await isOfRevokedSession(token, plugin, policy, services)) {
-      throw Refusal.revoked;
+      throw refuseRevoked(token, services);
     }
   }
 }

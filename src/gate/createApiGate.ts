@@ -5,16 +5,18 @@ import type {
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
   createCookieIssuer,
-  DecodedCookieIssuer,
+  TokenCookieIssuer,
 } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { withRollback } from '../cookie/withRollback';
-import { DecodedTokens } from '../credentials/DecodedTokens';
-import { RecentFailures } from '../credentials/RecentFailures';
+import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
+import { OwnIssuer } from '../credentials/OwnIssuer';
+import { TokenCache } from '../credentials/TokenCache';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { Decisions } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
+import { createClientAddress } from '../http/createClientAddress';
 import type { MountedRequest } from '../http/upgradeTarget';
 import type { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
@@ -55,16 +57,17 @@ export function createApiGate(services: ApiGateServices) {
   const verifyOptions: VerifyOptions = {
     plugins: services.plugins,
     callingPlugins: services.callingPlugins,
-    failures: new RecentFailures(),
+    invalidTokens: new NegativeTokenCache(),
     keyEndpoints: services.keyEndpoints,
-    decodedTokens: new DecodedTokens(),
+    ownIssuer: new OwnIssuer(services.plugins),
+    tokens: new TokenCache(settings.tokenCache ?? { ttlMs: 0 }),
     issuerClock: services.issuerClock,
   };
   const cookie = new GateCookie(
     settings.cookie,
     new URL(config.getString('backend.baseUrl')).hostname,
   );
-  let cookieIssuer: DecodedCookieIssuer | undefined = createCookieIssuer({
+  let cookieIssuer: TokenCookieIssuer | undefined = createCookieIssuer({
     cookie,
     logger,
     observer,
@@ -74,6 +77,9 @@ export function createApiGate(services: ApiGateServices) {
   const signOutUser = createUserSignOut(services);
   const upgradeServices = {
     ...verifyOptions,
+    clientAddressOf: createClientAddress(
+      config.getOptional('backend.trustProxy'),
+    ),
     cookie: settings.cookie.enabled ? cookie : undefined,
     logger,
     observer,

@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { NotAllowedError, ServiceUnavailableError } from '@backstage/errors';
 import {
   BareGate,
@@ -216,6 +218,7 @@ describe('the gate', () => {
           outcome: 'refused',
           reason: 'invalid-token',
           credential: 'bearer',
+          id: expect.stringMatching(/^[0-9a-f]{16}$/),
         },
         error: expect.objectContaining({ name: 'AuthenticationError' }),
       },
@@ -226,6 +229,7 @@ describe('the gate', () => {
           outcome: 'passed',
           reason: 'allow-rule',
           credential: 'none',
+          isAnonymous: false,
           rule: gate.policy.allow![0],
         },
         error: undefined,
@@ -1007,6 +1011,7 @@ describe('the gate', () => {
           outcome: 'would-refuse',
           reason: 'cross-site',
           credential: 'cookie',
+          id: expect.stringMatching(/^[0-9a-f]{16}$/),
         },
         error: expect.objectContaining({ name: 'NotAllowedError' }),
       },
@@ -1021,13 +1026,12 @@ describe('the gate', () => {
     };
 
     it.each([
-      ['an unexpected error', { plugins: { targetOf: fail } as never }, 1],
+      ['an unexpected error', { plugins: { targetOf: fail } as never }],
       [
         'an observer that fails',
         { observer: { decided: fail, verified: () => {} } as never },
-        0,
       ],
-    ])('ends closed: %s', async (_, options, logged) => {
+    ])('ends closed: %s', async (_, options) => {
       const bare = await startBareGate({ gate: options });
       await prepare(bare);
       const answers = [
@@ -1035,12 +1039,41 @@ describe('the gate', () => {
         await bare.send('GET', '/api/auth/x'),
       ];
       await bare.stop();
-      for (const { status, body } of answers) {
+      for (const { status, body, headers } of answers) {
         expect([status, body]).toEqual([503, 'Credentials can not be judged']);
+        expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
       }
       expect(bare.handled).toEqual([]);
-      expect(bare.log).toHaveLength(2 * logged);
+      expect(bare.log).toHaveLength(2);
     });
+
+    it.each([
+      ['passes', 'app', undefined],
+      ['refuses', 'hello', 'Missing credentials'],
+    ])(
+      'calls next once where it %s at once, and is no judge of what that throws',
+      (_, plugin, message) => {
+        const req = Object.assign(new IncomingMessage(new Socket()), {
+          method: 'GET',
+          baseUrl: `/api/${plugin}`,
+          originalUrl: `/api/${plugin}/x`,
+          url: '/x',
+          path: '/x',
+          params: { gatedPluginId: plugin },
+        });
+        const res = new ServerResponse(req);
+        const calls: unknown[] = [];
+        const next = (error?: unknown) => {
+          calls.push((error as Error | undefined)?.message);
+          throw new TypeError('of a handler');
+        };
+        expect(() => gate.handler(req as never, res as never, next)).toThrow(
+          'of a handler',
+        );
+        expect(calls).toEqual([message]);
+        expect(gate.log).toEqual([]);
+      },
+    );
 
     it('leaves an answer alone that has begun', async () => {
       const bare = await startBareGate({

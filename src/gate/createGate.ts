@@ -4,22 +4,27 @@ import {
   assertNotRevoked,
   sessionClaimsOf,
 } from '../credentials/assertNotRevoked';
-import { assertToken } from '../credentials/assertToken';
-import { readCredential } from '../credentials/readCredential';
-import { PresentedToken, verifyTimed } from '../credentials/verifyCredential';
+import { presentsCredential } from '../credentials/presentsCredential';
+import {
+  PresentedToken,
+  VerifiedCredential,
+  verifyTimed,
+} from '../credentials/verifyCredential';
+import { DECISION_HEADER } from '../decision/createDecisionId';
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
+import { refuseUndecided } from '../decision/refuseUndecided';
 import { toRefusal } from '../decision/toRefusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { isCodeDestination } from '../http/isCodeDestination';
 import { WEBSOCKET } from '../http/requestMethod';
 import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';
+import { isPromise, MaybePromise, then } from '../util/then';
 import { decideUpgrade } from './authenticateUpgrade';
-import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
 import { chooseHeaders, forward, setIdentity } from './forward';
 import { ExpressRequest } from './GateRequest';
+import { presentedToken } from './presentedToken';
 import {
   refuseRevokedSession,
   removeRevokedUserCookie,
@@ -50,6 +55,9 @@ interface Passed extends Pick<Decision, 'rule'> {
   isAnswered?: boolean;
 }
 
+/** The arguments for `next`; `undefined` if it must not be called. */
+type NextArguments = [error?: Error] | undefined;
+
 /** The gate: it decides about requests in Express, and forwards or refuses them. */
 class Gate {
   readonly #signOuts: SignOut;
@@ -59,35 +67,29 @@ class Gate {
   }
 
   /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
-  async judge(
-    req: Request,
-    res: Response,
-  ): Promise<[error?: Error] | undefined> {
-    const { options } = this;
-    const { cookie, logger, plugins } = options;
-    const request = new ExpressRequest(req, res, options.policy(), plugins);
-    let passed;
+  judge(req: Request, res: Response): MaybePromise<NextArguments> {
+    const { logger, plugins } = this.options;
+    const policy = this.options.policy();
+    const request = new ExpressRequest(req, res, policy, plugins);
+    const refuse = (error: unknown) =>
+      this.#refuse(request, toRefusal(error, logger));
+    let decided;
     try {
-      passed = await this.#decide(request);
+      decided = this.#decide(request);
     } catch (error) {
-      return [await this.#refuse(request, toRefusal(error, logger))];
+      return refuse(error);
     }
-    const { isAnswered, ...decided } = passed;
-    forward(request, cookie);
-    this.#record(request, { outcome: 'passed', ...decided });
-    if (isAnswered) {
-      res.status(204).end();
-      return undefined;
-    }
-    return [];
+    return isPromise(decided)
+      ? decided.then(passed => this.#pass(request, passed), refuse)
+      : this.#pass(request, decided);
   }
 
   /**
-   * Decides whether a request may pass.
+   * Decides whether a request may pass. The decision about a cached token, and about one that presents none, is no promise.
    *
-   * @throws Refusal if not
+   * @throws Refusal if not, or returns a promise that rejects with it
    */
-  async #decide(request: ExpressRequest): Promise<Passed> {
+  #decide(request: ExpressRequest): MaybePromise<Passed> {
     const { options } = this;
     if (request.method === WEBSOCKET) {
       return this.#passUpgrade(request);
@@ -96,50 +98,59 @@ class Gate {
     if (route === 'sign-out') {
       return this.#signOut(request);
     }
-    if (route === 'built-in-public') {
-      await refuseRevokedSession(request, options);
-      // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
-      if (!request.isInstalled && plugin.id === 'auth') {
-        request.forwarded.gateCookie = 'as received';
-      }
-      return { reason: 'built-in-public' };
-    }
     if (route !== 'protected') {
-      await refuseRevokedSession(request, options);
-      // The browser sends the cookie with the requests of a public page, too.
-      restrictUserResponse(request, false);
-      return { reason: 'allow-rule', rule: route };
+      return then(refuseRevokedSession(request, options), () => {
+        if (route !== 'built-in-public') {
+          // The browser sends the cookie with the requests of a public page, too.
+          restrictUserResponse(request, false);
+          request.isAnonymous = !presentsCredential(
+            request.req,
+            options.cookie,
+          );
+          return { reason: 'allow-rule', rule: route };
+        }
+        // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
+        if (!request.isInstalled && plugin.id === 'auth') {
+          request.forwarded.gateCookie = 'as received';
+        }
+        return { reason: 'built-in-public' };
+      });
     }
+    return then(plugin.started(), () => {
+      const presented = presentedToken(request, options.cookie);
+      return then(
+        verifyTimed(request.req, plugin, presented, request.policy, options),
+        verified => this.#passVerified(request, presented, verified),
+      );
+    });
+  }
 
-    const starting = plugin.started();
-    if (starting) {
-      await starting;
-    }
-    const presented = this.#presentedToken(request);
-    const isCookie = presented.kind !== 'bearer';
-    if (isCookie) {
-      assertCookieMayBeUsed(request);
-    }
-    const verified = await verifyTimed(
-      request.req,
-      plugin,
-      presented,
-      request.policy,
-      options,
-    );
+  /** @throws Refusal if the session of the token was revoked */
+  #passVerified(
+    request: ExpressRequest,
+    { kind }: PresentedToken,
+    verified: VerifiedCredential,
+  ): MaybePromise<Passed> {
+    const { options } = this;
+    const isCookie = kind !== 'bearer';
     assertNotRevoked(verified, options.revocations);
     if (isUser(verified.credentials)) {
       restrictUserResponse(request, isCookie);
     }
-    if (!isCookie) {
-      await issueCookie(request, verified, options);
-    }
-    chooseHeaders(request, verified, options);
-    if (request.path !== undefined && isCookieEndpoint(request.path)) {
-      await removeRevokedUserCookie(request, options);
-    }
-    setIdentity(request.req, verified);
-    return { reason: presented.kind };
+    const issued = isCookie
+      ? undefined
+      : issueCookie(request, verified, options);
+    return then(issued, () => {
+      chooseHeaders(request, verified, options);
+      const removed =
+        request.path !== undefined && isCookieEndpoint(request.path)
+          ? removeRevokedUserCookie(request, options)
+          : undefined;
+      return then(removed, () => {
+        setIdentity(request.req, verified);
+        return { reason: kind };
+      });
+    });
   }
 
   /** Decides about an upgrade that passes Express, because no listener at the server has taken it. */
@@ -151,7 +162,7 @@ class Gate {
       return { reason: 'allow-rule', rule };
     }
     const { req, res } = request;
-    const session = sessionClaimsOf(judged.verified.userToken ?? {});
+    const session = sessionClaimsOf(judged.verified.token.userToken ?? {});
     if (session) {
       // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
       res.once('finish', options.sockets.track(req.socket, session));
@@ -175,44 +186,47 @@ class Gate {
     return { reason: 'sign-out', isAnswered: true };
   }
 
-  /** @throws Refusal unless the request presents exactly one token */
-  #presentedToken(request: ExpressRequest): PresentedToken {
-    const presented = assertToken(
-      readCredential(request.req, {
-        cookie: this.options.cookie,
-        acceptsUserCookie: () => acceptsUserCookie(request),
-      }),
-    );
-    request.credential = presented.kind;
-    return presented;
+  /** Forwards a request that passes, or answers it. */
+  #pass(
+    request: ExpressRequest,
+    { isAnswered, reason, rule }: Passed,
+  ): NextArguments {
+    forward(request, this.options.cookie);
+    this.#record(request, { outcome: 'passed', reason, rule });
+    if (isAnswered) {
+      request.res.status(204).end();
+      return undefined;
+    }
+    return [];
   }
 
   #record(
     request: ExpressRequest,
-    decided: Omit<Decision, 'plugin' | 'credential'>,
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
     const { req, method, reportedPath: path } = request;
-    const decision = request.toDecision(decided);
+    const decision = request.toDecision(decided, refusal);
     this.options.decisions.set(req, decision);
     this.options.observer.decided({ method, path }, decision, refusal?.error);
   }
 
-  /** Returns the error that answers the request; `undefined` in report-only, where the request goes on all the same. */
-  async #refuse(
+  /** Refuses a request. In report-only it goes on all the same. */
+  #refuse(
     request: ExpressRequest,
     refusal: Refusal,
-  ): Promise<Error | undefined> {
+  ): MaybePromise<NextArguments> {
     const { options } = this;
     const { reason } = refusal;
     if (!request.policy.isEnforced) {
       this.#record(request, { outcome: 'would-refuse', reason }, refusal);
       forward(request, options.cookie);
-      return undefined;
+      return [];
     }
     this.#record(request, { outcome: 'refused', reason }, refusal);
-    await setRefusalHeaders(request, refusal, options);
-    return refusal.error;
+    return then(setRefusalHeaders(request, refusal, options), () => [
+      refusal.error,
+    ]);
   }
 }
 
@@ -224,21 +238,30 @@ class Gate {
 export function createGate(options: GateOptions): RequestHandler {
   const gate = new Gate(options);
   return (req, res, next) => {
-    gate
-      .judge(req, res)
-      // `next` is called once in every case, and without an error only if the decision is to pass.
-      .catch((): [Error] => [Refusal.failed.error])
-      .then(args => args && next(...args));
+    const fail = (error: unknown): NextArguments => [
+      failClosed(error, res, options.logger),
+    ];
+    let judged: MaybePromise<NextArguments>;
+    try {
+      judged = gate.judge(req, res);
+    } catch (error) {
+      judged = fail(error);
+    }
+    // `next` is called once in every case, without an error only if the decision is to pass, and outside of the `try`: an error
+    // of a handler behind the gate is no refusal.
+    then(
+      isPromise(judged) ? judged.catch(fail) : judged,
+      args => args && next(...args),
+    );
   };
 }
 
-/** @throws Refusal 403 if another site's page uses the cookie, or if the answer would run in the page that requested it */
-function assertCookieMayBeUsed(request: ExpressRequest): void {
-  const { req, policy } = request;
-  if (policy.isCrossSite(req)) {
-    throw Refusal.crossSite;
+/** Returns the answer to a request for which the gate itself has failed. */
+function failClosed(error: unknown, res: Response, logger: LoggerService) {
+  const refusal = Refusal.failed;
+  const headers = refuseUndecided(refusal, logger, error);
+  if (!res.headersSent) {
+    res.setHeader(DECISION_HEADER, headers[DECISION_HEADER]);
   }
-  if (isCodeDestination(req) && !isTrustedPath(request)) {
-    throw Refusal.unsafeDestination;
-  }
+  return refusal.error;
 }

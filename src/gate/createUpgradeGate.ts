@@ -16,6 +16,7 @@ import {
 import { forward } from './forward';
 import { UpgradeRequest } from './GateRequest';
 import { Refusal } from '../decision/Refusal';
+import { refuseUndecided } from '../decision/refuseUndecided';
 import { toRefusal } from '../decision/toRefusal';
 
 /** The services of the gate for upgrades. */
@@ -23,6 +24,8 @@ export interface UpgradeGateOptions extends UpgradeServices {
   plugins: BackendPlugins;
   /** Returns the current policy. */
   policy(): Policy;
+  /** Returns the client's address, as `backend.trustProxy` has it. */
+  clientAddressOf(req: IncomingMessage): string | undefined;
   logger: LoggerService;
   sockets: SessionSockets;
 }
@@ -51,12 +54,13 @@ export class UpgradeGate {
       const { options } = this;
       const policy = options.policy();
       return await this.#judge(
-        new UpgradeRequest(req, socket, target, policy, options.plugins),
+        new UpgradeRequest(req, socket, target, policy, options),
       );
-    } catch {
+    } catch (error) {
       // An upgrade goes on only if the decision is to pass.
-      const { status, headers } = Refusal.failed;
-      answerUpgrade(socket, status, headers);
+      const refusal = Refusal.failed;
+      const headers = refuseUndecided(refusal, this.options.logger, error);
+      answerUpgrade(socket, refusal.status, headers);
       return undefined;
     }
   }
@@ -75,7 +79,8 @@ export class UpgradeGate {
         ? { outcome: 'passed', reason: 'allow-rule', rule }
         : { outcome: 'passed', reason: judged.presented.kind },
     );
-    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
+    const session =
+      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
     if (session) {
       this.options.sockets.track(request.socket, session);
     }
@@ -90,7 +95,8 @@ export class UpgradeGate {
     const { policy, socket } = request;
     if (policy.isEnforced) {
       this.#record(request, { outcome: 'refused', reason }, refusal);
-      answerUpgrade(socket, refusal.status, refusal.headers);
+      const headers = refusal.headersFor(request.decisionId);
+      answerUpgrade(socket, refusal.status, headers);
       return undefined;
     }
     this.#record(request, { outcome: 'would-refuse', reason }, refusal);
@@ -110,13 +116,13 @@ export class UpgradeGate {
 
   #record(
     request: UpgradeRequest,
-    decided: Omit<Decision, 'plugin' | 'credential'>,
+    decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
     const { method, reportedPath: path } = request;
     this.options.observer.decided(
       { method, path },
-      request.toDecision(decided),
+      request.toDecision(decided, refusal),
       refusal?.error,
     );
   }

@@ -23,6 +23,7 @@ async function upgradeWith(parts: {
           : [],
         trustedOrigins: [],
         trustedPaths: [],
+        audit: { clientAddress: false },
       } as never),
     plugins: {
       targetOf:
@@ -84,7 +85,7 @@ describe('what goes wrong on the way of an upgrade', () => {
     const { ran, answer, isClosed } = await upgradeWith(parts);
     expect(ran).toEqual([]);
     expect(answer).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);
-    expect(answer).toMatch(/\r\n\r\n$/);
+    expect(answer).toMatch(/\r\nApi-Gate-Decision: [0-9a-f]{16}\r\n\r\n$/);
     expect(isClosed).toBe(true);
   });
 

@@ -18,6 +18,7 @@ import {
   UpgradeServices,
 } from './authenticateUpgrade';
 import { Refusal } from '../decision/Refusal';
+import { refuseUndecided } from '../decision/refuseUndecided';
 import { toRefusal } from '../decision/toRefusal';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
@@ -56,8 +57,9 @@ export function createWebSocketGate(
     const runHandler =
       admitted &&
       (await prepare(route, upgrade, admitted, options).catch(error => {
-        const { status, headers } = toRefusal(error, options.logger);
-        answerUpgrade(socket, status, headers);
+        const refusal = toRefusal(error, options.logger);
+        const headers = refuseUndecided(refusal, options.logger);
+        answerUpgrade(socket, refusal.status, headers);
         return undefined;
       }));
     if (!socket.destroyed) {
@@ -101,7 +103,8 @@ async function prepare(
   let { judged } = reason;
   if (reason.rule && declared.authPolicy !== 'unauthenticated') {
     judged = await authenticateUnderRule(upgrade.request, admitted, options);
-    const session = judged && sessionClaimsOf(judged.verified.userToken ?? {});
+    const session =
+      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
     if (session) {
       options.sockets.track(upgrade.socket, session);
     }

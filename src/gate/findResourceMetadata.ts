@@ -1,6 +1,7 @@
 import { MCP_PLUGIN, mcpMetadataUrl } from '../config/readMcpPaths';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
+import type { MaybePromise } from '../util/then';
 
 /**
  * Returns the address of the RFC 9728 metadata of the requested resource; `undefined` if there is none, or if discovery fails.
@@ -8,12 +9,12 @@ import type { Policy } from '../policy/Policy';
  *
  * @param path - below the plugin
  */
-export async function findResourceMetadata(
+export function findResourceMetadata(
   plugin: string,
   path: string,
   { config }: Policy,
   plugins: Pick<BackendPlugins, 'isInstalled' | 'anyRegistered'>,
-): Promise<string | undefined> {
+): MaybePromise<string | undefined> {
   // Express reads `/v1/` as `/v1`.
   const resource = path.replace(/(.)\/$/, '$1');
   const challenge = config.challenges.find(
@@ -26,9 +27,13 @@ export async function findResourceMetadata(
     plugin === MCP_PLUGIN &&
     config.mcpPaths.has(resource) &&
     plugins.isInstalled(plugin);
-  if (!isMcp) {
-    return undefined;
-  }
+  return isMcp ? discoverMcpMetadata(resource, plugins) : undefined;
+}
+
+async function discoverMcpMetadata(
+  resource: string,
+  plugins: Pick<BackendPlugins, 'anyRegistered'>,
+): Promise<string | undefined> {
   try {
     const { discovery } = plugins.anyRegistered();
     const url = await discovery.getExternalBaseUrl(MCP_PLUGIN);

@@ -38,33 +38,33 @@ export function chooseHeaders(
   verified: VerifiedCredential,
   services: Pick<CookieServices, 'cookieTypes'>,
 ): void {
-  const { token } = verified;
+  const { text } = verified.token;
   if (credential === 'cookie') {
-    forwarded.bearer = token;
+    forwarded.bearer = text;
   }
   // A gate behind the gateway receives the same token as `Authorization`. If it sees the cookie too, it issues no other one, and
   // the answer stays as its handler made it.
   if (
     !isInstalled &&
     isFullUserToken(verified, services) &&
-    token.length <= MAX_TOKEN_BYTES
+    text.length <= MAX_TOKEN_BYTES
   ) {
-    forwarded.gateCookie = { token };
+    forwarded.gateCookie = { token: text };
   }
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
 export function setIdentity(
   req: Request,
-  { credentials, token, decoded }: VerifiedCredential,
+  { credentials, token }: VerifiedCredential,
 ): void {
   if (isUser(credentials)) {
     const user: BackstageIdentityResponse = {
-      token,
+      token: token.text,
       identity: {
         type: 'user',
         userEntityRef: credentials.principal.userEntityRef,
-        ownershipEntityRefs: [...(decoded?.ent ?? [])],
+        ownershipEntityRefs: [...(token.claims?.ent ?? [])],
       },
     };
     (req as Request & { user?: BackstageIdentityResponse }).user = user;

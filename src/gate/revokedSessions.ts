@@ -1,3 +1,4 @@
+import { refuseRevoked } from '../credentials/assertNotRevoked';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import {
   BACKSTAGE_AUTH_COOKIE,
@@ -5,9 +6,9 @@ import {
   readBearer,
 } from '../credentials/readCredential';
 import type { VerifyOptions } from '../credentials/verifyCredential';
-import { Refusal } from '../decision/Refusal';
 import { readCookies } from '../http/cookieHeader';
 import type { Revocations } from '../revocation/Revocations';
+import { MaybePromise, then } from '../util/then';
 import type { ExpressRequest } from './GateRequest';
 
 type RevokedSessionServices = VerifyOptions & { revocations: Revocations };
@@ -18,20 +19,19 @@ type RevokedSessionServices = VerifyOptions & { revocations: Revocations };
  *
  * @throws Refusal 401, or 503 if the keys can't be had
  */
-export async function refuseRevokedSession(
+export function refuseRevokedSession(
   request: ExpressRequest,
   services: RevokedSessionServices,
-): Promise<void> {
+): MaybePromise<void> {
   const { req, plugin, policy } = request;
-  const removed = removeRevokedUserCookie(request, services);
-  if (removed) {
-    await removed;
-  }
   const bearer = readBearer(req);
-  const isRevoked = isOfRevokedSession(bearer, plugin, policy, services);
-  if (isRevoked && (await isRevoked)) {
-    throw Refusal.revoked;
-  }
+  return then(removeRevokedUserCookie(request, services), () =>
+    then(isOfRevokedSession(bearer, plugin, policy, services), isRevoked => {
+      if (bearer && isRevoked) {
+        throw refuseRevoked(bearer, services);
+      }
+    }),
+  );
 }
 
 /**
@@ -42,7 +42,7 @@ export async function refuseRevokedSession(
 export function removeRevokedUserCookie(
   { req, plugin, policy, forwarded }: ExpressRequest,
   services: RevokedSessionServices,
-): Promise<void> | undefined {
+): MaybePromise<void> {
   const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
   if (!cookies) {
     forwarded.userCookie = 'removed';

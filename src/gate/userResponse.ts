@@ -4,13 +4,13 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import type { DecodedCookieIssuer } from '../cookie/createCookieIssuer';
+import type { TokenCookieIssuer } from '../cookie/createCookieIssuer';
 import type { GateCookie } from '../cookie/GateCookie';
 import { restrictResponse } from '../cookie/restrictResponse';
-import type { DecodedToken } from '../credentials/token';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
 import type { GateObserver } from '../decision/GateObserver';
 import { isCrossOrigin } from '../http/isCrossOrigin';
+import { isPromise, MaybePromise } from '../util/then';
 import { isIssuanceEndpoint, isTrustedPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
@@ -19,7 +19,7 @@ export interface CookieServices {
   /** `undefined`: no cookie is read. */
   cookie: GateCookie | undefined;
   /** `undefined`: no cookie is issued. */
-  cookieIssuer(): DecodedCookieIssuer | undefined;
+  cookieIssuer(): TokenCookieIssuer | undefined;
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   logger: LoggerService;
@@ -28,10 +28,7 @@ export interface CookieServices {
 
 type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
 
-type FullUserCredential = VerifiedCredential & {
-  credentials: UserCredentials;
-  decoded: DecodedToken;
-};
+type FullUserCredential = VerifiedCredential & { credentials: UserCredentials };
 
 export function isUser(
   credentials: VerifiedCredential['credentials'],
@@ -47,11 +44,14 @@ export function isFullUserToken(
   verified: VerifiedCredential,
   { cookieTypes }: Pick<CookieServices, 'cookieTypes'>,
 ): verified is FullUserCredential {
-  const { credentials, decoded, userToken } = verified;
+  const {
+    credentials,
+    token: { claims, userToken },
+  } = verified;
   return (
-    decoded !== undefined &&
-    decoded === userToken &&
-    cookieTypes.has(decoded.typ) &&
+    claims !== undefined &&
+    claims === userToken &&
+    cookieTypes.has(claims.typ) &&
     isUser(credentials) &&
     !credentials.principal.actor
   );
@@ -69,11 +69,11 @@ export function restrictUserResponse(
 }
 
 /** Issues the gate's cookie to the browser of a user who has sent a bearer token. A failure is logged, and refuses nothing. */
-export async function issueCookie(
+export function issueCookie(
   request: ExpressRequest,
   verified: VerifiedCredential,
   services: CookieServices,
-): Promise<void> {
+): MaybePromise<void> {
   const { req, res, policy } = request;
   const { cookie, logger, observer } = services;
   const issuer = services.cookieIssuer();
@@ -83,12 +83,12 @@ export async function issueCookie(
     req.method === 'OPTIONS' ||
     !isFullUserToken(verified, services)
   ) {
-    return;
+    return undefined;
   }
   // Another site could otherwise sign the browser in as somebody else, by any method.
   if (policy.isCrossSite(req, 'POST')) {
     observer.cookieNotIssued('cross-site');
-    return;
+    return undefined;
   }
   // Stock frontends on another origin make only this call with credentials. Elsewhere the browser ignores `Set-Cookie`, and
   // the `no-store` that comes with it would keep each answer out of the browser's cache.
@@ -96,15 +96,27 @@ export async function issueCookie(
     isCrossOrigin(req, policy.config.backendOrigin) &&
     !isIssuanceEndpoint(request)
   ) {
-    return;
+    return undefined;
   }
-  try {
-    const { credentials, token, decoded } = verified;
-    await issuer.issueCookie({ credentials, token, decoded, req, res });
-  } catch (error) {
+  const reportFailure = (error: unknown) => {
     observer.cookieNotIssued('issuer-failed');
     logger.warn('API gate issued no cookie: the issuer failed', {
       errorType: isError(error) ? error.name : typeof error,
     });
+  };
+  try {
+    const { credentials, token: presented } = verified;
+    const token = presented.text;
+    const issued = issuer.issueCookie({
+      credentials,
+      token,
+      presented,
+      req,
+      res,
+    });
+    return isPromise(issued) ? issued.catch(reportFailure) : undefined;
+  } catch (error) {
+    reportFailure(error);
+    return undefined;
   }
 }

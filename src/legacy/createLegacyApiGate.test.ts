@@ -34,14 +34,14 @@ describe('createLegacyApiGate', () => {
   it('logs what it refuses, without what was presented', async () => {
     await start();
     const secret = 'not-the-service-token';
-    expect(
-      await statusOf(
-        `/api/pub/x?a=${secret}`,
-        `Authorization: Bearer ${secret}`,
-      ),
-    ).toBe(401);
+    const { status, headers } = await get(
+      `/api/pub/x?a=${secret}`,
+      `Authorization: Bearer ${secret}`,
+    );
+    expect(status).toBe(401);
+    expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
     expect(lines('API gate refused a request')).toEqual([
-      'API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError"}',
+      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
   });
@@ -73,12 +73,18 @@ describe('createLegacyApiGate', () => {
 
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({
-      apiGate: { allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }] },
+      apiGate: {
+        allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
+        candidate: { allow: [] },
+      },
     });
+    expect(lines('auth.apiGate.candidate has no effect on')).toHaveLength(1);
     expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);
-    expect(lines('auth.apiGate.signOut.providers names no')).toHaveLength(1);
+    expect(
+      lines('auth.apiGate.signOut.providers: names no provider'),
+    ).toHaveLength(1);
   });
 
   it('follows the configuration', async () => {

@@ -6,10 +6,11 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
-import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { formatListSource } from '../config/findListSources';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
+import { formatListSource } from '../config/findListSources';
+import { findFindings } from '../findings/findFindings';
 import { ApiGate, createApiGate } from '../gate/createApiGate';
+import { FindingsLog } from '../observability/FindingsLog';
 import { GateReport } from '../observability/GateReport';
 import { pluginIdOf } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
@@ -103,11 +104,6 @@ export async function createLegacyApiGate(
     source,
   });
 
-  source.onReload(outcome => {
-    if ('policy' in outcome) {
-      logWarnings(logger, outcome.policy.config);
-    }
-  });
   source.start();
   logger.info(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
@@ -116,7 +112,7 @@ export async function createLegacyApiGate(
   source.lists.forEach(list =>
     logger.info(`API gate: ${formatListSource(list)}`),
   );
-  logWarnings(logger, settings);
+  startFindingsLog(options, logger, source);
   if (!database) {
     logger.warn(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
@@ -195,20 +191,21 @@ async function createStore(
     : { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 
-/** Logs warnings about settings that are valid but risky, or without effect on this system. */
-function logWarnings(
+/** Logs the findings now, and again when others are among them. */
+function startFindingsLog(
+  { config }: LegacyApiGateOptions,
   logger: LoggerService,
-  { signOut, warnings }: ApiGateConfig,
+  source: PolicySource,
 ) {
-  warnings.forEach(warning => logger.warn(warning));
-  if (signOut.providers.size === 0) {
-    logger.warn(
-      `${CONFIG_KEY}.signOut.providers names no provider, so that no logout ends a session: name those that sign users in, such as github`,
-    );
-  }
-  if (signOut.offlineSessions === 'end') {
-    logger.warn(
-      `${CONFIG_KEY}.signOut.offlineSessions has no effect on the legacy system: remove it`,
-    );
-  }
+  const findingsLog = new FindingsLog(logger, () =>
+    findFindings({
+      config,
+      gate: source.current.config,
+      isLegacy: true,
+      lists: source.lists,
+      now: new Date(),
+    }),
+  );
+  findingsLog.start();
+  config.subscribe?.(() => findingsLog.update());
 }

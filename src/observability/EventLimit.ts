@@ -4,41 +4,63 @@ const INTERVAL_MS = 1_000;
 const MAX_KEYS = 100;
 const OTHER_KEYS = '…';
 
+// A label has less than 100 bytes. Once there are as many, they are emitted before the second ends.
+const MAX_LABELS = 500;
+
 interface Interval<T> {
   beganAt: number;
   /** The latest event that was not emitted yet. */
-  latest: T | undefined;
+  latest: { event: T; label: string } | undefined;
   /** The number of events before `latest` that were not emitted. */
   omitted: number;
+  /** Their labels, without those that were emitted as a full group. */
+  labels: string[];
   timer: NodeJS.Timeout;
 }
 
 /**
- * Emits at most one event a second per key: the first at once, then the latest of each second, with the number of events
- * that were left out before it. The last second of a flood is emitted too, so that no event is lost silently.
+ * Emits at most one event a second per key: the first at once, then the latest of each second, with the number and the labels
+ * of the events that were left out before it. The last second of a flood is emitted too, so that no event is lost silently.
  */
 export class EventLimit<T> {
   readonly #intervals = new Map<string, Interval<T>>();
+  #isStopped = false;
 
-  constructor(private readonly emit: (event: T, omitted: number) => void) {}
+  /** @param emitLabels - receives 500 labels of events that are left out, so that the memory is bounded in a flood */
+  constructor(
+    private readonly emit: (
+      event: T,
+      omitted: number,
+      labels: string[],
+    ) => void,
+    private readonly emitLabels: (key: string, labels: string[]) => void,
+  ) {}
 
-  add(key: string, event: T): void {
+  /** @param id - the event's label, to which the key is added where several keys share one */
+  add(key: string, id: string, event: T): void {
     const known = this.#intervals.has(key) || this.#intervals.size < MAX_KEYS;
     const boundedKey = known ? key : OTHER_KEYS;
-    const interval = this.#current(boundedKey);
+    const interval = this.#isStopped ? undefined : this.#current(boundedKey);
     if (!interval) {
-      this.#begin(boundedKey);
-      this.emit(event, 0);
+      if (!this.#isStopped) {
+        this.#begin(boundedKey);
+      }
+      this.emit(event, 0, []);
       return;
     }
-    if (interval.latest !== undefined) {
+    if (interval.latest) {
       interval.omitted += 1;
+      interval.labels.push(interval.latest.label);
     }
-    interval.latest = event;
+    interval.latest = { event, label: known ? id : `${id} ${key}` };
+    if (interval.labels.length === MAX_LABELS) {
+      this.emitLabels(boundedKey, interval.labels.splice(0));
+    }
   }
 
-  /** Emits the events that wait for their second to end, before the process ends. */
-  flush(): void {
+  /** Emits the events that wait for their second to end, and each later event at once, since the process ends. */
+  stop(): void {
+    this.#isStopped = true;
     for (const key of this.#intervals.keys()) {
       this.#end(key);
     }
@@ -61,21 +83,27 @@ export class EventLimit<T> {
     }, INTERVAL_MS);
     timer.unref();
     const beganAt = Date.now();
-    const interval = { beganAt, latest: undefined, omitted: 0, timer };
+    const interval = {
+      beganAt,
+      latest: undefined,
+      omitted: 0,
+      labels: [],
+      timer,
+    };
     this.#intervals.set(key, interval);
     return interval;
   }
 
   /** Ends an interval, and returns whether it had an event to emit. */
   #end(key: string): boolean {
-    const { latest, omitted, timer } = this.#intervals.get(key)!;
+    const { latest, omitted, labels, timer } = this.#intervals.get(key)!;
     clearTimeout(timer);
     this.#intervals.delete(key);
     if (latest === undefined) {
       return false;
     }
     try {
-      this.emit(latest, omitted);
+      this.emit(latest.event, omitted, labels);
     } catch {
       // An exception in a timer would end the process.
     }

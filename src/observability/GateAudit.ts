@@ -31,6 +31,9 @@ export class GateAudit {
       reason: RefusalReason;
       method: string;
       omitted: number;
+      decision: string | undefined;
+      subject?: string;
+      clientAddress?: string;
     },
     error: Error,
   ): void {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type {
   AuditorService,
   LoggerService,
@@ -7,7 +8,10 @@ import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
+import type { Usage } from '../usage/Usage';
+import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
+import { annotateSpan } from './annotateSpan';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
@@ -28,8 +32,13 @@ interface RefusedRequest {
 
 /** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
 export class GateReport implements GateObserver {
-  readonly #refusals = new EventLimit<RefusedRequest>((refused, omitted) =>
-    this.#reportRefusal(refused, omitted),
+  readonly #refusals = new EventLimit<RefusedRequest>(
+    (refused, omitted, ids) => this.#reportRefusal(refused, omitted, ids),
+    (refusals, omittedDecisions) =>
+      this.options.logger.info('API gate refused many requests', {
+        refusals,
+        omittedDecisions,
+      }),
   );
 
   constructor(
@@ -39,34 +48,44 @@ export class GateReport implements GateObserver {
       audit?: GateAudit;
       /** Returns the auditor for events of a plugin. */
       auditorFor?(pluginId: string): AuditorService | undefined;
+      candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
+      usage?: Usage;
     },
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { auditorFor, counts, metrics, plugins } = this.options;
-    const plugin = plugins.isInstalled(decision.plugin)
-      ? decision.plugin
-      : NOT_INSTALLED;
+    const { auditorFor, candidate, counts, metrics, usage } = this.options;
+    const plugin = this.#labelOf(decision.plugin);
     const { method } = request;
+    const { rule, isAnonymous = false } = decision;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(request.path ?? '');
     metrics?.decided(plugin, decision);
     counts?.add(plugin, decision, { method, path });
+    candidate?.add(plugin, decision, { method, path });
+    if (rule) {
+      usage?.ruleUsed(rule, method, isAnonymous);
+    }
+    annotateSpan(decision);
     if (error) {
       const auditor = auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
       const refused = { decision, plugin, method, path, error, auditor };
-      this.#refusals.add(key, refused);
+      this.#refusals.add(key, decision.id ?? '', refused);
     }
   }
 
-  /** Reports the refusals that wait for their second to end. */
+  /** Reports the refusals that wait for their second to end, and each later one at once. */
   stop(): void {
-    this.#refusals.flush();
+    this.#refusals.stop();
   }
+
+  externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
+    this.options.usage?.tokenUsed(subject, this.#labelOf(plugin));
+  };
 
   verified(seconds: number): void {
     this.options.metrics?.verified(seconds);
@@ -87,25 +106,52 @@ export class GateReport implements GateObserver {
     audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
   };
 
-  /** @param omitted - how many refusals with the same key were not reported before this one */
+  #labelOf(plugin: string): string {
+    return this.options.plugins.isInstalled(plugin) ? plugin : NOT_INSTALLED;
+  }
+
+  /**
+   * @param omitted - how many refusals with the same key were not reported before this one
+   * @param omittedDecisions - their ids, without those that a line of their own has
+   */
   #reportRefusal(
     { decision, error, auditor, ...request }: RefusedRequest,
     omitted: number,
+    omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason } = decision;
+    const { outcome, reason, id, subject, clientAddress } = decision;
     const { audit, logger } = this.options;
-    const meta = { plugin, reason, method, path, errorType: error.name };
+    const identity = {
+      decision: id,
+      ...(subject !== undefined && { subject }),
+      // A trusted proxy may forward any text that a client sent as its address.
+      ...(isIP(clientAddress ?? '') && { clientAddress }),
+    };
+    const meta = {
+      plugin,
+      reason,
+      method,
+      path,
+      errorType: error.name,
+      ...identity,
+    };
     logger.info(
       outcome === 'would-refuse'
         ? 'API gate would have refused a request'
         : 'API gate refused a request',
-      omitted > 0 ? { ...meta, omitted } : meta,
+      omitted > 0 ? { ...meta, omitted, omittedDecisions } : meta,
     );
     if (outcome === 'refused') {
       audit?.denied(
         auditor,
-        { plugin, reason: reason as RefusalReason, method, omitted },
+        {
+          plugin,
+          reason: reason as RefusalReason,
+          method,
+          omitted,
+          ...identity,
+        },
         error,
       );
     }

@@ -1,15 +1,24 @@
+import type { Finding } from '../findings/Finding';
 import type { AllowRule } from '../config/AllowRule';
-import { prefixOf } from '../config/AllowRule';
+import { ANY_SEGMENT, endOf, prefixOf, segmentsOf } from '../config/AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
 import { formatListSource, ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
+import { coveredUntil, patternOf } from '../policy/PathPattern';
 import type { PolicySource } from '../policy/PolicySource';
 import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
+import type { Usage } from '../usage/Usage';
+import {
+  CandidateCounts,
+  CandidateReport,
+  formatCandidate,
+} from './CandidateCounts';
+import { describeUsage, formatUsage, UsageReport } from './describeUsage';
 import type {
   DecisionCount,
   DecisionCounts,
@@ -26,6 +35,15 @@ export interface ClosedPath {
   allow: 'unauthenticated' | 'user-cookie';
   /** The allow rules that would make it public, as YAML. */
   yaml: string;
+}
+
+/** An allow rule in a report. */
+export interface ReportedRule extends Omit<AllowRule, 'until'> {
+  installed: boolean;
+  /** The end of the rule, as an instant in UTC. */
+  until?: string;
+  /** Present if the rule has ended, so that it opens nothing. */
+  ended?: true;
 }
 
 /** The paths that can be reached without signing in, and why. */
@@ -45,17 +63,25 @@ export interface PolicyReport {
   needsRestart: readonly string[];
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
-  allow: (AllowRule & { installed: boolean })[];
+  allow: ReportedRule[];
+  /** Settings that make the gate pointless, and rules that are dangerous or useless. */
+  findings: Finding[];
+  /** Ids of the plugins that are installed in this backend, in lower case. */
+  installed: string[];
   closed: ClosedPath[];
   /** Plugins whose own policies are not recorded. */
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
-  opensBeyondPlugins: AllowRule[];
+  opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
   decisions: DecisionCount[];
   /** Requests that would have been refused, in report-only. */
   wouldRefuse: WouldRefuse[];
   /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
   wouldRefuseUncounted: number;
+  /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
+  candidate?: CandidateReport;
+  /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
+  usage?: UsageReport;
 }
 
 // The gate's built-in public routes of these plugins are enough for signing in.
@@ -63,13 +89,16 @@ const BUILT_IN_PUBLIC = ['auth', 'app'];
 
 /** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
+  candidate: CandidateCounts;
   counts: DecisionCounts;
+  findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
   source: PolicySource;
+  usage: Usage;
 }): PolicyReport {
-  const { counts, plugins, policies, source } = options;
-  const { config, hash, isEnforced, loadedAt } = source.current;
+  const { counts, findings, plugins, policies, source } = options;
+  const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
   return {
     hash,
     loadedAt: loadedAt.toISOString(),
@@ -79,30 +108,39 @@ export function describePolicy(options: {
     ...(source.problem && { problem: source.problem }),
     needsRestart: source.needsRestart,
     lists: source.lists,
-    allow: config.allow.map(rule => ({
+    allow: config.allow.map(({ until, ...rule }) => ({
       ...rule,
       installed: plugins.isInstalled(rule.plugin),
+      ...(until !== undefined && { until: new Date(until).toISOString() }),
+      ...(endOf({ until }) <= now() && { ended: true }),
     })),
+    findings,
+    installed: plugins.installedIds(),
     closed: policies
       .all()
       .filter(({ plugin }) => !BUILT_IN_PUBLIC.includes(plugin))
-      .flatMap(policy => describeClosed(policy, config.allow)),
+      .flatMap(policy => describeClosed(policy, openRules)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
-    opensBeyondPlugins: config.allow.filter(
-      rule =>
-        plugins.isInstalled(rule.plugin) &&
-        rule.methods.some(
-          method =>
-            !policies.isPublic(
-              rule.plugin,
-              prefixOf(rule) || '/',
-              method === WEBSOCKET,
-            ),
-        ),
-    ),
+    opensBeyondPlugins: openRules
+      .filter(
+        rule =>
+          plugins.isInstalled(rule.plugin) &&
+          rule.methods.some(
+            method =>
+              !policies.isPublic(
+                rule.plugin,
+                // A parameter of a plugin's policy covers the segment `*` as it covers any other.
+                prefixOf(rule) || '/',
+                method === WEBSOCKET,
+              ),
+          ),
+      )
+      .map(({ until, ...rule }) => rule),
     decisions: counts.decisions,
     wouldRefuse: counts.wouldRefuse,
     wouldRefuseUncounted: counts.uncounted,
+    candidate: options.candidate.describe(),
+    usage: describeUsage(options.usage, config.allow, plugins),
   };
 }
 
@@ -124,6 +162,7 @@ function describeClosed(
 /** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
   const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
+  const { candidate, usage } = report;
   const section = (title: string, lines: string[]) =>
     lines.length ? [`  ${title}:`, ...lines.map(line => `    ${line}`)] : [];
   return [
@@ -132,7 +171,7 @@ export function formatPolicyReport(report: PolicyReport): string {
       'Public by rule',
       allow.map(
         rule =>
-          `${rule.methods} /api/${rule.plugin}${rule.path}${rule.reason ? `  (${rule.reason})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
+          `${rule.methods} /api/${rule.plugin}${rule.path}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
       ),
     ),
     ...(allow.length ? [] : ['  No allow rules.']),
@@ -153,31 +192,43 @@ export function formatPolicyReport(report: PolicyReport): string {
       ]),
     ),
     ...section('Not known what these open themselves', unknown),
+    ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
+    ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ].join('\n');
 }
 
 // A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** Returns the rules that open the prefix of a plugin's policy, or the next larger subtree if the prefix is no literal path. */
+/**
+ * Returns the rules that open the prefix of a plugin's policy. A segment `:name` of the policy becomes `*`. If no rule can name
+ * the prefix, the rule opens the next larger subtree.
+ */
 export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
-  const segments = declaredPath.split('/').filter(Boolean);
-  const end = segments.findIndex(
-    segment => !/^[A-Za-z0-9\-._~@]+$/.test(segment),
+  const segments = declaredSegmentsOf(declaredPath).map(segment =>
+    /^:[\w$]+$/.test(segment) ? ANY_SEGMENT : segment,
   );
-  const literal = segments
+  const end = segments.findIndex((segment, i) =>
+    segment === ANY_SEGMENT ? i === 0 : !RULE_PATH.test(segment),
+  );
+  const path = segments
     .slice(0, end === -1 ? undefined : end)
     .map(segment => `/${segment}`)
     .join('');
   const methods = ALL_METHODS;
   const subtree = {
     plugin: plugin.toLowerCase(),
-    path: `${literal}/**`,
+    path: `${path}/**`,
     methods,
   };
-  return literal !== '' && end === -1
-    ? [{ ...subtree, path: literal }, subtree]
+  return path !== '' && end === -1
+    ? [{ ...subtree, path }, subtree]
     : [subtree];
+}
+
+/** The segments of a policy's path. Backstage reads `*` as the whole plugin. */
+function declaredSegmentsOf(path: string): string[] {
+  return path === '*' ? [] : path.split('/').filter(Boolean);
 }
 
 /** Returns the rule that opens a WebSocket handler, or none if no rule can have its path. */
@@ -188,28 +239,30 @@ function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
 }
 
 function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
-  return allow.some(
-    other =>
-      other.plugin === rule.plugin &&
-      rule.methods.every(method => other.methods.includes(method)) &&
-      (other.path === rule.path ||
-        (other.path.endsWith('/**') &&
-          rule.path.startsWith(`${prefixOf(other)}/`))),
-  );
+  return rule.methods.every(method => {
+    const patterns = allow
+      .filter(
+        ({ plugin, methods }) =>
+          plugin === rule.plugin && methods.includes(method),
+      )
+      .map(patternOf);
+    return coveredUntil(patterns, patternOf(rule)) > -Infinity;
+  });
 }
 
 function toYaml(rules: AllowRule[], declaredPath: string): string {
   if (rules.length === 0) {
     return '# No rule can name this path.';
   }
-  const isWider = !RULE_PATH.test(declaredPath.replace(/^\*$/, ''));
+  const isWider =
+    segmentsOf(rules[0]).length < declaredSegmentsOf(declaredPath).length;
   const lines = rules.map(
-    ({ plugin, path, methods }) =>
-      `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`,
+    ({ plugin, path, methods }, i) =>
+      `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }${i > 0 ? '  # below it too, if that is needed' : ''}`,
   );
   return [
     ...(isWider
-      ? ["# Wider than the plugin's own: a rule has no parameters."]
+      ? ["# Wider than the plugin's own path, which no rule can name."]
       : []),
     ...lines,
   ].join('\n');

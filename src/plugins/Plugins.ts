@@ -75,6 +75,10 @@ export class Plugins implements BackendPlugins {
     return [...this.#registered.keys()];
   }
 
+  installedIds(): string[] {
+    return [...(this.#installed ?? [])];
+  }
+
   isInstalled(id: string): boolean {
     return this.#installed?.has(id) ?? false;
   }

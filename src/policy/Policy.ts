@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { AllowRule, endOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from './createCrossSiteCheck';
 import { hashPolicy } from './hashPolicy';
@@ -7,6 +8,8 @@ import { hashPolicy } from './hashPolicy';
 /** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
   readonly allowList: AllowList;
+  /** The rules of `auth.apiGate.candidate`; `undefined` if there are none, or if they are wrong. */
+  readonly candidate: AllowList | undefined;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
@@ -15,8 +18,17 @@ export class Policy {
   readonly loadedAt = new Date();
   #hash: string | undefined;
 
-  constructor(readonly config: ApiGateConfig) {
-    this.allowList = new AllowList(config.allow);
+  /** @param now - returns the time by which allow rules end, in milliseconds since 1970 */
+  constructor(
+    readonly config: ApiGateConfig,
+    readonly now: () => number = Date.now,
+  ) {
+    const { candidate } = config;
+    this.allowList = new AllowList(config.allow, now);
+    this.candidate =
+      candidate && 'allow' in candidate
+        ? new AllowList(candidate.allow, now)
+        : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
       config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
@@ -32,6 +44,12 @@ export class Policy {
   get hash(): string {
     this.#hash ??= hashPolicy(this.config);
     return this.#hash;
+  }
+
+  /** The allow rules that have not ended. */
+  get openRules(): AllowRule[] {
+    const now = this.now();
+    return this.config.allow.filter(rule => now < endOf(rule));
   }
 
   /** Whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */

@@ -121,6 +121,110 @@ describe('PolicySource', () => {
     expect(source.needsRestart).toEqual([]);
   });
 
+  describe('[P37] with rules that end', () => {
+    const DAY = 24 * HOUR;
+    const demo = { plugin: 'proxy', path: '/demo', until: '2026-06-20' };
+    const isOpen = ({ source }: ReturnType<typeof create>) =>
+      source.current.allowList.match('proxy', 'GET', '/demo') !== undefined;
+    const AT = 'auth.apiGate.allow[0]';
+
+    it('logs the end 7 days before, a day before, and when it has come', () => {
+      const gate = create({ allow: [demo] });
+      expect(gate.take()).toEqual([]);
+      const logged = (ms: number) => {
+        jest.advanceTimersByTime(ms);
+        return gate.take();
+      };
+      expect(logged(12 * DAY - 1)).toEqual([]);
+      expect(logged(1)).toEqual([
+        `warn: ${AT} ends within 7 days, at 2026-06-20T00:00:00.000Z: from then on /demo of the plugin proxy is closed`,
+      ]);
+      expect(logged(6 * DAY - 1)).toEqual([]);
+      expect(logged(1)).toEqual([
+        `warn: ${AT} ends within a day, at 2026-06-20T00:00:00.000Z: from then on /demo of the plugin proxy is closed`,
+      ]);
+      expect(logged(DAY - 1)).toEqual([]);
+      expect(isOpen(gate)).toBe(true);
+      expect(logged(1)).toEqual([
+        `warn: ${AT} has ended, at 2026-06-20T00:00:00.000Z, and /demo of the plugin proxy is closed: remove the rule, or write a later until`,
+      ]);
+      expect(isOpen(gate)).toBe(false);
+      expect(logged(30 * DAY)).toEqual([]);
+      expect(jest.getTimerCount()).toBe(1);
+      gate.source.stop();
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('logs an end within the hour if the clock is set forward', () => {
+      const gate = create({ allow: [demo] });
+      jest.setSystemTime(new Date('2026-06-19T12:00:00Z'));
+      jest.advanceTimersByTime(HOUR);
+      expect(gate.take()).toEqual([
+        expect.stringContaining(`${AT} ends within a day`),
+      ]);
+    });
+
+    it('starts with a rule that has ended, closes it and logs it', () => {
+      const gate = create({ allow: [{ ...demo, until: '2026-05-01' }] });
+      expect(gate.take()).toEqual([
+        expect.stringContaining(`${AT} has ended, at 2026-05-01T00:00:00.000Z`),
+      ]);
+      expect(isOpen(gate)).toBe(false);
+      expect(gate.source.current.openRules).toEqual([]);
+    });
+
+    it('keeps a rule closed if the clock is set back, until a later end is written', () => {
+      const gate = create({ allow: [demo, { plugin: 'a', path: '/a' }] });
+      jest.setSystemTime(new Date('2026-06-20T00:00:00Z'));
+      expect(isOpen(gate)).toBe(false);
+      jest.setSystemTime(new Date('2026-06-10T00:00:00Z'));
+      expect(isOpen(gate)).toBe(false);
+      gate.write({ allow: [demo] });
+      expect(isOpen(gate)).toBe(false);
+      gate.write({ allow: [{ ...demo, until: '2026-06-21' }] });
+      expect(isOpen(gate)).toBe(true);
+    });
+
+    it('logs an end once, whatever else changes', () => {
+      const gate = create({ allow: [{ ...demo, until: '2026-06-03' }] });
+      expect(gate.take()).toHaveLength(1);
+      gate.write({
+        allow: [
+          { plugin: 'a', path: '/a' },
+          { ...demo, until: '2026-06-03' },
+        ],
+      });
+      expect(gate.take()).toEqual([
+        expect.stringMatching(/^info: API gate has a new policy/),
+      ]);
+      gate.write({ allow: [{ ...demo, until: '2026-06-04' }] });
+      expect(gate.take()).toContainEqual(
+        expect.stringContaining(`${AT} ends within 7 days, at 2026-06-04`),
+      );
+    });
+
+    it('starts and reloads with an expectation that a rule fulfilled until its end', () => {
+      const expectation = { request: 'GET /api/proxy/demo', is: 'public' };
+      const settings = { allow: [demo], expect: [expectation] };
+      jest.setSystemTime(new Date('2026-06-21T00:00:00Z'));
+      const gate = create(settings);
+      gate.write({ ...settings, issuers: ['https://a.example.com/api/auth'] });
+      expect(gate.source.problem).toBeUndefined();
+      gate.write({ ...settings, allow: [{ ...demo, path: '/other' }] });
+      expect(gate.source.problem).toContain('the nearest is');
+    });
+
+    it('does not start with an expectation that a path is closed before the rule for it ends', () => {
+      const settings = {
+        allow: [demo],
+        expect: [{ request: 'GET /api/proxy/demo', is: 'closed' }],
+      };
+      expect(() => create(settings)).toThrow('should be closed');
+      jest.setSystemTime(new Date('2026-06-21T00:00:00Z'));
+      expect(create(settings).source.problem).toBeUndefined();
+    });
+  });
+
   it('does not start with a wrong value', () => {
     expect(() => create({ allow: 'all' })).toThrow('auth.apiGate.allow');
   });

@@ -11,9 +11,11 @@ import {
 } from '../config/readApiGateConfig';
 import { findListSources, ListSource } from '../config/findListSources';
 import { readPolicyConfig } from './readPolicyConfig';
+import { createForwardClock } from '../util/forwardClock';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import type { AllowRule } from '../config/AllowRule';
 import { Policy } from './Policy';
+import { RuleEnds } from './RuleEnds';
 
 const REMIND_MS = 60 * 60 * 1000;
 
@@ -32,6 +34,9 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
  */
 export class PolicySource {
   readonly #logger: LoggerService;
+  // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
+  readonly #clock = createForwardClock();
+  readonly #ruleEnds: RuleEnds;
   readonly #onEnforced: (() => void)[] = [];
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
   #current: Policy;
@@ -48,7 +53,8 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#current = new Policy(readPolicyConfig(config, options));
+    this.#ruleEnds = new RuleEnds(logger, this.#clock);
+    this.#current = this.#toPolicy(readPolicyConfig(config, options));
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -88,6 +94,7 @@ export class PolicySource {
   /** Starts the reminders about report-only and the timer for its end. */
   start(): void {
     this.#update();
+    this.#ruleEnds.follow(this.#current.config.allow);
     this.#reminder = setInterval(() => this.#remind(), REMIND_MS);
     this.#reminder.unref();
   }
@@ -95,6 +102,11 @@ export class PolicySource {
   stop(): void {
     clearTimeout(this.#untilTimer);
     clearInterval(this.#reminder);
+    this.#ruleEnds.stop();
+  }
+
+  #toPolicy(config: ApiGateConfig): Policy {
+    return new Policy(config, this.#clock);
   }
 
   #reload(config: RootConfigService, options: ReadOptions) {
@@ -118,7 +130,7 @@ export class PolicySource {
     this.#problem = undefined;
     this.#lists = findListSources(config);
     if (mended || !isDeepStrictEqual(before, after)) {
-      const policy = new Policy(after);
+      const policy = this.#toPolicy(after);
       this.#current = policy;
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
@@ -126,6 +138,7 @@ export class PolicySource {
       );
       this.#tellOfRemovedRules(before, after);
       this.#update();
+      this.#ruleEnds.follow(after.allow);
       this.#onReload.forEach(callback => callback({ policy }));
     }
   }
@@ -195,7 +208,7 @@ export class PolicySource {
   #endReportOnly() {
     const { config } = this.#current;
     if (config.mode === 'report-only') {
-      this.#current = new Policy({ ...config, ...ENFORCED });
+      this.#current = this.#toPolicy({ ...config, ...ENFORCED });
       this.#logger.warn(
         `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
       );

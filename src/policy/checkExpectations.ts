@@ -3,7 +3,7 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 import type { Expectation } from '../config/readExpectations';
 import { AllowList } from './AllowList';
 import { AllowRule } from '../config/AllowRule';
-import { classifyRoute } from './classifyRoute';
+import { classifyRoute, RouteClass, RoutePolicy } from './classifyRoute';
 import { findNearestRule } from './findNearestRule';
 
 /** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
@@ -12,6 +12,8 @@ export interface FailedExpectation {
   index: number;
   /** The message, on a single line, names the expectation and the rule. */
   message: string;
+  /** Whether it held until a rule ended. */
+  isByEnd: boolean;
 }
 
 /**
@@ -19,28 +21,35 @@ export interface FailedExpectation {
  * installed.
  *
  * @param configKey - for messages, such as `auth.apiGate`
+ * @param allowKey - the config path of the rules
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
   configKey: string,
+  allowKey = `${configKey}.allow`,
 ): FailedExpectation[] {
   const { allow, expect: expectations } = config;
   const policy = { allowList: new AllowList(allow), config };
   const nameOf = (rule: AllowRule) =>
-    `${configKey}.allow[${allow.indexOf(rule)}] (${rule.path})`;
+    `${allowKey}[${allow.indexOf(rule)}] (${rule.path})`;
+
+  // No rule has ended by this clock.
+  const unending = { allowList: new AllowList(allow, () => -Infinity), config };
 
   const failureOf = (expectation: Expectation): string | undefined => {
-    const { request, is, method, plugin, path } = expectation;
-    const route = classifyRoute(
-      { plugin, method, path, isInstalled: true },
-      policy,
-    );
+    const { is, request } = expectation;
+    const route = routeOf(expectation, policy);
     if (route === 'protected') {
       if (is === 'closed') {
         return undefined;
       }
+      const ended = routeOf(expectation, unending);
+      if (typeof ended === 'object') {
+        return `${request} should be public, and its rule ${nameOf(ended)} has ended: write a later until, or remove the expectation`;
+      }
+      const { plugin, path } = expectation;
       const nearest = findNearestRule(allow, plugin, path);
-      return `${request} should be public, and no rule of ${configKey}.allow names it${
+      return `${request} should be public, and no rule of ${allowKey} names it${
         nearest ? `; the nearest is ${nameOf(nearest)}` : ''
       }`;
     }
@@ -54,18 +63,33 @@ export function findFailedExpectations(
 
   return expectations.flatMap((expectation, index) => {
     const failure = failureOf(expectation);
-    return failure
-      ? [{ index, message: `${configKey}.expect[${index}]: ${failure}` }]
-      : [];
+    const message = `${configKey}.expect[${index}]: ${failure}`;
+    const isByEnd =
+      expectation.is === 'public' &&
+      typeof routeOf(expectation, unending) === 'object';
+    return failure ? [{ index, message, isByEnd }] : [];
   });
 }
 
-/** @throws InputError of one line if an expectation of `auth.apiGate.expect` does not hold */
+function routeOf(
+  { plugin, method, path }: Expectation,
+  policy: RoutePolicy,
+): RouteClass {
+  return classifyRoute({ plugin, method, path, isInstalled: true }, policy);
+}
+
+/**
+ * Checks that the expectations hold. An expectation that held until a rule ended is no error: a restart, which may be part of an
+ * incident, never fails because of a date.
+ *
+ * @throws InputError of one line if another expectation does not hold
+ */
 export function assertExpectations(
   config: ApiGateConfig,
   configKey: string,
 ): void {
-  const [first, ...others] = findFailedExpectations(config, configKey);
+  const failed = findFailedExpectations(config, configKey);
+  const [first, ...others] = failed.filter(({ isByEnd }) => !isByEnd);
   if (first) {
     throw new InputError(
       first.message + (others.length ? `; and ${others.length} more` : ''),

@@ -1,4 +1,4 @@
-import { commonPrefixes } from './commonPrefixes';
+import { barrierPathOf, commonPrefixes } from './commonPrefixes';
 
 const numbered = (count: number, path: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => path(i));
@@ -25,4 +25,22 @@ it.each([
   ],
 ])('covers %s', (_, paths, expected) => {
   expect(commonPrefixes(paths)).toEqual(expected);
+});
+
+it.each([
+  ['/', '/'],
+  ['/**', '/'],
+  ['/a/b', '/a/b'],
+  ['/a/b/**', '/a/b'],
+  ['/entity/*/*/*/badge/*', '/entity/:p1/:p2/:p3/badge/:p5'],
+  ['/entity/*/**', '/entity/:p1'],
+])('opens the barrier for %s by %s', (path, expected) => {
+  expect(barrierPathOf({ plugin: 'a', path, methods: ['GET'] })).toBe(expected);
+});
+
+it('covers many paths with * by what they share', () => {
+  const paths = numbered(9, i => `/entity/*/${i}`).map(path =>
+    barrierPathOf({ plugin: 'a', path, methods: ['GET'] }),
+  );
+  expect(commonPrefixes(paths)).toEqual(['/entity/:p1']);
 });

@@ -1,3 +1,5 @@
+import { AllowRule, ANY_SEGMENT, segmentsOf } from '../config/AllowRule';
+
 // The credentials barrier tries its prefixes in sequence for each request. With a few dozen, that takes as long as the rest of
 // the gate's work.
 const MAX_PATHS = 8;
@@ -8,10 +10,10 @@ const MAX_PATHS = 8;
  * @param paths - below a plugin, each with a leading slash
  */
 export function commonPrefixes(paths: readonly string[]): string[] {
-  const depth = Math.max(0, ...paths.map(path => segmentsOf(path).length));
+  const depth = Math.max(0, ...paths.map(path => splitPath(path).length));
   for (let kept = depth; kept > 0; kept -= 1) {
     const covering = new Set(
-      paths.map(path => `/${segmentsOf(path).slice(0, kept).join('/')}`),
+      paths.map(path => `/${splitPath(path).slice(0, kept).join('/')}`),
     );
     if (covering.size <= MAX_PATHS) {
       return [...covering];
@@ -20,6 +22,16 @@ export function commonPrefixes(paths: readonly string[]): string[] {
   return paths.length > 0 ? ['/'] : [];
 }
 
-function segmentsOf(path: string): string[] {
+function splitPath(path: string): string[] {
   return path.split('/').slice(1);
+}
+
+/**
+ * Returns the path of the policy that opens a plugin's credentials barrier for a rule. The policy is a prefix, and has a parameter
+ * for each `*`.
+ */
+export function barrierPathOf(rule: AllowRule): string {
+  return `/${segmentsOf(rule)
+    .map((segment, i) => (segment === ANY_SEGMENT ? `:p${i}` : segment))
+    .join('/')}`;
 }

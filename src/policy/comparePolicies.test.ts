@@ -9,12 +9,14 @@ const rules = (...written: [path: string, ...methods: string[]][]) =>
       ...(methods.length && { methods }),
     })),
     'allow',
-  ).rules;
+  );
 
 const lines = (changes: RouteChange[]) =>
   changes.map(
     ({ methods, plugin, path }) => `${methods} /api/${plugin}${path}`,
   );
+
+const NO_DIFFERENCE = { opened: [], closed: [], longer: [], shorter: [] };
 
 describe('comparePolicies', () => {
   it.each<[string, ReturnType<typeof rules>, ReturnType<typeof rules>]>([
@@ -28,17 +30,28 @@ describe('comparePolicies', () => {
     ],
     ['HEAD beside GET', rules(['/a']), rules(['/a', 'HEAD', 'GET'])],
     ['the root below it', rules(['/**']), rules(['/'], ['/**'])],
+    ['a segment below it', rules(['/a/**']), rules(['/a/*'], ['/a/**'])],
+    ['a literal for *', rules(['/a/*/b']), rules(['/a/x/b'], ['/a/*/b'])],
+    [
+      'a subtree in two parts',
+      rules(['/a/**']),
+      rules(['/a/*'], ['/a/*/**'], ['/a/*/b/**']),
+    ],
+    [
+      'a subtree in three parts',
+      rules(['/a/**']),
+      rules(['/a/*'], ['/a/*/*'], ['/a/*/*/**']),
+    ],
   ])('finds no difference in %s', (_, before, after) => {
-    expect(comparePolicies(before, after)).toEqual({ opened: [], closed: [] });
-    expect(comparePolicies(after, before)).toEqual({ opened: [], closed: [] });
+    expect(comparePolicies(before, after)).toEqual(NO_DIFFERENCE);
+    expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
   });
 
   it('finds no difference in a reason', () => {
     const [rule] = rules(['/a']);
-    expect(comparePolicies([{ ...rule, reason: 'x' }], [rule])).toEqual({
-      opened: [],
-      closed: [],
-    });
+    expect(comparePolicies([{ ...rule, reason: 'x' }], [rule])).toEqual(
+      NO_DIFFERENCE,
+    );
   });
 
   it.each<
@@ -87,6 +100,27 @@ describe('comparePolicies', () => {
       [],
     ],
     [
+      'any segment for one',
+      rules(['/a/b/c']),
+      rules(['/a/*/c']),
+      ['GET,HEAD /api/one/a/*/c'],
+      [],
+    ],
+    [
+      'a subtree for one segment',
+      rules(['/a/*']),
+      rules(['/a/**']),
+      ['GET,HEAD /api/one/a/**'],
+      [],
+    ],
+    [
+      'a part of a subtree',
+      rules(['/a/*'], ['/a/*/b/**']),
+      rules(['/a/**']),
+      ['GET,HEAD /api/one/a/**'],
+      [],
+    ],
+    [
       'a longer word',
       rules(['/a/**']),
       rules(['/ab']),
@@ -100,5 +134,53 @@ describe('comparePolicies', () => {
     const back = comparePolicies(after, before);
     expect(lines(back.opened)).toEqual(closed);
     expect(lines(back.closed)).toEqual(opened);
+  });
+
+  const NOW = Date.parse('2026-06-01');
+  const ending = (path: string, until?: string) =>
+    readAllowRules([{ plugin: 'one', path, ...(until && { until }) }], 'allow');
+  const ends = (changes: RouteChange[]) =>
+    changes.map(({ path, until, otherUntil }) => [path, until, otherUntil]);
+  const SOON = '2026-07-01';
+  const LATER = '2026-08-01';
+  const [soon, later] = [SOON, LATER].map(date => Date.parse(date));
+
+  it.each<[string, string | undefined, string | undefined]>([
+    ['an end', undefined, SOON],
+    ['an earlier end', LATER, SOON],
+  ])('[P37] finds %s, which changes nothing yet', (_, first, second) => {
+    const before = ending('/a/**', first);
+    const after = ending('/a/**', second);
+    const old = first && Date.parse(first);
+    expect(comparePolicies(before, after, NOW)).toMatchObject({
+      opened: [],
+      closed: [],
+      longer: [],
+      shorter: [{ path: '/a/**', methods: ['GET', 'HEAD'], otherUntil: soon }],
+    });
+    const back = comparePolicies(after, before, NOW);
+    expect(back).toMatchObject({ opened: [], closed: [], shorter: [] });
+    expect(ends(back.longer)).toEqual([['/a/**', old, soon]]);
+  });
+
+  it('[P37] takes a rule that has ended for none', () => {
+    const ended = ending('/a', '2026-06-01');
+    expect(comparePolicies(ended, [], NOW)).toEqual(NO_DIFFERENCE);
+    expect(comparePolicies([], ended, NOW)).toEqual(NO_DIFFERENCE);
+    expect(comparePolicies(ended, ending('/a'), NOW).opened).toHaveLength(1);
+    expect(comparePolicies(ended, [], NOW - 1).closed).toHaveLength(1);
+  });
+
+  it('compares the end of a path with the last end of the rules that cover it', () => {
+    const before = [...ending('/a/*', LATER), ...ending('/a/*/**', SOON)];
+    const after = ending('/a/**', LATER);
+    const { longer, shorter } = comparePolicies(before, after, NOW);
+    expect(ends(longer)).toEqual([['/a/**', later, soon]]);
+    expect(shorter).toEqual([]);
+    // The end of the narrower rule has no effect.
+    const narrower = [...ending('/a/**'), ...ending('/a/b', SOON)];
+    expect(comparePolicies(ending('/a/**'), narrower, NOW)).toEqual(
+      NO_DIFFERENCE,
+    );
   });
 });

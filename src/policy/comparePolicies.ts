@@ -1,89 +1,114 @@
-import { AllowRule, prefixOf } from '../config/AllowRule';
+import { AllowRule, endOf } from '../config/AllowRule';
+import { covers, coveredUntil, PathPattern, patternOf } from './PathPattern';
 
-/** A path of one plugin that only one of two lists of rules opens. */
+/** A path of one plugin that two lists of rules treat differently. */
 export interface RouteChange {
   plugin: string;
-  /** The path as in a rule: exact, or a subtree with a trailing `/**`. */
+  /** The path as in a rule: exact or with `*`, or a subtree with a trailing `/**`. */
   path: string;
   /** The methods, with `HEAD` if the rule has `GET`. */
   methods: string[];
-  /** The first rule that opens the path. */
+  /** The first rule that opens the path, in the list that opens it alone or longer. */
   rule: AllowRule;
+  /** The end of that rule, if it has one. */
+  until?: number;
+  /** The time at which the other list closes the path; only if that list opens it now. */
+  otherUntil?: number;
 }
 
 export interface PolicyDifference {
+  /** Paths that are newly public. */
   opened: RouteChange[];
+  /** Paths that are no longer public. */
   closed: RouteChange[];
+  /** Paths that both lists open now, and that the new one closes later or not at all. */
+  longer: RouteChange[];
+  /** Paths that both lists open now, and that the new one closes earlier. */
+  shorter: RouteChange[];
 }
 
 /**
- * Compares the requests that two lists of rules open. The order of rules, their reasons, repetitions, and rules that a wider one
- * covers make no difference.
+ * Compares the requests that two lists of rules open, now and until their ends. The order of rules, their reasons, repetitions,
+ * rules that have ended, and rules that wider ones cover make no difference.
  */
 export function comparePolicies(
   before: readonly AllowRule[],
   after: readonly AllowRule[],
+  now = Date.now(),
 ): PolicyDifference {
-  const old = openedBy(before);
-  const now = openedBy(after);
-  return { opened: beyond(now, old), closed: beyond(old, now) };
+  const old = openedBy(before, now);
+  const current = openedBy(after, now);
+  const [opened, longer] = beyond(current, old, now);
+  const [closed, shorter] = beyond(old, current, now);
+  return { opened, closed, longer, shorter };
 }
 
-interface OpenPath {
+/** The rules in force of one method and plugin. */
+interface OpenPaths {
   method: string;
-  rule: AllowRule;
+  rules: AllowRule[];
+  patterns: PathPattern[];
 }
 
-type OpenPaths = ReadonlyMap<string, OpenPath>;
-
-function openedBy(rules: readonly AllowRule[]): OpenPaths {
-  const paths = new Map<string, OpenPath>();
-  for (const rule of rules) {
-    for (const method of withHead(rule.methods)) {
-      const key = keyOf(method, rule.plugin, rule.path);
-      if (!paths.has(key)) {
-        paths.set(key, { method, rule });
-      }
+function openedBy(
+  rules: readonly AllowRule[],
+  now: number,
+): ReadonlyMap<string, OpenPaths> {
+  const opened = new Map<string, OpenPaths>();
+  for (const rule of rules.filter(each => endOf(each) > now)) {
+    for (const method of new Set(rule.methods.flatMap(withHead))) {
+      const key = `${method} ${rule.plugin}`;
+      const paths = opened.get(key) ?? { method, rules: [], patterns: [] };
+      paths.rules.push(rule);
+      paths.patterns.push(patternOf(rule));
+      opened.set(key, paths);
     }
   }
-  return paths;
+  return opened;
 }
 
-function withHead(methods: string[]): string[] {
-  return methods.flatMap(method =>
-    method === 'GET' ? ['GET', 'HEAD'] : [method],
-  );
+function withHead(method: string): string[] {
+  return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
-/** Returns the paths that `paths` opens and `others` does not, without those that a wider path of `paths` covers. */
-function beyond(paths: OpenPaths, others: OpenPaths): RouteChange[] {
-  const changes = new Map<string, RouteChange>();
-  for (const [key, { method, rule }] of paths) {
-    const { plugin, path } = rule;
-    const covering = keysCovering(method, rule);
-    const isKnown = [key, ...covering].some(other => others.has(other));
-    const isRepeated = covering.some(other => paths.has(other));
-    if (!isKnown && !isRepeated) {
-      const place = keyOf('', plugin, path);
-      const change = changes.get(place) ?? { plugin, path, rule, methods: [] };
+/** Returns the paths that `opened` opens and `others` does not, and those that it opens longer. */
+function beyond(
+  opened: ReadonlyMap<string, OpenPaths>,
+  others: ReadonlyMap<string, OpenPaths>,
+  now: number,
+): [alone: RouteChange[], longer: RouteChange[]] {
+  const alone = new Map<string, RouteChange>();
+  const longer = new Map<string, RouteChange>();
+  for (const [key, { method, rules, patterns }] of opened) {
+    const otherPatterns = others.get(key)?.patterns ?? [];
+    rules.forEach((rule, i) => {
+      const otherUntil = coveredUntil(otherPatterns, patterns[i]);
+      if (endOf(rule) <= otherUntil || isRepeated(patterns, i)) {
+        return;
+      }
+      const { plugin, path, until } = rule;
+      const place = `${plugin}${path} ${until} ${otherUntil}`;
+      const changes = otherUntil > now ? longer : alone;
+      const change = changes.get(place) ?? {
+        ...{ plugin, path, rule, methods: [] },
+        ...(until !== undefined && { until }),
+        ...(otherUntil > now && { otherUntil }),
+      };
       change.methods.push(method);
       changes.set(place, change);
-    }
+    });
   }
-  return [...changes.values()];
+  return [[...alone.values()], [...longer.values()]];
 }
 
-/** Returns the keys of all subtrees that are wider than a rule's path. */
-function keysCovering(method: string, rule: AllowRule): string[] {
-  const keys: string[] = [];
-  let parent = prefixOf(rule);
-  while (parent !== '') {
-    parent = parent.slice(0, parent.lastIndexOf('/'));
-    keys.push(keyOf(method, rule.plugin, `${parent}/**`));
-  }
-  return keys;
-}
-
-function keyOf(method: string, plugin: string, path: string): string {
-  return `${method} ${plugin}${path}`;
+/** Whether another pattern covers the same paths as long: a wider one, or an equal one before it. */
+function isRepeated(patterns: readonly PathPattern[], index: number): boolean {
+  const pattern = patterns[index];
+  return patterns.some(
+    (other, i) =>
+      i !== index &&
+      other.end >= pattern.end &&
+      covers(other, pattern) &&
+      (i < index || other.end > pattern.end || !covers(pattern, other)),
+  );
 }

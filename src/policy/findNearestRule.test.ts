@@ -20,3 +20,16 @@ it.each([
 it('finds none among the rules of other plugins', () => {
   expect(findNearestRule([rule('two', '/a')], 'one', '/a')).toBeUndefined();
 });
+
+it.each([
+  ['/entity/a/b/c/badge-specs', '/entity/*/*/*/badge/*'],
+  ['/entity/a', '/entity/*/*/*/badge/*'],
+  ['/entity/a/logo', '/entity/*/logo'],
+  ['/entity', '/entity/x'],
+  ['/x', '/entity/x'],
+])('finds for %s the rule for %s, with * for any segment', (path, nearest) => {
+  const rules = ['/entity/x', '/entity/*/*/*/badge/*', '/entity/*/logo'].map(
+    each => rule('one', each),
+  );
+  expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+});

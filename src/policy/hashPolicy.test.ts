@@ -26,7 +26,19 @@ const settings = {
 describe('hashPolicy', () => {
   it('is 12 hex digits, the same in every process', () => {
     expect(hashOf({})).toMatch(/^[0-9a-f]{12}$/);
-    expect(hashOf(settings)).toMatchInlineSnapshot(`"bdf1112c270e"`);
+    expect(hashOf(settings)).toMatchInlineSnapshot(`"4fa3cf23bda1"`);
+  });
+
+  it('depends on the end of a rule, and not on the spelling of that end', () => {
+    const hashUntil = (until?: string) =>
+      hashOf({
+        allow: [{ plugin: 'pub', path: '/a', ...(until && { until }) }],
+      });
+    expect(hashUntil('2026-12-31')).not.toBe(hashUntil());
+    expect(hashUntil('2026-12-31')).not.toBe(hashUntil('2026-12-30'));
+    expect(hashUntil('2026-12-31')).toBe(
+      hashUntil('2026-12-31T01:00:00+01:00'),
+    );
   });
 
   it('does not depend on the order of keys, nor on what else is configured', () => {

@@ -3,8 +3,11 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 
 const HASH_LENGTH = 12;
 
-/** Returns 12 hex digits that identify settings. The order of keys does not matter. */
-export function hashPolicy({ warnings, ...settings }: ApiGateConfig): string {
+/** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
+export function hashPolicy({
+  acceptedFindings,
+  ...settings
+}: ApiGateConfig): string {
   return createHash('sha256')
     .update(JSON.stringify(canonical(settings)))
     .digest('hex')

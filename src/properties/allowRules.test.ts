@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
 import fc from 'fast-check';
 import type { JsonObject } from '@backstage/types';
 import { checkProperty } from '../__testUtils__/checkProperty';
@@ -19,13 +23,18 @@ import {
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { comparePolicies } from '../policy/comparePolicies';
+import { findNearestRule } from '../policy/findNearestRule';
 import { explainRequest } from '../policy/explainRequest';
+import { EXPLAIN_PATH } from '../http/backstagePaths';
 import { isUnambiguousPath } from '../http/requestTarget';
+import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+import { createExplainRouter } from '../routes/createExplainRouter';
 
-jest.setTimeout(90_000);
+// 10,000 requests take minutes on a machine that does other work too.
+jest.setTimeout(process.env.PROPERTIES === 'long' ? 900_000 : 90_000);
 
 const PLUGINS = ['one', 'two', 'absent'];
-const NO_DIFFERENCE = { opened: [], closed: [] };
+const NO_DIFFERENCE = { opened: [], closed: [], longer: [], shorter: [] };
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 // The table is small, so that rules and requests often match.
@@ -44,18 +53,27 @@ const anyPath = fc.oneof(
     arbitrary: fc.constantFrom('/.backstage', '/.backstage/auth/v1'),
   },
 );
+const anyRulePath = fc
+  .tuple(
+    anyPath,
+    fc.array(fc.constantFrom('/*', '/*', '/a'), { maxLength: 3 }),
+    fc.boolean(),
+  )
+  .map(([path, more, isSubtree]) => {
+    // The first segment of a rule is literal.
+    const beginning = path === '/' && more[0] === '/*' ? '/b' : path;
+    const whole = withoutSlash(beginning) + more.join('');
+    return isSubtree ? `${whole}/**` : whole || '/';
+  });
 const anyMethod = fc.constantFrom(
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
 );
 const anyRule: fc.Arbitrary<WrittenRule> = fc.record(
   {
     plugin: fc.constantFrom(...PLUGINS),
-    path: fc
-      .tuple(anyPath, fc.boolean())
-      .map(([path, isSubtree]) =>
-        isSubtree ? `${withoutSlash(path)}/**` : path,
-      ),
+    path: anyRulePath,
     methods: fc.array(anyMethod, { minLength: 1, maxLength: 3 }),
+    until: fc.constantFrom('2020-02-29', '2099-12-31T23:59:59Z'),
   },
   { requiredKeys: ['plugin', 'path'] },
 );
@@ -90,13 +108,32 @@ function requestsNear(rules: WrittenRule[]): fc.Arbitrary<NamedRequest> {
           ...['', '', '/a', '/b/A', 'x', '/', '/..', '/./a', '/%61'],
           COOKIE_ENDPOINT,
         )
-        .map(more => withoutSlash(rule.path.replace(/\/\*\*$/, '')) + more),
+        .chain(more =>
+          fillWildcards(withoutSlash(rule.path.replace(/\/\*\*$/, '')) + more),
+        ),
     }),
   );
   return fc.oneof(
     { weight: 4, arbitrary: near },
     { weight: 1, arbitrary: any },
   );
+}
+
+/** Generates a path with a segment for each `*`, and sometimes with none, two, or one that is not plain. */
+function fillWildcards(path: string): fc.Arbitrary<string> {
+  const count = path.split('*').length - 1;
+  const anyFilling = fc.oneof(
+    { weight: 8, arbitrary: anySegment },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...['*', '**', 'a:b', 'a=b', '(a)', '', 'a/b', '..', 'a;b', '%61'],
+      ),
+    },
+  );
+  return fc
+    .array(anyFilling, { minLength: count, maxLength: count })
+    .map(fillings => path.replace(/\*/g, () => fillings.shift()!));
 }
 
 function withoutSlash(path: string): string {
@@ -111,11 +148,11 @@ const anyScene = anyRules.chain(rules =>
 );
 
 function allowListOf(rules: WrittenRule[]): AllowList {
-  return new AllowList(readAllowRules(rules, 'allow').rules);
+  return new AllowList(readAllowRules(rules, 'allow'));
 }
 
 describe('AllowList', () => {
-  it('opens what one of its rules names, and nothing else', () =>
+  it('[P36] opens what one of its rules names, and nothing else', () =>
     checkProperty(
       fc.property(anyScene, ({ rules, requests }) => {
         const list = allowListOf(rules);
@@ -156,20 +193,22 @@ describe('AllowList', () => {
 });
 
 describe('comparePolicies', () => {
-  const allowRulesOf = (rules: WrittenRule[]) =>
-    readAllowRules(rules, 'allow').rules;
+  const allowRulesOf = (rules: WrittenRule[]) => readAllowRules(rules, 'allow');
   const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
     list.match(plugin, method, below || '/') !== undefined;
 
   const withHead = (method: string) =>
     method === 'GET' ? ['HEAD', 'GET'] : [method];
 
-  /** Rewrites rules without changing their meaning: order, splits, repetitions, reasons, and paths below a subtree. */
+  /**
+   * Rewrites rules without changing their meaning: order, splits, repetitions, paths below a subtree or in place of `*`, a subtree
+   * in two parts, and rules that have ended.
+   */
   const rewritten = (rules: WrittenRule[]) =>
     fc
       .tuple(
         fc.shuffledSubarray(rules, { minLength: rules.length }),
-        fc.array(fc.nat(4), {
+        fc.array(fc.nat(6), {
           minLength: rules.length,
           maxLength: rules.length,
         }),
@@ -187,7 +226,16 @@ describe('comparePolicies', () => {
             case 3:
               return rule.path.endsWith('/**')
                 ? [{ ...rule, path: rule.path.replace('**', 'b') }, rule]
+                : [{ ...rule, path: rule.path.replace('*', 'b') }, rule];
+            case 4:
+              return /.\/\*\*$/.test(rule.path)
+                ? ['*', '*/**'].map(end => ({
+                    ...rule,
+                    path: rule.path.replace('**', end),
+                  }))
                 : [rule];
+            case 5:
+              return [{ ...rule, until: '2019-01-01' }, rule];
             default:
               return [{ ...rule, methods: methods.flatMap(withHead) }];
           }
@@ -228,17 +276,66 @@ describe('comparePolicies', () => {
           [closed, before, after],
         ] as const) {
           for (const { plugin, path, methods } of changes) {
-            // No rule has this segment.
-            const below = withoutSlash(path.replace('**', 'fresh'));
+            // No rule has this segment literally. Rules of the other list may open a subtree to some depth.
+            const belows = [1, 2, 3, 4, 5, 6, 7].map(depth =>
+              withoutSlash(
+                path
+                  .replace('**', Array(depth).fill('*').join('/'))
+                  .replaceAll('*', 'fresh'),
+              ),
+            );
             for (const method of methods) {
-              const request = { method, plugin, below };
-              expect(isOpen(with_, request)).toBe(true);
-              expect(isOpen(without, request)).toBe(false);
+              const fresh = belows.map(below => ({ method, plugin, below }));
+              expect(fresh.every(each => isOpen(with_, each))).toBe(true);
+              expect(fresh.every(each => isOpen(without, each))).toBe(false);
             }
           }
         }
       }),
       { runs: 300, seconds: 3 },
+    ));
+});
+
+describe('findNearestRule', () => {
+  const asWritten = ({ plugin, path }: { plugin: string; path: string }) => ({
+    plugin,
+    path,
+  });
+
+  it('finds a rule that shares as many segments as any other', () =>
+    checkProperty(
+      fc.property(anyScene, ({ rules, requests }) => {
+        const all = readAllowRules(rules, 'allow');
+        for (const { plugin, below } of requests) {
+          const words = below.split('/').slice(1);
+          // A rule shares its first segments if a rule of these alone opens the first segments of the path.
+          const sharedBy = (rule: WrittenRule) => {
+            const own = rule.path
+              .split('/')
+              .filter(word => !/^(\*\*)?$/.test(word));
+            const lengths = own.map((_, i) => i + 1);
+            return (
+              lengths.findLast(length =>
+                isNamedBy(
+                  { plugin, path: `/${own.slice(0, length).join('/')}` },
+                  'GET',
+                  `/api/${plugin}/${words.slice(0, length).join('/')}`,
+                ),
+              ) ?? 0
+            );
+          };
+          const others = all.filter(rule => rule.plugin === plugin);
+          const nearest = findNearestRule(all, plugin, below);
+          expect(nearest === undefined).toBe(others.length === 0);
+          if (nearest && isUnambiguousPath(below || '/')) {
+            expect(nearest.plugin).toBe(plugin);
+            expect(sharedBy(asWritten(nearest))).toBe(
+              Math.max(...others.map(rule => sharedBy(asWritten(rule)))),
+            );
+          }
+        }
+      }),
+      { runs: 200, seconds: 2 },
     ));
 });
 
@@ -335,14 +432,60 @@ describe('a backend whose rules change', () => {
     }),
   );
 
-  it('passes without a credential exactly the requests that `explain` calls public', () =>
+  /** The route that explains requests, on the policy of the present scene. */
+  const explained = { current: {} as never };
+  let explainingServer: Server;
+  beforeAll(async () => {
+    const route = createExplainRouter({
+      access: { requireOperator: async () => ({}) } as never,
+      plugins: { isInstalled: id => id === 'one' || id === 'two' },
+      policies: new DeclaredPolicies(),
+      source: explained,
+    });
+    explainingServer = express().use(route).listen(0, 'localhost');
+    await once(explainingServer, 'listening');
+  });
+  afterAll(() => explainingServer.close());
+  const askRoute = (request: { method: string; target: string }) =>
+    rawRequest((explainingServer.address() as AddressInfo).port, EXPLAIN_PATH, {
+      method: 'POST',
+      headerLines: ['Content-Type: application/json'],
+      // JSON in ASCII, as the helper sends each character as one byte.
+      body: JSON.stringify(request).replace(
+        /[\x7f-\xff]/g,
+        character => `\\u00${character.charCodeAt(0).toString(16)}`,
+      ),
+    });
+
+  /** Asks the route. It refuses targets that Node's parser refuses too, so that none of them is public. */
+  const expectFromRoute = async (
+    request: { method: string; target: string },
+    anonymous: string,
+  ) => {
+    const { status, body } = await askRoute(request);
+    expect([request, status, body]).toEqual(
+      status === 200
+        ? [request, 200, expect.stringContaining(`"anonymous":"${anonymous}"`)]
+        : [
+            request,
+            anonymous === 'public' ? 200 : 500,
+            expect.stringContaining('body.target must be'),
+          ],
+    );
+  };
+
+  it('[P40] passes without a credential exactly the requests that `explain` and its route call public', () =>
     checkProperty(
       fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
         change(rules);
         const policy = {
           allowList: allowListOf(rules),
-          config: { signOut: { providers: new Set<string>() } },
+          config: {
+            allow: readAllowRules(rules, 'allow'),
+            signOut: { providers: new Set<string>() },
+          },
         };
+        explained.current = policy as never;
         for (const { method, target: sent } of requests) {
           const target = sent.replace(/^ +| +$/g, '');
           const { anonymous, plugin } = explainRequest(
@@ -350,6 +493,10 @@ describe('a backend whose rules change', () => {
             policy,
             id => id === 'one' || id === 'two',
           );
+          const isPublic = anonymous === 'public';
+          if (sent === requests[0].target) {
+            await expectFromRoute({ method, target }, anonymous);
+          }
           handled.length = 0;
           const [answer] = await exchangeBytes(
             backend.port,
@@ -359,7 +506,7 @@ describe('a backend whose rules change', () => {
             ),
           );
           const isRefused = [400, 401].includes(answer.status);
-          if (anonymous === 'public') {
+          if (isPublic) {
             expect([target, isRefused]).toEqual([target, false]);
           } else {
             expect([target, ...handled]).toEqual([target]);

@@ -24,11 +24,14 @@ const ALLOW = [
   { plugin: 'pub', path: '/health' },
   { plugin: 'pub', path: '/static/**' },
   { plugin: 'pub', path: '/hook', methods: ['POST'] },
+  { plugin: 'pub', path: '/entity/*/badge' },
+  { plugin: 'pub', path: '/demo/*', until: '2020-01-01' },
 ];
 
 const anyTarget = fc.constantFrom(
   ...['/api/closed/x', '/api/closed', '/api/hello/x', '/api/absent/x'],
   ...['/api/pub/health', '/api/pub/static/a/b', '/api/pub/hook', '/api/pub/x'],
+  ...['/api/pub/entity/a/badge', '/api/pub/entity/a/b', '/api/pub/demo/a'],
   ...[
     '/api/live',
     '/api/live',

@@ -13,18 +13,22 @@ jest.setTimeout(60_000);
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const RULE_CHARACTERS = `${LETTERS}${LETTERS.toUpperCase()}0123456789-._~@`;
 
+const ENDS = ['2026-12-31', '2001-01-01', '2026-12-31T18:00:00Z'];
+
 /** Repeats the design's definition of a rule, character by character. */
 function isRule(value: JsonValue): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return false;
   }
-  const known = ['plugin', 'path', 'methods', 'reason'];
+  const known = ['plugin', 'path', 'methods', 'reason', 'until'];
   const { plugin, path, methods = ['GET'], reason = '' } = value;
+  const { until = '2026-12-31' } = value;
   if (
     !Object.keys(value).every(key => known.includes(key)) ||
     typeof plugin !== 'string' ||
     typeof path !== 'string' ||
     typeof reason !== 'string' ||
+    !(typeof until === 'string' && ENDS.includes(until)) ||
     !Array.isArray(methods)
   ) {
     return false;
@@ -60,7 +64,11 @@ function isRulePath(
   }
   const isSubtree = segments.at(-1) === '**';
   const literal = isSubtree ? segments.slice(0, -1) : segments;
-  if (isSubtree && methods.includes('WEBSOCKET')) {
+  const hasWildcard = literal.includes('*');
+  if ((isSubtree || hasWildcard) && methods.includes('WEBSOCKET')) {
+    return false;
+  }
+  if (literal[0] === '*') {
     return false;
   }
   if (literal.join('/').toLowerCase() === '.backstage/auth/v1/cookie') {
@@ -71,8 +79,9 @@ function isRulePath(
     isRoot ||
     literal.every(
       segment =>
-        !['', '.', '..'].includes(segment) &&
-        [...segment].every(letter => RULE_CHARACTERS.includes(letter)),
+        segment === '*' ||
+        (!['', '.', '..'].includes(segment) &&
+          [...segment].every(letter => RULE_CHARACTERS.includes(letter))),
     )
   );
 }
@@ -126,7 +135,7 @@ const anyPath = nearly(
         .tuple(
           fc.array(
             mostly(
-              ['/a', '/b.c', '/~', '/@', '/.d', '/...', '/_-'],
+              ['/a', '/b.c', '/~', '/@', '/.d', '/...', '/_-', '/*'],
               [
                 ...['/', '/.', '/..', 'a', '*', '/*', '/**', '/:a', '/%61'],
                 ...['/a b', '/a?b', '/a#', '/(a)', '/{a}', '/ä', '/a\n', '\\'],
@@ -167,6 +176,7 @@ const anyRule = nearlyRecord(
       ),
     ),
     reason: words(['because', ''], [1]),
+    until: words(ENDS, ['2026-02-31', '2026-12-31T18:00:00', 'x', 2026]),
   },
   ['plugin', 'path'],
 );
@@ -247,7 +257,7 @@ describe('the configuration', () => {
       fc.property(anyRule, rule => {
         let taken;
         try {
-          taken = readAllowRules([rule], 'auth.apiGate.allow').rules;
+          taken = readAllowRules([rule], 'auth.apiGate.allow');
         } catch (error) {
           expect((error as Error).message).toMatch(
             /^auth\.apiGate\.allow\[0\]\S* .+$/,
@@ -255,9 +265,13 @@ describe('the configuration', () => {
         }
         expect(taken !== undefined).toBe(isRule(rule));
         if (taken) {
-          const { methods = ['GET'] } = rule as JsonObject;
+          const { methods = ['GET'], until, ...others } = rule as JsonObject;
           expect(taken).toEqual([
-            { ...(rule as object), methods: [...new Set(methods as string[])] },
+            {
+              ...others,
+              methods: [...new Set(methods as string[])],
+              ...(until !== undefined && { until: Date.parse(String(until)) }),
+            },
           ]);
         }
       }),
@@ -288,9 +302,9 @@ describe('the configuration', () => {
           }
           const { allow, cookie, trustedOrigins } = read;
           const { attributes, name } = cookie;
-          expect(allow.every(rule => isRule(rule as {} as JsonObject))).toBe(
-            true,
-          );
+          for (const { until, ...rule } of allow) {
+            expect(isRule(rule)).toBe(true);
+          }
           expect(trustedOrigins.map(origin => new URL(origin).origin)).toEqual(
             trustedOrigins,
           );

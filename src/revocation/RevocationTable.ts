@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { databaseTime, TABLE } from './createRevocationTable';
+import { databaseTime } from '../util/completeTable';
+import { TABLE } from './createRevocationTable';
 import { Revocation, userKey } from './Revocation';
 
 // Knex gives up a silent connection after this time, and the next query opens another one.

@@ -3,25 +3,13 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { Knex } from 'knex';
+import {
+  completeTable,
+  databaseTime,
+  statementsOf,
+} from '../util/completeTable';
 
 export const TABLE = 'api_gate_revocations';
-
-// Another replica may be changing the table at the same time.
-const ATTEMPTS = 3;
-const RETRY_MS = 300;
-
-/** Returns the SQL for the milliseconds since the epoch by the database's own clock. */
-export function databaseTime({ client: { dialect } }: Knex): string {
-  switch (dialect) {
-    case 'postgresql':
-      // `clock_timestamp()` is the current time; `now()` is the start of the transaction.
-      return '(extract(epoch from clock_timestamp()) * 1000)::bigint';
-    case 'mysql':
-      return 'cast(unix_timestamp(now(3)) * 1000 as signed)';
-    default:
-      return "cast((julianday('now') - 2440587.5) * 86400000 as integer)";
-  }
-}
 
 /**
  * Creates the table of revocations if it is missing, and adds the column `recorded_at` to a table of version 0.1.0. Any number of
@@ -34,26 +22,12 @@ export async function createRevocationTable(
   database: Pick<DatabaseService, 'getClient' | 'migrations'>,
   logger: LoggerService,
 ): Promise<{ knex: Knex; hasRecordedAt: boolean }> {
-  const knex = await database.getClient();
-  let state = await inspect(knex);
-  let reason = 'skipMigrations is set in backend.database';
-  for (
-    let attempt = 1;
-    state !== 'complete' && !database.migrations?.skip && attempt <= ATTEMPTS;
-    attempt += 1
-  ) {
-    try {
-      await run(knex, statementsFor(knex, state));
-    } catch (error) {
-      reason = `the database refuses to change it (${causeOf(error)})`;
-      await new Promise(resolve => {
-        setTimeout(resolve, RETRY_MS * Math.random());
-      });
-    }
-    state = await inspect(knex);
-  }
-  if (state !== 'complete') {
-    const sql = `${statementsFor(knex, state).join('; ')};`;
+  const { knex, unfinished } = await completeTable(database, {
+    inspect,
+    statementsFor,
+  });
+  if (unfinished) {
+    const { state, reason, sql } = unfinished;
     if (state === 'missing') {
       throw new Error(
         `API gate: the table ${TABLE} is not in the database of the auth plugin, and ${reason}. Create it with: ${sql}`,
@@ -63,7 +37,7 @@ export async function createRevocationTable(
       `API gate reads the whole table ${TABLE} each time, as it has no column recorded_at, and ${reason}. Add it, and restart, with: ${sql}`,
     );
   }
-  return { knex, hasRecordedAt: state === 'complete' };
+  return { knex, hasRecordedAt: !unfinished };
 }
 
 async function inspect(knex: Knex): Promise<'missing' | 'older' | 'complete'> {
@@ -107,28 +81,4 @@ function statementsFor(knex: Knex, state: 'missing' | 'older'): string[] {
     ];
   }
   return statementsOf(knex.schema.alterTable(TABLE, addRecordedAt));
-}
-
-function statementsOf(schema: Knex.SchemaBuilder): string[] {
-  return schema.toString().split(/;\s*\n/);
-}
-
-/** Runs all statements or none, where the database can roll back changes of tables. */
-async function run(knex: Knex, statements: string[]): Promise<void> {
-  await knex.transaction(async trx => {
-    if (knex.client.dialect === 'postgresql') {
-      // While the change waits for a lock, every reader waits behind it.
-      await trx.raw("set local lock_timeout = '2s'");
-    }
-    for (const statement of statements) {
-      await trx.raw(statement);
-    }
-  });
-}
-
-/** Returns the database's own message, without the statement that knex puts in front of it. */
-function causeOf(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split(' - ')
-    .at(-1)!;
 }

@@ -8,8 +8,8 @@ import {
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import type { DecodedTokens } from '../credentials/DecodedTokens';
 import { readBearer } from '../credentials/readCredential';
+import type { TokenCache } from '../credentials/TokenCache';
 import { isRevokedByClaims } from '../credentials/assertNotRevoked';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import { Revocation, userKey } from '../revocation/Revocation';
@@ -49,7 +49,7 @@ const MAX_PER_SERVICE = 1_000;
  */
 export function createRevocationRouter(options: {
   access: RouteAccess;
-  decodedTokens: DecodedTokens;
+  tokens: TokenCache;
   revocations: Revocations;
   signOutUser: UserSignOut;
   /** Called with each revocation that a request has put in force. */

@@ -2,12 +2,9 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
-  HttpAuthService,
-  LoggerService,
 } from '@backstage/backend-plugin-api';
-import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import type { DecodedTokens } from '../credentials/DecodedTokens';
-import { TokenCache } from '../credentials/TokenCache';
+import type { TokenCache } from '../credentials/TokenCache';
+import { findFindings } from '../findings/findFindings';
 import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import {
@@ -15,7 +12,8 @@ import {
   formatPolicyReport,
   PolicyReport,
 } from '../observability/describePolicy';
-import type { Plugins } from '../plugins/Plugins';
+import { describeUsage } from '../observability/describeUsage';
+import { FindingsLog } from '../observability/FindingsLog';
 import {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,
@@ -23,19 +21,12 @@ import {
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
 
-const DISABLE_DEFAULT_AUTH_POLICY =
-  'backend.auth.dangerouslyDisableDefaultAuthPolicy';
-
 /** The services that the parts of the gate in plugins share. */
 export interface ApiGateService
   extends
-    Omit<GateParts, 'apiGate' | 'counts'>,
+    Omit<GateParts, 'apiGate' | 'candidate' | 'counts'>,
     Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
-  decodedTokens: DecodedTokens;
-  /** The `httpAuth` services that use the token cache. */
-  cachingHttpAuths: WeakSet<HttpAuthService>;
-  /** `undefined`: no token is remembered. */
-  tokenCache: TokenCache | undefined;
+  tokens: TokenCache;
   webSocketGate: ReturnType<typeof createWebSocketGate>;
   describePolicy(): PolicyReport;
 }
@@ -61,42 +52,49 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const { apiGate, counts, ...shared } = await createParts({
+    const { apiGate, candidate, counts, ...shared } = await createParts({
       ...services,
       config,
       instance,
       logger,
     });
-    const { audit, plugins, policies, source } = shared;
-    const { config: settings } = source.current;
+    const { audit, plugins, policies, source, usage } = shared;
 
-    const logWarnings = () => logRuleWarnings(logger, settings, plugins);
-    if (plugins.isSet) {
-      logWarnings();
-    } else {
-      lifecycle.addStartupHook(logWarnings);
-    }
-    if (config.getOptionalBoolean(DISABLE_DEFAULT_AUTH_POLICY)) {
-      logger.warn(
-        `API gate: ${DISABLE_DEFAULT_AUTH_POLICY} takes the barriers of all plugins away, so that nothing but the gate refuses anybody. Remove it once the gate enforces`,
-      );
-    }
+    const find = () =>
+      findFindings({
+        config,
+        gate: source.current.config,
+        isInstalled: id => plugins.isInstalled(id),
+        lists: source.lists,
+        now: new Date(),
+        usage: describeUsage(usage, source.current.config.allow, plugins),
+      });
+    const findingsLog = new FindingsLog(logger, find);
     const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });
-    source.onReload(outcome => {
-      audit.reloaded(plugins.auditorFor('auth'), outcome);
-      if ('policy' in outcome) {
-        logRuleWarnings(logger, outcome.policy.config, plugins);
-      }
-    });
+    source.onReload(outcome =>
+      audit.reloaded(plugins.auditorFor('auth'), outcome),
+    );
     source.start();
     const describe = () =>
-      describePolicy({ counts, plugins, policies, source });
+      describePolicy({
+        candidate,
+        counts,
+        findings: find(),
+        plugins,
+        policies,
+        source,
+        usage,
+      });
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
+      findingsLog.start();
+      // Settings of other plugins change without a change of the policy.
+      config.subscribe?.(() => findingsLog.update());
     });
     lifecycle.addShutdownHook(() => {
       stopGate();
+      findingsLog.stop();
       source.stop();
       shared.revocations.stop();
       shared.observer.stop();
@@ -106,11 +104,9 @@ export const apiGateServiceFactory = createServiceFactory({
     return {
       ...shared,
       decisions: apiGate.decisions,
-      decodedTokens: upgradeServices.decodedTokens,
-      cachingHttpAuths: new WeakSet(),
+      tokens: upgradeServices.tokens,
       setCookieIssuer: apiGate.setCookieIssuer,
       signOutUser: apiGate.signOutUser,
-      tokenCache: settings.tokenCache && new TokenCache(settings.tokenCache),
       webSocketGate: createWebSocketGate({
         ...upgradeServices,
         plugins,
@@ -120,22 +116,3 @@ export const apiGateServiceFactory = createServiceFactory({
     };
   },
 });
-
-/** Logs warnings about settings that are valid but risky, and about entries that name a plugin which is not installed. */
-function logRuleWarnings(
-  logger: LoggerService,
-  { allow, trustedPaths, warnings }: ApiGateConfig,
-  plugins: Plugins,
-) {
-  warnings.forEach(warning => logger.warn(warning));
-  const named = { allow, 'cookie.trustedPaths': trustedPaths };
-  for (const [key, entries] of Object.entries(named)) {
-    entries.forEach(({ plugin }, i) => {
-      if (!plugins.isInstalled(plugin)) {
-        logger.warn(
-          `${CONFIG_KEY}.${key}[${i}].plugin names ${plugin}, which is not installed in this backend: a misspelling, or a plugin of another backend`,
-        );
-      }
-    });
-  }
-}

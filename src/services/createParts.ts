@@ -3,10 +3,16 @@ import type {
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import { readExternalTokens } from '../config/readExternalTokens';
 import { CallingPlugins } from '../credentials/CallingPlugins';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { createApiGate } from '../gate/createApiGate';
+import { CandidateCounts } from '../observability/CandidateCounts';
 import { DecisionCounts } from '../observability/DecisionCounts';
+import {
+  countUnusedRules,
+  describeUsage,
+} from '../observability/describeUsage';
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport } from '../observability/GateReport';
@@ -17,6 +23,7 @@ import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
+import { Usage } from '../usage/Usage';
 import type {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,
@@ -47,13 +54,26 @@ export async function createParts(services: RootServices) {
   });
   const audit = new GateAudit(logger);
   const counts = new DecisionCounts();
+  const candidate = new CandidateCounts(source);
+  const usage = new Usage({
+    logger,
+    source,
+    externalTokens: readExternalTokens(config),
+  });
+  const metrics = new GateMetrics(revocations, source, () =>
+    countUnusedRules(
+      describeUsage(usage, source.current.config.allow, plugins),
+    ),
+  );
   const observer = new GateReport({
     audit,
     auditorFor: id => plugins.auditorFor(id),
+    candidate,
     counts,
     logger,
-    metrics: new GateMetrics(revocations, source),
+    metrics,
     plugins,
+    usage,
   });
   const issuerClock = new IssuerClock();
   const shared = { audit, config, issuerClock, logger, plugins, revocations };
@@ -80,6 +100,7 @@ export async function createParts(services: RootServices) {
     apiGate,
     audit,
     callingPlugins,
+    candidate,
     counts,
     observer,
     offlineSessions,
@@ -87,6 +108,7 @@ export async function createParts(services: RootServices) {
     policies,
     revocations,
     source,
+    usage,
   };
 }
 

@@ -3,6 +3,7 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { apiGateServiceRef } from './apiGateService';
 
 /**
@@ -19,12 +20,17 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
   },
   factory({ gate, auth, discovery, plugin }) {
     const pluginId = plugin.getId();
-    const httpAuth = DefaultHttpAuthService.create({
-      auth: gate.tokenCache?.wrap(auth, pluginId) ?? auth,
-      discovery,
-      pluginId,
-    });
-    gate.cachingHttpAuths.add(httpAuth);
-    return httpAuth;
+    const { source, tokens } = gate;
+    return source.current.config.tokenCache
+      ? new CachingHttpAuth(
+          DefaultHttpAuthService.create({
+            auth: tokens.wrap(auth, pluginId),
+            discovery,
+            pluginId,
+          }),
+          tokens,
+          pluginId,
+        )
+      : DefaultHttpAuthService.create({ auth, discovery, pluginId });
   },
 });

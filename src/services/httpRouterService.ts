@@ -7,6 +7,7 @@ import {
   ServiceFactory,
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
+import { createDecisionId } from '../decision/createDecisionId';
 import { Refusal } from '../decision/Refusal';
 import { expressPath } from '../http/requestTarget';
 import { ApiGateService, apiGateServiceRef } from './apiGateService';
@@ -76,6 +77,8 @@ function requireGateDecision(
       return;
     }
     const refusal = Refusal.missingCredentials;
+    const id = createDecisionId();
+    const { audit } = source.current.config;
     observer.decided(
       { method: req.method, path: expressPath(req) },
       {
@@ -83,10 +86,12 @@ function requireGateDecision(
         outcome: 'refused',
         reason: refusal.reason,
         credential: 'none',
+        id,
+        ...(audit.clientAddress && { clientAddress: req.ip }),
       },
       refusal.error,
     );
-    refusal.applyTo(res);
+    refusal.applyTo(res, id);
     next(refusal.error);
   };
 }

@@ -10,14 +10,14 @@ import {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { Request, Response } from 'express';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
-import { prefixOf } from '../config/AllowRule';
 import type { RegisteredPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { instanceMetadataServiceRef } from './backstageFeatures';
-import { commonPrefixes } from '../policy/commonPrefixes';
+import { barrierPathOf, commonPrefixes } from '../policy/commonPrefixes';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
@@ -66,7 +66,10 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
       );
     }
-    if (gate.tokenCache && !gate.cachingHttpAuths.has(httpAuth)) {
+    if (
+      source.current.config.tokenCache &&
+      !(httpAuth instanceof CachingHttpAuth)
+    ) {
       logger.info(
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
@@ -83,12 +86,10 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     const openBarriers = () => {
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
       openBarrier(COOKIE_PATH);
-      const rules = source.current.config.allow.filter(
+      const rules = source.current.openRules.filter(
         ({ plugin: ruled }) => ruled === id.toLowerCase(),
       );
-      commonPrefixes(rules.map(rule => prefixOf(rule) || '/')).forEach(
-        openBarrier,
-      );
+      commonPrefixes(rules.map(barrierPathOf)).forEach(openBarrier);
     };
     source.onEnforced(() => {
       openBarriers();

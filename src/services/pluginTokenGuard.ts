@@ -3,7 +3,6 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { decodeToken } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import { apiGateServiceRef } from './apiGateService';
 
@@ -18,13 +17,16 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
   factory:
     ({ gate, discovery }) =>
     handler => ({
-      async verifyToken(token) {
-        try {
-          await gate.callingPlugins.assertKnown(decodeToken(token), discovery);
-        } catch (error) {
-          throw error instanceof Refusal ? error.error : error;
-        }
-        return handler.verifyToken(token);
+      verifyToken(token) {
+        const { claims } = gate.tokens.read(token);
+        const known = gate.callingPlugins
+          .assertKnown(claims, discovery)
+          ?.catch(error => {
+            throw error instanceof Refusal ? error.error : error;
+          });
+        return known
+          ? known.then(() => handler.verifyToken(token))
+          : handler.verifyToken(token);
       },
       issueToken: options => handler.issueToken(options),
     }),

@@ -730,7 +730,9 @@ describe('a backend with the gate', () => {
       );
     // The line may take a second, if others of this reason came before it.
     await until(() => line() !== undefined);
-    const { omitted, ...meta } = line()!.meta as { omitted?: number };
+    const { omitted, omittedDecisions, decision, ...meta } = line()!
+      .meta as Record<string, unknown>;
+    expect(decision).toMatch(/^[0-9a-f]{16}$/);
     expect(meta).toEqual({
       plugin: 'hello',
       reason: 'invalid-token',

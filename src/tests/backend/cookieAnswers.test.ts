@@ -372,7 +372,7 @@ it('trusts paths as the configuration changes, without a restart', async () => {
     expect(await look()).toEqual([403, false]);
     expect(backend.log.map(({ message }) => message)).toContainEqual(
       expect.stringMatching(
-        /^auth\.apiGate\.cookie\.trustedPaths\[0\]\.plugin names elsewhere, which is not installed/,
+        /auth\.apiGate\.cookie\.trustedPaths\[0\] \(\/api\/elsewhere\/x\): names the plugin elsewhere, which is not installed/,
       ),
     );
   } finally {

@@ -377,7 +377,9 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
     method: 'GET',
     path: expect.stringMatching(/^\/2\d\d$/),
     errorType: 'AuthenticationError',
+    decision: expect.any(String),
     omitted: expect.any(Number),
+    omittedDecisions: expect.any(Array),
   });
 });
 

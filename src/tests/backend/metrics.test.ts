@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import type { JsonObject } from '@backstage/types';
 import { metrics } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import {
+  asCollector,
+  parseScrape,
+  Scrape,
+  select,
+  Series,
+} from '../../__testUtils__/prometheusText';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
@@ -28,107 +36,6 @@ const queries = section
   .match(/```promql\n(.*?)```/s)![1]
   .split('\n')
   .filter(line => line !== '' && !line.startsWith('#'));
-
-interface Series {
-  name: string;
-  labels: Record<string, string>;
-  value: number;
-}
-
-/** A metric as Backstage's exporter writes it. */
-interface Metric {
-  name: string;
-  kind: string;
-  unit: string;
-}
-
-/**
- * Returns the name that an OpenTelemetry collector's Prometheus exporter writes, and that Prometheus itself uses for OTLP data:
- * the tokens of the name, the unit in words unless the name has it, and `total` for a counter. A unit in braces is ignored.
- * (`normalizeName` in metric_namer.go of github.com/prometheus/otlptranslator.)
- */
-function collectorName({ name, kind, unit }: Metric): string {
-  const tokens = name
-    .split(/[^A-Za-z0-9:]+/)
-    .filter(token => token !== '' && token !== 'total');
-  if (unit === 's' && !tokens.includes('seconds')) {
-    tokens.push('seconds');
-  }
-  if (kind === 'counter') {
-    tokens.push('total');
-  }
-  return tokens.join('_');
-}
-
-/** Returns the series that Prometheus would read from a text. */
-function parseSeries(text: string): Series[] {
-  return [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/gm)].map(
-    ([, name, labels = '', value]) => ({
-      name,
-      labels: Object.fromEntries(
-        [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, text_]) => [
-          key,
-          text_,
-        ]),
-      ),
-      value: Number(value),
-    }),
-  );
-}
-
-interface Scrape {
-  series: Series[];
-  found: Metric[];
-}
-
-/** Returns the metrics of the same text. */
-function parseMetrics(text: string): Metric[] {
-  const units = Object.fromEntries(
-    [...text.matchAll(/^# UNIT (\S+) (\S+)$/gm)].map(([, ...pair]) => pair),
-  );
-  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => ({
-    name,
-    kind,
-    unit: units[name],
-  }));
-}
-
-/** Renames the series as a collector does. */
-function asCollector({ series, found }: Scrape): Scrape {
-  return {
-    found,
-    series: series.map(each => {
-      const metric = found.find(({ name }) => each.name.startsWith(name))!;
-      return {
-        ...each,
-        name: `${collectorName(metric)}${each.name.slice(metric.name.length)}`,
-      };
-    }),
-  };
-}
-
-/** Evaluates an instant vector selector of PromQL. */
-function select(query: string, { series }: Scrape): Series[] {
-  const [, name, filter, nameless] = query.match(
-    /(api_gate\w+)(?:\{(.*?)\})?|\{(.*?)\}/,
-  )!;
-  const matchers = filter ?? nameless ?? '';
-  const conditions = [...matchers.matchAll(/(\w+)=(~?)"([^"]*)"/g)].map(
-    ([, label, isRegExp, text]) => ({
-      label,
-      pattern: isRegExp ? text : text.replace(/\W/g, '\\$&'),
-    }),
-  );
-  return series.filter(
-    each =>
-      (name === undefined || each.name === name) &&
-      conditions.every(({ label, pattern }) =>
-        new RegExp(`^(?:${pattern})$`).test(
-          label === '__name__' ? each.name : (each.labels[label] ?? ''),
-        ),
-      ),
-  );
-}
 
 /** Returns whether a documented alert fires. The function supports the two forms of the page. */
 function fires(query: string, scrape: Scrape): boolean {
@@ -170,11 +77,7 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
   const scrape = async (): Promise<Scrape> => {
     const { status, body } = await rawRequest(metricsPort, '/metrics');
     expect(status).toBe(200);
-    const isGate = ({ name }: { name: string }) => name.startsWith('api_gate');
-    return {
-      series: parseSeries(body).filter(isGate),
-      found: parseMetrics(body).filter(isGate),
-    };
+    return parseScrape(body);
   };
 
   async function start(options: Parameters<typeof startBackend>[0] = {}) {
@@ -191,7 +94,18 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
   it('are there by those names and attributes, and the queries find them, also by the names of a collector', async () => {
     expect(rows.length).toBeGreaterThanOrEqual(5);
     expect(queries.length).toBeGreaterThanOrEqual(4);
-    const backend = await start();
+    const rule = { plugin: 'hello', path: '/demo/*', until: '2099-12-31' };
+    const backend = await start({
+      config: {
+        auth: {
+          ...(key.config.auth as JsonObject),
+          apiGate: {
+            allow: [rule],
+            candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
+          },
+        },
+      },
+    });
     const token = await key.sign({ iss: `${backend.url}/api/auth` });
     await rawRequest(backend.port, '/api/hello/x');
     await rawRequest(backend.port, '/api/hello/x', {
@@ -232,6 +146,7 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
         'api_gate_revocations_held',
         'api_gate_revocations_staleness_seconds',
         'api_gate_policy_age_seconds',
+        'api_gate_rules_ends_in_seconds',
       ]),
     );
   });

@@ -159,6 +159,18 @@ describe('a backend without the auth plugin', () => {
     ]);
   });
 
+  it('logs that its processes count the use of rules each for itself', async () => {
+    const { first, second } = await startGatewayWithAuth();
+    const blocks = [first, second].map(
+      ({ log }) =>
+        log.find(({ message }) => message.startsWith('API gate: enforce'))!
+          .message,
+    );
+    const line =
+      'Use, at this backend:\n    without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
+    expect(blocks.map(block => block.includes(line))).toEqual([false, true]);
+  });
+
   it.each([
     ['for calls between backends', 200, (internal: string) => ({ internal })],
     // The internal address is the external address too, and differs from the issuer of tokens.

@@ -340,7 +340,7 @@ describe('an adopter', () => {
       expect.objectContaining({
         level: 'warn',
         message: expect.stringContaining(
-          'DefaultAuthPolicy takes the barriers',
+          'DefaultAuthPolicy: takes the barriers',
         ),
       }),
     );

@@ -487,17 +487,20 @@ describe('[P8] an upgrade', () => {
                 : 'Bearer realm="Backstage", error="invalid_token"',
           }[expected],
         );
-        expect(backend.refusals()).toContainEqual({
-          plugin: 'live',
-          reason,
-          method: 'WEBSOCKET',
-          path: expect.stringMatching(/^\/(open|closed)$/),
-          errorType: {
-            400: 'InputError',
-            401: 'AuthenticationError',
-            403: 'NotAllowedError',
-          }[expected],
-        });
+        expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
+        expect(backend.refusals()).toContainEqual(
+          expect.objectContaining({
+            plugin: 'live',
+            reason,
+            method: 'WEBSOCKET',
+            path: expect.stringMatching(/^\/(open|closed)$/),
+            errorType: {
+              400: 'InputError',
+              401: 'AuthenticationError',
+              403: 'NotAllowedError',
+            }[expected],
+          }),
+        );
       },
     );
   });

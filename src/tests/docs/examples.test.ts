@@ -87,7 +87,7 @@ describe('the table of what a rule matches', () => {
     '%s and %s: %s',
     (rule, request, isPublic) => {
       const [plugin, path, methods] = codeIn(rule);
-      const { rules } = readAllowRules(
+      const rules = readAllowRules(
         [
           {
             plugin,

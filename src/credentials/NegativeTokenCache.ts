@@ -7,9 +7,10 @@ const MAX_CHARACTERS = 200_000;
 
 /**
  * Caches for a second which tokens are invalid, so that a flood of one token is verified once a second. Only failures that can't
- * change within that time belong here, unlike missing keys.
+ * change within that time belong here, unlike missing keys. It is apart from the `TokenCache`, where a flood of invalid tokens
+ * would evict valid ones.
  */
-export class RecentFailures {
+export class NegativeTokenCache {
   /** The time of each failure, in milliseconds since the epoch. */
   readonly #failures = new LRUCache<string, number>({
     max: MAX_FAILURES,

@@ -1,6 +1,6 @@
-import { RecentFailures } from './RecentFailures';
+import { NegativeTokenCache } from './NegativeTokenCache';
 
-describe('RecentFailures', () => {
+describe('NegativeTokenCache', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
   });
@@ -9,7 +9,7 @@ describe('RecentFailures', () => {
   });
 
   it('remembers a failure for a second', () => {
-    const failures = new RecentFailures();
+    const failures = new NegativeTokenCache();
     failures.add('a');
     expect([failures.has('a'), failures.has('b')]).toEqual([true, false]);
     jest.advanceTimersByTime(999);
@@ -19,7 +19,7 @@ describe('RecentFailures', () => {
   });
 
   it('is bounded', () => {
-    const failures = new RecentFailures();
+    const failures = new NegativeTokenCache();
     for (let i = 0; i < 2_000; i += 1) {
       failures.add(`${i}`);
     }
@@ -27,7 +27,7 @@ describe('RecentFailures', () => {
   });
 
   it('is bounded for long keys', () => {
-    const failures = new RecentFailures();
+    const failures = new NegativeTokenCache();
     const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
     for (let i = 0; i < 100; i += 1) {
       failures.add(long(i));

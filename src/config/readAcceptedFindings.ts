@@ -1,0 +1,75 @@
+import { check, checkOneOf, readInstant, readList, readObject } from './values';
+
+/** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
+export const FINDING_IDS = [
+  'anyone-may-sign-in',
+  'candidate-not-judged',
+  'cookie-not-host',
+  'cors-not-trusted',
+  'expectation-ended',
+  'list-replaced',
+  'no-barrier-behind',
+  'oauth-redirects-anywhere',
+  'open-proxy-with-secret',
+  'open-webhook-without-secret',
+  'plugin-not-installed',
+  'proxied-websocket',
+  'refresh-tokens-survive',
+  'rule-changes-data',
+  'rule-ends-soon',
+  'rule-opens-plugin',
+  'rule-opens-root',
+  'rule-repeated',
+  'rule-unused',
+  'rule-will-not-work',
+  'scripts-act-as-user',
+  'setting-without-effect',
+  'short-external-token',
+  'sign-out-ends-nothing',
+  'token-leaves-house',
+  'unrestricted-external-token',
+] as const;
+
+export type FindingId = (typeof FINDING_IDS)[number];
+
+/** An entry of `auth.apiGate.findings.accept`, checked: it silences a finding. */
+export interface AcceptedFinding {
+  id: FindingId;
+  /** The place that the finding names. */
+  at: string;
+  reason: string;
+  /** The time from which on the finding is reported again. Default: never. */
+  until?: Date;
+}
+
+/** Reads `auth.apiGate.findings`. */
+export function readAcceptedFindings(
+  value: unknown,
+  configPath: string,
+): AcceptedFinding[] {
+  const { accept } = readObject(value ?? {}, configPath, ['accept']);
+  return readList(
+    accept,
+    `${configPath}.accept`,
+    'a list of objects, each with an id, a place (at) and a reason',
+    (item, path) => {
+      const { id, at, reason, until } = readObject(item, path, [
+        'id',
+        'at',
+        'reason',
+        'until',
+      ]);
+      checkOneOf(id, `${path}.id`, FINDING_IDS);
+      check(
+        typeof at === 'string' && at !== '',
+        `${path}.at must be the place that the finding names, such as auth.apiGate.allow[0] (GET /api/catalog/entities)`,
+      );
+      check(
+        typeof reason === 'string' && reason !== '',
+        `${path}.reason must be text that says why this is meant so`,
+      );
+      const end = readInstant(until, `${path}.until`);
+      return { id, at, reason, ...(end && { until: end }) };
+    },
+  );
+}

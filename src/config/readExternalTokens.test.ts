@@ -1,0 +1,39 @@
+import { ConfigReader } from '@backstage/config';
+import type { JsonValue } from '@backstage/types';
+import { readExternalTokens } from './readExternalTokens';
+
+const read = (externalAccess: JsonValue) =>
+  readExternalTokens(
+    new ConfigReader({ backend: { auth: { externalAccess } } }),
+  );
+
+describe('readExternalTokens', () => {
+  it('has the subjects that the configuration names, and no token', () => {
+    const options = { token: 'secret-value', subject: 'ci' };
+    const tokens = read([
+      { type: 'static', options },
+      {
+        type: 'legacy',
+        options: { secret: 'secret-value', subject: 'old' },
+        accessRestrictions: [{ plugin: 'catalog' }],
+      },
+      { type: 'jwks', options: { url: 'https://x', subjectPrefix: 'p' } },
+    ]);
+    expect(tokens).toEqual([
+      { subject: 'ci', isRestricted: false },
+      { subject: 'old', isRestricted: true },
+    ]);
+    expect(JSON.stringify(tokens)).not.toContain('secret');
+    expect(readExternalTokens(new ConfigReader({}))).toEqual([]);
+  });
+
+  it.each<[JsonValue]>([
+    ['x'],
+    [{}],
+    [['x', null, 7]],
+    [[{ options: 'x' }, { options: { subject: 7 } }]],
+    [[{ options: { subject: '' } }, { type: 'static' }]],
+  ])('leaves %j to Backstage, which refuses it', value => {
+    expect(read(value)).toEqual([]);
+  });
+});

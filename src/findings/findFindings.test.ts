@@ -1,0 +1,929 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject, JsonValue } from '@backstage/types';
+import { merge } from 'lodash';
+import { parse } from 'yaml';
+import { allowOf, nameOf, taken } from '../__testUtils__/allowRuleRows';
+import { findListSources } from '../config/findListSources';
+import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
+import { readApiGateConfig } from '../config/readApiGateConfig';
+import { formatFinding } from './Finding';
+import { findFindings, FindingFacts } from './findFindings';
+import type { RuleUsage } from './findRuleFindings';
+
+type Facts = Partial<FindingFacts>;
+
+const NOW = new Date('2026-11-25T12:00:00Z');
+const inDays = (days: number) => +NOW + days * 24 * 60 * 60 * 1000;
+
+/** Finds the findings of a configuration, whose files are layered as Backstage does. */
+function find(layers: JsonObject | JsonObject[], facts: Facts = {}) {
+  const config = ConfigReader.fromConfigs(
+    [layers].flat().map((data, i) => ({
+      context: `${i}.yaml`,
+      data: merge({ backend: { baseUrl: 'http://localhost:7007' } }, data),
+    })),
+  );
+  const lists = findListSources(config);
+  const gate = readApiGateConfig(config);
+  return findFindings({ config, gate, lists, now: NOW, ...facts });
+}
+
+const gate = (apiGate: JsonObject) => ({ auth: { apiGate } });
+const allow = (...rules: JsonObject[]) => gate({ allow: rules });
+const rule = (plugin: string, below: string, ...methods: string[]) => ({
+  plugin,
+  path: below,
+  methods: methods.length ? methods : ['GET'],
+});
+const proxyOf = (endpoint: JsonObject) => ({
+  proxy: { endpoints: { '/sonar': { target: 'http://a', ...endpoint } } },
+});
+const openProxy = (endpoint: JsonObject) => ({
+  ...allow(rule('proxy', '/sonar/**')),
+  ...proxyOf({ credentials: 'dangerously-allow-unauthenticated', ...endpoint }),
+});
+const signIn = (
+  provider: string,
+  resolver: JsonObject,
+  settings: JsonObject = {},
+) => ({
+  auth: {
+    providers: {
+      [provider]: {
+        production: {
+          ...settings,
+          signIn: {
+            resolvers: [
+              { resolver: 'emailMatchingUserEntityProfileEmail' },
+            ].map(each => ({ ...each, ...resolver })),
+          },
+        },
+      },
+    },
+  },
+});
+const stranger = { dangerouslyAllowSignInWithoutUserInCatalog: true };
+const external = (entry: JsonObject) => ({
+  backend: {
+    auth: {
+      externalAccess: [
+        {
+          type: 'static',
+          options: { token: 'x'.repeat(24), subject: 'ci' },
+          accessRestrictions: [{ plugin: 'catalog' }],
+          ...entry,
+        },
+      ],
+    },
+  },
+});
+const events = (topics: string[], modules: JsonObject = {}) => ({
+  ...allow(rule('events', '/http/**', 'POST')),
+  events: { http: { topics }, modules },
+});
+const github = rule('events', '/http/github', 'POST');
+const withUntil = (days: number) => (config: FindingFacts['gate']) => ({
+  ...config,
+  allow: [{ ...config.allow[0], until: inDays(days) }],
+});
+
+interface Row {
+  id: FindingId;
+  at: string;
+  /** A configuration that has the finding. */
+  has: JsonObject | JsonObject[];
+  /** The nearest one that has not. */
+  hasNot: JsonObject | JsonObject[];
+  facts?: Facts;
+  factsNot?: Facts;
+}
+
+const usage = (
+  used: Partial<RuleUsage>,
+  complete = true,
+): Pick<FindingFacts, 'usage'> => ({
+  usage: {
+    complete,
+    rules: [
+      {
+        rule: 'auth.apiGate.allow[0]',
+        lastUsed: null,
+        days: 30,
+        requests30d: 0,
+        ...used,
+      },
+    ],
+  },
+});
+const openA = allow(rule('a', '/x'));
+const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
+
+const rows: Row[] = [
+  {
+    id: 'anyone-may-sign-in',
+    at: 'auth.providers.guest.dangerouslyAllowOutsideDevelopment',
+    has: {
+      auth: {
+        providers: { guest: { dangerouslyAllowOutsideDevelopment: 'true' } },
+      },
+    },
+    hasNot: { auth: { providers: { guest: {} } } },
+  },
+  ...[
+    'emailMatchingUserEntityProfileEmail',
+    'usernameMatchingUserEntityName',
+  ].map((resolver): Row => ({
+    id: 'anyone-may-sign-in',
+    at: `auth.providers.github.production.signIn.resolvers[0] (${resolver})`,
+    // This resolver ignores `allowedDomains`.
+    has: signIn('github', { ...stranger, resolver, allowedDomains: ['a.com'] }),
+    hasNot: signIn('github', { resolver }),
+  })),
+  ...(
+    [
+      ['github', {}, { enterpriseInstanceUrl: 'https://ghe.example.com' }],
+      [
+        'gitlab',
+        { audience: 'https://gitlab.com' },
+        { audience: 'https://git.example.com' },
+      ],
+      ['microsoft', { tenantId: 'common' }, { tenantId: '6dd0' }],
+    ] as const
+  ).map(([provider, open, own]): Row => ({
+    id: 'anyone-may-sign-in',
+    at: `auth.providers.${provider}.production.signIn.resolvers[0] (emailMatchingUserEntityProfileEmail)`,
+    has: signIn(provider, stranger, open),
+    hasNot: signIn(provider, stranger, own),
+  })),
+  {
+    id: 'anyone-may-sign-in',
+    at: 'auth.providers.google.production.signIn.resolvers[0] (emailLocalPartMatchingUserEntityName)',
+    has: signIn('google', {
+      ...stranger,
+      resolver: 'emailLocalPartMatchingUserEntityName',
+    }),
+    hasNot: signIn('google', {
+      ...stranger,
+      resolver: 'emailLocalPartMatchingUserEntityName',
+      allowedDomains: ['example.com'],
+    }),
+  },
+  {
+    id: 'cookie-not-host',
+    at: 'auth.apiGate.cookie.name',
+    has: { backend: { baseUrl: 'https://a.example.com' } },
+    hasNot: {
+      backend: { baseUrl: 'https://a.example.com' },
+      ...gate({ cookie: { name: '__Host-token' } }),
+    },
+  },
+  {
+    id: 'cookie-not-host',
+    at: 'auth.apiGate.cookie.name',
+    has: {
+      backend: { baseUrl: 'https://a.example.com' },
+      ...gate({ cookie: { name: '__Secure-token', domain: 'example.com' } }),
+    },
+    hasNot: {
+      backend: { baseUrl: 'https://a.example.com' },
+      ...gate({ cookie: { enabled: false } }),
+    },
+  },
+  {
+    id: 'cors-not-trusted',
+    at: 'backend.cors.origin (*)',
+    has: { backend: { cors: { origin: '*' } } },
+    hasNot: {
+      backend: { cors: { origin: '*' } },
+      ...gate({ cookie: { enabled: false } }),
+    },
+  },
+  {
+    id: 'cors-not-trusted',
+    at: 'backend.cors.origin[1] (https://*.example.com)',
+    has: {
+      backend: {
+        cors: { origin: ['http://localhost:3000', 'https://*.example.com'] },
+      },
+    },
+    hasNot: {
+      backend: {
+        cors: { origin: ['http://localhost:3000', 'https://P.example.com'] },
+      },
+      ...gate({ cookie: { trustedOrigins: ['https://p.example.com'] } }),
+    },
+  },
+  {
+    id: 'list-replaced',
+    at: 'auth.apiGate.allow',
+    has: [openA, allow(rule('a', '/y'))],
+    hasNot: [allow(), allow(rule('a', '/y'))],
+  },
+  {
+    id: 'no-barrier-behind',
+    at: 'backend.auth.dangerouslyDisableDefaultAuthPolicy',
+    has: { backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } } },
+    hasNot: {
+      backend: { auth: { dangerouslyDisableDefaultAuthPolicy: false } },
+    },
+  },
+  ...['allowedRedirectUriPatterns', 'allowedClientIdPatterns'].map(
+    (key): Row => ({
+      id: 'oauth-redirects-anywhere',
+      at: `auth.clientIdMetadataDocuments.${key}[1] (*)`,
+      has: {
+        auth: {
+          clientIdMetadataDocuments: {
+            enabled: true,
+            [key]: ['https://a/*', '*'],
+          },
+        },
+      },
+      hasNot: {
+        auth: {
+          clientIdMetadataDocuments: {
+            enabled: true,
+            [key]: ['https://a/*', 'http://localhost:*/*', 'https://*.a.com/*'],
+          },
+          // It is not read where the newer key is there.
+          experimentalClientIdMetadataDocuments: {
+            enabled: true,
+            [key]: ['*'],
+          },
+          experimentalDynamicClientRegistration: {
+            enabled: false,
+            [key]: ['*'],
+          },
+        },
+      },
+    }),
+  ),
+  {
+    id: 'oauth-redirects-anywhere',
+    at: 'auth.experimentalDynamicClientRegistration.allowedRedirectUriPatterns[0] (https://*)',
+    has: {
+      auth: {
+        experimentalDynamicClientRegistration: {
+          enabled: true,
+          allowedRedirectUriPatterns: ['https://*'],
+        },
+      },
+    },
+    hasNot: {
+      auth: { experimentalDynamicClientRegistration: { enabled: true } },
+    },
+  },
+  {
+    id: 'open-proxy-with-secret',
+    at: 'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
+    has: openProxy({ headers: { 'X-Api-Key': 'k' } }),
+    hasNot: openProxy({ headers: { 'X-Source': 'backstage' } }),
+  },
+  {
+    id: 'open-proxy-with-secret',
+    at: 'auth.apiGate.allow[0] (GET /api/proxy/sonar/a)',
+    has: {
+      ...allow(rule('proxy', '/sonar/a')),
+      proxy: { '/sonar/': { target: 'http://a', auth: 'user:password' } },
+    },
+    hasNot: {
+      ...allow(rule('proxy', '/sonarqube')),
+      proxy: { '/sonar/': { target: 'http://a', auth: 'user:password' } },
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/github)',
+    has: allow(github),
+    hasNot: {
+      ...allow(github),
+      events: { modules: { github: { webhookSecret: 's' } } },
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/github)',
+    has: {
+      ...allow(github),
+      integrations: { github: [{ host: 'github.com', apps: [{ appId: 1 }] }] },
+    },
+    hasNot: {
+      ...allow(github),
+      integrations: {
+        github: [
+          { host: 'github.com', apps: [{ appId: 1, webhookSecret: 's' }] },
+        ],
+      },
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/**)',
+    has: events(['gitlab', 'own'], { gitlab: { webhookSecret: 's' } }),
+    hasNot: events(['gitlab'], { gitlab: { webhookSecret: 's' } }),
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/AzureDevOps)',
+    has: allow(rule('events', '/http/AzureDevOps', 'POST')),
+    hasNot: {
+      ...allow(rule('events', '/http/AzureDevOps', 'POST')),
+      events: { modules: { azureDevOps: { webhookSecret: 's' } } },
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/http/**)',
+    has: events(['own']),
+    hasNot: {
+      ...events(['own']),
+      ...allow(rule('events', '/http/**'), rule('events', '/http', 'POST')),
+    },
+  },
+  {
+    id: 'open-webhook-without-secret',
+    at: 'auth.apiGate.allow[0] (POST /api/events/*/own)',
+    has: events(['own']),
+    hasNot: events(['other']),
+    // A rule with a segment of any text.
+    ...Object.fromEntries(
+      ['facts', 'factsNot'].map(key => [
+        key,
+        {
+          gate: {
+            ...readApiGateConfig(reader({})),
+            allow: [rule('events', '/*/own', 'POST')],
+          },
+        },
+      ]),
+    ),
+  },
+  {
+    id: 'plugin-not-installed',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: { isInstalled: id => id !== 'a' },
+    factsNot: { isInstalled: id => id === 'a' },
+  },
+  {
+    id: 'plugin-not-installed',
+    at: 'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
+    has: gate({ cookie: { trustedPaths: [{ plugin: 'a', path: '/x' }] } }),
+    hasNot: gate({ cookie: { trustedPaths: [{ plugin: 'a', path: '/x' }] } }),
+    facts: { isInstalled: () => false },
+  },
+  {
+    id: 'proxied-websocket',
+    at: 'proxy.endpoints./sonar',
+    has: proxyOf({ ws: true }),
+    hasNot: proxyOf({ ws: false }),
+  },
+  {
+    id: 'proxied-websocket',
+    at: 'proxy./sonar',
+    has: { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
+    hasNot: { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
+  },
+  {
+    id: 'refresh-tokens-survive',
+    at: 'auth.apiGate.signOut.offlineSessions',
+    has: { auth: { experimentalRefreshToken: { enabled: true } } },
+    hasNot: {
+      auth: {
+        experimentalRefreshToken: { enabled: true },
+        apiGate: { signOut: { scope: 'user', offlineSessions: 'end' } },
+      },
+    },
+  },
+  {
+    id: 'rule-changes-data',
+    at: 'auth.apiGate.allow[0] (GET,DELETE /api/a/x)',
+    has: allow(rule('a', '/x', 'GET', 'DELETE')),
+    hasNot: allow(
+      rule('a', '/x', 'GET', 'OPTIONS'),
+      rule('a', '/x', 'WEBSOCKET'),
+    ),
+  },
+  {
+    id: 'rule-changes-data',
+    at: 'auth.apiGate.allow[0] (POST /api/events/bus/v1/events)',
+    has: allow(rule('events', '/bus/v1/events', 'POST')),
+    hasNot: events(['own'], { own: { webhookSecret: 's' } }),
+  },
+  {
+    id: 'rule-ends-soon',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: { gate: withUntil(7)(readApiGateConfig(reader(openA))) },
+    factsNot: { gate: withUntil(8)(readApiGateConfig(reader(openA))) },
+  },
+  {
+    id: 'rule-opens-plugin',
+    at: 'auth.apiGate.allow[0] (GET /api/a/**)',
+    has: allow(rule('a', '/**')),
+    hasNot: allow(rule('a', '/x/**')),
+  },
+  {
+    id: 'rule-opens-root',
+    at: 'auth.apiGate.allow[0] (GET /api/a/)',
+    has: allow(rule('a', '/')),
+    hasNot: openA,
+  },
+  {
+    id: 'rule-repeated',
+    at: 'auth.apiGate.allow[1] (HEAD,GET /api/a/x)',
+    has: allow(rule('a', '/x'), rule('a', '/x', 'HEAD', 'GET')),
+    hasNot: allow(rule('a', '/x'), rule('a', '/x', 'OPTIONS'), rule('b', '/x')),
+  },
+  {
+    id: 'rule-unused',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: usage({ installed: true }),
+    factsNot: usage({ days: 29 }),
+  },
+  {
+    id: 'rule-unused',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: usage({ lastUsed: '2026-10-20', days: 97 }),
+    factsNot: usage({ lastUsed: '2026-11-20', days: 97, requests30d: 1 }),
+  },
+  {
+    id: 'rule-unused',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: usage({}),
+    factsNot: usage({}, false),
+  },
+  {
+    id: 'rule-unused',
+    at: openAAt,
+    has: openA,
+    hasNot: openA,
+    facts: usage({}),
+    factsNot: usage({ installed: false }),
+  },
+  {
+    id: 'rule-will-not-work',
+    at: 'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
+    has: openProxy({ credentials: 'require' }),
+    hasNot: openProxy({}),
+  },
+  ...[
+    ['catalog', '/entities/by-name/**', '/locations'],
+    ['techdocs', '/static/**', '/cookie'],
+  ].map(([plugin, authorized, other]): Row => ({
+    id: 'rule-will-not-work',
+    at: `auth.apiGate.allow[0] (GET /api/${plugin}${authorized})`,
+    has: { permission: { enabled: true }, ...allow(rule(plugin, authorized)) },
+    hasNot: { permission: { enabled: true }, ...allow(rule(plugin, other)) },
+  })),
+  {
+    id: 'rule-will-not-work',
+    at: 'auth.apiGate.allow[0] (GET /api/catalog/**)',
+    has: { permission: { enabled: true }, ...allow(rule('catalog', '/**')) },
+    hasNot: { permission: { enabled: true }, ...allow(rule('catalog', '/**')) },
+    factsNot: { isLegacy: true },
+  },
+  {
+    id: 'rule-will-not-work',
+    at: 'auth.apiGate.allow[0] (GET /api/proxy/**)',
+    has: { ...proxyOf({}), ...allow(rule('proxy', '/**')) },
+    hasNot: { ...proxyOf({}), ...allow(rule('other', '/**')) },
+  },
+  {
+    id: 'scripts-act-as-user',
+    at: 'auth.apiGate.cookie.trustedPaths[0] (/api/a/**)',
+    has: gate({ cookie: { trustedPaths: [{ plugin: 'a', path: '/**' }] } }),
+    hasNot: gate({
+      cookie: { trustedPaths: [{ plugin: 'a', path: '/x/**' }] },
+    }),
+  },
+  {
+    id: 'setting-without-effect',
+    at: 'auth.apiGate.signOut.offlineSessions',
+    has: gate({ signOut: { scope: 'user', offlineSessions: 'end' } }),
+    hasNot: gate({ signOut: { scope: 'user', offlineSessions: 'keep' } }),
+    facts: { isLegacy: true },
+  },
+  {
+    id: 'short-external-token',
+    at: 'backend.auth.externalAccess[0] (ci)',
+    has: external({ options: { token: 'x'.repeat(23), subject: 'ci' } }),
+    hasNot: external({}),
+  },
+  {
+    id: 'short-external-token',
+    at: 'backend.auth.externalAccess[0]',
+    has: external({ options: { token: 'x'.repeat(8) } }),
+    hasNot: external({ type: 'own', options: { token: 'x'.repeat(8) } }),
+  },
+  {
+    id: 'sign-out-ends-nothing',
+    at: 'auth.apiGate.signOut.providers',
+    has: {},
+    hasNot: gate({ signOut: { providers: ['github'] } }),
+    facts: { isLegacy: true },
+  },
+  ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
+    (endpoint): Row => ({
+      id: 'token-leaves-house',
+      at: 'proxy.endpoints./sonar',
+      has: proxyOf({ credentials: 'forward', ...endpoint }),
+      hasNot: proxyOf({
+        credentials: 'forward',
+        ...endpoint,
+        headers: { Authorization: 'Bearer own' },
+      }),
+    }),
+  ),
+  {
+    id: 'unrestricted-external-token',
+    at: 'backend.auth.externalAccess[0] (https://keys.example.com/a)',
+    has: external({
+      type: 'jwks',
+      options: { url: 'https://user:password@keys.example.com/a?key=b' },
+      accessRestrictions: [],
+    }),
+    hasNot: external({ type: 'jwks', options: { url: 'https://a' } }),
+  },
+  {
+    id: 'unrestricted-external-token',
+    at: 'backend.auth.keys[0]',
+    has: { backend: { auth: { keys: [{ secret: 's' }] } } },
+    hasNot: {
+      backend: {
+        auth: {
+          keys: [{ secret: 's', accessRestrictions: [{ plugin: 'a' }] }],
+        },
+      },
+    },
+  },
+];
+
+function reader(data: JsonObject) {
+  return new ConfigReader(
+    merge({ backend: { baseUrl: 'http://localhost:7007' } }, data),
+  );
+}
+
+describe('[P34] findFindings', () => {
+  it.each(rows.map(row => [`${row.id}, at ${row.at}`, row] as const))(
+    'finds %s, and not in the nearest configuration without it',
+    (_, { id, at, has, hasNot, facts, factsNot }) => {
+      const found = (layers: Row['has'], others?: Facts) =>
+        find(layers, others).filter(each => each.id === id);
+      expect(found(has, facts)).toEqual([
+        {
+          id,
+          at,
+          why: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
+          write: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
+        },
+      ]);
+      expect(found(hasNot, factsNot ?? { isLegacy: facts?.isLegacy })).toEqual(
+        [],
+      );
+    },
+  );
+
+  it('has a row for each id', () => {
+    expect([...new Set(rows.map(({ id }) => id))]).toEqual([...FINDING_IDS]);
+  });
+
+  it('ignores settings of a wrong type', () => {
+    const wrong = [
+      ...[null, false, 7, 'text', ['text', 7, null], [[]], { a: [1] }],
+      ['true'],
+    ];
+    const keys = [
+      'auth.providers',
+      'auth.providers.guest',
+      'auth.providers.github',
+      'auth.providers.github.production.signIn.resolvers',
+      'auth.clientIdMetadataDocuments',
+      'auth.clientIdMetadataDocuments.allowedClientIdPatterns',
+      'auth.experimentalRefreshToken',
+      'auth.experimentalRefreshToken.enabled',
+      'backend.auth.dangerouslyDisableDefaultAuthPolicy',
+      'backend.auth',
+      'backend.auth.externalAccess',
+      'backend.auth.keys',
+      'backend.cors',
+      'events',
+      'events.http.topics',
+      'events.modules',
+      'integrations',
+      'integrations.github',
+      'permission',
+      'proxy',
+      'proxy.endpoints',
+    ];
+    for (const key of keys) {
+      for (const value of wrong) {
+        const nested = key
+          .split('.')
+          .reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+        const settings = { gate: readApiGateConfig(reader({})) };
+        const config = new ConfigReader(nested as JsonObject);
+        const found = find({}, { config, ...settings }).map(({ id }) => id);
+        // An origin may be any text.
+        expect(found.filter(id => id !== 'cors-not-trusted')).toEqual([]);
+      }
+    }
+  });
+
+  it('[P35] has no value of a secret', () => {
+    const secret = 'MARKED-secret';
+    const found = [
+      ...rows.flatMap(({ has, facts }) => find(has, facts)),
+      ...find({
+        auth: {
+          providers: {
+            ...signIn('github', stranger, { clientSecret: secret }).auth
+              .providers,
+          },
+          ...openProxy({}).auth,
+        },
+        backend: {
+          baseUrl: 'https://a.example.com',
+          auth: {
+            keys: [{ secret }],
+            externalAccess: [
+              { type: 'static', options: { token: secret, subject: 'a' } },
+              { type: 'legacy', options: { secret, subject: 'b' } },
+              {
+                type: 'jwks',
+                options: {
+                  url: `https://u:${secret}@a/b?c=${secret}#${secret}`,
+                },
+              },
+              { type: 'own', options: { token: secret } },
+            ],
+          },
+        },
+        events: {
+          http: { topics: ['a'] },
+          modules: { b: { webhookSecret: secret } },
+        },
+        proxy: {
+          endpoints: {
+            '/sonar': {
+              target: `https://user:${secret}@a/?key=${secret}`,
+              auth: `user:${secret}`,
+              headers: { Authorization: `Bearer ${secret}`, 'X-Key': secret },
+              ws: true,
+            },
+          },
+        },
+      }),
+    ];
+    expect(found.length).toBeGreaterThan(rows.length);
+    expect(found.map(({ id }) => id)).toEqual(
+      expect.arrayContaining([
+        'open-proxy-with-secret',
+        'short-external-token',
+        'unrestricted-external-token',
+      ]),
+    );
+    const text = JSON.stringify(found) + found.map(formatFinding).join('\n');
+    expect(text).not.toMatch(/MARKED|password/);
+  });
+});
+
+it.each(taken.map(row => [nameOf(row), row] as const))(
+  'finds what is doubtful in the rules %s',
+  (_, row) => {
+    const found = find(gate({ allow: allowOf(row) as JsonObject[] }), {
+      isInstalled: id => id !== 'nosuchplugin',
+    }).filter(({ id }) => id !== 'rule-changes-data');
+    // A method that is written twice in one rule is a method.
+    const isExpected = row.expect === 'warn' && row.why !== 'Duplicate.';
+    expect(found).toHaveLength(isExpected ? 1 : 0);
+  },
+);
+
+describe('backend.cors.origin', () => {
+  const placesOf = (origin: JsonValue | undefined, cors = { origin }) =>
+    find({
+      backend: { baseUrl: 'https://backstage.example.com', cors },
+      ...gate({ cookie: { trustedOrigins: ['https://portal.example.com'] } }),
+    } as JsonObject)
+      .filter(({ id }) => id === 'cors-not-trusted')
+      .map(({ at }) => at);
+
+  it.each<[JsonValue | undefined, string[]]>([
+    [undefined, []],
+    ['http://localhost:3000', []],
+    ['HTTPS://Portal.Example.com', []],
+    [
+      [
+        'http://localhost:3000',
+        'https://portal.example.com',
+        'https://backstage.example.com',
+      ],
+      [],
+    ],
+    ['*', ['backend.cors.origin (*)']],
+    [
+      ['http://localhost:3000', 'https://*.example.com'],
+      ['backend.cors.origin[1] (https://*.example.com)'],
+    ],
+    [
+      ['https://other.example.com', 'https://p?rtal.example.com'],
+      [
+        'backend.cors.origin[0] (https://other.example.com)',
+        'backend.cors.origin[1] (https://p?rtal.example.com)',
+      ],
+    ],
+    [
+      'http://localhost:{3000,3001}',
+      ['backend.cors.origin (http://localhost:{3000,3001})'],
+    ],
+    [
+      '!https://evil.example.com',
+      ['backend.cors.origin (!https://evil.example.com)'],
+    ],
+    [42, []],
+    [[42, null], []],
+  ])(
+    '%j is found where it is wider than what is trusted',
+    (origin, expected) => {
+      expect(placesOf(origin)).toEqual(expected);
+    },
+  );
+
+  it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
+    expect(placesOf(undefined, cors as never)).toEqual([]);
+  });
+});
+
+it('is one line, whatever a value of the configuration has', () => {
+  const found = find({
+    ...external({ accessRestrictions: [], options: { subject: 'a\nb\u001b' } }),
+    ...gate({
+      findings: {
+        accept: [
+          {
+            id: 'unrestricted-external-token',
+            at: 'backend.auth.externalAccess[0] (a\nb\u001b)',
+            reason: 'c\r\nd',
+          },
+        ],
+      },
+    }),
+  });
+  expect(found.map(formatFinding)).toEqual([
+    expect.stringMatching(
+      /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
+    ),
+  ]);
+});
+
+describe('[P34] a generated app', () => {
+  const template = (name: string) =>
+    parse(
+      readFileSync(
+        path.join(__dirname, '../__testUtils__/createApp', name),
+        'utf8',
+      ),
+    );
+  const base = template('app-config.yaml');
+  const production = template('app-config.production.yaml');
+  const onHttps = { baseUrl: 'https://backstage.example.com' };
+
+  it.each<[string, JsonObject[], FindingId[]]>([
+    ['in development', [base], []],
+    ['in production', [base, production], []],
+    [
+      'in production with https',
+      [base, production, { app: onHttps, backend: onHttps }],
+      ['cookie-not-host'],
+    ],
+    [
+      'with OAuth clients, as September has it',
+      [base, { auth: { clientIdMetadataDocuments: { enabled: true } } }],
+      [],
+    ],
+  ])('%s has at most cookie-not-host', (_, layers, expected) => {
+    const found = find(layers, { isInstalled: () => true });
+    expect(found.map(({ id }) => id)).toEqual(expected);
+  });
+});
+
+describe('[P34] auth.apiGate.findings.accept', () => {
+  const rules = [rule('a', '/**'), rule('b', '/**')];
+  const at = 'auth.apiGate.allow[0] (GET /api/a/**)';
+  const accepted = (entry: JsonObject, ...allowed: JsonObject[]) =>
+    find(
+      gate({
+        allow: allowed.length ? allowed : rules,
+        findings: {
+          accept: [{ id: 'rule-opens-plugin', at, reason: 'demo', ...entry }],
+        },
+      }),
+    ).map(finding => [finding.at.match(/api\/\w/)![0], finding.accepted]);
+
+  it.each<[string, JsonObject, object]>([
+    ['without an end', {}, { reason: 'demo' }],
+    [
+      'until an instant',
+      { until: '2026-11-25T12:00:01Z' },
+      { reason: 'demo', until: '2026-11-25T12:00:01.000Z' },
+    ],
+  ])('marks one finding as accepted, %s', (_, entry, expected) => {
+    expect(accepted(entry)).toEqual([
+      ['api/a', expected],
+      ['api/b', undefined],
+    ]);
+  });
+
+  it('reports an accepted finding again once its until has passed', () => {
+    const of = (until: string) => accepted({ until })[0][1];
+    expect(of('2026-11-25T12:00:00Z')).toBeUndefined();
+    expect(of('2026-11-25')).toBeUndefined();
+    expect(of('2026-11-26')).toBeDefined();
+  });
+
+  it('follows a rule whose index has changed, and accepts no other in its place', () => {
+    expect(accepted({}, rules[1], rules[0])).toEqual([
+      ['api/b', undefined],
+      ['api/a', { reason: 'demo' }],
+    ]);
+  });
+
+  it('accepts no other entry whose content is not known', () => {
+    const keys = [{ secret: 'a' }, { secret: 'b' }];
+    const accept = [
+      {
+        id: 'unrestricted-external-token',
+        at: 'backend.auth.keys[0]',
+        reason: 'old',
+      },
+    ];
+    const found = find({
+      backend: { auth: { keys } },
+      ...gate({ findings: { accept } }),
+    });
+    expect(found.map(finding => finding.accepted)).toEqual([
+      { reason: 'old' },
+      undefined,
+    ]);
+  });
+
+  it('accepts no other subject that ends with a number in brackets', () => {
+    const externalAccess = ['a[1]', 'a[2]'].map(subject => ({
+      type: 'legacy',
+      options: { secret: 's', subject },
+    }));
+    const accept = [
+      {
+        id: 'unrestricted-external-token',
+        at: 'backend.auth.externalAccess[7] (a[2])',
+        reason: 'old',
+      },
+    ];
+    const found = find({
+      backend: { auth: { externalAccess } },
+      ...gate({ findings: { accept } }),
+    });
+    expect(found.map(finding => finding.accepted)).toEqual([
+      undefined,
+      { reason: 'old' },
+    ]);
+  });
+
+  it('accepts no finding of another id', () => {
+    expect(accepted({ id: 'rule-unused' })[0][1]).toBeUndefined();
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ id: 'rule-open' }, '[0].id must be one of anyone-may-sign-in, cookie'],
+    [{ at: '' }, '[0].at must be the place that the finding names, such as'],
+    [{ at: null }, '[0].at must be the place'],
+    [{ reason: null }, '[0].reason must be text that says why'],
+    [{ until: 'tomorrow' }, '[0].until must be a date such as 2026-12-31'],
+    [{ till: 'x' }, '[0].till is not known: use id, at, reason, until'],
+  ])('stops the start for %j', (entry, message) => {
+    expect(() => accepted(entry)).toThrow(
+      `auth.apiGate.findings.accept${message}`,
+    );
+  });
+
+  it('stops the start for other keys, and for a value that is no list', () => {
+    expect(() => find(gate({ findings: { ignore: [] } }))).toThrow(
+      'auth.apiGate.findings.ignore is not known: use accept',
+    );
+    expect(() => find(gate({ findings: { accept: 'all' } }))).toThrow(
+      'auth.apiGate.findings.accept must be a list of objects, each with an id',
+    );
+  });
+});

@@ -1,0 +1,41 @@
+import type { GateCookie } from '../cookie/GateCookie';
+import { assertToken } from '../credentials/assertToken';
+import { readCredential } from '../credentials/readCredential';
+import type { PresentedToken } from '../credentials/verifyCredential';
+import { Refusal } from '../decision/Refusal';
+import { isCodeDestination } from '../http/isCodeDestination';
+import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
+import type { ExpressRequest } from './GateRequest';
+
+/**
+ * Returns the token that a request presents, and notes its kind in the request.
+ *
+ * @throws Refusal unless the request presents exactly one token, and 403 for a cookie that may not be used for it
+ */
+export function presentedToken(
+  request: ExpressRequest,
+  cookie: GateCookie | undefined,
+): PresentedToken {
+  const presented = assertToken(
+    readCredential(request.req, {
+      cookie,
+      acceptsUserCookie: () => acceptsUserCookie(request),
+    }),
+  );
+  request.credential = presented.kind;
+  if (presented.kind !== 'bearer') {
+    assertCookieMayBeUsed(request);
+  }
+  return presented;
+}
+
+/** @throws Refusal 403 if another site's page uses the cookie, or if the answer would run in the page that requested it */
+function assertCookieMayBeUsed(request: ExpressRequest): void {
+  const { req, policy } = request;
+  if (policy.isCrossSite(req)) {
+    throw Refusal.crossSite;
+  }
+  if (isCodeDestination(req) && !isTrustedPath(request)) {
+    throw Refusal.unsafeDestination;
+  }
+}

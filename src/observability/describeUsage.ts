@@ -1,0 +1,183 @@
+import type { AllowRule } from '../config/AllowRule';
+import { PLUGIN_ID } from '../config/readAllowRules';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import type { Plugins } from '../plugins/Plugins';
+import { dayOf, DAYS_COUNTED, emptyUse, joinUses, Use } from '../usage/Use';
+import { KnownUse, Usage, usedOf } from '../usage/Usage';
+
+interface Requests {
+  /** The day of the last request, in UTC; `null` if there was none in the time of observation. */
+  lastUsed: string | null;
+  /** The number of requests of the last 30 days. */
+  requests30d: number;
+}
+
+/** The use of one allow rule. */
+export interface RuleUsage extends AllowRule, Requests {
+  /** The config path of the rule. */
+  rule: string;
+  /** The number of whole days in which the rule was in force and observed: a gap in which no replica was up is none. */
+  days: number;
+  /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
+  withoutCredential30d: number;
+  /** `false`: its plugin is not in this backend, which may see none of its requests. */
+  installed: boolean;
+}
+
+/** The use of the external tokens with one subject. */
+export interface TokenUsage extends Requests {
+  subject: string;
+  /** The number of days as for a rule; absent for subjects that the configuration does not name. */
+  days?: number;
+  /** Plugins that were called. */
+  plugins: string[];
+  /** The access restrictions that allow these plugins and no others, for a token that has no restrictions. */
+  yaml?: string;
+}
+
+/** The use of rules and external tokens at the replicas of this backend. */
+export interface UsageReport {
+  /** The first start that has recorded use. */
+  since: string;
+  /** The number of whole days of observation since. */
+  days: number;
+  /** Whether all requests of that time are in the report, but for those of the last minute and a half. */
+  complete: boolean;
+  /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
+  scope: 'all replicas' | 'replica';
+  rules: RuleUsage[];
+  externalTokens: TokenUsage[];
+}
+
+/** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
+export function describeUsage(
+  usage: Usage,
+  rules: readonly AllowRule[],
+  plugins: Pick<Plugins, 'isInstalled'>,
+): UsageReport | undefined {
+  return usage.isOn
+    ? {
+        since: usage.since.toISOString(),
+        days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
+        complete: usage.isComplete,
+        scope: usage.isShared ? 'all replicas' : 'replica',
+        rules: rules.map((rule, i) => ({
+          rule: `${CONFIG_KEY}.allow[${i}]`,
+          ...rule,
+          ...describeRule(
+            rule.methods.map(method => usage.of(usedOf(rule, method))),
+          ),
+          installed: plugins.isInstalled(rule.plugin),
+        })),
+        externalTokens: usage.tokens.map(token =>
+          describeToken(
+            token,
+            usage.of({ kind: 'token', name: token.subject }),
+          ),
+        ),
+      }
+    : undefined;
+}
+
+/** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
+export function countUnusedRules(
+  report: UsageReport | undefined,
+): number | undefined {
+  return report?.complete
+    ? report.rules.filter(
+        ({ days, installed, requests30d }) =>
+          installed && days >= DAYS_COUNTED && requests30d === 0,
+      ).length
+    : undefined;
+}
+
+const NOT_STORED =
+  'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
+
+/** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
+export function formatUsage(report: UsageReport): string[] {
+  const { rules, externalTokens, complete, scope, since } = report;
+  const unused = [
+    ...rules
+      .filter(({ installed }) => installed)
+      .map(({ rule, methods, plugin, path, ...use }) => ({
+        name: `${rule} (${methods} /api/${plugin}${path})`,
+        ...use,
+      })),
+    ...externalTokens.map(({ subject, days = 0, ...use }) => ({
+      name: `the external token of ${subject}`,
+      reason: undefined,
+      days,
+      ...use,
+    })),
+  ].filter(({ days, requests30d }) => days > 0 && requests30d === 0);
+  return [
+    ...unused.map(({ name, reason, days, lastUsed }) => {
+      const use = lastUsed
+        ? `was last used on ${lastUsed}`
+        : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
+      return `${name} ${use}${reason ? `  (${reason})` : ''}`;
+    }),
+    ...externalTokens.flatMap(({ subject, yaml }) =>
+      yaml
+        ? [
+            `the external token of ${subject} has called no other plugins; this would restrict it to them:`,
+            ...yaml.split('\n').map(line => `  ${line}`),
+          ]
+        : [],
+    ),
+    ...(complete
+      ? []
+      : [
+          scope === 'replica'
+            ? NOT_STORED
+            : `the record since ${since} is not complete, since the database can not be reached`,
+        ]),
+  ];
+}
+
+function describeRule(uses: KnownUse[]) {
+  const use = uses.reduce(joinUses, emptyUse());
+  return {
+    ...describeRequests(use),
+    // A method that was added later was not observed before.
+    days: dayOf(Math.min(...uses.map(({ observedMs }) => observedMs))),
+    withoutCredential30d: sumOf(use, 1),
+  };
+}
+
+function describeToken(
+  { subject, isRestricted }: Usage['tokens'][number],
+  use: KnownUse,
+): TokenUsage {
+  const plugins = Object.keys(use.plugins).sort();
+  // The restrictions of a `jwks` entry hold for all of its subjects. Plugins of other backends are not recorded by name.
+  const isRestrictable =
+    isRestricted === false &&
+    plugins.length > 0 &&
+    plugins.every(id => PLUGIN_ID.test(id));
+  return {
+    subject,
+    ...describeRequests(use),
+    ...(isRestricted !== undefined && { days: dayOf(use.observedMs) }),
+    plugins,
+    ...(isRestrictable && {
+      yaml: [
+        'accessRestrictions:',
+        ...plugins.map(id => `  - plugin: ${id}`),
+      ].join('\n'),
+    }),
+  };
+}
+
+function describeRequests(use: Use): Requests {
+  const { lastUsed } = use;
+  return {
+    lastUsed: lastUsed ? new Date(lastUsed).toISOString().slice(0, 10) : null,
+    requests30d: sumOf(use, 0),
+  };
+}
+
+function sumOf({ days }: Use, index: 0 | 1): number {
+  return Object.values(days).reduce((sum, counts) => sum + counts[index], 0);
+}

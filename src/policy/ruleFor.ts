@@ -1,0 +1,37 @@
+import { AllowRule, ANY_SEGMENT } from '../config/AllowRule';
+import { RULE_PATH } from '../config/readAllowRules';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { WEBSOCKET } from '../http/requestMethod';
+
+/** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
+export function ruleFor(
+  method: string,
+  plugin: string,
+  path: string,
+): AllowRule | undefined {
+  const isFullUserToken = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
+  if (
+    isCookieEndpoint(path) ||
+    isFullUserToken ||
+    ['TRACE', 'CONNECT'].includes(method) ||
+    !/^[a-z0-9_-]+$/.test(plugin)
+  ) {
+    return undefined;
+  }
+  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
+  if (RULE_PATH.test(path)) {
+    return { ...rule, path };
+  }
+  if (method === WEBSOCKET) {
+    return undefined;
+  }
+  const [first, ...others] = path.slice(1).split('/');
+  const segments = [
+    first,
+    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
+  ];
+  return {
+    ...rule,
+    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
+  };
+}

@@ -1,0 +1,259 @@
+import {
+  coreServices,
+  createBackendPlugin,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { Router } from 'express';
+import { parse } from 'yaml';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
+import { COOKIE_PATH } from '../../http/backstagePaths';
+import { DeclaredPolicies } from '../../plugins/DeclaredPolicies';
+
+jest.setTimeout(60_000);
+
+const BADGE = { plugin: 'badges', path: '/entity/*/*/*/badge/*' };
+
+/** Creates the routes and policies of `@backstage-community/plugin-badges-backend` 0.27.0, each with an answer of its own. */
+function badgesPlugin() {
+  return createBackendPlugin({
+    pluginId: 'badges',
+    register(reg) {
+      reg.registerInit({
+        deps: { httpRouter: coreServices.httpRouter },
+        async init({ httpRouter }) {
+          const router = Router();
+          for (const path of [
+            '/entity/:namespace/:kind/:name/badge-specs',
+            '/entity/:namespace/:kind/:name/badge/:badgeId',
+            '/entity/:entityUuid/badge-specs',
+            '/entity/:entityUuid/:badgeId',
+            '/entity/:namespace/:kind/:name/obfuscated',
+          ]) {
+            router.get(path, (_req, res) => {
+              res.json({ path });
+            });
+          }
+          httpRouter.use(router);
+          for (const path of [
+            '/entity/:entityUuid/:badgeId',
+            '/entity/:namespace/:kind/:name/badge/:badgeId',
+          ]) {
+            httpRouter.addAuthPolicy({ path, allow: 'unauthenticated' });
+          }
+        },
+      });
+    },
+  });
+}
+
+/** Returns the rules that the start log proposes, in the order of the log. */
+function proposedBy({ log }: RunningBackend): { text: string; rules: any[] } {
+  const text = log.find(({ message }) =>
+    message.startsWith('API gate: enforce'),
+  )!.message;
+  const lines = text.split('\n').filter(line => /^ +- \{/.test(line));
+  return { text, rules: lines.flatMap(line => parse(line)) };
+}
+
+let running: { stop(): unknown }[] = [];
+
+async function start(options: {
+  allow: JsonObject[];
+  features: Parameters<typeof startBackend>[0]['features'];
+}): Promise<RunningBackend> {
+  const backend = await startBackend({
+    withAuth: false,
+    features: options.features,
+    config: { auth: { apiGate: { allow: options.allow } } },
+  });
+  running.push(backend);
+  return backend;
+}
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all(running.map(each => each.stop()));
+  running = [];
+});
+
+const statusOf = async (port: number, target: string, method = 'GET') =>
+  (await rawRequest(port, target, { method })).status;
+
+describe('[P36] a rule with * in a backend', () => {
+  it('passes the badges of any entity, here and on the legacy system, and nothing beside them', async () => {
+    const { port } = await start({
+      allow: [BADGE],
+      features: [badgesPlugin()],
+    });
+    const legacy = await startLegacyGate({
+      apiGate: { allow: [{ ...BADGE, plugin: 'pub' }] },
+    });
+    running.push(legacy);
+    for (const [path, expected] of [
+      ['/entity/default/component/a/badge/pingback', 200],
+      ['/entity/default/component/a:b/badge/*', 200],
+      ['/entity/default/component/a/badge/pingback?style=flat', 200],
+      ['/entity/default/component/a/badge-specs', 401],
+      ['/entity/default/component/a/badge', 401],
+      ['/entity/default/component/a/badge/', 401],
+      ['/entity/default/component/a/badge/pingback/', 401],
+      ['/entity/default/component/a/badge/pingback/x', 401],
+      ['/entity/default/component/badge/pingback', 401],
+      ['/entity/default//component/a/badge/pingback', 401],
+      ['/entity/default//a/badge/pingback', 401],
+      ['/entity/default/component/../badge/pingback', 401],
+      ['/entity/default/component/%61/badge/pingback', 401],
+      ['/entity/default/component/a;b/badge/pingback', 401],
+      ['/entity/default/component/a/badge/pingback#', 401],
+      ['/entity/default/component/a/Badge/pingback', 401],
+      ['/entity/uuid/pingback', 401],
+      ['/entity/uuid/badge-specs', 401],
+      ['/entity', 401],
+    ] as const) {
+      const statuses = [
+        await statusOf(port, `/api/badges${path}`),
+        await statusOf(port, `/api/badges${path}`, 'HEAD'),
+        await statusOf(port, `/api/badges${path}`, 'POST'),
+        await statusOf(legacy.port, `/api/pub${path}`),
+      ];
+      expect([path, ...statuses]).toEqual([
+        path,
+        ...[expected, expected, 401, expected],
+      ]);
+    }
+  });
+
+  it('is proposed by the exposure report, as wide as what the badges plugin opens in code', async () => {
+    const features = [
+      badgesPlugin(),
+      recordingPlugin('odd', {
+        policies: ['/:any/x', '/a/:b-c/d', '/files/*rest', '/ok/:id'].map(
+          path => ({ path, allow: 'unauthenticated' }),
+        ),
+      }).feature,
+    ];
+    const { rules, text } = proposedBy(await start({ allow: [], features }));
+    expect(rules.map(({ plugin, path }) => `${plugin} ${path}`)).toEqual([
+      'badges /entity/*/*',
+      'badges /entity/*/*/**',
+      'badges /entity/*/*/*/badge/*',
+      'badges /entity/*/*/*/badge/*/**',
+      'odd /**',
+      'odd /a/**',
+      'odd /files/**',
+      'odd /ok/*',
+      'odd /ok/*/**',
+    ]);
+    const wider = text.matchAll(
+      /odd (\S+), to everybody:\n +# Wider than the plugin's own path, which no rule can name\./g,
+    );
+    expect([...wider].map(([, path]) => path)).toEqual([
+      '/:any/x',
+      '/a/:b-c/d',
+      '/files/*rest',
+    ]);
+    expect(text.match(/Wider than/g)).toHaveLength(3);
+    const open = await start({ allow: rules, features: [...features] });
+    expect(proposedBy(open).rules).toEqual([]);
+    expect(await statusOf(open.port, '/api/badges/entity/a/b/c/badge/d')).toBe(
+      200,
+    );
+    expect(await statusOf(open.port, '/api/badges/entity')).toBe(401);
+  });
+
+  it('opens the credentials barrier of its plugin for no other path', async () => {
+    const opened = jest.spyOn(DeclaredPolicies.prototype, 'openBarrier');
+    const closed = recordingPlugin('badges');
+    const { port } = await start({
+      allow: [BADGE],
+      features: [closed.feature],
+    });
+    expect(opened.mock.calls.map(([, path]) => path)).toEqual([
+      COOKIE_PATH,
+      '/entity/:p1/:p2/:p3/badge/:p5',
+    ]);
+    // The barrier is closed for everything else, and the gate is.
+    for (const [path, status] of [
+      ['/entity/a/b/c/badge/d', 200],
+      ['/entity/a/b/c/badge/d/e', 401],
+      ['/entity/a/b/c/badge-specs', 401],
+    ] as const) {
+      expect(await statusOf(port, `/api/badges${path}`)).toBe(status);
+    }
+    expect(closed.handled.map(({ path }) => path)).toEqual([
+      '/entity/a/b/c/badge/d',
+    ]);
+  });
+});
+
+describe('[P37] a rule that ends', () => {
+  const END = Date.parse('2099-12-31T12:00:00Z');
+  const DEMO = {
+    plugin: 'pub',
+    path: '/demo/*',
+    until: '2099-12-31T12:00:00Z',
+  };
+
+  it('is closed in the first millisecond of its end, at each replica and on the legacy system, and stays closed', async () => {
+    const allow = [DEMO, { plugin: 'pub', path: '/health' }];
+    const replicas = [
+      await start({ allow, features: [recordingPlugin('pub').feature] }),
+      await start({ allow, features: [recordingPlugin('pub').feature] }),
+      await startLegacyGate({ apiGate: { allow } }),
+    ];
+    running.push(replicas[2]);
+    const now = jest.spyOn(Date, 'now');
+    for (const [time, expected] of [
+      [END - 1, 200],
+      [END, 401],
+      [END + 1, 401],
+      // The clock is set back.
+      [END - 1, 401],
+      [END - 86_400_000, 401],
+    ]) {
+      now.mockReturnValue(time);
+      const statuses = await Promise.all(
+        replicas.flatMap(({ port }) =>
+          ['/api/pub/demo/x', '/api/pub/health'].map(target =>
+            statusOf(port, target),
+          ),
+        ),
+      );
+      expect([time, ...statuses]).toEqual([
+        time,
+        ...replicas.flatMap(() => [expected, 200]),
+      ]);
+    }
+  });
+
+  it('does not stop the start after its end: it is closed, logged, and opens no barrier', async () => {
+    const opened = jest.spyOn(DeclaredPolicies.prototype, 'openBarrier');
+    const pub = recordingPlugin('pub');
+    const backend = await start({
+      allow: [{ ...DEMO, until: '2020-01-01' }],
+      features: [pub.feature],
+    });
+    expect(await statusOf(backend.port, '/api/pub/demo/x')).toBe(401);
+    expect(pub.handled).toEqual([]);
+    expect(opened.mock.calls.map(([, path]) => path)).toEqual([COOKIE_PATH]);
+    expect(
+      backend.log.filter(({ message }) => message.includes('has ended')),
+    ).toMatchObject([
+      {
+        level: 'warn',
+        message:
+          'auth.apiGate.allow[0] has ended, at 2020-01-01T00:00:00.000Z, and /demo/* of the plugin pub is closed: remove the rule, or write a later until',
+      },
+    ]);
+    expect(proposedBy(backend).text).toContain(
+      'GET /api/pub/demo/*  (ended, and closed since 2020-01-01T00:00:00.000Z)',
+    );
+    const far = await start({ allow: [DEMO], features: [pub.feature] });
+    expect(proposedBy(far).text).toContain(
+      'GET /api/pub/demo/*  (until 2099-12-31T12:00:00.000Z)',
+    );
+  });
+});

@@ -1,0 +1,239 @@
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import {
+  coreServices,
+  createBackendPlugin,
+  HttpAuthService,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import type { Request } from 'express';
+import { merge } from 'lodash';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const USER = 'user:default/jane';
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+
+/** The state of a request as soon as `next` returns to the middleware in front of the gate. */
+type Seen = 'passed' | 'answered' | 'waits';
+
+let key: SigningKey;
+let backend: RunningBackend;
+let seen: Seen[];
+/** Runs in the handler behind the gate. Its result is the answer. */
+let handle: (req: Request, httpAuth: HttpAuthService) => unknown;
+let token: string;
+
+beforeAll(async () => {
+  key = await createSigningKey();
+});
+afterAll(() => key.remove());
+afterEach(() => backend.stop());
+
+const plugin = (pluginId: string) =>
+  createBackendPlugin({
+    pluginId,
+    register(reg) {
+      const { httpAuth, httpRouter } = coreServices;
+      reg.registerInit({
+        deps: { httpAuth, httpRouter },
+        async init(services) {
+          services.httpRouter.use((req, res, next) =>
+            Promise.resolve(handle(req, services.httpAuth))
+              .then(answer => res.json(answer ?? {}))
+              .catch(next),
+          );
+        },
+      });
+    },
+  });
+
+const sign = (claims: object = {}) =>
+  key.sign({ iss: `${backend.url}/api/auth`, sub: USER, ...claims });
+
+async function start(config: JsonObject = {}) {
+  seen = [];
+  handle = async (req, httpAuth) =>
+    (await httpAuth.credentials(req, { allow: ['user', 'service'] })).principal;
+  backend = await startBackend({
+    features: [
+      plugin('hello'),
+      plugin('other'),
+      rootHttpRouterServiceFactory({
+        configure({ app, applyDefaults }) {
+          app.use((req, res, next) => {
+            next();
+            // The gate sets `req.user` as it passes a user's request.
+            const isPassed = (req as { user?: unknown }).user !== undefined;
+            // Backstage fetches the keys of `auth` from this server too.
+            if (!req.originalUrl.startsWith('/api/auth/')) {
+              const state = isPassed ? 'passed' : 'waits';
+              seen.push(res.headersSent ? 'answered' : state);
+            }
+          });
+          applyDefaults();
+        },
+      }),
+    ],
+    config: merge({}, key.config, config),
+  });
+  token = await sign();
+}
+
+async function send(
+  headerLine: string | undefined,
+  pluginId = 'hello',
+  method = 'GET',
+) {
+  const path = method === 'DELETE' ? COOKIE_ENDPOINT : '/x';
+  const { status, body } = await rawRequest(
+    backend.port,
+    `/api/${pluginId}${path}`,
+    { method, headerLines: headerLine ? [headerLine] : [] },
+  );
+  return { status, body: body && JSON.parse(body) };
+}
+
+const bearer = (text = token) => `Authorization: Bearer ${text}`;
+const cookie = (text = token) => `Cookie: token=${text}`;
+
+/** Sends requests until the gate decides about the token at once, which it does from the second one on. */
+async function remember(headerLine: string, pluginId?: string) {
+  for (let i = 0; i < 2; i += 1) {
+    expect((await send(headerLine, pluginId)).status).toBe(200);
+  }
+  expect(seen.at(-1)).toBe('passed');
+  seen = [];
+}
+
+it('[P12] decides at once about a token that it has verified for the plugin, and about none that it has not', async () => {
+  await start();
+  const first = await send(bearer());
+  const second = await send(bearer());
+  expect([first.status, second.status]).toEqual([200, 200]);
+  expect(seen).toEqual(['waits', 'passed']);
+  expect(second.body).toEqual({ type: 'user', userEntityRef: USER });
+
+  await send(cookie());
+  expect(seen.at(-1)).toBe('passed');
+  await send(bearer(), 'other');
+  expect(seen.at(-1)).toBe('waits');
+
+  const [header, , signature] = token.split('.');
+  const payload = Buffer.from(JSON.stringify({ sub: 'user:x/eve' }));
+  const forged = [header, payload.toString('base64url'), signature].join('.');
+  expect((await send(bearer(forged))).status).toBe(401);
+  expect((await send(bearer(`${token}x`))).status).toBe(401);
+});
+
+it('refuses a request without a credential at once', async () => {
+  await start();
+  // The first request of a plugin waits for its start.
+  for (let i = 0; i < 2; i += 1) {
+    expect((await send(undefined)).status).toBe(401);
+  }
+  expect(seen.at(-1)).toBe('answered');
+});
+
+it('[P12] refuses at once the token of a session that was revoked, and one that has expired', async () => {
+  await start();
+  await remember(bearer());
+  expect((await send(cookie(), 'hello', 'DELETE')).status).toBe(204);
+  seen = [];
+  expect((await send(bearer())).status).toBe(401);
+  expect((await send(cookie())).status).toBe(401);
+  expect(seen).toEqual(['answered', 'answered']);
+
+  const exp = Math.floor(Date.now() / 1000) + 4;
+  const short = await sign({ sub: 'user:default/short', exp });
+  await remember(bearer(short));
+  await new Promise(resolve => setTimeout(resolve, exp * 1000 - Date.now()));
+  expect((await send(bearer(short))).status).toBe(401);
+  expect(seen).toEqual(['answered']);
+});
+
+it('[P12] verifies a token again after the time to live', async () => {
+  await start({ auth: { apiGate: { tokenCache: { ttl: '1s' } } } });
+  await remember(bearer());
+  await new Promise(resolve => setTimeout(resolve, 1_000));
+  expect((await send(bearer())).status).toBe(200);
+  expect(seen).toEqual(['waits']);
+});
+
+it('waits for each token where none is remembered', async () => {
+  await start({ auth: { apiGate: { tokenCache: false } } });
+  for (let i = 0; i < 3; i += 1) {
+    expect((await send(bearer())).status).toBe(200);
+  }
+  expect(seen).toEqual(['waits', 'waits', 'waits']);
+});
+
+it('opens a remembered cookie to no page of another site', async () => {
+  await start();
+  await remember(cookie());
+  const { status } = await rawRequest(backend.port, '/api/hello/x', {
+    headerLines: [cookie(), 'Origin: https://evil.example'],
+  });
+  expect(status).toBe(403);
+  expect(seen).toEqual(['answered']);
+});
+
+it('leaves what a handler does to its credentials with its request', async () => {
+  await start();
+  await remember(bearer());
+  handle = async (req, httpAuth) => {
+    const credentials = await httpAuth.credentials(req, { allow: ['user'] });
+    credentials.principal.userEntityRef = 'user:default/evil';
+    return (await httpAuth.credentials(req, { allow: ['user'] })).principal;
+  };
+  for (let i = 0; i < 2; i += 1) {
+    const { body } = await send(bearer());
+    expect(body.userEntityRef).toBe('user:default/evil');
+  }
+  handle = async (req, httpAuth) =>
+    (await httpAuth.credentials(req, { allow: ['user'] })).principal;
+  expect((await send(bearer())).body.userEntityRef).toBe(USER);
+  expect(seen).toEqual(['passed', 'passed', 'passed']);
+});
+
+it('gives a handler that replaces the token the credentials of that token', async () => {
+  await start();
+  const other = await sign({ sub: 'user:default/other' });
+  await remember(bearer());
+  handle = async (req, httpAuth) => {
+    req.headers.authorization = `Bearer ${other}`;
+    return (await httpAuth.credentials(req, { allow: ['user'] })).principal;
+  };
+  expect((await send(bearer())).body.userEntityRef).toBe('user:default/other');
+  handle = async (req, httpAuth) => {
+    req.headers.authorization = `Bearer ${other}x`;
+    return httpAuth.credentials(req).then(
+      () => 'passed',
+      error => error.name,
+    );
+  };
+  expect((await send(bearer())).body).toBe('AuthenticationError');
+});
+
+it('judges the access restrictions of a remembered token for each plugin', async () => {
+  await start({
+    backend: {
+      auth: {
+        externalAccess: [
+          {
+            type: 'static',
+            options: { token: 'restricted-token', subject: 'external' },
+            accessRestrictions: [{ plugin: 'hello' }],
+          },
+        ],
+      },
+    },
+  });
+  for (let i = 0; i < 3; i += 1) {
+    const { status, body } = await send(bearer('restricted-token'));
+    expect([status, body.subject]).toEqual([200, 'external']);
+    expect((await send(bearer('restricted-token'), 'other')).status).toBe(403);
+  }
+});
