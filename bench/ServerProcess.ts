@@ -7,12 +7,24 @@ import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { Variant } from './variants';
 
-export type ServerRequest = 'usage' | 'collect garbage';
+export type ServerRequest =
+  | { kind: 'usage' }
+  | { kind: 'collect garbage' }
+  | { kind: 'revoke'; sessions: number; last: Session };
+
+/** The claims that identify a session. */
+export interface Session {
+  sub: string;
+  iat: number;
+  exp: number;
+}
 
 export interface Started {
   kind: 'started';
   milliseconds: number;
   cpuMilliseconds: number;
+  /** A token of the plugin `caller` for the plugin `trivial`. */
+  serviceToken: string;
 }
 
 export interface Usage {
@@ -88,6 +100,11 @@ export class ServerProcess {
     readonly started: Started,
   ) {}
 
+  get serviceToken(): string {
+    return this.started.serviceToken;
+  }
+
+  /** Returns the usage, after the request was carried out. */
   async ask(request: ServerRequest): Promise<Usage> {
     const reply = nextReply(this.child);
     this.child.send(request);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import type { Session } from './ServerProcess';
 
 const KEY_ID = 'bench-key';
 
@@ -49,12 +50,14 @@ export class Tokens {
    * while it runs.
    */
   user(serverUrl: string): string {
-    return this.#token(this.#userText(serverUrl), text =>
-      sign('sha256', text, {
-        key: this.#privateKey,
-        dsaEncoding: 'ieee-p1363',
-      }),
-    );
+    return this.#sign(this.#userText(serverUrl));
+  }
+
+  /** Returns a token of another user, and the claims that identify its session. */
+  session(serverUrl: string): { token: string; session: Session } {
+    const text = this.#userText(serverUrl);
+    const { sub, iat, exp } = text.payload;
+    return { token: this.#sign(text), session: { sub, iat, exp } };
   }
 
   /** Returns a user token that is valid but for its signature. */
@@ -83,6 +86,15 @@ export class Tokens {
       uip: randomBytes(64).toString('base64url'),
     };
     return { typ: 'vnd.backstage.user', payload };
+  }
+
+  #sign(text: { typ: string; payload: object }): string {
+    return this.#token(text, data =>
+      sign('sha256', data, {
+        key: this.#privateKey,
+        dsaEncoding: 'ieee-p1363',
+      }),
+    );
   }
 
   #token(

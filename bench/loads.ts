@@ -1,14 +1,18 @@
 import type { Load } from './measure';
+import type { ServerProcess } from './ServerProcess';
 import type { Tokens } from './Tokens';
-import { OPEN_PATH, VariantName } from './variants';
+import { CATALOG_ENTITIES, OPEN_PATH, VariantName } from './variants';
 
 const CLOSED_PATH = '/api/trivial/x';
 
 /** The variants that a load is for, and its requests to one of them. */
 export interface LoadPlan {
   variants: VariantName[];
-  create(tokens: Tokens, serverUrl: string): Load;
+  create(tokens: Tokens, server: Target): Load;
 }
+
+/** The parts of a server that a load needs. */
+export type Target = Pick<ServerProcess, 'url' | 'serviceToken'>;
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
@@ -25,14 +29,14 @@ export const loads = {
       'gate with 1,000 rules',
       'tutorial',
     ],
-    create(tokens, url) {
+    create(tokens, { url }) {
       const headers = bearer(tokens.user(url));
       return { ...ACCEPTED, nextHeaders: () => headers };
     },
   },
   '1,000 bearers': {
     variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
-    create(tokens, url) {
+    create(tokens, { url }) {
       const all = Array.from({ length: 1000 }, () => bearer(tokens.user(url)));
       let i = 0;
       return { ...ACCEPTED, nextHeaders: () => all[i++ % all.length] };
@@ -41,7 +45,7 @@ export const loads = {
   // A browser sends both, so that the gate issues no cookie.
   'bearer and cookie': {
     variants: ['no-auth', 'gate'],
-    create(tokens, url) {
+    create(tokens, { url }) {
       const token = tokens.user(url);
       const headers = { ...bearer(token), cookie: `token=${token}` };
       return { ...ACCEPTED, nextHeaders: () => headers };
@@ -49,9 +53,30 @@ export const loads = {
   },
   cookie: {
     variants: ['gate', 'gate without cache', 'tutorial'],
-    create(tokens, url) {
+    create(tokens, { url }) {
       const headers = { cookie: `token=${tokens.user(url)}` };
       return { ...ACCEPTED, nextHeaders: () => headers };
+    },
+  },
+  // A plugin calls another one, with a token of its own.
+  'service token': {
+    variants: ['stock', 'gate', 'gate without cache'],
+    create(_tokens, { serviceToken }) {
+      const headers = bearer(serviceToken);
+      return { ...ACCEPTED, nextHeaders: () => headers };
+    },
+  },
+  // Shows what the gate costs beside real work.
+  catalog: {
+    variants: ['stock with catalog', 'gate with catalog'],
+    create(tokens, { url }) {
+      const token = tokens.user(url);
+      const headers = { ...bearer(token), cookie: `token=${token}` };
+      return {
+        path: `/api/catalog/entities?limit=${CATALOG_ENTITIES}`,
+        status: 200,
+        nextHeaders: () => headers,
+      };
     },
   },
   'anonymous refused': {
@@ -69,7 +94,7 @@ export const loads = {
   // Each request has another token.
   'bad signatures': {
     variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
-    create: (tokens, url) => ({
+    create: (tokens, { url }) => ({
       ...REFUSED,
       nextHeaders: () => bearer(tokens.forgedUser(url)),
     }),

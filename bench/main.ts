@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
+import { compareLatency, revokeSessions } from './latency';
 import {
   everNewBearers,
   LoadName,
@@ -13,12 +14,13 @@ import { formatTable, Results, SingleResults } from './Results';
 import { ServerProcess } from './ServerProcess';
 import { Tokens } from './Tokens';
 import { Variant, VariantName, variants } from './variants';
+import { writeToDocs } from './writeToDocs';
 
 /**
  * The speed of a process depends on the location of its memory and on what is compiled first, so each generation has its own
  * processes. The benchmark runs at least this number of generations, and starts none after this time.
  */
-const MIN_GENERATIONS = 2;
+const MIN_GENERATIONS = 3;
 const GENERATIONS_UNTIL_MS = 150_000;
 /** Rounds of each generation. */
 const ROUNDS = 3;
@@ -30,8 +32,9 @@ const WARM_UP_REQUESTS = 5000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
-/** Ends a benchmark that hangs; on two idle cores it takes less than half of that. */
-const TIMEOUT_MS = 10 * 60 * 1000;
+const REVOKED_SESSIONS = 100_000;
+/** Ends a benchmark that hangs; on two idle cores it takes half of that. */
+const TIMEOUT_MS = 15 * 60 * 1000;
 
 const tokens = new Tokens();
 process.on('exit', () => {
@@ -72,17 +75,30 @@ async function measureMemory(): Promise<SingleResults['memory']> {
   const server = await start(variants.gate);
   await measure(
     server,
-    loads['one bearer'].create(tokens, server.url),
+    loads['one bearer'].create(tokens, server),
     WARM_UP_REQUESTS,
   );
-  const before = await server.ask('collect garbage');
+  const before = await server.ask({ kind: 'collect garbage' });
   await measure(server, everNewBearers(tokens, server.url), MEMORY_TOKENS);
-  const after = await server.ask('collect garbage');
+  const after = await server.ask({ kind: 'collect garbage' });
   await server.stop();
   return {
     tokens: MEMORY_TOKENS,
     bytes: after.memoryBytes - before.memoryBytes,
   };
+}
+
+async function measureRevoked(): Promise<SingleResults['revoked']> {
+  const [none, many] = [await start(variants.gate), await start(variants.gate)];
+  await revokeSessions(many, tokens, REVOKED_SESSIONS);
+  const [ofNone, ofMany] = await compareLatency(
+    [none, many].map(server => ({
+      server,
+      load: loads['one bearer'].create(tokens, server),
+    })),
+  );
+  await Promise.all([none.stop(), many.stop()]);
+  return { sessions: REVOKED_SESSIONS, none: ofNone, many: ofMany };
 }
 
 /** Measures each load with each of its variants, in rounds. */
@@ -96,7 +112,7 @@ async function measureGeneration(results: Results): Promise<void> {
     cells: plan.variants.map(name => ({
       name,
       server: servers[name],
-      requests: plan.create(tokens, servers[name].url),
+      requests: plan.create(tokens, servers[name]),
     })),
   }));
   for (const { cells } of prepared) {
@@ -152,26 +168,29 @@ async function main() {
   };
 
   progress(`${MEMORY_TOKENS} different tokens`);
-  const single = {
-    ...starts,
-    unknownServices: unknown,
-    memory: await measureMemory(),
-  };
+  const memory = await measureMemory();
+  progress(`${REVOKED_SESSIONS} revoked sessions`);
+  const revoked = await measureRevoked();
+  const single = { ...starts, unknownServices: unknown, memory, revoked };
   progress('done');
 
   const machine = `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${
     process.env.BENCH_SERVER_CORE ? 'pinned' : 'not pinned'
   }`;
   const settings = `${CONNECTIONS} connections, ${generations} generations of processes, ${ROUNDS} rounds of ${REQUESTS} requests each, median (min–max)`;
-  console.log(`${machine}\n${settings}\n`);
-  console.log(`${formatTable(results.table())}\n`);
-  console.log(formatTable(results.targets(single)));
+  const date = new Date().toISOString();
+  const tables = [
+    `${date.slice(0, 10)}, ${machine}; ${settings}.`,
+    formatTable(results.targets(single)),
+    formatTable(results.table()),
+  ].join('\n\n');
+  console.log(tables);
   const file = path.resolve(__dirname, '../../results.json');
   writeFileSync(
     file,
     JSON.stringify(
       {
-        date: new Date().toISOString(),
+        date,
         machine,
         settings,
         targets: results.targets(single),
@@ -182,6 +201,7 @@ async function main() {
       2,
     ),
   );
+  writeToDocs('speed', tables);
 }
 
 main().then(

@@ -33,7 +33,7 @@ export async function measure(
   load: Load,
   amount: number,
 ): Promise<Measurement> {
-  const before = await server.ask('usage');
+  const before = await server.ask({ kind: 'usage' });
   const startedAt = performance.now();
   const latencies: number[] = [];
   const unexpected = new Set<number>();
@@ -60,7 +60,7 @@ export async function measure(
         }
       }),
   });
-  const after = await server.ask('usage');
+  const after = await server.ask({ kind: 'usage' });
 
   if (latencies.length !== amount || unexpected.size > 0) {
     throw new Error(

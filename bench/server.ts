@@ -1,26 +1,32 @@
 // Runs a variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin without work.
 import { subscribe } from 'node:diagnostics_channel';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend } from '@backstage/backend-defaults';
 import { HostDiscovery } from '@backstage/backend-defaults/discovery';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
+  AuthService,
   coreServices,
+  createBackendModule,
   createBackendPlugin,
   createServiceFactory,
+  DatabaseService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import authPlugin from '@backstage/plugin-auth-backend';
 import type { JsonObject } from '@backstage/types';
 import { Router } from 'express';
-import type { ServerReply, ServerRequest } from './ServerProcess';
+import type { ServerReply, ServerRequest, Session } from './ServerProcess';
 import { createTutorialMiddleware } from './tutorial';
-import { OPEN_PATH, Variant } from './variants';
+import { CATALOG_ENTITIES, OPEN_PATH, Variant } from './variants';
 
 const { variant, config } = JSON.parse(process.env.BENCH_SERVER!) as {
   variant: Variant;
   config: JsonObject;
 };
+
+const ROWS_AT_ONCE = 15_000;
 
 // Requests leave by the global `fetch`, or by code that uses Node's own client.
 let outboundRequests = 0;
@@ -39,27 +45,106 @@ const quiet: LoggerService = {
   child: () => quiet,
 };
 
-const trivialPlugin = createBackendPlugin({
-  pluginId: 'trivial',
+const createTrivialPlugin = (pluginId: string) =>
+  createBackendPlugin({
+    pluginId,
+    register(reg) {
+      reg.registerInit({
+        deps: { httpRouter: coreServices.httpRouter },
+        async init({ httpRouter }) {
+          if (!variant.withGate) {
+            httpRouter.addAuthPolicy({
+              path: OPEN_PATH,
+              allow: 'unauthenticated',
+            });
+          }
+          const router = Router();
+          router.get(['/x', OPEN_PATH], (_req, res) => {
+            res.json({ hello: 'world' });
+          });
+          httpRouter.use(router);
+        },
+      });
+    },
+  });
+
+let callerAuth: AuthService;
+
+/** Calls the trivial plugin, in that it issues the token for such a call. */
+const callerPlugin = createBackendPlugin({
+  pluginId: 'caller',
   register(reg) {
     reg.registerInit({
-      deps: { httpRouter: coreServices.httpRouter },
-      async init({ httpRouter }) {
-        if (!variant.withGate) {
-          httpRouter.addAuthPolicy({
-            path: OPEN_PATH,
-            allow: 'unauthenticated',
-          });
-        }
-        const router = Router();
-        router.get(['/x', OPEN_PATH], (_req, res) => {
-          res.json({ hello: 'world' });
-        });
-        httpRouter.use(router);
+      deps: { auth: coreServices.auth },
+      async init({ auth }) {
+        callerAuth = auth;
       },
     });
   },
 });
+
+async function issueServiceToken(targetPluginId: string): Promise<string> {
+  const { token } = await callerAuth.getPluginRequestToken({
+    onBehalfOf: await callerAuth.getOwnServiceCredentials(),
+    targetPluginId,
+  });
+  return token;
+}
+
+/** Waits until the catalog has read its file. */
+async function catalogFilled(): Promise<void> {
+  const { baseUrl } = config.backend as { baseUrl: string };
+  const headers = {
+    authorization: `Bearer ${await issueServiceToken('catalog')}`,
+  };
+  for (;;) {
+    const answer = await fetch(`${baseUrl}/api/catalog/entities`, { headers });
+    const entities = (await answer.json()) as unknown[];
+    // The location is an entity, too.
+    if (entities.length > CATALOG_ENTITIES) {
+      return;
+    }
+    await sleep(200);
+  }
+}
+
+let authDatabase: DatabaseService;
+
+/** Gives access to the database of the `auth` plugin, where the gate keeps the revoked sessions. */
+const authDatabaseModule = createBackendModule({
+  pluginId: 'auth',
+  moduleId: 'bench',
+  register(reg) {
+    reg.registerInit({
+      deps: { database: coreServices.database },
+      async init({ database }) {
+        authDatabase = database;
+      },
+    });
+  },
+});
+
+/** Writes a number of sessions to the table of revocations, as other replicas would. */
+async function revoke(count: number, last: Session): Promise<void> {
+  const knex = await authDatabase.getClient();
+  const { iat, exp } = last;
+  for (let written = 0; written < count; written += ROWS_AT_ONCE) {
+    const length = Math.min(ROWS_AT_ONCE, count - written);
+    const rows = Array.from({ length }, (_, i) => {
+      const id = written + i + 1;
+      const sub = id === count ? last.sub : `user:default/revoked-${id}`;
+      return {
+        id: `bench-${id}`,
+        scope: 'session',
+        sub,
+        iat,
+        exp,
+        recorded_at: Date.now(),
+      };
+    });
+    await knex.batchInsert('api_gate_revocations', rows, 150);
+  }
+}
 
 async function start() {
   const rootConfig = new ConfigReader(config);
@@ -79,10 +164,18 @@ async function start() {
     }),
   );
   backend.add(authPlugin);
-  backend.add(trivialPlugin);
+  backend.add(callerPlugin);
+  backend.add(createTrivialPlugin('trivial'));
+  for (let i = 2; i <= (variant.plugins ?? 1); i++) {
+    backend.add(createTrivialPlugin(`trivial-${i}`));
+  }
+  if (variant.withCatalog) {
+    backend.add(import('@backstage/plugin-catalog-backend'));
+  }
   if (variant.withGate) {
     // The gate is loaded only if the variant uses it, since loading is part of the measured start time.
     backend.add(import('../src'));
+    backend.add(authDatabaseModule);
   }
   if (variant.withTutorial) {
     backend.add(
@@ -123,11 +216,14 @@ function cpuMicros(): number {
   return user + system;
 }
 
-process.on('message', (request: ServerRequest) => {
-  if (request === 'collect garbage') {
+process.on('message', async (request: ServerRequest) => {
+  if (request.kind === 'collect garbage') {
     // Collect twice: the second run frees the objects that the first one finalizes.
     global.gc!();
     global.gc!();
+  }
+  if (request.kind === 'revoke') {
+    await revoke(request.sessions, request.last);
   }
   const { heapUsed, external } = process.memoryUsage();
   send({
@@ -142,13 +238,16 @@ process.on('message', (request: ServerRequest) => {
 process.once('disconnect', () => process.exit());
 
 start().then(
-  () =>
-    send({
-      kind: 'started',
-      // The time is measured since the process began.
-      milliseconds: performance.now(),
-      cpuMilliseconds: cpuMicros() / 1000,
-    }),
+  async () => {
+    // The time is measured since the process began.
+    const milliseconds = performance.now();
+    const cpuMilliseconds = cpuMicros() / 1000;
+    const serviceToken = await issueServiceToken('trivial');
+    if (variant.withCatalog) {
+      await catalogFilled();
+    }
+    send({ kind: 'started', milliseconds, cpuMilliseconds, serviceToken });
+  },
   error => {
     send({ kind: 'failed', message: String(error?.message ?? error) });
     process.exitCode = 1;

@@ -144,19 +144,18 @@ module.exports = {
   verification: {
     mutate: [
       'credentials/CachingHttpAuth.ts',
-      'credentials/CallingPlugins.ts',
+      'credentials/KeyEndpoints.ts',
       'credentials/NegativeTokenCache.ts',
       'credentials/NewcomerLimit.ts',
       'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
-      'credentials/assertKeysAvailable.ts',
       'credentials/token.ts',
       'credentials/verifyCredential.ts',
       'util/then.ts',
     ],
     tests: [
       'credentials/CachingHttpAuth.test.ts',
-      'credentials/CallingPlugins.test.ts',
+      'credentials/KeyEndpoints.test.ts',
       'credentials/NegativeTokenCache.test.ts',
       'credentials/NewcomerLimit.test.ts',
       'credentials/OwnIssuer.test.ts',

@@ -12,9 +12,9 @@ import express, {
   Response,
 } from 'express';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { Refusal } from '../decision/Refusal';
 import { GateCookie } from '../cookie/GateCookie';
 import { createGate, GateOptions } from '../gate/createGate';
-import type { KeyAnswer, KeyEndpoints } from '../credentials/KeyEndpoints';
 import { readBearer } from '../credentials/readCredential';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
@@ -46,7 +46,7 @@ export interface BareGate {
   /** The principal of each valid token, or the error of an invalid one. */
   tokens: Map<string, object | Error>;
   /** The answer of all key endpoints. */
-  keys: KeyAnswer;
+  hasKeys: boolean;
   /** Changes the policy in force. */
   policy: Partial<ApiGateConfig>;
   /** Plugins that are starting. */
@@ -99,7 +99,7 @@ export async function startBareGate(
 
   const gate: Omit<BareGate, 'handler' | 'send' | 'stop'> = {
     tokens: new Map(),
-    keys: 1,
+    hasKeys: true,
     policy: {},
     starting: new Map(),
     isStoreGone: false,
@@ -182,10 +182,14 @@ export async function startBareGate(
       revocations,
     }),
     invalidTokens: new NegativeTokenCache(),
-    callingPlugins: { assertKnown: () => undefined },
     keyEndpoints: {
-      probe: async () => gate.keys,
-    } as unknown as KeyEndpoints,
+      assertCallerKnown: () => undefined,
+      assertAvailable: async ({ claims }) => {
+        if (claims && !gate.hasKeys) {
+          throw Refusal.keysUnavailable;
+        }
+      },
+    },
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,
       '[::1]',

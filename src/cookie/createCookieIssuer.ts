@@ -1,17 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { LRUCache } from 'lru-cache';
 import onHeaders from 'on-headers';
 import { pluginIdOf } from '../plugins/Plugins';
 import type { GateObserver } from '../decision/GateObserver';
 import type { ReadCookie } from '../credentials/readCredential';
 import { decodeToken, sameSession, Token } from '../credentials/token';
+import { RateLimit } from '../util/RateLimit';
 import { MaybePromise, then } from '../util/then';
 import type { CookieIssuerContext } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const WARN_AGAIN_AFTER_MS = 60 * 60 * 1000;
-const MAX_WARNED_USERS = 1000;
 
 // The cookie is sent to a client that may be none to keep it this many times for one token.
 const MAX_UNRETURNED = 10;
@@ -38,10 +37,7 @@ export function createCookieIssuer(options: {
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
 }): TokenCookieIssuer {
   const { cookie, verifies, logger, observer } = options;
-  const warnedUsers = new LRUCache<string, true>({
-    max: MAX_WARNED_USERS,
-    ttl: WARN_AGAIN_AFTER_MS,
-  });
+  const warnings = new RateLimit({ max: 1, intervalMs: WARN_AGAIN_AFTER_MS });
 
   // The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
   // use its older token, and must not replace the newer cookie.
@@ -68,8 +64,7 @@ export function createCookieIssuer(options: {
   }
 
   function warnOfSize(user: string, size: number) {
-    if (!warnedUsers.has(user)) {
-      warnedUsers.set(user, true);
+    if (warnings.take(user) === 0) {
       logger.warn(
         `API gate issues no cookie to ${user}: the token has ${size} bytes, and more than ${MAX_TOKEN_BYTES} do not fit into Node's limit of headers twice (raise it by --max-http-header-size)`,
       );

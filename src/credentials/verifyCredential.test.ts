@@ -8,7 +8,7 @@ import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
 import { Refusal } from '../decision/Refusal';
 import { DecodedToken, decodeToken, Token } from './token';
-import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+import { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 import { NegativeTokenCache } from './NegativeTokenCache';
 import { OwnIssuer } from './OwnIssuer';
 import { TokenCache } from './TokenCache';
@@ -65,6 +65,13 @@ function create(
     }),
   } as never;
   const req = { headers: {} } as Request;
+  const keyEndpoints = new KeyEndpoints({
+    isKnown: async () => true,
+    fetchKeyCount: async url => {
+      askedKeys.push(url);
+      return url in (options.keys ?? {}) ? options.keys![url] : 1;
+    },
+  });
 
   const ownIssuer = new OwnIssuer(plugins);
 
@@ -97,13 +104,10 @@ function create(
         tokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
-          probe: async (url: string) => {
-            askedKeys.push(url);
-            return url in (options.keys ?? {}) ? options.keys![url] : 1;
-          },
-        } as KeyEndpoints,
-        callingPlugins: {
-          assertKnown: (
+          assertAvailable: (
+            ...args: Parameters<KeyEndpoints['assertAvailable']>
+          ) => keyEndpoints.assertAvailable(...args),
+          assertCallerKnown: (
             decoded: DecodedToken | undefined,
             discovery: unknown,
           ) => {

@@ -6,7 +6,6 @@ import type {
 import { AuthenticationError, isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { assertKeysAvailable } from './assertKeysAvailable';
 import type {
   BackendPlugins,
   CredentialsReader,
@@ -18,7 +17,6 @@ import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
 import { isPromise, MaybePromise, then } from '../util/then';
 import { DecodedToken, isCompactJws, isExpired, Token } from './token';
-import type { CallingPlugins } from './CallingPlugins';
 import { findRestrictedSubject } from './findRestrictedSubject';
 import type { KeyEndpoints } from './KeyEndpoints';
 import type { NegativeTokenCache } from './NegativeTokenCache';
@@ -40,9 +38,8 @@ export interface VerifiedCredential {
 /** The services that verification needs. */
 export interface VerifyOptions {
   plugins: BackendPlugins;
-  callingPlugins: Pick<CallingPlugins, 'assertKnown'>;
   invalidTokens: NegativeTokenCache;
-  keyEndpoints: KeyEndpoints;
+  keyEndpoints: Pick<KeyEndpoints, 'assertAvailable' | 'assertCallerKnown'>;
   ownIssuer: Pick<OwnIssuer, 'get'>;
   tokens: TokenCache;
   issuerClock: Pick<IssuerClock, 'observe'>;
@@ -62,8 +59,7 @@ export function verifyCredential(
   policy: Policy,
   options: VerifyOptions,
 ): MaybePromise<VerifiedCredential> {
-  const { callingPlugins, invalidTokens, issuerClock, plugins, tokens } =
-    options;
+  const { invalidTokens, issuerClock, keyEndpoints, plugins, tokens } = options;
   const token = tokens.read(presented.token);
   const { claims, userToken } = token;
 
@@ -100,7 +96,7 @@ export function verifyCredential(
   };
 
   return then(
-    callingPlugins.assertKnown(claims, plugins.anyRegistered().discovery),
+    keyEndpoints.assertCallerKnown(claims, plugins.anyRegistered().discovery),
     () =>
       then(userToken && plugins.userKeysStarted(), () =>
         then(plugin.httpAuthFor(claims), httpAuth =>
@@ -206,7 +202,11 @@ function onlyUsers(
   return credentials;
 }
 
-/** @throws Refusal for the error with which a token has not verified */
+/**
+ * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
+ *
+ * @throws Refusal
+ */
 async function explainFailure(
   error: unknown,
   token: Token,
@@ -219,7 +219,8 @@ async function explainFailure(
       await findRestrictedSubject(token.text, options.plugins),
     );
   }
-  await assertKeysAvailable(token, options);
+  const { keyEndpoints, plugins } = options;
+  await keyEndpoints.assertAvailable(token, plugins.anyRegistered().discovery);
   if (isError(error) && error.name === 'AuthenticationError') {
     options.invalidTokens.add(failureKey);
   }

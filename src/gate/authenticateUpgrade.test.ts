@@ -158,10 +158,11 @@ it('after an unexpected error no other token is tried', async () => {
   const bare = await startBareGate({
     gate: {
       cookie: undefined,
-      callingPlugins: {
-        assertKnown: () => {
+      keyEndpoints: {
+        assertAvailable: async () => {},
+        assertCallerKnown: () => {
           asked += 1;
-          throw new TypeError('not thought of');
+          throw new TypeError('not expected');
         },
       },
     },

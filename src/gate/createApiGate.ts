@@ -31,7 +31,7 @@ import { UpgradeGuard } from './UpgradeGuard';
 /** The services that a backend system hands to its gate. */
 export interface ApiGateServices extends Pick<
   VerifyOptions,
-  'callingPlugins' | 'keyEndpoints' | 'plugins'
+  'keyEndpoints' | 'plugins'
 > {
   config: RootConfigService;
   /** The `typ` of tokens that may become the cookie. */
@@ -56,7 +56,6 @@ export function createApiGate(services: ApiGateServices) {
   const settings = source.current.config;
   const verifyOptions: VerifyOptions = {
     plugins: services.plugins,
-    callingPlugins: services.callingPlugins,
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: services.keyEndpoints,
     ownIssuer: new OwnIssuer(services.plugins),

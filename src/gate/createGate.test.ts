@@ -83,7 +83,7 @@ beforeEach(() => {
   gate.policy = {
     allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
   };
-  gate.keys = 1;
+  gate.hasKeys = true;
   gate.isStoreGone = false;
   for (const list of [gate.handled, gate.decided, gate.told, gate.stored]) {
     list.length = 0;
@@ -288,7 +288,7 @@ describe('the gate', () => {
     });
 
     it('is 503 while the keys are out of reach, and takes the cookie out', async () => {
-      gate.keys = undefined;
+      gate.hasKeys = false;
       const forged = unsignedToken('vnd.backstage.user', { ...claims, x: 2 });
       expect(await fate('GET', target, bearer(forged))).toEqual([
         503,
@@ -680,7 +680,7 @@ describe('the gate', () => {
     );
 
     it('is left alone while its keys are out of reach', async () => {
-      gate.keys = undefined;
+      gate.hasKeys = false;
       const answer = await gate.send('GET', '/api/hello/x', cookie(`${user}x`));
       expect(answer.status).toBe(503);
       expect(answer.headers['set-cookie']).toBeUndefined();
@@ -833,7 +833,7 @@ describe('the gate', () => {
     });
 
     it('is 503 where keys are out of reach, and clears the cookie', async () => {
-      gate.keys = undefined;
+      gate.hasKeys = false;
       const answer = await signOut(cookie(`${token}x`));
       expect(answer.status).toBe(503);
       expect(answer.headers['set-cookie']).toBe(CLEARED);

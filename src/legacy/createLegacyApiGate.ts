@@ -83,8 +83,8 @@ export async function createLegacyApiGate(
     httpAuth: createLegacyHttpAuth(options),
   });
   const gatedIds = new Set<string>();
+  const keyEndpoints = new KeyEndpoints({ isKnown: async () => false });
   const apiGate = createApiGate({
-    callingPlugins: { assertKnown: refusePluginToken },
     config,
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
@@ -94,7 +94,10 @@ export async function createLegacyApiGate(
       gatedIds.has(pluginIdOf(target)) ||
       isDoubtful(target),
     issuerClock: new IssuerClock(),
-    keyEndpoints: new KeyEndpoints(),
+    keyEndpoints: {
+      assertAvailable: (...args) => keyEndpoints.assertAvailable(...args),
+      assertCallerKnown: refusePluginToken,
+    },
     logger,
     observer: new GateReport({ logger, plugins }),
     // The route that ends them accepts tokens of the new backend system only.

@@ -4,22 +4,19 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import type { JsonObject, JsonValue } from '@backstage/types';
-import { LRUCache } from 'lru-cache';
 import { InputError } from '@backstage/errors';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { RefusalReason } from '../decision/Refusal';
+import { RateLimit } from '../util/RateLimit';
 
 const COOKIE_INTERVAL_MS = 60_000;
-const MAX_REMEMBERED_USERS = 1_000;
 
 /**
  * Reports to Backstage's auditor; to none while no plugin has registered. No event names the request: the auditor would add
  * its URL with the query, and refuses a request whose credentials are not valid.
  */
 export class GateAudit {
-  readonly #lastCookies = new LRUCache<string, number>({
-    max: MAX_REMEMBERED_USERS,
-  });
+  readonly #cookies = new RateLimit({ max: 1, intervalMs: COOKIE_INTERVAL_MS });
 
   constructor(private readonly logger: LoggerService) {}
 
@@ -45,13 +42,7 @@ export class GateAudit {
     auditor: AuditorService | undefined,
     userEntityRef: string,
   ): void {
-    if (!auditor) {
-      return;
-    }
-    const now = Date.now();
-    const last = this.#lastCookies.get(userEntityRef);
-    if (last === undefined || now - last >= COOKIE_INTERVAL_MS) {
-      this.#lastCookies.set(userEntityRef, now);
+    if (auditor && this.#cookies.take(userEntityRef) === 0) {
       this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
     }
   }

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
+import { RateLimit } from '../util/RateLimit';
 import {
   isStorable,
   joinRevocations,
@@ -22,7 +23,7 @@ export class PendingRevocations {
   readonly #logger: LoggerService;
   readonly #store: (revocation: Revocation) => Promise<void>;
   readonly #dropped = { full: 0, refused: 0 };
-  readonly #loggedAt = { full: -Infinity, refused: -Infinity };
+  readonly #logLimit = new RateLimit({ max: 1, intervalMs: LOG_INTERVAL_MS });
 
   constructor(options: {
     logger: LoggerService;
@@ -128,10 +129,9 @@ export class PendingRevocations {
 
   #drop(reason: 'full' | 'refused') {
     this.#dropped[reason] += 1;
-    if (performance.now() - this.#loggedAt[reason] < LOG_INTERVAL_MS) {
+    if (this.#logLimit.take(reason) > 0) {
       return;
     }
-    this.#loggedAt[reason] = performance.now();
     const cause =
       reason === 'full'
         ? `${MAX_PENDING} others wait for the database, and the oldest make room`

@@ -4,7 +4,6 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { readExternalTokens } from '../config/readExternalTokens';
-import { CallingPlugins } from '../credentials/CallingPlugins';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { createApiGate } from '../gate/createApiGate';
 import { CandidateCounts } from '../observability/CandidateCounts';
@@ -78,9 +77,7 @@ export async function createParts(services: RootServices) {
   const issuerClock = new IssuerClock();
   const shared = { audit, config, issuerClock, logger, plugins, revocations };
   const offlineSessions = createOfflineSessions(shared);
-  const keyEndpoints = new KeyEndpoints();
-  const callingPlugins = new CallingPlugins({
-    keyEndpoints,
+  const keyEndpoints = new KeyEndpoints({
     isKnown: async id =>
       plugins.isInstalled(id) ||
       (await system.getInstalledPlugins()).some(
@@ -89,7 +86,6 @@ export async function createParts(services: RootServices) {
   });
   const apiGate = createApiGate({
     ...shared,
-    callingPlugins,
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints,
     observer,
@@ -99,9 +95,9 @@ export async function createParts(services: RootServices) {
   return {
     apiGate,
     audit,
-    callingPlugins,
     candidate,
     counts,
+    keyEndpoints,
     observer,
     offlineSessions,
     plugins,

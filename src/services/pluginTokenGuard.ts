@@ -19,8 +19,8 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
     handler => ({
       verifyToken(token) {
         const { claims } = gate.tokens.read(token);
-        const known = gate.callingPlugins
-          .assertKnown(claims, discovery)
+        const known = gate.keyEndpoints
+          .assertCallerKnown(claims, discovery)
           ?.catch(error => {
             throw error instanceof Refusal ? error.error : error;
           });

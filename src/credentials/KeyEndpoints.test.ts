@@ -1,19 +1,16 @@
 import type { DiscoveryService } from '@backstage/backend-plugin-api';
-import { CallingPlugins } from './CallingPlugins';
 import type { Refusal } from '../decision/Refusal';
-import type { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+import { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
 
 function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];
-  const callingPlugins = new CallingPlugins({
-    keyEndpoints: {
-      probe: async (url: string) => {
-        const [, id] = url.match(/^http:\/\/(.*)\/\.backstage/)!;
-        asked.push(id);
-        return id in answers ? answers[id] : 'not-found';
-      },
-    } as KeyEndpoints,
+  const keyEndpoints = new KeyEndpoints({
     isKnown: async id => id === 'catalog',
+    fetchKeyCount: async url => {
+      const [, id] = url.match(/^http:\/\/([^/]*)\//)!;
+      asked.push(id);
+      return id in answers ? answers[id] : 'not-found';
+    },
   });
   const discovery = {
     getBaseUrl: async id => `http://${id}`,
@@ -21,12 +18,12 @@ function create(answers: Record<string, KeyAnswer> = {}) {
   return {
     asked,
     answers,
-    callingPlugins,
+    keyEndpoints,
     discovery,
     /** Returns the result for a service token of a plugin. */
     async fate(sub: unknown) {
       try {
-        await callingPlugins.assertKnown(
+        await keyEndpoints.assertCallerKnown(
           { typ: 'vnd.backstage.plugin', sub: sub as string },
           discovery,
         );
@@ -38,7 +35,7 @@ function create(answers: Record<string, KeyAnswer> = {}) {
   };
 }
 
-describe('[P13] CallingPlugins', () => {
+describe('[P13] KeyEndpoints', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
   });
@@ -47,13 +44,13 @@ describe('[P13] CallingPlugins', () => {
   });
 
   it('accepts other tokens without a check', () => {
-    const { callingPlugins, discovery } = create();
+    const { keyEndpoints, discovery } = create();
     for (const token of [
       undefined,
       {},
       { typ: 'vnd.backstage.user', sub: 'x' },
     ]) {
-      expect(callingPlugins.assertKnown(token, discovery)).toBeUndefined();
+      expect(keyEndpoints.assertCallerKnown(token, discovery)).toBeUndefined();
     }
   });
 
@@ -116,7 +113,7 @@ describe('[P13] CallingPlugins', () => {
   });
 
   it('treats an address that discovery can not provide as no answer', async () => {
-    const { callingPlugins } = create();
+    const { keyEndpoints } = create();
     const discovery = {
       getBaseUrl: async () => {
         throw new Error('No address');
@@ -124,7 +121,7 @@ describe('[P13] CallingPlugins', () => {
     } as unknown as DiscoveryService;
     const token = { typ: 'vnd.backstage.plugin', sub: 'nowhere' };
     await expect(
-      callingPlugins.assertKnown(token, discovery),
+      keyEndpoints.assertCallerKnown(token, discovery),
     ).rejects.toMatchObject({ reason: 'keys-unavailable' });
   });
 
@@ -156,5 +153,54 @@ describe('[P13] CallingPlugins', () => {
     }
     expect(admittedAfterMs).toBeLessThanOrEqual(2_000);
     expect(asked).toHaveLength(11);
+  });
+
+  it('reports missing keys of users and of plugins, and accepts a plugin without keys', async () => {
+    const user = { sub: 'user:default/a' };
+    const ofPlugin = { typ: 'vnd.backstage.plugin', sub: 'remote' };
+    for (const [answers, token, expected] of [
+      [{ auth: 1 }, { claims: user, userToken: user }, undefined],
+      [{ auth: 0 }, { claims: user, userToken: user }, 'keys-unavailable'],
+      [
+        { auth: undefined },
+        { claims: user, userToken: user },
+        'keys-unavailable',
+      ],
+      [{ remote: 0 }, { claims: ofPlugin, userToken: undefined }, undefined],
+      [
+        { remote: undefined },
+        { claims: ofPlugin, userToken: undefined },
+        'keys-unavailable',
+      ],
+      [
+        { remote: 1, auth: undefined },
+        { claims: ofPlugin, userToken: user },
+        'keys-unavailable',
+      ],
+      [{}, { claims: undefined, userToken: undefined }, undefined],
+    ] as const) {
+      const { keyEndpoints, discovery } = create(answers);
+      const reason = await keyEndpoints
+        .assertAvailable(token, discovery)
+        .catch((refusal: Refusal) => refusal.reason);
+      expect([answers, reason]).toEqual([answers, expected]);
+    }
+  });
+
+  it('asks an endpoint once a second while it has keys, and once in five seconds while it has none', async () => {
+    const user = { sub: 'user:default/a' };
+    const token = { claims: user, userToken: user };
+    const { answers, asked, keyEndpoints, discovery } = create({ auth: 1 });
+    for (let ms = 0; ms < 2_000; ms += 100) {
+      await keyEndpoints.assertAvailable(token, discovery);
+      jest.advanceTimersByTime(100);
+    }
+    expect(asked).toHaveLength(2);
+    answers.auth = undefined;
+    for (let ms = 0; ms < 5_000; ms += 100) {
+      await keyEndpoints.assertAvailable(token, discovery).catch(() => {});
+      jest.advanceTimersByTime(100);
+    }
+    expect(asked).toHaveLength(3);
   });
 });

@@ -1,0 +1,143 @@
+// Measures how the cost of a request grows with the number of rules, revoked sessions, tokens and plugins. Run by
+// `bench/run growth`.
+import { revokeSessions } from './latency';
+import { loads } from './loads';
+import { Load, measure } from './measure';
+import { formatTable } from './Results';
+import { ServerProcess } from './ServerProcess';
+import { formatSpread, spreadOf } from './statistics';
+import { Tokens } from './Tokens';
+import { OPEN_PATH, Variant, variants, withRules } from './variants';
+import { writeToDocs } from './writeToDocs';
+
+const ROUNDS = 5;
+const REQUESTS = 2000;
+const LEAD_IN_REQUESTS = 300;
+const WARM_UP_REQUESTS = 4000;
+
+const tokens = new Tokens();
+process.on('exit', () => {
+  ServerProcess.killAll();
+  tokens.remove();
+});
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
+
+/** A server in a state, and the requests that measure it. */
+interface Point {
+  size: number;
+  server: ServerProcess;
+  load: Load;
+}
+
+const start = (variant: Variant) => ServerProcess.start(variant, tokens.config);
+
+const oneBearer = (server: ServerProcess) =>
+  loads['one bearer'].create(tokens, server);
+
+/** Returns a load whose requests use a number of tokens in turn. */
+function bearers({ url }: ServerProcess, count: number): Load {
+  const all = Array.from({ length: count }, () => tokens.user(url));
+  let i = 0;
+  return {
+    path: '/api/trivial/x',
+    status: 200,
+    nextHeaders: () => ({ authorization: `Bearer ${all[i++ % count]}` }),
+  };
+}
+
+async function pointsOfRules(closed: boolean): Promise<Point[]> {
+  return Promise.all(
+    [1, 10, 100, 1000, 10_000].map(async size => {
+      const server = await start(withRules(size));
+      const open = {
+        path: `/api/trivial${OPEN_PATH}`,
+        status: 200,
+        nextHeaders: () => ({}),
+      };
+      return { size, server, load: closed ? oneBearer(server) : open };
+    }),
+  );
+}
+
+async function pointsOfRevocations(): Promise<Point[]> {
+  const points: Point[] = [];
+  for (const size of [0, 1000, 100_000, 1_000_000]) {
+    const server = await start(variants.gate);
+    if (size > 0) {
+      await revokeSessions(server, tokens, size);
+    }
+    points.push({ size, server, load: oneBearer(server) });
+  }
+  return points;
+}
+
+async function pointsOfTokens(): Promise<Point[]> {
+  const server = await start(variants.gate);
+  return [1, 100, 1000, 2000, 10_000, 100_000].map(size => ({
+    size,
+    server,
+    load: bearers(server, size),
+  }));
+}
+
+async function pointsOfPlugins(): Promise<Point[]> {
+  const points: Point[] = [];
+  for (const size of [2, 10, 50]) {
+    const server = await start({ ...variants.gate, plugins: size });
+    points.push({ size, server, load: oneBearer(server) });
+  }
+  return points;
+}
+
+/** Returns the rows of one table: the CPU time of a request at each size, and the ratio to the smallest size. */
+async function measureGrowth(
+  what: string,
+  points: Point[],
+): Promise<string[][]> {
+  const micros = points.map(() => [] as number[]);
+  for (const { server, load } of points) {
+    await measure(server, load, WARM_UP_REQUESTS);
+  }
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [i, { server, load }] of points.entries()) {
+      await measure(server, load, LEAD_IN_REQUESTS);
+      const { cpuMicrosPerRequest } = await measure(server, load, REQUESTS);
+      micros[i].push(cpuMicrosPerRequest);
+    }
+  }
+  await Promise.all(
+    [...new Set(points.map(({ server }) => server))].map(each => each.stop()),
+  );
+  return points.map(({ size }, i) => [
+    what,
+    size.toLocaleString('en'),
+    formatSpread(spreadOf(micros[i]), 0),
+    formatSpread(spreadOf(micros[i].map((each, r) => each / micros[0][r])), 2),
+  ]);
+}
+
+async function main() {
+  const rows = [['what grows', 'number', 'CPU µs/request', 'ratio']];
+  for (const [what, points] of [
+    ['rules, a bearer token on a closed path', () => pointsOfRules(true)],
+    ['rules, a public path', () => pointsOfRules(false)],
+    ['revoked sessions', pointsOfRevocations],
+    ['different tokens in turn', pointsOfTokens],
+    ['plugins', pointsOfPlugins],
+  ] as const) {
+    console.error(what);
+    rows.push(...(await measureGrowth(what, await points())));
+  }
+  const table = formatTable(rows);
+  console.log(table);
+  writeToDocs('growth', table);
+}
+
+main().then(
+  () => process.exit(0),
+  error => {
+    console.error(error);
+    process.exit(1);
+  },
+);
