@@ -6,6 +6,8 @@ import { diff } from './diff';
 import { explain } from './explain';
 import { formatFinding, Output } from './output';
 
+export type { Output } from './output';
+
 const HELP = `api-gate COMMAND [OPTION]...
 
   check     checks the API gate's configuration and its expectations
@@ -22,7 +24,11 @@ const COMMANDS = new Map([
   ['audit', audit],
 ]);
 
-/** Runs the command `api-gate`. Returns the exit code. */
+/**
+ * Runs the command `api-gate`. Returns the exit code.
+ *
+ * @public
+ */
 export async function run(argv: string[], output: Output): Promise<number> {
   const [name, ...args] = argv;
   if (name === undefined || name === '--help' || name === '-h') {
@@ -51,7 +57,11 @@ export async function run(argv: string[], output: Output): Promise<number> {
   }
 }
 
-/** Runs the command with the arguments of this process. */
+/**
+ * Runs the command with the arguments of this process.
+ *
+ * @public
+ */
 export async function main(): Promise<void> {
   // A reader such as `head` may have closed the pipe: the exit code stays the same.
   process.stdout.on('error', () => {});

@@ -18,7 +18,11 @@ export interface Finding {
   location?: Location;
 }
 
-/** The output of a command. */
+/**
+ * The output of a command.
+ *
+ * @public
+ */
 export interface Output {
   out(line: string): void;
   error(line: string): void;

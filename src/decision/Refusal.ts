@@ -44,7 +44,7 @@ const unavailable = (message: string): RefusalRow => ({
   retryAfterSeconds: RETRY_AFTER_SECONDS,
 });
 
-/** Every reason for a refusal, and its answer. The README has the same reasons, with their meaning for operators. */
+/** Every reason for a refusal, and its answer. docs/troubleshooting.md has the same reasons, with their meaning for operators. */
 export const REFUSALS = {
   'missing-credentials': {
     status: 401,

@@ -9,7 +9,11 @@ import { readBearer } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
 import { decodeToken, effectiveUserToken } from '../credentials/token';
 
-/** The clients that verify tokens on the legacy system, as its plugins get them in their environment. */
+/**
+ * The clients that verify tokens on the legacy system, as its plugins get them in their environment.
+ *
+ * @public
+ */
 export interface LegacyVerifiers {
   /** Verifies user tokens, such as `DefaultIdentityClient` of `@backstage/plugin-auth-node`. */
   identity: Pick<IdentityApi, 'getIdentity'>;

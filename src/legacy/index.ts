@@ -8,3 +8,4 @@ export {
   type LegacyApiGate,
   type LegacyApiGateOptions,
 } from './createLegacyApiGate';
+export type { LegacyVerifiers } from './createLegacyHttpAuth';

@@ -22,22 +22,22 @@ import {
 
 jest.setTimeout(60_000);
 
-const readme = readFileSync(
-  path.resolve(__dirname, '../../../README.md'),
+const page = readFileSync(
+  path.resolve(__dirname, '../../../docs/observability.md'),
   'utf8',
 );
-const [, section] = readme.match(/^### Metrics\n(.*?)^### /ms)!;
-/** Names and units of the README's table. */
+const [, section] = page.match(/^## Metrics\n(.*?)^## Audit/ms)!;
+/** Names and units of the documented table. */
 const rows = [
   ...section.matchAll(/^\| `(api_gate[^`]*)` +\| (\w+), `([^`]*)`/gm),
 ].map(([, name, kind, unit]) => ({ name, kind, unit }));
-/** The README's queries, without comments. */
+/** The documented queries, without comments. */
 const queries = section
   .match(/```promql\n(.*?)```/s)![1]
   .split('\n')
   .filter(line => line !== '' && !line.startsWith('#'));
 
-/** Returns whether the README's alert fires. The function supports the two forms of the README. */
+/** Returns whether a documented alert fires. The function supports the two forms of the page. */
 function fires(query: string, scrape: Scrape): boolean {
   const selected = select(query, scrape);
   const limit = Number(query.match(/> (\d+)$/)![1]);
@@ -50,7 +50,7 @@ function fires(query: string, scrape: Scrape): boolean {
 
 const queryFor = (name: string) => queries.find(query => query.includes(name))!;
 
-describe("the README's metrics, by Backstage's Prometheus exporter", () => {
+describe("the documented metrics, by Backstage's Prometheus exporter", () => {
   let key: SigningKey;
   let exporter: PrometheusExporter;
   let provider: MeterProvider;
@@ -99,7 +99,10 @@ describe("the README's metrics, by Backstage's Prometheus exporter", () => {
       config: {
         auth: {
           ...(key.config.auth as JsonObject),
-          apiGate: { allow: [rule] },
+          apiGate: {
+            allow: [rule],
+            candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
+          },
         },
       },
     });

@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { REFUSALS } from '../../decision/Refusal';
 
-const readme = readFileSync(
-  path.resolve(__dirname, '../../../README.md'),
+const page = readFileSync(
+  path.resolve(__dirname, '../../../docs/troubleshooting.md'),
   'utf8',
 );
 
-describe("the README's table of reasons", () => {
-  const rows = readme
+describe('the table of reasons', () => {
+  const rows = page
     .split(/^\| reason +\| status \| meaning +\|\n/m)[1]
     .split('\n\n')[0]
     .matchAll(/^\| `([a-z-]+)` +\| (\d{3}) +\| (.*?) +\|$/gm);

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+export const root = path.resolve(__dirname, '../..');
+
+/** A document of the repository. */
+export interface Document {
+  /** The path from the root of the repository. */
+  file: string;
+  text: string;
+}
+
+/** A fenced block of code. */
+export interface CodeBlock {
+  file: string;
+  text: string;
+}
+
+export function readDocument(file: string): Document {
+  return { file, text: readFileSync(path.join(root, file), 'utf8') };
+}
+
+/** Every document that an adopter or a contributor reads. */
+export const documents: Document[] = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...readdirSync(path.join(root, 'docs'), { recursive: true })
+    .map(file => path.posix.join('docs', String(file)))
+    .filter(file => file.endsWith('.md'))
+    .sort(),
+].map(readDocument);
+
+/** Returns the fenced blocks of a language, without their indentation. */
+export function codeBlocks(language: string): CodeBlock[] {
+  return documents.flatMap(({ file, text }) =>
+    [
+      ...text.matchAll(
+        new RegExp(`^( *)\`\`\`${language}\\n(.*?)\\n\\1\`\`\`$`, 'gms'),
+      ),
+    ].map(([, indent, block]) => ({
+      file,
+      text: block.replace(new RegExp(`^${indent}`, 'gm'), ''),
+    })),
+  );
+}
+
+/** Returns a document without its fenced blocks. */
+export function proseOf({ text }: Document): string {
+  return text.replace(/^( *)```.*?^\1```$/gms, '');
+}
+
+/**
+ * Returns the rows of the first table with these columns, as the texts of their cells.
+ *
+ * @throws Error if there is no such table
+ */
+export function tableRows(file: string, columns: string[]): string[][] {
+  const lines = readDocument(file).text.split('\n');
+  const cellsOf = (line: string) =>
+    line
+      .replace(/^\||\|$/g, '')
+      .split(/(?<!\\)\|/)
+      .map(cell => cell.trim());
+  const head = lines.findIndex(
+    line =>
+      line.startsWith('|') && cellsOf(line).join('|') === columns.join('|'),
+  );
+  if (head === -1) {
+    throw new Error(`${file} has no table of ${columns.join(', ')}`);
+  }
+  const rows = lines.slice(head + 2);
+  const end = rows.findIndex(line => !line.startsWith('|'));
+  return rows.slice(0, end === -1 ? undefined : end).map(cellsOf);
+}
+
+/** Returns the texts in backticks. */
+export function codeIn(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code);
+}
+
+/** Returns the sources of the product: TypeScript without tests. */
+export function productSources(): Document[] {
+  return readdirSync(path.join(root, 'src'), { recursive: true })
+    .map(file => path.posix.join('src', String(file)))
+    .filter(
+      file =>
+        file.endsWith('.ts') &&
+        !file.endsWith('.test.ts') &&
+        !/^src\/(__testUtils__|tests|attacks|properties)\//.test(file),
+    )
+    .map(readDocument);
+}

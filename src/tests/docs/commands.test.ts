@@ -1,0 +1,181 @@
+import { execFile, execFileSync } from 'node:child_process';
+import path from 'node:path';
+import catalogPlugin from '@backstage/plugin-catalog-backend';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import {
+  codeBlocks,
+  codeIn,
+  documents,
+  proseOf,
+} from '../../__testUtils__/documents';
+import { rawRequest } from '../../__testUtils__/rawRequest';
+import { folderWith, runCliHere } from '../../__testUtils__/runCli';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const API_GATE = 'yarn --cwd packages/backend api-gate ';
+
+/** The beginnings of commands that no test can run here, and why. */
+const NOT_RUN: Record<string, string> = {
+  'npm start': 'integration/browser/run runs it',
+  'npm test': 'runs this test',
+  'yarn bench': 'takes five minutes and two idle cores',
+  'yarn --cwd packages/backend add': 'needs a registry that has the package',
+  'yarn --cwd packages/backend up': 'needs a registry that has the package',
+  'yarn --cwd packages/backend remove': 'needs a backend that has the package',
+  'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
+    'sends two requests a second: src/cli/audit.test.ts runs it',
+  [`${API_GATE}diff --mock-env --against git:origin/main`]:
+    'needs a remote: src/cli/diff.test.ts runs it with one',
+};
+
+/** Returns the commands of a block, each on one line, and the status that a comment behind each expects. */
+function commandsOf(block: string): { command: string; status?: string }[] {
+  return block
+    .replace(/\\\n\s*/g, '')
+    .split('\n')
+    .map(line => line.match(/^(.*?)(?:\s+# (.*))?$/)!)
+    .filter(([, command]) => command !== '')
+    .map(([, command, comment]) => ({
+      command,
+      ...(/^\d{3}$/.test(comment) && { status: comment }),
+    }));
+}
+
+interface Command {
+  file: string;
+  command: string;
+  status?: string;
+}
+
+const commands: Command[] = [
+  ...codeBlocks('sh').flatMap(({ file, text }) =>
+    commandsOf(text).map(command => ({ file, ...command })),
+  ),
+  // Steps of a workflow, and commands within a sentence.
+  ...codeBlocks('yaml').flatMap(({ file, text }) =>
+    [...text.matchAll(/ run: (.*)$/gm)].map(([, command]) => ({
+      file,
+      command,
+    })),
+  ),
+  ...documents
+    .filter(({ file }) => file !== 'CHANGELOG.md')
+    .flatMap(document =>
+      codeIn(proseOf(document))
+        .filter(code => code.startsWith(API_GATE))
+        .map(command => ({ file: document.file, command })),
+    ),
+].filter(({ command }) => command !== 'yarn install --immutable');
+
+const reasonNotToRun = ({ command }: Command) =>
+  Object.keys(NOT_RUN).find(start => command.startsWith(start));
+const isCli = ({ command }: Command) => command.startsWith(API_GATE);
+
+const run = commands.filter(command => !reasonNotToRun(command));
+const named = (all: Command[]) =>
+  all.map(command => [`${command.file}: ${command.command}`, command] as const);
+
+function has(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', start =>
+  expect(commands.some(({ command }) => command.startsWith(start))).toBe(true),
+);
+
+describe('a command of the documents that calls api-gate', () => {
+  const folder = folderWith({
+    'app-config.yaml': `
+backend: { baseUrl: https://backstage.example.com }
+auth:
+  apiGate:
+    allow: [{ plugin: hello, path: /health }]
+    expect: [{ request: GET /api/catalog/entities, is: closed }]
+`,
+  });
+
+  it.each(named(run.filter(isCli)))(
+    'ends with 0: %s',
+    async (_, { command }) => {
+      const args = command
+        .slice(API_GATE.length)
+        .match(/'[^']*'|\S+/g)!
+        .map(arg => arg.replace(/^'|'$/g, ''));
+      const result = await runCliHere([
+        ...args,
+        ...(args.includes('--help')
+          ? []
+          : ['--config', path.join(folder, 'app-config.yaml')]),
+      ]);
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+});
+
+// A machine that has only Node has neither of them.
+const describeWithCurl = has('bash') && has('curl') ? describe : describe.skip;
+
+describeWithCurl('a command of the documents for a shell', () => {
+  let backend: RunningBackend;
+  let env: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    const token = (subject: string, plugin: string, permission?: string) => ({
+      type: 'static',
+      options: { token: `${subject}-of-a-test`, subject },
+      accessRestrictions: [{ plugin, ...(permission && { permission }) }],
+    });
+    backend = await startBackend({
+      features: [catalogPlugin, permissionPlugin, allowAllPolicy],
+      config: {
+        permission: { enabled: true },
+        backend: {
+          auth: {
+            externalAccess: [
+              token('catalog-script', 'catalog'),
+              token('api-gate-policy', 'auth', 'auth.api-gate.read'),
+            ],
+          },
+        },
+        auth: { apiGate: { operators: ['user:development/guest'] } },
+      },
+    });
+    const signedIn = await rawRequest(backend.port, '/api/auth/guest/refresh');
+    env = {
+      PATH: process.env.PATH,
+      TOKEN: JSON.parse(signedIn.body).backstageIdentity.token,
+      CATALOG_SCRIPT_TOKEN: 'catalog-script-of-a-test',
+      API_GATE_POLICY_TOKEN: 'api-gate-policy-of-a-test',
+    };
+  });
+  afterAll(() => backend.stop());
+
+  it.each(named(run.filter(command => !isCli(command))))(
+    'succeeds: %s',
+    async (_, { command, status }) => {
+      const output = await new Promise<string>((resolve, reject) => {
+        execFile(
+          'bash',
+          [
+            '-euo',
+            'pipefail',
+            '-c',
+            command.replaceAll('https://backstage.example.com', backend.url),
+          ],
+          { env, timeout: 20_000 },
+          (error, stdout) => (error ? reject(error) : resolve(stdout)),
+        );
+      });
+      expect(output.trim()).not.toBe('');
+      expect(status ?? output.trim()).toBe(output.trim());
+    },
+  );
+});

@@ -1,0 +1,272 @@
+import path from 'node:path';
+import ts from 'typescript';
+import { FINDING_IDS } from '../../config/readAcceptedFindings';
+import {
+  codeIn,
+  documents,
+  productSources,
+  proseOf,
+  readDocument,
+  root,
+  tableRows,
+} from '../../__testUtils__/documents';
+
+const sources = productSources();
+
+/** Returns the texts that match in the code of the product, each once. */
+function inCode(pattern: RegExp): string[] {
+  return [
+    ...new Set(
+      sources.flatMap(({ text }) =>
+        [...text.matchAll(pattern)].map(([, found]) => found),
+      ),
+    ),
+  ].sort();
+}
+
+interface Option {
+  /** The config path below `auth.apiGate`; `[]` stands for an item of a list. */
+  name: string;
+  /** The default as `config.d.ts` names it. */
+  fallback: string | undefined;
+}
+
+/** Reads the options of `config.d.ts`. */
+function readOptions(): Option[] {
+  const { text } = readDocument('config.d.ts');
+  const file = ts.createSourceFile(
+    'config.d.ts',
+    text,
+    ts.ScriptTarget.Latest,
+    true,
+  );
+  const options: Option[] = [];
+  const visit = (node: ts.Node, prefix: string): void => {
+    if (!ts.isPropertySignature(node)) {
+      ts.forEachChild(node, child => visit(child, prefix));
+      return;
+    }
+    const isList =
+      node.type !== undefined &&
+      /^(Array<|.*\[\]$)/.test(node.type.getText().split('\n')[0]);
+    const name = `${prefix}${node.name.getText()}`;
+    const comment = text.slice(node.getFullStart(), node.getStart());
+    options.push({ name, fallback: defaultIn(comment) });
+    ts.forEachChild(node, child =>
+      visit(child, `${name}${isList ? '[]' : ''}.`),
+    );
+  };
+  visit(file, '');
+  const below = 'auth.apiGate.';
+  return options
+    .filter(({ name }) => name.startsWith(below))
+    .map(({ name, fallback }) => ({
+      name: name.slice(below.length),
+      fallback,
+    }));
+}
+
+function defaultIn(text: string): string | undefined {
+  return text
+    .replace(/\s*\n\s*(\* )?/g, ' ')
+    .match(/\bDefault: (`[^`]+`|\w+)/)?.[1];
+}
+
+describe('docs/configuration.md', () => {
+  const sections = readDocument('docs/configuration.md')
+    .text.split(/^(?=#+ )/m)
+    .flatMap(section => {
+      const [, name] = section.match(/^### `([^`]+)`$/m) ?? [];
+      return name ? [{ name, fallback: defaultIn(section) }] : [];
+    });
+  const byName = (a: Option, b: Option) => a.name.localeCompare(b.name);
+
+  it('has a heading for every option of config.d.ts, and its default', () => {
+    expect(sections.sort(byName)).toEqual(readOptions().sort(byName));
+  });
+
+  it('finds the options of config.d.ts', () => {
+    expect(readOptions()).toEqual(
+      expect.arrayContaining([
+        { name: 'mode', fallback: '`enforce`' },
+        { name: 'allow[].path', fallback: undefined },
+        { name: 'cookie.trustedPaths[].plugin', fallback: undefined },
+        { name: 'tokenCache.ttl', fallback: '`30s`' },
+      ]),
+    );
+  });
+});
+
+describe('docs/observability.md', () => {
+  const page = 'docs/observability.md';
+  const metrics = tableRows(page, ['name', 'kind, unit', 'attributes']);
+
+  it('has every metric, with its kind and unit', () => {
+    const created = sources.flatMap(({ text }) =>
+      [
+        ...text.matchAll(
+          /\.create(Counter|Histogram|ObservableGauge)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
+        ),
+      ].map(([, kind, name, unit]) => [
+        name,
+        kind.replace('Observable', '').toLowerCase(),
+        unit,
+      ]),
+    );
+    expect(
+      metrics
+        .map(([name, kind]) => [
+          ...codeIn(name),
+          kind.split(',')[0],
+          ...codeIn(kind),
+        ])
+        .sort(),
+    ).toEqual(created.sort());
+    expect(inCode(/'(api_gate\.[a-z_.]+)'/g)).toEqual(
+      expect.arrayContaining(created.map(([name]) => name)),
+    );
+  });
+
+  it('has every event of the audit, with its severity', () => {
+    const recorded = sources.flatMap(({ text }) =>
+      [
+        ...text.matchAll(
+          /'(api-gate-[a-z-]+)',\s*'(low|medium|high|critical)'/g,
+        ),
+      ].map(([, id, severity]) => [id, severity]),
+    );
+    expect(
+      tableRows(page, ['eventId', 'severity', 'meta']).map(([id, severity]) => [
+        ...codeIn(id),
+        severity,
+      ]),
+    ).toEqual(expect.arrayContaining(recorded));
+    expect(tableRows(page, ['eventId', 'severity', 'meta'])).toHaveLength(
+      recorded.length,
+    );
+  });
+});
+
+it('the reasons of requests that pass are those of the code', () => {
+  const decision = readDocument('src/decision/Decision.ts').text;
+  const [, union] = decision.match(/type PassReason =\s*([^;]+);/)!;
+  const reasons = [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => reason);
+  expect(
+    tableRows('docs/troubleshooting.md', ['reason', 'meaning']).flatMap(
+      ([reason]) => codeIn(reason),
+    ),
+  ).toEqual(reasons);
+});
+
+it('the reasons in the table of symptoms are those of the code', () => {
+  const known = tableRows('docs/troubleshooting.md', [
+    'reason',
+    'status',
+    'meaning',
+  ]).flatMap(([reason]) => codeIn(reason));
+  const used = tableRows('docs/troubleshooting.md', [
+    'Symptom',
+    'Reason',
+    'What to do',
+  ]).flatMap(([, reason]) => codeIn(reason));
+  expect(known).toEqual(expect.arrayContaining(used));
+});
+
+describe('docs/reference/http-api.md', () => {
+  const page = 'docs/reference/http-api.md';
+
+  it('has every route of the gate', () => {
+    const paths = readDocument('src/http/backstagePaths.ts').text;
+    const own = [...paths.matchAll(/`\$\{OWN_ROUTES_PATH\}(\/[^`]+)`/g)].map(
+      ([, below]) => `/api/auth/api-gate${below}`,
+    );
+    const documented = tableRows(page, ['Route', 'For', 'Permission'])
+      .flatMap(([route]) => codeIn(route))
+      .map(route => route.split(' ')[1]);
+    expect(own.length).toBeGreaterThan(1);
+    expect([...new Set(documented)].sort()).toEqual(own.sort());
+  });
+
+  it('has the permissions of the code', () => {
+    const permissions = inCode(/name: '(auth\.api-gate\.[a-z]+)'/g);
+    const documented = tableRows(page, ['Route', 'For', 'Permission']).flatMap(
+      ([, , permission]) => codeIn(permission),
+    );
+    expect([...new Set(documented)].sort()).toEqual(permissions);
+  });
+
+  it('has a sample of the policy with every field, and no others', () => {
+    const { text } = readDocument(page);
+    const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
+    const report = readDocument('src/observability/describePolicy.ts').text;
+    const [, body] = report.match(
+      /^export interface PolicyReport \{\n(.*?)^\}/ms,
+    )!;
+    const fields = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(
+      ([, field]) => field,
+    );
+    // A sample with a problem would confuse.
+    expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
+  });
+});
+
+it('docs/findings.md has every id of a finding', () => {
+  const ids = tableRows('docs/findings.md', [
+    'id',
+    'it means',
+    'what to do',
+  ]).flatMap(([id]) => codeIn(id));
+  expect(ids).toEqual([...FINDING_IDS]);
+});
+
+it('docs/reference/http-api.md has every field of an explanation, and every value of `because`', () => {
+  const page = 'docs/reference/http-api.md';
+  const section = readDocument(page).text.split('## POST explain')[1];
+  const rows = section
+    .split('\n## ')[0]
+    .split('\n')
+    .filter(line => line.startsWith('| `'))
+    .map(line => codeIn(line));
+  const own = readDocument('src/routes/createExplainRouter.ts').text.match(
+    /interface RequestExplanation .*?\{\n(.*?)^\}/ms,
+  )![1];
+  expect(rows.map(([field]) => field)).toEqual([
+    'anonymous',
+    'because',
+    ...[...own.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
+  ]);
+  const union = readDocument('src/policy/explainRequest.ts').text.match(
+    /because:(.*?);/s,
+  )![1];
+  const values = [...union.matchAll(/'([^']+)'/g)].map(([, value]) => value);
+  expect(rows[1].slice(1).sort()).toEqual(values.sort());
+});
+
+describe('the messages that the documents quote from the log', () => {
+  const quoted = documents
+    .filter(({ file }) => file !== 'CHANGELOG.md')
+    .flatMap(document => codeIn(proseOf(document)))
+    .filter(code => /^API gate[ :]/.test(code));
+
+  it.each([...new Set(quoted)])('are in the code: %s', message => {
+    expect(sources.some(({ text }) => text.includes(message))).toBe(true);
+  });
+
+  it('are found', () => expect(quoted.length).toBeGreaterThan(5));
+});
+
+describe('the published bypasses in docs/assurance.md', () => {
+  it('are those of src/attacks', () => {
+    const attacks = ts.sys
+      .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
+      .map(file => ts.sys.readFile(file)!)
+      .join('\n');
+    const idsIn = (text: string) =>
+      [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
+    const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
+    expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
+    expect(readDocument('README.md').text).toContain(
+      `${idsIn(attacks).length} published bypasses`,
+    );
+  });
+});
