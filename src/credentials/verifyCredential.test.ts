@@ -52,6 +52,7 @@ function create(
   const tokens = new TokenCache({ ttlMs: 30_000 });
   const invalidTokens = new NegativeTokenCache();
   const plugins = {
+    all: () => [],
     userKeysStarted: () => {
       steps.push('user keys');
       return options.userKeysStarted?.();

@@ -120,6 +120,12 @@ const usage = (
 const openA = allow(rule('a', '/x'));
 const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
 
+const endedAt = (until: string) =>
+  gate({
+    allow: [{ ...rule('a', '/x'), until }],
+    expect: [{ request: 'GET /api/a/x', is: 'public' }],
+  });
+
 const rows: Row[] = [
   {
     id: 'anyone-may-sign-in',
@@ -171,6 +177,12 @@ const rows: Row[] = [
     }),
   },
   {
+    id: 'candidate-not-judged',
+    at: 'auth.apiGate.candidate',
+    has: gate({ candidate: { allow: [{ plugin: 'a', path: 'x' }] } }),
+    hasNot: gate({ candidate: { allow: [{ plugin: 'a', path: '/x' }] } }),
+  },
+  {
     id: 'cookie-not-host',
     at: 'auth.apiGate.cookie.name',
     has: { backend: { baseUrl: 'https://a.example.com' } },
@@ -214,6 +226,12 @@ const rows: Row[] = [
       },
       ...gate({ cookie: { trustedOrigins: ['https://p.example.com'] } }),
     },
+  },
+  {
+    id: 'expectation-ended',
+    at: 'auth.apiGate.expect[0]',
+    has: endedAt('2020-01-01'),
+    hasNot: endedAt('2999-01-01'),
   },
   {
     id: 'list-replaced',
@@ -512,6 +530,13 @@ const rows: Row[] = [
     at: 'auth.apiGate.signOut.offlineSessions',
     has: gate({ signOut: { scope: 'user', offlineSessions: 'end' } }),
     hasNot: gate({ signOut: { scope: 'user', offlineSessions: 'keep' } }),
+    facts: { isLegacy: true },
+  },
+  {
+    id: 'setting-without-effect',
+    at: 'auth.apiGate.candidate',
+    has: gate({ candidate: { allow: [] } }),
+    hasNot: gate({}),
     facts: { isLegacy: true },
   },
   {
@@ -906,7 +931,10 @@ describe('[P34] auth.apiGate.findings.accept', () => {
   });
 
   it.each<[JsonObject, string]>([
-    [{ id: 'rule-open' }, '[0].id must be one of anyone-may-sign-in, cookie'],
+    [
+      { id: 'rule-open' },
+      '[0].id must be one of anyone-may-sign-in, candidate-not-judged, cookie',
+    ],
     [{ at: '' }, '[0].at must be the place that the finding names, such as'],
     [{ at: null }, '[0].at must be the place'],
     [{ reason: null }, '[0].reason must be text that says why'],

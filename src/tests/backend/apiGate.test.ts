@@ -670,6 +670,7 @@ describe('a backend with the gate', () => {
     it('[P9] is set for a bearer that is not the cookie', async () => {
       const response = await get('/api/closed/x', [
         `Authorization: ${bearer(guestToken)}`,
+        'Sec-Fetch-Site: same-origin',
       ]);
       const { exp } = JSON.parse(
         Buffer.from(guestToken.split('.')[1], 'base64url').toString(),

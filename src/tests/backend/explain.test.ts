@@ -89,7 +89,7 @@ describe('the route that explains requests', () => {
         ...closed,
         nearest: 'auth.apiGate.allow[0]',
         pluginOpened: true,
-        yaml: "- { plugin: hello, path: '/badge/**', methods: [POST] }",
+        yaml: "- { plugin: hello, path: '/badge/*', methods: [POST] }",
       },
     ],
     [

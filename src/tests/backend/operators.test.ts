@@ -309,7 +309,7 @@ describe('the policy report', () => {
            - { plugin: closed, path: '/users/*/avatar/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
          closed /static, to Backstage's own cookie, which goes on reading it:
            - { plugin: closed, path: '/static', methods: [GET, POST, PUT, PATCH, DELETE] }
-          - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
+           - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
          hello /, to everybody:
            - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }"
     `);
