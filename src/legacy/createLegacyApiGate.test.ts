@@ -78,7 +78,7 @@ describe('createLegacyApiGate', () => {
         candidate: { allow: [] },
       },
     });
-    expect(lines('auth.apiGate.candidate has no effect on')).toHaveLength(1);
+    expect(lines('auth.apiGate.candidate: has no effect on')).toHaveLength(1);
     expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);

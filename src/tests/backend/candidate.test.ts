@@ -201,11 +201,12 @@ describe('a candidate', () => {
       { target, ...options }: (typeof requests)[number],
     ) => {
       const { status, headers, body } = await rawRequest(port, target, options);
-      const { date, etag, ...others } = headers;
+      const { date, etag, 'api-gate-decision': id, ...others } = headers;
       return [
         options.method,
         target,
         status,
+        id?.length,
         others,
         body.replaceAll(String(port), 'PORT'),
       ];
@@ -244,7 +245,7 @@ describe('a candidate', () => {
       );
       expect(warnings).toHaveLength(1);
       expect(warnings[0].message).toMatch(
-        /^auth\.apiGate\.candidate[^\n]+\(the candidate is not judged meanwhile\)$/,
+        /^ {2}auth\.apiGate\.candidate: is not judged: [^\n]+\[candidate-not-judged\]$/m,
       );
       const open = await rawRequest(backend.port, '/api/hello/open/x');
       const closed = await rawRequest(backend.port, '/api/hello/new/x');
@@ -270,7 +271,7 @@ describe('a candidate', () => {
       ),
     });
     const warnings = backend.log.filter(({ message }) =>
-      message.includes('the candidate is not judged'),
+      message.includes('auth.apiGate.candidate: is not judged'),
     );
     expect(warnings).toHaveLength(1);
     backend.change({ candidate });

@@ -209,6 +209,7 @@ describe.each(databases)(
       await (await start()).stop();
       expect((await tables()).filter(name => !without.includes(name))).toEqual([
         TABLE,
+        'api_gate_usage',
       ]);
     });
 
