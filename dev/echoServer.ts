@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
-/** Starts the proxy plugin's target, which answers with the names of the headers that reached it. */
-export function startEchoServer(port: number): Promise<void> {
+/** Starts the proxy plugin's target, which answers with the names of the headers that reached it, and returns its address. */
+export function startEchoServer(): Promise<string> {
   const server = createServer((req, res) => {
     res.setHeader('Content-Type', 'application/json');
     res.end(
@@ -14,9 +15,9 @@ export function startEchoServer(port: number): Promise<void> {
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(0, '127.0.0.1', () => {
       server.unref();
-      resolve();
+      resolve(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     });
   });
 }

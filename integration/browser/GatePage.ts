@@ -37,7 +37,7 @@ export class GatePage {
   async signIn(): Promise<Exchange> {
     const image = await this.#imageDuring(() => this.page.click('#sign-in'));
     await this.page
-      .getByText('Signed in as')
+      .locator('#session', { hasText: 'Signed in as' })
       .waitFor()
       .catch(async error => {
         const message = await this.page.textContent('#message');
@@ -48,7 +48,7 @@ export class GatePage {
 
   async signOut(): Promise<Exchange> {
     const image = await this.#imageDuring(() => this.page.click('#sign-out'));
-    await this.page.getByText('Signed out').waitFor();
+    await this.page.locator('#session', { hasText: 'Signed out' }).waitFor();
     return image;
   }
 

@@ -4,10 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export const BACKEND = 'http://localhost:7007';
+export const BACKEND = `http://localhost:${process.env.PORT ?? 7007}`;
 
 const ROOT = path.resolve(__dirname, '../..');
-const UP_AFTER_MS = 40_000;
+const UP_AFTER_MS = 90_000;
 
 const running = new Set<ChildProcess>();
 // No child process outlives this one, however it ends.

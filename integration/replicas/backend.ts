@@ -1,30 +1,10 @@
-// Runs a replica: Backstage's default services, the real `auth` plugin, the gate, and a plugin that
-// has opened all its own paths.
-import { createBackend } from '@backstage/backend-defaults';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
+// Runs a replica: the gate, and a plugin that has opened all its own paths.
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { childConfig, createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
 
-const backend = createBackend();
-backend.add(
-  createServiceFactory({
-    service: coreServices.rootConfig,
-    deps: {},
-    factory: () => new ConfigReader(JSON.parse(process.env.BACKEND_CONFIG!)),
-  }),
-);
-backend.add(import('@backstage/plugin-auth-backend'));
-backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
-backend.add(apiGate);
-backend.add(
-  recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  }).feature,
-);
-
-runAsChild(backend);
+const hello = recordingPlugin('hello', {
+  policies: [{ path: '/', allow: 'unauthenticated' }],
+});
+runAsChild(createChildBackend(childConfig(), [apiGate, hello.feature]));

@@ -1,31 +1,16 @@
 // Starts a backend with the real `auth` plugin and the gate at each request of the test, and stops it again: the modules are
 // loaded once.
-import { createBackend } from '@backstage/backend-defaults';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { createChildBackend } from '../createChildBackend';
 
 async function startAndStop(config: JsonObject, withGate: boolean) {
   const hello = recordingPlugin('hello');
-  const backend = createBackend();
-  backend.add(
-    createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      factory: () => new ConfigReader(config),
-    }),
-  );
-  backend.add(import('@backstage/plugin-auth-backend'));
-  backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
-  backend.add(hello.feature);
-  if (withGate) {
-    backend.add(apiGate);
-  }
+  const backend = createChildBackend(config, [
+    hello.feature,
+    ...(withGate ? [apiGate] : []),
+  ]);
   try {
     await backend.start();
     const { baseUrl } = config.backend as { baseUrl: string };

@@ -6,7 +6,7 @@ import {
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 
-/** Creates the configuration of a backend. It changes as watched files do, but immediately. */
+/** Creates a configuration that changes as watched files do, but immediately. */
 export function createReloadableConfig(initial: JsonObject) {
   let current = new ConfigReader(initial);
   const changed: (() => void)[] = [];
@@ -20,6 +20,8 @@ export function createReloadableConfig(initial: JsonObject) {
     },
   });
   return {
+    config,
+    /** Gives the configuration to a backend. */
     feature: createServiceFactory({
       service: coreServices.rootConfig,
       deps: {},

@@ -11,7 +11,7 @@ import {
   LegacyApiGate,
   LegacyApiGateOptions,
 } from '../legacy';
-import { createChangingConfig } from './changingConfig';
+import { createReloadableConfig } from './reloadableConfig';
 
 /** The one service token that the gate's `tokenManager` accepts. */
 export const SERVICE_TOKEN = 'service';
@@ -52,7 +52,13 @@ export async function startLegacyGate(options: {
     debug: record,
     child: () => logger,
   };
-  const { config, change } = createChangingConfig(options.apiGate ?? {});
+  const withGate = (apiGate: JsonObject) => ({
+    backend: { baseUrl: 'http://localhost' },
+    auth: { apiGate },
+  });
+  const { config, change } = createReloadableConfig(
+    withGate(options.apiGate ?? {}),
+  );
   const gate = await createLegacyApiGate({
     config,
     logger,
@@ -91,7 +97,7 @@ export async function startLegacyGate(options: {
     port: (server.address() as AddressInfo).port,
     handled,
     log,
-    change,
+    change: apiGate => change(withGate(apiGate)),
     stop: () =>
       new Promise<void>(resolve => {
         server.close(() => resolve());

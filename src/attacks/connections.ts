@@ -1,5 +1,5 @@
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
-import { rawExchange } from '../__testUtils__/rawExchange';
+import { exchangeBytes } from '../__testUtils__/exchangeBytes';
 
 const backend = useAttackedBackend();
 
@@ -95,13 +95,20 @@ const SMUGGLING: {
   },
 ];
 
+/** Sends bytes over one connection, for any number of requests, and returns the status of each answer. */
+async function statusesFor(bytes: string): Promise<number[]> {
+  const { port } = backend();
+  const sent = Buffer.from(bytes, 'latin1');
+  const answers = await exchangeBytes(port, sent, 20_000, 100);
+  return answers.map(({ status }) => status);
+}
+
 describe('connections', () => {
   describe.each(SMUGGLING)('$id, $product: $flaw', ({ rest, statuses }) => {
     it(`is answered by ${statuses}, and the second request never as the first`, async () => {
       const token = await backend().sign();
       const { response, handled, counted } = await backend().trace(() =>
-        rawExchange(
-          backend().port,
+        statusesFor(
           `POST /api/hello/secret HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${rest}`,
         ),
       );
@@ -168,8 +175,7 @@ describe('connections', () => {
   ])('%s, %s: %s', async (_id, _product, _flaw, bytes, status) => {
     const token = await backend().sign();
     const { response, handled, fetched } = await backend().trace(() =>
-      rawExchange(
-        backend().port,
+      statusesFor(
         bytes
           .replaceAll('TOKEN', token)
           .replace('ATTACKER', new URL(backend().attacker.url).host),

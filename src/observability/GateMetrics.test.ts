@@ -5,7 +5,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { createChangingConfig } from '../__testUtils__/changingConfig';
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { Policy } from '../policy/Policy';
 import { GateMetrics } from './GateMetrics';
@@ -21,7 +21,10 @@ async function endsIn(allow: { [key: string]: string }[]) {
   const provider = new MeterProvider({ readers: [reader] });
   metrics.setGlobalMeterProvider(provider);
   try {
-    const { config } = createChangingConfig({ allow });
+    const { config } = createReloadableConfig({
+      backend: { baseUrl: 'http://localhost' },
+      auth: { apiGate: { allow } },
+    });
     const current = new Policy(readApiGateConfig(config), () => NOW);
     const metricsOfGate = new GateMetrics(
       { size: 0, staleness: 0 },

@@ -84,9 +84,10 @@ export class DeclaredPolicies {
     return this.#byPlugin.has(pluginId);
   }
 
-  /** Returns the policies of all plugins. */
+  /** Returns the policies of all plugins, by plugin id: plugins declare theirs in another order at each start. */
   all(): DeclaredPolicy[] {
-    return [...this.#byPlugin.values()].flat();
+    const ids = [...this.#byPlugin.keys()].sort();
+    return ids.flatMap(id => this.#byPlugin.get(id)!);
   }
 
   /** Whether a plugin has opened a path, or its WebSocket handler there, to everybody. */

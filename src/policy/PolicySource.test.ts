@@ -1,6 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { createChangingConfig } from '../__testUtils__/changingConfig';
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
 import { PolicySource } from './PolicySource';
 
 const HOUR = 60 * 60 * 1000;
@@ -17,7 +17,11 @@ function create(apiGate: JsonObject) {
     debug: record('debug'),
     child: () => logger,
   } as LoggerService;
-  const { config, change } = createChangingConfig(apiGate);
+  const withGate = (changed: JsonObject) => ({
+    backend: { baseUrl: 'http://localhost' },
+    auth: { apiGate: changed },
+  });
+  const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
   const enforced = jest.fn();
   source.onEnforced(enforced);
@@ -26,7 +30,7 @@ function create(apiGate: JsonObject) {
     source,
     enforced,
     take: () => lines.splice(0),
-    write: change,
+    write: (changed: JsonObject) => change(withGate(changed)),
   };
 }
 

@@ -129,7 +129,7 @@ describe.each([
         }
         expectNoFailure(answers);
       }),
-      { runs: 150, seconds: 12 },
+      { runs: 50, seconds: 12 },
     ));
 
   // The target is no URL any more after Express has cut it at the mount. A property has found this case.
@@ -160,6 +160,6 @@ describe.each([
       fc.asyncProperty(withAnything, async text => {
         expectNoFailure(await exchange(text));
       }),
-      { runs: 100, seconds: 5 },
+      { runs: 50, seconds: 5 },
     ));
 });

@@ -1,7 +1,11 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigSources } from '@backstage/config-loader';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
@@ -18,15 +22,10 @@ import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { until } from '../../__testUtils__/until';
 import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
 import { readAllowRules } from '../../config/readAllowRules';
 import type { PolicyReport } from '../../observability/describePolicy';
 
@@ -34,24 +33,14 @@ jest.setTimeout(60_000);
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 const POLICY = '/api/auth/api-gate/v1/policy';
-let key: SigningKey;
-const running: { stop(): Promise<void> }[] = [];
 
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 async function start(
-  options: Partial<Parameters<typeof startBackend>[0]> & {
-    apiGate?: JsonObject;
-    audit?: object[];
-  } = {},
+  options: SignedBackendOptions & { audit?: object[] } = {},
 ) {
-  const { apiGate, audit, features = [], config = {}, ...others } = options;
+  const { audit, features = [], config, ...others } = options;
   const hello = recordingPlugin('hello', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -62,7 +51,7 @@ async function start(
       { path: '/static', allow: 'user-cookie' },
     ],
   });
-  const backend = await startBackend({
+  const backend = await backends.start({
     ...others,
     features: [
       hello.feature,
@@ -70,32 +59,14 @@ async function start(
       ...(audit ? [recordingAuditor(audit)] : []),
       ...features,
     ],
-    config: {
-      ...config,
-      auth: {
-        ...(key.config.auth as JsonObject),
-        providers: { 'signs-in': { signIn: {} } },
-        ...(apiGate && { apiGate }),
-      },
-    },
+    config: { ...config, auth: { providers: { 'signs-in': { signIn: {} } } } },
   });
-  running.push(backend);
-  return { ...backend, hello, closed, ...clientOf(backend) };
-}
-
-function clientOf(backend: RunningBackend) {
-  const request = (
-    method: string,
-    target: string,
-    headerLines: string[] = [],
-    body?: string,
-  ) => rawRequest(backend.port, target, { method, headerLines, body });
   return {
-    request,
+    ...backend,
+    hello,
+    closed,
     status: async (target: string, ...headerLines: string[]) =>
-      (await request('GET', target, headerLines)).status,
-    sign: (claims: Partial<UserTokenClaims> = {}) =>
-      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+      (await backend.request('GET', target, headerLines)).status,
   };
 }
 
@@ -330,8 +301,6 @@ describe('the policy report', () => {
        Lists, by file:
          auth.apiGate.allow: 2 of mock-config
        Opened by plugins in code, and closed by the gate; these rules would open it:
-         hello /, to everybody:
-           - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }
          closed /ping, to everybody:
            - { plugin: closed, path: '/ping', methods: [GET, POST, PUT, PATCH, DELETE] }
            - { plugin: closed, path: '/ping/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
@@ -340,7 +309,9 @@ describe('the policy report', () => {
            - { plugin: closed, path: '/users/*/avatar/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
          closed /static, to Backstage's own cookie, which goes on reading it:
            - { plugin: closed, path: '/static', methods: [GET, POST, PUT, PATCH, DELETE] }
-           - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed"
+          - { plugin: closed, path: '/static/**', methods: [GET, POST, PUT, PATCH, DELETE] }  # below it too, if that is needed
+         hello /, to everybody:
+           - { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }"
     `);
   });
 
@@ -367,10 +338,10 @@ describe('the policy report', () => {
     expect(
       report.closed.map(({ plugin, path: at }) => `${plugin} ${at}`),
     ).toEqual([
-      'hello /',
       'closed /ping',
       'closed /users/:id/avatar',
       'closed /static',
+      'hello /',
     ]);
     expect(report.decisions).toContainEqual({
       plugin: 'auth',
@@ -446,7 +417,7 @@ describe('a change of the configuration', () => {
             database: { client: 'better-sqlite3', connection: ':memory:' },
           },
           auth: {
-            ...(key.config.auth as JsonObject),
+            ...(backends.key.config.auth as JsonObject),
             providers: { 'signs-in': { signIn: {} } },
             apiGate: changed,
           },
@@ -460,15 +431,26 @@ describe('a change of the configuration', () => {
     const backend = await start({
       port,
       audit,
-      rootConfig: rootConfigServiceFactory({
-        argv: [
-          ...['--config', file],
-          ...(stronger ? ['--config', strongerFile] : []),
-        ],
-        watch: true,
+      // As Backstage's own factory, which never stops watching the files.
+      rootConfig: createServiceFactory({
+        service: coreServices.rootConfig,
+        deps: {},
+        async factory() {
+          const config = await ConfigSources.toConfig(
+            ConfigSources.default({
+              argv: [
+                ...['--config', file],
+                ...(stronger ? ['--config', strongerFile] : []),
+              ],
+              watch: true,
+            }),
+          );
+          backends.add({ stop: async () => config.close() });
+          return config;
+        },
       }),
     });
-    running.push({ stop: () => rm(folder, { recursive: true }) });
+    backends.add({ stop: () => rm(folder, { recursive: true }) });
     return { ...backend, audit, write, writeText };
   }
 

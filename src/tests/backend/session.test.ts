@@ -9,19 +9,13 @@ import { databaseServiceFactory } from '@backstage/backend-defaults/database';
 import { authProvidersExtensionPoint } from '@backstage/plugin-auth-node';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { until } from '../../__testUtils__/until';
 import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
@@ -30,16 +24,8 @@ const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
 const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
 const POLL = { milliseconds: 200 };
 
-let key: SigningKey;
-const running: RunningBackend[] = [];
-
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 /** A database that the replicas of a test share. */
 interface Database {
@@ -63,15 +49,9 @@ const databases: [string, Database][] = [
 ];
 
 async function start(
-  options: {
-    config?: JsonObject;
-    apiGate?: JsonObject;
-    features?: Parameters<typeof startBackend>[0]['features'];
-    pluginId?: string;
-  } & Partial<Parameters<typeof startBackend>[0]> = {},
+  options: SignedBackendOptions & { pluginId?: string } = {},
 ) {
-  const { config = {}, apiGate, features = [], ...others } = options;
-  const { pluginId = 'hello' } = options;
+  const { apiGate, features = [], pluginId = 'hello', ...others } = options;
   const hello = recordingPlugin(pluginId, {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -102,7 +82,7 @@ async function start(
       });
     },
   });
-  const backend = await startBackend({
+  const backend = await backends.start({
     ...others,
     features: [
       hello.feature,
@@ -110,35 +90,24 @@ async function start(
       ...features,
     ],
     config: {
-      ...config,
+      ...others.config,
       auth: {
-        ...(key.config.auth as JsonObject),
         providers: {
           'signs-in': { test: { signIn: { resolvers: [] } } },
           connects: { test: {} },
         },
-        apiGate: { revocation: { pollInterval: POLL }, ...apiGate },
       },
     },
+    apiGate: { revocation: { pollInterval: POLL }, ...apiGate },
   });
-  running.push(backend);
-  const { port } = backend;
-  const request = (
-    method: string,
-    target: string,
-    headerLines: string[] = [],
-    body?: string,
-  ) => rawRequest(port, target, { method, headerLines, body });
+  const { request } = backend;
   const status = async (headerLine: string, target = '/api/hello/x') =>
     (await request('GET', target, [headerLine])).status;
   return {
     ...backend,
     hello,
     loggedOut,
-    request,
     status,
-    sign: (claims: Partial<UserTokenClaims> = {}) =>
-      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     withBearer: (token: string, target?: string) =>
       status(`Authorization: Bearer ${token}`, target),
     withCookie: (token: string, target?: string) =>
@@ -303,7 +272,7 @@ describe.each(databases)('sign-out, on %s', (_, database) => {
       await start({ ...shared, apiGate }),
       await start({ ...shared, apiGate }),
     ];
-    const token = await key.sign({ iss });
+    const token = await backends.key.sign({ iss });
     expect([await one.withBearer(token), await two.withBearer(token)]).toEqual([
       200, 200,
     ]);
@@ -748,7 +717,7 @@ describe('a backend without the auth plugin', () => {
         config: discovery(authPort, 'auth'),
       });
     const iss = `http://localhost:${authPort}/api/auth`;
-    return { startAuth, startOther, token: await key.sign({ iss }) };
+    return { startAuth, startOther, token: await backends.key.sign({ iss }) };
   }
 
   const atOther = '/api/other/x';
@@ -793,10 +762,6 @@ describe('a backend without the auth plugin', () => {
     const auth = await startAuth();
     const other = await startOther();
     await until(async () => (await other.withBearer(token, atOther)) === 200);
-    running.splice(
-      running.findIndex(({ port }) => port === auth.port),
-      1,
-    );
     await auth.stop();
     expect(await other.withBearer(token, atOther)).toBe(200);
     const signedOut = await other.request(

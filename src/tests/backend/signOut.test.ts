@@ -8,18 +8,13 @@ import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-al
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
 jest.setTimeout(60_000);
@@ -30,56 +25,37 @@ const POLICY = '/api/auth/api-gate/v1/policy';
 const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
 const JSON_TYPE = 'Content-Type: application/json';
 
-let key: SigningKey;
+const backends = signedBackends();
 let otherKey: SigningKey;
-const running: RunningBackend[] = [];
 
 beforeAll(async () => {
-  key = await createSigningKey();
   otherKey = await createSigningKey();
 });
-afterAll(() => Promise.all([key.remove(), otherKey.remove()]));
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+afterAll(() => otherKey.remove());
+afterEach(backends.stopAll);
 
 const now = () => Math.floor(Date.now() / 1000);
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 
 async function start(
-  options: {
-    config?: JsonObject;
-    apiGate?: JsonObject;
+  options: SignedBackendOptions & {
     /** The first plugin replaces `hello`. */
     plugins?: string[];
-  } & Partial<Parameters<typeof startBackend>[0]> = {},
+  } = {},
 ) {
-  const { apiGate, config = {}, features = [], plugins = [] } = options;
+  const { apiGate, features = [], plugins = [] } = options;
   const [helloId = 'hello', ...otherIds] = plugins;
   const hello = recordingPlugin(helloId);
-  const backend = await startBackend({
+  const backend = await backends.start({
     ...options,
     features: [
       hello.feature,
       ...otherIds.map(id => recordingPlugin(id).feature),
       ...features,
     ],
-    config: {
-      ...config,
-      auth: {
-        ...(key.config.auth as JsonObject),
-        ...(config.auth as JsonObject),
-        apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
-      },
-    },
+    apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
   });
-  running.push(backend);
-  const request = (
-    method: string,
-    target: string,
-    headerLines: string[] = [],
-    body?: string,
-  ) => rawRequest(backend.port, target, { method, headerLines, body });
+  const { request } = backend;
   const post = (token: string, body: object | string) =>
     request(
       'POST',
@@ -90,10 +66,7 @@ async function start(
   return {
     ...backend,
     hello,
-    request,
     post,
-    sign: (claims: Partial<UserTokenClaims> = {}) =>
-      key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     status: async (token: string, target = '/api/hello/x') =>
       (await request('GET', target, [bearer(token)])).status,
     /** Returns the token of a guest, whose groups Backstage has. */
@@ -410,11 +383,17 @@ describe('[P21] a token of a revoked session, on a public path', () => {
           ),
         );
       });
+    const expectOneASecond = async () => {
+      const startedAt = Date.now();
+      const verified = await flood();
+      const seconds = Math.floor((Date.now() - startedAt) / 1000);
+      expect(verified).toBeLessThan(3 + seconds);
+    };
     expect(await flood()).toBe(0);
     await signOut();
     await backend.status(forgeries[2], '/api/hello/open');
-    expect(await flood()).toBeLessThan(3);
-    expect(await flood()).toBeLessThan(3);
+    await expectOneASecond();
+    await expectOneASecond();
   });
 });
 
@@ -443,13 +422,9 @@ describe('[P22] a sign-out while the keys of users are out of reach', () => {
         apiGate: tokenCache === undefined ? {} : { tokenCache },
         config: discovery(authPort, 'auth'),
       });
-      const token = await key.sign({ iss: `${auth.url}/api/auth` });
+      const token = await auth.sign();
       await until(
         async () => (await other.status(token, '/api/warm/x')) === 200,
-      );
-      running.splice(
-        running.findIndex(backend => backend.port === authPort),
-        1,
       );
       await auth.stop();
 

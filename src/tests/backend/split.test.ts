@@ -10,12 +10,11 @@ import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { freePort, RunningBackend } from '../../__testUtils__/startBackend';
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
 
@@ -23,19 +22,8 @@ import { until } from '../../__testUtils__/until';
 
 jest.setTimeout(60_000);
 
-let key: SigningKey;
-const running: RunningBackend[] = [];
-
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  // Stop first the backends that send requests to the others.
-  for (const backend of running.splice(0).reverse()) {
-    await backend.stop();
-  }
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
@@ -49,26 +37,20 @@ async function reserve() {
   const start = async (
     at: number,
     endpoints: JsonObject[],
-    options: Parameters<typeof startBackend>[0],
-  ) => {
-    const backend = await startBackend({
+    options: SignedBackendOptions,
+  ) =>
+    backends.start({
       ...options,
       port: at,
       config: merge(
         {
           backend: { baseUrl: publicUrl },
           discovery: { endpoints },
-          auth: {
-            ...(key.config.auth as JsonObject),
-            apiGate: { revocation: { pollInterval: '100ms' } },
-          },
+          auth: { apiGate: { revocation: { pollInterval: '100ms' } } },
         },
         options.config,
       ),
     });
-    running.push(backend);
-    return backend;
-  };
   const hello = recordingPlugin('hello', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
     handle: (_req, res) => {
@@ -82,7 +64,7 @@ async function reserve() {
     start,
     hello,
     sign: (claims: object = {}) =>
-      key.sign({ iss: `${publicUrl}/api/auth`, ...claims }),
+      backends.key.sign({ iss: `${publicUrl}/api/auth`, ...claims }),
     send: (method: string, target: string, ...headerLines: string[]) =>
       rawRequest(port, target, { method, headerLines }),
   };
@@ -196,7 +178,7 @@ describe('a backend without the auth plugin', () => {
           /\/revocations\?since= HTTP.*" 200/.test(message),
         ),
       );
-      const token = await key.sign({ iss: `${publicUrl}/api/auth` });
+      const token = await backends.key.sign({ iss: `${publicUrl}/api/auth` });
       await until(async () => {
         const { status } = await rawRequest(otherPort, '/api/hello/x', {
           headerLines: [`Authorization: Bearer ${token}`],
@@ -409,7 +391,6 @@ describe('behind a gateway', () => {
       );
     expect((await answerTo('nosuchplugin')).status).toBe(401);
     expect((await answerTo('no/such/plugin')).status).toBe(401);
-    running.splice(running.indexOf(behind), 1);
     await behind.stop();
     const { status, headers } = await answerTo('search');
     expect(status).toBe(503);

@@ -15,15 +15,11 @@ import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import type { UserTokenClaims } from '../../__testUtils__/signingKey';
+import { freePort, startBackend } from '../../__testUtils__/startBackend';
 import { Plugins } from '../../plugins/Plugins';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
@@ -42,49 +38,22 @@ const cookie = (token: string) => `Cookie: a=1; token=${token}`;
 const protocol = (token: string) => `Sec-WebSocket-Protocol: ${token}`;
 const from = (origin: string) => `Origin: ${origin}`;
 
-let key: SigningKey;
-const cleanUps: (() => unknown)[] = [];
+const backends = signedBackends();
+const cleanUp = (stop: () => unknown) => backends.add({ stop });
+afterEach(backends.stopAll);
 
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) {
-    await cleanUp();
-  }
-});
-
-type Features = NonNullable<Parameters<typeof startBackend>[0]['features']>;
-
-async function start(
-  options: {
-    apiGate?: JsonObject;
-    config?: JsonObject;
-    features?: Features;
-    port?: number;
-    withGate?: boolean;
-    whileStarting?: (url: string) => void;
-  } = {},
-) {
+async function start(options: SignedBackendOptions = {}) {
   const caller = recordingPlugin('caller');
-  const backend: RunningBackend = await startBackend({
+  const backend = await backends.start({
     ...options,
     features: [caller.feature, ...(options.features ?? [])],
-    config: {
-      ...options.config,
-      auth: {
-        ...(key.config.auth as JsonObject),
-        apiGate: {
-          revocation: { pollInterval: { milliseconds: 200 } },
-          ...options.apiGate,
-        },
-      },
+    apiGate: {
+      revocation: { pollInterval: { milliseconds: 200 } },
+      ...options.apiGate,
     },
   });
-  cleanUps.push(() => backend.stop());
   const sign = (claims: Partial<UserTokenClaims> = {}) =>
-    key.sign({ iss: `${backend.url}/api/auth`, sub: SUB, ...claims });
+    backend.sign({ sub: SUB, ...claims });
   return {
     ...backend,
     caller,
@@ -378,7 +347,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
     await new Promise<void>(resolve => {
       silent.listen(0, 'localhost', resolve);
     });
-    cleanUps.push(() => {
+    cleanUp(() => {
       silent.closeAllConnections();
       silent.close();
     });
@@ -401,7 +370,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         },
       },
     });
-    const token = await key.sign({
+    const token = await backends.key.sign({
       iss: `http://localhost:${authPort}/api/auth`,
       sub: SUB,
     });
@@ -491,7 +460,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
     await new Promise<void>(resolve => {
       target.listen(0, 'localhost', resolve);
     });
-    cleanUps.push(() => {
+    cleanUp(() => {
       target.closeAllConnections();
       echo.clients.forEach(client => client.terminate());
       target.close();
@@ -630,13 +599,13 @@ describe('[P28] as without the gate, byte for byte', () => {
       const answers = [];
       for (const withGate of [false, true]) {
         const { listener } = listenBelow('/live');
-        const features: Features = [];
+        const features: SignedBackendOptions['features'] = [];
         if (who === 'an adopter listens') {
           features.push(
             configuredRouter(server =>
               server.on('upgrade', listener).on('upgrade', (_, socket) => {
                 // No other code closes a socket that no listener takes.
-                cleanUps.push(() => socket.destroy());
+                cleanUp(() => socket.destroy());
               }),
             ),
           );
@@ -646,33 +615,35 @@ describe('[P28] as without the gate, byte for byte', () => {
         }
         const { port, sign } = await start({ withGate, features });
         const token = await sign();
-        answers.push([
-          await exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
-          await exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
-          await exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
-          await exchange(
-            port,
-            'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
-            ...upgradeTo('websocket', 'Cookie: token=x'),
-          ),
-          await exchange(
-            port,
-            'GET http://localhost/live HTTP/1.1',
-            ...upgradeTo('websocket'),
-          ),
-          await exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
-          await exchange(
-            port,
-            'GET /.backstage/health/v1/liveness HTTP/1.1',
-            ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
-          ),
-          await exchange(
-            port,
-            'GET /api/auth/.well-known/jwks.json HTTP/1.1',
-            ...upgradeTo('h2c', bearer(token)),
-          ).then(answer => answer.split('\r\n\r\n')[0]),
-          await exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
-        ]);
+        answers.push(
+          await Promise.all([
+            exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
+            exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
+            exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
+            exchange(
+              port,
+              'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+              ...upgradeTo('websocket', 'Cookie: token=x'),
+            ),
+            exchange(
+              port,
+              'GET http://localhost/live HTTP/1.1',
+              ...upgradeTo('websocket'),
+            ),
+            exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
+            exchange(
+              port,
+              'GET /.backstage/health/v1/liveness HTTP/1.1',
+              ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
+            ),
+            exchange(
+              port,
+              'GET /api/auth/.well-known/jwks.json HTTP/1.1',
+              ...upgradeTo('h2c', bearer(token)),
+            ).then(answer => answer.split('\r\n\r\n')[0]),
+            exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
+          ]),
+        );
       }
       expect(answers[1]).toEqual(answers[0]);
     },

@@ -10,16 +10,8 @@ import type { JsonObject } from '@backstage/types';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import {
-  createSigningKey,
-  SigningKey,
-  UserTokenClaims,
-} from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
@@ -34,16 +26,7 @@ const RESTRICTED = 'restricted-static-token';
 const describeIfRouted =
   'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
-let key: SigningKey;
-const running: RunningBackend[] = [];
-
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-
-const stopAll = () =>
-  Promise.all(running.splice(0).map(backend => backend.stop()));
+const backends = signedBackends();
 
 /** Starts a backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
 async function start(
@@ -72,7 +55,7 @@ async function start(
   const caller = recordingPlugin('caller', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
-  const backend = await startBackend({
+  const backend = await backends.start({
     port: options.port,
     withGate: options.withGate,
     withAuth: options.withAuth,
@@ -90,25 +73,18 @@ async function start(
         },
       },
       ...options.config,
-      auth: {
-        ...(key.config.auth as JsonObject),
-        apiGate: {
-          revocation: { pollInterval: { milliseconds: 200 } },
-          cookie: { trustedOrigins: [TRUSTED] },
-          ...options.apiGate,
-        },
-      },
+    },
+    apiGate: {
+      revocation: { pollInterval: { milliseconds: 200 } },
+      cookie: { trustedOrigins: [TRUSTED] },
+      ...options.apiGate,
     },
   });
-  running.push(backend);
   const { port } = backend;
-  const sign = (claims: Partial<UserTokenClaims> = {}) =>
-    key.sign({ iss: `${backend.url}/api/auth`, ...claims });
   return {
     ...backend,
     live,
     caller,
-    sign,
     upgrade: async (target: string, ...headerLines: string[]) => {
       const before = live.handled.length;
       const answer = await rawUpgrade(port, target, headerLines);
@@ -198,7 +174,7 @@ describe('[P8] an upgrade', () => {
       headerLines: [bearer(user)],
     });
   });
-  afterAll(stopAll);
+  afterAll(backends.stopAll);
 
   const passing: [name: string, headerLines: () => string[], reason: string][] =
     [
@@ -507,7 +483,7 @@ describe('[P8] an upgrade', () => {
 });
 
 describeIfRouted('[P11] a backend with WebSocket handlers', () => {
-  afterEach(stopAll);
+  afterEach(backends.stopAll);
 
   const rule = (path: string, ...methods: string[]) => ({
     plugin: 'live',
@@ -527,7 +503,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
   it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
     const iss = `${gated.url}/api/auth`;
-    const user = await key.sign({ iss, sub: 'user:default/jane' });
+    const user = await backends.key.sign({ iss, sub: 'user:default/jane' });
     const contextsAt = async (backend: Backend) => {
       const service = await backend.caller.tokenFor('live');
       const contexts = [];
@@ -720,7 +696,9 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('makes upgrades wait while it starts, then answers 503', async () => {
     const port = await freePort();
-    const token = await key.sign({ iss: `http://localhost:${port}/api/auth` });
+    const token = await backends.key.sign({
+      iss: `http://localhost:${port}/api/auth`,
+    });
     let finishInit!: () => void;
     const initFinishes = new Promise<void>(resolve => {
       finishInit = resolve;
@@ -773,7 +751,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       },
     });
     const iss = `http://localhost:${authPort}/api/auth`;
-    const token = await key.sign({ iss });
+    const token = await backends.key.sign({ iss });
     const headersOf = async (...headerLines: string[]) => {
       const { status, headers, handled } = await backend.upgrade(
         '/api/live/open',
@@ -848,9 +826,9 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       ];
       const iss = `${reporting.url}/api/auth`;
       const [user, revoked, foreign] = [
-        await key.sign({ iss }),
-        await key.sign({ iss, sub: 'user:default/ended' }),
-        await key.sign({ iss: 'https://other.example.com/api/auth' }),
+        await backends.key.sign({ iss }),
+        await backends.key.sign({ iss, sub: 'user:default/ended' }),
+        await backends.key.sign({ iss: 'https://other.example.com/api/auth' }),
       ];
       await reporting.endSessions('user:default/ended');
       const callers: Record<string, string[]> = {
@@ -969,7 +947,7 @@ describe('an upgrade that passes Express', () => {
     tokens = { user, forged: forge(user), revoked };
     await backend.endSessions('user:default/ended');
   });
-  afterAll(stopAll);
+  afterAll(backends.stopAll);
 
   it.each<
     [
@@ -1090,7 +1068,7 @@ describe('an upgrade that passes Express', () => {
         });
       },
     });
-    running.push(await startBackend({ features: [asking] }));
+    await backends.start({ features: [asking] });
     expect(isThere).toBe('createWebSocketRouter' in httpRouter);
   });
 

@@ -1,0 +1,90 @@
+const { createRequire } = require('node:module');
+const path = require('node:path');
+const requireOfJest = require('./requireOfJest');
+
+const { LegacyFakeTimers, ModernFakeTimers } =
+  requireOfJest('@jest/fake-timers');
+const { ModuleMocker } = requireOfJest('jest-mock');
+
+const pools = new Set();
+
+/**
+ * Records the pools of databases. Backstage never destroys them (`DatabaseManager.shutdown` calls `client.config.includes`, which
+ * does not exist, and drops the error), and a timer of each keeps the worker from exiting.
+ */
+function recordPools(requireOfSource) {
+  const { prototype } = requireOfSource('knex/lib/client');
+  const { initializePool } = prototype;
+  if (initializePool.name === 'initializePool') {
+    prototype.initializePool = function initializeRecordedPool(...args) {
+      initializePool.apply(this, args);
+      pools.add(this.pool);
+    };
+  }
+}
+
+/** Runs test files in Node's own context (see `Runtime.js`), and removes what a file leaves there before the next one runs. */
+module.exports = class Environment {
+  global = globalThis;
+  moduleMocker = new ModuleMocker(globalThis);
+  #console = console;
+  #env = { ...process.env };
+  #exit = process.exit;
+  #listeners = process
+    .eventNames()
+    .map(event => [event, process.rawListeners(event)]);
+
+  constructor({ projectConfig }) {
+    const { global, moduleMocker } = this;
+    // Node's own streams, sockets and `fetch` call these too.
+    const config = {
+      ...projectConfig,
+      fakeTimers: { doNotFake: ['nextTick', 'queueMicrotask'] },
+    };
+    this.fakeTimersModern = new ModernFakeTimers({ config, global });
+    this.fakeTimers = new LegacyFakeTimers({
+      config,
+      global,
+      moduleMocker,
+      timerConfig: { idToRef: id => id, refToId: timer => timer },
+    });
+    recordPools(createRequire(path.join(config.rootDir, 'index.js')));
+  }
+
+  exportConditions() {
+    return ['node', 'node-addons'];
+  }
+
+  // Jest reads `undefined` as an environment that has ended.
+  getVmContext() {
+    return {};
+  }
+
+  async setup() {}
+
+  async teardown() {
+    this.fakeTimers.dispose();
+    this.fakeTimersModern.dispose();
+    this.moduleMocker.restoreAllMocks();
+    globalThis.console = this.#console;
+    process.exit = this.#exit;
+    Object.keys(process.env)
+      .filter(name => !(name in this.#env))
+      .forEach(name => delete process.env[name]);
+    Object.assign(process.env, this.#env);
+    this.#removeListeners();
+    await Promise.all([...pools].map(pool => pool.destroy()));
+    pools.clear();
+  }
+
+  // Backstage ends the process with 0 on `beforeExit`.
+  #removeListeners() {
+    const before = new Map(this.#listeners);
+    for (const event of process.eventNames()) {
+      process
+        .rawListeners(event)
+        .filter(listener => !before.get(event)?.includes(listener))
+        .forEach(listener => process.removeListener(event, listener));
+    }
+  }
+};

@@ -1,0 +1,126 @@
+import { ask, byId, element } from './dom.js';
+
+const LONGEST_ATTACK_MS = 120_000;
+const SIDES = { alone: 'reached Backstage alone', gate: 'passed the gate' };
+
+let sent;
+let reached;
+let advisories;
+
+/** Yields the results of the attack while they arrive. */
+async function* results() {
+  const response = await ask('/dev/attack', {
+    method: 'POST',
+    signal: AbortSignal.timeout(LONGEST_ATTACK_MS),
+  });
+  if (!response.ok) {
+    throw new Error(
+      response.status === 409
+        ? 'Another window is attacking. Try again when it has finished.'
+        : `The attack failed with status ${response.status}.`,
+    );
+  }
+  const lines = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value = '' } = await lines.read();
+    const complete = `${rest}${value}`.split('\n');
+    rest = complete.pop();
+    yield* complete.map(line => JSON.parse(line));
+    if (done) {
+      return;
+    }
+  }
+}
+
+function add(result) {
+  sent += 1;
+  const key = `${result.id} ${result.product} ${result.flaw}`;
+  let advisory = advisories.get(key);
+  if (!advisory) {
+    advisory = addAdvisory(result);
+    advisories.set(key, advisory);
+  }
+  advisory.sent += 1;
+  for (const side of ['alone', 'gate']) {
+    reached[side] += Number(result[side].reached);
+    advisory[side] += Number(result[side].reached);
+    byId(`reached-${side}`).textContent = `${reached[side]} of ${sent}`;
+    byId(`bar-${side}`).value = reached[side];
+    const cell = advisory.cells[side];
+    cell.textContent = `${advisory[side]} of ${advisory.sent}`;
+    cell.ariaLabel = `${cell.textContent} ${SIDES[side]}`;
+    cell.dataset.kind = advisory[side] > 0 ? 'open' : 'closed';
+  }
+  const { method, target, headers, alone, gate } = result;
+  advisory.requests.append(
+    `${method} ${target}${headers ? `\n${headers.replaceAll('\r', '')}` : ''}\n  → ${alone.status} alone, ${gate.status} with the gate\n`,
+  );
+}
+
+/** Names the columns. A screen reader gets the two numbers with the words in each row. */
+function heading() {
+  return element(
+    'p',
+    { className: 'muted', ariaHidden: 'true' },
+    element(
+      'span',
+      { className: 'of' },
+      element('span', {}, 'alone'),
+      element('span', {}, 'gate'),
+    ),
+  );
+}
+
+function addAdvisory({ id, product, flaw }) {
+  const requests = element('pre', {});
+  const cells = {
+    alone: element('span', { role: 'img' }),
+    gate: element('span', { role: 'img' }),
+  };
+  byId('attack-list').append(
+    element(
+      'details',
+      {},
+      element(
+        'summary',
+        {},
+        element('code', {}, id === '-' ? 'no CVE' : id),
+        element('span', {}, element('b', {}, product), `: ${flaw}`),
+        element('span', { className: 'of' }, cells.alone, cells.gate),
+      ),
+      requests,
+    ),
+  );
+  return { sent: 0, alone: 0, gate: 0, cells, requests };
+}
+
+async function attack(total) {
+  const button = byId('attack');
+  const status = byId('attack-status');
+  button.disabled = true;
+  sent = 0;
+  reached = { alone: 0, gate: 0 };
+  advisories = new Map();
+  byId('attack-list').replaceChildren(heading());
+  byId('attack-list').hidden = false;
+  status.textContent = 'Sending …';
+  for (const side of ['alone', 'gate']) {
+    byId(`bar-${side}`).max = total;
+  }
+  try {
+    for await (const result of results()) {
+      add(result);
+    }
+    status.textContent = `${sent} requests of ${advisories.size} advisories and known mistakes. ${reached.alone} reached a handler without the gate, ${reached.gate} with it.`;
+  } catch (error) {
+    status.textContent = error.message;
+  }
+  button.disabled = false;
+  button.focus({ preventScroll: true });
+}
+
+export function start({ attacks }) {
+  byId('attack-count').textContent = attacks;
+  byId('attack').onclick = () => attack(attacks);
+}

@@ -1,0 +1,84 @@
+import { ask, byId, element, table } from './dom.js';
+import { authorization } from './session.js';
+
+async function readPolicy() {
+  const state = byId('policy-state');
+  byId('policy-tables').replaceChildren();
+  try {
+    const response = await ask('/api/auth/api-gate/v1/policy', {
+      credentials: 'same-origin',
+      headers: authorization(),
+    });
+    const policy = await response.json();
+    if (!response.ok) {
+      state.textContent = `${response.status}: ${policy.error.message}. Sign in first.`;
+      return;
+    }
+    state.textContent = describe(policy);
+    byId('policy-tables').replaceChildren(...tables(policy));
+  } catch (error) {
+    state.textContent = error.message;
+  }
+}
+
+function describe({ enforced, until, problem, needsRestart }) {
+  return [
+    enforced
+      ? 'Enforced: what is not listed here needs a credential.'
+      : `Report-only${until ? ` until ${until}` : ''}: nothing is refused.`,
+    problem && `The configuration is wrong, and not in force: ${problem}`,
+    needsRestart.length > 0 &&
+      `Waits for a restart: ${needsRestart.join(', ')}.`,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function tables({ allow, closed, decisions, enforced, wouldRefuse }) {
+  return [
+    ...table(
+      'Public by rule',
+      ['Methods', 'Path', 'Reason'],
+      allow,
+      ({ methods, plugin, path, installed, reason }) => [
+        methods.join(', '),
+        element('code', {}, `/api/${plugin}${path}`),
+        installed ? (reason ?? '') : 'not installed in this backend',
+      ],
+    ),
+    ...table(
+      `Opened by plugins in code, ${enforced ? 'closed by the gate' : 'to be closed'}`,
+      ['Plugin', 'Path', 'These rules would open it'],
+      closed,
+      ({ plugin, path, isWebSocket, yaml }) => [
+        plugin,
+        isWebSocket ? `${path} (WebSocket)` : path,
+        element('pre', { textContent: yaml }),
+      ],
+    ),
+    ...table(
+      'Would be refused',
+      ['Plugin', 'First segment', 'Count'],
+      wouldRefuse,
+      ({ plugin, method, segment, count }) => [
+        plugin,
+        `${method} /${segment}`,
+        String(count),
+      ],
+    ),
+    ...table(
+      'Decisions since the start',
+      ['Plugin', 'Decision', 'Count'],
+      decisions.sort((a, b) => b.count - a.count),
+      ({ plugin, outcome, reason, count }) => [
+        plugin,
+        `${outcome}: ${reason}`,
+        String(count),
+      ],
+    ),
+  ];
+}
+
+export function start() {
+  byId('read-policy').onclick = readPolicy;
+}
