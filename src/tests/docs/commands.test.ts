@@ -10,7 +10,7 @@ import {
   proseOf,
 } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
-import { folderWith, runCliHere } from '../../__testUtils__/runCli';
+import { folderWith, runCli, runCliHere } from '../../__testUtils__/runCli';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -21,7 +21,7 @@ const API_GATE = 'yarn --cwd packages/backend api-gate ';
 const NOT_RUN: Record<string, string> = {
   'npm start': 'integration/browser/run runs it',
   'npm test': 'runs this test',
-  'yarn bench': 'takes five minutes and two idle cores',
+  'yarn bench': 'takes eight minutes and two idle cores',
   'yarn --cwd packages/backend add': 'needs a registry that has the package',
   'yarn --cwd packages/backend up': 'needs a registry that has the package',
   'yarn --cwd packages/backend remove': 'needs a backend that has the package',
@@ -116,6 +116,46 @@ auth:
           : ['--config', path.join(folder, 'app-config.yaml')]),
       ]);
       expect(result).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+});
+
+describe('a sample of docs/cli.md', () => {
+  const folder = folderWith({
+    'package.json': '{"name":"root","workspaces":["packages/*"]}',
+    'packages/backend/package.json': '{"name":"backend"}',
+    'app-config.yaml': `backend:
+  baseUrl: http://localhost:7007
+auth:
+  apiGate:
+    allow:
+      - { plugin: hello, path: /health }
+`,
+    'app-config.production.yaml': `auth:
+  apiGate:
+    allow:
+      - { plugin: techdocs, path: /static/**, reason: docs on the intranet }
+      - { plugin: catalog, path: /entities/** }
+    expect:
+      - { request: GET /api/catalog/entities/x, is: closed }
+`,
+  });
+  const samples = codeBlocks('text')
+    .filter(({ file }) => file === 'docs/cli.md')
+    .map(({ text }) => text.match(/^\$ api-gate (.*?)\n(.*)$/s)!);
+
+  it('is found', () => expect(samples).toHaveLength(3));
+
+  it.each(samples.map(([, args, output]) => [args, output] as const))(
+    'is what the command prints: %s',
+    async (line, output) => {
+      const args = line
+        .match(/'[^']*'|\S+/g)!
+        .map(arg => arg.replace(/^'|'$/g, ''));
+      const { stdout } = await runCli(args, {
+        cwd: path.join(folder, 'packages/backend'),
+      });
+      expect(stdout.trimEnd()).toBe(output);
     },
   );
 });

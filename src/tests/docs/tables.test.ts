@@ -2,6 +2,11 @@ import path from 'node:path';
 import ts from 'typescript';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
 import {
+  formatPolicyReport,
+  PolicyReport,
+} from '../../observability/describePolicy';
+import {
+  codeBlocks,
   codeIn,
   documents,
   productSources,
@@ -208,6 +213,30 @@ describe('docs/reference/http-api.md', () => {
     // A sample with a problem would confuse.
     expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
   });
+});
+
+it('the block of the log in docs/getting-started.md is what the gate logs', () => {
+  const report: Partial<PolicyReport> = {
+    mode: 'report-only',
+    enforced: false,
+    lists: [],
+    allow: [],
+    closed: [
+      {
+        plugin: 'hello',
+        path: '/',
+        allow: 'unauthenticated',
+        isWebSocket: false,
+        yaml: "- { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }",
+      },
+    ],
+    unknown: [],
+    opensBeyondPlugins: [],
+  };
+  const [block] = codeBlocks('text').filter(
+    ({ file }) => file === 'docs/getting-started.md',
+  );
+  expect(formatPolicyReport(report as PolicyReport)).toBe(block.text);
 });
 
 it('docs/findings.md has every id of a finding', () => {
