@@ -46,7 +46,7 @@ describe('assertNotRevoked', () => {
   it('refuses a revoked session with its subject, and shares the error', () => {
     let refused!: Refusal;
     try {
-      assertNotRevoked({ userToken: ended } as never, revocations);
+      assertNotRevoked({ token: { userToken: ended } } as never, revocations);
     } catch (error) {
       refused = error as Refusal;
     }

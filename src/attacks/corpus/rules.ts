@@ -90,7 +90,7 @@ export const ATTACKS: {
   },
   {
     id: 'CVE-2026-73563',
-    product: 'wildcards',
+    product: 'Backstage auth-backend',
     flaw: 'one wildcard stood for several segments, for none, or for a part of one',
     targets: [
       ...['/api/hello/entity/a/b/badge/c', '/api/hello/entity/badge/c'],
@@ -103,7 +103,7 @@ export const ATTACKS: {
   },
   {
     id: '-',
-    product: 'wildcards',
+    product: 'Backstage auth-backend',
     flaw: 'a segment that others read as several, or as none, was taken for one',
     targets: [
       ...['/api/hello/entity/../badge/c', '/api/hello/entity/./badge/c'],
