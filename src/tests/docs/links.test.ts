@@ -120,7 +120,7 @@ describe('mkdocs.yml', () => {
 describe('docs/index.md', () => {
   it('has the 28 questions, each with a link to its answer', () => {
     const { text } = readDocument('docs/index.md');
-    const questions = [...text.matchAll(/^(\d+)\. \[[^\]]+\]\([^)]+\)$/gm)];
+    const questions = [...text.matchAll(/^(\d+)\. \[[^\]]+\?\]\([^)]+\)$/gm)];
     expect(questions.map(([, number]) => Number(number))).toEqual(
       Array.from({ length: 28 }, (_, i) => i + 1),
     );
