@@ -186,4 +186,80 @@ module.exports = {
       'gate/authenticateUpgrade.test.ts',
     ],
   },
+  settings: {
+    mutate: [
+      'config/findListSources.ts',
+      'config/readApiGateConfig.ts',
+      'config/readChallenges.ts',
+      'config/readCookieSettings.ts',
+      'config/readCookieTrust.ts',
+      'config/readMode.ts',
+      'config/readSessionSettings.ts',
+      'config/values.ts',
+    ],
+    tests: [
+      'config/findListSources.test.ts',
+      'config/readApiGateConfig.test.ts',
+    ],
+  },
+  'policy-source': {
+    mutate: [
+      'policy/PolicySource.ts',
+      'policy/commonPrefixes.ts',
+      'policy/hashPolicy.ts',
+      'policy/readPolicyConfig.ts',
+    ],
+    tests: [
+      'policy/PolicySource.test.ts',
+      'policy/commonPrefixes.test.ts',
+      'policy/hashPolicy.test.ts',
+      'policy/readPolicyConfig.test.ts',
+    ],
+  },
+  tokens: {
+    mutate: ['credentials/token.ts'],
+    tests: ['credentials/token.test.ts'],
+  },
+  upgrades: {
+    mutate: [
+      'gate/UpgradeGuard.ts',
+      'gate/createWebSocketGate.ts',
+      'http/answerUpgrade.ts',
+      'http/dispatchUpgrade.ts',
+      'http/upgradeTarget.ts',
+      'revocation/SessionSockets.ts',
+    ],
+    tests: [
+      'gate/UpgradeGuard.test.ts',
+      'gate/createWebSocketGate.test.ts',
+      'http/dispatchUpgrade.test.ts',
+      'http/upgradeTarget.test.ts',
+      'revocation/SessionSockets.test.ts',
+    ],
+  },
+  // From here on, the tests start backends.
+  plugins: {
+    mutate: [
+      'plugins/DeclaredPolicies.ts',
+      'plugins/Plugins.ts',
+      'services/httpRouterService.ts',
+      'services/pluginTokenGuard.ts',
+    ],
+    tests: [
+      'plugins/Plugins.test.ts',
+      'tests/backend/apiGate.test.ts',
+      'tests/backend/cookie.test.ts',
+    ],
+  },
+  'upgrade-gate': {
+    mutate: ['gate/createUpgradeGate.ts'],
+    tests: ['tests/backend/upgrades.test.ts'],
+  },
+  'revocation-routes': {
+    mutate: [
+      'routes/createPolicyRouter.ts',
+      'routes/createRevocationRouter.ts',
+    ],
+    tests: ['tests/backend/session.test.ts', 'tests/backend/signOut.test.ts'],
+  },
 };

@@ -1,8 +1,13 @@
-// The configuration of `backstage-cli package test`, for the test files of one group.
+const path = require('node:path');
 const groups = require('./groups');
 
+const jestFolder = path.resolve(__dirname, '../../dev/jest');
+
+// The configuration of `backstage-cli package test`, for the test files of one group. Stryker does not resolve `<rootDir>`.
 module.exports = async () => ({
   ...(await require('@backstage/cli/config/jest')),
+  runtime: `${jestFolder}/Runtime.js`,
+  testEnvironment: `${jestFolder}/Environment.js`,
   testMatch: groups[process.env.MUTATION_GROUP].tests.map(
     file => `<rootDir>/${file}`,
   ),

@@ -8,10 +8,10 @@ module.exports = {
   plugins: ['@stryker-mutator/jest-runner'],
   jest: { projectType: 'custom', configFile: '.ci/mutation/jest.config.js' },
   coverageAnalysis: 'perTest',
-  concurrency: 2,
+  concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 2),
   // Besides the time that the tests take without a mutant. The machine may be busy, and a mutant must not be killed by that.
   timeoutMS: 30_000,
-  ignorePatterns: ['bench', 'dev', 'dist*'],
+  ignorePatterns: ['bench', 'dist*'],
   tempDirName: 'reports/mutation/tmp',
   reporters: ['clear-text', 'json'],
   clearTextReporter: {

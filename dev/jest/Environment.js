@@ -1,3 +1,4 @@
+const { AsyncLocalStorage } = require('node:async_hooks');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const requireOfJest = require('./requireOfJest');
@@ -7,6 +8,14 @@ const { LegacyFakeTimers, ModernFakeTimers } =
 const { ModuleMocker } = requireOfJest('jest-mock');
 
 const pools = new Set();
+const storages = new Set();
+
+// Jest creates a storage for each test file and leaves it enabled, so that every promise of every later file passes it on.
+const { run } = AsyncLocalStorage.prototype;
+AsyncLocalStorage.prototype.run = function runRecorded(...args) {
+  storages.add(this);
+  return run.apply(this, args);
+};
 
 /**
  * Records the pools of databases. Backstage never destroys them (`DatabaseManager.shutdown` calls `client.config.includes`, which
@@ -75,6 +84,9 @@ module.exports = class Environment {
     this.#removeListeners();
     await Promise.all([...pools].map(pool => pool.destroy()));
     pools.clear();
+    // A storage that is used again enables itself.
+    storages.forEach(storage => storage.disable());
+    storages.clear();
   }
 
   // Backstage ends the process with 0 on `beforeExit`.
