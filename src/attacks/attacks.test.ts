@@ -37,6 +37,8 @@ it('[P31] the record of use has the rules alone, and nothing of a request', asyn
     '',
     'GET docs/static/public',
     'GET forwarding/public/**',
+    'GET hello/demo/**',
+    'GET hello/entity/*/badge/*',
     'GET hello/health',
     'GET hello/logo.svg',
     'GET hello/public/**',

@@ -41,7 +41,7 @@ export async function withFilesAt<T>(
     for (const file of files) {
       const name = path.relative(top, await realpath(file));
       const target = path.resolve(folder, name);
-      if (await lay({ top, commit, folder, done }, name)) {
+      if (await copyFile({ top, commit, folder, done }, name)) {
         laid.push(target);
       } else {
         missing.push(name);
@@ -97,7 +97,7 @@ interface Snapshot {
 }
 
 /** Copies one file and its includes. Returns whether the commit has the file. */
-async function lay(snapshot: Snapshot, name: string): Promise<boolean> {
+async function copyFile(snapshot: Snapshot, name: string): Promise<boolean> {
   const { top, commit, folder, done } = snapshot;
   const target = path.resolve(folder, name);
   // An included path may lead out of the repository.
@@ -118,7 +118,7 @@ async function lay(snapshot: Snapshot, name: string): Promise<boolean> {
   await writeFile(target, text, { mode: 0o600 });
   done.add(target);
   for (const included of includesOf(text)) {
-    await lay(snapshot, path.join(path.dirname(name), included));
+    await copyFile(snapshot, path.join(path.dirname(name), included));
   }
   return true;
 }

@@ -1,6 +1,10 @@
 import type { Config } from '@backstage/config';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { Finding, markAccepted } from './Finding';
+import {
+  findCandidateFindings,
+  findEndedExpectations,
+} from './findExpectationFindings';
 import { findRuleFindings, RuleFacts } from './findRuleFindings';
 import { findSettingFindings, SettingFacts } from './findSettingFindings';
 import { readOtherSettings } from './readOtherSettings';
@@ -26,6 +30,8 @@ export function findFindings(facts: FindingFacts): Finding[] {
   return markAccepted(
     [
       ...findRuleFindings({ ...facts, allow, isLegacy, other }),
+      ...findEndedExpectations(gate),
+      ...(isLegacy ? [] : findCandidateFindings(gate)),
       ...findSettingFindings({ ...facts, isLegacy, other }),
     ],
     acceptedFindings,

@@ -1,6 +1,5 @@
 import type { ListSource } from '../config/findListSources';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { findFailedExpectations } from '../policy/checkExpectations';
 import { Finding, onlyPresent } from './Finding';
 import type {
   ExternalToken,
@@ -40,7 +39,6 @@ export function findSettingFindings(facts: SettingFacts): Finding[] {
   const { gate, isLegacy, lists, other } = facts;
   return [
     ...lists.flatMap(findReplaced),
-    ...findEndedExpectations(gate),
     ...findSignInFindings(other),
     ...other.proxyEndpoints.flatMap(findEndpointFindings),
     ...findCookieFindings(facts),
@@ -50,7 +48,6 @@ export function findSettingFindings(facts: SettingFacts): Finding[] {
       : [
           ...other.externalTokens.flatMap(findTokenFindings),
           ...findAuthFindings(gate, other),
-          ...findCandidateFindings(gate),
         ]),
   ];
 }
@@ -67,17 +64,6 @@ function findReplaced({ path, file, replaces }: ListSource): Finding[] {
       write: 'write all entries in one file',
     },
   ]);
-}
-
-function findEndedExpectations(gate: SettingFacts['gate']): Finding[] {
-  return findFailedExpectations(gate, CONFIG_KEY)
-    .filter(({ isByEnd }) => isByEnd)
-    .map(({ index }) => ({
-      id: 'expectation-ended',
-      at: `${CONFIG_KEY}.expect[${index}]`,
-      why: 'does not hold any more, since the rule that fulfilled it has ended',
-      write: 'write a later until for the rule, or remove the expectation',
-    }));
 }
 
 function findSignInFindings(other: OtherSettings): Finding[] {
@@ -209,18 +195,6 @@ function findAuthFindings(
         at: `${CONFIG_KEY}.signOut.offlineSessions`,
         why: 'is keep, so that OAuth clients get new tokens after the user has signed out',
         write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
-      },
-  ]);
-}
-
-function findCandidateFindings({ candidate }: SettingFacts['gate']) {
-  return onlyPresent<Finding>([
-    candidate !== undefined &&
-      'problem' in candidate && {
-        id: 'candidate-not-judged',
-        at: `${CONFIG_KEY}.candidate`,
-        why: 'is not judged',
-        write: candidate.problem,
       },
   ]);
 }

@@ -10,11 +10,9 @@ import {
   VerifiedCredential,
   verifyTimed,
 } from '../credentials/verifyCredential';
-import { DECISION_HEADER } from '../decision/createDecisionId';
 import type { Decision, Decisions, PassReason } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
-import { refuseUndecided } from '../decision/refuseUndecided';
 import { toRefusal } from '../decision/toRefusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
@@ -22,6 +20,7 @@ import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import { isPromise, MaybePromise, then } from '../util/then';
 import { decideUpgrade } from './authenticateUpgrade';
+import { failClosed } from './failClosed';
 import { chooseHeaders, forward, setIdentity } from './forward';
 import { ExpressRequest } from './GateRequest';
 import { presentedToken } from './presentedToken';
@@ -91,6 +90,7 @@ class Gate {
    */
   #decide(request: ExpressRequest): MaybePromise<Passed> {
     const { options } = this;
+    const { cookie } = options;
     if (request.method === WEBSOCKET) {
       return this.#passUpgrade(request);
     }
@@ -103,10 +103,7 @@ class Gate {
         if (route !== 'built-in-public') {
           // The browser sends the cookie with the requests of a public page, too.
           restrictUserResponse(request, false);
-          request.isAnonymous = !presentsCredential(
-            request.req,
-            options.cookie,
-          );
+          request.isAnonymous = !presentsCredential(request.req, cookie);
           return { reason: 'allow-rule', rule: route };
         }
         // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
@@ -117,7 +114,7 @@ class Gate {
       });
     }
     return then(plugin.started(), () => {
-      const presented = presentedToken(request, options.cookie);
+      const presented = presentedToken(request, cookie);
       return then(
         verifyTimed(request.req, plugin, presented, request.policy, options),
         verified => this.#passVerified(request, presented, verified),
@@ -137,15 +134,12 @@ class Gate {
     if (isUser(verified.credentials)) {
       restrictUserResponse(request, isCookie);
     }
-    const issued = isCookie
-      ? undefined
-      : issueCookie(request, verified, options);
+    const issued = !isCookie && issueCookie(request, verified, options);
     return then(issued, () => {
       chooseHeaders(request, verified, options);
       const removed =
-        request.path !== undefined && isCookieEndpoint(request.path)
-          ? removeRevokedUserCookie(request, options)
-          : undefined;
+        isCookieEndpoint(request.path ?? '') &&
+        removeRevokedUserCookie(request, options);
       return then(removed, () => {
         setIdentity(request.req, verified);
         return { reason: kind };
@@ -205,10 +199,11 @@ class Gate {
     decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
+    const { decisions, observer } = this.options;
     const { req, method, reportedPath: path } = request;
     const decision = request.toDecision(decided, refusal);
-    this.options.decisions.set(req, decision);
-    this.options.observer.decided({ method, path }, decision, refusal?.error);
+    decisions.set(req, decision);
+    observer.decided({ method, path }, decision, refusal?.error);
   }
 
   /** Refuses a request. In report-only it goes on all the same. */
@@ -224,9 +219,8 @@ class Gate {
       return [];
     }
     this.#record(request, { outcome: 'refused', reason }, refusal);
-    return then(setRefusalHeaders(request, refusal, options), () => [
-      refusal.error,
-    ]);
+    const headersSet = setRefusalHeaders(request, refusal, options);
+    return then(headersSet, () => [refusal.error]);
   }
 }
 
@@ -254,14 +248,4 @@ export function createGate(options: GateOptions): RequestHandler {
       args => args && next(...args),
     );
   };
-}
-
-/** Returns the answer to a request for which the gate itself has failed. */
-function failClosed(error: unknown, res: Response, logger: LoggerService) {
-  const refusal = Refusal.failed;
-  const headers = refuseUndecided(refusal, logger, error);
-  if (!res.headersSent) {
-    res.setHeader(DECISION_HEADER, headers[DECISION_HEADER]);
-  }
-  return refusal.error;
 }

@@ -4,7 +4,7 @@ import { ANY_SEGMENT, endOf, prefixOf, segmentsOf } from '../config/AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
-import { formatListSource, ListSource } from '../config/findListSources';
+import type { ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
 import { coveredUntil, patternOf } from '../policy/PathPattern';
 import type { PolicySource } from '../policy/PolicySource';
@@ -13,12 +13,8 @@ import type {
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
 import type { Usage } from '../usage/Usage';
-import {
-  CandidateCounts,
-  CandidateReport,
-  formatCandidate,
-} from './CandidateCounts';
-import { describeUsage, formatUsage, UsageReport } from './describeUsage';
+import type { CandidateCounts, CandidateReport } from './CandidateCounts';
+import { describeUsage, UsageReport } from './describeUsage';
 import type {
   DecisionCount,
   DecisionCounts,
@@ -157,44 +153,6 @@ function describeClosed(
   return isOpen
     ? []
     : [{ plugin, path, allow, isWebSocket, yaml: toYaml(rules, path) }];
-}
-
-/** Formats a report as one block of text, for the log of the start. */
-export function formatPolicyReport(report: PolicyReport): string {
-  const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
-  const { candidate, usage } = report;
-  const section = (title: string, lines: string[]) =>
-    lines.length ? [`  ${title}:`, ...lines.map(line => `    ${line}`)] : [];
-  return [
-    `API gate: ${report.enforced ? 'enforce' : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`}`,
-    ...section(
-      'Public by rule',
-      allow.map(
-        rule =>
-          `${rule.methods} /api/${rule.plugin}${rule.path}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
-      ),
-    ),
-    ...(allow.length ? [] : ['  No allow rules.']),
-    ...section('Lists, by file', lists.map(formatListSource)),
-    ...(report.enforced
-      ? []
-      : section(
-          'Newly public once it is enforced',
-          opensBeyondPlugins.map(
-            ({ plugin, path, methods }) => `${methods} /api/${plugin}${path}`,
-          ),
-        )),
-    ...section(
-      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}; these rules would open it`,
-      closed.flatMap(({ plugin, path, allow: to, isWebSocket, yaml }) => [
-        `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}, to ${to === 'unauthenticated' ? 'everybody' : "Backstage's own cookie, which goes on reading it"}:`,
-        ...yaml.split('\n').map(line => `  ${line}`),
-      ]),
-    ),
-    ...section('Not known what these open themselves', unknown),
-    ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
-    ...section('Use, at this backend', usage ? formatUsage(usage) : []),
-  ].join('\n');
 }
 
 // A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.

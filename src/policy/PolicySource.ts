@@ -45,7 +45,7 @@ export class PolicySource {
   #needsRestart: string[] = [];
   #untilTimer: NodeJS.Timeout | undefined;
   #reminder: NodeJS.Timeout | undefined;
-  #toldEnforced = false;
+  #hasEnforced = false;
 
   /** @throws InputError if the configuration is invalid, which stops the start */
   constructor(
@@ -82,7 +82,7 @@ export class PolicySource {
   /** Registers a callback for the time when the gate first enforces: immediately, unless it starts in report-only. */
   onEnforced(callback: () => void): void {
     this.#onEnforced.push(callback);
-    if (this.#toldEnforced) {
+    if (this.#hasEnforced) {
       callback();
     }
   }
@@ -126,24 +126,24 @@ export class PolicySource {
     }
     const before = this.#current.config;
     const after = this.#applicable(read);
-    const mended = this.#problem !== undefined;
+    const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
-    if (mended || !isDeepStrictEqual(before, after)) {
+    if (isFixed || !isDeepStrictEqual(before, after)) {
       const policy = this.#toPolicy(after);
       this.#current = policy;
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
         { policy: policy.hash },
       );
-      this.#tellOfRemovedRules(before, after);
+      this.#logRemovedRules(before, after);
       this.#update();
       this.#ruleEnds.follow(after.allow);
       this.#onReload.forEach(callback => callback({ policy }));
     }
   }
 
-  #tellOfRemovedRules(before: ApiGateConfig, after: ApiGateConfig) {
+  #logRemovedRules(before: ApiGateConfig, after: ApiGateConfig) {
     const isKept = ({ plugin, path }: AllowRule) =>
       after.allow.some(rule => rule.plugin === plugin && rule.path === path);
     for (const rule of before.allow.filter(each => !isKept(each))) {
@@ -165,7 +165,7 @@ export class PolicySource {
       }
     }
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
-    if (this.#toldEnforced && read.mode === 'report-only') {
+    if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
       if (!new Policy(read).isEnforced) {
         needsRestart.push(`${CONFIG_KEY}.mode`);
@@ -187,8 +187,8 @@ export class PolicySource {
     clearTimeout(this.#untilTimer);
     const { until } = this.#current.config;
     if (this.#current.isEnforced) {
-      if (!this.#toldEnforced) {
-        this.#toldEnforced = true;
+      if (!this.#hasEnforced) {
+        this.#hasEnforced = true;
         this.#endReportOnly();
         this.#onEnforced.forEach(callback => callback());
       }

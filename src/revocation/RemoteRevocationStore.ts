@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000;
 
 /** Reads and writes the revocations of the backend that has the `auth` plugin, with service tokens. */
 export class RemoteRevocationStore implements RevocationStore {
-  #toldThatThereIsNoGate = false;
+  #hasWarned = false;
 
   constructor(
     private readonly options: {
@@ -29,7 +29,7 @@ export class RemoteRevocationStore implements RevocationStore {
       `?since=${encodeURIComponent(cursor)}`,
     );
     if (response.status === 404) {
-      this.#tellThatThereIsNoGate();
+      this.#warnNoGateOnce();
       return { revocations: [] };
     }
     if (!response.ok) {
@@ -45,7 +45,7 @@ export class RemoteRevocationStore implements RevocationStore {
   async add(revocation: Revocation): Promise<void> {
     const response = await this.#request('POST', '', revocation);
     if (response.status === 404) {
-      this.#tellThatThereIsNoGate();
+      this.#warnNoGateOnce();
       return;
     }
     if (response.status === 400) {
@@ -76,9 +76,9 @@ export class RemoteRevocationStore implements RevocationStore {
     });
   }
 
-  #tellThatThereIsNoGate() {
-    if (!this.#toldThatThereIsNoGate) {
-      this.#toldThatThereIsNoGate = true;
+  #warnNoGateOnce() {
+    if (!this.#hasWarned) {
+      this.#hasWarned = true;
       this.options.logger.warn(
         'The backend of the auth plugin has no API gate: a sign-out there ends no session here',
       );

@@ -7,13 +7,10 @@ import type { TokenCache } from '../credentials/TokenCache';
 import { findFindings } from '../findings/findFindings';
 import type { ApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
-import {
-  describePolicy,
-  formatPolicyReport,
-  PolicyReport,
-} from '../observability/describePolicy';
+import { describePolicy, PolicyReport } from '../observability/describePolicy';
 import { describeUsage } from '../observability/describeUsage';
 import { FindingsLog } from '../observability/FindingsLog';
+import { formatPolicyReport } from '../observability/formatPolicyReport';
 import {
   rootInstanceMetadataServiceRef,
   rootSystemMetadataServiceRef,

@@ -1,10 +1,8 @@
 import path from 'node:path';
 import ts from 'typescript';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
-import {
-  formatPolicyReport,
-  PolicyReport,
-} from '../../observability/describePolicy';
+import type { PolicyReport } from '../../observability/describePolicy';
+import { formatPolicyReport } from '../../observability/formatPolicyReport';
 import {
   codeBlocks,
   codeIn,
