@@ -8,6 +8,8 @@ const CLOSED_PATH = '/api/trivial/x';
 /** The variants that a load is for, and its requests to one of them. */
 export interface LoadPlan {
   variants: VariantName[];
+  /** The part of the usual number of requests, for requests that take long. Default: 1. */
+  part?: number;
   create(tokens: Tokens, server: Target): Load;
 }
 
@@ -69,6 +71,7 @@ export const loads = {
   // Shows what the gate costs beside real work.
   catalog: {
     variants: ['stock with catalog', 'gate with catalog'],
+    part: 0.2,
     create(tokens, { url }) {
       const token = tokens.user(url);
       const headers = { ...bearer(token), cookie: `token=${token}` };

@@ -24,11 +24,11 @@ const MIN_GENERATIONS = 3;
 const GENERATIONS_UNTIL_MS = 150_000;
 /** Rounds of each generation. */
 const ROUNDS = 3;
-const REQUESTS = 2000;
+const REQUESTS = 1000;
 /** Requests before each measurement that are not measured, since the server's code has left the CPU's caches. */
 const LEAD_IN_REQUESTS = 300;
 /** Requests until the code that runs often is compiled. */
-const WARM_UP_REQUESTS = 5000;
+const WARM_UP_REQUESTS = 3000;
 const STARTS = 3;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
@@ -109,25 +109,27 @@ async function measureGeneration(results: Results): Promise<void> {
   }
   const prepared = Object.entries<LoadPlan>(loads).map(([load, plan]) => ({
     load: load as LoadName,
+    part: plan.part ?? 1,
     cells: plan.variants.map(name => ({
       name,
       server: servers[name],
       requests: plan.create(tokens, servers[name]),
     })),
   }));
-  for (const { cells } of prepared) {
+  for (const { cells, part } of prepared) {
     for (const { server, requests } of cells) {
-      await measure(server, requests, WARM_UP_REQUESTS);
+      await measure(server, requests, WARM_UP_REQUESTS * part);
     }
   }
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const { load, cells } of prepared) {
+    for (const { load, cells, part } of prepared) {
       // The order alternates, since the preceding measurement may favour one variant.
       for (const { name, server, requests } of round % 2
         ? cells
         : [...cells].reverse()) {
-        await measure(server, requests, LEAD_IN_REQUESTS);
-        results.add(load, name, await measure(server, requests, REQUESTS));
+        await measure(server, requests, LEAD_IN_REQUESTS * part);
+        const measured = await measure(server, requests, REQUESTS * part);
+        results.add(load, name, measured);
       }
     }
   }
