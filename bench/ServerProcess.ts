@@ -10,7 +10,8 @@ import type { Variant } from './variants';
 export type ServerRequest =
   | { kind: 'usage' }
   | { kind: 'collect garbage' }
-  | { kind: 'revoke'; sessions: number; last: Session };
+  | { kind: 'revoke'; sessions: number; last: Session }
+  | { kind: 'age revocations' };
 
 /** The claims that identify a session. */
 export interface Session {

@@ -89,6 +89,7 @@ export async function revokeSessions(
       headers: { authorization: `Bearer ${token}` },
     });
     if (status === 401) {
+      await server.ask({ kind: 'age revocations' });
       return;
     }
     if (performance.now() - startedAt > LOADED_WITHIN_MS) {

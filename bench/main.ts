@@ -110,6 +110,7 @@ async function measureGeneration(results: Results): Promise<void> {
   const prepared = Object.entries<LoadPlan>(loads).map(([load, plan]) => ({
     load: load as LoadName,
     part: plan.part ?? 1,
+    leadIn: plan.leadIn ?? LEAD_IN_REQUESTS,
     cells: plan.variants.map(name => ({
       name,
       server: servers[name],
@@ -122,12 +123,12 @@ async function measureGeneration(results: Results): Promise<void> {
     }
   }
   for (let round = 1; round <= ROUNDS; round++) {
-    for (const { load, cells, part } of prepared) {
+    for (const { load, cells, leadIn, part } of prepared) {
       // The order alternates, since the preceding measurement may favour one variant.
       for (const { name, server, requests } of round % 2
         ? cells
         : [...cells].reverse()) {
-        await measure(server, requests, LEAD_IN_REQUESTS * part);
+        await measure(server, requests, leadIn * part);
         const measured = await measure(server, requests, REQUESTS * part);
         results.add(load, name, measured);
       }
