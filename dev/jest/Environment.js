@@ -3,6 +3,8 @@ const { createRequire } = require('node:module');
 const path = require('node:path');
 const requireOfJest = require('./requireOfJest');
 
+require('./countVerifications');
+
 const { LegacyFakeTimers, ModernFakeTimers } =
   requireOfJest('@jest/fake-timers');
 const { ModuleMocker } = requireOfJest('jest-mock');
