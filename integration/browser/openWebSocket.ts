@@ -21,7 +21,17 @@ export async function openWebSocket(
     await devTools.send('Network.enable');
     let headers: Record<string, string | undefined> = {};
     let status: number | undefined;
+    // The page opens WebSockets of its own, to the backend without the gate too.
+    let requestId: string | undefined;
+    devTools.on('Network.webSocketCreated', event => {
+      if (event.url === url) {
+        requestId = event.requestId;
+      }
+    });
     devTools.on('Network.webSocketWillSendHandshakeRequest', event => {
+      if (event.requestId !== requestId) {
+        return;
+      }
       headers = Object.fromEntries(
         Object.entries(event.request.headers).map(([name, value]) => [
           name.toLowerCase(),
@@ -30,9 +40,14 @@ export async function openWebSocket(
       );
     });
     devTools.on('Network.webSocketHandshakeResponseReceived', event => {
-      status = event.response.status;
+      if (event.requestId === requestId) {
+        status = event.response.status;
+      }
     });
     devTools.on('Network.webSocketFrameError', event => {
+      if (event.requestId !== requestId) {
+        return;
+      }
       const { errorMessage } = event;
       status ??= /HTTP Authentication failed/.test(errorMessage)
         ? 401
