@@ -452,8 +452,9 @@ describe('a backend whose rules change', () => {
       headerLines: ['Content-Type: application/json'],
       // JSON in ASCII, as the helper sends each character as one byte.
       body: JSON.stringify(request).replace(
-        /[\x7f-\xff]/g,
-        character => `\\u00${character.charCodeAt(0).toString(16)}`,
+        /[\x7f-\uffff]/g,
+        character =>
+          `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
       ),
     });
 
