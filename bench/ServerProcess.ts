@@ -1,10 +1,9 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
+import { freePort } from '../dev/ports';
 import type { Variant } from './variants';
 
 export type ServerRequest =
@@ -126,17 +125,6 @@ function nextReply(child: ChildProcess): Promise<ServerReply> {
     child.once('message', reply => {
       child.off('exit', onExit);
       resolve(reply as ServerReply);
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
     });
   });
 }

@@ -33,7 +33,7 @@ export async function choosePort(
 }
 
 /** Returns a port that no program used a moment ago. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

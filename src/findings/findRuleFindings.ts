@@ -1,4 +1,9 @@
-import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  isSubtree,
+  prefixOf,
+} from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { WEBSOCKET } from '../http/requestMethod';
 import { Finding, onlyPresent } from './Finding';
@@ -211,7 +216,8 @@ function reaches(rule: AllowRule, route: string): boolean {
   return (
     (isSubtree(rule) || own.length >= other.length) &&
     other.every(
-      (segment, i) => i >= own.length || ['*', segment].includes(own[i]),
+      (segment, i) =>
+        i >= own.length || [ANY_SEGMENT, segment].includes(own[i]),
     )
   );
 }

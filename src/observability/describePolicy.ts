@@ -12,9 +12,8 @@ import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
-import type { Usage } from '../usage/Usage';
 import type { CandidateCounts, CandidateReport } from './CandidateCounts';
-import { describeUsage, UsageReport } from './describeUsage';
+import type { UsageReport } from './describeUsage';
 import type {
   DecisionCount,
   DecisionCounts,
@@ -91,7 +90,7 @@ export function describePolicy(options: {
   plugins: Plugins;
   policies: DeclaredPolicies;
   source: PolicySource;
-  usage: Usage;
+  usage: UsageReport | undefined;
 }): PolicyReport {
   const { counts, findings, plugins, policies, source } = options;
   const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
@@ -136,7 +135,7 @@ export function describePolicy(options: {
     wouldRefuse: counts.wouldRefuse,
     wouldRefuseUncounted: counts.uncounted,
     candidate: options.candidate.describe(),
-    usage: describeUsage(options.usage, config.allow, plugins),
+    usage: options.usage,
   };
 }
 

@@ -1,5 +1,5 @@
 import { AllowRule, ANY_SEGMENT } from '../config/AllowRule';
-import { RULE_PATH } from '../config/readAllowRules';
+import { PLUGIN_ID, RULE_PATH } from '../config/readAllowRules';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 
@@ -14,7 +14,7 @@ export function ruleFor(
     isCookieEndpoint(path) ||
     isFullUserToken ||
     ['TRACE', 'CONNECT'].includes(method) ||
-    !/^[a-z0-9_-]+$/.test(plugin)
+    !PLUGIN_ID.test(plugin)
   ) {
     return undefined;
   }

@@ -57,31 +57,35 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     const { audit, plugins, policies, source, usage } = shared;
 
-    const find = () =>
+    const describeUse = () =>
+      describeUsage(usage, source.current.config.allow, plugins);
+    const find = (used = describeUse()) =>
       findFindings({
         config,
         gate: source.current.config,
         isInstalled: id => plugins.isInstalled(id),
         lists: source.lists,
         now: new Date(),
-        usage: describeUsage(usage, source.current.config.allow, plugins),
+        usage: used,
       });
-    const findingsLog = new FindingsLog(logger, find);
+    const findingsLog = new FindingsLog(logger, () => find());
     const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });
     source.onReload(outcome =>
       audit.reloaded(plugins.auditorFor('auth'), outcome),
     );
     source.start();
-    const describe = () =>
-      describePolicy({
+    const describe = () => {
+      const used = describeUse();
+      return describePolicy({
         candidate,
         counts,
-        findings: find(),
+        findings: find(used),
         plugins,
         policies,
         source,
-        usage,
+        usage: used,
       });
+    };
     lifecycle.addStartupHook(() => {
       const report = describe();
       logger.info(formatPolicyReport(report), { policy: report.hash });
