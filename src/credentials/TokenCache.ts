@@ -178,9 +178,8 @@ function createShallowCopier<T extends object>(original: T): () => T {
       ([, { enumerable }]) => !enumerable,
     ),
   );
-  return () =>
-    Object.defineProperties(
-      Object.assign(Object.create(prototype), original),
-      hidden,
-    );
+  const copy = (): T => Object.assign(Object.create(prototype), original);
+  return Object.keys(hidden).length === 0
+    ? copy
+    : () => Object.defineProperties(copy(), hidden);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
+import { isHeader } from '../http/setRequestHeader';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
@@ -81,7 +82,7 @@ function readUserCookie(req: IncomingMessage): PresentedCredential {
 function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {
   let count = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i].toLowerCase() === name) {
+    if (isHeader(rawHeaders[i], name)) {
       count += 1;
     }
   }

@@ -62,10 +62,7 @@ export function restrictUserResponse(
   request: ExpressRequest,
   isCookie: boolean,
 ): void {
-  restrictResponse(request.res, {
-    isCookie,
-    isTrustedPath: () => isTrustedPath(request),
-  });
+  restrictResponse(request.res, isCookie, () => isTrustedPath(request));
 }
 
 /** Issues the gate's cookie to the browser of a user who has sent a bearer token. A failure is logged, and refuses nothing. */

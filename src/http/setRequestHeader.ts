@@ -13,15 +13,25 @@ export function setRequestHeader(
 ): void {
   // Read both properties first: Node derives them from `rawHeaders` at the first access.
   const { headers, headersDistinct } = req;
-  req.rawHeaders = req.rawHeaders.filter(
-    (_, i, raw) => raw[i - (i % 2)].toLowerCase() !== name,
-  );
+  const { rawHeaders } = req;
+  const raw: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!isHeader(rawHeaders[i], name)) {
+      raw.push(rawHeaders[i], rawHeaders[i + 1]);
+    }
+  }
   if (value === undefined) {
     delete headers[name];
     delete headersDistinct[name];
   } else {
     headers[name] = value;
     headersDistinct[name] = [value];
-    req.rawHeaders.push(name, value);
+    raw.push(name, value);
   }
+  req.rawHeaders = raw;
+}
+
+/** Compares the name of a header with one in lower case. The lengths come first: most names differ by them already. */
+export function isHeader(name: string, lowerCase: string): boolean {
+  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }
