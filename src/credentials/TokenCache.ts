@@ -173,13 +173,15 @@ function createCopier(credentials: BackstageCredentials) {
 /** Copies non-enumerable properties too: Backstage keeps the token in one. */
 function createShallowCopier<T extends object>(original: T): () => T {
   const prototype = Object.getPrototypeOf(original);
-  const hidden = Object.fromEntries(
-    Object.entries(Object.getOwnPropertyDescriptors(original)).filter(
-      ([, { enumerable }]) => !enumerable,
-    ),
-  );
-  const copy = (): T => Object.assign(Object.create(prototype), original);
-  return Object.keys(hidden).length === 0
-    ? copy
-    : () => Object.defineProperties(copy(), hidden);
+  const hidden = Object.entries(
+    Object.getOwnPropertyDescriptors(original),
+  ).filter(([, { enumerable }]) => !enumerable);
+  return () => {
+    const copy = Object.assign(Object.create(prototype), original);
+    // One call each takes half the time of `Object.defineProperties`.
+    for (const [name, descriptor] of hidden) {
+      Object.defineProperty(copy, name, descriptor);
+    }
+    return copy;
+  };
 }

@@ -118,24 +118,23 @@ export abstract class GateRequest<
     decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ): Decision {
+    const { outcome, reason, rule } = decided;
     const { pluginId: plugin, credential, isAnonymous } = this;
-    const { candidate: rules } = this.policy;
+    const { candidate: rules, config } = this.policy;
     const candidate = rules && this.#judgeCandidate(rules);
-    const decision: Decision = {
-      ...decided,
+    return {
+      outcome,
+      reason,
+      rule,
       plugin,
       credential,
       isAnonymous,
       candidate,
+      id: refusal && this.decisionId,
+      subject: refusal?.subject,
+      clientAddress:
+        refusal && config.audit.clientAddress ? this.clientAddress : undefined,
     };
-    if (refusal) {
-      decision.id = this.decisionId;
-      decision.subject = refusal.subject;
-      if (this.policy.config.audit.clientAddress) {
-        decision.clientAddress = this.clientAddress;
-      }
-    }
-    return decision;
   }
 
   /** Compares the route with what it would be by the candidate; returns nothing if the route was not needed for the decision. */
