@@ -4,15 +4,29 @@ import type { PresentedToken } from './verifyCredential';
 
 /** @throws Refusal unless a request presents exactly one credential of a supported kind */
 export function assertToken(presented: PresentedCredential): PresentedToken {
+  const token = toToken(presented);
+  if (token instanceof Refusal) {
+    throw token;
+  }
+  return token;
+}
+
+/**
+ * Returns the one credential of a request, or the refusal of anything else. It returns the refusal, since an exception takes longer
+ * than all other steps of it, and anybody can send requests without a credential.
+ */
+export function toToken(
+  presented: PresentedCredential,
+): PresentedToken | Refusal {
   switch (presented.kind) {
     case 'none':
-      throw Refusal.missingCredentials;
+      return Refusal.missingCredentials;
     case 'repeated-authorization':
-      throw Refusal.repeatedAuthorization;
+      return Refusal.repeatedAuthorization;
     case 'unsupported-scheme':
-      throw Refusal.unsupportedScheme;
+      return Refusal.unsupportedScheme;
     case 'conflicting-cookies':
-      throw Refusal.conflictingCookies;
+      return Refusal.conflictingCookies;
     default:
       return presented;
   }

@@ -55,7 +55,14 @@ export interface Decision {
   clientAddress?: string;
 }
 
-/** Keeps the decisions, by request. In front of each plugin's routes, a second check reads there which requests the gate passed. */
+/** Why a request passes. */
+export interface Passed extends Pick<Decision, 'rule'> {
+  reason: PassReason;
+  /** Whether the gate answers the request itself, with 204, so that no handler gets it. */
+  isAnswered?: boolean;
+}
+
+/** Keeps the decisions about requests that go on. In front of each plugin's routes, a second check reads which of them have passed. */
 export class Decisions {
   readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
 

@@ -10,7 +10,7 @@ import {
   VerifiedCredential,
   verifyTimed,
 } from '../credentials/verifyCredential';
-import type { Decision, Decisions, PassReason } from '../decision/Decision';
+import type { Decision, Decisions, Passed } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { Refusal } from '../decision/Refusal';
 import { toRefusal } from '../decision/toRefusal';
@@ -47,13 +47,6 @@ export interface GateOptions extends SignOutOptions, CookieServices {
   sockets: Pick<SessionSockets, 'track'>;
 }
 
-/** Why a request passes. */
-interface Passed extends Pick<Decision, 'rule'> {
-  reason: PassReason;
-  /** Whether the gate answers the request itself, with 204, so that no handler gets it. */
-  isAnswered?: boolean;
-}
-
 /** The arguments for `next`; `undefined` if it must not be called. */
 type NextArguments = [error?: Error] | undefined;
 
@@ -67,28 +60,28 @@ class Gate {
 
   /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
   judge(req: Request, res: Response): MaybePromise<NextArguments> {
-    const { logger, plugins } = this.options;
-    const policy = this.options.policy();
-    const request = new ExpressRequest(req, res, policy, plugins);
-    const refuse = (error: unknown) =>
-      this.#refuse(request, toRefusal(error, logger));
+    const { logger, plugins, policy } = this.options;
+    const request = new ExpressRequest(req, res, policy(), plugins);
+    const end = (decided: Passed | Refusal) =>
+      decided instanceof Refusal
+        ? this.#refuse(request, decided)
+        : this.#pass(request, decided);
+    const refuse = (error: unknown) => end(toRefusal(error, logger));
     let decided;
     try {
       decided = this.#decide(request);
     } catch (error) {
       return refuse(error);
     }
-    return isPromise(decided)
-      ? decided.then(passed => this.#pass(request, passed), refuse)
-      : this.#pass(request, decided);
+    return isPromise(decided) ? decided.then(end, refuse) : end(decided);
   }
 
   /**
-   * Decides whether a request may pass. The decision about a cached token, and about one that presents none, is no promise.
+   * Decides whether a request may pass. The decision about a cached token, and about a request without one, is no promise.
    *
-   * @throws Refusal if not, or returns a promise that rejects with it
+   * @throws Refusal if not, or returns it, or a promise that rejects with it
    */
-  #decide(request: ExpressRequest): MaybePromise<Passed> {
+  #decide(request: ExpressRequest): MaybePromise<Passed | Refusal> {
     const { options } = this;
     const { cookie } = options;
     if (request.method === WEBSOCKET) {
@@ -115,6 +108,9 @@ class Gate {
     }
     return then(plugin.started(), () => {
       const presented = presentedToken(request, cookie);
+      if (presented instanceof Refusal) {
+        return presented;
+      }
       return then(
         verifyTimed(request.req, plugin, presented, request.policy, options),
         verified => this.#passVerified(request, presented, verified),
@@ -168,16 +164,15 @@ class Gate {
   async #signOut(request: ExpressRequest): Promise<Passed> {
     const { plugin, policy, isInstalled } = request;
     const hasCredential = await this.#signOuts.end(request);
-    if (isInstalled) {
-      return { reason: 'sign-out' };
+    if (!isInstalled && !hasCredential && policy.isEnforced) {
+      // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
+      await this.options.plugins.clearUserCookie(request.res);
+      return { reason: 'sign-out', isAnswered: true };
     }
-    if (hasCredential || !policy.isEnforced) {
+    if (!isInstalled) {
       await plugin.started();
-      return { reason: 'sign-out' };
     }
-    // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
-    await this.options.plugins.clearUserCookie(request.res);
-    return { reason: 'sign-out', isAnswered: true };
+    return { reason: 'sign-out' };
   }
 
   /** Forwards a request that passes, or answers it. */
@@ -202,7 +197,9 @@ class Gate {
     const { decisions, observer } = this.options;
     const { req, method, reportedPath: path } = request;
     const decision = request.toDecision(decided, refusal);
-    decisions.set(req, decision);
+    if (decision.outcome !== 'refused') {
+      decisions.set(req, decision);
+    }
     observer.decided({ method, path }, decision, refusal?.error);
   }
 

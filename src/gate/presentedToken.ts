@@ -1,5 +1,5 @@
 import type { GateCookie } from '../cookie/GateCookie';
-import { assertToken } from '../credentials/assertToken';
+import { toToken } from '../credentials/assertToken';
 import { readCredential } from '../credentials/readCredential';
 import type { PresentedToken } from '../credentials/verifyCredential';
 import { Refusal } from '../decision/Refusal';
@@ -8,20 +8,23 @@ import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
 /**
- * Returns the token that a request presents, and notes its kind in the request.
+ * Returns the token that a request presents, and notes its kind in the request; a refusal unless the request presents exactly one.
  *
- * @throws Refusal unless the request presents exactly one token, and 403 for a cookie that may not be used for it
+ * @throws Refusal 403 for a cookie that may not be used for the request
  */
 export function presentedToken(
   request: ExpressRequest,
   cookie: GateCookie | undefined,
-): PresentedToken {
-  const presented = assertToken(
+): PresentedToken | Refusal {
+  const presented = toToken(
     readCredential(request.req, {
       cookie,
       acceptsUserCookie: () => acceptsUserCookie(request),
     }),
   );
+  if (presented instanceof Refusal) {
+    return presented;
+  }
   request.credential = presented.kind;
   if (presented.kind !== 'bearer') {
     assertCookieMayBeUsed(request);
