@@ -61,6 +61,23 @@ export async function runCliHere(args: string[]): Promise<CliResult> {
   return { ...result, code };
 }
 
+/** Runs the command in this process, in a folder and with an environment as {@link runCli} has it. Calls must not overlap. */
+export async function runCliIn(
+  args: string[],
+  options: { cwd: string; env?: Record<string, string> },
+): Promise<CliResult> {
+  const { env } = process;
+  const cwd = process.cwd();
+  process.chdir(options.cwd);
+  process.env = { PATH: env.PATH, HOME: os.tmpdir(), ...options.env };
+  try {
+    return await runCliHere(args);
+  } finally {
+    process.chdir(cwd);
+    process.env = env;
+  }
+}
+
 /** Creates a folder with files in it, and returns its path. */
 export function folderWith(files: Record<string, string>): string {
   const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'cli-test-')));

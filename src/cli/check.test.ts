@@ -1,6 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
+import {
+  folderWith,
+  runCli,
+  runCliHere,
+  runCliIn,
+} from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 
@@ -20,11 +25,13 @@ const check = (
   files: Record<string, string>,
   args: string[] = [],
   env: Record<string, string> = {},
-) => runCli(['check', ...args], { cwd: folderWith(files), env });
+) => runCliIn(['check', ...args], { cwd: folderWith(files), env });
 
 describe('api-gate check', () => {
   it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
-    const { code, stdout, stderr } = await check({ 'app-config.yaml': GATE });
+    const { code, stdout, stderr } = await runCli(['check'], {
+      cwd: folderWith({ 'app-config.yaml': GATE }),
+    });
     expect(stderr).toBe('');
     expect(stdout.split('\n')).toEqual([
       'Allow rules, from app-config.yaml:',
