@@ -10,6 +10,7 @@ module.exports = {
       'util/forwardClock.ts',
       'policy/isBuiltInPublicRoute.ts',
       'http/requestTarget.ts',
+      'config/AllowRule.ts',
     ],
     tests: [
       'config/readAllowRules.test.ts',
@@ -45,6 +46,9 @@ module.exports = {
       'credentials/readCredential.ts',
       'credentials/readUpgradeTokens.ts',
       'http/removeCookies.ts',
+      'credentials/assertToken.ts',
+      'credentials/readProtocols.ts',
+      'http/setRequestHeader.ts',
     ],
     tests: [
       'credentials/readCredential.test.ts',
@@ -57,11 +61,13 @@ module.exports = {
       'cookie/GateCookie.ts',
       'cookie/createCookieIssuer.ts',
       'http/cookieHeader.ts',
+      'cookie/withRollback.ts',
     ],
     tests: [
       'cookie/GateCookie.test.ts',
       'cookie/createCookieIssuer.test.ts',
       'http/cookieHeader.test.ts',
+      'cookie/withRollback.test.ts',
     ],
   },
   'cookie-answers': {
@@ -179,11 +185,18 @@ module.exports = {
       'gate/setRefusalHeaders.ts',
       'gate/userResponse.ts',
       'credentials/isOfRevokedSession.ts',
+      'cookie/clearCookie.ts',
+      'cookie/restrictResponse.ts',
+      'decision/refuseUndecided.ts',
+      'decision/toRefusal.ts',
+      'gate/failClosed.ts',
+      'http/requestMethod.ts',
     ],
     tests: [
       'decision/Refusal.test.ts',
       'gate/createGate.test.ts',
       'gate/authenticateUpgrade.test.ts',
+      'decision/refuseUndecided.test.ts',
     ],
   },
   settings: {
