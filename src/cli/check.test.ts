@@ -332,6 +332,12 @@ describe('api-gate check --policy', () => {
             allow: 'unauthenticated',
             yaml: "# Wider than the plugin's own path, which no rule can name.\n- { plugin: badges, path: '/entity/**' }",
           },
+          {
+            plugin: 'techdocs',
+            path: '/static',
+            allow: 'user-cookie',
+            yaml: "- { plugin: techdocs, path: '/static/**' }",
+          },
         ],
         unknown: ['own'],
         usage: {
@@ -390,6 +396,8 @@ describe('api-gate check --policy', () => {
         '  /api/badges/entity/:a',
         "    # Wider than the plugin's own path, which no rule can name.",
         "    - { plugin: badges, path: '/entity/**' }",
+        '  /api/techdocs/static',
+        "    needs no rule: Backstage's own cookie opens it as before",
         'Not known what these plugins open in code: own',
         'Use, at that backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',

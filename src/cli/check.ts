@@ -4,6 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
+import { openingOf } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -185,9 +186,9 @@ function describeDeclared(declared: DeclaredInCode | undefined): string[] {
     closed.length
       ? 'Opened by plugins in code, and closed by the gate; these rules would open it:'
       : 'The gate closes nothing that plugins open in code',
-    ...closed.flatMap(({ plugin, path: below, yaml }) => [
-      `  /api/${plugin}${below}`,
-      ...yaml.split('\n').map(line => `    ${line}`),
+    ...closed.flatMap(each => [
+      `  /api/${each.plugin}${each.path}`,
+      ...openingOf(each).map(line => `    ${line}`),
     ]),
     ...(unknown.length
       ? [`Not known what these plugins open in code: ${unknown.join(', ')}`]
