@@ -124,7 +124,9 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(wide.stdout).toContain(
       'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
     );
-    expect(wide.stdout).toContain('2 of 2 expectations hold');
+    expect(wide.stdout).toContain(
+      '2 of 2 expectations hold, and 1 with the candidate, ',
+    );
     expect(wide.code).toBe(1);
     const narrow = await check({ 'app-config.yaml': candidate('/health') });
     expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);

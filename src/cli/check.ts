@@ -97,12 +97,10 @@ export async function check(args: string[], output: Output): Promise<number> {
     print({ level: 'error', message, location });
   }
   const found = printFindings(loaded, declared, print, output);
-  const { length: expected } = loaded.gate.expect;
-  output.out(
-    `${expected - failures.length} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
-  );
-  const hasFailed = failures.length + ofCandidate.length > 0;
-  return hasFailed || (failOn && found > 0) ? 1 : 0;
+  const held = summarizeExpectations(loaded.gate, failures, ofCandidate);
+  output.out(`${held}, ${found} finding${found === 1 ? '' : 's'}`);
+  const failed = failures.length + ofCandidate.length;
+  return failed > 0 || (failOn && found > 0) ? 1 : 0;
 }
 
 type Print = (finding: Finding) => void;
@@ -117,6 +115,17 @@ function findCandidateFailures(gate: LoadedConfig['gate']) {
         `${CONFIG_KEY}.candidate.allow`,
       )
     : [];
+}
+
+function summarizeExpectations(
+  { expect }: LoadedConfig['gate'],
+  failures: unknown[],
+  ofCandidate: unknown[],
+): string {
+  const held = `${expect.length - failures.length} of ${expect.length} expectations hold`;
+  return ofCandidate.length
+    ? `${held}, and ${expect.length - ofCandidate.length} with the candidate`
+    : held;
 }
 
 /** Prints the findings, and returns the number of those that are not accepted. */
