@@ -26,7 +26,7 @@ export async function choosePort(
   }
   if (await isInUse(port)) {
     throw new InputError(
-      `Another program uses port ${port}. Choose another port: ${variable}=${port === 7107 ? 7207 : 7107} npm start`,
+      `Another program uses port ${port}. Press Ctrl+C, and choose another port: ${variable}=${port === 7107 ? 7207 : 7107} npm start`,
     );
   }
   return port;

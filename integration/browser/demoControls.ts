@@ -114,12 +114,12 @@ export async function ports(checks: Checks): Promise<void> {
   checks.equal(
     'a port in use',
     await start({ PORT: String(PORT) }),
-    `1: Another program uses port ${PORT}. Choose another port: PORT=7107 npm start`,
+    `1: Another program uses port ${PORT}. Press Ctrl+C, and choose another port: PORT=7107 npm start`,
   );
   checks.equal(
     'the other port in use',
     await start({ PORT: '7391', PORT_WITHOUT_GATE: String(PORT) }),
-    `1: Another program uses port ${PORT}. Choose another port: PORT_WITHOUT_GATE=7107 npm start`,
+    `1: Another program uses port ${PORT}. Press Ctrl+C, and choose another port: PORT_WITHOUT_GATE=7107 npm start`,
   );
   checks.equal(
     'a port that is none',

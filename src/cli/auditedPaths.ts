@@ -87,7 +87,7 @@ const SIGN_IN: AuditedPath[] = [
   {
     plugin: 'auth',
     path: '/guest/refresh',
-    gives: 'a valid token to everybody, with which everything above opens',
+    gives: 'a valid token to everybody, which opens every other path too',
     remedy: 'remove auth.providers.guest: the gate does not close it',
   },
 ];

@@ -131,7 +131,9 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(wide.stdout).toContain(
       'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
     );
-    expect(wide.stdout).toContain('2 of 2 expectations hold');
+    expect(wide.stdout).toContain(
+      '2 of 2 expectations hold, and 1 with the candidate, ',
+    );
     expect(wide.code).toBe(1);
     const narrow = await check({ 'app-config.yaml': candidate('/health') });
     expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
@@ -339,6 +341,12 @@ describe('api-gate check --policy', () => {
             allow: 'unauthenticated',
             yaml: "# Wider than the plugin's own path, which no rule can name.\n- { plugin: badges, path: '/entity/**' }",
           },
+          {
+            plugin: 'techdocs',
+            path: '/static',
+            allow: 'user-cookie',
+            yaml: "- { plugin: techdocs, path: '/static/**' }",
+          },
         ],
         unknown: ['own'],
         usage: {
@@ -397,6 +405,8 @@ describe('api-gate check --policy', () => {
         '  /api/badges/entity/:a',
         "    # Wider than the plugin's own path, which no rule can name.",
         "    - { plugin: badges, path: '/entity/**' }",
+        '  /api/techdocs/static',
+        "    needs no rule: Backstage's own cookie opens it as before",
         'Not known what these plugins open in code: own',
         'Use, at that backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',

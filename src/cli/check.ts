@@ -4,6 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
+import { openingOf } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { CliError } from './CliError';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -96,12 +97,10 @@ export async function check(args: string[], output: Output): Promise<number> {
     print({ level: 'error', message, location });
   }
   const found = printFindings(loaded, declared, print, output);
-  const { length: expected } = loaded.gate.expect;
-  output.out(
-    `${expected - failures.length} of ${expected} expectations hold, ${found} finding${found === 1 ? '' : 's'}`,
-  );
-  const hasFailed = failures.length + ofCandidate.length > 0;
-  return hasFailed || (failOn && found > 0) ? 1 : 0;
+  const held = summarizeExpectations(loaded.gate, failures, ofCandidate);
+  output.out(`${held}, ${found} finding${found === 1 ? '' : 's'}`);
+  const failed = failures.length + ofCandidate.length;
+  return failed > 0 || (failOn && found > 0) ? 1 : 0;
 }
 
 type Print = (finding: Finding) => void;
@@ -116,6 +115,17 @@ function findCandidateFailures(gate: LoadedConfig['gate']) {
         `${CONFIG_KEY}.candidate.allow`,
       )
     : [];
+}
+
+function summarizeExpectations(
+  { expect }: LoadedConfig['gate'],
+  failures: unknown[],
+  ofCandidate: unknown[],
+): string {
+  const held = `${expect.length - failures.length} of ${expect.length} expectations hold`;
+  return ofCandidate.length
+    ? `${held}, and ${expect.length - ofCandidate.length} with the candidate`
+    : held;
 }
 
 /** Prints the findings, and returns the number of those that are not accepted. */
@@ -185,9 +195,9 @@ function describeDeclared(declared: DeclaredInCode | undefined): string[] {
     closed.length
       ? 'Opened by plugins in code, and closed by the gate; these rules would open it:'
       : 'The gate closes nothing that plugins open in code',
-    ...closed.flatMap(({ plugin, path: below, yaml }) => [
-      `  /api/${plugin}${below}`,
-      ...yaml.split('\n').map(line => `    ${line}`),
+    ...closed.flatMap(each => [
+      `  /api/${each.plugin}${each.path}`,
+      ...openingOf(each).map(line => `    ${line}`),
     ]),
     ...(unknown.length
       ? [`Not known what these plugins open in code: ${unknown.join(', ')}`]

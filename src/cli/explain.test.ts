@@ -70,7 +70,10 @@ describe('api-gate explain', () => {
     ],
     ['GET /api/x/a%20b', /needs a credential: routers and proxies may read/],
     ['GET /api/x/', /needs a credential: routers and proxies may read/],
-    ['GET http://a/api/x', /needs a credential: routers and proxies may read/],
+    [
+      'GET http://a/api/x?y=1',
+      /needs a credential: routers and proxies may read.*\nIf a browser shows this address, it sends the path only: ask about 'GET \/api\/x\?y=1'\n$/,
+    ],
     ['GET /healthcheck', /\nnot seen by the gate: the gate guards \/api/],
   ])('explains %s', async (request, text) => {
     expect(await explain(request)).toMatch(text);

@@ -35,6 +35,11 @@ const BECAUSE: Record<Explanation['because'], string> = {
   'not-below-a-plugin': 'the gate guards /api/<plugin> only',
 };
 
+interface Request {
+  method: string;
+  target: string;
+}
+
 const ANONYMOUS = {
   public: 'public',
   'needs-credential': 'needs a credential',
@@ -71,6 +76,7 @@ export async function explain(args: string[], output: Output): Promise<number> {
   output.out(printable(`${request.method} ${request.target}`));
   output.out(`${ANONYMOUS[anonymous]}: ${BECAUSE[because]}`);
   [
+    ...describeAddress(request),
     ...describeRule(explanation, loaded),
     ...describeInCode(explanation, declared),
     ...describeOpening(request.method, explanation),
@@ -81,7 +87,7 @@ export async function explain(args: string[], output: Output): Promise<number> {
   return 0;
 }
 
-function readRequest(text: string): { method: string; target: string } {
+function readRequest(text: string): Request {
   const [, method = 'GET', target] = text.match(/^(?:(\S+) )?(\S+)$/) ?? [];
   const methods = [...METHODS, WEBSOCKET];
   if (
@@ -94,6 +100,16 @@ function readRequest(text: string): { method: string; target: string } {
     );
   }
   return { method, target };
+}
+
+/** Returns the question that is meant if somebody has copied an address from a browser. */
+function describeAddress({ method, target }: Request): string[] {
+  const [, path] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
+  return path
+    ? [
+        `If a browser shows this address, it sends the path only: ask about '${method} ${path}'`,
+      ]
+    : [];
 }
 
 function describeRule(

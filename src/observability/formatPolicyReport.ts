@@ -1,6 +1,6 @@
 import { formatListSource } from '../config/findListSources';
 import { formatCandidate } from './CandidateCounts';
-import type { PolicyReport } from './describePolicy';
+import type { ClosedPath, PolicyReport } from './describePolicy';
 import { formatUsage } from './describeUsage';
 
 /** Formats a report as one block of text, for the log of the start. */
@@ -30,13 +30,23 @@ export function formatPolicyReport(report: PolicyReport): string {
         )),
     ...section(
       `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}; these rules would open it`,
-      closed.flatMap(({ plugin, path, allow: to, isWebSocket, yaml }) => [
-        `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}, to ${to === 'unauthenticated' ? 'everybody' : "Backstage's own cookie, which goes on reading it"}:`,
-        ...yaml.split('\n').map(line => `  ${line}`),
+      closed.flatMap(path => [
+        `${path.plugin} ${path.path}${path.isWebSocket ? ' (WebSocket)' : ''}, to ${path.allow === 'unauthenticated' ? 'everybody' : "Backstage's own cookie"}:`,
+        ...openingOf(path).map(line => `  ${line}`),
       ]),
     ),
     ...section('Not known what these open themselves', unknown),
     ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ].join('\n');
+}
+
+/**
+ * Returns the rules that would open a path. A path that Backstage's own cookie opens keeps working without a rule, and a rule would
+ * make it public.
+ */
+export function openingOf({ allow, yaml }: ClosedPath): string[] {
+  return allow === 'user-cookie'
+    ? ["needs no rule: Backstage's own cookie opens it as before"]
+    : yaml.split('\n');
 }

@@ -113,6 +113,17 @@ describe('PolicySource', () => {
     );
   });
 
+  it('does not log in report-only mode that a removed rule is closed: it was not open', () => {
+    const { take, write } = create({
+      mode: 'report-only',
+      allow: [{ plugin: 'a', path: '/a' }],
+    });
+    write({ mode: 'report-only', allow: [] });
+    const lines = take().join();
+    expect(lines).toMatch(/has a new policy/);
+    expect(lines).not.toMatch(/closed/);
+  });
+
   it('does not go back to report-only before a restart', () => {
     const { source, take, write } = create({});
     write({ mode: 'report-only' });

@@ -144,11 +144,15 @@ export class PolicySource {
   }
 
   #logRemovedRules(before: ApiGateConfig, after: ApiGateConfig) {
+    // In report-only mode no rule has opened a barrier yet, and the gate closes nothing.
+    if (!this.#hasEnforced) {
+      return;
+    }
     const isKept = ({ plugin, path }: AllowRule) =>
       after.allow.some(rule => rule.plugin === plugin && rule.path === path);
     for (const rule of before.allow.filter(each => !isKept(each))) {
       this.#logger.info(
-        `API gate has closed ${rule.path} of the plugin ${rule.plugin}; the plugin's own barrier behind it stays open until a restart`,
+        `API gate has closed ${rule.path} of the plugin ${rule.plugin}; the plugin's own auth policy behind it stays open until a restart`,
       );
     }
   }
