@@ -1,5 +1,7 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
@@ -41,8 +43,14 @@ export type ServerReply = Started | Usage | { kind: 'failed'; message: string };
 export class ServerProcess {
   static readonly #running = new Set<ChildProcess>();
 
-  static killAll(): void {
-    this.#running.forEach(child => child.kill('SIGKILL'));
+  /** Ends all servers with this process, however it ends, and then runs a callback. */
+  static endWithProcess(onEnd: () => void): void {
+    process.on('exit', () => {
+      this.#running.forEach(child => child.kill('SIGKILL'));
+      onEnd();
+    });
+    process.on('SIGINT', () => process.exit(130));
+    process.on('SIGTERM', () => process.exit(143));
   }
 
   /** Resolves once the server answers requests. */
@@ -74,12 +82,15 @@ export class ServerProcess {
       '--heap-growing-percent=300',
       path.join(__dirname, 'server.js'),
     ];
+    // The configuration may have 10,000 rules, which are too long for the environment.
+    const settings = path.join(tmpdir(), `api-gate-bench-${port}.json`);
+    writeFileSync(settings, JSON.stringify({ variant, config }));
     const [command, ...args] =
       core === undefined ? node : ['taskset', '-c', core, ...node];
     const child = spawn(command, args, {
       env: {
         ...process.env,
-        BENCH_SERVER: JSON.stringify({ variant, config }),
+        BENCH_SERVER: settings,
       },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

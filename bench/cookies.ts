@@ -13,10 +13,7 @@ const WARM_UP_REQUESTS = 800;
 const MOST = 1.5;
 
 const tokens = new Tokens();
-process.on('exit', () => {
-  ServerProcess.killAll();
-  tokens.remove();
-});
+ServerProcess.endWithProcess(() => tokens.remove());
 
 /** Returns as many cookies as fit, each with a name of its own. */
 function cookiesNamed(prefix: string): string {

@@ -14,20 +14,19 @@ const ROUNDS = 5;
 const REQUESTS = 2000;
 const LEAD_IN_REQUESTS = 300;
 const WARM_UP_REQUESTS = 4000;
+/** The number of tokens that the gate remembers. Those of one turn are verified before it, unless they are more. */
+const REMEMBERED_TOKENS = 2000;
 
 const tokens = new Tokens();
-process.on('exit', () => {
-  ServerProcess.killAll();
-  tokens.remove();
-});
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
+ServerProcess.endWithProcess(() => tokens.remove());
 
 /** A server in a state, and the requests that measure it. */
 interface Point {
   size: number;
   server: ServerProcess;
   load: Load;
+  /** Default: {@link LEAD_IN_REQUESTS}. */
+  leadIn?: number;
 }
 
 const start = (variant: Variant) => ServerProcess.start(variant, tokens.config);
@@ -78,6 +77,7 @@ async function pointsOfTokens(): Promise<Point[]> {
     size,
     server,
     load: bearers(server, size),
+    leadIn: Math.max(LEAD_IN_REQUESTS, Math.min(size, REMEMBERED_TOKENS)),
   }));
 }
 
@@ -100,8 +100,8 @@ async function measureGrowth(
     await measure(server, load, WARM_UP_REQUESTS);
   }
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [i, { server, load }] of points.entries()) {
-      await measure(server, load, LEAD_IN_REQUESTS);
+    for (const [i, { server, load, leadIn }] of points.entries()) {
+      await measure(server, load, leadIn ?? LEAD_IN_REQUESTS);
       const { cpuMicrosPerRequest } = await measure(server, load, REQUESTS);
       micros[i].push(cpuMicrosPerRequest);
     }

@@ -37,12 +37,7 @@ const REVOKED_SESSIONS = 100_000;
 const TIMEOUT_MS = 15 * 60 * 1000;
 
 const tokens = new Tokens();
-process.on('exit', () => {
-  ServerProcess.killAll();
-  tokens.remove();
-});
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
+ServerProcess.endWithProcess(() => tokens.remove());
 setTimeout(() => {
   console.error('The benchmark takes too long');
   process.exit(1);

@@ -1,5 +1,6 @@
 // Runs a variant in a process of its own: Backstage's default services, the real `auth` plugin, and a plugin without work.
 import { subscribe } from 'node:diagnostics_channel';
+import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend } from '@backstage/backend-defaults';
 import { HostDiscovery } from '@backstage/backend-defaults/discovery';
@@ -21,10 +22,12 @@ import type { ServerReply, ServerRequest, Session } from './ServerProcess';
 import { createTutorialMiddleware } from './tutorial';
 import { CATALOG_ENTITIES, OPEN_PATH, Variant } from './variants';
 
-const { variant, config } = JSON.parse(process.env.BENCH_SERVER!) as {
+const settings = process.env.BENCH_SERVER!;
+const { variant, config } = JSON.parse(readFileSync(settings, 'utf8')) as {
   variant: Variant;
   config: JsonObject;
 };
+rmSync(settings);
 
 const TABLE = 'api_gate_revocations';
 const ROWS_AT_ONCE = 15_000;
