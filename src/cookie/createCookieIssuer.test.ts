@@ -16,7 +16,10 @@ const userToken = (claims: object = {}) =>
     ...claims,
   });
 
-function create(verifies: (token: string) => boolean = () => false) {
+function create(
+  verifies: (token: string) => boolean = () => false,
+  isRevoked: (token: string) => boolean = () => false,
+) {
   const told: unknown[] = [];
   const warnings: string[] = [];
   const cookie = new GateCookie(
@@ -27,6 +30,7 @@ function create(verifies: (token: string) => boolean = () => false) {
   const issuer = createCookieIssuer({
     cookie,
     verifies: async token => verifies(token),
+    isRevoked,
     logger: {
       warn: (message: string) => warnings.push(message),
     } as unknown as LoggerService,
@@ -128,6 +132,18 @@ describe('createCookieIssuer', () => {
   ])('keeps a cookie %s', async (_, value) => {
     const { answer, told } = create(token => token === newer);
     expect(await answer(mine, { cookies: `token=${value}` })).toEqual({
+      setCookies: [],
+      cacheControl: undefined,
+    });
+    expect(told).toEqual([]);
+  });
+
+  it('sets no cookie in the answer to the request that has ended the session', async () => {
+    const { answer, told } = create(
+      () => false,
+      token => token === mine,
+    );
+    expect(await answer(mine, { cookies: `token=${newer}` })).toEqual({
       setCookies: [],
       cacheControl: undefined,
     });

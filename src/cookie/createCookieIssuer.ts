@@ -29,14 +29,16 @@ export interface TokenCookieIssuer {
  * Creates the default issuer, which keeps the gate's cookie at the token that the frontend uses.
  *
  * @param options.verifies - returns whether a token is a valid user token whose session is not revoked
+ * @param options.isRevoked - returns whether the session of a token that has verified was revoked since
  */
 export function createCookieIssuer(options: {
   cookie: GateCookie;
   verifies: (token: string) => Promise<boolean>;
+  isRevoked: (token: string) => boolean;
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
 }): TokenCookieIssuer {
-  const { cookie, verifies, logger, observer } = options;
+  const { cookie, verifies, isRevoked, logger, observer } = options;
   const warnings = new RateLimit({ max: 1, intervalMs: WARN_AGAIN_AFTER_MS });
 
   // The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
@@ -87,7 +89,9 @@ export function createCookieIssuer(options: {
     }
     if (setCookies.length > 0) {
       onHeaders(res, () => {
-        if (res.statusCode < 400 && res.statusCode !== 304) {
+        // The request itself may have ended the session.
+        const isSuccess = res.statusCode < 400 && res.statusCode !== 304;
+        if (isSuccess && !isRevoked(text)) {
           res.appendHeader('Set-Cookie', setCookies);
           if (isIssued) {
             observer.cookieIssued(plugin, userEntityRef);

@@ -67,7 +67,12 @@ export class Decisions {
   readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
 
   set(req: IncomingMessage, decision: Decision): void {
-    this.#byRequest.set(req, decision);
+    if (decision.outcome === 'refused') {
+      // The gate may have passed the same request at another of its mounts. Most refused requests have no entry, and need none.
+      this.#byRequest.delete(req);
+    } else {
+      this.#byRequest.set(req, decision);
+    }
   }
 
   get(req: IncomingMessage): Decision | undefined {

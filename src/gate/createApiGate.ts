@@ -12,6 +12,7 @@ import { withRollback } from '../cookie/withRollback';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
 import { TokenCache } from '../credentials/TokenCache';
+import { isRevokedByClaims } from '../credentials/assertNotRevoked';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { Decisions } from '../decision/Decision';
@@ -72,6 +73,8 @@ export function createApiGate(services: ApiGateServices) {
     observer,
     verifies: token =>
       verifiesAsCookie(token, source.current, verifyOptions, revocations),
+    isRevoked: token =>
+      isRevokedByClaims(token, { tokens: verifyOptions.tokens, revocations }),
   });
   const signOutUser = createUserSignOut(services);
   const upgradeServices = {

@@ -197,9 +197,7 @@ class Gate {
     const { decisions, observer } = this.options;
     const { req, method, reportedPath: path } = request;
     const decision = request.toDecision(decided, refusal);
-    if (decision.outcome !== 'refused') {
-      decisions.set(req, decision);
-    }
+    decisions.set(req, decision);
     observer.decided({ method, path }, decision, refusal?.error);
   }
 

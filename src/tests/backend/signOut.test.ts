@@ -112,7 +112,9 @@ describe('[P18] who may end the sessions of a user', () => {
     expect(await backend.revocations()).toEqual([]);
 
     const own = { userEntityRef: 'USER:development/Guest' };
-    expect((await backend.post(guest, own)).status).toBe(201);
+    const { status, headers } = await backend.post(guest, own);
+    expect(status).toBe(201);
+    expect(headers['set-cookie']).toBeUndefined();
     expect(await backend.status(guest)).toBe(401);
     expect(await backend.status(ceo)).toBe(200);
   });
