@@ -54,6 +54,7 @@ module.exports = {
       'credentials/readCredential.test.ts',
       'credentials/readUpgradeTokens.test.ts',
       'http/removeCookies.test.ts',
+      'http/setRequestHeader.test.ts',
     ],
   },
   cookie: {

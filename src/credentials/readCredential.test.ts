@@ -85,6 +85,7 @@ describe('readCredential', () => {
     ['backstage-auth=s; backstage-auth=t', { kind: 'conflicting-cookies' }],
     ['backstage-auth=', { kind: 'none' }],
     ['backstage-auths=s', { kind: 'none' }],
+    ['backstage-auth.0=s; backstage-auth.0=t', { kind: 'none' }],
     ['a=1', { kind: 'none' }],
     ['backstage-auth=s; token=c', { kind: 'cookie', token: 'c' }],
     ['backstage-auth=s; token=c; token=d', { kind: 'conflicting-cookies' }],
