@@ -120,6 +120,7 @@ describe('GateCookie', () => {
       'Token=x; tokens=x; atoken=x; token.=x; token.a=x; token.01=x; token.1.2=x; token-0=x; atoken0=x',
       { kind: 'none' },
     ],
+    ['token 0=x; token\t=', { kind: 'none' }],
     ['token=', { kind: 'none' }],
     ['token=x', { kind: 'token', token: 'x' }],
     ['a=1;token=x;b=2', { kind: 'token', token: 'x' }],

@@ -43,6 +43,16 @@ describe('[P16] canRunScript', () => {
     'text/plain\u00a0',
     ';text/plain',
     'image',
+    // None of these is an inert type with something before or after it.
+    'ximage/png',
+    'xtext/plain',
+    'text/plainx',
+    'xapplication/json',
+    'application/jsonx',
+    'xapplication/a+json',
+    'application/a+jsonx',
+    'xapplication/x-gzip',
+    'application/x-gzipx',
   ])('%j: true', type => {
     expect(canRunScript(type)).toBe(true);
   });
@@ -68,6 +78,8 @@ describe('[P16] canRunScript', () => {
     'application/problem+json',
     'application/vnd.api+json',
     'application/x-ndjson',
+    'application/x-bzip',
+    'application/x-bzip2',
     'application/octet-stream',
     'application/pdf',
     'application/zip',

@@ -82,6 +82,13 @@ it('treats the characters of a regular expression in a name as text', () => {
   ]);
 });
 
+describe('createCookieNames', () => {
+  it('takes a name with special characters as it stands', () => {
+    const names = createCookieNames('a.b$', name => name === 'a.b$');
+    expect(readCookieNames('a.b$=1; axb$=2; a.b=3', names)).toEqual(['a.b$']);
+  });
+});
+
 describe('withoutCookies', () => {
   it.each<[string | undefined, string | undefined]>([
     [undefined, undefined],
@@ -94,6 +101,7 @@ describe('withoutCookies', () => {
     ['token=1;token=2;token=3', undefined],
     ['token=1; a=1', 'a=1'],
     ['a=1; token=1', 'a=1'],
+    ['a=1; token=1;', 'a=1;'],
     ['a=1;token=1;b="2;token=3"', 'a=1;b="2'],
     ['a=1; \ttoken=1 ;  b=%20', 'a=1;  b=%20'],
     ['\u00a0token=1; token=2', '\u00a0token=1'],

@@ -8,6 +8,7 @@ describe('[P17] toPrivateCacheControl', () => {
     ['public, max-age=3600', 'private, max-age=3600'],
     ['Public,S-MaxAge=60,max-age=3600', 'private, max-age=3600'],
     ['s-maxage="60", must-revalidate', 'private, must-revalidate'],
+    ['s-maxage = 60, max-age=1', 'private, max-age=1'],
     ['no-cache', 'private, no-cache'],
     ['no-cache, no-transform', 'private, no-cache, no-transform'],
     ['private="Set-Cookie, X", max-age=1', 'private, max-age=1'],
