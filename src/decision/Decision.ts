@@ -62,17 +62,12 @@ export interface Passed extends Pick<Decision, 'rule'> {
   isAnswered?: boolean;
 }
 
-/** Keeps the decisions about requests that go on. In front of each plugin's routes, a second check reads which of them have passed. */
+/** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */
 export class Decisions {
   readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
 
   set(req: IncomingMessage, decision: Decision): void {
-    if (decision.outcome === 'refused') {
-      // The gate may have passed the same request at another of its mounts. Most refused requests have no entry, and need none.
-      this.#byRequest.delete(req);
-    } else {
-      this.#byRequest.set(req, decision);
-    }
+    this.#byRequest.set(req, decision);
   }
 
   get(req: IncomingMessage): Decision | undefined {
