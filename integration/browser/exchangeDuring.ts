@@ -1,6 +1,6 @@
 import type { CDPSession, Page } from 'playwright-core';
 
-const GIVE_UP_AFTER_MS = 10_000;
+const GIVE_UP_AFTER_MS = 30_000;
 
 /** A request that the browser has sent, and its answer, as they were on the wire. */
 export interface Exchange {
