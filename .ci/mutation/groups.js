@@ -73,12 +73,14 @@ module.exports = {
   },
   'cookie-answers': {
     mutate: [
+      'cookie/restrictResponse.ts',
       'http/canRunScript.ts',
       'http/isCodeDestination.ts',
       'http/isCrossOrigin.ts',
       'http/toPrivateCacheControl.ts',
     ],
     tests: [
+      'cookie/restrictResponse.test.ts',
       'http/canRunScript.test.ts',
       'http/isCodeDestination.test.ts',
       'http/isCrossOrigin.test.ts',
@@ -86,8 +88,13 @@ module.exports = {
     ],
   },
   'cross-site': {
-    mutate: ['policy/createCrossSiteCheck.ts', 'policy/isSignOutCall.ts'],
+    mutate: [
+      'http/requestMethod.ts',
+      'policy/createCrossSiteCheck.ts',
+      'policy/isSignOutCall.ts',
+    ],
     tests: [
+      'http/requestMethod.test.ts',
       'policy/createCrossSiteCheck.test.ts',
       'policy/isSignOutCall.test.ts',
     ],
@@ -187,11 +194,9 @@ module.exports = {
       'gate/userResponse.ts',
       'credentials/isOfRevokedSession.ts',
       'cookie/clearCookie.ts',
-      'cookie/restrictResponse.ts',
       'decision/refuseUndecided.ts',
       'decision/toRefusal.ts',
       'gate/failClosed.ts',
-      'http/requestMethod.ts',
     ],
     tests: [
       'decision/Refusal.test.ts',
