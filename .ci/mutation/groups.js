@@ -74,6 +74,7 @@ module.exports = {
   'cookie-answers': {
     mutate: [
       'cookie/restrictResponse.ts',
+      'gate/cookiePaths.ts',
       'http/canRunScript.ts',
       'http/isCodeDestination.ts',
       'http/isCrossOrigin.ts',
@@ -81,6 +82,7 @@ module.exports = {
     ],
     tests: [
       'cookie/restrictResponse.test.ts',
+      'gate/cookiePaths.test.ts',
       'http/canRunScript.test.ts',
       'http/isCodeDestination.test.ts',
       'http/isCrossOrigin.test.ts',
@@ -185,7 +187,6 @@ module.exports = {
       'gate/GateRequest.ts',
       'gate/SignOut.ts',
       'gate/authenticateUpgrade.ts',
-      'gate/cookiePaths.ts',
       'gate/createGate.ts',
       'gate/forward.ts',
       'gate/presentedToken.ts',

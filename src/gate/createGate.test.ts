@@ -103,6 +103,34 @@ async function fate(method: string, target: string, ...headerLines: string[]) {
   return [status, decision.reason, decision.credential];
 }
 
+describe('a candidate', () => {
+  const rule = (path: string) => ({ plugin: 'hello', path, methods: ['GET'] });
+  const [open, both, added] = ['/open', '/both', '/new/**'].map(rule);
+
+  it.each([
+    ['/api/hello/open', 200, { change: 'would-close', rule: open }],
+    ['/api/hello/both', 200, undefined],
+    ['/api/hello/new/x', 401, { change: 'would-open', rule: added }],
+    ['/api/hello/other', 401, undefined],
+    // No rule opens a path that routers read in different ways, nor one of another spelling of the plugin.
+    ['/api/hello/new//x', 401, undefined],
+    ['/api/HELLO/new/x', 401, undefined],
+    ['/api/auth/v1/token', 200, undefined],
+  ])(
+    'leaves %s at %s, and its difference is %j',
+    async (target, status, expected) => {
+      gate.policy = {
+        allow: [open, both],
+        candidate: { allow: [both, added] } as never,
+      };
+      expect((await gate.send('GET', target)).status).toBe(status);
+      expect(gate.decided.map(({ decision }) => decision.candidate)).toEqual([
+        expected,
+      ]);
+    },
+  );
+});
+
 describe('the gate', () => {
   it.each([
     ['nothing', [], [401, 'missing-credentials', 'none']],
