@@ -1,4 +1,12 @@
-import { decodeToken } from './token';
+import {
+  decodeToken,
+  digestOf,
+  effectiveUserToken,
+  isCompactJws,
+  isExpired,
+  sameSession,
+  Token,
+} from './token';
 
 const jwtOf = (payload: unknown) =>
   [{ typ: 'vnd.backstage.user', alg: 'ES256' }, payload, '']
@@ -54,5 +62,98 @@ describe('decodeToken', () => {
     const decoded = decodeToken(text);
     expect(decoded?.sub).toBeUndefined();
     expect(decoded?.typ).toBeUndefined();
+  });
+});
+
+const NOW = Date.parse('2026-06-01T00:00:00Z') / 1000;
+const user = { typ: 'vnd.backstage.user', sub: 'user:default/a', exp: NOW };
+const limited = { ...user, typ: 'vnd.backstage.limited-user' };
+// Backstage before 1.24 has set no `typ`.
+const old = { ...user, typ: undefined, aud: 'backstage' };
+const plugin = { typ: 'vnd.backstage.plugin', sub: 'search', exp: NOW };
+const other = { typ: 'JWT', sub: 'user:default/a', exp: NOW };
+
+describe('effectiveUserToken', () => {
+  it.each([
+    ['a user’s token', user, user],
+    ['a limited one', limited, limited],
+    ['one of an old release', old, old],
+    ['a service token', plugin, undefined],
+    [
+      'a service token for a user',
+      { ...plugin, aud: 'backstage', obo: limited },
+      limited,
+    ],
+    [
+      'a service token with its own audience',
+      { ...plugin, aud: 'backstage' },
+      undefined,
+    ],
+    ['another token', other, undefined],
+  ])('of %s', (_, token, expected) => {
+    expect(effectiveUserToken(token)).toBe(expected);
+  });
+});
+
+describe('isExpired', () => {
+  afterEach(() => jest.restoreAllMocks());
+  const isExpiredAt = (token: object, seconds: number) => {
+    jest.spyOn(Date, 'now').mockReturnValue(seconds * 1000);
+    return isExpired(token);
+  };
+
+  it.each([user, limited, old, plugin])('of %j is at its `exp`', token => {
+    expect(isExpiredAt(token, NOW - 0.001)).toBe(false);
+    expect(isExpiredAt(token, NOW)).toBe(true);
+    expect(isExpiredAt(token, NOW + 1)).toBe(true);
+    expect(isExpiredAt({ ...token, exp: undefined }, NOW)).toBe(false);
+  });
+
+  it('is never for another token, whose verifier decides', () => {
+    expect(isExpiredAt(other, NOW + 1)).toBe(false);
+  });
+});
+
+describe('isCompactJws', () => {
+  it.each([
+    ['aZ09-_.', true],
+    ['', false],
+    ['a b', false],
+    [' a', false],
+    ['a=', false],
+    ['a\n', false],
+  ])('of %j is %s', (text, expected) => {
+    expect(isCompactJws(text)).toBe(expected);
+  });
+});
+
+describe('sameSession', () => {
+  const token = { sub: 'user:default/a', iat: 1, exp: 2 };
+  it('compares the subject and both times', () => {
+    expect(sameSession(token, { ...token, ent: [] })).toBe(true);
+    expect(sameSession(token, { ...token, sub: 'user:default/b' })).toBe(false);
+    expect(sameSession(token, { ...token, iat: 2 })).toBe(false);
+    expect(sameSession(token, { ...token, exp: 3 })).toBe(false);
+  });
+});
+
+describe('Token', () => {
+  it('decodes its text once', () => {
+    const token = new Token(jwtOf({ sub: 'user:default/a' }), 'digest');
+    expect(token.claims).toMatchObject({ sub: 'user:default/a' });
+    expect(token.claims).toBe(token.claims);
+    expect(token.userToken).toBe(token.claims);
+  });
+
+  it('has no claims if its text is no JWT', () => {
+    const token = new Token('static', 'digest');
+    expect(token.claims).toBeUndefined();
+    expect(token.userToken).toBeUndefined();
+  });
+
+  it('is identified by the SHA-256 of its text', () => {
+    expect(digestOf('abc')).toBe(
+      'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=',
+    );
   });
 });
