@@ -165,7 +165,6 @@ module.exports = {
       'credentials/NewcomerLimit.ts',
       'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
-      'credentials/token.ts',
       'credentials/verifyCredential.ts',
       'util/then.ts',
     ],

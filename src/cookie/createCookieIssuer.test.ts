@@ -18,7 +18,7 @@ const userToken = (claims: object = {}) =>
 
 function create(
   verifies: (token: string) => boolean = () => false,
-  isRevoked: (token: string) => boolean = () => false,
+  isRevoked: (token: Token) => boolean = () => false,
 ) {
   const told: unknown[] = [];
   const warnings: string[] = [];
@@ -141,7 +141,7 @@ describe('createCookieIssuer', () => {
   it('sets no cookie in the answer to the request that has ended the session', async () => {
     const { answer, told } = create(
       () => false,
-      token => token === mine,
+      ({ text }) => text === mine,
     );
     expect(await answer(mine, { cookies: `token=${newer}` })).toEqual({
       setCookies: [],

@@ -34,7 +34,7 @@ export interface TokenCookieIssuer {
 export function createCookieIssuer(options: {
   cookie: GateCookie;
   verifies: (token: string) => Promise<boolean>;
-  isRevoked: (token: string) => boolean;
+  isRevoked: (token: Token) => boolean;
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
 }): TokenCookieIssuer {
@@ -91,7 +91,7 @@ export function createCookieIssuer(options: {
       onHeaders(res, () => {
         // The request itself may have ended the session.
         const isSuccess = res.statusCode < 400 && res.statusCode !== 304;
-        if (isSuccess && !isRevoked(text)) {
+        if (isSuccess && !isRevoked(presented)) {
           res.appendHeader('Set-Cookie', setCookies);
           if (isIssued) {
             observer.cookieIssued(plugin, userEntityRef);

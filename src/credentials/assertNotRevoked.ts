@@ -1,7 +1,7 @@
 import type { TokenCache } from './TokenCache';
 import type { VerifiedCredential } from './verifyCredential';
 import { Refusal } from '../decision/Refusal';
-import type { DecodedToken } from './token';
+import type { DecodedToken, Token } from './token';
 import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 
@@ -34,7 +34,14 @@ export function isRevokedByClaims(
   token: string | undefined,
   { tokens, revocations }: { tokens: TokenCache; revocations: Revocations },
 ): boolean {
-  const userToken = token ? tokens.read(token).userToken : undefined;
+  return token ? isSessionRevoked(tokens.read(token), revocations) : false;
+}
+
+/** Returns whether the session that a token claims to be of was revoked. */
+export function isSessionRevoked(
+  { userToken }: Pick<Token, 'userToken'>,
+  revocations: Pick<Revocations, 'isRevoked'>,
+): boolean {
   const session = userToken && sessionClaimsOf(userToken);
   return session !== undefined && revocations.isRevoked(session);
 }

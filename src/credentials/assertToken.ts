@@ -12,8 +12,8 @@ export function assertToken(presented: PresentedCredential): PresentedToken {
 }
 
 /**
- * Returns the one credential of a request, or the refusal of anything else. It returns the refusal, since an exception takes longer
- * than all other steps of it, and anybody can send requests without a credential.
+ * Returns the one credential of a request, or a refusal. The refusal is not thrown: anybody can send requests without a credential,
+ * and an exception takes longer than all other steps of refusing one.
  */
 export function toToken(
   presented: PresentedCredential,

@@ -9,10 +9,10 @@ import {
 } from '../cookie/createCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { withRollback } from '../cookie/withRollback';
+import { isSessionRevoked } from '../credentials/assertNotRevoked';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
 import { TokenCache } from '../credentials/TokenCache';
-import { isRevokedByClaims } from '../credentials/assertNotRevoked';
 import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { Decisions } from '../decision/Decision';
@@ -73,8 +73,7 @@ export function createApiGate(services: ApiGateServices) {
     observer,
     verifies: token =>
       verifiesAsCookie(token, source.current, verifyOptions, revocations),
-    isRevoked: token =>
-      isRevokedByClaims(token, { tokens: verifyOptions.tokens, revocations }),
+    isRevoked: token => isSessionRevoked(token, revocations),
   });
   const signOutUser = createUserSignOut(services);
   const upgradeServices = {

@@ -60,8 +60,9 @@ class Gate {
 
   /** Returns the arguments for `next`; `undefined` if the gate has answered the request itself. */
   judge(req: Request, res: Response): MaybePromise<NextArguments> {
-    const { logger, plugins, policy } = this.options;
-    const request = new ExpressRequest(req, res, policy(), plugins);
+    const { logger, plugins } = this.options;
+    const policy = this.options.policy();
+    const request = new ExpressRequest(req, res, policy, plugins);
     const end = (decided: Passed | Refusal) =>
       decided instanceof Refusal
         ? this.#refuse(request, decided)
@@ -164,15 +165,16 @@ class Gate {
   async #signOut(request: ExpressRequest): Promise<Passed> {
     const { plugin, policy, isInstalled } = request;
     const hasCredential = await this.#signOuts.end(request);
-    if (!isInstalled && !hasCredential && policy.isEnforced) {
-      // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
-      await this.options.plugins.clearUserCookie(request.res);
-      return { reason: 'sign-out', isAnswered: true };
+    if (isInstalled) {
+      return { reason: 'sign-out' };
     }
-    if (!isInstalled) {
+    if (hasCredential || !policy.isEnforced) {
       await plugin.started();
+      return { reason: 'sign-out' };
     }
-    return { reason: 'sign-out' };
+    // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
+    await this.options.plugins.clearUserCookie(request.res);
+    return { reason: 'sign-out', isAnswered: true };
   }
 
   /** Forwards a request that passes, or answers it. */
