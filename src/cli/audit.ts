@@ -72,7 +72,21 @@ export async function auditPaths(
       print(`unclear  ${requestOf(each)}  answers ${answer.status}`);
     }
   }
-  return summarize(counts, isGated, base, print);
+  print(
+    `${counts.open} open, ${counts.closed} closed, ${counts['not-installed']} of plugins that are not installed, ${counts.unclear} unclear`,
+  );
+  if (isGated) {
+    print('The API gate is in front of this Backstage');
+  }
+  if (counts.open + counts.closed === 0) {
+    throw new CliError(
+      `${base.origin}${base.pathname} does not answer as a Backstage backend: give the value of backend.baseUrl`,
+    );
+  }
+  print(
+    'Other paths, and proxy endpoints with credentials: dangerously-allow-unauthenticated, are not on the list: the gate reports them at its start',
+  );
+  return counts.open > 0 ? 1 : 0;
 }
 
 /** Returns a function that sends GET requests, at most two a second. */
@@ -139,27 +153,4 @@ function describeOpen(
     `         ${remedy ?? advice}`,
     ...(rule && !isGated ? [`           ${rule}`] : []),
   ];
-}
-
-function summarize(
-  counts: Record<Verdict, number>,
-  isGated: boolean,
-  base: URL,
-  print: (line: string) => void,
-): number {
-  print(
-    `${counts.open} open, ${counts.closed} closed, ${counts['not-installed']} of plugins that are not installed, ${counts.unclear} unclear`,
-  );
-  if (isGated) {
-    print('The API gate is in front of this Backstage');
-  }
-  if (counts.open + counts.closed === 0) {
-    throw new CliError(
-      `${base.origin}${base.pathname} does not answer as a Backstage backend: give the value of backend.baseUrl`,
-    );
-  }
-  print(
-    'Other paths, and proxy endpoints with credentials: dangerously-allow-unauthenticated, are not on the list: the gate reports them at its start',
-  );
-  return counts.open > 0 ? 1 : 0;
 }

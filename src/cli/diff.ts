@@ -57,14 +57,7 @@ Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration ca
       ...opened.map(change => describe('+ public', change, after.gate)),
       ...longer.map(change => describe('+ longer', change, after.gate)),
       ...closed.map(change => describe('- closed', change)),
-      // The rule is of the old configuration, which has other places.
-      ...shorter.map(change =>
-        describe('- shorter', {
-          ...change,
-          until: change.otherUntil,
-          otherUntil: change.until ?? Infinity,
-        }),
-      ),
+      ...shorter.map(change => describe('- shorter', change)),
     ];
     output.out(
       ...lines,
@@ -76,19 +69,21 @@ Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration ca
   },
 };
 
+/** @param after - the new configuration, if it has the rule: the old one has other places */
 function describe(
   sign: '+ public' | '+ longer' | '- closed' | '- shorter',
   change: RouteChange,
-  gate?: ApiGateConfig,
+  after?: ApiGateConfig,
 ): string {
   const { rule, until, otherUntil } = change;
+  const [now, before] = after ? [until, otherUntil] : [otherUntil, until];
   const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
   const end =
     otherUntil === undefined
       ? own
-      : `  ends ${formatEnd(until)}, was ${formatEnd(otherUntil)}`;
-  const name = gate
-    ? `  ${CONFIG_KEY}.allow[${gate.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}`
+      : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
+  const name = after
+    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}`
     : '';
   return `${sign}  ${formatRule(change)}${end}${name}`;
 }

@@ -51,6 +51,7 @@ async function readBeginning({ body }: Response, maxBytes: number) {
 
 /** Explanations, by a pattern of Node's error codes. */
 const FAILURES = {
+  TimeoutError: `it gave no answer within ${TIMEOUT_MS / 1000} seconds`,
   'ENOTFOUND|EAI_AGAIN': 'its name does not resolve: check the address',
   ECONNREFUSED: 'nothing listens there: check the address and the port',
   CERT_HAS_EXPIRED:
@@ -67,14 +68,13 @@ const FAILURES = {
 
 /** Describes a failed request in one sentence, without data from the server. */
 export function explainFailure(error: unknown, url: URL): string {
-  const { name, cause } = error as { name?: string; cause?: unknown };
-  const code = String((cause as { code?: unknown } | undefined)?.code ?? name);
-  const [, known = `the request failed (${code})`] =
+  const { name, cause } = error as {
+    name?: string;
+    cause?: { code?: unknown };
+  };
+  const code = String(cause?.code ?? name);
+  const [, explanation = `the request failed (${code})`] =
     Object.entries(FAILURES).find(([codes]) => code.match(codes)) ?? [];
-  const explanation =
-    name === 'TimeoutError'
-      ? `it gave no answer within ${TIMEOUT_MS / 1000} seconds`
-      : known;
   return `${url.origin} can not be asked: ${explanation}`;
 }
 
