@@ -37,3 +37,10 @@ export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {
 export function endOf({ until = Infinity }: Pick<AllowRule, 'until'>): number {
   return until;
 }
+
+/** Formats the requests that a rule opens, such as `GET /api/catalog/entities/**`. */
+export function formatRule(
+  rule: Pick<AllowRule, 'plugin' | 'path' | 'methods'>,
+): string {
+  return `${rule.methods} /api/${rule.plugin}${rule.path}`;
+}

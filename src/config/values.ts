@@ -15,6 +15,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Returns the value, or an empty object in place of a value of another type. */
+export function asObject(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {};
+}
+
 /** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,

@@ -35,3 +35,8 @@ export function ruleFor(
     path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
   };
 }
+
+/** Formats a rule as an entry of a list in YAML. */
+export function yamlOf({ plugin, path, methods }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
+}
