@@ -49,12 +49,14 @@ module.exports = {
       'credentials/assertToken.ts',
       'credentials/readProtocols.ts',
       'http/setRequestHeader.ts',
+      'http/isHeader.ts',
     ],
     tests: [
       'credentials/readCredential.test.ts',
       'credentials/readUpgradeTokens.test.ts',
       'http/removeCookies.test.ts',
       'http/setRequestHeader.test.ts',
+      'http/isHeader.test.ts',
     ],
   },
   cookie: {
