@@ -1,8 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../util/day';
 
 /** Times before the end of a rule from which on it is announced, from the last to the first. */
 const NOTICES = [

@@ -1,4 +1,4 @@
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../util/day';
 
 /** The number of days of which requests are counted, today included. */
 export const DAYS_COUNTED = 30;
