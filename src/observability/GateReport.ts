@@ -6,7 +6,6 @@ import type {
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
-import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
 import type { Usage } from '../usage/Usage';
 import type { CandidateCounts } from './CandidateCounts';
@@ -15,6 +14,7 @@ import { annotateSpan } from './annotateSpan';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
+import type { ReportedRequest } from './RequestGroups';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
@@ -22,10 +22,7 @@ const NOT_INSTALLED = 'not installed';
 /** A request that was refused, or would have been in report-only. */
 interface RefusedRequest {
   decision: Decision;
-  /** The decision's plugin as it is reported. */
-  plugin: string;
-  method: string;
-  path: string;
+  request: ReportedRequest;
   error: Error;
   auditor: AuditorService | undefined;
 }
@@ -57,14 +54,15 @@ export class GateReport implements GateObserver {
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
     const { auditorFor, candidate, counts, metrics, usage } = this.options;
-    const plugin = this.#labelOf(decision.plugin);
-    const { method } = request;
     const { rule, isAnonymous = false } = decision;
+    const { method } = request;
+    const plugin = this.#labelOf(decision.plugin);
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(request.path ?? '');
+    const reported = { plugin, method, path };
     metrics?.decided(plugin, decision);
-    counts?.add(plugin, decision, { method, path });
-    candidate?.add(plugin, decision, { method, path });
+    counts?.add(decision, reported);
+    candidate?.add(decision, reported);
     if (rule) {
       usage?.ruleUsed(rule, method, isAnonymous);
     }
@@ -73,7 +71,7 @@ export class GateReport implements GateObserver {
       const auditor = auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
-      const refused = { decision, plugin, method, path, error, auditor };
+      const refused = { decision, request: reported, error, auditor };
       this.#refusals.add(key, decision.id ?? '', refused);
     }
   }
@@ -115,7 +113,7 @@ export class GateReport implements GateObserver {
    * @param omittedDecisions - their ids, without those that a line of their own has
    */
   #reportRefusal(
-    { decision, error, auditor, ...request }: RefusedRequest,
+    { decision, request, error, auditor }: RefusedRequest,
     omitted: number,
     omittedDecisions: string[],
   ) {
@@ -143,15 +141,11 @@ export class GateReport implements GateObserver {
       omitted > 0 ? { ...meta, omitted, omittedDecisions } : meta,
     );
     if (outcome === 'refused') {
-      audit?.denied(
+      audit?.record(
         auditor,
-        {
-          plugin,
-          reason: reason as RefusalReason,
-          method,
-          omitted,
-          ...identity,
-        },
+        'api-gate-denial',
+        'medium',
+        { plugin, reason, method, omitted, ...identity },
         error,
       );
     }

@@ -1,3 +1,12 @@
+/** A request as it is counted and logged. */
+export interface ReportedRequest {
+  /** Id of an installed plugin, or the label for all others. */
+  plugin: string;
+  method: string;
+  /** Below the plugin, without the query. */
+  path: string;
+}
+
 /** Requests that an operator can treat alike. */
 export interface SimilarRequests {
   plugin: string;
@@ -32,11 +41,10 @@ export class RequestGroups<Group> {
    * @param kind - keeps groups with other kinds apart
    */
   find(
-    request: { plugin: string; method: string; path: string },
+    { plugin, method, path }: ReportedRequest,
     create: (requests: SimilarRequests) => Group,
     kind = '',
   ): Group | undefined {
-    const { plugin, method, path } = request;
     const first = path.split('/', 2)[1] ?? '';
     const segment = first === '' || USUAL_SEGMENT.test(first) ? first : '…';
     const key = `${plugin} ${method} ${segment} ${kind}`;

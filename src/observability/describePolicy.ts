@@ -131,9 +131,7 @@ export function describePolicy(options: {
           ),
       )
       .map(({ until, ...rule }) => rule),
-    decisions: counts.decisions,
-    wouldRefuse: counts.wouldRefuse,
-    wouldRefuseUncounted: counts.uncounted,
+    ...counts.describe(),
     candidate: options.candidate.describe(),
     usage: options.usage,
   };
