@@ -55,28 +55,26 @@ export function describeUsage(
   rules: readonly AllowRule[],
   plugins: Pick<Plugins, 'isInstalled'>,
 ): UsageReport | undefined {
-  return usage.isOn
-    ? {
-        since: usage.since.toISOString(),
-        days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
-        complete: usage.isComplete,
-        scope: usage.isShared ? 'all replicas' : 'replica',
-        rules: rules.map((rule, i) => ({
-          rule: `${CONFIG_KEY}.allow[${i}]`,
-          ...rule,
-          ...describeRule(
-            rule.methods.map(method => usage.of(usedOf(rule, method))),
-          ),
-          installed: plugins.isInstalled(rule.plugin),
-        })),
-        externalTokens: usage.tokens.map(token =>
-          describeToken(
-            token,
-            usage.of({ kind: 'token', name: token.subject }),
-          ),
-        ),
-      }
-    : undefined;
+  if (!usage.isOn) {
+    return undefined;
+  }
+  return {
+    since: usage.since.toISOString(),
+    days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
+    complete: usage.isComplete,
+    scope: usage.isShared ? 'all replicas' : 'replica',
+    rules: rules.map((rule, i) => ({
+      rule: `${CONFIG_KEY}.allow[${i}]`,
+      ...rule,
+      ...describeRule(
+        rule.methods.map(method => usage.of(usedOf(rule, method))),
+      ),
+      installed: plugins.isInstalled(rule.plugin),
+    })),
+    externalTokens: usage.tokens.map(token =>
+      describeToken(token, usage.of({ kind: 'token', name: token.subject })),
+    ),
+  };
 }
 
 /** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
@@ -91,33 +89,21 @@ export function countUnusedRules(
     : undefined;
 }
 
-const NOT_STORED =
-  'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
-
 /** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
-  const unused = [
+  return [
     ...rules
       .filter(({ installed }) => installed)
-      .map(({ rule, methods, plugin, path, ...use }) => ({
-        name: `${rule} (${methods} /api/${plugin}${path})`,
-        ...use,
-      })),
-    ...externalTokens.map(({ subject, days = 0, ...use }) => ({
-      name: `the external token of ${subject}`,
-      reason: undefined,
-      days,
-      ...use,
-    })),
-  ].filter(({ days, requests30d }) => days > 0 && requests30d === 0);
-  return [
-    ...unused.map(({ name, reason, days, lastUsed }) => {
-      const use = lastUsed
-        ? `was last used on ${lastUsed}`
-        : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
-      return `${name} ${use}${reason ? `  (${reason})` : ''}`;
-    }),
+      .flatMap(use =>
+        formatUnused(
+          `${use.rule} (${use.methods} /api/${use.plugin}${use.path})`,
+          use,
+        ),
+      ),
+    ...externalTokens.flatMap(use =>
+      formatUnused(`the external token of ${use.subject}`, use),
+    ),
     ...externalTokens.flatMap(({ subject, yaml }) =>
       yaml
         ? [
@@ -130,10 +116,24 @@ export function formatUsage(report: UsageReport): string[] {
       ? []
       : [
           scope === 'replica'
-            ? NOT_STORED
+            ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
             : `the record since ${since} is not complete, since the database can not be reached`,
         ]),
   ];
+}
+
+/** Returns a line about a rule or token that was observed for a day and has no recent request. */
+function formatUnused(
+  name: string,
+  use: Requests & { days?: number; reason?: string },
+): string[] {
+  const { days = 0, lastUsed, reason, requests30d } = use;
+  const used = lastUsed
+    ? `was last used on ${lastUsed}`
+    : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
+  return days > 0 && requests30d === 0
+    ? [`${name} ${used}${reason ? `  (${reason})` : ''}`]
+    : [];
 }
 
 function describeRule(uses: KnownUse[]) {
