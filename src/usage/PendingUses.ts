@@ -1,4 +1,4 @@
-import { addRequest, emptyUse, joinUses, keyOf, Use, Used } from './Use';
+import { dayOf, emptyUse, joinUses, keyOf, Use, Used } from './Use';
 
 // More than the rules and tokens of a configuration, and of its versions while the database is down.
 const MAX_PENDING = 10_000;
@@ -11,7 +11,7 @@ interface Pending {
 /** Holds what was counted at this replica and is not in the database. The number of records is bounded. */
 export class PendingUses {
   #pending = new Map<string, Pending>();
-  readonly #writing = new Map<string, Pending>();
+  #writing = new Map<string, Pending>();
   #hasDropped = false;
 
   /** Whether requests were left out since the start, because too many different rules and tokens were pending. */
@@ -30,10 +30,23 @@ export class PendingUses {
     );
   }
 
-  addRequest(used: Used, request: Parameters<typeof addRequest>[1]): void {
-    const record = this.#recordOf(used);
-    if (record) {
-      addRequest(record.use, request);
+  /** Adds one request that was received now. */
+  addRequest(
+    used: Used,
+    { isAnonymous, plugin }: { isAnonymous: boolean; plugin?: string },
+  ): void {
+    const use = this.#recordOf(used)?.use;
+    if (!use) {
+      return;
+    }
+    const now = Date.now();
+    const today = dayOf(now);
+    use.lastUsed = now;
+    const counts = (use.days[today] ??= [0, 0]);
+    counts[0] += 1;
+    counts[1] += isAnonymous ? 1 : 0;
+    if (plugin !== undefined) {
+      use.plugins[plugin] = today;
     }
   }
 
@@ -47,19 +60,14 @@ export class PendingUses {
   /**
    * Writes all records. A record whose writing fails, or changes nothing, is pending again.
    *
-   * @param prepare - runs before the first one is written
    * @param write - resolves to whether the database has the record
    */
   async write(
-    prepare: (used: Used[]) => Promise<void>,
     write: (used: Used, use: Use) => Promise<boolean>,
   ): Promise<void> {
-    for (const [key, record] of this.#pending) {
-      this.#writing.set(key, record);
-    }
+    this.#writing = this.#pending;
     this.#pending = new Map();
     try {
-      await prepare(this.used);
       for (const [key, { used, use }] of this.#writing) {
         if (await write(used, use)) {
           this.#writing.delete(key);

@@ -76,10 +76,9 @@ export class UsageTable {
     for (const part of parts(all)) {
       await this.knex(TABLE)
         .insert(
-          part.map(({ kind, name }) => ({
-            id: idOf({ kind, name }),
-            kind,
-            name,
+          part.map(used => ({
+            id: idOf(used),
+            ...used,
             created_at: now,
             seen_at: now,
             observed: 0,
@@ -90,9 +89,8 @@ export class UsageTable {
         .ignore()
         .timeout(QUERY_TIMEOUT_MS);
     }
-    return all.map(({ kind, name }) => ({
-      kind,
-      name,
+    return all.map(used => ({
+      ...used,
       createdAt: now,
       observedMs: 0,
       use: emptyUse(),

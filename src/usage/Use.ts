@@ -28,22 +28,6 @@ export function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / DAY_MS);
 }
 
-/** Adds one request that was received now. */
-export function addRequest(
-  use: Use,
-  request: { isAnonymous: boolean; plugin?: string },
-): void {
-  const now = Date.now();
-  const today = dayOf(now);
-  use.lastUsed = now;
-  const counts = (use.days[today] ??= [0, 0]);
-  counts[0] += 1;
-  counts[1] += request.isAnonymous ? 1 : 0;
-  if (request.plugin !== undefined) {
-    use.plugins[request.plugin] = today;
-  }
-}
-
 /** Returns the sum of two records. Days that are not counted any more are left out. */
 export function joinUses(a: Use, b: Use | undefined): Use {
   const today = dayOf(Date.now());
