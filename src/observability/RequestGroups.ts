@@ -8,9 +8,7 @@ export interface ReportedRequest {
 }
 
 /** Requests that an operator can treat alike. */
-export interface SimilarRequests {
-  plugin: string;
-  method: string;
+export interface SimilarRequests extends Omit<ReportedRequest, 'path'> {
   /** The first segment of the path below the plugin, or `…` if routes do not look like it. */
   segment: string;
 }
@@ -37,7 +35,6 @@ export class RequestGroups<Group> {
   /**
    * Returns the group of a request; `undefined` if it would be one more than the limit.
    *
-   * @param create - makes a group
    * @param kind - keeps groups with other kinds apart
    */
   find(

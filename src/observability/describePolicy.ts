@@ -21,14 +21,8 @@ import type {
   WouldRefuse,
 } from './DecisionCounts';
 
-/** A path that a plugin has opened in code, and that the gate keeps closed. */
-export interface ClosedPath {
-  plugin: string;
-  /** The path that the plugin declares: a prefix, for all methods; with `isWebSocket` the path of one handler. */
-  path: string;
-  isWebSocket: boolean;
-  /** The plugin opens it to everybody, or to Backstage's own cookie, which can still read it. */
-  allow: 'unauthenticated' | 'user-cookie';
+/** A path that a plugin has opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
+export interface ClosedPath extends DeclaredPolicy {
   /** The allow rules that would make it public, as YAML. */
   yaml: string;
 }

@@ -4,7 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { pathToRegexp } from 'path-to-regexp';
 
-/** A policy that a plugin has declared: for all paths below a path, or for one WebSocket handler. */
+/** A policy that a plugin has declared: for all methods and all paths below a path, or for the path of one WebSocket handler. */
 export interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
   plugin: string;
   isWebSocket: boolean;
