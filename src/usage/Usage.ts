@@ -1,7 +1,4 @@
-import type {
-  DatabaseService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
@@ -10,9 +7,7 @@ import { withTimeout } from '../util/withTimeout';
 import { PendingUses } from './PendingUses';
 import { Subjects } from './Subjects';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
-import { UsageRow, UsageTable } from './UsageTable';
-
-type Database = Pick<DatabaseService, 'getClient' | 'migrations'>;
+import { Database, UsageRow, UsageTable } from './UsageTable';
 
 // A use is in the reports of other replicas after twice this time at most: one writes, and then another reads.
 const INTERVAL_MS = 40_000;
