@@ -8,6 +8,7 @@ import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestTarget';
+import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
@@ -41,10 +42,9 @@ export class GateReport implements GateObserver {
   constructor(
     private readonly options: {
       logger: LoggerService;
-      plugins: Pick<BackendPlugins, 'isInstalled'>;
+      plugins: Pick<BackendPlugins, 'isInstalled'> &
+        Partial<Pick<Plugins, 'auditorFor'>>;
       audit?: GateAudit;
-      /** Returns the auditor for events of a plugin. */
-      auditorFor?(pluginId: string): AuditorService | undefined;
       candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
@@ -53,7 +53,7 @@ export class GateReport implements GateObserver {
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { auditorFor, candidate, counts, metrics, usage } = this.options;
+    const { candidate, counts, metrics, plugins, usage } = this.options;
     const { rule, isAnonymous = false } = decision;
     const { method } = request;
     const plugin = this.#labelOf(decision.plugin);
@@ -68,7 +68,7 @@ export class GateReport implements GateObserver {
     }
     annotateSpan(decision);
     if (error) {
-      const auditor = auditorFor?.(decision.plugin);
+      const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
       const refused = { decision, request: reported, error, auditor };
@@ -90,9 +90,9 @@ export class GateReport implements GateObserver {
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    const { audit, auditorFor, metrics } = this.options;
+    const { audit, metrics, plugins } = this.options;
     metrics?.cookieIssued();
-    audit?.cookieIssued(auditorFor?.(plugin), userEntityRef);
+    audit?.cookieIssued(plugins.auditorFor?.(plugin), userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
@@ -100,8 +100,9 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const { audit, auditorFor } = this.options;
-    audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
+    const { audit, plugins } = this.options;
+    const auditor = plugins.auditorFor?.(plugin);
+    audit?.record(auditor, 'api-gate-sign-out', 'high', ended);
   };
 
   #labelOf(plugin: string): string {

@@ -82,12 +82,8 @@ export async function createParts(rootServices: RootServices) {
 
 type Services = Awaited<ReturnType<typeof createServices>>;
 
-async function createServices({
-  config,
-  instance,
-  logger,
-  system,
-}: RootServices) {
+async function createServices(rootServices: RootServices) {
+  const { config, instance, logger, system } = rootServices;
   // Old releases do not list the plugins.
   const installed = await instance.getInstalledPlugins();
   const known =
@@ -146,7 +142,6 @@ function createReports(services: Services) {
   return {
     observer: new GateReport({
       ...services,
-      auditorFor: id => plugins.auditorFor(id),
       candidate,
       counts,
       metrics: new GateMetrics(revocations, source, () =>
