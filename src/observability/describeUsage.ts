@@ -1,23 +1,15 @@
-import type { AllowRule } from '../config/AllowRule';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { PLUGIN_ID } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import type { RuleUsage as ObservedRule } from '../findings/FindingFacts';
 import type { Plugins } from '../plugins/Plugins';
 import { dayOf, DAYS_COUNTED, emptyUse, joinUses, Use } from '../usage/Use';
 import { KnownUse, Usage, usedOf } from '../usage/Usage';
 
-interface Requests {
-  /** The day of the last request, in UTC; `null` if there was none in the time of observation. */
-  lastUsed: string | null;
-  /** The number of requests of the last 30 days. */
-  requests30d: number;
-}
+type Requests = Pick<ObservedRule, 'lastUsed' | 'requests30d'>;
 
 /** The use of one allow rule. */
-export interface RuleUsage extends AllowRule, Requests {
-  /** The config path of the rule. */
-  rule: string;
-  /** The number of whole days in which the rule was in force and observed: a gap in which no replica was up is none. */
-  days: number;
+export interface RuleUsage extends AllowRule, ObservedRule {
   /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
   withoutCredential30d: number;
   /** `false`: its plugin is not in this backend, which may see none of its requests. */
@@ -95,12 +87,7 @@ export function formatUsage(report: UsageReport): string[] {
   return [
     ...rules
       .filter(({ installed }) => installed)
-      .flatMap(use =>
-        formatUnused(
-          `${use.rule} (${use.methods} /api/${use.plugin}${use.path})`,
-          use,
-        ),
-      ),
+      .flatMap(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
     ...externalTokens.flatMap(use =>
       formatUnused(`the external token of ${use.subject}`, use),
     ),
