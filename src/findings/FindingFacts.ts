@@ -22,10 +22,11 @@ export interface FindingFacts {
 export interface RuleUsage {
   /** Config path of the rule, such as `auth.apiGate.allow[2]`. */
   rule: string;
-  /** A date, or `null` if no request has used the rule in the observed time. */
+  /** The day of the last request, in UTC; `null` if there was none in the time of observation. */
   lastUsed: string | null;
-  /** The number of days for which the use of the rule has been observed. */
+  /** The number of whole days in which the rule was in force and observed: a gap in which no replica was up is none. */
   days: number;
+  /** The number of requests of the last 30 days. */
   requests30d: number;
   /** `false`: the rule is for a plugin of another backend, which alone sees its requests. */
   installed?: boolean;

@@ -8,12 +8,11 @@ import {
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
+import { DAY_MS } from '../util/day';
 import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
 import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
 import { asList, asTexts, Get, isText, isTrue } from './values';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;

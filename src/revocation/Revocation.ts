@@ -32,11 +32,12 @@ const MAX_SUB_LENGTH = 1_000;
  * size of a row is limited.
  */
 export function isStorable({ sub, iat, exp }: Revocation): boolean {
-  return (
-    sub.length <= MAX_SUB_LENGTH &&
-    /^[^\p{Cc}\p{Cs}]+$/u.test(sub) &&
-    [iat, exp].every(Number.isSafeInteger)
-  );
+  return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
+}
+
+/** Returns whether every store can keep the subject of a token. */
+export function isStorableSub(sub: string): boolean {
+  return sub.length <= MAX_SUB_LENGTH && /^[^\p{Cc}\p{Cs}]+$/u.test(sub);
 }
 
 /** Joins two revocations of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
