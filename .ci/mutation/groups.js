@@ -213,9 +213,7 @@ module.exports = {
       'config/readApiGateConfig.ts',
       'config/readChallenges.ts',
       'config/readCookieSettings.ts',
-      'config/readCookieTrust.ts',
-      'config/readMode.ts',
-      'config/readSessionSettings.ts',
+      'config/readSignOutSettings.ts',
       'config/values.ts',
     ],
     tests: [
