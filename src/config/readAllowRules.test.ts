@@ -35,6 +35,10 @@ describe('readAllowRules', () => {
       { plugin: 'pub', path: '/h', methods: ['get'] },
       '[0].methods[0] must be in upper case: GET',
     ],
+    [
+      { plugin: 'pub', path: '/h', methods: [{ toString: false }] },
+      '[0].methods[0] must be a method that can be made public',
+    ],
     [{ plugin: 'pub', path: '/health/' }, 'write /health'],
     [{ plugin: 'pub', path: '/a//**' }, 'write /a/**'],
     [

@@ -158,7 +158,7 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
     `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,
   );
   value.forEach((method, i) => {
-    const upper = String(method).toUpperCase();
+    const upper = typeof method === 'string' ? method.toUpperCase() : '';
     check(
       RULE_METHODS.includes(method),
       `${configPath}[${i}] must be ${

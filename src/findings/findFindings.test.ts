@@ -156,6 +156,9 @@ const rows: Row[] = [
         { audience: 'https://git.example.com' },
       ],
       ['microsoft', { tenantId: 'common' }, { tenantId: '6dd0' }],
+      // A value that is no text, and can't be converted to one.
+      ['gitlab', {}, { audience: { toString: false } }],
+      ['microsoft', { tenantId: 'common' }, { tenantId: { toString: false } }],
     ] as const
   ).map(([provider, open, own]): Row => ({
     id: 'anyone-may-sign-in',

@@ -56,11 +56,12 @@ function isForAnybody(id: string, settings: Record<string, unknown>): boolean {
       return enterpriseInstanceUrl === '';
     case 'gitlab':
       return (
-        audience === '' || /^https:\/\/gitlab\.com\/?$/i.test(String(audience))
+        typeof audience === 'string' &&
+        /^(https:\/\/gitlab\.com\/?)?$/i.test(audience)
       );
     case 'microsoft':
-      return ['common', 'organizations', 'consumers'].includes(
-        String(tenantId),
+      return ['common', 'organizations', 'consumers'].some(
+        name => name === tenantId,
       );
     default:
       return ['google', 'bitbucket', 'atlassian'].includes(id);
