@@ -72,6 +72,7 @@ export async function startRoutes(
   await new Promise(resolve => server.once('listening', resolve));
   const { port } = server.address() as AddressInfo;
   return {
+    port,
     /** The names of the permissions that were checked. */
     authorized,
     async send(method: string, path: string, caller: string, body?: unknown) {
