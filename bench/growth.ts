@@ -81,10 +81,10 @@ async function pointsOfTokens(): Promise<Point[]> {
   }));
 }
 
-async function pointsOfPlugins(): Promise<Point[]> {
+async function pointsOfPlugins(variant: Variant): Promise<Point[]> {
   const points: Point[] = [];
   for (const size of [2, 10, 50]) {
-    const server = await start({ ...variants.gate, plugins: size });
+    const server = await start({ ...variant, plugins: size });
     points.push({ size, server, load: oneBearer(server) });
   }
   return points;
@@ -124,7 +124,8 @@ async function main() {
     ['rules, a public path', () => pointsOfRules(false)],
     ['revoked sessions', pointsOfRevocations],
     ['different tokens in turn', pointsOfTokens],
-    ['plugins', pointsOfPlugins],
+    ['plugins', () => pointsOfPlugins(variants.gate)],
+    ['plugins, without the gate', () => pointsOfPlugins(variants.stock)],
   ] as const) {
     console.error(what);
     rows.push(...(await measureGrowth(what, await points())));

@@ -16,7 +16,8 @@ import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
 } from './routes/permissions';
-import { ApiGateService, apiGateServiceRef } from './services/apiGateService';
+import { apiGateServiceRef } from './services/apiGateService';
+import type { GateParts } from './services/createParts';
 
 type IssuerChoice = Parameters<
   AuthCookieIssuanceExtensionPoint['setCookieIssuer']
@@ -36,7 +37,7 @@ class CookieIssuance implements AuthCookieIssuanceExtensionPoint {
     this.#chosen = choice;
   };
 
-  applyTo(gate: Pick<ApiGateService, 'setCookieIssuer'>): void {
+  applyTo(gate: Pick<GateParts, 'setCookieIssuer'>): void {
     if (this.#chosen) {
       const { issuer } = this.#chosen;
       gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);

@@ -51,12 +51,14 @@ module.exports = {
       'credentials/assertToken.ts',
       'credentials/readProtocols.ts',
       'http/setRequestHeader.ts',
+      'http/isHeader.ts',
     ],
     tests: [
       'credentials/readCredential.test.ts',
       'credentials/readUpgradeTokens.test.ts',
       'http/removeCookies.test.ts',
       'http/setRequestHeader.test.ts',
+      'http/isHeader.test.ts',
     ],
   },
   cookie: {
@@ -213,9 +215,7 @@ module.exports = {
       'config/readApiGateConfig.ts',
       'config/readChallenges.ts',
       'config/readCookieSettings.ts',
-      'config/readCookieTrust.ts',
-      'config/readMode.ts',
-      'config/readSessionSettings.ts',
+      'config/readSignOutSettings.ts',
       'config/values.ts',
     ],
     tests: [

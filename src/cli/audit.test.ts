@@ -16,7 +16,7 @@ import { freePort, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
-import { audit, judge } from './audit';
+import { auditPaths, judge } from './audit';
 import { AUDITED_PATHS } from './auditedPaths';
 import { CliError } from './CliError';
 import { explainFailure } from './get';
@@ -30,7 +30,7 @@ const SOME = AUDITED_PATHS.filter(({ plugin }) =>
 async function auditOf(address: string, paths = SOME) {
   const lines: string[] = [];
   const print = (line: string) => lines.push(line);
-  const code = await audit([address], { out: print, error: print }, paths);
+  const code = await auditPaths(address, print, paths);
   return { code, lines };
 }
 

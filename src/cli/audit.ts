@@ -1,19 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
 import { CliError } from './CliError';
+import type { Command } from './Command';
 import { get, GetAnswer, readUrl } from './get';
-import { readOptions } from './options';
-import { Output, printable } from './output';
-
-export const AUDIT_HELP = `api-gate audit URL
-
-Asks a running Backstage of your own, by GET and without a credential, for a fixed list of paths of
-well-known plugins, and prints which are open. It sends at most two requests a second, follows no
-redirect, and changes nothing. URL is backend.baseUrl, such as https://backstage.example.com.
-
-  --list   prints the paths, and sends nothing
-
-Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or is no Backstage.`;
 
 const INTERVAL_MS = 500;
 
@@ -21,82 +10,104 @@ const INTERVAL_MS = 500;
 const ABSENT = 'api-gate-audit';
 
 /** The state of a path, by the answer to a request without a credential. */
-export type Verdict = 'open' | 'closed' | 'not-installed' | 'unclear';
+type Verdict = 'open' | 'closed' | 'not-installed' | 'unclear';
 
-/** Runs `api-gate audit`. Returns the exit code. */
-export async function audit(
-  args: string[],
-  output: Output,
-  paths: readonly AuditedPath[] = AUDITED_PATHS,
+export const audit: Command = {
+  help: `api-gate audit URL
+
+Asks a running Backstage of your own, by GET and without a credential, for a fixed list of paths of
+well-known plugins, and prints which are open. It sends at most two requests a second, follows no
+redirect, and changes nothing. URL is backend.baseUrl, such as https://backstage.example.com.
+
+  --list   prints the paths, and sends nothing
+
+Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or is no Backstage.`,
+  options: ['list'],
+  hasArguments: true,
+  async run({ list }, output, addresses) {
+    if (list) {
+      AUDITED_PATHS.forEach(each => output.out(requestOf(each)));
+      return 0;
+    }
+    if (addresses.length !== 1) {
+      throw new CliError(
+        'Give the address of one Backstage, such as https://backstage.example.com',
+      );
+    }
+    return auditPaths(addresses[0], output.out, AUDITED_PATHS);
+  },
+};
+
+/** Asks a Backstage for paths. Returns the exit code. */
+export async function auditPaths(
+  address: string,
+  print: (line: string) => void,
+  paths: readonly AuditedPath[],
 ): Promise<number> {
-  const { values, positionals } = readOptions('audit', args, {
-    help: { type: 'boolean', short: 'h' },
-    list: { type: 'boolean' },
-  });
-  if (values.help) {
-    output.out(AUDIT_HELP);
-    return 0;
-  }
-  if (values.list) {
-    paths.forEach(each => output.out(`GET ${apiPath(each)}`));
-    return 0;
-  }
-  if (positionals.length !== 1) {
-    throw new CliError(
-      'Give the address of one Backstage, such as https://backstage.example.com',
-    );
-  }
-  const base = readUrl(positionals[0]);
-  const plugins = [...new Set(paths.map(({ plugin }) => plugin))];
-  const requests = 1 + plugins.length + paths.length;
-  output.out(
+  const base = readUrl(address);
+  const plugins = new Set(paths.map(({ plugin }) => plugin));
+  const requests = 1 + plugins.size + paths.length;
+  print(
     `Sends ${requests} GET requests without a credential to ${base.origin}, two a second, for about ${Math.ceil(
       (requests * INTERVAL_MS) / 1000,
     )} seconds. Only ask a Backstage that you run`,
   );
   const ask = createAsk(base);
-  const isGated = looksGated(await ask(`/api/${ABSENT}/${ABSENT}`));
-  const guarded = new Map<string, boolean>();
+  const isGated = looksGated(await ask(ABSENT, `/${ABSENT}`));
+  const guarded = new Set<string>();
   for (const plugin of plugins) {
-    const { status } = await ask(`/api/${plugin}/${ABSENT}`);
-    guarded.set(plugin, status === 401);
+    const { status } = await ask(plugin, `/${ABSENT}`);
+    if (status === 401) {
+      guarded.add(plugin);
+    }
   }
   const counts = { open: 0, closed: 0, 'not-installed': 0, unclear: 0 };
   for (const each of paths) {
-    const answer = await ask(apiPath(each));
-    const verdict = judge(answer, guarded.get(each.plugin) ?? false);
+    const answer = await ask(each.plugin, each.path);
+    const verdict = judge(answer, guarded.has(each.plugin));
     counts[verdict] += 1;
-    describe(each, answer, verdict, isGated).forEach(line =>
-      output.out(printable(line)),
+    if (verdict === 'open') {
+      describeOpen(each, answer, isGated).forEach(line => print(line));
+    } else if (verdict === 'unclear') {
+      print(`unclear  ${requestOf(each)}  answers ${answer.status}`);
+    }
+  }
+  print(
+    `${counts.open} open, ${counts.closed} closed, ${counts['not-installed']} of plugins that are not installed, ${counts.unclear} unclear`,
+  );
+  if (isGated) {
+    print('The API gate is in front of this Backstage');
+  }
+  if (counts.open + counts.closed === 0) {
+    throw new CliError(
+      `${base.origin}${base.pathname} does not answer as a Backstage backend: give the value of backend.baseUrl`,
     );
   }
-  return summarize(counts, isGated, base, output);
+  print(
+    'Other paths, and proxy endpoints with credentials: dangerously-allow-unauthenticated, are not on the list: the gate reports them at its start',
+  );
+  return counts.open > 0 ? 1 : 0;
 }
 
 /** Returns a function that sends GET requests, at most two a second. */
-function createAsk(base: URL): (path: string) => Promise<GetAnswer> {
+function createAsk(base: URL) {
   let next = 0;
-  return async path => {
+  return async (plugin: string, path: string): Promise<GetAnswer> => {
     await wait(Math.max(0, next - Date.now()));
     next = Date.now() + INTERVAL_MS;
-    return get(new URL(base.pathname.replace(/\/$/, '') + path, base), {
-      maxBytes: 1024,
-    });
+    const below = base.pathname.replace(/\/$/, '');
+    return get(new URL(`${below}/api/${plugin}${path}`, base), 1024);
   };
 }
 
-function apiPath({ plugin, path }: AuditedPath): string {
-  return `/api/${plugin}${path}`;
+function requestOf({ plugin, path }: AuditedPath): string {
+  return `GET /api/${plugin}${path}`;
 }
 
 /** Returns whether an answer has the gate's own challenge. The gate refuses plugins that are not installed too. */
 function looksGated({ status, headers }: GetAnswer): boolean {
-  return (
-    status === 401 &&
-    (headers.get('www-authenticate') ?? '').startsWith(
-      'Bearer realm="Backstage"',
-    )
-  );
+  const challenge = headers.get('www-authenticate') ?? '';
+  return status === 401 && challenge.startsWith('Bearer realm="Backstage"');
 }
 
 /**
@@ -106,21 +117,16 @@ function looksGated({ status, headers }: GetAnswer): boolean {
  *   credentials barrier
  */
 export function judge(
-  { status, headers, body }: Pick<GetAnswer, 'status' | 'headers' | 'body'>,
+  { status, headers, body }: GetAnswer,
   isGuarded: boolean,
 ): Verdict {
-  if (status === 401 || status === 403) {
-    return 'closed';
-  }
-  if (status >= 500 || status === 429) {
-    return 'unclear';
-  }
   // A proxy in front redirects browsers to its own sign-in page.
-  if (status >= 300 && status < 400) {
+  const isRedirect = status >= 300 && status < 400;
+  if (isRedirect || status === 401 || status === 403) {
     return 'closed';
   }
   const isPage = /^text\/html/i.test(headers.get('content-type') ?? '');
-  if (isPage && status < 400) {
+  if (status >= 500 || status === 429 || (isPage && status < 300)) {
     return 'unclear';
   }
   if (isGuarded) {
@@ -132,52 +138,19 @@ export function judge(
   return status < 300 || /"name":"InputError"/.test(body) ? 'open' : 'unclear';
 }
 
-function describe(
-  each: AuditedPath,
+function describeOpen(
+  path: AuditedPath,
   { status }: GetAnswer,
-  verdict: Verdict,
   isGated: boolean,
 ): string[] {
-  if (verdict === 'closed' || verdict === 'not-installed') {
-    return [];
-  }
-  const request = `GET ${apiPath(each)}`;
-  if (verdict === 'unclear') {
-    return [`unclear  ${request}  answers ${status}`];
-  }
-  const advice =
-    each.remedy ??
-    (isGated
-      ? 'a rule of auth.apiGate.allow opens it: remove the rule to close it'
-      : `the gate closes it${each.rule ? '; this rule keeps it open:' : ''}`);
+  const { plugin, gives, rule, remedy } = path;
+  const advice = isGated
+    ? 'a rule of auth.apiGate.allow opens it: remove the rule to close it'
+    : `the gate closes it${rule ? '; this rule keeps it open:' : ''}`;
   return [
-    `open     ${request}  answers ${status}`,
-    `         plugin ${each.plugin}: gives ${each.gives}`,
-    `         ${advice}`,
-    ...(each.rule && !isGated ? [`           ${each.rule}`] : []),
+    `open     ${requestOf(path)}  answers ${status}`,
+    `         plugin ${plugin}: gives ${gives}`,
+    `         ${remedy ?? advice}`,
+    ...(rule && !isGated ? [`           ${rule}`] : []),
   ];
-}
-
-function summarize(
-  counts: Record<Verdict, number>,
-  isGated: boolean,
-  base: URL,
-  output: Output,
-): number {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  output.out(
-    `${counts.open} open, ${counts.closed} closed, ${counts['not-installed']} of plugins that are not installed, ${counts.unclear} unclear`,
-  );
-  if (isGated) {
-    output.out('The API gate is in front of this Backstage');
-  }
-  if (counts['not-installed'] + counts.unclear === total) {
-    throw new CliError(
-      `${base.origin}${base.pathname} does not answer as a Backstage backend: give the value of backend.baseUrl`,
-    );
-  }
-  output.out(
-    'Other paths, and proxy endpoints with credentials: dangerously-allow-unauthenticated, are not on the list: the gate reports them at its start',
-  );
-  return counts.open > 0 ? 1 : 0;
 }

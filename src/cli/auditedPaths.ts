@@ -11,12 +11,10 @@ export interface AuditedPath {
   remedy?: string;
 }
 
-/**
- * The paths that plugins open to everybody in code, by `addAuthPolicy({ allow: 'unauthenticated' })` or by a setting. The list is
- * taken from the published packages of November 2026 and from the sources of `backstage/backstage`,
- * `backstage/community-plugins`, `PagerDuty/backstage-plugins` and `drodil/backstage-plugin-qeta`.
- */
-const OPENED_IN_CODE: AuditedPath[] = [
+export const AUDITED_PATHS: readonly AuditedPath[] = [
+  // Plugins open these to everybody in code, by `addAuthPolicy({ allow: 'unauthenticated' })` or by a setting. They are taken from
+  // the published packages of November 2026 and from the sources of `backstage/backstage`, `backstage/community-plugins`,
+  // `PagerDuty/backstage-plugins` and `drodil/backstage-plugin-qeta`.
   {
     plugin: 'events',
     path: '/http/github',
@@ -50,50 +48,30 @@ const OPENED_IN_CODE: AuditedPath[] = [
     gives: 'that the plugin is installed and up',
     rule: `- { plugin: ${plugin}, path: '/health' }`,
   })),
-];
 
-/** Data of well-known plugins, which Backstage itself closes unless its default auth policy is disabled. */
-const CLOSED_BY_BACKSTAGE: AuditedPath[] = [
-  { plugin: 'catalog', path: '/entities?limit=1', gives: 'the catalog' },
-  { plugin: 'search', path: '/query?term=', gives: 'the search index' },
-  {
-    plugin: 'techdocs',
-    path: '/metadata/entity/default/component/api-gate-audit',
-    gives: 'entities and their documentation',
-  },
-  { plugin: 'scaffolder', path: '/v2/actions', gives: 'templates and tasks' },
-  {
-    plugin: 'kubernetes',
-    path: '/clusters',
-    gives: 'clusters and their objects',
-  },
-  {
-    plugin: 'devtools',
-    path: '/info',
-    gives: 'versions and the configuration',
-  },
-  { plugin: 'permission', path: '/policies', gives: 'roles and permissions' },
-  { plugin: 'todo', path: '/v1/todos', gives: 'comments in source code' },
-  { plugin: 'explore', path: '/tools', gives: 'the list of tools' },
-  {
-    plugin: 'announcements',
-    path: '/announcements',
-    gives: 'the announcements',
-  },
-];
+  // Data of well-known plugins, which Backstage itself closes unless its default auth policy is disabled.
+  ...[
+    ['catalog', '/entities?limit=1', 'the catalog'],
+    ['search', '/query?term=', 'the search index'],
+    [
+      'techdocs',
+      '/metadata/entity/default/component/api-gate-audit',
+      'entities and their documentation',
+    ],
+    ['scaffolder', '/v2/actions', 'templates and tasks'],
+    ['kubernetes', '/clusters', 'clusters and their objects'],
+    ['devtools', '/info', 'versions and the configuration'],
+    ['permission', '/policies', 'roles and permissions'],
+    ['todo', '/v1/todos', 'comments in source code'],
+    ['explore', '/tools', 'the list of tools'],
+    ['announcements', '/announcements', 'the announcements'],
+  ].map(([plugin, path, gives]) => ({ plugin, path, gives })),
 
-/** The gate does not close `auth`, which sign-in uses. */
-const SIGN_IN: AuditedPath[] = [
+  // The gate does not close `auth`, which sign-in uses.
   {
     plugin: 'auth',
     path: '/guest/refresh',
     gives: 'a valid token to everybody, which opens every other path too',
     remedy: 'remove auth.providers.guest: the gate does not close it',
   },
-];
-
-export const AUDITED_PATHS: readonly AuditedPath[] = [
-  ...OPENED_IN_CODE,
-  ...CLOSED_BY_BACKSTAGE,
-  ...SIGN_IN,
 ];

@@ -1,18 +1,33 @@
-import { endOf } from '../config/AllowRule';
 import { METHODS } from 'node:http';
+import { formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { WEBSOCKET } from '../http/requestMethod';
 import { AllowList } from '../policy/AllowList';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
-import { ruleFor } from '../policy/ruleFor';
+import { ruleFor, yamlOf } from '../policy/ruleFor';
 import { CliError } from './CliError';
+import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
-import { LoadedConfig, loadConfig, locateMessage } from './loadConfig';
-import { CONFIG_OPTIONS, readOptions } from './options';
-import { formatLocation, Output, printable } from './output';
+import { LoadedConfig, loadConfig } from './loadConfig';
+import { locateMessage } from './locate';
+import { formatLocation } from './output';
 
-export const EXPLAIN_HELP = `api-gate explain [--config FILE]... 'METHOD /api/PLUGIN/PATH'
+/** The answers, by the reason. */
+const ANSWERS: Record<Explanation['because'], string> = {
+  'allow-rule': 'public: a rule names it',
+  'built-in-public':
+    'public: it is public without a rule: signing in and verifying tokens need it',
+  'sign-out': 'public: it is a sign-out call, for a plugin that is installed',
+  'no-rule': 'needs a credential: no rule names it',
+  'not-plain':
+    'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
+  'not-below-a-plugin':
+    'not seen by the gate: the gate guards /api/<plugin> only',
+};
+
+export const explain: Command = {
+  help: `api-gate explain [--config FILE]... 'METHOD /api/PLUGIN/PATH'
 
 Says whether a request without a credential passes the gate, why, and which rule would open it. The
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
@@ -22,72 +37,38 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
   --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read.`;
-
-const BECAUSE: Record<Explanation['because'], string> = {
-  'allow-rule': 'a rule names it',
-  'built-in-public':
-    'it is public without a rule: signing in and verifying tokens need it',
-  'sign-out': 'it is a sign-out call, for a plugin that is installed',
-  'no-rule': 'no rule names it',
-  'not-plain':
-    'routers and proxies may read its path differently, so that no rule ever applies to it',
-  'not-below-a-plugin': 'the gate guards /api/<plugin> only',
-};
-
-interface Request {
-  method: string;
-  target: string;
-}
-
-const ANONYMOUS = {
-  public: 'public',
-  'needs-credential': 'needs a credential',
-  'not-gated': 'not seen by the gate',
-};
-
-/** Runs `api-gate explain`. Returns the exit code. */
-export async function explain(args: string[], output: Output): Promise<number> {
-  const { values, positionals } = readOptions('explain', args, {
-    ...CONFIG_OPTIONS,
-    policy: { type: 'string' },
-    'token-env': { type: 'string' },
-  });
-  if (values.help) {
-    output.out(EXPLAIN_HELP);
+Exit code: 0, or 2 where the configuration can not be read.`,
+  options: ['config', 'mock-env', 'policy', 'token-env'],
+  hasArguments: true,
+  async run(options, output, args) {
+    const request = readRequest(args.join(' '));
+    const loaded = await loadConfig(options);
+    const declared = await fetchPolicy(options);
+    const { gate } = loaded;
+    const explanation = explainRequest(
+      request,
+      { allowList: new AllowList(gate.allow), config: gate },
+      () => true,
+    );
+    const { method, target } = request;
+    // If somebody has copied an address from a browser, the question that is meant is about its path.
+    const [, path] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
+    output.out(
+      `${method} ${target}`,
+      ANSWERS[explanation.because],
+      path &&
+        `If a browser shows this address, it sends the path only: ask about '${method} ${path}'`,
+      describeRule(explanation, loaded),
+      describeInCode(explanation, declared),
+      ...describeOpening(method, explanation),
+      gate.mode === 'report-only' &&
+        `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
+    );
     return 0;
-  }
-  const request = readRequest(positionals.join(' '));
-  const loaded = await loadConfig({
-    files: values.config ?? [],
-    mockEnv: values['mock-env'] ?? false,
-  });
-  const declared =
-    values.policy === undefined
-      ? undefined
-      : await fetchPolicy(values.policy, values['token-env']);
-  const { gate } = loaded;
-  const explanation = explainRequest(
-    request,
-    { allowList: new AllowList(gate.allow), config: gate },
-    () => true,
-  );
-  const { anonymous, because } = explanation;
-  output.out(printable(`${request.method} ${request.target}`));
-  output.out(`${ANONYMOUS[anonymous]}: ${BECAUSE[because]}`);
-  [
-    ...describeAddress(request),
-    ...describeRule(explanation, loaded),
-    ...describeInCode(explanation, declared),
-    ...describeOpening(request.method, explanation),
-    ...(gate.mode === 'report-only'
-      ? [`Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`]
-      : []),
-  ].forEach(line => output.out(printable(line)));
-  return 0;
-}
+  },
+};
 
-function readRequest(text: string): Request {
+function readRequest(text: string): { method: string; target: string } {
   const [, method = 'GET', target] = text.match(/^(?:(\S+) )?(\S+)$/) ?? [];
   const methods = [...METHODS, WEBSOCKET];
   if (
@@ -102,46 +83,31 @@ function readRequest(text: string): Request {
   return { method, target };
 }
 
-/** Returns the question that is meant if somebody has copied an address from a browser. */
-function describeAddress({ method, target }: Request): string[] {
-  const [, path] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
-  return path
-    ? [
-        `If a browser shows this address, it sends the path only: ask about '${method} ${path}'`,
-      ]
-    : [];
-}
-
 function describeRule(
-  { rule, plugin, path, anonymous }: Explanation,
+  { because, rule, plugin = '', path = '' }: Explanation,
   { gate, sources }: LoadedConfig,
-): string[] {
+): string | undefined {
   const shown =
-    rule ??
-    (anonymous === 'needs-credential' && plugin && path !== undefined
-      ? findNearestRule(gate.allow, plugin, path)
-      : undefined);
+    because === 'no-rule' ? findNearestRule(gate.allow, plugin, path) : rule;
   if (!shown) {
-    return [];
+    return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${gate.allow.indexOf(shown)}]`;
   const place = locateMessage(name, sources);
-  const { methods, until } = shown;
+  const { until } = shown;
   const end =
     until === undefined
       ? ''
-      : `  (${Date.now() < endOf(shown) ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
-  return [
-    `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${methods} /api/${shown.plugin}${shown.path}${end}${
-      place ? `  (${formatLocation(place)})` : ''
-    }`,
-  ];
+      : `  (${Date.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${
+    place ? `  (${formatLocation(place)})` : ''
+  }`;
 }
 
 function describeInCode(
   { plugin, path }: Explanation,
   declared: DeclaredInCode | undefined,
-): string[] {
+): string | undefined {
   const opened = declared?.closed.find(
     closed =>
       closed.plugin === plugin &&
@@ -154,29 +120,29 @@ function describeInCode(
           .toLowerCase(),
       ),
   );
-  return opened
-    ? [`The plugin opens ${opened.path} in code, and the gate closes it`]
-    : [];
+  return (
+    opened && `The plugin opens ${opened.path} in code, and the gate closes it`
+  );
 }
 
 /** Returns the rule that would open a request, as YAML. */
 function describeOpening(
   method: string,
-  { because, plugin, path }: Explanation,
+  { because, plugin = '', path = '' }: Explanation,
 ): string[] {
-  if (because !== 'no-rule' || !plugin || path === undefined) {
+  if (because !== 'no-rule') {
     return [];
   }
   const rule = ruleFor(method, plugin, path);
   if (!rule) {
     return ['No rule can open it'];
   }
+  const note =
+    rule.path === path
+      ? ''
+      : '  # wider than this request: a rule has no such characters';
   return [
     'This would make it public; a handler that asks for a user still refuses:',
-    `  - { plugin: ${rule.plugin}, path: '${rule.path}', methods: [${rule.methods}] }${
-      rule.path === path
-        ? ''
-        : '  # wider than this request: a rule has no such characters'
-    }`,
+    `  ${yamlOf(rule)}${note}`,
   ];
 }

@@ -1,6 +1,7 @@
-import type { ClosedPath, PolicyReport } from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
 import { CliError } from './CliError';
 import { get, readUrl } from './get';
+import type { Options } from './options';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
@@ -12,26 +13,29 @@ export type DeclaredInCode = Pick<
   Partial<Pick<PolicyReport, 'installed'>>;
 
 /**
- * Fetches from a running backend the paths that its plugins open in code and the gate closes.
+ * Fetches from the running backend of `--policy`, if that is given, the paths that its plugins open in code and the gate closes.
  *
- * @param tokenVariable - the name of an environment variable with a token that may read the policy
  * @throws CliError
  */
-export async function fetchPolicy(
-  address: string,
-  tokenVariable: string | undefined,
-): Promise<DeclaredInCode> {
-  const url = readUrl(address);
-  const token = tokenVariable && process.env[tokenVariable];
-  if (tokenVariable && !token) {
+export async function fetchPolicy({
+  policy,
+  'token-env': variable,
+}: Options): Promise<DeclaredInCode | undefined> {
+  if (policy === undefined) {
+    return undefined;
+  }
+  const url = readUrl(policy);
+  const token = variable && process.env[variable];
+  if (variable && !token) {
     throw new CliError(
-      `The variable ${tokenVariable} that --token-env names is not set`,
+      `The variable ${variable} that --token-env names is not set`,
     );
   }
-  const { status, body } = await get(url, {
-    headers: token ? { Authorization: `Bearer ${token}` } : {},
-    maxBytes: MAX_REPORT_BYTES,
-  });
+  const { status, body } = await get(
+    url,
+    MAX_REPORT_BYTES,
+    token ? { Authorization: `Bearer ${token}` } : {},
+  );
   if (status === 401 || status === 403) {
     throw new CliError(
       `${url.origin} answers ${status}: name with --token-env a variable with a token that may read the policy (auth.api-gate.read)`,
@@ -50,38 +54,28 @@ function parse(body: string): DeclaredInCode | undefined {
   try {
     const { closed, installed, unknown, usage } = JSON.parse(body);
     const isReport =
-      Array.isArray(closed) &&
-      closed.every(isClosedPath) &&
+      closed.every(({ plugin, path, yaml }: any) =>
+        [plugin, path, yaml].every(isText),
+      ) &&
+      unknown.every(isText) &&
       // A gate before 0.3 does not list the installed plugins.
-      [unknown, installed ?? []].every(isListOfTexts) &&
-      (usage === undefined || isUsage(usage));
+      (installed ?? []).every(isText) &&
+      (usage === undefined ||
+        [usage.rules, usage.externalTokens].every(list => list.every(isUse)));
     return isReport ? { closed, installed, unknown, usage } : undefined;
   } catch {
+    // The body is not JSON, or has something else in place of a list or an object.
     return undefined;
   }
 }
 
-function isListOfTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every(item => typeof item === 'string');
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
 }
 
-function isClosedPath(value: Partial<ClosedPath> | null): boolean {
+function isUse(value: { yaml?: unknown }): boolean {
   return (
-    typeof value?.plugin === 'string' &&
-    typeof value.path === 'string' &&
-    typeof value.yaml === 'string'
-  );
-}
-
-function isUsage(value: { [list: string]: unknown } | null): boolean {
-  return [value?.rules, value?.externalTokens].every(
-    list =>
-      Array.isArray(list) &&
-      list.every(
-        item =>
-          typeof item === 'object' &&
-          item !== null &&
-          ['string', 'undefined'].includes(typeof item.yaml),
-      ),
+    typeof value === 'object' &&
+    ['string', 'undefined'].includes(typeof value.yaml)
   );
 }

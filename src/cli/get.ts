@@ -2,27 +2,23 @@ import { CliError } from './CliError';
 
 const TIMEOUT_MS = 10_000;
 
-/** The rest of a longer body is not read. */
-const MAX_BODY_BYTES = 64 * 1024;
-
-/** The beginning of an answer. */
 export interface GetAnswer {
   status: number;
   headers: Headers;
-  /** The body, cut off at the requested length. */
   body: string;
 }
 
 /**
  * Sends one GET request. Redirects are returned like other answers, and not followed.
  *
+ * @param maxBytes - the rest of a longer body is not read
  * @throws CliError with an explanation if no answer arrives
  */
 export async function get(
   url: URL,
-  options: { headers?: Record<string, string>; maxBytes?: number } = {},
+  maxBytes: number,
+  headers: Record<string, string> = {},
 ): Promise<GetAnswer> {
-  const { headers = {}, maxBytes = MAX_BODY_BYTES } = options;
   try {
     const response = await fetch(url, {
       headers: { 'User-Agent': 'api-gate', ...headers },
@@ -42,55 +38,43 @@ export async function get(
 async function readBeginning({ body }: Response, maxBytes: number) {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  if (body && maxBytes > 0) {
-    // Leaving the loop cancels the rest of the body.
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length >= maxBytes) {
-        break;
-      }
+  // Leaving the loop cancels the rest of the body.
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= maxBytes) {
+      break;
     }
-  } else {
-    await body?.cancel();
   }
   return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
 }
 
-const FAILURES: [code: RegExp, explanation: string][] = [
-  [/ENOTFOUND|EAI_AGAIN/, 'its name does not resolve: check the address'],
-  [/ECONNREFUSED/, 'nothing listens there: check the address and the port'],
-  [
-    /CERT_HAS_EXPIRED/,
+/** Explanations, by a pattern of Node's error codes. */
+const FAILURES = {
+  TimeoutError: `it gave no answer within ${TIMEOUT_MS / 1000} seconds`,
+  'ENOTFOUND|EAI_AGAIN': 'its name does not resolve: check the address',
+  ECONNREFUSED: 'nothing listens there: check the address and the port',
+  CERT_HAS_EXPIRED:
     'its TLS certificate has expired: renew it, or use the address with a valid one',
-  ],
-  [
-    /ERR_TLS_CERT_ALTNAME_INVALID/,
+  ERR_TLS_CERT_ALTNAME_INVALID:
     'its TLS certificate is for another name: use the name that the certificate has',
-  ],
-  [
-    /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/,
+  'SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)':
     'its TLS certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file of your certificate authority',
-  ],
-  [
-    /ERR_SSL|EPROTO/,
+  'ERR_SSL|EPROTO':
     'it does not speak TLS there: write http:// instead of https://, or another port',
-  ],
-  [
-    /HPE_|ERR_HTTP|UND_ERR_SOCKET|ECONNRESET/,
+  'HPE_|ERR_HTTP|UND_ERR_SOCKET|ECONNRESET':
     'it does not answer in HTTP there: check the scheme and the port',
-  ],
-];
+};
 
 /** Describes a failed request in one sentence, without data from the server. */
 export function explainFailure(error: unknown, url: URL): string {
-  const { name, cause } = error as { name?: string; cause?: unknown };
-  const code = String((cause as { code?: unknown } | undefined)?.code ?? name);
-  const known =
-    name === 'TimeoutError'
-      ? `it gave no answer within ${TIMEOUT_MS / 1000} seconds`
-      : FAILURES.find(([pattern]) => pattern.test(code))?.[1];
-  const explanation = known ?? `the request failed (${code})`;
+  const { name, cause } = error as {
+    name?: string;
+    cause?: { code?: unknown };
+  };
+  const code = String(cause?.code ?? name);
+  const [, explanation = `the request failed (${code})`] =
+    Object.entries(FAILURES).find(([codes]) => code.match(codes)) ?? [];
   return `${url.origin} can not be asked: ${explanation}`;
 }
 

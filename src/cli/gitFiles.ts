@@ -30,19 +30,40 @@ export async function withFilesAt<T>(
   files: string[],
   use: (laid: string[], missing: string[]) => Promise<T>,
 ): Promise<T> {
-  const cwd = files.length ? path.dirname(await realpath(files[0])) : '.';
-  const top = (await gitOrExplain(cwd, 'rev-parse', '--show-toplevel')).trim();
+  const cwd = files.length > 0 ? path.dirname(await realpath(files[0])) : '.';
+  const top = await findTop(cwd);
   const commit = await resolveCommit(top, ref);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'api-gate-diff-'));
+  const copied = new Set<string>();
+
+  /** Copies one file and its includes. Returns whether the commit has the file. */
+  const copy = async (name: string): Promise<boolean> => {
+    const target = path.resolve(folder, name);
+    // An included path may lead out of the repository.
+    if (copied.has(target) || !target.startsWith(folder + path.sep)) {
+      return copied.has(target);
+    }
+    const blob = `${commit}:${name.split(path.sep).join('/')}`;
+    const text = await git(top, 'show', blob).catch(() => undefined);
+    if (text === undefined) {
+      return false;
+    }
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, text, { mode: 0o600 });
+    copied.add(target);
+    for (const included of includesOf(text)) {
+      await copy(path.join(path.dirname(name), included));
+    }
+    return true;
+  };
+
   try {
-    const done = new Set<string>();
     const laid: string[] = [];
     const missing: string[] = [];
     for (const file of files) {
       const name = path.relative(top, await realpath(file));
-      const target = path.resolve(folder, name);
-      if (await copyFile({ top, commit, folder, done }, name)) {
-        laid.push(target);
+      if (await copy(name)) {
+        laid.push(path.resolve(folder, name));
       } else {
         missing.push(name);
       }
@@ -53,13 +74,13 @@ export async function withFilesAt<T>(
   }
 }
 
-async function gitOrExplain(cwd: string, ...args: string[]): Promise<string> {
+/** Returns the root of a repository. */
+async function findTop(cwd: string): Promise<string> {
   try {
-    return await git(cwd, ...args);
+    return (await git(cwd, 'rev-parse', '--show-toplevel')).trim();
   } catch (error) {
-    const isMissing = (error as { code?: unknown }).code === 'ENOENT';
     throw new CliError(
-      isMissing
+      (error as { code?: unknown }).code === 'ENOENT'
         ? '--against git:REF needs git, which is not installed: give --against FILE'
         : `--against git:REF needs files in a git repository: ${cwd} is in none`,
     );
@@ -67,60 +88,15 @@ async function gitOrExplain(cwd: string, ...args: string[]): Promise<string> {
 }
 
 async function resolveCommit(top: string, ref: string): Promise<string> {
+  const options = ['--verify', '--quiet', '--end-of-options'];
   try {
-    const name = `${ref}^{commit}`;
-    return (
-      await git(
-        top,
-        'rev-parse',
-        '--verify',
-        '--quiet',
-        '--end-of-options',
-        name,
-      )
-    ).trim();
+    return (await git(top, 'rev-parse', ...options, `${ref}^{commit}`)).trim();
   } catch {
     const branch = ref.replace(/^origin\//, '');
     throw new CliError(
       `--against: this clone does not have ${ref}. A shallow clone has one commit only: run "git fetch --depth=1 origin ${branch}" and compare with git:FETCH_HEAD, or give actions/checkout fetch-depth: 0`,
     );
   }
-}
-
-interface Snapshot {
-  /** The root of the repository. */
-  top: string;
-  commit: string;
-  folder: string;
-  /** The files that are already in the folder. */
-  done: Set<string>;
-}
-
-/** Copies one file and its includes. Returns whether the commit has the file. */
-async function copyFile(snapshot: Snapshot, name: string): Promise<boolean> {
-  const { top, commit, folder, done } = snapshot;
-  const target = path.resolve(folder, name);
-  // An included path may lead out of the repository.
-  if (done.has(target) || !target.startsWith(folder + path.sep)) {
-    return done.has(target);
-  }
-  let text;
-  try {
-    text = await git(
-      top,
-      'show',
-      `${commit}:${name.split(path.sep).join('/')}`,
-    );
-  } catch {
-    return false;
-  }
-  await mkdir(path.dirname(target), { recursive: true });
-  await writeFile(target, text, { mode: 0o600 });
-  done.add(target);
-  for (const included of includesOf(text)) {
-    await copyFile(snapshot, path.join(path.dirname(name), included));
-  }
-  return true;
 }
 
 /** Returns the relative paths that a file includes with `$include` or `$file`. */

@@ -1,10 +1,13 @@
 import { isError } from '@backstage/errors';
+import { printable } from '../util/printable';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError } from './CliError';
+import type { Command, Lines } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
-import { formatFinding, Output } from './output';
+import { readOptions } from './options';
+import { formatProblem, Output } from './output';
 
 export type { Output } from './output';
 
@@ -17,12 +20,9 @@ const HELP = `api-gate COMMAND [OPTION]...
 
 api-gate COMMAND --help lists the options. No command changes anything.`;
 
-const COMMANDS = new Map([
-  ['check', check],
-  ['diff', diff],
-  ['explain', explain],
-  ['audit', audit],
-]);
+const COMMANDS = new Map<string, Command>(
+  Object.entries({ check, diff, explain, audit }),
+);
 
 /**
  * Runs the command `api-gate`. Returns the exit code.
@@ -35,26 +35,41 @@ export async function run(argv: string[], output: Output): Promise<number> {
     output.out(HELP);
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS.get(name);
   try {
-    if (!command) {
-      throw new CliError(
-        `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
-      );
-    }
-    return await command(args, output);
+    return await runCommand(name, args, output);
   } catch (error) {
-    if (error instanceof CliError) {
-      const { message, location } = error;
-      output.error(
-        formatFinding({ level: 'error', message, location }, 'text'),
-      );
-      return 2;
-    }
     // Exit code 1 would mean a finding.
-    output.error(`error: ${isError(error) ? error.stack : String(error)}`);
+    output.error(
+      error instanceof CliError
+        ? printable(formatProblem('error', error))
+        : `error: ${isError(error) ? error.stack : String(error)}`,
+    );
     return 2;
   }
+}
+
+async function runCommand(name: string, args: string[], output: Output) {
+  const command = COMMANDS.get(name);
+  if (!command) {
+    throw new CliError(
+      `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
+    );
+  }
+  const { options, positionals } = readOptions(name, args, command.options);
+  if (options.help) {
+    output.out(command.help);
+    return 0;
+  }
+  if (positionals.length > 0 && !command.hasArguments) {
+    throw new CliError(
+      `api-gate ${name} takes no argument "${positionals[0]}": give files with --config`,
+    );
+  }
+  const lines: Lines = {
+    out: (...all) => all.forEach(line => line && output.out(printable(line))),
+    error: line => output.error(printable(line)),
+  };
+  return command.run(options, lines, positionals);
 }
 
 /**

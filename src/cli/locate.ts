@@ -1,38 +1,58 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { ConfigSourceData } from '@backstage/config-loader';
 import {
   isAlias,
   isMap,
   isNode,
   isSeq,
   LineCounter,
-  Node,
   parseDocument,
 } from 'yaml';
+import { asObject } from '../config/values';
 import type { Location } from './output';
 
-type Key = string | number;
-
 const MAX_INCLUDES = 10;
+
+/** Finds the place in the files for a message about a setting, by the config path that the message begins with. */
+export function locateMessage(
+  message: string,
+  sources: ConfigSourceData[],
+): Location | undefined {
+  const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
+  if (!configPath) {
+    return undefined;
+  }
+  const file = sourceOf(sources, configPath.replace(/\[.*/, ''))?.path;
+  const keys = configPath.split(/[.[\]]+/).filter(Boolean);
+  return file ? locate(file, keys) : undefined;
+}
+
+/** Returns the last source with a value at a config path: if the value is a list, it is the one in force. */
+export function sourceOf(
+  sources: ConfigSourceData[],
+  configPath: string,
+): ConfigSourceData | undefined {
+  const keys = configPath.split('.');
+  return sources.findLast(({ data }) => {
+    const value = keys.reduce<unknown>((at, key) => asObject(at)[key], data);
+    return value !== undefined;
+  });
+}
 
 /**
  * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A missing path gets the line
  * of its nearest parent.
  */
-export function locate(file: string, keys: Key[], includes = 0): Location {
-  const lines = new LineCounter();
-  let document;
-  try {
-    document = parseDocument(readFileSync(file, 'utf8'), {
-      lineCounter: lines,
-    });
-  } catch {
+function locate(file: string, keys: string[], includes = 0): Location {
+  const yaml = readYaml(file);
+  if (!yaml) {
     return { file };
   }
-  let node: unknown = document.contents;
+  let node: unknown = yaml.document.contents;
   let line: number | undefined;
   for (const [i, key] of keys.entries()) {
-    node = isAlias(node) ? node.resolve(document) : node;
+    node = isAlias(node) ? node.resolve(yaml.document) : node;
     const included = isMap(node) && node.get('$include');
     if (typeof included === 'string' && includes < MAX_INCLUDES) {
       const [name, fragment] = included.split(/#(.*)/);
@@ -42,32 +62,36 @@ export function locate(file: string, keys: Key[], includes = 0): Location {
         includes + 1,
       );
     }
-    const next = childOf(node, key);
-    if (!next) {
+    const { child, start } = childOf(node, key);
+    if (!isNode(start) || !start.range) {
       break;
     }
-    line = lines.linePos(next.at).line;
-    node = next.node;
+    line = yaml.lineAt(start.range[0]);
+    node = child;
   }
   return { file, line };
 }
 
-/** Returns a child, and the offset of its key or its list item. */
-function childOf(
-  parent: unknown,
-  key: Key,
-): { node: unknown; at: number } | undefined {
+/** Reads a YAML file with its lines, even if it has errors. Returns nothing if there is no such file. */
+export function readYaml(file: string) {
+  const lineCounter = new LineCounter();
+  try {
+    const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter });
+    const lineAt = (offset: number) => lineCounter.linePos(offset).line;
+    return { document, lineAt };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a child, and the node where it starts: its key, or the item of a list. */
+function childOf(parent: unknown, key: string) {
   if (isMap(parent)) {
     const pair = parent.items.find(
       ({ key: node }) => String(isNode(node) ? node.toJSON() : node) === key,
     );
-    const at = (pair?.key as Node | undefined)?.range?.[0];
-    return pair && at !== undefined ? { node: pair.value, at } : undefined;
+    return { child: pair?.value, start: pair?.key };
   }
-  if (isSeq(parent) && typeof key === 'number') {
-    const node = parent.items[key] as Node | undefined;
-    const at = node?.range?.[0];
-    return at === undefined ? undefined : { node, at };
-  }
-  return undefined;
+  const item = isSeq(parent) ? parent.items[Number(key)] : undefined;
+  return { child: item, start: item };
 }

@@ -1,32 +1,42 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
 import { CliError } from './CliError';
 
-type Options = NonNullable<ParseArgsConfig['options']>;
-
-/** The options of every command that reads the configuration. */
-export const CONFIG_OPTIONS = {
+/** The options of all commands. */
+const OPTIONS = {
+  against: { type: 'string', multiple: true },
   config: { type: 'string', multiple: true },
-  'mock-env': { type: 'boolean' },
+  'fail-on': { type: 'string' },
+  format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
-} satisfies Options;
+  list: { type: 'boolean' },
+  'mock-env': { type: 'boolean' },
+  policy: { type: 'string' },
+  'token-env': { type: 'string' },
+} satisfies ParseArgsConfig['options'];
 
-type ParsedOptions<T extends Options> = ReturnType<
-  typeof parseArgs<{
-    args: string[];
-    options: T;
-    allowPositionals: true;
-    strict: true;
-  }>
->;
+export type OptionName = keyof typeof OPTIONS;
 
-/** @throws CliError that names an unknown option */
-export function readOptions<T extends Options>(
+/** The values of the options that were given. */
+export type Options = ReturnType<
+  typeof parseArgs<{ options: typeof OPTIONS }>
+>['values'];
+
+/** @throws CliError that names an option which the command does not have */
+export function readOptions(
   command: string,
   args: string[],
-  options: T,
-): ParsedOptions<T> {
+  names: readonly OptionName[],
+): { options: Options; positionals: string[] } {
+  const options = Object.fromEntries(
+    ['help' as const, ...names].map(name => [name, OPTIONS[name]]),
+  );
   try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true });
+    const { values, positionals } = parseArgs({
+      args,
+      options,
+      allowPositionals: true,
+    });
+    return { options: values as Options, positionals };
   } catch (error) {
     throw new CliError(
       `${(error as Error).message.split('\n')[0]}: api-gate ${command} --help lists the options`,
@@ -34,23 +44,16 @@ export function readOptions<T extends Options>(
   }
 }
 
-/** @throws CliError unless the value is one of the option's choices */
+/** @throws CliError unless the value of an option is one of its choices */
 export function readChoice<T extends string>(
-  option: string,
-  value: string | undefined,
+  options: Options,
+  name: 'fail-on' | 'format',
   choices: readonly T[],
 ): T | undefined {
-  if (value !== undefined && !choices.includes(value as T)) {
-    throw new CliError(`--${option} must be one of ${choices.join(', ')}`);
+  const value = options[name];
+  const choice = choices.find(each => each === value);
+  if (value !== undefined && choice === undefined) {
+    throw new CliError(`--${name} must be one of ${choices.join(', ')}`);
   }
-  return value as T | undefined;
-}
-
-/** @throws CliError if the command gets an argument that it does not take */
-export function assertNoArguments(command: string, positionals: string[]) {
-  if (positionals.length > 0) {
-    throw new CliError(
-      `api-gate ${command} takes no argument "${positionals[0]}": give files with --config`,
-    );
-  }
+  return choice;
 }

@@ -1,7 +1,4 @@
 import path from 'node:path';
-import { printable } from '../util/printable';
-
-export { printable };
 
 /** A place in a file of the configuration. */
 export interface Location {
@@ -9,13 +6,6 @@ export interface Location {
   file: string;
   /** The line number, starting at 1. */
   line?: number;
-}
-
-/** A line of a report that a person should act on. */
-export interface Finding {
-  level: 'error' | 'warning';
-  message: string;
-  location?: Location;
 }
 
 /**
@@ -33,28 +23,23 @@ export function formatLocation({ file, line }: Location): string {
   return `${relative}${line === undefined ? '' : `:${line}`}`;
 }
 
-/** Formats a finding as text on a single line, or as a workflow annotation of GitHub, which the pull request shows at the line. */
-export function formatFinding(
-  { level, message, location }: Finding,
-  format: 'text' | 'github',
+/** Formats a problem as text on a single line, or as a workflow annotation of GitHub, which the pull request shows at the line. */
+export function formatProblem(
+  level: 'error' | 'warning',
+  { message, location }: { message: string; location?: Location },
+  format: 'text' | 'github' = 'text',
 ): string {
-  const text = printable(message);
   if (format === 'text') {
-    return `${level}: ${location ? `${printable(formatLocation(location))}: ` : ''}${text}`;
+    return `${level}: ${location ? `${formatLocation(location)}: ` : ''}${message}`;
   }
+  const { GITHUB_WORKSPACE } = process.env;
   const properties = [
-    ...(location
-      ? [`file=${escapeProperty(relativeToWorkspace(location))}`]
-      : []),
-    ...(location?.line ? [`line=${location.line}`] : []),
+    location &&
+      `file=${escapeProperty(path.relative(GITHUB_WORKSPACE || process.cwd(), location.file))}`,
+    location?.line && `line=${location.line}`,
     'title=API gate',
   ];
-  return `::${level} ${properties.join(',')}::${text.replace(/%/g, '%25')}`;
-}
-
-function relativeToWorkspace({ file }: Location): string {
-  const { GITHUB_WORKSPACE } = process.env;
-  return printable(path.relative(GITHUB_WORKSPACE || process.cwd(), file));
+  return `::${level} ${properties.filter(Boolean).join(',')}::${message.replace(/%/g, '%25')}`;
 }
 
 function escapeProperty(value: string): string {

@@ -28,12 +28,24 @@ export function segmentsOf(rule: Pick<AllowRule, 'path'>): string[] {
   return prefixOf(rule).split('/').filter(Boolean);
 }
 
-/** Whether a rule covers a subtree. */
 export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {
   return path.endsWith(SUBTREE);
 }
 
-/** The time from which on a rule opens nothing. */
+/** The methods that a rule opens. `HEAD` is there twice if the rule has it beside `GET`. */
+export function openedMethods({ methods }: AllowRule): string[] {
+  return methods.flatMap(method =>
+    method === 'GET' ? ['GET', 'HEAD'] : [method],
+  );
+}
+
 export function endOf({ until = Infinity }: Pick<AllowRule, 'until'>): number {
   return until;
+}
+
+/** Formats the requests that a rule opens, such as `GET /api/catalog/entities/**`. */
+export function formatRule(
+  rule: Pick<AllowRule, 'plugin' | 'path' | 'methods'>,
+): string {
+  return `${rule.methods} /api/${rule.plugin}${rule.path}`;
 }

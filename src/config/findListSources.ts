@@ -4,7 +4,6 @@ import { isObject } from './values';
 
 /** A list of the configuration, with the file that it is from. */
 export interface ListSource {
-  /** Config path. */
   path: string;
   /** Name of the file, or what else the configuration is from. */
   file: string;
@@ -13,27 +12,17 @@ export interface ListSource {
   replaces: { file: string; entries: number }[];
 }
 
-interface Layer {
-  file: string;
-  lists: Map<string, number>;
-}
-
 /** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
 export function findListSources(config: Config): ListSource[] {
-  const layers = readLayers(config);
-  const paths = new Set(layers.flatMap(({ lists }) => [...lists.keys()]));
-  return [...paths]
-    .filter(path => Array.isArray(config.getOptional(path)))
-    .map(path => {
-      const [inForce, ...replaces] = layers.flatMap(({ file, lists }) => {
-        const entries = lists.get(path);
-        return entries === undefined ? [] : [{ file, entries }];
-      });
-      return { path, ...inForce, replaces };
-    });
+  const byPath = new Map<string, { file: string; entries: number }[]>();
+  for (const { path, ...source } of readLists(config)) {
+    byPath.set(path, [...(byPath.get(path) ?? []), source]);
+  }
+  return [...byPath]
+    .filter(([path]) => Array.isArray(config.getOptional(path)))
+    .map(([path, [inForce, ...replaces]]) => ({ path, ...inForce, replaces }));
 }
 
-/** Formats a list as one line of text. */
 export function formatListSource(source: ListSource): string {
   const { path, file, entries, replaces } = source;
   const replaced = replaces
@@ -45,25 +34,27 @@ export function formatListSource(source: ListSource): string {
 }
 
 /**
- * Reads the files of a configuration, the strongest first, from private fields of Backstage's `ObservableConfigProxy` and
+ * Reads the lists of all files, those of the strongest first, from private fields of Backstage's `ObservableConfigProxy` and
  * `ConfigReader`. Nothing but this report depends on them.
  */
-function readLayers(config: unknown): Layer[] {
-  const layers: Layer[] = [];
+function readLists(config: unknown) {
+  const lists: { path: string; file: string; entries: number }[] = [];
   try {
-    const proxied = (config as { config?: unknown }).config;
-    for (
-      let reader = (proxied ?? config) as any;
-      typeof reader?.context === 'string';
-      reader = reader.fallback
-    ) {
-      const lists = readLengths(reader.data?.auth?.apiGate, CONFIG_KEY);
-      layers.push({ file: reader.context, lists: new Map(lists) });
+    let reader = (config as any).config ?? config;
+    while (typeof reader?.context === 'string') {
+      const { context: file, data } = reader;
+      for (const [path, entries] of readLengths(
+        data?.auth?.apiGate,
+        CONFIG_KEY,
+      )) {
+        lists.push({ path, file, entries });
+      }
+      reader = reader.fallback;
     }
   } catch {
     return [];
   }
-  return layers;
+  return lists;
 }
 
 /** Reads the lengths of all lists in a value, by their paths. */

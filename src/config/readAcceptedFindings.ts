@@ -42,7 +42,6 @@ export interface AcceptedFinding {
   until?: Date;
 }
 
-/** Reads `auth.apiGate.findings`. */
 export function readAcceptedFindings(
   value: unknown,
   configPath: string,

@@ -1,5 +1,11 @@
 import { METHODS } from 'node:http';
-import { AllowRule, ANY_SEGMENT, isSubtree, segmentsOf } from './AllowRule';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  isSubtree,
+  prefixOf,
+  segmentsOf,
+} from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import { isCookieEndpoint } from '../http/backstagePaths';
@@ -19,11 +25,7 @@ const RULE_METHODS = [
   WEBSOCKET,
 ];
 
-/**
- * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
- *
- * @param configPath - for messages, such as `auth.apiGate.allow`
- */
+/** Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says. */
 export function readAllowRules(
   value: unknown,
   configPath: string,
@@ -47,10 +49,8 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
     `${configPath}.reason must be text that says why this is public`,
   );
   const end = readInstant(until, `${configPath}.until`);
-  const id = readPluginId(plugin, configPath);
   const rule: AllowRule = {
-    plugin: id,
-    path: readPath(path, `${configPath}.path`, id, true),
+    ...readPluginPath(plugin, path, configPath, true),
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
     // An end in the past is no error, so that a restart never fails for it.
@@ -64,16 +64,6 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
   return rule;
 }
 
-/** Reads a plugin id, and a literal path below that plugin: exact, or a subtree with a trailing `/**`. */
-export function readPluginPath(
-  plugin: unknown,
-  path: unknown,
-  configPath: string,
-): { plugin: string; path: string } {
-  const id = readPluginId(plugin, configPath);
-  return { plugin: id, path: readPath(path, `${configPath}.path`, id, false) };
-}
-
 /** @param configPath - of the object that has the plugin id */
 export function readPluginId(value: unknown, configPath: string): string {
   check(
@@ -83,54 +73,58 @@ export function readPluginId(value: unknown, configPath: string): string {
   return value;
 }
 
-/** @param hasWildcards - whether a segment after the first may be `*` */
-function readPath(
-  value: unknown,
+/**
+ * Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`.
+ *
+ * @param hasWildcards - whether a segment after the first may be `*`
+ */
+export function readPluginPath(
+  plugin: unknown,
+  path: unknown,
   configPath: string,
-  plugin: string,
-  hasWildcards: boolean,
-): string {
+  hasWildcards = false,
+): { plugin: string; path: string } {
+  const id = readPluginId(plugin, configPath);
+  const at = `${configPath}.path`;
   check(
-    typeof value === 'string' && value.startsWith('/'),
-    `${configPath} must be text that starts with a slash, relative to the plugin, such as /health`,
+    typeof path === 'string' && path.startsWith('/'),
+    `${at} must be text that starts with a slash, relative to the plugin, such as /health`,
   );
   check(
-    value.length <= MAX_PATH_LENGTH,
-    `${configPath} must be at most ${MAX_PATH_LENGTH} characters long`,
+    path.length <= MAX_PATH_LENGTH,
+    `${at} must be at most ${MAX_PATH_LENGTH} characters long`,
   );
   check(
-    !`${value}/`.startsWith(`/api/${plugin}/`),
-    `${configPath} is relative to the plugin: leave out the leading /api/${plugin}`,
+    !`${path}/`.startsWith(`/api/${id}/`),
+    `${at} is relative to the plugin: leave out the leading /api/${id}`,
   );
-  const withoutSubtree = value.endsWith('/**') ? value.slice(0, -3) : value;
-  const literal = hasWildcards
-    ? readWildcards(withoutSubtree, configPath)
-    : withoutSubtree;
+  const prefix = prefixOf({ path });
+  const literal = hasWildcards ? readWildcards(prefix, at) : prefix;
   check(
     !literal.includes('*'),
-    `${configPath} may have a wildcard only as a trailing /**, which covers everything below`,
+    `${at} may have a wildcard only as a trailing /**, which covers everything below`,
   );
   check(
     RULE_PATH.test(literal),
-    `${configPath} may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions`,
+    `${at} may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions`,
   );
   check(
-    value !== '//**',
-    `${configPath} has an empty segment before /**, as a variable without a value leaves it: write the path that is meant, or /** for the whole plugin`,
+    path !== '//**',
+    `${at} has an empty segment before /**, as a variable without a value leaves it: write the path that is meant, or /** for the whole plugin`,
   );
   check(
-    value === '/' || !literal.endsWith('/'),
-    `${configPath} must not end with a slash: write ${value.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
+    path === '/' || !literal.endsWith('/'),
+    `${at} must not end with a slash: write ${path.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
   );
   check(
     isUnambiguousPath(literal || '/'),
-    `${configPath} must not have an empty, "." or ".." segment`,
+    `${at} must not have an empty, "." or ".." segment`,
   );
   check(
     !isCookieEndpoint(literal),
-    `${configPath} is where cookies are issued, and can not be made public: remove the rule`,
+    `${at} is where cookies are issued, and can not be made public: remove the rule`,
   );
-  return value;
+  return { plugin: id, path };
 }
 
 /**

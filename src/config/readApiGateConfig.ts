@@ -1,67 +1,51 @@
 import { Config } from '@backstage/config';
-import { AcceptedFinding, readAcceptedFindings } from './readAcceptedFindings';
-import { AllowRule } from './AllowRule';
+import { userKey } from '../revocation/Revocation';
+import { isFullEntityRef } from '../util/entityRef';
+import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
-import { AuditSettings, readAuditSettings } from './readAuditSettings';
-import { Candidate, readCandidate } from './readCandidate';
-import { Challenge, readChallenges } from './readChallenges';
-import { CookieSettings, readCookieSettings } from './readCookieSettings';
-import { readOrigins, readTrustedPaths, TrustedPath } from './readCookieTrust';
-import { Expectation, readExpectations } from './readExpectations';
+import { readCandidate } from './readCandidate';
+import { readChallenges } from './readChallenges';
+import { readCookie } from './readCookieSettings';
+import { readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
-import { ModeSettings, readMode } from './readMode';
+import { readSignOutSettings } from './readSignOutSettings';
 import {
-  readOperators,
-  readRevocationSettings,
-  readSignOutSettings,
-  readTokenCacheSettings,
-  RevocationSettings,
-  SignOutSettings,
-  TokenCacheSettings,
-} from './readSessionSettings';
-import { readUsageSettings, UsageSettings } from './readUsageSettings';
-import { readObject, readStringList } from './values';
+  check,
+  checkOneOf,
+  readDuration,
+  readInstant,
+  readObject,
+  readStringList,
+} from './values';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
-/** The configuration of the gate, checked and with its defaults. */
-export interface ApiGateConfig extends ModeSettings {
-  allow: AllowRule[];
-  /** Rules that are judged beside those in force, and never decide. */
-  candidate: Candidate | undefined;
-  /** Requests that must be public or closed with these rules. */
-  expect: Expectation[];
-  /** Issuers of user tokens besides this deployment's own `auth` plugin. */
-  issuers: string[];
-  cookie: CookieSettings;
-  /** The serialised origin of `backend.baseUrl`. */
-  backendOrigin: string;
-  /** Serialised origins whose pages may use the cookie. */
-  trustedOrigins: string[];
-  /** Where pages and scripts that a cookie opens may act as the user. */
-  trustedPaths: TrustedPath[];
-  signOut: SignOutSettings;
-  /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
-  operators: ReadonlySet<string>;
-  /** Protected resources whose 401 names their metadata. */
-  challenges: Challenge[];
-  /** The same for the plugin `mcp-actions`, whose address discovery gives. */
-  mcpPaths: ReadonlySet<string>;
-  audit: AuditSettings;
-  revocation: RevocationSettings;
-  /** `undefined`: no token is remembered. */
-  tokenCache: TokenCacheSettings | undefined;
-  /** Findings that the operator accepts. */
-  acceptedFindings: AcceptedFinding[];
-  /** `undefined`: the use of rules and of external tokens is not recorded. */
-  usage: UsageSettings | undefined;
-}
+const KEYS = [
+  'mode',
+  'until',
+  'allow',
+  'candidate',
+  'expect',
+  'issuers',
+  'cookie',
+  'signOut',
+  'operators',
+  'challenges',
+  'audit',
+  'revocation',
+  'tokenCache',
+  'usage',
+  'findings',
+] as const;
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
   /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
   isKnownPlugin?: (id: string) => boolean;
 }
+
+/** The configuration of the gate, checked and with its defaults. */
+export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
 
 /**
  * Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`.
@@ -71,83 +55,63 @@ export interface ReadOptions {
 export function readApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin }: ReadOptions = {},
-): ApiGateConfig {
+) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
   const value = readObject(
     rootConfig.getOptional(CONFIG_KEY) ?? {},
     CONFIG_KEY,
-    [
-      'mode',
-      'until',
-      'allow',
-      'candidate',
-      'expect',
-      'issuers',
-      'cookie',
-      'signOut',
-      'operators',
-      'challenges',
-      'audit',
-      'revocation',
-      'tokenCache',
-      'usage',
-      'findings',
-    ],
+    KEYS,
   );
   const backend = new URL(rootConfig.getString('backend.baseUrl'));
   return {
     ...readMode(value, CONFIG_KEY),
     allow: readAllowRules(value.allow, at('allow')),
+    /** Rules that are judged beside those in force, and never decide. */
     candidate: readCandidate(value.candidate, at('candidate')),
+    /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
+    /** Issuers of user tokens besides this deployment's own `auth` plugin. */
     issuers: readIssuers(value.issuers, at('issuers')),
     ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
+    /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,
     signOut: readSignOutSettings(
       value.signOut,
       at('signOut'),
       rootConfig.getOptional('auth.providers'),
     ),
+    /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
     operators: readOperators(value.operators, at('operators')),
+    /** Protected resources whose 401 names their metadata. */
     challenges: readChallenges(value.challenges, at('challenges'), backend),
+    /** The same for the plugin `mcp-actions`, whose address discovery gives. */
     mcpPaths: readMcpPaths(rootConfig),
-    audit: readAuditSettings(value.audit, at('audit')),
-    tokenCache: readTokenCacheSettings(value.tokenCache, at('tokenCache')),
-    revocation: readRevocationSettings(value.revocation, at('revocation')),
+    audit: readAudit(value.audit, at('audit')),
+    /** `undefined`: no token is remembered. */
+    tokenCache: readTokenCache(value.tokenCache, at('tokenCache')),
+    revocation: readRevocation(value.revocation, at('revocation')),
+    /** Findings that the operator accepts. */
     acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
-    usage: readUsageSettings(value.usage, at('usage')),
+    /** `undefined`: the use of rules and of external tokens is not recorded. */
+    usage: readUsage(value.usage, at('usage')),
   };
 }
 
-/** Reads `auth.apiGate.cookie`. The origins and paths that it trusts can change without a restart, its other settings can't. */
-function readCookie(
-  value: unknown,
+function readMode(
+  { mode = 'enforce', until }: { mode?: unknown; until?: unknown },
   path: string,
-  rootConfig: Config,
-  backend: URL,
 ) {
-  const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
-  const written = readObject(value ?? {}, path, [
-    'enabled',
-    'name',
-    'domain',
-    'sameSite',
-    'trustedOrigins',
-    'trustedPaths',
-  ]);
-  const cookie = readCookieSettings(written, path, backend);
-  const trustedOrigins = [
-    backend.origin,
-    ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
-    ...readOrigins(written.trustedOrigins, `${path}.trustedOrigins`),
-  ];
+  checkOneOf(mode, `${path}.mode`, ['enforce', 'report-only']);
+  const end = readInstant(until, `${path}.until`);
+  check(
+    end === undefined || mode === 'report-only',
+    `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
+  );
   return {
-    cookie,
-    trustedOrigins,
-    trustedPaths: readTrustedPaths(
-      written.trustedPaths,
-      `${path}.trustedPaths`,
-    ),
+    /** With `report-only` nothing is refused. */
+    mode,
+    /** With `report-only`: from then on it is `enforce`. */
+    until: end,
   };
 }
 
@@ -157,4 +121,78 @@ function readIssuers(value: unknown, path: string): string[] {
     description:
       'the URL that the other deployment\'s tokens carry as "iss", such as https://backstage.example.com/api/auth',
   });
+}
+
+function readOperators(value: unknown, path: string): ReadonlySet<string> {
+  const refs = readStringList(value, path, {
+    isValid: isFullEntityRef,
+    description:
+      'a full entity reference, such as group:default/platform or user:default/jane',
+  });
+  return new Set(refs.map(userKey));
+}
+
+function readAudit(value: unknown, path: string) {
+  const { clientAddress = false } = readObject(value ?? {}, path, [
+    'clientAddress',
+  ]);
+  check(
+    typeof clientAddress === 'boolean',
+    `${path}.clientAddress must be true or false`,
+  );
+  return {
+    /** Whether the log line and the audit event of a refusal have the client's address. */
+    clientAddress,
+  };
+}
+
+function readRevocation(value: unknown, path: string) {
+  const { pollInterval } = readObject(value ?? {}, path, ['pollInterval']);
+  return {
+    /** How often a replica reads what others have revoked. */
+    pollIntervalMs: readDuration(pollInterval, `${path}.pollInterval`, {
+      defaultSeconds: 2,
+      min: '100ms',
+      max: '5m',
+    }),
+  };
+}
+
+function readTokenCache(value: unknown, path: string) {
+  if (isOff(value, path, 'ttl')) {
+    return undefined;
+  }
+  const { ttl } = readObject(value ?? {}, path, ['ttl']);
+  return {
+    /** How long a verified token is remembered at most. */
+    ttlMs: readDuration(ttl, `${path}.ttl`, {
+      defaultSeconds: 30,
+      min: '1s',
+      max: '5m',
+    }),
+  };
+}
+
+function readUsage(value: unknown, path: string) {
+  if (isOff(value, path, 'keep')) {
+    return undefined;
+  }
+  const { keep } = readObject(value ?? {}, path, ['keep']);
+  return {
+    /** How long the history of a rule or token is kept that is not configured any more. */
+    keepMs: readDuration(keep, `${path}.keep`, {
+      defaultSeconds: 90 * 24 * 60 * 60,
+      min: '1d',
+      max: '800d',
+    }),
+  };
+}
+
+/** Returns whether a section is `false`. */
+function isOff(value: unknown, path: string, key: string): boolean {
+  check(
+    value !== true,
+    `${path} must be false, or an object with the key ${key}; leave it out for the default`,
+  );
+  return value === false;
 }

@@ -1,22 +1,18 @@
 import { isUnambiguousPath } from '../http/requestTarget';
+import { prefixOf } from './AllowRule';
 import { readPluginId, RULE_PATH } from './readAllowRules';
 import { check, readList, readObject } from './values';
 
-/** A protected resource (RFC 9728), and the address of its metadata. */
-export interface Challenge {
-  plugin: string;
-  /** Relative to the plugin: exact, or everything below it with a trailing `/**`. */
-  path: string;
-  /** An absolute URL. */
-  resourceMetadata: string;
-}
-
-/** @param backend - `backend.baseUrl`: the metadata is of its origin */
+/**
+ * Reads the protected resources (RFC 9728) and the addresses of their metadata.
+ *
+ * @param backend - `backend.baseUrl`: the metadata is of its origin
+ */
 export function readChallenges(
   value: unknown,
   configPath: string,
   backend: URL,
-): Challenge[] {
+) {
   return readList(
     value,
     configPath,
@@ -29,7 +25,8 @@ export function readChallenges(
       ]);
       const plugin = readPluginId(others.plugin, itemPath);
       check(
-        isResourcePath(path),
+        typeof path === 'string' &&
+          (path === '/**' || isLiteralPath(prefixOf({ path }))),
         `${itemPath}.path must be a literal path relative to the plugin, such as /v1, or everything below it, such as /v1/**`,
       );
       check(
@@ -38,17 +35,12 @@ export function readChallenges(
       );
       return {
         plugin,
+        /** Relative to the plugin: exact, or everything below it with a trailing `/**`. */
         path,
+        /** An absolute URL. */
         resourceMetadata: `${backend.origin}${resourceMetadata}`,
       };
     },
-  );
-}
-
-function isResourcePath(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    (value === '/**' || isLiteralPath(value.replace(/\/\*\*$/, '')))
   );
 }
 

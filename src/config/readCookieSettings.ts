@@ -1,4 +1,12 @@
-import { check, checkOneOf } from './values';
+import type { Config } from '@backstage/config';
+import { readPluginPath } from './readAllowRules';
+import {
+  check,
+  checkOneOf,
+  readList,
+  readObject,
+  readStringList,
+} from './values';
 
 /** `auth.apiGate.cookie`, checked and with its defaults. */
 export interface CookieSettings {
@@ -20,13 +28,62 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/;
 
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
 
+/** Reads `auth.apiGate.cookie`. The origins and paths that it trusts can change without a restart, its other settings can't. */
+export function readCookie(
+  value: unknown,
+  path: string,
+  rootConfig: Config,
+  backend: URL,
+) {
+  const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
+  const settings = readObject(value ?? {}, path, [
+    'enabled',
+    'name',
+    'domain',
+    'sameSite',
+    'trustedOrigins',
+    'trustedPaths',
+  ]);
+  return {
+    cookie: readCookieSettings(settings, path, backend),
+    /** Serialised origins whose pages may use the cookie. */
+    trustedOrigins: [
+      backend.origin,
+      ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
+      ...readOrigins(settings.trustedOrigins, `${path}.trustedOrigins`),
+    ],
+    /** Where pages and scripts that the cookie opens may act as the user. */
+    trustedPaths: readList(
+      settings.trustedPaths,
+      `${path}.trustedPaths`,
+      'a list of objects, each with a plugin and a path',
+      (item, itemPath) => {
+        const trusted = readObject(item, itemPath, ['plugin', 'path']);
+        return readPluginPath(trusted.plugin, trusted.path, itemPath);
+      },
+    ),
+  };
+}
+
+/** Reads origins as browsers write them, because they are compared so: no path, no wildcard, no default port. */
+function readOrigins(value: unknown, path: string): string[] {
+  return readStringList(value, path, {
+    isValid: origin =>
+      /^https?:\/\/[^*]+$/.test(origin) &&
+      URL.canParse(origin) &&
+      new URL(origin).origin === origin,
+    description:
+      'one origin, such as https://portal.example.com, without a path or a wildcard',
+  });
+}
+
 /**
  * Reads the attributes of the gate's cookie, and checks them against each other as browsers do: they drop a cookie of
  * impossible attributes without a word.
  *
  * @param backend - `backend.baseUrl`: the cookie is `Secure` where it is https
  */
-export function readCookieSettings(
+function readCookieSettings(
   settings: Record<string, unknown>,
   configPath: string,
   backend: URL,

@@ -7,7 +7,7 @@ import { check, readList, readObject } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked. */
 export interface Expectation {
-  /** Method and target, as written. */
+  /** The method and the target, as written. */
   request: string;
   method: string;
   /** Id of the plugin, lower case. */
@@ -22,12 +22,7 @@ const EXPECTED_METHODS = [
   WEBSOCKET,
 ];
 
-/**
- * Reads `auth.apiGate.expect`. An expectation that no request can break or fulfil is an error, because it would always hold.
- *
- * @param configPath - for messages, such as `auth.apiGate.expect`
- * @param isKnownPlugin - `undefined` where the installed plugins are not known
- */
+/** Reads `auth.apiGate.expect`. An expectation that no request can break or fulfil is an error, because it would always hold. */
 export function readExpectations(
   value: unknown,
   configPath: string,

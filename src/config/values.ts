@@ -15,6 +15,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Returns the value, or an empty object in place of a value of another type. */
+export function asObject(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {};
+}
+
 /** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,
@@ -82,18 +87,12 @@ export function readInstant(value: unknown, path: string): Date | undefined {
   if (value === undefined) {
     return undefined;
   }
-  const instant =
-    typeof value === 'string' && INSTANT.test(value)
-      ? new Date(value)
-      : undefined;
-  // `Date` takes a 31st of February for the 3rd of March.
-  const isSameDay =
-    typeof value === 'string' &&
-    instant !== undefined &&
-    !Number.isNaN(+instant) &&
-    new Date(value.slice(0, 10)).toISOString().startsWith(value.slice(0, 10));
+  const text = typeof value === 'string' && INSTANT.test(value) ? value : '';
+  const instant = new Date(text);
+  const day = text.slice(0, 10);
   check(
-    isSameDay,
+    // `Date` takes a 31st of February for the 3rd of March.
+    !Number.isNaN(+instant) && new Date(day).toISOString().startsWith(day),
     `${path} must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
   );
   return instant;

@@ -10,7 +10,9 @@ describe('NegativeTokenCache', () => {
 
   it('remembers a failure for a second', () => {
     const failures = new NegativeTokenCache();
+    expect(failures.isEmpty).toBe(true);
     failures.add('a');
+    expect(failures.isEmpty).toBe(false);
     expect([failures.has('a'), failures.has('b')]).toEqual([true, false]);
     jest.advanceTimersByTime(999);
     expect(failures.has('a')).toBe(true);

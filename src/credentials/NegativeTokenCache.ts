@@ -17,13 +17,14 @@ export class NegativeTokenCache {
     maxSize: MAX_CHARACTERS,
   });
 
+  /** Whether no token was invalid since the start. Then there is no need to make a key, for which a token is hashed. */
+  get isEmpty(): boolean {
+    return this.#failures.size === 0;
+  }
+
   /** @param key - identifies the token and its verifier: the same token may be valid for another plugin */
   has(key: string): boolean {
-    // Check the size first: the cache is usually empty, and the lookup of a long key takes time.
-    return (
-      this.#failures.size > 0 &&
-      Date.now() - (this.#failures.get(key) ?? 0) < KEPT_MS
-    );
+    return Date.now() - (this.#failures.get(key) ?? 0) < KEPT_MS;
   }
 
   add(key: string): void {

@@ -4,7 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/withTimeout';
-import { digestOf, Token } from './token';
+import { Token } from './token';
 import { withAuthenticate } from './withAuthenticate';
 
 // A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
@@ -30,7 +30,7 @@ interface TokenRecord {
 }
 
 /**
- * Caches what is known of tokens that Backstage has verified: one record per token, by its digest. So the same token is not
+ * Caches what is known of tokens that Backstage has verified: one record per token, by its text. So the same token is not
  * verified, decoded and made a cookie with each request. The cache holds no failures, and the checks of revocations, issuers and
  * cross-site requests are never cached. A withdrawn key or external token takes effect after the time to live.
  */
@@ -51,20 +51,19 @@ export class TokenCache {
 
   /** Returns the token of a text, whether or not it is valid. */
   read(text: string): Token {
-    // Reuse the last token: Backstage's services get its text only, and hashing takes as long as the rest of a decision.
+    // Reuse the last token: Backstage's services get the text only, and a token that has not verified has no record.
     if (text !== this.#last?.text) {
-      const digest = digestOf(text);
       // Copy the text: one that is cut out of a `Cookie` header would keep the whole header in memory.
       this.#last =
-        this.#records.get(digest)?.token ??
-        new Token(Buffer.from(text).toString(), digest);
+        this.#records.get(text)?.token ??
+        new Token(Buffer.from(text).toString());
     }
     return this.#last;
   }
 
   /** Keeps a token that has verified. Its verdicts are kept as it is verified, by {@link TokenCache.wrap}. */
   remember(token: Token): void {
-    if (!this.#records.has(token.digest)) {
+    if (!this.#records.has(token.text)) {
       this.#keep({ token, verdicts: new Map() });
     }
   }
@@ -88,8 +87,8 @@ export class TokenCache {
     });
   }
 
-  #recall({ digest }: Token, key: string): BackstageCredentials | undefined {
-    const verdict = this.#records.get(digest)?.verdicts.get(key);
+  #recall({ text }: Token, key: string): BackstageCredentials | undefined {
+    const verdict = this.#records.get(text)?.verdicts.get(key);
     return verdict && verdict.until > Date.now() ? verdict.copy() : undefined;
   }
 
@@ -123,7 +122,7 @@ export class TokenCache {
     );
     const copy = createCopier(credentials);
     const until = Math.min(expiryOf(token), Date.now() + this.#ttlMs);
-    const record = this.#records.get(token.digest) ?? {
+    const record = this.#records.get(token.text) ?? {
       token,
       verdicts: new Map(),
     };
@@ -135,8 +134,8 @@ export class TokenCache {
   #keep(record: TokenRecord) {
     const { token, verdicts } = record;
     // Delete it first, because the cache does not measure the same object again.
-    this.#records.delete(token.digest);
-    this.#records.set(token.digest, record, {
+    this.#records.delete(token.text);
+    this.#records.set(token.text, record, {
       size: Math.max(token.text.length, 1) * (verdicts.size + 1),
     });
   }

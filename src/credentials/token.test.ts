@@ -1,6 +1,5 @@
 import {
   decodeToken,
-  digestOf,
   effectiveUserToken,
   isCompactJws,
   isExpired,
@@ -139,20 +138,20 @@ describe('sameSession', () => {
 
 describe('Token', () => {
   it('decodes its text once', () => {
-    const token = new Token(jwtOf({ sub: 'user:default/a' }), 'digest');
+    const token = new Token(jwtOf({ sub: 'user:default/a' }));
     expect(token.claims).toMatchObject({ sub: 'user:default/a' });
     expect(token.claims).toBe(token.claims);
     expect(token.userToken).toBe(token.claims);
   });
 
   it('has no claims if its text is no JWT', () => {
-    const token = new Token('static', 'digest');
+    const token = new Token('static');
     expect(token.claims).toBeUndefined();
     expect(token.userToken).toBeUndefined();
   });
 
-  it('is identified by the SHA-256 of its text', () => {
-    expect(digestOf('abc')).toBe(
+  it('has the SHA-256 of its text', () => {
+    expect(new Token('abc').digest).toBe(
       'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=',
     );
   });

@@ -18,20 +18,23 @@ export interface DecodedToken {
   obo?: DecodedToken;
 }
 
-/** A token as a request has presented it. It is decoded once, and hashed at most once. */
+/** A token as a request has presented it. It is decoded at most once, and hashed at most once. */
 export class Token {
   #claims: { decoded: DecodedToken | undefined } | undefined;
+  #digest: string | undefined;
 
   /** The `Set-Cookie` headers that make this token the gate's cookie, once it has verified. */
   setCookie: string[] | undefined;
   /** The number of times that the cookie was sent to clients that have not returned it. */
   sentCookies = 0;
 
-  /** @param digest - of the text, see {@link digestOf} */
-  constructor(
-    readonly text: string,
-    readonly digest: string,
-  ) {}
+  constructor(readonly text: string) {}
+
+  /** The SHA-256 of the text in base64, by which caches refer to tokens that have not verified. */
+  get digest(): string {
+    this.#digest ??= createHash('sha256').update(this.text).digest('base64');
+    return this.#digest;
+  }
 
   /** The claims; `undefined` for text that is no JWT. */
   get claims(): DecodedToken | undefined {
@@ -44,11 +47,6 @@ export class Token {
     const { claims } = this;
     return claims && effectiveUserToken(claims);
   }
-}
-
-/** Returns the SHA-256 of a token in base64. Caches use it as their key in place of the token. */
-export function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }
 
 /** Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. */

@@ -67,8 +67,8 @@ export function verifyCredential(
   if (claims && (!isCompactJws(token.text) || isExpired(claims))) {
     throw Refusal.invalidToken;
   }
-  const failureKey = `${plugin.id} ${presented.kind} ${token.digest}`;
-  if (invalidTokens.has(failureKey)) {
+  const failureKey = () => `${plugin.id} ${presented.kind} ${token.digest}`;
+  if (!invalidTokens.isEmpty && invalidTokens.has(failureKey())) {
     throw Refusal.invalidToken;
   }
   const authenticate = (httpAuth: CredentialsReader) =>
@@ -211,7 +211,7 @@ async function explainFailure(
   error: unknown,
   token: Token,
   { kind }: PresentedToken,
-  failureKey: string,
+  failureKey: () => string,
   options: VerifyOptions,
 ): Promise<never> {
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
@@ -222,7 +222,7 @@ async function explainFailure(
   const { keyEndpoints, plugins } = options;
   await keyEndpoints.assertAvailable(token, plugins.anyRegistered().discovery);
   if (isError(error) && error.name === 'AuthenticationError') {
-    options.invalidTokens.add(failureKey);
+    options.invalidTokens.add(failureKey());
   }
   throw Refusal.invalidToken;
 }

@@ -17,10 +17,8 @@ export interface Finding {
   accepted?: { reason: string; until?: string };
 }
 
-/** Returns the items whose condition holds. */
-export function onlyPresent<T>(items: readonly (T | false | undefined)[]): T[] {
-  return items.filter(item => item !== false && item !== undefined) as T[];
-}
+/** An item whose condition may not hold. */
+export type Possible<T = Finding> = T | false | undefined;
 
 /** Formats a finding as one line, which begins with its config path. */
 export function formatFinding(finding: Finding): string {
@@ -32,28 +30,26 @@ export function formatFinding(finding: Finding): string {
   );
 }
 
-/** Marks the findings that are accepted at a time. */
+/** Marks a finding as accepted, if an entry accepts it at that time. */
 export function markAccepted(
-  findings: readonly Finding[],
+  finding: Finding,
   accept: readonly AcceptedFinding[],
   now: Date,
-): Finding[] {
-  return findings.map(finding => {
-    const entry = accept.find(
-      ({ id, at, until }) =>
-        id === finding.id &&
-        identityOf(at) === identityOf(finding.at) &&
-        (until === undefined || now < until),
-    );
-    if (!entry) {
-      return finding;
-    }
-    const { reason, until } = entry;
-    return {
-      ...finding,
-      accepted: { reason, ...(until && { until: until.toISOString() }) },
-    };
-  });
+): Finding {
+  const entry = accept.find(
+    ({ id, at, until }) =>
+      id === finding.id &&
+      identityOf(at) === identityOf(finding.at) &&
+      (until === undefined || now < until),
+  );
+  if (!entry) {
+    return finding;
+  }
+  const { reason, until } = entry;
+  return {
+    ...finding,
+    accepted: { reason, ...(until && { until: until.toISOString() }) },
+  };
 }
 
 /**

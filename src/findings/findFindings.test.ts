@@ -9,8 +9,8 @@ import { findListSources } from '../config/findListSources';
 import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { formatFinding } from './Finding';
-import { findFindings, FindingFacts } from './findFindings';
-import type { RuleUsage } from './findRuleFindings';
+import { findFindings } from './findFindings';
+import type { FindingFacts, RuleUsage } from './FindingFacts';
 
 type Facts = Partial<FindingFacts>;
 

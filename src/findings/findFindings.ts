@@ -1,40 +1,46 @@
-import type { Config } from '@backstage/config';
-import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { Finding, markAccepted } from './Finding';
-import {
-  findCandidateFindings,
-  findEndedExpectations,
-} from './findExpectationFindings';
-import { findRuleFindings, RuleFacts } from './findRuleFindings';
-import { findSettingFindings, SettingFacts } from './findSettingFindings';
-import { readOtherSettings } from './readOtherSettings';
-
-/** The facts that all findings depend on. Facts that are not known give no finding. */
-export interface FindingFacts
-  extends
-    Pick<RuleFacts, 'isInstalled' | 'now' | 'usage'>,
-    Pick<SettingFacts, 'lists'> {
-  /** The whole configuration of the backend. */
-  config: Config;
-  /** The settings in force. */
-  gate: ApiGateConfig;
-  /** Whether the backend is on the legacy system. Default: false. */
-  isLegacy?: boolean;
-}
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { findFailedExpectations } from '../policy/checkExpectations';
+import { Finding, markAccepted, Possible } from './Finding';
+import type { FindingFacts } from './FindingFacts';
+import { findRuleFindings } from './findRuleFindings';
+import { findSettingFindings } from './findSettingFindings';
+import { createGet } from './values';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
-  const { config, gate, isLegacy = false, now } = facts;
-  const other = readOtherSettings(config);
-  const { acceptedFindings, allow } = gate;
-  return markAccepted(
-    [
-      ...findRuleFindings({ ...facts, allow, isLegacy, other }),
-      ...findEndedExpectations(gate),
-      ...(isLegacy ? [] : findCandidateFindings(gate)),
-      ...findSettingFindings({ ...facts, isLegacy, other }),
-    ],
-    acceptedFindings,
-    now,
+  const { config, gate, isLegacy, now } = facts;
+  const get = createGet(config);
+  return [
+    ...findRuleFindings(facts, get),
+    ...findEndedExpectations(gate),
+    !isLegacy && findCandidateFinding(gate),
+    ...findSettingFindings(facts, get),
+  ]
+    .filter(finding => finding !== false && finding !== undefined)
+    .map(finding => markAccepted(finding, gate.acceptedFindings, now));
+}
+
+/** Finds expectations that a rule fulfilled until its end. */
+function findEndedExpectations(gate: ApiGateConfig): Finding[] {
+  return findFailedExpectations(gate, CONFIG_KEY)
+    .filter(({ isByEnd }) => isByEnd)
+    .map(({ index }) => ({
+      id: 'expectation-ended',
+      at: `${CONFIG_KEY}.expect[${index}]`,
+      why: 'does not hold any more, since the rule that fulfilled it has ended',
+      write: 'write a later until for the rule, or remove the expectation',
+    }));
+}
+
+/** Finds a candidate that can't be judged. */
+function findCandidateFinding({ candidate }: ApiGateConfig): Possible {
+  return (
+    candidate !== undefined &&
+    'problem' in candidate && {
+      id: 'candidate-not-judged',
+      at: `${CONFIG_KEY}.candidate`,
+      why: 'is not judged',
+      write: candidate.problem,
+    }
   );
 }

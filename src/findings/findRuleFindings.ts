@@ -1,15 +1,18 @@
 import {
   AllowRule,
   ANY_SEGMENT,
+  formatRule,
   isSubtree,
-  prefixOf,
+  segmentsOf,
 } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { asObject } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
-import { Finding, onlyPresent } from './Finding';
-import type { OtherSettings, ProxyEndpoint } from './OtherSettings';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../util/day';
+import type { Finding, Possible } from './Finding';
+import type { FindingFacts } from './FindingFacts';
+import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
+import { asList, asTexts, Get, isText, isTrue } from './values';
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;
@@ -31,55 +34,32 @@ const AUTHORIZED_ROUTES = new Map([
   ['techdocs', ['/static', '/metadata', '/sync']],
 ]);
 
-/** The use of a rule, as the policy report has it. */
-export interface RuleUsage {
-  /** Config path of the rule, such as `auth.apiGate.allow[2]`. */
-  rule: string;
-  /** A date, or `null` if no request has used the rule in the observed time. */
-  lastUsed: string | null;
-  /** The number of days for which the use of the rule has been observed. */
-  days: number;
-  requests30d: number;
-  /** `false`: the rule is for a plugin of another backend, which alone sees its requests. */
-  installed?: boolean;
-}
-
-/** The facts that findings about rules depend on. */
-export interface RuleFacts {
-  /** `until` is in milliseconds since 1970. */
-  allow: readonly AllowRule[];
-  /** `undefined` where the installed plugins are not known. */
-  isInstalled?: (plugin: string) => boolean;
-  isLegacy: boolean;
-  now: Date;
-  other: OtherSettings;
-  /** Not `complete`: some requests may not be among those that were observed. */
-  usage?: { complete: boolean; rules: readonly RuleUsage[] };
-}
-
 /** A finding about a rule, without the rule's place. */
-type Fault = Pick<Finding, 'id' | 'why' | 'write'>;
+type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
 /** Finds what makes allow rules dangerous or useless. */
-export function findRuleFindings(facts: RuleFacts): Finding[] {
-  const { allow, other } = facts;
+export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
+  const endpoints = readProxyEndpoints(get);
   const seen = new Set<string>();
-  return allow.flatMap((rule, i) => {
+  return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
-    const at = `${path} (${rule.methods} /api/${rule.plugin}${rule.path})`;
+    const at = `${path} (${formatRule(rule)})`;
     return [
       ...findWidth(rule),
-      ...findRepetition(rule, seen),
-      ...findUnverified(rule, other.webhooks),
-      ...findProxyFaults(rule, other.proxyEndpoints),
-      ...findUseless(rule, facts),
+      findRepetition(rule, seen),
+      findUnverified(rule, get),
+      ...findProxyFaults(rule, endpoints),
+      ...findUseless(rule, facts, get),
       ...findAge(rule, path, facts),
-    ].map(({ id, why, write }) => ({ id, at, why, write }));
+    ].map(
+      fault =>
+        fault && { id: fault.id, at, why: fault.why, write: fault.write },
+    );
   });
 }
 
 function findWidth({ plugin, path }: AllowRule): Fault[] {
-  return onlyPresent<Fault>([
+  return [
     path === '/**' && {
       id: 'rule-opens-plugin',
       why: `makes the whole plugin ${plugin} public`,
@@ -91,54 +71,72 @@ function findWidth({ plugin, path }: AllowRule): Fault[] {
       why: `makes only the root of the plugin ${plugin} public`,
       write: 'name the paths that are meant; /** stands for all of them',
     },
-  ]);
+  ];
 }
 
-function findRepetition(rule: AllowRule, seen: Set<string>): Fault[] {
+function findRepetition(rule: AllowRule, seen: Set<string>): Fault {
   const repeated = rule.methods.filter(method => {
     const route = `${method} ${rule.plugin}${rule.path}`;
     return seen.has(route) || !seen.add(route);
   });
-  return onlyPresent<Fault>([
+  return (
     repeated.length > 0 && {
       id: 'rule-repeated',
       why: `repeats an earlier rule for ${repeated}`,
       write: 'remove it',
-    },
-  ]);
+    }
+  );
 }
 
 /** Finds rules by which anybody may change something. The secret of a webhook verifies its sender. */
-function findUnverified(
-  rule: AllowRule,
-  { topics, withSecret }: OtherSettings['webhooks'],
-): Fault[] {
+function findUnverified(rule: AllowRule, get: Get): Fault {
   const unsafe = rule.methods.filter(method => !SAFE_METHODS.includes(method));
-  const isWebhook = rule.plugin === 'events' && reaches(rule, '/http');
+  if (rule.plugin === 'events' && reaches(rule, '/http')) {
+    return unsafe.includes('POST') && findOpenWebhooks(rule, get);
+  }
+  return (
+    unsafe.length > 0 && {
+      id: 'rule-changes-data',
+      why: `makes ${unsafe} public`,
+      write:
+        'leave only the methods that are needed, and accept this finding if the handler checks who calls',
+    }
+  );
+}
+
+function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
   const named = VERIFIED_TOPICS.filter(
     topic => rule.path.toLowerCase() === `/http/${topic}`.toLowerCase(),
   );
-  const open = [...new Set([...topics, ...named])].filter(
+  const topics = new Set([...asTexts(get('events.http.topics')), ...named]);
+  const withSecret = readWebhookSecrets(get);
+  const open = [...topics].filter(
     topic =>
       reaches(rule, `/http/${topic}`) && !withSecret.has(topic.toLowerCase()),
   );
-  return onlyPresent<Fault>([
-    !isWebhook &&
-      unsafe.length > 0 && {
-        id: 'rule-changes-data',
-        why: `makes ${unsafe} public`,
-        write:
-          'leave only the methods that are needed, and accept this finding if the handler checks who calls',
-      },
-    isWebhook &&
-      unsafe.includes('POST') &&
-      open.length > 0 && {
-        id: 'open-webhook-without-secret',
-        why: `opens the webhook ${open}, and no secret is configured for it, so that anybody can publish events`,
-        write: open.every(topic => VERIFIED_TOPICS.includes(topic))
-          ? `set ${open.map(topic => `events.modules.${topic}.webhookSecret`).join(' and ')} to the secret of the sender, or remove the rule`
-          : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
-      },
+  return (
+    open.length > 0 && {
+      id: 'open-webhook-without-secret',
+      why: `opens the webhook ${open}, and no secret is configured for it, so that anybody can publish events`,
+      write: open.every(topic => VERIFIED_TOPICS.includes(topic))
+        ? `set ${open.map(topic => `events.modules.${topic}.webhookSecret`).join(' and ')} to the secret of the sender, or remove the rule`
+        : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
+    }
+  );
+}
+
+/** Returns the topics whose webhooks have a secret, in lower case. */
+function readWebhookSecrets(get: Get): ReadonlySet<string> {
+  const modules = Object.entries(asObject(get('events.modules'))).filter(
+    ([, module]) => isText(asObject(module).webhookSecret),
+  );
+  const hasGithubApp = asList(get('integrations.github'))
+    .flatMap(integration => asList(asObject(integration).apps))
+    .map(asObject)
+    .some(({ appId, webhookSecret }) => appId && isText(webhookSecret));
+  return new Set([
+    ...modules.map(([id]) => id.toLowerCase()),
+    ...(hasGithubApp ? ['github'] : []),
   ]);
 }
 
@@ -148,51 +146,53 @@ function findProxyFaults(
 ): Fault[] {
   return endpoints
     .filter(({ path }) => rule.plugin === 'proxy' && reaches(rule, path))
-    .flatMap(({ at, isPublic, secrets }) =>
-      onlyPresent<Fault>([
-        secrets.length > 0 && {
-          id: 'open-proxy-with-secret',
-          why: `lets anybody use the credential that ${at} has for its target (${secrets.join(', ')})`,
-          write: `remove the rule, or the credential from ${at}`,
-        },
-        !isPublic && {
-          id: 'rule-will-not-work',
-          why: `opens ${at}, where the proxy plugin itself asks for a credential since its version 0.6.18`,
-          write: `remove the rule, or set credentials of ${at} to dangerously-allow-unauthenticated`,
-        },
-      ]),
-    );
+    .flatMap(({ at, isPublic, secrets }) => [
+      secrets.length > 0 && {
+        id: 'open-proxy-with-secret',
+        why: `lets anybody use the credential that ${at} has for its target (${secrets.join(', ')})`,
+        write: `remove the rule, or the credential from ${at}`,
+      },
+      !isPublic && {
+        id: 'rule-will-not-work',
+        why: `opens ${at}, where the proxy plugin itself asks for a credential since its version 0.6.18`,
+        write: `remove the rule, or set credentials of ${at} to dangerously-allow-unauthenticated`,
+      },
+    ]);
 }
 
-function findUseless(rule: AllowRule, facts: RuleFacts): Fault[] {
+function findUseless(
+  rule: AllowRule,
+  { isInstalled, isLegacy }: FindingFacts,
+  get: Get,
+): Fault[] {
   const { plugin } = rule;
   const refused = (AUTHORIZED_ROUTES.get(plugin) ?? []).filter(path =>
     reaches(rule, path),
   );
-  return onlyPresent<Fault>([
-    facts.isInstalled?.(plugin) === false && {
+  return [
+    isInstalled?.(plugin) === false && {
       id: 'plugin-not-installed',
       why: `names the plugin ${plugin}, which is not installed in this backend`,
       write:
         'correct the id, or remove the rule if it is for a plugin of another backend',
     },
-    facts.other.hasPermissions &&
-      !facts.isLegacy &&
-      refused.length > 0 && {
+    refused.length > 0 &&
+      !isLegacy &&
+      isTrue(get('permission.enabled')) && {
         id: 'rule-will-not-work',
         why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
         write: 'remove the rule, and give the caller a token',
       },
-  ]);
+  ];
 }
 
 function findAge(
   { reason, until = Infinity }: AllowRule,
   path: string,
-  { now, usage }: RuleFacts,
+  { now, usage }: FindingFacts,
 ): Fault[] {
   const used = usage?.complete && usage.rules.find(each => each.rule === path);
-  return onlyPresent<Fault>([
+  return [
     until - +now <= SOON_MS && {
       id: 'rule-ends-soon',
       why: `${until > +now ? 'opens nothing from' : 'has opened nothing since'} ${new Date(until).toISOString()}`,
@@ -206,13 +206,13 @@ function findAge(
         why: `${used.lastUsed ? `has been used last on ${used.lastUsed}` : `has been used by no request in ${used.days} days`}${reason ? ` (${reason})` : ''}`,
         write: 'remove the rule, unless a rare caller needs it',
       },
-  ]);
+  ];
 }
 
 /** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
 function reaches(rule: AllowRule, route: string): boolean {
-  const own = segmentsOf(prefixOf(rule));
-  const other = segmentsOf(route);
+  const own = segmentsOf({ path: rule.path.toLowerCase() });
+  const other = route.toLowerCase().split('/').filter(Boolean);
   return (
     (isSubtree(rule) || own.length >= other.length) &&
     other.every(
@@ -220,8 +220,4 @@ function reaches(rule: AllowRule, route: string): boolean {
         i >= own.length || [ANY_SEGMENT, segment].includes(own[i]),
     )
   );
-}
-
-function segmentsOf(path: string): string[] {
-  return path.toLowerCase().split('/').filter(Boolean);
 }

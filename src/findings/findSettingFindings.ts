@@ -1,12 +1,11 @@
 import type { ListSource } from '../config/findListSources';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { Finding, onlyPresent } from './Finding';
-import type {
-  ExternalToken,
-  OtherSettings,
-  ProxyEndpoint,
-} from './OtherSettings';
-import { NO_BARRIERS } from './readOtherSettings';
+import { asObject, isObject } from '../config/values';
+import type { Possible } from './Finding';
+import type { FindingFacts } from './FindingFacts';
+import { findSignInFindings } from './findSignInFindings';
+import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
+import { asList, Get, isText, isTrue } from './values';
 
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
@@ -14,82 +13,40 @@ const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
 // Backstage itself accepts 8 characters.
 const MIN_TOKEN_LENGTH = 24;
 
-/** The facts that findings about other settings than rules depend on. */
-export interface SettingFacts {
-  gate: Pick<
-    ApiGateConfig,
-    | 'allow'
-    | 'candidate'
-    | 'cookie'
-    | 'expect'
-    | 'signOut'
-    | 'trustedOrigins'
-    | 'trustedPaths'
-  >;
-  /** `undefined` where the installed plugins are not known. */
-  isInstalled?: (plugin: string) => boolean;
-  /** Whether the backend is on the legacy system. */
-  isLegacy: boolean;
-  lists: readonly ListSource[];
-  other: OtherSettings;
-}
+const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
-export function findSettingFindings(facts: SettingFacts): Finding[] {
-  const { gate, isLegacy, lists, other } = facts;
+export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
+  const { gate, isLegacy, lists } = facts;
   return [
-    ...lists.flatMap(findReplaced),
-    ...findSignInFindings(other),
-    ...other.proxyEndpoints.flatMap(findEndpointFindings),
-    ...findCookieFindings(facts),
+    ...lists.map(findReplaced),
+    ...findSignInFindings(get),
+    ...readProxyEndpoints(get).flatMap(findEndpointFindings),
+    ...findCookieFindings(gate, get),
     ...findTrustedPathFindings(facts),
     ...(isLegacy
       ? findLegacyFindings(gate)
-      : [
-          ...other.externalTokens.flatMap(findTokenFindings),
-          ...findAuthFindings(gate, other),
-        ]),
+      : [...findTokenFindings(get), ...findAuthFindings(gate, get)]),
   ];
 }
 
-function findReplaced({ path, file, replaces }: ListSource): Finding[] {
+function findReplaced({ path, file, replaces }: ListSource): Possible {
   const lost = replaces
     .filter(({ entries }) => entries > 0)
     .map(each => `the ${each.entries} of ${each.file}`);
-  return onlyPresent<Finding>([
+  return (
     lost.length > 0 && {
       id: 'list-replaced',
       at: path,
       why: `is the list of ${file} in place of ${lost.join(' and ')}, because Backstage does not merge lists`,
       write: 'write all entries in one file',
-    },
-  ]);
+    }
+  );
 }
 
-function findSignInFindings(other: OtherSettings): Finding[] {
-  return [
-    ...other.openSignIns.map(({ at, isGuest }): Finding => ({
-      id: 'anyone-may-sign-in',
-      at,
-      why: isGuest
-        ? 'gives a valid token to everybody who asks the guest provider'
-        : 'gives a valid token to everybody who has an account there, in the catalog or not',
-      write: isGuest
-        ? 'remove it where others can reach the backend'
-        : 'remove dangerouslyAllowSignInWithoutUserInCatalog',
-    })),
-    ...other.oauthWildcards.map((at): Finding => ({
-      id: 'oauth-redirects-anywhere',
-      at,
-      why: 'matches every host, so that the token of a user who approves a client may go anywhere',
-      write: 'name the hosts that are meant',
-    })),
-  ];
-}
-
-function findEndpointFindings(endpoint: ProxyEndpoint): Finding[] {
+function findEndpointFindings(endpoint: ProxyEndpoint): Possible[] {
   const { at, forwardsToken, isWebSocket } = endpoint;
-  return onlyPresent<Finding>([
+  return [
     forwardsToken && {
       id: 'token-leaves-house',
       at,
@@ -103,18 +60,21 @@ function findEndpointFindings(endpoint: ProxyEndpoint): Finding[] {
       why: 'has ws: true, so that its target gets the WebSockets of every path below /api',
       write: 'remove ws: true; accept this finding if the target may have them',
     },
-  ]);
+  ];
 }
 
-function findCookieFindings({ gate, other }: SettingFacts): Finding[] {
-  const { attributes, enabled, name } = gate.cookie;
+function findCookieFindings(
+  { cookie, trustedOrigins }: ApiGateConfig,
+  get: Get,
+): Possible[] {
+  const { attributes, enabled, name } = cookie;
   const at = `${CONFIG_KEY}.cookie`;
   const withoutDomain = attributes.domain ? `, and remove ${at}.domain` : '';
   // Backstage takes each entry for a pattern, and a trusted origin is none.
   const isWider = (origin: string) =>
-    !gate.trustedOrigins.includes(origin.toLowerCase()) &&
+    !trustedOrigins.includes(origin.toLowerCase()) &&
     !LOOPBACK_ORIGIN.test(origin);
-  return onlyPresent<Finding>([
+  return [
     enabled &&
       attributes.secure &&
       !/^__host-/i.test(name) && {
@@ -123,8 +83,8 @@ function findCookieFindings({ gate, other }: SettingFacts): Finding[] {
         why: 'lets other hosts of the same domain set the cookie',
         write: `set it to __Host-token${withoutDomain}`,
       },
-    ...other.corsOrigins.map(
-      ({ at: place, origin }): Finding | false =>
+    ...readCorsOrigins(get).map(
+      ({ place, origin }): Possible =>
         enabled &&
         isWider(origin) && {
           id: 'cors-not-trusted',
@@ -133,16 +93,26 @@ function findCookieFindings({ gate, other }: SettingFacts): Finding[] {
           write: `write each origin by itself, and name it in ${at}.trustedOrigins if its pages may use the cookie`,
         },
     ),
-  ]);
+  ];
+}
+
+function readCorsOrigins(get: Get): { place: string; origin: string }[] {
+  const place = 'backend.cors.origin';
+  const value = get(place);
+  return isText(value)
+    ? [{ place, origin: value }]
+    : asList(value).flatMap((origin, i) =>
+        isText(origin) ? [{ place: `${place}[${i}]`, origin }] : [],
+      );
 }
 
 function findTrustedPathFindings({
   gate,
   isInstalled,
-}: SettingFacts): Finding[] {
+}: FindingFacts): Possible[] {
   return gate.trustedPaths.flatMap(({ plugin, path }, i) => {
     const at = `${CONFIG_KEY}.cookie.trustedPaths[${i}] (/api/${plugin}${path})`;
-    return onlyPresent<Finding>([
+    return [
       path === '/**' && {
         id: 'scripts-act-as-user',
         at,
@@ -155,56 +125,67 @@ function findTrustedPathFindings({
         why: `names the plugin ${plugin}, which is not installed in this backend`,
         write: 'correct the id, or remove the entry',
       },
-    ]);
+    ];
   });
 }
 
-function findTokenFindings(token: ExternalToken): Finding[] {
-  const { at, isRestricted, length = Infinity } = token;
-  return onlyPresent<Finding>([
-    !isRestricted && {
-      id: 'unrestricted-external-token',
-      at,
-      why: 'is valid for every route of every plugin',
-      write: 'add accessRestrictions with the plugins that the caller needs',
-    },
-    length < MIN_TOKEN_LENGTH && {
-      id: 'short-external-token',
-      at,
-      why: `has a token of fewer than ${MIN_TOKEN_LENGTH} characters, which can be guessed`,
-      write:
-        'replace it, for example by the output of: openssl rand -base64 24',
-    },
-  ]);
+/** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that open too much, or too easily. */
+function findTokenFindings(get: Get): Possible[] {
+  return ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(key =>
+    asList(get(key))
+      .filter(isObject)
+      .flatMap(({ type, options, accessRestrictions }, i) => {
+        const { subject, token, url } = asObject(options);
+        const name = [subject, url].find(isText);
+        const at = `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`;
+        return [
+          asList(accessRestrictions).length === 0 && {
+            id: 'unrestricted-external-token',
+            at,
+            why: 'is valid for every route of every plugin',
+            write:
+              'add accessRestrictions with the plugins that the caller needs',
+          },
+          type === 'static' &&
+            isText(token) &&
+            token.length < MIN_TOKEN_LENGTH && {
+              id: 'short-external-token',
+              at,
+              why: `has a token of fewer than ${MIN_TOKEN_LENGTH} characters, which can be guessed`,
+              write:
+                'replace it, for example by the output of: openssl rand -base64 24',
+            },
+        ];
+      }),
+  );
 }
 
-function findAuthFindings(
-  { signOut }: SettingFacts['gate'],
-  other: OtherSettings,
-): Finding[] {
-  return onlyPresent<Finding>([
-    other.hasNoBarriers && {
+/** Returns a name without what may be a secret of a URL. */
+function withoutSecrets(name: string): string {
+  return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*$/s, '');
+}
+
+function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
+  return [
+    isTrue(get(NO_BARRIERS)) && {
       id: 'no-barrier-behind',
       at: NO_BARRIERS,
       why: 'takes the barriers of all plugins away, so that nothing but the gate refuses anybody',
       write: 'remove it once the gate enforces',
     },
-    other.hasRefreshTokens &&
+    isTrue(get('auth.experimentalRefreshToken.enabled')) &&
       signOut.offlineSessions === 'keep' && {
         id: 'refresh-tokens-survive',
         at: `${CONFIG_KEY}.signOut.offlineSessions`,
         why: 'is keep, so that OAuth clients get new tokens after the user has signed out',
         write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
       },
-  ]);
+  ];
 }
 
-function findLegacyFindings({
-  candidate,
-  signOut,
-}: SettingFacts['gate']): Finding[] {
+function findLegacyFindings({ candidate, signOut }: ApiGateConfig): Possible[] {
   const at = `${CONFIG_KEY}.signOut`;
-  return onlyPresent<Finding>([
+  return [
     signOut.providers.size === 0 && {
       id: 'sign-out-ends-nothing',
       at: `${at}.providers`,
@@ -223,5 +204,5 @@ function findLegacyFindings({
       why: 'has no effect on the legacy system',
       write: 'remove it',
     },
-  ]);
+  ];
 }

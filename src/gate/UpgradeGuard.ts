@@ -55,7 +55,7 @@ export class UpgradeGuard {
   wrap(gate: RequestHandler, decisions: Decisions): RequestHandler {
     return (req, res, next) => {
       const { server } = req.socket as { server?: Server };
-      if (!server) {
+      if (!server || this.#guarded.get(server)?.own) {
         gate(req, res, next);
         return;
       }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isHeader } from './isHeader';
 
 /**
  * Replaces a request header, or removes it, in each place where a handler or a proxy may read it: `headers`, `headersDistinct`
@@ -29,9 +30,4 @@ export function setRequestHeader(
     raw.push(name, value);
   }
   req.rawHeaders = raw;
-}
-
-/** Compares the name of a header with one in lower case. The lengths come first: most names differ by them already. */
-export function isHeader(name: string, lowerCase: string): boolean {
-  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }

@@ -27,6 +27,12 @@ import { LegacyPlugins } from './LegacyPlugins';
 // This is no plugin's id.
 const ALL_PLUGINS = '/**';
 
+/** Without a database, the list in memory is complete for this process. */
+const NO_STORE: RevocationStore = {
+  read: async () => ({ revocations: [] }),
+  add: async () => {},
+};
+
 /**
  * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
  *
@@ -77,7 +83,11 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
   const revocations = new Revocations({ logger, ...settings.revocation });
-  await revocations.follow(await createStore(database, logger));
+  await revocations.follow(
+    database
+      ? await DatabaseRevocationStore.create(database, logger)
+      : NO_STORE,
+  );
   const plugins = new LegacyPlugins({
     discovery,
     httpAuth: createLegacyHttpAuth(options),
@@ -164,17 +174,14 @@ function createMounts(
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
 async function assertVerifying({ tokenManager }: LegacyVerifiers) {
-  let isAccepted = true;
   try {
     await tokenManager.authenticate('nobody-signed-this');
   } catch {
-    isAccepted = false;
+    return;
   }
-  if (isAccepted) {
-    throw new Error(
-      'The API gate needs a tokenManager that verifies tokens, and this one accepts any: make it with ServerTokenManager.fromConfig',
-    );
-  }
+  throw new Error(
+    'The API gate needs a tokenManager that verifies tokens, and this one accepts any: make it with ServerTokenManager.fromConfig',
+  );
 }
 
 /** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
@@ -182,16 +189,6 @@ function refusePluginToken(token: DecodedToken | undefined): undefined {
   if (token?.typ === tokenTypes.plugin.typParam) {
     throw Refusal.invalidToken;
   }
-}
-
-/** Makes the store of revocations. Without a database it keeps nothing: the list in memory is complete for this process. */
-async function createStore(
-  database: LegacyApiGateOptions['database'],
-  logger: LoggerService,
-): Promise<RevocationStore> {
-  return database
-    ? DatabaseRevocationStore.create(database, logger)
-    : { read: async () => ({ revocations: [] }), add: async () => {} };
 }
 
 /** Logs the findings now, and again when others are among them. */

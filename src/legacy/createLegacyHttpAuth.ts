@@ -1,6 +1,7 @@
 import type {
   BackstageCredentials,
-  BackstagePrincipalTypes,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
@@ -24,8 +25,6 @@ export interface LegacyVerifiers {
   };
 }
 
-type LegacyPrincipalTypes = Pick<BackstagePrincipalTypes, 'user' | 'service'>;
-
 /**
  * Makes an `httpAuth` for the gate from the clients of the legacy system. Backstage's own clients verify the signatures. The
  * token decides which of the two is called, as in `createLegacyAuthAdapters` of `@backstage/backend-common`.
@@ -37,7 +36,7 @@ export function createLegacyHttpAuth(
 
   async function principalOf(
     token: string,
-  ): Promise<LegacyPrincipalTypes[keyof LegacyPrincipalTypes]> {
+  ): Promise<BackstageUserPrincipal | BackstageServicePrincipal> {
     const decoded = decodeToken(token);
     if (decoded?.typ === tokenTypes.limitedUser.typParam) {
       // Such a token is meant for cookies of the new backend system; the identity client does not look at the type.

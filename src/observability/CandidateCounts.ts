@@ -1,8 +1,11 @@
-import type { AllowRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { CandidateChange, Decision } from '../decision/Decision';
 import type { PolicySource } from '../policy/PolicySource';
-import { RequestGroups, SimilarRequests } from './RequestGroups';
+import {
+  ReportedRequest,
+  RequestGroups,
+  SimilarRequests,
+} from './RequestGroups';
 
 /** The number of similar requests that the candidate would decide differently. */
 export interface CandidateCount extends SimilarRequests {
@@ -28,8 +31,6 @@ export type CandidateReport =
       problem: string;
     };
 
-const NONE = { requests: 0, withoutCredential: 0 };
-
 interface Group extends Omit<CandidateCount, 'rule'>, CandidateChange {}
 
 /** Counts the requests that a candidate would decide differently, from the last change of the policy on, at this replica. */
@@ -46,19 +47,22 @@ export class CandidateCounts {
     });
   }
 
-  /** @param plugin - id of an installed plugin, or the label for all others */
   add(
-    plugin: string,
     { candidate, isAnonymous, reason }: Decision,
-    request: { method: string; path: string },
+    request: ReportedRequest,
   ): void {
     if (!candidate) {
       return;
     }
     const { change, rule } = candidate;
     const group = this.#groups.find(
-      { plugin, ...request },
-      requests => ({ ...requests, ...candidate, ...NONE }),
+      request,
+      requests => ({
+        ...requests,
+        ...candidate,
+        requests: 0,
+        withoutCredential: 0,
+      }),
       `${change} ${rule.path}`,
     );
     if (group) {
@@ -70,27 +74,36 @@ export class CandidateCounts {
 
   /** Returns `undefined` without a candidate. */
   describe(): CandidateReport | undefined {
-    const { config } = this.source.current;
-    if (!config.candidate || 'problem' in config.candidate) {
-      return config.candidate;
+    const { allow, candidate } = this.source.current.config;
+    if (!candidate || 'problem' in candidate) {
+      return candidate;
     }
-    const lists = {
-      'would-close': { key: 'allow', rules: config.allow },
-      'would-open': { key: 'candidate.allow', rules: config.candidate.allow },
-    };
-    const counts = (wanted: CandidateChange['change']): CandidateCount[] =>
-      this.#groups.all
-        .filter(({ change }) => change === wanted)
-        .map(({ change, rule, ...count }) => ({
-          rule: configPathOf(rule, lists[change]),
-          ...count,
-        }));
     return {
       since: this.#since.toISOString(),
-      wouldClose: counts('would-close'),
-      wouldOpen: counts('would-open'),
+      wouldClose: this.#counts('would-close', 'allow', allow),
+      wouldOpen: this.#counts('would-open', 'candidate.allow', candidate.allow),
       uncounted: this.#groups.uncounted,
     };
+  }
+
+  #counts(
+    wanted: CandidateChange['change'],
+    key: string,
+    rules: ApiGateConfig['allow'],
+  ): CandidateCount[] {
+    return this.#groups.all
+      .filter(({ change }) => change === wanted)
+      .map(({ change, rule, ...count }) => {
+        const index = rules.indexOf(rule);
+        return {
+          // A request may still have been decided by the policy before a reload.
+          rule:
+            index === -1
+              ? `/api/${rule.plugin}${rule.path}`
+              : `${CONFIG_KEY}.${key}[${index}]`,
+          ...count,
+        };
+      });
   }
 }
 
@@ -103,15 +116,4 @@ export function formatCandidate(report: CandidateReport): string {
     groups.reduce((sum, { requests }) => sum + requests, 0);
   const { wouldClose, wouldOpen, since } = report;
   return `would close the routes of ${count(wouldClose)} requests and open those of ${count(wouldOpen)}, since ${since}`;
-}
-
-/** Returns the config path of a rule, or its route if a request was still decided by the policy before a reload. */
-function configPathOf(
-  rule: AllowRule,
-  { key, rules }: { key: string; rules: ApiGateConfig['allow'] },
-): string {
-  const index = rules.indexOf(rule);
-  return index === -1
-    ? `/api/${rule.plugin}${rule.path}`
-    : `${CONFIG_KEY}.${key}[${index}]`;
 }

@@ -1,5 +1,9 @@
 import type { Decision } from '../decision/Decision';
-import { RequestGroups, SimilarRequests } from './RequestGroups';
+import {
+  ReportedRequest,
+  RequestGroups,
+  SimilarRequests,
+} from './RequestGroups';
 
 /** The number of equal decisions since the start. */
 export interface DecisionCount {
@@ -19,25 +23,16 @@ export class DecisionCounts {
   readonly #decisions = new Map<string, DecisionCount>();
   readonly #wouldRefuse = new RequestGroups<WouldRefuse>();
 
-  get decisions(): DecisionCount[] {
-    return [...this.#decisions.values()];
+  describe() {
+    return {
+      decisions: [...this.#decisions.values()],
+      wouldRefuse: this.#wouldRefuse.all,
+      wouldRefuseUncounted: this.#wouldRefuse.uncounted,
+    };
   }
 
-  get wouldRefuse(): WouldRefuse[] {
-    return this.#wouldRefuse.all;
-  }
-
-  /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
-  get uncounted(): number {
-    return this.#wouldRefuse.uncounted;
-  }
-
-  /** @param plugin - id of an installed plugin, or the label for all others */
-  add(
-    plugin: string,
-    { outcome, reason }: Decision,
-    request: { method: string; path: string },
-  ): void {
+  add({ outcome, reason }: Decision, request: ReportedRequest): void {
+    const { plugin } = request;
     const key = `${plugin} ${outcome} ${reason}`;
     const known = this.#decisions.get(key);
     if (known) {
@@ -46,8 +41,8 @@ export class DecisionCounts {
       this.#decisions.set(key, { plugin, outcome, reason, count: 1 });
     }
     if (outcome === 'would-refuse') {
-      const group = this.#wouldRefuse.find({ plugin, ...request }, route => ({
-        ...route,
+      const group = this.#wouldRefuse.find(request, requests => ({
+        ...requests,
         count: 0,
       }));
       if (group) {

@@ -40,7 +40,7 @@ export class EventLimit<T> {
   add(key: string, id: string, event: T): void {
     const known = this.#intervals.has(key) || this.#intervals.size < MAX_KEYS;
     const boundedKey = known ? key : OTHER_KEYS;
-    const interval = this.#isStopped ? undefined : this.#current(boundedKey);
+    const interval = this.#current(boundedKey);
     if (!interval) {
       if (!this.#isStopped) {
         this.#begin(boundedKey);
@@ -69,22 +69,21 @@ export class EventLimit<T> {
   /** Returns the current interval. Timers may be late: an interval that is over ends here, as its timer would end it. */
   #current(key: string): Interval<T> | undefined {
     const interval = this.#intervals.get(key);
-    if (interval && Date.now() - interval.beganAt >= INTERVAL_MS) {
-      return this.#end(key) ? this.#begin(key) : undefined;
-    }
-    return interval;
+    return interval && Date.now() - interval.beganAt >= INTERVAL_MS
+      ? this.#renew(key)
+      : interval;
+  }
+
+  /** Ends an interval, and begins another if it had an event to emit. */
+  #renew(key: string): Interval<T> | undefined {
+    return this.#end(key) ? this.#begin(key) : undefined;
   }
 
   #begin(key: string): Interval<T> {
-    const timer = setTimeout(() => {
-      if (this.#end(key)) {
-        this.#begin(key);
-      }
-    }, INTERVAL_MS);
+    const timer = setTimeout(() => this.#renew(key), INTERVAL_MS);
     timer.unref();
-    const beganAt = Date.now();
     const interval = {
-      beganAt,
+      beganAt: Date.now(),
       latest: undefined,
       omitted: 0,
       labels: [],

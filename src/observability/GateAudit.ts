@@ -6,7 +6,6 @@ import type {
 import type { JsonObject, JsonValue } from '@backstage/types';
 import { InputError } from '@backstage/errors';
 import type { ReloadOutcome } from '../policy/PolicySource';
-import type { RefusalReason } from '../decision/Refusal';
 import { RateLimit } from '../util/RateLimit';
 
 const COOKIE_INTERVAL_MS = 60_000;
@@ -19,23 +18,6 @@ export class GateAudit {
   readonly #cookies = new RateLimit({ max: 1, intervalMs: COOKIE_INTERVAL_MS });
 
   constructor(private readonly logger: LoggerService) {}
-
-  /** @param meta.omitted - how many such refusals were not reported before this one */
-  denied(
-    auditor: AuditorService | undefined,
-    meta: {
-      plugin: string;
-      reason: RefusalReason;
-      method: string;
-      omitted: number;
-      decision: string | undefined;
-      subject?: string;
-      clientAddress?: string;
-    },
-    error: Error,
-  ): void {
-    this.record(auditor, 'api-gate-denial', 'medium', meta, error);
-  }
 
   /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
   cookieIssued(

@@ -3,18 +3,19 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
+import { trace } from '@opentelemetry/api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
-import type { RefusalReason } from '../decision/Refusal';
 import { withoutQuery } from '../http/requestTarget';
+import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
-import { annotateSpan } from './annotateSpan';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
+import type { ReportedRequest } from './RequestGroups';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
@@ -22,10 +23,7 @@ const NOT_INSTALLED = 'not installed';
 /** A request that was refused, or would have been in report-only. */
 interface RefusedRequest {
   decision: Decision;
-  /** The decision's plugin as it is reported. */
-  plugin: string;
-  method: string;
-  path: string;
+  request: ReportedRequest;
   error: Error;
   auditor: AuditorService | undefined;
 }
@@ -44,10 +42,9 @@ export class GateReport implements GateObserver {
   constructor(
     private readonly options: {
       logger: LoggerService;
-      plugins: Pick<BackendPlugins, 'isInstalled'>;
+      plugins: Pick<BackendPlugins, 'isInstalled'> &
+        Partial<Pick<Plugins, 'auditorFor'>>;
       audit?: GateAudit;
-      /** Returns the auditor for events of a plugin. */
-      auditorFor?(pluginId: string): AuditorService | undefined;
       candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
@@ -56,24 +53,25 @@ export class GateReport implements GateObserver {
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { auditorFor, candidate, counts, metrics, usage } = this.options;
-    const plugin = this.#labelOf(decision.plugin);
-    const { method } = request;
+    const { candidate, counts, metrics, plugins, usage } = this.options;
     const { rule, isAnonymous = false } = decision;
+    const { method } = request;
+    const plugin = this.#labelOf(decision.plugin);
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(request.path ?? '');
+    const reported = { plugin, method, path };
     metrics?.decided(plugin, decision);
-    counts?.add(plugin, decision, { method, path });
-    candidate?.add(plugin, decision, { method, path });
+    counts?.add(decision, reported);
+    candidate?.add(decision, reported);
     if (rule) {
       usage?.ruleUsed(rule, method, isAnonymous);
     }
     annotateSpan(decision);
     if (error) {
-      const auditor = auditorFor?.(decision.plugin);
+      const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const key = `${plugin} ${decision.outcome} ${decision.reason}`;
-      const refused = { decision, plugin, method, path, error, auditor };
+      const refused = { decision, request: reported, error, auditor };
       this.#refusals.add(key, decision.id ?? '', refused);
     }
   }
@@ -92,9 +90,9 @@ export class GateReport implements GateObserver {
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    const { audit, auditorFor, metrics } = this.options;
+    const { audit, metrics, plugins } = this.options;
     metrics?.cookieIssued();
-    audit?.cookieIssued(auditorFor?.(plugin), userEntityRef);
+    audit?.cookieIssued(plugins.auditorFor?.(plugin), userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
@@ -102,8 +100,9 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const { audit, auditorFor } = this.options;
-    audit?.record(auditorFor?.(plugin), 'api-gate-sign-out', 'high', ended);
+    const { audit, plugins } = this.options;
+    const auditor = plugins.auditorFor?.(plugin);
+    audit?.record(auditor, 'api-gate-sign-out', 'high', ended);
   };
 
   #labelOf(plugin: string): string {
@@ -115,7 +114,7 @@ export class GateReport implements GateObserver {
    * @param omittedDecisions - their ids, without those that a line of their own has
    */
   #reportRefusal(
-    { decision, error, auditor, ...request }: RefusedRequest,
+    { decision, request, error, auditor }: RefusedRequest,
     omitted: number,
     omittedDecisions: string[],
   ) {
@@ -143,17 +142,37 @@ export class GateReport implements GateObserver {
       omitted > 0 ? { ...meta, omitted, omittedDecisions } : meta,
     );
     if (outcome === 'refused') {
-      audit?.denied(
+      audit?.record(
         auditor,
-        {
-          plugin,
-          reason: reason as RefusalReason,
-          method,
-          omitted,
-          ...identity,
-        },
+        'api-gate-denial',
+        'medium',
+        { plugin, reason, method, omitted, ...identity },
         error,
       );
     }
   }
+}
+
+/**
+ * Adds a decision to the active span, which is the server's span of the request where the backend traces requests. The rule
+ * comes from the configuration; nothing of the request but the kind of its credential is added.
+ */
+function annotateSpan({
+  id,
+  outcome,
+  reason,
+  rule,
+  credential,
+}: Decision): void {
+  const span = trace.getActiveSpan();
+  if (!span?.isRecording()) {
+    return;
+  }
+  span.setAttributes({
+    'api_gate.outcome': outcome,
+    'api_gate.reason': reason,
+    'api_gate.credential': credential,
+    ...(rule && { 'api_gate.rule': `/api/${rule.plugin}${rule.path}` }),
+    ...(id && { 'api_gate.decision': id }),
+  });
 }

@@ -1,7 +1,14 @@
-/** Requests that an operator can treat alike. */
-export interface SimilarRequests {
+/** A request as it is counted and logged. */
+export interface ReportedRequest {
+  /** Id of an installed plugin, or the label for all others. */
   plugin: string;
   method: string;
+  /** Below the plugin, without the query. */
+  path: string;
+}
+
+/** Requests that an operator can treat alike. */
+export interface SimilarRequests extends Omit<ReportedRequest, 'path'> {
   /** The first segment of the path below the plugin, or `…` if routes do not look like it. */
   segment: string;
 }
@@ -28,15 +35,13 @@ export class RequestGroups<Group> {
   /**
    * Returns the group of a request; `undefined` if it would be one more than the limit.
    *
-   * @param create - makes a group
    * @param kind - keeps groups with other kinds apart
    */
   find(
-    request: { plugin: string; method: string; path: string },
+    { plugin, method, path }: ReportedRequest,
     create: (requests: SimilarRequests) => Group,
     kind = '',
   ): Group | undefined {
-    const { plugin, method, path } = request;
     const first = path.split('/', 2)[1] ?? '';
     const segment = first === '' || USUAL_SEGMENT.test(first) ? first : '…';
     const key = `${plugin} ${method} ${segment} ${kind}`;

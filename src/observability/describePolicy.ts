@@ -8,6 +8,7 @@ import type { ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
 import { coveredUntil, patternOf } from '../policy/PathPattern';
 import type { PolicySource } from '../policy/PolicySource';
+import { yamlOf } from '../policy/ruleFor';
 import type {
   DeclaredPolicies,
   DeclaredPolicy,
@@ -20,14 +21,8 @@ import type {
   WouldRefuse,
 } from './DecisionCounts';
 
-/** A path that a plugin has opened in code, and that the gate keeps closed. */
-export interface ClosedPath {
-  plugin: string;
-  /** The path that the plugin declares: a prefix, for all methods; with `isWebSocket` the path of one handler. */
-  path: string;
-  isWebSocket: boolean;
-  /** The plugin opens it to everybody, or to Backstage's own cookie, which can still read it. */
-  allow: 'unauthenticated' | 'user-cookie';
+/** A path that a plugin has opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
+export interface ClosedPath extends DeclaredPolicy {
   /** The allow rules that would make it public, as YAML. */
   yaml: string;
 }
@@ -92,15 +87,15 @@ export function describePolicy(options: {
   source: PolicySource;
   usage: UsageReport | undefined;
 }): PolicyReport {
-  const { counts, findings, plugins, policies, source } = options;
+  const { candidate, findings, plugins, policies, source, usage } = options;
   const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
   return {
     hash,
     loadedAt: loadedAt.toISOString(),
     mode: config.mode,
-    ...(config.until && { until: config.until.toISOString() }),
+    until: config.until?.toISOString(),
     enforced: isEnforced,
-    ...(source.problem && { problem: source.problem }),
+    problem: source.problem,
     needsRestart: source.needsRestart,
     lists: source.lists,
     allow: config.allow.map(({ until, ...rule }) => ({
@@ -131,11 +126,9 @@ export function describePolicy(options: {
           ),
       )
       .map(({ until, ...rule }) => rule),
-    decisions: counts.decisions,
-    wouldRefuse: counts.wouldRefuse,
-    wouldRefuseUncounted: counts.uncounted,
-    candidate: options.candidate.describe(),
-    usage: options.usage,
+    ...options.counts.describe(),
+    candidate: candidate.describe(),
+    usage,
   };
 }
 
@@ -161,7 +154,7 @@ const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
  * Returns the rules that open the prefix of a plugin's policy. A segment `:name` of the policy becomes `*`. If no rule can name
  * the prefix, the rule opens the next larger subtree.
  */
-export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
+function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
   const segments = declaredSegmentsOf(declaredPath).map(segment =>
     /^:[\w$]+$/.test(segment) ? ANY_SEGMENT : segment,
   );
@@ -172,12 +165,7 @@ export function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
     .slice(0, end === -1 ? undefined : end)
     .map(segment => `/${segment}`)
     .join('');
-  const methods = ALL_METHODS;
-  const subtree = {
-    plugin: plugin.toLowerCase(),
-    path: `${path}/**`,
-    methods,
-  };
+  const subtree = { plugin, path: `${path}/**`, methods: ALL_METHODS };
   return path !== '' && end === -1
     ? [{ ...subtree, path }, subtree]
     : [subtree];
@@ -213,14 +201,12 @@ function toYaml(rules: AllowRule[], declaredPath: string): string {
   }
   const isWider =
     segmentsOf(rules[0]).length < declaredSegmentsOf(declaredPath).length;
-  const lines = rules.map(
-    ({ plugin, path, methods }, i) =>
-      `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }${i > 0 ? '  # below it too, if that is needed' : ''}`,
-  );
+  const [narrow, ...below] = rules.map(yamlOf);
   return [
     ...(isWider
       ? ["# Wider than the plugin's own path, which no rule can name."]
       : []),
-    ...lines,
+    narrow,
+    ...below.map(line => `${line}  # below it too, if that is needed`),
   ].join('\n');
 }

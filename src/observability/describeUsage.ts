@@ -1,23 +1,15 @@
-import type { AllowRule } from '../config/AllowRule';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { PLUGIN_ID } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import type { RuleUsage as ObservedRule } from '../findings/FindingFacts';
 import type { Plugins } from '../plugins/Plugins';
 import { dayOf, DAYS_COUNTED, emptyUse, joinUses, Use } from '../usage/Use';
 import { KnownUse, Usage, usedOf } from '../usage/Usage';
 
-interface Requests {
-  /** The day of the last request, in UTC; `null` if there was none in the time of observation. */
-  lastUsed: string | null;
-  /** The number of requests of the last 30 days. */
-  requests30d: number;
-}
+type Requests = Pick<ObservedRule, 'lastUsed' | 'requests30d'>;
 
 /** The use of one allow rule. */
-export interface RuleUsage extends AllowRule, Requests {
-  /** The config path of the rule. */
-  rule: string;
-  /** The number of whole days in which the rule was in force and observed: a gap in which no replica was up is none. */
-  days: number;
+export interface RuleUsage extends AllowRule, ObservedRule {
   /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
   withoutCredential30d: number;
   /** `false`: its plugin is not in this backend, which may see none of its requests. */
@@ -55,28 +47,26 @@ export function describeUsage(
   rules: readonly AllowRule[],
   plugins: Pick<Plugins, 'isInstalled'>,
 ): UsageReport | undefined {
-  return usage.isOn
-    ? {
-        since: usage.since.toISOString(),
-        days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
-        complete: usage.isComplete,
-        scope: usage.isShared ? 'all replicas' : 'replica',
-        rules: rules.map((rule, i) => ({
-          rule: `${CONFIG_KEY}.allow[${i}]`,
-          ...rule,
-          ...describeRule(
-            rule.methods.map(method => usage.of(usedOf(rule, method))),
-          ),
-          installed: plugins.isInstalled(rule.plugin),
-        })),
-        externalTokens: usage.tokens.map(token =>
-          describeToken(
-            token,
-            usage.of({ kind: 'token', name: token.subject }),
-          ),
-        ),
-      }
-    : undefined;
+  if (!usage.isOn) {
+    return undefined;
+  }
+  return {
+    since: usage.since.toISOString(),
+    days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
+    complete: usage.isComplete,
+    scope: usage.isShared ? 'all replicas' : 'replica',
+    rules: rules.map((rule, i) => ({
+      rule: `${CONFIG_KEY}.allow[${i}]`,
+      ...rule,
+      ...describeRule(
+        rule.methods.map(method => usage.of(usedOf(rule, method))),
+      ),
+      installed: plugins.isInstalled(rule.plugin),
+    })),
+    externalTokens: usage.tokens.map(token =>
+      describeToken(token, usage.of({ kind: 'token', name: token.subject })),
+    ),
+  };
 }
 
 /** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
@@ -91,33 +81,16 @@ export function countUnusedRules(
     : undefined;
 }
 
-const NOT_STORED =
-  'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
-
 /** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
-  const unused = [
+  return [
     ...rules
       .filter(({ installed }) => installed)
-      .map(({ rule, methods, plugin, path, ...use }) => ({
-        name: `${rule} (${methods} /api/${plugin}${path})`,
-        ...use,
-      })),
-    ...externalTokens.map(({ subject, days = 0, ...use }) => ({
-      name: `the external token of ${subject}`,
-      reason: undefined,
-      days,
-      ...use,
-    })),
-  ].filter(({ days, requests30d }) => days > 0 && requests30d === 0);
-  return [
-    ...unused.map(({ name, reason, days, lastUsed }) => {
-      const use = lastUsed
-        ? `was last used on ${lastUsed}`
-        : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
-      return `${name} ${use}${reason ? `  (${reason})` : ''}`;
-    }),
+      .flatMap(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
+    ...externalTokens.flatMap(use =>
+      formatUnused(`the external token of ${use.subject}`, use),
+    ),
     ...externalTokens.flatMap(({ subject, yaml }) =>
       yaml
         ? [
@@ -130,10 +103,24 @@ export function formatUsage(report: UsageReport): string[] {
       ? []
       : [
           scope === 'replica'
-            ? NOT_STORED
+            ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
             : `the record since ${since} is not complete, since the database can not be reached`,
         ]),
   ];
+}
+
+/** Returns a line about a rule or token that was observed for a day and has no recent request. */
+function formatUnused(
+  name: string,
+  use: Requests & { days?: number; reason?: string },
+): string[] {
+  const { days = 0, lastUsed, reason, requests30d } = use;
+  const used = lastUsed
+    ? `was last used on ${lastUsed}`
+    : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
+  return days > 0 && requests30d === 0
+    ? [`${name} ${used}${reason ? `  (${reason})` : ''}`]
+    : [];
 }
 
 function describeRule(uses: KnownUse[]) {

@@ -1,3 +1,4 @@
+import { formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/findListSources';
 import { formatCandidate } from './CandidateCounts';
 import type { ClosedPath, PolicyReport } from './describePolicy';
@@ -7,26 +8,24 @@ import { formatUsage } from './describeUsage';
 export function formatPolicyReport(report: PolicyReport): string {
   const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
   const { candidate, usage } = report;
-  const section = (title: string, lines: string[]) =>
-    lines.length ? [`  ${title}:`, ...lines.map(line => `    ${line}`)] : [];
-  return [
-    `API gate: ${report.enforced ? 'enforce' : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`}`,
+  const mode = report.enforced
+    ? 'enforce'
+    : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`;
+  const lines = [
     ...section(
       'Public by rule',
       allow.map(
         rule =>
-          `${rule.methods} /api/${rule.plugin}${rule.path}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
+          `${formatRule(rule)}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
       ),
     ),
-    ...(allow.length ? [] : ['  No allow rules.']),
+    ...(allow.length ? [] : ['No allow rules.']),
     ...section('Lists, by file', lists.map(formatListSource)),
     ...(report.enforced
       ? []
       : section(
           'Newly public once it is enforced',
-          opensBeyondPlugins.map(
-            ({ plugin, path, methods }) => `${methods} /api/${plugin}${path}`,
-          ),
+          opensBeyondPlugins.map(formatRule),
         )),
     ...section(
       `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}; these rules would open it`,
@@ -38,7 +37,13 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Not known what these open themselves', unknown),
     ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
-  ].join('\n');
+  ];
+  return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/** Returns a title with lines below it, or nothing if there are none. */
+export function section(title: string, lines: string[]): string[] {
+  return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
 }
 
 /**

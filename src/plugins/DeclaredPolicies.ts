@@ -4,7 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { pathToRegexp } from 'path-to-regexp';
 
-/** A policy that a plugin has declared: for all paths below a path, or for one WebSocket handler. */
+/** A policy that a plugin has declared: for all methods and all paths below a path, or for the path of one WebSocket handler. */
 export interface DeclaredPolicy extends HttpRouterServiceAuthPolicy {
   plugin: string;
   isWebSocket: boolean;
@@ -34,8 +34,8 @@ export const coversTechDocsPages = createPathPredicate('/static');
 /** The policies that plugins declare in code, by `httpRouter.addAuthPolicy` and `addWebSocketHandler`. */
 export class DeclaredPolicies {
   readonly #byPlugin = new Map<string, KnownPolicy[]>();
-  readonly #ofTheGate = new WeakSet<HttpRouterServiceAuthPolicy>();
-  readonly #watched = new WeakSet<HttpRouterService>();
+  /** Each `httpRouter` that records, with the one behind it. */
+  readonly #watched = new WeakMap<HttpRouterService, HttpRouterService>();
 
   /** Returns an `httpRouter` that records the policies which a plugin declares through it. */
   watch(pluginId: string, httpRouter: HttpRouterService): HttpRouterService {
@@ -46,11 +46,9 @@ export class DeclaredPolicies {
       ...httpRouter,
       addAuthPolicy: policy => {
         httpRouter.addAuthPolicy(policy);
-        if (!this.#ofTheGate.has(policy)) {
-          const { path, allow } = policy;
-          const covers = createPathPredicate(path);
-          policies.push({ plugin, path, allow, isWebSocket: false, covers });
-        }
+        const { path, allow } = policy;
+        const covers = createPathPredicate(path);
+        policies.push({ plugin, path, allow, isWebSocket: false, covers });
       },
       ...('addWebSocketHandler' in httpRouter && {
         addWebSocketHandler: handler => {
@@ -63,7 +61,7 @@ export class DeclaredPolicies {
         },
       }),
     };
-    this.#watched.add(watched);
+    this.#watched.set(watched, httpRouter);
     return watched;
   }
 
@@ -74,9 +72,8 @@ export class DeclaredPolicies {
 
   /** Opens a path on the plugin's own barrier for the gate. It is not recorded as a policy of the plugin. */
   openBarrier(httpRouter: HttpRouterService, path: string): void {
-    const policy = { path, allow: 'unauthenticated' } as const;
-    this.#ofTheGate.add(policy);
-    httpRouter.addAuthPolicy(policy);
+    const unwatched = this.#watched.get(httpRouter) ?? httpRouter;
+    unwatched.addAuthPolicy({ path, allow: 'unauthenticated' });
   }
 
   /** Whether the policies of a plugin are recorded. */
@@ -102,7 +99,7 @@ export class DeclaredPolicies {
 
   /** Whether a plugin has declared that Backstage's own cookie may read a path. TechDocs has, even if its policies are not recorded. */
   acceptsUserCookie(pluginId: string, path: string): boolean {
-    const policies = this.#byPlugin.get(pluginId.toLowerCase());
+    const policies = this.#byPlugin.get(pluginId);
     return policies
       ? policies.some(
           ({ allow, covers }) => allow === 'user-cookie' && covers(path),

@@ -3,6 +3,7 @@ import {
   ANY_SEGMENT,
   endOf,
   isSubtree,
+  openedMethods,
   segmentsOf,
 } from '../config/AllowRule';
 import { isCookieEndpoint } from '../http/backstagePaths';
@@ -17,12 +18,7 @@ export class AllowList {
     private readonly now: () => number = Date.now,
   ) {
     for (const rule of rules) {
-      for (const method of rule.methods) {
-        this.#add(rule, method);
-        if (method === 'GET') {
-          this.#add(rule, 'HEAD');
-        }
-      }
+      openedMethods(rule).forEach(method => this.#add(rule, method));
     }
   }
 

@@ -13,14 +13,10 @@ import { findListSources, ListSource } from '../config/findListSources';
 import { readPolicyConfig } from './readPolicyConfig';
 import { createForwardClock } from '../util/forwardClock';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
-import type { AllowRule } from '../config/AllowRule';
 import { Policy } from './Policy';
 import { RuleEnds } from './RuleEnds';
 
 const REMIND_MS = 60 * 60 * 1000;
-
-/** Settings that take effect at the next start. */
-const NEEDS_RESTART = ['cookie', 'tokenCache'] as const;
 
 /** The settings that replace report-only when it ends. */
 const ENFORCED = { mode: 'enforce', until: undefined } as const;
@@ -54,7 +50,7 @@ export class PolicySource {
     const { config, logger } = options;
     this.#logger = logger;
     this.#ruleEnds = new RuleEnds(logger, this.#clock);
-    this.#current = this.#toPolicy(readPolicyConfig(config, options));
+    this.#current = new Policy(readPolicyConfig(config, options), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -95,18 +91,13 @@ export class PolicySource {
   start(): void {
     this.#update();
     this.#ruleEnds.follow(this.#current.config.allow);
-    this.#reminder = setInterval(() => this.#remind(), REMIND_MS);
-    this.#reminder.unref();
+    this.#reminder = setInterval(() => this.#remind(), REMIND_MS).unref();
   }
 
   stop(): void {
     clearTimeout(this.#untilTimer);
     clearInterval(this.#reminder);
     this.#ruleEnds.stop();
-  }
-
-  #toPolicy(config: ApiGateConfig): Policy {
-    return new Policy(config, this.#clock);
   }
 
   #reload(config: RootConfigService, options: ReadOptions) {
@@ -130,7 +121,7 @@ export class PolicySource {
     this.#problem = undefined;
     this.#lists = findListSources(config);
     if (isFixed || !isDeepStrictEqual(before, after)) {
-      const policy = this.#toPolicy(after);
+      const policy = new Policy(after, this.#clock);
       this.#current = policy;
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
@@ -148,26 +139,26 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    const isKept = ({ plugin, path }: AllowRule) =>
-      after.allow.some(rule => rule.plugin === plugin && rule.path === path);
-    for (const rule of before.allow.filter(each => !isKept(each))) {
-      this.#logger.info(
-        `API gate has closed ${rule.path} of the plugin ${rule.plugin}; the plugin's own auth policy behind it stays open until a restart`,
+    for (const { plugin, path } of before.allow) {
+      const isKept = after.allow.some(
+        rule => rule.plugin === plugin && rule.path === path,
       );
+      if (!isKept) {
+        this.#logger.info(
+          `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
+        );
+      }
     }
   }
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
   #applicable(read: ApiGateConfig): ApiGateConfig {
-    const before = this.#current.config;
-    const after = { ...read };
-    const needsRestart: string[] = [];
-    for (const key of NEEDS_RESTART) {
-      if (!isDeepStrictEqual(before[key], read[key])) {
-        Object.assign(after, { [key]: before[key] });
-        needsRestart.push(`${CONFIG_KEY}.${key}`);
-      }
-    }
+    const { cookie, tokenCache } = this.#current.config;
+    const after = { ...read, cookie, tokenCache };
+    // The parts of the gate that use these two are made at the start.
+    const needsRestart = (['cookie', 'tokenCache'] as const)
+      .filter(key => !isDeepStrictEqual(after[key], read[key]))
+      .map(key => `${CONFIG_KEY}.${key}`);
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
@@ -203,8 +194,7 @@ export class PolicySource {
       this.#untilTimer = setTimeout(
         () => this.#update(),
         Math.min(+until - Date.now(), MAX_TIMEOUT_MS),
-      );
-      this.#untilTimer.unref();
+      ).unref();
     }
   }
 
@@ -212,7 +202,7 @@ export class PolicySource {
   #endReportOnly() {
     const { config } = this.#current;
     if (config.mode === 'report-only') {
-      this.#current = this.#toPolicy({ ...config, ...ENFORCED });
+      this.#current = new Policy({ ...config, ...ENFORCED }, this.#clock);
       this.#logger.warn(
         `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
       );

@@ -1,8 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../util/day';
 
 /** Times before the end of a rule from which on it is announced, from the last to the first. */
 const NOTICES = [
@@ -13,36 +12,6 @@ const NOTICES = [
 
 // The clock of the machine may be set forward, which no timer notices.
 const MAX_WAIT_MS = 60 * 60 * 1000;
-
-/** A rule that ends soon, or has ended. */
-export interface RuleEnd {
-  /** The time before the end from which on this is said, in milliseconds; 0 if the rule has ended. */
-  noticeMs: number;
-  /** The line to log; it begins with the rule's config path. */
-  message: string;
-}
-
-/** Describes the end of a rule if it is at most 7 days away, or has passed. */
-export function describeEnd(
-  { until, plugin, path }: AllowRule,
-  index: number,
-  now: number,
-): RuleEnd | undefined {
-  const notice = NOTICES.find(
-    ({ ms }) => until !== undefined && now >= until - ms,
-  );
-  if (until === undefined || !notice) {
-    return undefined;
-  }
-  const at = new Date(until).toISOString();
-  const name = `${CONFIG_KEY}.allow[${index}]`;
-  return {
-    noticeMs: notice.ms,
-    message: notice.text
-      ? `${name} ends ${notice.text}, at ${at}: from then on ${path} of the plugin ${plugin} is closed`
-      : `${name} has ended, at ${at}, and ${path} of the plugin ${plugin} is closed: remove the rule, or write a later until`,
-  };
-}
 
 /** Logs that allow rules end: 7 days before, a day before, and when they have ended. The rules close without it. */
 export class RuleEnds {
@@ -71,17 +40,22 @@ export class RuleEnds {
     const now = this.now();
     const logged = new Map<string, number>();
     let wait = Infinity;
-    this.#rules.forEach((rule, i) => {
-      const { plugin, path, methods, until } = rule;
+    this.#rules.forEach(({ plugin, path, methods, until }, i) => {
       if (until === undefined) {
         return;
       }
       const key = `${methods} ${plugin}${path} ${until}`;
-      const end = describeEnd(rule, i, now);
-      if (end) {
-        logged.set(key, end.noticeMs);
-        if (end.noticeMs !== this.#logged.get(key)) {
-          this.logger.warn(end.message);
+      const notice = NOTICES.find(({ ms }) => now >= until - ms);
+      if (notice) {
+        logged.set(key, notice.ms);
+        if (notice.ms !== this.#logged.get(key)) {
+          const name = `${CONFIG_KEY}.allow[${i}]`;
+          const at = new Date(until).toISOString();
+          this.logger.warn(
+            notice.text
+              ? `${name} ends ${notice.text}, at ${at}: from then on ${path} of the plugin ${plugin} is closed`
+              : `${name} has ended, at ${at}, and ${path} of the plugin ${plugin} is closed: remove the rule, or write a later until`,
+          );
         }
       }
       const next = NOTICES.findLast(({ ms }) => now < until - ms);

@@ -1,14 +1,12 @@
 import { InputError } from '@backstage/errors';
+import type { AllowRule } from '../config/AllowRule';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import type { Expectation } from '../config/readExpectations';
 import { AllowList } from './AllowList';
-import { AllowRule } from '../config/AllowRule';
-import { classifyRoute, RouteClass, RoutePolicy } from './classifyRoute';
+import { classifyRoute } from './classifyRoute';
 import { findNearestRule } from './findNearestRule';
 
 /** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
 export interface FailedExpectation {
-  /** The index in `auth.apiGate.expect`. */
   index: number;
   /** The message, on a single line, names the expectation and the rule. */
   message: string;
@@ -28,54 +26,44 @@ export function findFailedExpectations(
   configKey: string,
   allowKey = `${configKey}.allow`,
 ): FailedExpectation[] {
-  const { allow, expect: expectations } = config;
-  const policy = { allowList: new AllowList(allow), config };
+  const { allow } = config;
+  const allowList = new AllowList(allow);
+  // No rule has ended by this clock.
+  const unending = new AllowList(allow, () => -Infinity);
   const nameOf = (rule: AllowRule) =>
     `${allowKey}[${allow.indexOf(rule)}] (${rule.path})`;
 
-  // No rule has ended by this clock.
-  const unending = { allowList: new AllowList(allow, () => -Infinity), config };
-
-  const failureOf = (expectation: Expectation): string | undefined => {
-    const { is, request } = expectation;
-    const route = routeOf(expectation, policy);
-    if (route === 'protected') {
-      if (is === 'closed') {
-        return undefined;
-      }
-      const ended = routeOf(expectation, unending);
-      if (typeof ended === 'object') {
-        return `${request} should be public, and its rule ${nameOf(ended)} has ended: write a later until, or remove the expectation`;
-      }
-      const { plugin, path } = expectation;
-      const nearest = findNearestRule(allow, plugin, path);
-      return `${request} should be public, and no rule of ${allowKey} names it${
+  return config.expect.flatMap((expectation, index) => {
+    const { request, is, plugin, path } = expectation;
+    const route = { ...expectation, isInstalled: true };
+    const found = classifyRoute(route, { allowList, config });
+    const fail = (text: string, isByEnd = false) => {
+      const message = `${configKey}.expect[${index}]: ${request} should be ${is}, and ${text}`;
+      return [{ index, message, isByEnd }];
+    };
+    if ((found === 'protected') === (is === 'closed')) {
+      return [];
+    }
+    if (typeof found === 'object') {
+      return fail(`is public by ${nameOf(found)}`);
+    }
+    if (found !== 'protected') {
+      return fail(`is always public (${found}): remove the expectation`);
+    }
+    const ended = classifyRoute(route, { allowList: unending, config });
+    if (typeof ended === 'object') {
+      return fail(
+        `its rule ${nameOf(ended)} has ended: write a later until, or remove the expectation`,
+        true,
+      );
+    }
+    const nearest = findNearestRule(allow, plugin, path);
+    return fail(
+      `no rule of ${allowKey} names it${
         nearest ? `; the nearest is ${nameOf(nearest)}` : ''
-      }`;
-    }
-    if (is === 'public') {
-      return undefined;
-    }
-    return typeof route === 'object'
-      ? `${request} should be closed, and is public by ${nameOf(route)}`
-      : `${request} should be closed, and is always public (${route}): remove the expectation`;
-  };
-
-  return expectations.flatMap((expectation, index) => {
-    const failure = failureOf(expectation);
-    const message = `${configKey}.expect[${index}]: ${failure}`;
-    const isByEnd =
-      expectation.is === 'public' &&
-      typeof routeOf(expectation, unending) === 'object';
-    return failure ? [{ index, message, isByEnd }] : [];
+      }`,
+    );
   });
-}
-
-function routeOf(
-  { plugin, method, path }: Expectation,
-  policy: RoutePolicy,
-): RouteClass {
-  return classifyRoute({ plugin, method, path, isInstalled: true }, policy);
 }
 
 /**

@@ -21,7 +21,6 @@ export interface Route {
   method: string;
   /** The path below the plugin as the client sent it; `undefined` if routers and proxies may read it differently. */
   path: string | undefined;
-  /** Whether the plugin is installed in this backend. */
   isInstalled: boolean;
   /** Whether plugins serve their public keys. Default: true. */
   hasPluginKeys?: boolean;

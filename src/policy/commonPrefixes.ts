@@ -10,20 +10,17 @@ const MAX_PATHS = 8;
  * @param paths - below a plugin, each with a leading slash
  */
 export function commonPrefixes(paths: readonly string[]): string[] {
-  const depth = Math.max(0, ...paths.map(path => splitPath(path).length));
+  const split = paths.map(path => path.split('/').slice(1));
+  const depth = Math.max(0, ...split.map(({ length }) => length));
   for (let kept = depth; kept > 0; kept -= 1) {
     const covering = new Set(
-      paths.map(path => `/${splitPath(path).slice(0, kept).join('/')}`),
+      split.map(segments => `/${segments.slice(0, kept).join('/')}`),
     );
     if (covering.size <= MAX_PATHS) {
       return [...covering];
     }
   }
   return paths.length > 0 ? ['/'] : [];
-}
-
-function splitPath(path: string): string[] {
-  return path.split('/').slice(1);
 }
 
 /**

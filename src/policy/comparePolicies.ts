@@ -1,17 +1,12 @@
-import { AllowRule, endOf } from '../config/AllowRule';
+import { AllowRule, endOf, openedMethods } from '../config/AllowRule';
 import { covers, coveredUntil, PathPattern, patternOf } from './PathPattern';
 
 /** A path of one plugin that two lists of rules treat differently. */
-export interface RouteChange {
-  plugin: string;
-  /** The path as in a rule: exact or with `*`, or a subtree with a trailing `/**`. */
-  path: string;
+export interface RouteChange extends Omit<AllowRule, 'reason'> {
   /** The methods, with `HEAD` if the rule has `GET`. */
   methods: string[];
   /** The first rule that opens the path, in the list that opens it alone or longer. */
   rule: AllowRule;
-  /** The end of that rule, if it has one. */
-  until?: number;
   /** The time at which the other list closes the path; only if that list opens it now. */
   otherUntil?: number;
 }
@@ -56,7 +51,7 @@ function openedBy(
 ): ReadonlyMap<string, OpenPaths> {
   const opened = new Map<string, OpenPaths>();
   for (const rule of rules.filter(each => endOf(each) > now)) {
-    for (const method of new Set(rule.methods.flatMap(withHead))) {
+    for (const method of new Set(openedMethods(rule))) {
       const key = `${method} ${rule.plugin}`;
       const paths = opened.get(key) ?? { method, rules: [], patterns: [] };
       paths.rules.push(rule);
@@ -65,10 +60,6 @@ function openedBy(
     }
   }
   return opened;
-}
-
-function withHead(method: string): string[] {
-  return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
 /** Returns the paths that `opened` opens and `others` does not, and those that it opens longer. */
@@ -86,12 +77,13 @@ function beyond(
       if (endOf(rule) <= otherUntil || isRepeated(patterns, i)) {
         return;
       }
-      const { plugin, path, until } = rule;
-      const place = `${plugin}${path} ${until} ${otherUntil}`;
+      const { reason, ...opening } = rule;
+      const place = `${rule.plugin}${rule.path} ${rule.until} ${otherUntil}`;
       const changes = otherUntil > now ? longer : alone;
       const change = changes.get(place) ?? {
-        ...{ plugin, path, rule, methods: [] },
-        ...(until !== undefined && { until }),
+        ...opening,
+        methods: [],
+        rule,
         ...(otherUntil > now && { otherUntil }),
       };
       change.methods.push(method);

@@ -50,12 +50,10 @@ export function explainRequest(
     { plugin, path, method: request.method, isInstalled: isInstalled(plugin) },
     policy,
   );
-  if (typeof route === 'object') {
-    const because = 'allow-rule';
-    return { anonymous: 'public', because, rule: route, plugin, path };
+  if (route === 'protected') {
+    return { anonymous: 'needs-credential', because: 'no-rule', plugin, path };
   }
-  if (route === 'built-in-public' || route === 'sign-out') {
-    return { anonymous: 'public', because: route, plugin, path };
-  }
-  return { anonymous: 'needs-credential', because: 'no-rule', plugin, path };
+  return typeof route === 'object'
+    ? { anonymous: 'public', because: 'allow-rule', rule: route, plugin, path }
+    : { anonymous: 'public', because: route, plugin, path };
 }

@@ -24,7 +24,7 @@ export function isBuiltInPublicRoute(
   const reads = method === 'GET' || method === 'HEAD';
   switch (plugin) {
     case 'auth':
-      return !isBelow(path.toLowerCase(), OWN_ROUTES_PATH);
+      return !isOwnRoute(path);
     case 'app':
       return reads;
     default:
@@ -32,6 +32,8 @@ export function isBuiltInPublicRoute(
   }
 }
 
-function isBelow(path: string, parent: string): boolean {
-  return path === parent || path.startsWith(`${parent}/`);
+/** Returns whether a path below the `auth` plugin is one of this module's own routes. */
+export function isOwnRoute(path: string): boolean {
+  const lower = path.toLowerCase();
+  return lower === OWN_ROUTES_PATH || lower.startsWith(`${OWN_ROUTES_PATH}/`);
 }

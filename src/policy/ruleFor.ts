@@ -2,6 +2,7 @@ import { AllowRule, ANY_SEGMENT } from '../config/AllowRule';
 import { PLUGIN_ID, RULE_PATH } from '../config/readAllowRules';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
+import { isOwnRoute } from './isBuiltInPublicRoute';
 
 /** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
 export function ruleFor(
@@ -9,10 +10,9 @@ export function ruleFor(
   plugin: string,
   path: string,
 ): AllowRule | undefined {
-  const isFullUserToken = plugin === 'auth' && /^\/api-gate(\/|$)/i.test(path);
   if (
     isCookieEndpoint(path) ||
-    isFullUserToken ||
+    (plugin === 'auth' && isOwnRoute(path)) ||
     ['TRACE', 'CONNECT'].includes(method) ||
     !PLUGIN_ID.test(plugin)
   ) {
@@ -34,4 +34,9 @@ export function ruleFor(
     ...rule,
     path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
   };
+}
+
+/** Formats a rule as an entry of a list in YAML. */
+export function yamlOf({ plugin, path, methods }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
 }

@@ -16,12 +16,14 @@ const PAGE_ROWS = 1_000;
  */
 export const OVERLAP_MS = 120_000;
 
-/** A position within a reading. A cursor without `after` is the end of a reading. */
-interface Cursor {
+/** The row after which a page begins. */
+interface Place {
   /** The database's time when the reading began. */
   startedAt: number;
-  /** The last row of the previous page. A full reading goes by id, a reading of new rows by time. */
-  after?: { recordedAt?: number; id: string };
+  /** The time of the row; `undefined` in a full reading, which goes by id. */
+  recordedAt?: number;
+  /** `''` at the beginning of a reading. */
+  id: string;
 }
 
 /**
@@ -39,46 +41,30 @@ export class DatabaseRevocationStore implements RevocationStore {
     database: Pick<DatabaseService, 'getClient' | 'migrations'>,
     logger: LoggerService,
   ): Promise<DatabaseRevocationStore> {
-    const { knex, hasRecordedAt } = await createRevocationTable(
-      database,
-      logger,
-    );
     return new DatabaseRevocationStore(
-      new RevocationTable(knex, hasRecordedAt),
+      await createRevocationTable(database, logger),
     );
   }
 
-  async read(text?: string): Promise<RevocationPage> {
+  async read(cursor?: string): Promise<RevocationPage> {
     const { table } = this;
-    const cursor = this.#parse(text);
-    const startedAt = cursor?.after ? cursor.startedAt : await table.now();
-    const after = cursor?.after ?? {
-      recordedAt: cursor && Math.min(cursor.startedAt, startedAt) - OVERLAP_MS,
-      id: '',
-    };
-    const { recordedAt } = after;
+    const { startedAt, recordedAt, id } = await this.#placeOf(cursor);
     const rows =
       recordedAt === undefined
-        ? await table.readById(after.id, PAGE_ROWS)
-        : await table.readByTime({ ...after, recordedAt }, PAGE_ROWS);
+        ? await table.readById(id, PAGE_ROWS)
+        : await table.readByTime({ recordedAt, id }, PAGE_ROWS);
 
     const hasMore = rows.length === PAGE_ROWS;
     const oldest = oldestLive();
     const last = rows[rows.length - 1];
-    const next: Cursor | undefined = hasMore
-      ? {
-          startedAt,
-          after: {
-            recordedAt: recordedAt === undefined ? undefined : last.recorded_at,
-            id: last.id,
-          },
-        }
-      : { startedAt };
+    const next = hasMore
+      ? `${startedAt}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
+      : `${startedAt}`;
     return {
       revocations: rows
         .filter(({ exp }) => exp >= oldest)
         .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
-      cursor: hasMore || table.hasRecordedAt ? format(next) : undefined,
+      cursor: hasMore || table.hasRecordedAt ? next : undefined,
       hasMore,
     };
   }
@@ -101,32 +87,30 @@ export class DatabaseRevocationStore implements RevocationStore {
     return found === PAGE_ROWS;
   }
 
-  /** Returns `undefined`, which reads all rows, for a cursor that is not of this table: reading too much loses nothing. */
-  #parse(text: string | undefined): Cursor | undefined {
-    const [, startedAt, place, recordedAt, id] =
-      text?.match(/^(\d{1,15})(~(\d{1,15})?~(.+))?$/s) ?? [];
-    const isById = place !== undefined && recordedAt === undefined;
-    if (startedAt === undefined || (!isById && !this.table.hasRecordedAt)) {
-      return undefined;
+  /**
+   * Returns the place of a cursor: `time~recordedAt~id` for a page that is not the first, and `time` for a reading of new rows.
+   * Without a cursor, and for one that is not of this table, a full reading begins: reading too much loses nothing.
+   */
+  async #placeOf(cursor: string | undefined): Promise<Place> {
+    const { hasRecordedAt } = this.table;
+    const [, time, recordedAt, id] =
+      cursor?.match(/^(\d{1,15})(?:~(\d{1,15})?~(.+))?$/s) ?? [];
+    if (id !== undefined && recordedAt === undefined) {
+      return { startedAt: Number(time), id };
     }
+    if (id !== undefined && hasRecordedAt) {
+      return { startedAt: Number(time), recordedAt: Number(recordedAt), id };
+    }
+    const startedAt = await this.table.now();
     return {
-      startedAt: Number(startedAt),
-      after:
-        place === undefined
-          ? undefined
-          : {
-              recordedAt:
-                recordedAt === undefined ? undefined : Number(recordedAt),
-              id,
-            },
+      startedAt,
+      recordedAt:
+        time !== undefined && hasRecordedAt
+          ? Math.min(Number(time), startedAt) - OVERLAP_MS
+          : undefined,
+      id: '',
     };
   }
-}
-
-function format({ startedAt, after }: Cursor): string {
-  return after
-    ? `${startedAt}~${after.recordedAt ?? ''}~${after.id}`
-    : `${startedAt}`;
 }
 
 /**

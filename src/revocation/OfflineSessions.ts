@@ -4,10 +4,10 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { isError, ResponseError } from '@backstage/errors';
+import { fetchFromAuth } from './fetchFromAuth';
 import { userKey } from './Revocation';
 
 const PATH = '/v1/offline-sessions/revoke';
-const TIMEOUT_MS = 5_000;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 
@@ -99,23 +99,9 @@ export class OfflineSessions {
     return { ended: Number(revokedCount) || 0 };
   }
 
-  async #fetch(body: object): Promise<Response> {
-    const { auth, discovery } = this.options.services();
-    const { token } = await auth.getPluginRequestToken({
-      onBehalfOf: await auth.getOwnServiceCredentials(),
-      targetPluginId: 'auth',
-    });
-    return fetch(`${await discovery.getBaseUrl('auth')}${PATH}`, {
-      method: 'POST',
-      headers: {
-        Authorization: `Bearer ${token}`,
-        Connection: 'close',
-        'Content-Type': 'application/json',
-      },
-      body: JSON.stringify(body),
-      redirect: 'error',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+  #fetch(body: { userEntityRef?: string }): Promise<Response> {
+    const services = this.options.services();
+    return fetchFromAuth(services, PATH, { body, redirect: 'error' });
   }
 
   #retryLater(userEntityRef: string) {
@@ -134,8 +120,7 @@ export class OfflineSessions {
 
   #schedule() {
     if (!this.#timer && !this.#isStopped && this.#pending.size > 0) {
-      this.#timer = setTimeout(() => this.#retry(), this.#retryMs);
-      this.#timer.unref();
+      this.#timer = setTimeout(() => this.#retry(), this.#retryMs).unref();
     }
   }
 

@@ -20,18 +20,15 @@ const LOG_INTERVAL_MS = 60_000;
  */
 export class PendingRevocations {
   readonly #pending = new Map<string, Revocation>();
-  readonly #logger: LoggerService;
-  readonly #store: (revocation: Revocation) => Promise<void>;
   readonly #dropped = { full: 0, refused: 0 };
   readonly #logLimit = new RateLimit({ max: 1, intervalMs: LOG_INTERVAL_MS });
 
-  constructor(options: {
-    logger: LoggerService;
-    store: (revocation: Revocation) => Promise<void>;
-  }) {
-    this.#logger = options.logger;
-    this.#store = options.store;
-  }
+  constructor(
+    private readonly options: {
+      logger: LoggerService;
+      store(revocation: Revocation): Promise<void>;
+    },
+  ) {}
 
   get size(): number {
     return this.#pending.size;
@@ -108,13 +105,12 @@ export class PendingRevocations {
       this.#drop('full');
     }
     try {
-      await this.#store(revocation);
+      await this.options.store(revocation);
     } catch (error) {
-      if (!isError(error) || error.name !== 'InputError') {
-        throw error;
+      if (isError(error) && error.name === 'InputError') {
+        this.#drop('refused');
+        this.#remove(key, revocation);
       }
-      this.#drop('refused');
-      this.#remove(key, revocation);
       throw error;
     }
     this.#remove(key, revocation);
@@ -136,7 +132,7 @@ export class PendingRevocations {
       reason === 'full'
         ? `${MAX_PENDING} others wait for the database, and the oldest make room`
         : 'the database can not store such a user or such a time';
-    this.#logger.warn(
+    this.options.logger.warn(
       `API gate drops revocations: ${cause}. They stay in force at this replica until it stops, and others do not see them`,
       { dropped: this.#dropped[reason] },
     );

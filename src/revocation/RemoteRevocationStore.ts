@@ -5,10 +5,9 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { InputError, ResponseError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../http/backstagePaths';
+import { fetchFromAuth } from './fetchFromAuth';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
-
-const TIMEOUT_MS = 5_000;
 
 /** Reads and writes the revocations of the backend that has the `auth` plugin, with service tokens. */
 export class RemoteRevocationStore implements RevocationStore {
@@ -24,9 +23,9 @@ export class RemoteRevocationStore implements RevocationStore {
 
   /** Reads a page. A gate of version 0.1.0 returns no cursor and all revocations each time. */
   async read(cursor = ''): Promise<RevocationPage> {
-    const response = await this.#request(
-      'GET',
-      `?since=${encodeURIComponent(cursor)}`,
+    const response = await fetchFromAuth(
+      this.options,
+      `${REVOCATIONS_PATH}?since=${encodeURIComponent(cursor)}`,
     );
     if (response.status === 404) {
       this.#warnNoGateOnce();
@@ -43,7 +42,9 @@ export class RemoteRevocationStore implements RevocationStore {
   }
 
   async add(revocation: Revocation): Promise<void> {
-    const response = await this.#request('POST', '', revocation);
+    const response = await fetchFromAuth(this.options, REVOCATIONS_PATH, {
+      body: revocation,
+    });
     if (response.status === 404) {
       this.#warnNoGateOnce();
       return;
@@ -54,26 +55,6 @@ export class RemoteRevocationStore implements RevocationStore {
     if (!response.ok) {
       throw await ResponseError.fromResponse(response);
     }
-  }
-
-  async #request(method: string, query: string, revocation?: Revocation) {
-    const { auth, discovery } = this.options;
-    const { token } = await auth.getPluginRequestToken({
-      onBehalfOf: await auth.getOwnServiceCredentials(),
-      targetPluginId: 'auth',
-    });
-    const baseUrl = await discovery.getBaseUrl('auth');
-    return fetch(`${baseUrl}${REVOCATIONS_PATH}${query}`, {
-      method,
-      headers: {
-        Authorization: `Bearer ${token}`,
-        // Polling over a keep-alive connection would keep the other backend from shutting down.
-        Connection: 'close',
-        ...(revocation && { 'Content-Type': 'application/json' }),
-      },
-      body: revocation && JSON.stringify(revocation),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
   }
 
   #warnNoGateOnce() {

@@ -1,22 +1,19 @@
-/**
- * Refuses tokens that verify. All numbers are seconds since the epoch, as in the tokens.
- *
- * - `session`: the tokens of one sign-in, identified by the three claims that a user token shares with its limited token and with
- *   service tokens that carry it. The text of a token is never compared: one valid token has several spellings.
- * - `user`: every token of a user that was issued up to `iat`. `exp` is the time when the last of them has expired.
- */
-export interface Revocation {
-  scope: 'session' | 'user';
+/** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
+export interface SessionClaims {
   sub: string;
   iat: number;
   exp: number;
 }
 
-/** The claims that identify a session. */
-export interface SessionClaims {
-  sub: string;
-  iat: number;
-  exp: number;
+/**
+ * Refuses tokens that verify.
+ *
+ * - `session`: the tokens of one sign-in, identified by the three claims that a user token shares with its limited token and with
+ *   service tokens that carry it. The text of a token is never compared: one valid token has several spellings.
+ * - `user`: every token of a user that was issued up to `iat`. `exp` is the time when the last of them has expired.
+ */
+export interface Revocation extends SessionClaims {
+  scope: 'session' | 'user';
 }
 
 // Backstage issues user tokens for at most a day (`auth.backstageTokenExpiration`).
@@ -32,11 +29,12 @@ const MAX_SUB_LENGTH = 1_000;
  * size of a row is limited.
  */
 export function isStorable({ sub, iat, exp }: Revocation): boolean {
-  return (
-    sub.length <= MAX_SUB_LENGTH &&
-    /^[^\p{Cc}\p{Cs}]+$/u.test(sub) &&
-    [iat, exp].every(Number.isSafeInteger)
-  );
+  return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
+}
+
+/** Returns whether every store can keep the subject of a token. */
+export function isStorableSub(sub: string): boolean {
+  return sub.length <= MAX_SUB_LENGTH && /^[^\p{Cc}\p{Cs}]+$/u.test(sub);
 }
 
 /** Joins two revocations of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
@@ -61,7 +59,6 @@ export function oldestLive(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
 }
 
-/** Creates a revocation of one sign-in. */
 export function revocationOfSession(claims: SessionClaims): Revocation {
   const { sub, iat, exp } = claims;
   return { scope: 'session', sub, iat, exp };

@@ -20,7 +20,6 @@ export class RevocationList {
   readonly #users = new Map<string, Revocation>();
   readonly #listeners = new Set<RevokedListener>();
 
-  /** The number of revocations in the list. */
   get size(): number {
     return this.#sessions.size + this.#users.size;
   }

@@ -1,4 +1,3 @@
-import type { Revocation } from './Revocation';
 import type { RevocationPage } from './RevocationStore';
 
 // A full reading finds rows that were committed later, or by a database clock that was set back further, than the overlap covers.
@@ -7,10 +6,6 @@ const READ_AGAIN_PAGE_MS = 2_000;
 
 /** Reads a store page by page: all rows at first, then new rows, and all rows again from time to time. */
 export class RevocationReader {
-  readonly #readPage: (cursor: string | undefined) => Promise<RevocationPage>;
-  readonly #add: (revocations: Revocation[]) => void;
-  readonly #isStopped: () => boolean;
-
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
   #cursor: string | undefined;
   /** The start of the reading that is still in progress. */
@@ -20,15 +15,13 @@ export class RevocationReader {
   #again: { cursor?: string } | undefined;
   #againAt = 0;
 
-  constructor(options: {
-    readPage: (cursor: string | undefined) => Promise<RevocationPage>;
-    add: (revocations: Revocation[]) => void;
-    isStopped: () => boolean;
-  }) {
-    this.#readPage = options.readPage;
-    this.#add = options.add;
-    this.#isStopped = options.isStopped;
-  }
+  constructor(
+    private readonly options: {
+      /** Reads a page, and adds its revocations to the list. */
+      readPage(cursor: string | undefined): Promise<RevocationPage>;
+      isStopped(): boolean;
+    },
+  ) {}
 
   /**
    * Reads the revocations that were recorded since the last reading. The first call reads all of them, and then those that were
@@ -55,9 +48,8 @@ export class RevocationReader {
       this.#again = {};
     }
     const pages = Math.ceil(pollIntervalMs / READ_AGAIN_PAGE_MS);
-    for (let i = 0; i < pages && !this.#isStopped(); i += 1) {
-      const page = await this.#readPage(this.#again.cursor);
-      this.#add(page.revocations);
+    for (let i = 0; i < pages && !this.options.isStopped(); i += 1) {
+      const page = await this.options.readPage(this.#again.cursor);
       this.#again = { cursor: page.cursor };
       if (!page.hasMore) {
         this.#again = undefined;
@@ -72,10 +64,9 @@ export class RevocationReader {
     const startedAt = this.#startedAt;
     let page: RevocationPage;
     do {
-      page = await this.#readPage(this.#cursor);
-      this.#add(page.revocations);
+      page = await this.options.readPage(this.#cursor);
       this.#cursor = page.cursor;
-    } while (page.hasMore && !this.#isStopped());
+    } while (page.hasMore && !this.options.isStopped());
     this.#startedAt = undefined;
     return startedAt;
   }

@@ -1,6 +1,5 @@
 import type { Revocation } from './Revocation';
 
-/** A page of a reading of the store. */
 export interface RevocationPage {
   revocations: Revocation[];
   /**

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { databaseTime } from '../util/completeTable';
-import { TABLE } from './createRevocationTable';
 import { Revocation, userKey } from './Revocation';
+
+export const TABLE = 'api_gate_revocations';
 
 // Knex gives up a silent connection after this time, and the next query opens another one.
 const QUERY_TIMEOUT_MS = 5_000;
@@ -30,14 +31,12 @@ export class RevocationTable {
     return Number(now);
   }
 
-  /** Reads rows in the order of their ids. */
   async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    const rows = await this.knex(TABLE)
+    const rows = await this.#query()
       .select('id', 'scope', 'sub', 'iat', 'exp')
       .where('id', '>', afterId)
       .orderBy('id')
-      .limit(limit)
-      .timeout(QUERY_TIMEOUT_MS);
+      .limit(limit);
     return rows.map(toRow);
   }
 
@@ -46,7 +45,7 @@ export class RevocationTable {
     after: { recordedAt: number; id: string },
     limit: number,
   ): Promise<RevocationRow[]> {
-    const rows = await this.knex(TABLE)
+    const rows = await this.#query()
       .select('id', 'scope', 'sub', 'iat', 'exp', 'recorded_at')
       .where('recorded_at', '>=', after.recordedAt)
       .where(inner =>
@@ -55,8 +54,7 @@ export class RevocationTable {
           .orWhere('id', '>', after.id),
       )
       .orderBy(['recorded_at', 'id'])
-      .limit(limit)
-      .timeout(QUERY_TIMEOUT_MS);
+      .limit(limit);
     return rows.map(toRow);
   }
 
@@ -66,36 +64,36 @@ export class RevocationTable {
     const recorded = this.hasRecordedAt && {
       recorded_at: this.knex.raw(databaseTime(this.knex)),
     };
-    const insert = this.knex(TABLE)
+    const insert = this.#query()
       .insert({ id: idOf(revocation), scope, sub, iat, exp, ...recorded })
       .onConflict('id');
-    await (
-      scope === 'session'
-        ? insert.ignore()
-        : insert.merge({
-            iat: this.#atLeast('iat', iat),
-            exp: this.#atLeast('exp', exp),
-            ...recorded,
-          })
-    ).timeout(QUERY_TIMEOUT_MS);
+    await (scope === 'session'
+      ? insert.ignore()
+      : insert.merge({
+          iat: this.#atLeast('iat', iat),
+          exp: this.#atLeast('exp', exp),
+          ...recorded,
+        }));
   }
 
   /** Deletes rows that expired before a time, and returns how many were found. */
   async removeExpired(before: number, limit: number): Promise<number> {
-    const expired = await this.knex(TABLE)
+    const expired = await this.#query()
       .where('exp', '<', before)
       .limit(limit)
-      .pluck('id')
-      .timeout(QUERY_TIMEOUT_MS);
+      .pluck('id');
     if (expired.length > 0) {
-      await this.knex(TABLE)
+      await this.#query()
         .whereIn('id', expired)
         // Check the expiry again: the row of a user may have been extended meanwhile.
         .where('exp', '<', before)
-        .delete()
-        .timeout(QUERY_TIMEOUT_MS);
+        .delete();
     }
     return expired.length;
+  }
+
+  #query() {
+    return this.knex(TABLE).timeout(QUERY_TIMEOUT_MS);
   }
 
   #atLeast(column: string, value: number): Knex.Raw {

@@ -53,8 +53,11 @@ export class Revocations extends RevocationList {
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
     });
     this.#reader = new RevocationReader({
-      readPage: cursor => this.readPage(cursor),
-      add: revocations => this.add(revocations),
+      readPage: async cursor => {
+        const page = await this.readPage(cursor);
+        this.add(page.revocations);
+        return page;
+      },
       isStopped: () => this.#isStopped,
     });
     this.#pollIntervalMs = options.pollIntervalMs;
@@ -147,8 +150,7 @@ export class Revocations extends RevocationList {
       const interval = this.isLoaded
         ? this.#pollIntervalMs
         : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
-      this.#timer = setTimeout(() => this.#poll(), interval);
-      this.#timer.unref();
+      this.#timer = setTimeout(() => this.#poll(), interval).unref();
     }
   }
 

@@ -9,22 +9,21 @@ import type { Revocations } from './Revocations';
  */
 type Session = SessionClaims | 'not-admitted';
 
-/** Whether the gate enforces refusals, and a callback for when it begins to. */
-interface SocketPolicy {
-  readonly current: { isEnforced: boolean };
-  onEnforced(callback: () => void): void;
-}
-
 /** Closes WebSockets when the session that opened them ends: immediately when it is revoked, otherwise when its token expires. */
 export class SessionSockets {
   /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
   readonly #open = new Map<string, Map<Duplex, Session>>();
-  readonly #revocations: Revocations;
-  readonly #source: SocketPolicy;
 
-  constructor(options: { revocations: Revocations; source: SocketPolicy }) {
-    this.#revocations = options.revocations;
-    this.#source = options.source;
+  constructor(
+    private readonly options: {
+      revocations: Revocations;
+      /** Whether the gate enforces refusals, and a callback for when it begins to. */
+      source: {
+        readonly current: { isEnforced: boolean };
+        onEnforced(callback: () => void): void;
+      };
+    },
+  ) {
     options.revocations.onRevoked(users =>
       users.forEach(user => this.#open.get(user)?.forEach(this.#closeIfEnded)),
     );
@@ -49,8 +48,7 @@ export class SessionSockets {
         () =>
           exp > now() ? watchExpiry(exp) : this.#closeIfEnded(session, socket),
         Math.min((exp - now()) * 1000, MAX_TIMEOUT_MS),
-      );
-      expiry.unref();
+      ).unref();
     };
     if (session !== 'not-admitted') {
       watchExpiry(session.exp);
@@ -75,10 +73,11 @@ export class SessionSockets {
   }
 
   readonly #closeIfEnded = (session: Session, socket: Duplex) => {
+    const { revocations, source } = this.options;
     if (
-      this.#source.current.isEnforced &&
+      source.current.isEnforced &&
       (session === 'not-admitted' ||
-        this.#revocations.isRevoked(session) ||
+        revocations.isRevoked(session) ||
         session.exp <= now())
     ) {
       // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.

@@ -8,20 +8,18 @@ import {
   databaseTime,
   statementsOf,
 } from '../util/completeTable';
-
-export const TABLE = 'api_gate_revocations';
+import { RevocationTable, TABLE } from './RevocationTable';
 
 /**
  * Creates the table of revocations if it is missing, and adds the column `recorded_at` to a table of version 0.1.0. Any number of
- * replicas may do so at the same time.
+ * replicas may do so at the same time. If the column can't be added, a warning holds the SQL that adds it.
  *
- * @returns whether the table has that column. If the column can't be added, a warning holds the SQL that adds it.
  * @throws Error if the table is missing and can't be created; the message holds the SQL that creates it
  */
 export async function createRevocationTable(
   database: Pick<DatabaseService, 'getClient' | 'migrations'>,
   logger: LoggerService,
-): Promise<{ knex: Knex; hasRecordedAt: boolean }> {
+): Promise<RevocationTable> {
   const { knex, unfinished } = await completeTable(database, {
     inspect,
     statementsFor,
@@ -37,7 +35,7 @@ export async function createRevocationTable(
       `API gate reads the whole table ${TABLE} each time, as it has no column recorded_at, and ${reason}. Add it, and restart, with: ${sql}`,
     );
   }
-  return { knex, hasRecordedAt: !unfinished };
+  return new RevocationTable(knex, !unfinished);
 }
 
 async function inspect(knex: Knex): Promise<'missing' | 'older' | 'complete'> {

@@ -9,7 +9,7 @@ import type { Plugins } from '../plugins/Plugins';
 import { explainRequest, Explanation } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
 import type { PolicySource } from '../policy/PolicySource';
-import { ruleFor } from '../policy/ruleFor';
+import { ruleFor, yamlOf } from '../policy/ruleFor';
 import type { RouteAccess } from './createRouteAccess';
 import { authApiGateReadPermission } from './permissions';
 import { readExplainBody } from './readExplainBody';
@@ -80,14 +80,12 @@ function explain(
   const opening = isClosed ? ruleFor(method, plugin, path) : undefined;
   return {
     ...answer,
-    ...(isClosed && {
-      nearest: at(findNearestRule(policy.config.allow, plugin, path)),
-    }),
-    ...(policies.isKnown(plugin) && {
-      pluginOpened: policies.isPublic(plugin, path, method === WEBSOCKET),
-    }),
-    ...(opening && {
-      yaml: `- { plugin: ${opening.plugin}, path: '${opening.path}', methods: [${opening.methods}] }`,
-    }),
+    nearest: isClosed
+      ? at(findNearestRule(policy.config.allow, plugin, path))
+      : undefined,
+    pluginOpened: policies.isKnown(plugin)
+      ? policies.isPublic(plugin, path, method === WEBSOCKET)
+      : undefined,
+    yaml: opening && yamlOf(opening),
   };
 }

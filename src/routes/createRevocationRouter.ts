@@ -31,6 +31,12 @@ const MAX_PER_USER = 30;
 // A backend without the `auth` plugin posts the sign-outs of all its users.
 const MAX_PER_SERVICE = 1_000;
 
+const NOT_STORED =
+  'Signed out at this replica; the others will follow once the database can be reached';
+
+const OFFLINE_SESSIONS_KEPT =
+  'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
+
 /**
  * Creates the routes of revocations, below the `auth` plugin:
  *
@@ -86,8 +92,7 @@ export function createRevocationRouter(options: {
         () => true,
         () => false,
       );
-      finish(revocation, isStored ? undefined : notStored());
-      res.status(201).json({});
+      finish(res, revocation, isStored ? undefined : NOT_STORED);
       return;
     }
     const { userEntityRef } = body;
@@ -102,10 +107,11 @@ export function createRevocationRouter(options: {
       { offlineSessions: 'end' },
     );
     if (offlineSessions === 'unreachable') {
-      finish(revocation, offlineSessionsKept());
+      finish(res, revocation, OFFLINE_SESSIONS_KEPT);
+    } else {
+      const problem = isStored ? undefined : NOT_STORED;
+      finish(res, revocation, problem, offlineSessions);
     }
-    finish(revocation, isStored ? undefined : notStored(), offlineSessions);
-    res.status(201).json({ offlineSessions });
   });
 
   /**
@@ -131,33 +137,22 @@ export function createRevocationRouter(options: {
     }
   }
 
-  /** @throws the error */
+  /** @throws ServiceUnavailableError if there is a problem */
   function finish(
+    res: Response,
     revocation: Revocation,
-    error: Error | undefined,
+    problem: string | undefined,
     offlineSessions?: unknown,
   ) {
+    const error = problem ? new ServiceUnavailableError(problem) : undefined;
     onRevoked(revocation, { error, offlineSessions });
     if (error) {
       throw error;
     }
+    res.status(201).json({ offlineSessions });
   }
 
   return router;
-}
-
-/** 503 for a sign-out that is in force here, but not yet at other replicas. */
-function notStored(): Error {
-  return new ServiceUnavailableError(
-    'Signed out at this replica; the others will follow once the database can be reached',
-  );
-}
-
-/** 503 for a sign-out that has not reached the `auth` plugin. */
-function offlineSessionsKept(): Error {
-  return new ServiceUnavailableError(
-    'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
-  );
 }
 
 /** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */

@@ -21,24 +21,7 @@ import { isSameUser, userKey } from '../revocation/Revocation';
 type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`. */
-export interface RouteAccess {
-  /** Accepts services, if the permission allows it. */
-  assertService(
-    req: Request,
-    permission: BasicPermission,
-  ): Promise<BackstageServicePrincipal>;
-  /** Accepts services and operators, if the permission allows it. */
-  requireOperator(
-    req: Request,
-    permission: BasicPermission,
-  ): Promise<Principal>;
-  /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
-  requireUserOrOperator(
-    req: Request,
-    permission: BasicPermission,
-    userEntityRef: string,
-  ): Promise<Principal>;
-}
+export type RouteAccess = ReturnType<typeof createRouteAccess>;
 
 /**
  * Creates the authorization of the gate's own routes. A stock app's policy allows every permission to everybody, so
@@ -52,7 +35,7 @@ export function createRouteAccess(options: {
   userInfo: UserInfoService;
   /** Returns entity references in lower case. */
   operators: () => ReadonlySet<string>;
-}): RouteAccess {
+}) {
   const { httpAuth, operators, permissions, userInfo } = options;
 
   async function requirePermission(
@@ -104,8 +87,12 @@ export function createRouteAccess(options: {
     return credentials.principal;
   }
 
+  const readCaller = (req: Request) =>
+    httpAuth.credentials(req, { allow: ['user', 'service'] });
+
   return {
-    async assertService(req, permission) {
+    /** Accepts services, if the permission allows it. */
+    async assertService(req: Request, permission: BasicPermission) {
       const credentials = await httpAuth.credentials(req, {
         allow: ['service'],
       });
@@ -113,17 +100,18 @@ export function createRouteAccess(options: {
       return credentials.principal;
     },
 
-    async requireOperator(req, permission) {
-      const credentials = await httpAuth.credentials(req, {
-        allow: ['user', 'service'],
-      });
-      return requireOperatorOf(credentials, permission);
+    /** Accepts services and operators, if the permission allows it. */
+    async requireOperator(req: Request, permission: BasicPermission) {
+      return requireOperatorOf(await readCaller(req), permission);
     },
 
-    async requireUserOrOperator(req, permission, userEntityRef) {
-      const credentials = await httpAuth.credentials(req, {
-        allow: ['user', 'service'],
-      });
+    /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
+    async requireUserOrOperator(
+      req: Request,
+      permission: BasicPermission,
+      userEntityRef: string,
+    ) {
+      const credentials = await readCaller(req);
       // Every user may sign out: a sign-out call needs no permission either.
       return isUser(credentials) &&
         isSameUser(credentials.principal.userEntityRef, userEntityRef)

@@ -1,15 +1,13 @@
 import { check, isObject } from '../config/values';
 import {
   CLOCK_SKEW_SECONDS,
+  isStorableSub,
   LONGEST_SESSION_SECONDS,
   now,
   Revocation,
   userKey,
 } from '../revocation/Revocation';
-import { isFullEntityRef, MAX_REF_LENGTH } from '../util/entityRef';
-
-// No control characters and no lone surrogates: a database may not store them.
-const SUBJECT = /^[^\p{Cc}\p{Cs}]+$/u;
+import { isFullEntityRef } from '../util/entityRef';
 
 /**
  * Reads the body of a `POST` of revocations.
@@ -40,9 +38,7 @@ function readRevocation(body: Record<string, unknown>): Revocation {
   const { sub, iat, exp, scope = 'session', ...others } = body;
   check(sub !== undefined, 'userEntityRef is missing');
   check(
-    typeof sub === 'string' &&
-      sub.length <= MAX_REF_LENGTH &&
-      SUBJECT.test(sub),
+    typeof sub === 'string' && isStorableSub(sub),
     'sub must be text without control characters',
   );
   // The clock of the backend that posts may be ahead, and the issuer's ahead of that.

@@ -3,12 +3,6 @@ import {
   createServiceFactory,
   createServiceRef,
 } from '@backstage/backend-plugin-api';
-import type { TokenCache } from '../credentials/TokenCache';
-import { findFindings } from '../findings/findFindings';
-import type { ApiGate } from '../gate/createApiGate';
-import { createWebSocketGate } from '../gate/createWebSocketGate';
-import { describePolicy, PolicyReport } from '../observability/describePolicy';
-import { describeUsage } from '../observability/describeUsage';
 import { FindingsLog } from '../observability/FindingsLog';
 import { formatPolicyReport } from '../observability/formatPolicyReport';
 import {
@@ -19,16 +13,7 @@ import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
 
 /** The services that the parts of the gate in plugins share. */
-export interface ApiGateService
-  extends
-    Omit<GateParts, 'apiGate' | 'candidate' | 'counts'>,
-    Pick<ApiGate, 'decisions' | 'setCookieIssuer' | 'signOutUser'> {
-  tokens: TokenCache;
-  webSocketGate: ReturnType<typeof createWebSocketGate>;
-  describePolicy(): PolicyReport;
-}
-
-export const apiGateServiceRef = createServiceRef<ApiGateService>({
+export const apiGateServiceRef = createServiceRef<GateParts>({
   id: 'auth.apiGate',
   scope: 'root',
 });
@@ -47,47 +32,23 @@ export const apiGateServiceFactory = createServiceFactory({
     rootHttpRouter: coreServices.rootHttpRouter,
     system: rootSystemMetadataServiceRef,
   },
-  async factory({ config, instance, lifecycle, rootHttpRouter, ...services }) {
+  async factory({ config, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const { apiGate, candidate, counts, ...shared } = await createParts({
-      ...services,
+    const gate = await createParts({ ...services, config, logger });
+    const { audit, plugins, source } = gate;
+    const findingsLog = new FindingsLog(logger, gate.findFindings);
+    const stopGate = mountGate({
+      apiGate: gate,
       config,
-      instance,
       logger,
+      rootHttpRouter,
     });
-    const { audit, plugins, policies, source, usage } = shared;
-
-    const describeUse = () =>
-      describeUsage(usage, source.current.config.allow, plugins);
-    const find = (used = describeUse()) =>
-      findFindings({
-        config,
-        gate: source.current.config,
-        isInstalled: id => plugins.isInstalled(id),
-        lists: source.lists,
-        now: new Date(),
-        usage: used,
-      });
-    const findingsLog = new FindingsLog(logger, () => find());
-    const stopGate = mountGate({ apiGate, config, logger, rootHttpRouter });
     source.onReload(outcome =>
       audit.reloaded(plugins.auditorFor('auth'), outcome),
     );
     source.start();
-    const describe = () => {
-      const used = describeUse();
-      return describePolicy({
-        candidate,
-        counts,
-        findings: find(used),
-        plugins,
-        policies,
-        source,
-        usage: used,
-      });
-    };
     lifecycle.addStartupHook(() => {
-      const report = describe();
+      const report = gate.describePolicy();
       logger.info(formatPolicyReport(report), { policy: report.hash });
       findingsLog.start();
       // Settings of other plugins change without a change of the policy.
@@ -97,23 +58,10 @@ export const apiGateServiceFactory = createServiceFactory({
       stopGate();
       findingsLog.stop();
       source.stop();
-      shared.revocations.stop();
-      shared.observer.stop();
-      shared.offlineSessions.stop();
+      gate.revocations.stop();
+      gate.observer.stop();
+      gate.offlineSessions.stop();
     });
-    const { upgradeGate, upgradeServices } = apiGate;
-    return {
-      ...shared,
-      decisions: apiGate.decisions,
-      tokens: upgradeServices.tokens,
-      setCookieIssuer: apiGate.setCookieIssuer,
-      signOutUser: apiGate.signOutUser,
-      webSocketGate: createWebSocketGate({
-        ...upgradeServices,
-        plugins,
-        upgradeGate,
-      }),
-      describePolicy: describe,
-    };
+    return gate;
   },
 });

@@ -5,9 +5,12 @@ import type {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { readExternalTokens } from '../config/readExternalTokens';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
+import { findFindings } from '../findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
+import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { CandidateCounts } from '../observability/CandidateCounts';
 import { DecisionCounts } from '../observability/DecisionCounts';
+import { describePolicy } from '../observability/describePolicy';
 import {
   countUnusedRules,
   describeUsage,
@@ -42,79 +45,46 @@ interface RootServices {
 export type GateParts = Awaited<ReturnType<typeof createParts>>;
 
 /** Makes the gate of this backend, and the services that only the new backend system has. */
-export async function createParts(services: RootServices) {
-  const { config, logger, system } = services;
-  const { installedIds, source } = await createPolicySource(services);
-  const policies = new DeclaredPolicies();
-  const plugins = new Plugins(installedIds, policies);
-  const revocations = new Revocations({
-    logger,
-    ...source.current.config.revocation,
-  });
-  const audit = new GateAudit(logger);
-  const counts = new DecisionCounts();
-  const candidate = new CandidateCounts(source);
-  const usage = new Usage({
-    logger,
-    source,
-    externalTokens: readExternalTokens(config),
-  });
-  const metrics = new GateMetrics(revocations, source, () =>
-    countUnusedRules(
-      describeUsage(usage, source.current.config.allow, plugins),
-    ),
-  );
-  const observer = new GateReport({
-    audit,
-    auditorFor: id => plugins.auditorFor(id),
-    candidate,
-    counts,
-    logger,
-    metrics,
-    plugins,
-    usage,
-  });
-  const issuerClock = new IssuerClock();
-  const shared = { audit, config, issuerClock, logger, plugins, revocations };
-  const offlineSessions = createOfflineSessions(shared);
+export async function createParts(rootServices: RootServices) {
+  const services = await createServices(rootServices);
+  const { plugins } = services;
+  const reports = createReports(services);
+  const offlineSessions = createOfflineSessions(services);
   const keyEndpoints = new KeyEndpoints({
     isKnown: async id =>
       plugins.isInstalled(id) ||
-      (await system.getInstalledPlugins()).some(
+      (await rootServices.system.getInstalledPlugins()).some(
         ({ pluginId }) => pluginId === id,
       ),
   });
   const apiGate = createApiGate({
-    ...shared,
+    ...services,
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints,
-    observer,
+    observer: reports.observer,
     offlineSessions,
-    source,
   });
+  const { upgradeGate, upgradeServices } = apiGate;
   return {
-    apiGate,
-    audit,
-    candidate,
-    counts,
+    ...services,
+    ...apiGate,
+    ...reports,
     keyEndpoints,
-    observer,
     offlineSessions,
-    plugins,
-    policies,
-    revocations,
-    source,
-    usage,
+    tokens: upgradeServices.tokens,
+    webSocketGate: createWebSocketGate({
+      ...upgradeServices,
+      plugins,
+      upgradeGate,
+    }),
   };
 }
 
-/** Reads the policy, whose expectations may name only plugins of this deployment. Old releases do not list the plugins. */
-async function createPolicySource({
-  config,
-  instance,
-  logger,
-  system,
-}: RootServices) {
+type Services = Awaited<ReturnType<typeof createServices>>;
+
+async function createServices(rootServices: RootServices) {
+  const { config, instance, logger, system } = rootServices;
+  // Old releases do not list the plugins.
   const installed = await instance.getInstalledPlugins();
   const known =
     installed &&
@@ -126,20 +96,75 @@ async function createPolicySource({
   const source = new PolicySource({
     config,
     logger,
+    // The expectations of the policy may name only plugins of this deployment.
     isKnownPlugin: known && (id => known.has(id)),
   });
-  return { installedIds: installed?.map(({ pluginId }) => pluginId), source };
+  const policies = new DeclaredPolicies();
+  return {
+    audit: new GateAudit(logger),
+    config,
+    issuerClock: new IssuerClock(),
+    logger,
+    plugins: new Plugins(
+      installed?.map(({ pluginId }) => pluginId),
+      policies,
+    ),
+    policies,
+    revocations: new Revocations({
+      logger,
+      ...source.current.config.revocation,
+    }),
+    source,
+    usage: new Usage({
+      logger,
+      source,
+      externalTokens: readExternalTokens(config),
+    }),
+  };
+}
+
+/** Makes what reports the gate's decisions and describes its policy. */
+function createReports(services: Services) {
+  const { config, plugins, revocations, source, usage } = services;
+  const candidate = new CandidateCounts(source);
+  const counts = new DecisionCounts();
+  const describeUse = () =>
+    describeUsage(usage, source.current.config.allow, plugins);
+  const find = (used = describeUse()) =>
+    findFindings({
+      config,
+      gate: source.current.config,
+      isInstalled: id => plugins.isInstalled(id),
+      lists: source.lists,
+      now: new Date(),
+      usage: used,
+    });
+  return {
+    observer: new GateReport({
+      ...services,
+      candidate,
+      counts,
+      metrics: new GateMetrics(revocations, source, () =>
+        countUnusedRules(describeUse()),
+      ),
+    }),
+    findFindings: () => find(),
+    describePolicy() {
+      const used = describeUse();
+      const findings = find(used);
+      return describePolicy({
+        ...services,
+        candidate,
+        counts,
+        findings,
+        usage: used,
+      });
+    },
+  };
 }
 
 /** Makes the offline sessions. If they could be ended only after the answer to a sign-out, the user is signed out once more. */
-function createOfflineSessions(
-  services: Omit<RootServices, 'instance' | 'system'> & {
-    audit: GateAudit;
-    issuerClock: IssuerClock;
-    plugins: Plugins;
-    revocations: Revocations;
-  },
-): OfflineSessions {
+function createOfflineSessions(services: Services): OfflineSessions {
   const { audit, config, logger, plugins } = services;
   const revokeUser = createUserSignOut({
     ...services,

@@ -21,16 +21,14 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
   factory({ gate, auth, discovery, plugin }) {
     const pluginId = plugin.getId();
     const { source, tokens } = gate;
-    return source.current.config.tokenCache
-      ? new CachingHttpAuth(
-          DefaultHttpAuthService.create({
-            auth: tokens.wrap(auth, pluginId),
-            discovery,
-            pluginId,
-          }),
-          tokens,
-          pluginId,
-        )
-      : DefaultHttpAuthService.create({ auth, discovery, pluginId });
+    const { tokenCache } = source.current.config;
+    const httpAuth = DefaultHttpAuthService.create({
+      auth: tokenCache ? tokens.wrap(auth, pluginId) : auth,
+      discovery,
+      pluginId,
+    });
+    return tokenCache
+      ? new CachingHttpAuth(httpAuth, tokens, pluginId)
+      : httpAuth;
   },
 });

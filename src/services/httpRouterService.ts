@@ -10,8 +10,9 @@ import type { RequestHandler } from 'express';
 import { createDecisionId } from '../decision/createDecisionId';
 import { Refusal } from '../decision/Refusal';
 import { expressPath } from '../http/requestTarget';
-import { ApiGateService, apiGateServiceRef } from './apiGateService';
+import { apiGateServiceRef } from './apiGateService';
 import { createAddWebSocketHandler } from './createAddWebSocketHandler';
+import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
   id: 'auth.apiGate.defaultHttpRouter',
@@ -69,7 +70,7 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
 /** Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. */
 function requireGateDecision(
   pluginId: string,
-  { decisions, observer, source }: ApiGateService,
+  { decisions, observer, source }: GateParts,
 ): RequestHandler {
   return (req, res, next) => {
     if (decisions.hasPassed(req, pluginId) || !source.current.isEnforced) {

@@ -1,4 +1,3 @@
-import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type {
   LoggerService,
   RootConfigService,
@@ -7,6 +6,7 @@ import type {
 import type { RequestHandler } from 'express';
 import type { ApiGate } from '../gate/createApiGate';
 import { COOKIE_PATH } from '../http/backstagePaths';
+import { createErrorAnswer } from './createErrorAnswer';
 import { findServer } from './findServer';
 
 /**
@@ -22,10 +22,7 @@ export function mountGate(options: {
 }): () => void {
   const { apiGate, config, logger, rootHttpRouter } = options;
   const { handler, upgradeGuard } = apiGate;
-  // An app that configures its own root router may have no error middleware. The stack of a refusal is of no interest.
-  const answerError = MiddlewareFactory.create({ config, logger }).error({
-    showStackTraces: false,
-  });
+  const answerError = createErrorAnswer({ config, logger });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
   const gate: RequestHandler = (req, res, next) =>
     handler(req, res, error =>

@@ -47,14 +47,13 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
-    const { uninstalledPluginAuth, auditor, auth, config, discovery } =
-      services;
+    const { auth, config, discovery, instance } = services;
     const { httpAuth, httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
 
     if (!plugins.isSet) {
       plugins.setInstalled(
-        services.instance
+        instance
           .getInstalledFeatures()
           .filter(({ type }) => type === 'plugin')
           .map(({ pluginId }) => pluginId),
@@ -77,34 +76,26 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods, and many rules share some:
     // what no rule names, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
     const opened = new Set<string>();
-    const openBarrier = (path: string) => {
-      if (!opened.has(path)) {
-        opened.add(path);
-        policies.openBarrier(httpRouter, path);
-      }
-    };
     const openBarriers = () => {
-      // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
-      openBarrier(COOKIE_PATH);
       const rules = source.current.openRules.filter(
         ({ plugin: ruled }) => ruled === id.toLowerCase(),
       );
-      commonPrefixes(rules.map(barrierPathOf)).forEach(openBarrier);
+      // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
+      const paths = [COOKIE_PATH, ...commonPrefixes(rules.map(barrierPathOf))];
+      for (const path of paths) {
+        if (!opened.has(path)) {
+          opened.add(path);
+          policies.openBarrier(httpRouter, path);
+        }
+      }
     };
     source.onEnforced(() => {
       openBarriers();
       source.onReload(openBarriers);
     });
 
-    plugins.register({
-      id,
-      auditor,
-      auth,
-      httpAuth,
-      discovery,
-      uninstalledPluginAuth,
-      started: createStarted(config, lifecycle),
-    });
+    const started = createStarted(config, lifecycle);
+    plugins.register({ ...services, id, started });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
       logAuthBaseUrl(discovery, logger);

@@ -1,7 +1,4 @@
-import type {
-  DatabaseService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
@@ -10,9 +7,7 @@ import { withTimeout } from '../util/withTimeout';
 import { PendingUses } from './PendingUses';
 import { Subjects } from './Subjects';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
-import { UsageRow, UsageTable } from './UsageTable';
-
-type Database = Pick<DatabaseService, 'getClient' | 'migrations'>;
+import { Database, UsageRow, UsageTable } from './UsageTable';
 
 // A use is in the reports of other replicas after twice this time at most: one writes, and then another reads.
 const INTERVAL_MS = 40_000;
@@ -194,22 +189,21 @@ export class Usage {
     this.#subjects.setRecorded(
       read.filter(({ kind }) => kind === 'token').map(({ name }) => name),
     );
-    const observe = async (pending: Used[]) => {
-      const observed = [
-        START,
-        ...this.#configured(),
-        ...pending.map(used => this.#recorded(used)),
-      ];
-      const missing = observed.filter(used => !rows.has(keyOf(used)));
-      for (const row of await table.insert(missing, now)) {
-        rows.set(keyOf(row), row);
-      }
-      await table.observe(observed, now, MAX_GAP_MS);
-      this.#rows = rows;
-    };
-    await this.#pending.write(observe, async (used, use) => {
-      const row = rows.get(keyOf(this.#recorded(used)))!;
-      const added = await table.add(row, use);
+    const observed = [
+      START,
+      ...this.#configured(),
+      ...this.#pending.used.map(used => this.#recorded(used)),
+    ];
+    const missing = observed.filter(used => !rows.has(keyOf(used)));
+    for (const row of await table.insert(missing, now)) {
+      rows.set(keyOf(row), row);
+    }
+    await table.observe(observed, now, MAX_GAP_MS);
+    this.#rows = rows;
+    await this.#pending.write(async (used, use) => {
+      // What was used for the first time meanwhile has its row after the next exchange.
+      const row = rows.get(keyOf(this.#recorded(used)));
+      const added = row && (await table.add(row, use));
       if (added) {
         rows.set(keyOf(added), added);
       }

@@ -8,6 +8,9 @@ import {
 } from '../util/completeTable';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
 
+/** The part of a plugin's database service that the record needs. */
+export type Database = Pick<DatabaseService, 'getClient' | 'migrations'>;
+
 const TABLE = 'api_gate_usage';
 
 const QUERY_TIMEOUT_MS = 5_000;
@@ -31,9 +34,7 @@ export class UsageTable {
   private constructor(private readonly knex: Knex) {}
 
   /** @throws Error if the table is missing and can't be created; the message holds the SQL that creates it */
-  static async create(
-    database: Pick<DatabaseService, 'getClient' | 'migrations'>,
-  ): Promise<UsageTable> {
+  static async create(database: Database): Promise<UsageTable> {
     const { knex, unfinished } = await completeTable(database, {
       inspect: async client =>
         (await client.schema.hasTable(TABLE)) ? 'complete' : 'missing',
@@ -76,10 +77,9 @@ export class UsageTable {
     for (const part of parts(all)) {
       await this.knex(TABLE)
         .insert(
-          part.map(({ kind, name }) => ({
-            id: idOf({ kind, name }),
-            kind,
-            name,
+          part.map(used => ({
+            id: idOf(used),
+            ...used,
             created_at: now,
             seen_at: now,
             observed: 0,
@@ -90,9 +90,8 @@ export class UsageTable {
         .ignore()
         .timeout(QUERY_TIMEOUT_MS);
     }
-    return all.map(({ kind, name }) => ({
-      kind,
-      name,
+    return all.map(used => ({
+      ...used,
       createdAt: now,
       observedMs: 0,
       use: emptyUse(),

@@ -1,4 +1,4 @@
-const DAY_MS = 24 * 60 * 60 * 1000;
+import { DAY_MS } from '../util/day';
 
 /** The number of days of which requests are counted, today included. */
 export const DAYS_COUNTED = 30;
@@ -26,22 +26,6 @@ export function keyOf({ kind, name }: Used): string {
 
 export function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / DAY_MS);
-}
-
-/** Adds one request that was received now. */
-export function addRequest(
-  use: Use,
-  request: { isAnonymous: boolean; plugin?: string },
-): void {
-  const now = Date.now();
-  const today = dayOf(now);
-  use.lastUsed = now;
-  const counts = (use.days[today] ??= [0, 0]);
-  counts[0] += 1;
-  counts[1] += request.isAnonymous ? 1 : 0;
-  if (request.plugin !== undefined) {
-    use.plugins[request.plugin] = today;
-  }
 }
 
 /** Returns the sum of two records. Days that are not counted any more are left out. */

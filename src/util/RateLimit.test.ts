@@ -38,9 +38,12 @@ describe('RateLimit', () => {
   });
 
   it('remembers so many keys, and forgets the one used least recently', () => {
-    const limit = new RateLimit({ max: 1, intervalMs: 1000, maxKeys: 2 });
+    const limit = new RateLimit({ max: 1, intervalMs: 1000 });
     limit.take('a');
     limit.take('b');
+    for (let i = 2; i < 1000; i += 1) {
+      limit.take(`${i}`);
+    }
     limit.take('a');
     limit.take('c');
     expect(limit.take('a')).toBe(1000);

@@ -8,32 +8,22 @@ const MAX_KEYS = 1_000;
  * system clock neither opens nor closes it.
  */
 export class RateLimit {
-  readonly #max: number;
-  readonly #intervalMs: number;
   /** The times of each key's uses, in milliseconds of the process's clock, oldest first. */
-  readonly #uses: LRUCache<string, number[]>;
+  readonly #uses = new LRUCache<string, number[]>({ max: MAX_KEYS });
 
-  constructor(options: {
-    max: number;
-    intervalMs: number;
-    /** The number of keys in memory. Default: 1,000. */
-    maxKeys?: number;
-  }) {
-    this.#max = options.max;
-    this.#intervalMs = options.intervalMs;
-    this.#uses = new LRUCache({ max: options.maxKeys ?? MAX_KEYS });
-  }
+  constructor(private readonly options: { max: number; intervalMs: number }) {}
 
   /** Takes one use of a key and returns 0, or takes none and returns the milliseconds until one is available. */
   take(key = ''): number {
+    const { max, intervalMs } = this.options;
     const now = performance.now();
     const uses = this.#uses.get(key) ?? [];
-    while (now - uses[0] >= this.#intervalMs) {
+    while (now - uses[0] >= intervalMs) {
       uses.shift();
     }
     this.#uses.set(key, uses);
-    if (uses.length >= this.#max) {
-      return uses[0] + this.#intervalMs - now;
+    if (uses.length >= max) {
+      return uses[0] + intervalMs - now;
     }
     uses.push(now);
     return 0;

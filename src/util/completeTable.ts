@@ -5,51 +5,44 @@ import type { Knex } from 'knex';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** How a table is brought to its present form. */
-export interface TableForm<State extends string> {
-  /** Returns `complete`, or what the statements have to start from. */
-  inspect(knex: Knex): Promise<State | 'complete'>;
-  statementsFor(knex: Knex, state: State): string[];
-}
-
-/** The connection to the database, and what could not be done there. */
-export interface CompletedTable<State extends string> {
-  knex: Knex;
-  /** The state that the table is in, the reason, and the SQL that completes it. */
-  unfinished?: { state: State; reason: string; sql: string };
-}
-
 /**
  * Runs the statements that bring a table to its present form, where Backstage may change the database. Any number of replicas may
  * do so at the same time.
+ *
+ * @param form.inspect - returns `complete`, or what the statements have to start from
+ * @returns `unfinished` if the table is not complete: the state that it is in, the reason, and the SQL that completes it
  */
 export async function completeTable<State extends string>(
   database: Pick<DatabaseService, 'getClient' | 'migrations'>,
-  { inspect, statementsFor }: TableForm<State>,
-): Promise<CompletedTable<State>> {
+  form: {
+    inspect(knex: Knex): Promise<State | 'complete'>;
+    statementsFor(knex: Knex, state: State): string[];
+  },
+): Promise<{
+  knex: Knex;
+  unfinished?: { state: State; reason: string; sql: string };
+}> {
   const knex = await database.getClient();
-  let state = await inspect(knex);
   let reason = 'skipMigrations is set in backend.database';
-  for (
-    let attempt = 1;
-    state !== 'complete' && !database.migrations?.skip && attempt <= ATTEMPTS;
-    attempt += 1
-  ) {
+  for (let attempt = 0; ; attempt += 1) {
+    const state = await form.inspect(knex);
+    if (state === 'complete') {
+      return { knex };
+    }
+    const statements = form.statementsFor(knex, state as State);
+    if (database.migrations?.skip || attempt === ATTEMPTS) {
+      const sql = `${statements.join('; ')};`;
+      return { knex, unfinished: { state: state as State, reason, sql } };
+    }
     try {
-      await run(knex, statementsFor(knex, state as State));
+      await run(knex, statements);
     } catch (error) {
       reason = `the database refuses to change it (${causeOf(error)})`;
       await new Promise(resolve => {
         setTimeout(resolve, RETRY_MS * Math.random());
       });
     }
-    state = await inspect(knex);
   }
-  if (state === 'complete') {
-    return { knex };
-  }
-  const sql = `${statementsFor(knex, state as State).join('; ')};`;
-  return { knex, unfinished: { state: state as State, reason, sql } };
 }
 
 /** Returns the SQL for the milliseconds since the epoch by the database's own clock. */

@@ -1,5 +1,5 @@
 /** The longest reference that the gate accepts, in characters. */
-export const MAX_REF_LENGTH = 1000;
+const MAX_REF_LENGTH = 1000;
 
 // Control characters and lone surrogates are excluded: a database may not store them.
 const FULL_ENTITY_REF =

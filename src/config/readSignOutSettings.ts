@@ -1,0 +1,58 @@
+import {
+  check,
+  checkOneOf,
+  isObject,
+  readObject,
+  readStringList,
+} from './values';
+
+/**
+ * Reads `auth.apiGate.signOut`.
+ *
+ * @param authProviders - `auth.providers`: one that has `signIn` signs users in; others connect accounts
+ */
+export function readSignOutSettings(
+  value: unknown,
+  configPath: string,
+  authProviders: unknown,
+) {
+  const {
+    scope = 'session',
+    providers,
+    offlineSessions = 'keep',
+  } = readObject(value ?? {}, configPath, [
+    'scope',
+    'providers',
+    'offlineSessions',
+  ]);
+  checkOneOf(scope, `${configPath}.scope`, ['session', 'user']);
+  checkOneOf(offlineSessions, `${configPath}.offlineSessions`, ['keep', 'end']);
+  check(
+    offlineSessions === 'keep' || scope === 'user',
+    `${configPath}.offlineSessions must be keep unless ${configPath}.scope is user: a sign-out of one session leaves other clients alone`,
+  );
+  const ids = [
+    ...Object.entries(isObject(authProviders) ? authProviders : {})
+      .filter(([, provider]) => signsUsersIn(provider))
+      .map(([id]) => id),
+    ...readStringList(providers, `${configPath}.providers`),
+  ];
+  return {
+    /** A sign-out ends the session of this browser's cookie, or all sessions of the user. */
+    scope,
+    /** Whether a sign-out of scope `user` also ends the refresh tokens of OAuth clients. */
+    offlineSessions,
+    /** Ids of the providers whose `logout` is a sign-out, lower case. */
+    providers: new Set(ids.map(id => id.toLowerCase())),
+  };
+}
+
+/** `signIn` stands in a provider's settings, or one level below, per environment. */
+function signsUsersIn(provider: unknown): boolean {
+  return (
+    isObject(provider) &&
+    [provider, ...Object.values(provider)].some(
+      level => isObject(level) && level.signIn !== undefined,
+    )
+  );
+}

@@ -1,0 +1,49 @@
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import type { ErrorResponseBody } from '@backstage/errors';
+import type { ErrorRequestHandler } from 'express';
+
+// The errors of refusals which Backstage's error middleware does not log.
+const STATUS: Record<string, number | undefined> = {
+  InputError: 400,
+  AuthenticationError: 401,
+  NotAllowedError: 403,
+};
+
+/**
+ * Makes a handler that answers the errors of the gate as Backstage's error middleware does, byte for byte but for the `ETag`. An
+ * app that configures its own root router may have no such middleware.
+ *
+ * Most refusals do not go through that middleware: anybody can cause them, and it takes a fifth of the time of the whole request.
+ */
+export function createErrorAnswer(options: {
+  config: RootConfigService;
+  logger: LoggerService;
+}): ErrorRequestHandler {
+  // The stack of a refusal is of no interest.
+  const middleware = MiddlewareFactory.create(options).error({
+    showStackTraces: false,
+  });
+  return (error: Error, req, res, next) => {
+    const { name, message } = error;
+    const statusCode = STATUS[name];
+    if (statusCode === undefined || res.headersSent) {
+      middleware(error, req, res, next);
+      return;
+    }
+    const { method, url } = req;
+    const answer: ErrorResponseBody = {
+      error: { name, message },
+      request: { method, url },
+      response: { statusCode },
+    };
+    const body = Buffer.from(JSON.stringify(answer));
+    res.statusCode = statusCode;
+    res.setHeader('Content-Type', 'application/json; charset=utf-8');
+    res.setHeader('Content-Length', body.length);
+    res.end(body);
+  };
+}
