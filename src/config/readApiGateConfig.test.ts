@@ -323,6 +323,10 @@ describe('readApiGateConfig', () => {
         'challenges[0].resourceMetadata must be a path of the origin of backend.baseUrl, such as /.well-known/oauth-protected-resource/api/wiki',
       ],
     ),
+    [
+      { operators: ['user:default/jane', 'jane'] },
+      'operators[1] must be a full entity reference, such as group:default/platform or user:default/jane',
+    ],
     [{ audit: 'x' }, 'audit must be an object with the keys clientAddress'],
     [{ findings: 'x' }, 'findings must be an object with the keys accept'],
     [

@@ -137,7 +137,7 @@ describe('a path that a plugin has opened', () => {
     );
     expect(policies.isPublic('hello', '/open', false)).toBe(true);
     expect(policies.isPublic('hello', '/cookie', false)).toBe(false);
-    expect(policies.acceptsUserCookie('Hello', '/cookie/a')).toBe(true);
+    expect(policies.acceptsUserCookie('hello', '/cookie/a')).toBe(true);
     expect(policies.acceptsUserCookie('hello', '/open')).toBe(false);
     expect(policies.acceptsUserCookie('other', '/cookie')).toBe(false);
   });

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
-import { describeEnd, RuleEnds } from './RuleEnds';
+import { RuleEnds } from './RuleEnds';
 
 const HOUR = 60 * 60 * 1000;
 const DAY = 24 * HOUR;
@@ -11,33 +11,6 @@ const rule = (path: string, until?: number): AllowRule => ({
   path,
   methods: ['GET'],
   ...(until !== undefined && { until }),
-});
-
-describe('describeEnd', () => {
-  const soon = (text: string) =>
-    `auth.apiGate.allow[3] ends ${text}, at 2026-06-20T00:00:00.000Z: from then on /a of the plugin proxy is closed`;
-
-  it.each([
-    [7 * DAY, 7 * DAY, soon('within 7 days')],
-    [DAY + 1, 7 * DAY, soon('within 7 days')],
-    [DAY, DAY, soon('within a day')],
-    [1, DAY, soon('within a day')],
-    ...[0, -DAY].map((before): [number, number, string] => [
-      before,
-      0,
-      'auth.apiGate.allow[3] has ended, at 2026-06-20T00:00:00.000Z, and /a of the plugin proxy is closed: remove the rule, or write a later until',
-    ]),
-  ])('%d ms before the end has the notice of %d ms', (before, ms, message) => {
-    expect(describeEnd(rule('/a', END), 3, END - before)).toEqual({
-      noticeMs: ms,
-      message,
-    });
-  });
-
-  it('is undefined before the first notice, and without an end', () => {
-    expect(describeEnd(rule('/a', END), 0, END - 7 * DAY - 1)).toBeUndefined();
-    expect(describeEnd(rule('/a'), 0, END)).toBeUndefined();
-  });
 });
 
 describe('RuleEnds', () => {
@@ -82,6 +55,26 @@ describe('RuleEnds', () => {
   ])('waits for the next notice from %s', (_, time, wait) => {
     startAt(END + time, rule('/a', END));
     expect(waits).toEqual([wait]);
+  });
+
+  const soon = (text: string) =>
+    `auth.apiGate.allow[1] ends ${text}, at 2026-06-20T00:00:00.000Z: from then on /a of the plugin proxy is closed`;
+
+  it.each([
+    [7 * DAY + 1, []],
+    [7 * DAY, [soon('within 7 days')]],
+    [DAY + 1, [soon('within 7 days')]],
+    [DAY, [soon('within a day')]],
+    [1, [soon('within a day')]],
+    ...[0, -DAY].map((before): [number, string[]] => [
+      before,
+      [
+        'auth.apiGate.allow[1] has ended, at 2026-06-20T00:00:00.000Z, and /a of the plugin proxy is closed: remove the rule, or write a later until',
+      ],
+    ]),
+  ])('logs %d ms before the end: %j', (before, expected) => {
+    startAt(END - before, rule('/b'), rule('/a', END));
+    expect(lines).toEqual(expected);
   });
 
   it('waits for the first of several notices, and for none of rules without an end', () => {
