@@ -1,6 +1,6 @@
 import { ConfigReader } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import type { JsonObject, JsonValue } from '@backstage/types';
+import type { JsonObject } from '@backstage/types';
 import { readApiGateConfig } from './readApiGateConfig';
 
 const read = (apiGate: JsonObject) =>
@@ -15,6 +15,8 @@ const expectRefused = (apiGate: JsonObject, message: string) =>
   expect(() => read(apiGate)).toThrow(
     new InputError(`auth.apiGate.${message}`),
   );
+
+const DAY = 24 * 60 * 60 * 1000;
 
 describe('durations', () => {
   it.each<[JsonObject, number, number | undefined]>([
@@ -35,6 +37,17 @@ describe('durations', () => {
     const { revocation, tokenCache } = read(apiGate);
     expect(revocation).toEqual({ pollIntervalMs });
     expect(tokenCache).toEqual(ttlMs && { ttlMs });
+  });
+
+  it.each([
+    [undefined, { keepMs: 90 * DAY }],
+    [{}, { keepMs: 90 * DAY }],
+    [{ keep: '1d' }, { keepMs: DAY }],
+    [{ keep: '30d' }, { keepMs: 30 * DAY }],
+    [false, undefined],
+  ])('with usage %j is %j', (usage, expected) => {
+    const config = read(usage === undefined ? {} : { usage });
+    expect(config.usage).toEqual(expected);
   });
 
   it.each<[JsonObject, string]>([
