@@ -1,5 +1,6 @@
 import { InputError } from '@backstage/errors';
 import {
+  asObject,
   checkOneOf,
   isObject,
   readDuration,
@@ -18,6 +19,7 @@ it.each([
   [undefined, false],
 ])('isObject(%j) is %s', (value, expected) => {
   expect(isObject(value)).toBe(expected);
+  expect(asObject(value)).toEqual(expected ? value : {});
 });
 
 describe('readObject', () => {
