@@ -185,29 +185,58 @@ module.exports = {
     ],
   },
   gate: {
+    mutate: ['gate/createGate.ts'],
+    tests: ['gate/createGate.test.ts'],
+  },
+  'gate-requests': {
     mutate: [
-      'decision/Refusal.ts',
       'gate/GateRequest.ts',
-      'gate/SignOut.ts',
-      'gate/authenticateUpgrade.ts',
-      'gate/createGate.ts',
       'gate/forward.ts',
       'gate/presentedToken.ts',
-      'gate/revokedSessions.ts',
-      'gate/setRefusalHeaders.ts',
-      'gate/userResponse.ts',
-      'credentials/isOfRevokedSession.ts',
+    ],
+    tests: [
+      'gate/GateRequest.test.ts',
+      'gate/forward.test.ts',
+      'gate/presentedToken.test.ts',
+    ],
+  },
+  'gate-answers': {
+    mutate: [
       'cookie/clearCookie.ts',
       'decision/refuseUndecided.ts',
       'decision/toRefusal.ts',
       'gate/failClosed.ts',
+      'gate/setRefusalHeaders.ts',
+      'gate/userResponse.ts',
     ],
     tests: [
-      'decision/Refusal.test.ts',
-      'gate/createGate.test.ts',
-      'gate/authenticateUpgrade.test.ts',
+      'cookie/clearCookie.test.ts',
       'decision/refuseUndecided.test.ts',
+      'decision/toRefusal.test.ts',
+      'gate/failClosed.test.ts',
+      'gate/setRefusalHeaders.test.ts',
+      'gate/userResponse.test.ts',
     ],
+  },
+  refusals: {
+    mutate: ['decision/Refusal.ts'],
+    tests: ['decision/Refusal.test.ts'],
+  },
+  'sign-out-calls': {
+    mutate: [
+      'credentials/isOfRevokedSession.ts',
+      'gate/SignOut.ts',
+      'gate/revokedSessions.ts',
+    ],
+    tests: [
+      'credentials/isOfRevokedSession.test.ts',
+      'gate/SignOut.test.ts',
+      'gate/revokedSessions.test.ts',
+    ],
+  },
+  'upgrade-credentials': {
+    mutate: ['gate/authenticateUpgrade.ts'],
+    tests: ['gate/authenticateUpgrade.test.ts'],
   },
   settings: {
     mutate: [

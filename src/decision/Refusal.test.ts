@@ -139,6 +139,44 @@ describe('Refusal', () => {
     });
   });
 
+  it('points to the metadata of a resource with a 401 only', () => {
+    const challengeOf = (refusal: Refusal) => {
+      const res = new ServerResponse({} as never) as unknown as Response;
+      refusal.applyTo(res, '0123456789abcdef', 'https://example.com/metadata');
+      return res.getHeader('www-authenticate');
+    };
+    const metadata = 'resource_metadata="https://example.com/metadata"';
+    expect(challengeOf(Refusal.invalidToken)).toBe(`${invalid}, ${metadata}`);
+    expect(challengeOf(Refusal.missingCredentials)).toBe(
+      `Bearer realm="Backstage", ${metadata}`,
+    );
+    expect(challengeOf(Refusal.crossSite)).toBeUndefined();
+    expect(challengeOf(Refusal.keysUnavailable)).toBeUndefined();
+    expect(challengeOf(Refusal.repeatedAuthorization)).toBe(
+      'Bearer realm="Backstage", error="invalid_request"',
+    );
+  });
+
+  it('has the headers of the answer to an upgrade, with the id of the decision', () => {
+    expect(Refusal.revoked.headersFor('0123456789abcdef')).toEqual({
+      'WWW-Authenticate': invalid,
+      'Api-Gate-Decision': '0123456789abcdef',
+    });
+    expect(Refusal.crossSite.headersFor('0123456789abcdef')).toEqual({
+      'Api-Gate-Decision': '0123456789abcdef',
+    });
+  });
+
+  it('of a token that has verified has its subject, and is the same else', () => {
+    const refusal = Refusal.revoked.of('user:default/a');
+    expect(refusal).toBeInstanceOf(Refusal);
+    expect(refusal.subject).toBe('user:default/a');
+    expect(refusal.reason).toBe('revoked');
+    expect(refusal.isFinal).toBe(true);
+    expect(refusal.error).toBe(Refusal.revoked.error);
+    expect(Refusal.revoked.subject).toBeUndefined();
+  });
+
   it('has no stack, which would be that of the module', () => {
     expect(Refusal.revoked.error.stack).toBe(String(Refusal.revoked.error));
     expect(Refusal.restricted('not here').error.stack).toBe(

@@ -14,6 +14,10 @@ const user = tokenOf('user:default/a');
 const ENDED = 'user:default/ended';
 const ended = tokenOf(ENDED);
 const foreign = tokenOf('user:default/a', 'https://other');
+const forged = unsignedToken('vnd.backstage.user', {
+  ...claimsOf(ENDED),
+  forged: true,
+});
 
 const cookie = `Cookie: a=1; token=${user}`;
 const ownOrigin = 'Origin: https://backstage.example.com';
@@ -126,6 +130,75 @@ it.each([
   expect([status, decision.reason, decision.credential]).toEqual(expected);
   expect(request).toEqual({ method: 'WEBSOCKET', path: '/ws' });
   expect(gate.handled).toHaveLength(status === 200 ? 1 : 0);
+});
+
+describe('an upgrade that a rule opens', () => {
+  const bearer = (token: string) => `Authorization: Bearer ${token}`;
+  const five = ['1', '2', '3', '4', '5'];
+  const rule = { plugin: 'hello', path: '/ws', methods: ['WEBSOCKET'] };
+
+  beforeEach(() => {
+    gate.policy = { allow: [rule] };
+  });
+  afterEach(() => {
+    gate.policy = {};
+  });
+
+  it.each([
+    ['nothing', [], true],
+    ['a protocol that is no token', [protocols('graphql-ws')], true],
+    ['as many protocols as are tried', [protocols(...five)], true],
+    ['a protocol that is a token', [protocols('graphql-ws', user)], false],
+    ['a bearer', [bearer(user)], false],
+    ['a token that does not verify', [bearer(foreign)], false],
+    ['another site’s cookie', [cookie], false],
+    ['a forged token of a revoked session', [protocols(forged)], false],
+  ])(
+    'passes with %s, and is anonymous: %j %s',
+    async (_, lines, isAnonymous) => {
+      expect((await upgrade('Connection: Upgrade', ...lines)).status).toBe(200);
+      expect(gate.decided.map(({ decision }) => decision)).toEqual([
+        {
+          plugin: 'hello',
+          outcome: 'passed',
+          reason: 'allow-rule',
+          credential: 'none',
+          isAnonymous,
+          rule,
+        },
+      ]);
+      expect(gate.handled).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    ['a bearer of a revoked session', [bearer(ended)], 'revoked', ENDED],
+    [
+      'a protocol of a revoked session',
+      [protocols('x', ended)],
+      'revoked',
+      ENDED,
+    ],
+    [
+      'a bearer of a revoked session beside a protocol',
+      [protocols(user), bearer(ended)],
+      'revoked',
+      ENDED,
+    ],
+    [
+      'more tokens than are tried',
+      [protocols(...five), bearer(user)],
+      'too-many-tokens',
+      undefined,
+    ],
+  ])('is refused with %s', async (_, lines, reason, subject) => {
+    expect((await upgrade('Connection: Upgrade', ...lines)).status).toBe(401);
+    expect(gate.decided).toMatchObject([
+      { decision: { outcome: 'refused', reason, credential: 'none' } },
+    ]);
+    expect(gate.decided[0].decision.subject).toBe(subject);
+    expect(gate.handled).toEqual([]);
+  });
 });
 
 it.each([

@@ -234,6 +234,28 @@ describe('the gate', () => {
     },
   );
 
+  it.each([
+    ['a public path', '/api/hello/open', cookie(user), 'sandbox', undefined],
+    ['a bearer of a user', '/api/hello/x', bearer(user), 'sandbox', undefined],
+    ['a cookie', '/api/hello/x', cookie(user), 'sandbox', 'private'],
+    ['a service', '/api/hello/x', bearer(service), undefined, undefined],
+    [
+      'keys',
+      '/api/hello/.backstage/auth/v1/jwks.json',
+      cookie(user),
+      undefined,
+      undefined,
+    ],
+  ])(
+    'restricts the answer to %s',
+    async (_, target, headerLine, policy, cacheControl) => {
+      const { status, headers } = await gate.send('GET', target, headerLine);
+      expect(status).toBe(200);
+      expect(headers['content-security-policy']).toBe(policy);
+      expect(headers['cache-control']).toBe(cacheControl);
+    },
+  );
+
   it('tells of a decision what it is about, and by which rule', async () => {
     await gate.send('GET', '/api/Hello/x?secret', bearer('x'));
     await gate.send('GET', '/api/hello/open?secret', cookie(user));
@@ -989,6 +1011,12 @@ describe('the gate', () => {
         gate.policy.mode = 'report-only';
         expect((await gate.send('DELETE', target)).status).toBe(200);
       });
+
+      it('by a service goes on, since that has a credential', async () => {
+        const { status } = await gate.send('DELETE', target, bearer(service));
+        expect(status).toBe(200);
+        expect([gate.stored, gate.handled.length]).toEqual([[], 1]);
+      });
     });
   });
 
@@ -1007,6 +1035,52 @@ describe('the gate', () => {
         'bearer',
       ]);
       expect(gate.handled[0].user).toMatchObject({ token: user });
+    });
+
+    it('that a rule opens goes on without the cookie of a revoked session', async () => {
+      const rule = { plugin: 'hello', path: '/open', methods: ['WEBSOCKET'] };
+      gate.policy.allow = [rule];
+      for (const token of [endedLimited, limited]) {
+        expect(
+          await upgrade(
+            'Connection: Upgrade',
+            `Cookie: a=1; backstage-auth=${token}`,
+          ),
+        ).toEqual([200, 'allow-rule', 'none']);
+        const { cookie: forwarded } = gate.handled.splice(0)[0].headers;
+        expect(forwarded).toBe(
+          token === limited ? `a=1; backstage-auth=${token}` : 'a=1',
+        );
+      }
+    });
+
+    it('that a rule opens is recorded with the rule', async () => {
+      const rule = { plugin: 'hello', path: '/open', methods: ['WEBSOCKET'] };
+      gate.policy.allow = [rule];
+      const lines = ['Upgrade: websocket', 'Connection: Upgrade'];
+      await gate.send('GET', '/api/hello/open', ...lines);
+      expect(gate.decided).toMatchObject([
+        { decision: { reason: 'allow-rule', rule, isAnonymous: true } },
+      ]);
+    });
+
+    it('is tracked by its session until it is answered', async () => {
+      const release = jest.fn();
+      const track = jest.fn((..._: unknown[]) => release);
+      const bare = await startBareGate({ gate: { sockets: { track } } });
+      await prepare(bare);
+      const answers = [];
+      for (const token of [user, service]) {
+        const line = `Sec-WebSocket-Protocol: ${token}`;
+        const target = '/api/hello/ws';
+        answers.push(
+          await bare.send('GET', target, 'Upgrade: websocket', line),
+        );
+      }
+      await bare.stop();
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(track.mock.calls).toEqual([[expect.any(Socket), claimsOf(A)]]);
+      expect(release).toHaveBeenCalledTimes(1);
     });
 
     it('takes the cookie of a listed origin only', async () => {

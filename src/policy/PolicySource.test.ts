@@ -1,14 +1,25 @@
-import type { LoggerService } from '@backstage/backend-plugin-api';
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
 import { PolicySource } from './PolicySource';
 
 const HOUR = 60 * 60 * 1000;
 
+const withGate = (apiGate: JsonObject) => ({
+  backend: { baseUrl: 'http://localhost' },
+  auth: { apiGate },
+});
+
 function create(apiGate: JsonObject) {
   const lines: string[] = [];
-  const record = (level: string) => (message: string) => {
+  const fields: unknown[] = [];
+  const record = (level: string) => (message: string, meta?: unknown) => {
     lines.push(`${level}: ${message}`);
+    fields.push(meta);
   };
   const logger = {
     error: record('error'),
@@ -17,10 +28,6 @@ function create(apiGate: JsonObject) {
     debug: record('debug'),
     child: () => logger,
   } as LoggerService;
-  const withGate = (changed: JsonObject) => ({
-    backend: { baseUrl: 'http://localhost' },
-    auth: { apiGate: changed },
-  });
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
   const enforced = jest.fn();
@@ -30,6 +37,8 @@ function create(apiGate: JsonObject) {
     source,
     enforced,
     take: () => lines.splice(0),
+    /** The fields of the lines. */
+    fields,
     write: (changed: JsonObject) => change(withGate(changed)),
   };
 }
@@ -85,7 +94,11 @@ describe('PolicySource', () => {
     write({ allow: 'all' });
     expect(source.current).toBe(before);
     expect(source.problem).toMatch(/^auth\.apiGate\.allow must be a list/);
-    expect(take()).toHaveLength(1);
+    expect(take()).toEqual([
+      expect.stringMatching(
+        /^error: API gate keeps its policy, as the new configuration is wrong: auth\.apiGate\.allow must be a list/,
+      ),
+    ]);
     jest.advanceTimersByTime(HOUR);
     expect(take()).toEqual([
       expect.stringMatching(/^error: .*auth\.apiGate\.allow must be a list/),
@@ -93,6 +106,84 @@ describe('PolicySource', () => {
     write({});
     expect(source.problem).toBeUndefined();
     expect(take()).toHaveLength(1);
+  });
+
+  it('logs every hour that nothing is refused, without an end of report-only', () => {
+    const { source, enforced, take } = create({ mode: 'report-only' });
+    const warning =
+      'warn: API gate refuses nothing: auth.apiGate.mode is report-only';
+    expect(take()).toEqual([warning]);
+    expect(jest.getTimerCount()).toBe(1);
+    jest.advanceTimersByTime(HOUR);
+    expect(take()).toEqual([warning]);
+    expect(enforced).not.toHaveBeenCalled();
+    source.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('calls back once when the gate first enforces, and at once after that', () => {
+    const { source, enforced, write } = create({ mode: 'report-only' });
+    const early = jest.fn();
+    source.onEnforced(early);
+    write({ mode: 'report-only', allow: [{ plugin: 'a', path: '/a' }] });
+    expect(source.current.isEnforced).toBe(false);
+    expect(source.needsRestart).toEqual([]);
+    expect(early).not.toHaveBeenCalled();
+    write({});
+    write({ allow: [{ plugin: 'a', path: '/a' }] });
+    expect(enforced).toHaveBeenCalledTimes(1);
+    expect(early).toHaveBeenCalledTimes(1);
+    const late = jest.fn();
+    source.onEnforced(late);
+    expect(late).toHaveBeenCalledTimes(1);
+  });
+
+  it('reports each change, and each problem once', () => {
+    const { source, write, fields } = create({});
+    const outcomes: unknown[] = [];
+    source.onReload(outcome => outcomes.push(outcome));
+    write({ allow: [{ plugin: 'a', path: '/a' }] });
+    expect(outcomes).toEqual([{ policy: source.current }]);
+    expect(fields).toEqual([{ policy: source.current.hash }]);
+    write({ allow: 'all' });
+    write({ allow: 'all' });
+    expect(outcomes.slice(1)).toEqual([{ problem: source.problem }]);
+    expect(source.problem).toContain('auth.apiGate.allow');
+  });
+
+  it('has the lists of the configuration that is in force', () => {
+    const { source, write } = create({ allow: [{ plugin: 'a', path: '/a' }] });
+    const list = { path: 'auth.apiGate.allow', entries: 1 };
+    expect(source.lists).toMatchObject([list]);
+    write({ allow: 'all' });
+    expect(source.lists).toMatchObject([list]);
+    write({ allow: [] });
+    expect(source.lists).toMatchObject([{ ...list, entries: 0 }]);
+  });
+
+  it('starts with a configuration that never changes', () => {
+    const config = new ConfigReader(withGate({})) as RootConfigService;
+    const source = new PolicySource({ config, logger: {} as LoggerService });
+    expect(source.current.isEnforced).toBe(true);
+    expect(source.needsRestart).toEqual([]);
+  });
+
+  it('keeps the cookie and the cache of tokens until a restart, and logs that once', () => {
+    const { source, take, write } = create({ cookie: { name: 'first' } });
+    const restart = (key: string) =>
+      `warn: auth.apiGate.${key} has changed, and takes effect after a restart`;
+    const cookie = { name: 'second' };
+    write({ cookie });
+    expect(source.needsRestart).toEqual(['auth.apiGate.cookie']);
+    expect(take()).toEqual([restart('cookie')]);
+    write({ cookie, allow: [{ plugin: 'a', path: '/a' }] });
+    expect(take()).toEqual([expect.stringContaining('has a new policy')]);
+    expect(source.current.config.cookie).toMatchObject({ name: 'first' });
+    write({ tokenCache: false, cookie: { name: 'first' } });
+    expect(source.needsRestart).toEqual(['auth.apiGate.tokenCache']);
+    expect(take()).toContain(restart('tokenCache'));
+    write({ cookie: { name: 'first' } });
+    expect(source.needsRestart).toEqual([]);
   });
 
   it('ignores a change elsewhere', () => {
@@ -111,6 +202,19 @@ describe('PolicySource', () => {
     expect(take()).toContainEqual(
       expect.stringMatching(/^info: .*closed \/a of the plugin a.*restart/),
     );
+  });
+
+  it('logs that of no rule that is kept', () => {
+    const [first, second, third] = [
+      { plugin: 'a', path: '/a' },
+      { plugin: 'a', path: '/b' },
+      { plugin: 'b', path: '/a' },
+    ];
+    const { take, write } = create({ allow: [first, second, third] });
+    write({ allow: [second, third] });
+    expect(take().filter(line => line.includes('closed'))).toEqual([
+      "info: API gate has closed /a of the plugin a; the plugin's own auth policy behind it stays open until a restart",
+    ]);
   });
 
   it('does not log in report-only mode that a removed rule is closed: it was not open', () => {
@@ -132,8 +236,22 @@ describe('PolicySource', () => {
     expect(take()).toEqual([
       'warn: auth.apiGate.mode has changed, and takes effect after a restart',
     ]);
+    write({ mode: 'report-only', allow: [{ plugin: 'a', path: '/a' }] });
+    expect(take()).toEqual([expect.stringContaining('has a new policy')]);
     write({});
     expect(source.needsRestart).toEqual([]);
+  });
+
+  it('needs no restart for report-only that has ended', () => {
+    const ending = { mode: 'report-only', until: '2026-06-01T02:30:00Z' };
+    const { source, take, write } = create(ending);
+    jest.advanceTimersByTime(3 * HOUR);
+    take();
+    write({ ...ending, allow: [{ plugin: 'a', path: '/a' }] });
+    expect(source.current.isEnforced).toBe(true);
+    expect(source.current.config.allow).toHaveLength(1);
+    expect(source.needsRestart).toEqual([]);
+    expect(take()).toEqual([expect.stringContaining('has a new policy')]);
   });
 
   describe('[P37] with rules that end', () => {
