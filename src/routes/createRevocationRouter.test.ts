@@ -6,7 +6,7 @@ import type { Revocation } from '../revocation/Revocation';
 import type { UserSignOutResult } from '../revocation/createUserSignOut';
 import { createRevocationRouter } from './createRevocationRouter';
 
-jest.setTimeout(60_000);
+jest.setTimeout(20_000);
 
 const ROUTE = '/api-gate/v1/revocations';
 const JANE = 'user:default/jane';
