@@ -1,4 +1,11 @@
-import { endOf, isSubtree, prefixOf, segmentsOf } from './AllowRule';
+import {
+  endOf,
+  formatRule,
+  isSubtree,
+  openedMethods,
+  prefixOf,
+  segmentsOf,
+} from './AllowRule';
 
 it.each([
   ['/', '/', [], false],
@@ -17,4 +24,14 @@ it.each([
   [{}, Infinity],
 ])('a rule with %j ends at %d', (rule, end) => {
   expect(endOf(rule)).toBe(end);
+});
+
+it.each([
+  [['GET'], ['GET', 'HEAD'], 'GET'],
+  [['POST', 'GET'], ['POST', 'GET', 'HEAD'], 'POST,GET'],
+  [['WEBSOCKET'], ['WEBSOCKET'], 'WEBSOCKET'],
+])('a rule for %j opens %j', (methods, opened, text) => {
+  const rule = { plugin: 'catalog', path: '/a/**', methods };
+  expect(openedMethods(rule)).toEqual(opened);
+  expect(formatRule(rule)).toBe(`${text} /api/catalog/a/**`);
 });
