@@ -2,22 +2,21 @@
 // only the tests that are about it: for each mutant, every one of its files is loaded anew.
 module.exports = {
   'allow-rules': {
+    mutate: ['config/readAllowRules.ts', 'config/AllowRule.ts'],
+    tests: ['config/readAllowRules.test.ts', 'config/AllowRule.test.ts'],
+  },
+  'rule-matching': {
     mutate: [
-      'config/readAllowRules.ts',
       'policy/AllowList.ts',
-      'policy/commonPrefixes.ts',
       'policy/RuleEnds.ts',
       'util/forwardClock.ts',
       'policy/isBuiltInPublicRoute.ts',
       'http/requestTarget.ts',
-      'config/AllowRule.ts',
     ],
     tests: [
-      'config/readAllowRules.test.ts',
-      'credentials/verifyCredential.test.ts',
       'policy/AllowList.test.ts',
-      'policy/commonPrefixes.test.ts',
-      'policy/PolicySource.test.ts',
+      'policy/RuleEnds.test.ts',
+      'util/forwardClock.test.ts',
       'policy/isBuiltInPublicRoute.test.ts',
       'http/requestTarget.test.ts',
     ],
@@ -34,11 +33,14 @@ module.exports = {
       'http/readApiTarget.ts',
     ],
     tests: [
+      'policy/classifyRoute.test.ts',
+      'policy/checkExpectations.test.ts',
       'policy/comparePolicies.test.ts',
+      'policy/explainRequest.test.ts',
       'policy/findNearestRule.test.ts',
+      'policy/PathPattern.test.ts',
       'policy/readPolicyConfig.test.ts',
       'http/readApiTarget.test.ts',
-      'cli/explain.test.ts',
     ],
   },
   credential: {
@@ -248,6 +250,12 @@ module.exports = {
     tests: [
       'config/findListSources.test.ts',
       'config/readApiGateConfig.test.ts',
+      'config/readCookieSettings.test.ts',
+      'config/readCookieTrust.test.ts',
+      'config/readMode.test.ts',
+      'config/durations.test.ts',
+      'config/readSignOutSettings.test.ts',
+      'config/values.test.ts',
     ],
   },
   'policy-source': {
@@ -285,7 +293,6 @@ module.exports = {
       'revocation/SessionSockets.test.ts',
     ],
   },
-  // From here on, the tests start backends.
   plugins: {
     mutate: [
       'plugins/DeclaredPolicies.ts',
@@ -294,20 +301,25 @@ module.exports = {
       'services/pluginTokenGuard.ts',
     ],
     tests: [
+      'plugins/DeclaredPolicies.test.ts',
       'plugins/Plugins.test.ts',
-      'tests/backend/apiGate.test.ts',
-      'tests/backend/cookie.test.ts',
+      'services/httpRouterService.test.ts',
+      'services/pluginTokenGuard.test.ts',
     ],
-  },
-  'upgrade-gate': {
-    mutate: ['gate/createUpgradeGate.ts'],
-    tests: ['tests/backend/upgrades.test.ts'],
   },
   'revocation-routes': {
     mutate: [
       'routes/createPolicyRouter.ts',
       'routes/createRevocationRouter.ts',
     ],
-    tests: ['tests/backend/session.test.ts', 'tests/backend/signOut.test.ts'],
+    tests: [
+      'routes/createPolicyRouter.test.ts',
+      'routes/createRevocationRouter.test.ts',
+    ],
+  },
+  // Its tests start backends.
+  'upgrade-gate': {
+    mutate: ['gate/createUpgradeGate.ts'],
+    tests: ['tests/backend/upgrades.test.ts'],
   },
 };

@@ -30,6 +30,51 @@ describe('findListSources', () => {
     ]);
   });
 
+  it('reads the configuration that a proxy of Backstage holds', () => {
+    const config = layered(['app-config.yaml', { allow: [rule] }]);
+    const getOptional = (path: string) => config.getOptional(path);
+    expect(
+      findListSources({ config, getOptional } as unknown as Config),
+    ).toEqual([
+      {
+        path: 'auth.apiGate.allow',
+        file: 'app-config.yaml',
+        entries: 1,
+        replaces: [],
+      },
+    ]);
+  });
+
+  it('passes over values that are no lists, and files without settings', () => {
+    const withList = {
+      context: 'app-config.yaml',
+      data: { auth: { apiGate: { mode: 'enforce', until: null, allow: [1] } } },
+    };
+    const layers = [{}, { data: null }, { data: { auth: null } }, withList];
+    const config = layers.reduceRight<object | undefined>(
+      (fallback, layer) => ({ context: 'x', ...layer, fallback }),
+      undefined,
+    );
+    const getOptional = () => [];
+    expect(
+      findListSources({ config, getOptional } as unknown as Config),
+    ).toMatchObject([{ path: 'auth.apiGate.allow', file: 'app-config.yaml' }]);
+  });
+
+  it('is empty for a configuration of which one layer can not be read', () => {
+    const config = {
+      context: 'app-config.yaml',
+      data: { auth: { apiGate: { allow: [1] } } },
+      get fallback(): never {
+        throw new Error('private');
+      },
+    };
+    const getOptional = () => [];
+    expect(
+      findListSources({ config, getOptional } as unknown as Config),
+    ).toEqual([]);
+  });
+
   it('has none that a stronger file takes away', () => {
     const config = layered(
       ['app-config.yaml', { allow: [rule] }],

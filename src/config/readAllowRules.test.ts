@@ -5,7 +5,7 @@ import {
   rejected,
   taken,
 } from '../__testUtils__/allowRuleRows';
-import { readAllowRules } from './readAllowRules';
+import { readAllowRules, readPluginPath } from './readAllowRules';
 
 describe('readAllowRules', () => {
   it('has a table to walk', () => {
@@ -138,6 +138,61 @@ describe('readAllowRules', () => {
     );
   });
 
+  it.each<[unknown, string]>([
+    ['all', ' must be a list of rules, each with a plugin and a path'],
+    [
+      [{ plugin: 'pub', path: '/a', reason: 5 }],
+      '[0].reason must be text that says why this is public',
+    ],
+    [
+      [{ plugin: 5, path: '/a' }],
+      '[0].plugin must be one plugin id in lower case, such as catalog',
+    ],
+    [
+      [{ plugin: 'pub', path: 'a' }],
+      '[0].path must be text that starts with a slash, relative to the plugin, such as /health',
+    ],
+    [
+      [{ plugin: 'pub', path: '/a:b' }],
+      '[0].path may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions',
+    ],
+    [
+      [{ plugin: 'pub', path: '/a/./b' }],
+      '[0].path must not have an empty, "." or ".." segment',
+    ],
+    ...['', '/**'].map((end): [unknown, string] => [
+      [{ plugin: 'pub', path: `/.backstage/auth/v1/cookie${end}` }],
+      '[0].path is where cookies are issued, and can not be made public: remove the rule',
+    ]),
+    ...[[], 'GET', { 0: 'GET' }].map((methods): [unknown, string] => [
+      [{ plugin: 'pub', path: '/a', methods }],
+      '[0].methods must be a list of methods, such as [GET]; leave it out for [GET]',
+    ]),
+    ...['CONNECT', 'TRACE', 'FETCH', 5].map((method): [unknown, string] => [
+      [{ plugin: 'pub', path: '/a', methods: ['GET', method] }],
+      '[0].methods[1] must be a method that can be made public, such as GET or POST',
+    ]),
+  ])('refuses %j', (value, message) => {
+    expect(() => readAllowRules(value, 'allow')).toThrow(
+      new InputError(`allow${message}`),
+    );
+  });
+
+  it.each([
+    ['/', ['GET'], ['GET']],
+    ['/**', undefined, ['GET']],
+    ['/a/**', ['GET', 'POST', 'GET'], ['GET', 'POST']],
+    ['/api/pub2/a', ['DELETE'], ['DELETE']],
+    ['/ws', ['WEBSOCKET', 'GET'], ['WEBSOCKET', 'GET']],
+    // A wildcard stands for one segment, so that this is no path of the cookie endpoint.
+    ['/.backstage/*/auth/v1/cookie', ['GET'], ['GET']],
+  ])('takes %s for %j', (path, methods, expected) => {
+    const rule = { plugin: 'pub', path, ...(methods && { methods }) };
+    expect(readAllowRules([rule], 'allow')).toStrictEqual([
+      { plugin: 'pub', path, methods: expected },
+    ]);
+  });
+
   it.each([undefined, null, []])('reads %j as no rules', value => {
     expect(readAllowRules(value, 'allow')).toEqual([]);
   });
@@ -189,5 +244,38 @@ describe('readAllowRules', () => {
         'auth.apiGate.allow',
       ),
     ).toThrow('auth.apiGate.allow[2].path must be text');
+  });
+});
+
+describe('readPluginPath', () => {
+  it.each(['/', '/a/b', '/a/**', '/**'])('takes %s', path => {
+    expect(readPluginPath('pub', path, 'x')).toStrictEqual({
+      plugin: 'pub',
+      path,
+    });
+  });
+
+  it.each<[string, string | undefined, string]>([
+    [
+      'Pub',
+      '/a',
+      'x.plugin must be one plugin id in lower case, such as catalog',
+    ],
+    [
+      'pub',
+      undefined,
+      'x.path must be text that starts with a slash, relative to the plugin, such as /health',
+    ],
+    ...['/a/*', '/a/*/**', '/a*', '/*'].map(
+      (path): [string, string, string] => [
+        'pub',
+        path,
+        'x.path may have a wildcard only as a trailing /**, which covers everything below',
+      ],
+    ),
+  ])('refuses the path of %s: %s', (plugin, path, message) => {
+    expect(() => readPluginPath(plugin, path, 'x')).toThrow(
+      new InputError(message),
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonValue } from '@backstage/types';
+import { InputError } from '@backstage/errors';
+import type { JsonObject, JsonValue } from '@backstage/types';
 import { readApiGateConfig } from './readApiGateConfig';
 
 const read = (
@@ -287,6 +288,77 @@ describe('readApiGateConfig', () => {
   ])('refuses %j', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(message);
     expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
+  });
+
+  it.each<[JsonObject, string]>([
+    [
+      { allow: 'all' },
+      'allow must be a list of rules, each with a plugin and a path',
+    ],
+    [
+      { expect: 'all' },
+      'expect must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }',
+    ],
+    ...['a.example.com', 'ftp://a.example.com/https:'].map(
+      (issuer): [JsonObject, string] => [
+        { issuers: ['http://b.example.com/api/auth', issuer] },
+        'issuers[1] must be the URL that the other deployment\'s tokens carry as "iss", such as https://backstage.example.com/api/auth',
+      ],
+    ),
+    [
+      { challenges: 'all' },
+      'challenges must be a list, each item with a plugin, a path and resourceMetadata',
+    ],
+    [
+      { challenges: [[]] },
+      'challenges[0] must be an object with the keys plugin, path, resourceMetadata',
+    ],
+    ...[5, '/a:b', '/a/*', 'a/**'].map((path): [JsonObject, string] => [
+      { challenges: [{ plugin: 'wiki', path }] },
+      'challenges[0].path must be a literal path relative to the plugin, such as /v1, or everything below it, such as /v1/**',
+    ]),
+    ...[5, '/a:b', 'a', '/a/**'].map(
+      (resourceMetadata): [JsonObject, string] => [
+        { challenges: [{ plugin: 'wiki', path: '/a', resourceMetadata }] },
+        'challenges[0].resourceMetadata must be a path of the origin of backend.baseUrl, such as /.well-known/oauth-protected-resource/api/wiki',
+      ],
+    ),
+    [
+      { operators: ['user:default/jane', 'jane'] },
+      'operators[1] must be a full entity reference, such as group:default/platform or user:default/jane',
+    ],
+    [{ audit: 'x' }, 'audit must be an object with the keys clientAddress'],
+    [{ findings: 'x' }, 'findings must be an object with the keys accept'],
+    [
+      { usage: true },
+      'usage must be false, or an object with the key keep; leave it out for the default',
+    ],
+  ])('says of %j what to write instead', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(
+      new InputError(`auth.apiGate.${message}`),
+    );
+  });
+
+  it('keeps the reason why the candidate is wrong', () => {
+    expect(read({ candidate: { allow: 'all' } }).candidate).toEqual({
+      problem:
+        'auth.apiGate.candidate.allow must be a list of rules, each with a plugin and a path',
+    });
+  });
+
+  it('refuses an expectation of a plugin that is not known', () => {
+    const config = new ConfigReader({
+      backend: { baseUrl: 'https://backstage.example.com' },
+      auth: {
+        apiGate: { expect: [{ request: 'GET /api/wiki/a', is: 'closed' }] },
+      },
+    });
+    const readFor = (isKnownPlugin: (id: string) => boolean) =>
+      readApiGateConfig(config, { isKnownPlugin });
+    expect(readFor(id => id === 'wiki').expect).toHaveLength(1);
+    expect(() => readFor(() => false)).toThrow(
+      /^auth\.apiGate\.expect\[0\]\.request names the plugin wiki, /,
+    );
   });
 
   it.each<[JsonValue, string]>([

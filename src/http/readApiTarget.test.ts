@@ -23,6 +23,7 @@ it.each([
   '/api?/x',
   '/apix/a',
   '//api/a',
+  '/x/api/a',
 ])('%s is not below a plugin', target =>
   expect(readApiTarget(target)).toBeUndefined(),
 );

@@ -1,5 +1,6 @@
-import type { Request } from 'express';
-import { Plugins } from './Plugins';
+import type { Request, Response } from 'express';
+import type { DecodedToken } from '../credentials/token';
+import { pluginIdOf, Plugins, RegisteredPlugin } from './Plugins';
 
 const policies = { acceptsUserCookie: () => false };
 
@@ -8,6 +9,8 @@ const requestTo = (plugin: string) =>
     baseUrl: `/api/${plugin}`,
     params: { gatedPluginId: plugin },
   }) as unknown as Request;
+
+const starting = expect.objectContaining({ reason: 'starting' });
 
 describe('where only a plugin can list the installed plugins', () => {
   it.each(['hello', 'absent', 'auth', '%41uth'])(
@@ -25,4 +28,153 @@ describe('where only a plugin can list the installed plugins', () => {
       expect(plugins.targetOf(requestTo('absent')).id).toBe('absent');
     },
   );
+
+  it('none is installed', () => {
+    const plugins = new Plugins(undefined, policies);
+    expect(plugins.isInstalled('hello')).toBe(false);
+    expect(plugins.installedIds()).toEqual([]);
+  });
+});
+
+/** The services of a plugin, each of which is told apart by the plugin's id. */
+const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
+  ({
+    id,
+    auditor: `auditor of ${id}`,
+    auth: { getNoneCredentials: async () => `nobody for ${id}` },
+    httpAuth: { issueUserCookie: jest.fn(async () => ({})) },
+    uninstalledPluginAuth: jest.fn(async () => `service of ${id}`),
+    started: () => undefined,
+    ...changed,
+  }) as unknown as RegisteredPlugin;
+
+/** Accepts a plugin's cookie at the path with its name. */
+const byName = {
+  acceptsUserCookie: (id: string, path: string) => path === `/${id}`,
+};
+
+it.each([
+  ['/api/hello', 'hello', 'hello'],
+  ['/api/Hello', 'Hello', 'hello'],
+  ['/a%20b/api/hello', 'hello', 'hello'],
+  ['/api/%41uth', 'Auth', '%'],
+])(
+  'a request below %s is for the plugin with the parameter %s: %s',
+  (...row) => {
+    const [baseUrl, gatedPluginId, id] = row;
+    expect(pluginIdOf({ baseUrl, params: { gatedPluginId } })).toBe(id);
+  },
+);
+
+describe('plugins', () => {
+  it('have ids in lower case, and keys of their own', () => {
+    const plugins = new Plugins(['Hello', 'auth'], byName);
+    plugins.register(serviceOf('Hello'));
+    expect(plugins.hasPluginKeys).toBe(true);
+    expect(plugins.isSet).toBe(true);
+    expect(plugins.installedIds()).toEqual(['hello', 'auth']);
+    expect(plugins.registeredIds()).toEqual(['hello']);
+    expect([...plugins.all()]).toEqual([
+      expect.objectContaining({ id: 'hello', mountedAs: 'Hello' }),
+    ]);
+  });
+
+  it('are the target of a request to them once they have registered', () => {
+    const plugins = new Plugins(['Hello'], byName);
+    expect(() => plugins.targetOf(requestTo('hello'))).toThrow(starting);
+    expect(() => plugins.installed('hello')).toThrow(starting);
+    const services = serviceOf('Hello', {
+      started: () => Promise.reject(new Error('stopping')),
+    });
+    plugins.register(services);
+    const target = plugins.targetOf(requestTo('HELLO'));
+    expect(target).toBe(plugins.installed('hello'));
+    expect(target.mountedAs).toBe('Hello');
+    expect(target.httpAuthFor(undefined)).toBe(services.httpAuth);
+    expect(target.acceptsUserCookie('/hello')).toBe(true);
+    expect(target.acceptsUserCookie('/Hello')).toBe(false);
+    expect(target.isForCookies('/hello')).toBe(true);
+    expect(target.isForCookies('/Hello')).toBe(false);
+    return expect(target.started()).rejects.toThrow('stopping');
+  });
+
+  it('refuse what needs any of them, while none has registered', async () => {
+    const plugins = new Plugins(['hello', 'auth'], byName);
+    expect(() => plugins.anyRegistered()).toThrow(starting);
+    expect(plugins.auditorFor('hello')).toBeUndefined();
+    await expect(plugins.clearUserCookie({} as Response)).rejects.toEqual(
+      starting,
+    );
+  });
+
+  it('have an auditor: their own, or that of the first', () => {
+    const plugins = new Plugins(['hello', 'auth'], byName);
+    plugins.register(serviceOf('hello'));
+    plugins.register(serviceOf('auth'));
+    expect(plugins.anyRegistered().id).toBe('hello');
+    expect(plugins.auditorFor('auth')).toBe('auditor of auth');
+    expect(plugins.auditorFor('absent')).toBe('auditor of hello');
+  });
+
+  it("clear Backstage's own cookie by the service of the first", async () => {
+    const plugins = new Plugins(['hello'], byName);
+    const services = serviceOf('hello');
+    plugins.register(services);
+    const res = {} as Response;
+    await plugins.clearUserCookie(res);
+    expect(services.httpAuth.issueUserCookie).toHaveBeenCalledWith(res, {
+      credentials: 'nobody for hello',
+    });
+  });
+
+  it('have the keys of users once `auth` is up', () => {
+    const isUp = Promise.resolve();
+    const plugins = new Plugins(['hello', 'auth'], byName);
+    expect(() => plugins.userKeysStarted()).toThrow(starting);
+    plugins.register(serviceOf('auth', { started: () => isUp }));
+    expect(plugins.userKeysStarted()).toBe(isUp);
+    expect(new Plugins(['hello'], byName).userKeysStarted()).toBeUndefined();
+  });
+});
+
+describe('a plugin that is not installed', () => {
+  it('is a target by its own id', () => {
+    const plugins = new Plugins(['hello'], byName);
+    const target = plugins.targetOf(requestTo('Absent'));
+    expect(target).toMatchObject({ id: 'absent', mountedAs: 'absent' });
+    expect(target.acceptsUserCookie('/absent')).toBe(true);
+    expect(target.acceptsUserCookie('/a')).toBe(false);
+    expect(target.isForCookies('/absent')).toBe(true);
+    expect(target.isForCookies('/a')).toBe(false);
+    expect(target.started()).toBeUndefined();
+  });
+
+  it('waits for the gateway', () => {
+    const isUp = Promise.resolve();
+    const plugins = new Plugins(['gateway'], byName);
+    const target = plugins.targetOf(requestTo('absent'));
+    expect(() => target.started()).toThrow(starting);
+    plugins.register(serviceOf('gateway', { started: () => isUp }));
+    expect(target.started()).toBe(isUp);
+  });
+
+  it("verifies a user's own token as any plugin, and other tokens by a service of its own", async () => {
+    const plugins = new Plugins(['hello'], byName);
+    const services = serviceOf('hello');
+    plugins.register(services);
+    const { httpAuthFor } = plugins.targetOf(requestTo('Absent'));
+    const user: DecodedToken = { typ: 'vnd.backstage.user', sub: 'user:a/b' };
+    expect(httpAuthFor(user)).toBe(services.httpAuth);
+    for (const token of [
+      undefined,
+      { typ: 'vnd.backstage.plugin', sub: 'search' },
+      { typ: 'vnd.backstage.plugin', sub: 'search', obo: user },
+    ]) {
+      expect(await httpAuthFor(token)).toBe('service of hello');
+      expect(services.uninstalledPluginAuth).toHaveBeenLastCalledWith(
+        'Absent',
+        token,
+      );
+    }
+  });
 });

@@ -187,6 +187,18 @@ describe('[P37] an AllowList with rules that end', () => {
     expect(opens('/a/b', ended, ending('/a/*', 50))).toBeUndefined();
   });
 
+  it.each([undefined, 100])(
+    'opens a path by the first of the rules that end at %p',
+    until => {
+      const [first, second] = ['a', 'b'].map(reason => ({
+        ...ending('/a', until),
+        reason,
+      }));
+      const list = new AllowList([first, second], () => 0);
+      expect(list.match('pub', 'GET', '/a')).toBe(first);
+    },
+  );
+
   it('opens a path as long as the last of the rules for it', () => {
     const last = ending('/a', 200);
     for (const others of [

@@ -47,6 +47,35 @@ describe('comparePolicies', () => {
     expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
   });
 
+  it('has each path once, with its rule and all methods', () => {
+    const [a, b] = rules(['/a'], ['/b', 'POST', 'PUT']);
+    expect(comparePolicies([], [a, b, { ...a, reason: 'x' }])).toStrictEqual({
+      ...NO_DIFFERENCE,
+      opened: [
+        { plugin: 'one', path: '/a', rule: a, methods: ['GET', 'HEAD'] },
+        { plugin: 'one', path: '/b', rule: b, methods: ['POST', 'PUT'] },
+      ],
+    });
+  });
+
+  it.each([
+    ['before', rules(['/a/b'], ['/a/b/**'], ['/a/**'])],
+    ['after', rules(['/a/**'], ['/a/b'], ['/a/b/**'])],
+  ])('leaves out a narrower rule %s a wider one', (_, after) => {
+    expect(lines(comparePolicies([], after).opened)).toEqual([
+      'GET,HEAD /api/one/a/**',
+    ]);
+  });
+
+  it('keeps plugins apart', () => {
+    const [a] = rules(['/a']);
+    const other = { ...a, plugin: 'two' };
+    expect(comparePolicies([a], [other])).toMatchObject({
+      opened: [{ plugin: 'two' }],
+      closed: [{ plugin: 'one' }],
+    });
+  });
+
   it('finds no difference in a reason', () => {
     const [rule] = rules(['/a']);
     expect(comparePolicies([{ ...rule, reason: 'x' }], [rule])).toEqual(
@@ -169,6 +198,27 @@ describe('comparePolicies', () => {
     expect(comparePolicies([], ended, NOW)).toEqual(NO_DIFFERENCE);
     expect(comparePolicies(ended, ending('/a'), NOW).opened).toHaveLength(1);
     expect(comparePolicies(ended, [], NOW - 1).closed).toHaveLength(1);
+  });
+
+  it.each([
+    ['before', SOON, undefined],
+    ['after', undefined, SOON],
+  ])(
+    'leaves out a rule %s one for its path that ends later',
+    (_, first, second) => {
+      const after = [...ending('/a', first), ...ending('/a', second)];
+      const { opened } = comparePolicies([], after, NOW);
+      expect(ends(opened)).toEqual([['/a', undefined, undefined]]);
+      expect(lines(opened)).toEqual(['GET,HEAD /api/one/a']);
+    },
+  );
+
+  it('keeps a narrower rule that ends later than the wider one', () => {
+    const after = [...ending('/a/**', SOON), ...ending('/a/b', LATER)];
+    expect(ends(comparePolicies([], after, NOW).opened)).toEqual([
+      ['/a/**', soon, undefined],
+      ['/a/b', later, undefined],
+    ]);
   });
 
   it('compares the end of a path with the last end of the rules that cover it', () => {

@@ -17,6 +17,17 @@ it.each([
   expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
 });
 
+it.each([
+  ['/a/b', ['/a/*', '/a/b/c'], '/a/b/c'],
+  ['/a/b', ['/a/b', '/a/b/c'], '/a/b'],
+  ['/a', ['/a/b', '/a/*'], '/a/b'],
+  ['/a/b/c', ['/a/b', '/a/*'], '/a/b'],
+  ['/a/b/c', ['/*/*', '/a'], '/*/*'],
+])('prefers for %s, of %j, the rule for %s', (path, paths, nearest) => {
+  const rules = paths.map(each => rule('one', each));
+  expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+});
+
 it('finds none among the rules of other plugins', () => {
   expect(findNearestRule([rule('two', '/a')], 'one', '/a')).toBeUndefined();
 });

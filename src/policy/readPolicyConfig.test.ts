@@ -1,9 +1,26 @@
 import { ConfigReader } from '@backstage/config';
+import { InputError } from '@backstage/errors';
 import type { JsonValue } from '@backstage/types';
 import { readPolicyConfig } from './readPolicyConfig';
 import { readExpectations } from '../config/readExpectations';
 
 const AT = 'auth.apiGate.expect';
+
+// The rest of the messages for a request.
+const NO_REQUEST =
+  'must be a method and a path, such as GET /api/catalog/entities';
+const NO_METHOD =
+  'must begin with a method in upper case, such as GET, POST or WEBSOCKET';
+const QUERY =
+  'must not have a query, which never decides what is public: leave out everything from the ? on';
+const WILDCARD =
+  'must be one request, without wildcards and parameters: write a path such as /api/catalog/entities';
+const NO_PLUGIN =
+  'must have a path below /api and a plugin, such as GET /api/catalog/entities';
+const NO_ID =
+  'must have a plugin id in lower case after /api/, such as GET /api/catalog/entities';
+const NOT_PLAIN =
+  'must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments';
 
 const read = (value: unknown) => readExpectations(value, AT);
 
@@ -28,8 +45,14 @@ describe('readExpectations', () => {
   });
 
   it.each<[unknown, string]>([
-    [{}, `${AT} must be a list of expectations`],
-    ['GET /api/x', `${AT} must be a list of expectations`],
+    [
+      {},
+      `${AT} must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }`,
+    ],
+    [
+      'GET /api/x',
+      `${AT} must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }`,
+    ],
     [['GET /api/x'], `${AT}[0] must be an object with the keys request, is`],
     [
       [{ request: 'GET /api/x', is: 'closed', reason: '' }],
@@ -51,48 +74,51 @@ describe('readExpectations', () => {
       `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both public and closed, remove one of them`,
     ],
   ])('refuses %j', (value, message) => {
-    expect(() => read(value)).toThrow(message);
+    expect(() => read(value)).toThrow(new InputError(message));
   });
 
   it.each([
-    [undefined, 'must be a method and a path'],
-    [['GET /api/x'], 'must be a method and a path'],
-    ['/api/x', 'must be a method and a path'],
-    ['GET  /api/x', 'must be a method and a path'],
-    ['GET /api/x ', 'must be a method and a path'],
-    ['GET /api/x y', 'must be a method and a path'],
-    ['get /api/x', 'must begin with a method in upper case'],
-    ['CONNECT /api/x', 'must begin with a method in upper case'],
-    ['FETCH /api/x', 'must begin with a method in upper case'],
-    ['GET /api/x?', 'must not have a query'],
-    ['GET /api/x?a=1', 'must not have a query'],
-    ['GET /api/x/**', 'must be one request, without wildcards'],
-    ['GET /api/x/*/y', 'must be one request, without wildcards'],
-    ['GET /api/x/:name', 'must be one request, without wildcards'],
-    ['GET /api/', 'must have a path below /api and a plugin'],
-    ['GET /catalog/entities', 'must have a path below /api and a plugin'],
-    ['GET /API/x/y', 'must have a path below /api and a plugin'],
-    ['GET http://a/api/x/y', 'must have a path below /api and a plugin'],
-    ['GET /api/x#y', 'must have a path below /api and a plugin'],
-    ['GET /api/Catalog/x', 'must have a plugin id in lower case'],
-    ['GET /api/a.b/x', 'must have a plugin id in lower case'],
-    ['GET /api/%63atalog/x', 'must have a plugin id in lower case'],
-    ['GET /api/x/', 'must have a plain path'],
-    ['GET /api/x//y', 'must have a plain path'],
-    ['GET /api/x/../y', 'must have a plain path'],
-    ['GET /api/x/%79', 'must have a plain path'],
-    ['GET /api/x/y;z', 'must have a plain path'],
-    ['GET /api/x/{y}', 'must have a plain path'],
+    [undefined, NO_REQUEST],
+    [['GET /api/x'], NO_REQUEST],
+    ['/api/x', NO_REQUEST],
+    ['GET  /api/x', NO_REQUEST],
+    [' GET /api/x', NO_REQUEST],
+    ['GET /api/x ', NO_REQUEST],
+    ['GET /api/x y', NO_REQUEST],
+    ['get /api/x', NO_METHOD],
+    ['CONNECT /api/x', NO_METHOD],
+    ['FETCH /api/x', NO_METHOD],
+    ['GET /api/x?', QUERY],
+    ['GET /api/x?a=1', QUERY],
+    ['GET /api/x/**', WILDCARD],
+    ['GET /api/x/*/y', WILDCARD],
+    ['GET /api/x/:name', WILDCARD],
+    ['GET /api/', NO_PLUGIN],
+    ['GET /catalog/entities', NO_PLUGIN],
+    ['GET /API/x/y', NO_PLUGIN],
+    ['GET http://a/api/x/y', NO_PLUGIN],
+    ['GET /api/x#y', NO_PLUGIN],
+    ['GET /api/Catalog/x', NO_ID],
+    ['GET /api/a.b/x', NO_ID],
+    ['GET /api/%63atalog/x', NO_ID],
+    ['GET /api/x/', NOT_PLAIN],
+    ['GET /api/x//y', NOT_PLAIN],
+    ['GET /api/x/../y', NOT_PLAIN],
+    ['GET /api/x/%79', NOT_PLAIN],
+    ['GET /api/x/y;z', NOT_PLAIN],
+    ['GET /api/x/{y}', NOT_PLAIN],
   ])('refuses the request %j, which %s', (request, message) => {
     expect(() => read([{ request, is: 'closed' }])).toThrow(
-      `${AT}[0].request ${message}`,
+      new InputError(`${AT}[0].request ${message}`),
     );
   });
 
   it('refuses a plugin that is not known, where the installed ones are', () => {
     const value = [{ request: 'GET /api/catalgo/x', is: 'closed' }];
     expect(() => readExpectations(value, AT, id => id === 'catalog')).toThrow(
-      `${AT}[0].request names the plugin catalgo, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
+      new InputError(
+        `${AT}[0].request names the plugin catalgo, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
+      ),
     );
     expect(readExpectations(value, AT, () => true)).toHaveLength(1);
   });

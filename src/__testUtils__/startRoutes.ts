@@ -1,0 +1,91 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type { RootConfigService } from '@backstage/backend-plugin-api';
+import { ConfigReader } from '@backstage/config';
+import { NotAllowedError } from '@backstage/errors';
+import {
+  AuthorizeResult,
+  BasicPermission,
+} from '@backstage/plugin-permission-common';
+import express, { Request, Router } from 'express';
+import { createRouteAccess, RouteAccess } from '../routes/createRouteAccess';
+
+const OPERATOR = 'user:default/operator';
+
+/** The caller whom the permission service allows nothing. */
+export const RESTRICTED = 'plugin:restricted';
+
+const servers = new Set<Server>();
+
+afterEach(async () => {
+  for (const server of servers) {
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  }
+  servers.clear();
+});
+
+/**
+ * Starts some of the gate's own routes behind Backstage's error middleware, for one test. A caller is named by its bearer token: a
+ * service such as `plugin:search`, or a user. `user:default/operator` is the only operator.
+ */
+export async function startRoutes(
+  createRouter: (access: RouteAccess) => Router,
+) {
+  const authorized: string[] = [];
+  const access = createRouteAccess({
+    httpAuth: {
+      credentials: async (req: Request, { allow }: { allow: string[] }) => {
+        const [, subject] = req.headers.authorization!.split(' ');
+        const type = subject.startsWith('user:') ? 'user' : 'service';
+        if (!allow.includes(type)) {
+          throw new NotAllowedError(`No ${type} here`);
+        }
+        return { principal: { type, subject, userEntityRef: subject } };
+      },
+    } as never,
+    permissions: {
+      authorize: async (
+        [{ permission }]: { permission: BasicPermission }[],
+        { credentials }: { credentials: { principal: { subject: string } } },
+      ) => {
+        authorized.push(permission.name);
+        const isDenied = credentials.principal.subject === RESTRICTED;
+        return [
+          { result: isDenied ? AuthorizeResult.DENY : AuthorizeResult.ALLOW },
+        ];
+      },
+    } as never,
+    userInfo: {
+      getUserInfo: async () => ({ ownershipEntityRefs: [] }),
+    } as never,
+    operators: () => new Set([OPERATOR]),
+  });
+  const app = express();
+  app.use(createRouter(access));
+  const logger = { error: () => {}, child: () => logger } as never;
+  const config = new ConfigReader({}) as unknown as RootConfigService;
+  app.use(MiddlewareFactory.create({ config, logger }).error());
+  const server = app.listen(0, 'localhost');
+  servers.add(server);
+  await new Promise(resolve => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    /** The names of the permissions that were checked. */
+    authorized,
+    async send(method: string, path: string, caller: string, body?: unknown) {
+      const response = await fetch(`http://localhost:${port}${path}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${caller}`,
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const { status, headers } = response;
+      return { status, headers, body: await response.json() };
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { ConfigReader } from '@backstage/config';
+import { InputError } from '@backstage/errors';
+import type { JsonObject, JsonValue } from '@backstage/types';
+import { readApiGateConfig } from './readApiGateConfig';
+
+const HTTPS = 'https://backstage.example.com';
+const HTTP = 'http://backstage.example.com';
+
+const read = (cookie: JsonValue, baseUrl = HTTPS) =>
+  readApiGateConfig(
+    new ConfigReader({ backend: { baseUrl }, auth: { apiGate: { cookie } } }),
+  );
+
+const AT = 'auth.apiGate.cookie';
+const NO_DOMAIN = (host: string) =>
+  `domain must be a domain that the host of backend.baseUrl (${host}) is in; leave it out for a cookie of that host alone`;
+
+describe('auth.apiGate.cookie', () => {
+  it.each<[JsonObject, string, object]>([
+    [{}, HTTPS, { sameSite: 'lax', secure: true }],
+    [{}, HTTP, { sameSite: 'lax', secure: false }],
+    [{ sameSite: 'strict' }, HTTP, { sameSite: 'strict', secure: false }],
+    [{ sameSite: 'none' }, HTTPS, { sameSite: 'none', secure: true }],
+    ...['example.com', 'Example.COM', 'backstage.example.com'].map(
+      (domain): [JsonObject, string, object] => [
+        { domain },
+        HTTP,
+        { domain, sameSite: 'lax', secure: false },
+      ],
+    ),
+  ])('%j at %s has the attributes %j', (written, baseUrl, attributes) => {
+    expect(read(written, baseUrl).cookie).toStrictEqual({
+      enabled: true,
+      name: 'token',
+      attributes: { httpOnly: true, path: '/', ...attributes },
+    });
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ enabled: false, name: "!#$%&'*+-.^_`|~a1" }, HTTP],
+    [{ name: 'x__Host-token', domain: 'example.com' }, HTTP],
+    [{ name: '__Host-token' }, HTTPS],
+    [{ name: '__Secure-token', domain: 'example.com' }, HTTPS],
+  ])('is %j at %s', (written, baseUrl) => {
+    const { enabled = true, name } = written;
+    expect(read(written, baseUrl).cookie).toMatchObject({ enabled, name });
+  });
+
+  it.each<[JsonValue, string]>([
+    [
+      'off',
+      ` must be an object with the keys enabled, name, domain, sameSite, trustedOrigins, trustedPaths`,
+    ],
+    [{ enabled: 'no' }, '.enabled must be true or false'],
+    [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],
+    ...[5, '', ' a', 'a ', 'a=b', 'tokén', ['token']].map(
+      (name): [JsonValue, string] => [
+        { name },
+        '.name must be a cookie name of letters, digits and -_. such as token',
+      ],
+    ),
+    [
+      { name: 'backstage-auth' },
+      ".name must not be backstage-auth, the name of Backstage's own cookie",
+    ],
+    ...['com', '.example.com', 'ample.com', 'example.com.', ''].map(
+      (domain): [JsonValue, string] => [
+        { domain },
+        `.${NO_DOMAIN('backstage.example.com')}`,
+      ],
+    ),
+    [{ domain: ['example.com'] }, `.${NO_DOMAIN('backstage.example.com')}`],
+    ...['__Host-token', '__host-token'].map((name): [JsonValue, string] => [
+      { name, domain: 'example.com' },
+      `.domain must be left out with a name that starts with ${name.slice(0, 7)}: such a cookie is of one host`,
+    ]),
+  ])('refuses %j', (written, message) => {
+    expect(() => read(written)).toThrow(new InputError(`${AT}${message}`));
+  });
+
+  it.each<[JsonValue, string]>([
+    [
+      { sameSite: 'none' },
+      'sameSite must be lax or strict where backend.baseUrl is not https: browsers drop the cookie otherwise',
+    ],
+    ...['__Host-', '__SECURE-'].map((prefix): [JsonValue, string] => [
+      { name: `${prefix}token` },
+      `name must not start with ${prefix} where backend.baseUrl is not https: browsers drop the cookie otherwise`,
+    ]),
+  ])('refuses %j without https', (written, message) => {
+    expect(() => read(written, HTTP)).toThrow(
+      new InputError(`${AT}.${message}`),
+    );
+  });
+
+  // Browsers take no cookie of such a domain.
+  it.each(['a_b.example.com', 'a.b_c.com'])(
+    'refuses the domain %s, though it is the host',
+    host => {
+      expect(() => read({ domain: host }, `https://${host}`)).toThrow(
+        new InputError(`${AT}.${NO_DOMAIN(host)}`),
+      );
+    },
+  );
+});

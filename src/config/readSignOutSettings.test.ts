@@ -1,0 +1,62 @@
+import { ConfigReader } from '@backstage/config';
+import { InputError } from '@backstage/errors';
+import type { JsonObject, JsonValue } from '@backstage/types';
+import { readApiGateConfig } from './readApiGateConfig';
+
+const read = (apiGate: JsonObject, providers?: JsonValue) =>
+  readApiGateConfig(
+    new ConfigReader({
+      backend: { baseUrl: 'https://backstage.example.com' },
+      auth: { ...(providers !== undefined && { providers }), apiGate },
+    }),
+  );
+
+const expectRefused = (apiGate: JsonObject, message: string) =>
+  expect(() => read(apiGate)).toThrow(
+    new InputError(`auth.apiGate.${message}`),
+  );
+
+describe('auth.apiGate.signOut', () => {
+  it('is of a session, unless it is of all sessions of the user', () => {
+    expect(read({}).signOut).toEqual({
+      scope: 'session',
+      offlineSessions: 'keep',
+      providers: new Set(),
+    });
+    for (const offlineSessions of ['keep', 'end']) {
+      const signOut = { scope: 'user', offlineSessions };
+      expect(read({ signOut }).signOut).toMatchObject(signOut);
+    }
+  });
+
+  it.each<[JsonValue, string[]]>([
+    [{ Github: { development: { signIn: {} } } }, ['github']],
+    [{ github: { signIn: {} } }, ['github']],
+    [{ github: { development: { clientId: 'x' } } }, []],
+    [{ github: { clientId: 'signIn' }, guest: 'signIn', okta: null }, []],
+    ['github', []],
+  ])('with the providers %j is by %j', (providers, ids) => {
+    expect([...read({}, providers).signOut.providers]).toEqual(ids);
+    const signOut = { providers: ['Mine'] };
+    expect([...read({ signOut }, providers).signOut.providers]).toEqual([
+      ...ids,
+      'mine',
+    ]);
+  });
+
+  it.each<[JsonValue, string]>([
+    [[], ' must be an object with the keys scope, providers, offlineSessions'],
+    [{ scope: 'all' }, '.scope must be one of session, user'],
+    [{ providers: 'github' }, '.providers must be a list of texts'],
+    [
+      { scope: 'user', offlineSessions: 'yes' },
+      '.offlineSessions must be one of keep, end',
+    ],
+    [
+      { offlineSessions: 'end' },
+      '.offlineSessions must be keep unless auth.apiGate.signOut.scope is user: a sign-out of one session leaves other clients alone',
+    ],
+  ])('is not %j', (signOut, message) => {
+    expectRefused({ signOut }, `signOut${message}`);
+  });
+});

@@ -1,0 +1,65 @@
+import type { AllowRule } from '../config/AllowRule';
+import { AllowList } from './AllowList';
+import { explainRequest } from './explainRequest';
+
+const rule: AllowRule = { plugin: 'open', path: '/**', methods: ['GET'] };
+
+const explain = (request: string) => {
+  const [method, target] = request.split(' ');
+  return explainRequest(
+    { method, target },
+    {
+      allowList: new AllowList([rule]),
+      config: { signOut: { providers: new Set(['github']) } },
+    },
+    plugin => plugin !== 'absent',
+  );
+};
+
+const COOKIE = '/.backstage/auth/v1/cookie';
+
+it.each([
+  ['GET /healthcheck', 'not-gated', 'not-below-a-plugin'],
+  ['GET /api/', 'not-gated', 'not-below-a-plugin'],
+  ['GET http://a/api/open/x', 'needs-credential', 'not-plain'],
+])('explains %s', (request, anonymous, because) => {
+  expect(explain(request)).toStrictEqual({ anonymous, because });
+});
+
+it.each(['GET /api/open/', 'GET /api/open/a;b', 'GET /api/Open/a'])(
+  'explains %s, whose path is not plain',
+  request => {
+    expect(explain(request)).toStrictEqual({
+      anonymous: 'needs-credential',
+      because: 'not-plain',
+      plugin: 'open',
+    });
+  },
+);
+
+it('names the rule', () => {
+  expect(explain('HEAD /api/open/a?b')).toStrictEqual({
+    anonymous: 'public',
+    because: 'allow-rule',
+    rule,
+    plugin: 'open',
+    path: '/a',
+  });
+});
+
+it.each([
+  ['GET', 'auth', '/github/start', 'public', 'built-in-public'],
+  ['POST', 'auth', '/github/logout', 'public', 'sign-out'],
+  ['DELETE', 'absent', COOKIE, 'public', 'sign-out'],
+  ['POST', 'open', '/a', 'needs-credential', 'no-rule'],
+  ['GET', 'absent', '/', 'needs-credential', 'no-rule'],
+])('explains %s /api/%s%s', (method, plugin, path, anonymous, because) => {
+  expect(
+    explain(`${method} /api/${plugin}${path === '/' ? '' : path}`),
+  ).toStrictEqual({
+    anonymous,
+    because,
+    plugin,
+    path,
+  });
+});

@@ -1,0 +1,286 @@
+import { exchangeBytes } from '../__testUtils__/exchangeBytes';
+import { RESTRICTED, startRoutes } from '../__testUtils__/startRoutes';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { TokenCache } from '../credentials/TokenCache';
+import type { Revocation } from '../revocation/Revocation';
+import type { UserSignOutResult } from '../revocation/createUserSignOut';
+import { createRevocationRouter } from './createRevocationRouter';
+
+jest.setTimeout(20_000);
+
+const ROUTE = '/api-gate/v1/revocations';
+const JANE = 'user:default/jane';
+const SERVICE = 'plugin:search';
+
+const iat = Math.floor(Date.now() / 1000) - 60;
+const session: Revocation = {
+  scope: 'session',
+  sub: JANE,
+  iat,
+  exp: iat + 3600,
+};
+const everything: Revocation = { ...session, scope: 'user' };
+const page = { revocations: [session], cursor: 'next', hasMore: false };
+
+/** Starts the routes. The session of a caller is revoked if its token has the subject `user:default/gone`. */
+async function start(
+  options: {
+    isStoreGone?: boolean;
+    signedOut?: Partial<UserSignOutResult>;
+  } = {},
+) {
+  const revoked: unknown[][] = [];
+  const revocations = {
+    isRevoked: ({ sub }: Revocation) => sub === 'user:default/gone',
+    load: jest.fn(async () => [session, everything]),
+    readPage: jest.fn(async (_cursor: string | undefined) => page),
+    revoke: jest.fn(async (_revocation: Revocation) => {
+      if (options.isStoreGone) {
+        throw new Error('gone');
+      }
+    }),
+  };
+  const signOutUser = jest.fn(async () => ({
+    revocation: everything,
+    isStored: true,
+    offlineSessions: { ended: 2 },
+    ...options.signedOut,
+  }));
+  const routes = await startRoutes(access =>
+    createRevocationRouter({
+      access,
+      tokens: new TokenCache({ ttlMs: 0 }),
+      revocations: revocations as never,
+      signOutUser: signOutUser as never,
+      onRevoked: (...args) => revoked.push(args),
+    }),
+  );
+  return {
+    ...{ ...revocations, revoked, signOutUser },
+    ...{ authorized: routes.authorized, port: routes.port },
+    get: (query = '', caller = SERVICE) =>
+      routes.send('GET', `${ROUTE}${query}`, caller),
+    post: (body: unknown, caller = SERVICE) =>
+      routes.send('POST', ROUTE, caller, body),
+  };
+}
+
+const errorOf = (status: number, name: string, message: string) => ({
+  status,
+  body: { error: { name, message }, response: { statusCode: status } },
+});
+
+const NOT_STORED = errorOf(
+  503,
+  'ServiceUnavailableError',
+  'Signed out at this replica; the others will follow once the database can be reached',
+);
+
+describe('GET of revocations', () => {
+  it('answers with all of them without `since`', async () => {
+    const { authorized, get, readPage } = await start();
+    expect(await get()).toMatchObject({
+      status: 200,
+      body: { revocations: [session, everything] },
+    });
+    expect(authorized).toEqual(['auth.api-gate.read']);
+    expect((await get('?since=a&since=b')).body).toEqual({
+      revocations: [session, everything],
+    });
+    expect(readPage).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['', undefined],
+    ['5', '5'],
+  ])('answers with the page since %j', async (since, cursor) => {
+    const { get, load, readPage } = await start();
+    expect(await get(`?since=${since}`)).toMatchObject({
+      status: 200,
+      body: page,
+    });
+    expect(readPage.mock.calls).toEqual([[cursor]]);
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  it.each([JANE, 'user:default/operator', RESTRICTED])(
+    'is not for %s',
+    async caller => {
+      const { get, load } = await start();
+      expect(await get('', caller)).toMatchObject({
+        status: 403,
+        body: { error: { name: 'NotAllowedError' } },
+      });
+      expect(load).not.toHaveBeenCalled();
+    },
+  );
+});
+
+describe('POST of a revocation', () => {
+  it('puts it in force', async () => {
+    const { authorized, post, revoke, revoked, signOutUser } = await start();
+    expect(await post(session)).toMatchObject({ status: 201, body: {} });
+    expect(revoke.mock.calls).toEqual([[session]]);
+    expect(revoked).toEqual([[session, {}]]);
+    expect(authorized).toEqual(['auth.api-gate.revoke']);
+    expect(signOutUser).not.toHaveBeenCalled();
+  });
+
+  it('is 503 while it is not stored', async () => {
+    const { post, revoked } = await start({ isStoreGone: true });
+    expect(await post(session)).toMatchObject(NOT_STORED);
+    const error = expect.objectContaining({
+      message: NOT_STORED.body.error.message,
+    });
+    expect(revoked).toEqual([[session, { error }]]);
+  });
+
+  it.each([JANE, 'user:default/operator', RESTRICTED])(
+    'is not for %s',
+    async caller => {
+      const { post, revoke, revoked } = await start();
+      expect((await post(session, caller)).status).toBe(403);
+      expect(revoke).not.toHaveBeenCalled();
+      expect(revoked).toEqual([]);
+    },
+  );
+
+  it('is 400 for another body', async () => {
+    const { post, revoke } = await start();
+    expect(await post({ sub: JANE })).toMatchObject(
+      errorOf(400, 'InputError', 'iat must be a number of seconds in the past'),
+    );
+    expect(await post({})).toMatchObject(
+      errorOf(400, 'InputError', 'userEntityRef is missing'),
+    );
+    expect(revoke).not.toHaveBeenCalled();
+  });
+});
+
+describe('POST of a user', () => {
+  it.each([JANE, SERVICE, 'user:default/operator'])(
+    'by %s ends all sessions and refresh tokens',
+    async caller => {
+      const { post, revoke, revoked, signOutUser } = await start();
+      expect(
+        await post({ userEntityRef: 'User:default/Jane' }, caller),
+      ).toMatchObject({ status: 201, body: { offlineSessions: { ended: 2 } } });
+      expect(signOutUser.mock.calls).toEqual([
+        [JANE, { offlineSessions: 'end' }],
+      ]);
+      expect(revoked).toEqual([
+        [everything, { offlineSessions: { ended: 2 } }],
+      ]);
+      expect(revoke).not.toHaveBeenCalled();
+    },
+  );
+
+  it('needs the permission to revoke for another user', async () => {
+    const { authorized, post } = await start();
+    await post({ userEntityRef: JANE }, 'user:default/operator');
+    expect(authorized).toEqual(['auth.api-gate.revoke']);
+  });
+
+  it.each(['user:default/john', RESTRICTED])('is not for %s', async caller => {
+    const { post, revoked, signOutUser } = await start();
+    expect((await post({ userEntityRef: JANE }, caller)).status).toBe(403);
+    expect(signOutUser).not.toHaveBeenCalled();
+    expect(revoked).toEqual([]);
+  });
+
+  it('is 503 while the sign-out is not stored', async () => {
+    const { post, revoked } = await start({ signedOut: { isStored: false } });
+    expect(await post({ userEntityRef: JANE })).toMatchObject(NOT_STORED);
+    const error = expect.objectContaining({
+      message: NOT_STORED.body.error.message,
+    });
+    expect(revoked).toEqual([
+      [everything, { error, offlineSessions: { ended: 2 } }],
+    ]);
+  });
+
+  it('is 503 while the refresh tokens can not be ended, stored or not', async () => {
+    for (const isStored of [true, false]) {
+      const { post, revoked } = await start({
+        signedOut: { isStored, offlineSessions: 'unreachable' },
+      });
+      const message =
+        'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
+      expect(await post({ userEntityRef: JANE })).toMatchObject(
+        errorOf(503, 'ServiceUnavailableError', message),
+      );
+      expect(revoked).toEqual([
+        [everything, { error: expect.objectContaining({ message }) }],
+      ]);
+    }
+  });
+});
+
+describe('a caller', () => {
+  it.each([
+    ['revocation', session],
+    ['user', { userEntityRef: JANE }],
+  ])('whose session was revoked meanwhile posts no %s', async (_, body) => {
+    const { post, revoked } = await start();
+    const obo = unsignedToken('vnd.backstage.limited-user', {
+      ...session,
+      sub: 'user:default/gone',
+    });
+    const service = unsignedToken('vnd.backstage.plugin', { sub: 'a', obo });
+    expect(await post(body, service)).toMatchObject(
+      errorOf(401, 'AuthenticationError', 'Invalid credentials'),
+    );
+    expect(revoked).toEqual([]);
+  });
+
+  it('who is a user ends at most 30 sessions a minute', async () => {
+    const { post, revoked } = await start();
+    const statuses = [];
+    for (let i = 0; i < 31; i += 1) {
+      const caller = i % 2 ? JANE : 'user:Default/Jane';
+      const { status } = await post({ userEntityRef: JANE }, caller);
+      statuses.push(status);
+    }
+    expect(statuses).toEqual([...Array(30).fill(201), 429]);
+    const { status, headers, body } = await post({ userEntityRef: JANE }, JANE);
+    const seconds = Number(headers.get('Retry-After'));
+    expect(seconds).toBeGreaterThan(30);
+    expect(seconds).toBeLessThanOrEqual(60);
+    expect({ status, body }).toMatchObject(
+      errorOf(
+        429,
+        'TooManyRequestsError',
+        `Too many sign-outs by this caller: try again in ${seconds} s`,
+      ),
+    );
+    expect(revoked).toHaveLength(30);
+    const operator = 'user:default/operator';
+    expect((await post({ userEntityRef: JANE }, operator)).status).toBe(201);
+    expect((await post({ userEntityRef: JANE })).status).toBe(201);
+  });
+
+  it('that is a service revokes at most 1,000 sessions a minute', async () => {
+    const { port, post } = await start();
+    const body = JSON.stringify(session);
+    const request = (connection: string) =>
+      [
+        `POST ${ROUTE} HTTP/1.1`,
+        'Host: localhost',
+        `Connection: ${connection}`,
+        `Authorization: Bearer ${SERVICE}`,
+        'Content-Type: application/json',
+        `Content-Length: ${body.length}`,
+        '',
+        body,
+      ].join('\r\n');
+    const answers = await exchangeBytes(
+      port,
+      Buffer.from(request('keep-alive').repeat(1_000) + request('close')),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([
+      ...Array(1_000).fill(201),
+      429,
+    ]);
+    expect((await post(session, 'plugin:other')).status).toBe(201);
+  });
+});
