@@ -251,10 +251,15 @@ module.exports = {
     tests: [
       'gate/UpgradeGuard.test.ts',
       'gate/createWebSocketGate.test.ts',
+      'http/answerUpgrade.test.ts',
       'http/dispatchUpgrade.test.ts',
       'http/upgradeTarget.test.ts',
       'revocation/SessionSockets.test.ts',
     ],
+  },
+  'upgrade-gate': {
+    mutate: ['gate/createUpgradeGate.ts'],
+    tests: ['gate/createUpgradeGate.test.ts'],
   },
   // From here on, the tests start backends.
   plugins: {
@@ -269,10 +274,6 @@ module.exports = {
       'tests/backend/apiGate.test.ts',
       'tests/backend/cookie.test.ts',
     ],
-  },
-  'upgrade-gate': {
-    mutate: ['gate/createUpgradeGate.ts'],
-    tests: ['tests/backend/upgrades.test.ts'],
   },
   'revocation-routes': {
     mutate: [
