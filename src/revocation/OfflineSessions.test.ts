@@ -166,10 +166,11 @@ describe('[P20] OfflineSessions', () => {
     for (let i = 0; i <= 1_000; i += 1) {
       await sessions.end(`user:default/u${i}`).catch(() => {});
     }
-    await sessions.end('USER:default/u500').catch(() => {});
     expect(log).toEqual([
       [expect.stringContaining('refresh tokens of user:default/u0:')],
     ]);
+    await sessions.end('USER:default/u500').catch(() => {});
+    expect(log).toHaveLength(1);
     answer = () => Response.json({ revokedCount: 0 });
     await jest.advanceTimersByTimeAsync(2_000);
     expect(endedLater).toHaveLength(1_000);
