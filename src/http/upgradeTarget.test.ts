@@ -89,6 +89,8 @@ describe('[P11] readUpgradeTarget', () => {
     '/x%3f/api/live',
     // These are other forms of a target.
     '/live#/../api/live',
+    '/live/x#/api/live',
+    '/live/\\api\\live',
     '\\api\\live',
     '/\\api/live',
     '',
