@@ -232,9 +232,11 @@ describe('KeyEndpoints that fetch the keys', () => {
   const discovery = {
     getBaseUrl: async id => `http://backend/api/${id}`,
   } as DiscoveryService;
-  const fetched = jest.spyOn(global, 'fetch');
-  afterEach(() => fetched.mockReset());
-  afterAll(() => fetched.mockRestore());
+  let fetched: jest.SpiedFunction<typeof fetch>;
+  beforeEach(() => {
+    fetched = jest.spyOn(global, 'fetch');
+  });
+  afterEach(() => fetched.mockRestore());
 
   const keySet = (keys: unknown, status = 200) =>
     Response.json({ keys }, { status });
