@@ -288,10 +288,15 @@ module.exports = {
     tests: [
       'gate/UpgradeGuard.test.ts',
       'gate/createWebSocketGate.test.ts',
+      'http/answerUpgrade.test.ts',
       'http/dispatchUpgrade.test.ts',
       'http/upgradeTarget.test.ts',
       'revocation/SessionSockets.test.ts',
     ],
+  },
+  'upgrade-gate': {
+    mutate: ['gate/createUpgradeGate.ts'],
+    tests: ['gate/createUpgradeGate.test.ts'],
   },
   plugins: {
     mutate: [
@@ -316,10 +321,5 @@ module.exports = {
       'routes/createPolicyRouter.test.ts',
       'routes/createRevocationRouter.test.ts',
     ],
-  },
-  // Its tests start backends.
-  'upgrade-gate': {
-    mutate: ['gate/createUpgradeGate.ts'],
-    tests: ['tests/backend/upgrades.test.ts'],
   },
 };

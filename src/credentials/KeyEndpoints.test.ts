@@ -112,6 +112,23 @@ describe('[P13] KeyEndpoints', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('probes an id of two hundred characters', async () => {
+    const { asked, fate } = create();
+    expect(await fate('a'.repeat(200))).toBe('invalid-token');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('takes no room of new ids for one whose answer it has', async () => {
+    const { asked, fate } = create();
+    for (let i = 0; i < 20; i += 1) {
+      expect(await fate('gone')).toBe('invalid-token');
+    }
+    for (let i = 1; i < 10; i += 1) {
+      expect(await fate(`made-up-${i}`)).toBe('invalid-token');
+    }
+    expect(asked).toHaveLength(10);
+  });
+
   it('treats an address that discovery can not provide as no answer', async () => {
     const { keyEndpoints } = create();
     const discovery = {
@@ -203,4 +220,83 @@ describe('[P13] KeyEndpoints', () => {
     }
     expect(asked).toHaveLength(3);
   });
+});
+
+describe('KeyEndpoints that fetch the keys', () => {
+  const user = { sub: 'user:default/a' };
+  const ofUser = { claims: user, userToken: user };
+  const ofPlugin = {
+    claims: { typ: 'vnd.backstage.plugin', sub: 'search' },
+    userToken: undefined,
+  };
+  const discovery = {
+    getBaseUrl: async id => `http://backend/api/${id}`,
+  } as DiscoveryService;
+  let fetched: jest.SpiedFunction<typeof fetch>;
+  beforeEach(() => {
+    fetched = jest.spyOn(global, 'fetch');
+  });
+  afterEach(() => fetched.mockRestore());
+
+  const keySet = (keys: unknown, status = 200) =>
+    Response.json({ keys }, { status });
+  /** Returns the reason by which a token is refused that may have failed for want of keys. */
+  async function reasonFor(token: typeof ofUser | typeof ofPlugin) {
+    const keyEndpoints = new KeyEndpoints({ isKnown: async () => true });
+    return keyEndpoints
+      .assertAvailable(token, discovery)
+      .catch((refusal: Refusal) => refusal.reason);
+  }
+
+  it('fetch them from the endpoint, and follow no redirect', async () => {
+    fetched.mockImplementation(async () => keySet([{}]));
+    expect(await reasonFor(ofUser)).toBeUndefined();
+    expect(await reasonFor(ofPlugin)).toBeUndefined();
+    const options = { signal: expect.any(AbortSignal), redirect: 'manual' };
+    expect(fetched.mock.calls).toEqual([
+      ['http://backend/api/auth/.well-known/jwks.json', options],
+      ['http://backend/api/search/.backstage/auth/v1/jwks.json', options],
+    ]);
+  });
+
+  it.each<[string, () => Response | Promise<Response>]>([
+    ['an error of the connection', () => Promise.reject(new TypeError('no'))],
+    ['404', () => new Response(null, { status: 404 })],
+    ['508', () => new Response('{}', { status: 508 })],
+    ['500', () => keySet([{}], 500)],
+    ['a redirect', () => new Response(null, { status: 302 })],
+    ['no JSON', () => new Response('<html>')],
+    ['null', () => Response.json(null)],
+    ['no list of keys', () => keySet({ length: 1 })],
+    ['a key that is null', () => keySet([{}, null])],
+    ['a key that is text', () => keySet([{}, 'key'])],
+  ])('find none in %s', async (_, answer) => {
+    fetched.mockImplementation(async () => answer());
+    expect(await reasonFor(ofUser)).toBe('keys-unavailable');
+    expect(await reasonFor(ofPlugin)).toBe('keys-unavailable');
+  });
+
+  it('accept an empty list for a plugin, which may not have called yet', async () => {
+    fetched.mockImplementation(async () => keySet([]));
+    expect(await reasonFor(ofUser)).toBe('keys-unavailable');
+    expect(await reasonFor(ofPlugin)).toBeUndefined();
+  });
+
+  it.each([
+    [404, 'invalid-token'],
+    [508, 'invalid-token'],
+    [500, 'keys-unavailable'],
+    [401, 'keys-unavailable'],
+  ])(
+    'with %i for an unknown caller refuse it as %s',
+    async (status, reason) => {
+      for (const body of [null, '{}']) {
+        fetched.mockImplementation(async () => new Response(body, { status }));
+        const keyEndpoints = new KeyEndpoints({ isKnown: async () => false });
+        await expect(
+          keyEndpoints.assertCallerKnown(ofPlugin.claims, discovery),
+        ).rejects.toMatchObject({ reason });
+      }
+    },
+  );
 });

@@ -158,9 +158,13 @@ describe('[P12] TokenCache', () => {
     });
 
     it('no limited access', async () => {
-      const { cache, wrapped } = create();
+      const { auth, cache, calls, wrapped } = create();
       await wrapped.authenticate(token, { allowLimitedAccess: true });
       expect(recallOf(cache, token)).toBeUndefined();
+      await cache
+        .wrap(auth, 'hello')
+        .authenticate(token, { allowLimitedAccess: true });
+      expect(calls).toHaveLength(2);
     });
 
     it('nothing after the time to live', async () => {
@@ -187,6 +191,11 @@ describe('[P12] TokenCache', () => {
       await wrapped.authenticate(token);
       expect(recallOf(cache, token)).toBeUndefined();
     });
+  });
+
+  it('reads the same text again as the same token', () => {
+    const { cache } = create();
+    expect(cache.read('a')).toBe(cache.read('a'));
   });
 
   it('reads a text as the token that it remembers', async () => {

@@ -4,6 +4,8 @@ import { Refusal } from '../decision/Refusal';
 import {
   assertNotRevoked,
   isRevokedByClaims,
+  isSessionRevoked,
+  refuseRevoked,
   sessionClaimsOf,
 } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
@@ -81,6 +83,28 @@ describe('isRevokedByClaims', () => {
   ])('is correct for %s', (_, token, expected) => {
     const tokens = new TokenCache({ ttlMs: 30_000 });
     expect(isRevokedByClaims(token, { tokens, revocations })).toBe(expected);
+  });
+});
+
+describe('isSessionRevoked', () => {
+  it.each([
+    ['no user', undefined, false],
+    ['a user without a session', { sub: ended.sub }, false],
+    ['a session', session, false],
+    ['a revoked session', ended, true],
+  ])('is correct for a token of %s', (_, userToken, expected) => {
+    expect(isSessionRevoked({ userToken }, revocations)).toBe(expected);
+  });
+});
+
+describe('refuseRevoked', () => {
+  it.each([
+    ['the subject', unsignedToken('vnd.backstage.user', ended), ended.sub],
+    ['no subject', 'static', undefined],
+  ])('returns the refusal with %s of the token', (_, token, subject) => {
+    const tokens = new TokenCache({ ttlMs: 30_000 });
+    const refusal = refuseRevoked(token, { tokens });
+    expect([refusal.reason, refusal.subject]).toEqual(['revoked', subject]);
   });
 });
 

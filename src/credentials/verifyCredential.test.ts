@@ -124,9 +124,13 @@ function create(
   const verify = async (...args: Parameters<typeof argumentsOf>) =>
     verifyNow(...args);
   /** Verifies a token, and passes the time that it took to a function. */
-  const time = async (token: string, verified: (seconds: number) => void) => {
+  const time = async (
+    token: string,
+    verified: (seconds: number) => void,
+    externalTokenUsed: (subject: string, pluginId: string) => void = () => {},
+  ) => {
     const [of, plugin, presented, policy, services] = argumentsOf(token);
-    const observer = { verified, externalTokenUsed: () => {} };
+    const observer = { verified, externalTokenUsed };
     return verifyTimed(of, plugin, presented, policy, {
       ...services,
       observer,
@@ -224,6 +228,7 @@ describe('verifyCredential', () => {
     ['AuthenticationError', new AuthenticationError('no')],
     ['an error that is none of Backstage', new TypeError('no')],
     ['what is no error', 'no' as never],
+    ['nothing', undefined as never],
   ])('is 401 for %s', async (_, error) => {
     const { verify } = create(fails(error));
     await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
@@ -562,5 +567,42 @@ describe('verifyCredential', () => {
     expect(seconds).toHaveLength(1);
     expect(seconds[0]).toBeGreaterThanOrEqual(0);
     expect(seconds[0]).toBeLessThan(10);
+  });
+
+  it('records the time in seconds', async () => {
+    const { time } = create();
+    const now = jest.spyOn(performance, 'now');
+    now.mockReturnValueOnce(5_000).mockReturnValueOnce(6_500);
+    const seconds: number[] = [];
+    await time('static', s => seconds.push(s));
+    now.mockRestore();
+    expect(seconds).toEqual([1.5]);
+  });
+
+  it.each<[string, string, object, unknown[]]>([
+    [
+      'a static token',
+      'static',
+      { type: 'service', subject: 'ci' },
+      [['ci', 'catalog']],
+    ],
+    [
+      'a token of a service',
+      service,
+      { type: 'service', subject: 'search' },
+      [],
+    ],
+    ['a user', user, principal, []],
+  ])('records the use of %s if it is external', async (_, token, of, uses) => {
+    const credentials = { principal: of };
+    const { time } = create({ credentials: () => credentials });
+    const used: unknown[] = [];
+    const verified = await time(
+      token,
+      () => {},
+      (...use) => used.push(use),
+    );
+    expect(verified.credentials).toBe(credentials);
+    expect(used).toEqual(uses);
   });
 });

@@ -1,6 +1,6 @@
 import { createServer, IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { answerUpgrade } from '../http/answerUpgrade';
 import { Decisions } from '../decision/Decision';
@@ -63,6 +63,31 @@ const answering =
 
 const AUTHORIZED = 'Authorization: Bearer x';
 
+const HEAD = Buffer.from('head');
+const settled = () => new Promise(resolve => setImmediate(resolve));
+
+/** A server with one listener behind a guard, whose gate answers an upgrade of `upgrade` as `admit` does. */
+function createWaiting(admit: () => Promise<unknown>) {
+  const logged: unknown[] = [];
+  const heard: unknown[][] = [];
+  const guard = new UpgradeGuard({
+    gate: { admit },
+    logger: {
+      error: (...line: unknown[]) => logged.push(line),
+      info: () => {},
+    } as never,
+    source: { current: { isEnforced: true } } as never,
+  });
+  const server = createServer();
+  guard.guard(server);
+  server.on('upgrade', (...args) => {
+    heard.push(args);
+  });
+  const socket = new PassThrough();
+  const upgrade = () => server.emit('upgrade', { url: '/api/x' }, socket, HEAD);
+  return { guard, heard, logged, socket, upgrade };
+}
+
 /** A request that the gate passes on: from here on, plugins run their code. */
 function handOn(guard: UpgradeGuard, server: Server, reason = 'bearer') {
   const decisions = new Decisions();
@@ -78,10 +103,15 @@ function handOn(guard: UpgradeGuard, server: Server, reason = 'bearer') {
 describe('UpgradeGuard', () => {
   it('has upgrades below /api judged before any listener hears of them', async () => {
     const { judged, server } = createGuarded();
+    let heard = 0;
     server.on('upgrade', answering(403));
     server.prependListener('upgrade', answering(400));
+    server.prependListener('upgrade', () => {
+      heard += 1;
+    });
     expect(await statusAt(server, '/api/x')).toBe(401);
     expect(await statusAt(server, '/api/../x')).toBe(401);
+    expect(heard).toBe(0);
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(400);
     expect(await statusAt(server, '/x')).toBe(400);
     expect(judged).toEqual(['/api/x', '/api/../x', '/api/x']);
@@ -121,6 +151,8 @@ describe('UpgradeGuard', () => {
       heard += 1;
       answerUpgrade(socket, 400);
     });
+    // Later requests make none of the plugins' listeners the server's own.
+    handOn(guard, server);
     expect(await statusAt(server, '/x')).toBe(403);
     expect(heard).toBe(0);
     server.off('upgrade', own);
@@ -146,6 +178,30 @@ describe('UpgradeGuard', () => {
       answerUpgrade(socket, 403);
     });
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
+    expect(await statusAt(server, '/x')).toBe(403);
+  });
+
+  it('counts a listener as a plugin’s after a request without a decision', async () => {
+    const { guard, server } = createGuarded();
+    const isPassed = jest.fn();
+    guard.wrap((_req, _res, next) => next(), new Decisions())(
+      { socket: { server } } as any,
+      {} as any,
+      isPassed,
+    );
+    expect(isPassed).toHaveBeenCalledWith(undefined);
+    server.on('upgrade', answering(400));
+    expect(await statusAt(server, '/x')).toBe(404);
+  });
+
+  it('counts a listener as the server’s own after a request whose gate has failed', async () => {
+    const { guard, server } = createGuarded();
+    guard.wrap((_req, _res, next) => next(new Error('no')), new Decisions())(
+      { socket: { server } } as any,
+      {} as any,
+      () => {},
+    );
+    server.on('upgrade', answering(403));
     expect(await statusAt(server, '/x')).toBe(403);
   });
 
@@ -180,6 +236,79 @@ describe('UpgradeGuard', () => {
         { errorType: 'TypeError' },
       ],
     ]);
+  });
+
+  it.each([
+    ['an error', new TypeError('secret'), 'TypeError'],
+    ['what is no error', 'secret', 'string'],
+  ])('logs the kind of %s that a gate throws', async (_, error, errorType) => {
+    const { logged, socket, upgrade } = createWaiting(() =>
+      Promise.reject(error),
+    );
+    upgrade();
+    await settled();
+    expect(socket.destroyed).toBe(true);
+    expect(logged).toEqual([
+      ['API gate: a listener for upgrades has failed', { errorType }],
+    ]);
+  });
+
+  it('passes an admitted upgrade on, with its arguments', async () => {
+    const { heard, socket, upgrade } = createWaiting(async () => true);
+    expect(upgrade()).toBe(true);
+    expect(heard).toEqual([]);
+    await settled();
+    expect(heard).toEqual([[{ url: '/api/x' }, socket, HEAD]]);
+  });
+
+  it('refuses the upgrades that wait for a decision when it is stopped, whatever that is', async () => {
+    let decide!: (isAdmitted: boolean) => void;
+    const { guard, heard, socket, upgrade } = createWaiting(
+      () =>
+        new Promise(resolve => {
+          decide = resolve;
+        }),
+    );
+    upgrade();
+    guard.stop();
+    expect(String(socket.read())).toMatch(/^HTTP\/1\.1 503 /);
+    decide(true);
+    await settled();
+    expect(heard).toEqual([]);
+  });
+
+  it('passes no upgrade on whose client has gone', async () => {
+    const { heard, socket, upgrade } = createWaiting(async () => {
+      socket.destroy();
+      return true;
+    });
+    upgrade();
+    await settled();
+    expect(heard).toEqual([]);
+  });
+
+  it('answers no upgrade outside /api if no listener was there', () => {
+    const { server } = createGuarded();
+    const socket = new PassThrough();
+    expect(server.emit('upgrade', { url: '/x' }, socket, HEAD)).toBe(false);
+    expect(socket.read()).toBeNull();
+  });
+
+  it('decides about an upgrade without a target', () => {
+    const { judged, server } = createGuarded();
+    server.emit('upgrade', { headers: {} }, new PassThrough(), HEAD);
+    expect(judged).toEqual(['']);
+  });
+
+  it('ends no process by an error of a socket', async () => {
+    const { guard, server } = createGuarded();
+    handOn(guard, server);
+    server.on('upgrade', () => {});
+    for (const url of ['/x', '/api/x']) {
+      const socket = new PassThrough();
+      server.emit('upgrade', { url, headers: {} }, socket, HEAD);
+      expect(() => socket.emit('error', new Error('reset'))).not.toThrow();
+    }
   });
 
   it('refuses all upgrades below /api once it is stopped', async () => {

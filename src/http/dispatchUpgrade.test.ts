@@ -51,17 +51,53 @@ describe('dispatchUpgrade', () => {
 
   it.each<[string, (socket: PassThrough) => void]>([
     ['listens to the socket', socket => socket.on('close', () => {})],
+    ['listens for errors too', socket => socket.on('error', () => {})],
     ['reads from it', socket => socket.resume()],
-    ['writes to it', socket => socket.write('HTTP/1.1 101')],
+    [
+      'writes to it',
+      // A stream does not count what was written, and the socket of a connection does.
+      socket =>
+        Object.assign(socket, { bytesWritten: 12 }).write('HTTP/1.1 101'),
+    ],
+    ['sets a timeout', socket => Object.assign(socket, { timeout: 60_000 })],
     ['destroys it', socket => socket.destroy()],
   ])('leaves a socket to a listener that %s', async (_, take) => {
     for (const delayMs of [0, UNTOUCHED_MS - 1]) {
       const listener = (_req: unknown, socket: PassThrough) => {
         setTimeout(() => take(socket), delayMs);
       };
-      const { answer } = await answerAfter(2 * UNTOUCHED_MS, listener);
+      const { answer, socket } = await answerAfter(2 * UNTOUCHED_MS, listener);
       expect(answer).not.toBe(NOT_FOUND);
+      expect(socket.writableEnded).toBe(false);
     }
+  });
+
+  it('leaves a socket to a listener that has used it only at first', async () => {
+    const listener = (_req: unknown, socket: PassThrough) => {
+      const ignore = () => {};
+      socket.on('close', ignore);
+      setTimeout(() => socket.off('close', ignore), UNTOUCHED_MS / 2);
+    };
+    expect((await answerAfter(2 * UNTOUCHED_MS, listener)).answer).toBe('');
+  });
+
+  it('does not take another order of the listeners for a use of the socket', async () => {
+    jest.useFakeTimers();
+    const socket = new PassThrough();
+    const ignore = () => {};
+    socket.on('a', ignore).on('b', ignore);
+    const listener = () => {
+      const names = socket.eventNames();
+      const listeners = names.map(name => socket.listeners(name)[0]);
+      socket.removeAllListeners();
+      for (const name of [...names].reverse()) {
+        socket.on(name, listeners[names.indexOf(name)] as () => void);
+      }
+    };
+    dispatchUpgrade(server, [listener], req, socket, head);
+    await jest.advanceTimersByTimeAsync(UNTOUCHED_MS);
+    jest.useRealTimers();
+    expect(String(socket.read())).toContain(NOT_FOUND);
   });
 
   it('waits for a promise, however long it takes', async () => {

@@ -1,4 +1,4 @@
-import { readUpgradeTarget } from './upgradeTarget';
+import { isDoubtful, readUpgradeTarget } from './upgradeTarget';
 
 describe('[P11] readUpgradeTarget', () => {
   it.each([
@@ -37,6 +37,8 @@ describe('[P11] readUpgradeTarget', () => {
     '/live/a%2fb',
     '/live/x%3fy',
     '/live/%C3%A9',
+    '/live/%2561',
+    '/http://any/live',
     'http://any.example:80/live',
     'HTTPS://[::1]/',
   ])('leaves %s alone, which no reader finds below /api', target => {
@@ -83,9 +85,12 @@ describe('[P11] readUpgradeTarget', () => {
     '/%',
     '/live/%ff',
     '/%2525252561pi/x',
+    '/live/%252561',
     '/x%3f/api/live',
     // These are other forms of a target.
     '/live#/../api/live',
+    '/live/x#/api/live',
+    '/live/\\api\\live',
     '\\api\\live',
     '/\\api/live',
     '',
@@ -106,6 +111,11 @@ describe('[P11] readUpgradeTarget', () => {
       baseUrl: '',
       params: { gatedPluginId: '%' },
     });
+    expect(isDoubtful(readUpgradeTarget(target)!)).toBe(true);
+  });
+
+  it('does not treat a plugin as doubtful, whether or not it is installed', () => {
+    expect(isDoubtful(readUpgradeTarget('/api/live')!)).toBe(false);
   });
 
   it.each([

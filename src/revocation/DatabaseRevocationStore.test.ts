@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { DatabaseRevocationStore, OVERLAP_MS } from './DatabaseRevocationStore';
 import type { Revocation } from './Revocation';
-import type { RevocationTable } from './RevocationTable';
+import type { RevocationRow } from './RevocationTable';
 
 const TABLE = 'api_gate_revocations';
 const now = () => Math.floor(Date.now() / 1000);
@@ -15,6 +15,174 @@ const session = (change: Partial<Revocation> = {}): Revocation => ({
 });
 const user = (change: Partial<Revocation> = {}): Revocation =>
   session({ scope: 'user', ...change });
+
+/** Creates a store over a table whose clock is at `clock.now`, and that returns `rows` to each query. */
+function createFake(hasRecordedAt = true) {
+  const asked: unknown[][] = [];
+  const clock = { now: 1_000_000_000_000 };
+  const rows: RevocationRow[] = [];
+  const answerTo = (kind: string) => async (after: unknown, limit: number) => {
+    asked.push([kind, after, limit]);
+    return rows.slice();
+  };
+  const table = {
+    hasRecordedAt,
+    now: async () => clock.now,
+    readById: answerTo('id'),
+    readByTime: answerTo('time'),
+    write: async () => {},
+  };
+  const store = new DatabaseRevocationStore(table as never);
+  /** Makes each page a full one. */
+  const fillPages = () =>
+    rows.push(
+      ...Array.from({ length: 1_000 }, (_, i) => ({
+        ...session(),
+        id: `row ${i}`,
+        recorded_at: 500_000 + i,
+      })),
+    );
+  return { asked, clock, fillPages, rows, store, table };
+}
+
+describe('DatabaseRevocationStore', () => {
+  it('begins two minutes before the last reading began, and earlier where the clock was set back', async () => {
+    const { asked, clock, store } = createFake();
+    const first = await store.read();
+    clock.now += 2_000;
+    const second = await store.read(first.cursor);
+    clock.now -= 600_000;
+    const third = await store.read(second.cursor);
+    clock.now += 2_000;
+    await store.read(third.cursor);
+    const from = (recordedAt: number) => [
+      'time',
+      { recordedAt: recordedAt - OVERLAP_MS, id: '' },
+      1000,
+    ];
+    expect(asked).toEqual([
+      ['id', '', 1000],
+      from(1_000_000_000_000),
+      from(1_000_000_000_000 + 2_000 - 600_000),
+      from(1_000_000_000_000 + 2_000 - 600_000),
+    ]);
+  });
+
+  it('goes on after the last row of a page, and next time from where the reading began', async () => {
+    const { asked, clock, fillPages, rows, store } = createFake();
+    fillPages();
+    const first = await store.read();
+    expect(first.hasMore).toBe(true);
+    clock.now += 60_000;
+    rows.length = 0;
+    const second = await store.read(first.cursor);
+    expect(second.hasMore).toBe(false);
+    fillPages();
+    clock.now += 60_000;
+    const third = await store.read(second.cursor);
+    await store.read(third.cursor);
+    expect(asked).toEqual([
+      ['id', '', 1000],
+      ['id', 'row 999', 1000],
+      ['time', { recordedAt: 1_000_000_000_000 - OVERLAP_MS, id: '' }, 1000],
+      ['time', { recordedAt: 500_999, id: 'row 999' }, 1000],
+    ]);
+  });
+
+  it.each([
+    ['7~~a b~c', 'id', 'a b~c'],
+    ['7~~a\nb', 'id', 'a\nb'],
+    ['7~12~a', 'time', { recordedAt: 12, id: 'a' }],
+    ['999999999999999~12~a', 'time', { recordedAt: 12, id: 'a' }],
+    [
+      '7~999999999999999~a',
+      'time',
+      { recordedAt: 999_999_999_999_999, id: 'a' },
+    ],
+    ['987654', 'time', { recordedAt: 987_654 - OVERLAP_MS, id: '' }],
+  ])('reads on from the cursor %j', async (cursor, kind, after) => {
+    const { asked, store } = createFake();
+    await store.read(cursor);
+    expect(asked).toEqual([[kind, after, 1000]]);
+  });
+
+  it.each([
+    '',
+    'x',
+    '-1',
+    '1x',
+    '1~',
+    '1~2',
+    '1~2~',
+    '1~~',
+    '1~x~a',
+    '1234567890123456',
+    '1~1234567890123456~a',
+  ])(
+    'reads all from the cursor %j on, which is none of its own',
+    async text => {
+      const { asked, store } = createFake();
+      await store.read(text);
+      expect(asked).toEqual([['id', '', 1000]]);
+    },
+  );
+
+  it('reads all each time, page by page, where the table has no times', async () => {
+    const { asked, fillPages, rows, store } = createFake(false);
+    fillPages();
+    const first = await store.read();
+    expect(first.cursor).toBe('1000000000000~~row 999');
+    rows.length = 0;
+    const { cursor } = await store.read(first.cursor);
+    expect(cursor).toBeUndefined();
+    await store.read('7');
+    await store.read('7~12~a');
+    expect(asked).toEqual([
+      ['id', '', 1000],
+      ['id', 'row 999', 1000],
+      ['id', '', 1000],
+      ['id', '', 1000],
+    ]);
+  });
+
+  it('returns what has expired for five minutes, since clocks may differ', async () => {
+    jest.spyOn(Date, 'now').mockReturnValue(1_780_000_000_999);
+    const { rows, store } = createFake();
+    for (const exp of [1_779_999_699, 1_779_999_700]) {
+      rows.push({ ...session({ exp }), id: `${exp}` });
+    }
+    const { revocations } = await store.read();
+    jest.mocked(Date.now).mockRestore();
+    expect(revocations.map(({ exp }) => exp)).toEqual([1_779_999_700]);
+  });
+
+  it.each([
+    [{ code: '22021' }, true],
+    [{ code: '54000' }, true],
+    [{ code: 'ER_DATA_TOO_LONG', sqlState: '22001' }, true],
+    [{ code: '40001' }, false],
+    [{ code: 22021 }, false],
+    [{ code: '122021' }, false],
+    [{ code: '220210' }, false],
+    [{ code: '22-21' }, false],
+    [{}, false],
+  ])(
+    'with the error %j it is %j that no retry helps',
+    async (codes, isFinal) => {
+      const { store, table } = createFake();
+      const error = Object.assign(new Error('of the database'), codes);
+      table.write = () => Promise.reject(error);
+      await expect(store.add(session())).rejects.toMatchObject(
+        isFinal
+          ? {
+              name: 'InputError',
+              message: 'The database can not store this revocation',
+            }
+          : error,
+      );
+    },
+  );
+});
 
 describe.each(testDatabases)(
   'DatabaseRevocationStore on %s',
@@ -42,7 +210,7 @@ describe.each(testDatabases)(
     async function readAll(cursor?: string) {
       let page = await store.read(cursor);
       const pages = [page.revocations];
-      while (page.hasMore) {
+      while (page.hasMore && pages.length < 10) {
         page = await store.read(page.cursor);
         pages.push(page.revocations);
       }
@@ -182,42 +350,3 @@ describe.each(testDatabases)(
     }
   },
 );
-
-describe('DatabaseRevocationStore', () => {
-  const asked: unknown[][] = [];
-  let databaseNow = 1_000_000_000_000;
-  const table = {
-    hasRecordedAt: true,
-    now: async () => databaseNow,
-    readById: async (...args: unknown[]) => {
-      asked.push(['id', ...args]);
-      return [];
-    },
-    readByTime: async (...args: unknown[]) => {
-      asked.push(['time', ...args]);
-      return [];
-    },
-  } as unknown as RevocationTable;
-  const store = new DatabaseRevocationStore(table);
-
-  it('begins two minutes before the last reading began, and earlier where the clock was set back', async () => {
-    const first = await store.read();
-    databaseNow += 2_000;
-    const second = await store.read(first.cursor);
-    databaseNow -= 600_000;
-    const third = await store.read(second.cursor);
-    databaseNow += 2_000;
-    await store.read(third.cursor);
-    const from = (recordedAt: number) => [
-      'time',
-      { recordedAt: recordedAt - OVERLAP_MS, id: '' },
-      1000,
-    ];
-    expect(asked).toEqual([
-      ['id', '', 1000],
-      from(1_000_000_000_000),
-      from(1_000_000_000_000 + 2_000 - 600_000),
-      from(1_000_000_000_000 + 2_000 - 600_000),
-    ]);
-  });
-});

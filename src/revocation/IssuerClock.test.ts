@@ -10,10 +10,10 @@ afterEach(() => jest.useRealTimers());
 describe('[P20] IssuerClock', () => {
   it('is the clock of this replica while no token is from the future', () => {
     const clock = new IssuerClock();
-    clock.observe(undefined);
-    clock.observe(noon - 10);
-    clock.observe(noon);
-    expect(clock.now()).toBe(noon);
+    for (const iat of [undefined, noon - 10, noon]) {
+      clock.observe(iat);
+      expect(clock.now()).toBe(noon);
+    }
   });
 
   it('is ahead by as much as the fastest issuer was', () => {
@@ -23,6 +23,25 @@ describe('[P20] IssuerClock', () => {
     expect(clock.now()).toBe(noon + 60);
     jest.setSystemTime(NOON + 30_000);
     expect(clock.now()).toBe(noon + 90);
+  });
+
+  it('follows an issuer that is further ahead', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 20);
+    clock.observe(noon + 60);
+    expect(clock.now()).toBe(noon + 60);
+  });
+
+  it('keeps a lead for a day after the last token that has shown it', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    jest.setSystemTime(NOON + (DAY_S * 1000) / 2);
+    clock.observe(noon + DAY_S / 2 + 60);
+    jest.setSystemTime(NOON + DAY_S * 1500);
+    clock.observe(noon + DAY_S * 1.5 + 6);
+    expect(clock.now()).toBe(noon + DAY_S * 1.5 + 60);
+    jest.setSystemTime(NOON + (DAY_S * 1.5 + 1) * 1000);
+    expect(clock.now()).toBe(noon + DAY_S * 1.5 + 1);
   });
 
   it('accepts a lead of at most five minutes', () => {

@@ -60,7 +60,11 @@ describe('[P20] OfflineSessions', () => {
         url: 'http://auth/api/auth/v1/offline-sessions/revoke',
         init: {
           method: 'POST',
-          headers: { Authorization: 'Bearer service-token-for-auth' },
+          headers: {
+            Authorization: 'Bearer service-token-for-auth',
+            Connection: 'close',
+            'Content-Type': 'application/json',
+          },
           body: `{"userEntityRef":"${JANE}"}`,
           redirect: 'error',
         },
@@ -81,6 +85,30 @@ describe('[P20] OfflineSessions', () => {
   ])('with %p and a %p it is %p', async (isEnabled, status, expected) => {
     answer = failing(status);
     expect(await create({ isEnabled }).end(JANE)).toBe(expected);
+  });
+
+  it('accepts an answer without a body, and one without a number', async () => {
+    answer = () => new Response(null, { status: 404 });
+    expect(await create().end(JANE)).toBe('unsupported');
+    answer = () => Response.json({});
+    expect(await create().end(JANE)).toEqual({ ended: 0 });
+  });
+
+  it.each([
+    ['an error', gone, 'TypeError'],
+    ['what is no error', () => Promise.reject('text'), 'string'],
+  ])('logs the kind of %s while it tries again', async (_, fails, kind) => {
+    answer = fails;
+    await create()
+      .end(JANE)
+      .catch(() => {});
+    await jest.advanceTimersByTimeAsync(2_000);
+    expect(log).toEqual([
+      [
+        'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and the gate will retry',
+        { users: 1, errorType: kind },
+      ],
+    ]);
   });
 
   it.each([
@@ -105,6 +133,7 @@ describe('[P20] OfflineSessions', () => {
       expect(endedLater).toEqual([[JANE, { ended: 1 }]]);
       await jest.advanceTimersByTimeAsync(600_000);
       expect(fetched).toHaveLength(3);
+      expect(jest.getTimerCount()).toBe(0);
     },
   );
 
@@ -140,6 +169,8 @@ describe('[P20] OfflineSessions', () => {
     expect(log).toEqual([
       [expect.stringContaining('refresh tokens of user:default/u0:')],
     ]);
+    await sessions.end('USER:default/u500').catch(() => {});
+    expect(log).toHaveLength(1);
     answer = () => Response.json({ revokedCount: 0 });
     await jest.advanceTimersByTimeAsync(2_000);
     expect(endedLater).toHaveLength(1_000);
@@ -153,6 +184,27 @@ describe('[P20] OfflineSessions', () => {
     await sessions.end(JANE).catch(() => {});
     await jest.advanceTimersByTimeAsync(600_000);
     expect(fetched).toHaveLength(2);
+  });
+
+  it('tries nothing again that fails after it was stopped', async () => {
+    answer = gone;
+    const sessions = create();
+    sessions.stop();
+    await sessions.end(JANE).catch(() => {});
+    await jest.advanceTimersByTimeAsync(600_000);
+    expect(fetched).toHaveLength(1);
+  });
+
+  it('logs at start what to do about an auth plugin without the route', async () => {
+    answer = () => new Response(null, { status: 404 });
+    await create().check();
+    expect(log).toEqual([
+      [
+        expect.stringMatching(
+          /^API gate: auth\.experimentalRefreshToken\.enabled is true, .* Update @backstage\/plugin-auth-backend to 0\.31 or later$/,
+        ),
+      ],
+    ]);
   });
 
   it.each<[boolean | undefined, number, number]>([

@@ -81,6 +81,7 @@ describe('[P22] PendingRevocations', () => {
 
   it.each([
     ['a NUL', 'user:default/\0'],
+    ['a NUL at the start', '\0user:default/a'],
     ['a control character', 'user:default/\u0085'],
     ['a line end', 'user:default/\n'],
     ['half of a character', 'user:default/\ud83d'],
@@ -91,11 +92,18 @@ describe('[P22] PendingRevocations', () => {
     const { pending, state, logged } = create();
     for (let i = 0; i < 3; i += 1) {
       const writing = pending.write(revocation({ sub }));
-      await expect(writing).rejects.toMatchObject({ name: 'InputError' });
+      await expect(writing).rejects.toMatchObject({
+        name: 'InputError',
+        message:
+          'sub must be at most 1000 characters of text without control characters',
+      });
     }
     expect([pending.size, state.calls]).toEqual([0, 0]);
     expect(logged).toEqual([
-      [expect.stringContaining('drops revocations'), { dropped: 1 }],
+      [
+        'API gate drops revocations: the database can not store such a user or such a time. They stay in force at this replica until it stops, and others do not see them',
+        { dropped: 1 },
+      ],
     ]);
     expect(JSON.stringify(logged)).not.toContain('user:default');
   });
@@ -164,11 +172,12 @@ describe('[P22] PendingRevocations', () => {
     await writeAll([
       revocation({ scope: 'user' }),
       revocation({ scope: 'user', sub: 'USER:default/A', iat, exp }),
+      revocation({ scope: 'user', sub: 'user:default/b' }),
       revocation(),
       revocation(),
       revocation({ iat }),
     ]);
-    expect(pending.size).toBe(3);
+    expect(pending.size).toBe(4);
     state.fails = () => false;
     await pending.retry();
     expect(stored).toContainEqual(
@@ -199,6 +208,28 @@ describe('[P22] PendingRevocations', () => {
     await first;
     await pending.retry();
     expect([pending.size, stored]).toEqual([0, [1, 2, 2]]);
+  });
+
+  it('writes nothing again that was written while the others were', async () => {
+    const { pending, state, stored, writeAll } = create(gone);
+    const revocations = many(11, '');
+    const last = revocations[10];
+    await writeAll(revocations);
+    state.fails = () => false;
+    const retrying = pending.retry();
+    await pending.write(last);
+    await retrying;
+    expect(stored.filter(({ sub }) => sub === last.sub)).toHaveLength(1);
+    expect([pending.size, stored.length]).toEqual([0, 11]);
+  });
+
+  it('holds what a store has refused without an error', async () => {
+    const pending = new PendingRevocations({
+      logger: {} as never,
+      store: () => Promise.reject(undefined),
+    });
+    await expect(pending.write(revocation())).rejects.toBeUndefined();
+    expect(pending.size).toBe(1);
   });
 
   it('forgets what has expired meanwhile', async () => {

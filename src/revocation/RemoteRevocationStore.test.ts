@@ -19,13 +19,16 @@ describe('RemoteRevocationStore', () => {
   let server: Server;
   let answer: (req: IncomingMessage, res: ServerResponse) => void;
   let asked: string[];
+  let received: { headers: IncomingMessage['headers']; body: string }[];
   let warnings: string[];
   let store: RemoteRevocationStore;
 
   beforeEach(async () => {
-    [asked, warnings] = [[], []];
-    server = createServer((req, res) => {
+    [asked, received, warnings] = [[], [], []];
+    server = createServer(async (req, res) => {
       asked.push(`${req.method} ${req.url}`);
+      const body = (await req.toArray()).join('');
+      received.push({ headers: req.headers, body });
       answer(req, res);
     });
     await new Promise<void>(resolve => {
@@ -34,8 +37,10 @@ describe('RemoteRevocationStore', () => {
     const { port } = server.address() as AddressInfo;
     store = new RemoteRevocationStore({
       auth: {
-        getOwnServiceCredentials: async () => ({}),
-        getPluginRequestToken: async () => ({ token: 'token' }),
+        getOwnServiceCredentials: async () => 'own',
+        getPluginRequestToken: async ({ onBehalfOf, targetPluginId }: any) => ({
+          token: `${onBehalfOf}-for-${targetPluginId}`,
+        }),
       } as never,
       discovery: {
         getBaseUrl: async (id: string) => `http://localhost:${port}/api/${id}`,
@@ -65,6 +70,32 @@ describe('RemoteRevocationStore', () => {
     ]);
   });
 
+  it('sends a revocation as a service, and closes each connection', async () => {
+    answer = answerJson({}, 201);
+    await store.add(revocation);
+    answer = answerJson({ revocations: [] });
+    await store.read();
+    expect(asked).toEqual([
+      'POST /api/auth/api-gate/v1/revocations',
+      'GET /api/auth/api-gate/v1/revocations?since=',
+    ]);
+    const headers = {
+      authorization: 'Bearer own-for-auth',
+      connection: 'close',
+    };
+    expect(received).toEqual([
+      {
+        headers: expect.objectContaining({
+          ...headers,
+          'content-type': 'application/json',
+        }),
+        body: JSON.stringify(revocation),
+      },
+      { headers: expect.objectContaining(headers), body: '' },
+    ]);
+    expect(received[1].headers['content-type']).toBeUndefined();
+  });
+
   it('reads all revocations each time if the gate there is of version 0.1.0', async () => {
     answer = answerJson({ revocations: [revocation] });
     const page = await store.read();
@@ -78,19 +109,22 @@ describe('RemoteRevocationStore', () => {
       expect(await store.read()).toEqual({ revocations: [] });
       await store.add(revocation);
     }
-    expect(warnings).toHaveLength(1);
+    expect(warnings).toEqual([
+      'The backend of the auth plugin has no API gate: a sign-out there ends no session here',
+    ]);
   });
 
   it('fails if the answer is no list', async () => {
-    for (const [body, status] of [
-      [{}, 200],
-      [{ revocations: 'none' }, 200],
-      [null, 200],
-      [{ revocations: [] }, 500],
-      [{ revocations: [] }, 401],
+    const noList = 'The auth backend returned no list of revocations';
+    for (const [body, status, message] of [
+      [{}, 200, noList],
+      [{ revocations: 'none' }, 200, noList],
+      [null, 200, noList],
+      [{ revocations: [] }, 500, 'failed with 500'],
+      [{ revocations: [] }, 401, 'failed with 401'],
     ] as const) {
       answer = answerJson(body, status);
-      await expect(store.read()).rejects.toThrow();
+      await expect(store.read()).rejects.toThrow(message);
     }
   });
 
@@ -98,6 +132,7 @@ describe('RemoteRevocationStore', () => {
     answer = answerJson({}, 400);
     await expect(store.add(revocation)).rejects.toMatchObject({
       name: 'InputError',
+      message: 'The auth backend can not store this revocation',
     });
     for (const status of [401, 403, 429, 500, 503]) {
       answer = answerJson({}, status);

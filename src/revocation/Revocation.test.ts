@@ -44,6 +44,17 @@ describe('Revocation', () => {
     },
   );
 
+  it('of a user covers a session from a clock that is ahead', () => {
+    const sub = 'user:default/a';
+    const session = { sub, iat: NOW + 60, exp: NOW + 120 };
+    expect(revocationOfUser(sub, session)).toEqual({
+      scope: 'user',
+      sub,
+      iat: NOW + 60,
+      exp: NOW + 60 + DAY,
+    });
+  });
+
   it('is of one user in whatever case', () => {
     expect(isSameUser('User:default/A', 'user:Default/a')).toBe(true);
     expect(isSameUser('user:default/a', 'user:default/b')).toBe(false);

@@ -343,6 +343,53 @@ describe('Revocations', () => {
     expect(loads).toBe(1);
   });
 
+  it('is not complete if it is stopped between two pages', async () => {
+    const { revocations, following, cursors } = follow(async cursor => {
+      await new Promise(resolve => setTimeout(resolve, 1_000));
+      const page = Number(cursor ?? 0) + 1;
+      return { revocations: [], cursor: String(page), hasMore: true };
+    });
+    await jest.advanceTimersByTimeAsync(500);
+    revocations.stop();
+    await jest.advanceTimersByTimeAsync(10_000);
+    await following;
+    expect(cursors().length).toBeLessThanOrEqual(2);
+    expect(revocations.isLoaded).toBe(false);
+  });
+
+  it('writes what is pending in one run at a time', async () => {
+    let writes = 0;
+    const { revocations } = create({
+      add: () => {
+        writes += 1;
+        return new Promise(() => {});
+      },
+    });
+    await jest.advanceTimersByTimeAsync(0);
+    const failure = revocations
+      .revoke(revocationOfSession(session('user:default/a')))
+      .catch(() => {});
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(writes).toBe(1);
+    // The run that begins after two seconds waits six seconds for the store.
+    await jest.advanceTimersByTimeAsync(6_999);
+    await failure;
+    expect(writes).toBe(2);
+    revocations.stop();
+  });
+
+  it('looks once a minute for what has expired', async () => {
+    const { revocations } = create({});
+    const removeExpired = jest.spyOn(revocations, 'removeExpired');
+    await jest.advanceTimersByTimeAsync(0);
+    expect(removeExpired).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(59_999);
+    expect(removeExpired).toHaveBeenCalledTimes(1);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(removeExpired).toHaveBeenCalledTimes(2);
+    revocations.stop();
+  });
+
   it('does not write any more what has expired meanwhile', async () => {
     let gone = true;
     const stored: string[] = [];
@@ -542,6 +589,31 @@ describe('Revocations of a store with a cursor', () => {
     },
   );
 
+  it('reads all no further once it is stopped', async () => {
+    let isSlow = false;
+    const { revocations, following, cursors } = follow(async cursor => {
+      if (cursor === 'end') {
+        return { revocations: [], cursor };
+      }
+      if (isSlow) {
+        await new Promise(resolve => setTimeout(resolve, 1_000));
+      }
+      return cursor === undefined
+        ? { revocations: [], cursor: 'page 2', hasMore: true }
+        : { revocations: [], cursor: 'end' };
+    });
+    revocations.setPollInterval(6_000);
+    await following;
+    await jest.advanceTimersByTimeAsync(599_999);
+    cursors();
+    isSlow = true;
+    await jest.advanceTimersByTimeAsync(501);
+    expect(cursors()).toEqual(['end', undefined]);
+    revocations.stop();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(cursors()).toEqual([]);
+  });
+
   it('reads what is new before all, and again what failed', async () => {
     let fails = false;
     const { revocations, following, read } = follow(async cursor => {
@@ -625,4 +697,22 @@ describe('Revocations of a store with a cursor', () => {
       jest.mocked(Math.random).mockRestore();
     },
   );
+
+  it('has no more expired rows removed once it is stopped', async () => {
+    const { revocations, following, removeExpired } = follow(async () => ({
+      revocations: [],
+      cursor: 'end',
+    }));
+    removeExpired.mockImplementation(async () => {
+      await new Promise(resolve => setTimeout(resolve, 1_000));
+      return true;
+    });
+    await following;
+    await jest.advanceTimersByTimeAsync(902_000);
+    const calls = removeExpired.mock.calls.length;
+    expect(calls).toBeGreaterThan(0);
+    revocations.stop();
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(removeExpired).toHaveBeenCalledTimes(calls);
+  });
 });

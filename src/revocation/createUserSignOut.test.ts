@@ -61,6 +61,18 @@ describe('[P20] createUserSignOut', () => {
     expect(end).not.toHaveBeenCalled();
   });
 
+  it('keeps offline sessions where the gate can end none', async () => {
+    const signOut = createUserSignOut({
+      issuerClock: new IssuerClock(),
+      offlineSessions: undefined,
+      revocations: { revoke: async () => {} },
+    });
+    expect(await signOut(USER, { offlineSessions: 'end' })).toMatchObject({
+      isStored: true,
+      offlineSessions: 'kept',
+    });
+  });
+
   it('revokes again what was issued while offline sessions were being ended, and while the store was written', async () => {
     const { revoked, signOut } = create({
       end: async () => jest.setSystemTime(NOON + 3_000),

@@ -14,6 +14,9 @@ function create(options: {
   const getUserInfo = jest.fn(async () => ({
     ownershipEntityRefs: await (options.userInfo?.() ?? Promise.resolve([])),
   }));
+  const authorize = jest.fn(async (..._args: unknown[]) => [
+    { result: options.result ?? AuthorizeResult.ALLOW },
+  ]);
   const access = createRouteAccess({
     httpAuth: {
       credentials: async (_: Request, { allow }: { allow: string[] }) => {
@@ -24,15 +27,11 @@ function create(options: {
         return { principal };
       },
     } as never,
-    permissions: {
-      authorize: async () => [
-        { result: options.result ?? AuthorizeResult.ALLOW },
-      ],
-    } as never,
+    permissions: { authorize } as never,
     userInfo: { getUserInfo } as never,
     operators: () => new Set(options.operators),
   });
-  return { access, getUserInfo };
+  return { access, authorize, getUserInfo };
 }
 
 const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
@@ -52,8 +51,19 @@ describe('[P18] createRouteAccess', () => {
       denied.access.requireOperator(req, permission),
       denied.access.requireUserOrOperator(req, permission, 'x'),
     ]) {
-      await expect(judged).rejects.toMatchObject({ name: 'NotAllowedError' });
+      await expect(judged).rejects.toMatchObject({
+        name: 'NotAllowedError',
+        message: 'This needs the permission auth.api-gate.revoke',
+      });
     }
+  });
+
+  it('asks for the permission with the credentials of the caller', async () => {
+    const { access, authorize } = create({ principal: service });
+    await access.assertService(req, permission);
+    expect(authorize.mock.calls).toEqual([
+      [[{ permission }], { credentials: { principal: service } }],
+    ]);
   });
 
   it('accepts no user where a service is required', async () => {
@@ -79,7 +89,11 @@ describe('[P18] createRouteAccess', () => {
   it('requests no groups if there are no operators', async () => {
     const { access, getUserInfo } = create({ principal: jane });
     await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
-      { name: 'NotAllowedError' },
+      {
+        name: 'NotAllowedError',
+        message:
+          'This is for services, and for users whom auth.apiGate.operators names',
+      },
     );
     expect(getUserInfo).not.toHaveBeenCalled();
   });
@@ -117,6 +131,23 @@ describe('[P18] createRouteAccess', () => {
     });
     await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
       { name: 'NotAllowedError' },
+    );
+  });
+
+  it.each([
+    ['an error', new Error('no')],
+    ['what is no error', undefined],
+  ])('if the request for groups fails by %s, it is a 503', async (_, error) => {
+    const { access } = create({
+      principal: jane,
+      operators: ['group:default/a'],
+      userInfo: () => Promise.reject(error),
+    });
+    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
+      {
+        name: 'ServiceUnavailableError',
+        message: 'The groups of the user can not be read at the moment',
+      },
     );
   });
 

@@ -47,6 +47,8 @@ describe('readRevocationBody', () => {
     [{ userEntityRef: 'user:default/a', x: 1 }, 'x is not known'],
     [{ ...session, sub: '' }, 'sub must be text'],
     [{ ...session, sub: 5 }, 'sub must be text'],
+    [{ ...session, sub: ['user:default/a'] }, 'sub must be text'],
+    [{ ...session, sub: '\u0000a' }, 'sub must be text'],
     [{ ...session, sub: 'x'.repeat(1001) }, 'sub must be text'],
     [{ ...session, sub: 'a\u0000' }, 'sub must be text'],
     [{ ...session, sub: 'a\u0085' }, 'sub must be text'],
@@ -57,6 +59,7 @@ describe('readRevocationBody', () => {
     [{ ...session, exp: noon - 1 }, 'exp must be'],
     [{ ...session, exp: noon + 601 + DAY }, 'exp must be'],
     [{ ...session, exp: undefined }, 'exp must be'],
+    [{ ...session, exp: noon + 0.5 }, 'exp must be'],
     [{ ...session, scope: 'all' }, 'scope must be'],
     [{ ...session, x: 1 }, 'x is not known'],
   ])('refuses %j', (body, message) => {
