@@ -9,6 +9,10 @@ const { LegacyFakeTimers, ModernFakeTimers } =
   requireOfJest('@jest/fake-timers');
 const { ModuleMocker } = requireOfJest('jest-mock');
 
+// Jest's own list of handlers of test events: two from when it was loaded, and those that it has added for each test file.
+const eventHandlers = () => globalThis[Symbol.for('EVENT_HANDLERS')];
+const HANDLERS_OF_ALL_FILES = 2;
+
 const pools = new Set();
 const storages = new Set();
 
@@ -84,6 +88,8 @@ module.exports = class Environment {
       .forEach(name => delete process.env[name]);
     Object.assign(process.env, this.#env);
     this.#removeListeners();
+    // Jest removes none, and they would hold what each file has loaded.
+    eventHandlers()?.splice(HANDLERS_OF_ALL_FILES);
     await Promise.all([...pools].map(pool => pool.destroy()));
     pools.clear();
     // A storage that is used again enables itself.

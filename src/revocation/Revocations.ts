@@ -117,9 +117,7 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    await storeInTime(this.#poll().then(() => this.#writePending())).catch(
-      () => {},
-    );
+    await storeInTime(this.#poll()).catch(() => {});
   }
 
   /** Sets the interval. The change applies after the current wait. */
