@@ -23,13 +23,13 @@ import { writeToDocs } from './writeToDocs';
 const MIN_GENERATIONS = 3;
 const GENERATIONS_UNTIL_MS = 150_000;
 /** Rounds of each generation. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 const REQUESTS = 1000;
 /** Requests before each measurement that are not measured, since the server's code has left the CPU's caches. */
 const LEAD_IN_REQUESTS = 300;
 /** Requests until the code that runs often is compiled. */
 const WARM_UP_REQUESTS = 3000;
-const STARTS = 3;
+const STARTS = 7;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
 const REVOKED_SESSIONS = 100_000;

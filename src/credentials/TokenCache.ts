@@ -99,15 +99,19 @@ export class TokenCache {
     authenticate: () => Promise<BackstageCredentials>,
   ): Promise<BackstageCredentials> {
     const pendingKey = `${key} ${token.digest}`;
-    let pending = this.#pending.get(pendingKey);
-    if (!pending) {
-      pending = this.#verify(token, key, authenticate).finally(() =>
-        this.#pending.delete(pendingKey),
-      );
-      this.#pending.set(pendingKey, pending);
+    const known = this.#pending.get(pendingKey);
+    if (known) {
+      const copy = await known;
+      return copy();
     }
-    const copy = await pending;
-    return copy();
+    const pending = this.#verify(token, key, authenticate);
+    this.#pending.set(pendingKey, pending);
+    try {
+      const copy = await pending;
+      return copy();
+    } finally {
+      this.#pending.delete(pendingKey);
+    }
   }
 
   async #verify(

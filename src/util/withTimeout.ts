@@ -4,14 +4,22 @@
  * @param failure - the message of the error
  * @throws Error if the promise takes longer
  */
-export async function withTimeout<T>(
+export function withTimeout<T>(
   answer: Promise<T>,
   milliseconds: number,
   failure: string,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(failure)), milliseconds);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(failure)), milliseconds);
+    answer.then(
+      value => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      error => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
 }
