@@ -181,7 +181,7 @@ function createShallowCopier<T extends object>(original: T): () => T {
   ).filter(([, { enumerable }]) => !enumerable);
   return () => {
     const copy = Object.assign(Object.create(prototype), original);
-    // One call each takes half the time of `Object.defineProperties`.
+    // `Object.defineProperties` takes twice the time.
     for (const [name, descriptor] of hidden) {
       Object.defineProperty(copy, name, descriptor);
     }

@@ -203,7 +203,7 @@ describe('a candidate', () => {
     // No rule opens a path that routers read in different ways, whether or not it can be told.
     ['GET', '/api/Hello/new//x', [added], undefined],
     ['GET', '/api/Hello/new/x#', [added], undefined],
-    // What is public without a rule, the candidate does not change.
+    // The candidate does not change a route that is public without a rule.
     ['DELETE', `/api/Hello${COOKIE_ENDPOINT}`, [anywhere], undefined],
     ['GET', '/api/Hello/.backstage/auth/v1/jwks.json', [anywhere], undefined],
   ])('for %s %s of %j differs by %j', (method, target, candidate, expected) => {

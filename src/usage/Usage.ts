@@ -201,7 +201,7 @@ export class Usage {
     await table.observe(observed, now, MAX_GAP_MS);
     this.#rows = rows;
     await this.#pending.write(async (used, use) => {
-      // What was used for the first time meanwhile has its row after the next exchange.
+      // A rule or token that was used for the first time meanwhile has its row after the next exchange.
       const row = rows.get(keyOf(this.#recorded(used)));
       const added = row && (await table.add(row, use));
       if (added) {

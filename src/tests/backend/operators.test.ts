@@ -430,7 +430,7 @@ describe('a change of the configuration', () => {
     const backend = await start({
       port,
       audit,
-      // As Backstage's own factory, which never stops watching the files.
+      // Like Backstage's own factory, this one never stops watching the files.
       rootConfig: createServiceFactory({
         service: coreServices.rootConfig,
         deps: {},
