@@ -51,6 +51,15 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
       settings: { 'import/resolver': { node: { extensions: ['.ts'] } } },
       rules: { 'import/no-restricted-paths': ['error', { zones }] },
     },
+    // Someone reads each of these files, from the top to the bottom.
+    {
+      files: ['src/**/*.ts'],
+      excludedFiles: ['**/*.test.ts', 'src/__testUtils__/**', 'src/attacks/**'],
+      rules: {
+        'max-lines': ['error', 250],
+        'max-lines-per-function': ['error', 60],
+      },
+    },
     // This file runs the tests of the files beside it.
     { files: ['src/attacks/**'], rules: { 'no-restricted-imports': 'off' } },
     // The expectation depends on the input, and a property has every input.

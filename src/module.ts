@@ -1,6 +1,11 @@
 import {
+  AuditorService,
   coreServices,
   createBackendModule,
+  HttpAuthService,
+  HttpRouterService,
+  PermissionsService,
+  UserInfoService,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
 import {
@@ -10,7 +15,7 @@ import {
 import { createExplainRouter } from './routes/createExplainRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
-import { createRouteAccess } from './routes/createRouteAccess';
+import { RouteAccess } from './routes/RouteAccess';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import {
   authApiGateReadPermission,
@@ -70,8 +75,7 @@ export const authModuleApiGate = createBackendModule({
         userInfo: coreServices.userInfo,
       },
       async init({ gate, auditor, database, logger, ...services }) {
-        const { httpAuth, httpRouter, permissions, userInfo } = services;
-        const { audit, offlineSessions, revocations } = gate;
+        const { offlineSessions, revocations } = gate;
         issuance.applyTo(gate);
         await revocations.follow(
           await DatabaseRevocationStore.create(database, logger),
@@ -84,26 +88,7 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        const access = createRouteAccess({
-          httpAuth,
-          permissions,
-          userInfo,
-          operators: () => gate.source.current.config.operators,
-        });
-        httpRouter.use(
-          createRevocationRouter({
-            access,
-            tokens: gate.tokens,
-            revocations,
-            signOutUser: gate.signOutUser,
-            onRevoked: ({ scope, sub }, outcome) =>
-              audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
-          }),
-        );
-        httpRouter.use(
-          createPolicyRouter({ access, describe: gate.describePolicy }),
-        );
-        httpRouter.use(createExplainRouter({ ...gate, access }));
+        addRoutes({ ...services, auditor, gate });
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions
@@ -118,3 +103,32 @@ export const authModuleApiGate = createBackendModule({
     });
   },
 });
+
+/** Adds the gate's own routes to the `auth` plugin. */
+function addRoutes(services: {
+  auditor: AuditorService;
+  gate: GateParts;
+  httpAuth: HttpAuthService;
+  httpRouter: HttpRouterService;
+  permissions: PermissionsService;
+  userInfo: UserInfoService;
+}): void {
+  const { auditor, gate, httpRouter } = services;
+  const { audit, revocations, signOutUser, source, tokens } = gate;
+  const access = new RouteAccess({
+    ...services,
+    operators: () => source.current.config.operators,
+  });
+  httpRouter.use(
+    createRevocationRouter({
+      access,
+      tokens,
+      revocations,
+      signOutUser,
+      onRevoked: ({ scope, sub }, outcome) =>
+        audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
+    }),
+  );
+  httpRouter.use(createPolicyRouter({ access, describe: gate.describePolicy }));
+  httpRouter.use(createExplainRouter({ ...gate, access }));
+}

@@ -9,7 +9,7 @@ import {
   BasicPermission,
 } from '@backstage/plugin-permission-common';
 import express, { Request, Router } from 'express';
-import { createRouteAccess, RouteAccess } from '../routes/createRouteAccess';
+import { RouteAccess } from '../routes/RouteAccess';
 
 const OPERATOR = 'user:default/operator';
 
@@ -34,7 +34,7 @@ export async function startRoutes(
   createRouter: (access: RouteAccess) => Router,
 ) {
   const authorized: string[] = [];
-  const access = createRouteAccess({
+  const access = new RouteAccess({
     httpAuth: {
       credentials: async (req: Request, { allow }: { allow: string[] }) => {
         const [, subject] = req.headers.authorization!.split(' ');

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import type { Response } from 'express';
 import onHeaders from 'on-headers';
 import { pluginIdOf } from '../plugins/Plugins';
 import type { GateObserver } from '../decision/GateObserver';
@@ -25,25 +26,46 @@ export interface TokenCookieIssuer {
   issueCookie(context: TokenContext): MaybePromise<void>;
 }
 
-/**
- * Creates the default issuer, which keeps the gate's cookie at the token that the frontend uses.
- *
- * @param options.verifies - returns whether a token is a valid user token whose session is not revoked
- * @param options.isRevoked - returns whether the session of a token that has verified was revoked since
- */
-export function createCookieIssuer(options: {
+/** The services of the default issuer. */
+interface IssuerServices {
   cookie: GateCookie;
-  verifies: (token: string) => Promise<boolean>;
-  isRevoked: (token: Token) => boolean;
+  /** Returns whether a token is a valid user token whose session is not revoked. */
+  verifies(token: string): Promise<boolean>;
+  /** Returns whether the session of a token that has verified was revoked since. */
+  isRevoked(token: Token): boolean;
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
-}): TokenCookieIssuer {
-  const { cookie, verifies, isRevoked, logger, observer } = options;
-  const warnings = new RateLimit({ max: 1, intervalMs: WARN_AGAIN_AFTER_MS });
+}
 
-  // The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
-  // use its older token, and must not replace the newer cookie.
-  function isUpToDate(
+/** The default issuer, which keeps the gate's cookie at the token that the frontend uses. */
+class DefaultCookieIssuer implements TokenCookieIssuer {
+  readonly #warnings = new RateLimit({
+    max: 1,
+    intervalMs: WARN_AGAIN_AFTER_MS,
+  });
+
+  constructor(private readonly services: IssuerServices) {}
+
+  issueCookie(context: TokenContext): MaybePromise<void> {
+    const { presented, req } = context;
+    const present = this.services.cookie.read(req.headers.cookie);
+    if (present.kind === 'none' && !keepsCookies(req, presented)) {
+      return undefined;
+    }
+    return then(this.#isUpToDate(presented, present), isIt => {
+      if (isIt) {
+        presented.sentCookies = 0;
+      } else {
+        this.#issue(context);
+      }
+    });
+  }
+
+  /**
+   * The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
+   * use its older token, and must not replace the newer cookie.
+   */
+  #isUpToDate(
     { text, claims }: Token,
     present: ReadCookie,
   ): MaybePromise<boolean> {
@@ -62,18 +84,11 @@ export function createCookieIssuer(options: {
     }
     const claimsToBeNewer =
       current.sub === claims.sub && Number(current.iat) > Number(claims.iat);
-    return claimsToBeNewer && verifies(present.token);
+    return claimsToBeNewer && this.services.verifies(present.token);
   }
 
-  function warnOfSize(user: string, size: number) {
-    if (warnings.take(user) === 0) {
-      logger.warn(
-        `API gate issues no cookie to ${user}: the token has ${size} bytes, and more than ${MAX_TOKEN_BYTES} do not fit into Node's limit of headers twice (raise it by --max-http-header-size)`,
-      );
-    }
-  }
-
-  function issue({ credentials, presented, req, res }: TokenContext) {
+  #issue({ credentials, presented, req, res }: TokenContext) {
+    const { cookie, isRevoked, observer } = this.services;
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
     // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
@@ -84,7 +99,7 @@ export function createCookieIssuer(options: {
       presented.setCookie ??= cookie.set(text, new Date(claims!.exp! * 1000));
       setCookies.push(...presented.setCookie);
     } else {
-      warnOfSize(userEntityRef, text.length);
+      this.#warnOfSize(userEntityRef, text.length);
       observer.cookieNotIssued('too-large');
     }
     if (setCookies.length > 0) {
@@ -96,36 +111,40 @@ export function createCookieIssuer(options: {
           if (isIssued) {
             observer.cookieIssued(plugin, userEntityRef);
           }
-          // Override the handler's header: a shared cache would send this user's cookie to other users. `no-transform` stays,
-          // since event streams use it to keep the compression from holding their events back.
-          const isNoTransform = /\bno-transform\b/i.test(
-            String(res.getHeader('Cache-Control')),
-          );
-          res.setHeader(
-            'Cache-Control',
-            isNoTransform ? 'no-store, no-transform' : 'no-store',
-          );
+          forbidStoring(res);
         }
       });
     }
   }
 
-  return {
-    issueCookie(context) {
-      const { presented, req } = context;
-      const present = cookie.read(req.headers.cookie);
-      if (present.kind === 'none' && !keepsCookies(req, presented)) {
-        return undefined;
-      }
-      return then(isUpToDate(presented, present), isIt => {
-        if (isIt) {
-          presented.sentCookies = 0;
-        } else {
-          issue(context);
-        }
-      });
-    },
-  };
+  #warnOfSize(user: string, size: number) {
+    if (this.#warnings.take(user) === 0) {
+      this.services.logger.warn(
+        `API gate issues no cookie to ${user}: the token has ${size} bytes, and more than ${MAX_TOKEN_BYTES} do not fit into Node's limit of headers twice (raise it by --max-http-header-size)`,
+      );
+    }
+  }
+}
+
+/** Creates the default issuer. */
+export function createCookieIssuer(
+  services: IssuerServices,
+): TokenCookieIssuer {
+  return new DefaultCookieIssuer(services);
+}
+
+/**
+ * Overrides the handler's `Cache-Control`: a shared cache would send this user's cookie to other users. `no-transform` stays,
+ * since event streams use it to keep the compression from holding their events back.
+ */
+function forbidStoring(res: Response) {
+  const isNoTransform = /\bno-transform\b/i.test(
+    String(res.getHeader('Cache-Control')),
+  );
+  res.setHeader(
+    'Cache-Control',
+    isNoTransform ? 'no-store, no-transform' : 'no-store',
+  );
 }
 
 /**

@@ -55,14 +55,7 @@ export type ApiGate = ReturnType<typeof createApiGate>;
 export function createApiGate(services: ApiGateServices) {
   const { config, logger, observer, revocations, source } = services;
   const settings = source.current.config;
-  const verifyOptions: VerifyOptions = {
-    plugins: services.plugins,
-    invalidTokens: new NegativeTokenCache(),
-    keyEndpoints: services.keyEndpoints,
-    ownIssuer: new OwnIssuer(services.plugins),
-    tokens: new TokenCache(settings.tokenCache ?? { ttlMs: 0 }),
-    issuerClock: services.issuerClock,
-  };
+  const verifyOptions = createVerifyOptions(services);
   const cookie = new GateCookie(
     settings.cookie,
     new URL(config.getString('backend.baseUrl')).hostname,
@@ -112,6 +105,23 @@ export function createApiGate(services: ApiGateServices) {
     setCookieIssuer(issuer: CookieIssuer | undefined): void {
       cookieIssuer = issuer && withRollback(issuer);
     },
+  };
+}
+
+function createVerifyOptions({
+  issuerClock,
+  keyEndpoints,
+  plugins,
+  source,
+}: ApiGateServices): VerifyOptions {
+  const { tokenCache } = source.current.config;
+  return {
+    plugins,
+    invalidTokens: new NegativeTokenCache(),
+    keyEndpoints,
+    ownIssuer: new OwnIssuer(plugins),
+    tokens: new TokenCache(tokenCache ?? { ttlMs: 0 }),
+    issuerClock,
   };
 }
 

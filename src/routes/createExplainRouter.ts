@@ -10,7 +10,7 @@ import { explainRequest, Explanation } from '../policy/explainRequest';
 import { findNearestRule } from '../policy/findNearestRule';
 import type { PolicySource } from '../policy/PolicySource';
 import { ruleFor, yamlOf } from '../policy/ruleFor';
-import type { RouteAccess } from './createRouteAccess';
+import type { RouteAccess } from './RouteAccess';
 import { authApiGateReadPermission } from './permissions';
 import { readExplainBody } from './readExplainBody';
 

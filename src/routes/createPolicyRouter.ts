@@ -1,7 +1,7 @@
 import type { Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import type { PolicyReport } from '../observability/describePolicy';
-import type { RouteAccess } from './createRouteAccess';
+import type { RouteAccess } from './RouteAccess';
 import { POLICY_PATH } from '../http/backstagePaths';
 import { authApiGateReadPermission } from './permissions';
 

@@ -15,7 +15,7 @@ import type { UserSignOut } from '../revocation/createUserSignOut';
 import { Revocation, userKey } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { RateLimit } from '../util/RateLimit';
-import type { RouteAccess } from './createRouteAccess';
+import type { RouteAccess } from './RouteAccess';
 import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import {
   authApiGateReadPermission,
@@ -37,6 +37,19 @@ const NOT_STORED =
 const OFFLINE_SESSIONS_KEPT =
   'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
 
+/** The services that the routes of revocations need. */
+interface RevocationRoutes {
+  access: RouteAccess;
+  tokens: TokenCache;
+  revocations: Revocations;
+  signOutUser: UserSignOut;
+  /** Called with each revocation that a request has put in force. */
+  onRevoked(
+    revocation: Revocation,
+    outcome: { error?: Error; offlineSessions?: unknown },
+  ): void;
+}
+
 /**
  * Creates the routes of revocations, below the `auth` plugin:
  *
@@ -53,22 +66,9 @@ const OFFLINE_SESSIONS_KEPT =
  * the gate retries both in the background. 400 names the field of an invalid body. 429 for a caller that exceeds its limit of
  * writes.
  */
-export function createRevocationRouter(options: {
-  access: RouteAccess;
-  tokens: TokenCache;
-  revocations: Revocations;
-  signOutUser: UserSignOut;
-  /** Called with each revocation that a request has put in force. */
-  onRevoked(
-    revocation: Revocation,
-    outcome: { error?: Error; offlineSessions?: unknown },
-  ): void;
-}): Router {
-  const { access, revocations, signOutUser, onRevoked } = options;
-  const limits = {
-    user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
-    service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
-  };
+export function createRevocationRouter(options: RevocationRoutes): Router {
+  const { access, revocations, signOutUser } = options;
+  const assertMayWrite = createWriteLimit(options);
   const router = PromiseRouter();
 
   router.get(REVOCATIONS_PATH, async (req, res) => {
@@ -92,7 +92,7 @@ export function createRevocationRouter(options: {
         () => true,
         () => false,
       );
-      finish(res, revocation, isStored ? undefined : NOT_STORED);
+      finish(res, options, revocation, isStored ? undefined : NOT_STORED);
       return;
     }
     const { userEntityRef } = body;
@@ -107,23 +107,31 @@ export function createRevocationRouter(options: {
       { offlineSessions: 'end' },
     );
     if (offlineSessions === 'unreachable') {
-      finish(res, revocation, OFFLINE_SESSIONS_KEPT);
+      finish(res, options, revocation, OFFLINE_SESSIONS_KEPT);
     } else {
       const problem = isStored ? undefined : NOT_STORED;
-      finish(res, revocation, problem, offlineSessions);
+      finish(res, options, revocation, problem, offlineSessions);
     }
   });
 
-  /**
-   * Authorizes a caller when its body is complete, right before the write: otherwise a client could hold back the bodies of many
-   * requests until all of them were admitted.
-   */
-  function assertMayWrite(
+  return router;
+}
+
+/**
+ * Makes a function that authorizes a caller when its body is complete, right before the write: otherwise a client could hold back
+ * the bodies of many requests until all of them were admitted.
+ */
+function createWriteLimit(services: RevocationRoutes) {
+  const limits = {
+    user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
+    service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
+  };
+  return (
     req: Request,
     res: Response,
     caller: BackstageUserPrincipal | BackstageServicePrincipal,
-  ) {
-    if (isRevokedByClaims(readBearer(req), { ...options, revocations })) {
+  ) => {
+    if (isRevokedByClaims(readBearer(req), services)) {
       throw new AuthenticationError('Invalid credentials');
     }
     const waitMs =
@@ -135,24 +143,23 @@ export function createRevocationRouter(options: {
       res.setHeader('Retry-After', seconds);
       throw tooManyRevocations(seconds);
     }
-  }
+  };
+}
 
-  /** @throws ServiceUnavailableError if there is a problem */
-  function finish(
-    res: Response,
-    revocation: Revocation,
-    problem: string | undefined,
-    offlineSessions?: unknown,
-  ) {
-    const error = problem ? new ServiceUnavailableError(problem) : undefined;
-    onRevoked(revocation, { error, offlineSessions });
-    if (error) {
-      throw error;
-    }
-    res.status(201).json({ offlineSessions });
+/** @throws ServiceUnavailableError if there is a problem */
+function finish(
+  res: Response,
+  { onRevoked }: RevocationRoutes,
+  revocation: Revocation,
+  problem: string | undefined,
+  offlineSessions?: unknown,
+) {
+  const error = problem ? new ServiceUnavailableError(problem) : undefined;
+  onRevoked(revocation, { error, offlineSessions });
+  if (error) {
+    throw error;
   }
-
-  return router;
+  res.status(201).json({ offlineSessions });
 }
 
 /** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */

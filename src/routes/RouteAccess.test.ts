@@ -1,6 +1,6 @@
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
-import { createRouteAccess } from './createRouteAccess';
+import { RouteAccess } from './RouteAccess';
 import { authApiGateRevokePermission as permission } from './permissions';
 
 const req = {} as Request;
@@ -17,7 +17,7 @@ function create(options: {
   const authorize = jest.fn(async (..._args: unknown[]) => [
     { result: options.result ?? AuthorizeResult.ALLOW },
   ]);
-  const access = createRouteAccess({
+  const access = new RouteAccess({
     httpAuth: {
       credentials: async (_: Request, { allow }: { allow: string[] }) => {
         const { principal } = options;
@@ -37,7 +37,7 @@ function create(options: {
 const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
 const service = { type: 'service', subject: 'plugin:search' };
 
-describe('[P18] createRouteAccess', () => {
+describe('[P18] RouteAccess', () => {
   it('accepts services by the permission', async () => {
     const { access } = create({ principal: service });
     expect(await access.assertService(req, permission)).toBe(service);

@@ -1,0 +1,132 @@
+import type {
+  BackstageCredentials,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
+  HttpAuthService,
+  PermissionsService,
+  UserInfoService,
+} from '@backstage/backend-plugin-api';
+import {
+  isError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import {
+  AuthorizeResult,
+  BasicPermission,
+} from '@backstage/plugin-permission-common';
+import type { Request } from 'express';
+import { isSameUser, userKey } from '../revocation/Revocation';
+
+type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
+
+/** The services that authorizing callers needs. */
+interface AccessServices {
+  httpAuth: HttpAuthService;
+  permissions: PermissionsService;
+  userInfo: UserInfoService;
+  /** Returns entity references in lower case. */
+  operators: () => ReadonlySet<string>;
+}
+
+/**
+ * Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`.
+ *
+ * A stock app's policy allows every permission to everybody, so `auth.apiGate.operators` has to name a user first. Backstage
+ * allows a service everything but the permissions that the access restrictions of an external token exclude; without
+ * `permission.enabled`, Backstage allows users everything, and only the list of operators decides.
+ */
+export class RouteAccess {
+  constructor(private readonly services: AccessServices) {}
+
+  /** Accepts services, if the permission allows it. */
+  async assertService(req: Request, permission: BasicPermission) {
+    const credentials = await this.services.httpAuth.credentials(req, {
+      allow: ['service'],
+    });
+    await this.#requirePermission(credentials, permission);
+    return credentials.principal;
+  }
+
+  /** Accepts services and operators, if the permission allows it. */
+  async requireOperator(req: Request, permission: BasicPermission) {
+    return this.#requireOperatorOf(await this.#readCaller(req), permission);
+  }
+
+  /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
+  async requireUserOrOperator(
+    req: Request,
+    permission: BasicPermission,
+    userEntityRef: string,
+  ) {
+    const credentials = await this.#readCaller(req);
+    // Every user may sign out: a sign-out call needs no permission either.
+    return isUser(credentials) &&
+      isSameUser(credentials.principal.userEntityRef, userEntityRef)
+      ? credentials.principal
+      : this.#requireOperatorOf(credentials, permission);
+  }
+
+  #readCaller(req: Request) {
+    return this.services.httpAuth.credentials(req, {
+      allow: ['user', 'service'],
+    });
+  }
+
+  async #requireOperatorOf(
+    credentials: BackstageCredentials<Principal>,
+    permission: BasicPermission,
+  ) {
+    if (isUser(credentials) && !(await this.#isOperator(credentials))) {
+      throw new NotAllowedError(
+        'This is for services, and for users whom auth.apiGate.operators names',
+      );
+    }
+    await this.#requirePermission(credentials, permission);
+    return credentials.principal;
+  }
+
+  async #requirePermission(
+    credentials: BackstageCredentials,
+    permission: BasicPermission,
+  ) {
+    const [{ result }] = await this.services.permissions.authorize(
+      [{ permission }],
+      { credentials },
+    );
+    if (result !== AuthorizeResult.ALLOW) {
+      throw new NotAllowedError(`This needs the permission ${permission.name}`);
+    }
+  }
+
+  async #isOperator(
+    credentials: BackstageCredentials<BackstageUserPrincipal>,
+  ): Promise<boolean> {
+    const { operators, userInfo } = this.services;
+    const refs = operators();
+    if (refs.size === 0) {
+      return false;
+    }
+    if (refs.has(userKey(credentials.principal.userEntityRef))) {
+      return true;
+    }
+    try {
+      const { ownershipEntityRefs } = await userInfo.getUserInfo(credentials);
+      return ownershipEntityRefs.some(ref => refs.has(userKey(ref)));
+    } catch (error) {
+      // Backstage has no group memberships of a user who has not signed in.
+      if (isError(error) && error.statusCode === 404) {
+        return false;
+      }
+      throw new ServiceUnavailableError(
+        'The groups of the user can not be read at the moment',
+      );
+    }
+  }
+}
+
+function isUser(
+  credentials: BackstageCredentials<Principal>,
+): credentials is BackstageCredentials<BackstageUserPrincipal> {
+  return credentials.principal.type === 'user';
+}
