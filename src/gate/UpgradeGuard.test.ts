@@ -125,6 +125,16 @@ describe('UpgradeGuard', () => {
     expect(judged).toHaveLength(1);
   });
 
+  it('is put in front of a server by its first request at the latest', async () => {
+    const { guard, judged } = createGuarded();
+    const server = createServer();
+    handOn(guard, server);
+    server.on('upgrade', answering(403));
+    expect(await statusAt(server, '/api/x')).toBe(401);
+    expect(await statusAt(server, '/x')).toBe(404);
+    expect(judged).toEqual(['/api/x']);
+  });
+
   it('judges what a listener rewrites and emits again', async () => {
     const { judged, server } = createGuarded();
     server.on('upgrade', (req, socket, head) => {
@@ -151,8 +161,11 @@ describe('UpgradeGuard', () => {
       heard += 1;
       answerUpgrade(socket, 400);
     });
-    // Later requests make none of the plugins' listeners the server's own.
+    // Nothing later makes a plugin's listener the server's own: no request, no upgrade that passes, no second call.
     handOn(guard, server);
+    expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
+    guard.guard(server);
+    heard = 0;
     expect(await statusAt(server, '/x')).toBe(403);
     expect(heard).toBe(0);
     server.off('upgrade', own);
