@@ -21,7 +21,6 @@ import { OwnIssuer } from '../credentials/OwnIssuer';
 import { TokenCache } from '../credentials/TokenCache';
 import { Decision, Decisions } from '../decision/Decision';
 import { Plugins } from '../plugins/Plugins';
-import { Policy } from '../policy/Policy';
 import type { DecidedRequest } from '../decision/GateObserver';
 import type { Revocation } from '../revocation/Revocation';
 import { createUserSignOut } from '../revocation/createUserSignOut';
@@ -29,6 +28,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import type { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
+import { createPolicy } from './createPolicy';
 import { RawResponse, rawRequest } from './rawRequest';
 
 /** The issuer of this backend's user tokens. */
@@ -155,19 +155,13 @@ export async function startBareGate(
     revocations,
     logger,
     policy: () =>
-      new Policy({
-        mode: 'enforce',
-        allow: [],
-        issuers: [],
-        backendOrigin: 'https://backstage.example.com',
-        trustedOrigins: ['https://backstage.example.com'],
-        trustedPaths: [],
-        signOut: { scope: 'session', providers: new Set(['github']) },
-        challenges: [],
-        mcpPaths: new Set(),
-        audit: { clientAddress: false },
+      createPolicy({
+        signOut: {
+          scope: 'session',
+          providers: new Set(['github']),
+        } as ApiGateConfig['signOut'],
         ...gate.policy,
-      } as unknown as ApiGateConfig),
+      }),
     decisions: new Decisions(),
     sockets: new SessionSockets({
       revocations,

@@ -11,7 +11,7 @@ import type { Decision } from '../decision/Decision';
 import type { DecidedRequest } from '../decision/GateObserver';
 import type { UpgradeGateOptions } from '../gate/createUpgradeGate';
 import { Plugins } from '../plugins/Plugins';
-import { Policy } from '../policy/Policy';
+import { createPolicy } from './createPolicy';
 import { unsignedToken } from './unsignedToken';
 
 const ISSUER = 'https://backstage.example.com/api/auth';
@@ -81,18 +81,7 @@ export function createUpgradeServices(
 
   const services = {
     plugins,
-    policy: () =>
-      new Policy({
-        mode: 'enforce',
-        allow: [],
-        issuers: [],
-        backendOrigin: 'https://backstage.example.com',
-        trustedOrigins: ['https://backstage.example.com'],
-        trustedPaths: [],
-        signOut: { scope: 'session', providers: new Set() },
-        audit: { clientAddress: true },
-        ...policy,
-      } as unknown as ApiGateConfig),
+    policy: () => createPolicy({ audit: { clientAddress: true }, ...policy }),
     clientAddressOf: () => '192.0.2.1',
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,

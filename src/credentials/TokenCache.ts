@@ -99,19 +99,15 @@ export class TokenCache {
     authenticate: () => Promise<BackstageCredentials>,
   ): Promise<BackstageCredentials> {
     const pendingKey = `${key} ${token.digest}`;
-    const known = this.#pending.get(pendingKey);
-    if (known) {
-      const copy = await known;
-      return copy();
+    let pending = this.#pending.get(pendingKey);
+    if (!pending) {
+      pending = this.#verify(token, key, authenticate);
+      this.#pending.set(pendingKey, pending);
+      const forget = () => this.#pending.delete(pendingKey);
+      pending.then(forget, forget);
     }
-    const pending = this.#verify(token, key, authenticate);
-    this.#pending.set(pendingKey, pending);
-    try {
-      const copy = await pending;
-      return copy();
-    } finally {
-      this.#pending.delete(pendingKey);
-    }
+    const copy = await pending;
+    return copy();
   }
 
   async #verify(

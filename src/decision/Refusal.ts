@@ -14,8 +14,8 @@ const INVALID_REQUEST = 'Bearer realm="Backstage", error="invalid_request"';
 
 const RETRY_AFTER_SECONDS = 5;
 
-// Backstage's error middleware makes each status of one class of errors.
-const ERRORS = {
+/** The class of errors of which Backstage's error middleware makes each status. */
+export const ERRORS = {
   400: InputError,
   401: AuthenticationError,
   403: NotAllowedError,

@@ -5,13 +5,11 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { ErrorResponseBody } from '@backstage/errors';
 import type { ErrorRequestHandler } from 'express';
+import { ERRORS } from '../decision/Refusal';
 
-// The errors of refusals which Backstage's error middleware does not log.
-const STATUS: Record<string, number | undefined> = {
-  InputError: 400,
-  AuthenticationError: 401,
-  NotAllowedError: 403,
-};
+const STATUSES = new Map(
+  Object.entries(ERRORS).map(([status, { name }]) => [name, Number(status)]),
+);
 
 /**
  * Makes a handler that answers the errors of the gate as Backstage's error middleware does, byte for byte but for the `ETag`. An
@@ -29,8 +27,9 @@ export function createErrorAnswer(options: {
   });
   return (error: Error, req, res, next) => {
     const { name, message } = error;
-    const statusCode = STATUS[name];
-    if (statusCode === undefined || res.headersSent) {
+    const statusCode = STATUSES.get(name) ?? 500;
+    // Backstage's middleware logs what it answers by a 5xx.
+    if (statusCode >= 500 || res.headersSent) {
       middleware(error, req, res, next);
       return;
     }

@@ -1,0 +1,19 @@
+import type { ApiGateConfig } from '../config/readApiGateConfig';
+import { Policy } from '../policy/Policy';
+
+/** Creates a policy that enforces and opens nothing, but for the settings of a test. */
+export function createPolicy(settings: Partial<ApiGateConfig>): Policy {
+  return new Policy({
+    mode: 'enforce',
+    allow: [],
+    issuers: [],
+    backendOrigin: 'https://backstage.example.com',
+    trustedOrigins: ['https://backstage.example.com'],
+    trustedPaths: [],
+    signOut: { scope: 'session', providers: new Set() },
+    challenges: [],
+    mcpPaths: new Set(),
+    audit: { clientAddress: false },
+    ...settings,
+  } as unknown as ApiGateConfig);
+}
