@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
+import { withTimeout } from '../../src/util/withTimeout';
 import { Checks } from './Checks';
 import { controls, ports } from './demoControls';
 import * as demoPage from './demoPage';
@@ -28,6 +29,8 @@ const DATA = `${BACKEND}/api/hello/data`;
 const SIGNALS = `${BACKEND.replace(/^http/, 'ws')}/api/signals`;
 const LARGE_TOKEN_BYTES = 5500;
 const IMAGE_WIDTH = 160;
+/** Ends a group of checks that waits for an event that does not come. The longest one takes 40 s. */
+const GROUP_TIME_MS = 150_000;
 /** Backstage's own cookie. The endpoint where the page signs in sets it too. */
 const STOCK = 'backstage-auth';
 
@@ -167,7 +170,11 @@ async function withContext(
   const context = await browser.newContext();
   context.setDefaultTimeout(10_000);
   try {
-    await run(context);
+    await withTimeout(
+      run(context),
+      GROUP_TIME_MS,
+      `The group was not over in ${GROUP_TIME_MS / 1000} s`,
+    );
   } finally {
     await context.close();
   }

@@ -17,6 +17,8 @@ const TRUSTED = `${BACKEND}/api/proxy/trusted`;
 const TECHDOCS_PAGE = `${BACKEND}/api/techdocs/static/docs/default/component/example/index.html`;
 
 const SCRIPT_TIME_MS = 1_500;
+const LOAD_TIME_MS = 10_000;
+const LOAD_ATTEMPTS = 3;
 
 type ProxiedServer = Awaited<ReturnType<typeof startProxiedServer>>;
 
@@ -135,11 +137,7 @@ export async function codeByCookie(context: BrowserContext, checks: Checks) {
     gate: 'refused: unsafe-destination',
     gateCookie: 'sent: token',
   };
-  const kinds: [
-    string,
-    string,
-    (page: Page, url: string) => Promise<string>,
-  ][] = [
+  const kinds: [string, string, LoadCode][] = [
     ['a script', 'script.js', loadScript],
     ['a module', 'script.js', loadModule],
     ['a style sheet', 'style.css', loadStyle],
@@ -151,7 +149,7 @@ export async function codeByCookie(context: BrowserContext, checks: Checks) {
     const url = `${TARGET}/${file}`;
     let seen = '';
     const exchange = await exchangeOf(gatePage.page, url, async () => {
-      seen = await load(gatePage.page, url);
+      seen = await outcomeOf(load, gatePage.page, url);
     });
     if (exchange) {
       checks.equal(`${title}: the answer`, summaryOf(exchange), refused);
@@ -159,7 +157,7 @@ export async function codeByCookie(context: BrowserContext, checks: Checks) {
     checks.equal(`${title}: what came of it`, seen, 'refused');
     checks.equal(
       `${title}: what came of it where the path is trusted`,
-      await load(gatePage.page, `${TRUSTED}/${file}`),
+      await outcomeOf(load, gatePage.page, `${TRUSTED}/${file}`),
       'ran',
     );
   }
@@ -310,6 +308,28 @@ async function exchangeOf(page: Page, url: string, act: () => Promise<void>) {
   return exchange;
 }
 
+/** Loads code into a page. Returns `ran` or `refused`. */
+type LoadCode = (page: Page, url: string) => Promise<string>;
+
+/** Loads code, anew if the browser fires no event at all, as happens to workers that start while DevTools detach from the page. */
+async function outcomeOf(
+  load: LoadCode,
+  page: Page,
+  url: string,
+): Promise<string> {
+  const silent = 'no event';
+  for (let attempt = 1; attempt <= LOAD_ATTEMPTS; attempt++) {
+    const outcome = await Promise.race([
+      load(page, url),
+      sleep(LOAD_TIME_MS, silent),
+    ]);
+    if (outcome !== silent) {
+      return outcome;
+    }
+  }
+  return silent;
+}
+
 function loadScript(page: Page, url: string) {
   return loadElement(page, 'script', { src: url });
 }
@@ -355,7 +375,8 @@ function startSharedWorker(page: Page, url: string): Promise<string> {
   return page.evaluate(
     href =>
       new Promise<string>(resolve => {
-        const worker = new SharedWorker(href);
+        // A worker of another name is another worker, not the one that an earlier attempt has started.
+        const worker = new SharedWorker(href, { name: crypto.randomUUID() });
         worker.port.onmessage = ({ data }) => resolve(data);
         worker.onerror = () => resolve('refused');
       }),

@@ -1,5 +1,6 @@
 import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
 import type { BackendProcess } from '../BackendProcess';
+import { send, until } from '../http';
 
 /** The gate's default, and the time that a backend may need beyond it. */
 export const WITHIN_MS = 2_000 + 1_000;
@@ -25,6 +26,17 @@ export interface World {
 /** The targets of the callers. */
 export const CATALOG = '/api/catalog/entities';
 export const HELLO = '/api/hello/x';
+
+/**
+ * Waits until users pass at a backend without `auth`: until it has read the ended sessions from the backend with `auth`, which
+ * may start later, it answers 503 to every user.
+ */
+export async function usersPass(port: number, bearer: string): Promise<void> {
+  await until('users pass', WITHIN_MS, async () => {
+    const { status } = await send(port, { path: HELLO, bearer });
+    return status === 200;
+  });
+}
 
 /** Returns a service token of one plugin for another, on behalf of a user if one is given. */
 export function tokenOf(

@@ -7,6 +7,7 @@ import {
   forged,
   HELLO,
   tokenOf,
+  usersPass,
   WITHIN_MS,
   World,
 } from './World';
@@ -15,6 +16,7 @@ import {
 export async function checkDoor(report: Report, world: World) {
   const { door, home } = world.createDoorAndHome();
   await Promise.all([door.start(), home.start()]);
+  await usersPass(door.port, await world.sign());
 
   async function signIn() {
     const signedIn = await send(door.port, { path: '/api/auth/guest/refresh' });
