@@ -23,18 +23,18 @@ import { writeToDocs } from './writeToDocs';
 const MIN_GENERATIONS = 3;
 const GENERATIONS_UNTIL_MS = 150_000;
 /** Rounds of each generation. */
-const ROUNDS = 5;
-const REQUESTS = 1000;
+const ROUNDS = 4;
+const REQUESTS = 2000;
 /** Requests before each measurement that are not measured, since the server's code has left the CPU's caches. */
 const LEAD_IN_REQUESTS = 300;
-/** Requests until the code that runs often is compiled. */
-const WARM_UP_REQUESTS = 3000;
+/** Requests until the code that runs often is compiled: the time of a request falls until then. */
+const WARM_UP_REQUESTS = 8000;
 const STARTS = 7;
 const UNKNOWN_SERVICE_REQUESTS = 600;
 const MEMORY_TOKENS = 100_000;
 const REVOKED_SESSIONS = 100_000;
 /** Ends a benchmark that hangs; on two idle cores it takes half of that. */
-const TIMEOUT_MS = 15 * 60 * 1000;
+const TIMEOUT_MS = 25 * 60 * 1000;
 
 const tokens = new Tokens();
 ServerProcess.endWithProcess(() => tokens.remove());
@@ -106,15 +106,16 @@ async function measureGeneration(results: Results): Promise<void> {
     load: load as LoadName,
     part: plan.part ?? 1,
     leadIn: plan.leadIn ?? LEAD_IN_REQUESTS,
+    warmUp: plan.warmUp ?? WARM_UP_REQUESTS,
     cells: plan.variants.map(name => ({
       name,
       server: servers[name],
       requests: plan.create(tokens, servers[name]),
     })),
   }));
-  for (const { cells, part } of prepared) {
+  for (const { cells, part, warmUp } of prepared) {
     for (const { server, requests } of cells) {
-      await measure(server, requests, WARM_UP_REQUESTS * part);
+      await measure(server, requests, warmUp * part);
     }
   }
   for (let round = 1; round <= ROUNDS; round++) {

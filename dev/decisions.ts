@@ -35,7 +35,7 @@ export function showDecisions(onDecision: (decision: ShownDecision) => void) {
       const report = observer.decided.bind(observer);
       observer.decided = (request, decision, error) => {
         report(request, decision, error);
-        const path = `/api/${decision.plugin}${withoutQuery(request.path ?? '')}`;
+        const path = `/api/${decision.plugin}${withoutQuery(request.reportedPath ?? '')}`;
         onDecision({
           time: new Date().toISOString(),
           method: request.method,

@@ -21,7 +21,6 @@ import { OwnIssuer } from '../credentials/OwnIssuer';
 import { TokenCache } from '../credentials/TokenCache';
 import { Decision, Decisions } from '../decision/Decision';
 import { Plugins } from '../plugins/Plugins';
-import type { DecidedRequest } from '../decision/GateObserver';
 import type { Revocation } from '../revocation/Revocation';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
@@ -65,7 +64,7 @@ export interface BareGate {
     user?: unknown;
   })[];
   decided: {
-    request: DecidedRequest;
+    request: { method: string; path: string | undefined };
     decision: Decision;
     error?: Error;
   }[];
@@ -197,8 +196,12 @@ export async function startBareGate(
       },
     }),
     observer: {
-      decided: (request, decision, error) =>
-        gate.decided.push({ request, decision, error }),
+      decided: ({ method, reportedPath }, decision, error) =>
+        gate.decided.push({
+          request: { method, path: reportedPath },
+          decision,
+          error,
+        }),
       verified: seconds => gate.told.push(['verified', seconds]),
       externalTokenUsed: () => {},
       cookieIssued: () => {},

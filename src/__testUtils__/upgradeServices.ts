@@ -54,7 +54,7 @@ export function createUpgradeServices(
 ) {
   const { policy = {}, revoked = [], tokens = {}, started } = options;
   const decided: {
-    request: DecidedRequest;
+    request: { method: string; path: string | undefined };
     decision: Decision;
     error: Error | undefined;
   }[] = [];
@@ -99,10 +99,15 @@ export function createUpgradeServices(
     },
     observer: {
       decided: (
-        request: DecidedRequest,
+        { method, reportedPath }: DecidedRequest,
         decision: Decision,
         error: Error | undefined,
-      ) => decided.push({ request, decision, error }),
+      ) =>
+        decided.push({
+          request: { method, path: reportedPath },
+          decision,
+          error,
+        }),
       verified: () => {},
       externalTokenUsed: () => {},
     },

@@ -16,31 +16,18 @@ const MAX_CHARACTERS = 3_000_000;
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
-interface Verdict {
-  /** Makes credentials for one request. */
-  copy: () => BackstageCredentials;
-  /** The end of the verdict, in milliseconds since the epoch. */
-  until: number;
-}
-
-interface TokenRecord {
-  token: Token;
-  /** The verdict of each plugin, by {@link verdictKey}. */
-  verdicts: Map<string, Verdict>;
-}
-
 /**
- * Caches what is known of tokens that Backstage has verified: one record per token, by its text. So the same token is not
+ * Caches tokens that Backstage has verified, with all that is known of each, by their text. So the same token is not
  * verified, decoded and made a cookie with each request. The cache holds no failures, and the checks of revocations, issuers and
  * cross-site requests are never cached. A withdrawn key or external token takes effect after the time to live.
  */
 export class TokenCache {
   readonly #ttlMs: number;
-  readonly #records = new LRUCache<string, TokenRecord>({
+  readonly #tokens = new LRUCache<string, Token>({
     max: MAX_TOKENS,
     maxSize: MAX_CHARACTERS,
   });
-  // Tokens that wait for their verification are no records: a flood of them would evict verified ones.
+  // Tokens that wait for their verification are not in the cache: a flood of them would evict verified ones.
   readonly #pending = new Map<string, Promise<() => BackstageCredentials>>();
   #last: Token | undefined;
 
@@ -51,26 +38,25 @@ export class TokenCache {
 
   /** Returns the token of a text, whether or not it is valid. */
   read(text: string): Token {
-    // Reuse the last token: Backstage's services get the text only, and a token that has not verified has no record.
+    // Reuse the last token: Backstage's services get the text only, and a token that has not verified is not in the cache.
     if (text !== this.#last?.text) {
       // Copy the text: one that is cut out of a `Cookie` header would keep the whole header in memory.
       this.#last =
-        this.#records.get(text)?.token ??
-        new Token(Buffer.from(text).toString());
+        this.#tokens.get(text) ?? new Token(Buffer.from(text).toString());
     }
     return this.#last;
   }
 
   /** Keeps a token that has verified. Its verdicts are kept as it is verified, by {@link TokenCache.wrap}. */
   remember(token: Token): void {
-    if (!this.#records.has(token.text)) {
-      this.#keep({ token, verdicts: new Map() });
+    if (!this.#tokens.has(token.text)) {
+      this.#keep(token);
     }
   }
 
   /** Returns credentials for one request if a plugin has verified the token, with full access. */
   recall(token: Token, pluginId: string): BackstageCredentials | undefined {
-    return this.#recall(token, verdictKey(pluginId));
+    return recall(token, verdictKey(pluginId));
   }
 
   /** Returns a plugin's `auth` with a cached `authenticate`. */
@@ -79,17 +65,12 @@ export class TokenCache {
       const token = this.read(text);
       const key = verdictKey(pluginId, options);
       return (
-        this.#recall(token, key) ??
+        recall(token, key) ??
         (await this.#verifyOnce(token, key, () =>
           auth.authenticate(token.text, options),
         ))
       );
     });
-  }
-
-  #recall({ text }: Token, key: string): BackstageCredentials | undefined {
-    const verdict = this.#records.get(text)?.verdicts.get(key);
-    return verdict && verdict.until > Date.now() ? verdict.copy() : undefined;
   }
 
   /** Verifies a token, once for all requests that wait for the same verdict. */
@@ -122,23 +103,29 @@ export class TokenCache {
     );
     const copy = createCopier(credentials);
     const until = Math.min(expiryOf(token), Date.now() + this.#ttlMs);
-    const record = this.#records.get(token.text) ?? {
-      token,
-      verdicts: new Map(),
-    };
-    record.verdicts.set(key, { copy, until });
-    this.#keep(record);
+    // Another request may have read the same text meanwhile.
+    const kept = this.#tokens.get(token.text) ?? token;
+    kept.verdicts.set(key, { copy, until });
+    this.#keep(kept);
     return copy;
   }
 
-  #keep(record: TokenRecord) {
-    const { token, verdicts } = record;
+  #keep(token: Token) {
+    const { text, verdicts } = token;
     // Delete it first, because the cache does not measure the same object again.
-    this.#records.delete(token.text);
-    this.#records.set(token.text, record, {
-      size: Math.max(token.text.length, 1) * (verdicts.size + 1),
+    this.#tokens.delete(text);
+    this.#tokens.set(text, token, {
+      size: Math.max(text.length, 1) * (verdicts.size + 1),
     });
   }
+}
+
+function recall(
+  { verdicts }: Token,
+  key: string,
+): BackstageCredentials | undefined {
+  const verdict = verdicts.get(key);
+  return verdict && verdict.until > Date.now() ? verdict.copy() : undefined;
 }
 
 /** Identifies a verdict among those of one token: limited and full access are two. */

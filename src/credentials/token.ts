@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { BackstageCredentials } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 
@@ -18,11 +19,21 @@ export interface DecodedToken {
   obo?: DecodedToken;
 }
 
+/** The credentials that Backstage has made of a token for one plugin. */
+export interface Verdict {
+  /** Makes credentials for one request. */
+  copy: () => BackstageCredentials;
+  /** The end of the verdict, in milliseconds since the epoch. */
+  until: number;
+}
+
 /** A token as a request has presented it. It is decoded at most once, and hashed at most once. */
 export class Token {
   #claims: { decoded: DecodedToken | undefined } | undefined;
   #digest: string | undefined;
 
+  /** The verdicts of plugins, by a key that the cache of tokens chooses. A token that has not verified has none. */
+  readonly verdicts = new Map<string, Verdict>();
   /** The `Set-Cookie` headers that make this token the gate's cookie, once it has verified. */
   setCookie: string[] | undefined;
   /** The number of times that the cookie was sent to clients that have not returned it. */

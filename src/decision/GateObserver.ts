@@ -7,8 +7,8 @@ export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
 export interface DecidedRequest {
   /** `WEBSOCKET` for an upgrade. */
   method: string;
-  /** Below the plugin; `undefined` where the target has none. */
-  path: string | undefined;
+  /** The path below the plugin; `undefined` where the target has none. Most decisions are reported without it. */
+  readonly reportedPath: string | undefined;
 }
 
 /** Receives the gate's decisions for logs, metrics and audit. It never receives tokens, cookies or query strings. */

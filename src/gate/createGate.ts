@@ -131,16 +131,16 @@ class Gate {
     if (isUser(verified.credentials)) {
       restrictUserResponse(request, isCookie);
     }
-    const issued = !isCookie && issueCookie(request, verified, options);
+    chooseHeaders(request, verified, options);
+    setIdentity(request.req, verified);
+    const issued = isCookie
+      ? undefined
+      : issueCookie(request, verified, options);
     return then(issued, () => {
-      chooseHeaders(request, verified, options);
-      const removed =
-        isCookieEndpoint(request.path ?? '') &&
-        removeRevokedUserCookie(request, options);
-      return then(removed, () => {
-        setIdentity(request.req, verified);
-        return { reason: kind };
-      });
+      const removed = isCookieEndpoint(request.path ?? '')
+        ? removeRevokedUserCookie(request, options)
+        : undefined;
+      return then(removed, () => ({ reason: kind }));
     });
   }
 
@@ -197,10 +197,9 @@ class Gate {
     refusal?: Refusal,
   ) {
     const { decisions, observer } = this.options;
-    const { req, method, reportedPath: path } = request;
     const decision = request.toDecision(decided, refusal);
-    decisions.set(req, decision);
-    observer.decided({ method, path }, decision, refusal?.error);
+    decisions.set(request.req, decision);
+    observer.decided(request, decision, refusal?.error);
   }
 
   /** Refuses a request. In report-only it goes on all the same. */

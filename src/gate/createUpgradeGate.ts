@@ -119,9 +119,8 @@ export class UpgradeGate {
     decided: Pick<Decision, 'outcome' | 'reason' | 'rule'>,
     refusal?: Refusal,
   ) {
-    const { method, reportedPath: path } = request;
     this.options.observer.decided(
-      { method, path },
+      request,
       request.toDecision(decided, refusal),
       refusal?.error,
     );

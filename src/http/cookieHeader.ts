@@ -65,23 +65,25 @@ export function readCookies(
   header: string | undefined,
   names: CookieNames,
 ): Map<string, string> | undefined {
-  const seen = new Set<string>();
   const values = new Map<string, string>();
-  for (const { name, raw } of findPairs(header, names)) {
-    // Decode each spelling once: an invalid escape makes the decoder throw, which is slow.
-    const spelling = `${name}=${raw}`;
-    if (!seen.has(spelling)) {
-      seen.add(spelling);
-      const value = parse(`_=${raw}`)._;
-      if (value && value !== (values.get(name) ?? value)) {
-        return undefined;
-      }
-      if (value) {
-        values.set(name, value);
-      }
+  for (const { name, raw } of distinct(findPairs(header, names))) {
+    // A token has neither quotes nor escapes, and stands in the header as it is.
+    const value = /["%]/.test(raw) ? parse(`_=${raw}`)._ : raw;
+    if (value && value !== (values.get(name) ?? value)) {
+      return undefined;
+    }
+    if (value) {
+      values.set(name, value);
     }
   }
   return values;
+}
+
+/** Returns each spelling of a cookie once: an invalid escape makes the decoder throw, which is slow. */
+function distinct(pairs: CookiePair[]): Iterable<CookiePair> {
+  return pairs.length < 2
+    ? pairs
+    : new Map(pairs.map(pair => [`${pair.name}=${pair.raw}`, pair])).values();
 }
 
 /** Returns the names of the relevant cookies of a `Cookie` header, each once. */

@@ -31,8 +31,7 @@ export class DecisionCounts {
     };
   }
 
-  add({ outcome, reason }: Decision, request: ReportedRequest): void {
-    const { plugin } = request;
+  add(plugin: string, { outcome, reason }: Decision): void {
     const key = `${plugin} ${outcome} ${reason}`;
     const known = this.#decisions.get(key);
     if (known) {
@@ -40,6 +39,10 @@ export class DecisionCounts {
     } else {
       this.#decisions.set(key, { plugin, outcome, reason, count: 1 });
     }
+  }
+
+  /** Adds a request that would have been refused to those like it. */
+  addRequest(request: ReportedRequest, { outcome }: Decision): void {
     if (outcome === 'would-refuse') {
       const group = this.#wouldRefuse.find(request, requests => ({
         ...requests,

@@ -53,26 +53,17 @@ export class GateReport implements GateObserver {
   ) {}
 
   decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { candidate, counts, metrics, plugins, usage } = this.options;
+    const { counts, metrics, usage } = this.options;
     const { rule, isAnonymous = false } = decision;
-    const { method } = request;
     const plugin = this.#labelOf(decision.plugin);
-    // A target such as `foo://any/api/x` has no path.
-    const path = withoutQuery(request.path ?? '');
-    const reported = { plugin, method, path };
     metrics?.decided(plugin, decision);
-    counts?.add(decision, reported);
-    candidate?.add(decision, reported);
+    counts?.add(plugin, decision);
     if (rule) {
-      usage?.ruleUsed(rule, method, isAnonymous);
+      usage?.ruleUsed(rule, request.method, isAnonymous);
     }
     annotateSpan(decision);
-    if (error) {
-      const auditor = plugins.auditorFor?.(decision.plugin);
-      // Refusals with the same key share one line a second.
-      const key = `${plugin} ${decision.outcome} ${decision.reason}`;
-      const refused = { decision, request: reported, error, auditor };
-      this.#refusals.add(key, decision.id ?? '', refused);
+    if (error || decision.candidate) {
+      this.#reportRequest(request, plugin, decision, error);
     }
   }
 
@@ -104,6 +95,28 @@ export class GateReport implements GateObserver {
     const auditor = plugins.auditorFor?.(plugin);
     audit?.record(auditor, 'api-gate-sign-out', 'high', ended);
   };
+
+  /** Reports a request with its path, in groups and in the log. */
+  #reportRequest(
+    { method, reportedPath }: DecidedRequest,
+    plugin: string,
+    decision: Decision,
+    error: Error | undefined,
+  ) {
+    const { candidate, counts, plugins } = this.options;
+    // A target such as `foo://any/api/x` has no path.
+    const path = withoutQuery(reportedPath ?? '');
+    const request = { plugin, method, path };
+    counts?.addRequest(request, decision);
+    candidate?.add(decision, request);
+    if (error) {
+      const auditor = plugins.auditorFor?.(decision.plugin);
+      // Refusals with the same key share one line a second.
+      const key = `${plugin} ${decision.outcome} ${decision.reason}`;
+      const refused = { decision, request, error, auditor };
+      this.#refusals.add(key, decision.id ?? '', refused);
+    }
+  }
 
   #labelOf(plugin: string): string {
     return this.options.plugins.isInstalled(plugin) ? plugin : NOT_INSTALLED;

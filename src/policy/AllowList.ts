@@ -10,7 +10,7 @@ import { isCookieEndpoint } from '../http/backstagePaths';
 
 /** Holds the allow rules of all plugins: for each plugin and method, a tree of the segments of their paths. */
 export class AllowList {
-  readonly #trees = new Map<string, RuleTree>();
+  readonly #trees = new Map<string, Map<string, RuleTree>>();
 
   /** @param now - returns the time by which rules end, in milliseconds since 1970 */
   constructor(
@@ -27,7 +27,7 @@ export class AllowList {
    * opens the cookie endpoint, not even the rule for a whole plugin.
    */
   match(plugin: string, method: string, path: string): AllowRule | undefined {
-    const tree = this.#trees.get(key(plugin, method));
+    const tree = this.#trees.get(plugin)?.get(method);
     if (!tree || !path.startsWith('/')) {
       return undefined;
     }
@@ -77,9 +77,10 @@ export class AllowList {
   }
 
   #add(rule: AllowRule, method: string) {
-    const treeKey = key(rule.plugin, method);
-    const tree = this.#trees.get(treeKey) ?? { root: newNode(), depth: 0 };
-    this.#trees.set(treeKey, tree);
+    const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();
+    this.#trees.set(rule.plugin, ofPlugin);
+    const tree = ofPlugin.get(method) ?? { root: newNode(), depth: 0 };
+    ofPlugin.set(method, tree);
     const segments = segmentsOf(rule);
     tree.depth = Math.max(tree.depth, segments.length);
     const node = segments.reduce(childOf, tree.root);
@@ -121,8 +122,4 @@ function childOf(node: RuleNode, segment: string): RuleNode {
   const child = node.literals.get(segment) ?? newNode();
   node.literals.set(segment, child);
   return child;
-}
-
-function key(plugin: string, method: string): string {
-  return `${method} ${plugin}`;
 }

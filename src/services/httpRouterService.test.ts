@@ -135,7 +135,7 @@ describe('in front of the routes of a plugin', () => {
       id: headers['Api-Gate-Decision'],
     };
     expect(decided).toStrictEqual([
-      [{ method: 'POST', path: '/a' }, decision, next.mock.calls[0][0]],
+      [{ method: 'POST', reportedPath: '/a' }, decision, next.mock.calls[0][0]],
     ]);
   });
 

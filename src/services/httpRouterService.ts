@@ -81,7 +81,7 @@ function requireGateDecision(
     const id = createDecisionId();
     const { audit } = source.current.config;
     observer.decided(
-      { method: req.method, path: expressPath(req) },
+      { method: req.method, reportedPath: expressPath(req) },
       {
         plugin: pluginId.toLowerCase(),
         outcome: 'refused',
