@@ -4,8 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { WEBSOCKET } from '../http/requestMethod';
 import { AllowList } from '../policy/AllowList';
 import { Explanation, explainRequest } from '../policy/explainRequest';
-import { findNearestRule } from '../policy/findNearestRule';
-import { ruleFor, yamlOf } from '../policy/ruleFor';
+import { yamlOf } from '../policy/ruleFor';
 import { CliError } from './CliError';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -60,7 +59,7 @@ Exit code: 0, or 2 where the configuration can not be read.`,
         `If a browser shows this address, it sends the path only: ask about '${method} ${path}'`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
-      ...describeOpening(method, explanation),
+      ...describeOpening(explanation),
       gate.mode === 'report-only' &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
@@ -84,11 +83,10 @@ function readRequest(text: string): { method: string; target: string } {
 }
 
 function describeRule(
-  { because, rule, plugin = '', path = '' }: Explanation,
+  { rule, nearest }: Explanation,
   { gate, sources }: LoadedConfig,
 ): string | undefined {
-  const shown =
-    because === 'no-rule' ? findNearestRule(gate.allow, plugin, path) : rule;
+  const shown = rule ?? nearest;
   if (!shown) {
     return undefined;
   }
@@ -126,23 +124,19 @@ function describeInCode(
 }
 
 /** Returns the rule that would open a request, as YAML. */
-function describeOpening(
-  method: string,
-  { because, plugin = '', path = '' }: Explanation,
-): string[] {
+function describeOpening({ because, opening, path }: Explanation): string[] {
   if (because !== 'no-rule') {
     return [];
   }
-  const rule = ruleFor(method, plugin, path);
-  if (!rule) {
+  if (!opening) {
     return ['No rule can open it'];
   }
   const note =
-    rule.path === path
+    opening.path === path
       ? ''
       : '  # wider than this request: a rule has no such characters';
   return [
     'This would make it public; a handler that asks for a user still refuses:',
-    `  ${yamlOf(rule)}${note}`,
+    `  ${yamlOf(opening)}${note}`,
   ];
 }

@@ -1,8 +1,7 @@
 import type { TokenCache } from './TokenCache';
 import type { VerifiedCredential } from './verifyCredential';
 import { Refusal } from '../decision/Refusal';
-import type { DecodedToken, Token } from './token';
-import type { SessionClaims } from '../revocation/Revocation';
+import type { Token } from './token';
 import type { Revocations } from '../revocation/Revocations';
 
 /**
@@ -13,11 +12,10 @@ export function assertNotRevoked(
   { token }: VerifiedCredential,
   revocations: Revocations,
 ): void {
-  const { userToken } = token;
+  const { session, userToken } = token;
   if (!userToken) {
     return;
   }
-  const session = sessionClaimsOf(userToken);
   if (!session) {
     throw Refusal.invalidToken;
   }
@@ -39,10 +37,9 @@ export function isRevokedByClaims(
 
 /** Returns whether the session that a token claims to be of was revoked. */
 export function isSessionRevoked(
-  { userToken }: Pick<Token, 'userToken'>,
+  { session }: Pick<Token, 'session'>,
   revocations: Pick<Revocations, 'isRevoked'>,
 ): boolean {
-  const session = userToken && sessionClaimsOf(userToken);
   return session !== undefined && revocations.isRevoked(session);
 }
 
@@ -52,15 +49,4 @@ export function refuseRevoked(
   { tokens }: { tokens: TokenCache },
 ): Refusal {
   return Refusal.revoked.of(tokens.read(token).userToken?.sub);
-}
-
-/** Returns the claims that identify a user token's session. Backstage accepts no user token without them. */
-export function sessionClaimsOf({
-  sub,
-  iat,
-  exp,
-}: Partial<DecodedToken>): SessionClaims | undefined {
-  return sub !== undefined && iat !== undefined && exp !== undefined
-    ? { sub, iat, exp }
-    : undefined;
 }

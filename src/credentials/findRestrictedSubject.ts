@@ -1,5 +1,5 @@
-import type { Request } from 'express';
 import type { BackendPlugins } from './BackendPlugins';
+import { substituteRequest } from './substituteRequest';
 
 /**
  * Finds the subject of an external token whose access restrictions exclude a plugin. Backstage has verified such a token, but
@@ -15,7 +15,7 @@ export async function findRestrictedSubject(
     try {
       const httpAuth = await plugin.httpAuthFor(undefined);
       const { principal } = await httpAuth.credentials(
-        { headers: { authorization: `Bearer ${token}` } } as Request,
+        substituteRequest(token),
         { allow: ['service'] },
       );
       return principal.subject;

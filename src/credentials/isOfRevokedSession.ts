@@ -1,10 +1,10 @@
-import type { Request } from 'express';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { Refusal } from '../decision/Refusal';
 import type { TargetPlugin } from './BackendPlugins';
 import type { Policy } from '../policy/Policy';
 import { isRevokedByClaims } from './assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
+import { substituteRequest } from './substituteRequest';
 import { verifyCredential, VerifyOptions } from './verifyCredential';
 
 /**
@@ -35,11 +35,9 @@ async function verifies(
 ): Promise<boolean> {
   const isLimited =
     options.tokens.read(token).claims?.typ === tokenTypes.limitedUser.typParam;
-  // Use a substitute request: `httpAuth` caches one result per request, and the handler needs its own.
-  const request = { headers: { authorization: `Bearer ${token}` } } as Request;
   try {
     await verifyCredential(
-      request,
+      substituteRequest(token),
       plugin,
       { kind: isLimited ? 'user-cookie' : 'bearer', token },
       policy,

@@ -150,6 +150,25 @@ describe('Token', () => {
     expect(token.userToken).toBeUndefined();
   });
 
+  const session = { sub: 'user:default/a', iat: 1, exp: 2 };
+
+  it.each([
+    [{ ...session, iss: 'x' }, session],
+    [
+      { ...session, iat: 0, exp: 0 },
+      { ...session, iat: 0, exp: 0 },
+    ],
+    [{ ...session, sub: undefined }, undefined],
+    [{ ...session, iat: undefined }, undefined],
+    [{ ...session, exp: undefined }, undefined],
+  ])('with the claims %j has the session %j', (claims, expected) => {
+    expect(new Token(jwtOf(claims)).session).toEqual(expected);
+  });
+
+  it('has no session if it is of no user', () => {
+    expect(new Token('static').session).toBeUndefined();
+  });
+
   it('has the SHA-256 of its text', () => {
     expect(new Token('abc').digest).toBe(
       'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=',

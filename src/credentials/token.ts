@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BackstageCredentials } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { SessionClaims } from '../revocation/Revocation';
 
 /** The claims of a token that is not verified. They may decide which check to make, never that a request passes. */
 export interface DecodedToken {
@@ -57,6 +58,14 @@ export class Token {
   get userToken(): DecodedToken | undefined {
     const { claims } = this;
     return claims && effectiveUserToken(claims);
+  }
+
+  /** The claims that identify the session of the user's own token. Backstage accepts no user token without them. */
+  get session(): SessionClaims | undefined {
+    const { sub, iat, exp } = this.userToken ?? {};
+    return sub !== undefined && iat !== undefined && exp !== undefined
+      ? { sub, iat, exp }
+      : undefined;
   }
 }
 

@@ -22,6 +22,7 @@ import type { KeyEndpoints } from './KeyEndpoints';
 import type { NegativeTokenCache } from './NegativeTokenCache';
 import type { OwnIssuer } from './OwnIssuer';
 import type { PresentedCredential } from './readCredential';
+import { substituteRequest } from './substituteRequest';
 import type { TokenCache } from './TokenCache';
 
 /** A credential that holds a token. */
@@ -177,14 +178,10 @@ async function authenticateAfresh(
         }),
       );
     default:
-      // Use a substitute request: `httpAuth` caches credentials on the request, and an unverified cookie must not end up there.
       return onlyUsers(
-        await httpAuth.credentials(
-          {
-            headers: { authorization: `Bearer ${presented.token}` },
-          } as Request,
-          { allow: ['user'] },
-        ),
+        await httpAuth.credentials(substituteRequest(presented.token), {
+          allow: ['user'],
+        }),
       );
   }
 }

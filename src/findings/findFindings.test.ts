@@ -10,7 +10,8 @@ import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { formatFinding } from './Finding';
 import { findFindings } from './findFindings';
-import type { FindingFacts, RuleUsage } from './FindingFacts';
+import type { RuleUsage } from '../usage/RuleUsage';
+import type { FindingFacts } from './FindingFacts';
 
 type Facts = Partial<FindingFacts>;
 

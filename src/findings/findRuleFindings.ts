@@ -8,6 +8,7 @@ import {
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
+import { isUnused } from '../usage/RuleUsage';
 import { DAY_MS } from '../util/day';
 import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
@@ -16,9 +17,6 @@ import { asList, asTexts, Get, isText, isTrue } from './values';
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;
-
-// A rule without a request in 30 days is reported once it has been observed for this time.
-const MIN_OBSERVED_DAYS = 30;
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
@@ -199,9 +197,7 @@ function findAge(
       write: 'remove the rule, or move its until',
     },
     used &&
-      used.installed !== false &&
-      used.requests30d === 0 &&
-      used.days >= MIN_OBSERVED_DAYS && {
+      isUnused(used) && {
         id: 'rule-unused',
         why: `${used.lastUsed ? `has been used last on ${used.lastUsed}` : `has been used by no request in ${used.days} days`}${reason ? ` (${reason})` : ''}`,
         write: 'remove the rule, unless a rare caller needs it',

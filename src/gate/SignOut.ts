@@ -1,8 +1,7 @@
-import type { Request } from 'express';
 import { clearCookie } from '../cookie/clearCookie';
 import type { GateCookie } from '../cookie/GateCookie';
-import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import { readBearer } from '../credentials/readCredential';
+import { substituteRequest } from '../credentials/substituteRequest';
 import {
   PresentedToken,
   VerifiedCredential,
@@ -63,7 +62,7 @@ export class SignOut {
     const verified = await this.#verifyAll(request, this.#read(request));
     clearCookie(cookie, request.req, request.res);
     const sessions = verified
-      .map(({ token }) => token.userToken && sessionClaimsOf(token.userToken))
+      .map(({ token }) => token.session)
       .filter(session => session !== undefined);
     const hasCredential =
       verified.length > sessions.length ||
@@ -149,9 +148,7 @@ export class SignOut {
         throw error;
       }
       // A user token is the same for every plugin: another one may have cached the token, or the keys.
-      const substitute = {
-        headers: { authorization: `Bearer ${presented.token}` },
-      } as Request;
+      const substitute = substituteRequest(presented.token);
       return Promise.any(
         [...services.plugins.all()].map(async other =>
           verifyCredential(substitute, other, presented, policy, services),

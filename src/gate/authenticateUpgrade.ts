@@ -1,9 +1,9 @@
-import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
 import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
 import { presentsCredential } from '../credentials/presentsCredential';
 import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
+import { substituteRequest } from '../credentials/substituteRequest';
 import {
   readUpgradeTokens,
   assertFew,
@@ -137,9 +137,6 @@ async function verify(
   if (presented.kind === 'cookie' && policy.isCrossSite(req)) {
     throw Refusal.crossSite;
   }
-  // A substitute request, because `httpAuth` reads no offered protocols, and remembers one answer per request.
-  const substitute = {
-    headers: { authorization: `Bearer ${presented.token}` },
-  } as Request;
+  const substitute = substituteRequest(presented.token);
   return verifyTimed(substitute, plugin, presented, policy, services);
 }

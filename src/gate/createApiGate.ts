@@ -4,9 +4,9 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import {
-  createCookieIssuer,
+  DefaultCookieIssuer,
   TokenCookieIssuer,
-} from '../cookie/createCookieIssuer';
+} from '../cookie/DefaultCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { withRollback } from '../cookie/withRollback';
 import { isSessionRevoked } from '../credentials/assertNotRevoked';
@@ -60,7 +60,7 @@ export function createApiGate(services: ApiGateServices) {
     settings.cookie,
     new URL(config.getString('backend.baseUrl')).hostname,
   );
-  let cookieIssuer: TokenCookieIssuer | undefined = createCookieIssuer({
+  let cookieIssuer: TokenCookieIssuer | undefined = new DefaultCookieIssuer({
     cookie,
     logger,
     observer,

@@ -1,9 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { Request, RequestHandler, Response } from 'express';
-import {
-  assertNotRevoked,
-  sessionClaimsOf,
-} from '../credentials/assertNotRevoked';
+import { assertNotRevoked } from '../credentials/assertNotRevoked';
 import { presentsCredential } from '../credentials/presentsCredential';
 import {
   PresentedToken,
@@ -153,7 +150,7 @@ class Gate {
       return { reason: 'allow-rule', rule };
     }
     const { req, res } = request;
-    const session = sessionClaimsOf(judged.verified.token.userToken ?? {});
+    const { session } = judged.verified.token;
     if (session) {
       // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
       res.once('finish', options.sockets.track(req.socket, session));

@@ -5,7 +5,6 @@ import { answerUpgrade } from '../http/answerUpgrade';
 import type { MountedRequest } from '../http/upgradeTarget';
 import { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
-import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { Decision } from '../decision/Decision';
 import {
@@ -79,8 +78,7 @@ export class UpgradeGate {
         ? { outcome: 'passed', reason: 'allow-rule', rule }
         : { outcome: 'passed', reason: judged.presented.kind },
     );
-    const session =
-      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
+    const session = judged?.verified.token.session;
     if (session) {
       this.options.sockets.track(request.socket, session);
     }

@@ -9,7 +9,6 @@ import type {
 import { answerUpgrade } from '../http/answerUpgrade';
 import { readUpgradeTarget } from '../http/upgradeTarget';
 import type { Plugins } from '../plugins/Plugins';
-import { sessionClaimsOf } from '../credentials/assertNotRevoked';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';
 import {
@@ -103,8 +102,7 @@ async function prepare(
   let { judged } = reason;
   if (reason.rule && declared.authPolicy !== 'unauthenticated') {
     judged = await authenticateUnderRule(upgrade.request, admitted, options);
-    const session =
-      judged && sessionClaimsOf(judged.verified.token.userToken ?? {});
+    const session = judged?.verified.token.session;
     if (session) {
       options.sockets.track(upgrade.socket, session);
     }

@@ -2,7 +2,7 @@ import { ServerResponse } from 'node:http';
 import type { Response } from 'express';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
-import type { TokenCookieIssuer } from '../cookie/createCookieIssuer';
+import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import { Token } from '../credentials/token';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
 import { createCrossSiteCheck } from '../policy/createCrossSiteCheck';

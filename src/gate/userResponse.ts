@@ -4,7 +4,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import type { TokenCookieIssuer } from '../cookie/createCookieIssuer';
+import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import type { GateCookie } from '../cookie/GateCookie';
 import { restrictResponse } from '../cookie/restrictResponse';
 import type { VerifiedCredential } from '../credentials/verifyCredential';

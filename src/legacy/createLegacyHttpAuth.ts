@@ -8,6 +8,7 @@ import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import { readBearer } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
+import { substituteRequest } from '../credentials/substituteRequest';
 import { decodeToken, effectiveUserToken } from '../credentials/token';
 
 /**
@@ -44,7 +45,7 @@ export function createLegacyHttpAuth(
     }
     if (decoded && effectiveUserToken(decoded) === decoded) {
       const user = await identity.getIdentity({
-        request: { headers: { authorization: `Bearer ${token}` } } as Request,
+        request: substituteRequest(token),
       });
       if (!user) {
         throw new AuthenticationError('Invalid user token');

@@ -6,7 +6,7 @@ import { isUnambiguousPath } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/findListSources';
 import { RULE_PATH } from '../config/readAllowRules';
-import { coveredUntil, patternOf } from '../policy/PathPattern';
+import { coverageOf, coveredUntil } from '../policy/RuleCoverage';
 import type { PolicySource } from '../policy/PolicySource';
 import { yamlOf } from '../policy/ruleFor';
 import type {
@@ -185,13 +185,13 @@ function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
 
 function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
   return rule.methods.every(method => {
-    const patterns = allow
+    const allowed = allow
       .filter(
         ({ plugin, methods }) =>
           plugin === rule.plugin && methods.includes(method),
       )
-      .map(patternOf);
-    return coveredUntil(patterns, patternOf(rule)) > -Infinity;
+      .map(coverageOf);
+    return coveredUntil(allowed, coverageOf(rule)) > -Infinity;
   });
 }
 

@@ -1,15 +1,15 @@
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { PLUGIN_ID } from '../config/readAllowRules';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import type { RuleUsage as ObservedRule } from '../findings/FindingFacts';
 import type { Plugins } from '../plugins/Plugins';
-import { dayOf, DAYS_COUNTED, emptyUse, joinUses, Use } from '../usage/Use';
+import { isUnused, RuleUsage } from '../usage/RuleUsage';
+import { dayOf, emptyUse, joinUses, Use } from '../usage/Use';
 import { KnownUse, Usage, usedOf } from '../usage/Usage';
 
-type Requests = Pick<ObservedRule, 'lastUsed' | 'requests30d'>;
+type Requests = Pick<RuleUsage, 'lastUsed' | 'requests30d'>;
 
 /** The use of one allow rule. */
-export interface RuleUsage extends AllowRule, ObservedRule {
+export interface ReportedRule extends AllowRule, RuleUsage {
   /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
   withoutCredential30d: number;
   /** `false`: its plugin is not in this backend, which may see none of its requests. */
@@ -37,7 +37,7 @@ export interface UsageReport {
   complete: boolean;
   /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
   scope: 'all replicas' | 'replica';
-  rules: RuleUsage[];
+  rules: ReportedRule[];
   externalTokens: TokenUsage[];
 }
 
@@ -73,12 +73,7 @@ export function describeUsage(
 export function countUnusedRules(
   report: UsageReport | undefined,
 ): number | undefined {
-  return report?.complete
-    ? report.rules.filter(
-        ({ days, installed, requests30d }) =>
-          installed && days >= DAYS_COUNTED && requests30d === 0,
-      ).length
-    : undefined;
+  return report?.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
 /** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */

@@ -1,5 +1,5 @@
 import { AllowRule, endOf, openedMethods } from '../config/AllowRule';
-import { covers, coveredUntil, PathPattern, patternOf } from './PathPattern';
+import { coverageOf, coveredUntil, covers, RuleCoverage } from './RuleCoverage';
 
 /** A path of one plugin that two lists of rules treat differently. */
 export interface RouteChange extends Omit<AllowRule, 'reason'> {
@@ -42,7 +42,7 @@ export function comparePolicies(
 interface OpenPaths {
   method: string;
   rules: AllowRule[];
-  patterns: PathPattern[];
+  coverages: RuleCoverage[];
 }
 
 function openedBy(
@@ -53,9 +53,9 @@ function openedBy(
   for (const rule of rules.filter(each => endOf(each) > now)) {
     for (const method of new Set(openedMethods(rule))) {
       const key = `${method} ${rule.plugin}`;
-      const paths = opened.get(key) ?? { method, rules: [], patterns: [] };
+      const paths = opened.get(key) ?? { method, rules: [], coverages: [] };
       paths.rules.push(rule);
-      paths.patterns.push(patternOf(rule));
+      paths.coverages.push(coverageOf(rule));
       opened.set(key, paths);
     }
   }
@@ -70,11 +70,11 @@ function beyond(
 ): [alone: RouteChange[], longer: RouteChange[]] {
   const alone = new Map<string, RouteChange>();
   const longer = new Map<string, RouteChange>();
-  for (const [key, { method, rules, patterns }] of opened) {
-    const otherPatterns = others.get(key)?.patterns ?? [];
+  for (const [key, { method, rules, coverages }] of opened) {
+    const otherCoverages = others.get(key)?.coverages ?? [];
     rules.forEach((rule, i) => {
-      const otherUntil = coveredUntil(otherPatterns, patterns[i]);
-      if (endOf(rule) <= otherUntil || isRepeated(patterns, i)) {
+      const otherUntil = coveredUntil(otherCoverages, coverages[i]);
+      if (endOf(rule) <= otherUntil || isRepeated(coverages, i)) {
         return;
       }
       const { reason, ...opening } = rule;
@@ -93,14 +93,17 @@ function beyond(
   return [[...alone.values()], [...longer.values()]];
 }
 
-/** Whether another pattern covers the same paths as long: a wider one, or an equal one before it. */
-function isRepeated(patterns: readonly PathPattern[], index: number): boolean {
-  const pattern = patterns[index];
-  return patterns.some(
+/** Whether another rule covers the same paths as long: a wider one, or an equal one before it. */
+function isRepeated(
+  coverages: readonly RuleCoverage[],
+  index: number,
+): boolean {
+  const coverage = coverages[index];
+  return coverages.some(
     (other, i) =>
       i !== index &&
-      other.end >= pattern.end &&
-      covers(other, pattern) &&
-      (i < index || other.end > pattern.end || !covers(pattern, other)),
+      other.end >= coverage.end &&
+      covers(other, coverage) &&
+      (i < index || other.end > coverage.end || !covers(coverage, other)),
   );
 }

@@ -2,6 +2,8 @@ import { readApiTarget } from '../http/readApiTarget';
 import { isUnambiguousPath } from '../http/requestTarget';
 import type { AllowRule } from '../config/AllowRule';
 import { classifyRoute, RoutePolicy } from './classifyRoute';
+import { findNearestRule } from './findNearestRule';
+import { ruleFor } from './ruleFor';
 
 /** The access of one request without a credential, and the reason. */
 export interface Explanation {
@@ -17,6 +19,10 @@ export interface Explanation {
     | 'not-below-a-plugin';
   /** The rule, with the reason `allow-rule`. */
   rule?: AllowRule;
+  /** The rule in force that comes closest, with the reason `no-rule`; `undefined` if the plugin has none. */
+  nearest?: AllowRule;
+  /** The rule that would open the request, with the reason `no-rule`; `undefined` if none can. */
+  opening?: AllowRule;
   /** The plugin's id, for targets below `/api` only. */
   plugin?: string;
   /** The path below the plugin, if it is unambiguous. */
@@ -51,7 +57,14 @@ export function explainRequest(
     policy,
   );
   if (route === 'protected') {
-    return { anonymous: 'needs-credential', because: 'no-rule', plugin, path };
+    return {
+      anonymous: 'needs-credential',
+      because: 'no-rule',
+      nearest: findNearestRule(policy.allowList.rules, plugin, path),
+      opening: ruleFor(request.method, plugin, path),
+      plugin,
+      path,
+    };
   }
   return typeof route === 'object'
     ? { anonymous: 'public', because: 'allow-rule', rule: route, plugin, path }

@@ -7,9 +7,8 @@ import { WEBSOCKET } from '../http/requestMethod';
 import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import type { Plugins } from '../plugins/Plugins';
 import { explainRequest, Explanation } from '../policy/explainRequest';
-import { findNearestRule } from '../policy/findNearestRule';
 import type { PolicySource } from '../policy/PolicySource';
-import { ruleFor, yamlOf } from '../policy/ruleFor';
+import { yamlOf } from '../policy/ruleFor';
 import type { RouteAccess } from './RouteAccess';
 import { authApiGateReadPermission } from './permissions';
 import { readExplainBody } from './readExplainBody';
@@ -68,23 +67,19 @@ function explain(
   const explanation = explainRequest(request, policy, id =>
     plugins.isInstalled(id),
   );
-  const { anonymous, because, plugin, path, rule } = explanation;
+  const { anonymous, because, plugin, path, rule, nearest, opening } =
+    explanation;
   const at = (found: AllowRule | undefined) =>
     found && `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(found)}]`;
   const answer = { anonymous, because, rule: at(rule) };
   if (plugin === undefined || path === undefined) {
     return answer;
   }
-  const { method } = request;
-  const isClosed = because === 'no-rule';
-  const opening = isClosed ? ruleFor(method, plugin, path) : undefined;
   return {
     ...answer,
-    nearest: isClosed
-      ? at(findNearestRule(policy.config.allow, plugin, path))
-      : undefined,
+    nearest: at(nearest),
     pluginOpened: policies.isKnown(plugin)
-      ? policies.isPublic(plugin, path, method === WEBSOCKET)
+      ? policies.isPublic(plugin, path, request.method === WEBSOCKET)
       : undefined,
     yaml: opening && yamlOf(opening),
   };

@@ -38,7 +38,7 @@ interface IssuerServices {
 }
 
 /** The default issuer, which keeps the gate's cookie at the token that the frontend uses. */
-class DefaultCookieIssuer implements TokenCookieIssuer {
+export class DefaultCookieIssuer implements TokenCookieIssuer {
   readonly #warnings = new RateLimit({
     max: 1,
     intervalMs: WARN_AGAIN_AFTER_MS,
@@ -124,13 +124,6 @@ class DefaultCookieIssuer implements TokenCookieIssuer {
       );
     }
   }
-}
-
-/** Creates the default issuer. */
-export function createCookieIssuer(
-  services: IssuerServices,
-): TokenCookieIssuer {
-  return new DefaultCookieIssuer(services);
 }
 
 /**

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { decodeToken, Token } from '../credentials/token';
-import { createCookieIssuer } from './createCookieIssuer';
+import { DefaultCookieIssuer } from './DefaultCookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const NOW = Date.parse('2026-06-01T00:00:00Z') / 1000;
@@ -27,7 +27,7 @@ function create(
     'localhost',
   );
   const set = jest.spyOn(cookie, 'set');
-  const issuer = createCookieIssuer({
+  const issuer = new DefaultCookieIssuer({
     cookie,
     verifies: async token => verifies(token),
     isRevoked,
@@ -90,7 +90,7 @@ const cleared = (name: string) => [
 const issued = (token: string) =>
   `token=${token}; Path=/; Expires=Mon, 01 Jun 2026 01:00:00 GMT`;
 
-describe('createCookieIssuer', () => {
+describe('DefaultCookieIssuer', () => {
   const mine = userToken();
   const newer = userToken({ iat: NOW + 1 });
 

@@ -1,14 +1,14 @@
-import { covers, coveredUntil, patternOf } from './PathPattern';
+import { covers, coveredUntil, coverageOf } from './RuleCoverage';
 
-const pattern = (path: string, until?: number) => patternOf({ path, until });
+const coverage = (path: string, until?: number) => coverageOf({ path, until });
 
 it('splits the path of a rule', () => {
-  expect(patternOf({ path: '/a/*/**', until: 7 })).toEqual({
+  expect(coverageOf({ path: '/a/*/**', until: 7 })).toEqual({
     segments: ['a', '*'],
     isSubtree: true,
     end: 7,
   });
-  expect(pattern('/')).toEqual({
+  expect(coverage('/')).toEqual({
     segments: [],
     isSubtree: false,
     end: Infinity,
@@ -31,7 +31,7 @@ describe('covers', () => {
     ['/a/*/**', '/a/b/c'],
     ['/a/*/**', '/a/b/**'],
   ])('is true for %s and %s', (wide, narrow) => {
-    expect(covers(pattern(wide), pattern(narrow))).toBe(true);
+    expect(covers(coverage(wide), coverage(narrow))).toBe(true);
   });
 
   it.each([
@@ -51,7 +51,7 @@ describe('covers', () => {
     ['/a/*/**', '/a/b'],
     ['/*/**', '/**'],
   ])('is false for %s and %s', (wide, narrow) => {
-    expect(covers(pattern(wide), pattern(narrow))).toBe(false);
+    expect(covers(coverage(wide), coverage(narrow))).toBe(false);
   });
 });
 
@@ -72,15 +72,15 @@ describe('coveredUntil', () => {
     ['/a', ['/a/*', '/a/*/**'], -Infinity],
     ['/**', ['/*', '/*/**'], Infinity],
   ])('%s is covered by %j until %d', (path, others, expected) => {
-    const patterns = others.map(other => pattern(other));
-    expect(coveredUntil(patterns, pattern(path))).toBe(expected);
+    const patterns = others.map(other => coverage(other));
+    expect(coveredUntil(patterns, coverage(path))).toBe(expected);
   });
 
   it('is the last end of those that cover a path, and the first of those that do so together', () => {
     const end = (path: string, ...others: [path: string, until: number][]) =>
       coveredUntil(
-        others.map(([other, until]) => pattern(other, until)),
-        pattern(path),
+        others.map(([other, until]) => coverage(other, until)),
+        coverage(path),
       );
     expect(end('/a', ['/a', 7], ['/*', 5])).toBe(7);
     expect(end('/a', ['/*', 5], ['/a', 7])).toBe(7);
