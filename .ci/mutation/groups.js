@@ -170,6 +170,7 @@ module.exports = {
       'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
       'credentials/verifyCredential.ts',
+      'credentials/substituteRequest.ts',
       'util/then.ts',
     ],
     tests: [
