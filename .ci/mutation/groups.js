@@ -225,12 +225,12 @@ module.exports = {
   },
   'sign-out-calls': {
     mutate: [
-      'credentials/isOfRevokedSession.ts',
+      'credentials/findPublicRefusal.ts',
       'gate/SignOut.ts',
       'gate/revokedSessions.ts',
     ],
     tests: [
-      'credentials/isOfRevokedSession.test.ts',
+      'credentials/findPublicRefusal.test.ts',
       'gate/SignOut.test.ts',
       'gate/revokedSessions.test.ts',
     ],

@@ -475,11 +475,8 @@ describe('[P6] signatures', () => {
     });
   });
 
-  const ask = (headerLine: string) =>
-    backend().attempt({
-      target: '/api/hello/secret',
-      headerLines: [headerLine],
-    });
+  const ask = (headerLine: string, target = '/api/hello/secret') =>
+    backend().attempt({ target, headerLines: [headerLine] });
 
   it.each([
     ['a token', {}],
@@ -525,9 +522,14 @@ describe('[P6] signatures', () => {
 
   it('CVE-2021-21378, Envoy: a token of an issuer that it did not know passed unchecked', async () => {
     const token = forge.token({ claims: { iss: backend().attacker.url } });
-    expectRefused(await ask(`Authorization: Bearer ${token}`), 'GET', {
+    const line = `Authorization: Bearer ${token}`;
+    expectRefused(await ask(line), 'GET', {
       reason: 'untrusted-issuer',
       credential: 'bearer',
+    });
+    // A handler of a public route would act as the user.
+    expectRefused(await ask(line, '/api/hello/health'), 'GET', {
+      reason: 'untrusted-issuer',
     });
   });
 });

@@ -248,6 +248,22 @@ describe('vectors', () => {
     },
   );
 
+  // Handlers of public routes may read a bearer token, and Backstage verifies some of these texts.
+  it.each(
+    Object.entries(MISSPELLINGS).filter(
+      ([, { line }]) => credentialOf(line('')) === 'bearer',
+    ),
+  )(
+    '[P10] a token of a revoked session is refused on a public path, too, with %s',
+    async (_name, { line }) => {
+      const token = newToken();
+      expect(await signOut(cookie(token))).toBe(404);
+      expectRefused(await ask(line(token), '/api/hello/health'), 'GET', {
+        reason: 'invalid-token',
+      });
+    },
+  );
+
   describe.each(Object.entries(TWINS))(
     '[P10] a twin: %s',
     (_name, { line }) => {

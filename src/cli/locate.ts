@@ -5,6 +5,7 @@ import {
   isAlias,
   isMap,
   isNode,
+  isScalar,
   isSeq,
   LineCounter,
   parseDocument,
@@ -88,7 +89,7 @@ export function readYaml(file: string) {
 function childOf(parent: unknown, key: string) {
   if (isMap(parent)) {
     const pair = parent.items.find(
-      ({ key: node }) => String(isNode(node) ? node.toJSON() : node) === key,
+      ({ key: name }) => isScalar(name) && String(name.value) === key,
     );
     return { child: pair?.value, start: pair?.key };
   }

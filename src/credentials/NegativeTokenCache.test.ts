@@ -20,6 +20,15 @@ describe('NegativeTokenCache', () => {
     expect(failures.has('a')).toBe(false);
   });
 
+  it('forgets a failure in time if the clock is set back', () => {
+    const failures = new NegativeTokenCache();
+    failures.add('a');
+    jest.setSystemTime(Date.now() - 3_600_000);
+    expect(failures.has('a')).toBe(true);
+    jest.advanceTimersByTime(1_000);
+    expect(failures.has('a')).toBe(false);
+  });
+
   it('is bounded', () => {
     const failures = new NegativeTokenCache();
     for (let i = 0; i < 2_000; i += 1) {

@@ -11,7 +11,7 @@ const MAX_CHARACTERS = 200_000;
  * would evict valid ones.
  */
 export class NegativeTokenCache {
-  /** The time of each failure, in milliseconds since the epoch. */
+  /** The time of each failure by `performance.now()`, which does not follow changes of the clock. */
   readonly #failures = new LRUCache<string, number>({
     max: MAX_FAILURES,
     maxSize: MAX_CHARACTERS,
@@ -24,10 +24,11 @@ export class NegativeTokenCache {
 
   /** @param key - identifies the token and its verifier: the same token may be valid for another plugin */
   has(key: string): boolean {
-    return Date.now() - (this.#failures.get(key) ?? 0) < KEPT_MS;
+    const failedAt = this.#failures.get(key);
+    return failedAt !== undefined && performance.now() - failedAt < KEPT_MS;
   }
 
   add(key: string): void {
-    this.#failures.set(key, Date.now(), { size: key.length });
+    this.#failures.set(key, performance.now(), { size: key.length });
   }
 }

@@ -85,6 +85,28 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('reads the token that was verified, also if its text was read again meanwhile', async () => {
+    const { cache, calls, wrapped } = create();
+    const first = wrapped.authenticate('a');
+    cache.read('b');
+    const second = wrapped.authenticate('a');
+    await Promise.all([first, second]);
+    await wrapped.authenticate('a');
+    expect(cache.recall(cache.read('a'), 'catalog')).toBeDefined();
+    expect(calls).toHaveLength(1);
+  });
+
+  it('verifies it again after its time to live if the clock is set back', async () => {
+    const { calls, wrapped } = create(1_000);
+    await wrapped.authenticate('a');
+    jest.setSystemTime(Date.now() - 3_600_000);
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(1);
+    jest.advanceTimersByTime(1_000);
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(2);
+  });
+
   it('caches no failure', async () => {
     const { calls, wrapped, answerWith } = create();
     answerWith(() => Promise.reject(new AuthenticationError('no')));

@@ -102,10 +102,14 @@ export class TokenCache {
       'The token was not verified in time',
     );
     const copy = createCopier(credentials);
-    const until = Math.min(expiryOf(token), Date.now() + this.#ttlMs);
+    const verdict = {
+      copy,
+      expiresAt: expiryOf(token),
+      keptUntil: performance.now() + this.#ttlMs,
+    };
     // Another request may have read the same text meanwhile.
     const kept = this.#tokens.get(token.text) ?? token;
-    kept.verdicts.set(key, { copy, until });
+    kept.verdicts.set(key, verdict);
     this.#keep(kept);
     return copy;
   }
@@ -117,6 +121,10 @@ export class TokenCache {
     this.#tokens.set(text, token, {
       size: Math.max(text.length, 1) * (verdicts.size + 1),
     });
+    // Another request may have read the same text as another token, which has no verdict.
+    if (this.#last?.text === text) {
+      this.#last = token;
+    }
   }
 }
 
@@ -125,7 +133,11 @@ function recall(
   key: string,
 ): BackstageCredentials | undefined {
   const verdict = verdicts.get(key);
-  return verdict && verdict.until > Date.now() ? verdict.copy() : undefined;
+  return verdict &&
+    verdict.expiresAt > Date.now() &&
+    verdict.keptUntil > performance.now()
+    ? verdict.copy()
+    : undefined;
 }
 
 /** Identifies a verdict among those of one token: limited and full access are two. */

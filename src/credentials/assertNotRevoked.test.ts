@@ -5,7 +5,6 @@ import {
   assertNotRevoked,
   isRevokedByClaims,
   isSessionRevoked,
-  refuseRevoked,
 } from './assertNotRevoked';
 import { Token } from './token';
 import type { VerifiedCredential } from './verifyCredential';
@@ -98,16 +97,5 @@ describe('isSessionRevoked', () => {
     ['a revoked session', ended, true],
   ])('is correct for a token of %s', (_, claimed, expected) => {
     expect(isSessionRevoked({ session: claimed }, revocations)).toBe(expected);
-  });
-});
-
-describe('refuseRevoked', () => {
-  it.each([
-    ['the subject', unsignedToken('vnd.backstage.user', ended), ended.sub],
-    ['no subject', 'static', undefined],
-  ])('returns the refusal with %s of the token', (_, token, subject) => {
-    const tokens = new TokenCache({ ttlMs: 30_000 });
-    const refusal = refuseRevoked(token, { tokens });
-    expect([refusal.reason, refusal.subject]).toEqual(['revoked', subject]);
   });
 });

@@ -42,11 +42,3 @@ export function isSessionRevoked(
 ): boolean {
   return session !== undefined && revocations.isRevoked(session);
 }
-
-/** Returns the refusal of a token that has verified, and whose session was revoked. */
-export function refuseRevoked(
-  token: string,
-  { tokens }: { tokens: TokenCache },
-): Refusal {
-  return Refusal.revoked.of(tokens.read(token).userToken?.sub);
-}

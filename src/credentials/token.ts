@@ -24,8 +24,10 @@ export interface DecodedToken {
 export interface Verdict {
   /** Makes credentials for one request. */
   copy: () => BackstageCredentials;
-  /** The end of the verdict, in milliseconds since the epoch. */
-  until: number;
+  /** The end of the token, in milliseconds since the epoch. */
+  expiresAt: number;
+  /** The end of the verdict by `performance.now()`, which does not follow changes of the clock. */
+  keptUntil: number;
 }
 
 /** A token as a request has presented it. It is decoded at most once, and hashed at most once. */

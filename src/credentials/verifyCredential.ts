@@ -229,7 +229,7 @@ async function explainFailure(
  * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
  * tokens carry no issuer.
  */
-function isTrustedIssuer(
+export function isTrustedIssuer(
   userToken: DecodedToken | undefined,
   { config }: Policy,
   { ownIssuer }: VerifyOptions,

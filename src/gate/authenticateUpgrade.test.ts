@@ -14,6 +14,7 @@ const user = tokenOf('user:default/a');
 const ENDED = 'user:default/ended';
 const ended = tokenOf(ENDED);
 const foreign = tokenOf('user:default/a', 'https://other');
+const unknown = tokenOf('user:default/unknown', 'https://other');
 const forged = unsignedToken('vnd.backstage.user', {
   ...claimsOf(ENDED),
   forged: true,
@@ -150,7 +151,7 @@ describe('an upgrade that a rule opens', () => {
     ['as many protocols as are tried', [protocols(...five)], true],
     ['a protocol that is a token', [protocols('graphql-ws', user)], false],
     ['a bearer', [bearer(user)], false],
-    ['a token that does not verify', [bearer(foreign)], false],
+    ['a token that does not verify', [bearer(unknown)], false],
     ['another site’s cookie', [cookie], false],
     ['a forged token of a revoked session', [protocols(forged)], false],
   ])(
@@ -184,6 +185,12 @@ describe('an upgrade that a rule opens', () => {
       [protocols(user), bearer(ended)],
       'revoked',
       ENDED,
+    ],
+    [
+      'a bearer of another deployment that has the same keys',
+      [bearer(foreign)],
+      'untrusted-issuer',
+      'user:default/a',
     ],
     [
       'more tokens than are tried',

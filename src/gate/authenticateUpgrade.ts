@@ -1,5 +1,5 @@
 import type { GateCookie } from '../cookie/GateCookie';
-import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import { findPublicRefusal } from '../credentials/findPublicRefusal';
 import { presentsCredential } from '../credentials/presentsCredential';
 import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
@@ -17,12 +17,10 @@ import {
 import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
-import {
-  assertNotRevoked,
-  refuseRevoked,
-} from '../credentials/assertNotRevoked';
+import { assertNotRevoked } from '../credentials/assertNotRevoked';
 import type { Revocations } from '../revocation/Revocations';
 import type { GateRequest } from './GateRequest';
+import { removeRevokedUserCookie } from './revokedSessions';
 
 /** The services with which the gate decides about upgrades. */
 export interface UpgradeServices extends VerifyOptions {
@@ -64,6 +62,7 @@ export async function decideUpgrade(
     return { judged: await authenticateUpgrade(request, services) };
   }
   await refuseRevokedTokens(request, services);
+  await removeRevokedUserCookie(request, services);
   request.isAnonymous = !presentsCredential(request.req, services.cookie);
   return { rule: route };
 }
@@ -77,8 +76,9 @@ async function refuseRevokedTokens(
   const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
   assertFew(tokens);
   for (const token of tokens) {
-    if (await isOfRevokedSession(token, plugin, policy, services)) {
-      throw refuseRevoked(token, services);
+    const refusal = await findPublicRefusal(token, plugin, policy, services);
+    if (refusal) {
+      throw refusal;
     }
   }
 }

@@ -146,7 +146,6 @@ class Gate {
     const { options } = this;
     const { rule, judged } = await decideUpgrade(request, options);
     if (rule) {
-      await removeRevokedUserCookie(request, options);
       return { reason: 'allow-rule', rule };
     }
     const { req, res } = request;

@@ -7,6 +7,7 @@ import {
   upgradeRequest,
   userTokenOf,
 } from '../__testUtils__/upgradeServices';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { readUpgradeTarget } from '../http/upgradeTarget';
 import { createUpgradeGate } from './createUpgradeGate';
 
@@ -42,6 +43,25 @@ function create(options: Parameters<typeof createUpgradeServices>[0] = {}) {
 }
 
 describe('createUpgradeGate', () => {
+  it('[P10] leaves no cookie of Backstage’s own of a revoked session at a path that a rule opens', async () => {
+    const limitedOf = (sub: string) =>
+      unsignedToken('vnd.backstage.limited-user', sessionOf(sub));
+    const { admit } = create({
+      tokens: { [limitedOf(ENDED)]: { type: 'user', userEntityRef: ENDED } },
+      policy: { allow: [rule] },
+    });
+    for (const [sub, left] of [
+      [ENDED, 'a=1'],
+      [JANE, `a=1; backstage-auth=${limitedOf(JANE)}`],
+    ]) {
+      const req = upgradeRequest({
+        cookie: `a=1; backstage-auth=${limitedOf(sub)}`,
+      });
+      expect((await admit(req)).admitted).toMatchObject({ reason: { rule } });
+      expect(req.headers.cookie).toBe(left);
+    }
+  });
+
   it.each([
     ['a bearer token', bearer(jane), 'bearer', bearer(jane).authorization],
     [

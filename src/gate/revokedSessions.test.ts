@@ -31,7 +31,10 @@ function create(headers: object) {
   } as unknown as ExpressRequest;
   const services = {
     ...verification.services,
-    revocations: { isRevoked: ({ sub }) => sub === ENDED } as Revocations,
+    revocations: {
+      isRevoked: ({ sub }) => sub === ENDED,
+      isLoaded: true,
+    } as Revocations,
   };
   return { request, services, verification };
 }

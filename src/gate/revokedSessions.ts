@@ -1,5 +1,4 @@
-import { refuseRevoked } from '../credentials/assertNotRevoked';
-import { isOfRevokedSession } from '../credentials/isOfRevokedSession';
+import { findPublicRefusal } from '../credentials/findPublicRefusal';
 import {
   BACKSTAGE_AUTH_COOKIE,
   BACKSTAGE_AUTH_COOKIES,
@@ -8,8 +7,8 @@ import {
 import type { VerifyOptions } from '../credentials/verifyCredential';
 import { readCookies } from '../http/cookieHeader';
 import type { Revocations } from '../revocation/Revocations';
-import { MaybePromise, then } from '../util/then';
-import type { ExpressRequest } from './GateRequest';
+import { isPromise, MaybePromise, then } from '../util/then';
+import type { ExpressRequest, GateRequest } from './GateRequest';
 
 type RevokedSessionServices = VerifyOptions & { revocations: Revocations };
 
@@ -26,9 +25,9 @@ export function refuseRevokedSession(
   const { req, plugin, policy } = request;
   const bearer = readBearer(req);
   return then(removeRevokedUserCookie(request, services), () =>
-    then(isOfRevokedSession(bearer, plugin, policy, services), isRevoked => {
-      if (bearer && isRevoked) {
-        throw refuseRevoked(bearer, services);
+    then(findPublicRefusal(bearer, plugin, policy, services), refusal => {
+      if (refusal) {
+        throw refusal;
       }
     }),
   );
@@ -40,23 +39,21 @@ export function refuseRevokedSession(
  * cookie is removed, because it may be a revoked one.
  */
 export function removeRevokedUserCookie(
-  { req, plugin, policy, forwarded }: ExpressRequest,
+  request: Pick<GateRequest, 'req' | 'plugin' | 'policy' | 'forwarded'>,
   services: RevokedSessionServices,
 ): MaybePromise<void> {
+  const { req, plugin, policy, forwarded } = request;
   const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
   if (!cookies) {
     forwarded.userCookie = 'removed';
     return undefined;
   }
   const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
-  const isRevoked = isOfRevokedSession(token, plugin, policy, services);
-  return isRevoked
-    ? isRevoked
-        .catch(() => true)
-        .then(is => {
-          if (is) {
-            forwarded.userCookie = 'removed';
-          }
-        })
-    : undefined;
+  const refusal = findPublicRefusal(token, plugin, policy, services);
+  const found = isPromise(refusal) ? refusal.catch(() => true) : refusal;
+  return then(found, isRefused => {
+    if (isRefused) {
+      forwarded.userCookie = 'removed';
+    }
+  });
 }

@@ -177,10 +177,12 @@ describe('the key endpoint of auth', () => {
 
     served = [other.jwk];
     // Backstage keeps keys for ten minutes, the gate keeps a token for 30 s.
-    const realNow = Date.now;
-    jest
-      .spyOn(Date, 'now')
-      .mockImplementation(() => realNow() + (10 * 60 + 30) * 1000);
+    for (const clock of [Date, performance]) {
+      const realNow = clock.now.bind(clock);
+      jest
+        .spyOn(clock, 'now')
+        .mockImplementation(() => realNow() + (10 * 60 + 30) * 1000);
+    }
     for (const headerLine of [
       bearer(seen),
       cookie(seen),
@@ -437,8 +439,17 @@ describe('a database that is gone at the start', () => {
     const service = recordingPlugin('service');
     const { port, url } = await start({
       features: [feature, hello.feature, service.feature],
-      config: key.config,
+      config: {
+        auth: {
+          ...(key.config.auth as object),
+          apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+        },
+      },
     });
+    const open = async (token: string) => {
+      const headerLines = [bearer(token)];
+      return rawRequest(port, '/api/hello/open', { headerLines });
+    };
     const iat = now() - 10;
     const [token, leaves] = await Promise.all(
       ['stays', 'leaves'].map(sub =>
@@ -451,6 +462,8 @@ describe('a database that is gone at the start', () => {
       expect(headers['set-cookie']).toBeUndefined();
     }
     expect((await get(port)).status).toBe(401);
+    // The handler of a public path may read the token, too.
+    expect((await open(token)).status).toBe(503);
     expect((await signOut(port, leaves)).status).toBe(503);
     expect(hello.handled).toHaveLength(0);
     // A token that belongs to no session needs no list.
@@ -459,7 +472,9 @@ describe('a database that is gone at the start', () => {
 
     state.isBack = true;
     await until(async () => (await get(port, bearer(token))).status === 200);
+    expect((await open(token)).status).toBe(200);
     expect((await get(port, bearer(leaves))).status).toBe(401);
+    expect((await open(leaves)).status).toBe(401);
   });
 });
 

@@ -8,6 +8,7 @@ import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-al
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
+import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   SignedBackendOptions,
@@ -16,6 +17,7 @@ import {
 import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
 import { freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
+import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
 jest.setTimeout(60_000);
 
@@ -33,6 +35,21 @@ beforeAll(async () => {
 });
 afterAll(() => otherKey.remove());
 afterEach(backends.stopAll);
+
+/** Returns the limited token of a user's own one, with the proof that is in it, or another one. */
+function limitedTokenOf(token: string, proof?: string): string {
+  const [, payload] = token.split('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  const { sub, iat, exp, uip } = claims;
+  const header = {
+    typ: 'vnd.backstage.limited-user',
+    alg: 'ES256',
+    kid: 'test-key',
+  };
+  const part = (value: object) =>
+    Buffer.from(JSON.stringify(value)).toString('base64url');
+  return [part(header), part({ sub, iat, exp }), proof ?? uip].join('.');
+}
 
 const now = () => Math.floor(Date.now() / 1000);
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
@@ -337,6 +354,8 @@ describe('[P21] a token of a revoked session, on a public path', () => {
     expect(await fates(real)).toEqual([200, 404]);
     await signOut();
     expect(await fates(real)).toEqual([401, 401]);
+    // Backstage verifies this text, too.
+    expect(await fates(`${real}==`)).toEqual([401, 401]);
     const handled = backend.hello.handled.length;
     expect(await Promise.all(forgeries.map(fates))).toEqual(before);
     expect(before).toEqual(forgeries.map(() => [200, 404]));
@@ -349,20 +368,6 @@ describe('[P21] a token of a revoked session, on a public path', () => {
 
   it('is taken out of Backstage’s own cookie only if it verifies', async () => {
     const { backend, real, signOut } = await scene();
-    const [, payload] = real.split('.');
-    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    const part = (value: object) =>
-      Buffer.from(JSON.stringify(value)).toString('base64url');
-    const limited = (proof: string) =>
-      [
-        part({
-          typ: 'vnd.backstage.limited-user',
-          alg: 'ES256',
-          kid: 'test-key',
-        }),
-        part({ sub: claims.sub, iat: claims.iat, exp: claims.exp }),
-        proof,
-      ].join('.');
     const cookieOf = async (token: string) => {
       await backend.request('GET', '/api/hello/open', [
         `Cookie: a=1; backstage-auth=${token}`,
@@ -370,9 +375,42 @@ describe('[P21] a token of a revoked session, on a public path', () => {
       return backend.hello.handled.at(-1)!.headers.cookie;
     };
     await signOut();
-    expect(await cookieOf(limited(claims.uip))).toBe('a=1');
-    const forged = limited('AAAA');
+    expect(await cookieOf(limitedTokenOf(real))).toBe('a=1');
+    expect(await cookieOf(`${limitedTokenOf(real)}==`)).toBe('a=1');
+    const forged = limitedTokenOf(real, 'AAAA');
     expect(await cookieOf(forged)).toBe(`a=1; backstage-auth=${forged}`);
+  });
+
+  it('[P10] is taken out of Backstage’s own cookie of an upgrade', async () => {
+    const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+    const backend = await start({
+      features: [live.feature],
+      apiGate: {
+        allow: [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }],
+      },
+    });
+    const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
+    await backend.status(real, '/api/live/first');
+    const cookieOf = async (token: string) => {
+      const { status, destroy } = await rawUpgrade(
+        backend.port,
+        '/api/live/ws',
+        [`Cookie: a=1; backstage-auth=${token}`],
+      );
+      destroy();
+      return [status, live.handled.at(-1)?.headers.cookie];
+    };
+    const limited = limitedTokenOf(real);
+    expect(await cookieOf(limited)).toEqual([
+      101,
+      `a=1; backstage-auth=${limited}`,
+    ]);
+    await backend.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      bearer(real),
+    ]);
+    for (const token of [limited, `${limited}==`]) {
+      expect(await cookieOf(token)).toEqual([101, 'a=1']);
+    }
   });
 
   it('costs one verification a second if it is forged, and none if its session was not revoked', async () => {
