@@ -150,6 +150,10 @@ class Gate {
       // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
       res.once('finish', options.sockets.track(req.socket, session));
     }
+    // A handler may answer as to any other request.
+    if (rule || isUser(judged.verified.credentials)) {
+      restrictUserResponse(request, judged?.presented.kind === 'cookie');
+    }
     if (rule) {
       return { reason: 'allow-rule', rule };
     }

@@ -317,10 +317,10 @@ describe('[P19] what a caller may write', () => {
   }
 });
 
-it.each([
-  ['two values', (token: string, other: string) => `${token}; token=${other}`],
+it.each<[string, (token: string, other: string) => string]>([
+  ['two values', (token, other) => `${token}; token=${other}`],
   ['two values, the other first', (token, other) => `${other}; token=${token}`],
-  ['a part beside it', (token: string) => `${token}; token.0=x`],
+  ['a part beside it', token => `${token}; token.0=x`],
 ])(
   '[P10] a sign-out with a cookie of %s ends its session, too',
   async (_, valueOf) => {
