@@ -37,6 +37,23 @@ describe('what the cookie trusts', () => {
     );
   });
 
+  it.each(['app', 'backend'])(
+    'is not the origin null of a %s.baseUrl without its scheme',
+    key => {
+      for (const baseUrl of ['portal.example.com:443', 'localhost:3000', 'x']) {
+        const config = new ConfigReader({
+          backend: { baseUrl: BASE_URL },
+          [key]: { baseUrl },
+        });
+        expect(() => readApiGateConfig(config)).toThrow(
+          new InputError(
+            `${key}.baseUrl must be a URL that begins with http:// or https://, such as https://backstage.example.com`,
+          ),
+        );
+      }
+    },
+  );
+
   it.each<[JsonObject, string]>([
     [{ trustedOrigins: 'x' }, 'trustedOrigins must be a list of texts'],
     [

@@ -3,6 +3,7 @@ import { userKey } from '../revocation/Revocation';
 import { isFullEntityRef } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
+import { readBaseUrl } from './readBaseUrl';
 import { readCandidate } from './readCandidate';
 import { readChallenges } from './readChallenges';
 import { readCookie } from './readCookieSettings';
@@ -62,7 +63,10 @@ export function readApiGateConfig(
     CONFIG_KEY,
     KEYS,
   );
-  const backend = new URL(rootConfig.getString('backend.baseUrl'));
+  const backend = readBaseUrl(
+    rootConfig.getString('backend.baseUrl'),
+    'backend.baseUrl',
+  );
   return {
     ...readMode(value, CONFIG_KEY),
     allow: readAllowRules(value.allow, at('allow')),

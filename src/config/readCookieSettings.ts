@@ -1,5 +1,6 @@
 import type { Config } from '@backstage/config';
 import { readPluginPath } from './readAllowRules';
+import { readBaseUrl } from './readBaseUrl';
 import {
   check,
   checkOneOf,
@@ -49,7 +50,7 @@ export function readCookie(
     /** Serialised origins whose pages may use the cookie. */
     trustedOrigins: [
       backend.origin,
-      ...(appBaseUrl ? [new URL(appBaseUrl).origin] : []),
+      ...(appBaseUrl ? [readBaseUrl(appBaseUrl, 'app.baseUrl').origin] : []),
       ...readOrigins(settings.trustedOrigins, `${path}.trustedOrigins`),
     ],
     /** Where pages and scripts that the cookie opens may act as the user. */

@@ -50,6 +50,7 @@ function create(
         cookies?: string;
         status?: number;
         cacheControl?: string;
+        own?: Record<string, string>;
         claims?: ReturnType<typeof decodeToken>;
         presented?: Token;
         headers?: Record<string, string>;
@@ -76,9 +77,14 @@ function create(
       if (cacheControl) {
         res.setHeader('Cache-Control', cacheControl);
       }
+      res.setHeaders(new Map(Object.entries(options.own ?? {})));
       res.writeHead(status);
       const [, ...setCookies] = [res.getHeader('Set-Cookie')].flat();
-      return { setCookies, cacheControl: res.getHeader('Cache-Control') };
+      return {
+        setCookies,
+        cacheControl: res.getHeader('Cache-Control'),
+        ...(options.own && { names: res.getHeaderNames() }),
+      };
     },
   };
 }
@@ -185,6 +191,20 @@ describe('DefaultCookieIssuer', () => {
   ])('makes the Cache-Control %s to %s', async (cacheControl, expected) => {
     const { answer } = create();
     expect((await answer(mine, { cacheControl })).cacheControl).toBe(expected);
+  });
+
+  it('leaves no header by which a shared cache would store the cookie', async () => {
+    const { answer } = create();
+    const own = {
+      'CDN-Cache-Control': 'public, max-age=60',
+      'Cloudflare-CDN-Cache-Control': 'public, max-age=60',
+      'Surrogate-Control': 'max-age=60',
+      'X-Accel-Expires': '60',
+    };
+    expect((await answer(mine, { own })).names).toEqual([
+      'set-cookie',
+      'cache-control',
+    ]);
   });
 
   it('makes the headers of a cached token once', async () => {

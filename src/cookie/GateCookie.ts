@@ -6,6 +6,7 @@ import {
   createCookieNames,
   readCookieNames,
   readCookies,
+  readCookieValues,
   withoutCookies,
 } from '../http/cookieHeader';
 import { removeCookies } from '../http/removeCookies';
@@ -81,6 +82,11 @@ export class GateCookie implements CookieReader {
       token += part;
     }
     return { kind: 'token', token };
+  }
+
+  /** Returns the tokens of whole cookies, also where {@link GateCookie.read} finds a conflict: any of them may be of a session. */
+  readWhole(header: string | undefined): string[] {
+    return readCookieValues(header, this.#names, this.#name);
   }
 
   /** Returns a `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */

@@ -20,12 +20,17 @@ function answer(header: string | undefined, cookie?: GateCookie) {
   clearCookie(cookie, req, res);
   res.setHeader('Set-Cookie', ['own=1']);
   res.setHeader('Cache-Control', 'public');
+  res.setHeader('CDN-Cache-Control', 'public');
   res.writeHead(401);
   return { ...res.getHeaders() };
 }
 
 describe('clearCookie', () => {
-  const own = { 'set-cookie': ['own=1'], 'cache-control': 'public' };
+  const own = {
+    'set-cookie': ['own=1'],
+    'cache-control': 'public',
+    'cdn-cache-control': 'public',
+  };
 
   it.each([
     ['token=x', [clearing('token')]],

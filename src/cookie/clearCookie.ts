@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
+import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
 import type { GateCookie } from './GateCookie';
 
 /** Clears the gate's cookies of a request, by the headers of its answer. */
@@ -14,6 +15,7 @@ export function clearCookie(
     onHeaders(res, () => {
       res.append('Set-Cookie', cleared);
       res.setHeader('Cache-Control', 'no-store');
+      removeTargetedCacheControl(res);
     });
   }
 }

@@ -1,14 +1,8 @@
 import type { Response } from 'express';
 import onHeaders from 'on-headers';
 import { canRunScript } from '../http/canRunScript';
+import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
 import { toPrivateCacheControl } from '../http/toPrivateCacheControl';
-
-// Some shared caches prefer these to `Cache-Control` (RFC 9213; nginx).
-const OTHER_CACHE_HEADERS = [
-  'CDN-Cache-Control',
-  'Surrogate-Control',
-  'X-Accel-Expires',
-];
 
 /**
  * Restricts the response to a signed-in user when its headers are written, since proxies replace headers late.
@@ -20,7 +14,7 @@ const OTHER_CACHE_HEADERS = [
  *   sandboxed too, since the browser may show it from its cache without another request. The sandbox policy is added to any other
  *   policies.
  *
- * @param isTrustedPath - called only for a response that can run script
+ * @param isTrustedPath - called only for a response that can run script, and for a 304
  */
 export function restrictResponse(
   res: Response,
@@ -43,20 +37,22 @@ function makePrivate(res: Response) {
     'Cache-Control',
     toPrivateCacheControl(cacheControl.join(', ')),
   );
-  OTHER_CACHE_HEADERS.forEach(name => res.removeHeader(name));
+  removeTargetedCacheControl(res);
 }
 
 function sandbox(res: Response, isTrustedPath: () => boolean) {
   const { statusCode } = res;
+  const isNotModified = statusCode === 304;
   if (
     statusCode === 204 ||
-    !canRunScript(res.getHeader('Content-Type')) ||
+    (!isNotModified && !canRunScript(res.getHeader('Content-Type'))) ||
     isTrustedPath()
   ) {
     return;
   }
-  if (statusCode === 304) {
-    // Remove the policy: browsers replace the policies of the stored response by those of a 304, which has no type to decide by.
+  if (isNotModified) {
+    // Remove the policy, whatever the type: browsers replace the policies of the stored response by those of a 304, and keep the
+    // type that they have stored.
     res.removeHeader('Content-Security-Policy');
   } else {
     res.appendHeader('Content-Security-Policy', 'sandbox');

@@ -2,7 +2,6 @@ import { NotAllowedError } from '@backstage/errors';
 import { createVerification } from '../__testUtils__/createVerification';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { Policy } from '../policy/Policy';
-import type { Refusal } from '../decision/Refusal';
 import type { Revocations } from '../revocation/Revocations';
 import { findPublicRefusal } from './findPublicRefusal';
 
@@ -96,14 +95,34 @@ describe('[P10] findPublicRefusal', () => {
     ['a session that is not revoked', live],
     ['a limited token', limited],
     ['a service that acts for the user', acting],
-  ])('refuses other characters behind %s, whatever the session', (_, token) => {
-    const { asked, find } = create();
-    const refusal = find(`${token}==`) as Refusal;
-    expect([refusal.reason, refusal.subject]).toEqual([
-      'invalid-token',
-      undefined,
-    ]);
-    expect(asked).toEqual([]);
+  ])(
+    'refuses other characters behind %s, whatever the session',
+    async (_, token) => {
+      const { asked, find } = create();
+      const refusal = await find(`${token}==`);
+      expect([refusal?.reason, refusal?.subject]).toEqual([
+        'invalid-token',
+        undefined,
+      ]);
+      expect(asked).toEqual([]);
+    },
+  );
+
+  it('refuses a token without `iat` if it verifies, since it belongs to no session', async () => {
+    const { find } = create();
+    const token = unsignedToken('JWT', {
+      iss: ISSUER,
+      aud: 'backstage',
+      sub: 'user:default/live',
+      exp: NOW + 3600,
+    });
+    expect(await find(token)).toBeUndefined();
+    const other = create();
+    other.tokens.set(token, {
+      type: 'user',
+      userEntityRef: 'user:default/live',
+    });
+    expect(await other.find(token)).toMatchObject({ reason: 'invalid-token' });
   });
 
   it('[P6] refuses a user of another deployment that has the same keys', async () => {

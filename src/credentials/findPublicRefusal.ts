@@ -1,12 +1,12 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { Refusal } from '../decision/Refusal';
 import type { Policy } from '../policy/Policy';
+import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { MaybePromise, then } from '../util/then';
-import { isSessionRevoked } from './assertNotRevoked';
 import type { TargetPlugin } from './BackendPlugins';
 import { substituteRequest } from './substituteRequest';
-import { isCompactJws, Token } from './token';
+import { DecodedToken, isCompactJws, Token } from './token';
 import {
   isTrustedIssuer,
   verifyCredential,
@@ -21,13 +21,10 @@ type PublicOptions = VerifyOptions & { revocations: Revocations };
  * Returns the refusal of a token on a public route, where the gate needs no token and a handler may read one: `auth` itself
  * exchanges a token for a new one. The result is `undefined` for a token that may reach a handler.
  *
- * - A token is refused if it verifies, and its session was revoked or its issuer is not trusted. While the list of revocations is
- *   not loaded, any session may be revoked. A token that does not verify may reach the handler, which refuses it. A forged token
- *   of a revoked session has the same result as one of another session, so that nobody can find out who has signed out.
- * - A user's token with other characters than a compact JWS is refused by its claims alone, whatever its session: Backstage
- *   verifies some of them, and the gate accepts none.
+ * Most tokens are neither revoked nor foreign, and are not verified here. A forged token of a revoked session has the same result
+ * as one of another session, so that nobody can find out who has signed out.
  *
- * @throws Refusal 503 if the keys are not available: the handler may get them a moment later. A promise rejects with it.
+ * @throws Refusal as {@link judgePublicToken}. A promise rejects with it.
  */
 export function findPublicRefusal(
   text: string | undefined,
@@ -35,29 +32,43 @@ export function findPublicRefusal(
   policy: Policy,
   options: PublicOptions,
 ): MaybePromise<Refusal | undefined> {
-  const { revocations, tokens } = options;
-  const token = text === undefined ? undefined : tokens.read(text);
-  if (!token?.userToken) {
-    return undefined;
-  }
-  if (!isCompactJws(token.text)) {
-    return Refusal.invalidToken;
-  }
-  // Most tokens are neither revoked nor foreign, and are not verified here.
-  return then(isTrustedIssuer(token.userToken, policy, options), isTrusted =>
-    isTrusted && revocations.isLoaded && !isSessionRevoked(token, revocations)
-      ? undefined
-      : findRefusalIfValid(token, plugin, policy, options),
-  );
+  const token = text === undefined ? undefined : options.tokens.read(text);
+  return token?.userToken
+    ? then(isOrdinary(token, token.userToken, policy, options), isIt =>
+        isIt
+          ? undefined
+          : judgePublicToken(token.text, plugin, policy, options).then(
+              judged => (judged instanceof Refusal ? judged : undefined),
+            ),
+      )
+    : undefined;
 }
 
-async function findRefusalIfValid(
-  token: Token,
+/**
+ * Verifies a token on a public route. Returns the session of a user's valid token; a refusal if the gate accepts that token on no
+ * route; `undefined` for a token that does not verify, which a handler refuses, and for one of no user.
+ *
+ * - Refused are a revoked session, and any session while the list of revocations is not loaded; a token without a session, which
+ *   Backstage accepts in an older format; and an issuer that is not trusted.
+ * - A user's token with other characters than a compact JWS is refused by its claims alone, whatever its session: Backstage
+ *   verifies some of them.
+ *
+ * @throws Refusal 503 if the keys are not available: the handler may get them a moment later
+ */
+export async function judgePublicToken(
+  text: string,
   plugin: PublicPlugin,
   policy: Policy,
   options: PublicOptions,
-): Promise<Refusal | undefined> {
-  const { text, claims, userToken } = token;
+): Promise<SessionClaims | Refusal | undefined> {
+  const { revocations, tokens } = options;
+  const { claims, session, userToken } = tokens.read(text);
+  if (!userToken) {
+    return undefined;
+  }
+  if (!isCompactJws(text)) {
+    return Refusal.invalidToken;
+  }
   const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
   try {
     await verifyCredential(
@@ -79,10 +90,28 @@ async function findRefusalIfValid(
     }
     throw error;
   }
-  const { revocations } = options;
-  if (isSessionRevoked(token, revocations)) {
-    return Refusal.revoked.of(userToken?.sub);
+  if (!session) {
+    return Refusal.invalidToken;
   }
-  // The list may have been loaded meanwhile.
-  return revocations.isLoaded ? undefined : Refusal.revocationsUnavailable;
+  // The list may have been loaded while the token was verified.
+  if (revocations.isRevoked(session)) {
+    return Refusal.revoked.of(session.sub);
+  }
+  return revocations.isLoaded ? session : Refusal.revocationsUnavailable;
+}
+
+/** Returns whether nothing in the claims of a token is a reason to verify it on a public route. */
+function isOrdinary(
+  { session, text }: Token,
+  userToken: DecodedToken,
+  policy: Policy,
+  options: PublicOptions,
+): MaybePromise<boolean> {
+  const { revocations } = options;
+  return isCompactJws(text) &&
+    session &&
+    revocations.isLoaded &&
+    !revocations.isRevoked(session)
+    ? isTrustedIssuer(userToken, policy, options)
+    : false;
 }

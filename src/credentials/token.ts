@@ -62,7 +62,7 @@ export class Token {
     return claims && effectiveUserToken(claims);
   }
 
-  /** The claims that identify the session of the user's own token. Backstage accepts no user token without them. */
+  /** The claims that identify the session of the user's own token. The gate accepts no user token without them. */
   get session(): SessionClaims | undefined {
     const { sub, iat, exp } = this.userToken ?? {};
     return sub !== undefined && iat !== undefined && exp !== undefined

@@ -25,6 +25,9 @@ import type { ExpressRequest } from './GateRequest';
 const MAX_ASKED_OTHERS = 10;
 const ASKED_OTHERS_INTERVAL_MS = 1_000;
 
+// A browser that has a cookie of an earlier domain sends two. Any client can send more, and each takes time.
+const MAX_CONFLICTING = 5;
+
 /** The services that a sign-out needs. */
 export interface SignOutOptions extends VerifyOptions {
   /** `undefined`: no cookie is read. */
@@ -81,6 +84,13 @@ export class SignOut {
     if (present.kind === 'token') {
       request.credential = 'cookie';
       presented.push({ kind: 'cookie', token: present.token });
+    }
+    if (present.kind === 'conflict') {
+      // The gate accepts none of them as a credential. All are cleared, and the browser's user expects the session to end.
+      const tokens = this.services.cookie!.readWhole(req.headers.cookie);
+      for (const token of tokens.slice(0, MAX_CONFLICTING)) {
+        presented.push({ kind: 'cookie', token });
+      }
     }
     if (present.kind !== 'none' && policy.isCrossSite(req)) {
       throw Refusal.crossSite;

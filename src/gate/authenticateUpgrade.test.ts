@@ -20,6 +20,8 @@ const forged = unsignedToken('vnd.backstage.user', {
   forged: true,
 });
 
+const cut = [ended.slice(0, -1), ended.slice(-1)];
+
 const cookie = `Cookie: a=1; token=${user}`;
 const ownOrigin = 'Origin: https://backstage.example.com';
 const protocols = (...tokens: string[]) =>
@@ -125,6 +127,12 @@ it.each([
     [protocols(user, ended)],
     [200, 'bearer', 'bearer'],
   ],
+  // A listener may take the whole header as one token, and Backstage may skip the comma.
+  [
+    'an ended session that a comma cuts',
+    [protocols(...cut), 'Authorization: Bearer static'],
+    [401, 'invalid-token', 'bearer'],
+  ],
 ])('an upgrade is judged by %s', async (_, headerLines, expected) => {
   const { status } = await upgrade(...headerLines);
   const [{ decision, request }] = gate.decided;
@@ -132,6 +140,36 @@ it.each([
   expect(request).toEqual({ method: 'WEBSOCKET', path: '/ws' });
   expect(gate.handled).toHaveLength(status === 200 ? 1 : 0);
 });
+
+// Handlers read `Authorization`, and Backstage's own cookie where it is missing. Neither may be of another session.
+it.each([
+  [
+    'a bearer of an ended session',
+    [protocols(user), `Authorization: Bearer ${ended}`],
+    `Bearer ${user}`,
+    undefined,
+  ],
+  [
+    'a bearer of another deployment',
+    [protocols('static'), `Authorization: Bearer ${foreign}`],
+    'Bearer static',
+    undefined,
+  ],
+  [
+    'Backstage’s own cookie of an ended session',
+    [protocols(user), `Cookie: a=1; backstage-auth=${ended}`],
+    undefined,
+    'a=1',
+  ],
+])(
+  '[P5] an upgrade that a protocol authenticates goes on without %s',
+  async (_, headerLines, authorization, others) => {
+    expect((await upgrade(...headerLines)).status).toBe(200);
+    const [{ headers }] = gate.handled;
+    expect(headers.authorization).toBe(authorization);
+    expect(headers.cookie).toBe(others);
+  },
+);
 
 describe('an upgrade that a rule opens', () => {
   const bearer = (token: string) => `Authorization: Bearer ${token}`;
@@ -191,6 +229,12 @@ describe('an upgrade that a rule opens', () => {
       [bearer(foreign)],
       'untrusted-issuer',
       'user:default/a',
+    ],
+    [
+      'a token of an ended session that a comma cuts',
+      [protocols(...cut)],
+      'invalid-token',
+      undefined,
     ],
     [
       'more tokens than are tried',

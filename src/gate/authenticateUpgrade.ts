@@ -1,5 +1,5 @@
 import type { GateCookie } from '../cookie/GateCookie';
-import { findPublicRefusal } from '../credentials/findPublicRefusal';
+import { judgePublicToken } from '../credentials/findPublicRefusal';
 import { presentsCredential } from '../credentials/presentsCredential';
 import { readBearer } from '../credentials/readCredential';
 import { readProtocols } from '../credentials/readProtocols';
@@ -18,6 +18,7 @@ import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
 import { assertNotRevoked } from '../credentials/assertNotRevoked';
+import type { SessionClaims } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import type { GateRequest } from './GateRequest';
 import { removeRevokedUserCookie } from './revokedSessions';
@@ -42,10 +43,14 @@ export interface AuthenticatedUpgrade {
   verified: VerifiedCredential;
 }
 
-/** Why an upgrade may pass: a rule, or the credential that authenticated it. */
-export type UpgradeReason =
+/**
+ * Why an upgrade may pass: a rule, or the credential that authenticated it. `sessions` are those of the valid tokens that a
+ * handler may have opened the socket for: it is closed when one of them ends.
+ */
+export type UpgradeReason = { sessions: SessionClaims[] } & (
   | { rule: AllowRule; judged?: undefined }
-  | { rule?: undefined; judged: AuthenticatedUpgrade };
+  | { rule?: undefined; judged: AuthenticatedUpgrade }
+);
 
 /**
  * Decides whether an upgrade may pass, in Express and at the server.
@@ -59,32 +64,68 @@ export async function decideUpgrade(
   await request.plugin.started();
   const { route } = request;
   if (typeof route !== 'object') {
-    return { judged: await authenticateUpgrade(request, services) };
+    const judged = await authenticateUpgrade(request, services);
+    const { session } = judged.verified.token;
+    return { judged, sessions: session ? [session] : [] };
   }
-  await refuseRevokedTokens(request, services);
+  const sessions = await readPublicSessions(request, services);
   await removeRevokedUserCookie(request, services);
   request.isAnonymous = !presentsCredential(request.req, services.cookie);
-  return { rule: route };
+  return { rule: route, sessions };
 }
 
-/** Refuses the tokens of revoked sessions on public paths too: a handler may read them. */
-async function refuseRevokedTokens(
+/**
+ * Returns the sessions of the valid tokens of an upgrade to a public path, where a handler may read them.
+ *
+ * @throws Refusal if a session was revoked, or if the keys are not available
+ */
+async function readPublicSessions(
   { plugin, policy, req }: GateRequest,
   services: UpgradeServices,
-): Promise<void> {
+): Promise<SessionClaims[]> {
   const bearer = readBearer(req);
   const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
   assertFew(tokens);
+  const sessions = new Map<string, SessionClaims>();
   for (const token of tokens) {
-    const refusal = await findPublicRefusal(token, plugin, policy, services);
-    if (refusal) {
-      throw refusal;
+    const judged = await judgePublicToken(token, plugin, policy, services);
+    if (judged instanceof Refusal) {
+      throw judged;
     }
+    if (judged) {
+      sessions.set(token, judged);
+    }
+  }
+  assertNotCut(req, token => sessions.has(token), services);
+  return [...sessions.values()];
+}
+
+/**
+ * Refuses an offer of several protocols whose first one claims a user and has not verified. A listener may take the whole header
+ * as one token, as `signals` does before November 2026. Where Backstage skips other characters, a comma may then cut a token's
+ * signature, so that no protocol alone is a token.
+ *
+ * @throws Refusal 401
+ */
+function assertNotCut(
+  req: GateRequest['req'],
+  hasVerified: (token: string) => boolean,
+  { tokens }: UpgradeServices,
+): void {
+  const [first, ...others] = readProtocols(req);
+  if (
+    others.length > 0 &&
+    tokens.read(first).userToken &&
+    !hasVerified(first)
+  ) {
+    throw Refusal.invalidToken;
   }
 }
 
 /**
  * Authenticates an upgrade by its credential. If that is the cookie, the upgrade goes on with the token as its `Authorization`.
+ * So it does if its `Authorization` has another token, and Backstage's own cookie is removed: nothing has judged them, and a
+ * handler reads them.
  *
  * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
  */
@@ -98,9 +139,11 @@ export async function authenticateUpgrade(
   // If the verified token's session is revoked, the gate does not fall back to another token.
   assertNotRevoked(judged.verified, revocations);
   const { kind, token } = judged.presented;
-  if (kind === 'cookie') {
+  assertNotCut(request.req, other => other === token, services);
+  if (kind === 'cookie' || token !== (readBearer(request.req) ?? token)) {
     request.forwarded.bearer = token;
   }
+  request.forwarded.userCookie = 'removed';
   return judged;
 }
 

@@ -144,15 +144,18 @@ class Gate {
   /** Decides about an upgrade that passes Express, because no listener at the server has taken it. */
   async #passUpgrade(request: ExpressRequest): Promise<Passed> {
     const { options } = this;
-    const { rule, judged } = await decideUpgrade(request, options);
-    if (rule) {
-      return { reason: 'allow-rule', rule };
-    }
     const { req, res } = request;
-    const { session } = judged.verified.token;
-    if (session) {
+    const { rule, judged, sessions } = await decideUpgrade(request, options);
+    for (const session of sessions) {
       // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
       res.once('finish', options.sockets.track(req.socket, session));
+    }
+    // A handler may answer as to any other request.
+    if (rule || isUser(judged.verified.credentials)) {
+      restrictUserResponse(request, judged?.presented.kind === 'cookie');
+    }
+    if (rule) {
+      return { reason: 'allow-rule', rule };
     }
     setIdentity(req, judged.verified);
     return { reason: judged.presented.kind };

@@ -130,7 +130,7 @@ describe('createUpgradeGate', () => {
     ] as const) {
       const req = upgradeRequest(headers);
       const { admitted, answer } = await admit(req);
-      expect([admitted!.reason, answer]).toEqual([{ rule }, '']);
+      expect([admitted!.reason, answer]).toEqual([{ rule, sessions: [] }, '']);
       expect(gate.admitted(req)).toBe(admitted);
       expect(decided.pop()).toEqual({
         request: { method: 'WEBSOCKET', path: '/ws' },

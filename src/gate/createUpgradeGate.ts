@@ -70,7 +70,7 @@ export class UpgradeGate {
   }
 
   #pass(request: UpgradeRequest, reason: UpgradeReason): AdmittedUpgrade {
-    const { rule, judged } = reason;
+    const { rule, judged, sessions } = reason;
     forward(request, this.options.cookie);
     this.#record(
       request,
@@ -78,8 +78,7 @@ export class UpgradeGate {
         ? { outcome: 'passed', reason: 'allow-rule', rule }
         : { outcome: 'passed', reason: judged.presented.kind },
     );
-    const session = judged?.verified.token.session;
-    if (session) {
+    for (const session of sessions) {
       this.options.sockets.track(request.socket, session);
     }
     return this.#remember(request, reason);

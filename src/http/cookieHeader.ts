@@ -67,8 +67,7 @@ export function readCookies(
 ): Map<string, string> | undefined {
   const values = new Map<string, string>();
   for (const { name, raw } of distinct(findPairs(header, names))) {
-    // A token has neither quotes nor escapes, and stands in the header as it is.
-    const value = /["%]/.test(raw) ? parse(`_=${raw}`)._ : raw;
+    const value = decode(raw);
     if (value && value !== (values.get(name) ?? value)) {
       return undefined;
     }
@@ -77,6 +76,22 @@ export function readCookies(
     }
   }
   return values;
+}
+
+/** Returns the values of one relevant cookie of a `Cookie` header, each once, and no empty one. */
+export function readCookieValues(
+  header: string | undefined,
+  names: CookieNames,
+  name: string,
+): string[] {
+  const pairs = findPairs(header, names).filter(pair => pair.name === name);
+  const values = [...distinct(pairs)].map(({ raw }) => decode(raw));
+  return [...new Set(values)].filter(value => value !== '');
+}
+
+/** Decodes a cookie's value. A token has neither quotes nor escapes, and stands in the header as it is. */
+function decode(raw: string): string {
+  return /["%]/.test(raw) ? parse(`_=${raw}`)._ : raw;
 }
 
 /** Returns each spelling of a cookie once: an invalid escape makes the decoder throw, which is slow. */

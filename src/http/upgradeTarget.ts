@@ -39,7 +39,10 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
   if (!ORIGIN_FORM.test(origin)) {
     return doubtful;
   }
-  const path = decodeFully(withoutQuery(origin))?.replace(/\\/g, '/');
+  // A reader that decodes a path and then parses it as a URL drops tabs and line breaks (WHATWG URL).
+  const path = decodeFully(withoutQuery(origin))
+    ?.replace(/[\t\n\r]/g, '')
+    .replace(/\\/g, '/');
   if (path === undefined || hasParentSegment(path)) {
     return doubtful;
   }

@@ -32,6 +32,9 @@ describe('isBuiltInPublicRoute', () => {
 
   it.each([
     ['catalog', 'POST', KEYS],
+    ['x.example.com', 'GET', KEYS],
+    ['x:80', 'GET', KEYS],
+    ['x@y', 'HEAD', KEYS],
     ['catalog', 'OPTIONS', KEYS],
     ['catalog', 'GET', `${KEYS}/`],
     ['catalog', 'GET', KEYS.toUpperCase()],

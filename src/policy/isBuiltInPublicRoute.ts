@@ -1,3 +1,4 @@
+import { PLUGIN_ID } from '../config/readAllowRules';
 import {
   isCookieEndpoint,
   OWN_ROUTES_PATH,
@@ -8,7 +9,8 @@ import {
  * Returns whether a request with an unambiguous path is public because Backstage can't work with a credential in front of it.
  * Headers, addresses and queries make no request public.
  *
- * - keys, if plugins have their own: verifying a token fetches them from this same server, and would wait for itself
+ * - keys, if plugins have their own: verifying a token fetches them from this same server, and would wait for itself. Not those of
+ *   an id that no plugin can have, such as `x.example.com`: discovery may put it into the name of the host that the gateway asks
  * - `auth`: sign-in uses it, and the plugin checks credentials where they are needed
  * - `app`: the frontend bundle, which has its own protected mode
  */
@@ -28,7 +30,12 @@ export function isBuiltInPublicRoute(
     case 'app':
       return reads;
     default:
-      return options.hasPluginKeys && reads && path === PLUGIN_KEYS_PATH;
+      return (
+        options.hasPluginKeys &&
+        reads &&
+        path === PLUGIN_KEYS_PATH &&
+        PLUGIN_ID.test(plugin)
+      );
   }
 }
 

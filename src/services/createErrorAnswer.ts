@@ -15,7 +15,8 @@ const STATUSES = new Map(
  * Makes a handler that answers the errors of the gate as Backstage's error middleware does, byte for byte but for the `ETag`. An
  * app that configures its own root router may have no such middleware.
  *
- * Most refusals do not go through that middleware: anybody can cause them, and it takes a fifth of the time of the whole request.
+ * Refusals do not go through that middleware: anybody can cause them, it takes a fifth of the time of the whole request, and it
+ * logs each 503. The gate's own log has them all, in few lines.
  */
 export function createErrorAnswer(options: {
   config: RootConfigService;
@@ -27,9 +28,9 @@ export function createErrorAnswer(options: {
   });
   return (error: Error, req, res, next) => {
     const { name, message } = error;
-    const statusCode = STATUSES.get(name) ?? 500;
-    // Backstage's middleware logs what it answers by a 5xx.
-    if (statusCode >= 500 || res.headersSent) {
+    const statusCode = STATUSES.get(name);
+    // Backstage's middleware logs any other error.
+    if (statusCode === undefined || res.headersSent) {
       middleware(error, req, res, next);
       return;
     }

@@ -130,6 +130,16 @@ describe('the answer to a request by cookie', () => {
       expect(csp).toMatch(SANDBOX);
     });
 
+    it('[P16] is sandboxed and private where a handler answers what asks for an upgrade', async () => {
+      const { status, headers } = await get(
+        `/hello/x?${query({ type: 'text/html', cache: 'public' })}`,
+        'Upgrade: websocket',
+        `Origin: ${backend.url}`,
+      );
+      expect([status, headers['cache-control']]).toEqual([200, 'private']);
+      expect(headers['content-security-policy']).toMatch(SANDBOX);
+    });
+
     it('is sandboxed in addition to its own policy', async () => {
       const csp = "sandbox allow-scripts allow-same-origin; img-src 'none'";
       expect(await cspOf(`/hello/x?${query({ type: 'text/html', csp })}`)).toBe(

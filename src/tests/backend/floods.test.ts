@@ -383,6 +383,21 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
   });
 });
 
+it('[P26] logs no line of its own for each refusal by 503', async () => {
+  const hello = recordingPlugin('hello');
+  backend = await startBackend({ features: [hello.feature] });
+  const tokens = await forgedServiceTokens(60, i => ({
+    sub: `made-up-${i}`,
+    aud: 'hello',
+  }));
+  const statuses = [];
+  for (const token of tokens) {
+    statuses.push((await ask('/api/hello/x', token)).status);
+  }
+  expect(statuses.filter(status => status === 503).length).toBeGreaterThan(40);
+  expect(backend.log.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
 it('opens what many rules name, and nothing beside it', async () => {
   const hello = recordingPlugin('hello');
   backend = await startBackend({

@@ -1,12 +1,14 @@
 import { connect } from 'node:net';
 import {
   coreServices,
+  createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
+import Router from 'express-promise-router';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -315,6 +317,25 @@ describe('[P19] what a caller may write', () => {
   }
 });
 
+it.each<[string, (token: string, other: string) => string]>([
+  ['two values', (token, other) => `${token}; token=${other}`],
+  ['two values, the other first', (token, other) => `${other}; token=${token}`],
+  ['a part beside it', token => `${token}; token.0=x`],
+])(
+  '[P10] a sign-out with a cookie of %s ends its session, too',
+  async (_, valueOf) => {
+    const backend = await start();
+    const token = await backend.sign();
+    const other = await backend.sign({ sub: 'user:default/other' });
+    const { status } = await backend.request(
+      'DELETE',
+      `/api/hello${COOKIE_ENDPOINT}`,
+      [`Cookie: token=${valueOf(token, other)}`, SAME_ORIGIN],
+    );
+    expect([status, await backend.status(token)]).toEqual([204, 401]);
+  },
+);
+
 describe('[P21] a token of a revoked session, on a public path', () => {
   async function scene() {
     const backend = await start({
@@ -381,6 +402,53 @@ describe('[P21] a token of a revoked session, on a public path', () => {
     expect(await cookieOf(forged)).toBe(`a=1; backstage-auth=${forged}`);
   });
 
+  it('[P10] is not what a handler gets beside the token of another user', async () => {
+    const seen: unknown[] = [];
+    const whoAmI = createBackendPlugin({
+      pluginId: 'who',
+      register(reg) {
+        reg.registerInit({
+          deps: {
+            httpAuth: coreServices.httpAuth,
+            httpRouter: coreServices.httpRouter,
+          },
+          async init({ httpAuth, httpRouter }) {
+            httpRouter.addAuthPolicy({ path: '/page', allow: 'user-cookie' });
+            const router = Router();
+            router.use(async (req, res) => {
+              const { principal } = await httpAuth.credentials(req, {
+                allow: ['user'],
+                allowLimitedAccess: req.path === '/page',
+              });
+              seen.push(principal.userEntityRef);
+              res.json({});
+            });
+            httpRouter.use(router);
+          },
+        });
+      },
+    });
+    const backend = await start({ features: [whoAmI] });
+    const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
+    const other = await backend.sign({ sub: 'user:default/other' });
+    await backend.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      bearer(real),
+    ]);
+    for (const [target, headerLine] of [
+      ['/api/who/am-i', bearer(real)],
+      ['/api/who/page', bearer(real)],
+      ['/api/who/page', `Cookie: backstage-auth=${limitedTokenOf(real)}`],
+    ]) {
+      // Node passes it to Express, since it has no `Connection: Upgrade`.
+      await backend.request('GET', target, [
+        'Upgrade: websocket',
+        `Sec-WebSocket-Protocol: ${other}`,
+        headerLine,
+      ]);
+    }
+    expect(seen).toEqual(['user:default/other', 'user:default/other']);
+  });
+
   it('[P10] is taken out of Backstage’s own cookie of an upgrade', async () => {
     const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
     const backend = await start({
@@ -411,6 +479,39 @@ describe('[P21] a token of a revoked session, on a public path', () => {
     for (const token of [limited, `${limited}==`]) {
       expect(await cookieOf(token)).toEqual([101, 'a=1']);
     }
+  });
+
+  it('[P11] leaves no WebSocket open that a rule has opened', async () => {
+    const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+    const backend = await start({
+      features: [live.feature],
+      apiGate: {
+        allow: [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }],
+      },
+    });
+    const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
+    const forged = await otherKey.sign({
+      iss: `${backend.url}/api/auth`,
+      iat: now() - 10,
+      exp: now() + 3600,
+    });
+    await backend.status(real, '/api/live/first');
+    const open = (headerLine: string) =>
+      rawUpgrade(backend.port, '/api/live/ws', [headerLine]);
+    const opened = await Promise.all([
+      open(bearer(real)),
+      open(`Sec-WebSocket-Protocol: ${real}`),
+      open(bearer(forged)),
+    ]);
+    const closed: number[] = [];
+    opened.forEach((socket, i) => socket.closed.then(() => closed.push(i)));
+    await backend.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      bearer(real),
+    ]);
+    await until(() => closed.length >= 2);
+    // A socket that a forged token stays with shows nobody who has signed out.
+    expect(closed.sort()).toEqual([0, 1]);
+    opened.forEach(({ destroy }) => destroy());
   });
 
   it('costs one verification a second if it is forged, and none if its session was not revoked', async () => {
