@@ -42,7 +42,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return { gate: readApiGateConfig(config), root: merged, sources, leftOut };
   } catch (error) {
     const message = firstLineOf(error);
-    const hint = /baseUrl|Invalid URL/.test(message)
+    const hint = /^Missing .*baseUrl/.test(message)
       ? ': set it, or give --mock-env where it comes from a variable that is not set here'
       : '';
     throw new CliError(message + hint, locateMessage(message, sources));

@@ -158,6 +158,22 @@ describe('[P10] findPublicRefusal', () => {
     expect(await found).toBeUndefined();
   });
 
+  it('passes another system’s token while this one has no keys', async () => {
+    const { find, revocations, verification } = create();
+    verification.tokens.clear();
+    verification.hasKeys = false;
+    const elsewhere = unsignedToken('vnd.backstage.user', {
+      ...claims,
+      sub: 'user:default/live',
+      iss: 'https://staging.example.com/api/auth',
+    });
+    expect(await find(elsewhere)).toBeUndefined();
+    revocations.isLoaded = false;
+    await expect(find(elsewhere)).rejects.toMatchObject({
+      reason: 'keys-unavailable',
+    });
+  });
+
   it('rejects while the keys can not be had', async () => {
     const { find, verification } = create();
     verification.tokens.clear();

@@ -24,7 +24,7 @@ type PublicOptions = VerifyOptions & { revocations: Revocations };
  * Most tokens are neither revoked nor foreign, and are not verified here. A forged token of a revoked session has the same result
  * as one of another session, so that nobody can find out who has signed out.
  *
- * @throws Refusal as {@link judgePublicToken}. A promise rejects with it.
+ * @throws Refusal as {@link judgePublicToken}, or an error of discovery. A promise rejects with it.
  */
 export function findPublicRefusal(
   text: string | undefined,
@@ -88,6 +88,10 @@ export async function judgePublicToken(
     if (error.isFinal || error.reason === 'restricted') {
       return undefined;
     }
+    // Another system's token needs no keys of this one, which has none before its first sign-in.
+    if (await isOnlyForeign(tokens.read(text), userToken, policy, options)) {
+      return undefined;
+    }
     throw error;
   }
   if (!session) {
@@ -100,18 +104,39 @@ export async function judgePublicToken(
   return revocations.isLoaded ? session : Refusal.revocationsUnavailable;
 }
 
+/** Returns whether the issuer in the claims of a token is the only reason to verify it on a public route. */
+async function isOnlyForeign(
+  token: Token,
+  userToken: DecodedToken,
+  policy: Policy,
+  options: PublicOptions,
+): Promise<boolean> {
+  return (
+    isInForce(token, options) &&
+    !(await isTrustedIssuer(userToken, policy, options))
+  );
+}
+
 /** Returns whether nothing in the claims of a token is a reason to verify it on a public route. */
 function isOrdinary(
-  { session, text }: Token,
+  token: Token,
   userToken: DecodedToken,
   policy: Policy,
   options: PublicOptions,
 ): MaybePromise<boolean> {
-  const { revocations } = options;
-  return isCompactJws(text) &&
-    session &&
-    revocations.isLoaded &&
-    !revocations.isRevoked(session)
+  return isCompactJws(token.text) && isInForce(token, options)
     ? isTrustedIssuer(userToken, policy, options)
     : false;
+}
+
+/** Returns whether the session that a token claims to be of is known not to be revoked. */
+function isInForce(
+  { session }: Token,
+  { revocations }: Pick<PublicOptions, 'revocations'>,
+): boolean {
+  return (
+    session !== undefined &&
+    revocations.isLoaded &&
+    !revocations.isRevoked(session)
+  );
 }

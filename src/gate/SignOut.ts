@@ -54,7 +54,8 @@ export class SignOut {
   constructor(private readonly services: SignOutOptions) {}
 
   /**
-   * Revokes the session of a sign-out call's cookie, and that of its bearer token if it has one. A call with neither goes on to
+   * Revokes the session of a sign-out call's cookie, or those of its whole cookies if they conflict (five at most), and that of its
+   * bearer token if it has one. A call with neither goes on to
    * its handler as it came. The cookie is cleared even where the token can't be verified for want of keys.
    *
    * @returns whether the call had a valid credential, of a session that was not revoked before

@@ -20,6 +20,10 @@ const forged = unsignedToken('vnd.backstage.user', {
   forged: true,
 });
 
+const expired = unsignedToken('vnd.backstage.user', {
+  ...claimsOf('user:default/a'),
+  exp: NOW - 1,
+});
 const cut = [ended.slice(0, -1), ended.slice(-1)];
 
 const cookie = `Cookie: a=1; token=${user}`;
@@ -133,6 +137,21 @@ it.each([
     [protocols(...cut), 'Authorization: Bearer static'],
     [401, 'invalid-token', 'bearer'],
   ],
+  [
+    'an ended session with another character behind it',
+    [protocols(`${ended}%`), 'Authorization: Bearer static'],
+    [401, 'invalid-token', 'bearer'],
+  ],
+  [
+    'a user of another deployment beside a service',
+    [protocols(foreign), 'Authorization: Bearer static'],
+    [401, 'invalid-token', 'bearer'],
+  ],
+  [
+    'an expired token first',
+    [protocols(expired, user)],
+    [200, 'bearer', 'bearer'],
+  ],
 ])('an upgrade is judged by %s', async (_, headerLines, expected) => {
   const { status } = await upgrade(...headerLines);
   const [{ decision, request }] = gate.decided;
@@ -190,6 +209,7 @@ describe('an upgrade that a rule opens', () => {
     ['a protocol that is a token', [protocols('graphql-ws', user)], false],
     ['a bearer', [bearer(user)], false],
     ['a token that does not verify', [bearer(unknown)], false],
+    ['an expired token first', [protocols(expired, 'graphql-ws')], false],
     ['another site’s cookie', [cookie], false],
     ['a forged token of a revoked session', [protocols(forged)], false],
   ])(

@@ -14,6 +14,7 @@ import {
   VerifyOptions,
   verifyTimed,
 } from '../credentials/verifyCredential';
+import { isExpired } from '../credentials/token';
 import type { AllowRule } from '../config/AllowRule';
 import { Refusal } from '../decision/Refusal';
 import type { GateObserver } from '../decision/GateObserver';
@@ -44,8 +45,8 @@ export interface AuthenticatedUpgrade {
 }
 
 /**
- * Why an upgrade may pass: a rule, or the credential that authenticated it. `sessions` are those of the valid tokens that a
- * handler may have opened the socket for: it is closed when one of them ends.
+ * Why an upgrade may pass: a rule, or the credential that authenticated it. The socket is closed when one of `sessions` ends: that
+ * of the judged token or, under a rule, those of all valid tokens.
  */
 export type UpgradeReason = { sessions: SessionClaims[] } & (
   | { rule: AllowRule; judged?: undefined }
@@ -77,7 +78,8 @@ export async function decideUpgrade(
 /**
  * Returns the sessions of the valid tokens of an upgrade to a public path, where a handler may read them.
  *
- * @throws Refusal if a session was revoked, or if the keys are not available
+ * @throws Refusal if a token is refused on every route, as by {@link judgePublicToken}, if there are too many, or if the keys are
+ *   not available
  */
 async function readPublicSessions(
   { plugin, policy, req }: GateRequest,
@@ -96,36 +98,38 @@ async function readPublicSessions(
       sessions.set(token, judged);
     }
   }
-  assertNotCut(req, token => sessions.has(token), services);
+  const [first, ...others] = readProtocols(req);
+  if (others.length > 0) {
+    assertVerified(first, token => sessions.has(token), services);
+  }
   return [...sessions.values()];
 }
 
 /**
- * Refuses an offer of several protocols whose first one claims a user and has not verified. A listener may take the whole header
- * as one token, as `signals` does before November 2026. Where Backstage skips other characters, a comma may then cut a token's
- * signature, so that no protocol alone is a token.
+ * Refuses an upgrade whose first protocol claims a user, has not expired, and is not what the gate has verified. A listener may
+ * take the whole header as one token, as `signals` does before November 2026. Where Backstage skips other characters, a comma may
+ * then cut the signature of a token, so that no protocol alone is a token.
  *
  * @throws Refusal 401
  */
-function assertNotCut(
-  req: GateRequest['req'],
+function assertVerified(
+  protocol: string | undefined,
   hasVerified: (token: string) => boolean,
   { tokens }: UpgradeServices,
 ): void {
-  const [first, ...others] = readProtocols(req);
-  if (
-    others.length > 0 &&
-    tokens.read(first).userToken &&
-    !hasVerified(first)
-  ) {
+  if (protocol === undefined || hasVerified(protocol)) {
+    return;
+  }
+  const { claims, userToken } = tokens.read(protocol);
+  if (userToken && !isExpired(claims!)) {
     throw Refusal.invalidToken;
   }
 }
 
 /**
- * Authenticates an upgrade by its credential. If that is the cookie, the upgrade goes on with the token as its `Authorization`.
- * So it does if its `Authorization` has another token, and Backstage's own cookie is removed: nothing has judged them, and a
- * handler reads them.
+ * Authenticates an upgrade by its credential. If that is the cookie, or if `Authorization` has another token, the upgrade goes on
+ * with the judged token as its `Authorization`. Backstage's own cookie is always removed: a handler reads it, and nothing has
+ * judged it.
  *
  * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
  */
@@ -139,7 +143,8 @@ export async function authenticateUpgrade(
   // If the verified token's session is revoked, the gate does not fall back to another token.
   assertNotRevoked(judged.verified, revocations);
   const { kind, token } = judged.presented;
-  assertNotCut(request.req, other => other === token, services);
+  const [protocol] = readProtocols(request.req);
+  assertVerified(protocol, other => other === token, services);
   if (kind === 'cookie' || token !== (readBearer(request.req) ?? token)) {
     request.forwarded.bearer = token;
   }

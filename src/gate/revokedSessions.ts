@@ -13,10 +13,11 @@ import type { ExpressRequest, GateRequest } from './GateRequest';
 type RevokedSessionServices = VerifyOptions & { revocations: Revocations };
 
 /**
- * Refuses a bearer token of a revoked session on public routes too: a handler may read it, and signing in may make a new
- * one of it. A revoked cookie is removed instead: the page may not know that the browser sent it.
+ * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session: a handler may
+ * read it, and signing in may make a new one of it. Such a cookie is removed instead: the page may not know that the browser sent
+ * it.
  *
- * @throws Refusal 401, or 503 if the keys can't be had
+ * @throws Refusal 401, or 503 if the keys can't be had, or if the list of revocations is not loaded
  */
 export function refuseRevokedSession(
   request: ExpressRequest,
@@ -34,9 +35,9 @@ export function refuseRevokedSession(
 }
 
 /**
- * Removes Backstage's own cookie from what is forwarded if its session was revoked, since the cookie itself verifies until it
- * expires: a handler would serve that user, and Backstage would not issue another cookie. Never rejects; without keys the
- * cookie is removed, because it may be a revoked one.
+ * Removes Backstage's own cookie from what is forwarded if {@link findPublicRefusal} refuses its token, such as that of a revoked
+ * session, which verifies until it expires: a handler would serve that user, and Backstage would not issue another cookie. Never
+ * rejects; if the token can't be judged now, the cookie is removed, because it may be a revoked one.
  */
 export function removeRevokedUserCookie(
   request: Pick<GateRequest, 'req' | 'plugin' | 'policy' | 'forwarded'>,

@@ -144,6 +144,17 @@ describe('a WebSocket', () => {
     expect(socket.destroyed).toBe(true);
   });
 
+  it('is closed when one of several sessions of a user is revoked', () => {
+    const { isRevoked, revoke, sockets } = create();
+    const socket = new PassThrough();
+    const [first, second] = [sessionOf(3600), sessionOf(7200)];
+    sockets.track(socket, first);
+    sockets.track(socket, second);
+    isRevoked.mockImplementation(({ exp }) => exp === first.exp);
+    revoke(SUB);
+    expect(socket.destroyed).toBe(true);
+  });
+
   it('ends no process by an error of its connection', () => {
     const { sockets } = create();
     const socket = new PassThrough();

@@ -9,10 +9,16 @@ import type { Revocations } from './Revocations';
  */
 type Session = SessionClaims | 'not-admitted';
 
+/** A socket that was opened for a session. Several sessions may share one. */
+interface Tracked {
+  session: Session;
+  socket: Duplex;
+}
+
 /** Closes WebSockets when the session that opened them ends: immediately when it is revoked, otherwise when its token expires. */
 export class SessionSockets {
   /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
-  readonly #open = new Map<string, Map<Duplex, Session>>();
+  readonly #open = new Map<string, Set<Tracked>>();
 
   constructor(
     private readonly options: {
@@ -41,12 +47,12 @@ export class SessionSockets {
     if (socket.destroyed) {
       return () => {};
     }
+    const tracked = { session, socket };
     let expiry: NodeJS.Timeout | undefined;
     const watchExpiry = (exp: number) => {
       // Check again if the token has not expired: timers have a maximum, and clocks may be set back.
       expiry = setTimeout(
-        () =>
-          exp > now() ? watchExpiry(exp) : this.#closeIfEnded(session, socket),
+        () => (exp > now() ? watchExpiry(exp) : this.#closeIfEnded(tracked)),
         Math.min((exp - now()) * 1000, MAX_TIMEOUT_MS),
       ).unref();
     };
@@ -54,12 +60,12 @@ export class SessionSockets {
       watchExpiry(session.exp);
     }
     const user = session === 'not-admitted' ? session : userKey(session.sub);
-    const sockets = this.#open.get(user) ?? new Map<Duplex, Session>();
-    this.#open.set(user, sockets.set(socket, session));
+    const sockets = this.#open.get(user) ?? new Set<Tracked>();
+    this.#open.set(user, sockets.add(tracked));
     const release = () => {
       clearTimeout(expiry);
       socket.off('close', release);
-      sockets.delete(socket);
+      sockets.delete(tracked);
       if (sockets.size === 0 && this.#open.get(user) === sockets) {
         this.#open.delete(user);
       }
@@ -68,11 +74,11 @@ export class SessionSockets {
     // A socket error without a listener would end the process.
     socket.on('error', ignoreError);
     // Close the socket if its session has ended since the decision.
-    this.#closeIfEnded(session, socket);
+    this.#closeIfEnded(tracked);
     return release;
   }
 
-  readonly #closeIfEnded = (session: Session, socket: Duplex) => {
+  readonly #closeIfEnded = ({ session, socket }: Tracked) => {
     const { revocations, source } = this.options;
     if (
       source.current.isEnforced &&

@@ -16,7 +16,7 @@ const STATUSES = new Map(
  * app that configures its own root router may have no such middleware.
  *
  * Refusals do not go through that middleware: anybody can cause them, it takes a fifth of the time of the whole request, and it
- * logs each 503. The gate's own log has them all, in few lines.
+ * logs each 503. The gate's own log has one line a second of each kind, with the number of those left out.
  */
 export function createErrorAnswer(options: {
   config: RootConfigService;
