@@ -98,32 +98,52 @@ async function readPublicSessions(
       sessions.set(token, judged);
     }
   }
-  const [first, ...others] = readProtocols(req);
-  if (others.length > 0) {
-    assertVerified(first, token => sessions.has(token), services);
-  }
+  assertNotCut(readProtocols(req), token => sessions.has(token), services);
   return [...sessions.values()];
 }
 
 /**
- * Refuses an upgrade whose first protocol claims a user, has not expired, and is not what the gate has verified. A listener may
+ * Refuses several protocols whose first one claims a user, has not expired, and is not what the gate has verified. A listener may
  * take the whole header as one token, as `signals` does before November 2026. Where Backstage skips other characters, a comma may
  * then cut the signature of a token, so that no protocol alone is a token.
  *
  * @throws Refusal 401
  */
-function assertVerified(
-  protocol: string | undefined,
+function assertNotCut(
+  [first, ...others]: string[],
   hasVerified: (token: string) => boolean,
   { tokens }: UpgradeServices,
 ): void {
-  if (protocol === undefined || hasVerified(protocol)) {
+  if (others.length === 0 || hasVerified(first)) {
     return;
   }
-  const { claims, userToken } = tokens.read(protocol);
+  const { claims, userToken } = tokens.read(first);
   if (userToken && !isExpired(claims!)) {
     throw Refusal.invalidToken;
   }
+}
+
+/**
+ * Refuses a first protocol that a listener may accept as another user than the judged one: it verifies, and the gate accepts it on
+ * no route, or it may be a part of a token that does. One that does not verify is nothing to a listener either.
+ *
+ * @throws Refusal
+ */
+async function assertNoOtherUser(
+  judgedToken: string,
+  { plugin, policy, req }: AuthenticatedRequest,
+  services: UpgradeServices,
+): Promise<void> {
+  const protocols = readProtocols(req);
+  const [first = judgedToken] = protocols;
+  if (first === judgedToken) {
+    return;
+  }
+  const judged = await judgePublicToken(first, plugin, policy, services);
+  if (judged instanceof Refusal) {
+    throw judged;
+  }
+  assertNotCut(protocols, () => judged !== undefined, services);
 }
 
 /**
@@ -143,8 +163,7 @@ export async function authenticateUpgrade(
   // If the verified token's session is revoked, the gate does not fall back to another token.
   assertNotRevoked(judged.verified, revocations);
   const { kind, token } = judged.presented;
-  const [protocol] = readProtocols(request.req);
-  assertVerified(protocol, other => other === token, services);
+  await assertNoOtherUser(token, request, services);
   if (kind === 'cookie' || token !== (readBearer(request.req) ?? token)) {
     request.forwarded.bearer = token;
   }
