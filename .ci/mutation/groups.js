@@ -80,6 +80,7 @@ module.exports = {
       'cookie/restrictResponse.ts',
       'gate/cookiePaths.ts',
       'http/canRunScript.ts',
+      'http/removeTargetedCacheControl.ts',
       'http/isCodeDestination.ts',
       'http/isCrossOrigin.ts',
       'http/toPrivateCacheControl.ts',
@@ -170,6 +171,7 @@ module.exports = {
       'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
       'credentials/verifyCredential.ts',
+      'credentials/substituteRequest.ts',
       'util/then.ts',
     ],
     tests: [
@@ -243,6 +245,7 @@ module.exports = {
       'config/findListSources.ts',
       'config/readApiGateConfig.ts',
       'config/readChallenges.ts',
+      'config/readBaseUrl.ts',
       'config/readCookieSettings.ts',
       'config/readSignOutSettings.ts',
       'config/values.ts',
