@@ -1,3 +1,4 @@
+import { createVerification } from '../__testUtils__/createVerification';
 import { NotAllowedError } from '@backstage/errors';
 import {
   BareGate,
@@ -5,12 +6,14 @@ import {
   startBareGate,
 } from '../__testUtils__/startBareGate';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { decideUpgrade } from './authenticateUpgrade';
 
 const NOW = Math.floor(Date.now() / 1000);
 const claimsOf = (sub: string) => ({ sub, iat: NOW, exp: NOW + 3600 });
 const tokenOf = (sub: string, iss = ISSUER) =>
   unsignedToken('vnd.backstage.user', { iss, ...claimsOf(sub) });
-const user = tokenOf('user:default/a');
+const SUB = 'user:default/a';
+const user = tokenOf(SUB);
 const ENDED = 'user:default/ended';
 const ended = tokenOf(ENDED);
 const foreign = tokenOf('user:default/a', 'https://other');
@@ -340,4 +343,51 @@ it('a gate without a cookie reads none, and leaves it', async () => {
   await bare.stop();
   expect(statuses).toEqual([401, 200]);
   expect(bare.handled[0].headers.cookie).toBe(cookie.slice(8));
+});
+
+describe('decideUpgrade', () => {
+  const limited = unsignedToken(
+    'vnd.backstage.limited-user',
+    claimsOf('user:default/a'),
+  );
+  const other = tokenOf('user:default/b');
+
+  async function sessionsOf(offered: string, route: unknown) {
+    const { plugin, services, tokens } = createVerification(ISSUER);
+    for (const token of [user, limited, other]) {
+      const userEntityRef = token === other ? 'user:default/b' : SUB;
+      tokens.set(token, { type: 'user', userEntityRef });
+    }
+    tokens.set('static', { type: 'service', subject: 'external:ci' });
+    const request = {
+      req: { headers: { 'sec-websocket-protocol': offered }, rawHeaders: [] },
+      plugin: { ...plugin, started: () => undefined },
+      policy: { config: { issuers: [] } },
+      route,
+      forwarded: {},
+    };
+    const { sessions } = await decideUpgrade(
+      request as never,
+      {
+        ...services,
+        observer: { verified: () => {}, externalTokenUsed: () => {} },
+        revocations: { isLoaded: true, isRevoked: () => false },
+      } as never,
+    );
+    return sessions.map(({ sub }) => sub);
+  }
+
+  it.each([
+    ['a user', user, 'protected', [SUB]],
+    ['a service', 'static', 'protected', []],
+    ['a user after a limited token', `${limited},${user}`, 'protected', [SUB]],
+    ['no token', 'graphql-ws', {}, []],
+    ['a user and another protocol', `${user},graphql-ws`, {}, [SUB]],
+    ['two users', `${user},${other}`, {}, [SUB, 'user:default/b']],
+  ])(
+    'returns the sessions that the socket ends with: %s',
+    async (_, offered, route, expected) => {
+      expect(await sessionsOf(offered, route)).toEqual(expected);
+    },
+  );
 });
