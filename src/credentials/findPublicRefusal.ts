@@ -6,7 +6,7 @@ import type { Revocations } from '../revocation/Revocations';
 import { MaybePromise, then } from '../util/then';
 import type { TargetPlugin } from './BackendPlugins';
 import { substituteRequest } from './substituteRequest';
-import { DecodedToken, isCompactJws, Token } from './token';
+import { isCompactJws, Token } from './token';
 import {
   isTrustedIssuer,
   verifyCredential,
@@ -34,7 +34,7 @@ export function findPublicRefusal(
 ): MaybePromise<Refusal | undefined> {
   const token = text === undefined ? undefined : options.tokens.read(text);
   return token?.userToken
-    ? then(isOrdinary(token, token.userToken, policy, options), isIt =>
+    ? then(isOrdinary(token, policy, options), isIt =>
         isIt
           ? undefined
           : judgePublicToken(token.text, plugin, policy, options).then(
@@ -62,7 +62,8 @@ export async function judgePublicToken(
   options: PublicOptions,
 ): Promise<SessionClaims | Refusal | undefined> {
   const { revocations, tokens } = options;
-  const { claims, session, userToken } = tokens.read(text);
+  const token = tokens.read(text);
+  const { claims, session, userToken } = token;
   if (!userToken) {
     return undefined;
   }
@@ -89,7 +90,7 @@ export async function judgePublicToken(
       return undefined;
     }
     // Another system's token needs no keys of this one, which has none before its first sign-in.
-    if (await isOnlyForeign(tokens.read(text), userToken, policy, options)) {
+    if (await isOnlyForeign(token, policy, options)) {
       return undefined;
     }
     throw error;
@@ -107,25 +108,23 @@ export async function judgePublicToken(
 /** Returns whether the issuer in the claims of a token is the only reason to verify it on a public route. */
 async function isOnlyForeign(
   token: Token,
-  userToken: DecodedToken,
   policy: Policy,
   options: PublicOptions,
 ): Promise<boolean> {
   return (
     isInForce(token, options) &&
-    !(await isTrustedIssuer(userToken, policy, options))
+    !(await isTrustedIssuer(token.userToken, policy, options))
   );
 }
 
 /** Returns whether nothing in the claims of a token is a reason to verify it on a public route. */
 function isOrdinary(
   token: Token,
-  userToken: DecodedToken,
   policy: Policy,
   options: PublicOptions,
 ): MaybePromise<boolean> {
   return isCompactJws(token.text) && isInForce(token, options)
-    ? isTrustedIssuer(userToken, policy, options)
+    ? isTrustedIssuer(token.userToken, policy, options)
     : false;
 }
 

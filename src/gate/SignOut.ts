@@ -55,8 +55,7 @@ export class SignOut {
 
   /**
    * Revokes the session of a sign-out call's cookie, or those of its whole cookies if they conflict (five at most), and that of its
-   * bearer token if it has one. A call with neither goes on to
-   * its handler as it came. The cookie is cleared even where the token can't be verified for want of keys.
+   * bearer token if it has one. A call with neither goes on to its handler as it came. The cookie is cleared even where the token can't be verified for want of keys.
    *
    * @returns whether the call had a valid credential, of a session that was not revoked before
    * @throws Refusal 403 if another site's page made the call, and 503 if the sign-out is not in force everywhere

@@ -86,7 +86,8 @@ async function readPublicSessions(
   services: UpgradeServices,
 ): Promise<SessionClaims[]> {
   const bearer = readBearer(req);
-  const tokens = [...readProtocols(req), ...(bearer ? [bearer] : [])];
+  const protocols = readProtocols(req);
+  const tokens = [...protocols, ...(bearer ? [bearer] : [])];
   assertFew(tokens);
   const sessions = new Map<string, SessionClaims>();
   for (const token of tokens) {
@@ -98,7 +99,7 @@ async function readPublicSessions(
       sessions.set(token, judged);
     }
   }
-  assertNotCut(readProtocols(req), token => sessions.has(token), services);
+  assertNotCut(protocols, sessions.has(protocols[0]), services);
   return [...sessions.values()];
 }
 
@@ -111,10 +112,10 @@ async function readPublicSessions(
  */
 function assertNotCut(
   [first, ...others]: string[],
-  hasVerified: (token: string) => boolean,
+  hasVerified: boolean,
   { tokens }: UpgradeServices,
 ): void {
-  if (others.length === 0 || hasVerified(first)) {
+  if (others.length === 0 || hasVerified) {
     return;
   }
   const { claims, userToken } = tokens.read(first);
@@ -143,7 +144,7 @@ async function assertNoOtherUser(
   if (judged instanceof Refusal) {
     throw judged;
   }
-  assertNotCut(protocols, () => judged !== undefined, services);
+  assertNotCut(protocols, judged !== undefined, services);
 }
 
 /**

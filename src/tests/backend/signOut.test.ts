@@ -336,6 +336,21 @@ it.each<[string, (token: string, other: string) => string]>([
   },
 );
 
+/** Starts a backend whose plugin `live` takes WebSockets by a rule, and signs a user in. */
+async function startLive() {
+  const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+  const backend = await start({
+    features: [live.feature],
+    apiGate: {
+      allow: [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }],
+    },
+  });
+  const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
+  // Before backend-defaults 0.19, the plugin listens from its first request on.
+  await backend.status(real, '/api/live/first');
+  return { backend, live, real };
+}
+
 describe('[P21] a token of a revoked session, on a public path', () => {
   async function scene() {
     const backend = await start({
@@ -450,15 +465,7 @@ describe('[P21] a token of a revoked session, on a public path', () => {
   });
 
   it('[P10] is taken out of Backstage’s own cookie of an upgrade', async () => {
-    const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
-    const backend = await start({
-      features: [live.feature],
-      apiGate: {
-        allow: [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }],
-      },
-    });
-    const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
-    await backend.status(real, '/api/live/first');
+    const { backend, live, real } = await startLive();
     const cookieOf = async (token: string) => {
       const { status, destroy } = await rawUpgrade(
         backend.port,
@@ -482,20 +489,12 @@ describe('[P21] a token of a revoked session, on a public path', () => {
   });
 
   it('[P11] leaves no WebSocket open that a rule has opened', async () => {
-    const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
-    const backend = await start({
-      features: [live.feature],
-      apiGate: {
-        allow: [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }],
-      },
-    });
-    const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
+    const { backend, real } = await startLive();
     const forged = await otherKey.sign({
       iss: `${backend.url}/api/auth`,
       iat: now() - 10,
       exp: now() + 3600,
     });
-    await backend.status(real, '/api/live/first');
     const open = (headerLine: string) =>
       rawUpgrade(backend.port, '/api/live/ws', [headerLine]);
     const opened = await Promise.all([
