@@ -53,10 +53,15 @@ export class ServerProcess {
     process.on('SIGTERM', () => process.exit(143));
   }
 
-  /** Resolves once the server answers requests. */
+  /**
+   * Resolves once the server answers requests.
+   *
+   * @param script - the compiled `server.ts`. Default: that of this tree
+   */
   static async start(
     variant: Variant,
     keyConfig: JsonObject,
+    script = path.join(__dirname, 'server.js'),
   ): Promise<ServerProcess> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -80,7 +85,7 @@ export class ServerProcess {
       // within the next turn, most for the servers that idle the longest. A busy server has none of that.
       '--no-memory-reducer',
       '--heap-growing-percent=300',
-      path.join(__dirname, 'server.js'),
+      script,
     ];
     // The configuration may have 10,000 rules, which are too long for the environment.
     const settings = path.join(tmpdir(), `api-gate-bench-${port}.json`);
