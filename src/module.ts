@@ -12,7 +12,6 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
-import { createExplainRouter } from './routes/createExplainRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { RouteAccess } from './routes/RouteAccess';
@@ -130,5 +129,4 @@ function addRoutes(services: {
     }),
   );
   httpRouter.use(createPolicyRouter({ access, describe: gate.describePolicy }));
-  httpRouter.use(createExplainRouter({ ...gate, access }));
 }

@@ -9,7 +9,6 @@ export const COOKIE_PATH = '/.backstage/auth/v1/cookie';
 
 /** The path of this module's own routes, below the `auth` plugin. */
 export const OWN_ROUTES_PATH = '/api-gate';
-export const EXPLAIN_PATH = `${OWN_ROUTES_PATH}/v1/explain`;
 export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;
 

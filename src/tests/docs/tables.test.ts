@@ -246,29 +246,6 @@ it('docs/findings.md has every id of a finding', () => {
   expect(ids).toEqual([...FINDING_IDS]);
 });
 
-it('docs/reference/http-api.md has every field of an explanation, and every value of `because`', () => {
-  const page = 'docs/reference/http-api.md';
-  const section = readDocument(page).text.split('## POST explain')[1];
-  const rows = section
-    .split('\n## ')[0]
-    .split('\n')
-    .filter(line => line.startsWith('| `'))
-    .map(line => codeIn(line));
-  const own = readDocument('src/routes/createExplainRouter.ts').text.match(
-    /interface RequestExplanation .*?\{\n(.*?)^\}/ms,
-  )![1];
-  expect(rows.map(([field]) => field)).toEqual([
-    'anonymous',
-    'because',
-    ...[...own.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
-  ]);
-  const union = readDocument('src/policy/explainRequest.ts').text.match(
-    /because:(.*?);/s,
-  )![1];
-  const values = [...union.matchAll(/'([^']+)'/g)].map(([, value]) => value);
-  expect(rows[1].slice(1).sort()).toEqual(values.sort());
-});
-
 describe('the messages that the documents quote from the log', () => {
   const quoted = documents
     .filter(({ file }) => file !== 'CHANGELOG.md')
