@@ -135,19 +135,6 @@ export interface Config {
        */
       operators?: string[];
 
-      /**
-       * Resources that have OAuth metadata (RFC 9728): their 401 says where. The plugin `mcp-actions` needs no entry. Default:
-       * none.
-       */
-      challenges?: Array<{
-        /** Id of one plugin, in lower case. */
-        plugin: string;
-        /** Literal path relative to the plugin: exact (`/v1`), or everything below it with a trailing `/**`. */
-        path: string;
-        /** Path of the metadata, of the origin of `backend.baseUrl`. */
-        resourceMetadata: string;
-      }>;
-
       /** Verified tokens are remembered for a while, so that the same one is not verified with each request; `false`: never. */
       tokenCache?:
         | false

@@ -244,7 +244,6 @@ module.exports = {
     mutate: [
       'config/findListSources.ts',
       'config/readApiGateConfig.ts',
-      'config/readChallenges.ts',
       'config/readBaseUrl.ts',
       'config/readCookieSettings.ts',
       'config/readSignOutSettings.ts',

@@ -11,7 +11,6 @@ export function createPolicy(settings: Partial<ApiGateConfig>): Policy {
     trustedOrigins: ['https://backstage.example.com'],
     trustedPaths: [],
     signOut: { scope: 'session', providers: new Set() },
-    challenges: [],
     mcpPaths: new Set(),
     audit: { clientAddress: false },
     ...settings,

@@ -41,7 +41,6 @@ describe('readApiGateConfig', () => {
         providers: new Set(),
       },
       operators: new Set(),
-      challenges: [],
       mcpPaths: new Set(),
       audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
@@ -62,7 +61,7 @@ describe('readApiGateConfig', () => {
     [[], 'auth.apiGate must be an object'],
     [
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, challenges, audit, revocation, tokenCache, usage, findings',
+      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
     ],
     [
       { usage: 'off' },
@@ -306,24 +305,6 @@ describe('readApiGateConfig', () => {
       ],
     ),
     [
-      { challenges: 'all' },
-      'challenges must be a list, each item with a plugin, a path and resourceMetadata',
-    ],
-    [
-      { challenges: [[]] },
-      'challenges[0] must be an object with the keys plugin, path, resourceMetadata',
-    ],
-    ...[5, '/a:b', '/a/*', 'a/**'].map((path): [JsonObject, string] => [
-      { challenges: [{ plugin: 'wiki', path }] },
-      'challenges[0].path must be a literal path relative to the plugin, such as /v1, or everything below it, such as /v1/**',
-    ]),
-    ...[5, '/a:b', 'a', '/a/**'].map(
-      (resourceMetadata): [JsonObject, string] => [
-        { challenges: [{ plugin: 'wiki', path: '/a', resourceMetadata }] },
-        'challenges[0].resourceMetadata must be a path of the origin of backend.baseUrl, such as /.well-known/oauth-protected-resource/api/wiki',
-      ],
-    ),
-    [
       { operators: ['user:default/jane', 'jane'] },
       'operators[1] must be a full entity reference, such as group:default/platform or user:default/jane',
     ],
@@ -459,9 +440,7 @@ describe('readApiGateConfig', () => {
   });
 });
 
-describe('operators, challenges and sign-outs of OAuth clients', () => {
-  const metadata = '/.well-known/oauth-protected-resource/api/wiki';
-
+describe('operators and sign-outs of OAuth clients', () => {
   it.each<[JsonValue, string]>([
     [{ operators: 'group:default/a' }, 'auth.apiGate.operators must be a list'],
     [{ operators: {} }, 'auth.apiGate.operators must be a list'],
@@ -481,53 +460,6 @@ describe('operators, challenges and sign-outs of OAuth clients', () => {
       { operators: ['user:default/jane', ref] },
       'auth.apiGate.operators[1] must be a full entity reference',
     ]),
-    [{ challenges: {} }, 'auth.apiGate.challenges must be a list'],
-    [{ challenges: ['x'] }, 'auth.apiGate.challenges[0] must be an object'],
-    [
-      { challenges: [{ plugin: 'wiki', path: '/v1', resource: metadata }] },
-      'auth.apiGate.challenges[0].resource is not known',
-    ],
-    [
-      { challenges: [{ plugin: 'Wiki', path: '/v1' }] },
-      'auth.apiGate.challenges[0].plugin must be one plugin id in lower case',
-    ],
-    ...[undefined, 'v1', '/v1/', '/v1/*', '/**/x', '/a/../b', '/a%20b', ''].map(
-      (path): [JsonValue, string] => [
-        {
-          challenges: [
-            {
-              plugin: 'wiki',
-              ...(path !== undefined && { path }),
-              resourceMetadata: metadata,
-            },
-          ],
-        },
-        'auth.apiGate.challenges[0].path must be a literal path',
-      ],
-    ),
-    ...[
-      undefined,
-      '',
-      'x',
-      'https://evil.example.com/x',
-      '//evil.example.com/x',
-      '/\\evil.example.com',
-      '/x"y',
-      '/x\r\nSet-Cookie: a=1',
-      '/x?y',
-      '/x#y',
-    ].map((resourceMetadata): [JsonValue, string] => [
-      {
-        challenges: [
-          {
-            plugin: 'wiki',
-            path: '/v1',
-            ...(resourceMetadata !== undefined && { resourceMetadata }),
-          },
-        ],
-      },
-      'auth.apiGate.challenges[0].resourceMetadata must be a path of the origin of backend.baseUrl',
-    ]),
     [
       { signOut: { scope: 'user', offlineSessions: 'yes' } },
       'auth.apiGate.signOut.offlineSessions must be one of keep, end',
@@ -546,21 +478,5 @@ describe('operators, challenges and sign-outs of OAuth clients', () => {
       read({ operators: ['Group:default/Platform', 'user:default/jörg'] })
         .operators,
     ).toEqual(new Set(['group:default/platform', 'user:default/jörg']));
-  });
-
-  it('reads the metadata of a resource as an address of the origin of backend.baseUrl', () => {
-    const challenges = ['/v1', '/v1/**', '/**', '/'].map(path => ({
-      plugin: 'wiki',
-      path,
-      resourceMetadata: metadata,
-    }));
-    expect(
-      read({ challenges }, 'https://example.com/backstage').challenges,
-    ).toEqual(
-      challenges.map(challenge => ({
-        ...challenge,
-        resourceMetadata: `https://example.com${metadata}`,
-      })),
-    );
   });
 });

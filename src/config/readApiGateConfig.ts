@@ -5,7 +5,6 @@ import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
 import { readBaseUrl } from './readBaseUrl';
 import { readCandidate } from './readCandidate';
-import { readChallenges } from './readChallenges';
 import { readCookie } from './readCookieSettings';
 import { readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
@@ -31,7 +30,6 @@ const KEYS = [
   'cookie',
   'signOut',
   'operators',
-  'challenges',
   'audit',
   'revocation',
   'tokenCache',
@@ -86,9 +84,7 @@ export function readApiGateConfig(
     ),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
     operators: readOperators(value.operators, at('operators')),
-    /** Protected resources whose 401 names their metadata. */
-    challenges: readChallenges(value.challenges, at('challenges'), backend),
-    /** The same for the plugin `mcp-actions`, whose address discovery gives. */
+    /** The paths of the plugin `mcp-actions` whose 401 names their metadata (RFC 9728). */
     mcpPaths: readMcpPaths(rootConfig),
     audit: readAudit(value.audit, at('audit')),
     /** `undefined`: no token is remembered. */

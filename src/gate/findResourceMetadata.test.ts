@@ -3,12 +3,6 @@ import { findResourceMetadata } from './findResourceMetadata';
 
 const policy = {
   config: {
-    challenges: [
-      { plugin: 'wiki', path: '/v1/**', resourceMetadata: 'below' },
-      { plugin: 'wiki', path: '/v1', resourceMetadata: 'exact' },
-      { plugin: 'wiki', path: '/', resourceMetadata: 'root' },
-      { plugin: 'all', path: '/**', resourceMetadata: 'all' },
-    ],
     mcpPaths: new Set(['/v1', '/v1/docs']),
   },
 } as unknown as Policy;
@@ -40,15 +34,6 @@ const MCP =
 
 describe('findResourceMetadata', () => {
   it.each([
-    ['wiki', '/v1', 'exact'],
-    ['wiki', '/v1/', 'exact'],
-    ['wiki', '/v1/a/b', 'below'],
-    ['wiki', '/v10', undefined],
-    ['wiki', '/', 'root'],
-    ['wiki', '/v2', undefined],
-    ['Wiki', '/v1', undefined],
-    ['all', '/', 'all'],
-    ['all', '/any/thing', 'all'],
     ['mcp-actions', '/v1', `${MCP}/v1`],
     ['mcp-actions', '/v1/', `${MCP}/v1`],
     ['mcp-actions', '/v1/docs', `${MCP}/v1/docs`],
@@ -62,7 +47,6 @@ describe('findResourceMetadata', () => {
   it('has none where mcp-actions is not installed, or discovery fails', async () => {
     for (const options of [{ isInstalled: false }, { isDiscoveryGone: true }]) {
       expect(await find('mcp-actions', '/v1', options)).toBeUndefined();
-      expect(await find('wiki', '/v1', options)).toBe('exact');
     }
   });
 });

@@ -5,7 +5,7 @@ import type { MaybePromise } from '../util/then';
 
 /**
  * Returns the address of the RFC 9728 metadata of the requested resource; `undefined` if there is none, or if discovery fails.
- * Only the configuration and discovery decide the address, never a header of the request.
+ * Discovery alone decides the address, never a header of the request.
  *
  * @param path - below the plugin
  */
@@ -17,12 +17,6 @@ export function findResourceMetadata(
 ): MaybePromise<string | undefined> {
   // Express reads `/v1/` as `/v1`.
   const resource = path.replace(/(.)\/$/, '$1');
-  const challenge = config.challenges.find(
-    each => each.plugin === plugin && covers(each.path, resource),
-  );
-  if (challenge) {
-    return challenge.resourceMetadata;
-  }
   const isMcp =
     plugin === MCP_PLUGIN &&
     config.mcpPaths.has(resource) &&
@@ -41,10 +35,4 @@ async function discoverMcpMetadata(
   } catch {
     return undefined;
   }
-}
-
-function covers(path: string, requested: string): boolean {
-  return path.endsWith('/**')
-    ? requested.startsWith(path.slice(0, -2))
-    : requested === path;
 }

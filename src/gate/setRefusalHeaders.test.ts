@@ -6,7 +6,6 @@ import type { ExpressRequest } from './GateRequest';
 import { setRefusalHeaders } from './setRefusalHeaders';
 
 const ID = '0123456789abcdef';
-const METADATA = 'https://wiki.example.com/metadata';
 const INVALID = 'Bearer realm="Backstage", error="invalid_token"';
 const DISCOVERED =
   'https://example.com/.well-known/oauth-protected-resource/api/mcp-actions/v1';
@@ -43,9 +42,6 @@ async function answer(
     decisionId: ID,
     policy: {
       config: {
-        challenges: [
-          { plugin: 'wiki', path: '/**', resourceMetadata: METADATA },
-        ],
         mcpPaths: new Set(['/v1']),
       },
     },
@@ -84,16 +80,11 @@ describe('setRefusalHeaders', () => {
 
   it.each([
     [
-      'that are configured',
-      { pluginId: 'wiki', path: '/x' },
-      `${INVALID}, resource_metadata="${METADATA}"`,
-    ],
-    [
       'that are discovered',
       { pluginId: 'mcp-actions', path: '/v1' },
       `${INVALID}, resource_metadata="${DISCOVERED}"`,
     ],
-    ['for a path that can not be read', { pluginId: 'wiki' }, INVALID],
+    ['for a path that can not be read', { pluginId: 'mcp-actions' }, INVALID],
     ['elsewhere', { pluginId: 'hello', path: '/x' }, INVALID],
   ])('of a 401 point to the metadata %s', async (_, options, challenge) => {
     const { headers } = await answer(Refusal.revoked, options);

@@ -180,37 +180,6 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
     // The shared refusal is unchanged.
     expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
   });
-
-  it('has the configured address, for any resource', async () => {
-    const backend = await start({
-      auth: {},
-      apiGate: {
-        challenges: [
-          {
-            plugin: 'greeter',
-            path: '/v1/**',
-            resourceMetadata: '/.well-known/oauth-protected-resource/greeter',
-          },
-          { plugin: 'greeter', path: '/v2', resourceMetadata: '/x' },
-        ],
-      },
-    });
-    const url = `${backend.url}/.well-known/oauth-protected-resource/greeter`;
-    for (const [path, expected] of [
-      ['/api/greeter/v1/a', `${PLAIN}, resource_metadata="${url}"`],
-      ['/api/greeter/v1', PLAIN],
-      ['/api/greeter/v10/a', PLAIN],
-      ['/api/greeter/v2', `${PLAIN}, resource_metadata="${backend.url}/x"`],
-      ['/api/greeter/v2/a', PLAIN],
-      ['/api/other/v1/a', PLAIN],
-    ]) {
-      expect([path, ...(await backend.challenge(path))]).toEqual([
-        path,
-        401,
-        expected,
-      ]);
-    }
-  });
 });
 
 describeMcp('the client of the MCP SDK', () => {
