@@ -8,14 +8,12 @@ module.exports = {
   'rule-matching': {
     mutate: [
       'policy/AllowList.ts',
-      'policy/RuleEnds.ts',
       'util/forwardClock.ts',
       'policy/isBuiltInPublicRoute.ts',
       'http/requestTarget.ts',
     ],
     tests: [
       'policy/AllowList.test.ts',
-      'policy/RuleEnds.test.ts',
       'util/forwardClock.test.ts',
       'policy/isBuiltInPublicRoute.test.ts',
       'http/requestTarget.test.ts',

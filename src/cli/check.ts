@@ -107,7 +107,6 @@ function findCheckable(
     config: root,
     gate,
     isInstalled: installed && (id => installed.includes(id)),
-    lists: findListSources(root),
     now: new Date(),
     usage: declared?.usage,
   }).filter(

@@ -1,5 +1,4 @@
 import type { Config } from '@backstage/config';
-import type { ListSource } from '../config/findListSources';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import type { RuleUsage } from '../usage/RuleUsage';
 
@@ -13,7 +12,6 @@ export interface FindingFacts {
   isInstalled?: (plugin: string) => boolean;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
-  lists: readonly ListSource[];
   now: Date;
   /** Not `complete`: some requests may not be among those that were observed. */
   usage?: { complete: boolean; rules: readonly RuleUsage[] };

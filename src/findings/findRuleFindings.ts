@@ -38,13 +38,11 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 /** Finds what makes allow rules dangerous or useless. */
 export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
   const endpoints = readProxyEndpoints(get);
-  const seen = new Set<string>();
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return [
-      ...findWidth(rule),
-      findRepetition(rule, seen),
+      findWidth(rule),
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
       ...findUseless(rule, facts, get),
@@ -56,32 +54,13 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
   });
 }
 
-function findWidth({ plugin, path }: AllowRule): Fault[] {
-  return [
+function findWidth({ plugin, path }: AllowRule): Fault {
+  return (
     path === '/**' && {
       id: 'rule-opens-plugin',
       why: `makes the whole plugin ${plugin} public`,
       write:
         'name the paths that are meant; if a variable stands before its /**, that variable is empty',
-    },
-    path === '/' && {
-      id: 'rule-opens-root',
-      why: `makes only the root of the plugin ${plugin} public`,
-      write: 'name the paths that are meant; /** stands for all of them',
-    },
-  ];
-}
-
-function findRepetition(rule: AllowRule, seen: Set<string>): Fault {
-  const repeated = rule.methods.filter(method => {
-    const route = `${method} ${rule.plugin}${rule.path}`;
-    return seen.has(route) || !seen.add(route);
-  });
-  return (
-    repeated.length > 0 && {
-      id: 'rule-repeated',
-      why: `repeats an earlier rule for ${repeated}`,
-      write: 'remove it',
     }
   );
 }
@@ -191,11 +170,17 @@ function findAge(
 ): Fault[] {
   const used = usage?.complete && usage.rules.find(each => each.rule === path);
   return [
-    until - +now <= SOON_MS && {
-      id: 'rule-ends-soon',
-      why: `${until > +now ? 'opens nothing from' : 'has opened nothing since'} ${new Date(until).toISOString()}`,
-      write: 'remove the rule, or move its until',
+    until <= +now && {
+      id: 'rule-ended',
+      why: `has opened nothing since ${new Date(until).toISOString()}`,
+      write: 'remove the rule, or write a later until',
     },
+    until > +now &&
+      until - +now <= SOON_MS && {
+        id: 'rule-ends-soon',
+        why: `opens nothing from ${new Date(until).toISOString()}`,
+        write: 'write a later until if the path has to stay public',
+      },
     used &&
       isUnused(used) && {
         id: 'rule-unused',

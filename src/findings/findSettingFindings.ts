@@ -1,7 +1,7 @@
-import type { ListSource } from '../config/findListSources';
+import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
-import type { Possible } from './Finding';
+import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
 import { findSignInFindings } from './findSignInFindings';
 import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
@@ -10,38 +10,33 @@ import { asList, Get, isText, isTrue } from './values';
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
 
-// Backstage itself accepts 8 characters.
-const MIN_TOKEN_LENGTH = 24;
-
 const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
 export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
-  const { gate, isLegacy, lists } = facts;
+  const { gate, isLegacy } = facts;
   return [
-    ...lists.map(findReplaced),
+    ...findFormerAcceptances(gate),
     ...findSignInFindings(get),
     ...readProxyEndpoints(get).flatMap(findEndpointFindings),
     ...findCookieFindings(gate, get),
     ...findTrustedPathFindings(facts),
     ...(isLegacy
-      ? findLegacyFindings(gate)
+      ? [findLegacyFinding(gate)]
       : [...findTokenFindings(get), ...findAuthFindings(gate, get)]),
   ];
 }
 
-function findReplaced({ path, file, replaces }: ListSource): Possible {
-  const lost = replaces
-    .filter(({ entries }) => entries > 0)
-    .map(each => `the ${each.entries} of ${each.file}`);
-  return (
-    lost.length > 0 && {
-      id: 'list-replaced',
-      at: path,
-      why: `is the list of ${file} in place of ${lost.join(' and ')}, because Backstage does not merge lists`,
-      write: 'write all entries in one file',
-    }
-  );
+/** Finds accepted findings that this version does not have. */
+function findFormerAcceptances({ acceptedFindings }: ApiGateConfig): Finding[] {
+  return acceptedFindings
+    .filter(({ id }) => FORMER_FINDING_IDS.includes(id))
+    .map(({ id }) => ({
+      id: 'accepted-finding-gone',
+      at: `${CONFIG_KEY}.findings.accept (${id})`,
+      why: 'names a finding of an earlier version',
+      write: 'remove the entry',
+    }));
 }
 
 function findEndpointFindings(endpoint: ProxyEndpoint): Possible[] {
@@ -129,33 +124,23 @@ function findTrustedPathFindings({
   });
 }
 
-/** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that open too much, or too easily. */
+/** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that are valid everywhere. */
 function findTokenFindings(get: Get): Possible[] {
   return ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(key =>
     asList(get(key))
       .filter(isObject)
-      .flatMap(({ type, options, accessRestrictions }, i) => {
-        const { subject, token, url } = asObject(options);
+      .map(({ options, accessRestrictions }, i): Possible => {
+        const { subject, url } = asObject(options);
         const name = [subject, url].find(isText);
-        const at = `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`;
-        return [
+        return (
           asList(accessRestrictions).length === 0 && {
             id: 'unrestricted-external-token',
-            at,
+            at: `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`,
             why: 'is valid for every route of every plugin',
             write:
               'add accessRestrictions with the plugins that the caller needs',
-          },
-          type === 'static' &&
-            isText(token) &&
-            token.length < MIN_TOKEN_LENGTH && {
-              id: 'short-external-token',
-              at,
-              why: `has a token of fewer than ${MIN_TOKEN_LENGTH} characters, which can be guessed`,
-              write:
-                'replace it, for example by the output of: openssl rand -base64 24',
-            },
-        ];
+          }
+        );
       }),
   );
 }
@@ -183,26 +168,13 @@ function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
   ];
 }
 
-function findLegacyFindings({ candidate, signOut }: ApiGateConfig): Possible[] {
-  const at = `${CONFIG_KEY}.signOut`;
-  return [
+function findLegacyFinding({ signOut }: ApiGateConfig): Possible {
+  return (
     signOut.providers.size === 0 && {
       id: 'sign-out-ends-nothing',
-      at: `${at}.providers`,
+      at: `${CONFIG_KEY}.signOut.providers`,
       why: 'names no provider, so that no logout ends a session',
       write: 'name those that sign users in, such as github',
-    },
-    signOut.offlineSessions === 'end' && {
-      id: 'setting-without-effect',
-      at: `${at}.offlineSessions`,
-      why: 'has no effect on the legacy system',
-      write: 'remove it',
-    },
-    candidate !== undefined && {
-      id: 'setting-without-effect',
-      at: `${CONFIG_KEY}.candidate`,
-      why: 'has no effect on the legacy system',
-      write: 'remove it',
-    },
-  ];
+    }
+  );
 }

@@ -1,8 +1,8 @@
 import { asObject } from '../config/values';
 import type { Finding, Possible } from './Finding';
-import { asList, asTexts, Get, isTrue } from './values';
+import { asList, Get, isTrue } from './values';
 
-/** Finds sign-in settings that give a token to people who are not in the catalog, or to any OAuth client. */
+/** Finds sign-in settings that give a token to people who are not in the catalog. */
 export function findSignInFindings(get: Get): Possible[] {
   const providers = asObject(get('auth.providers'));
   const { dangerouslyAllowOutsideDevelopment } = asObject(providers.guest);
@@ -18,12 +18,6 @@ export function findSignInFindings(get: Get): Possible[] {
       at,
       why: 'gives a valid token to everybody who has an account there, in the catalog or not',
       write: 'remove dangerouslyAllowSignInWithoutUserInCatalog',
-    })),
-    ...findOAuthWildcards(get).map((at): Finding => ({
-      id: 'oauth-redirects-anywhere',
-      at,
-      why: 'matches every host, so that the token of a user who approves a client may go anywhere',
-      write: 'name the hosts that are meant',
     })),
   ];
 }
@@ -77,25 +71,4 @@ function signsStrangersIn(resolver: Record<string, unknown>): boolean {
       Array.isArray(resolver.allowedDomains)
     )
   );
-}
-
-const EACH_HOST = /^(\*|[a-z*][a-z0-9*+.-]*:\/\/\*(:\*)?(\/\**)?)$/i;
-
-/** Returns the config paths of patterns for OAuth clients that match any host. */
-function findOAuthWildcards(get: Get): string[] {
-  const documents =
-    get('auth.clientIdMetadataDocuments') === undefined
-      ? 'auth.experimentalClientIdMetadataDocuments'
-      : 'auth.clientIdMetadataDocuments';
-  return [documents, 'auth.experimentalDynamicClientRegistration']
-    .filter(key => isTrue(get(`${key}.enabled`)))
-    .flatMap(key => [
-      `${key}.allowedRedirectUriPatterns`,
-      `${key}.allowedClientIdPatterns`,
-    ])
-    .flatMap(key =>
-      asTexts(get(key)).flatMap((pattern, i) =>
-        EACH_HOST.test(pattern) ? [`${key}[${i}] (${pattern})`] : [],
-      ),
-    );
 }

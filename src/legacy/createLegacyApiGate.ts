@@ -202,7 +202,6 @@ function startFindingsLog(
       config,
       gate: source.current.config,
       isLegacy: true,
-      lists: source.lists,
       now: new Date(),
     }),
   );

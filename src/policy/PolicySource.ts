@@ -14,7 +14,6 @@ import { readPolicyConfig } from './readPolicyConfig';
 import { createForwardClock } from '../util/forwardClock';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import { Policy } from './Policy';
-import { RuleEnds } from './RuleEnds';
 
 const REMIND_MS = 60 * 60 * 1000;
 
@@ -32,7 +31,6 @@ export class PolicySource {
   readonly #logger: LoggerService;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
-  readonly #ruleEnds: RuleEnds;
   readonly #onEnforced: (() => void)[] = [];
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
   #current: Policy;
@@ -49,7 +47,6 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#ruleEnds = new RuleEnds(logger, this.#clock);
     this.#current = new Policy(readPolicyConfig(config, options), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
@@ -90,14 +87,12 @@ export class PolicySource {
   /** Starts the reminders about report-only and the timer for its end. */
   start(): void {
     this.#update();
-    this.#ruleEnds.follow(this.#current.config.allow);
     this.#reminder = setInterval(() => this.#remind(), REMIND_MS).unref();
   }
 
   stop(): void {
     clearTimeout(this.#untilTimer);
     clearInterval(this.#reminder);
-    this.#ruleEnds.stop();
   }
 
   #reload(config: RootConfigService, options: ReadOptions) {
@@ -129,7 +124,6 @@ export class PolicySource {
       );
       this.#logRemovedRules(before, after);
       this.#update();
-      this.#ruleEnds.follow(after.allow);
       this.#onReload.forEach(callback => callback({ policy }));
     }
   }

@@ -135,7 +135,6 @@ function createReports(services: Services) {
       config,
       gate: source.current.config,
       isInstalled: id => plugins.isInstalled(id),
-      lists: source.lists,
       now: new Date(),
       usage: used,
     });

@@ -240,12 +240,13 @@ describe('[P37] a rule that ends', () => {
     expect(pub.handled).toEqual([]);
     expect(opened.mock.calls.map(([, path]) => path)).toEqual([COOKIE_PATH]);
     expect(
-      backend.log.filter(({ message }) => message.includes('has ended')),
+      backend.log.filter(({ message }) => message.includes('[rule-ended]')),
     ).toMatchObject([
       {
         level: 'warn',
-        message:
-          'auth.apiGate.allow[0] has ended, at 2020-01-01T00:00:00.000Z, and /demo/* of the plugin pub is closed: remove the rule, or write a later until',
+        message: expect.stringContaining(
+          'auth.apiGate.allow[0] (GET /api/pub/demo/*): has opened nothing since 2020-01-01T00:00:00.000Z: remove the rule, or write a later until',
+        ),
       },
     ]);
     expect(proposedBy(backend).text).toContain(
