@@ -14,70 +14,23 @@ const factoryFields = {
 } as const;
 
 /**
- * The exports of Backstage, and the fields of these, without which the gate would not work: module, then path, then type. The
- * fields of factories are not part of their public types.
+ * The fields of Backstage's exports that the gate uses and no public type has: module, then path, then type. What the public types
+ * have, the peer dependencies ask for.
  */
 export const INTERNALS: Record<string, Record<string, Kind>> = {
-  '@backstage/backend-plugin-api': {
-    createBackendFeatureLoader: 'function',
-    createBackendModule: 'function',
-    createExtensionPoint: 'function',
-    createServiceFactory: 'function',
-    createServiceRef: 'function',
-    ...prefix('coreServices', {
-      auditor: 'object',
-      auth: 'object',
-      database: 'object',
-      discovery: 'object',
-      httpAuth: 'object',
-      httpRouter: 'object',
-      lifecycle: 'object',
-      logger: 'object',
-      permissions: 'object',
-      permissionsRegistry: 'object',
-      pluginMetadata: 'object',
-      rootConfig: 'object',
-      rootHttpRouter: 'object',
-      rootLifecycle: 'object',
-      rootLogger: 'object',
-      userInfo: 'object',
-    }),
-  },
-  '@backstage/backend-defaults/auth': {
-    pluginTokenHandlerDecoratorServiceRef: 'object',
-    ...prefix('authServiceFactory', {
-      ...factoryFields,
-      'deps.config': 'object',
-      // The gate replaces both to verify tokens for a plugin that is not installed.
-      'deps.database': 'object',
-      'deps.plugin': 'object',
-      'deps.discovery': 'object',
-    }),
-  },
-  '@backstage/backend-defaults/httpAuth': {
-    'DefaultHttpAuthService.create': 'function',
-  },
-  '@backstage/backend-defaults/httpRouter': {
-    createLifecycleMiddleware: 'function',
-    ...prefix('httpRouterServiceFactory', {
-      ...factoryFields,
-      initialization: 'string',
-    }),
-  },
-  '@backstage/backend-defaults/rootHttpRouter': {
-    'MiddlewareFactory.create': 'function',
-    'MiddlewareFactory.prototype.error': 'function',
-    readHttpServerOptions: 'function',
-  },
-  '@backstage/plugin-auth-node': prefix('tokenTypes', {
-    'user.typParam': 'string',
-    'limitedUser.typParam': 'string',
-    'plugin.typParam': 'string',
+  '@backstage/backend-defaults/auth': prefix('authServiceFactory', {
+    ...factoryFields,
+    'deps.config': 'object',
+    // The gate replaces both to verify tokens for a plugin that is not installed.
+    'deps.database': 'object',
+    'deps.plugin': 'object',
+    'deps.discovery': 'object',
+  }),
+  '@backstage/backend-defaults/httpRouter': prefix('httpRouterServiceFactory', {
+    ...factoryFields,
+    initialization: 'string',
   }),
 };
-
-/** Exports that only some releases have. The gate looks whether they are there when it needs them. */
-export const OPTIONAL_EXPORTS = ['createWebSocketRouter'];
 
 /**
  * Throws unless Backstage has all {@link INTERNALS}, so that a backend on a release that has changed them does not start at all.
