@@ -165,7 +165,6 @@ async function findMissing(url) {
   const offline = '/api/auth/v1/offline-sessions/revoke';
   const { status } = await fetch(`${url}${offline}`, { method: 'POST' });
   const has = {
-    rootInstanceMetadata: 'rootInstanceMetadata' in coreServices,
     rootSystemMetadata: 'rootSystemMetadata' in coreServices,
     addWebSocketHandler: 'createWebSocketRouter' in httpRouter,
     offlineSessions: status !== 404,

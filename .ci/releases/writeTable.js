@@ -17,10 +17,6 @@ const NOT_TESTED = {
 
 /** What a release may lack, and what the gate then does. */
 const FEATURES = {
-  rootInstanceMetadata: [
-    '`coreServices.rootInstanceMetadata`',
-    'The gate learns which plugins are installed when the first plugin registers. Until then it answers 503 to every request, and `expect` accepts every plugin id.',
-  ],
   rootSystemMetadata: [
     '`coreServices.rootSystemMetadata`',
     'The plugins of other backends are those in `discovery.endpoints`.',

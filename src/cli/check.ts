@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
-import { findListSources } from '../config/findListSources';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';

@@ -2,8 +2,6 @@ import type { Request, Response } from 'express';
 import type { DecodedToken } from '../credentials/token';
 import { pluginIdOf, Plugins, RegisteredPlugin } from './Plugins';
 
-const policies = { acceptsUserCookie: () => false };
-
 const requestTo = (plugin: string) =>
   ({
     baseUrl: `/api/${plugin}`,
@@ -11,30 +9,6 @@ const requestTo = (plugin: string) =>
   }) as unknown as Request;
 
 const starting = expect.objectContaining({ reason: 'starting' });
-
-describe('where only a plugin can list the installed plugins', () => {
-  it.each(['hello', 'absent', 'auth', '%41uth'])(
-    'a request to %s is refused as one to a starting backend, until a plugin lists them',
-    id => {
-      const plugins = new Plugins(undefined, policies);
-      expect(plugins.isSet).toBe(false);
-      expect(() => plugins.targetOf(requestTo(id))).toThrow(
-        expect.objectContaining({ reason: 'starting' }),
-      );
-      plugins.setInstalled(['Hello']);
-      expect(plugins.isSet).toBe(true);
-      expect(plugins.isInstalled('hello')).toBe(true);
-      expect(plugins.isInstalled('absent')).toBe(false);
-      expect(plugins.targetOf(requestTo('absent')).id).toBe('absent');
-    },
-  );
-
-  it('none is installed', () => {
-    const plugins = new Plugins(undefined, policies);
-    expect(plugins.isInstalled('hello')).toBe(false);
-    expect(plugins.installedIds()).toEqual([]);
-  });
-});
 
 /** The services of a plugin, each of which is told apart by the plugin's id. */
 const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
@@ -71,7 +45,6 @@ describe('plugins', () => {
     const plugins = new Plugins(['Hello', 'auth'], byName);
     plugins.register(serviceOf('Hello'));
     expect(plugins.hasPluginKeys).toBe(true);
-    expect(plugins.isSet).toBe(true);
     expect(plugins.installedIds()).toEqual(['hello', 'auth']);
     expect(plugins.registeredIds()).toEqual(['hello']);
     expect([...plugins.all()]).toEqual([

@@ -49,26 +49,14 @@ export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
 /** The plugins that are installed in this backend, with the services of those that have registered. */
 export class Plugins implements BackendPlugins {
   readonly hasPluginKeys = true;
-  #installed: ReadonlySet<string> | undefined;
+  readonly #installed: ReadonlySet<string>;
   readonly #registered = new Map<string, InstalledPlugin>();
 
-  /** @param installedPluginIds - `undefined` where only a plugin can list them, see {@link Plugins.setInstalled} */
   constructor(
-    installedPluginIds: readonly string[] | undefined,
+    installedPluginIds: readonly string[],
     private readonly policies: Pick<DeclaredPolicies, 'acceptsUserCookie'>,
   ) {
-    if (installedPluginIds) {
-      this.setInstalled(installedPluginIds);
-    }
-  }
-
-  /** Whether it is set which plugins are installed. Until then every request is refused as one to a starting backend. */
-  get isSet(): boolean {
-    return this.#installed !== undefined;
-  }
-
-  setInstalled(pluginIds: readonly string[]): void {
-    this.#installed = new Set(pluginIds.map(id => id.toLowerCase()));
+    this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
   }
 
   registeredIds(): string[] {
@@ -76,11 +64,11 @@ export class Plugins implements BackendPlugins {
   }
 
   installedIds(): string[] {
-    return [...(this.#installed ?? [])];
+    return [...this.#installed];
   }
 
   isInstalled(id: string): boolean {
-    return this.#installed?.has(id) ?? false;
+    return this.#installed.has(id);
   }
 
   register(plugin: RegisteredPlugin): void {
@@ -97,9 +85,6 @@ export class Plugins implements BackendPlugins {
 
   /** @throws Refusal 503 while the plugin has not registered */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
-    if (!this.isSet) {
-      throw Refusal.starting();
-    }
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
       return this.installed(id);

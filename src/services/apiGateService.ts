@@ -5,10 +5,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../observability/FindingsLog';
 import { formatPolicyReport } from '../observability/formatPolicyReport';
-import {
-  rootInstanceMetadataServiceRef,
-  rootSystemMetadataServiceRef,
-} from './backstageFeatures';
+import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
 
@@ -26,7 +23,7 @@ export const apiGateServiceFactory = createServiceFactory({
   service: apiGateServiceRef,
   deps: {
     config: coreServices.rootConfig,
-    instance: rootInstanceMetadataServiceRef,
+    instance: coreServices.rootInstanceMetadata,
     lifecycle: coreServices.rootLifecycle,
     logger: coreServices.rootLogger,
     rootHttpRouter: coreServices.rootHttpRouter,

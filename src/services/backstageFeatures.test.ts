@@ -1,9 +1,5 @@
 import { ConfigReader } from '@backstage/config';
-import {
-  instanceMetadataServiceRef,
-  rootInstanceMetadataServiceRef,
-  rootSystemMetadataServiceRef,
-} from './backstageFeatures';
+import { rootSystemMetadataServiceRef } from './backstageFeatures';
 
 /** The service that a backend makes where the release has none of its own, as `ServiceRegistry` of Backstage does. */
 async function fallbackOf<T>(ref: { T: T }, deps: object = {}): Promise<T> {
@@ -12,22 +8,11 @@ async function fallbackOf<T>(ref: { T: T }, deps: object = {}): Promise<T> {
   return factory.factory(deps);
 }
 
-it.each([
-  [rootInstanceMetadataServiceRef, 'core.rootInstanceMetadata', 'root'],
-  [rootSystemMetadataServiceRef, 'core.rootSystemMetadata', 'root'],
-  [instanceMetadataServiceRef, 'core.instanceMetadata', 'plugin'],
-])('%s is the service of Backstage', (ref, id, scope) => {
-  expect(ref).toMatchObject({ id, scope });
-});
-
-it('leaves open which plugins are installed without rootInstanceMetadata', async () => {
-  const service = await fallbackOf(rootInstanceMetadataServiceRef);
-  expect(await service.getInstalledPlugins()).toBe(undefined);
-});
-
-it('has no features without instanceMetadata', async () => {
-  const service = await fallbackOf(instanceMetadataServiceRef);
-  expect(service.getInstalledFeatures()).toEqual([]);
+it('is the service of Backstage', () => {
+  expect(rootSystemMetadataServiceRef).toMatchObject({
+    id: 'core.rootSystemMetadata',
+    scope: 'root',
+  });
 });
 
 it.each([

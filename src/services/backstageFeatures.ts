@@ -13,42 +13,6 @@ interface PluginInfo {
 }
 
 /**
- * Lists the plugins of this backend. Since backend-plugin-api 1.5 (November 2025).
- *
- * Fallback: `undefined`. The gate then answers 503 until the first plugin registers, which has `instanceMetadata`.
- */
-export const rootInstanceMetadataServiceRef = createServiceRef<{
-  getInstalledPlugins(): Promise<readonly PluginInfo[] | undefined>;
-}>({
-  id: 'core.rootInstanceMetadata',
-  scope: 'root',
-  defaultFactory: async service =>
-    createServiceFactory({
-      service,
-      deps: {},
-      factory: () => ({ getInstalledPlugins: async () => undefined }),
-    }),
-});
-
-/**
- * Lists the features of this backend, for plugins only. Until backend-plugin-api 1.4 (October 2025).
- *
- * Fallback: no features. The gate asks only where `rootInstanceMetadata` is missing.
- */
-export const instanceMetadataServiceRef = createServiceRef<{
-  getInstalledFeatures(): readonly (PluginInfo & { type: string })[];
-}>({
-  id: 'core.instanceMetadata',
-  scope: 'plugin',
-  defaultFactory: async service =>
-    createServiceFactory({
-      service,
-      deps: {},
-      factory: () => ({ getInstalledFeatures: () => [] }),
-    }),
-});
-
-/**
  * Lists the plugins of all backends of the deployment. Since backend-plugin-api 1.10 (August 2026).
  *
  * Fallback: the plugins in `discovery.endpoints`, which is where Backstage's service finds those of other backends.

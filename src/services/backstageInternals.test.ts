@@ -51,7 +51,7 @@ describe('assertBackstageIsKnown', () => {
           : require(name);
       };
       expect(() => assertBackstageIsKnown(load)).toThrow(
-        /^API gate does not work with this release of Backstage \(backend-defaults 0\.20\.0\), which lacks @backstage\/backend-defaults\/httpRouter\. It works with the releases of October 2025 \(backend-defaults 0\.13\) to November 2026 \(0\.19\)\. Update .*$/,
+        /^API gate does not work with this release of Backstage \(backend-defaults 0\.20\.0\), which lacks @backstage\/backend-defaults\/httpRouter\. It works with the releases of December 2025 \(backend-defaults 0\.14\) to November 2026 \(0\.19\)\. Update .*$/,
       );
     },
   );

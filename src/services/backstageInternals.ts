@@ -5,7 +5,7 @@ type Kind = 'function' | 'object' | 'string';
 
 /** The releases that the gate was run on, see docs/releases.md. */
 export const TESTED_RELEASES =
-  'October 2025 (backend-defaults 0.13) to November 2026 (0.19)';
+  'December 2025 (backend-defaults 0.14) to November 2026 (0.19)';
 
 const factoryFields = {
   'service.id': 'string',

@@ -1,6 +1,7 @@
 import type {
   LoggerService,
   RootConfigService,
+  RootInstanceMetadataService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { readExternalTokens } from '../config/readExternalTokens';
@@ -26,17 +27,14 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
-import type {
-  rootInstanceMetadataServiceRef,
-  rootSystemMetadataServiceRef,
-} from './backstageFeatures';
+import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
 /** The root services that the gate is made of. */
 interface RootServices {
   config: RootConfigService;
-  instance: typeof rootInstanceMetadataServiceRef.T;
+  instance: RootInstanceMetadataService;
   logger: LoggerService;
   system: typeof rootSystemMetadataServiceRef.T;
 }
@@ -84,20 +82,17 @@ type Services = Awaited<ReturnType<typeof createServices>>;
 
 async function createServices(rootServices: RootServices) {
   const { config, instance, logger, system } = rootServices;
-  // Old releases do not list the plugins.
   const installed = await instance.getInstalledPlugins();
-  const known =
-    installed &&
-    new Set(
-      [...installed, ...(await system.getInstalledPlugins())].map(
-        ({ pluginId }) => pluginId.toLowerCase(),
-      ),
-    );
+  const known = new Set(
+    [...installed, ...(await system.getInstalledPlugins())].map(
+      ({ pluginId }) => pluginId.toLowerCase(),
+    ),
+  );
   const source = new PolicySource({
     config,
     logger,
     // The expectations of the policy may name only plugins of this deployment.
-    isKnownPlugin: known && (id => known.has(id)),
+    isKnownPlugin: id => known.has(id),
   });
   const policies = new DeclaredPolicies();
   return {
@@ -106,7 +101,7 @@ async function createServices(rootServices: RootServices) {
     issuerClock: new IssuerClock(),
     logger,
     plugins: new Plugins(
-      installed?.map(({ pluginId }) => pluginId),
+      installed.map(({ pluginId }) => pluginId),
       policies,
     ),
     policies,
@@ -172,7 +167,6 @@ function createOfflineSessions(services: Services): OfflineSessions {
   return new OfflineSessions({
     logger,
     services: () => plugins.anyRegistered(),
-    // Some releases list the installed plugins later.
     isEnabled: () =>
       plugins.isInstalled('auth')
         ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)

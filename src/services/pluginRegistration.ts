@@ -16,7 +16,6 @@ import type { RegisteredPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { instanceMetadataServiceRef } from './backstageFeatures';
 import { barrierPathOf, commonPrefixes } from '../policy/commonPrefixes';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
@@ -40,25 +39,15 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     discovery: coreServices.discovery,
     httpAuth: coreServices.httpAuth,
     httpRouter: coreServices.httpRouter,
-    instance: instanceMetadataServiceRef,
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
   },
   factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
-    const { auth, config, discovery, instance } = services;
-    const { httpAuth, httpRouter, lifecycle, logger } = services;
+    const { auth, config, discovery, httpAuth } = services;
+    const { httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
-
-    if (!plugins.isSet) {
-      plugins.setInstalled(
-        instance
-          .getInstalledFeatures()
-          .filter(({ type }) => type === 'plugin')
-          .map(({ pluginId }) => pluginId),
-      );
-    }
 
     if (!policies.isWatched(httpRouter)) {
       logger.warn(

@@ -4,8 +4,6 @@ import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
 import { freePort, startBackend } from '../../__testUtils__/startBackend';
 
-const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
-
 jest.setTimeout(60_000);
 
 const hello = () =>
@@ -33,8 +31,7 @@ describe('a backend with expectations', () => {
       { request: 'GET /api/hello/secret', is: 'public' },
       'auth.apiGate.expect[0]: GET /api/hello/secret should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[0] (/open)',
     ],
-    // At its start, a backend of October 2025 does not list the plugins that are installed.
-    ...(release >= '2025-11' ? [misspelt] : []),
+    misspelt,
   ])('does not start with %j', async (expectation, message) => {
     await expect(
       startWith({
