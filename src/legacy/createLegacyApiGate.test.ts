@@ -75,10 +75,8 @@ describe('createLegacyApiGate', () => {
     await start({
       apiGate: {
         allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
-        candidate: { allow: [] },
       },
     });
-    expect(lines('auth.apiGate.candidate: has no effect on')).toHaveLength(1);
     expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);
