@@ -7,13 +7,12 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { CliError } from './CliError';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { locateMessage, sourceOf } from './locate';
 import { readChoice } from './options';
-import { formatLocation, formatProblem } from './output';
+import { formatLocation } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -32,18 +31,9 @@ dangerous.
 Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
-    const format = readChoice(options, 'format', ['text', 'github']);
+    readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
-    let loaded: LoadedConfig;
-    try {
-      loaded = await loadConfig(options);
-    } catch (error) {
-      if (format === 'github' && error instanceof CliError) {
-        output.out(formatProblem('error', error, format));
-        return 2;
-      }
-      throw error;
-    }
+    const loaded = await loadConfig(options);
     const { gate, leftOut, sources } = loaded;
     const declared = await fetchPolicy(options);
     output.out(
@@ -53,10 +43,11 @@ Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would 
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
 
-    const print = (level: 'error' | 'warning', message: string) => {
-      const location = locateMessage(message, sources);
-      output.out(formatProblem(level, { message, location }, format));
-    };
+    const print = (level: 'error' | 'warning', message: string) =>
+      output.problem(level, {
+        message,
+        location: locateMessage(message, sources),
+      });
     const failures = findFailedExpectations(gate, CONFIG_KEY);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate];
