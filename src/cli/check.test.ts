@@ -158,6 +158,23 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(1);
   });
 
+  it('checks 1,000 rules in less than 2 s', async () => {
+    const rules = Array.from(
+      { length: 1000 },
+      (_, i) =>
+        `      - { plugin: plugin-${i % 100}, path: /items/${i}, methods: [POST] }\n`,
+    );
+    const text = `${BASE}auth:\n  apiGate:\n    allow:\n${rules.join('')}`;
+    // Other processes would make the time on the clock longer.
+    const before = process.cpuUsage();
+    const { stdout } = await check({ 'app-config.yaml': text });
+    const { user, system } = process.cpuUsage(before);
+    expect(stdout).toContain(
+      '  app-config.yaml:1005  auth.apiGate.allow[999]  POST /api/plugin-99/items/999\n',
+    );
+    expect((user + system) / 1000).toBeLessThan(2000);
+  });
+
   it('reads the files in the order of the backend, and reports a list that was replaced', async () => {
     const { code, stdout } = await check(
       {

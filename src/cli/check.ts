@@ -10,7 +10,7 @@ import { findFailedExpectations } from '../policy/checkExpectations';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
-import { locateMessage, sourceOf } from './locate';
+import { sourceOf } from './locate';
 import { readChoice } from './options';
 import { formatLocation } from './output';
 
@@ -34,7 +34,7 @@ Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would 
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
     const loaded = await loadConfig(options);
-    const { gate, leftOut, sources } = loaded;
+    const { gate, leftOut, locate } = loaded;
     const declared = await fetchPolicy(options);
     output.out(
       ...describeRules(loaded),
@@ -44,10 +44,7 @@ Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would 
     );
 
     const print = (level: 'error' | 'warning', message: string) =>
-      output.problem(level, {
-        message,
-        location: locateMessage(message, sources),
-      });
+      output.problem(level, { message, location: locate(message) });
     const failures = findFailedExpectations(gate, CONFIG_KEY);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate];
@@ -110,7 +107,7 @@ function findCheckable(
 }
 
 /** Describes the allow rules, each with its place in the configuration. */
-function describeRules({ gate, sources }: LoadedConfig): string[] {
+function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
   const source = sourceOf(sources, `${CONFIG_KEY}.allow`);
   if (!source || gate.allow.length === 0) {
     return ['No allow rules'];
@@ -122,7 +119,7 @@ function describeRules({ gate, sources }: LoadedConfig): string[] {
     `Allow rules, from ${file}:`,
     ...gate.allow.map((rule, i) => {
       const name = `${CONFIG_KEY}.allow[${i}]`;
-      const location = locateMessage(name, sources);
+      const location = locate(name);
       const { reason, until } = rule;
       const why = reason ? `  (${reason})` : '';
       const end =
