@@ -9,6 +9,7 @@ import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
+import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
 import { readChoice } from './options';
@@ -28,12 +29,14 @@ dangerous.
   --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
-Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start.`,
+Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start,
+or git tracks a *.local.yaml that has auth.apiGate.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
     const loaded = await loadConfig(options);
+    refuseTrackedLocalFiles(loaded.sources);
     const { gate, leftOut, locate } = loaded;
     const declared = await fetchPolicy(options);
     output.out(
