@@ -73,20 +73,20 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
   )('prints %s as text: %j', async (_, text, place) => {
     const files = place(JSON.stringify(text));
     const cwd = folderWith({ ...files, 'empty.yaml': GATE });
-    const run = async (...args: string[]) => {
+    const output = async (...args: string[]) => {
       const config = ['--config', Object.keys(files)[0]];
       const { stdout, stderr } = await runCliIn([...args, ...config], { cwd });
       return stdout + stderr;
     };
-    const checked = await run('check');
+    const checked = await output('check');
     // An error is cut at a line break, and a path at a `#`.
     expect(checked).toMatch(/forged|^error: .*(\.a|file.*)$/m);
     expect(runnerCommandsIn(checked)).toEqual([]);
-    const explained = await run('explain', '/api/a/b');
+    const explained = await output('explain', '/api/a/b');
     expect(runnerCommandsIn(explained)).toEqual([]);
-    const compared = await run('diff', '--against', 'empty.yaml');
+    const compared = await output('diff', '--against', 'empty.yaml');
     expect(runnerCommandsIn(compared)).toEqual([]);
-    const annotated = await run('check', '--format', 'github');
+    const annotated = await output('check', '--format', 'github');
     expect(runnerCommandsIn(annotated).filter(isForged)).toEqual([]);
   });
 
