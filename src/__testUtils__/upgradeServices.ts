@@ -70,7 +70,10 @@ export function createUpgradeServices(
       return { principal };
     },
   };
-  const plugins = new Plugins(['live'], { acceptsUserCookie: () => false });
+  const plugins = new Plugins(['live'], {
+    acceptsUserCookie: () => false,
+    isKnown: () => true,
+  });
   plugins.register({
     id: 'live',
     httpAuth,

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { JsonObject } from '@backstage/types';
 import type { AllowRule } from '../config/AllowRule';
 import type { RefusalReason } from './Refusal';
 
@@ -58,8 +59,8 @@ export interface Decision {
 /** Why a request passes. */
 export interface Passed extends Pick<Decision, 'rule'> {
   reason: PassReason;
-  /** Whether the gate answers the request itself, with 204, so that no handler gets it. */
-  isAnswered?: boolean;
+  /** The answer that the gate gives itself, so that no handler gets the request. */
+  answer?: { status: 200 | 204 | 404; body?: JsonObject };
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

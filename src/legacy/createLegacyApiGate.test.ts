@@ -71,6 +71,30 @@ describe('createLegacyApiGate', () => {
     expect(app.handled).toHaveLength(1);
   });
 
+  it.each(['/api/pub', '/api/elsewhere', '/api/auth'])(
+    '[P1] answers a sign-out call without a credential at %s itself: a handler there would be any handler',
+    async plugin => {
+      await start({
+        mount(apiRouter, gate) {
+          const handler: RequestHandler = (req, res) => {
+            app.handled.push(req.originalUrl);
+            res.json({});
+          };
+          apiRouter.use('/pub', gate('pub'), handler);
+          apiRouter.use(gate(), handler);
+        },
+      });
+      const target = `${plugin}/.backstage/auth/v1/cookie?x=1`;
+      const signOut = (...headerLines: string[]) =>
+        rawRequest(app.port, target, { method: 'DELETE', headerLines });
+      expect(await signOut()).toMatchObject({ status: 204, body: '' });
+      expect((await signOut('Authorization: Bearer x')).status).toBe(204);
+      expect(app.handled).toEqual([]);
+      expect((await signOut(service)).status).toBe(200);
+      expect(app.handled).toEqual([target]);
+    },
+  );
+
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({
       apiGate: {

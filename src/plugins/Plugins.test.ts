@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { DecodedToken } from '../credentials/token';
 import { pluginIdOf, Plugins, RegisteredPlugin } from './Plugins';
 
-const policies = { acceptsUserCookie: () => false };
+const policies = { acceptsUserCookie: () => false, isKnown: () => true };
 
 const requestTo = (plugin: string) =>
   ({
@@ -51,6 +51,7 @@ const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
 /** Accepts a plugin's cookie at the path with its name. */
 const byName = {
   acceptsUserCookie: (id: string, path: string) => path === `/${id}`,
+  isKnown: (id: string) => id === 'hello',
 };
 
 it.each([
@@ -96,6 +97,24 @@ describe('plugins', () => {
     expect(target.isForCookies('/hello')).toBe(true);
     expect(target.isForCookies('/Hello')).toBe(false);
     return expect(target.started()).rejects.toThrow('stopping');
+  });
+
+  it('have keys, and a router that is Backstage’s, or is not known to be', async () => {
+    const plugins = new Plugins(['hello', 'ours'], byName);
+    const auth = { listPublicServiceKeys: async () => ({ keys: [{ a: 1 }] }) };
+    for (const id of ['Hello', 'ours']) {
+      plugins.register(serviceOf(id, { auth } as never));
+    }
+    const [hello, ours, absent] = ['hello', 'ours', 'absent'].map(id =>
+      plugins.targetOf(requestTo(id)),
+    );
+    expect(hello.servedBy).toBe('backstage');
+    expect(ours.servedBy).toBeUndefined();
+    expect(await ours.publicKeys()).toEqual([{ a: 1 }]);
+    expect(absent.servedBy).toBeUndefined();
+    expect(absent.publicKeys()).toBeUndefined();
+    plugins.setInstalled(['gateway']);
+    expect(plugins.targetOf(requestTo('absent')).servedBy).toBe('gateway');
   });
 
   it('refuse what needs any of them, while none has registered', async () => {

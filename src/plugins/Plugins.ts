@@ -55,7 +55,10 @@ export class Plugins implements BackendPlugins {
   /** @param installedPluginIds - `undefined` where only a plugin can list them, see {@link Plugins.setInstalled} */
   constructor(
     installedPluginIds: readonly string[] | undefined,
-    private readonly policies: Pick<DeclaredPolicies, 'acceptsUserCookie'>,
+    private readonly policies: Pick<
+      DeclaredPolicies,
+      'acceptsUserCookie' | 'isKnown'
+    >,
   ) {
     if (installedPluginIds) {
       this.setInstalled(installedPluginIds);
@@ -89,6 +92,9 @@ export class Plugins implements BackendPlugins {
       ...plugin,
       id,
       mountedAs: plugin.id,
+      // An `httpRouter` service of the app's own may serve neither.
+      servedBy: this.policies.isKnown(id) ? 'backstage' : undefined,
+      publicKeys: async () => (await plugin.auth.listPublicServiceKeys()).keys,
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
       isForCookies: path => this.policies.acceptsUserCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
@@ -107,6 +113,8 @@ export class Plugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
+      servedBy: this.isInstalled('gateway') ? 'gateway' : undefined,
+      publicKeys: () => undefined,
       // A plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
       started: () => this.#started('gateway'),
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
