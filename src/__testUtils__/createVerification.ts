@@ -66,11 +66,13 @@ export function createVerification(ownIssuer: string) {
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async () => {
+      hasKeysOf: async () => {
         if (!state.hasKeys) {
           throw Refusal.keysUnavailable;
         }
+        return true;
       },
+      observe: () => {},
     },
     ownIssuer: { get: () => ownIssuer },
     tokens: new TokenCache({ ttlMs: 0 }),

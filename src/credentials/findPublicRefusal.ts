@@ -68,7 +68,7 @@ export async function judgePublicToken(
     return undefined;
   }
   if (!isCompactJws(text)) {
-    return Refusal.invalidToken;
+    return Refusal.invalid.malformed;
   }
   const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
   try {
@@ -96,7 +96,7 @@ export async function judgePublicToken(
     throw error;
   }
   if (!session) {
-    return Refusal.invalidToken;
+    return Refusal.invalid.malformed;
   }
   // The list may have been loaded while the token was verified.
   if (revocations.isRevoked(session)) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AllowRule } from '../config/AllowRule';
-import type { RefusalReason } from './Refusal';
+import type { RefusalDetail, RefusalReason } from './Refusal';
 
 /**
  * Why a request passed. The log, the metrics, the audit and the policy route use the same words.
@@ -49,6 +49,8 @@ export interface Decision {
   candidate?: CandidateChange;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
+  /** Why a refused token is invalid. */
+  detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */
   subject?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */

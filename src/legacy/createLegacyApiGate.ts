@@ -105,7 +105,8 @@ export async function createLegacyApiGate(
       isDoubtful(target),
     issuerClock: new IssuerClock(),
     keyEndpoints: {
-      assertAvailable: (...args) => keyEndpoints.assertAvailable(...args),
+      hasKeysOf: (...args) => keyEndpoints.hasKeysOf(...args),
+      observe: (...args) => keyEndpoints.observe(...args),
       assertCallerKnown: refusePluginToken,
     },
     logger,
@@ -187,7 +188,7 @@ async function assertVerifying({ tokenManager }: LegacyVerifiers) {
 /** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
 function refusePluginToken(token: DecodedToken | undefined): undefined {
   if (token?.typ === tokenTypes.plugin.typParam) {
-    throw Refusal.invalidToken;
+    throw Refusal.invalid['unknown-key'];
   }
 }
 

@@ -112,7 +112,8 @@ export class GateReport implements GateObserver {
     if (error) {
       const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
-      const key = `${plugin} ${decision.outcome} ${decision.reason}`;
+      const { outcome, reason, detail = '' } = decision;
+      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
       const refused = { decision, request, error, auditor };
       this.#refusals.add(key, decision.id ?? '', refused);
     }
@@ -132,9 +133,10 @@ export class GateReport implements GateObserver {
     omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason, id, subject, clientAddress } = decision;
+    const { outcome, reason, detail, id, subject, clientAddress } = decision;
     const { audit, logger } = this.options;
     const identity = {
+      ...(detail && { detail }),
       decision: id,
       ...(subject !== undefined && { subject }),
       // A trusted proxy may forward any text that a client sent as its address.
