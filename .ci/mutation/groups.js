@@ -170,6 +170,7 @@ module.exports = {
       'credentials/NewcomerLimit.ts',
       'credentials/OwnIssuer.ts',
       'credentials/TokenCache.ts',
+      'credentials/explainFailure.ts',
       'credentials/verifyCredential.ts',
       'credentials/substituteRequest.ts',
       'util/then.ts',
@@ -243,6 +244,7 @@ module.exports = {
   settings: {
     mutate: [
       'config/findListSources.ts',
+      'config/findNewerFiles.ts',
       'config/readApiGateConfig.ts',
       'config/readChallenges.ts',
       'config/readBaseUrl.ts',
@@ -252,6 +254,7 @@ module.exports = {
     ],
     tests: [
       'config/findListSources.test.ts',
+      'config/findNewerFiles.test.ts',
       'config/readApiGateConfig.test.ts',
       'config/readCookieSettings.test.ts',
       'config/readApiGateConfig.cookieTrust.test.ts',

@@ -92,6 +92,15 @@ export type RefusalReason = keyof typeof REFUSALS;
 export type RefusalDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
 
+/** Returns the same refusal with one field more. It shares the error. */
+function withField(
+  refusal: Refusal,
+  key: 'subject' | 'detail',
+  value: string | undefined,
+): Refusal {
+  return Object.create(refusal, { [key]: { value } });
+}
+
 /**
  * Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form.
  *
@@ -193,13 +202,4 @@ export class Refusal extends Error {
       );
     }
   }
-}
-
-/** Returns the same refusal with one field more. It shares the error. */
-function withField(
-  refusal: Refusal,
-  key: 'subject' | 'detail',
-  value: string | undefined,
-): Refusal {
-  return Object.create(refusal, { [key]: { value } });
 }

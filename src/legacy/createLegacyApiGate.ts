@@ -93,7 +93,10 @@ export async function createLegacyApiGate(
     httpAuth: createLegacyHttpAuth(options),
   });
   const gatedIds = new Set<string>();
-  const keyEndpoints = new KeyEndpoints({ isKnown: async () => false });
+  const keyEndpoints = Object.assign(
+    new KeyEndpoints({ isKnown: async () => false }),
+    { assertCallerKnown: refusePluginToken },
+  );
   const apiGate = createApiGate({
     config,
     // The `auth` plugin of this system may give its tokens no type.
@@ -104,11 +107,7 @@ export async function createLegacyApiGate(
       gatedIds.has(pluginIdOf(target)) ||
       isDoubtful(target),
     issuerClock: new IssuerClock(),
-    keyEndpoints: {
-      hasKeysOf: (...args) => keyEndpoints.hasKeysOf(...args),
-      observe: (...args) => keyEndpoints.observe(...args),
-      assertCallerKnown: refusePluginToken,
-    },
+    keyEndpoints,
     logger,
     observer: new GateReport({ logger, plugins }),
     // The route that ends them accepts tokens of the new backend system only.

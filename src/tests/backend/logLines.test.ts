@@ -64,12 +64,13 @@ describe('[P56] no line of the log has more than 8 KB', () => {
       },
     });
     ids = [];
+    const { port } = backend;
     const long = 'y'.repeat(15_000);
     for (let round = 0; round < 30; round += 1) {
       const answers = await Promise.all(
         PLUGINS.map(id =>
           rawRequest(
-            backend.port,
+            port,
             `/api/${id}/${round ? 'x' : long}?${long.slice(0, 500)}`,
             {
               headerLines: round % 2 ? ['Authorization: Bearer no-token'] : [],
