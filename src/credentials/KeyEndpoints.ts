@@ -87,8 +87,11 @@ export class KeyEndpoints {
     let hasKeys = true;
     if (userToken) {
       const keys = await this.#probe('auth', USER_KEYS_PATH, discovery);
-      if (!offersKeys(keys) || this.#isNewUserKey(userToken.kid)) {
+      if (!offersKeys(keys)) {
         throw Refusal.keysUnavailable;
+      }
+      if (this.#isNewUserKey(userToken.kid)) {
+        throw Refusal.newKey;
       }
       hasKeys = includesKey(keys, userToken.kid);
     }

@@ -1,6 +1,6 @@
 import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { Refusal, RefusalDetail } from '../decision/Refusal';
+import { InvalidDetail, Refusal } from '../decision/Refusal';
 import { findRestrictedSubject } from './findRestrictedSubject';
 import { isPast, Token } from './token';
 import type { PresentedToken, VerifyOptions } from './verifyCredential';
@@ -41,7 +41,7 @@ function detailOf(
   { claims, userToken }: Token,
   pluginId: string,
   hasKeys: boolean,
-): RefusalDetail {
+): InvalidDetail {
   if (!claims) {
     return 'malformed';
   }

@@ -86,7 +86,13 @@ export async function judgePublicToken(
     if (error.reason === 'untrusted-issuer') {
       return error;
     }
-    if (error.isFinal || error.reason === 'restricted') {
+    // A new key does not verify the token for a handler either. Any key may be in a forged token, and 503 would show that the
+    // session in its claims was revoked.
+    if (
+      error.isFinal ||
+      error.reason === 'restricted' ||
+      error === Refusal.newKey
+    ) {
       return undefined;
     }
     // Another system's token needs no keys of this one, which has none before its first sign-in.

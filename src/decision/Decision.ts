@@ -49,7 +49,7 @@ export interface Decision {
   candidate?: CandidateChange;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
-  /** Why a refused token is invalid. */
+  /** Narrows the reason, in the log and in the audit only. */
   detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */
   subject?: string;

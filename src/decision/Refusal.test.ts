@@ -191,6 +191,17 @@ describe('Refusal', () => {
     },
   );
 
+  it('of a new key gives the answer of keys that are not available', () => {
+    const { newKey, keysUnavailable } = Refusal;
+    expect([newKey.reason, newKey.detail, newKey.status]).toEqual([
+      'keys-unavailable',
+      'new-key',
+      503,
+    ]);
+    expect(newKey.error).toBe(keysUnavailable.error);
+    expect(newKey.headersFor('0')).toEqual(keysUnavailable.headersFor('0'));
+  });
+
   it('has no stack, which would be that of the module', () => {
     expect(Refusal.revoked.error.stack).toBe(String(Refusal.revoked.error));
     expect(Refusal.restricted('not here').error.stack).toBe(

@@ -89,8 +89,11 @@ export const REFUSALS = {
 export type RefusalReason = keyof typeof REFUSALS;
 
 /** Why a token is invalid. Only the log and the audit have it. */
-export type RefusalDetail =
+export type InvalidDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
+
+/** What the log and the audit have beside a reason. */
+export type RefusalDetail = InvalidDetail | 'new-key';
 
 /** Returns the same refusal with one field more. It shares the error. */
 function withField(
@@ -125,8 +128,15 @@ export class Refusal extends Error {
   static readonly signOutIncomplete = new Refusal('sign-out-incomplete');
   static readonly failed = new Refusal('failed');
 
+  /** Refuses a token of a key that Backstage may not have fetched yet. */
+  static readonly newKey = withField(
+    Refusal.keysUnavailable,
+    'detail',
+    'new-key',
+  );
+
   /** Refusals of an invalid token by their detail. All of them give the same answer as `invalidToken`. */
-  static readonly invalid: Readonly<Record<RefusalDetail, Refusal>> = {
+  static readonly invalid: Readonly<Record<InvalidDetail, Refusal>> = {
     expired: withField(Refusal.invalidToken, 'detail', 'expired'),
     malformed: withField(Refusal.invalidToken, 'detail', 'malformed'),
     audience: withField(Refusal.invalidToken, 'detail', 'audience'),
@@ -146,7 +156,7 @@ export class Refusal extends Error {
 
   /** The subject of the refused token, if that has verified. */
   readonly subject: string | undefined;
-  /** Why the token is invalid, with the reason `invalid-token`. */
+  /** Present with the reason `invalid-token`, and where a key is too new. */
   readonly detail: RefusalDetail | undefined;
   readonly error: Error;
   readonly status: number;

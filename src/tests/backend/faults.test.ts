@@ -202,7 +202,7 @@ describe('the key endpoint of auth', () => {
   it('[P55] rotates keys within the time in which Backstage fetches none: a new one is 503 until then, and a forged token of an old one 401', async () => {
     const [old, other] = [await createKey('old'), await createKey('new')];
     let served = [old.jwk];
-    const { handled, port, iss } = await startWithKeysFrom(res =>
+    const { handled, log, port, iss } = await startWithKeysFrom(res =>
       res.end(JSON.stringify({ keys: served })),
     );
     const forged = async (kid: string, sub: string) =>
@@ -228,6 +228,12 @@ describe('the key endpoint of auth', () => {
     expect((await get(port, await forged('made-up', 'c'))).status).toBe(401);
     expect((await get(port, seen)).status).toBe(200);
     expect(handled).toHaveLength(2);
+    expect(log.map(({ meta }) => meta)).toContainEqual(
+      expect.objectContaining({
+        reason: 'keys-unavailable',
+        detail: 'new-key',
+      }),
+    );
 
     for (const clock of [Date, performance]) {
       const realNow = clock.now.bind(clock);
