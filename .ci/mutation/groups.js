@@ -169,6 +169,7 @@ module.exports = {
       'credentials/NegativeTokenCache.ts',
       'credentials/NewcomerLimit.ts',
       'credentials/OwnIssuer.ts',
+      'credentials/SeenKeys.ts',
       'credentials/TokenCache.ts',
       'credentials/explainFailure.ts',
       'credentials/verifyCredential.ts',

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
 import { NewcomerLimit } from './NewcomerLimit';
+import { SeenKeys } from './SeenKeys';
 import type { DecodedToken, Token } from './token';
 
 const TIMEOUT_MS = 3_000;
@@ -14,9 +15,6 @@ const SUCCESS_KEPT_MS = 1_000;
 
 const NEW_PER_MINUTE = 10;
 const MAX_KNOWN = 1_000;
-
-// Backstage may wait as long before it fetches the keys of an endpoint again, and does not have a new one until then.
-const NEW_KEY_MS = 30_000;
 
 // Backstage accepts these ids for plugins that call.
 const PLUGIN_ID = /^[a-z0-9_-]+$/i;
@@ -42,8 +40,9 @@ export class KeyEndpoints {
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
   readonly #fetchKeyIds: (url: string) => Promise<KeyAnswer>;
-  /** When the gate has first seen each key of user tokens, by `performance.now()`; `undefined` before the first answer. */
-  #userKeys: LRUCache<string, number> | undefined;
+  readonly #userKeys = new SeenKeys();
+  /** Whether `observe` fetches the keys, or has done so within the last 5 s. */
+  #isFetchingUserKeys = false;
 
   constructor(
     private readonly options: {
@@ -90,7 +89,7 @@ export class KeyEndpoints {
       if (!offersKeys(keys)) {
         throw Refusal.keysUnavailable;
       }
-      if (this.#isNewUserKey(userToken.kid)) {
+      if (this.#userKeys.isNew(userToken.kid)) {
         throw Refusal.newKey;
       }
       hasKeys = includesKey(keys, userToken.kid);
@@ -112,28 +111,24 @@ export class KeyEndpoints {
    */
   observe(userToken: DecodedToken | undefined, discovery: DiscoveryService) {
     const kid = userToken?.kid;
-    if (kid !== undefined && !this.#userKeys?.has(kid)) {
-      this.#probe('auth', USER_KEYS_PATH, discovery).then(
-        // The endpoint may no longer offer it.
-        keys => Array.isArray(keys) && this.#keepUserKeys([kid]),
-      );
+    if (
+      kid !== undefined &&
+      !this.#userKeys.has(kid) &&
+      !this.#isFetchingUserKeys
+    ) {
+      this.#isFetchingUserKeys = true;
+      // The answer is not kept for probes, because an outage that begins now must not be taken for a forged token.
+      this.#fetch('auth', USER_KEYS_PATH, discovery)
+        // The endpoint may no longer offer the key.
+        .then(keys => Array.isArray(keys) && this.#userKeys.add([kid]))
+        .catch(() => {})
+        .finally(() => {
+          const end = () => {
+            this.#isFetchingUserKeys = false;
+          };
+          setTimeout(end, FAILURE_KEPT_MS).unref();
+        });
     }
-  }
-
-  /** Keeps when a key was first seen. Those of the first answer count as old: nothing tells how long they have been there. */
-  #keepUserKeys(kids: readonly unknown[]) {
-    const now = this.#userKeys ? performance.now() : -Infinity;
-    this.#userKeys ??= new LRUCache({ max: MAX_KNOWN });
-    for (const kid of kids) {
-      if (typeof kid === 'string' && !this.#userKeys.has(kid)) {
-        this.#userKeys.set(kid, now);
-      }
-    }
-  }
-
-  #isNewUserKey(kid = ''): boolean {
-    const firstSeen = this.#userKeys?.get(kid) ?? -Infinity;
-    return performance.now() - firstSeen < NEW_KEY_MS;
   }
 
   async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
@@ -196,7 +191,7 @@ export class KeyEndpoints {
     const url = await discovery.getBaseUrl(pluginId);
     const keys = await this.#fetchKeyIds(`${url}${path}`);
     if (path === USER_KEYS_PATH && Array.isArray(keys)) {
-      this.#keepUserKeys(keys);
+      this.#userKeys.add(keys);
     }
     return keys;
   }

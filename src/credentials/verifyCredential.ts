@@ -81,6 +81,7 @@ export function verifyCredential(
   if (known) {
     throw known;
   }
+  const { discovery } = plugins.anyRegistered();
   const authenticate = (httpAuth: CredentialsReader) =>
     recall(httpAuth, req, token, presented.kind) ??
     authenticateAfresh(httpAuth, req, presented).catch(error =>
@@ -106,7 +107,6 @@ export function verifyCredential(
     });
   };
 
-  const { discovery } = plugins.anyRegistered();
   return then(keyEndpoints.assertCallerKnown(claims, discovery), () =>
     then(userToken && plugins.userKeysStarted(), () =>
       then(plugin.httpAuthFor(claims), httpAuth =>
