@@ -33,14 +33,15 @@ export async function findNewerFiles(
 
 /** Returns the paths from which Backstage reads the configuration. Only the text form of its sources has them. */
 function findPaths(argv: string[]): string[] {
-  const source = ConfigSources.defaultForTargets({
-    targets: ConfigSources.parseArgs(argv),
-    watch: false,
-    remote: {},
-  });
-  return [...String(source).matchAll(/path="([^"]+)"/g)].map(
-    ([, file]) => file,
-  );
+  try {
+    const targets = ConfigSources.parseArgs(argv);
+    const source = ConfigSources.defaultForTargets({ targets, remote: {} });
+    const paths = String(source).matchAll(/path="([^"]+)"/g);
+    return [...paths].map(([, file]) => file);
+  } catch {
+    // A backend with a configuration of its own may have no folder in which Backstage looks for files.
+    return [];
+  }
 }
 
 /** Reads a file as Backstage does, with what it includes. */

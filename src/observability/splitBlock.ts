@@ -1,6 +1,6 @@
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/lineSize';
 
-// Four of them, with the title and two headings, fit one line of the log.
+// A part may begin with a long heading and a long line below it.
 const MAX_ENTRY_BYTES = 2_000;
 
 /**
