@@ -12,6 +12,7 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
+import { findNewerFiles } from './config/findNewerFiles';
 import { createExplainRouter } from './routes/createExplainRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
@@ -129,6 +130,12 @@ function addRoutes(services: {
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),
   );
-  httpRouter.use(createPolicyRouter({ access, describe: gate.describePolicy }));
+  httpRouter.use(
+    createPolicyRouter({
+      access,
+      describe: gate.describePolicy,
+      findNewerFiles: () => findNewerFiles(gate.config),
+    }),
+  );
   httpRouter.use(createExplainRouter({ ...gate, access }));
 }

@@ -186,11 +186,13 @@ export async function startBareGate(
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async ({ claims }) => {
+      hasKeysOf: async ({ claims }) => {
         if (claims && !gate.hasKeys) {
           throw Refusal.keysUnavailable;
         }
+        return true;
       },
+      observe: () => {},
     },
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,

@@ -94,7 +94,8 @@ export function createUpgradeServices(
     issuerClock: { observe: () => {} },
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async () => {},
+      hasKeysOf: async () => true,
+      observe: () => {},
     },
     logger: {
       error: (...line: unknown[]) => logged.push(line),

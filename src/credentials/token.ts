@@ -8,6 +8,8 @@ import type { SessionClaims } from '../revocation/Revocation';
 export interface DecodedToken {
   /** `typ` of the header; `undefined` for tokens of Backstage before 1.24. */
   typ?: string;
+  /** The id of the key in the header. */
+  kid?: string;
   sub?: string;
   iss?: string;
   aud?: string | string[];
@@ -78,10 +80,11 @@ export function decodeToken(token: string): DecodedToken | undefined {
     return undefined;
   }
   try {
-    const { typ } = decodeProtectedHeader(token);
+    const { typ, kid } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ,
+      kid: isString(kid) ? kid : undefined,
       sub: isString(sub) ? sub : undefined,
       iss: isString(iss) ? iss : undefined,
       aud,
@@ -117,9 +120,13 @@ export function effectiveUserToken(
 export function isExpired(token: DecodedToken): boolean {
   return (
     (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
-    token.exp !== undefined &&
-    token.exp * 1000 <= Date.now()
+    isPast(token.exp)
   );
+}
+
+/** Returns whether a time in seconds since the epoch has passed. */
+export function isPast(seconds: number | undefined): boolean {
+  return seconds !== undefined && seconds * 1000 <= Date.now();
 }
 
 function isUserToken({ typ, aud }: DecodedToken): boolean {

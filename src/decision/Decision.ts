@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { JsonObject } from '@backstage/types';
 import type { AllowRule } from '../config/AllowRule';
-import type { RefusalReason } from './Refusal';
+import type { RefusalDetail, RefusalReason } from './Refusal';
 
 /**
  * Why a request passed. The log, the metrics, the audit and the policy route use the same words.
@@ -50,6 +50,8 @@ export interface Decision {
   candidate?: CandidateChange;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
+  /** Narrows the reason, in the log and in the audit only. */
+  detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */
   subject?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */

@@ -131,6 +131,7 @@ export abstract class GateRequest<
       isAnonymous,
       candidate,
       id: refusal && this.decisionId,
+      detail: refusal?.detail,
       subject: refusal?.subject,
       clientAddress:
         refusal && config.audit.clientAddress ? this.clientAddress : undefined,

@@ -333,6 +333,7 @@ describe('the gate', () => {
           plugin: 'hello',
           outcome: 'refused',
           reason: 'invalid-token',
+          detail: 'malformed',
           credential: 'bearer',
           id: expect.stringMatching(/^[0-9a-f]{16}$/),
         },

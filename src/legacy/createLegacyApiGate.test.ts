@@ -41,7 +41,7 @@ describe('createLegacyApiGate', () => {
     expect(status).toBe(401);
     expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
     expect(lines('API gate refused a request')).toEqual([
-      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","decision":"${headers['api-gate-decision']}"}`,
+      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","detail":"malformed","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
   });

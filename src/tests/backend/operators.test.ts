@@ -450,7 +450,7 @@ describe('a change of the configuration', () => {
       }),
     });
     backends.add({ stop: () => rm(folder, { recursive: true }) });
-    return { ...backend, audit, write, writeText };
+    return { ...backend, audit, file, write, writeText };
   }
 
   it('[P3] takes effect without a restart, and a wrong one changes nothing', async () => {
@@ -538,6 +538,18 @@ describe('a change of the configuration', () => {
       expect(report.hash === reports[0].hash).toBe(isInForce);
       expect(+new Date(report.loadedAt) >= writtenAt).toBe(isInForce);
       expect(report.loadedAt === before.loadedAt).toBe(!isInForce);
+    }
+    const { argv } = process;
+    try {
+      for (const backend of [following, left]) {
+        process.argv = ['node', 'backend', '--config', backend.file];
+        const report = await readPolicy(backend);
+        expect(report.filesNewerThanPolicy).toEqual(
+          report.allow.length === 1 ? [] : ['app-config.yaml'],
+        );
+      }
+    } finally {
+      process.argv = argv;
     }
   });
 
