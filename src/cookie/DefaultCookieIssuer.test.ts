@@ -70,6 +70,7 @@ function create(
           principal: { type: 'user', userEntityRef: 'user:default/a' },
         },
         token,
+        forwarded: {},
         expires: cookie.expiryFor(claims?.exp ?? NaN),
         presented: options.presented ?? { text: token, claims, sentCookies: 0 },
         req,

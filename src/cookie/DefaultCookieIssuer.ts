@@ -20,6 +20,8 @@ const MAX_UNRETURNED = 10;
 /** The arguments of the default issuer: those of every issuer, and what the gate knows of the token. */
 interface TokenContext extends CookieIssuerContext {
   presented: Token;
+  /** The changes with which the request goes on to its handler. */
+  forwarded: { validators?: 'removed' };
 }
 
 /** A {@link CookieIssuer} that receives the gate's {@link Token}. */
@@ -95,7 +97,8 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
     );
   }
 
-  #issue({ credentials, expires, presented, req, res }: TokenContext): void {
+  #issue(context: TokenContext): void {
+    const { credentials, expires, forwarded, presented, req, res } = context;
     const { cookie, isRevoked, observer } = this.services;
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
@@ -104,6 +107,8 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
     const { text } = presented;
     const isIssued = text.length <= MAX_TOKEN_BYTES;
     if (isIssued) {
+      // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives.
+      forwarded.validators = 'removed';
       const setCookie = presented.setCookie ?? cookie.set(text, expires);
       if (cookie.maxAgeMs === Infinity) {
         presented.setCookie = setCookie;

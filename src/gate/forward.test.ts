@@ -58,6 +58,16 @@ describe('forward', () => {
     });
   });
 
+  it('removes what a handler may answer 304 to', () => {
+    const req = new IncomingMessage(new Socket());
+    const validators = { 'if-none-match': '"1"', 'if-modified-since': 'x' };
+    Object.assign(req.headers, validators, { 'if-match': '"1"' });
+    forward({ req, forwarded: {} }, gateCookie);
+    expect(req.headers).toMatchObject(validators);
+    forward({ req, forwarded: { validators: 'removed' } }, gateCookie);
+    expect(req.headers).toEqual({ 'if-match': '"1"' });
+  });
+
   it('marks a request only if a gate behind may see its cookie as one to renew', () => {
     const marked = (forwarded: ForwardedHeaders, cookie?: GateCookie) =>
       'x-api-gate-cookie-issued-in-front' in headersAfter(forwarded, cookie);

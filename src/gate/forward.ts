@@ -21,12 +21,16 @@ export function forward(
   { req, forwarded }: Pick<GateRequest, 'req' | 'forwarded'>,
   cookie: GateCookie | undefined,
 ): void {
-  const { bearer, gateCookie, userCookie } = forwarded;
+  const { bearer, gateCookie, userCookie, validators } = forwarded;
   if (bearer !== undefined) {
     setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
   }
   if (userCookie === 'removed') {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
+  }
+  if (validators === 'removed') {
+    setRequestHeader(req, 'if-none-match', undefined);
+    setRequestHeader(req, 'if-modified-since', undefined);
   }
   if (gateCookie === 'as received') {
     return;

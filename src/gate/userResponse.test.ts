@@ -109,6 +109,7 @@ describe('issueCookie', () => {
       req,
       res,
       path,
+      forwarded: {},
       pluginId: 'hello',
       policy: {
         config: { backendOrigin: ORIGIN },
@@ -135,7 +136,17 @@ describe('issueCookie', () => {
     const { credentials, token } = verified;
     const expires = new Date(EXP * 1000);
     expect(issued.mock.calls).toEqual([
-      [{ credentials, token: full, expires, presented: token, req, res }],
+      [
+        {
+          credentials,
+          token: full,
+          expires,
+          presented: token,
+          forwarded: {},
+          req,
+          res,
+        },
+      ],
     ]);
     expect(told.warn).not.toHaveBeenCalled();
     expect(told.cookieNotIssued).not.toHaveBeenCalled();

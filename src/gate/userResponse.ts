@@ -116,6 +116,7 @@ export function issueCookie(
       token,
       expires: cookie.expiryFor(presented.claims!.exp!),
       presented,
+      forwarded: request.forwarded,
       req,
       res,
     });

@@ -90,6 +90,21 @@ describe('[P48] the life of the cookie', () => {
     expect(await isSet(bearer, held)).toBe(false);
   });
 
+  it('begins anew where a handler would answer 304, which sets no cookie', async () => {
+    const { bearer, get, held } = await signIn({ maxAge: '20m' });
+    await get(bearer);
+    const { headers } = await get(bearer, held);
+    const validator = `If-None-Match: ${headers.etag}`;
+    expect((await get(bearer, held, validator)).status).toBe(304);
+    pass(11 * MINUTE);
+    const renewed = await get(bearer, held, validator);
+    expect(renewed.status).toBe(200);
+    expect(lifeOf(renewed.headers['set-cookie']?.split('\n').at(-1))).toBe(
+      1200,
+    );
+    expect((await get(bearer, held, validator)).status).toBe(304);
+  });
+
   it('begins anew with the first call after the start of a replica', async () => {
     const { bearer, get, held } = await signIn({ maxAge: '20m' });
     const { headers } = await get(bearer, held);
