@@ -33,7 +33,7 @@ export interface CookieIssuer {
    * Called for each request that a user's bearer token has authenticated, before its handler runs. The request waits for the
    * promise, for three seconds at most. The gate does not call the issuer for public requests, for `OPTIONS`, for service,
    * limited and on-behalf-of tokens, nor for a request from another origin's page, except at the cookie endpoint: browsers ignore
-   * `Set-Cookie` elsewhere. Behind a gateway whose backend has the gate, only that one calls its issuer.
+   * `Set-Cookie` elsewhere. Behind the gateway, only the gate in front calls its issuer.
    *
    * If the issuer throws, or takes longer, the gate logs that, and the request continues without a cookie.
    */

@@ -55,23 +55,25 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
     if (present.kind === 'none' && !keepsCookies(req, presented)) {
       return undefined;
     }
-    const issue = () => this.#issue(context);
     if (holdsSession(present, presented)) {
       presented.sentCookies = 0;
-      return this.#isDue(presented) ? issue() : undefined;
+      if (this.#isDue(presented)) {
+        this.#issue(context);
+      }
+      return undefined;
     }
     return then(this.#isNewer(present, presented), isNewer => {
       if (isNewer) {
         presented.sentCookies = 0;
       } else {
-        issue();
+        this.#issue(context);
       }
     });
   }
 
   /**
-   * Returns whether the cookie of a session is to be set again, because it ends before its token. The gate can't see when: a replica
-   * renews a cookie that it has not set, and its own after half of their life.
+   * Returns whether a cookie that ends before its token is to be set again. The gate can't see the age of a cookie: a replica
+   * renews one that it has not set, and its own after half of their life.
    */
   #isDue({ claims, renewCookieAt = 0 }: Token): boolean {
     const tokenLifeMs = (claims!.exp! - claims!.iat!) * 1000;

@@ -127,7 +127,7 @@ export class GateCookie implements CookieReader {
     const options = {
       ...this.#attributes,
       expires,
-      // A browser whose clock is wrong would take a short life for over, or keep the cookie for longer.
+      // `Expires` depends on the browser's clock: a wrong one would end a short life at once, or extend it.
       ...(this.maxAgeMs < Infinity && {
         maxAge: Math.ceil((expires.getTime() - Date.now()) / 1000),
       }),

@@ -27,8 +27,8 @@ export interface CookieServices {
 }
 
 /**
- * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie: the one behind can't
- * see whether a request of it came with the bearer token, or with the cookie alone, which must not be renewed.
+ * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
+ * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
  */
 export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
