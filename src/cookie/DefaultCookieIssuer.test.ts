@@ -222,7 +222,8 @@ describe('DefaultCookieIssuer', () => {
 
   describe('with a cookie that ends before its token', () => {
     const MINUTE = 60_000;
-    const start = performance.now();
+    // Whole milliseconds, so that sums of them are exact.
+    const start = Math.round(performance.now());
     let now: jest.SpyInstance<number>[] = [];
     afterEach(() => now.forEach(clock => clock.mockRestore()));
 
