@@ -41,6 +41,8 @@ export interface ForwardedHeaders {
   gateCookie?: 'as received' | { token: string };
   /** Backstage's own cookie. Default: it stays. */
   userCookie?: 'removed';
+  /** The headers by which a handler may answer 304, which sets no cookie. Default: they stay. */
+  validators?: 'removed';
 }
 
 /**

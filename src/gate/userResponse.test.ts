@@ -21,7 +21,8 @@ const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 const user = { type: 'user', userEntityRef: A };
 const service = { type: 'service', subject: 'plugin:search' };
 
-const full = unsignedToken('vnd.backstage.user', { sub: A });
+const EXP = 1_800_000_000;
+const full = unsignedToken('vnd.backstage.user', { sub: A, exp: EXP });
 const limited = unsignedToken('vnd.backstage.limited-user', { sub: A });
 const acting = unsignedToken('vnd.backstage.plugin', {
   sub: 'search',
@@ -108,6 +109,7 @@ describe('issueCookie', () => {
       req,
       res,
       path,
+      forwarded: {},
       pluginId: 'hello',
       policy: {
         config: { backendOrigin: ORIGIN },
@@ -116,7 +118,9 @@ describe('issueCookie', () => {
     } as unknown as ExpressRequest;
     const issue = () =>
       issueCookie(request, verified, {
-        cookie: {} as GateCookie,
+        cookie: {
+          expiryFor: exp => new Date(exp * 1000),
+        } as GateCookie,
         cookieIssuer: () => ({ issueCookie: issued }),
         cookieTypes: new Set(['vnd.backstage.user']),
         logger: { warn } as never,
@@ -130,8 +134,19 @@ describe('issueCookie', () => {
     const { issue, issued, req, res, verified, ...told } = create();
     expect(issue()).toBeUndefined();
     const { credentials, token } = verified;
+    const expires = new Date(EXP * 1000);
     expect(issued.mock.calls).toEqual([
-      [{ credentials, token: full, presented: token, req, res }],
+      [
+        {
+          credentials,
+          token: full,
+          expires,
+          presented: token,
+          forwarded: {},
+          req,
+          res,
+        },
+      ],
     ]);
     expect(told.warn).not.toHaveBeenCalled();
     expect(told.cookieNotIssued).not.toHaveBeenCalled();
@@ -142,6 +157,10 @@ describe('issueCookie', () => {
     ['without an issuer', { services: { cookieIssuer: () => undefined } }],
     ['for OPTIONS', { method: 'OPTIONS' }],
     ['for a limited token', { verified: verifiedOf(limited, user) }],
+    [
+      'behind another gate',
+      { headers: { 'x-api-gate-cookie-issued-in-front': '1' } },
+    ],
   ])('issues none %s', (_, options) => {
     const { issue, issued, cookieNotIssued } = create(options);
     expect(issue()).toBeUndefined();

@@ -26,6 +26,12 @@ export interface CookieServices {
   observer: Pick<GateObserver, 'cookieNotIssued'>;
 }
 
+/**
+ * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
+ * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
+ */
+export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
+
 type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
 
 type FullUserCredential = VerifiedCredential & { credentials: UserCredentials };
@@ -78,6 +84,7 @@ export function issueCookie(
     !cookie ||
     !issuer ||
     req.method === 'OPTIONS' ||
+    req.headers[COOKIE_ISSUED_IN_FRONT] !== undefined ||
     !isFullUserToken(verified, services)
   ) {
     return undefined;
@@ -107,7 +114,9 @@ export function issueCookie(
     const issued = issuer.issueCookie({
       credentials,
       token,
+      expires: cookie.expiryFor(presented.claims!.exp!),
       presented,
+      forwarded: request.forwarded,
       req,
       res,
     });
