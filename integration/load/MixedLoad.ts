@@ -153,8 +153,10 @@ export class MixedLoad {
   }
 
   async #openAndCloseWebSockets() {
+    // The gate's timer for a socket lasts as long as the session, and Node keeps a list for each duration until it is over.
+    const token = await this.#short('user:default/reader');
     for (const kind of ['bearer', 'cookie'] as const) {
-      const webSocket = await this.#openWebSocket(kind, this.#steady);
+      const webSocket = await this.#openWebSocket(kind, token);
       webSocket.destroy();
     }
     this.#count('anonymous WebSocket', await rawUpgrade(this.port, FEED));
