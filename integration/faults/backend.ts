@@ -30,8 +30,11 @@ const hello = recordingPlugin('hello', {
 });
 
 const backend = createChildBackend(options.config, [apiGate, hello.feature], {
-  withAuth: options.withAuth,
+  withAuth: false,
 });
+if (options.withAuth !== false) {
+  backend.add(import('@backstage/plugin-auth-backend'));
+}
 if (options.issuerHangs) {
   backend.add(
     createBackendModule({
