@@ -93,7 +93,7 @@ class Gate {
       return then(refuseRevokedSession(request, options), () => {
         if (route !== 'built-in-public') {
           // The browser sends the cookie with the requests of a public page, too.
-          restrictUserResponse(request, false);
+          restrictUserResponse(request, 'none');
           request.isAnonymous = !presentsCredential(request.req, cookie);
           return { reason: 'allow-rule', rule: route };
         }
@@ -123,16 +123,14 @@ class Gate {
     verified: VerifiedCredential,
   ): MaybePromise<Passed> {
     const { options } = this;
-    const isCookie = kind !== 'bearer';
     assertNotRevoked(verified, options.revocations);
     if (isUser(verified.credentials)) {
-      restrictUserResponse(request, isCookie);
+      restrictUserResponse(request, kind);
     }
     chooseHeaders(request, verified, options);
     setIdentity(request.req, verified);
-    const issued = isCookie
-      ? undefined
-      : issueCookie(request, verified, options);
+    const issued =
+      kind === 'bearer' ? issueCookie(request, verified, options) : undefined;
     return then(issued, () => {
       const removed = isCookieEndpoint(request.path ?? '')
         ? removeRevokedUserCookie(request, options)
@@ -152,7 +150,7 @@ class Gate {
     }
     // A handler may answer as to any other request.
     if (rule || isUser(judged.verified.credentials)) {
-      restrictUserResponse(request, judged?.presented.kind === 'cookie');
+      restrictUserResponse(request, judged?.presented.kind ?? 'none');
     }
     if (rule) {
       return { reason: 'allow-rule', rule };

@@ -1,5 +1,5 @@
 import { ServerResponse } from 'node:http';
-import type { Response } from 'express';
+import express, { type Response } from 'express';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
@@ -62,21 +62,32 @@ describe('isFullUserToken', () => {
 
 describe('restrictUserResponse', () => {
   it.each([
-    ['/trusted', true, { 'cache-control': 'private' }],
-    ['/trusted', false, {}],
-    ['/x', false, { 'content-security-policy': 'sandbox' }],
-  ])('of %s, with a cookie: %s, sets %j', (path, isCookie, expected) => {
-    const res = new ServerResponse({} as never);
+    ['/declared', 'cookie', 'document', { 'cache-control': 'private' }],
+    ['/trusted', 'cookie', 'image', { 'cache-control': 'private' }],
+    ['/trusted', 'cookie', 'document', { 'cache-control': 'no-store' }],
+    ['/trusted', 'bearer', 'document', {}],
+    ['/x', 'none', 'document', { 'content-security-policy': 'sandbox' }],
+  ] as const)('of %s, with %s for %s, sets %j', (...row) => {
+    const [path, credential, destination, expected] = row;
+    const res: Response = Object.setPrototypeOf(
+      new ServerResponse({
+        headers: { 'sec-fetch-dest': destination },
+      } as never),
+      express.response,
+    );
     const request = {
       res,
       method: 'GET',
       path,
-      plugin: { id: 'hello', isForCookies: () => false },
+      plugin: {
+        id: 'hello',
+        isForCookies: (below: string) => below === '/declared',
+      },
       policy: {
         isTrustedPath: (_: string, below: string) => below === '/trusted',
       },
     } as unknown as ExpressRequest;
-    restrictUserResponse(request, isCookie);
+    restrictUserResponse(request, credential);
     res.setHeader('Content-Type', 'text/html');
     res.writeHead(200);
     expect({ ...res.getHeaders() }).toEqual({

@@ -8,10 +8,11 @@ import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import type { GateCookie } from '../cookie/GateCookie';
 import { restrictResponse } from '../cookie/restrictResponse';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
+import type { CredentialKind } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { isCrossOrigin } from '../http/isCrossOrigin';
 import { isPromise, MaybePromise } from '../util/then';
-import { isIssuanceEndpoint, isTrustedPath } from './cookiePaths';
+import { isIssuanceEndpoint, trustOfPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
 /** The services that issuing the cookie needs. */
@@ -60,9 +61,9 @@ export function isFullUserToken(
 /** Restricts a response that a browser may show to a user, see {@link restrictResponse}. */
 export function restrictUserResponse(
   request: ExpressRequest,
-  isCookie: boolean,
+  credential: CredentialKind,
 ): void {
-  restrictResponse(request.res, isCookie, () => isTrustedPath(request));
+  restrictResponse(request.res, credential, () => trustOfPath(request));
 }
 
 /** Issues the gate's cookie to the browser of a user who has sent a bearer token. A failure is logged, and refuses nothing. */
