@@ -7,7 +7,10 @@ import path from 'node:path';
 import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
 import { withTimeout } from '../../src/util/withTimeout';
+import { afterSignOut } from './afterSignOut';
+import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
+import { codeFromCache } from './codeFromCache';
 import { controls, ports } from './demoControls';
 import * as demoPage from './demoPage';
 import * as demoPageUse from './demoPageUse';
@@ -24,6 +27,7 @@ import {
 } from './openedByCookie';
 import { openWebSocket } from './openWebSocket';
 import { startOtherOrigin } from './otherOrigin';
+import { withSecureBackend } from './withSecureBackend';
 
 const DATA = `${BACKEND}/api/hello/data`;
 const SIGNALS = `${BACKEND.replace(/^http/, 'ws')}/api/signals`;
@@ -104,6 +108,7 @@ async function main() {
     proxied(check),
   );
   await browser.close();
+  await checks.group('Backend on https', secure);
   process.exit(checks.finish() ? 0 : 1);
 }
 
@@ -161,6 +166,22 @@ async function proxied(
   } finally {
     server.stop();
   }
+}
+
+async function secure() {
+  await withSecureBackend(folder, async backend => {
+    const browser = await launchBrowser(backend.home);
+    await checks.group('[P46] Code from the cache', () =>
+      codeFromCache(backend, browser, checks),
+    );
+    await checks.group('Content from the cache', () =>
+      cachedContent(backend, browser, checks),
+    );
+    await browser.close();
+    await checks.group('[P47] Pages after the sign-out', () =>
+      afterSignOut(backend, folder, checks),
+    );
+  });
 }
 
 async function withContext(
