@@ -30,12 +30,15 @@ export function restrictResponse(
   credential: CredentialKind,
   trustOfPath: () => Trust,
 ): void {
+  const isCookie = credential === 'cookie' || credential === 'user-cookie';
+  // Handlers change the headers of the request: the proxy plugin removes this one.
+  const isPage = isCookie && isPageDestination(res.req);
   // Separate arguments and no object of options. V8 allocates an object literal that has often lived as long as its request among
   // the old objects, and what that refers to, here the whole request, is then not collected before the next full collection.
   onHeaders(res, () => {
     const trust = trustOfPath();
-    if (credential === 'cookie' || credential === 'user-cookie') {
-      makePrivate(res, trust !== 'plugin' && isPageDestination(res.req));
+    if (isCookie) {
+      makePrivate(res, isPage && trust !== 'plugin');
     }
     if (!trust) {
       if (credential !== 'none') {
@@ -50,7 +53,7 @@ function makePrivate(res: Response, isPage: boolean) {
   const own = [res.getHeader('Cache-Control') ?? []].flat().join(', ');
   res.setHeader(
     'Cache-Control',
-    own === '' && isPage ? 'no-store' : toPrivateCacheControl(own),
+    isPage && own === '' ? 'no-store' : toPrivateCacheControl(own),
   );
   removeTargetedCacheControl(res);
 }
