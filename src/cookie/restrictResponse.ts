@@ -6,7 +6,7 @@ import { isPageDestination } from '../http/isPageDestination';
 import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
 import { toPrivateCacheControl } from '../http/toPrivateCacheControl';
 
-/** The one who trusts a path: a plugin by declaring it for cookies, or the operator by a setting. */
+/** Who trusts a path: the plugin by declaring it for cookies, or the operator by a setting. */
 export type Trust = 'plugin' | 'operator' | undefined;
 
 /**

@@ -12,7 +12,10 @@ export function acceptsUserCookie({
   return reads(method, path) && plugin.acceptsUserCookie(path);
 }
 
-/** Returns who trusts a response to a cookie to act as the user: the plugin has declared the path for cookies, or a setting names it. */
+/**
+ * Returns who trusts a response to a cookie to act as the user: the plugin, which has declared the path for cookies, or the operator,
+ * whose setting names it.
+ */
 export function trustOfPath({
   method,
   path,
