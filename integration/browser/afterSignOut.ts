@@ -2,7 +2,7 @@
 // it keeps for Back and Forward.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { BrowserContext, chromium, Page } from 'playwright-core';
+import { chromium, Page } from 'playwright-core';
 import type { Checks } from './Checks';
 import { browserOptions } from './launchBrowser';
 import { SecureBackend, signIn } from './withSecureBackend';

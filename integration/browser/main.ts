@@ -125,7 +125,7 @@ async function main() {
     ),
   );
   await browser.close();
-  await checks.group('Backend on https', secure);
+  await checks.group('Backend on https', onHttps);
   process.exit(checks.finish() ? 0 : 1);
 }
 
@@ -184,7 +184,7 @@ async function proxied(
   }
 }
 
-async function secure() {
+async function onHttps() {
   await withSecureBackend(folder, async backend => {
     const browser = await launchBrowser(backend.home);
     await checks.group('[P46] Code from the cache', () =>
