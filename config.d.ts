@@ -86,6 +86,13 @@ export interface Config {
         /** Name of the cookie. On https, `__Host-token` keeps other hosts from setting it. Default: `token`. */
         name?: string;
         /**
+         * How long the cookie stays in a browser that makes no call with a bearer token, from 1 minute to 24 hours, and never
+         * longer than the token that it holds. Default: as long as the token, or 15 minutes where `auth.providers` has one that
+         * signs out without a call to the backend: `awsalb`, `azureEasyAuth`, `cfaccess`, `gcpIap`, `oauth2Proxy`, or `guest` if
+         * guests can sign in.
+         */
+        maxAge?: HumanDuration | string;
+        /**
          * `Domain` of the cookie: the host of `backend.baseUrl` or a domain that it is in. Every host of that domain
          * receives the cookie. Default: none, so that only the host of `backend.baseUrl` does.
          */
@@ -113,7 +120,8 @@ export interface Config {
       signOut?: {
         /**
          * `session`: the sign-in whose token is in this browser's cookie. `user`: every token of the user that was issued up
-         * to now, so that other devices must sign in again. Default: `session`.
+         * to now. The session at the identity provider goes on: it signs other devices in again when they load the page.
+         * Default: `session`.
          */
         scope?: 'session' | 'user';
         /**

@@ -11,21 +11,31 @@ import type { JsonObject } from '@backstage/types';
 export const childConfig = (): JsonObject =>
   JSON.parse(process.env.BACKEND_CONFIG!);
 
-/** Creates a backend with Backstage's default services, the real `auth` plugin with the guest provider, and other features. */
+/**
+ * Creates a backend with Backstage's default services and other features.
+ *
+ * @param config - `undefined` if one of the features reads the configuration
+ * @param options.withAuth - whether to add the real `auth` plugin and the guest provider. Default: true
+ */
 export function createChildBackend(
-  config: JsonObject,
+  config: JsonObject | undefined,
   features: (BackendFeature | Promise<{ default: BackendFeature }>)[],
+  { withAuth = true } = {},
 ) {
   const backend = createBackend();
-  backend.add(
-    createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      factory: () => new ConfigReader(config),
-    }),
-  );
-  backend.add(import('@backstage/plugin-auth-backend'));
-  backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
+  if (config) {
+    backend.add(
+      createServiceFactory({
+        service: coreServices.rootConfig,
+        deps: {},
+        factory: () => new ConfigReader(config),
+      }),
+    );
+  }
+  if (withAuth) {
+    backend.add(import('@backstage/plugin-auth-backend'));
+    backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
+  }
   features.forEach(feature => backend.add(feature));
   return backend;
 }

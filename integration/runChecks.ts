@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createSigningKey, SigningKey } from '../src/__testUtils__/signingKey';
 import { Report } from './Report';
 
 const LOG_LINES = 20;
@@ -13,6 +14,17 @@ export interface Run {
   folder: string;
   /** Cleanup functions, called in reverse order however this process ends. */
   atExit: (() => void)[];
+  /** Creates a key, whose files are removed at the end. */
+  createKey(): Promise<SigningKey>;
+}
+
+/** @throws Error unless `.ci/withPostgres.sh` runs this process */
+export function postgresUrl(): string {
+  const url = process.env.API_GATE_TEST_POSTGRES;
+  if (!url) {
+    throw new Error('Run the script `run` of this suite: it brings PostgreSQL');
+  }
+  return url;
 }
 
 /** Runs checks, prints their report, and ends the process: with 0 if all passed. */
@@ -50,7 +62,12 @@ export function runChecks(
     report.fail('all in time', `not over in ${limitMs / 1000} s`);
     end();
   }, limitMs);
-  checks({ report, folder, atExit })
+  const createKey = async () => {
+    const key = await createSigningKey();
+    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+    return key;
+  };
+  checks({ report, folder, atExit, createKey })
     .catch(error => report.fail('the test itself', error))
     .finally(end);
 }

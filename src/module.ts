@@ -12,6 +12,7 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
+import { findNewerFiles } from './config/findNewerFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { RouteAccess } from './routes/RouteAccess';
@@ -128,5 +129,11 @@ function addRoutes(services: {
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),
   );
-  httpRouter.use(createPolicyRouter({ access, describe: gate.describePolicy }));
+  httpRouter.use(
+    createPolicyRouter({
+      access,
+      describe: gate.describePolicy,
+      findNewerFiles: () => findNewerFiles(gate.config),
+    }),
+  );
 }

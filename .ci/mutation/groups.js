@@ -167,7 +167,9 @@ module.exports = {
       'credentials/NegativeTokenCache.ts',
       'credentials/NewcomerLimit.ts',
       'credentials/OwnIssuer.ts',
+      'credentials/SeenKeys.ts',
       'credentials/TokenCache.ts',
+      'credentials/explainFailure.ts',
       'credentials/verifyCredential.ts',
       'credentials/substituteRequest.ts',
       'util/then.ts',
@@ -241,6 +243,7 @@ module.exports = {
   settings: {
     mutate: [
       'config/findListSources.ts',
+      'config/findNewerFiles.ts',
       'config/readApiGateConfig.ts',
       'config/readBaseUrl.ts',
       'config/readCookieSettings.ts',
@@ -249,6 +252,7 @@ module.exports = {
     ],
     tests: [
       'config/findListSources.test.ts',
+      'config/findNewerFiles.test.ts',
       'config/readApiGateConfig.test.ts',
       'config/readCookieSettings.test.ts',
       'config/readApiGateConfig.cookieTrust.test.ts',

@@ -1,9 +1,17 @@
 import { Browser, chromium } from 'playwright-core';
 
-/** Starts Debian's Chromium, without a window. */
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
+/**
+ * Returns the options that start Debian's Chromium, without a window.
+ *
+ * @param home - a folder that Chromium uses as the user's home, with the certificate authorities in it
+ */
+export function browserOptions(home?: string) {
+  return {
     executablePath: '/usr/bin/chromium',
+    env: { ...process.env, ...(home && { HOME: home }) } as Record<
+      string,
+      string
+    >,
     args: [
       '--headless',
       '--no-sandbox',
@@ -14,5 +22,9 @@ export function launchBrowser(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
     ],
-  });
+  };
+}
+
+export function launchBrowser(home?: string): Promise<Browser> {
+  return chromium.launch(browserOptions(home));
 }

@@ -7,7 +7,11 @@ import path from 'node:path';
 import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
 import { withTimeout } from '../../src/util/withTimeout';
+import { afterSignOut } from './afterSignOut';
+import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
+import { codeFromCache } from './codeFromCache';
+import { cookieLife, MAX_AGE_MS } from './cookieLife';
 import { controls, ports } from './demoControls';
 import * as demoPage from './demoPage';
 import * as demoPageUse from './demoPageUse';
@@ -24,6 +28,7 @@ import {
 } from './openedByCookie';
 import { openWebSocket } from './openWebSocket';
 import { startOtherOrigin } from './otherOrigin';
+import { withSecureBackend } from './withSecureBackend';
 
 const DATA = `${BACKEND}/api/hello/data`;
 const SIGNALS = `${BACKEND.replace(/^http/, 'ws')}/api/signals`;
@@ -103,7 +108,24 @@ async function main() {
   await checks.group('Backend that proxies another server', () =>
     proxied(check),
   );
+  await checks.group('Backend with a short cookie', () =>
+    withDevBackend(
+      {
+        logFile: inFolder('short.log'),
+        configFiles: [
+          writeConfig('short', {
+            auth: { apiGate: { cookie: { maxAge: `${MAX_AGE_MS}ms` } } },
+          }),
+        ],
+      },
+      () =>
+        checks.group('[P48] The life of the cookie', () =>
+          withinGroupTime(cookieLife(browser, checks)),
+        ),
+    ),
+  );
   await browser.close();
+  await checks.group('Backend on https', onHttps);
   process.exit(checks.finish() ? 0 : 1);
 }
 
@@ -138,8 +160,7 @@ async function proxied(
   ) => Promise<void>,
 ) {
   const { server, config } = await startProxied();
-  const configFile = inFolder('app-config.proxied.json');
-  writeFileSync(configFile, JSON.stringify(config));
+  const configFile = writeConfig('proxied', config);
   try {
     await withDevBackend(
       { logFile: inFolder('proxied.log'), configFiles: [configFile] },
@@ -163,6 +184,22 @@ async function proxied(
   }
 }
 
+async function onHttps() {
+  await withSecureBackend(folder, async backend => {
+    const browser = await launchBrowser(backend.home);
+    await checks.group('[P46] Code from the cache', () =>
+      codeFromCache(backend, browser, checks),
+    );
+    await checks.group('Content from the cache', () =>
+      cachedContent(backend, browser, checks),
+    );
+    await browser.close();
+    await checks.group('[P47] Pages after the sign-out', () =>
+      afterSignOut(backend, folder, checks),
+    );
+  });
+}
+
 async function withContext(
   browser: Browser,
   run: (context: BrowserContext) => Promise<void>,
@@ -170,19 +207,29 @@ async function withContext(
   const context = await browser.newContext();
   context.setDefaultTimeout(10_000);
   try {
-    await withTimeout(
-      run(context),
-      GROUP_TIME_MS,
-      `The group was not over in ${GROUP_TIME_MS / 1000} s`,
-    );
+    await withinGroupTime(run(context));
   } finally {
     await context.close();
   }
 }
 
-/** Returns a configuration in which guests own so many groups that a token which names them is too large for one cookie. */
+function withinGroupTime(group: Promise<void>): Promise<void> {
+  return withTimeout(
+    group,
+    GROUP_TIME_MS,
+    `The group was not over in ${GROUP_TIME_MS / 1000} s`,
+  );
+}
+
+/** Writes a file of the configuration. Returns its path. */
+function writeConfig(name: string, config: object): string {
+  const file = inFolder(`app-config.${name}.json`);
+  writeFileSync(file, JSON.stringify(config));
+  return file;
+}
+
+/** Writes a configuration in which guests own so many groups that a token which names them is too large for one cookie. */
 function largeTokenConfig(): string {
-  const file = inFolder('app-config.large.json');
   const groups = [];
   // A token is in base64, and has a signature and other claims.
   while (JSON.stringify(groups).length < (LARGE_TOKEN_BYTES - 450) * 0.75) {
@@ -193,16 +240,12 @@ function largeTokenConfig(): string {
     userEntityRef: 'user:development/large',
     ownershipEntityRefs: groups,
   };
-  writeFileSync(
-    file,
-    JSON.stringify({
-      auth: {
-        omitIdentityTokenOwnershipClaim: false,
-        providers: { guest },
-      },
-    }),
-  );
-  return file;
+  return writeConfig('large', {
+    auth: {
+      omitIdentityTokenOwnershipClaim: false,
+      providers: { guest },
+    },
+  });
 }
 
 async function largeToken(context: BrowserContext): Promise<JarCookie[]> {
@@ -251,9 +294,10 @@ async function checkFlags(page: Page, cookies: JarCookie[]) {
       },
     );
     // Chromium adds the difference between its clock and the `Date` of the answer, which has whole seconds.
+    const age = expires - Date.now() / 1000;
     checks.that(
-      `${name} expires with the token`,
-      Math.abs(expires - exp!) < 2,
+      `${name} ends with the token, and in 15 minutes at most, as a guest's`,
+      expires < exp! + 2 && age < 15 * 60 + 2 && age > 14 * 60,
       { expires, exp },
     );
   }

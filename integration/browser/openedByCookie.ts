@@ -330,7 +330,7 @@ async function outcomeOf(
   return silent;
 }
 
-function loadScript(page: Page, url: string) {
+export function loadScript(page: Page, url: string) {
   return loadElement(page, 'script', { src: url });
 }
 
@@ -338,11 +338,11 @@ function loadModule(page: Page, url: string) {
   return loadElement(page, 'script', { src: url, type: 'module' });
 }
 
-function loadStyle(page: Page, url: string) {
+export function loadStyle(page: Page, url: string) {
   return loadElement(page, 'link', { href: url, rel: 'stylesheet' });
 }
 
-function loadElement(
+export function loadElement(
   page: Page,
   name: string,
   attributes: Record<string, string>,
@@ -359,7 +359,7 @@ function loadElement(
   );
 }
 
-function startWorker(page: Page, url: string): Promise<string> {
+export function startWorker(page: Page, url: string): Promise<string> {
   return page.evaluate(
     href =>
       new Promise<string>(resolve => {

@@ -25,7 +25,7 @@ const SCRIPT = `(async () => {
   await fetch(at + '/report?' + encodeURIComponent(JSON.stringify(report)));
 })();`;
 
-const PIXEL = Buffer.from(
+export const PIXEL = Buffer.from(
   'R0lGODlhAgACAIAAAAAAAAAAACH5BAAAAAAALAAAAAACAAIAAAICRF4AOw==',
   'base64',
 );

@@ -2,17 +2,12 @@
 // opened all its own paths. The process answers the test's requests by `BackendProcess.ask`.
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBackend } from '@backstage/backend-defaults';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import {
-  coreServices,
-  createBackendModule,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
+import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
 import apiGate, { authCookieIssuanceExtensionPoint } from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
 import type { BackendOptions } from './World';
 
@@ -34,16 +29,9 @@ const hello = recordingPlugin('hello', {
   handle,
 });
 
-const backend = createBackend();
-backend.add(
-  createServiceFactory({
-    service: coreServices.rootConfig,
-    deps: {},
-    factory: () => new ConfigReader(options.config),
-  }),
-);
-backend.add(apiGate);
-backend.add(hello.feature);
+const backend = createChildBackend(options.config, [apiGate, hello.feature], {
+  withAuth: false,
+});
 if (options.withAuth !== false) {
   backend.add(import('@backstage/plugin-auth-backend'));
 }

@@ -1,9 +1,8 @@
 // Runs the faults that need processes of their own: see `run`.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import { createSigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
 import { runChecks } from '../runChecks';
@@ -16,9 +15,8 @@ const LIMIT_MS = 180_000;
 
 runChecks(
   { name: 'faults', limitMs: LIMIT_MS },
-  async ({ report, folder, atExit }) => {
-    const key = await createSigningKey();
-    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+  async ({ report, folder, atExit, createKey }) => {
+    const key = await createKey();
     const world = {
       folder,
       async createBackend(name, options = {}) {

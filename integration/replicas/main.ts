@@ -1,13 +1,11 @@
 // Runs two replicas, one database and one nginx: see `run`.
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knex from 'knex';
-import { createSigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
-import { runChecks } from '../runChecks';
+import { postgresUrl, runChecks } from '../runChecks';
 import { checkCookieSize } from './checkCookieSize';
 import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
@@ -21,15 +19,9 @@ const LIMIT_MS = 210_000;
 
 runChecks(
   { name: 'replicas', limitMs: LIMIT_MS },
-  async ({ report, folder, atExit }) => {
-    const url = process.env.API_GATE_TEST_POSTGRES;
-    if (!url) {
-      throw new Error(
-        'Run integration/replicas/run: it brings PostgreSQL along',
-      );
-    }
-    const key = await createSigningKey();
-    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+  async ({ report, folder, atExit, createKey }) => {
+    const url = postgresUrl();
+    const key = await createKey();
 
     const nginx = await reserveNginxPorts();
     const prefix = `replicas_${randomBytes(4).toString('hex')}_`;

@@ -6,7 +6,7 @@ import knexFactory from 'knex';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
 import { expectEqual } from '../Report';
-import { runChecks } from '../runChecks';
+import { postgresUrl, runChecks } from '../runChecks';
 
 const LIMIT_MS = 180_000;
 const ROUNDS = 15;
@@ -14,10 +14,7 @@ const ROUNDS = 15;
 runChecks(
   { name: 'revocations', limitMs: LIMIT_MS },
   async ({ report, folder, atExit }) => {
-    const url = process.env.API_GATE_TEST_POSTGRES;
-    if (!url) {
-      throw new Error('Run integration/revocations/run: it brings PostgreSQL');
-    }
+    const url = postgresUrl();
     const processes = await Promise.all(
       ['A', 'B'].map(async name => {
         const port = await freePort();

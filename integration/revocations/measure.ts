@@ -1,18 +1,14 @@
 // Measures the cost of a long list of revoked sessions: see `run`.
 import { createHash, randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
-import {
-  createSigningKey,
-  SigningKey,
-} from '../../src/__testUtils__/signingKey';
+import type { SigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
 import { send, sleep } from '../http';
 import { expectEqual } from '../Report';
-import { Run, runChecks } from '../runChecks';
+import { postgresUrl, Run, runChecks } from '../runChecks';
 
 const LIMIT_MS = 300_000;
 const ROWS = 100_000;
@@ -40,7 +36,7 @@ interface Database {
 }
 
 function databasesOf(folder: string): [string, (name: string) => Database][] {
-  const url = process.env.API_GATE_TEST_POSTGRES!;
+  const url = postgresUrl();
   const prefix = `measure_${randomBytes(4).toString('hex')}_`;
   const postgres = (name: string): Database => {
     const ofAuth = new URL(url);
@@ -222,8 +218,7 @@ async function compare(
 }
 
 async function checkAll(run: Run) {
-  const key = await createSigningKey();
-  run.atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+  const key = await run.createKey();
   for (const [name, databaseOf] of databasesOf(run.folder)) {
     await run.report.check(
       `on ${name}, ${ROWS} revoked sessions cost a request and an idle backend about what none cost`,

@@ -1,17 +1,15 @@
 // Runs a backend: Backstage's default services, the gate, and the plugins that `BACKEND_CONFIG` names. The process answers the
 // test's requests by `BackendProcess.ask`.
-import { createBackend } from '@backstage/backend-defaults';
 import {
   AuthService,
   BackendFeature,
   coreServices,
   createBackendModule,
-  createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
 
 const { plugins, config } = JSON.parse(process.env.BACKEND_CONFIG!);
@@ -128,15 +126,7 @@ const answers: Record<string, (question: any) => unknown> = {
   },
 };
 
-const backend = createBackend();
-backend.add(
-  createServiceFactory({
-    service: coreServices.rootConfig,
-    deps: {},
-    factory: () => new ConfigReader(config),
-  }),
-);
-backend.add(apiGate);
+const backend = createChildBackend(config, [apiGate], { withAuth: false });
 for (const pluginId of plugins) {
   (realPlugins[pluginId] ?? [openPlugin(pluginId)]).forEach(feature =>
     backend.add(feature),

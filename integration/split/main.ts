@@ -1,9 +1,8 @@
 // Runs the plugins of one deployment in several backends: see `run`.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import { createSigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
 import { runChecks } from '../runChecks';
@@ -26,9 +25,8 @@ const restrictedTo = (plugin: keyof typeof EXTERNAL) => ({
 
 runChecks(
   { name: 'split', limitMs: LIMIT_MS },
-  async ({ report, folder, atExit }) => {
-    const key = await createSigningKey();
-    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+  async ({ report, folder, atExit, createKey }) => {
+    const key = await createKey();
     const ports = {
       first: await freePort(),
       second: await freePort(),

@@ -1,11 +1,9 @@
 // Performs a rolling update from 0.1.0 and back: see `run`.
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import type { JsonObject } from '@backstage/types';
-import { createSigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { expectEqual } from '../Report';
-import { runChecks } from '../runChecks';
+import { postgresUrl, runChecks } from '../runChecks';
 import { Replica, Version } from './Replica';
 import { Sessions } from './Sessions';
 
@@ -13,13 +11,9 @@ const LIMIT_MS = 400_000;
 
 runChecks(
   { name: 'upgrade', limitMs: LIMIT_MS },
-  async ({ report, folder, atExit }) => {
-    const url = process.env.API_GATE_TEST_POSTGRES;
-    if (!url) {
-      throw new Error('Run integration/upgrade/run: it brings PostgreSQL');
-    }
-    const key = await createSigningKey();
-    atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+  async ({ report, folder, atExit, createKey }) => {
+    const url = postgresUrl();
+    const key = await createKey();
     const baseUrl = `http://localhost:${await freePort()}`;
     const prefix = `upgrade_${randomBytes(4).toString('hex')}_`;
     const createReplica = async (name: string) => {

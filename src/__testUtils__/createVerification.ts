@@ -16,6 +16,8 @@ export function createVerification(ownIssuer: string) {
   const state = {
     /** The answer of all key endpoints. */
     hasKeys: true,
+    /** Whether the keys of users have been there only since a moment ago. */
+    isKeyNew: false,
     /** The principal of each token that is valid for the plugin `hello`, or the error of an invalid one. */
     tokens: new Map() as Principals,
     /** The ids of the plugins that were asked to verify a token. */
@@ -66,11 +68,16 @@ export function createVerification(ownIssuer: string) {
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async () => {
+      hasKeysOf: async () => {
         if (!state.hasKeys) {
           throw Refusal.keysUnavailable;
         }
+        if (state.isKeyNew) {
+          throw Refusal.newKey;
+        }
+        return true;
       },
+      observe: () => {},
     },
     ownIssuer: { get: () => ownIssuer },
     tokens: new TokenCache({ ttlMs: 0 }),

@@ -52,6 +52,7 @@ export interface BareGate {
   starting: Map<string, Promise<void>>;
   /** Whether the store of revocations fails. */
   isStoreGone: boolean;
+  plugins: Plugins;
   revocations: Revocations;
   endOfflineSessions: jest.Mock<
     ReturnType<OfflineSessions['end']>,
@@ -81,22 +82,26 @@ export interface BareGate {
   stop(): Promise<void>;
 }
 
-/** @param options.installed - ids of the plugins */
+/**
+ * @param options.installed - ids of the plugins
+ * @param options.ownRouters - ids of those whose router is not Backstage's
+ */
 export async function startBareGate(
   options: {
     installed?: string[];
+    ownRouters?: string[];
     gate?: Partial<GateOptions>;
     /** Middleware in front of the gate. */
     before?: RequestHandler;
   } = {},
 ): Promise<BareGate> {
-  const { installed = ['hello', 'auth', 'app'] } = options;
+  const { installed = ['hello', 'auth', 'app'], ownRouters = [] } = options;
   const log: unknown[][] = [];
   const record = (...line: unknown[]) => log.push(line);
   const logger = { error: record, warn: record } as unknown as LoggerService;
   const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
 
-  const gate: Omit<BareGate, 'handler' | 'send' | 'stop'> = {
+  const gate: Omit<BareGate, 'handler' | 'plugins' | 'send' | 'stop'> = {
     tokens: new Map(),
     hasKeys: true,
     policy: {},
@@ -132,13 +137,17 @@ export async function startBareGate(
 
   const plugins = new Plugins(installed, {
     acceptsUserCookie: (_, path) => path.startsWith('/static/'),
+    isKnown: id => !ownRouters.includes(id),
   });
   for (const id of installed) {
     plugins.register({
       id,
       httpAuth,
       auditor: {} as never,
-      auth: { getNoneCredentials: async () => ({}) } as never,
+      auth: {
+        getNoneCredentials: async () => ({}),
+        listPublicServiceKeys: async () => ({ keys: [{ kid: `of ${id}` }] }),
+      } as never,
       discovery: {
         getBaseUrl: async pluginId => `http://backend/${pluginId}`,
         getExternalBaseUrl: async () => ISSUER,
@@ -177,11 +186,13 @@ export async function startBareGate(
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async ({ claims }) => {
+      hasKeysOf: async ({ claims }) => {
         if (claims && !gate.hasKeys) {
           throw Refusal.keysUnavailable;
         }
+        return true;
       },
+      observe: () => {},
     },
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,
@@ -246,6 +257,7 @@ export async function startBareGate(
   });
   return Object.assign(gate, {
     handler,
+    plugins,
     send: (method: string, target: string, ...headerLines: string[]) =>
       rawRequest(port, target, { method, headerLines }),
     stop: async () => {

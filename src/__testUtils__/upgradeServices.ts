@@ -70,7 +70,10 @@ export function createUpgradeServices(
       return { principal };
     },
   };
-  const plugins = new Plugins(['live'], { acceptsUserCookie: () => false });
+  const plugins = new Plugins(['live'], {
+    acceptsUserCookie: () => false,
+    isKnown: () => true,
+  });
   plugins.register({
     id: 'live',
     httpAuth,
@@ -91,7 +94,8 @@ export function createUpgradeServices(
     issuerClock: { observe: () => {} },
     keyEndpoints: {
       assertCallerKnown: () => undefined,
-      assertAvailable: async () => {},
+      hasKeysOf: async () => true,
+      observe: () => {},
     },
     logger: {
       error: (...line: unknown[]) => logged.push(line),

@@ -1,5 +1,6 @@
 // This file runs all classes on one backend: loading its modules takes longer than all attacks together.
 import './paths';
+import './wellKnown';
 import './rules';
 import './headers';
 import './credentials';

@@ -6,13 +6,13 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { CliError } from './CliError';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
+import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
-import { locateMessage, sourceOf } from './locate';
+import { sourceOf } from './locate';
 import { readChoice } from './options';
-import { formatLocation, formatProblem } from './output';
+import { formatLocation } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -28,22 +28,15 @@ dangerous.
   --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
-Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start.`,
+Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start,
+or git tracks a *.local.yaml that has auth.apiGate.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
-    const format = readChoice(options, 'format', ['text', 'github']);
+    readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
-    let loaded: LoadedConfig;
-    try {
-      loaded = await loadConfig(options);
-    } catch (error) {
-      if (format === 'github' && error instanceof CliError) {
-        output.out(formatProblem('error', error, format));
-        return 2;
-      }
-      throw error;
-    }
-    const { gate, leftOut, sources } = loaded;
+    const loaded = await loadConfig(options);
+    refuseTrackedLocalFiles(loaded.sources);
+    const { gate, leftOut, locate } = loaded;
     const declared = await fetchPolicy(options);
     output.out(
       ...describeRules(loaded),
@@ -52,10 +45,8 @@ Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would 
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
 
-    const print = (level: 'error' | 'warning', message: string) => {
-      const location = locateMessage(message, sources);
-      output.out(formatProblem(level, { message, location }, format));
-    };
+    const print = (level: 'error' | 'warning', message: string) =>
+      output.problem(level, { message, location: locate(message) });
     const failures = findFailedExpectations(gate, CONFIG_KEY);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate];
@@ -117,7 +108,7 @@ function findCheckable(
 }
 
 /** Describes the allow rules, each with its place in the configuration. */
-function describeRules({ gate, sources }: LoadedConfig): string[] {
+function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
   const source = sourceOf(sources, `${CONFIG_KEY}.allow`);
   if (!source || gate.allow.length === 0) {
     return ['No allow rules'];
@@ -129,7 +120,7 @@ function describeRules({ gate, sources }: LoadedConfig): string[] {
     `Allow rules, from ${file}:`,
     ...gate.allow.map((rule, i) => {
       const name = `${CONFIG_KEY}.allow[${i}]`;
-      const location = locateMessage(name, sources);
+      const location = locate(name);
       const { reason, until } = rule;
       const why = reason ? `  (${reason})` : '';
       const end =

@@ -6,6 +6,7 @@ import {
   folderWith,
   runCli,
   runCliHere,
+  runCliIn,
   writeInto,
 } from '../__testUtils__/runCli';
 
@@ -245,10 +246,13 @@ describe('api-gate diff --against git:', () => {
 
   it('reports everything as new if the commit has no configuration', async () => {
     writeInto(repository, { 'new.yaml': configWith([ECHO]) });
-    const { code, stdout, stderr } = await runCliHere([
-      ...['diff', '--config', path.join(repository, 'new.yaml')],
-      ...['--against', 'git:HEAD', '--fail-on', 'new-public'],
-    ]);
+    const { code, stdout, stderr } = await runCliIn(
+      [
+        ...['diff', '--config', 'new.yaml', '--against', 'git:HEAD'],
+        ...['--fail-on', 'new-public'],
+      ],
+      { cwd: repository },
+    );
     expect(stdout).toBe(
       '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]\n',
     );

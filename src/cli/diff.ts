@@ -1,11 +1,13 @@
+import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { CliError } from './CliError';
-import type { Command } from './Command';
-import { withFilesAt } from './gitFiles';
-import { loadConfig } from './loadConfig';
-import { readChoice } from './options';
+import type { Command, Lines } from './Command';
+import { hasGate, refuseTrackedLocalFiles, withFilesAt } from './gitFiles';
+import { LoadedConfig, loadConfig } from './loadConfig';
+import { Options, readChoice } from './options';
+import { formatLocation } from './output';
 
 const GIT = 'git:';
 
@@ -22,7 +24,8 @@ different times, the difference is shown as longer or shorter.
   --fail-on new-public|any   exits with 1 for what is newly public or longer so, or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
-Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read.`,
+Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read
+or a file can not be compared, or git tracks a *.local.yaml that has auth.apiGate.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
@@ -34,19 +37,11 @@ Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration ca
       );
     }
     const after = await loadConfig(options);
-    const read = async (files: string[]) =>
-      (await loadConfig({ ...options, config: files })).gate;
+    refuseTrackedLocalFiles(after.sources);
     const before =
       ref === undefined
-        ? await read(against)
-        : await withFilesAt(
-            ref,
-            after.sources.flatMap(({ path }) => path ?? []),
-            async (files, missing) => {
-              missing.forEach(file => output.error(`${file} is not in ${ref}`));
-              return files.length > 0 ? read(files) : undefined;
-            },
-          );
+        ? (await loadConfig({ ...options, config: against })).gate
+        : await readAt(ref, after, options, output);
 
     const { opened, closed, longer, shorter } = comparePolicies(
       before?.allow ?? [],
@@ -68,6 +63,47 @@ Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration ca
     return failOn && failing.length > 0 ? 1 : 0;
   },
 };
+
+/**
+ * Reads the same files at a commit.
+ *
+ * @returns `undefined` if nothing can be said to have been public: if the commit lacks a file that has settings of the gate now, the
+ *   other files may open what that one had closed
+ */
+async function readAt(
+  ref: string,
+  after: LoadedConfig,
+  options: Options,
+  output: Lines,
+): Promise<ApiGateConfig | undefined> {
+  const files = options.config ? after.files : defaultFiles(after.files[0]);
+  return withFilesAt(ref, files, async copies => {
+    const missing = after.files.filter(file => !copies.has(file));
+    missing.forEach(file =>
+      output.error(`${formatLocation({ file })} is not in ${ref}`),
+    );
+    const isNew = after.sources.some(
+      source => missing.includes(source.path ?? '') && hasGate(source),
+    );
+    return isNew || copies.size === 0
+      ? undefined
+      : (await loadConfig({ ...options, config: [...copies.values()] })).gate;
+  });
+}
+
+/** Returns the files that Backstage reads without `--config`, in its order, whether or not they are there. */
+function defaultFiles(first: string): string[] {
+  const environments = (process.env.BACKSTAGE_ENV ?? '')
+    .split(',')
+    .map(name => name.trim())
+    .filter(Boolean)
+    .map(name => `.${name}`);
+  return ['.yaml', '.local.yaml'].flatMap(end =>
+    ['', ...environments].map(name =>
+      path.join(path.dirname(first), `app-config${name}${end}`),
+    ),
+  );
+}
 
 /** @param after - the new configuration, if it has the rule: the old one has other places */
 function describe(

@@ -9,7 +9,6 @@ import { CliError } from './CliError';
 import type { Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
-import { locateMessage } from './locate';
 import { formatLocation } from './output';
 
 /** The answers, by the reason. */
@@ -84,14 +83,14 @@ function readRequest(text: string): { method: string; target: string } {
 
 function describeRule(
   { rule, nearest }: Explanation,
-  { gate, sources }: LoadedConfig,
+  { gate, locate }: LoadedConfig,
 ): string | undefined {
   const shown = rule ?? nearest;
   if (!shown) {
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${gate.allow.indexOf(shown)}]`;
-  const place = locateMessage(name, sources);
+  const place = locate(name);
   const { until } = shown;
   const end =
     until === undefined

@@ -1,83 +1,218 @@
-import { execFile } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { isScalar, parseDocument, visit } from 'yaml';
+import type { ConfigSourceData } from '@backstage/config-loader';
+import { parse } from 'yaml';
+import { isObject } from '../config/values';
 import { CliError } from './CliError';
+import { firstLineOf } from './loadConfig';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
+/** A commit of a repository. */
+interface Commit {
+  /** The root of the repository, without symbolic links. */
+  top: string;
+  id: string;
+  /** The name of the commit in messages, such as `git:origin/main`. */
+  name: string;
+}
+
 /** Runs git without a shell and without prompts. */
-async function git(cwd: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)('git', args, {
+function git(cwd: string, args: string[], input?: string): string {
+  return execFileSync('git', args, {
     cwd,
-    env: { ...process.env, GIT_TERMINAL_PROMPT: '0' },
+    env: { ...process.env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+    input,
+    encoding: 'utf8',
     maxBuffer: MAX_FILE_BYTES,
+    stdio: 'pipe',
   });
-  return stdout;
 }
 
 /**
  * Copies files as they are at a commit into a temporary folder, with the files that they include, and removes the folder after
- * use.
+ * use. A copy includes nothing but copies, since any other file would be compared with itself.
  *
- * @param use - receives the files, in the same order, and the names of the missing ones
- * @throws CliError with the `git fetch` to run if the clone does not have the commit
+ * @param use - receives the path of the copy of each file that the commit has, in the same order
+ * @throws CliError with the `git fetch` to run if the clone does not have the commit, and for a file that no commit can have
  */
 export async function withFilesAt<T>(
   ref: string,
   files: string[],
-  use: (laid: string[], missing: string[]) => Promise<T>,
+  use: (copies: Map<string, string>) => Promise<T>,
 ): Promise<T> {
-  const cwd = files.length > 0 ? path.dirname(await realpath(files[0])) : '.';
-  const top = await findTop(cwd);
-  const commit = await resolveCommit(top, ref);
+  const top = await findTop(path.dirname(files[0]));
+  const commit = { top, id: resolveCommit(top, ref), name: `git:${ref}` };
+  const names = await Promise.all(files.map(file => nameOf(file, top)));
   const folder = await mkdtemp(path.join(os.tmpdir(), 'api-gate-diff-'));
-  const copied = new Set<string>();
-
-  /** Copies one file and its includes. Returns whether the commit has the file. */
-  const copy = async (name: string): Promise<boolean> => {
-    const target = path.resolve(folder, name);
-    // An included path may lead out of the repository.
-    if (copied.has(target) || !target.startsWith(folder + path.sep)) {
-      return copied.has(target);
-    }
-    const blob = `${commit}:${name.split(path.sep).join('/')}`;
-    const text = await git(top, 'show', blob).catch(() => undefined);
-    if (text === undefined) {
-      return false;
-    }
-    await mkdir(path.dirname(target), { recursive: true });
-    await writeFile(target, text, { mode: 0o600 });
-    copied.add(target);
-    for (const included of includesOf(text)) {
-      await copy(path.join(path.dirname(name), included));
-    }
-    return true;
-  };
-
   try {
-    const laid: string[] = [];
-    const missing: string[] = [];
-    for (const file of files) {
-      const name = path.relative(top, await realpath(file));
-      if (await copy(name)) {
-        laid.push(path.resolve(folder, name));
-      } else {
-        missing.push(name);
+    const copy = createCopy(commit, folder);
+    const copies = new Map<string, string>();
+    for (const [i, name] of names.entries()) {
+      const target = await copy(name);
+      if (target) {
+        copies.set(files[i], target);
       }
     }
-    return await use(laid, missing);
+    return await use(copies);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Returns a function that copies one file and its includes, unless the commit does not have it. */
+function createCopy(commit: Commit, folder: string) {
+  const followed = new Set<string>();
+  return async function copy(name: string, isText = false) {
+    const text = readAt(commit, name);
+    if (text === undefined) {
+      return undefined;
+    }
+    const target = path.join(folder, name);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, text, { mode: 0o600 });
+    if (!isText && !followed.has(name)) {
+      followed.add(name);
+      const origin = `${name} of ${commit.name}`;
+      for (const [key, included] of includesOf(parseAt(origin, text))) {
+        await copy(nameOfIncluded(name, included, origin), key === '$file');
+      }
+    }
+    return target;
+  };
+}
+
+/**
+ * Reads a file of a commit, through symbolic links as the commit has them.
+ *
+ * @returns `undefined` if the commit does not have the file
+ * @throws CliError if a link leads out of the commit, or to nothing
+ */
+function readAt({ top, id, name }: Commit, file: string) {
+  const args = ['cat-file', '--batch', '--follow-symlinks'];
+  const object = `${id}:${file.split(path.sep).join('/')}`;
+  const output = git(top, args, `${object}\n`);
+  const [header] = output.split('\n', 1);
+  if (/ missing$|^notdir \d+$/.test(header)) {
+    return undefined;
+  }
+  if (!/^\w+ blob \d+$/.test(header)) {
+    throw new CliError(
+      `${file} of ${name} is no file, or a link to none of that commit, so that it can not be compared: put the file in its place, or give --against FILE`,
+    );
+  }
+  return output.slice(header.length + 1, -1);
+}
+
+/**
+ * Returns the name of a file below the root of the repository. Links below the root are not followed here, since a commit may have
+ * other ones.
+ */
+async function nameOf(file: string, top: string): Promise<string> {
+  let name: string | undefined;
+  let folder = file;
+  while (folder !== path.dirname(folder)) {
+    folder = path.dirname(folder);
+    if ((await realpath(folder)) === top) {
+      name = path.relative(folder, file);
+    }
+  }
+  if (name === undefined) {
+    throw new CliError(
+      `${file} is not in the repository ${top}, so that no commit has it: give --against FILE`,
+    );
+  }
+  return name;
+}
+
+/**
+ * Joins a path that a file includes to the file's name, as Backstage does.
+ *
+ * @param origin - the including file in messages
+ * @throws CliError if the path may lead out of the copies
+ */
+function nameOfIncluded(name: string, included: string, origin: string) {
+  const joined = path.join(path.dirname(name), included);
+  if (
+    path.isAbsolute(included) ||
+    /^\.\.([\\/]|$)/.test(joined) ||
+    // Backstage replaces variables before it resolves the path.
+    /\$\{|\n/.test(included)
+  ) {
+    throw new CliError(
+      `${origin} includes ${included}, which would be compared with itself: write a path within the repository, relative to the file and without variables, or give --against FILE`,
+    );
+  }
+  return joined;
+}
+
+/** Finds the files that a value includes, each with its key, also those that Backstage would not read. */
+function includesOf(value: unknown): [key: string, file: string][] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  return Object.entries(value).flatMap(([key, child]) => {
+    if (typeof child !== 'string') {
+      return includesOf(child);
+    }
+    return /^\$(include|file)$/.test(key)
+      ? [[key, key === '$include' ? child.split('#')[0] : child]]
+      : [];
+  });
+}
+
+function parseAt(origin: string, text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch (error) {
+    throw new CliError(`${origin} is not valid YAML: ${firstLineOf(error)}`);
+  }
+}
+
+/** Returns whether a file has a value for the gate, which may be the removal of another file's. */
+export function hasGate({ data: { auth } }: ConfigSourceData): boolean {
+  return isObject(auth) ? 'apiGate' in auth : auth !== undefined;
+}
+
+/**
+ * Refuses files for one developer's machine that are in the repository and have settings of the gate. In a pull request, such a
+ * file could hide the rules of a backend that is started with `--config`, and does not read it.
+ */
+export function refuseTrackedLocalFiles(sources: ConfigSourceData[]): void {
+  for (const source of sources) {
+    const { path: file = '' } = source;
+    if (/\.local\.ya?ml$/.test(file) && hasGate(source) && isTracked(file)) {
+      throw new CliError(
+        'git tracks this file, and it has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or give --config for each file that the backend reads',
+        { file },
+      );
+    }
+  }
+}
+
+function isTracked(file: string): boolean {
+  const args = ['--literal-pathspecs', 'ls-files', '--', path.basename(file)];
+  try {
+    return git(path.dirname(file), args) !== '';
+  } catch (error) {
+    const { stderr } = error as { stderr?: unknown };
+    if (/not a git repository/.test(String(stderr))) {
+      return false;
+    }
+    throw new CliError(
+      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): give --config for each file that the backend reads`,
+      { file },
+    );
   }
 }
 
 /** Returns the root of a repository. */
 async function findTop(cwd: string): Promise<string> {
   try {
-    return (await git(cwd, 'rev-parse', '--show-toplevel')).trim();
+    const top = git(cwd, ['rev-parse', '--show-toplevel']);
+    return await realpath(top.replace(/\n$/, ''));
   } catch (error) {
     throw new CliError(
       (error as { code?: unknown }).code === 'ENOENT'
@@ -87,29 +222,15 @@ async function findTop(cwd: string): Promise<string> {
   }
 }
 
-async function resolveCommit(top: string, ref: string): Promise<string> {
+function resolveCommit(top: string, ref: string): string {
   const options = ['--verify', '--quiet', '--end-of-options'];
   try {
-    return (await git(top, 'rev-parse', ...options, `${ref}^{commit}`)).trim();
+    const id = git(top, ['rev-parse', ...options, `${ref}^{commit}`]);
+    return id.trim();
   } catch {
     const branch = ref.replace(/^origin\//, '');
     throw new CliError(
       `--against: this clone does not have ${ref}. A shallow clone has one commit only: run "git fetch --depth=1 origin ${branch}" and compare with git:FETCH_HEAD, or give actions/checkout fetch-depth: 0`,
     );
   }
-}
-
-/** Returns the relative paths that a file includes with `$include` or `$file`. */
-function includesOf(text: string): string[] {
-  const paths: string[] = [];
-  visit(parseDocument(text), {
-    Pair(_, { key, value }) {
-      const isInclude =
-        isScalar(key) && (key.value === '$include' || key.value === '$file');
-      if (isInclude && isScalar(value) && typeof value.value === 'string') {
-        paths.push(value.value.replace(/#.*/, ''));
-      }
-    },
-  });
-  return paths.filter(included => included && !path.isAbsolute(included));
 }

@@ -3,11 +3,16 @@ import { printable } from '../util/printable';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError } from './CliError';
-import type { Command, Lines } from './Command';
+import type { Command } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
 import { readOptions } from './options';
-import { formatProblem, Output } from './output';
+import {
+  createGitHubLines,
+  createTextLines,
+  formatProblem,
+  Output,
+} from './output';
 
 export type { Output } from './output';
 
@@ -39,11 +44,11 @@ export async function run(argv: string[], output: Output): Promise<number> {
     return await runCommand(name, args, output);
   } catch (error) {
     // Exit code 1 would mean a finding.
-    output.error(
+    const text =
       error instanceof CliError
-        ? printable(formatProblem('error', error))
-        : `error: ${isError(error) ? error.stack : String(error)}`,
-    );
+        ? formatProblem('error', error)
+        : `error: ${isError(error) ? error.stack : String(error)}`;
+    text.split('\n').forEach(line => output.error(printable(line)));
     return 2;
   }
 }
@@ -65,11 +70,21 @@ async function runCommand(name: string, args: string[], output: Output) {
       `api-gate ${name} takes no argument "${positionals[0]}": give files with --config`,
     );
   }
-  const lines: Lines = {
-    out: (...all) => all.forEach(line => line && output.out(printable(line))),
-    error: line => output.error(printable(line)),
-  };
-  return command.run(options, lines, positionals);
+  const isForGitHub = options.format === 'github';
+  const lines = isForGitHub
+    ? createGitHubLines(output)
+    : createTextLines(output);
+  try {
+    return await command.run(options, lines, positionals);
+  } catch (error) {
+    if (isForGitHub && error instanceof CliError) {
+      lines.problem('error', error);
+      return 2;
+    }
+    throw error;
+  } finally {
+    lines.end();
+  }
 }
 
 /**
@@ -80,6 +95,8 @@ async function runCommand(name: string, args: string[], output: Output) {
 export async function main(): Promise<void> {
   // A reader such as `head` may have closed the pipe: the exit code stays the same.
   process.stdout.on('error', () => {});
+  // Node prints warnings as they are, and those of the YAML parser quote the configuration.
+  process.removeAllListeners('warning');
   process.exitCode = await run(process.argv.slice(2), {
     out: line => process.stdout.write(`${line}\n`),
     error: line => process.stderr.write(`${line}\n`),

@@ -9,7 +9,7 @@ import {
 } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
 import { CliError } from './CliError';
-import { locateMessage, readYaml } from './locate';
+import { createLocate, readYaml } from './locate';
 import type { Options } from './options';
 
 /** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
@@ -23,8 +23,12 @@ export interface LoadedConfig {
   gate: ApiGateConfig;
   /** The whole configuration. */
   root: Config;
-  /** The sources in the backend's order: a later one overrides an earlier one. */
+  /** The sources in the backend's order: a later one overrides an earlier one. An empty file is none. */
   sources: ConfigSourceData[];
+  /** The absolute paths of the files that were read, without those that they include. */
+  files: string[];
+  /** Finds the place for a message about a setting. */
+  locate: ReturnType<typeof createLocate>;
   /** Config paths that were left out, since they hold variables that are not set. */
   leftOut: string[];
 }
@@ -33,24 +37,26 @@ type LoadOptions = Pick<Options, 'config' | 'mock-env'>;
 
 /** @throws CliError if the backend would not start with this configuration */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  const sources = await readSources(options);
-  const merged = ConfigReader.fromConfigs(sources);
+  const { sources, files } = await readSources(options);
+  const locate = createLocate(sources);
+  const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut } = options['mock-env']
-    ? withoutMocked(merged.getOptional<JsonObject>() ?? {})
-    : { config: merged, leftOut: [] };
+    ? withoutMocked(root.getOptional<JsonObject>() ?? {})
+    : { config: root, leftOut: [] };
   try {
-    return { gate: readApiGateConfig(config), root: merged, sources, leftOut };
+    const gate = readApiGateConfig(config);
+    return { gate, root, sources, files, locate, leftOut };
   } catch (error) {
     const message = firstLineOf(error);
     const hint = /^Missing .*baseUrl/.test(message)
       ? ': set it, or give --mock-env where it comes from a variable that is not set here'
       : '';
-    throw new CliError(message + hint, locateMessage(message, sources));
+    throw new CliError(message + hint, locate(message));
   }
 }
 
 async function readSources(options: LoadOptions) {
-  let description = '';
+  const files: string[] = [];
   try {
     const source = ConfigSources.default({
       argv: options.config?.flatMap(file => ['--config', file]) ?? [],
@@ -59,16 +65,16 @@ async function readSources(options: LoadOptions) {
         substitutionFunc: async name => process.env[name]?.trim() ?? MOCK_VALUE,
       }),
     });
-    description = String(source);
+    for (const [, file] of String(source).matchAll(/path="([^"]+)"/g)) {
+      files.push(file);
+    }
     for await (const { configs } of source.readConfigData()) {
-      return configs;
+      return { sources: configs, files };
     }
-    return [];
+    return { sources: [], files };
   } catch (error) {
-    // Errors of the YAML parser do not name the file, and the description of the sources does.
-    for (const [, file] of description.matchAll(/path="([^"]+)"/g)) {
-      assertYaml(file);
-    }
+    // Errors of the YAML parser do not name the file.
+    files.forEach(assertYaml);
     throw new CliError(firstLineOf(error));
   }
 }
@@ -86,7 +92,7 @@ function assertYaml(file: string): void {
 }
 
 /** Returns an error's message without the lines after the first, which may quote the configuration. */
-function firstLineOf(error: unknown): string {
+export function firstLineOf(error: unknown): string {
   return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { locateMessage } from './locate';
+import { createLocate } from './locate';
 
 let folder: string;
 
@@ -22,5 +22,5 @@ it.each([
   const sources = [
     { data: { auth: { apiGate: 1 } }, context: 'a', path: file },
   ];
-  expect(locateMessage('auth.apiGate', sources)).toEqual({ file, line });
+  expect(createLocate(sources)('auth.apiGate')).toEqual({ file, line });
 });

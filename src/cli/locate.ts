@@ -15,18 +15,25 @@ import type { Location } from './output';
 
 const MAX_INCLUDES = 10;
 
-/** Finds the place in the files for a message about a setting, by the config path that the message begins with. */
-export function locateMessage(
-  message: string,
-  sources: ConfigSourceData[],
-): Location | undefined {
-  const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
-  if (!configPath) {
-    return undefined;
-  }
-  const file = sourceOf(sources, configPath.replace(/\[.*/, ''))?.path;
-  const keys = configPath.split(/[.[\]]+/).filter(Boolean);
-  return file ? locate(file, keys) : undefined;
+/** Returns a function that finds the place for a message about a setting, by the config path that the message begins with. */
+export function createLocate(sources: ConfigSourceData[]) {
+  const documents = new Map<string, ReturnType<typeof readYaml>>();
+  const read = (file: string) => {
+    // A file with 1,000 rules takes too long to parse it for each of them.
+    if (!documents.has(file)) {
+      documents.set(file, readYaml(file));
+    }
+    return documents.get(file);
+  };
+  return (message: string): Location | undefined => {
+    const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
+    if (!configPath) {
+      return undefined;
+    }
+    const file = sourceOf(sources, configPath.replace(/\[.*/, ''))?.path;
+    const keys = configPath.split(/[.[\]]+/).filter(Boolean);
+    return file ? locate(file, keys, read) : undefined;
+  };
 }
 
 /** Returns the last source with a value at a config path: if the value is a list, it is the one in force. */
@@ -45,8 +52,13 @@ export function sourceOf(
  * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A missing path gets the line
  * of its nearest parent.
  */
-function locate(file: string, keys: string[], includes = 0): Location {
-  const yaml = readYaml(file);
+function locate(
+  file: string,
+  keys: string[],
+  read: typeof readYaml,
+  includes = 0,
+): Location {
+  const yaml = read(file);
   if (!yaml) {
     return { file };
   }
@@ -60,6 +72,7 @@ function locate(file: string, keys: string[], includes = 0): Location {
       return locate(
         path.resolve(path.dirname(file), name),
         [...(fragment ? fragment.split('.') : []), ...keys.slice(i)],
+        read,
         includes + 1,
       );
     }

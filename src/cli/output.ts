@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { printable } from '../util/printable';
+import type { Lines } from './Command';
 
 /** A place in a file of the configuration. */
 export interface Location {
@@ -7,6 +10,13 @@ export interface Location {
   /** The line number, starting at 1. */
   line?: number;
 }
+
+export interface Problem {
+  message: string;
+  location?: Location;
+}
+
+type Level = 'error' | 'warning';
 
 /**
  * The output of a command.
@@ -23,15 +33,20 @@ export function formatLocation({ file, line }: Location): string {
   return `${relative}${line === undefined ? '' : `:${line}`}`;
 }
 
-/** Formats a problem as text on a single line, or as a workflow annotation of GitHub, which the pull request shows at the line. */
+/** Formats a problem as text on a single line. */
 export function formatProblem(
-  level: 'error' | 'warning',
-  { message, location }: { message: string; location?: Location },
-  format: 'text' | 'github' = 'text',
+  level: Level,
+  { message, location }: Problem,
 ): string {
-  if (format === 'text') {
-    return `${level}: ${location ? `${formatLocation(location)}: ` : ''}${message}`;
-  }
+  const place = location ? `${formatLocation(location)}: ` : '';
+  return printable(`${level}: ${place}${message}`);
+}
+
+/** Formats a problem as a workflow annotation of GitHub, which the pull request shows at the line. */
+function formatAnnotation(
+  level: Level,
+  { message, location }: Problem,
+): string {
   const { GITHUB_WORKSPACE } = process.env;
   const properties = [
     location &&
@@ -39,9 +54,32 @@ export function formatProblem(
     location?.line && `line=${location.line}`,
     'title=API gate',
   ];
-  return `::${level} ${properties.filter(Boolean).join(',')}::${message.replace(/%/g, '%25')}`;
+  return `::${level} ${properties.filter(Boolean).join(',')}::${printable(message).replace(/%/g, '%25')}`;
 }
 
 function escapeProperty(value: string): string {
-  return value.replace(/%/g, '%25').replace(/:/g, '%3A').replace(/,/g, '%2C');
+  return printable(value.replace(/[%\r\n:,]/g, encodeURIComponent));
+}
+
+/** Writes all lines as text. */
+export function createTextLines({ out, error }: Output): Lines {
+  return {
+    out: (...lines) => lines.forEach(line => line && out(printable(line))),
+    error: line => error(printable(line)),
+    problem: (level, problem) => out(formatProblem(level, problem)),
+    end: () => {},
+  };
+}
+
+/** Writes problems as annotations, after all other lines. GitHub's runner takes none of these for a command. */
+export function createGitHubLines(output: Output): Lines {
+  const annotations: string[] = [];
+  const token = randomUUID();
+  output.out(`::stop-commands::${token}`);
+  return {
+    ...createTextLines(output),
+    problem: (level, problem) =>
+      annotations.push(formatAnnotation(level, problem)),
+    end: () => [`::${token}::`, ...annotations].forEach(output.out),
+  };
 }

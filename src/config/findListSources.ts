@@ -33,28 +33,33 @@ export function formatListSource(source: ListSource): string {
   }`;
 }
 
+/** Reads the lists of all files, those of the strongest first. */
+function readLists(config: Config) {
+  return readFiles(config).flatMap(({ file, data }) =>
+    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
+      path,
+      file,
+      entries,
+    })),
+  );
+}
+
 /**
- * Reads the lists of all files, those of the strongest first, from private fields of Backstage's `ObservableConfigProxy` and
- * `ConfigReader`. Nothing but this report depends on them.
+ * Reads what each file of the configuration has, that of the strongest first, from private fields of Backstage's
+ * `ObservableConfigProxy` and `ConfigReader`. Nothing but reports depends on them.
  */
-function readLists(config: unknown) {
-  const lists: { path: string; file: string; entries: number }[] = [];
+export function readFiles(config: Config): { file: string; data: any }[] {
+  const files = [];
   try {
     let reader = (config as any).config ?? config;
     while (typeof reader?.context === 'string') {
-      const { context: file, data } = reader;
-      for (const [path, entries] of readLengths(
-        data?.auth?.apiGate,
-        CONFIG_KEY,
-      )) {
-        lists.push({ path, file, entries });
-      }
+      files.push({ file: reader.context, data: reader.data });
       reader = reader.fallback;
     }
   } catch {
     return [];
   }
-  return lists;
+  return files;
 }
 
 /** Reads the lengths of all lists in a value, by their paths. */

@@ -25,6 +25,7 @@ describe('readApiGateConfig', () => {
       cookie: {
         enabled: true,
         name: 'token',
+        maxAgeMs: undefined,
         attributes: {
           httpOnly: true,
           path: '/',

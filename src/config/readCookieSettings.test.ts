@@ -32,6 +32,7 @@ describe('auth.apiGate.cookie', () => {
     expect(read(written, baseUrl).cookie).toStrictEqual({
       enabled: true,
       name: 'token',
+      maxAgeMs: undefined,
       attributes: { httpOnly: true, path: '/', ...attributes },
     });
   });
@@ -49,7 +50,7 @@ describe('auth.apiGate.cookie', () => {
   it.each<[JsonValue, string]>([
     [
       'off',
-      ` must be an object with the keys enabled, name, domain, sameSite, trustedOrigins, trustedPaths`,
+      ` must be an object with the keys enabled, name, maxAge, domain, sameSite, trustedOrigins, trustedPaths`,
     ],
     [{ enabled: 'no' }, '.enabled must be true or false'],
     [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],

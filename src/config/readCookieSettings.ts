@@ -1,6 +1,7 @@
 import type { Config } from '@backstage/config';
 import { readPluginPath } from './readAllowRules';
 import { readBaseUrl } from './readBaseUrl';
+import { readCookieMaxAge } from './readCookieMaxAge';
 import {
   check,
   checkOneOf,
@@ -14,6 +15,8 @@ export interface CookieSettings {
   /** Whether the gate reads and issues its cookie. */
   enabled: boolean;
   name: string;
+  /** How long the cookie lives at most. `undefined`: as long as its token. */
+  maxAgeMs?: number;
   /** RFC 6265, section 4.1.2, as the `cookie` package spells them. */
   attributes: {
     domain?: string;
@@ -40,13 +43,21 @@ export function readCookie(
   const settings = readObject(value ?? {}, path, [
     'enabled',
     'name',
+    'maxAge',
     'domain',
     'sameSite',
     'trustedOrigins',
     'trustedPaths',
   ]);
   return {
-    cookie: readCookieSettings(settings, path, backend),
+    cookie: {
+      ...readCookieSettings(settings, path, backend),
+      maxAgeMs: readCookieMaxAge(
+        settings.maxAge,
+        `${path}.maxAge`,
+        rootConfig.getOptional('auth.providers'),
+      ),
+    },
     /** Serialised origins whose pages may use the cookie. */
     trustedOrigins: [
       backend.origin,

@@ -20,6 +20,14 @@ export function asObject(value: unknown): Record<string, unknown> {
   return isObject(value) ? value : {};
 }
 
+/** Reads a boolean as Backstage does: variables of the environment are texts. */
+export function isTrue(value: unknown): boolean {
+  return (
+    typeof value !== 'object' &&
+    /^(y|yes|true|1|on)$/i.test(String(value).trim())
+  );
+}
+
 /** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,

@@ -14,6 +14,8 @@ export interface CookieIssuerContext {
   credentials: BackstageCredentials<BackstageUserPrincipal>;
   /** The verified user token as it was presented. */
   token: string;
+  /** The time at which the cookie is to end: the token's, or earlier by `auth.apiGate.cookie.maxAge`. */
+  expires: Date;
   /** The request, with the cookies that the browser sent. Its handler has not run yet. */
   req: Request;
   /** The response, to which nothing has been written yet. */
@@ -31,7 +33,7 @@ export interface CookieIssuer {
    * Called for each request that a user's bearer token has authenticated, before its handler runs. The request waits for the
    * promise, for three seconds at most. The gate does not call the issuer for public requests, for `OPTIONS`, for service,
    * limited and on-behalf-of tokens, nor for a request from another origin's page, except at the cookie endpoint: browsers ignore
-   * `Set-Cookie` elsewhere.
+   * `Set-Cookie` elsewhere. Behind the gateway, only the gate in front calls its issuer.
    *
    * If the issuer throws, or takes longer, the gate logs that, and the request continues without a cookie.
    */

@@ -19,11 +19,12 @@ const userToken = (claims: object = {}) =>
 function create(
   verifies: (token: string) => boolean = () => false,
   isRevoked: (token: Token) => boolean = () => false,
+  maxAgeMs?: number,
 ) {
   const told: unknown[] = [];
   const warnings: string[] = [];
   const cookie = new GateCookie(
-    { enabled: true, name: 'token', attributes: { path: '/' } } as never,
+    { name: 'token', attributes: { path: '/' }, maxAgeMs } as never,
     'localhost',
   );
   const set = jest.spyOn(cookie, 'set');
@@ -69,6 +70,8 @@ function create(
           principal: { type: 'user', userEntityRef: 'user:default/a' },
         },
         token,
+        forwarded: {},
+        expires: cookie.expiryFor(claims?.exp ?? NaN),
         presented: options.presented ?? { text: token, claims, sentCookies: 0 },
         req,
         res,
@@ -215,6 +218,112 @@ describe('DefaultCookieIssuer', () => {
     expect(set).toHaveBeenCalledTimes(1);
     await answer(mine, { presented: new Token(mine) });
     expect(set).toHaveBeenCalledTimes(2);
+  });
+
+  describe('with a cookie that ends before its token', () => {
+    const MINUTE = 60_000;
+    // Whole milliseconds, so that sums of them are exact.
+    const start = Math.round(performance.now());
+    let now: jest.SpyInstance<number>[] = [];
+    afterEach(() => now.forEach(clock => clock.mockRestore()));
+
+    /** Sets both clocks to a time after the token was issued. */
+    const at = (minutes: number) => {
+      now.forEach(clock => clock.mockRestore());
+      now = [
+        jest.spyOn(Date, 'now').mockReturnValue(NOW * 1000 + minutes * MINUTE),
+        jest
+          .spyOn(performance, 'now')
+          .mockReturnValue(start + minutes * MINUTE),
+      ];
+    };
+    const createShort = (maxAgeMs = 15 * MINUTE) => {
+      const presented = new Token(mine);
+      const { answer, told } = create(undefined, undefined, maxAgeMs);
+      return {
+        told,
+        /** Returns the last `Set-Cookie` header of the answer to a browser with this cookie. */
+        answerTo: async (cookies?: string, status?: number) => {
+          const options = { cookies, status, presented };
+          return (await answer(mine, options)).setCookies.at(-1);
+        },
+      };
+    };
+    const set = (seconds: number, time: string) =>
+      `token=${mine}; Max-Age=${seconds}; Path=/; Expires=Mon, 01 Jun 2026 ${time} GMT`;
+    const held = `token=${mine}`;
+
+    it('sets it again once half of its life is over, and not before', async () => {
+      const { answerTo, told } = createShort();
+      const seen: unknown[] = [];
+      at(0);
+      seen.push(await answerTo());
+      for (const minutes of [1, 7.4, 7.5, 7.6, 14, 15]) {
+        at(minutes);
+        seen.push(await answerTo(held));
+      }
+      const none = undefined;
+      expect(seen).toEqual([
+        set(900, '00:15:00'),
+        none,
+        none,
+        set(900, '00:22:30'),
+        none,
+        none,
+        set(900, '00:30:00'),
+      ]);
+      expect(told).toHaveLength(3);
+    });
+
+    it('never lets it outlive the token', async () => {
+      const { answerTo } = createShort();
+      at(50);
+      expect(await answerTo(held)).toBe(set(600, '01:00:00'));
+      at(58);
+      expect(await answerTo(held)).toBe(set(120, '01:00:00'));
+    });
+
+    it('sets one that another replica has set, or this one before its restart', async () => {
+      const { answerTo } = createShort();
+      at(1);
+      expect(await answerTo(held)).toBe(set(900, '00:16:00'));
+      at(2);
+      expect(await answerTo(held)).toBeUndefined();
+    });
+
+    it('tries again with the next answer if one fails', async () => {
+      const { answerTo } = createShort();
+      at(1);
+      expect(await answerTo(held, 404)).toBeUndefined();
+      expect(await answerTo(held, 304)).toBeUndefined();
+      expect(await answerTo(held)).toBe(set(900, '00:16:00'));
+    });
+
+    it('keeps a newer one of the same user until it ends', async () => {
+      const presented = new Token(mine);
+      const { answer } = create(
+        token => token === newer,
+        undefined,
+        15 * MINUTE,
+      );
+      at(1);
+      const options = { cookies: `token=${newer}`, presented };
+      expect((await answer(mine, options)).setCookies).toEqual([]);
+    });
+
+    it.each([60, 61, 24 * 60])(
+      'is not one that may live %i minutes: the token does not',
+      async minutes => {
+        const { answerTo } = createShort(minutes * MINUTE);
+        at(0);
+        expect(await answerTo()).toBe(set(3600, '01:00:00'));
+        at(59);
+        expect(await answerTo(held)).toBeUndefined();
+        // At another replica.
+        const other = createShort(minutes * MINUTE);
+        expect(await other.answerTo(held)).toBeUndefined();
+      },
+    );
   });
 
   describe('for a client that returns no cookie', () => {

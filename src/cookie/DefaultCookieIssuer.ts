@@ -20,6 +20,8 @@ const MAX_UNRETURNED = 10;
 /** The arguments of the default issuer: those of every issuer, and what the gate knows of the token. */
 interface TokenContext extends CookieIssuerContext {
   presented: Token;
+  /** The changes with which the request goes on to its handler. */
+  forwarded: { validators?: 'removed' };
 }
 
 /** A {@link CookieIssuer} that receives the gate's {@link Token}. */
@@ -53,8 +55,15 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
     if (present.kind === 'none' && !keepsCookies(req, presented)) {
       return undefined;
     }
-    return then(this.#isUpToDate(presented, present), isIt => {
-      if (isIt) {
+    if (holdsSession(present, presented)) {
+      presented.sentCookies = 0;
+      if (this.#isDue(presented)) {
+        this.#issue(context);
+      }
+      return undefined;
+    }
+    return then(this.#isNewer(present, presented), isNewer => {
+      if (isNewer) {
         presented.sentCookies = 0;
       } else {
         this.#issue(context);
@@ -63,42 +72,50 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
   }
 
   /**
-   * The issuer replaces another user's cookie and an older one. It keeps a newer cookie if that verifies: a second tab may still
-   * use its older token, and must not replace the newer cookie.
+   * Returns whether a cookie that ends before its token is to be set again. The gate can't see the age of a cookie: a replica
+   * renews one that it has not set, and its own after half of their life.
    */
-  #isUpToDate(
-    { text, claims }: Token,
-    present: ReadCookie,
-  ): MaybePromise<boolean> {
+  #isDue({ claims, renewCookieAt = 0 }: Token): boolean {
+    const tokenLifeMs = (claims!.exp! - claims!.iat!) * 1000;
+    return (
+      this.services.cookie.maxAgeMs < tokenLifeMs &&
+      performance.now() >= renewCookieAt
+    );
+  }
+
+  /**
+   * Returns whether the cookie is the same user's, newer, and verifies. The issuer keeps such a cookie: a second tab may still use
+   * its older token, and must not replace the newer cookie.
+   */
+  #isNewer(present: ReadCookie, { claims }: Token): MaybePromise<boolean> {
     if (present.kind !== 'token') {
       return false;
     }
-    if (present.token === text) {
-      return true;
-    }
     const current = decodeToken(present.token);
-    if (!current || !claims) {
-      return false;
-    }
-    if (sameSession(current, claims)) {
-      return true;
-    }
-    const claimsToBeNewer =
-      current.sub === claims.sub && Number(current.iat) > Number(claims.iat);
-    return claimsToBeNewer && this.services.verifies(present.token);
+    return (
+      current?.sub === claims?.sub &&
+      Number(current?.iat) > Number(claims?.iat) &&
+      this.services.verifies(present.token)
+    );
   }
 
-  #issue({ credentials, presented, req, res }: TokenContext) {
+  #issue(context: TokenContext): void {
+    const { credentials, expires, forwarded, presented, req, res } = context;
     const { cookie, isRevoked, observer } = this.services;
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
     // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
     const setCookies = cookie.clear(req.headers.cookie);
-    const { text, claims } = presented;
+    const { text } = presented;
     const isIssued = text.length <= MAX_TOKEN_BYTES;
     if (isIssued) {
-      presented.setCookie ??= cookie.set(text, new Date(claims!.exp! * 1000));
-      setCookies.push(...presented.setCookie);
+      // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives.
+      forwarded.validators = 'removed';
+      const setCookie = presented.setCookie ?? cookie.set(text, expires);
+      if (cookie.maxAgeMs === Infinity) {
+        presented.setCookie = setCookie;
+      }
+      setCookies.push(...setCookie);
     } else {
       this.#warnOfSize(userEntityRef, text.length);
       observer.cookieNotIssued('too-large');
@@ -110,6 +127,7 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
         if (isSuccess && !isRevoked(presented)) {
           res.appendHeader('Set-Cookie', setCookies);
           if (isIssued) {
+            presented.renewCookieAt = performance.now() + cookie.maxAgeMs / 2;
             observer.cookieIssued(plugin, userEntityRef);
           }
           forbidStoring(res);
@@ -125,6 +143,18 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
       );
     }
   }
+}
+
+/** Returns whether the cookie of a request is of a token's session. */
+function holdsSession(present: ReadCookie, { text, claims }: Token): boolean {
+  if (present.kind !== 'token') {
+    return false;
+  }
+  if (present.token === text) {
+    return true;
+  }
+  const current = decodeToken(present.token);
+  return !!current && !!claims && sameSession(current, claims);
 }
 
 /**

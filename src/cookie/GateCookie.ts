@@ -35,13 +35,16 @@ export class GateCookie implements CookieReader {
   readonly #name: string;
   readonly #names: CookieNames;
   readonly #attributes: CookieSettings['attributes'];
+  /** How long the cookie lives at most; `Infinity` if it lives as long as its token. */
+  readonly maxAgeMs: number;
   /** The domains that a cookie of this name may have had; `undefined` for a host-only cookie. */
   readonly #domains: (string | undefined)[];
 
   /** @param backendHost - the host of `backend.baseUrl`, which is the domain of the cookie in Backstage's tutorial */
   constructor(settings: CookieSettings, backendHost: string) {
-    const { name, attributes } = settings;
+    const { name, attributes, maxAgeMs = Infinity } = settings;
     this.#name = name;
+    this.maxAgeMs = maxAgeMs;
     this.#names = createCookieNames(
       name,
       other => other === name || this.#isPart(other),
@@ -109,6 +112,11 @@ export class GateCookie implements CookieReader {
     );
   }
 
+  /** Returns the end of a cookie that is set now, for a token that expires at this time in seconds since the epoch. */
+  expiryFor(tokenExpiry: number): Date {
+    return new Date(Math.min(tokenExpiry * 1000, Date.now() + this.maxAgeMs));
+  }
+
   /**
    * Returns the `Set-Cookie` headers that set a token as the cookie. The headers of {@link GateCookie.clear} have to come before
    * them.
@@ -119,6 +127,10 @@ export class GateCookie implements CookieReader {
     const options = {
       ...this.#attributes,
       expires,
+      // `Expires` depends on the browser's clock: a wrong one would end a short life at once, or extend it.
+      ...(this.maxAgeMs < Infinity && {
+        maxAge: Math.ceil((expires.getTime() - Date.now()) / 1000),
+      }),
       // A compact JWS needs no encoding, and an encoded part could exceed the limit.
       encode: String,
     };

@@ -2,6 +2,7 @@ import type {
   DiscoveryService,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import type { CachingHttpAuth } from './CachingHttpAuth';
 import type { DecodedToken } from './token';
@@ -13,6 +14,13 @@ export interface TargetPlugin {
   /** The id as it stands in the plugin's own path. */
   mountedAs: string;
   started(): Promise<void> | undefined;
+  /**
+   * Who serves the plugin's keys and its cookie endpoint, in front of all handlers: Backstage's own router, or its gateway.
+   * `undefined` where a handler could receive such requests.
+   */
+  servedBy: 'backstage' | 'gateway' | undefined;
+  /** Returns the keys that verify the plugin's service tokens; `undefined` if the plugin has none here. */
+  publicKeys(): Promise<JsonObject[]> | undefined;
   /** Whether the plugin accepts Backstage's own cookie at a path below it. */
   acceptsUserCookie(path: string): boolean;
   /** Whether the plugin has declared a path below it as `user-cookie`. */

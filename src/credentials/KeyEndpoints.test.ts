@@ -1,12 +1,14 @@
 import type { DiscoveryService } from '@backstage/backend-plugin-api';
-import type { Refusal } from '../decision/Refusal';
+import { Refusal } from '../decision/Refusal';
 import { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+
+const KEYS = ['key'];
 
 function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];
   const keyEndpoints = new KeyEndpoints({
     isKnown: async id => id === 'catalog',
-    fetchKeyCount: async url => {
+    fetchKeyIds: async url => {
       const [, id] = url.match(/^http:\/\/([^/]*)\//)!;
       asked.push(id);
       return id in answers ? answers[id] : 'not-found';
@@ -77,7 +79,7 @@ describe('[P13] KeyEndpoints', () => {
   });
 
   it('probes an unknown plugin once, and never again if it answers', async () => {
-    const { asked, fate } = create({ remote: 1, quiet: 0 });
+    const { asked, fate } = create({ remote: KEYS, quiet: [] });
     for (let minute = 0; minute < 3; minute += 1) {
       expect(await fate('remote')).toBe('verified');
       // The plugin has called no other one yet: an empty key set is an answer.
@@ -94,7 +96,7 @@ describe('[P13] KeyEndpoints', () => {
       'invalid-token',
     ]);
     jest.advanceTimersByTime(4_999);
-    answers.gone = 1;
+    answers.gone = KEYS;
     expect(await fate('gone')).toBe('invalid-token');
     expect(asked).toHaveLength(1);
     jest.advanceTimersByTime(1);
@@ -105,7 +107,7 @@ describe('[P13] KeyEndpoints', () => {
   it('does not refuse a token as invalid without an answer', async () => {
     const { answers, asked, fate } = create({ down: undefined });
     expect(await fate('down')).toBe('keys-unavailable');
-    answers.down = 1;
+    answers.down = KEYS;
     expect(await fate('down')).toBe('keys-unavailable');
     jest.advanceTimersByTime(5_000);
     expect(await fate('down')).toBe('verified');
@@ -143,7 +145,7 @@ describe('[P13] KeyEndpoints', () => {
   });
 
   it('probes ten new ids a minute, does not refuse the others as invalid, and still accepts known ones', async () => {
-    const { asked, fate } = create({ remote: 1 });
+    const { asked, fate } = create({ remote: KEYS });
     expect(await fate('remote')).toBe('verified');
     const fates = [];
     for (let i = 0; i < 600; i += 1) {
@@ -159,7 +161,7 @@ describe('[P13] KeyEndpoints', () => {
   });
 
   it('accepts a new plugin within seconds while twenty made-up ones a second arrive', async () => {
-    const { asked, fate } = create({ peer: 1 });
+    const { asked, fate } = create({ peer: KEYS });
     let admittedAfterMs;
     for (let ms = 0; ms < 60_000; ms += 50) {
       await fate(`made-up-${ms}`);
@@ -176,30 +178,31 @@ describe('[P13] KeyEndpoints', () => {
     const user = { sub: 'user:default/a' };
     const ofPlugin = { typ: 'vnd.backstage.plugin', sub: 'remote' };
     for (const [answers, token, expected] of [
-      [{ auth: 1 }, { claims: user, userToken: user }, undefined],
-      [{ auth: 0 }, { claims: user, userToken: user }, 'keys-unavailable'],
+      [{ auth: KEYS }, { claims: user, userToken: user }, undefined],
+      [{ auth: [] }, { claims: user, userToken: user }, 'keys-unavailable'],
       [
         { auth: undefined },
         { claims: user, userToken: user },
         'keys-unavailable',
       ],
-      [{ remote: 0 }, { claims: ofPlugin, userToken: undefined }, undefined],
+      [{ remote: [] }, { claims: ofPlugin, userToken: undefined }, undefined],
       [
         { remote: undefined },
         { claims: ofPlugin, userToken: undefined },
         'keys-unavailable',
       ],
       [
-        { remote: 1, auth: undefined },
+        { remote: KEYS, auth: undefined },
         { claims: ofPlugin, userToken: user },
         'keys-unavailable',
       ],
       [{}, { claims: undefined, userToken: undefined }, undefined],
     ] as const) {
       const { keyEndpoints, discovery } = create(answers);
-      const reason = await keyEndpoints
-        .assertAvailable(token, discovery)
-        .catch((refusal: Refusal) => refusal.reason);
+      const reason = await keyEndpoints.hasKeysOf(token, discovery).then(
+        () => undefined,
+        (refusal: Refusal) => refusal.reason,
+      );
       expect([answers, reason]).toEqual([answers, expected]);
     }
   });
@@ -207,18 +210,147 @@ describe('[P13] KeyEndpoints', () => {
   it('asks an endpoint once a second while it has keys, and once in five seconds while it has none', async () => {
     const user = { sub: 'user:default/a' };
     const token = { claims: user, userToken: user };
-    const { answers, asked, keyEndpoints, discovery } = create({ auth: 1 });
+    const { answers, asked, keyEndpoints, discovery } = create({ auth: KEYS });
     for (let ms = 0; ms < 2_000; ms += 100) {
-      await keyEndpoints.assertAvailable(token, discovery);
+      await keyEndpoints.hasKeysOf(token, discovery);
       jest.advanceTimersByTime(100);
     }
     expect(asked).toHaveLength(2);
     answers.auth = undefined;
     for (let ms = 0; ms < 5_000; ms += 100) {
-      await keyEndpoints.assertAvailable(token, discovery).catch(() => {});
+      await keyEndpoints.hasKeysOf(token, discovery).catch(() => {});
       jest.advanceTimersByTime(100);
     }
     expect(asked).toHaveLength(3);
+  });
+});
+
+describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  /** Returns a function that finds out whether a user token of a key that has not verified is refused for good. */
+  function createEndpoint(auth: string[]) {
+    const { answers, asked, discovery, keyEndpoints } = create({ auth });
+    const ofKey = (kid?: string) => ({ sub: 'user:default/a', kid });
+    return {
+      answers,
+      asked,
+      fate: async (kid?: string) => {
+        const claims = ofKey(kid);
+        const result = await keyEndpoints
+          .hasKeysOf({ claims, userToken: claims }, discovery)
+          .catch((refusal: Refusal) => refusal.detail ?? refusal.reason);
+        // The endpoint is asked again a second later.
+        await jest.advanceTimersByTimeAsync(1_000);
+        return result;
+      },
+      verify: async (kid?: string) => {
+        keyEndpoints.observe(ofKey(kid), discovery);
+        // The gate fetches the keys for this at most once in five seconds.
+        await jest.advanceTimersByTimeAsync(5_000);
+      },
+    };
+  }
+  const retry = 'new-key';
+
+  it('refuse a new key for 30 s with 503, and then and all others for good', async () => {
+    const { answers, fate } = createEndpoint(['a', 'b']);
+    expect(await fate('a')).toBe(true);
+    answers.auth = ['a', 'b', 'c'];
+    expect(await fate('c')).toBe(retry);
+    // Each of the five calls in a round takes a second.
+    for (let round = 1; round < 10; round += 1) {
+      expect([await fate('a'), await fate('b')]).toEqual([true, true]);
+      expect([await fate('made-up'), await fate()]).toEqual([false, true]);
+      expect(await fate('c')).toBe(round < 6 ? retry : true);
+    }
+  });
+
+  it('have seen the keys that are there when the first token verifies, and a key that verifies', async () => {
+    const { answers, asked, fate, verify } = createEndpoint(['a']);
+    await verify('a');
+    await verify('a');
+    expect(asked).toHaveLength(1);
+    answers.auth = ['a', 'b'];
+    await verify('b');
+    expect(asked).toHaveLength(2);
+    expect(await fate('b')).toBe(retry);
+    await jest.advanceTimersByTimeAsync(25_000);
+    expect([await fate('b'), await fate('a')]).toEqual([true, true]);
+  });
+
+  it('take a key for new that appears where there was none', async () => {
+    const { answers, fate } = createEndpoint([]);
+    expect(await fate('a')).toBe('keys-unavailable');
+    answers.auth = ['a'];
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect(await fate('a')).toBe(retry);
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(await fate('a')).toBe(true);
+  });
+
+  it('do not take a key for new that was missing for a while', async () => {
+    const { answers, fate } = createEndpoint(['a', 'b']);
+    await fate('a');
+    answers.auth = ['a'];
+    expect(await fate('b')).toBe(false);
+    answers.auth = ['a', 'b'];
+    expect(await fate('b')).toBe(true);
+  });
+
+  it('ask nothing for a token that names no key, and once for one whose key is no longer there', async () => {
+    const { asked, verify } = createEndpoint(['a']);
+    await verify();
+    expect(asked).toEqual([]);
+    for (let i = 0; i < 5; i += 1) {
+      await verify('withdrawn');
+    }
+    expect(asked).toHaveLength(1);
+  });
+
+  it('ask again after a failure', async () => {
+    const { answers, asked, fate, verify } = createEndpoint(['a']);
+    answers.auth = undefined;
+    await verify('a');
+    answers.auth = ['a'];
+    await verify('a');
+    expect(asked).toHaveLength(2);
+    expect(await fate('a')).toBe(true);
+  });
+
+  it('do not take an outage for a forged token that begins after a token has verified', async () => {
+    const { answers, asked, discovery, keyEndpoints } = create({ auth: ['a'] });
+    const userToken = { sub: 'user:default/a', kid: 'a' };
+    for (let i = 0; i < 100; i += 1) {
+      keyEndpoints.observe(userToken, discovery);
+    }
+    await jest.advanceTimersByTimeAsync(0);
+    expect(asked).toHaveLength(1);
+    answers.auth = undefined;
+    await expect(
+      keyEndpoints.hasKeysOf({ claims: userToken, userToken }, discovery),
+    ).rejects.toBe(Refusal.keysUnavailable);
+  });
+
+  it('keep a thousand keys', async () => {
+    const { answers, fate, verify } = createEndpoint(['first']);
+    await verify('first');
+    for (const [count, expected] of [
+      [900, true],
+      [1_100, retry],
+    ] as const) {
+      for (let i = 0; i < count; i += 1) {
+        answers.auth = [`${count}-${i}`];
+        await verify(`${count}-${i}`);
+      }
+      answers.auth = ['first'];
+      expect(await fate('first')).toBe(expected);
+    }
   });
 });
 
@@ -243,9 +375,10 @@ describe('KeyEndpoints that fetch the keys', () => {
   /** Returns the reason by which a token is refused that may have failed for want of keys. */
   async function reasonFor(token: typeof ofUser | typeof ofPlugin) {
     const keyEndpoints = new KeyEndpoints({ isKnown: async () => true });
-    return keyEndpoints
-      .assertAvailable(token, discovery)
-      .catch((refusal: Refusal) => refusal.reason);
+    return keyEndpoints.hasKeysOf(token, discovery).then(
+      () => undefined,
+      (refusal: Refusal) => refusal.reason,
+    );
   }
 
   it('fetch them from the endpoint, and follow no redirect', async () => {

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
 import { NewcomerLimit } from './NewcomerLimit';
+import { SeenKeys } from './SeenKeys';
 import type { DecodedToken, Token } from './token';
 
 const TIMEOUT_MS = 3_000;
@@ -21,8 +22,8 @@ const PLUGIN_ID = /^[a-z0-9_-]+$/i;
 // Bounds the memory for ids that a client can make up.
 const MAX_ID_LENGTH = 200;
 
-/** The number of keys that an endpoint offers; `undefined` if it returns no key set. */
-export type KeyAnswer = number | 'not-found' | undefined;
+/** The ids of the keys that an endpoint offers, of which each may have none; `undefined` if it returns no key set. */
+export type KeyAnswer = readonly unknown[] | 'not-found' | undefined;
 
 /**
  * Probes the endpoints that offer the keys of tokens.
@@ -30,22 +31,28 @@ export type KeyAnswer = number | 'not-found' | undefined;
  * Discovery returns an address for every plugin id, and Backstage fetches keys from it for every id in a token, even a made-up
  * one. So the endpoint of an unknown plugin is probed first, within a {@link NewcomerLimit}. And Backstage reports an unreachable
  * endpoint like a forged signature, so that the probe distinguishes the two after a failed verification.
+ *
+ * It reports a token whose key it has not fetched yet like a forged one, too. So the gate keeps when it has first seen each key
+ * of user tokens.
  */
 export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
-  readonly #fetchKeyCount: (url: string) => Promise<KeyAnswer>;
+  readonly #fetchKeyIds: (url: string) => Promise<KeyAnswer>;
+  readonly #userKeys = new SeenKeys();
+  /** Whether `observe` fetches the keys, or has done so within the last 5 s. */
+  #isFetchingUserKeys = false;
 
   constructor(
     private readonly options: {
       /** Whether the plugin is installed here, or its address is configured. */
       isKnown(pluginId: string): Promise<boolean>;
       /** For tests. Default: fetches the key set. */
-      fetchKeyCount?(url: string): Promise<KeyAnswer>;
+      fetchKeyIds?(url: string): Promise<KeyAnswer>;
     },
   ) {
-    this.#fetchKeyCount = options.fetchKeyCount ?? fetchKeyCount;
+    this.#fetchKeyIds = options.fetchKeyIds ?? fetchKeyIds;
   }
 
   /**
@@ -68,37 +75,70 @@ export class KeyEndpoints {
   }
 
   /**
-   * Asserts that the keys with which a token must have been verified could be fetched.
+   * Returns whether the endpoints offer the keys with which a token must have been verified.
    *
-   * @throws Refusal 503
+   * @throws Refusal 503 if the keys could not be fetched, or if Backstage may not have fetched the key of a user token yet
    */
-  async assertAvailable(
+  async hasKeysOf(
     { claims, userToken }: Pick<Token, 'claims' | 'userToken'>,
     discovery: DiscoveryService,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    let hasKeys = true;
     if (userToken) {
       const keys = await this.#probe('auth', USER_KEYS_PATH, discovery);
       if (!offersKeys(keys)) {
         throw Refusal.keysUnavailable;
       }
+      if (this.#userKeys.isNew(userToken.kid)) {
+        throw Refusal.newKey;
+      }
+      hasKeys = includesKey(keys, userToken.kid);
     }
     if (claims?.typ === tokenTypes.plugin.typParam) {
       const keys = await this.#probe(claims.sub!, PLUGIN_KEYS_PATH, discovery);
       // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
-      if (typeof keys !== 'number') {
+      if (!Array.isArray(keys)) {
         throw Refusal.keysUnavailable;
       }
+      hasKeys &&= includesKey(keys, claims.kid);
+    }
+    return hasKeys;
+  }
+
+  /**
+   * Fetches the keys of user tokens in the background if a token has verified with one that the gate has not seen. So the gate
+   * has seen a key by the time that Backstage has, and can recognise the next one as new.
+   */
+  observe(userToken: DecodedToken | undefined, discovery: DiscoveryService) {
+    const kid = userToken?.kid;
+    if (
+      kid !== undefined &&
+      !this.#userKeys.has(kid) &&
+      !this.#isFetchingUserKeys
+    ) {
+      this.#isFetchingUserKeys = true;
+      // The answer is not kept for probes, because an outage that begins now must not be taken for a forged token.
+      this.#fetch('auth', USER_KEYS_PATH, discovery)
+        // The endpoint may no longer offer the key.
+        .then(keys => Array.isArray(keys) && this.#userKeys.add([kid]))
+        .catch(() => {})
+        .finally(() => {
+          const end = () => {
+            this.#isFetchingUserKeys = false;
+          };
+          setTimeout(end, FAILURE_KEPT_MS).unref();
+        });
     }
   }
 
   async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
     if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
-      throw Refusal.invalidToken;
+      throw Refusal.invalid.malformed;
     }
     if (!(await this.options.isKnown(sub))) {
       const answer = await this.#probeUnknown(sub, discovery);
       if (answer === 'not-found') {
-        throw Refusal.invalidToken;
+        throw Refusal.invalid['unknown-key'];
       }
       if (answer === undefined) {
         throw Refusal.keysUnavailable;
@@ -133,10 +173,7 @@ export class KeyEndpoints {
     const key = `${pluginId}${path}`;
     let answer = this.#answers.get(key);
     if (!answer) {
-      answer = discovery
-        .getBaseUrl(pluginId)
-        .then(url => this.#fetchKeyCount(`${url}${path}`))
-        .catch(() => undefined);
+      answer = this.#fetch(pluginId, path, discovery).catch(() => undefined);
       this.#answers.set(key, answer);
       answer.then(keys => {
         const keptMs = offersKeys(keys) ? SUCCESS_KEPT_MS : FAILURE_KEPT_MS;
@@ -145,14 +182,32 @@ export class KeyEndpoints {
     }
     return answer;
   }
+
+  async #fetch(
+    pluginId: string,
+    path: string,
+    discovery: DiscoveryService,
+  ): Promise<KeyAnswer> {
+    const url = await discovery.getBaseUrl(pluginId);
+    const keys = await this.#fetchKeyIds(`${url}${path}`);
+    if (path === USER_KEYS_PATH && Array.isArray(keys)) {
+      this.#userKeys.add(keys);
+    }
+    return keys;
+  }
 }
 
 /** Returns whether an answer has at least one key. */
-function offersKeys(answer: KeyAnswer): boolean {
-  return typeof answer === 'number' && answer > 0;
+function offersKeys(answer: KeyAnswer): answer is readonly unknown[] {
+  return Array.isArray(answer) && answer.length > 0;
 }
 
-async function fetchKeyCount(url: string): Promise<KeyAnswer> {
+/** Returns whether the key of a token is among others. Any key may verify a token that names none. */
+function includesKey(keys: readonly unknown[], kid: string | undefined) {
+  return kid === undefined ? keys.length > 0 : keys.includes(kid);
+}
+
+async function fetchKeyIds(url: string): Promise<KeyAnswer> {
   try {
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -165,14 +220,14 @@ async function fetchKeyCount(url: string): Promise<KeyAnswer> {
       return 'not-found';
     }
     const body = response.ok ? await response.json() : undefined;
-    return isKeySet(body) ? body.keys.length : undefined;
+    return isKeySet(body) ? body.keys.map(({ kid }) => kid) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Returns whether Backstage accepts a body as a key set. */
-function isKeySet(body: any): body is { keys: object[] } {
+function isKeySet(body: any): body is { keys: { kid?: unknown }[] } {
   return (
     Array.isArray(body?.keys) &&
     body.keys.every((key: unknown) => typeof key === 'object' && key !== null)

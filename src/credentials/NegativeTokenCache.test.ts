@@ -1,4 +1,7 @@
+import { Refusal } from '../decision/Refusal';
 import { NegativeTokenCache } from './NegativeTokenCache';
+
+const refusal = Refusal.invalid.signature;
 
 describe('NegativeTokenCache', () => {
   beforeEach(() => {
@@ -11,41 +14,47 @@ describe('NegativeTokenCache', () => {
   it('remembers a failure for a second', () => {
     const failures = new NegativeTokenCache();
     expect(failures.isEmpty).toBe(true);
-    failures.add('a');
+    failures.add('a', refusal);
     expect(failures.isEmpty).toBe(false);
-    expect([failures.has('a'), failures.has('b')]).toEqual([true, false]);
+    expect([failures.get('a'), failures.get('b')]).toEqual([
+      refusal,
+      undefined,
+    ]);
     jest.advanceTimersByTime(999);
-    expect(failures.has('a')).toBe(true);
+    expect(failures.get('a')).toBe(refusal);
     jest.advanceTimersByTime(1);
-    expect(failures.has('a')).toBe(false);
+    expect(failures.get('a')).toBeUndefined();
   });
 
   it('forgets a failure in time if the clock is set back', () => {
     const failures = new NegativeTokenCache();
-    failures.add('a');
+    failures.add('a', refusal);
     jest.setSystemTime(Date.now() - 3_600_000);
-    expect(failures.has('a')).toBe(true);
+    expect(failures.get('a')).toBe(refusal);
     jest.advanceTimersByTime(1_000);
-    expect(failures.has('a')).toBe(false);
+    expect(failures.get('a')).toBeUndefined();
   });
 
   it('is bounded', () => {
     const failures = new NegativeTokenCache();
     for (let i = 0; i < 2_000; i += 1) {
-      failures.add(`${i}`);
+      failures.add(`${i}`, refusal);
     }
-    expect([failures.has('0'), failures.has('1999')]).toEqual([false, true]);
+    expect([failures.get('0'), failures.get('1999')]).toEqual([
+      undefined,
+      refusal,
+    ]);
   });
 
   it('is bounded for long keys', () => {
     const failures = new NegativeTokenCache();
     const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
     for (let i = 0; i < 100; i += 1) {
-      failures.add(long(i));
+      failures.add(long(i), refusal);
     }
-    expect([failures.has(long(0)), failures.has(long(99))]).toEqual([
-      false,
-      true,
+    expect([failures.get(long(0)), failures.get(long(99))]).toEqual([
+      undefined,
+      refusal,
     ]);
   });
 });

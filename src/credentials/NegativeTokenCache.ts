@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Refusal } from '../decision/Refusal';
 
 const KEPT_MS = 1_000;
 const MAX_FAILURES = 1_000;
@@ -11,8 +12,11 @@ const MAX_CHARACTERS = 200_000;
  * would evict valid ones.
  */
 export class NegativeTokenCache {
-  /** The time of each failure by `performance.now()`, which does not follow changes of the clock. */
-  readonly #failures = new LRUCache<string, number>({
+  /** The failures, with their time by `performance.now()`, which does not follow changes of the clock. */
+  readonly #failures = new LRUCache<
+    string,
+    { refusal: Refusal; failedAt: number }
+  >({
     max: MAX_FAILURES,
     maxSize: MAX_CHARACTERS,
   });
@@ -22,13 +26,20 @@ export class NegativeTokenCache {
     return this.#failures.size === 0;
   }
 
-  /** @param key - identifies the token and its verifier: the same token may be valid for another plugin */
-  has(key: string): boolean {
-    const failedAt = this.#failures.get(key);
-    return failedAt !== undefined && performance.now() - failedAt < KEPT_MS;
+  /**
+   * Returns the refusal of a token that was invalid within the last second.
+   *
+   * @param key - identifies the token and its verifier: the same token may be valid for another plugin
+   */
+  get(key: string): Refusal | undefined {
+    const failure = this.#failures.get(key);
+    return failure && performance.now() - failure.failedAt < KEPT_MS
+      ? failure.refusal
+      : undefined;
   }
 
-  add(key: string): void {
-    this.#failures.set(key, performance.now(), { size: key.length });
+  add(key: string, refusal: Refusal): void {
+    const failure = { refusal, failedAt: performance.now() };
+    this.#failures.set(key, failure, { size: key.length });
   }
 }

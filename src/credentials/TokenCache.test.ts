@@ -141,6 +141,46 @@ describe('[P12] TokenCache', () => {
     expect((second as { token?: string }).token).toBe('kept');
   });
 
+  it('[P50] gives each request its own copy of what is in its credentials, however deep, and of what Backstage hides there', async () => {
+    const { wrapped, answerWith } = create();
+    const makeCredentials = () => {
+      const restrictions = {
+        permissionNames: ['catalog.entity.read'],
+        permissionAttributes: { action: ['read'] },
+      };
+      const actor = Object.defineProperty(
+        { type: 'service', subject: 'plugin:search' },
+        'toString',
+        { value: () => 'the actor' },
+      );
+      return {
+        expiresAt: new Date('2026-06-01T01:00:00Z'),
+        principal: {
+          type: 'user',
+          userEntityRef: 'user:default/a',
+          actor,
+          accessRestrictions: restrictions,
+          nothing: null,
+        },
+      };
+    };
+    answerWith(async () => makeCredentials());
+    const read = async () =>
+      (await wrapped.authenticate('x')) as unknown as ReturnType<
+        typeof makeCredentials
+      >;
+    const first = await read();
+    first.expiresAt.setTime(0);
+    first.principal.actor.subject = 'plugin:evil';
+    const { accessRestrictions } = first.principal;
+    accessRestrictions.permissionNames.push('catalog.entity.delete');
+    accessRestrictions.permissionAttributes.action[0] = 'delete';
+    const second = await read();
+    expect(second).toEqual(makeCredentials());
+    expect(String(second.principal.actor)).toBe('the actor');
+    expect(Object.keys(second.principal.actor)).toEqual(['type', 'subject']);
+  });
+
   it('caches a service no longer than the user for whom it acts', async () => {
     const { calls, wrapped } = create();
     const exp = Date.now() / 1000 + 5;

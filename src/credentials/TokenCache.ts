@@ -157,29 +157,44 @@ function expiryOf({ claims, userToken }: Token): number {
   );
 }
 
-/** Returns a function that makes credentials for each request: changes that a handler makes stay with its request. */
-function createCopier(credentials: BackstageCredentials) {
-  const copy = createShallowCopier(credentials);
-  const copyPrincipal = createShallowCopier(credentials.principal as object);
-  return () => {
-    const credentialsOfRequest = copy();
-    credentialsOfRequest.principal = copyPrincipal();
-    return credentialsOfRequest;
-  };
+/**
+ * Returns a function that copies credentials, or a value in them, for each request: changes that a handler makes stay with its
+ * request. Backstage freezes nothing, so that a handler may make some.
+ */
+function createCopier<T>(original: T): () => T {
+  if (original instanceof Date) {
+    const time = original.getTime();
+    return () => new Date(time) as T;
+  }
+  if (Array.isArray(original)) {
+    const items = original.map(createCopier);
+    return () => items.map(copyItem => copyItem()) as T;
+  }
+  return isObject(original) ? createObjectCopier(original) : () => original;
 }
 
-/** Copies non-enumerable properties too: Backstage keeps the token in one. */
-function createShallowCopier<T extends object>(original: T): () => T {
+/** Copies non-enumerable properties too, as they are: Backstage keeps the token in one. */
+function createObjectCopier<T extends object>(original: T): () => T {
   const prototype = Object.getPrototypeOf(original);
+  const nested = Object.entries(original)
+    .filter(([, value]) => isObject(value))
+    .map(([name, value]) => [name, createCopier(value)] as const);
   const hidden = Object.entries(
     Object.getOwnPropertyDescriptors(original),
   ).filter(([, { enumerable }]) => !enumerable);
   return () => {
     const copy = Object.assign(Object.create(prototype), original);
+    for (const [name, copyValue] of nested) {
+      copy[name] = copyValue();
+    }
     // `Object.defineProperties` takes twice the time.
     for (const [name, descriptor] of hidden) {
       Object.defineProperty(copy, name, descriptor);
     }
     return copy;
   };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

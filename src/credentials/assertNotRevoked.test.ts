@@ -43,7 +43,7 @@ describe('assertNotRevoked', () => {
       notLoaded,
       Refusal.revocationsUnavailable,
     ],
-    ['no session', { sub: 'x' }, revocations, Refusal.invalidToken],
+    ['no session', { sub: 'x' }, revocations, Refusal.invalid.malformed],
   ])('refuses %s', (_, userToken, list, refusal) => {
     const judge = () => assertNotRevoked(verifiedOf(userToken), list);
     expect(judge).toThrow(refusal);

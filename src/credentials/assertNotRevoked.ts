@@ -17,7 +17,7 @@ export function assertNotRevoked(
     return;
   }
   if (!session) {
-    throw Refusal.invalidToken;
+    throw Refusal.invalid.malformed;
   }
   if (revocations.isRevoked(session)) {
     throw Refusal.revoked.of(session.sub);

@@ -61,6 +61,16 @@ describe('[P10] findPublicRefusal', () => {
     });
   });
 
+  it('passes a forged token of a new key, whatever the session that it claims', async () => {
+    const { find, tokens, verification } = create();
+    tokens.clear();
+    verification.isKeyNew = true;
+    expect([await find(full), await find(live)]).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
   it.each([
     ['no token', undefined],
     ['an empty token', ''],

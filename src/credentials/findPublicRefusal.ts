@@ -68,7 +68,7 @@ export async function judgePublicToken(
     return undefined;
   }
   if (!isCompactJws(text)) {
-    return Refusal.invalidToken;
+    return Refusal.invalid.malformed;
   }
   const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
   try {
@@ -86,7 +86,13 @@ export async function judgePublicToken(
     if (error.reason === 'untrusted-issuer') {
       return error;
     }
-    if (error.isFinal || error.reason === 'restricted') {
+    // A new key does not verify the token for a handler either. Any key may be in a forged token, and 503 would show that the
+    // session in its claims was revoked.
+    if (
+      error.isFinal ||
+      error.reason === 'restricted' ||
+      error === Refusal.newKey
+    ) {
       return undefined;
     }
     // Another system's token needs no keys of this one, which has none before its first sign-in.
@@ -96,7 +102,7 @@ export async function judgePublicToken(
     throw error;
   }
   if (!session) {
-    return Refusal.invalidToken;
+    return Refusal.invalid.malformed;
   }
   // The list may have been loaded while the token was verified.
   if (revocations.isRevoked(session)) {

@@ -8,6 +8,8 @@ import type { SessionClaims } from '../revocation/Revocation';
 export interface DecodedToken {
   /** `typ` of the header; `undefined` for tokens of Backstage before 1.24. */
   typ?: string;
+  /** The id of the key in the header. */
+  kid?: string;
   sub?: string;
   iss?: string;
   aud?: string | string[];
@@ -37,8 +39,12 @@ export class Token {
 
   /** The verdicts of plugins, by a key that the cache of tokens chooses. A token that has not verified has none. */
   readonly verdicts = new Map<string, Verdict>();
-  /** The `Set-Cookie` headers that make this token the gate's cookie, once it has verified. */
+  /** The `Set-Cookie` headers that make this token the gate's cookie, if that ends with the token. */
   setCookie: string[] | undefined;
+  /**
+   * The time by `performance.now()` from which the browser's cookie is to be set again; `undefined` if this replica has not set it.
+   */
+  renewCookieAt: number | undefined;
   /** The number of times that the cookie was sent to clients that have not returned it. */
   sentCookies = 0;
 
@@ -78,10 +84,11 @@ export function decodeToken(token: string): DecodedToken | undefined {
     return undefined;
   }
   try {
-    const { typ } = decodeProtectedHeader(token);
+    const { typ, kid } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ,
+      kid: isString(kid) ? kid : undefined,
       sub: isString(sub) ? sub : undefined,
       iss: isString(iss) ? iss : undefined,
       aud,
@@ -117,9 +124,13 @@ export function effectiveUserToken(
 export function isExpired(token: DecodedToken): boolean {
   return (
     (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
-    token.exp !== undefined &&
-    token.exp * 1000 <= Date.now()
+    isPast(token.exp)
   );
+}
+
+/** Returns whether a time in seconds since the epoch has passed. */
+export function isPast(seconds: number | undefined): boolean {
+  return seconds !== undefined && seconds * 1000 <= Date.now();
 }
 
 function isUserToken({ typ, aud }: DecodedToken): boolean {

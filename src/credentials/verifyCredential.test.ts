@@ -27,9 +27,10 @@ const user = unsignedToken('vnd.backstage.user', {
   iss: OWN_ISSUER,
 });
 const limited = unsignedToken('vnd.backstage.limited-user', session);
-const service = unsignedToken('vnd.backstage.plugin', { sub: 'search' });
+const ofService = { sub: 'search', aud: 'catalog' };
+const service = unsignedToken('vnd.backstage.plugin', ofService);
 const onBehalf = unsignedToken('vnd.backstage.plugin', {
-  sub: 'search',
+  ...ofService,
   obo: limited,
 });
 
@@ -68,9 +69,9 @@ function create(
   const req = { headers: {} } as Request;
   const keyEndpoints = new KeyEndpoints({
     isKnown: async () => true,
-    fetchKeyCount: async url => {
+    fetchKeyIds: async url => {
       askedKeys.push(url);
-      return url in (options.keys ?? {}) ? options.keys![url] : 1;
+      return url in (options.keys ?? {}) ? options.keys![url] : ['key'];
     },
   });
 
@@ -105,9 +106,10 @@ function create(
         tokens,
         issuerClock: { observe: () => {} },
         keyEndpoints: {
-          assertAvailable: (
-            ...args: Parameters<KeyEndpoints['assertAvailable']>
-          ) => keyEndpoints.assertAvailable(...args),
+          hasKeysOf: (...args: Parameters<KeyEndpoints['hasKeysOf']>) =>
+            keyEndpoints.hasKeysOf(...args),
+          observe: (...args: Parameters<KeyEndpoints['observe']>) =>
+            keyEndpoints.observe(...args),
           assertCallerKnown: (
             decoded: DecodedToken | undefined,
             discovery: unknown,
@@ -220,7 +222,7 @@ describe('verifyCredential', () => {
     'accepts no %s by which a service acts for a user',
     async kind => {
       const { verify } = create({ credentials: () => actor });
-      await expect(verify(user, kind)).rejects.toBe(Refusal.invalidToken);
+      await expect(verify(user, kind)).rejects.toBe(Refusal.invalid.signature);
     },
   );
 
@@ -231,8 +233,8 @@ describe('verifyCredential', () => {
     ['nothing', undefined as never],
   ])('is 401 for %s', async (_, error) => {
     const { verify } = create(fails(error));
-    await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
-    await expect(verify('static')).rejects.toBe(Refusal.invalidToken);
+    await expect(verify(user)).rejects.toBe(Refusal.invalid.signature);
+    await expect(verify('static')).rejects.toBe(Refusal.invalid.malformed);
   });
 
   it('is 403 for a restricted bearer token, with the message of the service', async () => {
@@ -243,14 +245,16 @@ describe('verifyCredential', () => {
       reason: 'restricted',
       error: { name: 'NotAllowedError', message: 'not here' },
     });
-    await expect(verify(user, 'cookie')).rejects.toBe(Refusal.invalidToken);
+    await expect(verify(user, 'cookie')).rejects.toBe(
+      Refusal.invalid.signature,
+    );
     expect(askedKeys).toHaveLength(1);
   });
 
   it('verifies an invalid token again as another kind or for another plugin', async () => {
     const { calls, verify } = create(notValid);
     for (let i = 0; i < 3; i += 1) {
-      await expect(verify(user)).rejects.toBe(Refusal.invalidToken);
+      await expect(verify(user)).rejects.toBe(Refusal.invalid.signature);
     }
     expect(calls).toHaveLength(1);
     await expect(verify(user, 'cookie')).rejects.toThrow();
@@ -279,7 +283,7 @@ describe('verifyCredential', () => {
       const { calls, steps, verify } = create();
       for (const token of [user, service]) {
         const twin = `${token}${junk}`;
-        await expect(verify(twin)).rejects.toBe(Refusal.invalidToken);
+        await expect(verify(twin)).rejects.toBe(Refusal.invalid.malformed);
       }
       expect([calls, steps]).toEqual([[], []]);
     },
@@ -291,7 +295,7 @@ describe('verifyCredential', () => {
       ...session,
       exp: NOW - 1,
     });
-    await expect(verify(expired)).rejects.toBe(Refusal.invalidToken);
+    await expect(verify(expired)).rejects.toBe(Refusal.invalid.expired);
     expect([calls, steps]).toEqual([[], []]);
   });
 
@@ -341,15 +345,21 @@ describe('verifyCredential', () => {
 
   const userKeys = 'http://auth/.well-known/jwks.json';
   const serviceKeys = 'http://search/.backstage/auth/v1/jwks.json';
+  const KEY = 'key';
 
   it.each<[string, string, Record<string, KeyAnswer>, Refusal]>([
-    ['a user', user, { [userKeys]: 1 }, Refusal.invalidToken],
-    ['a user', user, { [userKeys]: 0 }, Refusal.keysUnavailable],
+    ['a user', user, { [userKeys]: [KEY] }, Refusal.invalid.signature],
+    ['a user', user, { [userKeys]: [] }, Refusal.keysUnavailable],
     ['a user', user, { [userKeys]: 'not-found' }, Refusal.keysUnavailable],
     ['a user', user, { [userKeys]: undefined }, Refusal.keysUnavailable],
-    ['a limited token', limited, { [userKeys]: 0 }, Refusal.keysUnavailable],
-    ['a service', service, { [serviceKeys]: 1 }, Refusal.invalidToken],
-    ['a service', service, { [serviceKeys]: 0 }, Refusal.invalidToken],
+    ['a limited token', limited, { [userKeys]: [] }, Refusal.keysUnavailable],
+    ['a service', service, { [serviceKeys]: [KEY] }, Refusal.invalid.signature],
+    [
+      'a service',
+      service,
+      { [serviceKeys]: [] },
+      Refusal.invalid['unknown-key'],
+    ],
     [
       'a service',
       service,
@@ -365,20 +375,70 @@ describe('verifyCredential', () => {
     [
       'a service for a user',
       onBehalf,
-      { [userKeys]: 1, [serviceKeys]: 1 },
-      Refusal.invalidToken,
+      { [userKeys]: [KEY], [serviceKeys]: [KEY] },
+      Refusal.invalid.signature,
     ],
     [
       'a service for a user',
       onBehalf,
-      { [userKeys]: 1, [serviceKeys]: undefined },
+      { [userKeys]: [KEY], [serviceKeys]: undefined },
       Refusal.keysUnavailable,
     ],
-    ['a static token', 'static', {}, Refusal.invalidToken],
+    ['a static token', 'static', {}, Refusal.invalid.malformed],
   ])('probes the keys when %s fails: %#', async (_, token, keys, refusal) => {
     const { askedKeys, verify } = create({ ...notValid, keys });
     await expect(verify(token)).rejects.toBe(refusal);
     expect(askedKeys).toEqual(Object.keys(keys));
+  });
+
+  const withKey = (kid: string, claims: object = {}) =>
+    unsignedToken('vnd.backstage.user', { ...session, ...claims }, kid);
+  const ofPlugin = (claims: object, kid = KEY) =>
+    unsignedToken('vnd.backstage.plugin', { ...ofService, ...claims }, kid);
+
+  it.each([
+    ['text', 'malformed', 'static'],
+    ['three parts that are no JWT', 'malformed', 'a.b.c'],
+    ['a user token of a key of the endpoint', 'signature', withKey(KEY)],
+    ['a user token of another key', 'unknown-key', withKey('other')],
+    [
+      'an expired token of another key',
+      'expired',
+      withKey('other', { exp: 1 }),
+    ],
+    ['a service token of a key of the endpoint', 'signature', ofPlugin({})],
+    ['a service token of another key', 'unknown-key', ofPlugin({}, 'other')],
+    ['a service token for another plugin', 'audience', ofPlugin({ aud: 'x' })],
+    ['a service token for no plugin', 'audience', ofPlugin({ aud: [{}, 7] })],
+    [
+      'one for this plugin too',
+      'signature',
+      ofPlugin({ aud: ['x', 'Catalog'] }),
+    ],
+    [
+      'a service token with a user token of another key',
+      'unknown-key',
+      ofPlugin({ obo: withKey('other') }),
+    ],
+    [
+      'a service token with an expired user token',
+      'expired',
+      ofPlugin({ obo: withKey(KEY, { exp: 1 }) }),
+    ],
+    [
+      'an expired token of another system',
+      'expired',
+      unsignedToken('JWT', { exp: 1 }),
+    ],
+    ['a token of another system', 'signature', unsignedToken('JWT', {})],
+  ] as const)('refuses %s with the detail %s', async (_, detail, token) => {
+    const keys = { [userKeys]: [KEY], [serviceKeys]: [KEY] };
+    const { askedKeys, verify } = create({ ...notValid, keys });
+    const refusal = await verify(token).catch(error => error);
+    expect(refusal).toBe(Refusal.invalid[detail]);
+    // The second time, the detail comes from the cache.
+    await expect(verify(token)).rejects.toBe(refusal);
+    expect(new Set(askedKeys).size).toBe(askedKeys.length);
   });
 
   const other = 'https://other/api/auth';

@@ -3,7 +3,7 @@ import type {
   BackstageServicePrincipal,
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
-import { AuthenticationError, isError } from '@backstage/errors';
+import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import type {
@@ -16,8 +16,8 @@ import { Refusal } from '../decision/Refusal';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { GateObserver } from '../decision/GateObserver';
 import { isPromise, MaybePromise, then } from '../util/then';
+import { explainFailure } from './explainFailure';
 import { DecodedToken, isCompactJws, isExpired, Token } from './token';
-import { findRestrictedSubject } from './findRestrictedSubject';
 import type { KeyEndpoints } from './KeyEndpoints';
 import type { NegativeTokenCache } from './NegativeTokenCache';
 import type { OwnIssuer } from './OwnIssuer';
@@ -40,7 +40,10 @@ export interface VerifiedCredential {
 export interface VerifyOptions {
   plugins: BackendPlugins;
   invalidTokens: NegativeTokenCache;
-  keyEndpoints: Pick<KeyEndpoints, 'assertAvailable' | 'assertCallerKnown'>;
+  keyEndpoints: Pick<
+    KeyEndpoints,
+    'assertCallerKnown' | 'hasKeysOf' | 'observe'
+  >;
   ownIssuer: Pick<OwnIssuer, 'get'>;
   tokens: TokenCache;
   issuerClock: Pick<IssuerClock, 'observe'>;
@@ -65,17 +68,24 @@ export function verifyCredential(
   const { claims, userToken } = token;
 
   // Refuse early, before the signature is verified.
-  if (claims && (!isCompactJws(token.text) || isExpired(claims))) {
-    throw Refusal.invalidToken;
+  if (claims && !isCompactJws(token.text)) {
+    throw Refusal.invalid.malformed;
+  }
+  if (claims && isExpired(claims)) {
+    throw Refusal.invalid.expired;
   }
   const failureKey = () => `${plugin.id} ${presented.kind} ${token.digest}`;
-  if (!invalidTokens.isEmpty && invalidTokens.has(failureKey())) {
-    throw Refusal.invalidToken;
+  const known = invalidTokens.isEmpty
+    ? undefined
+    : invalidTokens.get(failureKey());
+  if (known) {
+    throw known;
   }
+  const { discovery } = plugins.anyRegistered();
   const authenticate = (httpAuth: CredentialsReader) =>
     recall(httpAuth, req, token, presented.kind) ??
     authenticateAfresh(httpAuth, req, presented).catch(error =>
-      explainFailure(error, token, presented, failureKey, options),
+      explainFailure(error, token, presented, plugin.id, failureKey, options),
     );
   const accept = (credentials: VerifiedCredential['credentials']) => {
     // A custom `httpAuth` may have authenticated a different token, so check that its principal is this token's subject.
@@ -91,19 +101,18 @@ export function verifyCredential(
         throw Refusal.untrustedIssuer.of(userToken?.sub);
       }
       issuerClock.observe(userToken?.iat);
+      keyEndpoints.observe(userToken, discovery);
       tokens.remember(token);
       return { credentials, token };
     });
   };
 
-  return then(
-    keyEndpoints.assertCallerKnown(claims, plugins.anyRegistered().discovery),
-    () =>
-      then(userToken && plugins.userKeysStarted(), () =>
-        then(plugin.httpAuthFor(claims), httpAuth =>
-          then(authenticate(httpAuth), accept),
-        ),
+  return then(keyEndpoints.assertCallerKnown(claims, discovery), () =>
+    then(userToken && plugins.userKeysStarted(), () =>
+      then(plugin.httpAuthFor(claims), httpAuth =>
+        then(authenticate(httpAuth), accept),
       ),
+    ),
   );
 }
 
@@ -197,31 +206,6 @@ function onlyUsers(
     throw new AuthenticationError('A service acts for the user');
   }
   return credentials;
-}
-
-/**
- * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
- *
- * @throws Refusal
- */
-async function explainFailure(
-  error: unknown,
-  token: Token,
-  { kind }: PresentedToken,
-  failureKey: () => string,
-  options: VerifyOptions,
-): Promise<never> {
-  if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
-    throw Refusal.restricted(error.message).of(
-      await findRestrictedSubject(token.text, options.plugins),
-    );
-  }
-  const { keyEndpoints, plugins } = options;
-  await keyEndpoints.assertAvailable(token, plugins.anyRegistered().discovery);
-  if (isError(error) && error.name === 'AuthenticationError') {
-    options.invalidTokens.add(failureKey());
-  }
-  throw Refusal.invalidToken;
 }
 
 /**

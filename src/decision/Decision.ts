@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import type { JsonObject } from '@backstage/types';
 import type { AllowRule } from '../config/AllowRule';
-import type { RefusalReason } from './Refusal';
+import type { RefusalDetail, RefusalReason } from './Refusal';
 
 /**
  * Why a request passed. The log, the metrics, the audit and the policy route use the same words.
@@ -49,6 +50,8 @@ export interface Decision {
   candidate?: CandidateChange;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
+  /** Narrows the reason, in the log and in the audit only. */
+  detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */
   subject?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */
@@ -58,8 +61,8 @@ export interface Decision {
 /** Why a request passes. */
 export interface Passed extends Pick<Decision, 'rule'> {
   reason: PassReason;
-  /** Whether the gate answers the request itself, with 204, so that no handler gets it. */
-  isAnswered?: boolean;
+  /** The answer that the gate gives itself, so that no handler gets the request. */
+  answer?: { status: 200 | 204 | 404; body?: JsonObject };
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

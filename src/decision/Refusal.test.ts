@@ -177,6 +177,31 @@ describe('Refusal', () => {
     expect(Refusal.revoked.subject).toBeUndefined();
   });
 
+  it.each(Object.entries(Refusal.invalid))(
+    'of an invalid token has the detail %s, and the same answer',
+    (detail, refusal) => {
+      expect(refusal).toBeInstanceOf(Refusal);
+      expect(refusal.detail).toBe(detail);
+      expect(refusal.reason).toBe('invalid-token');
+      expect(refusal.error).toBe(Refusal.invalidToken.error);
+      expect(refusal.headersFor('0')).toEqual(
+        Refusal.invalidToken.headersFor('0'),
+      );
+      expect(Refusal.invalidToken.detail).toBeUndefined();
+    },
+  );
+
+  it('of a new key gives the answer of keys that are not available', () => {
+    const { newKey, keysUnavailable } = Refusal;
+    expect([newKey.reason, newKey.detail, newKey.status]).toEqual([
+      'keys-unavailable',
+      'new-key',
+      503,
+    ]);
+    expect(newKey.error).toBe(keysUnavailable.error);
+    expect(newKey.headersFor('0')).toEqual(keysUnavailable.headersFor('0'));
+  });
+
   it('has no stack, which would be that of the module', () => {
     expect(Refusal.revoked.error.stack).toBe(String(Refusal.revoked.error));
     expect(Refusal.restricted('not here').error.stack).toBe(

@@ -88,6 +88,22 @@ export const REFUSALS = {
 /** Why a request is refused. The log, the metrics, the audit and the policy route use the same words. */
 export type RefusalReason = keyof typeof REFUSALS;
 
+/** Why a token is invalid. Only the log and the audit have it. */
+export type InvalidDetail =
+  'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
+
+/** What the log and the audit have beside a reason. */
+export type RefusalDetail = InvalidDetail | 'new-key';
+
+/** Returns the same refusal with one field more. It shares the error. */
+function withField(
+  refusal: Refusal,
+  key: 'subject' | 'detail',
+  value: string | undefined,
+): Refusal {
+  return Object.create(refusal, { [key]: { value } });
+}
+
 /**
  * Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form.
  *
@@ -112,6 +128,22 @@ export class Refusal extends Error {
   static readonly signOutIncomplete = new Refusal('sign-out-incomplete');
   static readonly failed = new Refusal('failed');
 
+  /** Refuses a token of a key that Backstage may not have fetched yet. */
+  static readonly newKey = withField(
+    Refusal.keysUnavailable,
+    'detail',
+    'new-key',
+  );
+
+  /** Refusals of an invalid token by their detail. All of them give the same answer as `invalidToken`. */
+  static readonly invalid: Readonly<Record<InvalidDetail, Refusal>> = {
+    expired: withField(Refusal.invalidToken, 'detail', 'expired'),
+    malformed: withField(Refusal.invalidToken, 'detail', 'malformed'),
+    audience: withField(Refusal.invalidToken, 'detail', 'audience'),
+    'unknown-key': withField(Refusal.invalidToken, 'detail', 'unknown-key'),
+    signature: withField(Refusal.invalidToken, 'detail', 'signature'),
+  };
+
   /** Refuses a token whose access restrictions exclude this plugin, with the message of the service that has judged it. */
   static restricted(message: string): Refusal {
     return new Refusal('restricted', message);
@@ -124,6 +156,8 @@ export class Refusal extends Error {
 
   /** The subject of the refused token, if that has verified. */
   readonly subject: string | undefined;
+  /** Present with the reason `invalid-token`, and where a key is too new. */
+  readonly detail: RefusalDetail | undefined;
   readonly error: Error;
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -153,7 +187,7 @@ export class Refusal extends Error {
 
   /** Returns the same refusal for a token that has verified. It shares the error, because a stack trace would cost more. */
   of(subject: string | undefined): Refusal {
-    return Object.create(this, { subject: { value: subject } });
+    return withField(this, 'subject', subject);
   }
 
   /** Returns the headers of the answer to an upgrade, with the id of the decision. */

@@ -1,5 +1,5 @@
-import { asObject, isObject } from '../config/values';
-import { asTexts, Get, isText, isTrue } from './values';
+import { asObject, isObject, isTrue } from '../config/values';
+import { asTexts, Get, isText } from './values';
 
 /** An endpoint of the proxy plugin. */
 export interface ProxyEndpoint {

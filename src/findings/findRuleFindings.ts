@@ -6,14 +6,14 @@ import {
   segmentsOf,
 } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { asObject } from '../config/values';
+import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnused } from '../usage/RuleUsage';
 import { DAY_MS } from '../util/day';
 import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
 import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
-import { asList, asTexts, Get, isText, isTrue } from './values';
+import { asList, asTexts, Get, isText } from './values';
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;

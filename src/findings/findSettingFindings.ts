@@ -1,11 +1,11 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { asObject, isObject } from '../config/values';
+import { asObject, isObject, isTrue } from '../config/values';
 import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
 import { findSignInFindings } from './findSignInFindings';
 import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
-import { asList, Get, isText, isTrue } from './values';
+import { asList, Get, isText } from './values';
 
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;

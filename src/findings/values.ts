@@ -17,14 +17,6 @@ export function createGet(config: Config): Get {
   };
 }
 
-/** Reads a boolean as Backstage does: variables of the environment are texts. */
-export function isTrue(value: unknown): boolean {
-  return (
-    typeof value !== 'object' &&
-    /^(y|yes|true|1|on)$/i.test(String(value).trim())
-  );
-}
-
 export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }

@@ -41,6 +41,8 @@ export interface ForwardedHeaders {
   gateCookie?: 'as received' | { token: string };
   /** Backstage's own cookie. Default: it stays. */
   userCookie?: 'removed';
+  /** The headers by which a handler may answer 304, which sets no cookie. Default: they stay. */
+  validators?: 'removed';
 }
 
 /**
@@ -131,6 +133,7 @@ export abstract class GateRequest<
       isAnonymous,
       candidate,
       id: refusal && this.decisionId,
+      detail: refusal?.detail,
       subject: refusal?.subject,
       clientAddress:
         refusal && config.audit.clientAddress ? this.clientAddress : undefined,

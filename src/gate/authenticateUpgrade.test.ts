@@ -311,7 +311,8 @@ it('after an unexpected error no other token is tried', async () => {
     gate: {
       cookie: undefined,
       keyEndpoints: {
-        assertAvailable: async () => {},
+        hasKeysOf: async () => true,
+        observe: () => {},
         assertCallerKnown: () => {
           asked += 1;
           throw new TypeError('not expected');

@@ -120,7 +120,7 @@ function assertNotCut(
   }
   const { claims, userToken } = tokens.read(first);
   if (userToken && !isExpired(claims!)) {
-    throw Refusal.invalidToken;
+    throw Refusal.invalid.malformed;
   }
 }
 

@@ -1,7 +1,7 @@
 import {
   acceptsUserCookie,
   isIssuanceEndpoint,
-  isTrustedPath,
+  trustOfPath,
 } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
@@ -38,19 +38,19 @@ describe('acceptsUserCookie', () => {
   });
 });
 
-describe('isTrustedPath', () => {
+describe('trustOfPath', () => {
   it.each([
-    ['GET', '/static/x', true],
-    ['POST', '/static/x', false],
-    ['GET', '/static/..%2fx', false],
-    ['GET', '/docs/x', true],
-    ['POST', '/docs/x', true],
-    ['GET', '/docs/a%20b', false],
-    ['GET', '/docs/../x', false],
-    ['GET', '/other', false],
-    ['GET', undefined, false],
+    ['GET', '/static/x', 'plugin'],
+    ['POST', '/static/x', undefined],
+    ['GET', '/static/..%2fx', undefined],
+    ['GET', '/docs/x', 'operator'],
+    ['POST', '/docs/x', 'operator'],
+    ['GET', '/docs/a%20b', undefined],
+    ['GET', '/docs/../x', undefined],
+    ['GET', '/other', undefined],
+    ['GET', undefined, undefined],
   ])('of %s %s is %s', (method, path, expected) => {
-    expect(isTrustedPath(request(method, path))).toBe(expected);
+    expect(trustOfPath(request(method, path))).toBe(expected);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Trust } from '../cookie/restrictResponse';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { hasNoDotSegments, isUnambiguousPath } from '../http/requestTarget';
 import type { ExpressRequest } from './GateRequest';
@@ -12,21 +13,23 @@ export function acceptsUserCookie({
 }
 
 /**
- * Returns whether a response to a cookie may act as the user: the plugin has declared the path for cookies, or the operator
- * trusts the path.
+ * Returns who trusts a response to a cookie to act as the user: the plugin, which has declared the path for cookies, or the operator,
+ * whose setting names it.
  */
-export function isTrustedPath({
+export function trustOfPath({
   method,
   path,
   plugin,
   policy,
-}: ExpressRequest): boolean {
-  return (
-    (reads(method, path) && plugin.isForCookies(path)) ||
-    (path !== undefined &&
-      isUnambiguousPath(path) &&
-      policy.isTrustedPath(plugin.id, path))
-  );
+}: ExpressRequest): Trust {
+  if (reads(method, path) && plugin.isForCookies(path)) {
+    return 'plugin';
+  }
+  return path !== undefined &&
+    isUnambiguousPath(path) &&
+    policy.isTrustedPath(plugin.id, path)
+    ? 'operator'
+    : undefined;
 }
 
 /** Returns whether a request reads at a path that stays the same once it is decoded. */

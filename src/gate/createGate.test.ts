@@ -11,6 +11,7 @@ import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 
 const NOW = Math.floor(Date.now() / 1000);
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const KEYS = '/.backstage/auth/v1/jwks.json';
 const A = 'user:default/a';
 const principal = { type: 'user', userEntityRef: A };
 
@@ -76,7 +77,10 @@ async function prepare(gate: BareGate) {
 let gate: BareGate;
 
 beforeAll(async () => {
-  gate = await startBareGate();
+  gate = await startBareGate({
+    installed: ['hello', 'auth', 'app', 'ours'],
+    ownRouters: ['ours'],
+  });
   await prepare(gate);
 });
 beforeEach(() => {
@@ -204,7 +208,6 @@ describe('the gate', () => {
     ['GET', '/api/hello/open', 'allow-rule'],
     ['HEAD', '/api/hello/open', 'allow-rule'],
     ['GET', '/api/hello/.backstage/auth/v1/jwks.json', 'built-in-public'],
-    ['GET', '/api/absent/.backstage/auth/v1/jwks.json', 'built-in-public'],
     ['POST', '/api/auth/v1/token', 'built-in-public'],
     ['GET', '/api/app/', undefined],
     ['GET', '/api/app', 'built-in-public'],
@@ -220,6 +223,69 @@ describe('the gate', () => {
     expect(await fate(method, target)).toEqual(
       reason ? [200, reason, 'none'] : [401, 'missing-credentials', 'none'],
     );
+  });
+
+  describe('[P1] keys where no router of Backstage serves them', () => {
+    const keys = (plugin: string, method = 'GET', ...headerLines: string[]) =>
+      gate.send(method, `/api/${plugin}${KEYS}?a=1`, ...headerLines);
+
+    it.each([
+      ['GET', 'ours', 200, '{"keys":[{"kid":"of ours"}]}'],
+      ['HEAD', 'ours', 200, ''],
+      ['GET', 'absent', 404, ''],
+      ['HEAD', 'absent', 404, ''],
+    ])('are the answer to %s of %s', async (method, plugin, status, body) => {
+      for (const lines of [[], [bearer('x')], [bearer(user)], [cookie(user)]]) {
+        const answer = await keys(plugin, method, ...lines);
+        expect([answer.status, answer.body]).toEqual([status, body]);
+        expect(gate.decided.at(-1)!.decision).toMatchObject({
+          outcome: 'passed',
+          reason: 'built-in-public',
+        });
+      }
+      expect(gate.handled).toEqual([]);
+    });
+
+    it('are not for any other method or path, nor for a token of a revoked session', async () => {
+      for (const plugin of ['ours', 'absent']) {
+        expect((await keys(plugin, 'POST')).status).toBe(401);
+        expect((await keys(plugin, 'GET', bearer(ended))).status).toBe(401);
+        const { status } = await gate.send('GET', `/api/${plugin}${KEYS}/`);
+        expect(status).toBe(401);
+      }
+      expect(gate.handled).toEqual([]);
+    });
+
+    it('are for the handlers in report-only', async () => {
+      gate.policy.mode = 'report-only';
+      expect((await keys('ours')).body).toBe('handled');
+      expect((await keys('absent')).body).toBe('handled');
+    });
+
+    it('are 503 if the gate can not read them, and no handler runs', async () => {
+      const listKeys = jest
+        .spyOn(
+          [...gate.plugins.all()].find(({ id }) => id === 'ours')!.auth,
+          'listPublicServiceKeys',
+        )
+        .mockRejectedValue(new Error('no database'));
+      const { status } = await keys('ours');
+      listKeys.mockRestore();
+      expect([status, gate.handled]).toEqual([503, []]);
+    });
+
+    it('go on to the gateway, for a plugin that is not installed, without the cookie', async () => {
+      const front = await startBareGate({ installed: ['hello', 'gateway'] });
+      const headerLine = cookie(user);
+      const { body } = await front.send(
+        'GET',
+        `/api/absent${KEYS}`,
+        headerLine,
+      );
+      await front.stop();
+      expect(body).toBe('handled');
+      expect(front.handled[0].headers.cookie).toBe('a=1');
+    });
   });
 
   it.each(['/api/hello/x#', '/api/hello/%78', '/api/hello//x'])(
@@ -267,6 +333,7 @@ describe('the gate', () => {
           plugin: 'hello',
           outcome: 'refused',
           reason: 'invalid-token',
+          detail: 'malformed',
           credential: 'bearer',
           id: expect.stringMatching(/^[0-9a-f]{16}$/),
         },
@@ -414,13 +481,6 @@ describe('the gate', () => {
       [
         'keys',
         '/api/hello/.backstage/auth/v1/jwks.json',
-        [cookie(user)],
-        undefined,
-        'a=1',
-      ],
-      [
-        'keys of an absent plugin',
-        '/api/absent/.backstage/auth/v1/jwks.json',
         [cookie(user)],
         undefined,
         'a=1',
@@ -972,8 +1032,11 @@ describe('the gate', () => {
       });
     });
 
-    describe('at a plugin that is not installed', () => {
-      const target = `/api/absent${COOKIE_ENDPOINT}`;
+    describe.each([
+      ['a plugin that is not installed', 'absent'],
+      ['one whose router is not that of Backstage', 'ours'],
+    ])('at %s', (_plugin, plugin) => {
+      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
 
       it('ends the session and goes on', async () => {
         const answer = await gate.send('DELETE', target, cookie(token));
@@ -989,15 +1052,18 @@ describe('the gate', () => {
         ['a cookie that fails', ['Cookie: token=x']],
         ['a bearer that fails', [bearer('x')]],
         ['a bearer of another scheme', ['Authorization: Basic YTpi']],
-      ])('with %s is answered as at one that is', async (_, headerLines) => {
-        const answer = await gate.send('DELETE', target, ...headerLines);
-        expect([answer.status, answer.body]).toEqual([204, '']);
-        expect(answer.headers['x-stock']).toBe('cleared');
-        expect([gate.stored, gate.handled]).toEqual([[], []]);
-        expect(gate.decided).toMatchObject([
-          { decision: { outcome: 'passed', reason: 'sign-out' } },
-        ]);
-      });
+      ])(
+        '[P1] with %s is answered as by that router',
+        async (_, headerLines) => {
+          const answer = await gate.send('DELETE', target, ...headerLines);
+          expect([answer.status, answer.body]).toEqual([204, '']);
+          expect(answer.headers['x-stock']).toBe('cleared');
+          expect([gate.stored, gate.handled]).toEqual([[], []]);
+          expect(gate.decided).toMatchObject([
+            { decision: { outcome: 'passed', reason: 'sign-out' } },
+          ]);
+        },
+      );
 
       it('with a session that was revoked before is so too', async () => {
         await gate.send('DELETE', target, cookie(token));

@@ -20,6 +20,7 @@ import { decideUpgrade } from './authenticateUpgrade';
 import { failClosed } from './failClosed';
 import { chooseHeaders, forward, setIdentity } from './forward';
 import { ExpressRequest } from './GateRequest';
+import { answerKeys, answerSignOut, sendAnswer } from './ownAnswers';
 import { presentedToken } from './presentedToken';
 import {
   refuseRevokedSession,
@@ -93,7 +94,7 @@ class Gate {
       return then(refuseRevokedSession(request, options), () => {
         if (route !== 'built-in-public') {
           // The browser sends the cookie with the requests of a public page, too.
-          restrictUserResponse(request, false);
+          restrictUserResponse(request, 'none');
           request.isAnonymous = !presentsCredential(request.req, cookie);
           return { reason: 'allow-rule', rule: route };
         }
@@ -101,7 +102,10 @@ class Gate {
         if (!request.isInstalled && plugin.id === 'auth') {
           request.forwarded.gateCookie = 'as received';
         }
-        return { reason: 'built-in-public' };
+        return then(answerKeys(request), answer => ({
+          reason: 'built-in-public',
+          answer,
+        }));
       });
     }
     return then(plugin.started(), () => {
@@ -123,16 +127,14 @@ class Gate {
     verified: VerifiedCredential,
   ): MaybePromise<Passed> {
     const { options } = this;
-    const isCookie = kind !== 'bearer';
     assertNotRevoked(verified, options.revocations);
     if (isUser(verified.credentials)) {
-      restrictUserResponse(request, isCookie);
+      restrictUserResponse(request, kind);
     }
     chooseHeaders(request, verified, options);
     setIdentity(request.req, verified);
-    const issued = isCookie
-      ? undefined
-      : issueCookie(request, verified, options);
+    const issued =
+      kind === 'bearer' ? issueCookie(request, verified, options) : undefined;
     return then(issued, () => {
       const removed = isCookieEndpoint(request.path ?? '')
         ? removeRevokedUserCookie(request, options)
@@ -152,7 +154,7 @@ class Gate {
     }
     // A handler may answer as to any other request.
     if (rule || isUser(judged.verified.credentials)) {
-      restrictUserResponse(request, judged?.presented.kind === 'cookie');
+      restrictUserResponse(request, judged?.presented.kind ?? 'none');
     }
     if (rule) {
       return { reason: 'allow-rule', rule };
@@ -162,32 +164,20 @@ class Gate {
   }
 
   async #signOut(request: ExpressRequest): Promise<Passed> {
-    const { plugin, policy, isInstalled } = request;
     const hasCredential = await this.#signOuts.end(request);
-    if (isInstalled) {
-      return { reason: 'sign-out' };
-    }
-    if (hasCredential || !policy.isEnforced) {
-      await plugin.started();
-      return { reason: 'sign-out' };
-    }
-    // An installed plugin answers the same: without a credential, a caller cannot find out which plugins are installed.
-    await this.options.plugins.clearUserCookie(request.res);
-    return { reason: 'sign-out', isAnswered: true };
+    const { plugins } = this.options;
+    const answer = await answerSignOut(request, hasCredential, plugins);
+    return { reason: 'sign-out', answer };
   }
 
   /** Forwards a request that passes, or answers it. */
   #pass(
     request: ExpressRequest,
-    { isAnswered, reason, rule }: Passed,
+    { answer, reason, rule }: Passed,
   ): NextArguments {
     forward(request, this.options.cookie);
     this.#record(request, { outcome: 'passed', reason, rule });
-    if (isAnswered) {
-      request.res.status(204).end();
-      return undefined;
-    }
-    return [];
+    return answer ? sendAnswer(request.res, answer) : [];
   }
 
   #record(

@@ -52,10 +52,29 @@ describe('forward', () => {
       'token=other; a=1; backstage-auth=u',
     ],
   ])('of %j sets %s and %s', (forwarded, authorization, cookie) => {
-    expect(headersAfter(forwarded, gateCookie)).toEqual({
+    expect(headersAfter(forwarded, gateCookie)).toMatchObject({
       authorization,
       cookie,
     });
+  });
+
+  it('removes what a handler may answer 304 to', () => {
+    const req = new IncomingMessage(new Socket());
+    const validators = { 'if-none-match': '"1"', 'if-modified-since': 'x' };
+    Object.assign(req.headers, validators, { 'if-match': '"1"' });
+    forward({ req, forwarded: {} }, gateCookie);
+    expect(req.headers).toMatchObject(validators);
+    forward({ req, forwarded: { validators: 'removed' } }, gateCookie);
+    expect(req.headers).toEqual({ 'if-match': '"1"' });
+  });
+
+  it('marks a request only if a gate behind may see its cookie as one to renew', () => {
+    const marked = (forwarded: ForwardedHeaders, cookie?: GateCookie) =>
+      'x-api-gate-cookie-issued-in-front' in headersAfter(forwarded, cookie);
+    expect(marked({ gateCookie: { token: 'other' } }, gateCookie)).toBe(true);
+    expect(marked({ gateCookie: { token: 'other' } })).toBe(false);
+    expect(marked({ gateCookie: 'as received' }, gateCookie)).toBe(false);
+    expect(marked({}, gateCookie)).toBe(false);
   });
 
   it.each<[ForwardedHeaders]>([[{}], [{ gateCookie: { token: 'other' } }]])(

@@ -6,7 +6,12 @@ import { removeCookies } from '../http/removeCookies';
 import { setRequestHeader } from '../http/setRequestHeader';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
 import type { ExpressRequest, GateRequest } from './GateRequest';
-import { CookieServices, isFullUserToken, isUser } from './userResponse';
+import {
+  COOKIE_ISSUED_IN_FRONT,
+  CookieServices,
+  isFullUserToken,
+  isUser,
+} from './userResponse';
 
 /**
  * Sets the headers with which a request goes on to the handlers behind the gate. Nothing else in the gate changes a request's
@@ -16,19 +21,24 @@ export function forward(
   { req, forwarded }: Pick<GateRequest, 'req' | 'forwarded'>,
   cookie: GateCookie | undefined,
 ): void {
-  const { bearer, gateCookie, userCookie } = forwarded;
+  const { bearer, gateCookie, userCookie, validators } = forwarded;
   if (bearer !== undefined) {
     setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
   }
   if (userCookie === 'removed') {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
   }
+  if (validators === 'removed') {
+    setRequestHeader(req, 'if-none-match', undefined);
+    setRequestHeader(req, 'if-modified-since', undefined);
+  }
   if (gateCookie === 'as received') {
     return;
   }
   cookie?.removeFrom(req);
-  if (gateCookie) {
-    cookie?.putInto(req, gateCookie.token);
+  if (cookie && gateCookie) {
+    cookie.putInto(req, gateCookie.token);
+    setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
 }
 
@@ -42,8 +52,8 @@ export function chooseHeaders(
   if (credential === 'cookie') {
     forwarded.bearer = text;
   }
-  // A gate behind the gateway receives the same token as `Authorization`. If it sees the cookie too, it issues no other one, and
-  // the answer stays as its handler made it.
+  // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it. One of an earlier version
+  // issues none if it sees the cookie too.
   if (
     !isInstalled &&
     isFullUserToken(verified, services) &&

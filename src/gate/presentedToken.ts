@@ -4,7 +4,7 @@ import { readCredential } from '../credentials/readCredential';
 import type { PresentedToken } from '../credentials/verifyCredential';
 import { Refusal } from '../decision/Refusal';
 import { isCodeDestination } from '../http/isCodeDestination';
-import { acceptsUserCookie, isTrustedPath } from './cookiePaths';
+import { acceptsUserCookie, trustOfPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
 /**
@@ -38,7 +38,7 @@ function assertCookieMayBeUsed(request: ExpressRequest): void {
   if (policy.isCrossSite(req)) {
     throw Refusal.crossSite;
   }
-  if (isCodeDestination(req) && !isTrustedPath(request)) {
+  if (isCodeDestination(req) && !trustOfPath(request)) {
     throw Refusal.unsafeDestination;
   }
 }

@@ -1,5 +1,5 @@
 import { ServerResponse } from 'node:http';
-import type { Response } from 'express';
+import express, { type Response } from 'express';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
@@ -21,7 +21,8 @@ const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 const user = { type: 'user', userEntityRef: A };
 const service = { type: 'service', subject: 'plugin:search' };
 
-const full = unsignedToken('vnd.backstage.user', { sub: A });
+const EXP = 1_800_000_000;
+const full = unsignedToken('vnd.backstage.user', { sub: A, exp: EXP });
 const limited = unsignedToken('vnd.backstage.limited-user', { sub: A });
 const acting = unsignedToken('vnd.backstage.plugin', {
   sub: 'search',
@@ -62,21 +63,32 @@ describe('isFullUserToken', () => {
 
 describe('restrictUserResponse', () => {
   it.each([
-    ['/trusted', true, { 'cache-control': 'private' }],
-    ['/trusted', false, {}],
-    ['/x', false, { 'content-security-policy': 'sandbox' }],
-  ])('of %s, with a cookie: %s, sets %j', (path, isCookie, expected) => {
-    const res = new ServerResponse({} as never);
+    ['/declared', 'cookie', 'document', { 'cache-control': 'private' }],
+    ['/trusted', 'cookie', 'image', { 'cache-control': 'private' }],
+    ['/trusted', 'cookie', 'document', { 'cache-control': 'no-store' }],
+    ['/trusted', 'bearer', 'document', {}],
+    ['/x', 'none', 'document', { 'content-security-policy': 'sandbox' }],
+  ] as const)('of %s, with %s for %s, sets %j', (...row) => {
+    const [path, credential, destination, expected] = row;
+    const res: Response = Object.setPrototypeOf(
+      new ServerResponse({
+        headers: { 'sec-fetch-dest': destination },
+      } as never),
+      express.response,
+    );
     const request = {
       res,
       method: 'GET',
       path,
-      plugin: { id: 'hello', isForCookies: () => false },
+      plugin: {
+        id: 'hello',
+        isForCookies: (below: string) => below === '/declared',
+      },
       policy: {
         isTrustedPath: (_: string, below: string) => below === '/trusted',
       },
     } as unknown as ExpressRequest;
-    restrictUserResponse(request, isCookie);
+    restrictUserResponse(request, credential);
     res.setHeader('Content-Type', 'text/html');
     res.writeHead(200);
     expect({ ...res.getHeaders() }).toEqual({
@@ -108,6 +120,7 @@ describe('issueCookie', () => {
       req,
       res,
       path,
+      forwarded: {},
       pluginId: 'hello',
       policy: {
         config: { backendOrigin: ORIGIN },
@@ -116,7 +129,9 @@ describe('issueCookie', () => {
     } as unknown as ExpressRequest;
     const issue = () =>
       issueCookie(request, verified, {
-        cookie: {} as GateCookie,
+        cookie: {
+          expiryFor: exp => new Date(exp * 1000),
+        } as GateCookie,
         cookieIssuer: () => ({ issueCookie: issued }),
         cookieTypes: new Set(['vnd.backstage.user']),
         logger: { warn } as never,
@@ -130,8 +145,19 @@ describe('issueCookie', () => {
     const { issue, issued, req, res, verified, ...told } = create();
     expect(issue()).toBeUndefined();
     const { credentials, token } = verified;
+    const expires = new Date(EXP * 1000);
     expect(issued.mock.calls).toEqual([
-      [{ credentials, token: full, presented: token, req, res }],
+      [
+        {
+          credentials,
+          token: full,
+          expires,
+          presented: token,
+          forwarded: {},
+          req,
+          res,
+        },
+      ],
     ]);
     expect(told.warn).not.toHaveBeenCalled();
     expect(told.cookieNotIssued).not.toHaveBeenCalled();
@@ -142,6 +168,10 @@ describe('issueCookie', () => {
     ['without an issuer', { services: { cookieIssuer: () => undefined } }],
     ['for OPTIONS', { method: 'OPTIONS' }],
     ['for a limited token', { verified: verifiedOf(limited, user) }],
+    [
+      'behind another gate',
+      { headers: { 'x-api-gate-cookie-issued-in-front': '1' } },
+    ],
   ])('issues none %s', (_, options) => {
     const { issue, issued, cookieNotIssued } = create(options);
     expect(issue()).toBeUndefined();

@@ -8,10 +8,11 @@ import type { TokenCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import type { GateCookie } from '../cookie/GateCookie';
 import { restrictResponse } from '../cookie/restrictResponse';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
+import type { CredentialKind } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import { isCrossOrigin } from '../http/isCrossOrigin';
 import { isPromise, MaybePromise } from '../util/then';
-import { isIssuanceEndpoint, isTrustedPath } from './cookiePaths';
+import { isIssuanceEndpoint, trustOfPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 
 /** The services that issuing the cookie needs. */
@@ -25,6 +26,12 @@ export interface CookieServices {
   logger: LoggerService;
   observer: Pick<GateObserver, 'cookieNotIssued'>;
 }
+
+/**
+ * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
+ * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
+ */
+export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
 
@@ -60,9 +67,9 @@ export function isFullUserToken(
 /** Restricts a response that a browser may show to a user, see {@link restrictResponse}. */
 export function restrictUserResponse(
   request: ExpressRequest,
-  isCookie: boolean,
+  credential: CredentialKind,
 ): void {
-  restrictResponse(request.res, isCookie, () => isTrustedPath(request));
+  restrictResponse(request.res, credential, () => trustOfPath(request));
 }
 
 /** Issues the gate's cookie to the browser of a user who has sent a bearer token. A failure is logged, and refuses nothing. */
@@ -78,6 +85,7 @@ export function issueCookie(
     !cookie ||
     !issuer ||
     req.method === 'OPTIONS' ||
+    req.headers[COOKIE_ISSUED_IN_FRONT] !== undefined ||
     !isFullUserToken(verified, services)
   ) {
     return undefined;
@@ -107,7 +115,9 @@ export function issueCookie(
     const issued = issuer.issueCookie({
       credentials,
       token,
+      expires: cookie.expiryFor(presented.claims!.exp!),
       presented,
+      forwarded: request.forwarded,
       req,
       res,
     });

@@ -30,6 +30,9 @@ export class LegacyPlugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
+      // Plugins of this system have neither keys nor a cookie endpoint.
+      servedBy: undefined,
+      publicKeys: () => undefined,
       started: () => undefined,
       // That cookie holds a limited token, which only the new backend system has.
       acceptsUserCookie: () => false,
@@ -46,7 +49,7 @@ export class LegacyPlugins implements BackendPlugins {
     return { id: 'auth', discovery, httpAuthFor: () => httpAuth };
   }
 
-  /** Not called: every plugin counts as installed, and the legacy system has no such cookie. */
+  /** Does nothing: the legacy system has no such cookie. */
   async clearUserCookie(): Promise<void> {}
 
   all() {

@@ -41,7 +41,7 @@ describe('createLegacyApiGate', () => {
     expect(status).toBe(401);
     expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
     expect(lines('API gate refused a request')).toEqual([
-      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","decision":"${headers['api-gate-decision']}"}`,
+      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","detail":"malformed","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
   });
@@ -70,6 +70,30 @@ describe('createLegacyApiGate', () => {
     expect(await statusOf(keys, service)).toBe(200);
     expect(app.handled).toHaveLength(1);
   });
+
+  it.each(['/api/pub', '/api/elsewhere', '/api/auth'])(
+    '[P1] answers a sign-out call without a credential at %s itself: a handler there would be any handler',
+    async plugin => {
+      await start({
+        mount(apiRouter, gate) {
+          const handler: RequestHandler = (req, res) => {
+            app.handled.push(req.originalUrl);
+            res.json({});
+          };
+          apiRouter.use('/pub', gate('pub'), handler);
+          apiRouter.use(gate(), handler);
+        },
+      });
+      const target = `${plugin}/.backstage/auth/v1/cookie?x=1`;
+      const signOut = (...headerLines: string[]) =>
+        rawRequest(app.port, target, { method: 'DELETE', headerLines });
+      expect(await signOut()).toMatchObject({ status: 204, body: '' });
+      expect((await signOut('Authorization: Bearer x')).status).toBe(204);
+      expect(app.handled).toEqual([]);
+      expect((await signOut(service)).status).toBe(200);
+      expect(app.handled).toEqual([target]);
+    },
+  );
 
   it('says at start how strict it is, and what should be looked at', async () => {
     await start({

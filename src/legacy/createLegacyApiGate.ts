@@ -93,7 +93,10 @@ export async function createLegacyApiGate(
     httpAuth: createLegacyHttpAuth(options),
   });
   const gatedIds = new Set<string>();
-  const keyEndpoints = new KeyEndpoints({ isKnown: async () => false });
+  const keyEndpoints = Object.assign(
+    new KeyEndpoints({ isKnown: async () => false }),
+    { assertCallerKnown: refusePluginToken },
+  );
   const apiGate = createApiGate({
     config,
     // The `auth` plugin of this system may give its tokens no type.
@@ -104,10 +107,7 @@ export async function createLegacyApiGate(
       gatedIds.has(pluginIdOf(target)) ||
       isDoubtful(target),
     issuerClock: new IssuerClock(),
-    keyEndpoints: {
-      assertAvailable: (...args) => keyEndpoints.assertAvailable(...args),
-      assertCallerKnown: refusePluginToken,
-    },
+    keyEndpoints,
     logger,
     observer: new GateReport({ logger, plugins }),
     // The route that ends them accepts tokens of the new backend system only.
@@ -187,7 +187,7 @@ async function assertVerifying({ tokenManager }: LegacyVerifiers) {
 /** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
 function refusePluginToken(token: DecodedToken | undefined): undefined {
   if (token?.typ === tokenTypes.plugin.typParam) {
-    throw Refusal.invalidToken;
+    throw Refusal.invalid['unknown-key'];
   }
 }
 

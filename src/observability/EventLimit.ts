@@ -4,8 +4,8 @@ const INTERVAL_MS = 1_000;
 const MAX_KEYS = 100;
 const OTHER_KEYS = '…';
 
-// A label has less than 100 bytes. Once there are as many, they are emitted before the second ends.
-const MAX_LABELS = 500;
+// Once the labels have so many bytes, they are emitted before the second ends, so that they fit a line of the log.
+const MAX_LABEL_BYTES = 4_000;
 
 interface Interval<T> {
   beganAt: number;
@@ -15,6 +15,8 @@ interface Interval<T> {
   omitted: number;
   /** Their labels, without those that were emitted as a full group. */
   labels: string[];
+  /** The size of the labels as JSON. */
+  labelBytes: number;
   timer: NodeJS.Timeout;
 }
 
@@ -26,7 +28,7 @@ export class EventLimit<T> {
   readonly #intervals = new Map<string, Interval<T>>();
   #isStopped = false;
 
-  /** @param emitLabels - receives 500 labels of events that are left out, so that the memory is bounded in a flood */
+  /** @param emitLabels - receives labels of events that are left out, so that memory and lines are bounded in a flood */
   constructor(
     private readonly emit: (
       event: T,
@@ -51,9 +53,11 @@ export class EventLimit<T> {
     if (interval.latest) {
       interval.omitted += 1;
       interval.labels.push(interval.latest.label);
+      interval.labelBytes += interval.latest.label.length + 3;
     }
     interval.latest = { event, label: known ? id : `${id} ${key}` };
-    if (interval.labels.length === MAX_LABELS) {
+    if (interval.labelBytes > MAX_LABEL_BYTES) {
+      interval.labelBytes = 0;
       this.emitLabels(boundedKey, interval.labels.splice(0));
     }
   }
@@ -87,6 +91,7 @@ export class EventLimit<T> {
       latest: undefined,
       omitted: 0,
       labels: [],
+      labelBytes: 0,
       timer,
     };
     this.#intervals.set(key, interval);

@@ -1,5 +1,10 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { Finding, formatFinding } from '../findings/Finding';
+import { groupBySize, jsonBytes, shorten } from '../util/lineSize';
+import { titleOfPart } from './splitBlock';
+
+// A finding has four texts that may be long, and a line has each twice.
+const MAX_TEXT_BYTES = 600;
 
 // Some findings begin or end at a time of day.
 const CHECK_MS = 60 * 60 * 1000;
@@ -36,13 +41,25 @@ export class FindingsLog {
     }
     this.#logged = identity;
     const open = findings.filter(({ accepted }) => !accepted).length;
-    this.logger[open > 0 ? 'warn' : 'info'](
-      [
-        `API gate: ${open} finding(s), ${findings.length - open} accepted`,
-        ...findings.map(formatFinding),
-      ].join('\n  '),
-      // The type for the data of a line has no arrays of interfaces.
-      { findings: findings.map(finding => ({ ...finding })) },
+    const title = `API gate: ${open} finding(s), ${findings.length - open} accepted`;
+    const parts = groupBySize(
+      findings.map(shortenTexts),
+      finding => jsonBytes(formatFinding(finding)) + jsonBytes(finding),
+    );
+    parts.forEach((part, i) =>
+      this.logger[open > 0 ? 'warn' : 'info'](
+        [titleOfPart(title, i, parts.length), ...part.map(formatFinding)].join(
+          '\n  ',
+        ),
+        // The type for the data of a line has no arrays of interfaces.
+        { findings: part.map(finding => ({ ...finding })) },
+      ),
     );
   }
+}
+
+function shortenTexts(finding: Finding): Finding {
+  return JSON.parse(JSON.stringify(finding), (_, value) =>
+    typeof value === 'string' ? shorten(value, MAX_TEXT_BYTES) : value,
+  );
 }

@@ -10,6 +10,7 @@ import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
+import { shorten } from '../util/lineSize';
 import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
@@ -19,6 +20,9 @@ import type { ReportedRequest } from './RequestGroups';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
+
+// A client chooses the path, and the issuer of a token the subject.
+const MAX_FIELD_BYTES = 1_000;
 
 /** A request that was refused, or would have been in report-only. */
 interface RefusedRequest {
@@ -112,7 +116,8 @@ export class GateReport implements GateObserver {
     if (error) {
       const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
-      const key = `${plugin} ${decision.outcome} ${decision.reason}`;
+      const { outcome, reason, detail = '' } = decision;
+      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
       const refused = { decision, request, error, auditor };
       this.#refusals.add(key, decision.id ?? '', refused);
     }
@@ -132,11 +137,14 @@ export class GateReport implements GateObserver {
     omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason, id, subject, clientAddress } = decision;
+    const { outcome, reason, detail, id, subject, clientAddress } = decision;
     const { audit, logger } = this.options;
     const identity = {
+      ...(detail && { detail }),
       decision: id,
-      ...(subject !== undefined && { subject }),
+      ...(subject !== undefined && {
+        subject: shorten(subject, MAX_FIELD_BYTES),
+      }),
       // A trusted proxy may forward any text that a client sent as its address.
       ...(isIP(clientAddress ?? '') && { clientAddress }),
     };
@@ -144,7 +152,7 @@ export class GateReport implements GateObserver {
       plugin,
       reason,
       method,
-      path,
+      path: shorten(path, MAX_FIELD_BYTES),
       errorType: error.name,
       ...identity,
     };

@@ -51,6 +51,11 @@ export interface PolicyReport {
   problem?: string;
   /** Config paths whose new value waits for a restart. */
   needsRestart: readonly string[];
+  /**
+   * Names of the files that differ from what the backend has read of them. Present in the answer of the policy route only, where
+   * the backend has its files from its command line or from Backstage's defaults.
+   */
+  filesNewerThanPolicy?: string[];
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: ReportedRule[];

@@ -25,6 +25,7 @@ const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
 /** Accepts a plugin's cookie at the path with its name. */
 const byName = {
   acceptsUserCookie: (id: string, path: string) => path === `/${id}`,
+  isKnown: (id: string) => id === 'hello',
 };
 
 it.each([
@@ -69,6 +70,25 @@ describe('plugins', () => {
     expect(target.isForCookies('/hello')).toBe(true);
     expect(target.isForCookies('/Hello')).toBe(false);
     return expect(target.started()).rejects.toThrow('stopping');
+  });
+
+  it('have keys, and a router that is Backstage’s, or is not known to be', async () => {
+    const plugins = new Plugins(['hello', 'ours'], byName);
+    const auth = { listPublicServiceKeys: async () => ({ keys: [{ a: 1 }] }) };
+    for (const id of ['Hello', 'ours']) {
+      plugins.register(serviceOf(id, { auth } as never));
+    }
+    const [hello, ours, absent] = ['hello', 'ours', 'absent'].map(id =>
+      plugins.targetOf(requestTo(id)),
+    );
+    expect(hello.servedBy).toBe('backstage');
+    expect(ours.servedBy).toBeUndefined();
+    expect(await ours.publicKeys()).toEqual([{ a: 1 }]);
+    expect(absent.servedBy).toBeUndefined();
+    expect(absent.publicKeys()).toBeUndefined();
+    const behindGateway = new Plugins(['gateway'], byName);
+    const elsewhere = behindGateway.targetOf(requestTo('absent'));
+    expect(elsewhere.servedBy).toBe('gateway');
   });
 
   it('refuse what needs any of them, while none has registered', async () => {

@@ -54,7 +54,10 @@ export class Plugins implements BackendPlugins {
 
   constructor(
     installedPluginIds: readonly string[],
-    private readonly policies: Pick<DeclaredPolicies, 'acceptsUserCookie'>,
+    private readonly policies: Pick<
+      DeclaredPolicies,
+      'acceptsUserCookie' | 'isKnown'
+    >,
   ) {
     this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
   }
@@ -77,6 +80,9 @@ export class Plugins implements BackendPlugins {
       ...plugin,
       id,
       mountedAs: plugin.id,
+      // An `httpRouter` service of the app's own may serve neither.
+      servedBy: this.policies.isKnown(id) ? 'backstage' : undefined,
+      publicKeys: async () => (await plugin.auth.listPublicServiceKeys()).keys,
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
       isForCookies: path => this.policies.acceptsUserCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
@@ -92,6 +98,8 @@ export class Plugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
+      servedBy: this.isInstalled('gateway') ? 'gateway' : undefined,
+      publicKeys: () => undefined,
       // A plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
       started: () => this.#started('gateway'),
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),

@@ -12,6 +12,7 @@ import {
 import { findListSources, ListSource } from '../config/findListSources';
 import { readPolicyConfig } from './readPolicyConfig';
 import { createForwardClock } from '../util/forwardClock';
+import { MAX_LINE_BYTES, shorten } from '../util/lineSize';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
 import { Policy } from './Policy';
 
@@ -103,9 +104,7 @@ export class PolicySource {
       const problem = isError(error) ? error.message : String(error);
       if (problem !== this.#problem) {
         this.#problem = problem;
-        this.#logger.error(
-          `API gate keeps its policy, as the new configuration is wrong: ${problem}`,
-        );
+        this.#logProblem('new configuration', problem);
         this.#onReload.forEach(callback => callback({ problem }));
       }
       return;
@@ -213,9 +212,14 @@ export class PolicySource {
       );
     }
     if (this.#problem) {
-      this.#logger.error(
-        `API gate keeps its policy, as the configuration is wrong: ${this.#problem}`,
-      );
+      this.#logProblem('configuration', this.#problem);
     }
+  }
+
+  #logProblem(what: string, problem: string) {
+    // A message may name a key of the configuration, which has any length.
+    this.#logger.error(
+      `API gate keeps its policy, as the ${what} is wrong: ${shorten(problem, MAX_LINE_BYTES)}`,
+    );
   }
 }

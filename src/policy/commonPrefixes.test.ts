@@ -1,4 +1,8 @@
-import { barrierPathOf, commonPrefixes } from './commonPrefixes';
+import {
+  barrierPathOf,
+  barrierPathsFor,
+  commonPrefixes,
+} from './commonPrefixes';
 
 const numbered = (count: number, path: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => path(i));
@@ -43,4 +47,17 @@ it('covers many paths with * by what they share', () => {
     barrierPathOf({ plugin: 'a', path, methods: ['GET'] }),
   );
   expect(commonPrefixes(paths)).toEqual(['/entity/:p1']);
+});
+
+it.each([
+  ['hello', ['/a', '/b']],
+  ['Hello', ['/a', '/b']],
+  ['other', []],
+  ['app', []],
+  ['App', []],
+])('opens the barrier of %s for its own rules: %j', (pluginId, expected) => {
+  const rules = ['hello', 'app'].flatMap(plugin =>
+    ['/a', '/b/**'].map(path => ({ plugin, path, methods: ['GET'] })),
+  );
+  expect(barrierPathsFor(pluginId, rules)).toEqual(expected);
 });

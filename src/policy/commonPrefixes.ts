@@ -32,3 +32,17 @@ export function barrierPathOf(rule: AllowRule): string {
     .map((segment, i) => (segment === ANY_SEGMENT ? `:p${i}` : segment))
     .join('/')}`;
 }
+
+/**
+ * Returns the paths of the policies that open a plugin's credentials barrier for the rules that name it.
+ *
+ * None for `app`: the root router serves it a second time, at `/`, where the gate is not in front of it.
+ */
+export function barrierPathsFor(
+  pluginId: string,
+  rules: readonly AllowRule[],
+): string[] {
+  const id = pluginId.toLowerCase();
+  const own = rules.filter(({ plugin }) => plugin === id && id !== 'app');
+  return commonPrefixes(own.map(barrierPathOf));
+}

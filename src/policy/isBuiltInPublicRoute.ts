@@ -23,20 +23,27 @@ export function isBuiltInPublicRoute(
   if (isCookieEndpoint(path)) {
     return false;
   }
-  const reads = method === 'GET' || method === 'HEAD';
   switch (plugin) {
     case 'auth':
       return !isOwnRoute(path);
     case 'app':
-      return reads;
+      return isRead(method);
     default:
       return (
         options.hasPluginKeys &&
-        reads &&
-        path === PLUGIN_KEYS_PATH &&
+        isPluginKeys(method, path) &&
         PLUGIN_ID.test(plugin)
       );
   }
+}
+
+/** Returns whether a request is for the public keys of a plugin, with an unambiguous path below it. */
+export function isPluginKeys(method: string, path: string): boolean {
+  return isRead(method) && path === PLUGIN_KEYS_PATH;
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** Returns whether a path below the `auth` plugin is one of this module's own routes. */

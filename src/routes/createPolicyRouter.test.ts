@@ -6,7 +6,11 @@ const report = { mode: 'enforce', hash: 'abc' };
 
 const start = () =>
   startRoutes(access =>
-    createPolicyRouter({ access, describe: () => report as never }),
+    createPolicyRouter({
+      access,
+      describe: () => report as never,
+      findNewerFiles: async () => ['app-config.yaml'],
+    }),
   );
 
 describe('GET of the policy', () => {
@@ -15,7 +19,10 @@ describe('GET of the policy', () => {
     async caller => {
       const { authorized, send } = await start();
       const answer = await send('GET', '/api-gate/v1/policy', caller);
-      expect(answer).toMatchObject({ status: 200, body: report });
+      expect(answer).toMatchObject({
+        status: 200,
+        body: { ...report, filesNewerThanPolicy: ['app-config.yaml'] },
+      });
       expect(authorized).toEqual([authApiGateReadPermission.name]);
     },
   );

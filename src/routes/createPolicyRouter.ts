@@ -12,12 +12,13 @@ import { authApiGateReadPermission } from './permissions';
 export function createPolicyRouter(options: {
   access: RouteAccess;
   describe: () => PolicyReport;
+  findNewerFiles: () => Promise<string[] | undefined>;
 }): Router {
-  const { access, describe } = options;
+  const { access, describe, findNewerFiles } = options;
   const router = PromiseRouter();
   router.get(POLICY_PATH, async (req, res) => {
     await access.requireOperator(req, authApiGateReadPermission);
-    res.json(describe());
+    res.json({ ...describe(), filesNewerThanPolicy: await findNewerFiles() });
   });
   return router;
 }

@@ -5,6 +5,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../observability/FindingsLog';
 import { formatPolicyReport } from '../observability/formatPolicyReport';
+import { splitBlock } from '../observability/splitBlock';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
@@ -46,7 +47,9 @@ export const apiGateServiceFactory = createServiceFactory({
     source.start();
     lifecycle.addStartupHook(() => {
       const report = gate.describePolicy();
-      logger.info(formatPolicyReport(report), { policy: report.hash });
+      for (const part of splitBlock(formatPolicyReport(report))) {
+        logger.info(part, { policy: report.hash });
+      }
       findingsLog.start();
       // Settings of other plugins change without a change of the policy.
       config.subscribe?.(() => findingsLog.update());

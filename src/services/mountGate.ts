@@ -7,7 +7,7 @@ import type { RequestHandler } from 'express';
 import type { ApiGate } from '../gate/createApiGate';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { createErrorAnswer } from './createErrorAnswer';
-import { findServer } from './findServer';
+import { findServers } from './findServers';
 
 /**
  * Mounts the gate at the root router, and puts it in front of the listeners for upgrades of the backend's HTTP server.
@@ -35,7 +35,7 @@ export function mountGate(options: {
     req.params = { gatedPluginId: 'app' };
     gate(req, res, next);
   });
-  const stopFinding = findServer({
+  const stopFinding = findServers({
     config,
     mount: gate,
     onFound: server => upgradeGuard.guard(server),

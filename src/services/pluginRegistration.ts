@@ -16,7 +16,7 @@ import type { RegisteredPlugin } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { barrierPathOf, commonPrefixes } from '../policy/commonPrefixes';
+import { barrierPathsFor } from '../policy/commonPrefixes';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
@@ -66,11 +66,9 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     // what no rule names, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
     const opened = new Set<string>();
     const openBarriers = () => {
-      const rules = source.current.openRules.filter(
-        ({ plugin: ruled }) => ruled === id.toLowerCase(),
-      );
+      const { openRules } = source.current;
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
-      const paths = [COOKIE_PATH, ...commonPrefixes(rules.map(barrierPathOf))];
+      const paths = [COOKIE_PATH, ...barrierPathsFor(id, openRules)];
       for (const path of paths) {
         if (!opened.has(path)) {
           opened.add(path);

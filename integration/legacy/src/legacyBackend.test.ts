@@ -18,6 +18,7 @@ import {
   freePort,
   startBackend,
 } from '../../../src/__testUtils__/startBackend';
+import { ATTACKS, nameOf } from '../../../src/__testUtils__/wellKnownAttacks';
 import { Placement, startLegacyBackend } from './backend';
 import { createRecordingRouter } from './recordingRouter';
 
@@ -491,6 +492,31 @@ describe.each<Placement>(['each-plugin', 'api-router'])(
         expect([target, answer.status]).toEqual([target, status]);
       }
       expect((await get('/api/%E0%A4%A/x')).status).toBe(400);
+    });
+
+    // On this system nothing serves these paths: keys need a credential, and the gate answers a sign-out.
+    describe.each(['todo', 'nosuchplugin'])('the plugin %s', plugin => {
+      it.each(ATTACKS.map(attack => [nameOf(attack), attack] as const))(
+        'has no handler that gets %s',
+        async (_, { method, path: below, headers, body, answer }) => {
+          const before = backend.handled.length;
+          const { status } = await rawRequest(
+            backend.port,
+            `/api/${plugin}${below}`,
+            { method, headerLines: headers, body },
+          );
+          expect(status).toBe(answer === 'signed out' ? 204 : 401);
+          expect(backend.handled.slice(before)).toEqual([]);
+        },
+      );
+    });
+
+    it('answers for keys and sign-outs of the auth plugin, too', async () => {
+      const statusOf = async (method: string, target: string) =>
+        (await rawRequest(backend.port, target, { method })).status;
+      const below = '/api/auth/.backstage/auth/v1';
+      expect(await statusOf('GET', `${below}/jwks.json`)).toBe(404);
+      expect(await statusOf('DELETE', `${below}/cookie`)).toBe(204);
     });
 
     it('T4: gives the user to handlers, and none for a service', async () => {

@@ -737,6 +737,7 @@ describe('a backend with the gate', () => {
     expect(meta).toEqual({
       plugin: 'hello',
       reason: 'invalid-token',
+      detail: 'malformed',
       method: 'GET',
       path: '/once',
       errorType: 'AuthenticationError',

@@ -62,7 +62,10 @@ describe('the answer to a request by cookie', () => {
   // The row is the answer of a server behind the proxy plugin, whose policies arrive late.
   const target = createServer((req, res) => {
     res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
-    res.setHeader('Cache-Control', 'public, max-age=60');
+    if (!req.url!.endsWith('.csv')) {
+      res.setHeader('Cache-Control', 'public, max-age=60');
+    }
+    res.setHeader('Vary', 'Accept');
     res.setHeader(
       'Content-Type',
       req.url!.endsWith('.png') ? 'image/png' : 'text/html',
@@ -87,7 +90,7 @@ describe('the answer to a request by cookie', () => {
           endpoints: {
             '/target': {
               target: `http://127.0.0.1:${port}`,
-              allowedHeaders: ['Content-Security-Policy'],
+              allowedHeaders: ['Content-Security-Policy', 'Vary'],
             },
           },
         },
@@ -280,6 +283,89 @@ describe('the answer to a request by cookie', () => {
         ],
       });
       expect(headers['cache-control']).toBeUndefined();
+    });
+  });
+
+  describe('[P46] is used from the browser’s cache for requests of the same kind only', () => {
+    const varyOf = async (path: string, ...headerLines: string[]) =>
+      (await rawRequest(backend.port, `/api${path}`, { headerLines })).headers
+        .vary;
+
+    it('by cookie and by a bearer token, whatever proxied servers and the compression add', async () => {
+      for (const credential of [
+        `Cookie: token=${token}`,
+        `Authorization: Bearer ${token}`,
+      ]) {
+        for (const [path, expected] of [
+          ['/hello/x?type=image/png', 'Sec-Fetch-Dest'],
+          ['/hello/x?type=image/png&status=304', 'Sec-Fetch-Dest'],
+          ['/hello/x?type=image/png&Vary=Sec-Fetch-Dest', 'Sec-Fetch-Dest'],
+          ['/hello/x?type=image/png&Vary=*', '*'],
+          ['/hello/x?type=text/css', 'Sec-Fetch-Dest, Accept-Encoding'],
+          ['/proxy/target/image.png', 'Accept, Sec-Fetch-Dest'],
+          ['/nowhere/x', 'Sec-Fetch-Dest'],
+        ]) {
+          expect(
+            await varyOf(path, credential, 'Accept-Encoding: gzip'),
+          ).toEqual(expected);
+        }
+      }
+    });
+
+    it('except where the path is trusted or public, and to a service', async () => {
+      for (const path of ['static/x', 'trusted/x', 'public']) {
+        expect(
+          await varyOf(
+            `/hello/${path}?type=image/png`,
+            `Cookie: token=${token}`,
+          ),
+        ).toBeUndefined();
+      }
+      const service = await hello.tokenFor('hello');
+      expect(
+        await varyOf(
+          '/hello/x?type=image/png',
+          `Authorization: Bearer ${service}`,
+        ),
+      ).toBeUndefined();
+    });
+  });
+
+  describe('[P47] is not stored by the browser if that shows it as a page', () => {
+    const NAVIGATION = 'Accept: text/html,application/xhtml+xml,*/*;q=0.8';
+    const cacheControlOf = async (path: string, ...headerLines: string[]) =>
+      (await get(path, ...headerLines)).headers['cache-control'];
+
+    it.each([
+      'Sec-Fetch-Dest: document',
+      'Sec-Fetch-Dest: iframe',
+      'Sec-Fetch-Dest: object',
+      NAVIGATION,
+    ])('%s', async headerLine => {
+      for (const path of [
+        '/hello/x',
+        '/hello/trusted/x',
+        '/nowhere/x',
+        // The proxy plugin removes Sec-Fetch-Dest from the request.
+        '/proxy/target/table.csv',
+      ]) {
+        expect(await cacheControlOf(path, headerLine)).toBe('no-store');
+      }
+    });
+
+    it('except where the handler or the plugin decides, and for other kinds of requests', async () => {
+      const page = 'Sec-Fetch-Dest: document';
+      expect(await cacheControlOf('/hello/x?cache=no-cache', page)).toBe(
+        'private, no-cache',
+      );
+      expect(await cacheControlOf('/proxy/target/image.png', page)).toBe(
+        'private, max-age=60',
+      );
+      expect(await cacheControlOf('/hello/static/x', page)).toBe('private');
+      expect(await cacheControlOf('/hello/public', page)).toBeUndefined();
+      expect(
+        await cacheControlOf('/hello/x', 'Sec-Fetch-Dest: image', NAVIGATION),
+      ).toBe('private');
     });
   });
 

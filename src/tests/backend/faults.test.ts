@@ -56,6 +56,24 @@ const signOut = (port: number, token: string) =>
     headerLines: [cookie(token), 'Sec-Fetch-Site: same-origin'],
   });
 
+/** Makes a key of an `auth` plugin. */
+async function createKey(kid: string) {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  return {
+    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' } as JWK,
+    sign: (iss: string, sub: string) =>
+      new SignJWT({ iss, sub: `user:default/${sub}`, aud: 'backstage' })
+        .setProtectedHeader({
+          typ: 'vnd.backstage.user',
+          alg: 'ES256',
+          kid,
+        })
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(privateKey),
+  };
+}
+
 describe('the key endpoint of auth', () => {
   /** Starts a backend whose `auth` is elsewhere: a server that has keys only, and no revoked sessions. */
   async function startWithKeysFrom(
@@ -144,22 +162,6 @@ describe('the key endpoint of auth', () => {
   });
 
   it('rotates keys: a new one is accepted at once, an old one while it is published, and none longer than it is cached', async () => {
-    const createKey = async (kid: string) => {
-      const { publicKey, privateKey } = await generateKeyPair('ES256');
-      return {
-        jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' } as JWK,
-        sign: (iss: string, sub: string) =>
-          new SignJWT({ iss, sub: `user:default/${sub}`, aud: 'backstage' })
-            .setProtectedHeader({
-              typ: 'vnd.backstage.user',
-              alg: 'ES256',
-              kid,
-            })
-            .setIssuedAt()
-            .setExpirationTime('1h')
-            .sign(privateKey),
-      };
-    };
     const [old, other] = [await createKey('old'), await createKey('new')];
     let served = [old.jwk];
     const { port, iss } = await startWithKeysFrom(res =>
@@ -195,6 +197,54 @@ describe('the key endpoint of auth', () => {
       );
     }
     expect((await get(port, bearer(current))).status).toBe(200);
+  });
+
+  it('[P55] rotates keys within the time in which Backstage fetches none: a new one is 503 until then, and a forged token of an old one 401', async () => {
+    const [old, other] = [await createKey('old'), await createKey('new')];
+    let served = [old.jwk];
+    const { handled, log, port, iss } = await startWithKeysFrom(res =>
+      res.end(JSON.stringify({ keys: served })),
+    );
+    const forged = async (kid: string, sub: string) =>
+      bearer(await (await createKey(kid)).sign(iss, sub));
+    const seen = bearer(await old.sign(iss, 'seen'));
+    await until(async () => (await get(port, seen)).status === 200);
+    expect((await get(port, await forged('old', 'a'))).status).toBe(401);
+    // Since backend-defaults 0.19, Backstage fetches keys ten times a minute in spite of its cool-down.
+    for (let i = 0; i < 12; i += 1) {
+      expect((await get(port, await forged(`key-${i}`, 'b'))).status).toBe(401);
+    }
+
+    served = [old.jwk, other.jwk];
+    // The gate keeps the keys for a second.
+    await new Promise(resolve => setTimeout(resolve, 1_100));
+    const token = await other.sign(iss, 'current');
+    for (const headerLine of [bearer(token), cookie(token)]) {
+      const { status, headers } = await get(port, headerLine);
+      expect([status, headers['retry-after']]).toEqual([503, '5']);
+      expect(headers['set-cookie']).toBeUndefined();
+    }
+    expect((await get(port, await forged('old', 'c'))).status).toBe(401);
+    expect((await get(port, await forged('made-up', 'c'))).status).toBe(401);
+    expect((await get(port, seen)).status).toBe(200);
+    expect(handled).toHaveLength(2);
+    expect(log.map(({ meta }) => meta)).toContainEqual(
+      expect.objectContaining({
+        reason: 'keys-unavailable',
+        detail: 'new-key',
+      }),
+    );
+
+    for (const clock of [Date, performance]) {
+      const realNow = clock.now.bind(clock);
+      jest.spyOn(clock, 'now').mockImplementation(() => realNow() + 31_000);
+    }
+    for (const headerLine of [bearer(token), cookie(token)]) {
+      expect((await get(port, headerLine)).status).toBe(200);
+    }
+    for (const kid of ['old', 'new']) {
+      expect((await get(port, await forged(kid, 'd'))).status).toBe(401);
+    }
   });
 });
 

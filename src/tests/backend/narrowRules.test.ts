@@ -189,6 +189,37 @@ describe('[P36] a rule with * in a backend', () => {
   });
 });
 
+describe('[P36] rules for an app plugin of one’s own', () => {
+  it.each([
+    ['one', ['/hook']],
+    ['a subtree', ['/hook/**']],
+    ['nine', Array.from({ length: 9 }, (_, i) => `/p${i}`)],
+  ])(
+    'open nothing of its barrier, which is also at the root: %s',
+    async (_, paths) => {
+      const app = recordingPlugin('app');
+      const { port } = await start({
+        allow: paths.map(path => ({
+          plugin: 'app',
+          path,
+          methods: ['GET', 'POST'],
+        })),
+        features: [app.feature],
+      });
+      for (const mount of ['', '/api/app']) {
+        for (const path of ['/hook', '/hook/x', '/p0', '/p0/x', '/other']) {
+          for (const method of ['GET', 'POST', 'DELETE']) {
+            const target = `${mount}${path}`;
+            const status = await statusOf(port, target, method);
+            expect([method, target, status]).toEqual([method, target, 401]);
+          }
+        }
+      }
+      expect(app.handled).toEqual([]);
+    },
+  );
+});
+
 describe('[P37] a rule that ends', () => {
   const END = Date.parse('2099-12-31T12:00:00Z');
   const DEMO = {

@@ -450,7 +450,7 @@ describe('a change of the configuration', () => {
       }),
     });
     backends.add({ stop: () => rm(folder, { recursive: true }) });
-    return { ...backend, audit, write, writeText };
+    return { ...backend, audit, file, write, writeText };
   }
 
   it('[P3] takes effect without a restart, and a wrong one changes nothing', async () => {
@@ -538,6 +538,18 @@ describe('a change of the configuration', () => {
       expect(report.hash === reports[0].hash).toBe(isInForce);
       expect(+new Date(report.loadedAt) >= writtenAt).toBe(isInForce);
       expect(report.loadedAt === before.loadedAt).toBe(!isInForce);
+    }
+    const { argv } = process;
+    try {
+      for (const backend of [following, left]) {
+        process.argv = ['node', 'backend', '--config', backend.file];
+        const report = await readPolicy(backend);
+        expect(report.filesNewerThanPolicy).toEqual(
+          report.allow.length === 1 ? [] : ['app-config.yaml'],
+        );
+      }
+    } finally {
+      process.argv = argv;
     }
   });
 
@@ -768,8 +780,12 @@ describe('the metrics', () => {
         ['api_gate.cookies', '{cookie}'],
         ['api_gate.decisions', '{decision}'],
         ['api_gate.policy.age', 's'],
+        ['api_gate.policy.hash', '{hash}'],
+        ['api_gate.policy.needs_restart', '{setting}'],
+        ['api_gate.policy.rejected', '{policy}'],
         ['api_gate.revocations.held', '{revocation}'],
         ['api_gate.revocations.staleness', 's'],
+        ['api_gate.rules.ends_in', 's'],
         ['api_gate.rules.unused', '{rule}'],
         ['api_gate.verification.duration', 's'],
       ]);
@@ -834,8 +850,8 @@ describe('the metrics', () => {
         10,
       );
       const { hash } = await readPolicy(backend);
-      expect(points('api_gate.policy.age')).toMatchObject([
-        { attributes: { hash } },
+      expect(points('api_gate.policy.hash')).toMatchObject([
+        { attributes: {}, value: Number.parseInt(hash, 16) },
       ]);
       expect(points('api_gate.verification.duration')[0].value.count).toBe(3);
     } finally {

@@ -1,5 +1,6 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
+  AuthService,
   coreServices,
   createBackendPlugin,
   HttpAuthService,
@@ -23,7 +24,11 @@ let key: SigningKey;
 let backend: RunningBackend;
 let seen: Seen[];
 /** Runs in the handler behind the gate. Its result is the answer. */
-let handle: (req: Request, httpAuth: HttpAuthService) => unknown;
+let handle: (
+  req: Request,
+  httpAuth: HttpAuthService,
+  auth: AuthService,
+) => unknown;
 let token: string;
 
 beforeAll(async () => {
@@ -36,12 +41,12 @@ const plugin = (pluginId: string) =>
   createBackendPlugin({
     pluginId,
     register(reg) {
-      const { httpAuth, httpRouter } = coreServices;
+      const { auth, httpAuth, httpRouter } = coreServices;
       reg.registerInit({
-        deps: { httpAuth, httpRouter },
+        deps: { auth, httpAuth, httpRouter },
         async init(services) {
           services.httpRouter.use((req, res, next) =>
-            Promise.resolve(handle(req, services.httpAuth))
+            Promise.resolve(handle(req, services.httpAuth, services.auth))
               .then(answer => res.json(answer ?? {}))
               .catch(next),
           );
@@ -235,5 +240,55 @@ it('judges the access restrictions of a remembered token for each plugin', async
     const { status, body } = await send(bearer('restricted-token'));
     expect([status, body.subject]).toEqual([200, 'external']);
     expect((await send(bearer('restricted-token'), 'other')).status).toBe(403);
+  }
+});
+
+it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {
+  await start({
+    backend: {
+      auth: {
+        externalAccess: [
+          {
+            type: 'static',
+            options: { token: 'restricted-token', subject: 'ci' },
+            accessRestrictions: [
+              { plugin: 'hello', permission: ['catalog.entity.read'] },
+            ],
+          },
+        ],
+      },
+    },
+  });
+  const answerPrincipal = handle;
+  let onBehalf = '';
+  handle = async (req, httpAuth, auth) => {
+    const { token: forHello } = await auth.getPluginRequestToken({
+      onBehalfOf: await httpAuth.credentials(req),
+      targetPluginId: 'hello',
+    });
+    onBehalf = forHello;
+  };
+  await send(bearer(), 'other');
+  const changeAll = async (req: Request, httpAuth: HttpAuthService) => {
+    const credentials: any = await httpAuth.credentials(req);
+    const { principal } = credentials;
+    principal.subject = 'evil';
+    principal.userEntityRef = 'user:default/evil';
+    Object.assign(principal.actor ?? {}, { subject: 'plugin:evil' });
+    principal.accessRestrictions?.permissionNames.push('evil');
+    credentials.expiresAt?.setTime(0);
+  };
+  for (const [text, part] of [
+    [token, USER],
+    [onBehalf, 'plugin:other'],
+    ['restricted-token', 'catalog.entity.read'],
+  ]) {
+    handle = answerPrincipal;
+    const before = await send(bearer(text));
+    expect(JSON.stringify(before.body)).toContain(part);
+    handle = changeAll;
+    expect((await send(bearer(text))).status).toBe(200);
+    handle = answerPrincipal;
+    expect(await send(bearer(text))).toEqual(before);
   }
 });

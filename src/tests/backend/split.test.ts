@@ -222,7 +222,7 @@ describe('a backend with the auth plugin', () => {
 });
 
 describe('behind a gateway', () => {
-  it('the gate issues no cookie, as the one in front does', async () => {
+  it('[P48] the gate issues no cookie, as the one in front does', async () => {
     const { send, sign, hello } = await startGatewayWithAuth();
     const token = await sign();
     const bearer = `Authorization: Bearer ${token}`;

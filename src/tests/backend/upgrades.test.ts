@@ -1,4 +1,9 @@
-import { createServer, IncomingMessage, Server } from 'node:http';
+import {
+  createServer,
+  IncomingMessage,
+  RequestListener,
+  Server,
+} from 'node:http';
 import { AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as defaultHttpRouter from '@backstage/backend-defaults/httpRouter';
@@ -10,6 +15,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
+import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
@@ -315,6 +321,68 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       );
     },
   );
+
+  describe('a further server of the app', () => {
+    /** Starts a backend whose app also listens at a second port, where nobody sends a request. */
+    async function startWithSecond(
+      createSecond: (app: RequestListener) => Server,
+    ) {
+      let port = 0;
+      const { heard, listener } = listenBelow('/api/caller/live');
+      const backend = await start({
+        features: [
+          configuredRouter((_server, app) => {
+            const second = createSecond(app).on('upgrade', listener);
+            second.listen(0, 'localhost', () => {
+              ({ port } = second.address() as AddressInfo);
+            });
+            cleanUp(() => {
+              second.closeAllConnections();
+              second.close();
+            });
+          }),
+        ],
+      });
+      // The backend's own server is found first.
+      expect(await backend.statusOf('/api/caller/live')).toBe(401);
+      return { backend, heard, port };
+    }
+
+    it('is guarded from its first connection, with upgrades only', async () => {
+      const { backend, heard, port } = await startWithSecond(app =>
+        createServer(app),
+      );
+      const open = async (...headerLines: string[]) => {
+        const target = '/api/caller/live';
+        const opened = await rawUpgrade(port, target, headerLines);
+        opened.destroy();
+        return opened.status;
+      };
+      expect(await open()).toBe(401);
+      const token = await backend.sign();
+      expect(await open(cookie(token), from(FOREIGN))).toBe(403);
+      expect(heard).toEqual([]);
+      expect(await open(bearer(token))).toBe(101);
+      expect(heard).toHaveLength(1);
+    });
+
+    it.each<[string, (app: RequestListener) => RequestListener]>([
+      ['a function', app => (req, res) => app(req, res)],
+      ['another app', app => express().use(app)],
+    ])(
+      'is guarded from its first request where %s wraps the app',
+      async (_, wrap) => {
+        const { heard, port } = await startWithSecond(app =>
+          createServer(wrap(app)),
+        );
+        const { status } = await rawRequest(port, '/api/caller/x');
+        expect(status).toBe(401);
+        const opened = await rawUpgrade(port, '/api/caller/live', []);
+        opened.destroy();
+        expect([opened.status, heard]).toEqual([401, []]);
+      },
+    );
+  });
 
   it('is refused while the backend starts', async () => {
     const port = await freePort();

@@ -11,26 +11,31 @@ const NEW_CONNECTION = 'net.server.socket';
 const MAX_DEPTH = 5;
 
 /**
- * Finds the HTTP server of a backend by the first connection to it, before any request: Backstage hands it to nobody but an
- * adopter's `configure`.
+ * Finds the HTTP servers of a backend, each by its first connection, before any request: Backstage hands its server to nobody but
+ * an adopter's `configure`, and an adopter may have the app listen at a second one.
  *
- * A server is the backend's if it listens at the port that the configuration names, or if its Express app leads to `mount`.
- * Other servers in the process are left alone.
+ * A server is the backend's if it listens at the port that the configuration names, or if its listener for `request` is, or
+ * holds, the Express app that leads to `mount`. Other servers in the process are left alone.
  *
  * @returns what ends the search
  */
-export function findServer(options: {
+export function findServers(options: {
   config: RootConfigService;
   mount: RequestHandler;
   onFound(server: Server): void;
 }): () => void {
   const { config, mount, onFound } = options;
   const port = readPort(config);
+  const judged = new WeakSet<Server>();
   const onConnection = (message: unknown) => {
     const { server } = (message as { socket: Socket & { server?: Server } })
       .socket;
-    if (server && (listensAt(server, port) || leadsTo(server, mount))) {
-      unsubscribe(NEW_CONNECTION, onConnection);
+    // A server that has no listener for `request` yet may get the app later.
+    if (!server || judged.has(server) || !server.listenerCount('request')) {
+      return;
+    }
+    judged.add(server);
+    if (listensAt(server, port) || leadsTo(server, mount)) {
       onFound(server);
     }
   };

@@ -1,0 +1,366 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, symlinkSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
+
+jest.setTimeout(60_000);
+
+const CLOSED = 'allow: []\n';
+const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";
+const OPENED = '+ public  GET,HEAD /api/catalog/**  auth.apiGate.allow[0]\n';
+
+const BASE = 'backend: { baseUrl: https://backstage.example.com }\n';
+
+/** A configuration file whose rules are a YAML value. */
+const withAllow = (value: string) =>
+  `${BASE}auth:\n  apiGate:\n    allow: ${value}\n`;
+const including = (file: string) =>
+  withAllow(`{ $include: ${JSON.stringify(`${file}#allow`)} }`);
+
+function git(repository: string, ...args: string[]) {
+  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
+    cwd: repository,
+    stdio: 'pipe',
+  });
+}
+
+/** Commits all files of a repository, which is created where it is not there yet. */
+function commit(repository: string) {
+  git(repository, 'init', '--quiet', '--initial-branch=main');
+  git(repository, 'add', '--force', '.');
+  git(repository, 'commit', '--quiet', '--message', 'x');
+}
+
+function diffAgainstMain(
+  repository: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+) {
+  return runCliIn(['diff', '--against', 'git:main', ...args], {
+    cwd: repository,
+    env,
+  });
+}
+
+/** The files of the configuration, by name, for a repository and a folder outside of it. */
+type Files = (repository: string, outside: string) => Record<string, string>;
+
+describe('[P52] diff --against git:', () => {
+  const leftovers = () =>
+    readdirSync(os.tmpdir()).filter(name => name.startsWith('api-gate-diff-'));
+
+  it.each<[string, string, Files]>([
+    [
+      'an absolute path into the repository',
+      'app-config.yaml',
+      here => ({ 'app-config.yaml': including(`${here}/deploy/rules.yaml`) }),
+    ],
+    [
+      'an absolute path out of the repository',
+      'app-config.yaml',
+      (_, outside) => ({ 'app-config.yaml': including(`${outside}/x.yaml`) }),
+    ],
+    [
+      'a path that leads up to the root and down again',
+      'app-config.yaml',
+      here => ({
+        'app-config.yaml': including(
+          `${'../'.repeat(30)}${here.slice(1)}/deploy/rules.yaml`,
+        ),
+      }),
+    ],
+    [
+      'a path that leads out of the repository and in again',
+      'app-config.yaml',
+      here => ({
+        'app-config.yaml': including(
+          `../${path.basename(here)}/deploy/rules.yaml`,
+        ),
+      }),
+    ],
+    [
+      'a path with a variable',
+      'app-config.yaml',
+      () => ({ 'app-config.yaml': including('${HERE}/deploy/rules.yaml') }),
+    ],
+    [
+      'a path in which .. follows a variable',
+      'app-config.yaml',
+      () => ({
+        'app-config.yaml': including('${HERE}/deploy/../deploy/rules.yaml'),
+      }),
+    ],
+    [
+      'a path that is an alias',
+      'app-config.yaml',
+      here => ({
+        'app-config.yaml': `x: &x ${here}/deploy/rules.yaml#allow\n${withAllow('{ $include: *x }')}`,
+      }),
+    ],
+    [
+      'an absolute path in an included file',
+      'deploy/more.json',
+      here => ({
+        'app-config.yaml': `${BASE}auth: { apiGate: { $include: deploy/more.json } }`,
+        'deploy/more.json': `{ "allow": { "$include": "${here}/deploy/rules.yaml#allow" } }`,
+      }),
+    ],
+    [
+      'a path of $file that leads out behind a #',
+      'app-config.yaml',
+      here => ({
+        'app-config.yaml': withAllow(
+          `[{ plugin: { $file: 'x#/../../..${here}/deploy/plugin.txt' }, path: /x }]`,
+        ),
+      }),
+    ],
+    [
+      'an absolute path in a list',
+      'app-config.yaml',
+      here => ({
+        'app-config.yaml': withAllow(
+          `[{ $include: '${here}/deploy/rules.yaml#rule' }]`,
+        ),
+      }),
+    ],
+  ])(
+    'ends with 2 and names the file where a file is included by %s',
+    async (_, name, files) => {
+      const outside = folderWith({ 'x.yaml': CLOSED });
+      const repository = folderWith({
+        'deploy/rules.yaml': `${CLOSED}rule: { plugin: a, path: /b }\n`,
+        'deploy/plugin.txt': 'a',
+      });
+      writeInto(repository, files(repository, outside));
+      commit(repository);
+      writeInto(repository, {
+        'deploy/rules.yaml': `${OPEN}rule: { plugin: catalog, path: '/**' }\n`,
+        'deploy/plugin.txt': 'catalog',
+      });
+      writeInto(outside, { 'x.yaml': OPEN });
+      const env = { HERE: repository };
+      expect(await diffAgainstMain(repository, [], env)).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(
+          new RegExp(`^error: ${name} of git:main includes .*\n$`),
+        ),
+      });
+      expect(leftovers()).toEqual([]);
+    },
+  );
+
+  it.each(['./deploy/rules.yaml', 'deploy/../deploy//rules.yaml'])(
+    'compares what is included by %s',
+    async file => {
+      const repository = folderWith({
+        'app-config.yaml': including(file),
+        'deploy/rules.yaml': CLOSED,
+      });
+      commit(repository);
+      writeInto(repository, { 'deploy/rules.yaml': OPEN });
+      expect(await diffAgainstMain(repository)).toEqual({
+        code: 0,
+        stdout: OPENED,
+        stderr: '',
+      });
+    },
+  );
+
+  it('compares the files that links of the commit lead to, not those of the present', async () => {
+    const repository = folderWith({
+      'one/rules.yaml': CLOSED,
+      'two/rules.yaml': OPEN,
+      'app-config.yaml': including('./deploy/rules.yaml'),
+      'one.yaml': withAllow('[]'),
+      'two.yaml': including('./two/rules.yaml'),
+    });
+    const link = (to: string, from: string) => {
+      rmSync(path.join(repository, from), { force: true });
+      symlinkSync(to, path.join(repository, from));
+    };
+    link('one', 'deploy');
+    link('one.yaml', 'linked.yaml');
+    commit(repository);
+    link('two', 'deploy');
+    expect((await diffAgainstMain(repository)).stdout).toBe(OPENED);
+    link('two.yaml', 'linked.yaml');
+    const args = ['--config', 'linked.yaml'];
+    expect((await diffAgainstMain(repository, args)).stdout).toBe(OPENED);
+    // The same through another name of the repository.
+    const elsewhere = path.join(folderWith({}), 'repository');
+    symlinkSync(repository, elsewhere);
+    expect((await diffAgainstMain(elsewhere, args)).stdout).toBe(OPENED);
+  });
+
+  it.each<[string, string, string[], RegExp]>([
+    [
+      'a file of --config is outside of the repository',
+      'rules.yaml',
+      ['--config', 'app-config.yaml', '--config', '../outside/more.yaml'],
+      /^error: \S+outside\/more\.yaml is not in the repository \S+, so that /,
+    ],
+    [
+      'a file of --config is a link out of the repository',
+      'rules.yaml',
+      ['--config', 'app-config.yaml', '--config', 'linked.yaml'],
+      /^error: linked\.yaml of git:main is no file, or a link /,
+    ],
+    [
+      'an included file is below a link out of the repository',
+      'link/rules.yaml',
+      [],
+      /^error: link\/rules\.yaml of git:main is no file, or a link /,
+    ],
+    [
+      'an included file is a link to nothing',
+      'dangling.yaml',
+      [],
+      /^error: dangling\.yaml of git:main is no file, or a link /,
+    ],
+  ])('ends with 2 where %s', async (_, include, args, message) => {
+    const folder = folderWith({
+      'repository/app-config.yaml': including(include),
+      'repository/rules.yaml': CLOSED,
+      'outside/rules.yaml': CLOSED,
+      'outside/more.yaml': withAllow('[]'),
+    });
+    const repository = path.join(folder, 'repository');
+    symlinkSync('../outside', path.join(repository, 'link'));
+    symlinkSync('../outside/more.yaml', path.join(repository, 'linked.yaml'));
+    symlinkSync('generated.yaml', path.join(repository, 'dangling.yaml'));
+    commit(repository);
+    writeInto(folder, {
+      'repository/generated.yaml': OPEN,
+      'repository/package.json': '{"name":"root"}',
+      'outside/rules.yaml': OPEN,
+      'outside/more.yaml': withAllow(OPEN.replace('allow: ', '')),
+    });
+    expect(await diffAgainstMain(repository, args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(message),
+    });
+  });
+
+  it('takes nothing for public before where the commit lacks a file that may have closed it', async () => {
+    const open = withAllow("[{ plugin: catalog, path: '/**' }]");
+    const repository = folderWith({
+      'app-config.yaml': open,
+      'app-config.production.yaml': withAllow('[]'),
+    });
+    commit(repository);
+    writeInto(repository, { 'app-config.prod.yaml': open });
+    const args = ['app-config.yaml', 'app-config.prod.yaml'].flatMap(file => [
+      '--config',
+      file,
+    ]);
+    expect(await diffAgainstMain(repository, args)).toEqual({
+      code: 0,
+      stdout: OPENED,
+      stderr: 'app-config.prod.yaml is not in main\n',
+    });
+  });
+
+  it('compares with files that are empty or deleted by now', async () => {
+    const repository = folderWith({
+      'app-config.yaml': withAllow("[{ plugin: catalog, path: '/**' }]"),
+      'app-config.production.yaml': withAllow('[]'),
+    });
+    commit(repository);
+    writeInto(repository, { 'app-config.production.yaml': '# empty\n' });
+    const args = ['app-config.yaml', 'app-config.production.yaml'].flatMap(
+      file => ['--config', file],
+    );
+    expect((await diffAgainstMain(repository, args)).stdout).toBe(OPENED);
+    rmSync(path.join(repository, 'app-config.production.yaml'));
+    const env = { BACKSTAGE_ENV: 'production' };
+    expect((await diffAgainstMain(repository, [], env)).stdout).toBe(OPENED);
+  });
+});
+
+describe('[P52] a file app-config.local.yaml', () => {
+  const LOCAL = 'app-config.local.yaml';
+
+  /** A repository whose main branch opens nothing, in which `app-config.yaml` opens the catalog, and the local file hides it. */
+  function repositoryWith(local: string): string {
+    const repository = folderWith({ 'app-config.yaml': withAllow('[]') });
+    commit(repository);
+    writeInto(repository, {
+      'app-config.yaml': withAllow("[{ plugin: catalog, path: '/**' }]"),
+      'rules.yaml': CLOSED,
+      [LOCAL]: local,
+    });
+    return repository;
+  }
+
+  const COMMANDS = [
+    ['check'],
+    ['check', '--format', 'github'],
+    ['diff', '--against', 'git:main'],
+    ['diff', '--against', 'app-config.yaml'],
+  ];
+
+  it.each([
+    'auth: { apiGate: { allow: [] } }',
+    'auth: { apiGate: { $include: rules.yaml } }',
+    'auth: { apiGate: null }',
+    'auth: null',
+  ])('ends check and diff with 2 if git tracks it, with %s', async local => {
+    const repository = repositoryWith(local);
+    git(repository, 'add', '--force', LOCAL);
+    for (const args of COMMANDS) {
+      const { code, stdout, stderr } = await runCliIn(args, {
+        cwd: repository,
+      });
+      expect(stdout + stderr).toMatch(
+        /^(error: |::error file=)app-config\.local\.yaml.*: ?git tracks this file, and it has auth\.apiGate, /m,
+      );
+      expect(stdout).not.toContain('No difference');
+      expect(code).toBe(2);
+    }
+    // The files that are named do not depend on it.
+    const args = [
+      'diff',
+      '--against',
+      'git:main',
+      '--config',
+      'app-config.yaml',
+    ];
+    const named = await runCliIn(args, { cwd: repository });
+    expect(named).toEqual({ code: 0, stdout: OPENED, stderr: '' });
+  });
+
+  it('is read as Backstage reads it if git does not track it, or if it has other settings', async () => {
+    const local = withAllow('[{ plugin: local, path: /x }]');
+    const repository = repositoryWith(local);
+    for (const cwd of [
+      repository,
+      folderWith({ 'app-config.yaml': BASE, [LOCAL]: local }),
+    ]) {
+      const { code, stdout } = await runCliIn(['check'], { cwd });
+      expect(stdout).toContain(
+        'app-config.local.yaml:4  auth.apiGate.allow[0]  GET /api/local/x\n',
+      );
+      expect(code).toBe(0);
+    }
+    writeInto(repository, {
+      [LOCAL]: 'app: { title: mine }\nauth: { providers: {} }\n',
+    });
+    git(repository, 'add', '--force', LOCAL);
+    expect((await diffAgainstMain(repository)).stdout).toBe(OPENED);
+  });
+
+  it('ends with 2 if git can not say whether it tracks it', async () => {
+    const repository = repositoryWith('auth: { apiGate: {} }');
+    const env = { PATH: '/nowhere' };
+    expect(await runCliIn(['check'], { cwd: repository, env })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(
+        'error: app-config.local.yaml: git can not say ',
+      ),
+    });
+  });
+});

@@ -1,0 +1,180 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  RunnerCommand,
+  runnerCommandsIn,
+} from '../__testUtils__/runnerCommandsIn';
+import { run } from '.';
+import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
+
+jest.setTimeout(60_000);
+
+const GATE =
+  'backend: { baseUrl: https://backstage.example.com }\nauth:\n  apiGate:\n';
+
+const HOSTILE = [
+  '::error title=x::forged',
+  ' \t::add-mask::forged',
+  'a ##[stop-commands]forged',
+  '##[error title=x]forged',
+  'a\n::error::forged',
+  'a\r::error::forged',
+  'a\u0085::error::forged',
+  'a\u2028 ::error::forged',
+  '\u200b:\u200b:error::forged',
+  '#\u200b#[error]forged',
+];
+
+const RULES = 'allow: [{ plugin: a, path: /b, reason: a reason }]';
+
+/** Places that the command prints: a file of the configuration, and its text. */
+const PLACES: [string, (hostile: string) => Record<string, string>][] = [
+  [
+    'a reason',
+    hostile => ({
+      'app-config.yaml': GATE + `    ${RULES}`.replace('a reason', hostile),
+    }),
+  ],
+  [
+    'the name of an included file',
+    hostile => ({
+      'app-config.yaml': `${GATE}    allow: { $include: ${hostile.replace(/"$/, '.yaml#allow"')} }`,
+      [`${JSON.parse(hostile)}.yaml`]: RULES,
+    }),
+  ],
+  [
+    'the name of a file',
+    hostile => ({ [`${JSON.parse(hostile)}.yaml`]: `${GATE}    ${RULES}` }),
+  ],
+  ['a key', hostile => ({ 'app-config.yaml': `${GATE}    ${hostile}: 1` })],
+  [
+    'an accepted finding',
+    hostile => ({
+      'app-config.yaml': `${GATE}    findings: { accept: [{ id: cookie-not-host, at: auth.apiGate.cookie.name, reason: ${hostile} }] }`,
+    }),
+  ],
+];
+
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** Returns whether a command is none of those that the program prints itself. */
+const isForged = ({ name, properties, data }: RunnerCommand) =>
+  name === 'stop-commands'
+    ? !UUID.test(data)
+    : !/^(error|warning)$/.test(name) ||
+      properties.title !== 'API gate' ||
+      /^\W*forged/.test(data);
+
+describe('[P53] in the log of a GitHub workflow, the command', () => {
+  it.each(
+    PLACES.flatMap(([name, place]) =>
+      HOSTILE.map(text => [name, text, place] as const),
+    ),
+  )('prints %s as text: %j', async (_, text, place) => {
+    const files = place(JSON.stringify(text));
+    const cwd = folderWith({ ...files, 'empty.yaml': GATE });
+    const output = async (...args: string[]) => {
+      const config = ['--config', Object.keys(files)[0]];
+      const { stdout, stderr } = await runCliIn([...args, ...config], { cwd });
+      return stdout + stderr;
+    };
+    const checked = await output('check');
+    // An error is cut at a line break, and a path at a `#`.
+    expect(checked).toMatch(/forged|^error: .*(\.a|file.*)$/m);
+    expect(runnerCommandsIn(checked)).toEqual([]);
+    const explained = await output('explain', '/api/a/b');
+    expect(runnerCommandsIn(explained)).toEqual([]);
+    const compared = await output('diff', '--against', 'empty.yaml');
+    expect(runnerCommandsIn(compared)).toEqual([]);
+    const annotated = await output('check', '--format', 'github');
+    expect(runnerCommandsIn(annotated).filter(isForged)).toEqual([]);
+  });
+
+  it('prints the answer of a --policy server as text', async () => {
+    const policy = (text: string) => ({
+      closed: [{ plugin: text, path: text, allow: text, yaml: text }],
+      unknown: [text],
+      installed: [text],
+      usage: {
+        since: text,
+        scope: text,
+        rules: [
+          {
+            ...{ rule: text, plugin: text, path: text, methods: [text] },
+            ...{ reason: text, lastUsed: text, days: 9, requests30d: 0 },
+            installed: true,
+          },
+        ],
+        externalTokens: [{ subject: text, yaml: text }],
+      },
+    });
+    const server = createServer((req, res) => {
+      const text = HOSTILE[Number(req.url!.slice(1))];
+      res.end(JSON.stringify(policy(text)));
+    });
+    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
+    const { port } = server.address() as AddressInfo;
+    const cwd = folderWith({ 'app-config.yaml': GATE });
+    for (const i of HOSTILE.keys()) {
+      const url = `http://localhost:${port}/${i}`;
+      const args = ['check', '--policy', url, '--config', 'app-config.yaml'];
+      const { stdout } = await runCliIn(args, { cwd });
+      expect(stdout).toMatch(/in code[^]*forged[^]*Use, at[^]*forged/);
+      expect(runnerCommandsIn(stdout)).toEqual([]);
+    }
+    server.closeAllConnections();
+    await new Promise(resolve => server.close(resolve));
+  });
+
+  it('prints no warning of the YAML parser, which quotes the file', async () => {
+    const text = `::error title=x::forged: !x 1\n${GATE}    ${RULES}`;
+    const cwd = folderWith({ 'app-config.yaml': text });
+    const { code, stdout, stderr } = await runCli(['check'], { cwd });
+    expect(stdout).toContain('0 of 0 expectations hold');
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  });
+
+  it('prints an unexpected error as text', async () => {
+    const lines: string[] = [];
+    const code = await run(['audit', '--list'], {
+      out: () => {
+        throw new Error('x\n::error::forged\r##[error]forged');
+      },
+      error: line => lines.push(line),
+    });
+    expect(lines.join('\n')).toMatch(/^error: Error: x\n: :error::forged /);
+    expect(runnerCommandsIn(lines.join('\n'))).toEqual([]);
+    expect(code).toBe(2);
+  });
+
+  it('stops the commands of all lines but its annotations, with a token that nobody can guess', async () => {
+    const name = 'a, b:c%25\n::d.yaml';
+    const cwd = folderWith({
+      [name]: `${GATE}    ${RULES}\n    expect: [{ request: GET /api/a/b, is: closed }]`,
+    });
+    const args = ['check', '--format', 'github', '--config', name];
+    const tokens = new Set<string>();
+    while (tokens.size < 2) {
+      const { stdout } = await runCliIn(args, { cwd });
+      const [, token, stopped, annotations] = stdout.match(
+        /^::stop-commands::([\w-]{36})\n(.*)\n::\1::\n(.*)\n$/s,
+      )!;
+      expect(tokens).not.toContain(token);
+      tokens.add(token);
+      expect(stopped).toMatch(
+        /^Allow rules, from [^]*\n0 of 1 expectations hold/,
+      );
+      expect(annotations).toMatch(/^::error .*\n::warning .*$/);
+      expect(runnerCommandsIn(stdout)).toEqual([
+        { name: 'stop-commands', properties: {}, data: token },
+        {
+          name: 'error',
+          properties: { file: name, line: '5', title: 'API gate' },
+          data: expect.stringMatching(/^auth\.apiGate\.expect\[0\]: /),
+        },
+        expect.objectContaining({ name: 'warning' }),
+      ]);
+    }
+  });
+});
