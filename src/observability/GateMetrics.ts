@@ -1,17 +1,36 @@
 import { metrics } from '@opentelemetry/api';
 import type { Decision } from '../decision/Decision';
 import { endOf } from '../config/AllowRule';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
+import type { Policy } from '../policy/Policy';
 import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
 import type { NotIssuedReason } from '../decision/GateObserver';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 
-/** The number of rules whose end is reported. The label has the place of a rule, so that its number of values is bounded too. */
-const MAX_ENDING_RULES = 100;
+type ObservedSource = Pick<
+  PolicySource,
+  'current' | 'needsRestart' | 'problem'
+>;
 
-/** Reports to OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded. */
+const A_YEAR_S = 365 * 24 * 60 * 60;
+
+/** The value of `api_gate.rules.unused` where the number is not known. */
+const UNKNOWN = -1;
+
+/** Returns the seconds until the first allow rule ends: 0 once one has ended, and a year at most, also where no rule ends. */
+function firstEndIn({ config, now }: Policy): number {
+  const endsIn = (Math.min(...config.allow.map(endOf)) - now()) / 1000;
+  return Math.min(Math.max(0, endsIn), A_YEAR_S);
+}
+
+/**
+ * Reports to OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded.
+ *
+ * OpenTelemetry exports each set of attributes that an observable gauge ever had until the process ends, with its last value. So
+ * no observable gauge has attributes, and each is observed every time. Each value is finite: OTLP in JSON has no NaN, and a
+ * collector refuses all metrics of an export that holds one.
+ */
 export class GateMetrics {
   readonly #meter = metrics.getMeter(METER);
 
@@ -45,22 +64,17 @@ export class GateMetrics {
 
   constructor(
     revocations: Pick<Revocations, 'size' | 'staleness'>,
-    source: Pick<PolicySource, 'current'>,
+    source: ObservedSource,
     /** Returns `undefined` where that is not known. */
     unusedRules: () => number | undefined,
   ) {
     this.#meter
       .createObservableGauge('api_gate.rules.unused', {
         description:
-          'Allow rules without a request in the last 30 days, of those that were observed for 30 days',
+          'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
         unit: '{rule}',
       })
-      .addCallback(result => {
-        const unused = unusedRules();
-        if (unused !== undefined) {
-          result.observe(unused);
-        }
-      });
+      .addCallback(result => result.observe(unusedRules() ?? UNKNOWN));
     this.#meter
       .createObservableGauge('api_gate.revocations.held', {
         description: 'Revocations in force at this replica',
@@ -75,32 +89,13 @@ export class GateMetrics {
       })
       .addCallback(result => result.observe(revocations.staleness));
     this.#meter
-      .createObservableGauge('api_gate.policy.age', {
-        description: 'Time since the policy in force was loaded, by its hash',
-        unit: 's',
-      })
-      .addCallback(result => {
-        const { hash, loadedAt } = source.current;
-        result.observe((Date.now() - +loadedAt) / 1000, { hash });
-      });
-    this.#meter
       .createObservableGauge('api_gate.rules.ends_in', {
         description:
-          'Time until an allow rule with `until` ends, and 0 once it has ended',
+          'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
         unit: 's',
       })
-      .addCallback(result => {
-        const { config, now } = source.current;
-        config.allow
-          .map((rule, i) => ({ rule: `${CONFIG_KEY}.allow[${i}]`, ...rule }))
-          .filter(({ until }) => until !== undefined)
-          .sort((a, b) => endOf(a) - endOf(b))
-          .slice(0, MAX_ENDING_RULES)
-          .forEach(({ rule, plugin, until }) => {
-            const endsIn = Math.max(0, until! - now());
-            result.observe(endsIn / 1000, { rule, plugin });
-          });
-      });
+      .addCallback(result => result.observe(firstEndIn(source.current)));
+    this.#observePolicy(source);
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
@@ -122,5 +117,41 @@ export class GateMetrics {
 
   cookieNotIssued(reason: NotIssuedReason): void {
     this.#cookies.add(1, { outcome: 'refused', reason });
+  }
+
+  #observePolicy(source: ObservedSource): void {
+    this.#meter
+      .createObservableGauge('api_gate.policy.age', {
+        description: 'Time since the policy in force was loaded',
+        unit: 's',
+      })
+      .addCallback(result =>
+        result.observe((Date.now() - +source.current.loadedAt) / 1000),
+      );
+    this.#meter
+      .createObservableGauge('api_gate.policy.hash', {
+        description:
+          'The hash of the policy in force as a number, equal at replicas with the same settings in force',
+        unit: '{hash}',
+      })
+      // A double holds the 48 bits exactly.
+      .addCallback(result =>
+        result.observe(Number.parseInt(source.current.hash, 16)),
+      );
+    this.#meter
+      .createObservableGauge('api_gate.policy.rejected', {
+        description:
+          '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
+        unit: '{policy}',
+      })
+      .addCallback(result =>
+        result.observe(source.problem === undefined ? 0 : 1),
+      );
+    this.#meter
+      .createObservableGauge('api_gate.policy.needs_restart', {
+        description: 'Settings whose new value takes effect after a restart',
+        unit: '{setting}',
+      })
+      .addCallback(result => result.observe(source.needsRestart.length));
   }
 }

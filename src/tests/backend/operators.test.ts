@@ -768,8 +768,12 @@ describe('the metrics', () => {
         ['api_gate.cookies', '{cookie}'],
         ['api_gate.decisions', '{decision}'],
         ['api_gate.policy.age', 's'],
+        ['api_gate.policy.hash', '{hash}'],
+        ['api_gate.policy.needs_restart', '{setting}'],
+        ['api_gate.policy.rejected', '{policy}'],
         ['api_gate.revocations.held', '{revocation}'],
         ['api_gate.revocations.staleness', 's'],
+        ['api_gate.rules.ends_in', 's'],
         ['api_gate.rules.unused', '{rule}'],
         ['api_gate.verification.duration', 's'],
       ]);
@@ -834,8 +838,8 @@ describe('the metrics', () => {
         10,
       );
       const { hash } = await readPolicy(backend);
-      expect(points('api_gate.policy.age')).toMatchObject([
-        { attributes: { hash } },
+      expect(points('api_gate.policy.hash')).toMatchObject([
+        { attributes: {}, value: Number.parseInt(hash, 16) },
       ]);
       expect(points('api_gate.verification.duration')[0].value.count).toBe(3);
     } finally {

@@ -58,13 +58,14 @@ const queries = [
 
 /** Values of labels, and labels that the gate does not set itself. */
 const VALUES: Record<string, string[]> = {
+  credential: ['bearer'],
   outcome: ['passed', 'refused', 'would-refuse', 'issued'],
   reason: [
     ...Object.keys(REFUSALS),
     ...['allow-rule', 'issuer-failed', 'too-large', 'cross-site'],
   ],
 };
-const ADDED_BY_PROMETHEUS = ['instance', 'le'];
+const ADDED_BY_PROMETHEUS = ['job', 'namespace', 'instance', 'le'];
 
 /** Returns the selectors of a query: a name with matchers, or matchers for the name. */
 function selectorsOf(query: string): string[] {
@@ -163,4 +164,11 @@ describe('the dashboard and the alerts', () => {
     const titles = panels.map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
   });
+
+  it.each(rules.map(({ alert }) => alert))(
+    '%s has a test of promtool',
+    alert => {
+      expect(read('.ci/alerts.test.yaml')).toContain(`alertname="${alert}"`);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import ts from 'typescript';
+import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
 import type { PolicyReport } from '../../observability/describePolicy';
 import { formatPolicyReport } from '../../observability/formatPolicyReport';
@@ -127,6 +128,28 @@ describe('docs/observability.md', () => {
     ).toEqual(created.sort());
     expect(inCode(/'(api_gate\.[a-z_.]+)'/g)).toEqual(
       expect.arrayContaining(created.map(([name]) => name)),
+    );
+  });
+
+  it('has every alert, with its severity and the time after which it fires', () => {
+    const { rules } = parse(readDocument('ops/alerts.yaml').text).groups[0];
+    const words = { h: 'hour', m: 'minute' };
+    const inWords = (time = '') =>
+      time.replace(
+        /^(\d+)([hm])$/,
+        (_, count: string, unit: 'h' | 'm') =>
+          `${count} ${words[unit]}${count === '1' ? '' : 's'}`,
+      );
+    expect(
+      tableRows(page, ['Alert', 'Severity', 'It fires where', 'For']).map(
+        ([alert, severity, , time]) => [...codeIn(alert), severity, time],
+      ),
+    ).toEqual(
+      rules.map((each: any) => [
+        each.alert,
+        each.labels.severity,
+        inWords(each.for),
+      ]),
     );
   });
 
