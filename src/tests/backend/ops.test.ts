@@ -166,9 +166,10 @@ describe('the dashboard and the alerts', () => {
   });
 
   it.each(rules.map(({ alert }) => alert))(
-    '%s has a test of promtool',
+    '%s has a test of promtool and one on a live Prometheus',
     alert => {
       expect(read('.ci/alerts.test.yaml')).toContain(`alertname="${alert}"`);
+      expect(read('integration/alerts/main.ts')).toContain(`'${alert}'`);
     },
   );
 });

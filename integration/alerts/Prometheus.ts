@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse, stringify } from 'yaml';
+import { sleep, until } from '../http';
+import type { Run } from '../runChecks';
+import type { Replica } from './Replica';
+
+/** Replaces each range and offset of the rules, so that an alert stops soon. */
+const RANGE = '10s';
+/** Replaces each `for` of the rules. */
+const FOR = '3s';
+
+/** Returns the name of an alert and its labels, such as `ApiGateFails production a`. */
+function nameOf({ alertname, job, ...others }: Record<string, string>): string {
+  const labels = ['instance', 'plugin', 'reason'].map(label => others[label]);
+  return [alertname, job, ...labels].filter(Boolean).join(' ');
+}
+
+/** A Prometheus that scrapes replicas each second, with the rules of ops/alerts.yaml and short times. */
+export class Prometheus {
+  readonly #url: string;
+  readonly #startedAt = Date.now();
+
+  constructor(
+    private readonly run: Run,
+    private readonly port: number,
+  ) {
+    this.#url = `http://127.0.0.1:${port}`;
+  }
+
+  /** Resolves once every replica is scraped. */
+  async start(replicas: readonly Replica[]): Promise<void> {
+    const folder = path.join(this.run.folder, 'prometheus');
+    mkdirSync(folder);
+    const file = (name: string) => path.join(folder, name);
+    const rules = parse(
+      readFileSync(path.join(__dirname, '../../ops/alerts.yaml'), 'utf8'),
+    );
+    for (const rule of rules.groups[0].rules) {
+      rule.expr = rule.expr.replace(/\b\d+[dhm]\b/g, RANGE);
+      rule.for &&= FOR;
+    }
+    writeFileSync(file('alerts.yaml'), stringify(rules));
+    const jobs = [...new Set(replicas.map(({ labels }) => labels.job))];
+    writeFileSync(
+      file('prometheus.yaml'),
+      stringify({
+        global: { scrape_interval: '1s', evaluation_interval: '1s' },
+        rule_files: [file('alerts.yaml')],
+        scrape_configs: jobs.map(job => ({
+          job_name: job,
+          static_configs: replicas
+            .filter(({ labels }) => labels.job === job)
+            .map(({ labels: { instance }, ports }) => ({
+              targets: [`127.0.0.1:${ports.metrics}`],
+              labels: { instance },
+            })),
+        })),
+      }),
+    );
+    const log = openSync(`${folder}.log`, 'a');
+    const child = spawn(
+      'prometheus',
+      [
+        `--config.file=${file('prometheus.yaml')}`,
+        `--storage.tsdb.path=${file('data')}`,
+        `--web.listen-address=127.0.0.1:${this.port}`,
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    child.once('error', error => console.error(error));
+    this.run.atExit.push(() => child.kill('SIGKILL'));
+    await until('Prometheus scrapes every replica', 20_000, async () => {
+      const up = await this.#query('query', { query: 'sum(up)' }).catch(
+        () => [],
+      );
+      return Number(up[0]?.value[1]) === replicas.length;
+    });
+  }
+
+  /** Returns the alerts that fire now, sorted. */
+  async #firing(): Promise<string[]> {
+    const found = await this.#query('query', {
+      query: 'ALERTS{alertstate="firing"}',
+    });
+    return found.map(({ metric }) => nameOf(metric)).sort();
+  }
+
+  /** Returns the alerts that have fired since the start, each once. */
+  async fired(): Promise<string[]> {
+    const found = await this.#query('query_range', {
+      query: 'ALERTS{alertstate="firing"}',
+      start: String(this.#startedAt / 1000),
+      end: String(Date.now() / 1000),
+      step: '1s',
+    });
+    return [...new Set(found.map(({ metric }) => nameOf(metric)))].sort();
+  }
+
+  /** Waits until exactly these alerts fire. */
+  async waitFor(expected: string[], limitMs: number): Promise<number> {
+    const sorted = [...expected].sort();
+    let firing: string[] = [];
+    return until(`${sorted.join(', ') || 'none'} fires`, limitMs, async () => {
+      await sleep(200);
+      firing = await this.#firing();
+      return JSON.stringify(firing) === JSON.stringify(sorted);
+    }).catch(error => {
+      throw new Error(`${error.message}, but ${firing.join(', ') || 'none'}`);
+    });
+  }
+
+  async #query(
+    kind: 'query' | 'query_range',
+    parameters: Record<string, string>,
+  ): Promise<{ metric: Record<string, string>; value: [number, string] }[]> {
+    const query = new URLSearchParams(parameters);
+    const response = await fetch(`${this.#url}/api/v1/${kind}?${query}`);
+    const { data, error } = (await response.json()) as any;
+    if (!data) {
+      throw new Error(error);
+    }
+    return data.result;
+  }
+}
