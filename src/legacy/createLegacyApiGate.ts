@@ -22,6 +22,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { isDoubtful } from '../http/upgradeTarget';
+import { GateDatabase } from '../util/GateDatabase';
 import { LegacyPlugins } from './LegacyPlugins';
 
 // This is no plugin's id.
@@ -85,7 +86,10 @@ export async function createLegacyApiGate(
   const revocations = new Revocations({ logger, ...settings.revocation });
   await revocations.follow(
     database
-      ? await DatabaseRevocationStore.create(database, logger)
+      ? await DatabaseRevocationStore.create(
+          await GateDatabase.open(database, logger),
+          logger,
+        )
       : NO_STORE,
   );
   const plugins = new LegacyPlugins({
