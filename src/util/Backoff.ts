@@ -21,6 +21,6 @@ export class Backoff {
 
   /** Returns the time to wait; 0 if the last attempts did not time out. */
   waitMs(): number {
-    return this.#waitMs * (0.75 + 0.25 * Math.random());
+    return this.#waitMs * (0.7 + 0.2 * Math.random());
   }
 }

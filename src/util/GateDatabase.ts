@@ -28,6 +28,9 @@ const GIVE_UP_MS = 2 * IDLE_SESSION_MS + STATEMENT_MS + 1_000;
 
 const CLOSE_MS = 5_000;
 
+/** The name of the gate's connections in `pg_stat_activity`. */
+const APPLICATION_NAME = 'backstage_api_gate';
+
 const STATEMENT_LIMITS = {
   lock_timeout: LOCK_MS,
   statement_timeout: STATEMENT_MS,
@@ -153,6 +156,7 @@ async function openPostgres(
     openPool(
       shared,
       ({ options = process.env.PGOPTIONS ?? '' }) => ({
+        application_name: APPLICATION_NAME,
         connectionTimeoutMillis: GIVE_UP_MS,
         ...(limits && { options: options + limits }),
       }),
