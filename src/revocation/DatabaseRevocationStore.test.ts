@@ -162,7 +162,7 @@ describe('DatabaseRevocationStore', () => {
     expect(revocations.map(({ exp }) => exp)).toEqual([1_779_999_700]);
   });
 
-  it('reads the overlap from the first span on that has changed, and nothing where none has', async () => {
+  it('[P43] reads the overlap from the first span on that has changed, and nothing where none has', async () => {
     const { asked, clock, store, table } = createFake();
     const [first, second, third] = [100, 200, 300].map(from => ({
       from,
@@ -337,6 +337,29 @@ describe.each(testDatabases)(
       expect(read).toMatchObject({ scope: 'user', iat: longer.iat });
       await knex(TABLE).insert({ ...user({ iat: now() - 3 }), id: 'of-0.1.0' });
       expect((await readAll(cursor)).revocations).toHaveLength(2);
+    });
+
+    it('[P43] transfers the rows of the overlap once, and finds one that is committed late', async () => {
+      const at = (agoMs: number) => ({ recorded_at: Date.now() - agoMs });
+      await fill(900, at(100_000));
+      await store.add(user());
+      const first = await readAll(`${Date.now()}`);
+      expect(first.revocations).toHaveLength(901);
+      const second = await readAll(first.cursor);
+      expect(second.revocations).toEqual([]);
+      const late = { ...session(), id: 'late', ...at(60_000) };
+      await knex(TABLE).insert(late);
+      const third = await readAll(second.cursor);
+      expect(third.revocations.map(({ scope }) => scope)).toEqual([
+        'session',
+        'user',
+      ]);
+      // As many rows as before, of which one has taken the place of another.
+      await knex(TABLE).where({ id: 'late' }).delete();
+      await knex(TABLE).insert({ ...late, id: 'later', ...at(59_990) });
+      const fourth = await readAll(third.cursor);
+      expect(fourth.revocations).toHaveLength(2);
+      expect((await readAll(fourth.cursor)).revocations).toEqual([]);
     });
 
     it('reads many in pages, all and new ones', async () => {
