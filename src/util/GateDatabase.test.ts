@@ -88,20 +88,54 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
     await transaction.rollback().catch(() => {});
   }, 30_000);
 
-  it.each(['silent', 'deaf'] as const)(
-    '[P41] opens no further connection while the server may hold one that was given up: the proxy is %s',
-    async mode => {
+  /** Opens the gate's access over another connection, and with `isPooled` as behind a pooler that refuses its limits. */
+  async function openBehind(connection: object, isPooled: boolean) {
+    let connections = 0;
+    const client = knexFactory({
+      client: 'pg',
+      connection: async () => {
+        connections += 1;
+        if (connections === 2 && isPooled) {
+          throw new Error('unsupported startup parameter');
+        }
+        return { ...connection };
+      },
+    });
+    return { client, behind: await database.openGate({ as: client }) };
+  }
+
+  it('[P41] sets the limits with each statement where a connection can not keep them', async () => {
+    const { connection } = knex.client.config;
+    const { client, behind } = await openBehind(connection, true);
+    expect(await errorOf('select pg_sleep(30)', behind)).toBe('57014');
+    expect(await errorOf('select nonsense', behind)).toBe('42703');
+    const { rows } = await behind.run(each =>
+      each.raw("select current_setting('lock_timeout') as limit"),
+    );
+    expect(rows).toEqual([{ limit: '2s' }]);
+    const outside = await behind.knex.raw('show lock_timeout');
+    expect(outside.rows).toEqual([{ lock_timeout: '0' }]);
+    await client.destroy();
+  }, 30_000);
+
+  it.each([
+    ['silent', false],
+    ['deaf', false],
+    ['silent', true],
+  ] as const)(
+    '[P41] opens no further connection while the server may hold one that was given up: the proxy is %s, behind a pooler: %j',
+    async (mode, isPooled) => {
       await gate.close();
       const { host, port } = new URL(process.env.API_GATE_TEST_POSTGRES!);
       const proxy = await FaultyProxy.start({
         host: host.split(':')[0],
         port: Number(port),
       });
-      const client = knexFactory({
-        client: 'pg',
-        connection: { ...knex.client.config.connection, port: proxy.port },
-      });
-      const behind = await database.openGate({ as: client });
+      const connection = {
+        ...knex.client.config.connection,
+        port: proxy.port,
+      };
+      const { client, behind } = await openBehind(connection, isPooled);
       await Promise.all([
         errorOf('select pg_sleep(0.1)', behind),
         errorOf('select pg_sleep(0.1)', behind),

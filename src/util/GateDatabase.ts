@@ -107,13 +107,16 @@ export class GateDatabase {
   /** Runs one statement. */
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
     return this.options.setsLimits
-      ? this.#transaction(trx => statement(trx).timeout(GIVE_UP_MS))
+      ? this.#runWithLimits(statement)
       : statement(this.knex).timeout(GIVE_UP_MS);
   }
 
   /** Runs all statements or none, where the database can roll back changes of tables. */
   async runAll(statements: string[]): Promise<void> {
-    await this.#transaction(async trx => {
+    await this.knex.transaction(async trx => {
+      if (this.knex.client.dialect === 'postgresql') {
+        await trx.raw(SET_LOCAL);
+      }
       for (const statement of statements) {
         await trx.raw(statement);
       }
@@ -128,18 +131,32 @@ export class GateDatabase {
     }
   }
 
-  #transaction<T>(run: (trx: Knex.Transaction) => PromiseLike<T>): Promise<T> {
-    return this.knex.transaction(async trx => {
-      if (this.knex.client.dialect === 'postgresql') {
-        await trx.raw(SET_LOCAL).timeout(GIVE_UP_MS);
+  async #runWithLimits<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
+    const { knex } = this;
+    const connection = await knex.client.acquireConnection();
+    const run = <R>(each: Timed<R>) =>
+      each.connection(connection).timeout(GIVE_UP_MS);
+    try {
+      // One message has both, so that a transaction never waits for its next statement without a limit.
+      await run(knex.raw(`begin; ${SET_LOCAL}`));
+      const answer = await run(statement(knex));
+      await run(knex.raw('commit'));
+      return answer;
+    } catch (error) {
+      // Knex closes a connection that has timed out.
+      if ((error as Error).name !== 'KnexTimeoutError') {
+        await run(knex.raw('rollback')).then(undefined, () => {});
       }
-      return run(trx);
-    });
+      throw error;
+    } finally {
+      await knex.client.releaseConnection(connection);
+    }
   }
 }
 
 /** A statement of knex. */
 interface Timed<T> extends PromiseLike<T> {
+  connection(connection: unknown): Timed<T>;
   timeout(milliseconds: number): PromiseLike<T>;
 }
 
