@@ -82,20 +82,19 @@ export class SimulatedTable implements Pick<
     const spans = new Map<number, { rows: number; sum: number }>();
     const begin = since - (since % SPAN_MS);
     for (let i = this.#byTime.length - 1; i >= 0; i -= 1) {
-      const { recorded_at } = this.#byTime[i];
+      const { recorded_at, iat, exp } = this.#byTime[i];
       if (recorded_at < begin) {
         break;
       }
       const from = recorded_at - (recorded_at % SPAN_MS);
       const { rows, sum } = spans.get(from) ?? { rows: 0, sum: 0 };
-      spans.set(from, { rows: rows + 1, sum: sum + recorded_at - from });
+      const times = recorded_at - from + iat + exp;
+      spans.set(from, { rows: rows + 1, sum: sum + times });
     }
-    return [...spans]
-      .reverse()
-      .map(([from, { rows, sum }]) => ({
-        from,
-        text: `${from}.${rows}.${sum}`,
-      }));
+    return [...spans].reverse().map(([from, { rows, sum }]) => ({
+      from,
+      text: `${from}.${rows}.${sum}`,
+    }));
   }
 
   async removeExpired(before: number, limit: number): Promise<number> {

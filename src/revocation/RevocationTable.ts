@@ -16,11 +16,11 @@ export interface RevocationRow extends Revocation {
   recorded_at?: number;
 }
 
-/** Two equal summaries of a span of time mean that no row was added to it meanwhile, and none has left it. */
+/** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
 export interface SpanSummary {
   /** The beginning of the span, in milliseconds of the database's clock. */
   from: number;
-  /** The beginning, the number of rows, and the sum of their times within the span. */
+  /** The beginning, the number of rows, and the sum of all their times. */
   text: string;
 }
 
@@ -55,7 +55,7 @@ export class RevocationTable {
         .select({
           from: knex.raw('recorded_at - recorded_at % ?', [SPAN_MS]),
           rows_in: knex.raw('count(*)'),
-          sum_of: knex.raw('sum(recorded_at % ?)', [SPAN_MS]),
+          sum_of: knex.raw('sum(recorded_at % ? + iat + exp)', [SPAN_MS]),
         })
         .where('recorded_at', '>=', since - (since % SPAN_MS))
         .groupByRaw('1')

@@ -83,12 +83,9 @@ export class GateDatabase {
     const skipMigrations = database.migrations?.skip ?? false;
     switch (shared.client.dialect) {
       case 'postgresql': {
-        const own = await openPostgres(shared, logger);
-        return new GateDatabase(own.knex, {
-          ...own,
-          skipMigrations,
-          isOwn: true,
-        });
+        const { knex, setsLimits } = await openPostgres(shared, logger);
+        const options = { skipMigrations, isOwn: true, setsLimits };
+        return new GateDatabase(knex, options);
       }
       case 'mysql': {
         const change = { connectTimeout: GIVE_UP_MS };
