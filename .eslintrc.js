@@ -37,7 +37,7 @@ zones.push({
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   // The packages of `integration/legacy` are its own, and are installed there.
-  ignorePatterns: ['bench/build/**', 'integration/legacy/**'],
+  ignorePatterns: ['bench/{build,old}/**', 'integration/legacy/**'],
   rules: {
     'jest/expect-expect': [
       'error',

@@ -23,6 +23,7 @@ import {
 } from './routes/permissions';
 import { apiGateServiceRef } from './services/apiGateService';
 import type { GateParts } from './services/createParts';
+import { GateDatabase } from './util/GateDatabase';
 
 type IssuerChoice = Parameters<
   AuthCookieIssuanceExtensionPoint['setCookieIssuer']
@@ -72,17 +73,27 @@ export const authModuleApiGate = createBackendModule({
         logger: coreServices.logger,
         permissions: coreServices.permissions,
         permissionsRegistry: coreServices.permissionsRegistry,
+        rootLifecycle: coreServices.rootLifecycle,
         userInfo: coreServices.userInfo,
       },
-      async init({ gate, auditor, database, logger, ...services }) {
+      async init({
+        gate,
+        auditor,
+        database,
+        logger,
+        rootLifecycle,
+        ...services
+      }) {
         const { offlineSessions, revocations } = gate;
         issuance.applyTo(gate);
+        const gateDatabase = await GateDatabase.open(database, logger);
         await revocations.follow(
-          await DatabaseRevocationStore.create(database, logger),
+          await DatabaseRevocationStore.create(gateDatabase, logger),
         );
-        await gate.usage.follow(database);
-        // The hooks of plugins run before the connections to databases are closed.
+        await gate.usage.follow(gateDatabase);
+        // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.
         services.lifecycle.addShutdownHook(() => gate.usage.stop());
+        rootLifecycle.addShutdownHook(() => gateDatabase.close());
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,

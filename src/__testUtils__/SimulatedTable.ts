@@ -4,9 +4,11 @@ import {
   Revocation,
   revocationKey,
 } from '../revocation/Revocation';
-import type {
+import {
   RevocationRow,
   RevocationTable,
+  SPAN_MS,
+  SpanSummary,
 } from '../revocation/RevocationTable';
 
 type Row = RevocationRow & { recorded_at: number };
@@ -73,6 +75,26 @@ export class SimulatedTable implements Pick<
           (row.recorded_at === recordedAt && row.id <= id),
       ) + 1;
     return this.#byTime.slice(from, from + limit);
+  }
+
+  async summarize(since: number): Promise<SpanSummary[]> {
+    this.#commit();
+    const spans = new Map<number, { rows: number; sum: number }>();
+    const begin = since - (since % SPAN_MS);
+    for (let i = this.#byTime.length - 1; i >= 0; i -= 1) {
+      const { recorded_at, iat, exp } = this.#byTime[i];
+      if (recorded_at < begin) {
+        break;
+      }
+      const from = recorded_at - (recorded_at % SPAN_MS);
+      const { rows, sum } = spans.get(from) ?? { rows: 0, sum: 0 };
+      const times = recorded_at - from + iat + exp;
+      spans.set(from, { rows: rows + 1, sum: sum + times });
+    }
+    return [...spans].reverse().map(([from, { rows, sum }]) => ({
+      from,
+      text: `${from}.${rows}.${sum}`,
+    }));
   }
 
   async removeExpired(before: number, limit: number): Promise<number> {

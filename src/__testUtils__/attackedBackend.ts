@@ -223,6 +223,8 @@ function configWith(key: SigningKey): JsonObject {
       ...(key.config.auth as JsonObject),
       providers: { 'signs-in': { signIn: {} } },
       apiGate: {
+        // It ends with the token, so that answers of two moments are the same.
+        cookie: { maxAge: '24h' },
         // It opens everything, and must change nothing.
         candidate: {
           allow: ['hello', 'docs', 'forwarding', 'auth'].map(plugin => ({

@@ -76,10 +76,12 @@ export async function startTwin(options: {
 
 /** Returns the bytes of an answer without what differs between two backends and two moments. */
 function comparable({ bytes }: RawResponse, port: string): string {
-  return bytes
-    .replace(/^Api-Gate-Decision: [0-9a-f]{16}\r\n/m, '')
-    .replace(/^Date: .*\r\n/m, '')
-    // A cookie ends a while after the answer.
-    .replace(/(^Set-Cookie: .*; Max-Age=\d+; .*Expires=)[^;]+/m, '$1…')
-    .replaceAll(`localhost:${port}`, 'localhost');
+  return (
+    bytes
+      .replace(/^Api-Gate-Decision: [0-9a-f]{16}\r\n/m, '')
+      .replace(/^Date: .*\r\n/m, '')
+      // A cookie ends a while after the answer.
+      .replace(/(^Set-Cookie: .*; Max-Age=\d+; .*Expires=)[^;]+/m, '$1…')
+      .replaceAll(`localhost:${port}`, 'localhost')
+  );
 }

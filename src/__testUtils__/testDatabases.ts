@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import knexFactory, { Knex } from 'knex';
+import { GateDatabase } from '../util/GateDatabase';
 
 /** A new, empty database for one test. */
 export interface TestDatabase {
   knex: Knex;
   /** Opens another connection, of a role with fewer privileges. PostgreSQL only. */
   connect(user: string): Knex;
+  /** Opens the gate's access, by default with the connection of the test. */
+  openGate(options?: { as?: Knex; skip?: boolean }): Promise<GateDatabase>;
   remove(): Promise<void>;
 }
 
@@ -30,6 +33,7 @@ async function createSqlite(): Promise<TestDatabase> {
     connect: () => {
       throw new Error('SQLite has no roles');
     },
+    ...gates(knex),
     remove: () => knex.destroy(),
   };
 }
@@ -40,25 +44,44 @@ async function createPostgres(): Promise<TestDatabase> {
   const open = (change: (url: URL) => void = () => {}) => {
     const url = new URL(postgresUrl!);
     change(url);
-    const knex = knexFactory({ client: 'pg', connection: url.href });
-    opened.push(knex);
-    return knex;
+    const connected = knexFactory({ client: 'pg', connection: url.href });
+    opened.push(connected);
+    return connected;
   };
   const server = open();
   await server.raw('create database ??', [name]);
+  const knex = open(url => {
+    url.pathname = name;
+  });
+  const { openGate, closeGates } = gates(knex);
   return {
-    knex: open(url => {
-      url.pathname = name;
-    }),
+    knex,
+    openGate,
     connect: user =>
       open(url => {
         url.pathname = name;
         url.username = user;
       }),
     remove: async () => {
-      await Promise.all(opened.slice(1).map(knex => knex.destroy()));
+      await closeGates();
+      await Promise.all(opened.slice(1).map(each => each.destroy()));
       await server.raw('drop database ??', [name]);
       await server.destroy();
     },
+  };
+}
+
+function gates(knex: Knex) {
+  const opened: GateDatabase[] = [];
+  return {
+    openGate: async ({ as = knex, skip = false } = {}) => {
+      const gate = await GateDatabase.open(
+        { getClient: async () => as, migrations: { skip } },
+        { info: () => {} } as never,
+      );
+      opened.push(gate);
+      return gate;
+    },
+    closeGates: () => Promise.all(opened.map(gate => gate.close())),
   };
 }

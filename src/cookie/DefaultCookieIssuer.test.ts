@@ -249,8 +249,8 @@ describe('DefaultCookieIssuer', () => {
         },
       };
     };
-    const set = (seconds: number, time: string) =>
-      `token=${mine}; Max-Age=${seconds}; Path=/; Expires=Mon, 01 Jun 2026 ${time} GMT`;
+    const set = (time: string) =>
+      `token=${mine}; Max-Age=900; Path=/; Expires=Mon, 01 Jun 2026 ${time} GMT`;
     const held = `token=${mine}`;
 
     it('sets it again once half of its life is over, and not before', async () => {
@@ -264,29 +264,29 @@ describe('DefaultCookieIssuer', () => {
       }
       const none = undefined;
       expect(seen).toEqual([
-        set(900, '00:15:00'),
+        set('00:15:00'),
         none,
         none,
-        set(900, '00:22:30'),
+        set('00:22:30'),
         none,
         none,
-        set(900, '00:30:00'),
+        set('00:30:00'),
       ]);
       expect(told).toHaveLength(3);
     });
 
-    it('never lets it outlive the token', async () => {
+    it('sets it for the rest of the token’s life at last, and not again', async () => {
       const { answerTo } = createShort();
       at(50);
-      expect(await answerTo(held)).toBe(set(600, '01:00:00'));
+      expect(await answerTo(held)).toBe(issued(mine));
       at(58);
-      expect(await answerTo(held)).toBe(set(120, '01:00:00'));
+      expect(await answerTo(held)).toBeUndefined();
     });
 
     it('sets one that another replica has set, or this one before its restart', async () => {
       const { answerTo } = createShort();
       at(1);
-      expect(await answerTo(held)).toBe(set(900, '00:16:00'));
+      expect(await answerTo(held)).toBe(set('00:16:00'));
       at(2);
       expect(await answerTo(held)).toBeUndefined();
     });
@@ -296,7 +296,7 @@ describe('DefaultCookieIssuer', () => {
       at(1);
       expect(await answerTo(held, 404)).toBeUndefined();
       expect(await answerTo(held, 304)).toBeUndefined();
-      expect(await answerTo(held)).toBe(set(900, '00:16:00'));
+      expect(await answerTo(held)).toBe(set('00:16:00'));
     });
 
     it('keeps a newer one of the same user until it ends', async () => {
@@ -316,7 +316,7 @@ describe('DefaultCookieIssuer', () => {
       async minutes => {
         const { answerTo } = createShort(minutes * MINUTE);
         at(0);
-        expect(await answerTo()).toBe(set(3600, '01:00:00'));
+        expect(await answerTo()).toBe(issued(mine));
         at(59);
         expect(await answerTo(held)).toBeUndefined();
         // At another replica.

@@ -106,15 +106,15 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
     const plugin = pluginIdOf(req);
     // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
     const setCookies = cookie.clear(req.headers.cookie);
-    const { text } = presented;
+    const { text, claims } = presented;
+    const endsWithToken = expires.getTime() === claims!.exp! * 1000;
     const isIssued = text.length <= MAX_TOKEN_BYTES;
     if (isIssued) {
       // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives.
       forwarded.validators = 'removed';
-      const setCookie = presented.setCookie ?? cookie.set(text, expires);
-      if (cookie.maxAgeMs === Infinity) {
-        presented.setCookie = setCookie;
-      }
+      const setCookie = endsWithToken
+        ? (presented.setCookie ??= cookie.set(text, expires))
+        : cookie.set(text, expires, cookie.maxAgeMs);
       setCookies.push(...setCookie);
     } else {
       this.#warnOfSize(userEntityRef, text.length);
@@ -127,7 +127,9 @@ export class DefaultCookieIssuer implements TokenCookieIssuer {
         if (isSuccess && !isRevoked(presented)) {
           res.appendHeader('Set-Cookie', setCookies);
           if (isIssued) {
-            presented.renewCookieAt = performance.now() + cookie.maxAgeMs / 2;
+            presented.renewCookieAt = endsWithToken
+              ? Infinity
+              : performance.now() + cookie.maxAgeMs / 2;
             observer.cookieIssued(plugin, userEntityRef);
           }
           forbidStoring(res);

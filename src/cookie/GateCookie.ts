@@ -122,15 +122,14 @@ export class GateCookie implements CookieReader {
    * them.
    *
    * @param token - a compact JWS, at most {@link MAX_TOKEN_BYTES} long
+   * @param maxAgeMs - the life of a cookie that ends before its token
    */
-  set(token: string, expires: Date): string[] {
+  set(token: string, expires: Date, maxAgeMs?: number): string[] {
     const options = {
       ...this.#attributes,
       expires,
       // `Expires` depends on the browser's clock: a wrong one would end a short life at once, or extend it.
-      ...(this.maxAgeMs < Infinity && {
-        maxAge: Math.ceil((expires.getTime() - Date.now()) / 1000),
-      }),
+      maxAge: maxAgeMs && Math.floor(maxAgeMs / 1000),
       // A compact JWS needs no encoding, and an encoded part could exceed the limit.
       encode: String,
     };

@@ -22,6 +22,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { isDoubtful } from '../http/upgradeTarget';
+import { GateDatabase } from '../util/GateDatabase';
 import { LegacyPlugins } from './LegacyPlugins';
 
 // This is no plugin's id.
@@ -83,11 +84,7 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
   const revocations = new Revocations({ logger, ...settings.revocation });
-  await revocations.follow(
-    database
-      ? await DatabaseRevocationStore.create(database, logger)
-      : NO_STORE,
-  );
+  await revocations.follow(await openStore(database, logger));
   const plugins = new LegacyPlugins({
     discovery,
     httpAuth: createLegacyHttpAuth(options),
@@ -132,6 +129,18 @@ export async function createLegacyApiGate(
     );
   }
   return createMounts(apiGate, gatedIds);
+}
+
+async function openStore(
+  database: LegacyApiGateOptions['database'],
+  logger: LoggerService,
+): Promise<RevocationStore> {
+  return database
+    ? DatabaseRevocationStore.create(
+        await GateDatabase.open(database, logger),
+        logger,
+      )
+    : NO_STORE;
 }
 
 /** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */

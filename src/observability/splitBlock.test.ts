@@ -9,7 +9,10 @@ describe('[P56] splitBlock', () => {
   });
 
   it('keeps each line of a long block, and repeats the headings of those that begin a part', () => {
-    const rules = Array.from({ length: 1_000 }, (_, i) => `      "rule" ${i} ü`);
+    const rules = Array.from(
+      { length: 1_000 },
+      (_, i) => `      "rule" ${i} ü`,
+    );
     const parts = splitBlock(
       ['Title', '  a', '  b:', '    c:', ...rules, '  d:', '    e'].join('\n'),
     );

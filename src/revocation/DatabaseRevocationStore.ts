@@ -1,12 +1,10 @@
-import type {
-  DatabaseService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
+import type { GateDatabase } from '../util/GateDatabase';
 import { createRevocationTable } from './createRevocationTable';
 import { oldestLive, Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
-import { RevocationTable } from './RevocationTable';
+import { RevocationRow, RevocationTable } from './RevocationTable';
 
 const PAGE_ROWS = 1_000;
 
@@ -20,6 +18,8 @@ export const OVERLAP_MS = 120_000;
 interface Place {
   /** The database's time when the reading began. */
   startedAt: number;
+  /** The summaries of the overlap before the reading, each as one text; `undefined` in a full reading. */
+  spans?: string[];
   /** The time of the row; `undefined` in a full reading, which goes by id. */
   recordedAt?: number;
   /** `''` at the beginning of a reading. */
@@ -28,17 +28,17 @@ interface Place {
 
 /**
  * Keeps revocations in a table of the `auth` plugin's database. Each reading finds the rows that were recorded since the last
- * one, so its cost does not depend on the number of revocations. The database's clock orders the rows, so the clocks of the
- * replicas do not matter.
+ * one, so its cost does not depend on the number of revocations. Rows of the overlap are read again only from the first span of
+ * time on whose summary has changed. The database's clock orders the rows, so the clocks of the replicas do not matter.
  */
 export class DatabaseRevocationStore implements RevocationStore {
   constructor(
     private readonly table: Pick<RevocationTable, keyof RevocationTable>,
   ) {}
 
-  /** Connects to the database, and creates the table if it is missing. */
+  /** Creates the table if it is missing. */
   static async create(
-    database: Pick<DatabaseService, 'getClient' | 'migrations'>,
+    database: GateDatabase,
     logger: LoggerService,
   ): Promise<DatabaseRevocationStore> {
     return new DatabaseRevocationStore(
@@ -48,18 +48,17 @@ export class DatabaseRevocationStore implements RevocationStore {
 
   async read(cursor?: string): Promise<RevocationPage> {
     const { table } = this;
-    const { startedAt, recordedAt, id } = await this.#placeOf(cursor);
-    const rows =
-      recordedAt === undefined
-        ? await table.readById(id, PAGE_ROWS)
-        : await table.readByTime({ recordedAt, id }, PAGE_ROWS);
+    const place = await this.#placeOf(cursor);
+    const rows = await this.#readFrom(place);
 
     const hasMore = rows.length === PAGE_ROWS;
     const oldest = oldestLive();
+    const { startedAt, spans, recordedAt } = place;
+    const reading = spans ? `${startedAt};${spans}` : `${startedAt}`;
     const last = rows[rows.length - 1];
     const next = hasMore
-      ? `${startedAt}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
-      : `${startedAt}`;
+      ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
+      : reading;
     return {
       revocations: rows
         .filter(({ exp }) => exp >= oldest)
@@ -87,27 +86,47 @@ export class DatabaseRevocationStore implements RevocationStore {
     return found === PAGE_ROWS;
   }
 
+  async #readFrom({ spans, recordedAt, id }: Place): Promise<RevocationRow[]> {
+    if (recordedAt !== undefined) {
+      return this.table.readByTime({ recordedAt, id }, PAGE_ROWS);
+    }
+    return spans ? [] : this.table.readById(id, PAGE_ROWS);
+  }
+
   /**
-   * Returns the place of a cursor: `time~recordedAt~id` for a page that is not the first, and `time` for a reading of new rows.
-   * Without a cursor, and for one that is not of this table, a full reading begins: reading too much loses nothing.
+   * Returns the place of a cursor: `time;spans~recordedAt~id` for a page that is not the first, and `time;spans` for a reading of
+   * new rows. A full reading, and version 0.2.0, have no spans. Without a cursor, and for one that is not of this table, a full
+   * reading begins: reading too much loses nothing.
    */
   async #placeOf(cursor: string | undefined): Promise<Place> {
-    const { hasRecordedAt } = this.table;
-    const [, time, recordedAt, id] =
-      cursor?.match(/^(\d{1,15})(?:~(\d{1,15})?~(.+))?$/s) ?? [];
+    const { table } = this;
+    const [, time, list, recordedAt, id] =
+      cursor?.match(/^(\d{1,15})(?:;([\d.,]*))?(?:~(\d{1,15})?~(.+))?$/s) ?? [];
+    const known = list?.split(',');
     if (id !== undefined && recordedAt === undefined) {
       return { startedAt: Number(time), id };
     }
-    if (id !== undefined && hasRecordedAt) {
-      return { startedAt: Number(time), recordedAt: Number(recordedAt), id };
+    if (id !== undefined && table.hasRecordedAt) {
+      return {
+        startedAt: Number(time),
+        spans: known,
+        recordedAt: Number(recordedAt),
+        id,
+      };
     }
-    const startedAt = await this.table.now();
+    const startedAt = await table.now();
+    if (time === undefined || !table.hasRecordedAt) {
+      return { startedAt, id: '' };
+    }
+    // The summaries come before the rows: a row that is committed in between changes the next summary.
+    const spans = await table.summarize(
+      Math.min(Number(time), startedAt) - OVERLAP_MS,
+    );
+    const changed = spans.find(({ text }) => !known?.includes(text));
     return {
       startedAt,
-      recordedAt:
-        time !== undefined && hasRecordedAt
-          ? Math.min(Number(time), startedAt) - OVERLAP_MS
-          : undefined,
+      spans: spans.map(({ text }) => text),
+      recordedAt: changed?.from,
       id: '',
     };
   }

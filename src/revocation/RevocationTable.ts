@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { databaseTime } from '../util/completeTable';
+import { databaseTime, readDatabaseTime } from '../util/completeTable';
+import type { GateDatabase } from '../util/GateDatabase';
 import { Revocation, userKey } from './Revocation';
 
 export const TABLE = 'api_gate_revocations';
 
-// Knex gives up a silent connection after this time, and the next query opens another one.
-const QUERY_TIMEOUT_MS = 5_000;
+/** The length of the span of time whose rows {@link RevocationTable.summarize} sums up. */
+export const SPAN_MS = 10_000;
 
 /** A row of the table. Version 0.1.0 writes and reads all columns but `recorded_at`. */
 export interface RevocationRow extends Revocation {
@@ -15,29 +16,55 @@ export interface RevocationRow extends Revocation {
   recorded_at?: number;
 }
 
+/** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
+export interface SpanSummary {
+  /** The beginning of the span, in milliseconds of the database's clock. */
+  from: number;
+  /** The beginning, the number of rows, and the sum of all their times. */
+  text: string;
+}
+
 /** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
   constructor(
-    private readonly knex: Knex,
+    private readonly database: GateDatabase,
     /** `false` for a table of version 0.1.0 to which the column could not be added. */
     readonly hasRecordedAt: boolean,
   ) {}
 
   /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
   async now(): Promise<number> {
-    const [{ now }] = await this.knex
-      .select({ now: this.knex.raw(databaseTime(this.knex)) })
-      .timeout(QUERY_TIMEOUT_MS);
-    return Number(now);
+    return readDatabaseTime(this.database);
   }
 
   async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    const rows = await this.#query()
-      .select('id', 'scope', 'sub', 'iat', 'exp')
-      .where('id', '>', afterId)
-      .orderBy('id')
-      .limit(limit);
+    const rows = await this.database.run(knex =>
+      knex(TABLE)
+        .select('id', 'scope', 'sub', 'iat', 'exp')
+        .where('id', '>', afterId)
+        .orderBy('id')
+        .limit(limit),
+    );
     return rows.map(toRow);
+  }
+
+  /** Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. */
+  async summarize(since: number): Promise<SpanSummary[]> {
+    const spans = await this.database.run(knex =>
+      knex(TABLE)
+        .select({
+          from: knex.raw('recorded_at - recorded_at % ?', [SPAN_MS]),
+          rows_in: knex.raw('count(*)'),
+          sum_of: knex.raw('sum(recorded_at % ? + iat + exp)', [SPAN_MS]),
+        })
+        .where('recorded_at', '>=', since - (since % SPAN_MS))
+        .groupByRaw('1')
+        .orderByRaw('1'),
+    );
+    return spans.map(({ from, rows_in, sum_of }) => ({
+      from: Number(from),
+      text: `${from}.${rows_in}.${sum_of}`,
+    }));
   }
 
   /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
@@ -45,66 +72,63 @@ export class RevocationTable {
     after: { recordedAt: number; id: string },
     limit: number,
   ): Promise<RevocationRow[]> {
-    const rows = await this.#query()
-      .select('id', 'scope', 'sub', 'iat', 'exp', 'recorded_at')
-      .where('recorded_at', '>=', after.recordedAt)
-      .where(inner =>
-        inner
-          .where('recorded_at', '>', after.recordedAt)
-          .orWhere('id', '>', after.id),
-      )
-      .orderBy(['recorded_at', 'id'])
-      .limit(limit);
+    const rows = await this.database.run(knex =>
+      knex(TABLE)
+        .select('id', 'scope', 'sub', 'iat', 'exp', 'recorded_at')
+        .where('recorded_at', '>=', after.recordedAt)
+        .where(inner =>
+          inner
+            .where('recorded_at', '>', after.recordedAt)
+            .orWhere('id', '>', after.id),
+        )
+        .orderBy(['recorded_at', 'id'])
+        .limit(limit),
+    );
     return rows.map(toRow);
   }
 
   /** Writes a revocation. A session has one row; a user has one row, which a later revocation extends. */
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
-    const recorded = this.hasRecordedAt && {
-      recorded_at: this.knex.raw(databaseTime(this.knex)),
-    };
-    const insert = this.#query()
-      .insert({ id: idOf(revocation), scope, sub, iat, exp, ...recorded })
-      .onConflict('id');
-    await (scope === 'session'
-      ? insert.ignore()
-      : insert.merge({
-          iat: this.#atLeast('iat', iat),
-          exp: this.#atLeast('exp', exp),
-          ...recorded,
-        }));
+    await this.database.run(knex => {
+      const recorded = this.hasRecordedAt && {
+        recorded_at: knex.raw(databaseTime(knex)),
+      };
+      const insert = knex(TABLE)
+        .insert({ id: idOf(revocation), scope, sub, iat, exp, ...recorded })
+        .onConflict('id');
+      return scope === 'session'
+        ? insert.ignore()
+        : insert.merge({
+            iat: atLeast(knex, 'iat', iat),
+            exp: atLeast(knex, 'exp', exp),
+            ...recorded,
+          });
+    });
   }
 
   /** Deletes rows that expired before a time, and returns how many were found. */
   async removeExpired(before: number, limit: number): Promise<number> {
-    const expired = await this.#query()
-      .where('exp', '<', before)
-      .limit(limit)
-      .pluck('id');
+    const expired = await this.database.run(knex =>
+      knex(TABLE).where('exp', '<', before).limit(limit).pluck('id'),
+    );
     if (expired.length > 0) {
-      await this.#query()
-        .whereIn('id', expired)
-        // Check the expiry again: the row of a user may have been extended meanwhile.
-        .where('exp', '<', before)
-        .delete();
+      await this.database.run(knex =>
+        knex(TABLE)
+          .whereIn('id', expired)
+          // Check the expiry again: the row of a user may have been extended meanwhile.
+          .where('exp', '<', before)
+          .delete(),
+      );
     }
     return expired.length;
   }
+}
 
-  #query() {
-    return this.knex(TABLE).timeout(QUERY_TIMEOUT_MS);
-  }
-
-  #atLeast(column: string, value: number): Knex.Raw {
-    const name = `${TABLE}.${column}`;
-    return this.knex.raw('case when ?? < ? then ? else ?? end', [
-      name,
-      value,
-      value,
-      name,
-    ]);
-  }
+function atLeast(knex: Knex, column: string, value: number): Knex.Raw {
+  const name = `${TABLE}.${column}`;
+  const bindings = [name, value, value, name];
+  return knex.raw('case when ?? < ? then ? else ?? end', bindings);
 }
 
 /** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */

@@ -179,6 +179,35 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
+  it('[P43] waits longer after each poll that times out, and eight seconds at most', async () => {
+    let silent = true;
+    let loads: number[] = [];
+    const { revocations } = create({
+      load: async () => {
+        loads.push(Date.now());
+        await (silent && new Promise(() => {}));
+        return [];
+      },
+    });
+    await jest.advanceTimersByTimeAsync(90_000);
+    // A poll is given up after six seconds.
+    const waits = loads.slice(1).map((at, i) => at - loads[i] - 6_000);
+    const [first, second, ...later] = waits;
+    expect(first).toBeGreaterThanOrEqual(1_400);
+    expect(first).toBeLessThanOrEqual(2_000);
+    expect(second).toBeGreaterThan(2_700);
+    expect(later.length).toBeGreaterThan(3);
+    expect(Math.min(...later)).toBeGreaterThan(5_500);
+    expect(Math.max(...later)).toBeLessThan(8_000);
+    expect(new Set(later).size).toBeGreaterThan(1);
+    silent = false;
+    await jest.advanceTimersByTimeAsync(15_000);
+    loads = [];
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(loads).toHaveLength(5);
+    revocations.stop();
+  });
+
   it('is in force at once, and rejects, while the store is silent', async () => {
     let added = 0;
     let silent = true;

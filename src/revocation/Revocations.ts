@@ -1,4 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import { Backoff } from '../util/Backoff';
 import { withTimeout } from '../util/withTimeout';
 import { FailureLog } from './FailureLog';
 import { PendingRevocations } from './PendingRevocations';
@@ -25,6 +26,7 @@ export class Revocations extends RevocationList {
   readonly #writing: FailureLog;
   readonly #pending: PendingRevocations;
   readonly #reader: RevocationReader;
+  readonly #backoff = new Backoff();
   #pollIntervalMs: number;
   #store: RevocationStore | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -132,6 +134,7 @@ export class Revocations extends RevocationList {
   }
 
   async #poll(): Promise<void> {
+    const startedAt = performance.now();
     try {
       const readAt = await this.#reader.readNew();
       if (!this.#isStopped) {
@@ -139,8 +142,10 @@ export class Revocations extends RevocationList {
       }
       await this.#reader.readAgain(this.#pollIntervalMs);
       this.#reading.succeeded();
+      this.#backoff.succeeded();
     } catch (error) {
       this.#reading.failed(error);
+      this.#backoff.failedAfter(performance.now() - startedAt);
     }
     this.#writePending();
     this.#cleanUp();
@@ -148,7 +153,10 @@ export class Revocations extends RevocationList {
       const interval = this.isLoaded
         ? this.#pollIntervalMs
         : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
-      this.#timer = setTimeout(() => this.#poll(), interval).unref();
+      this.#timer = setTimeout(
+        () => this.#poll(),
+        Math.max(interval, this.#backoff.waitMs()),
+      ).unref();
     }
   }
 

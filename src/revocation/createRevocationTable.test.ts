@@ -39,21 +39,12 @@ describe.each(testDatabases)('createRevocationTable on %s', (kind, create) => {
   const logger = {
     warn: (message: string) => warnings.push(message),
   } as never;
-  const start = (options: { skip?: boolean; as?: Knex } = {}) =>
-    createRevocationTable(
-      {
-        getClient: async () => options.as ?? knex,
-        migrations: { skip: options.skip ?? false },
-      },
-      logger,
-    );
+  const start = async (options: { skip?: boolean; as?: Knex } = {}) =>
+    createRevocationTable(await database.openGate(options), logger);
   /** Expects that a store can read and write the table. */
   async function expectWorking(options: Parameters<typeof start>[0] = {}) {
     const store = await DatabaseRevocationStore.create(
-      {
-        getClient: async () => options.as ?? knex,
-        migrations: { skip: options.skip ?? false },
-      },
+      await database.openGate(options),
       logger,
     );
     const sub = 'user:default/new';

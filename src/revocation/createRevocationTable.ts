@@ -1,13 +1,11 @@
-import type {
-  DatabaseService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { Knex } from 'knex';
 import {
   completeTable,
   databaseTime,
   statementsOf,
 } from '../util/completeTable';
+import type { GateDatabase } from '../util/GateDatabase';
 import { RevocationTable, TABLE } from './RevocationTable';
 
 /**
@@ -17,10 +15,10 @@ import { RevocationTable, TABLE } from './RevocationTable';
  * @throws Error if the table is missing and can't be created; the message holds the SQL that creates it
  */
 export async function createRevocationTable(
-  database: Pick<DatabaseService, 'getClient' | 'migrations'>,
+  database: GateDatabase,
   logger: LoggerService,
 ): Promise<RevocationTable> {
-  const { knex, unfinished } = await completeTable(database, {
+  const { unfinished } = await completeTable(database, {
     inspect,
     statementsFor,
   });
@@ -35,7 +33,7 @@ export async function createRevocationTable(
       `API gate reads the whole table ${TABLE} each time, as it has no column recorded_at, and ${reason}. Add it, and restart, with: ${sql}`,
     );
   }
-  return new RevocationTable(knex, !unfinished);
+  return new RevocationTable(database, !unfinished);
 }
 
 async function inspect(knex: Knex): Promise<'missing' | 'older' | 'complete'> {

@@ -2,6 +2,7 @@ import type { Knex } from 'knex';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
+import type { GateDatabase } from '../util/GateDatabase';
 import { MAX_OTHER_SUBJECTS } from './Subjects';
 import { Usage, usedOf } from './Usage';
 import { UsageTable } from './UsageTable';
@@ -55,10 +56,10 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
 
   async function start(
     settings: Parameters<typeof createReplica>[0],
-    getClient: () => Promise<Knex> = async () => knex,
+    gate?: GateDatabase,
   ) {
     const replica = createReplica(settings);
-    await replica.follow({ getClient, migrations: { skip: false } });
+    await replica.follow(gate ?? (await database.openGate()));
     return replica;
   }
 
@@ -155,7 +156,7 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
 
   it('[P30] does not set the time of observation back if a slow replica writes later than another', async () => {
     const replica = await start({ allow: [open] });
-    const table = await UsageTable.create({ getClient: async () => knex });
+    const table = await UsageTable.create(await database.openGate());
     const now = await table.now();
     const rule = usedOf(open, 'GET');
     for (const at of [now + 60_000, now - 60_000, now + 61_000]) {
@@ -232,12 +233,18 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
 
   it('[P29] counts in memory while the database is down, and stores all of it later', async () => {
     let isDown = true;
-    const replica = await start({ allow: [open] }, async () => {
-      if (isDown) {
-        throw new Error('connection refused');
-      }
-      return knex;
-    });
+    const reachable = await database.openGate();
+    const gate = {
+      get knex() {
+        if (isDown) {
+          throw new Error('connection refused');
+        }
+        return knex;
+      },
+      run: reachable.run.bind(reachable),
+      runAll: reachable.runAll.bind(reachable),
+    } as GateDatabase;
+    const replica = await start({ allow: [open] }, gate);
     expect(replica.isComplete).toBe(false);
     replica.ruleUsed(open, 'GET', true);
     await replica.sync().catch(() => {});
@@ -264,7 +271,8 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
   it('[P29] waits no longer than six seconds for a database that hangs at the start, and five when it stops', async () => {
     const replica = createReplica({ allow: [open] });
     const startedAt = performance.now();
-    await replica.follow({ getClient: () => new Promise(() => {}) });
+    const schema = { hasTable: () => new Promise(() => {}) };
+    await replica.follow({ knex: { schema } } as never);
     const tookMs = performance.now() - startedAt;
     expect(tookMs).toBeGreaterThan(5_900);
     replica.ruleUsed(open, 'GET', true);
@@ -299,11 +307,7 @@ describe.each(testDatabases)('Usage on %s', (_kind, create) => {
 
   it('warns once, with the SQL, where it may not create its table, and counts in memory', async () => {
     const replica = createReplica({ allow: [open] });
-    const skipping = {
-      getClient: async () => knex,
-      migrations: { skip: true },
-    };
-    await replica.follow(skipping);
+    await replica.follow(await database.openGate({ skip: true }));
     await replica.sync().catch(() => {});
     replica.ruleUsed(open, 'GET', true);
     expect(requestsOf(replica, open)).toEqual([1, 1]);

@@ -3,11 +3,12 @@ import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
 import { FailureLog } from '../revocation/FailureLog';
+import type { GateDatabase } from '../util/GateDatabase';
 import { withTimeout } from '../util/withTimeout';
 import { PendingUses } from './PendingUses';
 import { Subjects } from './Subjects';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
-import { Database, UsageRow, UsageTable } from './UsageTable';
+import { UsageRow, UsageTable } from './UsageTable';
 
 // A use is in the reports of other replicas after twice this time at most: one writes, and then another reads.
 const INTERVAL_MS = 40_000;
@@ -37,7 +38,7 @@ export class Usage {
   readonly #startedAt = new Date();
   readonly #pending = new PendingUses();
   readonly #subjects: Subjects;
-  #database: Database | undefined;
+  #database: GateDatabase | undefined;
   #table: UsageTable | undefined;
   #hasWarned = false;
   #rows = new Map<string, UsageRow>();
@@ -121,7 +122,7 @@ export class Usage {
   }
 
   /** Starts to share the counts in a database. Resolves after the first exchange, and after six seconds at the latest. */
-  async follow(database: Database): Promise<void> {
+  async follow(database: GateDatabase): Promise<void> {
     this.#database = database;
     await withTimeout(this.#run(), START_TIMEOUT_MS, 'No answer').catch(
       () => {},
@@ -159,8 +160,10 @@ export class Usage {
       await this.sync();
       this.#log.succeeded();
     } catch (error) {
-      // The table may be gone: look for it again.
-      this.#table = undefined;
+      // The table may be gone: look for it again, unless the database does not answer.
+      if ((error as Error).name !== 'KnexTimeoutError') {
+        this.#table = undefined;
+      }
       this.#log.failed(error);
     }
     if (!this.#isStopped) {
@@ -169,7 +172,7 @@ export class Usage {
     }
   }
 
-  async #open(database: Database): Promise<UsageTable> {
+  async #open(database: GateDatabase): Promise<UsageTable> {
     try {
       this.#table ??= await UsageTable.create(database);
       return this.#table;

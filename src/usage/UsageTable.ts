@@ -1,19 +1,14 @@
 import { createHash } from 'node:crypto';
-import type { DatabaseService } from '@backstage/backend-plugin-api';
 import type { Knex } from 'knex';
 import {
   completeTable,
-  databaseTime,
+  readDatabaseTime,
   statementsOf,
 } from '../util/completeTable';
+import type { GateDatabase } from '../util/GateDatabase';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
 
-/** The part of a plugin's database service that the record needs. */
-export type Database = Pick<DatabaseService, 'getClient' | 'migrations'>;
-
 const TABLE = 'api_gate_usage';
-
-const QUERY_TIMEOUT_MS = 5_000;
 
 // SQLite joins the rows of one insert by UNION, and allows 500 of them.
 const ROWS_AT_A_TIME = 100;
@@ -31,11 +26,11 @@ export interface UsageRow extends Used {
 
 /** The table of the `auth` plugin's database in which replicas add up how rules and tokens are used. */
 export class UsageTable {
-  private constructor(private readonly knex: Knex) {}
+  private constructor(private readonly database: GateDatabase) {}
 
   /** @throws Error if the table is missing and can't be created; the message holds the SQL that creates it */
-  static async create(database: Database): Promise<UsageTable> {
-    const { knex, unfinished } = await completeTable(database, {
+  static async create(database: GateDatabase): Promise<UsageTable> {
+    const { unfinished } = await completeTable(database, {
       inspect: async client =>
         (await client.schema.hasTable(TABLE)) ? 'complete' : 'missing',
       statementsFor,
@@ -45,22 +40,19 @@ export class UsageTable {
         `API gate keeps no record of which rules and tokens are used: the table ${TABLE} is not in the database of the auth plugin, and ${unfinished.reason}. Create it with: ${unfinished.sql}`,
       );
     }
-    return new UsageTable(knex);
+    return new UsageTable(database);
   }
 
   /** Returns the milliseconds since the epoch by the database's clock. */
   async now(): Promise<number> {
-    const [{ now }] = await this.knex
-      .select({ now: this.knex.raw(databaseTime(this.knex)) })
-      .timeout(QUERY_TIMEOUT_MS);
-    return Number(now);
+    return readDatabaseTime(this.database);
   }
 
   /** Reads all rows. Their number is bounded by the configuration. */
   async read(): Promise<UsageRow[]> {
-    const rows = await this.knex(TABLE)
-      .select('kind', 'name', 'created_at', 'observed', 'uses')
-      .timeout(QUERY_TIMEOUT_MS);
+    const rows = await this.database.run(knex =>
+      knex(TABLE).select('kind', 'name', 'created_at', 'observed', 'uses'),
+    );
     return rows.map(({ kind, name, created_at, observed, uses }) => ({
       kind,
       name,
@@ -75,20 +67,17 @@ export class UsageTable {
   async insert(all: Used[], now: number): Promise<UsageRow[]> {
     const text = JSON.stringify(emptyUse());
     for (const part of parts(all)) {
-      await this.knex(TABLE)
-        .insert(
-          part.map(used => ({
-            id: idOf(used),
-            ...used,
-            created_at: now,
-            seen_at: now,
-            observed: 0,
-            uses: text,
-          })),
-        )
-        .onConflict('id')
-        .ignore()
-        .timeout(QUERY_TIMEOUT_MS);
+      const rows = part.map(used => ({
+        id: idOf(used),
+        ...used,
+        created_at: now,
+        seen_at: now,
+        observed: 0,
+        uses: text,
+      }));
+      await this.database.run(knex =>
+        knex(TABLE).insert(rows).onConflict('id').ignore(),
+      );
     }
     return all.map(used => ({
       ...used,
@@ -105,18 +94,19 @@ export class UsageTable {
    */
   async observe(all: Used[], now: number, maxGapMs: number): Promise<void> {
     for (const part of parts(all)) {
-      await this.knex(TABLE)
-        .whereIn('id', part.map(idOf))
-        .where('seen_at', '<', now)
-        // MySQL assigns in this order, and reads what it has assigned.
-        .update({
-          observed: this.knex.raw(
-            'observed + case when seen_at >= ? then ? - seen_at else 0 end',
-            [now - maxGapMs, now],
-          ),
-          seen_at: now,
-        })
-        .timeout(QUERY_TIMEOUT_MS);
+      await this.database.run(knex =>
+        knex(TABLE)
+          .whereIn('id', part.map(idOf))
+          .where('seen_at', '<', now)
+          // MySQL assigns in this order, and reads what it has assigned.
+          .update({
+            observed: knex.raw(
+              'observed + case when seen_at >= ? then ? - seen_at else 0 end',
+              [now - maxGapMs, now],
+            ),
+            seen_at: now,
+          }),
+      );
     }
   }
 
@@ -124,19 +114,19 @@ export class UsageTable {
   async add(row: UsageRow, added: Use): Promise<UsageRow | undefined> {
     const use = joinUses(row.use, added);
     const text = JSON.stringify(use);
-    const changed = await this.knex(TABLE)
-      .where({ id: idOf(row), uses: row.text })
-      .update({ uses: text })
-      .timeout(QUERY_TIMEOUT_MS);
+    const changed = await this.database.run(knex =>
+      knex(TABLE)
+        .where({ id: idOf(row), uses: row.text })
+        .update({ uses: text }),
+    );
     return changed === 1 ? { ...row, use, text } : undefined;
   }
 
   /** Deletes the rows that no replica has observed since a time. */
   async removeUnseen(before: number): Promise<void> {
-    await this.knex(TABLE)
-      .where('seen_at', '<', before)
-      .delete()
-      .timeout(QUERY_TIMEOUT_MS);
+    await this.database.run(knex =>
+      knex(TABLE).where('seen_at', '<', before).delete(),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
-import type { DatabaseService } from '@backstage/backend-plugin-api';
 import type { Knex } from 'knex';
+import type { GateDatabase } from './GateDatabase';
 
 // Another replica may be changing the table at the same time.
 const ATTEMPTS = 3;
@@ -13,29 +13,26 @@ const RETRY_MS = 300;
  * @returns `unfinished` if the table is not complete: the state that it is in, the reason, and the SQL that completes it
  */
 export async function completeTable<State extends string>(
-  database: Pick<DatabaseService, 'getClient' | 'migrations'>,
+  database: GateDatabase,
   form: {
     inspect(knex: Knex): Promise<State | 'complete'>;
     statementsFor(knex: Knex, state: State): string[];
   },
-): Promise<{
-  knex: Knex;
-  unfinished?: { state: State; reason: string; sql: string };
-}> {
-  const knex = await database.getClient();
+): Promise<{ unfinished?: { state: State; reason: string; sql: string } }> {
+  const { knex } = database;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
     const state = await form.inspect(knex);
     if (state === 'complete') {
-      return { knex };
+      return {};
     }
     const statements = form.statementsFor(knex, state as State);
-    if (database.migrations?.skip || attempt === ATTEMPTS) {
+    if (database.skipMigrations || attempt === ATTEMPTS) {
       const sql = `${statements.join('; ')};`;
-      return { knex, unfinished: { state: state as State, reason, sql } };
+      return { unfinished: { state: state as State, reason, sql } };
     }
     try {
-      await run(knex, statements);
+      await database.runAll(statements);
     } catch (error) {
       reason = `the database refuses to change it (${causeOf(error)})`;
       await new Promise(resolve => {
@@ -58,21 +55,18 @@ export function databaseTime({ client: { dialect } }: Knex): string {
   }
 }
 
-export function statementsOf(schema: Knex.SchemaBuilder): string[] {
-  return schema.toString().split(/;\s*\n/);
+/** Reads the milliseconds since the epoch by the database's own clock. */
+export async function readDatabaseTime(
+  database: GateDatabase,
+): Promise<number> {
+  const [{ now }] = await database.run(knex =>
+    knex.select({ now: knex.raw(databaseTime(knex)) }),
+  );
+  return Number(now);
 }
 
-/** Runs all statements or none, where the database can roll back changes of tables. */
-async function run(knex: Knex, statements: string[]): Promise<void> {
-  await knex.transaction(async trx => {
-    if (knex.client.dialect === 'postgresql') {
-      // While the change waits for a lock, every reader waits behind it.
-      await trx.raw("set local lock_timeout = '2s'");
-    }
-    for (const statement of statements) {
-      await trx.raw(statement);
-    }
-  });
+export function statementsOf(schema: Knex.SchemaBuilder): string[] {
+  return schema.toString().split(/;\s*\n/);
 }
 
 /** Returns the database's own message, without the statement that knex puts in front of it. */

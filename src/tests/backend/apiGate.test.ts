@@ -114,6 +114,7 @@ describe('a backend with the gate', () => {
           ...(key.config.auth as object),
           apiGate: {
             issuers: ['https://other.example.com/api/auth'],
+            cookie: { maxAge: '24h' },
             allow: [
               { plugin: 'closed', path: '/health' },
               { plugin: 'closed', path: '/static/**' },
