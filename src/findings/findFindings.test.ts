@@ -89,7 +89,7 @@ const withUntil = (days: number) => (config: FindingFacts['gate']) => ({
 });
 
 const accepting = (id: string) =>
-  gate({ findings: { accept: [{ id, at: openAAt, reason: 'demo' }] } });
+  gate({ findings: { accept: [{ id, at: 'demo', reason: 'demo' }] } });
 
 interface Row {
   id: FindingId;
