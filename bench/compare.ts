@@ -11,10 +11,12 @@ import { Variant, VariantName, variants } from './variants';
 /** Each round has its own processes, since the speed of a process depends on the location of its memory. */
 const ROUNDS = 5;
 /** The number of times that each load is measured at each server of a round. */
-const TURNS = 4;
+const TURNS = 3;
 const REQUESTS = 1500;
 const LEAD_IN_REQUESTS = 300;
+/** Requests until the code that runs often is compiled, and those until a further load has compiled its own. */
 const WARM_UP_REQUESTS = 6000;
+const FURTHER_WARM_UP_REQUESTS = 1500;
 /** A row fails if it is slower by more than this, or by more than the other commit differs from itself. */
 const MAX_SLOWDOWN = 1.05;
 
@@ -58,8 +60,10 @@ async function measureRound(variant: VariantName): Promise<void> {
       TREES[tree],
     );
   }
-  for (const row of rows.filter(each => each.variant === variant)) {
+  const measured = rows.filter(each => each.variant === variant);
+  for (const [i, row] of measured.entries()) {
     const { create, leadIn, part = 1, warmUp }: LoadPlan = loads[row.load];
+    const untilCompiled = i === 0 ? WARM_UP_REQUESTS : FURTHER_WARM_UP_REQUESTS;
     const cells = treeNames.map(tree => ({
       server: servers[tree],
       requests: create(tokens, servers[tree]),
@@ -67,7 +71,7 @@ async function measureRound(variant: VariantName): Promise<void> {
       tree,
     }));
     for (const { server, requests } of cells) {
-      await measure(server, requests, (warmUp ?? WARM_UP_REQUESTS) * part);
+      await measure(server, requests, (warmUp ?? untilCompiled) * part);
     }
     for (let turn = 0; turn < TURNS; turn += 1) {
       // The order alternates, since the preceding measurement may favour one tree.
@@ -75,8 +79,12 @@ async function measureRound(variant: VariantName): Promise<void> {
         ? [...cells].reverse()
         : cells) {
         await measure(server, requests, (leadIn ?? LEAD_IN_REQUESTS) * part);
-        const measured = await measure(server, requests, REQUESTS * part);
-        found.push(measured.cpuMicrosPerRequest);
+        const { cpuMicrosPerRequest } = await measure(
+          server,
+          requests,
+          REQUESTS * part,
+        );
+        found.push(cpuMicrosPerRequest);
       }
     }
     for (const { tree, found } of cells) {
