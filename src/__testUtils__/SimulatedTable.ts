@@ -90,12 +90,10 @@ export class SimulatedTable implements Pick<
       const { rows, sum } = spans.get(from) ?? { rows: 0, sum: 0 };
       spans.set(from, { rows: rows + 1, sum: sum + recorded_at - from });
     }
-    return [...spans]
-      .reverse()
-      .map(([from, { rows, sum }]) => ({
-        from,
-        text: `${from}.${rows}.${sum}`,
-      }));
+    return [...spans].reverse().map(([from, { rows, sum }]) => ({
+      from,
+      text: `${from}.${rows}.${sum}`,
+    }));
   }
 
   async removeExpired(before: number, limit: number): Promise<number> {
