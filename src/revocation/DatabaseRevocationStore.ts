@@ -54,7 +54,7 @@ export class DatabaseRevocationStore implements RevocationStore {
     const hasMore = rows.length === PAGE_ROWS;
     const oldest = oldestLive();
     const { startedAt, spans, recordedAt } = place;
-    const reading = spans ? `${startedAt};${spans}` : `${startedAt}`;
+    const reading = spans ? `${startedAt};${spans.join()}` : `${startedAt}`;
     const last = rows[rows.length - 1];
     const next = hasMore
       ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`

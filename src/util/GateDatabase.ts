@@ -67,8 +67,9 @@ export class GateDatabase {
   private constructor(
     /** Builds statements, which {@link run} runs. */
     readonly knex: Knex,
+    /** Whether Backstage may not change the tables. */
+    readonly skipMigrations: boolean,
     private readonly options: {
-      skipMigrations: boolean;
       isOwn: boolean;
       /** Whether a connection does not keep the limits, so that each statement sets them. */
       setsLimits?: boolean;
@@ -83,22 +84,17 @@ export class GateDatabase {
     const skipMigrations = database.migrations?.skip ?? false;
     switch (shared.client.dialect) {
       case 'postgresql': {
-        const { knex, setsLimits } = await openPostgres(shared, logger);
-        const options = { skipMigrations, isOwn: true, setsLimits };
-        return new GateDatabase(knex, options);
+        const { knex, ...own } = await openPostgres(shared, logger);
+        return new GateDatabase(knex, skipMigrations, { ...own, isOwn: true });
       }
       case 'mysql': {
         const change = { connectTimeout: GIVE_UP_MS };
         const knex = openPool(shared, () => change, MYSQL_LIMITS);
-        return new GateDatabase(knex, { skipMigrations, isOwn: true });
+        return new GateDatabase(knex, skipMigrations, { isOwn: true });
       }
       default:
-        return new GateDatabase(shared, { skipMigrations, isOwn: false });
+        return new GateDatabase(shared, skipMigrations, { isOwn: false });
     }
-  }
-
-  get skipMigrations(): boolean {
-    return this.options.skipMigrations;
   }
 
   /** Runs one statement. */
