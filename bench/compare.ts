@@ -1,4 +1,5 @@
-// Compares the gate of this tree with that of another commit. Run by `bench/run compare COMMIT`.
+// Compares the gate of this tree with that of another commit. Run by `bench/run compare COMMIT`, with names of loads behind it for
+// these loads only.
 import path from 'node:path';
 import { LoadName, LoadPlan, loads } from './loads';
 import { measure } from './measure';
@@ -40,15 +41,19 @@ interface Row {
   micros: Record<Tree, number[]>;
 }
 
-const rows = Object.entries<LoadPlan>(loads).flatMap(([load, plan]) =>
-  plan.variants
-    .filter(name => (variants[name] as Variant).withGate)
-    .map((variant): Row => ({
-      load: load as LoadName,
-      variant,
-      micros: { old: [], 'old again': [], new: [] },
-    })),
-);
+const wanted = process.argv.slice(4);
+
+const rows = Object.entries<LoadPlan>(loads)
+  .filter(([load]) => wanted.length === 0 || wanted.includes(load))
+  .flatMap(([load, plan]) =>
+    plan.variants
+      .filter(name => (variants[name] as Variant).withGate)
+      .map((variant): Row => ({
+        load: load as LoadName,
+        variant,
+        micros: { old: [], 'old again': [], new: [] },
+      })),
+  );
 
 /** Measures all rows of one variant, at one process of each tree. */
 async function measureRound(variant: VariantName): Promise<void> {
