@@ -181,6 +181,28 @@ describe('[P12] TokenCache', () => {
     expect(Object.keys(second.principal.actor)).toEqual(['type', 'subject']);
   });
 
+  it("leaves what an adopter's auth adds to the credentials usable", async () => {
+    const { wrapped, answerWith } = create();
+    class Principal {
+      readonly type = 'user';
+      readonly groups = new Map([['a', 1]]);
+      readonly key = Buffer.from('abc');
+    }
+    answerWith(async () => ({ principal: new Principal() }));
+    const read = async () =>
+      (
+        (await wrapped.authenticate('x')) as unknown as {
+          principal: Principal & { changed?: boolean };
+        }
+      ).principal;
+    (await read()).changed = true;
+    const second = await read();
+    expect(second).toBeInstanceOf(Principal);
+    expect(second.changed).toBeUndefined();
+    expect(second.groups.get('a')).toBe(1);
+    expect(String(second.key)).toBe('abc');
+  });
+
   it('caches a service no longer than the user for whom it acts', async () => {
     const { calls, wrapped } = create();
     const exp = Date.now() / 1000 + 5;

@@ -101,7 +101,7 @@ export class TokenCache {
       VERIFY_TIMEOUT_MS,
       'The token was not verified in time',
     );
-    const copy = createCopier(credentials);
+    const copy = createObjectCopier(credentials);
     const verdict = {
       copy,
       expiresAt: expiryOf(token),
@@ -158,27 +158,23 @@ function expiryOf({ claims, userToken }: Token): number {
 }
 
 /**
- * Returns a function that copies credentials, or a value in them, for each request: changes that a handler makes stay with its
- * request. Backstage freezes nothing, so that a handler may make some.
+ * Returns a function that copies credentials, or an object in them, for each request: changes that a handler makes stay with its
+ * request. Backstage freezes nothing, so that a handler may make some. Non-enumerable properties are copied as they are: Backstage
+ * keeps the token in one.
  */
-function createCopier<T>(original: T): () => T {
-  if (original instanceof Date) {
-    const time = original.getTime();
-    return () => new Date(time) as T;
-  }
-  if (Array.isArray(original)) {
-    const items = original.map(createCopier);
-    return () => items.map(copyItem => copyItem()) as T;
-  }
-  return isObject(original) ? createObjectCopier(original) : () => original;
-}
-
-/** Copies non-enumerable properties too, as they are: Backstage keeps the token in one. */
 function createObjectCopier<T extends object>(original: T): () => T {
   const prototype = Object.getPrototypeOf(original);
   const nested = Object.entries(original)
     .filter(([, value]) => isObject(value))
-    .map(([name, value]) => [name, createCopier(value)] as const);
+    .map(
+      ([name, value]) =>
+        [
+          name,
+          name === 'principal'
+            ? createObjectCopier(value)
+            : createCopier(value),
+        ] as const,
+    );
   const hidden = Object.entries(
     Object.getOwnPropertyDescriptors(original),
   ).filter(([, { enumerable }]) => !enumerable);
@@ -193,6 +189,25 @@ function createObjectCopier<T extends object>(original: T): () => T {
     }
     return copy;
   };
+}
+
+/**
+ * Returns a function that copies a value in credentials. An instance of a class stays shared: an `auth` service of the adopter's may
+ * add one, and the copy of a `Map`, or of one with private fields, would not work.
+ */
+function createCopier<T>(original: T): () => T {
+  if (original instanceof Date) {
+    const time = original.getTime();
+    return () => new Date(time) as T;
+  }
+  if (Array.isArray(original)) {
+    const items = original.map(createCopier);
+    return () => items.map(copyItem => copyItem()) as T;
+  }
+  const isPlain =
+    isObject(original) &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(original));
+  return isPlain ? createObjectCopier(original) : () => original;
 }
 
 function isObject(value: unknown): value is object {

@@ -4,27 +4,38 @@ import { Refusal } from '../decision/Refusal';
 import type { Token } from './token';
 import type { Revocations } from '../revocation/Revocations';
 
-/**
- * @throws Refusal 401 if the session of a verified token was revoked, and 503 while the list of revocations is not loaded. Tokens
- *   of services that act for no user belong to no session.
- */
+type RevocationsRead = Pick<Revocations, 'isLoaded' | 'isRevoked'>;
+
+/** @throws Refusal as {@link findSessionRefusal} returns it */
 export function assertNotRevoked(
-  { token }: VerifiedCredential,
-  revocations: Revocations,
+  verified: VerifiedCredential,
+  revocations: RevocationsRead,
 ): void {
+  const refusal = findSessionRefusal(verified, revocations);
+  if (refusal) {
+    throw refusal;
+  }
+}
+
+/**
+ * Returns the refusal of a verified token: 401 if its session was revoked, or if it is a user's and has no session, and 503 while
+ * the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
+ */
+export function findSessionRefusal(
+  { token }: Pick<VerifiedCredential, 'token'>,
+  revocations: RevocationsRead,
+): Refusal | undefined {
   const { session, userToken } = token;
   if (!userToken) {
-    return;
+    return undefined;
   }
   if (!session) {
-    throw Refusal.invalid.malformed;
+    return Refusal.invalid.malformed;
   }
   if (revocations.isRevoked(session)) {
-    throw Refusal.revoked.of(session.sub);
+    return Refusal.revoked.of(session.sub);
   }
-  if (!revocations.isLoaded) {
-    throw Refusal.revocationsUnavailable;
-  }
+  return revocations.isLoaded ? undefined : Refusal.revocationsUnavailable;
 }
 
 /** Returns whether a token claims to be of a revoked session. The claims may be forged: the result may only refuse a request. */

@@ -49,6 +49,7 @@ function create(
     isCrossSite: false,
     isStoreGone: false,
     isUserStored: true,
+    isLoaded: true,
     /** The subjects whose sessions were revoked before. */
     revokedBefore: [] as string[],
     revoked: [] as Revocation[],
@@ -71,6 +72,9 @@ function create(
       signedOut: (plugin, ended) => state.signedOut.push([plugin, ended]),
     },
     revocations: {
+      get isLoaded() {
+        return state.isLoaded;
+      },
       isRevoked: ({ sub }: { sub: string }) =>
         state.revokedBefore.includes(sub),
       revoke: async (revocation: Revocation) => {
@@ -176,6 +180,25 @@ describe('a sign-out call', () => {
     expect((await gate.call(both)).outcome).toBe(true);
     // The store may not have the earlier revocation.
     expect(gate.revoked).toEqual(['a', 'b', 'a'].map(revocationOf));
+  });
+
+  it('has no credential for a handler while the revocations are not loaded, but ends the session', async () => {
+    const gate = create();
+    gate.isLoaded = false;
+    expect((await gate.call(cookie(a))).outcome).toBe(false);
+    expect((await gate.call(bearer('static'))).outcome).toBe(true);
+    expect(gate.revoked).toEqual([revocationOf('a')]);
+  });
+
+  it("has no credential for a handler with a user's token that has no session", async () => {
+    const gate = create();
+    const { tokens } = gate.verification;
+    const { sub, exp } = sessionOf('a');
+    const claims = { iss: ISSUER, sub, exp };
+    const old = unsignedToken('vnd.backstage.user', claims);
+    tokens.set(old, { type: 'user', userEntityRef: sub });
+    const { credential, outcome } = await gate.call(bearer(old));
+    expect([credential, outcome]).toEqual(['bearer', false]);
   });
 
   it('of another site may not use the cookie, and needs none for a bearer', async () => {

@@ -1,5 +1,6 @@
 import { clearCookie } from '../cookie/clearCookie';
 import type { GateCookie } from '../cookie/GateCookie';
+import { findSessionRefusal } from '../credentials/assertNotRevoked';
 import { readBearer } from '../credentials/readCredential';
 import { substituteRequest } from '../credentials/substituteRequest';
 import {
@@ -57,7 +58,7 @@ export class SignOut {
    * Revokes the session of a sign-out call's cookie, or those of its whole cookies if they conflict (five at most), and that of its
    * bearer token if it has one. A call with neither goes on to its handler as it came. The cookie is cleared even where the token can't be verified for want of keys.
    *
-   * @returns whether the call had a valid credential, of a session that was not revoked before
+   * @returns whether the call had a credential that the gate accepts on other routes: its session was not revoked before
    * @throws Refusal 403 if another site's page made the call, and 503 if the sign-out is not in force everywhere
    */
   async end(request: ExpressRequest): Promise<boolean> {
@@ -67,9 +68,9 @@ export class SignOut {
     const sessions = verified
       .map(({ token }) => token.session)
       .filter(session => session !== undefined);
-    const hasCredential =
-      verified.length > sessions.length ||
-      sessions.some(session => !revocations.isRevoked(session));
+    const hasCredential = verified.some(
+      each => !findSessionRefusal(each, revocations),
+    );
     await this.#revokeAll(request, sessions);
     return hasCredential;
   }

@@ -64,9 +64,22 @@ describe('forward', () => {
     Object.assign(req.headers, validators, { 'if-match': '"1"' });
     forward({ req, forwarded: {} }, gateCookie);
     expect(req.headers).toMatchObject(validators);
+    req.method = 'GET';
     forward({ req, forwarded: { validators: 'removed' } }, gateCookie);
     expect(req.headers).toEqual({ 'if-match': '"1"' });
   });
+
+  it.each(['PUT', 'POST', 'PATCH', 'DELETE'])(
+    'leaves a %s its conditions: without them it would replace what it must not',
+    method => {
+      const req = new IncomingMessage(new Socket());
+      req.method = method;
+      const conditions = { 'if-none-match': '*', 'if-modified-since': 'x' };
+      Object.assign(req.headers, conditions);
+      forward({ req, forwarded: { validators: 'removed' } }, gateCookie);
+      expect(req.headers).toEqual(conditions);
+    },
+  );
 
   it('marks a request only if a gate behind may see its cookie as one to renew', () => {
     const marked = (forwarded: ForwardedHeaders, cookie?: GateCookie) =>

@@ -28,7 +28,8 @@ export function forward(
   if (userCookie === 'removed') {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
   }
-  if (validators === 'removed') {
+  // Other methods get no 304. Theirs is a condition of the change: a `PUT` with `If-None-Match: *` must replace nothing.
+  if (validators === 'removed' && ['GET', 'HEAD'].includes(req.method!)) {
     setRequestHeader(req, 'if-none-match', undefined);
     setRequestHeader(req, 'if-modified-since', undefined);
   }
