@@ -88,7 +88,7 @@ export const authModuleApiGate = createBackendModule({
         issuance.applyTo(gate);
         const gateDatabase = await GateDatabase.open(database, logger);
         await revocations.follow(
-          await DatabaseRevocationStore.create(gateDatabase, logger),
+          await DatabaseRevocationStore.create(gateDatabase),
         );
         await gate.usage.follow(gateDatabase);
         // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.

@@ -11,8 +11,6 @@ import {
   SpanSummary,
 } from '../revocation/RevocationTable';
 
-type Row = RevocationRow & { recorded_at: number };
-
 /**
  * A table of revocations in a database with a clock of its own, whose transactions are committed later than the time that they
  * record. The time is that of jest's fake timers.
@@ -21,14 +19,13 @@ export class SimulatedTable implements Pick<
   RevocationTable,
   keyof RevocationTable
 > {
-  readonly hasRecordedAt = true;
   /** The lead of the database's clock over the clock of the replicas. */
   clockOffsetMs = 0;
-  readonly #rows = new Map<string, Row>();
-  #uncommitted: { row: Row; at: number }[] = [];
-  #byTime: Row[] = [];
+  readonly #rows = new Map<string, RevocationRow>();
+  #uncommitted: { row: RevocationRow; at: number }[] = [];
+  #byTime: RevocationRow[] = [];
   /** The rows by id, sorted on demand: ids are in no order of time. */
-  #byId: Row[] | undefined;
+  #byId: RevocationRow[] | undefined;
 
   get size(): number {
     return this.#rows.size;
@@ -54,7 +51,7 @@ export class SimulatedTable implements Pick<
     return Date.now() + this.clockOffsetMs;
   }
 
-  async readById(afterId: string, limit: number): Promise<Row[]> {
+  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
     this.#commit();
     this.#byId ??= [...this.#rows.values()].sort((a, b) => compare(a.id, b.id));
     const from = this.#byId.findIndex(({ id }) => id > afterId);
@@ -64,7 +61,7 @@ export class SimulatedTable implements Pick<
   async readByTime(
     after: { recordedAt: number; id: string },
     limit: number,
-  ): Promise<Row[]> {
+  ): Promise<RevocationRow[]> {
     this.#commit();
     const { recordedAt, id } = after;
     // Most rows are older.
@@ -130,7 +127,7 @@ export class SimulatedTable implements Pick<
     );
   }
 
-  #put(row: Row) {
+  #put(row: RevocationRow) {
     this.#rows.set(row.id, row);
     this.#byTime.push(row);
   }

@@ -136,10 +136,7 @@ async function openStore(
   logger: LoggerService,
 ): Promise<RevocationStore> {
   return database
-    ? DatabaseRevocationStore.create(
-        await GateDatabase.open(database, logger),
-        logger,
-      )
+    ? DatabaseRevocationStore.create(await GateDatabase.open(database, logger))
     : NO_STORE;
 }
 

@@ -1,7 +1,5 @@
-import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import type { GateDatabase } from '../util/GateDatabase';
-import { createRevocationTable } from './createRevocationTable';
 import { oldestLive, Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 import { RevocationRow, RevocationTable } from './RevocationTable';
@@ -39,15 +37,11 @@ export class DatabaseRevocationStore implements RevocationStore {
   /** Creates the table if it is missing. */
   static async create(
     database: GateDatabase,
-    logger: LoggerService,
   ): Promise<DatabaseRevocationStore> {
-    return new DatabaseRevocationStore(
-      await createRevocationTable(database, logger),
-    );
+    return new DatabaseRevocationStore(await RevocationTable.create(database));
   }
 
   async read(cursor?: string): Promise<RevocationPage> {
-    const { table } = this;
     const place = await this.#placeOf(cursor);
     const rows = await this.#readFrom(place);
 
@@ -56,14 +50,13 @@ export class DatabaseRevocationStore implements RevocationStore {
     const { startedAt, spans, recordedAt } = place;
     const reading = spans ? `${startedAt};${spans.join()}` : `${startedAt}`;
     const last = rows[rows.length - 1];
-    const next = hasMore
-      ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
-      : reading;
     return {
       revocations: rows
         .filter(({ exp }) => exp >= oldest)
         .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
-      cursor: hasMore || table.hasRecordedAt ? next : undefined,
+      cursor: hasMore
+        ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
+        : reading,
       hasMore,
     };
   }
@@ -95,27 +88,22 @@ export class DatabaseRevocationStore implements RevocationStore {
 
   /**
    * Returns the place of a cursor: `time;spans~recordedAt~id` for a page that is not the first, and `time;spans` for a reading of
-   * new rows. A full reading, and version 0.2.0, have no spans. Without a cursor, and for one that is not of this table, a full
-   * reading begins: reading too much loses nothing.
+   * new rows. A full reading has no spans. Without a cursor, and for one that is not of this table, a full reading begins: reading
+   * too much loses nothing.
    */
   async #placeOf(cursor: string | undefined): Promise<Place> {
     const { table } = this;
     const [, time, list, recordedAt, id] =
       cursor?.match(/^(\d{1,15})(?:;([\d.,]*))?(?:~(\d{1,15})?~(.+))?$/s) ?? [];
     const known = list?.split(',');
-    if (id !== undefined && recordedAt === undefined) {
-      return { startedAt: Number(time), id };
-    }
-    if (id !== undefined && table.hasRecordedAt) {
-      return {
-        startedAt: Number(time),
-        spans: known,
-        recordedAt: Number(recordedAt),
-        id,
-      };
+    if (id !== undefined) {
+      const page = { startedAt: Number(time), id };
+      return recordedAt === undefined
+        ? page
+        : { ...page, spans: known, recordedAt: Number(recordedAt) };
     }
     const startedAt = await table.now();
-    if (time === undefined || !table.hasRecordedAt) {
+    if (time === undefined) {
       return { startedAt, id: '' };
     }
     // The summaries come before the rows: a row that is committed in between changes the next summary.

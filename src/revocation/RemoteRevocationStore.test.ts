@@ -96,13 +96,6 @@ describe('RemoteRevocationStore', () => {
     expect(received[1].headers['content-type']).toBeUndefined();
   });
 
-  it('reads all revocations each time if the gate there is of version 0.1.0', async () => {
-    answer = answerJson({ revocations: [revocation] });
-    const page = await store.read();
-    expect([page.cursor, page.hasMore]).toEqual([undefined, undefined]);
-    expect(page.revocations).toEqual([revocation]);
-  });
-
   it('returns none, and logs that once, if the backend has no gate', async () => {
     answer = answerJson({}, 404);
     for (let i = 0; i < 2; i += 1) {

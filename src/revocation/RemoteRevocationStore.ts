@@ -21,7 +21,6 @@ export class RemoteRevocationStore implements RevocationStore {
     },
   ) {}
 
-  /** Reads a page. A gate of version 0.1.0 returns no cursor and all revocations each time. */
   async read(cursor = ''): Promise<RevocationPage> {
     const response = await fetchFromAuth(
       this.options,

@@ -4,7 +4,7 @@ export interface RevocationPage {
   revocations: Revocation[];
   /**
    * The cursor of the next page, or, after the last page, of the next reading, which returns the revocations that were recorded
-   * since. `undefined` if the store has no cursors; the next reading then returns all revocations again.
+   * since. `undefined` if the backend of the `auth` plugin has no gate; the next reading then starts with the first page again.
    */
   cursor?: string;
   /** Whether this reading has another page. */

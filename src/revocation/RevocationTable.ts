@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { databaseTime, readDatabaseTime } from '../util/completeTable';
+import {
+  createTable,
+  databaseTime,
+  readDatabaseTime,
+} from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
-import { Revocation, userKey } from './Revocation';
+import { Revocation, revocationKey } from './Revocation';
 
-export const TABLE = 'api_gate_revocations';
+const TABLE = 'api_gate_revocations';
+const COLUMNS = ['id', 'scope', 'sub', 'iat', 'exp', 'recorded_at'];
 
 /** The length of the span of time whose rows {@link RevocationTable.summarize} sums up. */
 export const SPAN_MS = 10_000;
 
-/** A row of the table. Version 0.1.0 writes and reads all columns but `recorded_at`. */
 export interface RevocationRow extends Revocation {
   id: string;
   /** The time at which the database recorded the row, in milliseconds of its own clock. */
-  recorded_at?: number;
+  recorded_at: number;
 }
 
 /** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
@@ -26,11 +30,13 @@ export interface SpanSummary {
 
 /** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
-  constructor(
-    private readonly database: GateDatabase,
-    /** `false` for a table of version 0.1.0 to which the column could not be added. */
-    readonly hasRecordedAt: boolean,
-  ) {}
+  private constructor(private readonly database: GateDatabase) {}
+
+  /** Creates the table if it is missing: see {@link createTable}. */
+  static async create(database: GateDatabase): Promise<RevocationTable> {
+    await createTable(database, { name: TABLE, columns: COLUMNS, define });
+    return new RevocationTable(database);
+  }
 
   /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
   async now(): Promise<number> {
@@ -40,7 +46,7 @@ export class RevocationTable {
   async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
     const rows = await this.database.run(knex =>
       knex(TABLE)
-        .select('id', 'scope', 'sub', 'iat', 'exp')
+        .select(COLUMNS)
         .where('id', '>', afterId)
         .orderBy('id')
         .limit(limit),
@@ -74,7 +80,7 @@ export class RevocationTable {
   ): Promise<RevocationRow[]> {
     const rows = await this.database.run(knex =>
       knex(TABLE)
-        .select('id', 'scope', 'sub', 'iat', 'exp', 'recorded_at')
+        .select(COLUMNS)
         .where('recorded_at', '>=', after.recordedAt)
         .where(inner =>
           inner
@@ -91,18 +97,16 @@ export class RevocationTable {
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
     await this.database.run(knex => {
-      const recorded = this.hasRecordedAt && {
-        recorded_at: knex.raw(databaseTime(knex)),
-      };
+      const recorded_at = knex.raw(databaseTime(knex));
       const insert = knex(TABLE)
-        .insert({ id: idOf(revocation), scope, sub, iat, exp, ...recorded })
+        .insert({ id: idOf(revocation), scope, sub, iat, exp, recorded_at })
         .onConflict('id');
       return scope === 'session'
         ? insert.ignore()
         : insert.merge({
             iat: atLeast(knex, 'iat', iat),
             exp: atLeast(knex, 'exp', exp),
-            ...recorded,
+            recorded_at,
           });
     });
   }
@@ -125,6 +129,15 @@ export class RevocationTable {
   }
 }
 
+function define(table: Knex.CreateTableBuilder): void {
+  table.string('id', 64).primary();
+  table.string('scope', 16).notNullable();
+  table.text('sub').notNullable();
+  table.bigInteger('iat').notNullable();
+  table.bigInteger('exp').notNullable().index();
+  table.bigInteger('recorded_at').notNullable().index();
+}
+
 function atLeast(knex: Knex, column: string, value: number): Knex.Raw {
   const name = `${TABLE}.${column}`;
   const bindings = [name, value, value, name];
@@ -143,9 +156,7 @@ function toRow({ id, scope, sub, iat, exp, recorded_at }: any): RevocationRow {
   };
 }
 
-/** Returns the id of a row. The id of a session's row is the same as in version 0.1.0. */
-function idOf({ scope, sub, iat, exp }: Revocation): string {
-  const parts =
-    scope === 'user' ? [scope, userKey(sub)] : [scope, sub, iat, exp];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+/** A hash, because a database may compare text without case, and limits the length of a key. */
+function idOf(revocation: Revocation): string {
+  return createHash('sha256').update(revocationKey(revocation)).digest('hex');
 }

@@ -50,7 +50,6 @@ describe('Revocations', () => {
     expect(revocations.isLoaded).toBe(false);
     await jest.advanceTimersByTimeAsync(1_500);
     expect(revocations.staleness).toBe(1.5);
-    await expect(revocations.load()).rejects.toThrow('store of revocations');
     await expect(
       revocations.revoke(revocationOfSession(claims)),
     ).rejects.toThrow('The store of revocations is not up');
@@ -124,7 +123,7 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('loads the store on request, in bounded time', async () => {
+  it('reads a page on request, in bounded time', async () => {
     const theirs = revocationOfSession(session('user:default/theirs'));
     let silent = false;
     const { revocations } = create({
@@ -133,9 +132,9 @@ describe('Revocations', () => {
         return [theirs];
       },
     });
-    expect(await revocations.load()).toEqual([theirs]);
+    expect(await revocations.readPage('')).toEqual({ revocations: [theirs] });
     silent = true;
-    const failure = revocations.load().catch(error => error.message);
+    const failure = revocations.readPage('').catch(error => error.message);
     await jest.advanceTimersByTimeAsync(6_000);
     expect(await failure).toContain('does not answer');
     revocations.stop();
@@ -676,24 +675,9 @@ describe('Revocations of a store with a cursor', () => {
     await following;
     expect(cursors()).toEqual([undefined, 'same']);
     expect(revocations.isLoaded).toBe(false);
-    await expect(revocations.load()).rejects.toThrow('cursor of the same page');
-    revocations.stop();
-  });
-
-  it('loads all pages on request', async () => {
-    const { revocations, following } = follow(async cursor =>
-      cursor === undefined
-        ? { revocations: of('a'), cursor: 'page 2', hasMore: true }
-        : { revocations: of('b'), cursor: 'end' },
+    await expect(revocations.readPage('same')).rejects.toThrow(
+      'cursor of the same page',
     );
-    await following;
-    expect((await revocations.load()).map(({ sub }) => sub)).toEqual([
-      'a',
-      'b',
-    ]);
-    expect(await revocations.readPage('page 2')).toMatchObject({
-      cursor: 'end',
-    });
     revocations.stop();
   });
 

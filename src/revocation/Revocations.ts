@@ -102,17 +102,6 @@ export class Revocations extends RevocationList {
     return page;
   }
 
-  /** Reads all live revocations from the store. */
-  async load(): Promise<Revocation[]> {
-    const all: Revocation[] = [];
-    let page: RevocationPage | undefined;
-    do {
-      page = await this.readPage(page?.cursor);
-      all.push(...page.revocations);
-    } while (page.hasMore);
-    return all;
-  }
-
   /**
    * Starts to follow a store. Resolves after the first reading, whether or not it succeeded, and after six seconds at the latest:
    * the rest of a long list is read in the background.

@@ -55,7 +55,6 @@ interface RevocationRoutes {
  *
  * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all live revocations. `?since=<cursor>`
  *   returns the next page, or the revocations that were recorded since. Backends without the `auth` plugin poll this route.
- *   Without `since`, which version 0.1.0 omits: `{ revocations }`, all at once.
  * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` all tokens that were issued up to `iat`.
  *   The calling backend has verified the token and answered a sign-out.
  * - `POST { userEntityRef }` (services, users for themselves, and operators with the permission `auth.api-gate.revoke`): ends
@@ -74,11 +73,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
   router.get(REVOCATIONS_PATH, async (req, res) => {
     await access.assertService(req, authApiGateReadPermission);
     const { since } = req.query;
-    res.json(
-      typeof since === 'string'
-        ? await revocations.readPage(since || undefined)
-        : { revocations: await revocations.load() },
-    );
+    const cursor = typeof since === 'string' ? since : undefined;
+    res.json(await revocations.readPage(cursor));
   });
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {

@@ -179,7 +179,9 @@ export class Usage {
     } catch (error) {
       if (!this.#hasWarned) {
         this.#hasWarned = true;
-        this.options.logger.warn((error as Error).message);
+        this.options.logger.warn(
+          `API gate keeps no record of which rules and tokens are used. ${(error as Error).message}`,
+        );
       }
       throw error;
     }

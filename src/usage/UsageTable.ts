@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import {
-  completeTable,
-  readDatabaseTime,
-  statementsOf,
-} from '../util/completeTable';
+import { createTable, readDatabaseTime } from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
 
 const TABLE = 'api_gate_usage';
+const COLUMNS = [
+  'id',
+  'kind',
+  'name',
+  'created_at',
+  'seen_at',
+  'observed',
+  'uses',
+];
 
 // SQLite joins the rows of one insert by UNION, and allows 500 of them.
 const ROWS_AT_A_TIME = 100;
@@ -28,18 +33,9 @@ export interface UsageRow extends Used {
 export class UsageTable {
   private constructor(private readonly database: GateDatabase) {}
 
-  /** @throws Error if the table is missing and can't be created; the message holds the SQL that creates it */
+  /** Creates the table if it is missing: see {@link createTable}. */
   static async create(database: GateDatabase): Promise<UsageTable> {
-    const { unfinished } = await completeTable(database, {
-      inspect: async client =>
-        (await client.schema.hasTable(TABLE)) ? 'complete' : 'missing',
-      statementsFor,
-    });
-    if (unfinished) {
-      throw new Error(
-        `API gate keeps no record of which rules and tokens are used: the table ${TABLE} is not in the database of the auth plugin, and ${unfinished.reason}. Create it with: ${unfinished.sql}`,
-      );
-    }
+    await createTable(database, { name: TABLE, columns: COLUMNS, define });
     return new UsageTable(database);
   }
 
@@ -130,18 +126,14 @@ export class UsageTable {
   }
 }
 
-function statementsFor(knex: Knex): string[] {
-  return statementsOf(
-    knex.schema.createTable(TABLE, table => {
-      table.string('id', 64).primary();
-      table.string('kind', 16).notNullable();
-      table.text('name').notNullable();
-      table.bigInteger('created_at').notNullable();
-      table.bigInteger('seen_at').notNullable();
-      table.bigInteger('observed').notNullable();
-      table.text('uses').notNullable();
-    }),
-  );
+function define(table: Knex.CreateTableBuilder): void {
+  table.string('id', 64).primary();
+  table.string('kind', 16).notNullable();
+  table.text('name').notNullable();
+  table.bigInteger('created_at').notNullable();
+  table.bigInteger('seen_at').notNullable();
+  table.bigInteger('observed').notNullable();
+  table.text('uses').notNullable();
 }
 
 /** A hash, because a database may compare text without case, and limits the length of a key. */

@@ -1,40 +1,52 @@
 import type { Knex } from 'knex';
 import type { GateDatabase } from './GateDatabase';
 
-// Another replica may be changing the table at the same time.
+// Another replica may be creating the table at the same time.
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
+/** A table of the gate. */
+interface TableDefinition {
+  name: string;
+  /** The columns that the gate reads or writes. */
+  columns: string[];
+  define(table: Knex.CreateTableBuilder): void;
+}
+
 /**
- * Runs the statements that bring a table to its present form, where Backstage may change the database. Any number of replicas may
- * do so at the same time.
+ * Creates a table if it is missing, where Backstage may change the database. Any number of replicas may do so at the same time.
  *
- * @param form.inspect - returns `complete`, or what the statements have to start from
- * @returns `unfinished` if the table is not complete: the state that it is in, the reason, and the SQL that completes it
+ * @throws Error if the table is missing and can't be created, or lacks a column; the message holds the SQL that creates it
  */
-export async function completeTable<State extends string>(
+export async function createTable(
   database: GateDatabase,
-  form: {
-    inspect(knex: Knex): Promise<State | 'complete'>;
-    statementsFor(knex: Knex, state: State): string[];
-  },
-): Promise<{ unfinished?: { state: State; reason: string; sql: string } }> {
+  { name, columns, define }: TableDefinition,
+): Promise<void> {
   const { knex } = database;
+  const creation = knex.schema.createTable(name, define).toString();
+  const statements = creation.split(/;\s*\n/);
+  const sql = `${statements.join('; ')};`;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
-    const state = await form.inspect(knex);
-    if (state === 'complete') {
-      return {};
+    const found = Object.keys(await knex.from(name).columnInfo());
+    const lacking = columns.filter(column => !found.includes(column));
+    if (lacking.length === 0) {
+      return;
     }
-    const statements = form.statementsFor(knex, state as State);
+    if (found.length > 0) {
+      throw new Error(
+        `The table ${name} in the database of the auth plugin lacks: ${lacking.join(', ')}. Drop it, and create it with: ${sql}`,
+      );
+    }
     if (database.skipMigrations || attempt === ATTEMPTS) {
-      const sql = `${statements.join('; ')};`;
-      return { unfinished: { state: state as State, reason, sql } };
+      throw new Error(
+        `The table ${name} is not in the database of the auth plugin, and ${reason}. Create it with: ${sql}`,
+      );
     }
     try {
       await database.runAll(statements);
     } catch (error) {
-      reason = `the database refuses to change it (${causeOf(error)})`;
+      reason = `the database refuses to create it (${causeOf(error)})`;
       await new Promise(resolve => {
         setTimeout(resolve, RETRY_MS * Math.random());
       });
@@ -63,10 +75,6 @@ export async function readDatabaseTime(
     knex.select({ now: knex.raw(databaseTime(knex)) }),
   );
   return Number(now);
-}
-
-export function statementsOf(schema: Knex.SchemaBuilder): string[] {
-  return schema.toString().split(/;\s*\n/);
 }
 
 /** Returns the database's own message, without the statement that knex puts in front of it. */
