@@ -234,10 +234,7 @@ function openPool(
 }
 
 type AfterCreate = (
-  connection: {
-    query(sql: string, done: (error: unknown) => void): void;
-    end(): unknown;
-  },
+  connection: any,
   done: (error: unknown, connection: unknown) => void,
 ) => void;
 

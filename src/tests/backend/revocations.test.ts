@@ -275,7 +275,7 @@ describe.each(databases)(
       await withDatabase(knex =>
         knex.batchInsert(
           TABLE,
-          Array.from({ length: 700 }, (_, i) => ({
+          [...Array(700).keys()].map(i => ({
             id: `${i}`,
             scope: 'session',
             sub: 'user:default/jane',
