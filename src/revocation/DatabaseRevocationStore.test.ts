@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { DatabaseRevocationStore, OVERLAP_MS } from './DatabaseRevocationStore';
 import type { Revocation } from './Revocation';
-import type { RevocationRow } from './RevocationTable';
+import { RevocationRow, SPAN_MS } from './RevocationTable';
 
 const TABLE = 'api_gate_revocations';
 const now = () => Math.floor(Date.now() / 1000);
@@ -145,29 +145,53 @@ describe('DatabaseRevocationStore', () => {
 
   it('[P43] reads the overlap from the first span on that has changed, and nothing where none has', async () => {
     const { asked, clock, store, table } = createFake();
-    const [first, second, third] = [100, 200, 300].map(from => ({
-      from,
-      text: `${from}.1.1`,
-    }));
+    const [first, second, third] = [3, 2, 1].map(ago => {
+      const from = clock.now - ago * SPAN_MS;
+      return { from, text: `${from}.1.1` };
+    });
     let spans = [first, second];
     table.summarize = async () => spans;
     let { cursor } = await store.read(`${clock.now}`);
-    expect(cursor).toBe(`${clock.now};100.1.1,200.1.1`);
+    expect(cursor).toBe(`${clock.now};${first.text},${second.text}`);
     ({ cursor } = await store.read(cursor));
-    spans = [first, { ...second, text: '200.2.9' }, third];
+    spans = [first, { ...second, text: `${second.from}.2.9` }, third];
     ({ cursor } = await store.read(cursor));
     // The oldest span has left the overlap.
     spans = spans.slice(1);
     await store.read(cursor);
     expect(asked).toEqual([
-      ['time', { recordedAt: 100, id: '' }, 1000],
-      ['time', { recordedAt: 200, id: '' }, 1000],
+      ['time', { recordedAt: first.from, id: '' }, 1000],
+      ['time', { recordedAt: second.from, id: '' }, 1000],
     ]);
   });
 
+  it('[P43] keeps its cursor short after an hour without a reading, and with a clock that was set back by an hour', async () => {
+    const { asked, clock, store, table } = createFake();
+    const hour = 3_600_000;
+    const began = clock.now - 2 * hour;
+    table.summarize = async since => {
+      const spans = [];
+      for (let from = began; from <= began + 2 * hour; from += SPAN_MS) {
+        spans.push({ from, text: `${from}.999999.9999999999999999` });
+      }
+      return spans.filter(({ from }) => from > since - SPAN_MS);
+    };
+    const afterAnHour = await store.read(`${clock.now - hour}`);
+    expect(encodeURIComponent(afterAnHour.cursor!).length).toBeLessThan(1_000);
+    // What the next reading may find is in the cursor all the same.
+    expect((await store.read(afterAnHour.cursor)).revocations).toEqual([]);
+    expect(asked).toHaveLength(1);
+    clock.now -= hour;
+    const setBack = await store.read(afterAnHour.cursor);
+    expect(encodeURIComponent(setBack.cursor!).length).toBeLessThan(2_000);
+    // The rows of the hour to come are read again.
+    await store.read(setBack.cursor);
+    expect(asked).toHaveLength(3);
+  });
+
   it('keeps the summaries over the pages of a reading', async () => {
-    const { asked, fillPages, store, rows, table } = createFake();
-    table.summarize = async () => [{ from: 100, text: '100.9.9' }];
+    const { asked, clock, fillPages, store, rows, table } = createFake();
+    table.summarize = async () => [{ from: clock.now, text: '100.9.9' }];
     fillPages();
     const { cursor } = await store.read('7');
     expect(cursor).toBe('1000000000000;100.9.9~500999~row 999');

@@ -89,7 +89,11 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
   }, 30_000);
 
   /** Opens the gate's access over another connection, and with `isPooled` as behind a pooler that refuses its limits. */
-  async function openBehind(connection: object, isPooled: boolean) {
+  async function openBehind(
+    connection: object,
+    isPooled: boolean,
+    role?: string,
+  ) {
     let connections = 0;
     const client = knexFactory({
       client: 'pg',
@@ -101,8 +105,49 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
         return { ...connection };
       },
     });
+    if (role) {
+      client.client.pool.on('createSuccess', (_id: number, session: any) =>
+        session.query(`set role ${role}`),
+      );
+    }
     return { client, behind: await database.openGate({ as: client }) };
   }
+
+  /** Opens the gate's access through a proxy. */
+  async function openBehindProxy(isPooled: boolean) {
+    const { host, port } = new URL(process.env.API_GATE_TEST_POSTGRES!);
+    const proxy = await FaultyProxy.start({
+      host: host.split(':')[0],
+      port: Number(port),
+    });
+    const { connection } = knex.client.config;
+    const through = { ...connection, port: proxy.port };
+    return { proxy, ...(await openBehind(through, isPooled)) };
+  }
+
+  it('[P41] replaces the limits of the connections of the plugin', async () => {
+    const client = knexFactory({
+      client: 'pg',
+      connection: {
+        ...knex.client.config.connection,
+        statement_timeout: 60_000,
+        lock_timeout: 60_000,
+        idle_in_transaction_session_timeout: 60_000,
+      },
+    });
+    const own = await database.openGate({ as: client });
+    const { rows } = await own.run(each =>
+      each.raw(
+        "select name, setting from pg_settings where name in ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout') order by name",
+      ),
+    );
+    expect(rows.map((row: any) => row.setting)).toEqual([
+      '5000',
+      '2000',
+      '4000',
+    ]);
+    await client.destroy();
+  });
 
   it('[P41] sets the limits with each statement where a connection can not keep them', async () => {
     const { connection } = knex.client.config;
@@ -118,6 +163,35 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
     await client.destroy();
   }, 30_000);
 
+  it('[P41] leaves no connection behind that can not take the role of the plugin any more', async () => {
+    await knex.raw('create role gate_lost');
+    const { connection } = knex.client.config;
+    const { client, behind } = await openBehind(connection, true, 'gate_lost');
+    await until(async () => (await sessions()).length === 0);
+    await knex.raw('drop role gate_lost');
+    for (let i = 0; i < 3; i += 1) {
+      expect(await errorOf('select 1', behind)).toBe('22023');
+    }
+    await until(async () => (await sessions()).length === 0);
+    await client.destroy();
+  }, 30_000);
+
+  it('[P41] waits for no answer of a silent database for ever, outside of its own statements either', async () => {
+    const { client, behind, proxy } = await openBehindProxy(false);
+    await behind.run(each => each.raw('select 1'));
+    proxy.set('silent');
+    const outcomes = await Promise.allSettled([
+      behind.knex.schema.hasTable('any'),
+      behind.runAll(['select 1']),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+    ]);
+    await client.destroy();
+    proxy.stop();
+  }, 60_000);
+
   it.each([
     ['silent', false],
     ['deaf', false],
@@ -126,16 +200,7 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
     '[P41] opens no further connection while the server may hold one that was given up: the proxy is %s, behind a pooler: %j',
     async (mode, isPooled) => {
       await gate.close();
-      const { host, port } = new URL(process.env.API_GATE_TEST_POSTGRES!);
-      const proxy = await FaultyProxy.start({
-        host: host.split(':')[0],
-        port: Number(port),
-      });
-      const connection = {
-        ...knex.client.config.connection,
-        port: proxy.port,
-      };
-      const { client, behind } = await openBehind(connection, isPooled);
+      const { client, behind, proxy } = await openBehindProxy(isPooled);
       await Promise.all([
         errorOf('select pg_sleep(0.1)', behind),
         errorOf('select pg_sleep(0.1)', behind),

@@ -168,7 +168,10 @@ async function openPostgres(
       ({ options = process.env.PGOPTIONS ?? '' }) => ({
         application_name: APPLICATION_NAME,
         connectionTimeoutMillis: GIVE_UP_MS,
-        ...(limits && { options: options + limits }),
+        // Ends the wait for answers to what knex sends by itself and in transactions. Other statements are given up before.
+        query_timeout: GIVE_UP_MS + 1_000,
+        // Limits of the plugin's own connections would go before those in the options.
+        ...(limits && { ...STATEMENT_LIMITS, options: options + limits }),
       }),
       setRole,
     );
@@ -231,15 +234,17 @@ function openPool(
 }
 
 type AfterCreate = (
-  connection: {
-    query(sql: string, done: (error: unknown) => void): void;
-  },
+  connection: any,
   done: (error: unknown, connection: unknown) => void,
 ) => void;
 
 function beginWith(statement: string, then?: AfterCreate): AfterCreate {
   return (connection, done) =>
-    connection.query(statement, (error: unknown) =>
-      error || !then ? done(error, connection) : then(connection, done),
-    );
+    connection.query(statement, (error: unknown) => {
+      if (error) {
+        // Knex drops such a connection without closing it.
+        connection.end();
+      }
+      return error || !then ? done(error, connection) : then(connection, done);
+    });
 }

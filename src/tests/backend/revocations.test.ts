@@ -246,6 +246,31 @@ describe.each(databases)(
       await expectWorking();
     });
 
+    it('[P43] is read on by a backend that could not read it for two hours', async () => {
+      await (await start()).stop();
+      const now = Date.now();
+      await withDatabase(knex =>
+        knex.batchInsert(
+          TABLE,
+          [...Array(700).keys()].map(i => ({
+            id: `${i}`,
+            scope: 'session',
+            sub: 'user:default/jane',
+            iat: i,
+            exp: Math.floor(now / 1000) + 3600,
+            recorded_at: now - i * 10_000,
+          })),
+          100,
+        ),
+      );
+      const backend = await start();
+      const after = async (cursor: string) =>
+        backend.read(`?since=${encodeURIComponent(cursor)}`);
+      const page = await after(`${now - 7_200_000}`);
+      expect(page.revocations).toHaveLength(700);
+      expect((await after(page.cursor)).revocations).toEqual([]);
+    });
+
     it('has one row of a user in whatever spelling, and is read from a cursor on', async () => {
       const backend = await start();
       const first = await backend.read('?since=');
