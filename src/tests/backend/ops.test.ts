@@ -164,12 +164,4 @@ describe('the dashboard and the alerts', () => {
     const titles = panels.map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);
   });
-
-  it.each(rules.map(({ alert }) => alert))(
-    '%s has a test of promtool and one on a live Prometheus',
-    alert => {
-      expect(read('.ci/alerts.test.yaml')).toContain(`alertname="${alert}"`);
-      expect(read('integration/alerts/main.ts')).toContain(`'${alert}'`);
-    },
-  );
 });

@@ -28,7 +28,6 @@ describe('the span of a request', () => {
       },
     });
     token = await key.sign({ iss: `${backend.url}/api/auth` });
-    // Fetches of keys would have spans too.
     await send('/api/hello/x', `Authorization: Bearer ${token}`);
   });
   beforeEach(() => spans.take());
@@ -45,7 +44,10 @@ describe('the span of a request', () => {
     await send('/api/hello/public/a?secret=query', bearer);
     // Backstage answers this one in front of the gate.
     await send('/.backstage/health/v1/readiness');
-    const attributes = spans.take();
+    // The backend fetches keys from itself in the background.
+    const attributes = spans
+      .take()
+      .filter(each => each['api_gate.reason'] !== 'built-in-public');
     expect(attributes).toEqual([
       {
         'api_gate.outcome': 'refused',

@@ -236,6 +236,20 @@ describe('docs/reference/http-api.md', () => {
   });
 });
 
+it('each alert of ops/alerts.yaml has a test of promtool and one on a live Prometheus', () => {
+  const { text } = readDocument('ops/alerts.yaml');
+  const alerts = [...text.matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+  expect(alerts.length).toBeGreaterThan(10);
+  for (const alert of alerts) {
+    expect(readDocument('.ci/alerts.test.yaml').text).toContain(
+      `alertname="${alert}"`,
+    );
+    expect(readDocument('integration/alerts/main.ts').text).toContain(
+      `'${alert}'`,
+    );
+  }
+});
+
 it('the block of the log in docs/getting-started.md is what the gate logs', () => {
   const report: Partial<PolicyReport> = {
     mode: 'report-only',
