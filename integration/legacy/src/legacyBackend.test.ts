@@ -32,6 +32,8 @@ const SECRET = Buffer.alloc(24, 7).toString('base64');
 const OTHER_SECRET = Buffer.alloc(24, 8).toString('base64');
 
 const apiGate = {
+  // The new system has the guest provider, with which the cookie ends earlier by default.
+  cookie: { maxAge: '24h' },
   issuers: ['https://other.example.com/api/auth'],
   signOut: { providers: ['github'] },
   allow: [
