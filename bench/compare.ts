@@ -93,7 +93,9 @@ async function measureRound(variant: VariantName): Promise<void> {
       }
     }
     for (const { tree, found } of cells) {
-      row.micros[tree].push(spreadOf(found).median);
+      const { median } = spreadOf(found);
+      row.micros[tree].push(median);
+      console.error(`  ${row.load}, ${tree}: ${median.toFixed(0)} µs`);
     }
   }
   await Promise.all(Object.values(servers).map(server => server.stop()));
