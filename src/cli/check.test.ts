@@ -350,6 +350,7 @@ describe('api-gate check --policy', () => {
             yaml: "- { plugin: techdocs, path: '/static/**' }",
           },
         ],
+        installed: ['badges', 'hello', 'own', 'techdocs'],
         unknown: ['own'],
         usage: {
           since: '2026-08-20T10:00:00.000Z',
@@ -375,8 +376,9 @@ describe('api-gate check --policy', () => {
     '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
     '/oddUsage': () => [
       200,
-      JSON.stringify({ closed: [], unknown: [], usage: { rules: [null] } }),
+      '{"closed":[],"unknown":[],"installed":[],"usage":{"rules":[null],"externalTokens":[]}}',
     ],
+    '/withoutPlugins': () => [200, '{"closed":[],"unknown":[]}'],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
   };
@@ -427,6 +429,7 @@ describe('api-gate check --policy', () => {
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
     ['/oddUsage', 'answers 200 and no policy: write the address of GET'],
+    ['/withoutPlugins', 'answers 200 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {
     const folder = folderWith({ 'app-config.yaml': BASE });
     const { code, stderr } = await runCliHere([

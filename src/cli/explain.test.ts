@@ -134,7 +134,7 @@ describe('api-gate explain', () => {
       yaml: '-',
     }));
     const server = createServer((_req, res) =>
-      res.end(JSON.stringify({ closed, unknown: [] })),
+      res.end(JSON.stringify({ closed, installed: ['badges'], unknown: [] })),
     );
     await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
     const { port } = server.address() as AddressInfo;
