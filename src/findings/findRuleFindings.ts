@@ -131,6 +131,8 @@ function findProxyFaults(
       },
       !isPublic && {
         id: 'rule-will-not-work',
+        // The text names the version for older plugins.
+        // Goes in August 2027: proxy plugins before September 2026 do not ask for a credential.
         why: `opens ${at}, where the proxy plugin itself asks for a credential since its version 0.6.18`,
         write: `remove the rule, or set credentials of ${at} to dangerously-allow-unauthenticated`,
       },

@@ -62,7 +62,10 @@ export class OfflineSessions {
     }
   }
 
-  /** Logs a warning if refresh tokens are enabled and no route can end them. */
+  /**
+   * Logs a warning if refresh tokens are enabled and no route can end them. Goes in October 2027: `auth` plugins before November
+   * 2026 have no route that ends refresh tokens.
+   */
   async check(): Promise<void> {
     if (this.options.isEnabled()) {
       // The plugin rejects a body without a user, so this request ends nothing.

@@ -17,7 +17,7 @@ import { until } from '../../__testUtils__/until';
 // These tests show that no fault around the gate opens a route. Faults of a start, of a database that is lost later, of split
 // backends and of extensions are in their own files too: starting, session, split, cookieIssuance.
 
-// Until August 2026, Backstage fetches the keys of users again for each token whose key it does not have.
+// Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const describeOnCoolDown = release >= '2026-09' ? describe : describe.skip;
 

@@ -18,7 +18,7 @@ import { until } from '../../__testUtils__/until';
 
 jest.setTimeout(120_000);
 
-// The route that ends refresh tokens came with plugin-auth-backend 0.31, in November 2026.
+// Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const hasRoute = release >= '2026-11';
 const describeWithRoute = hasRoute ? describe : describe.skip;

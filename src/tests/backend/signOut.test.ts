@@ -346,7 +346,8 @@ async function startLive() {
     },
   });
   const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
-  // Before backend-defaults 0.19, the plugin listens from its first request on.
+  // Without handlers, the plugin listens from its first request on.
+  // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
   await backend.status(real, '/api/live/first');
   return { backend, live, real };
 }

@@ -21,8 +21,8 @@ const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const USER = 'user:development/guest';
 
-// Handlers exist since backend-defaults 0.19. Before, signals takes upgrades from the server itself, after Express has passed it
-// one.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers. There, signals takes
+// upgrades from the server itself, after Express has passed it one.
 const routesUpgrades = 'createWebSocketRouter' in httpRouter;
 
 let backend: RunningBackend;
@@ -106,7 +106,7 @@ async function connect(options: {
   });
 }
 
-/** Sends a first upgrade. Before backend-defaults 0.19, signals takes it from Express, and listens at the server from then on. */
+/** Sends a first upgrade. Without handlers, signals takes it from Express, and listens at the server from then on. */
 async function wakeSignals(): Promise<Socket> {
   const token = await signIn();
   const socket = connectTcp(backend.port, 'localhost');

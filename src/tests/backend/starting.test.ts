@@ -19,7 +19,7 @@ import {
 
 jest.setTimeout(60_000);
 
-// Before September 2026, Backstage itself fetches keys again for each recent token whose key is unknown.
+// Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
 

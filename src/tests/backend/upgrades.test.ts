@@ -36,7 +36,7 @@ const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const SUB = 'user:default/jane';
 
-// WebSocket handlers exist since backend-defaults 0.19.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
 const routesUpgrades = 'createWebSocketRouter' in defaultHttpRouter;
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;

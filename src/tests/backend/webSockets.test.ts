@@ -22,7 +22,7 @@ const TRUSTED = 'https://portal.example.com';
 const FOREIGN = 'https://evil.example.com';
 const RESTRICTED = 'restricted-static-token';
 
-// WebSocket handlers exist since backend-defaults 0.19.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
 const describeIfRouted =
   'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
@@ -169,7 +169,7 @@ describe('[P8] an upgrade', () => {
       otherService: await caller.tokenFor('caller'),
     };
     await backend.endSessions(ended);
-    // Before backend-defaults 0.19, plugins listen from a first request on.
+    // Plugins without handlers listen from a first request on. Goes in October 2027: releases before November 2026 have no WebSocket handlers.
     await rawRequest(backend.port, '/api/live/x', {
       headerLines: [bearer(user)],
     });
