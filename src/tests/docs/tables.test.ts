@@ -275,6 +275,14 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
   expect(formatPolicyReport(report as PolicyReport)).toBe(block.text);
 });
 
+it('the version of the package is the newest of CHANGELOG.md, and in README.md', () => {
+  const { version } = JSON.parse(readDocument('package.json').text);
+  const [, newest] = readDocument('CHANGELOG.md').text.match(/^## \[(.+?)\]/m)!;
+  expect(newest).toBe(version);
+  const [[gate]] = tableRows('README.md', ['Gate', 'Backstage', 'Node']);
+  expect(version.startsWith(`${gate}.`)).toBe(true);
+});
+
 describe('docs/releases.md', () => {
   it('is what the runs on releases and the marks of the code say', () => {
     const script = path.join(root, '.ci/releases/writeTable.js');
