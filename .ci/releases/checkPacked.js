@@ -158,7 +158,7 @@ async function checkAnswers(url) {
   await expectStatus(401, '/api/hello/x', bearer);
 }
 
-/** Looks for what some releases lack, and the gate then does without: `writeTable.js` describes it. */
+/** Looks for what some releases lack. `writeTable.js` describes what the gate then does without. */
 async function findMissing(url) {
   const { coreServices } = requireThere('@backstage/backend-plugin-api');
   const httpRouter = requireThere('@backstage/backend-defaults/httpRouter');

@@ -21,8 +21,8 @@ const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const USER = 'user:development/guest';
 
-// Goes in October 2027: releases before November 2026 have no WebSocket handlers. There, signals takes
-// upgrades from the server itself, after Express has passed it one.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers. There, signals takes upgrades from the server
+// itself, after Express has passed it one.
 const routesUpgrades = 'createWebSocketRouter' in httpRouter;
 
 let backend: RunningBackend;

@@ -169,7 +169,8 @@ describe('[P8] an upgrade', () => {
       otherService: await caller.tokenFor('caller'),
     };
     await backend.endSessions(ended);
-    // Plugins without handlers listen from a first request on. Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+    // Plugins without handlers listen from a first request on.
+    // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
     await rawRequest(backend.port, '/api/live/x', {
       headerLines: [bearer(user)],
     });
