@@ -9,11 +9,12 @@ const ROOMS = [
   ['credentials'],
   ['plugins'],
   ['cookie'],
+  // The core ends here. It decides about requests, and imports nothing of the rooms above it, types included.
+  ['gate'],
   ['usage'],
   ['findings'],
   ['observability'],
   ['routes'],
-  ['gate'],
   ['services', 'legacy', 'cli'],
 ];
 
