@@ -8,19 +8,13 @@ import {
   UserInfoService,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
-import {
-  AuthCookieIssuanceExtensionPoint,
-  authCookieIssuanceExtensionPoint,
-} from './cookie/extensionPoint';
-import { findNewerFiles } from './config/findNewerFiles';
+import { AuthCookieIssuanceExtensionPoint, authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
+import { findNewerFiles } from './config/configFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import { RouteAccess } from './routes/RouteAccess';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
-import {
-  authApiGateReadPermission,
-  authApiGateRevokePermission,
-} from './routes/permissions';
+import { authApiGateReadPermission, authApiGateRevokePermission } from './routes/permissions';
 import { apiGateServiceRef } from './services/apiGateService';
 import type { GateParts } from './services/createParts';
 import { GateDatabase } from './util/GateDatabase';

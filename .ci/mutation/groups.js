@@ -3,19 +3,21 @@
 module.exports = {
   'allow-rules': {
     mutate: ['config/readAllowRules.ts', 'config/AllowRule.ts'],
-    tests: ['config/readAllowRules.test.ts', 'config/AllowRule.test.ts'],
+    tests: [
+      'config/readAllowRules.test.ts',
+      'config/AllowRule.test.ts',
+      'policy/explainRequest.test.ts',
+    ],
   },
   'rule-matching': {
     mutate: [
       'policy/AllowList.ts',
       'util/forwardClock.ts',
-      'policy/isBuiltInPublicRoute.ts',
       'http/requestTarget.ts',
     ],
     tests: [
       'policy/AllowList.test.ts',
       'util/forwardClock.test.ts',
-      'policy/isBuiltInPublicRoute.test.ts',
       'http/requestTarget.test.ts',
     ],
   },
@@ -25,8 +27,6 @@ module.exports = {
       'policy/checkExpectations.ts',
       'policy/comparePolicies.ts',
       'policy/explainRequest.ts',
-      'policy/findNearestRule.ts',
-      'policy/RuleCoverage.ts',
       'config/readExpectations.ts',
       'http/readApiTarget.ts',
     ],
@@ -35,9 +35,7 @@ module.exports = {
       'policy/checkExpectations.test.ts',
       'policy/comparePolicies.test.ts',
       'policy/explainRequest.test.ts',
-      'policy/findNearestRule.test.ts',
-      'policy/RuleCoverage.test.ts',
-      'policy/readPolicyConfig.test.ts',
+      'config/readExpectations.test.ts',
       'http/readApiTarget.test.ts',
     ],
   },
@@ -93,15 +91,10 @@ module.exports = {
     ],
   },
   'cross-site': {
-    mutate: [
-      'http/requestMethod.ts',
-      'policy/createCrossSiteCheck.ts',
-      'policy/isSignOutCall.ts',
-    ],
+    mutate: ['http/requestMethod.ts', 'policy/createCrossSiteCheck.ts'],
     tests: [
       'http/requestMethod.test.ts',
       'policy/createCrossSiteCheck.test.ts',
-      'policy/isSignOutCall.test.ts',
     ],
   },
   releases: {
@@ -242,17 +235,14 @@ module.exports = {
   },
   settings: {
     mutate: [
-      'config/findListSources.ts',
-      'config/findNewerFiles.ts',
+      'config/configFiles.ts',
       'config/readApiGateConfig.ts',
-      'config/readBaseUrl.ts',
       'config/readCookieSettings.ts',
       'config/readSignOutSettings.ts',
       'config/values.ts',
     ],
     tests: [
-      'config/findListSources.test.ts',
-      'config/findNewerFiles.test.ts',
+      'config/configFiles.test.ts',
       'config/readApiGateConfig.test.ts',
       'config/readCookieSettings.test.ts',
       'config/readApiGateConfig.cookieTrust.test.ts',
@@ -266,14 +256,12 @@ module.exports = {
     mutate: [
       'policy/PolicySource.ts',
       'policy/commonPrefixes.ts',
-      'policy/hashPolicy.ts',
-      'policy/readPolicyConfig.ts',
+      'policy/Policy.ts',
     ],
     tests: [
       'policy/PolicySource.test.ts',
       'policy/commonPrefixes.test.ts',
-      'policy/hashPolicy.test.ts',
-      'policy/readPolicyConfig.test.ts',
+      'policy/Policy.test.ts',
     ],
   },
   tokens: {

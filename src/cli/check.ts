@@ -47,7 +47,7 @@ or git tracks a *.local.yaml that has auth.apiGate.`,
 
     const print = (level: 'error' | 'warning', message: string) =>
       output.problem(level, { message, location: locate(message) });
-    const failures = findFailedExpectations(gate, CONFIG_KEY);
+    const failures = findFailedExpectations(gate);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate];
     failed.forEach(({ message }) => print('error', message));
@@ -81,7 +81,6 @@ function findCandidateFailures(gate: LoadedConfig['gate']) {
   return candidate && 'allow' in candidate
     ? findFailedExpectations(
         { ...gate, allow: candidate.allow },
-        CONFIG_KEY,
         `${CONFIG_KEY}.candidate.allow`,
       )
     : [];

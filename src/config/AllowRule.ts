@@ -28,6 +28,25 @@ export function segmentsOf(rule: Pick<AllowRule, 'path'>): string[] {
   return prefixOf(rule).split('/').filter(Boolean);
 }
 
+/** Returns the number of leading segments that a rule shares with a path, and how many of them are literal: `*` shares every one. */
+export function countShared(
+  rule: Pick<AllowRule, 'path'>,
+  segments: readonly string[],
+): [all: number, literal: number] {
+  const own = segmentsOf(rule);
+  let all = 0;
+  let literal = 0;
+  while (all < Math.min(own.length, segments.length)) {
+    if (own[all] === segments[all]) {
+      literal += 1;
+    } else if (own[all] !== ANY_SEGMENT) {
+      break;
+    }
+    all += 1;
+  }
+  return [all, literal];
+}
+
 export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {
   return path.endsWith(SUBTREE);
 }
@@ -48,4 +67,9 @@ export function formatRule(
   rule: Pick<AllowRule, 'plugin' | 'path' | 'methods'>,
 ): string {
   return `${rule.methods} /api/${rule.plugin}${rule.path}`;
+}
+
+/** Formats a rule as an entry of a list in YAML. */
+export function yamlOf({ plugin, path, methods }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
 }

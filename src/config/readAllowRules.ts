@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http';
+import { isError } from '@backstage/errors';
 import {
   AllowRule,
   ANY_SEGMENT,
@@ -8,10 +9,8 @@ import {
 } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint, PLUGIN_ID } from '../http/backstagePaths';
 import { check, readInstant, readList, readObject } from './values';
-
-export const PLUGIN_ID = /^[a-z0-9_-]+$/;
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
 // `*` beside them: as a whole segment, or in a trailing `/**`.
@@ -36,6 +35,32 @@ export function readAllowRules(
     'a list of rules, each with a plugin and a path',
     readAllowRule,
   );
+}
+
+/** `auth.apiGate.candidate`: the rules that are judged beside those in force, or the reason why they are not. */
+export type Candidate = { allow: AllowRule[] } | { problem: string };
+
+/**
+ * Reads `auth.apiGate.candidate` as `allow` is read. Returns an error instead of throwing it: a wrong candidate must not keep a
+ * backend from starting, or a policy from loading.
+ */
+export function readCandidate(
+  value: unknown,
+  configPath: string,
+): Candidate | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  try {
+    const { allow } = readObject(value, configPath, ['allow']);
+    check(
+      allow !== undefined,
+      `${configPath}.allow must be a list of rules, as auth.apiGate.allow would be; leave out ${configPath} for no candidate`,
+    );
+    return { allow: readAllowRules(allow, `${configPath}.allow`) };
+  } catch (error) {
+    return { problem: isError(error) ? error.message : String(error) };
+  }
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {

@@ -2,21 +2,20 @@ import { Config } from '@backstage/config';
 import { userKey } from '../revocation/Revocation';
 import { isFullEntityRef } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
-import { readAllowRules } from './readAllowRules';
-import { readBaseUrl } from './readBaseUrl';
-import { readCandidate } from './readCandidate';
-import { readCookie } from './readCookieSettings';
-import { readExpectations } from './readExpectations';
-import { readMcpPaths } from './readMcpPaths';
-import { readSignOutSettings } from './readSignOutSettings';
+import { readAllowRules, readCandidate } from './readAllowRules';
 import {
   check,
   checkOneOf,
+  readBaseUrl,
   readDuration,
   readInstant,
   readObject,
   readStringList,
 } from './values';
+import { readCookie } from './readCookieSettings';
+import { readExpectations } from './readExpectations';
+import { readMcpPaths } from './readMcpPaths';
+import { readSignOutSettings } from './readSignOutSettings';
 
 export const CONFIG_KEY = 'auth.apiGate';
 

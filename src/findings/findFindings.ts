@@ -22,7 +22,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
 
 /** Finds expectations that a rule fulfilled until its end. */
 function findEndedExpectations(gate: ApiGateConfig): Finding[] {
-  return findFailedExpectations(gate, CONFIG_KEY)
+  return findFailedExpectations(gate)
     .filter(({ isByEnd }) => isByEnd)
     .map(({ index }) => ({
       id: 'expectation-ended',

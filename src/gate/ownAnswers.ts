@@ -2,7 +2,7 @@ import type { Response } from 'express';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Passed } from '../decision/Decision';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import { isPluginKeys } from '../policy/isBuiltInPublicRoute';
+import { isPluginKeys } from '../policy/classifyRoute';
 import { MaybePromise, then } from '../util/then';
 import type { ExpressRequest } from './GateRequest';
 

@@ -7,7 +7,7 @@ import type {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
-import { formatListSource } from '../config/findListSources';
+import { formatListSource } from '../config/configFiles';
 import { findFindings } from '../findings/findFindings';
 import { ApiGate, createApiGate } from '../gate/createApiGate';
 import { FindingsLog } from '../observability/FindingsLog';

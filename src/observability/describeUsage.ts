@@ -1,5 +1,5 @@
 import { AllowRule, formatRule } from '../config/AllowRule';
-import { PLUGIN_ID } from '../config/readAllowRules';
+import { PLUGIN_ID } from '../http/backstagePaths';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { Plugins } from '../plugins/Plugins';
 import { isUnused, RuleUsage } from '../usage/RuleUsage';

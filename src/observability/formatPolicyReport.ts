@@ -1,5 +1,5 @@
 import { formatRule } from '../config/AllowRule';
-import { formatListSource } from '../config/findListSources';
+import { formatListSource } from '../config/configFiles';
 import { formatCandidate } from './CandidateCounts';
 import type { ClosedPath, PolicyReport } from './describePolicy';
 import { formatUsage } from './describeUsage';

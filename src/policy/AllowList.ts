@@ -34,47 +34,25 @@ export class AllowList {
     // The part of a long path that is deeper than every rule is left out: only `/**` can cover it.
     const segments =
       path === '/' ? [] : path.slice(1).split('/', tree.depth + 1);
-    const rule = this.#find(tree.root, segments, 0);
+    const rule = find(tree.root, { segments, accepts: this.#isInForce });
     return rule && isCookieEndpoint(path) ? undefined : rule;
   }
 
-  /**
-   * Finds a rule at a node or below it. A literal segment precedes `*`, and `*` precedes `/**`.
-   *
-   * Each node has one parent, so that the search visits it at most once, however literal segments and `*` alternate: a request
-   * costs at most one visit for each segment of the rules for its plugin and method.
-   */
-  #find(
-    node: RuleNode,
-    segments: readonly string[],
-    index: number,
-  ): AllowRule | undefined {
-    if (index === segments.length) {
-      return (
-        this.#open(node.exact) ??
-        // `/**` covers the root of the plugin too, and every other subtree begins below its path.
-        (index === 0 ? this.#open(node.subtree) : undefined)
-      );
-    }
-    const segment = segments[index];
-    const { any, literals } = node;
-    const literal = literals.get(segment);
-    return (
-      (literal && this.#find(literal, segments, index + 1)) ??
-      (any && segment !== ''
-        ? this.#find(any, segments, index + 1)
-        : undefined) ??
-      this.#open(node.subtree)
-    );
+  /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
+  covering(rule: AllowRule, method: string): AllowRule[] {
+    const tree = this.#trees.get(rule.plugin)?.get(method);
+    return tree ? findCovering(tree, pathOf(rule)) : [];
   }
 
-  /** Returns a rule unless it has ended. */
-  #open(rule: AllowRule | undefined): AllowRule | undefined {
-    // Most rules do not end, and need no clock.
-    return rule?.until === undefined || this.now() < rule.until
-      ? rule
-      : undefined;
+  /** Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not. */
+  coveredUntil(rule: AllowRule, method: string): number {
+    const tree = this.#trees.get(rule.plugin)?.get(method);
+    return tree ? findEnd(tree, pathOf(rule)) : -Infinity;
   }
+
+  // Most rules do not end, and need no clock.
+  readonly #isInForce = ({ until }: AllowRule) =>
+    until === undefined || this.now() < until;
 
   #add(rule: AllowRule, method: string) {
     const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();
@@ -108,6 +86,84 @@ interface RuleNode {
   literals: Map<string, RuleNode>;
   /** The child for `*`. It is not among the literals, where a request with the segment `*` would reach it a second time. */
   any?: RuleNode;
+}
+
+/** The path of a request or of a rule. */
+interface RulePath {
+  /** A segment `*` finds the child for any segment only, since no node has it among its literals. */
+  segments: readonly string[];
+  /** Whether everything below is meant, and not the path itself. */
+  isSubtree?: boolean;
+}
+
+interface Search extends RulePath {
+  accepts(rule: AllowRule): boolean;
+}
+
+/**
+ * Finds the first rule at a node or below it that covers a path and is accepted. A literal segment precedes `*`, and `*` precedes
+ * `/**`.
+ *
+ * Each node has one parent, so that the search visits it at most once, however literal segments and `*` alternate: a request
+ * costs at most one visit for each segment of the rules for its plugin and method.
+ */
+function find(
+  node: RuleNode,
+  search: Search,
+  index = 0,
+): AllowRule | undefined {
+  const { segments, isSubtree: isBelow } = search;
+  if (index === segments.length) {
+    return (
+      (isBelow ? undefined : accepted(node.exact, search)) ??
+      // `/**` covers the root of the plugin too, and every other subtree begins below its path.
+      (isBelow || index === 0 ? accepted(node.subtree, search) : undefined)
+    );
+  }
+  const segment = segments[index];
+  const { any, literals } = node;
+  const literal = literals.get(segment);
+  return (
+    (literal && find(literal, search, index + 1)) ??
+    (any && segment !== '' ? find(any, search, index + 1) : undefined) ??
+    accepted(node.subtree, search)
+  );
+}
+
+function accepted(
+  rule: AllowRule | undefined,
+  { accepts }: Search,
+): AllowRule | undefined {
+  return rule && accepts(rule) ? rule : undefined;
+}
+
+/** Finds the rules that each cover a path. Of several rules for one path, the tree has the one that ends last. */
+function findCovering({ root }: RuleTree, path: RulePath): AllowRule[] {
+  const rules: AllowRule[] = [];
+  const accepts = (rule: AllowRule) => rules.push(rule) < 0;
+  find(root, { ...path, accepts });
+  return rules;
+}
+
+/**
+ * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as the
+ * segment below its path and the subtree below that segment, which different rules may cover.
+ */
+function findEnd(tree: RuleTree, path: RulePath): number {
+  const end = Math.max(...findCovering(tree, path).map(endOf));
+  if (!path.isSubtree || path.segments.length >= tree.depth) {
+    return end;
+  }
+  const segments = [...path.segments, ANY_SEGMENT];
+  const endBelow = Math.min(
+    findEnd(tree, { segments }),
+    findEnd(tree, { segments, isSubtree: true }),
+  );
+  return Math.max(end, endBelow);
+}
+
+function pathOf(rule: AllowRule): RulePath {
+  return { segments: segmentsOf(rule), isSubtree: isSubtree(rule) };
 }
 
 function newNode(): RuleNode {

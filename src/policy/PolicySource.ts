@@ -9,8 +9,8 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
-import { findListSources, ListSource } from '../config/findListSources';
-import { readPolicyConfig } from './readPolicyConfig';
+import { findListSources, ListSource } from '../config/configFiles';
+import { readPolicyConfig } from './checkExpectations';
 import { createForwardClock } from '../util/forwardClock';
 import { MAX_LINE_BYTES, shorten } from '../util/lineSize';
 import { MAX_TIMEOUT_MS } from '../util/maxTimeout';

@@ -1,10 +1,10 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { readApiGateConfig } from '../config/readApiGateConfig';
-import { hashPolicy } from './hashPolicy';
+import { Policy } from './Policy';
 
 const hashOf = (apiGate: JsonObject, other: JsonObject = {}) =>
-  hashPolicy(
+  new Policy(
     readApiGateConfig(
       new ConfigReader({
         backend: { baseUrl: 'https://backstage.example.com' },
@@ -12,7 +12,7 @@ const hashOf = (apiGate: JsonObject, other: JsonObject = {}) =>
         ...other,
       }),
     ),
-  );
+  ).hash;
 
 const settings = {
   mode: 'report-only',
@@ -23,7 +23,7 @@ const settings = {
   signOut: { providers: ['github', 'gitlab'] },
 };
 
-describe('hashPolicy', () => {
+describe('the hash of a Policy', () => {
   it('is 12 hex digits, the same in every process', () => {
     expect(hashOf({})).toMatch(/^[0-9a-f]{12}$/);
     expect(hashOf(settings)).toMatchInlineSnapshot(`"e71722c9643e"`);

@@ -1,8 +1,5 @@
-import { ConfigReader } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import type { JsonValue } from '@backstage/types';
-import { readPolicyConfig } from './readPolicyConfig';
-import { readExpectations } from '../config/readExpectations';
+import { readExpectations } from './readExpectations';
 
 const AT = 'auth.apiGate.expect';
 
@@ -121,89 +118,5 @@ describe('readExpectations', () => {
       ),
     );
     expect(readExpectations(value, AT, () => true)).toHaveLength(1);
-  });
-});
-
-describe('readPolicyConfig', () => {
-  const ALLOW = [
-    { plugin: 'events', path: '/http/github', methods: ['POST'] },
-    { plugin: 'catalog', path: '/entities/**' },
-    { plugin: 'catalog', path: '/entities/by-name' },
-    { plugin: 'signals', path: '/', methods: ['WEBSOCKET'] },
-  ];
-  const readConfig = (...expectations: [string, 'public' | 'closed'][]) =>
-    readPolicyConfig(
-      new ConfigReader({
-        backend: { baseUrl: 'https://backstage.example.com' },
-        auth: {
-          providers: { github: { development: { signIn: {} } } },
-          apiGate: {
-            allow: ALLOW,
-            expect: expectations.map(([request, is]) => ({ request, is })),
-          } as JsonValue,
-        },
-      }),
-    );
-
-  it.each([
-    ['POST /api/events/http/github', 'public'],
-    ['GET /api/events/http/github', 'closed'],
-    ['HEAD /api/catalog/entities/x', 'public'],
-    ['GET /api/catalog/entities', 'closed'],
-    ['GET /api/catalog/.backstage/auth/v1/cookie', 'closed'],
-    ['DELETE /api/catalog/.backstage/auth/v1/cookie', 'public'],
-    ['GET /api/catalog/.backstage/auth/v1/jwks.json', 'public'],
-    ['GET /api/auth/github/start', 'public'],
-    ['POST /api/auth/github/logout', 'public'],
-    ['GET /api/auth/api-gate/v1/policy', 'closed'],
-    ['WEBSOCKET /api/signals', 'public'],
-    ['GET /api/signals', 'closed'],
-    ['WEBSOCKET /api/auth/x', 'closed'],
-  ] as const)('holds for %s, which is %s, and for nothing else', (...row) => {
-    const [request, is] = row;
-    expect(readConfig([request, is]).expect).toHaveLength(1);
-    expect(() =>
-      readConfig([request, is === 'public' ? 'closed' : 'public']),
-    ).toThrow(`auth.apiGate.expect[0]: ${request} should be`);
-  });
-
-  it.each([
-    [
-      'GET /api/catalog/entities/x',
-      'closed',
-      'GET /api/catalog/entities/x should be closed, and is public by auth.apiGate.allow[1] (/entities/**)',
-    ],
-    [
-      'GET /api/catalog/entities',
-      'public',
-      'GET /api/catalog/entities should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[1] (/entities/**)',
-    ],
-    [
-      'GET /api/scaffolder/v2/tasks',
-      'public',
-      'GET /api/scaffolder/v2/tasks should be public, and no rule of auth.apiGate.allow names it',
-    ],
-    [
-      'GET /api/app/index.html',
-      'closed',
-      'GET /api/app/index.html should be closed, and is always public (built-in-public): remove the expectation',
-    ],
-  ] as const)('names the rule where %s is not %s', (request, is, message) => {
-    const holds = ['GET /api/x/y', 'closed'] as [string, 'closed'];
-    expect(() => readConfig(holds, [request, is])).toThrow(
-      new RegExp(
-        `^auth\\.apiGate\\.expect\\[1\\]: ${message.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`,
-      ),
-    );
-  });
-
-  it('names the first that fails, and how many more do', () => {
-    expect(() =>
-      readConfig(
-        ['GET /api/x/y', 'public'],
-        ['GET /api/x/z', 'closed'],
-        ['GET /api/x/a', 'public'],
-      ),
-    ).toThrow(/^auth\.apiGate\.expect\[0\]: .*; and 1 more$/);
   });
 });
