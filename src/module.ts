@@ -8,13 +8,19 @@ import {
   UserInfoService,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
-import { AuthCookieIssuanceExtensionPoint, authCookieIssuanceExtensionPoint } from './cookie/extensionPoint';
+import {
+  AuthCookieIssuanceExtensionPoint,
+  authCookieIssuanceExtensionPoint,
+} from './cookie/extensionPoint';
 import { findNewerFiles } from './config/configFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
-import { RouteAccess } from './routes/RouteAccess';
+import {
+  RouteAccess,
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from './routes/RouteAccess';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
-import { authApiGateReadPermission, authApiGateRevokePermission } from './routes/permissions';
 import { apiGateServiceRef } from './services/apiGateService';
 import type { GateParts } from './services/createParts';
 import { GateDatabase } from './util/GateDatabase';

@@ -18,7 +18,7 @@ import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
 import { auditPaths, judge } from './audit';
 import { AUDITED_PATHS } from './auditedPaths';
-import { CliError } from './CliError';
+import { CliError } from './Command';
 import { explainFailure } from './get';
 
 jest.setTimeout(60_000);

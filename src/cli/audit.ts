@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
-import { CliError } from './CliError';
-import type { Command } from './Command';
+import { CliError, Command } from './Command';
 import { get, GetAnswer, readUrl } from './get';
 
 const INTERVAL_MS = 500;

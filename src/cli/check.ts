@@ -6,12 +6,11 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import type { Command } from './Command';
+import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
-import { readChoice } from './options';
 import { formatLocation } from './output';
 
 export const check: Command = {

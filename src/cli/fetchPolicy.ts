@@ -1,7 +1,6 @@
 import type { PolicyReport } from '../observability/describePolicy';
-import { CliError } from './CliError';
+import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
-import type { Options } from './options';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 

@@ -2,11 +2,9 @@ import { isError } from '@backstage/errors';
 import { printable } from '../util/printable';
 import { audit } from './audit';
 import { check } from './check';
-import { CliError } from './CliError';
-import type { Command } from './Command';
+import { CliError, Command, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
-import { readOptions } from './options';
 import {
   createGitHubLines,
   createTextLines,

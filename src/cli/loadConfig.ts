@@ -8,9 +8,8 @@ import {
   readApiGateConfig,
 } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
-import { CliError } from './CliError';
+import { CliError, Options } from './Command';
 import { createLocate, readYaml } from './locate';
-import type { Options } from './options';
 
 /** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
 const MOCK_VALUE = 'mock-env-of-a-variable-that-is-not-set';

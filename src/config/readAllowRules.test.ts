@@ -5,7 +5,11 @@ import {
   rejected,
   taken,
 } from '../__testUtils__/allowRuleRows';
-import { readAllowRules, readCandidate, readPluginPath } from './readAllowRules';
+import {
+  readAllowRules,
+  readCandidate,
+  readPluginPath,
+} from './readAllowRules';
 
 describe('readAllowRules', () => {
   it('has a table to walk', () => {

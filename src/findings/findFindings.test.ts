@@ -7,10 +7,9 @@ import { parse } from 'yaml';
 import { allowOf, nameOf, taken } from '../__testUtils__/allowRuleRows';
 import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
 import { readApiGateConfig } from '../config/readApiGateConfig';
-import { formatFinding } from './Finding';
+import { formatFinding, FindingFacts } from './Finding';
 import { findFindings } from './findFindings';
 import type { RuleUsage } from '../usage/RuleUsage';
-import type { FindingFacts } from './FindingFacts';
 
 type Facts = Partial<FindingFacts>;
 

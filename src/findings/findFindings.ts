@@ -1,10 +1,9 @@
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { Finding, markAccepted, Possible } from './Finding';
-import type { FindingFacts } from './FindingFacts';
+import { Finding, markAccepted, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
-import { createGet } from './values';
+import { createGet } from './backstageSettings';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {

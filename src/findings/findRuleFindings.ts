@@ -1,6 +1,6 @@
 import {
   AllowRule,
-  ANY_SEGMENT,
+  countShared,
   formatRule,
   isSubtree,
   segmentsOf,
@@ -10,10 +10,15 @@ import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnused } from '../usage/RuleUsage';
 import { DAY_MS } from '../util/day';
-import type { Finding, Possible } from './Finding';
-import type { FindingFacts } from './FindingFacts';
-import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
-import { asList, asTexts, Get, isText } from './values';
+import type { Finding, Possible, FindingFacts } from './Finding';
+import {
+  asList,
+  asTexts,
+  Get,
+  isText,
+  ProxyEndpoint,
+  readProxyEndpoints,
+} from './backstageSettings';
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;
@@ -192,13 +197,11 @@ function findAge(
 
 /** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
 function reaches(rule: AllowRule, route: string): boolean {
-  const own = segmentsOf({ path: rule.path.toLowerCase() });
-  const other = route.toLowerCase().split('/').filter(Boolean);
-  return (
-    (isSubtree(rule) || own.length >= other.length) &&
-    other.every(
-      (segment, i) =>
-        i >= own.length || [ANY_SEGMENT, segment].includes(own[i]),
-    )
-  );
+  const path = rule.path.toLowerCase();
+  const segments = route.toLowerCase().split('/').filter(Boolean);
+  const { length } = segmentsOf({ path });
+  const [shared] = countShared({ path }, segments);
+  return isSubtree(rule)
+    ? shared === Math.min(length, segments.length)
+    : shared === segments.length;
 }

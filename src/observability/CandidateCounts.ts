@@ -5,7 +5,7 @@ import {
   ReportedRequest,
   RequestGroups,
   SimilarRequests,
-} from './RequestGroups';
+} from './DecisionCounts';
 
 /** The number of similar requests that the candidate would decide differently. */
 export interface CandidateCount extends SimilarRequests {

@@ -12,11 +12,10 @@ import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/lineSize';
 import type { CandidateCounts } from './CandidateCounts';
-import type { DecisionCounts } from './DecisionCounts';
+import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
-import type { ReportedRequest } from './RequestGroups';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';

@@ -15,12 +15,12 @@ import type { UserSignOut } from '../revocation/createUserSignOut';
 import { Revocation, userKey } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { RateLimit } from '../util/RateLimit';
-import type { RouteAccess } from './RouteAccess';
-import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import {
+  RouteAccess,
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './permissions';
+} from './RouteAccess';
+import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import { readRevocationBody } from './readRevocationBody';
 
 const MINUTE_MS = 60_000;

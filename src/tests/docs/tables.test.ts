@@ -109,13 +109,9 @@ describe('docs/observability.md', () => {
     const created = sources.flatMap(({ text }) =>
       [
         ...text.matchAll(
-          /\.create(Counter|Histogram|ObservableGauge)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
+          /create(Counter|Histogram|Gauge)\(\s*'(api_gate[^']+)',\s*(?:\{.*?unit: )?'([^']+)'/gs,
         ),
-      ].map(([, kind, name, unit]) => [
-        name,
-        kind.replace('Observable', '').toLowerCase(),
-        unit,
-      ]),
+      ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
     );
     expect(
       metrics

@@ -1,5 +1,5 @@
 import { jsonBytes } from '../util/lineSize';
-import { splitBlock } from './splitBlock';
+import { splitBlock } from './formatPolicyReport';
 
 describe('[P56] splitBlock', () => {
   it('returns a short block as it is', () => {
