@@ -158,47 +158,40 @@ function readRevocation(value: unknown, path: string) {
 }
 
 function readTokenCache(value: unknown, path: string) {
-  const ttlMs = readOrOff(value, path, 'ttl', {
-    defaultSeconds: 30,
-    min: '1s',
-    max: '5m',
-  });
-  return ttlMs === undefined
-    ? undefined
-    : {
-        /** How long a verified token is remembered at most. */
-        ttlMs,
-      };
+  if (isOff(value, path, 'ttl')) {
+    return undefined;
+  }
+  const { ttl } = readObject(value ?? {}, path, ['ttl']);
+  return {
+    /** How long a verified token is remembered at most. */
+    ttlMs: readDuration(ttl, `${path}.ttl`, {
+      defaultSeconds: 30,
+      min: '1s',
+      max: '5m',
+    }),
+  };
 }
 
 function readUsage(value: unknown, path: string) {
-  const keepMs = readOrOff(value, path, 'keep', {
-    defaultSeconds: 90 * 24 * 60 * 60,
-    min: '1d',
-    max: '800d',
-  });
-  return keepMs === undefined
-    ? undefined
-    : {
-        /** How long the history of a rule or token is kept that is not configured any more. */
-        keepMs,
-      };
+  if (isOff(value, path, 'keep')) {
+    return undefined;
+  }
+  const { keep } = readObject(value ?? {}, path, ['keep']);
+  return {
+    /** How long the history of a rule or token is kept that is not configured any more. */
+    keepMs: readDuration(keep, `${path}.keep`, {
+      defaultSeconds: 90 * 24 * 60 * 60,
+      min: '1d',
+      max: '800d',
+    }),
+  };
 }
 
-/** Reads the duration of a section that has no other key; `undefined` if the section is `false`. */
-function readOrOff(
-  value: unknown,
-  path: string,
-  key: string,
-  range: Parameters<typeof readDuration>[2],
-): number | undefined {
+/** Returns whether a section is `false`. */
+function isOff(value: unknown, path: string, key: string): boolean {
   check(
     value !== true,
     `${path} must be false, or an object with the key ${key}; leave it out for the default`,
   );
-  if (value === false) {
-    return undefined;
-  }
-  const section = readObject(value ?? {}, path, [key]);
-  return readDuration(section[key], `${path}.${key}`, range);
+  return value === false;
 }

@@ -4,6 +4,7 @@ import {
   endOf,
   isSubtree,
   openedMethods,
+  prefixOf,
   segmentsOf,
 } from '../config/AllowRule';
 import { isCookieEndpoint } from '../http/backstagePaths';
@@ -39,15 +40,42 @@ export class AllowList {
   }
 
   /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
-  covering(rule: AllowRule, method: string): AllowRule[] {
+  covering(rule: RulePath, method: string): AllowRule[] {
+    const rules: AllowRule[] = [];
     const tree = this.#trees.get(rule.plugin)?.get(method);
-    return tree ? findCovering(tree, pathOf(rule)) : [];
+    const search = {
+      segments: segmentsOf(rule),
+      isSubtree: isSubtree(rule),
+      accepts(found: AllowRule) {
+        rules.push(found);
+        // The search goes on to the next one.
+        return false;
+      },
+    };
+    if (tree) {
+      find(tree.root, search);
+    }
+    return rules;
   }
 
-  /** Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not. */
-  coveredUntil(rule: AllowRule, method: string): number {
-    const tree = this.#trees.get(rule.plugin)?.get(method);
-    return tree ? findEnd(tree, pathOf(rule)) : -Infinity;
+  /**
+   * Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not.
+   *
+   * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as
+   * the segment below its path and the subtree below that segment, which different rules may cover.
+   */
+  coveredUntil(rule: RulePath, method: string): number {
+    const end = Math.max(...this.covering(rule, method).map(endOf));
+    const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
+    if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
+      return end;
+    }
+    const path = `${prefixOf(rule)}/${ANY_SEGMENT}`;
+    const endBelow = Math.min(
+      this.coveredUntil({ ...rule, path }, method),
+      this.coveredUntil({ ...rule, path: `${path}/**` }, method),
+    );
+    return Math.max(end, endBelow);
   }
 
   // Most rules do not end, and need no clock.
@@ -71,6 +99,8 @@ export class AllowList {
   }
 }
 
+type RulePath = Pick<AllowRule, 'plugin' | 'path'>;
+
 interface RuleTree {
   root: RuleNode;
   /** The largest number of segments that a rule has. */
@@ -88,15 +118,11 @@ interface RuleNode {
   any?: RuleNode;
 }
 
-/** The path of a request or of a rule. */
-interface RulePath {
+interface Search {
   /** A segment `*` finds the child for any segment only, since no node has it among its literals. */
   segments: readonly string[];
-  /** Whether everything below is meant, and not the path itself. */
+  /** Whether the rule has to cover everything below the path, and not the path itself. */
   isSubtree?: boolean;
-}
-
-interface Search extends RulePath {
   accepts(rule: AllowRule): boolean;
 }
 
@@ -135,35 +161,6 @@ function accepted(
   { accepts }: Search,
 ): AllowRule | undefined {
   return rule && accepts(rule) ? rule : undefined;
-}
-
-/** Finds the rules that each cover a path. Of several rules for one path, the tree has the one that ends last. */
-function findCovering({ root }: RuleTree, path: RulePath): AllowRule[] {
-  const rules: AllowRule[] = [];
-  const accepts = (rule: AllowRule) => rules.push(rule) < 0;
-  find(root, { ...path, accepts });
-  return rules;
-}
-
-/**
- * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as the
- * segment below its path and the subtree below that segment, which different rules may cover.
- */
-function findEnd(tree: RuleTree, path: RulePath): number {
-  const end = Math.max(...findCovering(tree, path).map(endOf));
-  if (!path.isSubtree || path.segments.length >= tree.depth) {
-    return end;
-  }
-  const segments = [...path.segments, ANY_SEGMENT];
-  const endBelow = Math.min(
-    findEnd(tree, { segments }),
-    findEnd(tree, { segments, isSubtree: true }),
-  );
-  return Math.max(end, endBelow);
-}
-
-function pathOf(rule: AllowRule): RulePath {
-  return { segments: segmentsOf(rule), isSubtree: isSubtree(rule) };
 }
 
 function newNode(): RuleNode {
