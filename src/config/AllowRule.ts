@@ -14,6 +14,9 @@ export interface AllowRule {
   until?: number;
 }
 
+/** The ids that a rule may name. */
+export const PLUGIN_ID = /^[a-z0-9_-]+$/;
+
 export const ANY_SEGMENT = '*';
 
 const SUBTREE = '/**';
@@ -26,25 +29,6 @@ export function prefixOf({ path }: Pick<AllowRule, 'path'>): string {
 /** The segments of a rule's path without a trailing `/**`. */
 export function segmentsOf(rule: Pick<AllowRule, 'path'>): string[] {
   return prefixOf(rule).split('/').filter(Boolean);
-}
-
-/** Returns the number of leading segments that a rule shares with a path, and how many of them are literal: `*` shares every one. */
-export function countShared(
-  rule: Pick<AllowRule, 'path'>,
-  segments: readonly string[],
-): [all: number, literal: number] {
-  const own = segmentsOf(rule);
-  let all = 0;
-  let literal = 0;
-  while (all < Math.min(own.length, segments.length)) {
-    if (own[all] === segments[all]) {
-      literal += 1;
-    } else if (own[all] !== ANY_SEGMENT) {
-      break;
-    }
-    all += 1;
-  }
-  return [all, literal];
 }
 
 export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {

@@ -4,12 +4,13 @@ import {
   AllowRule,
   ANY_SEGMENT,
   isSubtree,
+  PLUGIN_ID,
   prefixOf,
   segmentsOf,
 } from './AllowRule';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
-import { isCookieEndpoint, PLUGIN_ID } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/backstagePaths';
 import { check, readInstant, readList, readObject } from './values';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
@@ -89,15 +90,6 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
   return rule;
 }
 
-/** @param configPath - of the object that has the plugin id */
-export function readPluginId(value: unknown, configPath: string): string {
-  check(
-    typeof value === 'string' && PLUGIN_ID.test(value),
-    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
-  );
-  return value;
-}
-
 /**
  * Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`.
  *
@@ -109,7 +101,10 @@ export function readPluginPath(
   configPath: string,
   hasWildcards = false,
 ): { plugin: string; path: string } {
-  const id = readPluginId(plugin, configPath);
+  check(
+    typeof plugin === 'string' && PLUGIN_ID.test(plugin),
+    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
+  );
   const at = `${configPath}.path`;
   check(
     typeof path === 'string' && path.startsWith('/'),
@@ -120,8 +115,8 @@ export function readPluginPath(
     `${at} must be at most ${MAX_PATH_LENGTH} characters long`,
   );
   check(
-    !`${path}/`.startsWith(`/api/${id}/`),
-    `${at} is relative to the plugin: leave out the leading /api/${id}`,
+    !`${path}/`.startsWith(`/api/${plugin}/`),
+    `${at} is relative to the plugin: leave out the leading /api/${plugin}`,
   );
   const prefix = prefixOf({ path });
   const literal = hasWildcards ? readWildcards(prefix, at) : prefix;
@@ -149,7 +144,7 @@ export function readPluginPath(
     !isCookieEndpoint(literal),
     `${at} is where cookies are issued, and can not be made public: remove the rule`,
   );
-  return { plugin: id, path };
+  return { plugin, path };
 }
 
 /**

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http';
 import { readApiTarget } from '../http/readApiTarget';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
-import { PLUGIN_ID } from '../http/backstagePaths';
+import { PLUGIN_ID } from './AllowRule';
 import { check, readList, readObject } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked. */

@@ -1,6 +1,5 @@
 import {
   AllowRule,
-  countShared,
   formatRule,
   isSubtree,
   segmentsOf,
@@ -8,6 +7,7 @@ import {
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
+import { countShared } from '../policy/explainRequest';
 import { isUnused } from '../usage/RuleUsage';
 import { DAY_MS } from '../util/day';
 import type { Finding, Possible, FindingFacts } from './Finding';

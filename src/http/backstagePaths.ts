@@ -1,6 +1,3 @@
-/** The ids that a plugin can have, in lower case. */
-export const PLUGIN_ID = /^[a-z0-9_-]+$/;
-
 /** The path of a plugin's public keys, below the plugin, as Backstage's `httpRouter` serves them. */
 export const PLUGIN_KEYS_PATH = '/.backstage/auth/v1/jwks.json';
 

@@ -1,5 +1,4 @@
-import { AllowRule, formatRule } from '../config/AllowRule';
-import { PLUGIN_ID } from '../http/backstagePaths';
+import { AllowRule, formatRule, PLUGIN_ID } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { Plugins } from '../plugins/Plugins';
 import { isUnused, RuleUsage } from '../usage/RuleUsage';

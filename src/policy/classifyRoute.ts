@@ -2,13 +2,12 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 import {
   isCookieEndpoint,
   OWN_ROUTES_PATH,
-  PLUGIN_ID,
   PLUGIN_KEYS_PATH,
 } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnambiguousPath } from '../http/requestTarget';
 import type { AllowList } from './AllowList';
-import type { AllowRule } from '../config/AllowRule';
+import { AllowRule, PLUGIN_ID } from '../config/AllowRule';
 
 /** The settings that decide whether a route is public. */
 export interface RoutePolicy {

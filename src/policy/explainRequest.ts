@@ -1,8 +1,13 @@
 import { readApiTarget } from '../http/readApiTarget';
 import { isUnambiguousPath } from '../http/requestTarget';
-import { AllowRule, ANY_SEGMENT, countShared } from '../config/AllowRule';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  PLUGIN_ID,
+  segmentsOf,
+} from '../config/AllowRule';
 import { RULE_PATH } from '../config/readAllowRules';
-import { isCookieEndpoint, PLUGIN_ID } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/backstagePaths';
 import { WEBSOCKET } from '../http/requestMethod';
 import { classifyRoute, isOwnRoute, RoutePolicy } from './classifyRoute';
 
@@ -92,6 +97,25 @@ export function findNearestRule(
     }
   }
   return nearest;
+}
+
+/** Returns the number of leading segments that a rule shares with a path, and how many of them are literal: `*` shares every one. */
+export function countShared(
+  rule: Pick<AllowRule, 'path'>,
+  segments: readonly string[],
+): [all: number, literal: number] {
+  const own = segmentsOf(rule);
+  let all = 0;
+  let literal = 0;
+  while (all < Math.min(own.length, segments.length)) {
+    if (own[all] === segments[all]) {
+      literal += 1;
+    } else if (own[all] !== ANY_SEGMENT) {
+      break;
+    }
+    all += 1;
+  }
+  return [all, literal];
 }
 
 /** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
