@@ -1,4 +1,5 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
+import { isError } from '@backstage/errors';
 import type { Lines, Location } from './output';
 
 /** The options of all commands. */
@@ -45,6 +46,11 @@ export class CliError extends Error {
   }
 }
 
+/** Returns an error's message without the lines after the first, which may quote the configuration. */
+export function firstLineOf(error: unknown): string {
+  return (isError(error) ? error.message : String(error)).split('\n')[0];
+}
+
 /** @throws CliError that names an option which the command does not have */
 export function readOptions(
   command: string,
@@ -63,7 +69,7 @@ export function readOptions(
     return { options: values as Options, positionals };
   } catch (error) {
     throw new CliError(
-      `${(error as Error).message.split('\n')[0]}: api-gate ${command} --help lists the options`,
+      `${firstLineOf(error)}: api-gate ${command} --help lists the options`,
     );
   }
 }

@@ -1,7 +1,11 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
+import {
+  ConfigSource,
+  ConfigSources,
+  FileConfigSource,
+} from '@backstage/config-loader';
 import { CONFIG_KEY } from './readApiGateConfig';
 import { isObject } from './values';
 
@@ -102,17 +106,21 @@ export async function findNewerFiles(
   return isKnown ? newer : undefined;
 }
 
-/** Returns the paths from which Backstage reads the configuration. Only the text form of its sources has them. */
 function findPaths(argv: string[]): string[] {
   try {
     const targets = ConfigSources.parseArgs(argv);
-    const source = ConfigSources.defaultForTargets({ targets, remote: {} });
-    const paths = String(source).matchAll(/path="([^"]+)"/g);
-    return [...paths].map(([, file]) => file);
+    return pathsOf(ConfigSources.defaultForTargets({ targets, remote: {} }));
   } catch {
     // A backend with a configuration of its own may have no folder in which Backstage looks for files.
     return [];
   }
+}
+
+/** Returns the paths of the files that a source reads. Only the text form of Backstage's sources has them. */
+export function pathsOf(source: ConfigSource): string[] {
+  return [...String(source).matchAll(/path="([^"]+)"/g)].map(
+    ([, file]) => file,
+  );
 }
 
 /** Reads a file as Backstage does, with what it includes. */

@@ -22,7 +22,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
 /** Finds expectations that a rule fulfilled until its end. */
 function findEndedExpectations(gate: ApiGateConfig): Finding[] {
   return findFailedExpectations(gate)
-    .filter(({ isByEnd }) => isByEnd)
+    .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
     .map(({ index }) => ({
       id: 'expectation-ended',
       at: `${CONFIG_KEY}.expect[${index}]`,

@@ -70,16 +70,19 @@ describe('findFailedExpectations', () => {
       'should be public, and no rule of auth.apiGate.allow names it',
       false,
     ],
-  ] as const)('finds that %s is not %s', (request, is, problem, isByEnd) => {
-    const config = expecting(['GET /api/x/y', 'closed'], [request, is]);
-    expect(findFailedExpectations(config)).toEqual([
-      {
-        index: 1,
-        message: `auth.apiGate.expect[1]: ${request} ${problem}`,
-        isByEnd,
-      },
-    ]);
-  });
+  ] as const)(
+    'finds that %s is not %s',
+    (request, is, problem, heldUntilRuleEnded) => {
+      const config = expecting(['GET /api/x/y', 'closed'], [request, is]);
+      expect(findFailedExpectations(config)).toEqual([
+        {
+          index: 1,
+          message: `auth.apiGate.expect[1]: ${request} ${problem}`,
+          heldUntilRuleEnded,
+        },
+      ]);
+    },
+  );
 
   it('names the rules by another config path', () => {
     const config = expecting(['GET /api/catalog/open/a', 'closed']);

@@ -16,8 +16,7 @@ export interface FailedExpectation {
   index: number;
   /** The message, on a single line, names the expectation and the rule. */
   message: string;
-  /** Whether it held until a rule ended. */
-  isByEnd: boolean;
+  heldUntilRuleEnded: boolean;
 }
 
 /**
@@ -41,9 +40,9 @@ export function findFailedExpectations(
     const { request, is, plugin, path } = expectation;
     const route = { ...expectation, isInstalled: true };
     const found = classifyRoute(route, { allowList, config });
-    const fail = (text: string, isByEnd = false) => {
+    const fail = (text: string, heldUntilRuleEnded = false) => {
       const message = `${CONFIG_KEY}.expect[${index}]: ${request} should be ${is}, and ${text}`;
-      return [{ index, message, isByEnd }];
+      return [{ index, message, heldUntilRuleEnded }];
     };
     if ((found === 'protected') === (is === 'closed')) {
       return [];
@@ -82,7 +81,9 @@ export function readPolicyConfig(
 ): ApiGateConfig {
   const config = readApiGateConfig(rootConfig, options);
   const failed = findFailedExpectations(config);
-  const [first, ...others] = failed.filter(({ isByEnd }) => !isByEnd);
+  const [first, ...others] = failed.filter(
+    ({ heldUntilRuleEnded }) => !heldUntilRuleEnded,
+  );
   if (first) {
     throw new InputError(
       first.message + (others.length ? `; and ${others.length} more` : ''),
