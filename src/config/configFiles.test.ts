@@ -47,7 +47,7 @@ describe('findListSources', () => {
 
   it('reads the configuration that a proxy of Backstage holds', () => {
     const config = layered(['app-config.yaml', { allow: [rule] }]);
-    const getOptional = (path: string) => config.getOptional(path);
+    const getOptional = (key: string) => config.getOptional(key);
     expect(
       findListSources({ config, getOptional } as unknown as Config),
     ).toEqual([

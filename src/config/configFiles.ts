@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
 import {
@@ -95,7 +95,7 @@ export async function findNewerFiles(
   let isKnown = false;
   const newer: string[] = [];
   for (const file of findPaths(argv)) {
-    const name = path.basename(file);
+    const name = basename(file);
     const index = loaded.findIndex(each => each.file === name);
     const [before] = index === -1 ? [] : loaded.splice(index, 1);
     isKnown ||= before !== undefined;

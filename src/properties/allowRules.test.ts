@@ -3,11 +3,19 @@ import type { JsonObject } from '@backstage/types';
 import { checkProperty } from '../__testUtils__/checkProperty';
 import { exchangeBytes } from '../__testUtils__/exchangeBytes';
 import { targetsNear } from '../__testUtils__/oddRequests';
-import { isNamedBy, isPublicWithoutRule, WrittenRule } from '../__testUtils__/publicModel';
+import {
+  isNamedBy,
+  isPublicWithoutRule,
+  WrittenRule,
+} from '../__testUtils__/publicModel';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
-import { freePort, RunningBackend, startBackend } from '../__testUtils__/startBackend';
+import {
+  freePort,
+  RunningBackend,
+  startBackend,
+} from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { comparePolicies } from '../policy/comparePolicies';
