@@ -16,7 +16,7 @@ import { freePort, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
-import { auditPaths, judge } from './audit';
+import { auditPaths, findVerdict } from './audit';
 import { AUDITED_PATHS } from './auditedPaths';
 import { CliError } from './Command';
 import { explainFailure } from './get';
@@ -278,14 +278,16 @@ describe('an answer', () => {
     '%i of %s from behind a barrier (%s) is %s',
     (status, type, isGuarded, verdict) => {
       const headers = new Headers({ 'content-type': type });
-      expect(judge({ status, headers, body: '' }, isGuarded)).toBe(verdict);
+      expect(findVerdict({ status, headers, body: '' }, isGuarded)).toBe(
+        verdict,
+      );
     },
   );
 
   it('that rejects the input came from a handler', () => {
     const body = '{"error":{"name":"InputError"}}';
     const headers = new Headers();
-    expect(judge({ status: 400, headers, body }, false)).toBe('open');
+    expect(findVerdict({ status: 400, headers, body }, false)).toBe('open');
   });
 });
 

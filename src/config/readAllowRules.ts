@@ -38,7 +38,7 @@ export function readAllowRules(
   );
 }
 
-/** `auth.apiGate.candidate`: the rules that are judged beside those in force, or the reason why they are not. */
+/** `auth.apiGate.candidate`: the rules that are compared with those in force, or the reason why they are not. */
 export type Candidate = { allow: AllowRule[] } | { problem: string };
 
 /**

@@ -67,7 +67,7 @@ export function readApiGateConfig(
   return {
     ...readMode(value, CONFIG_KEY),
     allow: readAllowRules(value.allow, at('allow')),
-    /** Rules that are judged beside those in force, and never decide. */
+    /** Rules that are compared with those in force, and never decide. */
     candidate: readCandidate(value.candidate, at('candidate')),
     /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),

@@ -31,7 +31,7 @@ function findEndedExpectations(gate: ApiGateConfig): Finding[] {
     }));
 }
 
-/** Finds a candidate that can't be judged. */
+/** Finds a candidate whose rules are wrong. */
 function findCandidateFinding({ candidate }: ApiGateConfig): Possible {
   return (
     candidate !== undefined &&

@@ -27,7 +27,7 @@ export type CandidateReport =
       uncounted: number;
     }
   | {
-      /** Why the candidate is not judged. */
+      /** Why no request is compared with the candidate. */
       problem: string;
     };
 
