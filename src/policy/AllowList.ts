@@ -65,17 +65,15 @@ export class AllowList {
    * the segment below its path and the subtree below that segment, which different rules may cover.
    */
   coveredUntil(rule: RulePath, method: string): number {
-    const end = Math.max(...this.covering(rule, method).map(endOf));
     const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
     if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
-      return end;
+      return Math.max(...this.covering(rule, method).map(endOf));
     }
     const path = `${prefixOf(rule)}/${ANY_SEGMENT}`;
-    const endBelow = Math.min(
+    return Math.min(
       this.coveredUntil({ ...rule, path }, method),
       this.coveredUntil({ ...rule, path: `${path}/**` }, method),
     );
-    return Math.max(end, endBelow);
   }
 
   // Most rules do not end, and need no clock.
