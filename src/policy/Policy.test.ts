@@ -3,7 +3,11 @@ import type { JsonObject } from '@backstage/types';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { Policy } from './Policy';
 
-const hashOf = (apiGate: JsonObject, other: JsonObject = {}) =>
+const policyOf = (
+  apiGate: JsonObject,
+  other: JsonObject = {},
+  now?: () => number,
+) =>
   new Policy(
     readApiGateConfig(
       new ConfigReader({
@@ -12,7 +16,11 @@ const hashOf = (apiGate: JsonObject, other: JsonObject = {}) =>
         ...other,
       }),
     ),
-  ).hash;
+    now,
+  );
+
+const hashOf = (...settings: Parameters<typeof policyOf>) =>
+  policyOf(...settings).hash;
 
 const settings = {
   mode: 'report-only',
@@ -68,5 +76,33 @@ describe('the hash of a Policy', () => {
     ['revocation', { revocation: { pollInterval: '3s' } }],
   ])('differs with %s', (_, changed) => {
     expect(hashOf({ ...settings, ...changed })).not.toBe(hashOf(settings));
+  });
+});
+
+describe('Policy', () => {
+  it('trusts the paths that the cookie settings name, and no others', () => {
+    const trustedPaths = [{ plugin: 'docs', path: '/static/**' }];
+    const policy = policyOf({ cookie: { trustedPaths } });
+    expect(policy.isTrustedPath('docs', '/static/a')).toBe(true);
+    expect(policy.isTrustedPath('docs', '/other')).toBe(false);
+    expect(policy.isTrustedPath('other', '/static/a')).toBe(false);
+  });
+
+  it('has the rules of a candidate, unless these are wrong', () => {
+    const candidate = { allow: [{ plugin: 'pub', path: '/a' }] };
+    expect(policyOf({ candidate }).candidate?.rules).toHaveLength(1);
+    expect(policyOf({ candidate: {} }).candidate).toBeUndefined();
+    expect(policyOf({}).candidate).toBeUndefined();
+  });
+
+  it('has the rules that have not ended', () => {
+    const ends = ['2026-12-31', '2027-12-31', undefined];
+    const allow = ends.map((until, i) => ({
+      ...{ plugin: 'pub', path: `/${i}` },
+      ...(until && { until }),
+    }));
+    const now = () => Date.parse('2026-12-31');
+    const { openRules } = policyOf({ allow }, {}, now);
+    expect(openRules.map(({ path }) => path)).toEqual(['/1', '/2']);
   });
 });
