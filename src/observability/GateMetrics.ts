@@ -92,31 +92,6 @@ export class GateMetrics {
       'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
       () => firstEndIn(source.current),
     );
-    this.#observePolicy(source);
-  }
-
-  /** @param plugin - id of an installed plugin, or the label for all others */
-  decided(plugin: string, decision: Decision): void {
-    const { outcome, reason, credential, candidate } = decision;
-    this.#decisions.add(1, { plugin, outcome, reason, credential });
-    if (candidate) {
-      this.#candidate.add(1, { change: candidate.change });
-    }
-  }
-
-  verified(seconds: number): void {
-    this.#verification.record(seconds);
-  }
-
-  cookieIssued(): void {
-    this.#cookies.add(1, { outcome: 'issued', reason: 'due' });
-  }
-
-  cookieNotIssued(reason: NotIssuedReason): void {
-    this.#cookies.add(1, { outcome: 'refused', reason });
-  }
-
-  #observePolicy(source: ObservedSource): void {
     this.#createGauge(
       'api_gate.policy.age',
       's',
@@ -142,6 +117,27 @@ export class GateMetrics {
       'Settings whose new value takes effect after a restart',
       () => source.needsRestart.length,
     );
+  }
+
+  /** @param plugin - id of an installed plugin, or the label for all others */
+  decided(plugin: string, decision: Decision): void {
+    const { outcome, reason, credential, candidate } = decision;
+    this.#decisions.add(1, { plugin, outcome, reason, credential });
+    if (candidate) {
+      this.#candidate.add(1, { change: candidate.change });
+    }
+  }
+
+  verified(seconds: number): void {
+    this.#verification.record(seconds);
+  }
+
+  cookieIssued(): void {
+    this.#cookies.add(1, { outcome: 'issued', reason: 'due' });
+  }
+
+  cookieNotIssued(reason: NotIssuedReason): void {
+    this.#cookies.add(1, { outcome: 'refused', reason });
   }
 
   #createGauge(
