@@ -1,7 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { Backoff } from '../util/Backoff';
+import { poll } from '../util/poll';
 import { withTimeout } from '../util/withTimeout';
-import { FailureLog } from './FailureLog';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
@@ -22,34 +21,18 @@ const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
  */
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
-  readonly #reading: FailureLog;
-  readonly #writing: FailureLog;
+  readonly #logger: LoggerService;
   readonly #pending: PendingRevocations;
   readonly #reader: RevocationReader;
-  readonly #backoff = new Backoff();
+  readonly #stopping = new AbortController();
   #pollIntervalMs: number;
   #store: RevocationStore | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
-
   #loadedAt: number | undefined;
-  #forgetAt = 0;
-  #removeAt: number;
-  #isWriting = false;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
     super();
     const { logger } = options;
-    this.#reading = new FailureLog(logger, {
-      failing:
-        'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
-      again: 'API gate reads the list of revoked sessions again',
-    });
-    this.#writing = new FailureLog(logger, {
-      failing:
-        'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
-      again: 'API gate has written the sessions that were revoked meanwhile',
-    });
+    this.#logger = logger;
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
@@ -60,10 +43,9 @@ export class Revocations extends RevocationList {
         this.add(page.revocations);
         return page;
       },
-      isStopped: () => this.#isStopped,
+      isStopped: () => this.#stopping.signal.aborted,
     });
     this.#pollIntervalMs = options.pollIntervalMs;
-    this.#removeAt = this.#nextRemoval();
   }
 
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
@@ -108,7 +90,44 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    await storeInTime(this.#poll()).catch(() => {});
+    const { signal } = this.#stopping;
+    const logger = this.#logger;
+    const intervalMs = () =>
+      this.isLoaded
+        ? this.#pollIntervalMs
+        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
+    const reading = poll(() => this.#read(), {
+      intervalMs,
+      signal,
+      log: {
+        logger,
+        failing:
+          'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
+        again: 'API gate reads the list of revoked sessions again',
+      },
+    });
+    poll(() => this.#pending.retry(), {
+      intervalMs,
+      signal,
+      log: {
+        logger,
+        failing:
+          'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
+        again: 'API gate has written the sessions that were revoked meanwhile',
+      },
+    });
+    poll(() => this.removeExpired(), {
+      intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
+      signal,
+      isDelayed: true,
+    });
+    poll(() => this.#removeExpiredRows(), {
+      // The interval varies, so that replicas which start together do not delete at the same time.
+      intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
+      signal,
+      isDelayed: true,
+    });
+    await storeInTime(reading).catch(() => {});
   }
 
   /** Sets the interval. The change applies after the current wait. */
@@ -118,82 +137,23 @@ export class Revocations extends RevocationList {
 
   /** Stops reading. Revocations of requests in progress are still written. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#isStopped = true;
+    this.#stopping.abort();
   }
 
-  async #poll(): Promise<void> {
-    const startedAt = performance.now();
-    try {
-      const readAt = await this.#reader.readNew();
-      if (!this.#isStopped) {
-        this.#loadedAt = readAt;
-      }
-      await this.#reader.readAgain(this.#pollIntervalMs);
-      this.#reading.succeeded();
-      this.#backoff.succeeded();
-    } catch (error) {
-      this.#reading.failed(error);
-      this.#backoff.failedAfter(performance.now() - startedAt);
+  async #read(): Promise<void> {
+    const readAt = await this.#reader.readNew();
+    if (!this.#stopping.signal.aborted) {
+      this.#loadedAt = readAt;
     }
-    this.#writePending();
-    this.#cleanUp();
-    if (!this.#isStopped) {
-      const interval = this.isLoaded
-        ? this.#pollIntervalMs
-        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
-      this.#timer = setTimeout(
-        () => this.#poll(),
-        Math.max(interval, this.#backoff.waitMs()),
-      ).unref();
-    }
+    await this.#reader.readAgain(this.#pollIntervalMs);
   }
 
-  /** Writes pending revocations. Readings do not wait for this. */
-  async #writePending(): Promise<void> {
-    if (this.#isWriting) {
-      return;
-    }
-    this.#isWriting = true;
-    try {
-      await this.#pending.retry();
-      this.#writing.succeeded();
-    } catch (error) {
-      this.#writing.failed(error);
-    } finally {
-      this.#isWriting = false;
-    }
-  }
-
-  /** Removes expired revocations from the list, and from the store, where every replica may do so. */
-  #cleanUp(): void {
-    const at = performance.now();
-    if (at >= this.#forgetAt) {
-      this.#forgetAt = at + FORGET_EXPIRED_INTERVAL_MS;
-      this.removeExpired();
-    }
-    if (at >= this.#removeAt) {
-      this.#removeAt = this.#nextRemoval();
-      this.#removeExpiredRows();
-    }
-  }
-
-  /** Removes expired rows in batches. Readings do not wait for this, and the next run makes up for a failure. */
+  /** Removes expired rows in batches. The reading logs failures of the database. */
   async #removeExpiredRows(): Promise<void> {
-    try {
-      while (!this.#isStopped && (await this.#store?.removeExpired?.())) {
-        // Continue while the store may have more expired rows.
-      }
-    } catch {
-      // Ignore the error: the next run retries, and polling reports database failures.
+    let hasMore: boolean | undefined = true;
+    while (hasMore && !this.#stopping.signal.aborted) {
+      hasMore = await this.#store?.removeExpired?.();
     }
-  }
-
-  /** Returns a random time, so that replicas which start together do not delete at the same time. */
-  #nextRemoval(): number {
-    return (
-      performance.now() + REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random())
-    );
   }
 
   #storeOrThrow(): RevocationStore {
