@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { printable } from '../util/printable';
+import { printable } from '../util/logLine';
 import type { Lines } from './Command';
 
 /** A place in a file of the configuration. */

@@ -1,7 +1,6 @@
 import { METHODS } from 'node:http';
-import { readApiTarget } from '../http/readApiTarget';
+import { isUnambiguousPath, readApiTarget } from '../http/requestTarget';
 import { WEBSOCKET } from '../http/requestMethod';
-import { isUnambiguousPath } from '../http/requestTarget';
 import { PLUGIN_ID } from './readAllowRules';
 import { check, readList, readObject } from './values';
 

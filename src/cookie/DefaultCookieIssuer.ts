@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { Response } from 'express';
 import onHeaders from 'on-headers';
-import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
+import { removeTargetedCacheControl } from '../http/cacheControl';
 import { pluginIdOf } from '../plugins/Plugins';
 import type { GateObserver } from '../decision/GateObserver';
 import type { ReadCookie } from '../credentials/readCredential';

@@ -9,9 +9,8 @@ import {
   readCookieValues,
   withoutCookies,
 } from '../http/cookieHeader';
-import { removeCookies } from '../http/removeCookies';
+import { removeCookies, setRequestHeader } from '../http/requestHeaders';
 import type { CookieReader, ReadCookie } from '../credentials/readCredential';
-import { setRequestHeader } from '../http/setRequestHeader';
 
 // Browsers store at least this many bytes of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
-import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
+import { removeTargetedCacheControl } from '../http/cacheControl';
 import type { GateCookie } from './GateCookie';
 
 /** Clears the gate's cookies of a request, by the headers of its answer. */

@@ -2,9 +2,11 @@ import type { Response } from 'express';
 import onHeaders from 'on-headers';
 import type { CredentialKind } from '../decision/Decision';
 import { canRunScript } from '../http/canRunScript';
-import { isPageDestination } from '../http/isPageDestination';
-import { removeTargetedCacheControl } from '../http/removeTargetedCacheControl';
-import { toPrivateCacheControl } from '../http/toPrivateCacheControl';
+import { isPageDestination } from '../http/fetchMetadata';
+import {
+  removeTargetedCacheControl,
+  toPrivateCacheControl,
+} from '../http/cacheControl';
 
 /** Who trusts a path: the plugin by declaring it for cookies, or the operator by a setting. */
 export type Trust = 'plugin' | 'operator' | undefined;

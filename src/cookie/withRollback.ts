@@ -1,4 +1,4 @@
-import { withTimeout } from '../util/withTimeout';
+import { withTimeout } from '../util/time';
 import type { CookieIssuer } from './CookieIssuer';
 
 const TIMEOUT_MS = 3_000;

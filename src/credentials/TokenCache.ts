@@ -3,7 +3,7 @@ import type {
   BackstageCredentials,
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
-import { withTimeout } from '../util/withTimeout';
+import { withTimeout } from '../util/time';
 import { Token } from './token';
 import { withAuthenticate } from './withAuthenticate';
 

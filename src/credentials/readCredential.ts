@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
-import { isHeader } from '../http/isHeader';
+import { isHeader } from '../http/requestHeaders';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';

@@ -2,7 +2,7 @@ import type {
   AcceptedFinding,
   FindingId,
 } from '../config/readAcceptedFindings';
-import { printable } from '../util/printable';
+import { printable } from '../util/logLine';
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
 export interface Finding {

@@ -9,7 +9,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestMethod';
 import { isUnused } from '../usage/RuleUsage';
-import { DAY_MS } from '../util/day';
+import { DAY_MS } from '../util/time';
 import type { Finding, Possible } from './Finding';
 import type { FindingFacts } from './FindingFacts';
 import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';

@@ -23,7 +23,7 @@ import {
   pathBelowPlugin,
   withoutQuery,
 } from '../http/requestTarget';
-import type { MountedRequest } from '../http/upgradeTarget';
+import type { MountedRequest } from '../http/upgradeRequest';
 import { pluginIdOf } from '../plugins/Plugins';
 import {
   classifyRoute,

@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
-import { answerUpgrade } from '../http/answerUpgrade';
+import { answerUpgrade } from '../http/dispatchUpgrade';
 import { Decisions } from '../decision/Decision';
 import { UpgradeGuard } from './UpgradeGuard';
 

@@ -3,9 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { RequestHandler } from 'express';
-import { answerUpgrade } from '../http/answerUpgrade';
-import { dispatchUpgrade, UpgradeListener } from '../http/dispatchUpgrade';
-import { MountedRequest, readUpgradeTarget } from '../http/upgradeTarget';
+import {
+  answerUpgrade,
+  dispatchUpgrade,
+  UpgradeListener,
+} from '../http/dispatchUpgrade';
+import { MountedRequest, readUpgradeTarget } from '../http/upgradeRequest';
 import type { PolicySource } from '../policy/PolicySource';
 import type { UpgradeGate } from './createUpgradeGate';
 import type { Decisions } from '../decision/Decision';

@@ -8,7 +8,7 @@ import {
   userTokenOf,
 } from '../__testUtils__/upgradeServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { readUpgradeTarget } from '../http/upgradeTarget';
+import { readUpgradeTarget } from '../http/upgradeRequest';
 import { createUpgradeGate } from './createUpgradeGate';
 
 const JANE = 'user:default/jane';

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { answerUpgrade } from '../http/answerUpgrade';
-import type { MountedRequest } from '../http/upgradeTarget';
+import { answerUpgrade } from '../http/dispatchUpgrade';
+import type { MountedRequest } from '../http/upgradeRequest';
 import { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Policy } from '../policy/Policy';
 import type { SessionSockets } from '../revocation/SessionSockets';

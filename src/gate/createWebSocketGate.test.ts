@@ -7,7 +7,7 @@ import {
   userTokenOf,
 } from '../__testUtils__/upgradeServices';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { readUpgradeTarget } from '../http/upgradeTarget';
+import { readUpgradeTarget } from '../http/upgradeRequest';
 import { createUpgradeGate } from './createUpgradeGate';
 import { createWebSocketGate } from './createWebSocketGate';
 import type { Plugins } from '../plugins/Plugins';

@@ -6,8 +6,8 @@ import type {
   LoggerService,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { answerUpgrade } from '../http/answerUpgrade';
-import { readUpgradeTarget } from '../http/upgradeTarget';
+import { answerUpgrade } from '../http/dispatchUpgrade';
+import { readUpgradeTarget } from '../http/upgradeRequest';
 import type { Plugins } from '../plugins/Plugins';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';

@@ -2,8 +2,7 @@ import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { BACKSTAGE_AUTH_COOKIES } from '../credentials/readCredential';
-import { removeCookies } from '../http/removeCookies';
-import { setRequestHeader } from '../http/setRequestHeader';
+import { removeCookies, setRequestHeader } from '../http/requestHeaders';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
 import type { ExpressRequest, GateRequest } from './GateRequest';
 import {

@@ -3,7 +3,7 @@ import { toToken } from '../credentials/assertToken';
 import { readCredential } from '../credentials/readCredential';
 import type { PresentedToken } from '../credentials/verifyCredential';
 import { Refusal } from '../decision/Refusal';
-import { isCodeDestination } from '../http/isCodeDestination';
+import { isCodeDestination } from '../http/fetchMetadata';
 import { acceptsUserCookie, trustOfPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';
 

@@ -10,7 +10,7 @@ import { restrictResponse } from '../cookie/restrictResponse';
 import type { VerifiedCredential } from '../credentials/verifyCredential';
 import type { CredentialKind } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
-import { isCrossOrigin } from '../http/isCrossOrigin';
+import { isCrossOrigin } from '../http/fetchMetadata';
 import { isPromise, MaybePromise } from '../util/then';
 import { isIssuanceEndpoint, trustOfPath } from './cookiePaths';
 import type { ExpressRequest } from './GateRequest';

@@ -11,7 +11,7 @@ import {
   SERVICE_TOKEN,
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
-import { answerUpgrade } from '../http/answerUpgrade';
+import { answerUpgrade } from '../http/dispatchUpgrade';
 import type { LegacyApiGate } from './index.ts';
 
 // Tests that need a whole legacy backend are in `integration/legacy`.

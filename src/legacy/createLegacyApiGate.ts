@@ -21,7 +21,7 @@ import type { RevocationStore } from '../revocation/RevocationStore';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
-import { isDoubtful } from '../http/upgradeTarget';
+import { isDoubtful } from '../http/upgradeRequest';
 import { GateDatabase } from '../util/GateDatabase';
 import { LegacyPlugins } from './LegacyPlugins';
 

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { Finding, formatFinding } from '../findings/Finding';
-import { groupBySize, jsonBytes, shorten } from '../util/lineSize';
+import { groupBySize, jsonBytes, shorten } from '../util/logLine';
 import { titleOfPart } from './splitBlock';
 
 // A finding has four texts that may be long, and a line has each twice.

@@ -10,7 +10,7 @@ import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestTarget';
 import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
-import { shorten } from '../util/lineSize';
+import { shorten } from '../util/logLine';
 import type { CandidateCounts } from './CandidateCounts';
 import type { DecisionCounts } from './DecisionCounts';
 import { EventLimit } from './EventLimit';

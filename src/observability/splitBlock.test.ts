@@ -1,4 +1,4 @@
-import { jsonBytes } from '../util/lineSize';
+import { jsonBytes } from '../util/logLine';
 import { splitBlock } from './splitBlock';
 
 describe('[P56] splitBlock', () => {

@@ -1,4 +1,4 @@
-import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/lineSize';
+import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 
 // A part may begin with a long heading and a long line below it.
 const MAX_ENTRY_BYTES = 2_000;

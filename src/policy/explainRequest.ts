@@ -1,5 +1,4 @@
-import { readApiTarget } from '../http/readApiTarget';
-import { isUnambiguousPath } from '../http/requestTarget';
+import { isUnambiguousPath, readApiTarget } from '../http/requestTarget';
 import type { AllowRule } from '../config/AllowRule';
 import { classifyRoute, RoutePolicy } from './classifyRoute';
 import { findNearestRule } from './findNearestRule';

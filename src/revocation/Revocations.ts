@@ -1,6 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { poll } from '../util/poll';
-import { withTimeout } from '../util/withTimeout';
+import { withTimeout } from '../util/time';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';

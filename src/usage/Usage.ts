@@ -4,7 +4,7 @@ import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
 import { FailureLog } from '../revocation/FailureLog';
 import type { GateDatabase } from '../util/GateDatabase';
-import { withTimeout } from '../util/withTimeout';
+import { withTimeout } from '../util/time';
 import { PendingUses } from './PendingUses';
 import { Subjects } from './Subjects';
 import { emptyUse, joinUses, keyOf, Use, Used } from './Use';

@@ -1,4 +1,4 @@
-import { DAY_MS } from '../util/day';
+import { DAY_MS } from '../util/time';
 
 /** The number of days of which requests are counted, today included. */
 export const DAYS_COUNTED = 30;

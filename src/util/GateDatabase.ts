@@ -3,7 +3,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import knexFactory, { Knex } from 'knex';
-import { withTimeout } from './withTimeout';
+import { withTimeout } from './time';
 
 /** The connections that a process has for everything that the gate stores. Further statements wait for one of them. */
 const MAX_CONNECTIONS = 2;

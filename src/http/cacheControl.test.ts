@@ -1,4 +1,4 @@
-import { toPrivateCacheControl } from './toPrivateCacheControl';
+import { toPrivateCacheControl } from './cacheControl';
 
 describe('[P17] toPrivateCacheControl', () => {
   it.each([

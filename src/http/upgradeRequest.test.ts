@@ -1,4 +1,8 @@
-import { isDoubtful, readUpgradeTarget } from './upgradeTarget';
+import {
+  createClientAddress,
+  isDoubtful,
+  readUpgradeTarget,
+} from './upgradeRequest';
 
 describe('[P11] readUpgradeTarget', () => {
   it.each([
@@ -126,5 +130,19 @@ describe('[P11] readUpgradeTarget', () => {
     ['http://user:password@any/api/live', ''],
   ])('reports at most the path of %s', (target, url) => {
     expect(readUpgradeTarget(target)?.url).toBe(url);
+  });
+});
+
+describe('createClientAddress', () => {
+  it.each([
+    [undefined, '10.0.0.1'],
+    [false, '10.0.0.1'],
+    [true, '192.0.2.7'],
+    ['10.0.0.1', '192.0.2.8'],
+  ])('with the trust in proxies %j it is %s', (trustProxy, expected) => {
+    const clientAddressOf = createClientAddress(trustProxy);
+    const headers = { 'x-forwarded-for': '192.0.2.7, 192.0.2.8' };
+    const socket = { remoteAddress: '10.0.0.1' };
+    expect(clientAddressOf({ headers, socket } as never)).toBe(expected);
   });
 });
