@@ -107,7 +107,6 @@ module.exports = {
       'revocation/PendingRevocations.ts',
       'revocation/Revocation.ts',
       'revocation/RevocationList.ts',
-      'revocation/RevocationReader.ts',
       'revocation/Revocations.ts',
       'credentials/assertNotRevoked.ts',
       'util/poll.ts',

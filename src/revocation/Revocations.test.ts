@@ -581,13 +581,9 @@ describe('Revocations of a store with a cursor', () => {
     revocations.stop();
   });
 
-  it.each([
-    [2_000, 1],
-    [500, 1],
-    [6_000, 3],
-  ])(
-    'reads all again after ten minutes: with a poll every %i ms, %i pages with each',
-    async (interval, pages) => {
+  it.each([500, 2_000, 6_000])(
+    'reads all again after ten minutes, a page every two seconds: with a poll every %i ms',
+    async interval => {
       const { revocations, following, read } = follow(async cursor => {
         const [kind, page] = cursor?.split(' ') ?? ['all', '0'];
         return kind === 'end' || page === '6'
@@ -605,10 +601,10 @@ describe('Revocations of a store with a cursor', () => {
         read.mock.calls.filter(([cursor]) => cursor !== 'end').length;
       await jest.advanceTimersByTimeAsync(600_000 - 1);
       expect(allPages()).toBe(0);
-      await jest.advanceTimersByTimeAsync(interval);
-      expect(allPages()).toBe(pages);
-      await jest.advanceTimersByTimeAsync(interval);
-      expect(allPages()).toBe(2 * pages);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(allPages()).toBe(1);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(allPages()).toBe(2);
       await jest.advanceTimersByTimeAsync(300_000);
       expect(allPages()).toBe(7);
       await jest.advanceTimersByTimeAsync(400_000);
@@ -636,13 +632,13 @@ describe('Revocations of a store with a cursor', () => {
     cursors();
     isSlow = true;
     await jest.advanceTimersByTimeAsync(501);
-    expect(cursors()).toEqual(['end', undefined]);
+    expect(cursors()).toEqual([undefined, 'end']);
     revocations.stop();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(cursors()).toEqual([]);
   });
 
-  it('reads what is new before all, and again what failed', async () => {
+  it('reads again what failed, and what is new meanwhile', async () => {
     let fails = false;
     const { revocations, following, read } = follow(async cursor => {
       if (fails && cursor === 'page 2') {
@@ -657,12 +653,16 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(601_000);
     read.mockClear();
     await jest.advanceTimersByTimeAsync(4_000);
-    const asked = () => read.mock.calls.map(([cursor]) => cursor);
-    expect(asked()).toEqual(['end', 'page 2', 'end', 'page 2']);
+    const asked = () =>
+      read.mock.calls
+        .splice(0)
+        .map(([cursor]) => cursor)
+        .sort();
+    expect(asked()).toEqual(['end', 'end', 'page 2', 'page 2']);
     expect(revocations.staleness).toBeLessThan(3);
     fails = false;
     await jest.advanceTimersByTimeAsync(4_000);
-    expect(asked().slice(4)).toEqual(['end', 'page 2', 'end']);
+    expect(asked()).toEqual(['end', 'end', 'page 2']);
     revocations.stop();
   });
 

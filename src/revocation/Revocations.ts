@@ -4,7 +4,6 @@ import { withTimeout } from '../util/time';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
-import { RevocationReader } from './RevocationReader';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
@@ -12,8 +11,24 @@ const STORE_TIMEOUT_MS = 6_000;
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
+// A full reading finds rows that were committed later, or by a database clock that was set back further, than the overlap covers.
+const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
+const READ_AGAIN_PAGE_MS = 2_000;
+
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
+
+const READING = {
+  failing:
+    'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
+  again: 'API gate reads the list of revoked sessions again',
+};
+
+const WRITING = {
+  failing:
+    'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
+  again: 'API gate has written the sessions that were revoked meanwhile',
+};
 
 /**
  * Holds the revocations that this replica has seen. Requests never wait for the store: the list is in memory and follows the
@@ -23,29 +38,28 @@ export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
   readonly #logger: LoggerService;
   readonly #pending: PendingRevocations;
-  readonly #reader: RevocationReader;
   readonly #stopping = new AbortController();
   #pollIntervalMs: number;
   #store: RevocationStore | undefined;
+
+  /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
+  #cursor: string | undefined;
+  /** The start of the reading that is still in progress. */
+  #startedAt: number | undefined;
+  /** The start of the last complete reading. */
   #loadedAt: number | undefined;
+  /** The place of the repeated full reading that is in progress. */
+  #again: { cursor?: string } | undefined;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
     super();
-    const { logger } = options;
+    const { logger, pollIntervalMs } = options;
     this.#logger = logger;
+    this.#pollIntervalMs = pollIntervalMs;
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
     });
-    this.#reader = new RevocationReader({
-      readPage: async cursor => {
-        const page = await this.readPage(cursor);
-        this.add(page.revocations);
-        return page;
-      },
-      isStopped: () => this.#stopping.signal.aborted,
-    });
-    this.#pollIntervalMs = options.pollIntervalMs;
   }
 
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
@@ -99,22 +113,19 @@ export class Revocations extends RevocationList {
     const reading = poll(() => this.#read(), {
       intervalMs,
       signal,
-      log: {
-        logger,
-        failing:
-          'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
-        again: 'API gate reads the list of revoked sessions again',
-      },
+      log: { logger, ...READING },
     });
     poll(() => this.#pending.retry(), {
       intervalMs,
       signal,
-      log: {
-        logger,
-        failing:
-          'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
-        again: 'API gate has written the sessions that were revoked meanwhile',
-      },
+      log: { logger, ...WRITING },
+    });
+    poll(() => this.#readPageAgain(), {
+      intervalMs: () =>
+        this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
+      signal,
+      isDelayed: true,
+      log: { logger, ...READING },
     });
     poll(() => this.removeExpired(), {
       intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
@@ -140,18 +151,58 @@ export class Revocations extends RevocationList {
     this.#stopping.abort();
   }
 
-  async #read(): Promise<void> {
-    const readAt = await this.#reader.readNew();
-    if (!this.#stopping.signal.aborted) {
-      this.#loadedAt = readAt;
-    }
-    await this.#reader.readAgain(this.#pollIntervalMs);
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
-  /** Removes expired rows in batches. The reading logs failures of the database. */
+  /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
+  async #read(): Promise<void> {
+    let readAt = await this.#readToEnd();
+    if (!this.isLoaded && this.#cursor !== undefined) {
+      readAt = await this.#readToEnd();
+    }
+    if (!this.#isStopped) {
+      this.#loadedAt = readAt;
+    }
+  }
+
+  /**
+   * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
+   *
+   * @returns the start of the reading, at which time the list was complete
+   */
+  async #readToEnd(): Promise<number> {
+    this.#startedAt ??= performance.now();
+    const startedAt = this.#startedAt;
+    let page: RevocationPage;
+    do {
+      page = await this.#addPage(this.#cursor);
+      this.#cursor = page.cursor;
+    } while (page.hasMore && !this.#isStopped);
+    this.#startedAt = undefined;
+    return startedAt;
+  }
+
+  /** Reads the next page of the repeated full reading. */
+  async #readPageAgain(): Promise<void> {
+    // A store without cursors returns all revocations in each reading.
+    if (this.#cursor !== undefined) {
+      this.#again ??= {};
+      const { cursor, hasMore } = await this.#addPage(this.#again.cursor);
+      this.#again = hasMore ? { cursor } : undefined;
+    }
+  }
+
+  async #addPage(cursor: string | undefined): Promise<RevocationPage> {
+    const page = await this.readPage(cursor);
+    this.add(page.revocations);
+    return page;
+  }
+
+  /** Removes expired rows from the store in batches, where every replica may do so. */
   async #removeExpiredRows(): Promise<void> {
     let hasMore: boolean | undefined = true;
-    while (hasMore && !this.#stopping.signal.aborted) {
+    while (hasMore && !this.#isStopped) {
       hasMore = await this.#store?.removeExpired?.();
     }
   }
