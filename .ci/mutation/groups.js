@@ -109,6 +109,7 @@ module.exports = {
       'revocation/RevocationList.ts',
       'revocation/Revocations.ts',
       'credentials/assertNotRevoked.ts',
+      'util/entityRef.ts',
       'util/poll.ts',
     ],
     tests: [
@@ -117,6 +118,7 @@ module.exports = {
       'revocation/RevocationList.test.ts',
       'revocation/Revocations.test.ts',
       'credentials/assertNotRevoked.test.ts',
+      'util/entityRef.test.ts',
       'util/poll.test.ts',
     ],
   },

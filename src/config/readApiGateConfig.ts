@@ -1,6 +1,5 @@
 import { Config } from '@backstage/config';
-import { userKey } from '../revocation/Revocation';
-import { isFullEntityRef } from '../util/entityRef';
+import { isFullEntityRef, userKey } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
 import { readBaseUrl } from './readBaseUrl';

@@ -6,9 +6,9 @@ import type {
 import { isError, ResponseError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
 import { OFFLINE_SESSIONS_PATH } from '../http/backstagePaths';
+import { userKey } from '../util/entityRef';
 import { poll } from '../util/poll';
 import { fetchFromAuth } from './fetchFromAuth';
-import { userKey } from './Revocation';
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;

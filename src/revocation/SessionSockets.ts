@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
+import { userKey } from '../util/entityRef';
 import { callAt } from '../util/time';
-import { now, SessionClaims, userKey } from './Revocation';
+import { now, SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
 /**

@@ -16,7 +16,7 @@ import {
   BasicPermission,
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
-import { isSameUser, userKey } from '../revocation/Revocation';
+import { userKey } from '../util/entityRef';
 
 type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
@@ -62,7 +62,7 @@ export class RouteAccess {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
     return isUser(credentials) &&
-      isSameUser(credentials.principal.userEntityRef, userEntityRef)
+      userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
       ? credentials.principal
       : this.#requireOperatorOf(credentials, permission);
   }
