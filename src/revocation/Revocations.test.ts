@@ -477,8 +477,9 @@ function follow(
 ) {
   const read = jest.fn(pages);
   const removeExpired = jest.fn(async () => false);
+  const warn = jest.fn();
   const revocations = new Revocations({
-    logger: { warn: () => {}, info: () => {} } as unknown as LoggerService,
+    logger: { warn, info: () => {} } as unknown as LoggerService,
     pollIntervalMs: 2_000,
   });
   const following = revocations.follow({
@@ -487,7 +488,7 @@ function follow(
     removeExpired,
   });
   const cursors = () => read.mock.calls.splice(0).map(([cursor]) => cursor);
-  return { revocations, following, read, removeExpired, cursors };
+  return { revocations, following, read, removeExpired, cursors, warn };
 }
 
 describe('Revocations of a store with a cursor', () => {
@@ -640,7 +641,7 @@ describe('Revocations of a store with a cursor', () => {
 
   it('reads again what failed, and what is new meanwhile', async () => {
     let fails = false;
-    const { revocations, following, read } = follow(async cursor => {
+    const { revocations, following, read, warn } = follow(async cursor => {
       if (fails && cursor === 'page 2') {
         throw new Error('slow');
       }
@@ -652,13 +653,17 @@ describe('Revocations of a store with a cursor', () => {
     fails = true;
     await jest.advanceTimersByTimeAsync(601_000);
     read.mockClear();
-    await jest.advanceTimersByTimeAsync(4_000);
+    await jest.advanceTimersByTimeAsync(6_000);
     const asked = () =>
       read.mock.calls
         .splice(0)
         .map(([cursor]) => cursor)
         .sort();
-    expect(asked()).toEqual(['end', 'end', 'page 2', 'page 2']);
+    const each = ['end', 'end', 'end', 'page 2', 'page 2', 'page 2'];
+    expect(asked()).toEqual(each);
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('can not read the list'), expect.anything()],
+    ]);
     expect(revocations.staleness).toBeLessThan(3);
     fails = false;
     await jest.advanceTimersByTimeAsync(4_000);

@@ -185,12 +185,9 @@ export class Revocations extends RevocationList {
 
   /** Reads the next page of the repeated full reading. */
   async #readPageAgain(): Promise<void> {
-    // A store without cursors returns all revocations in each reading.
-    if (this.#cursor !== undefined) {
-      this.#again ??= {};
-      const { cursor, hasMore } = await this.#addPage(this.#again.cursor);
-      this.#again = hasMore ? { cursor } : undefined;
-    }
+    this.#again ??= {};
+    const { cursor, hasMore } = await this.#addPage(this.#again.cursor);
+    this.#again = hasMore ? { cursor } : undefined;
   }
 
   async #addPage(cursor: string | undefined): Promise<RevocationPage> {
@@ -203,7 +200,7 @@ export class Revocations extends RevocationList {
   async #removeExpiredRows(): Promise<void> {
     let hasMore: boolean | undefined = true;
     while (hasMore && !this.#isStopped) {
-      hasMore = await this.#store?.removeExpired?.();
+      hasMore = await this.#storeOrThrow().removeExpired?.();
     }
   }
 

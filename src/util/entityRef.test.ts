@@ -25,3 +25,8 @@ it.each<[string, boolean, boolean]>([
   expect(isStorableSub(sub)).toBe(isStored);
   expect(isFullEntityRef(sub)).toBe(isFull);
 });
+
+it.each([undefined, null, 1, ['user:default/jane']])(
+  '%j is no full reference',
+  value => expect(isFullEntityRef(value)).toBe(false),
+);

@@ -142,34 +142,35 @@ describe('poll', () => {
   });
 
   it('logs the third failure, and once that it works again', async () => {
-    let error: unknown = Object.assign(new RangeError('secret'), { code: 'X' });
-    start(() => {
-      if (error) {
-        throw error;
-      }
-    });
-    await jest.advanceTimersByTimeAsync(199);
-    expect(lines).toEqual([]);
-    await jest.advanceTimersByTimeAsync(1_000);
+    const error = Object.assign(new RangeError('secret'), { code: '42P01' });
     const failing = [
       'warn',
       'It fails',
-      { errorType: 'RangeError', code: 'X' },
+      { errorType: 'RangeError', code: '42P01' },
     ];
+    // Two failures, then three, then four.
+    const outcomes = 'ff-fff--ffff-';
+    start(i => outcomes[i] === 'f' && Promise.reject(error));
+    await jest.advanceTimersByTimeAsync(450);
+    expect(lines).toEqual([]);
+    await jest.advanceTimersByTimeAsync(100);
     expect(lines).toEqual([failing]);
-    error = undefined;
+    await jest.advanceTimersByTimeAsync(200);
+    expect(lines.splice(0)).toEqual([failing, ['info', 'It works again']]);
     await jest.advanceTimersByTimeAsync(1_000);
     expect(lines).toEqual([failing, ['info', 'It works again']]);
-    error = 'text';
+  });
+
+  it.each([
+    ['text', { errorType: 'string' }],
+    [
+      Object.assign(new TypeError('secret'), { code: 42 }),
+      { errorType: 'TypeError' },
+    ],
+  ])('logs of %p only %j', async (error, logged) => {
+    start(() => Promise.reject(error));
     await jest.advanceTimersByTimeAsync(200);
-    error = undefined;
-    await jest.advanceTimersByTimeAsync(1_000);
-    expect(lines).toHaveLength(2);
-    error = 'text';
-    await jest.advanceTimersByTimeAsync(1_000);
-    expect(lines.slice(2)).toEqual([
-      ['warn', 'It fails', { errorType: 'string' }],
-    ]);
+    expect(lines).toEqual([['warn', 'It fails', logged]]);
   });
 
   it('logs nothing without a log', async () => {

@@ -72,7 +72,7 @@ export async function poll(
     schedule(runOnce);
   };
 
-  signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  signal.addEventListener('abort', () => clearTimeout(timer));
   if (isDelayed) {
     schedule(runOnce);
   } else {
