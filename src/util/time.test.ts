@@ -69,6 +69,10 @@ describe('withTimeout', () => {
     const settled = outcome.catch(({ message }) => message);
     await jest.advanceTimersByTimeAsync(200);
     expect(await settled).toBe(expected);
+  });
+
+  it('leaves no timer behind', async () => {
+    await withTimeout(Promise.resolve(), 100, 'No answer');
     expect(jest.getTimerCount()).toBe(0);
   });
 });
