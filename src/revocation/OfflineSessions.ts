@@ -3,7 +3,7 @@ import type {
   DiscoveryService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { isError, ResponseError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
 import { OFFLINE_SESSIONS_PATH } from '../http/backstagePaths';
 import { userKey } from '../util/entityRef';
@@ -100,9 +100,6 @@ export class OfflineSessions {
     if (response.status === 404 || response.status === 400) {
       await response.body?.cancel();
       return 'unsupported';
-    }
-    if (!response.ok) {
-      throw await ResponseError.fromResponse(response);
     }
     const { revokedCount } = await response.json();
     return { ended: Number(revokedCount) || 0 };
