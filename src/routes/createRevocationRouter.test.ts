@@ -131,13 +131,25 @@ describe('POST of a revocation', () => {
   );
 
   it('is 400 for another body', async () => {
-    const { post, revoke } = await start();
+    const { port, post, revoke } = await start();
     expect(await post({ sub: JANE })).toMatchObject(
       errorOf(400, 'InputError', 'iat must be a number of seconds in the past'),
     );
     expect(await post({})).toMatchObject(
       errorOf(400, 'InputError', 'userEntityRef is missing'),
     );
+    const noJson = await fetch(`http://localhost:${port}${ROUTE}`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${SERVICE}`,
+        'Content-Type': 'application/json',
+      },
+      body: '{',
+    });
+    expect([noJson.status, await noJson.text()]).toEqual([
+      400,
+      expect.stringContaining('JSON'),
+    ]);
     expect(revoke).not.toHaveBeenCalled();
   });
 });

@@ -251,6 +251,7 @@ describe('a backend with the gate', () => {
     for (const target of [
       '/api/auth/api-gate/v1/policy',
       '/api/auth/API-GATE/v1/policy',
+      '/api/auth/api-gate/v1/revocations',
       '/api/auth/api-gate',
       '/api/auth//api-gate/v1/policy',
       '/api/auth/api%2Dgate/v1/policy',
