@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import { authProvidersExtensionPoint } from '@backstage/plugin-auth-node';
+import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -118,7 +119,7 @@ const clearing = [
   'token=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax',
 ].join('\n');
 
-describe.each([
+describe.each<[string, () => JsonObject]>([
   ['SQLite', () => ({})],
   ...(postgresUrl ? [['PostgreSQL', onPostgres] as const] : []),
 ])('sign-out, on %s', (_, config) => {
