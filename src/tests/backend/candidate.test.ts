@@ -180,7 +180,7 @@ describe('a candidate', () => {
       ),
     ];
     const answerOf = async (
-      { port, request }: SignedBackend,
+      { port, request }: Pick<SignedBackend, 'port' | 'request'>,
       { method, target, headerLines }: (typeof requests)[number],
     ) => {
       const { status, headers, body } = await request(
