@@ -7,21 +7,26 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request } from 'express';
-import { merge } from 'lodash';
-import { rawRequest } from '../../__testUtils__/rawRequest';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
-
-jest.setTimeout(60_000);
+import {
+  bearer as bearerOf,
+  cookie as cookieOf,
+  COOKIE_ENDPOINT,
+  from,
+  now,
+} from '../../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
 const USER = 'user:default/jane';
-const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 /** The state of a request as soon as `next` returns to the middleware in front of the gate. */
 type Seen = 'passed' | 'answered' | 'waits';
 
-let key: SigningKey;
-let backend: RunningBackend;
+const backends = signedBackends();
+let backend: SignedBackend;
 let seen: Seen[];
 /** Runs in the handler behind the gate. Its result is the answer. */
 let handle: (
@@ -31,11 +36,7 @@ let handle: (
 ) => unknown;
 let token: string;
 
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(() => backend.stop());
+afterEach(backends.stopAll);
 
 const plugin = (pluginId: string) =>
   createBackendPlugin({
@@ -55,14 +56,31 @@ const plugin = (pluginId: string) =>
     },
   });
 
-const sign = (claims: object = {}) =>
-  key.sign({ iss: `${backend.url}/api/auth`, sub: USER, ...claims });
+const sign = (claims: object = {}) => backend.sign({ sub: USER, ...claims });
 
-async function start(config: JsonObject = {}) {
+/** Creates the settings of a static token with restrictions. */
+const restricted = (...accessRestrictions: JsonObject[]) => ({
+  config: {
+    backend: {
+      auth: {
+        externalAccess: [
+          {
+            type: 'static',
+            options: { token: 'restricted-token', subject: 'external' },
+            accessRestrictions,
+          },
+        ],
+      },
+    },
+  },
+});
+
+async function start(options: SignedBackendOptions = {}) {
   seen = [];
   handle = async (req, httpAuth) =>
     (await httpAuth.credentials(req, { allow: ['user', 'service'] })).principal;
-  backend = await startBackend({
+  backend = await backends.start({
+    ...options,
     features: [
       plugin('hello'),
       plugin('other'),
@@ -82,7 +100,6 @@ async function start(config: JsonObject = {}) {
         },
       }),
     ],
-    config: merge({}, key.config, config),
   });
   token = await sign();
 }
@@ -93,16 +110,16 @@ async function send(
   method = 'GET',
 ) {
   const path = method === 'DELETE' ? COOKIE_ENDPOINT : '/x';
-  const { status, body } = await rawRequest(
-    backend.port,
+  const { status, body } = await backend.request(
+    method,
     `/api/${pluginId}${path}`,
-    { method, headerLines: headerLine ? [headerLine] : [] },
+    headerLine ? [headerLine] : [],
   );
   return { status, body: body && JSON.parse(body) };
 }
 
-const bearer = (text = token) => `Authorization: Bearer ${text}`;
-const cookie = (text = token) => `Cookie: token=${text}`;
+const bearer = (text = token) => bearerOf(text);
+const cookie = (text = token) => cookieOf(text);
 
 /** Sends requests until the gate decides about the token at once, which it does from the second one on. */
 async function remember(headerLine: string, pluginId?: string) {
@@ -151,7 +168,7 @@ it('[P12] refuses at once the token of a session that was revoked, and one that 
   expect((await send(cookie())).status).toBe(401);
   expect(seen).toEqual(['answered', 'answered']);
 
-  const exp = Math.floor(Date.now() / 1000) + 4;
+  const exp = now() + 4;
   const short = await sign({ sub: 'user:default/short', exp });
   await remember(bearer(short));
   await new Promise(resolve => setTimeout(resolve, exp * 1000 - Date.now()));
@@ -160,7 +177,7 @@ it('[P12] refuses at once the token of a session that was revoked, and one that 
 });
 
 it('[P12] verifies a token again after the time to live', async () => {
-  await start({ auth: { apiGate: { tokenCache: { ttl: '1s' } } } });
+  await start({ apiGate: { tokenCache: { ttl: '1s' } } });
   await remember(bearer());
   await new Promise(resolve => setTimeout(resolve, 1_000));
   expect((await send(bearer())).status).toBe(200);
@@ -168,7 +185,7 @@ it('[P12] verifies a token again after the time to live', async () => {
 });
 
 it('waits for each token where none is remembered', async () => {
-  await start({ auth: { apiGate: { tokenCache: false } } });
+  await start({ apiGate: { tokenCache: false } });
   for (let i = 0; i < 3; i += 1) {
     expect((await send(bearer())).status).toBe(200);
   }
@@ -178,10 +195,8 @@ it('waits for each token where none is remembered', async () => {
 it('opens a remembered cookie to no page of another site', async () => {
   await start();
   await remember(cookie());
-  const { status } = await rawRequest(backend.port, '/api/hello/x', {
-    headerLines: [cookie(), 'Origin: https://evil.example'],
-  });
-  expect(status).toBe(403);
+  const lines = [cookie(), from('https://evil.example')];
+  expect(await backend.statusOf('/api/hello/x', ...lines)).toBe(403);
   expect(seen).toEqual(['answered']);
 });
 
@@ -223,19 +238,7 @@ it('gives a handler that replaces the token the credentials of that token', asyn
 });
 
 it('judges the access restrictions of a remembered token for each plugin', async () => {
-  await start({
-    backend: {
-      auth: {
-        externalAccess: [
-          {
-            type: 'static',
-            options: { token: 'restricted-token', subject: 'external' },
-            accessRestrictions: [{ plugin: 'hello' }],
-          },
-        ],
-      },
-    },
-  });
+  await start(restricted({ plugin: 'hello' }));
   for (let i = 0; i < 3; i += 1) {
     const { status, body } = await send(bearer('restricted-token'));
     expect([status, body.subject]).toEqual([200, 'external']);
@@ -244,21 +247,9 @@ it('judges the access restrictions of a remembered token for each plugin', async
 });
 
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {
-  await start({
-    backend: {
-      auth: {
-        externalAccess: [
-          {
-            type: 'static',
-            options: { token: 'restricted-token', subject: 'ci' },
-            accessRestrictions: [
-              { plugin: 'hello', permission: ['catalog.entity.read'] },
-            ],
-          },
-        ],
-      },
-    },
-  });
+  await start(
+    restricted({ plugin: 'hello', permission: ['catalog.entity.read'] }),
+  );
   const answerPrincipal = handle;
   let onBehalf = '';
   handle = async (req, httpAuth, auth) => {
