@@ -1,11 +1,11 @@
-import { createServer, RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { PolicyReport } from '../observability/describePolicy';
 import { rawRequest } from './rawRequest';
 import { rawUpgrade } from './rawUpgrade';
 import { bearer, JSON_TYPE, POLICY, REVOCATIONS } from './requestParts';
+import { serve } from './serve';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { LogLine, startBackend } from './startBackend';
 
@@ -59,17 +59,9 @@ export function signedBackends() {
     add,
     /** Starts another server, and returns its port. */
     async serve(listener: RequestListener): Promise<number> {
-      const server = createServer(listener);
-      await new Promise<void>(resolve => {
-        server.listen(0, 'localhost', resolve);
-      });
-      add({
-        stop: () => {
-          server.closeAllConnections();
-          server.close();
-        },
-      });
-      return (server.address() as AddressInfo).port;
+      const server = await serve(listener);
+      add(server);
+      return server.port;
     },
     async start({ apiGate, config, ...options }: SignedBackendOptions = {}) {
       const configWith = (given: Configuration) =>
