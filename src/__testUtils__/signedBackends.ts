@@ -107,6 +107,11 @@ function clientOf(
       (await get(target, ...headerLines)).status,
     upgrade: (target: string, ...headerLines: string[]) =>
       rawUpgrade(port, target, headerLines),
+    async upgradeStatus(target: string, ...headerLines: string[]) {
+      const { status, destroy } = await rawUpgrade(port, target, headerLines);
+      destroy();
+      return status;
+    },
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
     /** Signs a guest in, whom the `auth` plugin has. */

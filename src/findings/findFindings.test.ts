@@ -499,25 +499,14 @@ describe('[P34] findFindings', () => {
       ['true'],
     ];
     const keys = [
-      'auth.providers',
-      'auth.providers.guest',
-      'auth.providers.github',
+      ...['auth.providers', 'auth.providers.guest', 'auth.providers.github'],
       'auth.providers.github.production.signIn.resolvers',
       'auth.experimentalRefreshToken',
       'auth.experimentalRefreshToken.enabled',
-      'backend.auth.dangerouslyDisableDefaultAuthPolicy',
-      'backend.auth',
-      'backend.auth.externalAccess',
-      'backend.auth.keys',
-      'backend.cors',
-      'events',
-      'events.http.topics',
-      'events.modules',
-      'integrations',
-      'integrations.github',
-      'permission',
-      'proxy',
-      'proxy.endpoints',
+      ...['backend.auth.dangerouslyDisableDefaultAuthPolicy', 'backend.auth'],
+      ...['backend.auth.externalAccess', 'backend.auth.keys', 'backend.cors'],
+      ...['events', 'events.http.topics', 'events.modules', 'integrations'],
+      ...['integrations.github', 'permission', 'proxy', 'proxy.endpoints'],
     ];
     for (const key of keys) {
       for (const value of wrong) {

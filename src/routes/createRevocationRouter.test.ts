@@ -81,6 +81,7 @@ describe('GET of revocations', () => {
     ['?since=', ''],
     ['?since=5', '5'],
     ['?since=a&since=b', undefined],
+    ['?since[]=1', undefined],
   ])('with %j answers with the page since %j', async (query, cursor) => {
     const { authorized, get, readPage } = await start();
     expect(await get(query)).toMatchObject({ status: 200, body: page });

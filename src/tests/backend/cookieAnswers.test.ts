@@ -171,25 +171,20 @@ describe('the answer to a request by cookie', () => {
 
     it.each([
       '/hello/static/x?type=text/html',
-      '/hello/trusted/a/b?type=text/html',
-      '/hello/report?type=text/html',
-      '/hello/x?type=image/png',
-      '/hello/x?type=application/pdf',
-      '/hello/x?type=application/json',
-      '/hello/x?type=text/event-stream',
+      ...['/hello/trusted/a/b?type=text/html', '/hello/report?type=text/html'],
+      ...['/hello/x?type=image/png', '/hello/x?type=application/pdf'],
+      ...['/hello/x?type=application/json', '/hello/x?type=text/event-stream'],
       '/hello/x?status=204',
     ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
     it.each([
-      '/hello/trusted?type=text/html',
-      '/hello/Trusted/a?type=text/html',
+      ...['/hello/trusted?type=text/html', '/hello/Trusted/a?type=text/html'],
       '/hello/trusted/../x?type=text/html',
       '/hello/trusted//x?type=text/html',
       '/hello/trusted/%61?type=text/html',
-      '/HELLO/trusted/a?type=text/html',
-      '/hello/report/?type=text/html',
+      ...['/HELLO/trusted/a?type=text/html', '/hello/report/?type=text/html'],
       '/hello/report/x?type=text/html',
       '/hello/static/..%2fx?type=text/html',
     ])('is sandboxed beside a trusted path: %s', async path => {
@@ -331,14 +326,10 @@ describe('the answer to a request by cookie', () => {
 
   describe('that would run as code', () => {
     it.each([
-      'Sec-Fetch-Dest: script',
-      'Sec-Fetch-Dest: style',
-      'Sec-Fetch-Dest: xslt',
-      'Sec-Fetch-Dest: worker',
-      'Sec-Fetch-Dest: sharedworker',
-      'Sec-Fetch-Dest: serviceworker',
-      'Sec-Fetch-Dest: audioworklet',
-      'Sec-Fetch-Dest: paintworklet',
+      ...[
+        ...['script', 'style', 'xslt', 'worker', 'sharedworker'],
+        ...['serviceworker', 'audioworklet', 'paintworklet'],
+      ].map(destination => `Sec-Fetch-Dest: ${destination}`),
       'Service-Worker: script',
     ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;

@@ -1,7 +1,10 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { JsonObject } from '@backstage/types';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
-import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
+import {
+  denialsIn,
+  recordingAuditor,
+} from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, forge, from } from '../../__testUtils__/requestParts';
 import {
@@ -21,14 +24,8 @@ afterEach(async () => {
   await backends.stopAll();
 });
 
-interface Denial {
-  eventId: string;
-  status: string;
-  meta: Record<string, unknown>;
-}
-
 async function start(options: SignedBackendOptions = {}) {
-  const audit: Denial[] = [];
+  const audit: object[] = [];
   const hello = recordingPlugin('hello', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
@@ -59,13 +56,7 @@ async function start(options: SignedBackendOptions = {}) {
   return {
     ...backend,
     /** Denials of the audit. */
-    denials: () =>
-      audit
-        .filter(
-          ({ eventId, status }) =>
-            eventId === 'api-gate-denial' && status === 'failed',
-        )
-        .map(({ meta }) => meta),
+    denials: () => denialsIn(audit),
     /** Returns the lines of the log that have an id, with their own or among those left out. */
     linesWith: (id: unknown) =>
       backend.log

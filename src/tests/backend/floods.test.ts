@@ -1,11 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  coreServices,
-  createBackendPlugin,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
+import { createServiceFactory } from '@backstage/backend-plugin-api';
 import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import { Router } from 'express';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -43,24 +38,13 @@ async function start({ features = [], ...options }: SignedBackendOptions = {}) {
 }
 
 /** A plugin whose handler reads the bearer token itself. */
-const lookingPlugin = createBackendPlugin({
-  pluginId: 'looking',
-  register(reg) {
-    reg.registerInit({
-      deps: {
-        httpAuth: coreServices.httpAuth,
-        httpRouter: coreServices.httpRouter,
-      },
-      async init({ httpAuth, httpRouter }) {
-        const router = Router();
-        router.get('/public', (req, res, next) => {
-          httpAuth
-            .credentials(req, { allow: ['user', 'service', 'none'] })
-            .then(({ principal }) => res.json(principal), next);
-        });
-        httpRouter.use(router);
-      },
+const looking = recordingPlugin('looking', {
+  handle: async (req, res, { httpAuth }) => {
+    const allow = ['user', 'service', 'none'] as const;
+    const { principal } = await httpAuth.credentials(req, {
+      allow: [...allow],
     });
+    res.json(principal);
   },
 });
 
@@ -94,7 +78,7 @@ function expectRefused(responses: RawResponse[]) {
 it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the real ones', async () => {
   const other = recordingPlugin('other');
   const hello = await start({
-    features: [other.feature, lookingPlugin],
+    features: [other.feature, looking.feature],
     apiGate: { allow: [{ plugin: 'looking', path: '/public' }] },
   });
   const tokens = await forgedServiceTokens(240);

@@ -130,16 +130,10 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
   it('is plain for an unknown server, another path and another plugin', async () => {
     const backend = await start();
     for (const path of [
-      `${MCP}/unknown`,
-      `${MCP}/NAMED`,
-      `${MCP}/named/x`,
-      `${MCP}/__proto__`,
-      `${MCP}/constructor`,
-      '/api/mcp-actions',
-      '/api/mcp-actions/v2',
-      '/api/mcp-actions/v1%2fnamed',
-      '/api/greeter/v1',
-      '/api/nosuchplugin/v1',
+      ...[`${MCP}/unknown`, `${MCP}/NAMED`, `${MCP}/named/x`],
+      ...[`${MCP}/__proto__`, `${MCP}/constructor`, '/api/mcp-actions'],
+      ...['/api/mcp-actions/v2', '/api/mcp-actions/v1%2fnamed'],
+      ...['/api/greeter/v1', '/api/nosuchplugin/v1'],
     ]) {
       expect([path, ...(await backend.challenge(path))]).toEqual([
         path,

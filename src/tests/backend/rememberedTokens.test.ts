@@ -1,12 +1,11 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import {
+import type {
   AuthService,
-  coreServices,
-  createBackendPlugin,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request } from 'express';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer as bearerOf,
   cookie as cookieOf,
@@ -39,22 +38,10 @@ let token: string;
 afterEach(backends.stopAll);
 
 const plugin = (pluginId: string) =>
-  createBackendPlugin({
-    pluginId,
-    register(reg) {
-      const { auth, httpAuth, httpRouter } = coreServices;
-      reg.registerInit({
-        deps: { auth, httpAuth, httpRouter },
-        async init(services) {
-          services.httpRouter.use((req, res, next) =>
-            Promise.resolve(handle(req, services.httpAuth, services.auth))
-              .then(answer => res.json(answer ?? {}))
-              .catch(next),
-          );
-        },
-      });
-    },
-  });
+  recordingPlugin(pluginId, {
+    handle: async (req, res, { auth, httpAuth }) =>
+      res.json((await handle(req, httpAuth, auth)) ?? {}),
+  }).feature;
 
 const sign = (claims: object = {}) => backend.sign({ sub: USER, ...claims });
 

@@ -234,31 +234,5 @@ describe.each(databases)(
       expect(page.revocations).toHaveLength(700);
       expect((await after(page.cursor)).revocations).toEqual([]);
     });
-
-    it('has one row of a user in whatever spelling, and is read from a cursor on', async () => {
-      const backend = await start();
-      const first = await backend.read('?since=');
-      expect(first).toEqual({
-        revocations: [],
-        cursor: expect.any(String),
-        hasMore: false,
-      });
-      for (const sub of ['user:default/jane', 'USER:default/Jane']) {
-        expect(await backend.revoke(sub)).toBe(201);
-      }
-      expect(await backend.revoke('user:default/john')).toBe(201);
-      const since = `?since=${encodeURIComponent(first.cursor)}`;
-      expect((await backend.read(since)).revocations).toHaveLength(2);
-      for (const odd of ['', '?since=x', '?since=1&since=2', '?since[]=1']) {
-        expect((await backend.read(odd)).revocations).toHaveLength(2);
-      }
-      await backend.stop();
-      await withDatabase(async knex => {
-        await knex(TABLE).update({ recorded_at: 0 });
-      });
-      const restarted = await start();
-      expect((await restarted.read(since)).revocations).toEqual([]);
-      expect((await restarted.read('?since=')).revocations).toHaveLength(2);
-    });
   },
 );

@@ -1,14 +1,12 @@
 import { connect } from 'node:net';
 import {
   coreServices,
-  createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
-import Router from 'express-promise-router';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -313,31 +311,18 @@ describe('[P21] a token of a revoked session, on a public path', () => {
 
   it('[P10] is not what a handler gets beside the token of another user', async () => {
     const seen: unknown[] = [];
-    const whoAmI = createBackendPlugin({
-      pluginId: 'who',
-      register(reg) {
-        reg.registerInit({
-          deps: {
-            httpAuth: coreServices.httpAuth,
-            httpRouter: coreServices.httpRouter,
-          },
-          async init({ httpAuth, httpRouter }) {
-            httpRouter.addAuthPolicy({ path: '/page', allow: 'user-cookie' });
-            const router = Router();
-            router.use(async (req, res) => {
-              const { principal } = await httpAuth.credentials(req, {
-                allow: ['user'],
-                allowLimitedAccess: req.path === '/page',
-              });
-              seen.push(principal.userEntityRef);
-              res.json({});
-            });
-            httpRouter.use(router);
-          },
+    const who = recordingPlugin('who', {
+      policies: [{ path: '/page', allow: 'user-cookie' }],
+      handle: async (req, res, { httpAuth }) => {
+        const { principal } = await httpAuth.credentials(req, {
+          allow: ['user'],
+          allowLimitedAccess: req.path === '/page',
         });
+        seen.push(principal.userEntityRef);
+        res.json({});
       },
     });
-    const backend = await start({ features: [whoAmI] });
+    const backend = await start({ features: [who.feature] });
     const real = await backend.sign({ iat: now() - 10, exp: now() + 3600 });
     const other = await backend.sign({ sub: 'user:default/other' });
     await backend.signOut(bearer(real));

@@ -63,11 +63,6 @@ async function start(options: SignedBackendOptions = {}) {
     ...backend,
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       backend.sign({ sub: SUB, ...claims }),
-    async upgradeStatus(target: string, ...headerLines: string[]) {
-      const { status, destroy } = await backend.upgrade(target, ...headerLines);
-      destroy();
-      return status;
-    },
     endSessions: async () =>
       backend.endSessions(await caller.tokenFor('auth'), SUB),
   };
@@ -282,12 +277,9 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         ],
       });
       const address = server!.address() as AddressInfo;
-      const { status, destroy } = await rawUpgrade(
-        address.port,
-        '/api/caller/live',
-      );
-      destroy();
-      expect([status, heard]).toEqual([401, []]);
+      const opened = await rawUpgrade(address.port, '/api/caller/live');
+      opened.destroy();
+      expect([opened.status, heard]).toEqual([401, []]);
       expect(backend.log).toContainEqual(
         expect.objectContaining({ message: 'API gate refused a request' }),
       );

@@ -293,15 +293,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     path,
     methods,
   });
-  const statusOf = async (
-    backend: Backend,
-    target: string,
-    ...headerLines: string[]
-  ) => {
-    const { status, destroy } = await backend.upgrade(target, ...headerLines);
-    destroy();
-    return status;
-  };
 
   it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
@@ -351,13 +342,13 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
     expect(handled.headers.cookie).toBe('a=1');
     expect(handled.headers.authorization).toBeUndefined();
-    expect(await statusOf(backend, '/api/live/closed')).toBe(401);
-    expect(await statusOf(backend, '/api/live/open/')).toBe(401);
+    expect(await backend.upgradeStatus('/api/live/closed')).toBe(401);
+    expect(await backend.upgradeStatus('/api/live/open/')).toBe(401);
     // Verifying each token takes time.
     const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
-    expect(await statusOf(backend, '/api/live/open', protocol(...many))).toBe(
-      401,
-    );
+    expect(
+      await backend.upgradeStatus('/api/live/open', protocol(...many)),
+    ).toBe(401);
     expect((await backend.policy()).decisions).toContainEqual({
       plugin: 'live',
       outcome: 'passed',
@@ -424,27 +415,16 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const backend = await start({
       apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
     });
-    expect(await statusOf(backend, '/api/live/open')).toBe(101);
+    expect(await backend.upgradeStatus('/api/live/open')).toBe(101);
     const handledBefore = backend.live.handled.length;
     for (const target of [
-      '/API/live/open',
-      '/api/LIVE/open',
-      '/api/live/OPEN',
-      '/api//live/open',
-      '/api/live//open',
-      '/api/live/./open',
-      '/api/live/x/../open',
-      '/api/live/o%70en',
-      '/api/live/open%2f',
-      '/api/live/open;x',
-      '/api/live/open#x',
-      '/api/live\\open',
-      '/api/live/open/x',
-      '/api/live/nowhere',
-      `http://localhost/api/live/open`,
-      'foo://any/api/live/open',
-      'api/live/open',
-      '*',
+      ...['/API/live/open', '/api/LIVE/open', '/api/live/OPEN'],
+      ...['/api//live/open', '/api/live//open', '/api/live/./open'],
+      ...['/api/live/x/../open', '/api/live/o%70en', '/api/live/open%2f'],
+      ...['/api/live/open;x', '/api/live/open#x', '/api/live\\open'],
+      ...['/api/live/open/x', '/api/live/nowhere'],
+      ...['http://localhost/api/live/open', 'foo://any/api/live/open'],
+      ...['api/live/open', '*'],
     ]) {
       const { status, closed } = await backend.upgrade(target);
       await closed;
@@ -719,8 +699,8 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       expect(Date.now()).toBeGreaterThanOrEqual(+instant);
       expect(userIsClosed).toBe(false);
       user.destroy();
-      expect(await statusOf(backend, '/api/live/open')).toBe(401);
-      expect(await statusOf(backend, '/api/live/closed')).toBe(101);
+      expect(await backend.upgradeStatus('/api/live/open')).toBe(401);
+      expect(await backend.upgradeStatus('/api/live/closed')).toBe(101);
     });
   });
 });
