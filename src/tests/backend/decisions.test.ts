@@ -12,6 +12,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { until } from '../../__testUtils__/until';
+import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
 const HEADER = 'api-gate-decision';
 const ID = /^[0-9a-f]{16}$/;
@@ -242,11 +243,16 @@ describe('[P39] the log line and the audit event of a refusal', () => {
 
   /** Has a request and an upgrade refused, which a proxy has forwarded for a list of addresses. */
   async function refuseForwarded(options: SignedBackendOptions, list: string) {
-    const { denials, get, linesWith, log, upgrade } = await start(options);
+    const { denials, get, linesWith, log, sign, upgrade } = await start({
+      ...options,
+      features: [webSocketPlugin('live', { '/ws': undefined }).feature],
+    });
+    // Before backend-defaults 0.19, the plugin listens at the server from a first request on.
+    await get('/api/live/x', bearer(await sign()));
     const headerLine = `X-Forwarded-For: ${list}`;
     const answers = [
       await get('/api/hello/x', headerLine),
-      await upgrade('/api/other/ws', headerLine),
+      await upgrade('/api/live/ws', headerLine),
     ];
     await until(() => denials().length === 2);
     return {
