@@ -95,10 +95,8 @@ function clientOf(
   ) => rawRequest(port, target, { method, headerLines, body });
   const get = (target: string, ...headerLines: string[]) =>
     request('GET', target, headerLines);
-  const post = (target: string, token: string, body: object | string) => {
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    return request('POST', target, [bearer(token), JSON_TYPE], text);
-  };
+  const post = (target: string, token: string, body: object) =>
+    request('POST', target, [bearer(token), JSON_TYPE], JSON.stringify(body));
   return {
     request,
     get,
