@@ -48,7 +48,7 @@ describe('readApiGateConfig', () => {
       tokenCache: { ttlMs: 30000 },
       acceptedFindings: [],
       candidate: undefined,
-      usage: { keepMs: 90 * 24 * 60 * 60 * 1000 },
+      usage: true,
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -64,15 +64,9 @@ describe('readApiGateConfig', () => {
       { alow: [] },
       'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
     ],
-    [
-      { usage: 'off' },
-      'auth.apiGate.usage must be an object with the keys keep',
-    ],
-    [{ usage: true }, 'auth.apiGate.usage must be false, or an object with'],
-    [{ usage: { days: 9 } }, 'auth.apiGate.usage.days is not known: use keep'],
-    ...[0, 90, '90', '23h', '801d', {}, false].map((keep): [object, string] => [
-      { usage: { keep } },
-      'auth.apiGate.usage.keep must be a duration from 1d to 800d, such as 90d or { days: 90 }',
+    ...['off', 0, { keep: '90d' }].map((usage): [object, string] => [
+      { usage },
+      'auth.apiGate.usage must be true or false: the record has 30 days',
     ]),
     [
       { issuers: 'https://a.example.com' },
@@ -311,10 +305,6 @@ describe('readApiGateConfig', () => {
     ],
     [{ audit: 'x' }, 'audit must be an object with the keys clientAddress'],
     [{ findings: 'x' }, 'findings must be an object with the keys accept'],
-    [
-      { usage: true },
-      'usage must be false, or an object with the key keep; leave it out for the default',
-    ],
   ])('says of %j what to write instead', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(
       new InputError(`auth.apiGate.${message}`),
