@@ -425,8 +425,8 @@ const rows: Row[] = [
     at: openAAt,
     has: openA,
     hasNot: openA,
-    facts: usage({ lastUsed: '2026-10-20', days: 97 }),
-    factsNot: usage({ lastUsed: '2026-11-20', days: 97, requests30d: 1 }),
+    facts: usage({}),
+    factsNot: usage({ lastUsed: '2026-11-20', requests30d: 1 }),
   },
   {
     id: 'rule-unused',

@@ -184,7 +184,7 @@ function findAge(
     used &&
       isUnused(used) && {
         id: 'rule-unused',
-        why: `${used.lastUsed ? `has been used last on ${used.lastUsed}` : `has been used by no request in ${used.days} days`}${reason ? ` (${reason})` : ''}`,
+        why: `has been used by no request in ${used.days} days${reason ? ` (${reason})` : ''}`,
         write: 'remove the rule, unless a rare caller needs it',
       },
   ];

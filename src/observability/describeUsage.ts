@@ -33,7 +33,7 @@ export interface TokenUsage extends Requests {
 export interface UsageReport {
   /** The first day of the record. */
   since: string;
-  /** The number of days before today on which a replica was up. */
+  /** The largest number of days that a rule or token has. */
   days: number;
   /** Whether all requests are in the report, but for those of the last minute and a half. */
   complete: boolean;
@@ -82,7 +82,7 @@ export function countUnusedRules(
   return report?.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
-/** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
+/** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
   return [
@@ -110,17 +110,16 @@ export function formatUsage(report: UsageReport): string[] {
   ];
 }
 
-/** Returns a line about a rule or token that was observed for a day and has no recent request. */
+/** Returns a line about a rule or token that was observed for a day and has no request. */
 function formatUnused(
   name: string,
   use: Requests & { days?: number; reason?: string },
 ): string[] {
-  const { days = 0, lastUsed, reason, requests30d } = use;
-  const used = lastUsed
-    ? `was last used on ${lastUsed}`
-    : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
+  const { days = 0, reason, requests30d } = use;
   return days > 0 && requests30d === 0
-    ? [`${name} ${used}${reason ? `  (${reason})` : ''}`]
+    ? [
+        `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`,
+      ]
     : [];
 }
 
@@ -138,31 +137,29 @@ function describeTokens(
   configured: readonly ExternalToken[],
   uses: Use[],
 ): TokenUsage[] {
-  const others = new Set(uses.map(({ name }) => name));
-  configured.forEach(({ subject }) => others.delete(subject));
-  return [
-    ...configured,
-    ...[...others].map(subject => ({ subject, isRestricted: undefined })),
-  ].map(({ subject, isRestricted }) => {
+  const subjects = [
+    ...configured.map(({ subject }) => subject),
+    ...uses.map(({ name }) => name),
+  ];
+  return [...new Set(subjects)].map(subject => {
+    const tokens = configured.filter(token => token.subject === subject);
     const own = uses.filter(({ name }) => name === subject);
     const plugins = own.flatMap(({ plugin }) => plugin || []).sort();
     // The restrictions of a `jwks` entry hold for all of its subjects. Plugins of other backends are not recorded by name.
     const isRestrictable =
-      isRestricted === false &&
+      tokens.some(({ isRestricted }) => !isRestricted) &&
       plugins.length > 0 &&
       plugins.every(id => PLUGIN_ID.test(id));
+    const restrictions = plugins.map(id => `  - plugin: ${id}`);
     return {
       subject,
       ...describeRequests(own),
-      ...(isRestricted !== undefined && {
+      ...(tokens.length > 0 && {
         days: Math.max(0, ...own.map(({ days }) => days)),
       }),
       plugins,
       ...(isRestrictable && {
-        yaml: [
-          'accessRestrictions:',
-          ...plugins.map(id => `  - plugin: ${id}`),
-        ].join('\n'),
+        yaml: ['accessRestrictions:', ...restrictions].join('\n'),
       }),
     };
   });

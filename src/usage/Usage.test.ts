@@ -226,12 +226,20 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   it('[P30] has the days on which a replica was up, however many replicas were', async () => {
     const goTo = startDays();
     const [a, b] = await startMany(2, [open]);
+    a.ruleUsed(open, 'GET', true);
     for (const day of [0, 1, 10]) {
       goTo(day);
       await a.sync();
       await b.sync();
     }
-    expect([daysOf(a, open), daysOf(b, open)]).toEqual([2, 2]);
+    const today = Math.floor(Date.now() / DAY_MS);
+    for (const replica of [a, b]) {
+      expect(useOf(replica, usedRule(open, 'GET'))).toMatchObject({
+        days: 2,
+        firstDay: today,
+        lastUsed: today,
+      });
+    }
   });
 
   it('[P30] does not observe a rule while no replica has it', async () => {
@@ -291,6 +299,8 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       // All replicas find the same days over at the same time.
       await Promise.all(all.map(replica => replica.sync()));
     }
+    // The first replica has read them before anyone has deleted old rows.
+    expect(daysOf(all[0], open)).toBe(30);
     const [{ rows }] = await knex(TABLE).count({ rows: '*' });
     expect(Number(rows)).toBe(28 + 3 * 5);
     expect(all.every(({ isComplete }) => isComplete)).toBe(true);

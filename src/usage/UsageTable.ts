@@ -69,7 +69,7 @@ export class UsageTable {
         .groupBy('used'),
     );
     // PostgreSQL's driver returns a bigint as text.
-    return uses.map(({ days, requests, anonymous, ...use }) => ({
+    return uses.map(({ days, requests, anonymous, ...use }: any) => ({
       ...use,
       days: Number(days),
       requests: Number(requests),
