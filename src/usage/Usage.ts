@@ -7,8 +7,16 @@ import type { GateDatabase } from '../util/GateDatabase';
 import { withTimeout } from '../util/withTimeout';
 import { Subjects } from './Subjects';
 import { UsageTable } from './UsageTable';
-import { addTo, Count, dayOf, keyOf, Use, Used } from './Use';
-import { usedRule, usedToken } from './Use';
+import {
+  addTo,
+  Count,
+  dayOf,
+  keyOf,
+  Use,
+  Used,
+  usedRule,
+  usedToken,
+} from './Use';
 
 // A use is in the reports of other replicas after twice the longer time at most: one writes, and then another reads. The time varies, so
 // that replicas do not stay in step.
