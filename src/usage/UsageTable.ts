@@ -77,10 +77,10 @@ export class UsageTable {
     }));
   }
 
-  /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums: one of them is written. */
+  /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */
   async tidy(today: number): Promise<void> {
     const { knex } = this.database;
-    // A process may write to yesterday, and what it began to write before midnight to the day before.
+    // A process may write to yesterday. A statement that it began before midnight then writes to the day before yesterday.
     const over = knex(TABLE)
       .where('day', '<', today - 2)
       .whereNot('process', ALL);
@@ -96,6 +96,7 @@ export class UsageTable {
       knex(TABLE)
         .where('day', '<', today - DAYS_KEPT)
         .delete(),
+      // Knex leaves `ignore` out on SQLite, which only one process uses.
       knex.into(into).insert(sums).onConflict(KEY).ignore(),
       over.delete(),
     ];
