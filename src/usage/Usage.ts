@@ -186,15 +186,15 @@ export class Usage {
     }
   }
 
-  /** Begins a new day by the database's clock, after the counts of yesterday that the last exchange could not write. */
+  /** Begins a new day by the database's clock. Counts of yesterday that the last exchange could not write are written first. */
   async #beginDay(table: UsageTable): Promise<void> {
     const today = await table.today();
     if (today === this.#day + 1) {
       await this.#write(table);
     }
-    // A database that takes over may have a clock that is behind.
+    // The clock of another database that takes over may be behind.
     if (today > this.#day) {
-      // Counts of an earlier day may belong to a sum by now.
+      // Counts of an earlier day may be part of a sum by now: see `tidy`.
       this.#hasDropped ||= this.#unwritten.size > 0;
       this.#unwritten.clear();
       this.#counts.clear();
@@ -202,7 +202,7 @@ export class Usage {
     }
   }
 
-  /** Moves pending requests to the counts of the day, which record also that a rule or token is in force, without requests. */
+  /** Adds the pending requests to the counts of the day. A count of 0 records that a rule or token is in force. */
   #collect(): void {
     for (const used of this.#configured()) {
       if (!this.#counts.has(keyOf(used))) {
