@@ -1,10 +1,6 @@
-import { createBackendModule } from '@backstage/backend-plugin-api';
 import supertest from 'supertest';
-import {
-  authCookieIssuanceExtensionPoint,
-  CookieIssuer,
-  CookieIssuerContext,
-} from '../..';
+import type { CookieIssuerContext } from '../..';
+import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 
@@ -15,20 +11,6 @@ afterEach(async () => {
   await backend?.stop();
   backend = undefined;
 });
-
-const issuerModule = (moduleId: string, issuer: CookieIssuer | 'off') =>
-  createBackendModule({
-    pluginId: 'auth',
-    moduleId,
-    register(reg) {
-      reg.registerInit({
-        deps: { issuance: authCookieIssuanceExtensionPoint },
-        async init({ issuance }) {
-          issuance.setCookieIssuer({ moduleId, issuer });
-        },
-      });
-    },
-  });
 
 async function signIn(
   features: Parameters<typeof startBackend>[0]['features'],
@@ -51,7 +33,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
   it('replaces the issuer, which receives the verified credentials and the token', async () => {
     const contexts: CookieIssuerContext[] = [];
     const { token, get, request } = await signIn([
-      issuerModule('mine', {
+      cookieIssuer('mine', {
         issueCookie(context) {
           contexts.push(context);
           context.res.cookie('mine', 'yes');
@@ -81,7 +63,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
   });
 
   it('turns issuing off', async () => {
-    const { get, request, token } = await signIn([issuerModule('mine', 'off')]);
+    const { get, request, token } = await signIn([cookieIssuer('mine', 'off')]);
     const response = await get().expect(200);
     expect(response.get('Set-Cookie')).toBeUndefined();
     await request
@@ -107,7 +89,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     ['rejects', () => Promise.reject(new Error('issuer'))],
     ['rejects without an error', () => Promise.reject()],
   ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
-    const { get } = await signIn([issuerModule('mine', { issueCookie })]);
+    const { get } = await signIn([cookieIssuer('mine', { issueCookie })]);
     const response = await get().expect(200);
     expect(response.get('Set-Cookie')).toBeUndefined();
     expect(
@@ -120,7 +102,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 
   it('names both modules when a second one sets an issuer', async () => {
     await expect(
-      signIn([issuerModule('one', 'off'), issuerModule('two', 'off')]),
+      signIn([cookieIssuer('one', 'off'), cookieIssuer('two', 'off')]),
     ).rejects.toThrow(
       /The modules (one and two|two and one) both set an issuer/,
     );

@@ -1,7 +1,7 @@
-import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { decodeJwt } from 'jose';
-import { authCookieIssuanceExtensionPoint, CookieIssuerContext } from '../..';
+import type { CookieIssuerContext } from '../..';
+import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
@@ -115,26 +115,13 @@ describe('[P48] the life of the cookie', () => {
 
   it('is known to an issuer of the adopter', async () => {
     const contexts: CookieIssuerContext[] = [];
-    const features = [
-      createBackendModule({
-        pluginId: 'auth',
-        moduleId: 'mine',
-        register(reg) {
-          reg.registerInit({
-            deps: { issuance: authCookieIssuanceExtensionPoint },
-            async init({ issuance }) {
-              const issueCookie = (context: CookieIssuerContext) =>
-                void contexts.push(context);
-              issuance.setCookieIssuer({
-                moduleId: 'mine',
-                issuer: { issueCookie },
-              });
-            },
-          });
-        },
-      }),
-    ];
-    const { bearer, get } = await signIn({ maxAge: '20m' }, { features });
+    const issuer = cookieIssuer('mine', {
+      issueCookie: context => void contexts.push(context),
+    });
+    const { bearer, get } = await signIn(
+      { maxAge: '20m' },
+      { features: [issuer] },
+    );
     await get(bearer);
     const ms = contexts[0].expires.getTime() - Date.now();
     expect(Math.abs(ms - 20 * MINUTE)).toBeLessThan(2_000);

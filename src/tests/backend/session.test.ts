@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import {
-  createBackendModule,
   createServiceFactory,
   coreServices,
   DatabaseService,
 } from '@backstage/backend-plugin-api';
 import { databaseServiceFactory } from '@backstage/backend-defaults/database';
-import { authProvidersExtensionPoint } from '@backstage/plugin-auth-node';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
+import { authProvider } from '../../__testUtils__/authProvider';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { until } from '../../__testUtils__/until';
 import {
@@ -61,32 +60,18 @@ async function start(
     res.json({ loggedOut: true });
   };
   // The test has two providers: one signs users in, the other connects accounts.
-  const providers = createBackendModule({
-    pluginId: 'auth',
-    moduleId: 'test-providers',
-    register(reg) {
-      reg.registerInit({
-        deps: { providers: authProvidersExtensionPoint },
-        async init(deps) {
-          for (const providerId of ['signs-in', 'connects']) {
-            deps.providers.registerProvider({
-              providerId,
-              factory: () => ({
-                start: async (req, res) => answer(req, res),
-                frameHandler: async (req, res) => answer(req, res),
-                logout: async (req, res) => answer(req, res),
-              }),
-            });
-          }
-        },
-      });
-    },
-  });
+  const providers = ['signs-in', 'connects'].map(providerId =>
+    authProvider(providerId, () => ({
+      start: async (req, res) => answer(req, res),
+      frameHandler: async (req, res) => answer(req, res),
+      logout: async (req, res) => answer(req, res),
+    })),
+  );
   const backend = await backends.start({
     ...others,
     features: [
       hello.feature,
-      ...(others.withAuth === false ? [] : [providers]),
+      ...(others.withAuth === false ? [] : providers),
       ...features,
     ],
     config: {
