@@ -169,18 +169,10 @@ export interface Config {
         }>;
       };
       /**
-       * The record of which allow rules and external tokens are used, in a table of the `auth` plugin's database. `false`: none,
-       * and no table.
+       * Whether the gate records which allow rules and external tokens are used, in a table of the `auth` plugin's database.
+       * Default: `true`.
        */
-      usage?:
-        | false
-        | {
-            /**
-             * How long the history of a rule or token is kept that no replica has in its configuration any more, from 1 day to
-             * 800 days. Default: `90d`.
-             */
-            keep?: HumanDuration | string;
-          };
+      usage?: boolean;
       /** The log lines and audit events of refusals. */
       audit?: {
         /**

@@ -97,6 +97,7 @@ export class Results {
     addSpeed('bearer and cookie', 'gate', 'no-auth', 0.92);
     addSpeed('one bearer', 'gate', 'stock', 1.75);
     addSpeed('1,000 bearers', 'gate', 'stock', 1.7);
+    addSpeed('1,000 browsers', 'gate', 'stock', 1.6);
     const cookieToBearer = this.#ratioOf(
       [keyOf('one bearer', 'gate'), keyOf('cookie', 'gate')],
       'cpuMicrosPerRequest',

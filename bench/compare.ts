@@ -42,6 +42,12 @@ interface Row {
 }
 
 const wanted = process.argv.slice(4);
+const unknown = wanted.filter(load => !(load in loads));
+if (unknown.length > 0) {
+  throw new Error(
+    `There is no load '${unknown[0]}'. Name one of these: ${Object.keys(loads).join(', ')}`,
+  );
+}
 
 const rows = Object.entries<LoadPlan>(loads)
   .filter(([load]) => wanted.length === 0 || wanted.includes(load))

@@ -1,7 +1,7 @@
 // Measures how the cost of a request grows with the number of rules, revoked sessions, tokens and plugins. Run by
 // `bench/run growth`.
 import { revokeSessions } from './latency';
-import { loads } from './loads';
+import { bearer, inTurn, loads } from './loads';
 import { Load, measure } from './measure';
 import { formatTable } from './Results';
 import { ServerProcess } from './ServerProcess';
@@ -34,17 +34,6 @@ const start = (variant: Variant) => ServerProcess.start(variant, tokens.config);
 const oneBearer = (server: ServerProcess) =>
   loads['one bearer'].create(tokens, server);
 
-/** Returns a load whose requests use a number of tokens in turn. */
-function bearers({ url }: ServerProcess, count: number): Load {
-  const all = Array.from({ length: count }, () => tokens.user(url));
-  let i = 0;
-  return {
-    path: '/api/trivial/x',
-    status: 200,
-    nextHeaders: () => ({ authorization: `Bearer ${all[i++ % count]}` }),
-  };
-}
-
 async function pointsOfRules(closed: boolean): Promise<Point[]> {
   return Promise.all(
     [1, 10, 100, 1000, 10_000].map(async size => {
@@ -76,7 +65,7 @@ async function pointsOfTokens(): Promise<Point[]> {
   return [1, 100, 1000, 2000, 10_000, 100_000].map(size => ({
     size,
     server,
-    load: bearers(server, size),
+    load: inTurn(size, () => bearer(tokens.user(server.url))),
     leadIn: Math.max(LEAD_IN_REQUESTS, Math.min(size, REMEMBERED_TOKENS)),
   }));
 }

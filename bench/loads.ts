@@ -1,4 +1,4 @@
-import type { Load } from './measure';
+import type { Headers, Load } from './measure';
 import type { ServerProcess } from './ServerProcess';
 import type { Tokens } from './Tokens';
 import { CATALOG_ENTITIES, OPEN_PATH, VariantName } from './variants';
@@ -20,7 +20,13 @@ export interface LoadPlan {
 /** The parts of a server that a load needs. */
 export type Target = Pick<ServerProcess, 'url' | 'serviceToken'>;
 
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** A browser sends its token as the gate's cookie too, so that the gate issues none. */
+const browser = (token: string) => ({
+  ...bearer(token),
+  cookie: `token=${token}`,
+});
 
 const ACCEPTED = { path: CLOSED_PATH, status: 200 };
 const REFUSED = { path: CLOSED_PATH, status: 401 };
@@ -47,17 +53,20 @@ export const loads = {
     warmUp: 10_000,
     leadIn: 1000,
     create(tokens, { url }) {
-      const all = Array.from({ length: 1000 }, () => bearer(tokens.user(url)));
-      let i = 0;
-      return { ...ACCEPTED, nextHeaders: () => all[i++ % all.length] };
+      return inTurn(1000, () => bearer(tokens.user(url)));
     },
   },
-  // A browser sends both, so that the gate issues no cookie.
+  '1,000 browsers': {
+    variants: ['stock', 'gate'],
+    leadIn: 1000,
+    create(tokens, { url }) {
+      return inTurn(1000, () => browser(tokens.user(url)));
+    },
+  },
   'bearer and cookie': {
     variants: ['no-auth', 'gate'],
     create(tokens, { url }) {
-      const token = tokens.user(url);
-      const headers = { ...bearer(token), cookie: `token=${token}` };
+      const headers = browser(tokens.user(url));
       return { ...ACCEPTED, nextHeaders: () => headers };
     },
   },
@@ -81,8 +90,7 @@ export const loads = {
     variants: ['stock with catalog', 'gate with catalog'],
     part: 0.2,
     create(tokens, { url }) {
-      const token = tokens.user(url);
-      const headers = { ...bearer(token), cookie: `token=${token}` };
+      const headers = browser(tokens.user(url));
       return {
         path: `/api/catalog/entities?limit=${CATALOG_ENTITIES}`,
         status: 200,
@@ -113,6 +121,13 @@ export const loads = {
 } satisfies Record<string, LoadPlan>;
 
 export type LoadName = keyof typeof loads;
+
+/** Sends the headers of a number of clients in turn. */
+export function inTurn(clients: number, create: () => Headers): Load {
+  const all = Array.from({ length: clients }, create);
+  let i = 0;
+  return { ...ACCEPTED, nextHeaders: () => all[i++ % clients] };
+}
 
 /** Sends each request with a service token of another plugin, none of which exists. */
 export function unknownServices(tokens: Tokens): Load {

@@ -5,7 +5,7 @@ import {
 import type { RequestHandler } from 'express';
 import onHeaders from 'on-headers';
 import type { Decisions } from '../src/decision/Decision';
-import { withoutQuery } from '../src/http/requestTarget';
+import { withoutQuery } from '../src/http/requestLine';
 import { apiGateServiceRef } from '../src/services/apiGateService';
 
 const MAX_PATH = 120;

@@ -1,4 +1,6 @@
-import { Agent, IncomingHttpHeaders, request } from 'node:http';
+import { once } from 'node:events';
+import { Agent, IncomingHttpHeaders, request, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
 export interface Answer {
   status: number;
@@ -91,6 +93,22 @@ export function gateCookieOf({ setCookies }: Answer): string {
     .map(line => line.split(';')[0])
     .filter(pair => /^token(\.\d+)?=./.test(pair))
     .join('; ');
+}
+
+/** Starts a server on a free port of this machine. */
+export async function listen(
+  server: Server,
+  host = '127.0.0.1',
+): Promise<{ port: number; stop(): void }> {
+  await once(server.listen(0, host), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }
 
 export function sleep(ms: number): Promise<void> {

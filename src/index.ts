@@ -14,4 +14,4 @@ export type { CookieIssuer, CookieIssuerContext } from './cookie/CookieIssuer';
 export {
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './routes/permissions';
+} from './routes/RouteAccess';

@@ -12,15 +12,15 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
-import { findNewerFiles } from './config/findNewerFiles';
+import { findNewerFiles } from './config/configFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createRevocationRouter } from './routes/createRevocationRouter';
-import { RouteAccess } from './routes/RouteAccess';
-import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import {
+  RouteAccess,
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './routes/permissions';
+} from './routes/RouteAccess';
+import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import { apiGateServiceRef } from './services/apiGateService';
 import type { GateParts } from './services/createParts';
 import { GateDatabase } from './util/GateDatabase';

@@ -1,5 +1,5 @@
-// The types that backend-defaults 0.19 brought and that the gate uses behind a check of what is there, so that `tsc` finds
-// whatever else September's packages don't have.
+// The types that the gate uses behind a check of what is there, so that `tsc` finds whatever else older packages don't have.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type {

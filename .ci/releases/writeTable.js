@@ -1,9 +1,10 @@
-// Writes docs/releases.md from what the runs recorded: `node .ci/releases/writeTable.js`. With `--check`, fails if that would
-// change it.
+// Writes docs/releases.md from what the runs recorded and from the marks of the code: `node .ci/releases/writeTable.js`. With
+// `--check`, fails if that would change it.
 const fs = require('node:fs');
 const path = require('node:path');
 
-const docs = path.resolve(__dirname, '../../docs');
+const root = path.resolve(__dirname, '../..');
+const docs = path.join(root, 'docs');
 const results = JSON.parse(
   fs.readFileSync(path.join(docs, 'releases.json'), 'utf8'),
 );
@@ -29,7 +30,6 @@ const FEATURES = {
     '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',
     'A sign-out everywhere leaves the refresh tokens of OAuth clients, reports `unsupported`, and a warning at start names them.',
   ],
-  auditor: ['`coreServices.auditor`', 'The gate does not start.'],
 };
 
 const monthName = month =>
@@ -76,6 +76,49 @@ function table(rows) {
     .join('\n');
 }
 
+/** The code that may have marks. */
+function readSources() {
+  const files = ['src', 'dev'].flatMap(folder =>
+    fs
+      .readdirSync(path.join(root, folder), { recursive: true })
+      .map(file => path.posix.join(folder, file))
+      .filter(file => /\.[jt]s$/.test(file)),
+  );
+  return [...files.sort(), '.ci/releases/missing.d.ts'].map(file => ({
+    file,
+    text: fs.readFileSync(path.join(root, file), 'utf8'),
+  }));
+}
+
+/**
+ * Reads the marks of code that only older releases need: comments with "Goes in October 2027: " and a sentence that says why. The
+ * last release that needs the code is that of the same month a year before.
+ *
+ * @returns rows of month, reason and files
+ * @throws Error if that release is not supported
+ */
+function readMarks(supported) {
+  const filesByMark = new Map();
+  for (const { file, text } of readSources()) {
+    // Join the lines of each comment.
+    const joined = text.replace(/\s*\n\s*(\/\/|\*) /g, ' ');
+    for (const [, mark] of joined.matchAll(/Goes in (\w+ \d{4}: .+?)\.\s/g)) {
+      filesByMark.set(mark, (filesByMark.get(mark) ?? new Set()).add(file));
+    }
+  }
+  const rows = [...filesByMark].map(([mark, files]) => {
+    const [month, reason] = mark.split(/: (.*)/);
+    const lastRelease = month.replace(/\d+/, year => year - 1);
+    if (!supported.map(monthName).includes(lastRelease)) {
+      throw new Error(
+        `${[...files].join(', ')}: "Goes in ${mark}": the release of ${lastRelease} is not in the table. Remove the code, or correct the month`,
+      );
+    }
+    return [month, reason, [...files].map(name => `\`${name}\``).join(', ')];
+  });
+  return rows.sort(([a], [b]) => Date.parse(`1 ${a}`) - Date.parse(`1 ${b}`));
+}
+
 function createDocument() {
   const months = [...Object.keys(results), ...Object.keys(NOT_TESTED)].sort();
   const notes = [];
@@ -106,7 +149,7 @@ function createDocument() {
     .map(([name, [what, effect]]) => [name, what, effect]);
   return `# Backstage's releases
 
-<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records. -->
+<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records, and from the marks of the code. -->
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm run test:all\` that a release can change,
@@ -124,6 +167,12 @@ ${table([['Missing', 'What it is', 'What the gate does without'], ...features])}
 
 Until August 2026, Backstage's \`auth\` service fetches the keys of users again for each recent token whose key it does not have, as it
 does without the gate. Since then it does so ten times a minute at most.
+
+## What older releases need
+
+This code is for older releases. It goes in the month in which the last release that needs it is a year old.
+
+${table([['Goes in', 'Why it is there', 'Where'], ...readMarks(months)])}
 
 ## Other releases
 

@@ -1,14 +1,10 @@
 // Makes the fault of each alert of ops/alerts.yaml before a live Prometheus: see `run`.
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { connect, createServer, Socket } from 'node:net';
 import path from 'node:path';
 import { pipeline } from 'node:stream';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import {
-  createSigningKey,
-  SigningKey,
-} from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { signOut, sleep, until } from '../http';
 import { expectEqual } from '../Report';
@@ -84,7 +80,8 @@ async function createLink(
   };
 }
 
-async function createWorld(run: Run, key: SigningKey): Promise<World> {
+async function createWorld(run: Run): Promise<World> {
+  const key = await run.createKey();
   const folder = path.join(run.folder, 'replicas');
   mkdirSync(folder);
   const create = async (
@@ -306,10 +303,8 @@ async function checkFaults(
 }
 
 runChecks({ name: 'alerts', limitMs: LIMIT_MS }, async run => {
-  const { report, atExit } = run;
-  const key = await createSigningKey();
-  atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
-  const world = await createWorld(run, key);
+  const { report } = run;
+  const world = await createWorld(run);
   const { a, b, staging, search } = world;
   const replicas = [a, b, ...staging, search];
   await Promise.all(replicas.map(replica => replica.start()));

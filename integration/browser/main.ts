@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
-import { withTimeout } from '../../src/util/withTimeout';
+import { withTimeout } from '../../src/util/time';
 import { afterSignOut } from './afterSignOut';
 import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';

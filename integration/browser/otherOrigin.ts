@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../http';
 
 /**
  * Serves another party's page, whose form posts to `target`. One server is two origins:
@@ -13,15 +12,11 @@ export async function startOtherOrigin(target: string) {
     <form method="post" action="${target}"><button>Post</button></form>`;
   const server = createServer((_req, res) => {
     res.setHeader('Content-Type', 'text/html').end(page);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  });
+  const { port, stop } = await listen(server);
   return {
     crossSite: `http://127.0.0.1:${port}`,
     sameSite: `http://localhost:${port}`,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
+    stop,
   };
 }

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../http';
 
 /** The result of a page or a script of the server, as it reported to the server itself. */
 export interface Report {
@@ -132,18 +131,13 @@ export async function startProxiedServer(font: Buffer) {
     res.end(body);
   }
 
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const { port, stop } = await listen(createServer(answer));
   return {
     url: `http://127.0.0.1:${port}`,
     reports,
     get written() {
       return written;
     },
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
+    stop,
   };
 }

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listen } from '../http';
 import { PIXEL } from './proxiedServer';
 
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
@@ -32,14 +31,6 @@ export async function startStaticServer() {
     res.end(body);
   }
 
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  const { port, stop } = await listen(createServer(answer));
+  return { url: `http://127.0.0.1:${port}`, stop };
 }

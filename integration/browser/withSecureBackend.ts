@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import type { Page } from 'playwright-core';
 import { freePort } from '../../dev/ports';
 import { BackendProcess } from '../BackendProcess';
+import { listen } from '../http';
 import { createAuthority } from './createAuthority';
 import { startStaticServer } from './staticServer';
 
@@ -110,16 +109,9 @@ async function startEmptyPage(certificate: { key: string; cert: string }) {
   const server = createServer(certificate, (_req, res) => {
     res.setHeader('Content-Type', 'text/html');
     res.end('<!doctype html><title>Another origin</title>');
-  }).listen(0, 'localhost');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `https://localhost:${port}`,
-    stop() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  });
+  const { port, stop } = await listen(server, 'localhost');
+  return { url: `https://localhost:${port}`, stop };
 }
 
 /** Signs in as a new user on a page of the backend, as a frontend does. The browser has the cookie then. Returns the token. */

@@ -1,12 +1,10 @@
 // Runs the backends, PostgreSQL, PgBouncer and the proxy: see `run`.
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
-import { createSigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
-import { Run, runChecks } from '../runChecks';
+import { postgresUrl, Run, runChecks } from '../runChecks';
 import { checkFault, Fault } from './checkFault';
 import { FaultyProxy, Mode } from '../../src/__testUtils__/FaultyProxy';
 import { startPgBouncer } from './pgBouncer';
@@ -31,13 +29,9 @@ const HEAD = [
   'refused everywhere after',
 ];
 
-async function startWorld({ folder, atExit }: Run): Promise<World> {
-  const url = process.env.API_GATE_TEST_POSTGRES;
-  if (!url) {
-    throw new Error('Run integration/database/run: it brings PostgreSQL along');
-  }
-  const key = await createSigningKey();
-  atExit.push(() => rmSync(key.folder, { recursive: true, force: true }));
+async function startWorld({ folder, atExit, createKey }: Run): Promise<World> {
+  const url = postgresUrl();
+  const key = await createKey();
   const server = new URL(url);
   const postgres = knexFactory({ client: 'pg', connection: url });
   for (const role of ROLES) {

@@ -3,9 +3,9 @@
 import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
-import apiGate, { authCookieIssuanceExtensionPoint } from '../../src';
+import apiGate from '../../src';
+import { cookieIssuer } from '../../src/__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
 import { createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
@@ -36,23 +36,8 @@ if (options.withAuth !== false) {
   backend.add(import('@backstage/plugin-auth-backend'));
 }
 if (options.issuerHangs) {
-  backend.add(
-    createBackendModule({
-      pluginId: 'auth',
-      moduleId: 'hanging-issuer',
-      register(reg) {
-        reg.registerInit({
-          deps: { issuance: authCookieIssuanceExtensionPoint },
-          async init({ issuance }) {
-            issuance.setCookieIssuer({
-              moduleId: 'hanging-issuer',
-              issuer: { issueCookie: () => new Promise(() => {}) },
-            });
-          },
-        });
-      },
-    }),
-  );
+  const issuer = { issueCookie: () => new Promise<never>(() => {}) };
+  backend.add(cookieIssuer('hanging-issuer', issuer));
 }
 if (options.acceptedFile) {
   const file = openSync(options.acceptedFile, 'a');

@@ -11,6 +11,7 @@ export type Mode = 'through' | 'slow' | 'silent' | 'deaf';
 /** A TCP proxy in front of PostgreSQL. */
 export class FaultyProxy {
   #mode: Mode = 'through';
+  #latencyMs = LATENCY_MS;
   readonly #sockets = new Set<Socket>();
 
   private constructor(
@@ -37,8 +38,9 @@ export class FaultyProxy {
     this.server.close();
   }
 
-  set(mode: Mode): void {
+  set(mode: Mode, latencyMs = LATENCY_MS): void {
     this.#mode = mode;
+    this.#latencyMs = latencyMs;
     if (mode === 'through') {
       // What a silent proxy has swallowed is lost, and its end closes the connections.
       this.#sockets.forEach(socket => socket.destroy());
@@ -74,7 +76,7 @@ export class FaultyProxy {
     if (this.#mode === 'through' || (this.#mode === 'slow' && !isAnswer)) {
       act();
     } else if (this.#mode === 'slow') {
-      setTimeout(act, LATENCY_MS);
+      setTimeout(act, this.#latencyMs);
     }
   }
 }

@@ -1,9 +1,8 @@
-import { createBackendModule } from '@backstage/backend-plugin-api';
 import {
-  authProvidersExtensionPoint,
   createOAuthAuthenticator,
   createOAuthProviderFactory,
 } from '@backstage/plugin-auth-node';
+import { authProvider } from './authProvider';
 import { BrowserCookies } from './browserCookies';
 
 const CALLBACK_URL = 'http://idp.example.com/authorize';
@@ -56,27 +55,16 @@ export function identityProvider(
     authenticate: signedIn,
     refresh: signedIn,
   });
-  return createBackendModule({
-    pluginId: 'auth',
-    moduleId: 'idp',
-    register(reg) {
-      reg.registerInit({
-        deps: { providers: authProvidersExtensionPoint },
-        async init({ providers }) {
-          providers.registerProvider({
-            providerId: 'idp',
-            factory: createOAuthProviderFactory({
-              authenticator,
-              signInResolver: async (_, ctx) =>
-                ctx.issueToken({
-                  claims: { sub: userEntityRef, ent: [userEntityRef] },
-                }),
-            }),
-          });
-        },
-      });
-    },
-  });
+  return authProvider(
+    'idp',
+    createOAuthProviderFactory({
+      authenticator,
+      signInResolver: async (_, ctx) =>
+        ctx.issueToken({
+          claims: { sub: userEntityRef, ent: [userEntityRef] },
+        }),
+    }),
+  );
 }
 
 /** A browser of a user of {@link identityProvider}, with the calls of Backstage's frontend. */

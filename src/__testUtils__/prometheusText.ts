@@ -10,6 +10,7 @@ export interface Metric {
   name: string;
   kind: string;
   unit: string;
+  description: string;
 }
 
 /**
@@ -54,13 +55,15 @@ export interface Scrape {
 
 /** Returns the metrics of the same text. */
 function parseMetrics(text: string): Metric[] {
-  const units = Object.fromEntries(
-    [...text.matchAll(/^# UNIT (\S+) (\S+)$/gm)].map(([, ...pair]) => pair),
-  );
+  const valuesOf = (pattern: RegExp) =>
+    Object.fromEntries([...text.matchAll(pattern)].map(([, ...pair]) => pair));
+  const units = valuesOf(/^# UNIT (\S+) (\S+)$/gm);
+  const descriptions = valuesOf(/^# HELP (\S+) (.+)$/gm);
   return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => ({
     name,
     kind,
     unit: units[name],
+    description: descriptions[name],
   }));
 }
 

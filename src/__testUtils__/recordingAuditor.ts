@@ -18,3 +18,12 @@ export const recordingAuditor = (events: object[]) =>
         events.push(event);
       }, deps),
   });
+
+/** Returns the meta of the denials among the events. */
+export const denialsIn = (events: object[]): Record<string, unknown>[] =>
+  (events as { eventId: string; status: string; meta: any }[])
+    .filter(
+      ({ eventId, status }) =>
+        eventId === 'api-gate-denial' && status === 'failed',
+    )
+    .map(({ meta }) => meta);

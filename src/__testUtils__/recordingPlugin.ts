@@ -2,6 +2,7 @@ import {
   AuthService,
   coreServices,
   createBackendPlugin,
+  HttpAuthService,
   HttpRouterServiceAuthPolicy,
 } from '@backstage/backend-plugin-api';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -31,14 +32,18 @@ export function handledRequest(req: Request): HandledRequest {
  * Creates a plugin that answers 200 to every request and records the requests that reached its handler.
  *
  * @param options.init - runs within the plugin's own `init`
- * @param options.handle - replaces the answer
+ * @param options.handle - replaces the answer; the services are the plugin's own
  */
 export function recordingPlugin(
   pluginId: string,
   options: {
     policies?: HttpRouterServiceAuthPolicy[];
     init?: () => Promise<void> | void;
-    handle?: (req: Request, res: Response) => void;
+    handle?: (
+      req: Request,
+      res: Response,
+      services: { auth: AuthService; httpAuth: HttpAuthService },
+    ) => unknown;
   } = {},
 ) {
   const handled: HandledRequest[] = [];
@@ -47,7 +52,11 @@ export function recordingPlugin(
     pluginId,
     register(reg) {
       reg.registerInit({
-        deps: { httpRouter: coreServices.httpRouter, auth: coreServices.auth },
+        deps: {
+          auth: coreServices.auth,
+          httpAuth: coreServices.httpAuth,
+          httpRouter: coreServices.httpRouter,
+        },
         async init(deps) {
           auth = deps.auth;
           await options.init?.();
@@ -56,12 +65,16 @@ export function recordingPlugin(
           }
           const router = Router();
           router.use(json());
-          router.use((req, res) => {
+          router.use(async (req, res, next) => {
             handled.push(handledRequest(req));
-            if (options.handle) {
-              options.handle(req, res);
-            } else {
-              res.json({ plugin: pluginId });
+            try {
+              if (options.handle) {
+                await options.handle(req, res, deps);
+              } else {
+                res.json({ plugin: pluginId });
+              }
+            } catch (error) {
+              next(error);
             }
           });
           deps.httpRouter.use(router);

@@ -1,15 +1,33 @@
+import type { RequestListener } from 'node:http';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
+import type { PolicyReport } from '../observability/describePolicy';
 import { rawRequest } from './rawRequest';
+import { rawUpgrade } from './rawUpgrade';
+import { bearer, JSON_TYPE, POLICY, REVOCATIONS } from './requestParts';
+import { serve } from './serve';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
-import { startBackend } from './startBackend';
+import { LogLine, startBackend } from './startBackend';
+
+interface Configuration {
+  /** The value of `auth.apiGate`. */
+  apiGate?: JsonObject;
+  config?: JsonObject;
+}
 
 /** The options of {@link startBackend}, and the value of `auth.apiGate`. */
-export type SignedBackendOptions = Parameters<typeof startBackend>[0] & {
-  apiGate?: JsonObject;
-};
+export type SignedBackendOptions = Parameters<typeof startBackend>[0] &
+  Configuration;
 
-/** Starts backends with one signing key, for the tests of a file. Backends run until {@link stopAll}, at the latest to the end. */
+/** A backend whose user tokens a test signs. */
+export type SignedBackend = Awaited<
+  ReturnType<ReturnType<typeof signedBackends>['start']>
+>;
+
+/**
+ * Starts backends with one signing key, for the tests of a file, which may take a minute each. Backends run until
+ * {@link stopAll}, at the latest to the end.
+ */
 export function signedBackends() {
   let key: SigningKey;
   const running: { stop(): unknown }[] = [];
@@ -21,6 +39,7 @@ export function signedBackends() {
     }
   }
 
+  jest.setTimeout(60_000);
   beforeAll(async () => {
     key = await createSigningKey();
   });
@@ -29,32 +48,90 @@ export function signedBackends() {
     await key.remove();
   });
 
+  /** Has {@link stopAll} stop something else too. */
+  const add = (other: { stop(): unknown }) => void running.push(other);
+
   return {
     get key(): SigningKey {
       return key;
     },
     stopAll,
-    /** Has {@link stopAll} stop something else too. */
-    add(other: { stop(): unknown }): void {
-      running.push(other);
+    add,
+    /** Starts another server, and returns its port. */
+    async serve(listener: RequestListener): Promise<number> {
+      const server = await serve(listener);
+      add(server);
+      return server.port;
     },
     async start({ apiGate, config, ...options }: SignedBackendOptions = {}) {
+      const configWith = (given: Configuration) =>
+        merge({}, key.config, given.config, {
+          auth: given.apiGate && { apiGate: given.apiGate },
+        });
       const backend = await startBackend({
         ...options,
-        config: merge({}, key.config, config, apiGate && { auth: { apiGate } }),
+        config: configWith({ apiGate, config }),
       });
-      running.push(backend);
+      add(backend);
       return {
         ...backend,
-        request: (
-          method: string,
-          target: string,
-          headerLines: string[] = [],
-          body?: string,
-        ) => rawRequest(backend.port, target, { method, headerLines, body }),
-        sign: (claims: Partial<UserTokenClaims> = {}) =>
-          key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
+        ...clientOf(backend, key),
+        /** Replaces the configuration, in place of that of the start. */
+        change: (changed: Configuration) => backend.change(configWith(changed)),
       };
     },
+  };
+}
+
+function clientOf(
+  { port, url, log }: Awaited<ReturnType<typeof startBackend>>,
+  key: SigningKey,
+) {
+  const request = (
+    method: string,
+    target: string,
+    headerLines: string[] = [],
+    body?: string,
+  ) => rawRequest(port, target, { method, headerLines, body });
+  const get = (target: string, ...headerLines: string[]) =>
+    request('GET', target, headerLines);
+  const post = (target: string, token: string, body: object) =>
+    request('POST', target, [bearer(token), JSON_TYPE], JSON.stringify(body));
+  return {
+    request,
+    get,
+    post,
+    statusOf: async (target: string, ...headerLines: string[]) =>
+      (await get(target, ...headerLines)).status,
+    upgrade: (target: string, ...headerLines: string[]) =>
+      rawUpgrade(port, target, headerLines),
+    async upgradeStatus(target: string, ...headerLines: string[]) {
+      const { status, destroy } = await rawUpgrade(port, target, headerLines);
+      destroy();
+      return status;
+    },
+    sign: (claims: Partial<UserTokenClaims> = {}) =>
+      key.sign({ iss: `${url}/api/auth`, ...claims }),
+    /** Signs a guest in, whom the `auth` plugin has. */
+    async guest(): Promise<string> {
+      const { body } = await get('/api/auth/guest/refresh');
+      return JSON.parse(body).backstageIdentity.token;
+    },
+    /** Ends all sessions of a user, as an authorized caller. */
+    async endSessions(token: string, userEntityRef: string) {
+      const { status } = await post(REVOCATIONS, token, { userEntityRef });
+      expect(status).toBe(201);
+    },
+    /** Reads the policy report by the token of a service. */
+    async policy(token: string): Promise<PolicyReport> {
+      const { status, body } = await get(POLICY, bearer(token));
+      expect(status).toBe(200);
+      return JSON.parse(body);
+    },
+    /** Returns the lines of the log with a text, of one level or of all. */
+    logged: (text: string, level?: LogLine['level']) =>
+      log.filter(
+        line => line.message.includes(text) && (!level || line.level === level),
+      ),
   };
 }

@@ -8,12 +8,12 @@ import {
   LoggerService,
   RootLoggerService,
 } from '@backstage/backend-plugin-api';
-import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import authPlugin from '@backstage/plugin-auth-backend';
 import guestProvider from '@backstage/plugin-auth-backend-module-guest-provider';
 import apiGate from '..';
+import { createReloadableConfig } from './reloadableConfig';
 
 type Feature = BackendFeature | Promise<{ default: BackendFeature }>;
 
@@ -29,6 +29,8 @@ export interface RunningBackend {
   port: number;
   url: string;
   log: LogLine[];
+  /** Replaces the configuration that {@link startBackend} was given. */
+  change(config: JsonObject): void;
   stop(): Promise<void>;
 }
 
@@ -52,30 +54,25 @@ export async function startBackend(options: {
   const port = options.port ?? (await freePort());
   const url = `http://localhost:${port}`;
   const { logger, log } = createRecordingLogger();
-  const config = merge(
-    {
-      app: { baseUrl: 'http://localhost:3000' },
-      backend: {
-        baseUrl: url,
-        listen: { port, host: 'localhost' },
-        database: { client: 'better-sqlite3', connection: ':memory:' },
+  const configWith = (given?: JsonObject) =>
+    merge(
+      {
+        app: { baseUrl: 'http://localhost:3000' },
+        backend: {
+          baseUrl: url,
+          listen: { port, host: 'localhost' },
+          database: { client: 'better-sqlite3', connection: ':memory:' },
+        },
+        auth: {
+          providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+        },
       },
-      auth: {
-        providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
-      },
-    },
-    options.config,
-  );
+      given,
+    );
+  const reloadable = createReloadableConfig(configWith(options.config));
 
   const backend = createBackend();
-  backend.add(
-    options.rootConfig ??
-      createServiceFactory({
-        service: coreServices.rootConfig,
-        deps: {},
-        factory: () => new ConfigReader(config),
-      }),
-  );
+  backend.add(options.rootConfig ?? reloadable.feature);
   backend.add(
     createServiceFactory({
       service: coreServices.rootLogger,
@@ -101,8 +98,23 @@ export async function startBackend(options: {
     await backend.stop();
     throw error;
   }
-  return { port, url, log, stop: () => backend.stop() };
+  return {
+    port,
+    url,
+    log,
+    change: config => reloadable.change(configWith(config)),
+    stop: () => backend.stop(),
+  };
 }
+
+/** Creates the configuration by which a backend finds plugins at another port. */
+export const discovery = (port: number, ...plugins: string[]) => ({
+  discovery: {
+    endpoints: [
+      { target: `http://localhost:${port}/api/{{pluginId}}`, plugins },
+    ],
+  },
+});
 
 /** Returns a port that no server used a moment ago. */
 export function freePort(): Promise<number> {

@@ -4,6 +4,12 @@ import {
 } from '@backstage/backend-plugin-api';
 import { apiGateServiceRef } from '../services/apiGateService';
 
+interface UsageRow {
+  kind: string;
+  name: string;
+  day: number;
+}
+
 /** Reaches into a backend with the `auth` plugin for the record of use, so that tests need not wait for its timer. */
 export function usageProbe() {
   const probe = {
@@ -18,10 +24,13 @@ export function usageProbe() {
             probe.sync = () => gate.usage.sync();
             probe.rows = () => knex('api_gate_usage').select('*');
             probe.hasTable = () => knex.schema.hasTable('api_gate_usage');
-            probe.letPass = async milliseconds => {
-              await knex('api_gate_usage').update({
-                observed: knex.raw('observed + ?', [milliseconds]),
-              });
+            probe.letPass = async days => {
+              const rows = await probe.rows();
+              for (let i = 1; i <= days; i += 1) {
+                await knex('api_gate_usage').insert(
+                  rows.map(row => ({ ...row, day: row.day - i, requests: 0 })),
+                );
+              }
               await gate.usage.sync();
             };
           },
@@ -30,10 +39,10 @@ export function usageProbe() {
     }),
     /** Writes and reads the record once. */
     sync: async () => {},
-    rows: async (): Promise<{ kind: string; name: string }[]> => [],
+    rows: async (): Promise<UsageRow[]> => [],
     hasTable: async () => false,
-    /** Adds time in which the backend has observed all rules and tokens. */
-    letPass: async (_milliseconds: number) => {},
+    /** Adds days before today on which the backend was up with all rules and tokens, and nobody used them. */
+    letPass: async (_days: number) => {},
   };
   return probe;
 }

@@ -17,7 +17,9 @@ export interface HandledUpgrade {
   rawHeaders: string[];
 }
 
-/** Listens for upgrades from a first request on, as plugins do before backend-defaults 0.19. */
+/**
+ * Listens for upgrades from a first request on. Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+ */
 function listenAtServer(
   listener: (req: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): RequestHandler {
@@ -36,7 +38,7 @@ function listenAtServer(
  * Creates a plugin with WebSocket handlers, which send `hello` and record the upgrades that reached them. Its other routes answer
  * 200 to every request that passes its credentials barrier.
  *
- * @param handlers - the declaration of each handler, by path; before backend-defaults 0.19 they begin with a first request
+ * @param handlers - the declaration of each handler, by path; where releases have no handlers, they begin with a first request
  * @param init - runs at the end of the plugin's own `init`
  */
 export function webSocketPlugin(

@@ -35,7 +35,6 @@ it('[P31] the record of use has the rules alone, and nothing of a request', asyn
   await usage.sync();
   const rows = await usage.rows();
   expect(rows.map(({ name }) => name).sort()).toEqual([
-    '',
     'GET docs/static/public',
     'GET forwarding/public/**',
     'GET hello/demo/**',

@@ -7,7 +7,7 @@ import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { createSigningKey, SigningKey } from '../__testUtils__/signingKey';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
-import { answerUpgrade } from '../http/answerUpgrade';
+import { answerUpgrade } from '../http/dispatchUpgrade';
 
 /** Spellings that some reader of a target resolves to `/api/hello/secret`, or to another plugin than the rule's. */
 const TARGETS: [product: string, target: string][] = [

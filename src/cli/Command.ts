@@ -1,5 +1,26 @@
-import type { OptionName, Options } from './options';
-import type { Problem } from './output';
+import { parseArgs, ParseArgsConfig } from 'node:util';
+import { isError } from '@backstage/errors';
+import type { Lines, Location } from './output';
+
+/** The options of all commands. */
+const OPTIONS = {
+  against: { type: 'string', multiple: true },
+  config: { type: 'string', multiple: true },
+  'fail-on': { type: 'string' },
+  format: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+  list: { type: 'boolean' },
+  'mock-env': { type: 'boolean' },
+  policy: { type: 'string' },
+  'token-env': { type: 'string' },
+} satisfies ParseArgsConfig['options'];
+
+type OptionName = keyof typeof OPTIONS;
+
+/** The values of the options that were given. */
+export type Options = ReturnType<
+  typeof parseArgs<{ options: typeof OPTIONS }>
+>['values'];
 
 /** A command of `api-gate`. */
 export interface Command {
@@ -12,12 +33,57 @@ export interface Command {
   run(options: Options, output: Lines, args: string[]): Promise<number>;
 }
 
-/** The output of a command. In the log of a CI job, whatever a line holds is text on one line. */
-export interface Lines {
-  /** Writes lines. A line whose condition does not hold is left out. */
-  out(...lines: (string | false | undefined)[]): void;
-  error(line: string): void;
-  problem(level: 'error' | 'warning', problem: Problem): void;
-  /** Writes what was held back until here. */
-  end(): void;
+/** Reports to the user why a command can not run: exit code 2. */
+export class CliError extends Error {
+  override name = 'CliError';
+
+  constructor(
+    message: string,
+    /** The place in the configuration that has to be corrected. */
+    readonly location?: Location,
+  ) {
+    super(message);
+  }
+}
+
+/** Returns an error's message without the lines after the first, which may quote the configuration. */
+export function firstLineOf(error: unknown): string {
+  return (isError(error) ? error.message : String(error)).split('\n')[0];
+}
+
+/** @throws CliError that names an option which the command does not have */
+export function readOptions(
+  command: string,
+  args: string[],
+  names: readonly OptionName[],
+): { options: Options; positionals: string[] } {
+  const options = Object.fromEntries(
+    ['help' as const, ...names].map(name => [name, OPTIONS[name]]),
+  );
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options,
+      allowPositionals: true,
+    });
+    return { options: values as Options, positionals };
+  } catch (error) {
+    throw new CliError(
+      `${firstLineOf(error)}: api-gate ${command} --help lists the options`,
+    );
+  }
+}
+
+/** @throws CliError unless the value of an option is one of its choices */
+export function readChoice<T extends string>(
+  options: Options,
+  name: 'fail-on' | 'format',
+  choices: readonly T[],
+): T | undefined {
+  const value = options[name];
+  const choice = choices.find(each => each === value);
+  if (value !== undefined && choice === undefined) {
+    throw new CliError(`--${name} must be one of ${choices.join(', ')}`);
+  }
+  return choice;
 }

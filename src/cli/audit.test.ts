@@ -1,10 +1,4 @@
-import {
-  createServer,
-  IncomingMessage,
-  Server,
-  ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import timers from 'node:timers/promises';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
@@ -12,13 +6,14 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { serve } from '../__testUtils__/serve';
 import { freePort, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
-import { auditPaths, judge } from './audit';
+import { auditPaths, findVerdict } from './audit';
 import { AUDITED_PATHS } from './auditedPaths';
-import { CliError } from './CliError';
+import { CliError } from './Command';
 import { explainFailure } from './get';
 
 jest.setTimeout(60_000);
@@ -123,20 +118,13 @@ describe('api-gate audit', () => {
 describe('the requests of api-gate audit', () => {
   const seen: IncomingMessage[] = [];
   let answer: (req: IncomingMessage, res: ServerResponse) => void;
-  let server: Server;
   let url: string;
 
   beforeAll(async () => {
-    server = createServer((req, res) => {
+    ({ url } = await serve((req, res) => {
       seen.push(req);
       answer(req, res);
-    });
-    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
-    url = `http://localhost:${(server.address() as AddressInfo).port}`;
-  });
-  afterAll(async () => {
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
+    }));
   });
   beforeEach(() => {
     seen.length = 0;
@@ -176,19 +164,15 @@ describe('the requests of api-gate audit', () => {
 
   it('follow no redirect', async () => {
     const elsewhere: string[] = [];
-    const other = createServer((req, res) => {
+    const other = await serve((req, res) => {
       elsewhere.push(req.url!);
       res.end();
     });
-    await new Promise<void>(resolve => other.listen(0, 'localhost', resolve));
-    const { port } = other.address() as AddressInfo;
     answer = (_req, res) =>
-      res.writeHead(302, { Location: `http://localhost:${port}/login` }).end();
+      res.writeHead(302, { Location: `${other.url}/login` }).end();
     const { code, lines } = await auditOf(url, one);
     expect(openIn(lines)).toEqual([]);
     expect([code, elsewhere, seen.length]).toEqual([0, [], 3]);
-    other.closeAllConnections();
-    await new Promise(resolve => other.close(resolve));
   });
 
   it('read the beginning of a body only, and print none of it', async () => {
@@ -278,14 +262,16 @@ describe('an answer', () => {
     '%i of %s from behind a barrier (%s) is %s',
     (status, type, isGuarded, verdict) => {
       const headers = new Headers({ 'content-type': type });
-      expect(judge({ status, headers, body: '' }, isGuarded)).toBe(verdict);
+      expect(findVerdict({ status, headers, body: '' }, isGuarded)).toBe(
+        verdict,
+      );
     },
   );
 
   it('that rejects the input came from a handler', () => {
     const body = '{"error":{"name":"InputError"}}';
     const headers = new Headers();
-    expect(judge({ status: 400, headers, body }, false)).toBe('open');
+    expect(findVerdict({ status: 400, headers, body }, false)).toBe('open');
   });
 });
 

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
-import { CliError } from './CliError';
-import type { Command } from './Command';
+import { CliError, Command } from './Command';
 import { get, GetAnswer, readUrl } from './get';
 
 const INTERVAL_MS = 500;
@@ -64,7 +63,7 @@ export async function auditPaths(
   const counts = { open: 0, closed: 0, 'not-installed': 0, unclear: 0 };
   for (const each of paths) {
     const answer = await ask(each.plugin, each.path);
-    const verdict = judge(answer, guarded.has(each.plugin));
+    const verdict = findVerdict(answer, guarded.has(each.plugin));
     counts[verdict] += 1;
     if (verdict === 'open') {
       describeOpen(each, answer, isGated).forEach(line => print(line));
@@ -116,7 +115,7 @@ function looksGated({ status, headers }: GetAnswer): boolean {
  * @param isGuarded - whether the plugin answers 401 for an unknown route, so that every other answer came from behind its
  *   credentials barrier
  */
-export function judge(
+export function findVerdict(
   { status, headers, body }: GetAnswer,
   isGuarded: boolean,
 ): Verdict {

@@ -1,11 +1,10 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   folderWith,
   runCli,
   runCliHere,
   runCliIn,
 } from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
 
@@ -21,11 +20,18 @@ const GATE = `${BASE}auth:
       - { request: GET /api/catalog/entities, is: closed }
 `;
 
+/** Runs the command in a folder with the files, or with `app-config.yaml` alone, and named files. */
 const check = (
-  files: Record<string, string>,
+  files: Record<string, string> | string,
   args: string[] = [],
   env: Record<string, string> = {},
-) => runCliIn(['check', ...args], { cwd: folderWith(files), env });
+) =>
+  runCliIn(['check', ...args], {
+    cwd: folderWith(
+      typeof files === 'string' ? { 'app-config.yaml': files } : files,
+    ),
+    env,
+  });
 
 describe('api-gate check', () => {
   it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
@@ -49,16 +55,17 @@ describe('api-gate check', () => {
     const args = ['--fail-on', 'findings'];
     const accept = (until: string) =>
       `${GATE}    findings: { accept: [{ id: open-webhook-without-secret, at: 'auth.apiGate.allow[0] (POST /api/events/http/github)', reason: demo${until} }] }\n`;
-    const run = (text: string, ...others: string[]) =>
-      check({ 'app-config.yaml': text }, [...args, ...others]);
-    expect((await run(GATE)).code).toBe(1);
-    expect((await run(BASE)).code).toBe(0);
-    expect((await run(accept(', until: 2026-01-01'))).code).toBe(1);
-    const accepted = await run(
-      accept(', until: 2999-01-01'),
-      '--format',
-      'github',
-    );
+    for (const [text, code] of [
+      [GATE, 1],
+      [BASE, 0],
+      [accept(', until: 2026-01-01'), 1],
+    ] as const) {
+      expect((await check(text, args)).code).toBe(code);
+    }
+    const accepted = await check(accept(', until: 2999-01-01'), [
+      ...args,
+      ...['--format', 'github'],
+    ]);
     expect(accepted.code).toBe(0);
     expect(accepted.stdout).toMatch(
       /\naccepted: auth\.apiGate\.allow\[0\] .* \[open-webhook-without-secret\], accepted until 2999-01-01T00:00:00\.000Z \(demo\)\n2 of 2 expectations hold, 0 findings\n/,
@@ -77,7 +84,7 @@ auth:
 events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
 `;
     const args = ['--mock-env', '--fail-on', 'findings'];
-    const { code, stdout } = await check({ 'app-config.yaml': text }, args);
+    const { code, stdout } = await check(text, args);
     expect(stdout).toMatch(/ 0 findings\n$/);
     expect(code).toBe(0);
   });
@@ -86,13 +93,10 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const withEnd = (until: string) =>
       GATE.replace('/entities/**', `/entities/**\n        until: ${until}`);
     const ended = await check(
-      {
-        'app-config.yaml': withEnd('2001-01-01').replace(
-          'GET /api/catalog/entities, is: closed',
-          'GET /api/catalog/entities/a, is: public',
-        ),
-      },
-      [],
+      withEnd('2001-01-01').replace(
+        'GET /api/catalog/entities, is: closed',
+        'GET /api/catalog/entities/a, is: public',
+      ),
     );
     expect(ended.stdout).toContain(
       'warning: app-config.yaml:7: auth.apiGate.allow[1] (GET /api/catalog/entities/**): has opened nothing since 2001-01-01T00:00:00.000Z: remove the rule, or write a later until [rule-ended]\n',
@@ -101,7 +105,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'error: app-config.yaml:12: auth.apiGate.expect[1]: GET /api/catalog/entities/a should be public, and its rule auth.apiGate.allow[1] (/entities/**) has ended: write a later until, or remove the expectation\n',
     );
     expect(ended.code).toBe(1);
-    const far = await check({ 'app-config.yaml': withEnd('2099-01-01') });
+    const far = await check(withEnd('2099-01-01'));
     expect(far.stdout).toContain(
       'GET /api/catalog/entities/**  (until 2099-01-01T00:00:00.000Z)\n',
     );
@@ -110,12 +114,10 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
   });
 
   it('exits with 1 where expectations do not hold, and prints all of them', async () => {
-    const { code, stdout } = await check({
-      'app-config.yaml': GATE.replace('/entities/**', '/entities').replace(
-        'is: public',
-        'is: closed',
-      ),
-    });
+    const text = GATE.replace('/entities/**', '/entities');
+    const { code, stdout } = await check(
+      text.replace('is: public', 'is: closed'),
+    );
     expect(stdout).toContain(
       'error: app-config.yaml:10: auth.apiGate.expect[0]: POST /api/events/http/github should be closed, and is public by auth.apiGate.allow[0] (/http/github)\n' +
         'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.allow[1] (/entities)\n',
@@ -127,7 +129,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
   it('expects the same of a candidate, and names its rules', async () => {
     const candidate = (path: string) =>
       `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
-    const wide = await check({ 'app-config.yaml': candidate('/**') });
+    const wide = await check(candidate('/**'));
     expect(wide.stdout).toContain(
       'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
     );
@@ -135,9 +137,9 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       '2 of 2 expectations hold, and 1 with the candidate, ',
     );
     expect(wide.code).toBe(1);
-    const narrow = await check({ 'app-config.yaml': candidate('/health') });
+    const narrow = await check(candidate('/health'));
     expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
-    const wrong = await check({ 'app-config.yaml': candidate('health') });
+    const wrong = await check(candidate('health'));
     expect(wrong.stdout).toContain(
       'auth.apiGate.candidate: is not judged: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
     );
@@ -146,7 +148,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
 
   it('annotates the lines for GitHub', async () => {
     const { code, stdout } = await check(
-      { 'app-config.yaml': GATE.replace('is: closed', 'is: public') },
+      GATE.replace('is: closed', 'is: public'),
       ['--format', 'github'],
     );
     expect(stdout).toContain(
@@ -167,7 +169,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const text = `${BASE}auth:\n  apiGate:\n    allow:\n${rules.join('')}`;
     // Other processes would make the time on the clock longer.
     const before = process.cpuUsage();
-    const { stdout } = await check({ 'app-config.yaml': text });
+    const { stdout } = await check(text);
     const { user, system } = process.cpuUsage(before);
     expect(stdout).toContain(
       '  app-config.yaml:1005  auth.apiGate.allow[999]  POST /api/plugin-99/items/999\n',
@@ -220,17 +222,15 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
   });
 
   it('needs no variable that is not set with --mock-env', async () => {
-    const files = {
-      'app-config.yaml': `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    issuers: ['\${ISSUER}']\n    cookie: { domain: example.com }\n`,
-    };
-    const { code, stdout } = await check(files, ['--mock-env']);
+    const text = `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    issuers: ['\${ISSUER}']\n    cookie: { domain: example.com }\n`;
+    const { code, stdout } = await check(text, ['--mock-env']);
     expect(stdout).toContain('2 of 2 expectations hold');
     expect(stdout).toContain(
       'Not checked, since they hold variables that are not set: auth.apiGate.issuers, backend.baseUrl, auth.apiGate.cookie, app.baseUrl',
     );
     expect(code).toBe(0);
 
-    const without = await check(files);
+    const without = await check(text);
     expect(without).toMatchObject({
       code: 2,
       stdout: '',
@@ -242,7 +242,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
 
   it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
     const { code, stdout } = await check(
-      { 'app-config.yaml': GATE.replace('/entities/**', 'entities') },
+      GATE.replace('/entities/**', 'entities'),
       ['--format', 'github'],
     );
     expect(stdout).toMatch(
@@ -252,9 +252,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
   });
 
   it('exits with 2 for broken YAML of a default file, and quotes none of it', async () => {
-    const { code, stdout, stderr } = await check({
-      'app-config.yaml': 'token: "secret-value\nx: [',
-    });
+    const { code, stdout, stderr } = await check('token: "secret-value\nx: [');
     expect(stderr).toMatch(/^error: app-config\.yaml:2: .*\n$/);
     expect(stderr).not.toContain('secret-value');
     expect([code, stdout]).toEqual([2, '']);
@@ -319,11 +317,8 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'The variable NOT_SET that --token-env names is not set',
     ],
   ])('exits with 2 for %s', async (_, args, text, message) => {
-    const folder = folderWith({ 'app-config.yaml': text });
-    const { code, stdout, stderr } = await runCliHere([
-      ...['check', '--config', `${folder}/app-config.yaml`],
-      ...args,
-    ]);
+    const named = ['--config', 'app-config.yaml', ...args];
+    const { code, stdout, stderr } = await check(text, named);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^error: .*\n$/);
     expect(stderr).not.toContain('secret-value');
@@ -350,6 +345,7 @@ describe('api-gate check --policy', () => {
             yaml: "- { plugin: techdocs, path: '/static/**' }",
           },
         ],
+        installed: ['badges', 'hello', 'own', 'techdocs'],
         unknown: ['own'],
         usage: {
           since: '2026-08-20T10:00:00.000Z',
@@ -375,29 +371,24 @@ describe('api-gate check --policy', () => {
     '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
     '/oddUsage': () => [
       200,
-      JSON.stringify({ closed: [], unknown: [], usage: { rules: [null] } }),
+      '{"closed":[],"unknown":[],"installed":[],"usage":{"rules":[null],"externalTokens":[]}}',
     ],
+    '/withoutPlugins': () => [200, '{"closed":[],"unknown":[]}'],
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
   };
-  const server = createServer((req, res) => {
-    const [status, body] = answers[req.url!](req.headers.authorization);
-    res.writeHead(status, { Location: '/good' }).end(body);
-  });
   let url: string;
 
   beforeAll(async () => {
-    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
-    url = `http://localhost:${(server.address() as AddressInfo).port}`;
-  });
-  afterAll(async () => {
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
+    ({ url } = await serve((req, res) => {
+      const [status, body] = answers[req.url!](req.headers.authorization);
+      res.writeHead(status, { Location: '/good' }).end(body);
+    }));
   });
 
   it('adds what plugins open in code', async () => {
     const { code, stdout } = await check(
-      { 'app-config.yaml': BASE },
+      BASE,
       ['--policy', `${url}/good`, '--token-env', 'POLICY_TOKEN'],
       { POLICY_TOKEN: 'let-me-read' },
     );
@@ -427,12 +418,9 @@ describe('api-gate check --policy', () => {
     ['/page', 'answers 200 and no policy: write the address of GET'],
     ['/moved', 'answers 302 and no policy: write the address of GET'],
     ['/oddUsage', 'answers 200 and no policy: write the address of GET'],
+    ['/withoutPlugins', 'answers 200 and no policy: write the address of GET'],
   ])('exits with 2 for %s', async (path, message) => {
-    const folder = folderWith({ 'app-config.yaml': BASE });
-    const { code, stderr } = await runCliHere([
-      ...['check', '--config', `${folder}/app-config.yaml`],
-      ...['--policy', url + path],
-    ]);
+    const { code, stderr } = await check(BASE, ['--policy', url + path]);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
   });

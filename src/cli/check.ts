@@ -6,12 +6,11 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import type { Command } from './Command';
+import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
-import { readChoice } from './options';
 import { formatLocation } from './output';
 
 export const check: Command = {
@@ -47,7 +46,7 @@ or git tracks a *.local.yaml that has auth.apiGate.`,
 
     const print = (level: 'error' | 'warning', message: string) =>
       output.problem(level, { message, location: locate(message) });
-    const failures = findFailedExpectations(gate, CONFIG_KEY);
+    const failures = findFailedExpectations(gate);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate];
     failed.forEach(({ message }) => print('error', message));
@@ -81,7 +80,6 @@ function findCandidateFailures(gate: LoadedConfig['gate']) {
   return candidate && 'allow' in candidate
     ? findFailedExpectations(
         { ...gate, allow: candidate.allow },
-        CONFIG_KEY,
         `${CONFIG_KEY}.candidate.allow`,
       )
     : [];

@@ -2,12 +2,10 @@ import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
-import { CliError } from './CliError';
-import type { Command, Lines } from './Command';
+import { CliError, Command, Options, readChoice } from './Command';
+import { formatLocation, Lines } from './output';
 import { hasGate, refuseTrackedLocalFiles, withFilesAt } from './gitFiles';
 import { LoadedConfig, loadConfig } from './loadConfig';
-import { Options, readChoice } from './options';
-import { formatLocation } from './output';
 
 const GIT = 'git:';
 

@@ -1,6 +1,5 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
 
@@ -16,15 +15,19 @@ auth:
 
 const folder = folderWith({ 'app-config.yaml': CONFIG });
 
-async function explain(request: string, ...args: string[]) {
+/** @param more - lines behind the rules of the configuration */
+async function explainWith(more: string, request: string, ...args: string[]) {
+  const cwd = more ? folderWith({ 'app-config.yaml': CONFIG + more }) : folder;
   const { code, stdout } = await runCliHere([
-    ...['explain', '--config', `${folder}/app-config.yaml`],
+    ...['explain', '--config', `${cwd}/app-config.yaml`],
     ...args,
     request,
   ]);
   expect(code).toBe(0);
   return stdout;
 }
+const explain = (request: string, ...args: string[]) =>
+  explainWith('', request, ...args);
 
 describe('api-gate explain', () => {
   it('prints the nearest rule, and the one that would open a closed request', async () => {
@@ -84,30 +87,18 @@ describe('api-gate explain', () => {
       ...['PUT /api/x/a.b/c', 'GET /api/x', 'GET /api/x/:y', 'GET /api/x/a/:y'],
     ]) {
       const [, rule] = (await explain(request)).match(/ {2}- (.*})/)!;
-      const opened = folderWith({
-        'app-config.yaml': `${CONFIG}      - ${rule}\n`,
-      });
-      const { stdout } = await runCliHere([
-        ...['explain', '--config', `${opened}/app-config.yaml`],
-        request,
-      ]);
-      expect(stdout).toContain(
+      expect(await explainWith(`      - ${rule}\n`, request)).toContain(
         'public: a rule names it\nRule: auth.apiGate.allow[3]',
       );
     }
   });
 
   it('[P37] shows the end of the rule, and whether it has come', async () => {
-    const run = async (until: string) => {
-      const ending = folderWith({
-        'app-config.yaml': `${CONFIG}      - { plugin: x, path: '/a/*/c', until: ${until} }\n`,
-      });
-      const { stdout } = await runCliHere([
-        ...['explain', '--config', `${ending}/app-config.yaml`],
+    const run = (until: string) =>
+      explainWith(
+        `      - { plugin: x, path: '/a/*/c', until: ${until} }\n`,
         'GET /api/x/a/b/c',
-      ]);
-      return stdout;
-    };
+      );
     expect(await run('2099-01-01')).toContain(
       'public: a rule names it\nRule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (until 2099-01-01T00:00:00.000Z)',
     );
@@ -117,14 +108,9 @@ describe('api-gate explain', () => {
   });
 
   it('reports that the gate refuses nothing yet', async () => {
-    const reporting = folderWith({
-      'app-config.yaml': `${CONFIG}    mode: report-only\n`,
-    });
-    const { stdout } = await runCliHere([
-      ...['explain', '--config', `${reporting}/app-config.yaml`],
-      '/api/x',
-    ]);
-    expect(stdout).toContain('Until the gate enforces, it refuses nothing');
+    expect(await explainWith('    mode: report-only\n', '/api/x')).toContain(
+      'Until the gate enforces, it refuses nothing',
+    );
   });
 
   it('adds whether the plugin opens the path in code', async () => {
@@ -133,18 +119,14 @@ describe('api-gate explain', () => {
       path,
       yaml: '-',
     }));
-    const server = createServer((_req, res) =>
-      res.end(JSON.stringify({ closed, unknown: [] })),
+    const { url } = await serve((_req, res) =>
+      res.end(JSON.stringify({ closed, installed: ['badges'], unknown: [] })),
     );
-    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
-    const { port } = server.address() as AddressInfo;
-    const policy = ['--policy', `http://localhost:${port}/`];
+    const policy = ['--policy', url];
     expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
       'The plugin opens /entity/:a/badge in code, and the gate closes it',
     );
     expect(await explain('/api/badges/xy', ...policy)).not.toContain('in code');
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
   });
 
   it.each(['', 'GET', 'get /api/x', 'GET /api/x y', 'FETCH /api/x'])(

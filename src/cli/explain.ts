@@ -1,12 +1,10 @@
 import { METHODS } from 'node:http';
-import { formatRule } from '../config/AllowRule';
+import { formatRule, yamlOf } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { WEBSOCKET } from '../http/requestMethod';
+import { WEBSOCKET } from '../http/requestLine';
 import { AllowList } from '../policy/AllowList';
 import { Explanation, explainRequest } from '../policy/explainRequest';
-import { yamlOf } from '../policy/ruleFor';
-import { CliError } from './CliError';
-import type { Command } from './Command';
+import { CliError, Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
 import { formatLocation } from './output';

@@ -1,16 +1,14 @@
 import type { PolicyReport } from '../observability/describePolicy';
-import { CliError } from './CliError';
+import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
-import type { Options } from './options';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
 /** The parts of a running backend's policy that its configuration does not have. */
 export type DeclaredInCode = Pick<
   PolicyReport,
-  'closed' | 'unknown' | 'usage'
-> &
-  Partial<Pick<PolicyReport, 'installed'>>;
+  'closed' | 'installed' | 'unknown' | 'usage'
+>;
 
 /**
  * Fetches from the running backend of `--policy`, if that is given, the paths that its plugins open in code and the gate closes.
@@ -57,9 +55,8 @@ function parse(body: string): DeclaredInCode | undefined {
       closed.every(({ plugin, path, yaml }: any) =>
         [plugin, path, yaml].every(isText),
       ) &&
+      installed.every(isText) &&
       unknown.every(isText) &&
-      // A gate before 0.3 does not list the installed plugins.
-      (installed ?? []).every(isText) &&
       (usage === undefined ||
         [usage.rules, usage.externalTokens].every(list => list.every(isUse)));
     return isReport ? { closed, installed, unknown, usage } : undefined;

@@ -1,4 +1,4 @@
-import { CliError } from './CliError';
+import { CliError } from './Command';
 
 const TIMEOUT_MS = 10_000;
 

@@ -43,96 +43,72 @@ function diffAgainstMain(
   });
 }
 
-/** The files of the configuration, by name, for a repository and a folder outside of it. */
-type Files = (repository: string, outside: string) => Record<string, string>;
-
 describe('[P52] diff --against git:', () => {
   const leftovers = () =>
     readdirSync(os.tmpdir()).filter(name => name.startsWith('api-gate-diff-'));
 
-  it.each<[string, string, Files]>([
+  it.each<
+    [
+      what: string,
+      textOf: (repository: string, outside: string) => string,
+      name?: string,
+    ]
+  >([
     [
       'an absolute path into the repository',
-      'app-config.yaml',
-      here => ({ 'app-config.yaml': including(`${here}/deploy/rules.yaml`) }),
+      here => including(`${here}/deploy/rules.yaml`),
     ],
     [
       'an absolute path out of the repository',
-      'app-config.yaml',
-      (_, outside) => ({ 'app-config.yaml': including(`${outside}/x.yaml`) }),
+      (_, outside) => including(`${outside}/x.yaml`),
     ],
     [
       'a path that leads up to the root and down again',
-      'app-config.yaml',
-      here => ({
-        'app-config.yaml': including(
-          `${'../'.repeat(30)}${here.slice(1)}/deploy/rules.yaml`,
-        ),
-      }),
+      here =>
+        including(`${'../'.repeat(30)}${here.slice(1)}/deploy/rules.yaml`),
     ],
     [
       'a path that leads out of the repository and in again',
-      'app-config.yaml',
-      here => ({
-        'app-config.yaml': including(
-          `../${path.basename(here)}/deploy/rules.yaml`,
-        ),
-      }),
+      here => including(`../${path.basename(here)}/deploy/rules.yaml`),
     ],
-    [
-      'a path with a variable',
-      'app-config.yaml',
-      () => ({ 'app-config.yaml': including('${HERE}/deploy/rules.yaml') }),
-    ],
+    ['a path with a variable', () => including('${HERE}/deploy/rules.yaml')],
     [
       'a path in which .. follows a variable',
-      'app-config.yaml',
-      () => ({
-        'app-config.yaml': including('${HERE}/deploy/../deploy/rules.yaml'),
-      }),
+      () => including('${HERE}/deploy/../deploy/rules.yaml'),
     ],
     [
       'a path that is an alias',
-      'app-config.yaml',
-      here => ({
-        'app-config.yaml': `x: &x ${here}/deploy/rules.yaml#allow\n${withAllow('{ $include: *x }')}`,
-      }),
+      here =>
+        `x: &x ${here}/deploy/rules.yaml#allow\n${withAllow('{ $include: *x }')}`,
     ],
     [
       'an absolute path in an included file',
+      () => `${BASE}auth: { apiGate: { $include: deploy/more.json } }`,
       'deploy/more.json',
-      here => ({
-        'app-config.yaml': `${BASE}auth: { apiGate: { $include: deploy/more.json } }`,
-        'deploy/more.json': `{ "allow": { "$include": "${here}/deploy/rules.yaml#allow" } }`,
-      }),
     ],
     [
       'a path of $file that leads out behind a #',
-      'app-config.yaml',
-      here => ({
-        'app-config.yaml': withAllow(
+      here =>
+        withAllow(
           `[{ plugin: { $file: 'x#/../../..${here}/deploy/plugin.txt' }, path: /x }]`,
         ),
-      }),
     ],
     [
       'an absolute path in a list',
-      'app-config.yaml',
-      here => ({
-        'app-config.yaml': withAllow(
-          `[{ $include: '${here}/deploy/rules.yaml#rule' }]`,
-        ),
-      }),
+      here => withAllow(`[{ $include: '${here}/deploy/rules.yaml#rule' }]`),
     ],
   ])(
     'ends with 2 and names the file where a file is included by %s',
-    async (_, name, files) => {
+    async (_, textOf, ...[name = 'app-config.yaml']) => {
       const outside = folderWith({ 'x.yaml': CLOSED });
       const repository = folderWith({
         'deploy/rules.yaml': `${CLOSED}rule: { plugin: a, path: /b }\n`,
         'deploy/plugin.txt': 'a',
       });
-      writeInto(repository, files(repository, outside));
+      writeInto(repository, {
+        'app-config.yaml': textOf(repository, outside),
+        'deploy/more.json': `{ "allow": { "$include": "${repository}/deploy/rules.yaml#allow" } }`,
+      });
       commit(repository);
       writeInto(repository, {
         'deploy/rules.yaml': `${OPEN}rule: { plugin: catalog, path: '/**' }\n`,

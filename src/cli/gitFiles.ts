@@ -5,8 +5,7 @@ import path from 'node:path';
 import type { ConfigSourceData } from '@backstage/config-loader';
 import { parse } from 'yaml';
 import { isObject } from '../config/values';
-import { CliError } from './CliError';
-import { firstLineOf } from './loadConfig';
+import { CliError, firstLineOf } from './Command';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 

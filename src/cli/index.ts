@@ -1,12 +1,10 @@
 import { isError } from '@backstage/errors';
-import { printable } from '../util/printable';
+import { printable } from '../util/logLine';
 import { audit } from './audit';
 import { check } from './check';
-import { CliError } from './CliError';
-import type { Command } from './Command';
+import { CliError, Command, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
-import { readOptions } from './options';
 import {
   createGitHubLines,
   createTextLines,

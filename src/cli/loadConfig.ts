@@ -1,16 +1,15 @@
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
-import { isError } from '@backstage/errors';
 import type { JsonObject } from '@backstage/types';
+import { pathsOf } from '../config/configFiles';
 import {
   ApiGateConfig,
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
-import { CliError } from './CliError';
+import { CliError, firstLineOf, Options } from './Command';
 import { createLocate, readYaml } from './locate';
-import type { Options } from './options';
 
 /** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
 const MOCK_VALUE = 'mock-env-of-a-variable-that-is-not-set';
@@ -65,9 +64,7 @@ async function readSources(options: LoadOptions) {
         substitutionFunc: async name => process.env[name]?.trim() ?? MOCK_VALUE,
       }),
     });
-    for (const [, file] of String(source).matchAll(/path="([^"]+)"/g)) {
-      files.push(file);
-    }
+    files.push(...pathsOf(source));
     for await (const { configs } of source.readConfigData()) {
       return { sources: configs, files };
     }
@@ -89,11 +86,6 @@ function assertYaml(file: string): void {
       line: yaml.lineAt(error.pos[0]),
     });
   }
-}
-
-/** Returns an error's message without the lines after the first, which may quote the configuration. */
-export function firstLineOf(error: unknown): string {
-  return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 
 /** Leaves out the settings that can not be checked without the variables that are not set. */

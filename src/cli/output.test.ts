@@ -1,11 +1,10 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   RunnerCommand,
   runnerCommandsIn,
 } from '../__testUtils__/runnerCommandsIn';
 import { run } from '.';
 import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
 
@@ -108,22 +107,17 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
         externalTokens: [{ subject: text, yaml: text }],
       },
     });
-    const server = createServer((req, res) => {
+    const { url } = await serve((req, res) => {
       const text = HOSTILE[Number(req.url!.slice(1))];
       res.end(JSON.stringify(policy(text)));
     });
-    await new Promise<void>(resolve => server.listen(0, 'localhost', resolve));
-    const { port } = server.address() as AddressInfo;
     const cwd = folderWith({ 'app-config.yaml': GATE });
     for (const i of HOSTILE.keys()) {
-      const url = `http://localhost:${port}/${i}`;
-      const args = ['check', '--policy', url, '--config', 'app-config.yaml'];
+      const args = ['check', '--policy', `${url}/${i}`];
       const { stdout } = await runCliIn(args, { cwd });
       expect(stdout).toMatch(/in code[^]*forged[^]*Use, at[^]*forged/);
       expect(runnerCommandsIn(stdout)).toEqual([]);
     }
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
   });
 
   it('prints no warning of the YAML parser, which quotes the file', async () => {

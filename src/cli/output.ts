@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { printable } from '../util/printable';
-import type { Lines } from './Command';
+import { printable } from '../util/logLine';
 
 /** A place in a file of the configuration. */
 export interface Location {
@@ -26,6 +25,16 @@ type Level = 'error' | 'warning';
 export interface Output {
   out(line: string): void;
   error(line: string): void;
+}
+
+/** The output of a command. In the log of a CI job, whatever a line holds is text on one line. */
+export interface Lines {
+  /** Writes lines. A line whose condition does not hold is left out. */
+  out(...lines: (string | false | undefined)[]): void;
+  error(line: string): void;
+  problem(level: Level, problem: Problem): void;
+  /** Writes what was held back until here. */
+  end(): void;
 }
 
 export function formatLocation({ file, line }: Location): string {

@@ -5,6 +5,7 @@ import {
   openedMethods,
   prefixOf,
   segmentsOf,
+  yamlOf,
 } from './AllowRule';
 
 it.each([
@@ -34,4 +35,7 @@ it.each([
   const rule = { plugin: 'catalog', path: '/a/**', methods };
   expect(openedMethods(rule)).toEqual(opened);
   expect(formatRule(rule)).toBe(`${text} /api/catalog/a/**`);
+  expect(yamlOf(rule)).toBe(
+    `- { plugin: catalog, path: '/a/**', methods: [${methods.join(', ')}] }`,
+  );
 });

@@ -14,6 +14,9 @@ export interface AllowRule {
   until?: number;
 }
 
+/** The ids that a rule may name. */
+export const PLUGIN_ID = /^[a-z0-9_-]+$/;
+
 export const ANY_SEGMENT = '*';
 
 const SUBTREE = '/**';
@@ -48,4 +51,9 @@ export function formatRule(
   rule: Pick<AllowRule, 'plugin' | 'path' | 'methods'>,
 ): string {
   return `${rule.methods} /api/${rule.plugin}${rule.path}`;
+}
+
+/** Formats a rule as an entry of a list in YAML. */
+export function yamlOf({ plugin, path, methods }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
 }

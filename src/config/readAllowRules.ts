@@ -1,17 +1,16 @@
 import { METHODS } from 'node:http';
+import { isError } from '@backstage/errors';
 import {
   AllowRule,
   ANY_SEGMENT,
   isSubtree,
+  PLUGIN_ID,
   prefixOf,
   segmentsOf,
 } from './AllowRule';
-import { WEBSOCKET } from '../http/requestMethod';
-import { isUnambiguousPath } from '../http/requestTarget';
+import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { check, readInstant, readList, readObject } from './values';
-
-export const PLUGIN_ID = /^[a-z0-9_-]+$/;
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
 // `*` beside them: as a whole segment, or in a trailing `/**`.
@@ -36,6 +35,32 @@ export function readAllowRules(
     'a list of rules, each with a plugin and a path',
     readAllowRule,
   );
+}
+
+/** `auth.apiGate.candidate`: the rules that are compared with those in force, or the reason why they are not. */
+export type Candidate = { allow: AllowRule[] } | { problem: string };
+
+/**
+ * Reads `auth.apiGate.candidate` as `allow` is read. Returns an error instead of throwing it: a wrong candidate must not keep a
+ * backend from starting, or a policy from loading.
+ */
+export function readCandidate(
+  value: unknown,
+  configPath: string,
+): Candidate | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  try {
+    const { allow } = readObject(value, configPath, ['allow']);
+    check(
+      allow !== undefined,
+      `${configPath}.allow must be a list of rules, as auth.apiGate.allow would be; leave out ${configPath} for no candidate`,
+    );
+    return { allow: readAllowRules(allow, `${configPath}.allow`) };
+  } catch (error) {
+    return { problem: isError(error) ? error.message : String(error) };
+  }
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
@@ -64,15 +89,6 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
   return rule;
 }
 
-/** @param configPath - of the object that has the plugin id */
-export function readPluginId(value: unknown, configPath: string): string {
-  check(
-    typeof value === 'string' && PLUGIN_ID.test(value),
-    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
-  );
-  return value;
-}
-
 /**
  * Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`.
  *
@@ -84,7 +100,10 @@ export function readPluginPath(
   configPath: string,
   hasWildcards = false,
 ): { plugin: string; path: string } {
-  const id = readPluginId(plugin, configPath);
+  check(
+    typeof plugin === 'string' && PLUGIN_ID.test(plugin),
+    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
+  );
   const at = `${configPath}.path`;
   check(
     typeof path === 'string' && path.startsWith('/'),
@@ -95,8 +114,8 @@ export function readPluginPath(
     `${at} must be at most ${MAX_PATH_LENGTH} characters long`,
   );
   check(
-    !`${path}/`.startsWith(`/api/${id}/`),
-    `${at} is relative to the plugin: leave out the leading /api/${id}`,
+    !`${path}/`.startsWith(`/api/${plugin}/`),
+    `${at} is relative to the plugin: leave out the leading /api/${plugin}`,
   );
   const prefix = prefixOf({ path });
   const literal = hasWildcards ? readWildcards(prefix, at) : prefix;
@@ -124,7 +143,7 @@ export function readPluginPath(
     !isCookieEndpoint(literal),
     `${at} is where cookies are issued, and can not be made public: remove the rule`,
   );
-  return { plugin: id, path };
+  return { plugin, path };
 }
 
 /**

@@ -40,7 +40,10 @@ describe('what the cookie trusts', () => {
   it.each(['app', 'backend'])(
     'is not the origin null of a %s.baseUrl without its scheme',
     key => {
-      for (const baseUrl of ['portal.example.com:443', 'localhost:3000', 'x']) {
+      for (const baseUrl of [
+        ...['portal.example.com:443', 'localhost:3000', 'x'],
+        ...['httpx://portal.example.com', 'xhttp://portal.example.com'],
+      ]) {
         const config = new ConfigReader({
           backend: { baseUrl: BASE_URL },
           [key]: { baseUrl },

@@ -16,8 +16,6 @@ const expectRefused = (apiGate: JsonObject, message: string) =>
     new InputError(`auth.apiGate.${message}`),
   );
 
-const DAY = 24 * 60 * 60 * 1000;
-
 describe('durations', () => {
   it.each<[JsonObject, number, number | undefined]>([
     [{}, 2_000, 30_000],
@@ -37,17 +35,6 @@ describe('durations', () => {
     const { revocation, tokenCache } = read(apiGate);
     expect(revocation).toEqual({ pollIntervalMs });
     expect(tokenCache).toEqual(ttlMs && { ttlMs });
-  });
-
-  it.each([
-    [undefined, { keepMs: 90 * DAY }],
-    [{}, { keepMs: 90 * DAY }],
-    [{ keep: '1d' }, { keepMs: DAY }],
-    [{ keep: '30d' }, { keepMs: 30 * DAY }],
-    [false, undefined],
-  ])('with usage %j is %j', (usage, expected) => {
-    const config = read(usage === undefined ? {} : { usage });
-    expect(config.usage).toEqual(expected);
   });
 
   it.each<[JsonObject, string]>([

@@ -14,6 +14,10 @@ const read = (
     }),
   );
 
+const trusting = (...trustedPaths: JsonValue[]) => ({
+  cookie: { trustedPaths },
+});
+
 describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
@@ -48,7 +52,7 @@ describe('readApiGateConfig', () => {
       tokenCache: { ttlMs: 30000 },
       acceptedFindings: [],
       candidate: undefined,
-      usage: { keepMs: 90 * 24 * 60 * 60 * 1000 },
+      usage: true,
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -57,235 +61,172 @@ describe('readApiGateConfig', () => {
     );
   });
 
-  it.each<[JsonValue, string]>([
-    [true, 'auth.apiGate must be an object'],
-    [[], 'auth.apiGate must be an object'],
+  /** Each message, without `auth.apiGate` in front of it, and values that have it. */
+  const refused: [message: string, ...values: JsonValue[]][] = [
+    [' must be an object', true, []],
     [
+      '.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
       { alow: [] },
-      'auth.apiGate.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
     ],
     [
-      { usage: 'off' },
-      'auth.apiGate.usage must be an object with the keys keep',
+      '.usage must be true or false: the record has 30 days',
+      ...['off', 0, { keep: '90d' }].map(usage => ({ usage })),
     ],
-    [{ usage: true }, 'auth.apiGate.usage must be false, or an object with'],
-    [{ usage: { days: 9 } }, 'auth.apiGate.usage.days is not known: use keep'],
-    ...[0, 90, '90', '23h', '801d', {}, false].map((keep): [object, string] => [
-      { usage: { keep } },
-      'auth.apiGate.usage.keep must be a duration from 1d to 800d, such as 90d or { days: 90 }',
-    ]),
     [
+      '.issuers must be a list',
       { issuers: 'https://a.example.com' },
-      'auth.apiGate.issuers must be a list',
+      { issuers: [''] },
     ],
-    [{ issuers: [''] }, 'auth.apiGate.issuers must be a list'],
-    [{ issuers: ['a.example.com'] }, 'auth.apiGate.issuers[0] must be the URL'],
     [
+      '.issuers[0] must be the URL',
+      { issuers: ['a.example.com'] },
       { issuers: ['ftp://a.example.com'] },
-      'auth.apiGate.issuers[0] must be the URL',
     ],
-    [{ cookie: { Name: 'x' } }, 'auth.apiGate.cookie.Name is not known'],
+    ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
+    ['.cookie.enabled must be true or false', { cookie: { enabled: 'false' } }],
     [
-      { cookie: { enabled: 'false' } },
-      'auth.apiGate.cookie.enabled must be true or false',
+      '.cookie.name must be a cookie name',
+      ...['', 'a b', 'a;b'].map(name => ({ cookie: { name } })),
     ],
+    ['.cookie.name must not be', { cookie: { name: 'backstage-auth' } }],
     [
-      { cookie: { name: '' } },
-      'auth.apiGate.cookie.name must be a cookie name',
-    ],
-    [
-      { cookie: { name: 'a b' } },
-      'auth.apiGate.cookie.name must be a cookie name',
-    ],
-    [
-      { cookie: { name: 'a;b' } },
-      'auth.apiGate.cookie.name must be a cookie name',
-    ],
-    [
-      { cookie: { name: 'backstage-auth' } },
-      'auth.apiGate.cookie.name must not be',
-    ],
-    [
+      '.cookie.sameSite must be one of strict, lax, none',
       { cookie: { sameSite: 'Lax' } },
-      'auth.apiGate.cookie.sameSite must be one of strict, lax, none',
     ],
     [
-      { cookie: { domain: 'example.org' } },
-      'auth.apiGate.cookie.domain must be a domain that the host',
+      '.cookie.domain must be a domain that the host',
+      ...['example.org', 'ample.com', 'com', 5].map(domain => ({
+        cookie: { domain },
+      })),
     ],
     [
-      { cookie: { domain: 'ample.com' } },
-      'auth.apiGate.cookie.domain must be a domain that the host',
-    ],
-    [
-      { cookie: { domain: 'com' } },
-      'auth.apiGate.cookie.domain must be a domain that the host',
-    ],
-    [
-      { cookie: { domain: 5 } },
-      'auth.apiGate.cookie.domain must be a domain that the host',
-    ],
-    [
+      '.cookie.domain must be left out',
       { cookie: { name: '__Host-token', domain: 'example.com' } },
-      'auth.apiGate.cookie.domain must be left out',
     ],
     [
+      '.cookie.trustedOrigins must be a list',
       { cookie: { trustedOrigins: 'https://a.example.com' } },
-      'auth.apiGate.cookie.trustedOrigins must be a list',
     ],
     [
-      { cookie: { trustedPaths: { plugin: 'proxy' } } },
-      'auth.apiGate.cookie.trustedPaths must be a list of objects',
+      '.cookie.trustedOrigins[0] must be one origin',
+      ...[
+        '*',
+        'null',
+        'https://*.example.com',
+        'https://a.example.com:443',
+        'a.example.com',
+      ].map(origin => ({ cookie: { trustedOrigins: [origin] } })),
     ],
     [
-      { cookie: { trustedPaths: ['/proxy'] } },
-      'auth.apiGate.cookie.trustedPaths[0] must be an object with the keys plugin, path',
-    ],
-    [
-      {
-        cookie: {
-          trustedPaths: [{ plugin: 'proxy', path: '/a', methods: [] }],
-        },
-      },
-      'auth.apiGate.cookie.trustedPaths[0].methods is not known: use plugin, path',
-    ],
-    [
-      { cookie: { trustedPaths: [{ plugin: 'proxy', path: '/a' }, {}] } },
-      'auth.apiGate.cookie.trustedPaths[1].plugin must be one plugin id',
-    ],
-    [
-      { cookie: { trustedPaths: [{ plugin: 'Proxy', path: '/a' }] } },
-      'auth.apiGate.cookie.trustedPaths[0].plugin must be one plugin id in lower case',
-    ],
-    [
-      { cookie: { trustedPaths: [{ plugin: 'proxy' }] } },
-      'auth.apiGate.cookie.trustedPaths[0].path must be text that starts with a slash',
-    ],
-    ...[
-      '/api/proxy/a',
-      '/a/*',
-      '/a/',
-      '/a/**/b',
-      '/a//b',
-      '/a/../b',
-      '/:a',
-      '/a b',
-    ].map((path): [JsonValue, string] => [
-      { cookie: { trustedPaths: [{ plugin: 'proxy', path }] } },
-      'auth.apiGate.cookie.trustedPaths[0].path ',
-    ]),
-    [
-      { cookie: { trustedOrigins: ['*'] } },
-      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
-    ],
-    [
-      { cookie: { trustedOrigins: ['null'] } },
-      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
-    ],
-    [
-      { cookie: { trustedOrigins: ['https://*.example.com'] } },
-      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
-    ],
-    [
+      '.cookie.trustedOrigins[1] must be one origin',
       {
         cookie: {
           trustedOrigins: ['https://a.example.com', 'https://a.example.com/'],
         },
       },
-      'auth.apiGate.cookie.trustedOrigins[1] must be one origin',
     ],
     [
-      { cookie: { trustedOrigins: ['https://a.example.com:443'] } },
-      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+      '.cookie.trustedPaths must be a list of objects',
+      { cookie: { trustedPaths: { plugin: 'proxy' } } },
     ],
     [
-      { cookie: { trustedOrigins: ['a.example.com'] } },
-      'auth.apiGate.cookie.trustedOrigins[0] must be one origin',
+      '.cookie.trustedPaths[0] must be an object with the keys plugin, path',
+      trusting('/proxy'),
     ],
     [
+      '.cookie.trustedPaths[0].methods is not known: use plugin, path',
+      trusting({ plugin: 'proxy', path: '/a', methods: [] }),
+    ],
+    [
+      '.cookie.trustedPaths[1].plugin must be one plugin id',
+      trusting({ plugin: 'proxy', path: '/a' }, {}),
+    ],
+    [
+      '.cookie.trustedPaths[0].plugin must be one plugin id in lower case',
+      trusting({ plugin: 'Proxy', path: '/a' }),
+    ],
+    [
+      '.cookie.trustedPaths[0].path must be text that starts with a slash',
+      trusting({ plugin: 'proxy' }),
+    ],
+    [
+      '.cookie.trustedPaths[0].path ',
+      ...[
+        ...['/api/proxy/a', '/a/*', '/a/', '/a/**/b', '/a//b', '/a/../b'],
+        ...['/:a', '/a b'],
+      ].map(path => trusting({ plugin: 'proxy', path })),
+    ],
+    [
+      '.signOut.scope must be one of session, user',
       { signOut: { scope: 'all' } },
-      'auth.apiGate.signOut.scope must be one of session, user',
     ],
     [
+      '.signOut.provider is not known: use scope, providers',
       { signOut: { provider: [] } },
-      'auth.apiGate.signOut.provider is not known: use scope, providers',
+    ],
+    ['.signOut.providers must be a list', { signOut: { providers: 'github' } }],
+    [
+      '.signOut.offlineSessions must be one of keep, end',
+      { signOut: { scope: 'user', offlineSessions: 'yes' } },
     ],
     [
-      { signOut: { providers: 'github' } },
-      'auth.apiGate.signOut.providers must be a list',
+      '.signOut.offlineSessions must be keep unless auth.apiGate.signOut.scope is user',
+      { signOut: { offlineSessions: 'end' } },
     ],
     [
-      { revocation: { pollInterval: 0 } },
-      'auth.apiGate.revocation.pollInterval must be a duration',
+      '.operators must be a list',
+      ...['group:default/a', {}, [5]].map(operators => ({ operators })),
     ],
     [
-      { revocation: { pollInterval: '10ms' } },
-      'auth.apiGate.revocation.pollInterval must be a duration',
+      '.operators[1] must be a full entity reference',
+      ...[
+        'platform',
+        'group:platform',
+        'default/platform',
+        'group:/platform',
+        'group:default/',
+        'group:default/a b',
+        'group:default/a/b',
+        'group:default/a\u0000',
+        'group:default/\ud800',
+        `group:default/${'a'.repeat(1000)}`,
+      ].map(ref => ({ operators: ['user:default/jane', ref] })),
     ],
     [
-      { revocation: { pollInterval: '1h' } },
-      'auth.apiGate.revocation.pollInterval must be a duration',
+      '.revocation.pollInterval must be a duration',
+      // YAML has `.nan`.
+      ...[0, '10ms', '1h', 'often', { seconds: NaN }].map(pollInterval => ({
+        revocation: { pollInterval },
+      })),
     ],
+    ['.revocation.interval is not known', { revocation: { interval: '2s' } }],
+    ['.tokenCache must be false, or an object', { tokenCache: true }],
+    ['.tokenCache.ttl must be a duration', { tokenCache: { ttl: '1h' } }],
+    ['.tokenCache.max is not known', { tokenCache: { max: 1 } }],
+    ['.mode must be one of enforce, report-only', { mode: 'report' }],
+    ['.until says when report-only ends', { until: '2026-12-31' }],
     [
-      { revocation: { pollInterval: 'often' } },
-      'auth.apiGate.revocation.pollInterval must be a duration',
+      '.until must be a date',
+      ...[
+        ...['2026-12-31T18:00', '2026-02-30', '2026-13-01', 'tomorrow'],
+        1_800_000_000,
+      ].map(until => ({ mode: 'report-only', until })),
     ],
-    // YAML has `.nan`.
+    ['.audit must be an object with the keys clientAddress', { audit: true }],
     [
-      { revocation: { pollInterval: { seconds: NaN } } },
-      'auth.apiGate.revocation.pollInterval must be a duration',
-    ],
-    [
-      { revocation: { interval: '2s' } },
-      'auth.apiGate.revocation.interval is not known',
-    ],
-    [
-      { tokenCache: true },
-      'auth.apiGate.tokenCache must be false, or an object',
-    ],
-    [
-      { tokenCache: { ttl: '1h' } },
-      'auth.apiGate.tokenCache.ttl must be a duration',
-    ],
-    [{ tokenCache: { max: 1 } }, 'auth.apiGate.tokenCache.max is not known'],
-    [
-      { mode: 'report' },
-      'auth.apiGate.mode must be one of enforce, report-only',
-    ],
-    [{ until: '2026-12-31' }, 'auth.apiGate.until says when report-only ends'],
-    [
-      { mode: 'report-only', until: '2026-12-31T18:00' },
-      'auth.apiGate.until must be a date',
-    ],
-    [
-      { mode: 'report-only', until: '2026-02-30' },
-      'auth.apiGate.until must be a date',
-    ],
-    [
-      { mode: 'report-only', until: '2026-13-01' },
-      'auth.apiGate.until must be a date',
-    ],
-    [
-      { mode: 'report-only', until: 'tomorrow' },
-      'auth.apiGate.until must be a date',
-    ],
-    [
-      { audit: true },
-      'auth.apiGate.audit must be an object with the keys clientAddress',
-    ],
-    [
+      '.audit.clientAdress is not known: use clientAddress',
       { audit: { clientAdress: true } },
-      'auth.apiGate.audit.clientAdress is not known: use clientAddress',
     ],
     [
+      '.audit.clientAddress must be true or false',
       { audit: { clientAddress: 'yes' } },
-      'auth.apiGate.audit.clientAddress must be true or false',
     ],
-    [
-      { mode: 'report-only', until: 1_800_000_000 },
-      'auth.apiGate.until must be a date',
-    ],
-  ])('refuses %j', (apiGate, message) => {
+  ];
+  it.each(
+    refused.flatMap(([message, ...values]) =>
+      values.map(value => [value, `auth.apiGate${message}`] as const),
+    ),
+  )('refuses %j: %s', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(message);
     expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
   });
@@ -311,10 +252,6 @@ describe('readApiGateConfig', () => {
     ],
     [{ audit: 'x' }, 'audit must be an object with the keys clientAddress'],
     [{ findings: 'x' }, 'findings must be an object with the keys accept'],
-    [
-      { usage: true },
-      'usage must be false, or an object with the key keep; leave it out for the default',
-    ],
   ])('says of %j what to write instead', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(
       new InputError(`auth.apiGate.${message}`),
@@ -438,40 +375,6 @@ describe('readApiGateConfig', () => {
     expect(read({ tokenCache: { ttl: '5s' } }).tokenCache).toEqual({
       ttlMs: 5000,
     });
-  });
-});
-
-describe('operators and sign-outs of OAuth clients', () => {
-  it.each<[JsonValue, string]>([
-    [{ operators: 'group:default/a' }, 'auth.apiGate.operators must be a list'],
-    [{ operators: {} }, 'auth.apiGate.operators must be a list'],
-    [{ operators: [5] }, 'auth.apiGate.operators must be a list'],
-    ...[
-      'platform',
-      'group:platform',
-      'default/platform',
-      'group:/platform',
-      'group:default/',
-      'group:default/a b',
-      'group:default/a/b',
-      'group:default/a\u0000',
-      'group:default/\ud800',
-      `group:default/${'a'.repeat(1000)}`,
-    ].map((ref): [JsonValue, string] => [
-      { operators: ['user:default/jane', ref] },
-      'auth.apiGate.operators[1] must be a full entity reference',
-    ]),
-    [
-      { signOut: { scope: 'user', offlineSessions: 'yes' } },
-      'auth.apiGate.signOut.offlineSessions must be one of keep, end',
-    ],
-    [
-      { signOut: { offlineSessions: 'end' } },
-      'auth.apiGate.signOut.offlineSessions must be keep unless auth.apiGate.signOut.scope is user',
-    ],
-  ])('refuses %j', (apiGate, message) => {
-    expect(() => read(apiGate)).toThrow(message);
-    expect(() => read(apiGate)).toThrow(/^[^\n]+$/);
   });
 
   it('reads operators without case', () => {

@@ -1,22 +1,20 @@
 import { Config } from '@backstage/config';
-import { userKey } from '../revocation/Revocation';
-import { isFullEntityRef } from '../util/entityRef';
+import { isFullEntityRef, userKey } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
-import { readAllowRules } from './readAllowRules';
-import { readBaseUrl } from './readBaseUrl';
-import { readCandidate } from './readCandidate';
-import { readCookie } from './readCookieSettings';
-import { readExpectations } from './readExpectations';
-import { readMcpPaths } from './readMcpPaths';
-import { readSignOutSettings } from './readSignOutSettings';
+import { readAllowRules, readCandidate } from './readAllowRules';
 import {
   check,
   checkOneOf,
+  readBaseUrl,
   readDuration,
   readInstant,
   readObject,
   readStringList,
 } from './values';
+import { readCookie } from './readCookieSettings';
+import { readExpectations } from './readExpectations';
+import { readMcpPaths } from './readMcpPaths';
+import { readSignOutSettings } from './readSignOutSettings';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
@@ -68,7 +66,7 @@ export function readApiGateConfig(
   return {
     ...readMode(value, CONFIG_KEY),
     allow: readAllowRules(value.allow, at('allow')),
-    /** Rules that are judged beside those in force, and never decide. */
+    /** Rules that are compared with those in force, and never decide. */
     candidate: readCandidate(value.candidate, at('candidate')),
     /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
@@ -92,7 +90,7 @@ export function readApiGateConfig(
     revocation: readRevocation(value.revocation, at('revocation')),
     /** Findings that the operator accepts. */
     acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
-    /** `undefined`: the use of rules and of external tokens is not recorded. */
+    /** Whether the use of rules and of external tokens is recorded. */
     usage: readUsage(value.usage, at('usage')),
   };
 }
@@ -159,7 +157,11 @@ function readRevocation(value: unknown, path: string) {
 }
 
 function readTokenCache(value: unknown, path: string) {
-  if (isOff(value, path, 'ttl')) {
+  check(
+    value !== true,
+    `${path} must be false, or an object with the key ttl; leave it out for the default`,
+  );
+  if (value === false) {
     return undefined;
   }
   const { ttl } = readObject(value ?? {}, path, ['ttl']);
@@ -173,26 +175,10 @@ function readTokenCache(value: unknown, path: string) {
   };
 }
 
-function readUsage(value: unknown, path: string) {
-  if (isOff(value, path, 'keep')) {
-    return undefined;
-  }
-  const { keep } = readObject(value ?? {}, path, ['keep']);
-  return {
-    /** How long the history of a rule or token is kept that is not configured any more. */
-    keepMs: readDuration(keep, `${path}.keep`, {
-      defaultSeconds: 90 * 24 * 60 * 60,
-      min: '1d',
-      max: '800d',
-    }),
-  };
-}
-
-/** Returns whether a section is `false`. */
-function isOff(value: unknown, path: string, key: string): boolean {
+function readUsage(value: unknown, path: string): boolean {
   check(
-    value !== true,
-    `${path} must be false, or an object with the key ${key}; leave it out for the default`,
+    value === undefined || typeof value === 'boolean',
+    `${path} must be true or false: the record has 30 days`,
   );
-  return value === false;
+  return value ?? true;
 }

@@ -104,3 +104,81 @@ describe('auth.apiGate.cookie', () => {
     },
   );
 });
+
+const MINUTE = 60_000;
+const GOOGLE = { google: { production: { signIn: {} } } };
+
+const maxAgeOf = (maxAge: JsonValue | undefined, providers?: JsonValue) =>
+  readApiGateConfig(
+    new ConfigReader({
+      backend: { baseUrl: HTTPS },
+      auth: { providers, apiGate: { cookie: { maxAge } } },
+    }),
+  ).cookie.maxAgeMs;
+
+const { NODE_ENV } = process.env;
+const setEnvironment = (value: string | undefined) =>
+  Object.assign(process.env, { NODE_ENV: value });
+afterEach(() => setEnvironment(NODE_ENV));
+
+describe('[P48] auth.apiGate.cookie.maxAge', () => {
+  it.each<[JsonValue, number]>([
+    ['1m', MINUTE],
+    ['PT20M', 20 * MINUTE],
+    [{ hours: 2 }, 120 * MINUTE],
+    ['24h', 24 * 60 * MINUTE],
+  ])('%j is %d ms, whatever the providers', (value, expected) => {
+    expect(maxAgeOf(value, GOOGLE)).toBe(expected);
+    expect(maxAgeOf(value, { gcpIap: {} })).toBe(expected);
+  });
+
+  it.each([
+    'awsalb',
+    'awsAlb',
+    'azureEasyAuth',
+    'easyAuth',
+    'cfaccess',
+    'gcpIap',
+    'gcp-iap',
+    'oauth2Proxy',
+  ])('is 15 minutes where %s signs users in', id => {
+    const providers = { ...GOOGLE, [id]: { signIn: {} } };
+    expect(maxAgeOf(undefined, providers)).toBe(15 * MINUTE);
+  });
+
+  it.each([undefined, 'x', {}, GOOGLE, { okta: {}, oauth2: {} }])(
+    'is the life of the token with the providers %j',
+    providers => {
+      setEnvironment('development');
+      expect(maxAgeOf(undefined, providers)).toBeUndefined();
+    },
+  );
+
+  it.each<[string | undefined, JsonObject, number | undefined]>([
+    ['development', {}, 15],
+    ['production', {}, undefined],
+    [undefined, {}, undefined],
+    ['production', { dangerouslyAllowOutsideDevelopment: false }, undefined],
+    ['production', { dangerouslyAllowOutsideDevelopment: true }, 15],
+    // A variable of the environment is a text.
+    ['production', { dangerouslyAllowOutsideDevelopment: 'true' }, 15],
+  ])(
+    'with NODE_ENV %s and the guest provider %j is %s minutes',
+    (environment, guest, minutes) => {
+      setEnvironment(environment);
+      const providers = { ...GOOGLE, guest };
+      expect(maxAgeOf(undefined, providers)).toBe(minutes && minutes * MINUTE);
+    },
+  );
+
+  it.each<JsonValue>(['59s', '25h', 'x', 15, false, {}])(
+    'refuses %j',
+    value => {
+      expect(() => maxAgeOf(value, GOOGLE)).toThrow(
+        new InputError(
+          `${AT}.maxAge must be a duration from 1m to 24h, such as 900s or { seconds: 900 }`,
+        ),
+      );
+    },
+  );
+});

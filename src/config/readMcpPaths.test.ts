@@ -1,6 +1,6 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { mcpMetadataUrl, readMcpPaths } from './readMcpPaths';
+import { readMcpPaths } from './readMcpPaths';
 
 const read = (config: JsonObject) => [
   ...readMcpPaths(new ConfigReader(config)),
@@ -45,20 +45,4 @@ describe('readMcpPaths', () => {
     expect(read({ auth, mcpActions: { servers: ['docs'] } })).toEqual(['/v1']);
     expect(read({ auth, mcpActions: { servers: 'docs' } })).toEqual(['/v1']);
   });
-});
-
-it.each([
-  [
-    'https://backstage.example.com/api/mcp-actions',
-    'https://backstage.example.com',
-  ],
-  [
-    'https://example.com/backstage/api/mcp-actions',
-    'https://example.com/backstage',
-  ],
-  ['https://mcp.example.com/some/path', 'https://mcp.example.com'],
-])('the metadata of %s are below %s', (external, root) => {
-  expect(mcpMetadataUrl(external, '/v1/docs')).toBe(
-    `${root}/.well-known/oauth-protected-resource/api/mcp-actions/v1/docs`,
-  );
 });

@@ -1,9 +1,6 @@
 import type { Config } from '@backstage/config';
 import { isObject } from './values';
 
-/** The plugin that serves Backstage's actions to MCP clients. */
-export const MCP_PLUGIN = 'mcp-actions';
-
 /**
  * Reads the paths at which the plugin `mcp-actions` serves RFC 9728 metadata for what is below it: `/v1` and each named
  * server's, and none where it serves none. The condition is the plugin's own, and its settings are experimental: this file
@@ -20,19 +17,6 @@ export function readMcpPaths(rootConfig: Config): ReadonlySet<string> {
       ? Object.keys(servers).map(server => `/v1/${server}`)
       : []),
   ]);
-}
-
-/**
- * The address of the metadata for one of these paths. The plugin serves it at the root of the backend.
- *
- * @param externalBaseUrl - the plugin's, from discovery
- */
-export function mcpMetadataUrl(externalBaseUrl: string, path: string): string {
-  const mount = `/api/${MCP_PLUGIN}`;
-  const root = externalBaseUrl.endsWith(mount)
-    ? externalBaseUrl.slice(0, -mount.length)
-    : new URL(externalBaseUrl).origin;
-  return `${root}/.well-known/oauth-protected-resource${mount}${path}`;
 }
 
 function hasOAuthClients(rootConfig: Config): boolean {

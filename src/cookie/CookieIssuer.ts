@@ -3,6 +3,7 @@ import type {
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
+import type { Token } from '../credentials/token';
 
 /**
  * The arguments of an issuer, for a request that the gate has authenticated by a user's bearer token.
@@ -38,4 +39,24 @@ export interface CookieIssuer {
    * If the issuer throws, or takes longer, the gate logs that, and the request continues without a cookie.
    */
   issueCookie(context: CookieIssuerContext): void | Promise<void>;
+}
+
+/** The cookie of an answer. It is set if the request succeeds, and if its session was not revoked since. */
+export interface IssuedCookie {
+  /** The `Set-Cookie` headers. */
+  setCookies: string[];
+  /** Whether the headers set a cookie, and do not only clear others. */
+  isIssued: boolean;
+  isRevoked(): boolean;
+  onSent(): void;
+}
+
+/** An issuer as the gate calls it: the default one, or an adopter's, which sets its headers itself. */
+export interface GateCookieIssuer {
+  /** Whether there is nothing to set for a request, so that the issuer is not called. Default: it is called. */
+  isSettled?(req: Request, token: Token): boolean;
+  issueCookie(
+    context: CookieIssuerContext,
+    token: Token,
+  ): Promise<IssuedCookie | undefined>;
 }

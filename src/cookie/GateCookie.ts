@@ -1,4 +1,4 @@
-import { IncomingMessage, maxHeaderSize } from 'node:http';
+import { maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
 import type { CookieSettings } from '../config/readCookieSettings';
 import {
@@ -7,11 +7,8 @@ import {
   readCookieNames,
   readCookies,
   readCookieValues,
-  withoutCookies,
 } from '../http/cookieHeader';
-import { removeCookies } from '../http/removeCookies';
 import type { CookieReader, ReadCookie } from '../credentials/readCredential';
-import { setRequestHeader } from '../http/setRequestHeader';
 
 // Browsers store at least this many bytes of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;
@@ -33,7 +30,8 @@ const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
  */
 export class GateCookie implements CookieReader {
   readonly #name: string;
-  readonly #names: CookieNames;
+  /** The names of the cookie and its parts, for searches in a `Cookie` header. */
+  readonly names: CookieNames;
   readonly #attributes: CookieSettings['attributes'];
   /** How long the cookie lives at most; `Infinity` if it lives as long as its token. */
   readonly maxAgeMs: number;
@@ -45,7 +43,7 @@ export class GateCookie implements CookieReader {
     const { name, attributes, maxAgeMs = Infinity } = settings;
     this.#name = name;
     this.maxAgeMs = maxAgeMs;
-    this.#names = createCookieNames(
+    this.names = createCookieNames(
       name,
       other => other === name || this.#isPart(other),
     );
@@ -63,7 +61,7 @@ export class GateCookie implements CookieReader {
 
   /** Reads a `Cookie` header. */
   read(header: string | undefined): ReadCookie {
-    const values = readCookies(header, this.#names);
+    const values = readCookies(header, this.names);
     if (!values) {
       return { kind: 'conflict' };
     }
@@ -89,27 +87,7 @@ export class GateCookie implements CookieReader {
 
   /** Returns the tokens of whole cookies, also where {@link GateCookie.read} finds a conflict: any of them may be of a session. */
   readWhole(header: string | undefined): string[] {
-    return readCookieValues(header, this.#names, this.#name);
-  }
-
-  /** Returns a `Cookie` header without the gate's cookies, the others byte for byte; `undefined` if none is left. */
-  without(header: string | undefined): string | undefined {
-    return withoutCookies(header, this.#names);
-  }
-
-  /** Removes the gate's cookies from a request, so that no handler sees them. */
-  removeFrom(req: IncomingMessage): void {
-    removeCookies(req, this.#names);
-  }
-
-  /** Replaces the gate's cookies of a request by one that holds a token, whole, however long it is. */
-  putInto(req: IncomingMessage, token: string): void {
-    const others = this.without(req.headers.cookie);
-    setRequestHeader(
-      req,
-      'cookie',
-      serialize(this.#name, token) + (others ? `; ${others}` : ''),
-    );
+    return readCookieValues(header, this.names, this.#name);
   }
 
   /** Returns the end of a cookie that is set now, for a token that expires at this time in seconds since the epoch. */
@@ -153,7 +131,7 @@ export class GateCookie implements CookieReader {
 
   /** Returns the `Set-Cookie` headers that make all of the gate's cookies in a request expire, for every domain they may have. */
   clear(header: string | undefined): string[] {
-    return readCookieNames(header, this.#names).flatMap(name =>
+    return readCookieNames(header, this.names).flatMap(name =>
       this.#domains.map(domain =>
         serialize(name, '', {
           ...this.#attributes,

@@ -4,6 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
+import type { MountedRequest } from '../http/mountedRequest';
 import type { CachingHttpAuth } from './CachingHttpAuth';
 import type { DecodedToken } from './token';
 
@@ -13,7 +14,12 @@ export interface TargetPlugin {
   id: string;
   /** The id as it stands in the plugin's own path. */
   mountedAs: string;
-  started(): Promise<void> | undefined;
+  /** Whether the plugin has registered. The gate refuses every request for an installed plugin that has not. */
+  isRegistered: boolean;
+  /** Whether the plugin, or the gateway in front of it, is up. */
+  isUp(): boolean;
+  /** Resolves once the plugin is up; rejects with a `ServiceUnavailableError` if that takes too long. */
+  started(): Promise<void>;
   /**
    * Who serves the plugin's keys and its cookie endpoint, in front of all handlers: Backstage's own router, or its gateway.
    * `undefined` where a handler could receive such requests.
@@ -21,10 +27,8 @@ export interface TargetPlugin {
   servedBy: 'backstage' | 'gateway' | undefined;
   /** Returns the keys that verify the plugin's service tokens; `undefined` if the plugin has none here. */
   publicKeys(): Promise<JsonObject[]> | undefined;
-  /** Whether the plugin accepts Backstage's own cookie at a path below it. */
+  /** Whether the plugin has declared a path below it as `user-cookie`: it accepts Backstage's own cookie there. */
   acceptsUserCookie(path: string): boolean;
-  /** Whether the plugin has declared a path below it as `user-cookie`. */
-  isForCookies(path: string): boolean;
   /** Returns the service that verifies a token for this plugin. */
   httpAuthFor(
     token: DecodedToken | undefined,
@@ -37,21 +41,13 @@ export type CredentialsReader = Pick<HttpAuthService, 'credentials'> &
 
 /** The plugins of a backend. */
 export interface BackendPlugins {
-  /** Whether each plugin has keys of its own, which verify its service tokens. */
-  hasPluginKeys: boolean;
   isInstalled(id: string): boolean;
-  /**
-   * Returns the plugin that a request is for.
-   *
-   * @throws Refusal 503 while the plugin can't be determined
-   */
+  /** Returns the plugin that a request is for. */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin;
-  /**
-   * Returns `undefined` once the keys of user tokens can be fetched, and a promise before.
-   *
-   * @throws Refusal 503
-   */
-  userKeysStarted(): Promise<void> | undefined;
+  /** Whether the gate decides about upgrades for a plugin. */
+  guardsUpgrades(target: MountedRequest): boolean;
+  /** Returns the plugin that has the keys of user tokens; `undefined` if it is in another backend. */
+  userKeysPlugin(): Pick<TargetPlugin, 'isUp' | 'started'> | undefined;
   /**
    * Returns any registered plugin, for services that are the same for all plugins.
    *

@@ -45,15 +45,17 @@ describe('[P13] KeyEndpoints', () => {
     jest.useRealTimers();
   });
 
-  it('accepts other tokens without a check', () => {
-    const { keyEndpoints, discovery } = create();
+  it('accepts other tokens without a check', async () => {
+    const { asked, keyEndpoints, discovery } = create();
     for (const token of [
       undefined,
       {},
       { typ: 'vnd.backstage.user', sub: 'x' },
     ]) {
-      expect(keyEndpoints.assertCallerKnown(token, discovery)).toBeUndefined();
+      expect(keyEndpoints.isCallerKnown(token)).toBe(true);
+      await keyEndpoints.assertCallerKnown(token, discovery);
     }
+    expect(asked).toEqual([]);
   });
 
   it('does not probe known plugins', async () => {
@@ -174,36 +176,32 @@ describe('[P13] KeyEndpoints', () => {
     expect(asked).toHaveLength(11);
   });
 
-  it('reports missing keys of users and of plugins, and accepts a plugin without keys', async () => {
+  it('finds the keys of users and of plugins, and reports missing ones', async () => {
     const user = { sub: 'user:default/a' };
     const ofPlugin = { typ: 'vnd.backstage.plugin', sub: 'remote' };
-    for (const [answers, token, expected] of [
-      [{ auth: KEYS }, { claims: user, userToken: user }, undefined],
-      [{ auth: [] }, { claims: user, userToken: user }, 'keys-unavailable'],
-      [
-        { auth: undefined },
-        { claims: user, userToken: user },
-        'keys-unavailable',
-      ],
-      [{ remote: [] }, { claims: ofPlugin, userToken: undefined }, undefined],
-      [
-        { remote: undefined },
-        { claims: ofPlugin, userToken: undefined },
-        'keys-unavailable',
-      ],
-      [
-        { remote: KEYS, auth: undefined },
-        { claims: ofPlugin, userToken: user },
-        'keys-unavailable',
-      ],
-      [{}, { claims: undefined, userToken: undefined }, undefined],
+    const none = undefined;
+    const withKey = { ...ofPlugin, kid: 'key' };
+    const ofOtherKey = { ...user, kid: 'other' };
+    for (const [answers, claims, userToken, expected] of [
+      [{ auth: KEYS }, user, user, true],
+      [{ auth: [] }, user, user, 'keys-unavailable'],
+      [{ auth: undefined }, user, user, 'keys-unavailable'],
+      // The answer is valid, and has no key that can have verified the token.
+      [{ remote: [] }, ofPlugin, none, false],
+      [{ remote: KEYS }, ofPlugin, none, true],
+      [{ remote: KEYS }, withKey, none, true],
+      [{ remote: ['other'] }, withKey, none, false],
+      [{ remote: undefined }, ofPlugin, none, 'keys-unavailable'],
+      [{ remote: KEYS, auth: undefined }, ofPlugin, user, 'keys-unavailable'],
+      [{ remote: KEYS, auth: KEYS }, withKey, user, true],
+      [{ remote: KEYS, auth: KEYS }, withKey, ofOtherKey, false],
+      [{}, none, none, true],
     ] as const) {
       const { keyEndpoints, discovery } = create(answers);
-      const reason = await keyEndpoints.hasKeysOf(token, discovery).then(
-        () => undefined,
-        (refusal: Refusal) => refusal.reason,
-      );
-      expect([answers, reason]).toEqual([answers, expected]);
+      const result = await keyEndpoints
+        .hasKeysOf({ claims, userToken }, discovery)
+        .catch((refusal: Refusal) => refusal.reason);
+      expect([answers, result]).toEqual([answers, expected]);
     }
   });
 
@@ -235,11 +233,11 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
 
   /** Returns a function that finds out whether a user token of a key that has not verified is refused for good. */
   function createEndpoint(auth: string[]) {
-    const { answers, asked, discovery, keyEndpoints } = create({ auth });
+    const endpoints = create({ auth });
+    const { discovery, keyEndpoints } = endpoints;
     const ofKey = (kid?: string) => ({ sub: 'user:default/a', kid });
     return {
-      answers,
-      asked,
+      ...endpoints,
       fate: async (kid?: string) => {
         const claims = ofKey(kid);
         const result = await keyEndpoints
@@ -294,6 +292,14 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
     expect(await fate('a')).toBe(true);
   });
 
+  it('take no key for new because a plugin has offered its own keys before', async () => {
+    const { answers, discovery, fate, keyEndpoints } = createEndpoint(['a']);
+    answers.remote = KEYS;
+    const claims = { typ: 'vnd.backstage.plugin', sub: 'remote' };
+    await keyEndpoints.assertCallerKnown(claims, discovery);
+    expect(await fate('a')).toBe(true);
+  });
+
   it('do not take a key for new that was missing for a while', async () => {
     const { answers, fate } = createEndpoint(['a', 'b']);
     await fate('a');
@@ -304,8 +310,9 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
   });
 
   it('ask nothing for a token that names no key, and once for one whose key is no longer there', async () => {
-    const { asked, verify } = createEndpoint(['a']);
+    const { asked, discovery, keyEndpoints, verify } = createEndpoint(['a']);
     await verify();
+    keyEndpoints.observe(undefined, discovery);
     expect(asked).toEqual([]);
     for (let i = 0; i < 5; i += 1) {
       await verify('withdrawn');
@@ -355,10 +362,10 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
 });
 
 describe('KeyEndpoints that fetch the keys', () => {
-  const user = { sub: 'user:default/a' };
+  const user = { sub: 'user:default/a', kid: 'key' };
   const ofUser = { claims: user, userToken: user };
   const ofPlugin = {
-    claims: { typ: 'vnd.backstage.plugin', sub: 'search' },
+    claims: { typ: 'vnd.backstage.plugin', sub: 'search', kid: 'key' },
     userToken: undefined,
   };
   const discovery = {
@@ -372,19 +379,18 @@ describe('KeyEndpoints that fetch the keys', () => {
 
   const keySet = (keys: unknown, status = 200) =>
     Response.json({ keys }, { status });
-  /** Returns the reason by which a token is refused that may have failed for want of keys. */
-  async function reasonFor(token: typeof ofUser | typeof ofPlugin) {
+  /** Returns whether the key of a token is there, or the reason by which the token is refused. */
+  async function resultFor(token: typeof ofUser | typeof ofPlugin) {
     const keyEndpoints = new KeyEndpoints({ isKnown: async () => true });
-    return keyEndpoints.hasKeysOf(token, discovery).then(
-      () => undefined,
-      (refusal: Refusal) => refusal.reason,
-    );
+    return keyEndpoints
+      .hasKeysOf(token, discovery)
+      .catch((refusal: Refusal) => refusal.reason);
   }
 
   it('fetch them from the endpoint, and follow no redirect', async () => {
-    fetched.mockImplementation(async () => keySet([{}]));
-    expect(await reasonFor(ofUser)).toBeUndefined();
-    expect(await reasonFor(ofPlugin)).toBeUndefined();
+    fetched.mockImplementation(async () => keySet([{ kid: 'key' }]));
+    expect(await resultFor(ofUser)).toBe(true);
+    expect(await resultFor(ofPlugin)).toBe(true);
     const options = { signal: expect.any(AbortSignal), redirect: 'manual' };
     expect(fetched.mock.calls).toEqual([
       ['http://backend/api/auth/.well-known/jwks.json', options],
@@ -405,14 +411,14 @@ describe('KeyEndpoints that fetch the keys', () => {
     ['a key that is text', () => keySet([{}, 'key'])],
   ])('find none in %s', async (_, answer) => {
     fetched.mockImplementation(async () => answer());
-    expect(await reasonFor(ofUser)).toBe('keys-unavailable');
-    expect(await reasonFor(ofPlugin)).toBe('keys-unavailable');
+    expect(await resultFor(ofUser)).toBe('keys-unavailable');
+    expect(await resultFor(ofPlugin)).toBe('keys-unavailable');
   });
 
   it('accept an empty list for a plugin, which may not have called yet', async () => {
     fetched.mockImplementation(async () => keySet([]));
-    expect(await reasonFor(ofUser)).toBe('keys-unavailable');
-    expect(await reasonFor(ofPlugin)).toBeUndefined();
+    expect(await resultFor(ofUser)).toBe('keys-unavailable');
+    expect(await resultFor(ofPlugin)).toBe(false);
   });
 
   it.each([

@@ -55,23 +55,26 @@ export class KeyEndpoints {
     this.#fetchKeyIds = options.fetchKeyIds ?? fetchKeyIds;
   }
 
+  /** Returns whether a token names no plugin as its caller, or one that is known to exist. */
+  isCallerKnown(token: DecodedToken | undefined): boolean {
+    return (
+      token?.typ !== tokenTypes.plugin.typParam ||
+      (token.sub !== undefined && this.#known.has(token.sub))
+    );
+  }
+
   /**
-   * Asserts that the plugin exists that a service token names as its caller. Returns at once for any other token, and for a
-   * plugin that is known.
+   * Asserts that the plugin exists that a service token names as its caller.
    *
    * @throws Refusal 401 if no plugin can have issued the token, and 503 if the gate can't determine that now
    */
-  assertCallerKnown(
+  async assertCallerKnown(
     token: DecodedToken | undefined,
     discovery: DiscoveryService,
-  ): Promise<void> | undefined {
-    if (token?.typ !== tokenTypes.plugin.typParam) {
-      return undefined;
+  ): Promise<void> {
+    if (!this.isCallerKnown(token)) {
+      await this.#assertKnown(token!.sub, discovery);
     }
-    const { sub } = token;
-    return typeof sub === 'string' && this.#known.has(sub)
-      ? undefined
-      : this.#assertKnown(sub, discovery);
   }
 
   /**

@@ -1,26 +1,55 @@
-import { MaybePromise } from '../util/then';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { Policy } from '../policy/Policy';
 import type { BackendPlugins } from './BackendPlugins';
+import type { DecodedToken } from './token';
 
 const KEPT_MS = 1_000;
 
-/** The issuer of this deployment's own user tokens. Discovery is asked once a second, so that most requests need not wait for it. */
+/**
+ * Decides whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery, or one that the
+ * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
+ * tokens carry no issuer.
+ *
+ * Discovery is asked once a second, so that most requests need not wait for it.
+ */
 export class OwnIssuer {
-  #known: { issuer: string; until: number } | undefined;
+  #discovered: { issuer: string; until: number } | undefined;
 
   constructor(
     private readonly plugins: Pick<BackendPlugins, 'anyRegistered'>,
   ) {}
 
-  get(): MaybePromise<string> {
-    return this.#known && performance.now() < this.#known.until
-      ? this.#known.issuer
-      : this.#discover();
+  /** As {@link OwnIssuer.trusts}, but `undefined` where discovery has to be asked. */
+  trustsAtOnce(
+    userToken: DecodedToken | undefined,
+    { config }: Policy,
+  ): boolean | undefined {
+    if (!userToken || userToken.typ === tokenTypes.limitedUser.typParam) {
+      return true;
+    }
+    const { iss } = userToken;
+    if (iss === undefined || config.issuers.includes(iss)) {
+      return iss !== undefined;
+    }
+    return this.#discovered && performance.now() < this.#discovered.until
+      ? iss === this.#discovered.issuer
+      : undefined;
+  }
+
+  async trusts(
+    userToken: DecodedToken | undefined,
+    policy: Policy,
+  ): Promise<boolean> {
+    return (
+      this.trustsAtOnce(userToken, policy) ??
+      userToken?.iss === (await this.#discover())
+    );
   }
 
   async #discover(): Promise<string> {
     const { discovery } = this.plugins.anyRegistered();
     const issuer = await discovery.getExternalBaseUrl('auth');
-    this.#known = { issuer, until: performance.now() + KEPT_MS };
+    this.#discovered = { issuer, until: performance.now() + KEPT_MS };
     return issuer;
   }
 }

@@ -16,7 +16,6 @@ function create(ttlMs = 30_000) {
       return answer(token);
     },
     isPrincipal: () => true,
-    getNoneCredentials: async () => 'none',
   } as unknown as AuthService;
   const cache = new TokenCache({ ttlMs });
   return {
@@ -357,11 +356,18 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(10_001);
   });
 
-  it('leaves the other methods of the service unchanged', async () => {
-    const { auth, wrapped } = create();
-    expect(wrapped.isPrincipal({} as never, 'user')).toBe(true);
-    expect(await wrapped.getNoneCredentials()).toBe(
-      await auth.getNoneCredentials(),
-    );
+  it.each([
+    ['getLimitedUserToken', 'credentials'],
+    ['getNoneCredentials'],
+    ['getOwnServiceCredentials'],
+    ['getPluginRequestToken', 'options'],
+    ['isPrincipal', 'credentials', 'user'],
+    ['listPublicServiceKeys'],
+  ])('leaves %s of the service unchanged', async (method, ...args) => {
+    const { auth, cache } = create();
+    const answer = jest.fn(() => 'answer');
+    const wrapped = cache.wrap({ ...auth, [method]: answer }, 'catalog') as any;
+    expect(await wrapped[method](...args)).toBe('answer');
+    expect(answer).toHaveBeenCalledWith(...args);
   });
 });

@@ -3,16 +3,15 @@ import type {
   BackstageCredentials,
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
-import { withTimeout } from '../util/withTimeout';
+import { withTimeout } from '../util/time';
 import { Token } from './token';
-import { withAuthenticate } from './withAuthenticate';
 
 // A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
 const MAX_TOKENS = 2_000;
 const MAX_CHARACTERS = 3_000_000;
 /**
- * Allows for the keys of two issuers, at Backstage's own 5 s each. Before backend-defaults 0.19, Backstage waits without limit
- * for an issuer that stops sending after its headers, and all requests with the same token would wait too.
+ * Allows for the keys of two issuers, at Backstage's own 5 s each. `jose` 5 (the legacy system, and releases before November 2026)
+ * waits without limit for an issuer that stops sending after its headers, and all requests with the same token would wait too.
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
@@ -212,4 +211,20 @@ function createCopier<T>(original: T): () => T {
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */
+function withAuthenticate(
+  auth: AuthService,
+  authenticate: AuthService['authenticate'],
+): AuthService {
+  return {
+    authenticate,
+    getLimitedUserToken: credentials => auth.getLimitedUserToken(credentials),
+    getNoneCredentials: () => auth.getNoneCredentials(),
+    getOwnServiceCredentials: () => auth.getOwnServiceCredentials(),
+    getPluginRequestToken: options => auth.getPluginRequestToken(options),
+    isPrincipal: auth.isPrincipal.bind(auth) as AuthService['isPrincipal'],
+    listPublicServiceKeys: () => auth.listPublicServiceKeys(),
+  };
 }

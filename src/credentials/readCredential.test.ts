@@ -1,11 +1,20 @@
 import type { IncomingMessage } from 'node:http';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
-import { readBearer, readCredential } from './readCredential';
+import { Refusal } from '../decision/Refusal';
+import {
+  presentsCredential,
+  readBearer,
+  readCredential,
+  readUpgradeTokens,
+  readUserCookie,
+} from './readCredential';
 
 const cookie = new GateCookie(
   { enabled: true, name: 'token', attributes: {} } as never,
   'localhost',
 );
+const jwt = unsignedToken('vnd.backstage.user', { sub: 'user:default/a' });
 
 /** Makes a request as Node does: its raw headers have every line. */
 const request = (headers: Record<string, string>, ...more: string[]) =>
@@ -14,42 +23,37 @@ const request = (headers: Record<string, string>, ...more: string[]) =>
     rawHeaders: [...Object.entries(headers).flat(), ...more],
   }) as IncomingMessage;
 
-const read = (
-  req: IncomingMessage,
-  options: { acceptsStock?: boolean; withoutCookie?: boolean } = {},
-) =>
-  readCredential(req, {
-    cookie: options.withoutCookie ? undefined : cookie,
-    acceptsUserCookie: () => options.acceptsStock ?? false,
-  });
+/** Returns the kind and the token that a request presents, or the reason of its refusal. */
+function read(req: IncomingMessage, acceptsUserCookie = false) {
+  const presented = readCredential(req, cookie, () => acceptsUserCookie);
+  return presented instanceof Refusal
+    ? presented.reason
+    : [presented.kind, presented.token];
+}
 
 describe('readCredential', () => {
-  it.each([
-    [{}, { kind: 'none' }],
-    [{ authorization: 'Bearer x' }, { kind: 'bearer', token: 'x' }],
-    [{ authorization: 'bearer   x.y.z' }, { kind: 'bearer', token: 'x.y.z' }],
-    [{ authorization: 'Basic x' }, { kind: 'unsupported-scheme' }],
-    [{ authorization: 'Bearer' }, { kind: 'unsupported-scheme' }],
-    [{ authorization: 'Bearer ' }, { kind: 'unsupported-scheme' }],
-    [{ cookie: 'token=c' }, { kind: 'cookie', token: 'c' }],
-    [{ cookie: 'token.0=c; token.1=d' }, { kind: 'cookie', token: 'cd' }],
-    [{ cookie: 'token=c; token=d' }, { kind: 'conflicting-cookies' }],
-    [{ cookie: 'backstage-auth=s' }, { kind: 'none' }],
-    [
-      { authorization: '', cookie: 'token=c' },
-      { kind: 'cookie', token: 'c' },
-    ],
+  it.each<[Record<string, string>, string | string[]]>([
+    [{}, 'missing-credentials'],
+    [{ authorization: 'Bearer x' }, ['bearer', 'x']],
+    [{ authorization: 'bearer   x.y.z' }, ['bearer', 'x.y.z']],
+    [{ authorization: 'Basic x' }, 'unsupported-scheme'],
+    [{ authorization: 'Bearer' }, 'unsupported-scheme'],
+    [{ authorization: 'Bearer ' }, 'unsupported-scheme'],
+    [{ cookie: 'token=c' }, ['cookie', 'c']],
+    [{ cookie: 'token.0=c; token.1=d' }, ['cookie', 'cd']],
+    [{ cookie: 'token=c; token=d' }, 'conflicting-cookies'],
+    [{ cookie: 'backstage-auth=s' }, 'missing-credentials'],
+    [{ authorization: '', cookie: 'token=c' }, ['cookie', 'c']],
     // The `Authorization` header is final.
-    [
-      { authorization: 'Basic x', cookie: 'token=c' },
-      { kind: 'unsupported-scheme' },
-    ],
+    [{ authorization: 'Basic x', cookie: 'token=c' }, 'unsupported-scheme'],
     [
       { authorization: 'Bearer x', cookie: 'token=c; token=d' },
-      { kind: 'bearer', token: 'x' },
+      ['bearer', 'x'],
     ],
+    // Only names of headers are compared.
+    [{ authorization: 'Bearer x', 'x-name': 'authorization' }, ['bearer', 'x']],
   ])('reads %j as %j', (headers, expected) => {
-    expect(read(request(headers as never))).toEqual(expected);
+    expect(read(request(headers))).toEqual(expected);
   });
 
   it.each([
@@ -64,48 +68,33 @@ describe('readCredential', () => {
       name,
       value,
     );
-    expect(read(req)).toEqual({ kind: 'repeated-authorization' });
+    expect(read(req)).toBe('repeated-authorization');
   });
 
-  it('compares names of headers only', () => {
-    const req = request({
-      authorization: 'Bearer x',
-      'x-name': 'authorization',
-    });
-    expect(read(req)).toEqual({ kind: 'bearer', token: 'x' });
-  });
-
-  it.each([
-    ['backstage-auth=s', { kind: 'user-cookie', token: 's' }],
-    ['a=1; a=2; backstage-auth=s', { kind: 'user-cookie', token: 's' }],
-    [
-      'backstage-auth=s; a=1; backstage-auth=s',
-      { kind: 'user-cookie', token: 's' },
-    ],
-    ['backstage-auth=s; backstage-auth=t', { kind: 'conflicting-cookies' }],
-    ['backstage-auth=', { kind: 'none' }],
-    ['backstage-auths=s', { kind: 'none' }],
-    ['backstage-auth.0=s; backstage-auth.0=t', { kind: 'none' }],
-    ['a=1', { kind: 'none' }],
-    ['backstage-auth=s; token=c', { kind: 'cookie', token: 'c' }],
-    ['backstage-auth=s; token=c; token=d', { kind: 'conflicting-cookies' }],
+  it.each<[string, string | string[]]>([
+    ['', 'missing-credentials'],
+    ['backstage-auth=s', ['user-cookie', 's']],
+    ['a=1; a=2; backstage-auth=s', ['user-cookie', 's']],
+    ['backstage-auth=s; a=1; backstage-auth=s', ['user-cookie', 's']],
+    ['backstage-auth=s; backstage-auth=t', 'conflicting-cookies'],
+    ['backstage-auth=', 'missing-credentials'],
+    ['backstage-auths=s', 'missing-credentials'],
+    ['backstage-auth.0=s; backstage-auth.0=t', 'missing-credentials'],
+    ['a=1', 'missing-credentials'],
+    ['backstage-auth=s; token=c', ['cookie', 'c']],
+    ['backstage-auth=s; token=c; token=d', 'conflicting-cookies'],
   ])(
     'reads the cookies %s as %j if Backstage’s own cookie is accepted',
     (header, expected) => {
-      expect(read(request({ cookie: header }), { acceptsStock: true })).toEqual(
-        expected,
-      );
+      expect(read(request({ cookie: header }), true)).toEqual(expected);
     },
   );
 
-  it('reads no cookies as none if Backstage’s own cookie is accepted', () => {
-    expect(read(request({}), { acceptsStock: true })).toEqual({ kind: 'none' });
-  });
-
   it('reads no cookie of the gate if the cookie is disabled', () => {
-    const options = { withoutCookie: true };
     const req = request({ cookie: 'token=c; token=d' });
-    expect(read(req, options)).toEqual({ kind: 'none' });
+    expect(readCredential(req, undefined, () => false)).toBe(
+      Refusal.missingCredentials,
+    );
   });
 });
 
@@ -124,5 +113,112 @@ describe('readBearer', () => {
     ['Basic x', undefined],
   ])('for %j returns %j', (authorization, expected) => {
     expect(readBearer(request({ authorization } as never))).toBe(expected);
+  });
+});
+
+describe('readUpgradeTokens', () => {
+  /** Returns the tokens of a handshake, each with the offered protocol that holds it. */
+  const readAll = (headers: Record<string, string>, ...more: string[]) =>
+    readUpgradeTokens(request(headers, ...more), cookie).map(
+      ({ kind, token, authProtocol }) =>
+        authProtocol === undefined
+          ? [kind, token]
+          : [kind, token, 'protocol', authProtocol],
+    );
+  const protocols = (value: string) => ({ 'sec-websocket-protocol': value });
+  const bearer = { authorization: 'Bearer b' };
+  const ofCookie = { cookie: 'token=c' };
+
+  it.each([
+    [bearer, [['bearer', 'b']]],
+    [ofCookie, [['cookie', 'c']]],
+    [{ ...bearer, ...ofCookie }, [['bearer', 'b']]],
+    [
+      { ...protocols('x, y') },
+      [
+        ['bearer', 'x', 'protocol', 'x'],
+        ['bearer', 'y', 'protocol', 'y'],
+      ],
+    ],
+    [
+      { ...protocols('x'), ...bearer },
+      [
+        ['bearer', 'x', 'protocol', 'x'],
+        ['bearer', 'b'],
+      ],
+    ],
+    [
+      { ...protocols('graphql-ws'), ...ofCookie },
+      [
+        ['bearer', 'graphql-ws', 'protocol', 'graphql-ws'],
+        ['cookie', 'c'],
+      ],
+    ],
+    [
+      { ...protocols(`graphql-ws, ${jwt}`), ...ofCookie },
+      [
+        ['bearer', 'graphql-ws', 'protocol', 'graphql-ws'],
+        ['bearer', jwt, 'protocol', jwt],
+      ],
+    ],
+    [
+      { ...protocols('x'), authorization: 'Basic b', ...ofCookie },
+      [['bearer', 'x', 'protocol', 'x']],
+    ],
+    [
+      { ...protocols('x'), cookie: 'token=c; token=d' },
+      [['bearer', 'x', 'protocol', 'x']],
+    ],
+    [{ ...protocols(' , '), ...ofCookie }, [['cookie', 'c']]],
+  ])('returns for %j %j', (headers, expected) => {
+    expect(readAll(headers as never)).toEqual(expected);
+  });
+
+  it.each([
+    [{}, Refusal.missingCredentials],
+    [{ cookie: 'backstage-auth=s' }, Refusal.missingCredentials],
+    [{ authorization: 'Basic b' }, Refusal.unsupportedScheme],
+    [{ cookie: 'token=c; token=d' }, Refusal.conflictingCookies],
+    [protocols('a, b, c, d, e, f'), Refusal.tooManyTokens],
+    [{ ...protocols('a, b, c, d, e'), ...bearer }, Refusal.tooManyTokens],
+  ])('refuses %j', (headers, refusal) => {
+    expect(() => readAll(headers as never)).toThrow(refusal);
+  });
+
+  it('refuses two headers, whatever protocols are offered', () => {
+    const twice = { ...protocols('x'), ...bearer };
+    expect(() => readAll(twice, 'authorization', 'Bearer y')).toThrow(
+      Refusal.repeatedAuthorization,
+    );
+  });
+
+  it('returns at most five tokens, besides the cookie', () => {
+    expect(
+      readAll({ ...protocols('a, b, c, d, e'), ...ofCookie }),
+    ).toHaveLength(6);
+    expect(readAll({ ...protocols('a, b, c, d'), ...bearer })).toHaveLength(5);
+  });
+});
+
+describe('readUserCookie', () => {
+  it.each([
+    ['backstage-auth=s', { kind: 'token', token: 's' }],
+    ['backstage-auth=s; backstage-auth=t', { kind: 'conflict' }],
+    ['backstage-auth=; token=c', { kind: 'none' }],
+  ])('returns for %s %j', (header, expected) => {
+    expect(readUserCookie(request({ cookie: header }))).toEqual(expected);
+  });
+});
+
+describe('presentsCredential', () => {
+  it.each<[Record<string, string>, boolean]>([
+    [{}, false],
+    [{ cookie: 'a=1', 'sec-websocket-protocol': 'graphql-ws' }, false],
+    [{ authorization: 'Basic x' }, true],
+    [{ cookie: 'token=c; token=d' }, true],
+    [{ cookie: 'backstage-auth=s' }, true],
+    [{ 'sec-websocket-protocol': `graphql-ws, ${jwt}` }, true],
+  ])('holds for %j: %s', (headers, expected) => {
+    expect(presentsCredential(request(headers), cookie)).toBe(expected);
   });
 });

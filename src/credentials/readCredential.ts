@@ -1,15 +1,21 @@
 import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
+import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
-import { isHeader } from '../http/isHeader';
+import { isHeader } from '../http/requestHeaders';
+import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
-export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
+const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 
 /** The same name, for searches in a `Cookie` header. */
 export const BACKSTAGE_AUTH_COOKIES = createCookieNames(
   BACKSTAGE_AUTH_COOKIE,
   name => name === BACKSTAGE_AUTH_COOKIE,
 );
+
+// Backstage tries the same number of tokens.
+const MAX_UPGRADE_TOKENS = 5;
 
 /**
  * The token of the gate's cookie in a `Cookie` header. `conflict` marks an inconsistent set of cookies, of which the gate accepts
@@ -23,46 +29,47 @@ export interface CookieReader {
   read(header: string | undefined): ReadCookie;
 }
 
-/** The credential that a request presents. `conflict` marks several values where one is allowed; the gate accepts none of them. */
-export type PresentedCredential =
-  | { kind: 'none' }
-  | { kind: 'bearer'; token: string }
-  | { kind: 'cookie'; token: string }
-  | { kind: 'user-cookie'; token: string }
-  | { kind: 'repeated-authorization' }
-  | { kind: 'unsupported-scheme' }
-  | { kind: 'conflicting-cookies' };
+/** The token that a request presents, and where. */
+export interface PresentedToken {
+  kind: 'bearer' | 'cookie' | 'user-cookie';
+  token: string;
+  /** The offered protocol of a WebSocket that holds the token. */
+  authProtocol?: string;
+}
 
 /**
- * Reads the one credential of a request. A second kind is never tried when the first fails.
+ * Reads the one credential of a request. A second kind is never tried when the first fails, and of several values where one is
+ * allowed the gate accepts none.
  *
  * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or a credential that this gate refuses
- * - otherwise the gate's cookie, then Backstage's own if `acceptsUserCookie` is true
+ * - otherwise the gate's cookie, then Backstage's own if `acceptsUserCookie` returns true
+ *
+ * @returns a refusal unless the request presents exactly one token. The refusal is not thrown: anybody can send requests without a
+ *   credential, and an exception takes longer than all other steps of refusing one.
  */
 export function readCredential(
   req: IncomingMessage,
-  options: {
-    cookie: CookieReader | undefined;
-    acceptsUserCookie: () => boolean;
-  },
-): PresentedCredential {
+  cookie: CookieReader | undefined,
+  acceptsUserCookie: () => boolean,
+): PresentedToken | Refusal {
   // Node keeps the first of several `Authorization` headers and drops the others, so only the raw headers show them.
   if (countRawHeaders(req, 'authorization') > 1) {
-    return { kind: 'repeated-authorization' };
+    return Refusal.repeatedAuthorization;
   }
-  const authorization = req.headers.authorization;
-  if (authorization) {
+  if (req.headers.authorization) {
     const token = readBearer(req);
-    return token ? { kind: 'bearer', token } : { kind: 'unsupported-scheme' };
+    return token ? { kind: 'bearer', token } : Refusal.unsupportedScheme;
   }
-  const gateCookie = options.cookie?.read(req.headers.cookie);
+  const gateCookie = cookie?.read(req.headers.cookie);
   if (gateCookie?.kind === 'conflict') {
-    return { kind: 'conflicting-cookies' };
+    return Refusal.conflictingCookies;
   }
   if (gateCookie?.kind === 'token') {
     return { kind: 'cookie', token: gateCookie.token };
   }
-  return options.acceptsUserCookie() ? readUserCookie(req) : { kind: 'none' };
+  return acceptsUserCookie()
+    ? presentUserCookie(req)
+    : Refusal.missingCredentials;
 }
 
 /** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
@@ -70,13 +77,102 @@ export function readBearer({ headers }: IncomingMessage): string | undefined {
   return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
-function readUserCookie(req: IncomingMessage): PresentedCredential {
+/** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
+export function readUserCookie(req: IncomingMessage): ReadCookie {
   const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
   if (!cookies) {
-    return { kind: 'conflicting-cookies' };
+    return { kind: 'conflict' };
   }
   const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
-  return token ? { kind: 'user-cookie', token } : { kind: 'none' };
+  return token ? { kind: 'token', token } : { kind: 'none' };
+}
+
+/** Returns the protocols that a WebSocket handshake offers (RFC 6455, section 11.3.4). Node joins several headers by a comma. */
+export function readProtocols({ headers }: IncomingMessage): string[] {
+  return (headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map(protocol => protocol.trim())
+    .filter(Boolean);
+}
+
+/**
+ * Returns the tokens that may authenticate a WebSocket handshake, in the order in which the gate tries them. A page's script can
+ * set no header but `Sec-WebSocket-Protocol`, so Backstage's frontends send the token there.
+ *
+ * - each offered protocol, then the bearer token, as in Backstage: external tokens may be any text, so every protocol may be a
+ *   token
+ * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
+ *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
+ *
+ * @throws Refusal if the handshake has no token, or more than one value where one is allowed
+ */
+export function readUpgradeTokens(
+  req: IncomingMessage,
+  cookie: CookieReader | undefined,
+): PresentedToken[] {
+  const credential = readCredential(req, cookie, () => false);
+  const protocols = readProtocols(req);
+  if (protocols.length === 0 || credential === Refusal.repeatedAuthorization) {
+    if (credential instanceof Refusal) {
+      throw credential;
+    }
+    return [credential];
+  }
+  const tokens: PresentedToken[] = protocols.map(token => ({
+    kind: 'bearer',
+    token,
+    authProtocol: token,
+  }));
+  const other = credential instanceof Refusal ? undefined : credential;
+  if (other?.kind === 'bearer') {
+    tokens.push(other);
+  }
+  assertFew(tokens);
+  if (other?.kind === 'cookie' && !protocols.some(decodeToken)) {
+    tokens.push(other);
+  }
+  return tokens;
+}
+
+/** @throws Refusal if a handshake offers more tokens than Backstage tries: verifying each one takes time */
+export function assertFew(tokens: unknown[]): void {
+  if (tokens.length > MAX_UPGRADE_TOKENS) {
+    throw Refusal.tooManyTokens;
+  }
+}
+
+/**
+ * Returns whether a request for a public route presents a credential, for statistics only. The credential is not verified: anything
+ * in `Authorization`, in the gate's cookie or in Backstage's own is one, and so is a JWT among the protocols of a WebSocket.
+ */
+export function presentsCredential(
+  req: IncomingMessage,
+  cookie: CookieReader | undefined,
+): boolean {
+  return (
+    readCredential(req, cookie, () => true) !== Refusal.missingCredentials ||
+    readProtocols(req).some(decodeToken)
+  );
+}
+
+/**
+ * Returns a request that holds a bearer token and nothing else. Backstage's `httpAuth` reads the token of a request only, and
+ * caches one result per request, which must not be that of a token which the real request does not present as its own.
+ */
+export function substituteRequest(token: string): Request {
+  return { headers: { authorization: `Bearer ${token}` } } as Request;
+}
+
+function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
+  const cookie = readUserCookie(req);
+  switch (cookie.kind) {
+    case 'token':
+      return { kind: 'user-cookie', token: cookie.token };
+    case 'conflict':
+      return Refusal.conflictingCookies;
+    default:
+      return Refusal.missingCredentials;
+  }
 }
 
 function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {

@@ -1,7 +1,6 @@
 import {
   decodeToken,
   effectiveUserToken,
-  isCompactJws,
   isExpired,
   sameSession,
   Token,
@@ -113,19 +112,6 @@ describe('isExpired', () => {
   });
 });
 
-describe('isCompactJws', () => {
-  it.each([
-    ['aZ09-_.', true],
-    ['', false],
-    ['a b', false],
-    [' a', false],
-    ['a=', false],
-    ['a\n', false],
-  ])('of %j is %s', (text, expected) => {
-    expect(isCompactJws(text)).toBe(expected);
-  });
-});
-
 describe('sameSession', () => {
   const token = { sub: 'user:default/a', iat: 1, exp: 2 };
   it('compares the subject and both times', () => {
@@ -163,6 +149,17 @@ describe('Token', () => {
     [{ ...session, exp: undefined }, undefined],
   ])('with the claims %j has the session %j', (claims, expected) => {
     expect(new Token(jwtOf(claims)).session).toEqual(expected);
+  });
+
+  it.each([
+    ['aZ09-_.', true],
+    ['', false],
+    ['a b', false],
+    [' a', false],
+    ['a=', false],
+    ['a\n', false],
+  ])('%j has the characters of a compact JWS only: %s', (text, expected) => {
+    expect(new Token(text).isCompact).toBe(expected);
   });
 
   it('has no session if it is of no user', () => {

@@ -36,6 +36,8 @@ export interface Verdict {
 export class Token {
   #claims: { decoded: DecodedToken | undefined } | undefined;
   #digest: string | undefined;
+  #isCompact: boolean | undefined;
+  #session: { claims: SessionClaims | undefined } | undefined;
 
   /** The verdicts of plugins, by a key that the cache of tokens chooses. A token that has not verified has none. */
   readonly verdicts = new Map<string, Verdict>();
@@ -70,11 +72,26 @@ export class Token {
 
   /** The claims that identify the session of the user's own token. The gate accepts no user token without them. */
   get session(): SessionClaims | undefined {
-    const { sub, iat, exp } = this.userToken ?? {};
-    return sub !== undefined && iat !== undefined && exp !== undefined
-      ? { sub, iat, exp }
-      : undefined;
+    this.#session ??= { claims: sessionOf(this.userToken) };
+    return this.#session.claims;
   }
+
+  /**
+   * Whether the token has only the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip other characters
+   * (`jose` 5 does, of the legacy system and of releases before November 2026), so a valid token may be followed by any number of
+   * them.
+   */
+  get isCompact(): boolean {
+    this.#isCompact ??= /^[A-Za-z0-9\-_.]+$/.test(this.text);
+    return this.#isCompact;
+  }
+}
+
+function sessionOf(token: DecodedToken | undefined): SessionClaims | undefined {
+  const { sub, iat, exp } = token ?? {};
+  return sub !== undefined && iat !== undefined && exp !== undefined
+    ? { sub, iat, exp }
+    : undefined;
 }
 
 /** Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. */
@@ -100,14 +117,6 @@ export function decodeToken(token: string): DecodedToken | undefined {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Returns whether a token has only the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip other characters
- * (Backstage's before backend-defaults 0.19 does), so a valid token may be followed by any number of them.
- */
-export function isCompactJws(token: string): boolean {
-  return /^[A-Za-z0-9\-_.]+$/.test(token);
 }
 
 /** Returns the user token behind a decoded token: the token itself, or the one that a service token carries. */

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { JsonObject } from '@backstage/types';
 import type { AllowRule } from '../config/AllowRule';
 import type { RefusalDetail, RefusalReason } from './Refusal';
 
@@ -25,15 +25,8 @@ export type PassReason =
  */
 export type Outcome = 'passed' | 'refused' | 'would-refuse';
 
-/** The kind of credential that a request was judged by. */
+/** The kind of credential that a request was decided by. */
 export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
-
-/** The difference that the rules of `auth.apiGate.candidate` would make for a request without a credential. */
-export interface CandidateChange {
-  change: 'would-close' | 'would-open';
-  /** The rule in force that the candidate lacks, or the candidate's own. */
-  rule: AllowRule;
-}
 
 /** The gate's decision about a request. */
 export interface Decision {
@@ -46,8 +39,6 @@ export interface Decision {
   rule?: AllowRule;
   /** With the reason `allow-rule`: whether the request presents no credential. */
   isAnonymous?: boolean;
-  /** `undefined` if the candidate treats the request as the rules in force do. It never changes the decision. */
-  candidate?: CandidateChange;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
   /** Narrows the reason, in the log and in the audit only. */
@@ -58,11 +49,10 @@ export interface Decision {
   clientAddress?: string;
 }
 
-/** Why a request passes. */
-export interface Passed extends Pick<Decision, 'rule'> {
-  reason: PassReason;
-  /** The answer that the gate gives itself, so that no handler gets the request. */
-  answer?: { status: 200 | 204 | 404; body?: JsonObject };
+/** Returns 62 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. */
+export function createDecisionId(): string {
+  // The end of a UUID: Node makes the random bytes of many UUIDs at a time, which a flood of refusals needs.
+  return randomUUID().slice(-17).replace('-', '');
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

@@ -1,3 +1,5 @@
+import type { Policy } from '../policy/Policy';
+import type { RouteClass } from '../policy/classifyRoute';
 import type { Decision } from './Decision';
 
 /** Why a bearer's cookie was not issued. */
@@ -7,8 +9,14 @@ export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
 export interface DecidedRequest {
   /** `WEBSOCKET` for an upgrade. */
   method: string;
-  /** The path below the plugin; `undefined` where the target has none. Most decisions are reported without it. */
+  /** The path in reports; `undefined` where the target has none. Most decisions are reported without it. */
   readonly reportedPath: string | undefined;
+  /** The route by which the gate has decided; `undefined` for a request that was refused behind the gate. */
+  readonly route?: RouteClass;
+  /** The path below the plugin; `undefined` where nothing may be decided by the path. */
+  readonly path?: string;
+  readonly isInstalled?: boolean;
+  readonly policy?: Policy;
 }
 
 /** Receives the gate's decisions for logs, metrics and audit. It never receives tokens, cookies or query strings. */

@@ -4,8 +4,9 @@ import {
   NotAllowedError,
   ServiceUnavailableError,
 } from '@backstage/errors';
-import type { Response } from 'express';
-import { DECISION_HEADER } from './createDecisionId';
+
+/** The header with which a refusal carries the id of its decision. The log line of the decision has the same id. */
+export const DECISION_HEADER = 'Api-Gate-Decision';
 
 // RFC 6750, section 3: no error code for a request that presented nothing.
 const NOTHING_PRESENTED = 'Bearer realm="Backstage"';
@@ -144,7 +145,7 @@ export class Refusal extends Error {
     signature: withField(Refusal.invalidToken, 'detail', 'signature'),
   };
 
-  /** Refuses a token whose access restrictions exclude this plugin, with the message of the service that has judged it. */
+  /** Refuses a token whose access restrictions exclude this plugin, with the message of the service that has refused it. */
   static restricted(message: string): Refusal {
     return new Refusal('restricted', message);
   }
@@ -156,7 +157,7 @@ export class Refusal extends Error {
 
   /** The subject of the refused token, if that has verified. */
   readonly subject: string | undefined;
-  /** Present with the reason `invalid-token`, and where a key is too new. */
+  /** Narrows the reason `invalid-token` where that is known, and names a key that is too new. */
   readonly detail: RefusalDetail | undefined;
   readonly error: Error;
   readonly status: number;
@@ -190,26 +191,23 @@ export class Refusal extends Error {
     return withField(this, 'subject', subject);
   }
 
-  /** Returns the headers of the answer to an upgrade, with the id of the decision. */
-  headersFor(decisionId: string): Record<string, string> {
-    return { ...this.headers, [DECISION_HEADER]: decisionId };
-  }
-
   /**
-   * Sets the headers of the answer; its status and body follow from the `error`.
+   * Returns the headers of the answer; its status and body follow from the `error`.
    *
    * @param resourceMetadata - the address at which a client reads how to sign in, for a 401 (RFC 9728, section 5.1)
    */
-  applyTo(res: Response, decisionId: string, resourceMetadata?: string): void {
-    for (const [name, value] of Object.entries(this.headers)) {
-      res.setHeader(name, value);
-    }
-    res.setHeader(DECISION_HEADER, decisionId);
-    if (resourceMetadata && this.isFinal) {
-      res.setHeader(
-        'WWW-Authenticate',
-        `${this.headers['WWW-Authenticate']}, resource_metadata="${resourceMetadata}"`,
-      );
-    }
+  headersFor(
+    decisionId: string,
+    resourceMetadata?: string,
+  ): Record<string, string> {
+    const { headers } = this;
+    return {
+      ...headers,
+      ...(resourceMetadata &&
+        this.isFinal && {
+          'WWW-Authenticate': `${headers['WWW-Authenticate']}, resource_metadata="${resourceMetadata}"`,
+        }),
+      [DECISION_HEADER]: decisionId,
+    };
   }
 }

@@ -1,8 +1,11 @@
+import type { Config } from '@backstage/config';
 import type {
   AcceptedFinding,
   FindingId,
 } from '../config/readAcceptedFindings';
-import { printable } from '../util/printable';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
+import type { RuleUsage } from '../usage/Use';
+import { printable } from '../util/logLine';
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
 export interface Finding {
@@ -15,6 +18,21 @@ export interface Finding {
   write: string;
   /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
   accepted?: { reason: string; until?: string };
+}
+
+/** The facts that findings depend on. Facts that are not known give no finding. */
+export interface FindingFacts {
+  /** The whole configuration of the backend. */
+  config: Config;
+  /** The settings in force. */
+  gate: ApiGateConfig;
+  /** `undefined` where the installed plugins are not known. */
+  isInstalled?: (plugin: string) => boolean;
+  /** Whether the backend is on the legacy system. Default: false. */
+  isLegacy?: boolean;
+  now: Date;
+  /** Not `complete`: some requests may not be among those that were observed. */
+  usage?: { complete: boolean; rules: readonly RuleUsage[] };
 }
 
 /** An item whose condition may not hold. */

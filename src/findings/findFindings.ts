@@ -1,10 +1,9 @@
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { Finding, markAccepted, Possible } from './Finding';
-import type { FindingFacts } from './FindingFacts';
+import { Finding, markAccepted, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
-import { createGet } from './values';
+import { createGet } from './backstageSettings';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
@@ -22,8 +21,8 @@ export function findFindings(facts: FindingFacts): Finding[] {
 
 /** Finds expectations that a rule fulfilled until its end. */
 function findEndedExpectations(gate: ApiGateConfig): Finding[] {
-  return findFailedExpectations(gate, CONFIG_KEY)
-    .filter(({ isByEnd }) => isByEnd)
+  return findFailedExpectations(gate)
+    .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
     .map(({ index }) => ({
       id: 'expectation-ended',
       at: `${CONFIG_KEY}.expect[${index}]`,
@@ -32,7 +31,7 @@ function findEndedExpectations(gate: ApiGateConfig): Finding[] {
     }));
 }
 
-/** Finds a candidate that can't be judged. */
+/** Finds a candidate whose rules are wrong. */
 function findCandidateFinding({ candidate }: ApiGateConfig): Possible {
   return (
     candidate !== undefined &&

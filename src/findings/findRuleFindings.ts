@@ -1,19 +1,24 @@
 import {
   AllowRule,
-  ANY_SEGMENT,
   formatRule,
   isSubtree,
   segmentsOf,
 } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isTrue } from '../config/values';
-import { WEBSOCKET } from '../http/requestMethod';
-import { isUnused } from '../usage/RuleUsage';
-import { DAY_MS } from '../util/day';
-import type { Finding, Possible } from './Finding';
-import type { FindingFacts } from './FindingFacts';
-import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
-import { asList, asTexts, Get, isText } from './values';
+import { WEBSOCKET } from '../http/requestLine';
+import { countShared } from '../policy/explainRequest';
+import { isUnused } from '../usage/Use';
+import { DAY_MS } from '../util/time';
+import type { Finding, Possible, FindingFacts } from './Finding';
+import {
+  asList,
+  asTexts,
+  Get,
+  isText,
+  ProxyEndpoint,
+  readProxyEndpoints,
+} from './backstageSettings';
 
 // A rule that ends within this time is reported.
 const SOON_MS = 7 * DAY_MS;
@@ -131,6 +136,8 @@ function findProxyFaults(
       },
       !isPublic && {
         id: 'rule-will-not-work',
+        // The text names the version for older plugins.
+        // Goes in August 2027: proxy plugins before September 2026 do not ask for a credential.
         why: `opens ${at}, where the proxy plugin itself asks for a credential since its version 0.6.18`,
         write: `remove the rule, or set credentials of ${at} to dangerously-allow-unauthenticated`,
       },
@@ -184,7 +191,7 @@ function findAge(
     used &&
       isUnused(used) && {
         id: 'rule-unused',
-        why: `${used.lastUsed ? `has been used last on ${used.lastUsed}` : `has been used by no request in ${used.days} days`}${reason ? ` (${reason})` : ''}`,
+        why: `has been used by no request in ${used.days} days${reason ? ` (${reason})` : ''}`,
         write: 'remove the rule, unless a rare caller needs it',
       },
   ];
@@ -192,13 +199,11 @@ function findAge(
 
 /** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
 function reaches(rule: AllowRule, route: string): boolean {
-  const own = segmentsOf({ path: rule.path.toLowerCase() });
-  const other = route.toLowerCase().split('/').filter(Boolean);
-  return (
-    (isSubtree(rule) || own.length >= other.length) &&
-    other.every(
-      (segment, i) =>
-        i >= own.length || [ANY_SEGMENT, segment].includes(own[i]),
-    )
-  );
+  const path = rule.path.toLowerCase();
+  const segments = route.toLowerCase().split('/').filter(Boolean);
+  const { length } = segmentsOf({ path });
+  const [shared] = countShared({ path }, segments);
+  return isSubtree(rule)
+    ? shared === Math.min(length, segments.length)
+    : shared === segments.length;
 }

@@ -1,11 +1,15 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../config/values';
-import type { Finding, Possible } from './Finding';
-import type { FindingFacts } from './FindingFacts';
+import type { Finding, Possible, FindingFacts } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
-import { ProxyEndpoint, readProxyEndpoints } from './ProxyEndpoint';
-import { asList, Get, isText } from './values';
+import {
+  asList,
+  Get,
+  isText,
+  ProxyEndpoint,
+  readProxyEndpoints,
+} from './backstageSettings';
 
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;

@@ -1,6 +1,6 @@
 import { asObject, isTrue } from '../config/values';
 import type { Finding, Possible } from './Finding';
-import { asList, Get } from './values';
+import { asList, Get } from './backstageSettings';
 
 /** Finds sign-in settings that give a token to people who are not in the catalog. */
 export function findSignInFindings(get: Get): Possible[] {

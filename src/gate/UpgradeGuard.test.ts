@@ -2,31 +2,60 @@ import { createServer, IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
-import { answerUpgrade } from '../http/answerUpgrade';
+import { answerUpgrade } from '../http/dispatchUpgrade';
 import { Decisions } from '../decision/Decision';
 import { UpgradeGuard } from './UpgradeGuard';
 
-/** A server behind a guard whose gate admits what has an `Authorization`. */
-function createGuarded(isEnforced = true) {
-  const judged: string[] = [];
+const HEAD = Buffer.from('head');
+const ADMITTED = {} as never;
+const guardedPlugins = { guardsUpgrades: () => true };
+
+type Admit = ConstructorParameters<
+  typeof UpgradeGuard
+>[0]['upgradeGate']['admit'];
+
+/** Admits an upgrade with an `Authorization`. */
+const admitAuthorized: Admit = async (req, socket) => {
+  if (req.headers.authorization) {
+    return ADMITTED;
+  }
+  answerUpgrade(socket, 401);
+  return undefined;
+};
+
+/** Creates a server behind a guard. */
+function createGuarded(admit = admitAuthorized, isEnforced = true) {
+  const decidedTargets: string[] = [];
   const logged: unknown[] = [];
+  const decisions = new Decisions();
   const guard = new UpgradeGuard({
-    gate: {
-      async admit(req, socket, target) {
-        judged.push(target.originalUrl);
-        if (req.headers.authorization || !isEnforced) {
-          return true;
-        }
-        answerUpgrade(socket, 401);
-        return undefined;
+    upgradeGate: {
+      admit: (req, socket, target) => {
+        decidedTargets.push(target.originalUrl);
+        return admit(req, socket, target);
       },
     },
-    logger: { error: (...line: unknown[]) => logged.push(line) } as never,
-    source: { current: { isEnforced } } as never,
+    services: {
+      decisions,
+      logger: {
+        error: (...line: unknown[]) => logged.push(line),
+        info: () => {},
+      } as never,
+      plugins: guardedPlugins as never,
+      source: { current: { isEnforced } as never },
+    },
   });
   const server = createServer();
   guard.guard(server);
-  return { guard, judged, logged, server };
+  /** A request that the gate passes: from here on, plugins run their code. */
+  const handOn = (reason?: string, to = server) => {
+    const req = { socket: { server: to } } as never;
+    if (reason) {
+      decisions.set(req, { reason } as never);
+    }
+    guard.decided(req, true);
+  };
+  return { decidedTargets, guard, handOn, logged, server };
 }
 
 let servers: Server[] = [];
@@ -63,46 +92,24 @@ const answering =
 
 const AUTHORIZED = 'Authorization: Bearer x';
 
-const HEAD = Buffer.from('head');
 const settled = () => new Promise(resolve => setImmediate(resolve));
 
-/** A server with one listener behind a guard, whose gate answers an upgrade of `upgrade` as `admit` does. */
-function createWaiting(admit: () => Promise<unknown>) {
-  const logged: unknown[] = [];
+/** Creates a server with one listener behind a guard. */
+function createListening(admit: Admit) {
+  const guarded = createGuarded(admit);
   const heard: unknown[][] = [];
-  const guard = new UpgradeGuard({
-    gate: { admit },
-    logger: {
-      error: (...line: unknown[]) => logged.push(line),
-      info: () => {},
-    } as never,
-    source: { current: { isEnforced: true } } as never,
-  });
-  const server = createServer();
-  guard.guard(server);
-  server.on('upgrade', (...args) => {
+  guarded.server.on('upgrade', (...args) => {
     heard.push(args);
   });
   const socket = new PassThrough();
-  const upgrade = () => server.emit('upgrade', { url: '/api/x' }, socket, HEAD);
-  return { guard, heard, logged, socket, upgrade };
-}
-
-/** A request that the gate passes on: from here on, plugins run their code. */
-function handOn(guard: UpgradeGuard, server: Server, reason = 'bearer') {
-  const decisions = new Decisions();
-  const req = { socket: { server } } as any;
-  decisions.set(req, { reason } as never);
-  let isPassed = false;
-  guard.wrap((_req, _res, next) => next(), decisions)(req, {} as any, () => {
-    isPassed = true;
-  });
-  expect(isPassed).toBe(true);
+  const upgrade = () =>
+    guarded.server.emit('upgrade', { url: '/api/x' }, socket, HEAD);
+  return { ...guarded, heard, socket, upgrade };
 }
 
 describe('UpgradeGuard', () => {
   it('has upgrades below /api judged before any listener hears of them', async () => {
-    const { judged, server } = createGuarded();
+    const { decidedTargets, server } = createGuarded();
     let heard = 0;
     server.on('upgrade', answering(403));
     server.prependListener('upgrade', answering(400));
@@ -114,29 +121,29 @@ describe('UpgradeGuard', () => {
     expect(heard).toBe(0);
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(400);
     expect(await statusAt(server, '/x')).toBe(400);
-    expect(judged).toEqual(['/api/x', '/api/../x', '/api/x']);
+    expect(decidedTargets).toEqual(['/api/x', '/api/../x', '/api/x']);
   });
 
   it('is put in front of a server once', async () => {
-    const { guard, judged, server } = createGuarded();
+    const { decidedTargets, guard, server } = createGuarded();
     guard.guard(server);
     server.on('upgrade', answering(403));
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
-    expect(judged).toHaveLength(1);
+    expect(decidedTargets).toHaveLength(1);
   });
 
-  it('is put in front of a server by its first request at the latest', async () => {
-    const { guard, judged } = createGuarded();
+  it('is put in front of a server by the first request that goes on at the latest', async () => {
+    const { decidedTargets, handOn } = createGuarded();
     const server = createServer();
-    handOn(guard, server);
+    handOn('bearer', server);
     server.on('upgrade', answering(403));
     expect(await statusAt(server, '/api/x')).toBe(401);
     expect(await statusAt(server, '/x')).toBe(404);
-    expect(judged).toEqual(['/api/x']);
+    expect(decidedTargets).toEqual(['/api/x']);
   });
 
   it('judges what a listener rewrites and emits again', async () => {
-    const { judged, server } = createGuarded();
+    const { decidedTargets, server } = createGuarded();
     server.on('upgrade', (req, socket, head) => {
       if (req.url === '/x') {
         req.url = '/api/secret';
@@ -146,23 +153,23 @@ describe('UpgradeGuard', () => {
       }
     });
     expect(await statusAt(server, '/x')).toBe(401);
-    expect(judged).toEqual(['/api/secret']);
+    expect(decidedTargets).toEqual(['/api/secret']);
   });
 
   it('[P28] keeps upgrades outside /api from listeners that plugins have added', async () => {
-    const { guard, server } = createGuarded();
+    const { guard, handOn, server } = createGuarded();
     // Keys and signing in are not a plugin's own requests.
-    handOn(guard, server, 'built-in-public');
+    handOn('built-in-public');
     const own = answering(403);
     server.on('upgrade', own);
-    handOn(guard, server);
+    handOn('bearer');
     let heard = 0;
     server.on('upgrade', (_req, socket) => {
       heard += 1;
       answerUpgrade(socket, 400);
     });
     // Nothing later makes a plugin's listener the server's own: no request, no upgrade that passes, no second call.
-    handOn(guard, server);
+    handOn('bearer');
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
     guard.guard(server);
     heard = 0;
@@ -175,8 +182,8 @@ describe('UpgradeGuard', () => {
   });
 
   it('keeps nothing from anybody in report-only', async () => {
-    const { guard, server } = createGuarded(false);
-    handOn(guard, server);
+    const { handOn, server } = createGuarded(async () => ADMITTED, false);
+    handOn('bearer');
     server.on('upgrade', answering(400));
     expect(await statusAt(server, '/x')).toBe(400);
     expect(await statusAt(server, '/api/x')).toBe(400);
@@ -184,57 +191,34 @@ describe('UpgradeGuard', () => {
 
   it('counts a listener as a plugin’s after an upgrade has passed too', async () => {
     const { server } = createGuarded();
-    server.on('upgrade', (_req, socket) => {
-      if (server.listenerCount('upgrade') === 1) {
-        server.on('upgrade', answering(400));
-      }
-      answerUpgrade(socket, 403);
-    });
+    let heard = 0;
+    server.on('upgrade', answering(403));
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(403);
+    server.on('upgrade', () => {
+      heard += 1;
+    });
     expect(await statusAt(server, '/x')).toBe(403);
+    expect(heard).toBe(0);
+  });
+
+  it('passes an upgrade on that no gate is to decide about', async () => {
+    const { decidedTargets, server } = createGuarded();
+    jest.spyOn(guardedPlugins, 'guardsUpgrades').mockReturnValueOnce(false);
+    server.on('upgrade', answering(403));
+    expect(await statusAt(server, '/api/x')).toBe(403);
+    expect(decidedTargets).toEqual([]);
   });
 
   it('counts a listener as a plugin’s after a request without a decision', async () => {
-    const { guard, server } = createGuarded();
-    const isPassed = jest.fn();
-    guard.wrap((_req, _res, next) => next(), new Decisions())(
-      { socket: { server } } as any,
-      {} as any,
-      isPassed,
-    );
-    expect(isPassed).toHaveBeenCalledWith(undefined);
+    const { handOn, server } = createGuarded();
+    handOn();
     server.on('upgrade', answering(400));
     expect(await statusAt(server, '/x')).toBe(404);
   });
 
-  it('counts a listener as the server’s own after a request whose gate has failed', async () => {
-    const { guard, server } = createGuarded();
-    guard.wrap((_req, _res, next) => next(new Error('no')), new Decisions())(
-      { socket: { server } } as any,
-      {} as any,
-      () => {},
-    );
-    server.on('upgrade', answering(403));
-    expect(await statusAt(server, '/x')).toBe(403);
-  });
-
-  it('does not admit a request whose gate has failed as one that was handed on', () => {
-    const { guard, server } = createGuarded();
-    const passed: unknown[] = [];
-    const req = { socket: { server } } as any;
-    guard.wrap((_req, _res, next) => next(new Error('no')), new Decisions())(
-      req,
-      {} as any,
-      error => passed.push(error),
-    );
-    expect(passed).toEqual([new Error('no')]);
-    // A request that is injected without a server is judged all the same.
-    guard.wrap((_req, _res, next) => next('judged'), new Decisions())(
-      { socket: {} } as any,
-      {} as any,
-      error => passed.push(error),
-    );
-    expect(passed).toContain('judged');
+  it('needs no server for a request that is injected', () => {
+    const { guard } = createGuarded();
+    expect(() => guard.decided({ socket: {} } as never, true)).not.toThrow();
   });
 
   it('closes the socket of a listener that throws, and logs the kind of error', async () => {
@@ -255,7 +239,7 @@ describe('UpgradeGuard', () => {
     ['an error', new TypeError('secret'), 'TypeError'],
     ['what is no error', 'secret', 'string'],
   ])('logs the kind of %s that a gate throws', async (_, error, errorType) => {
-    const { logged, socket, upgrade } = createWaiting(() =>
+    const { logged, socket, upgrade } = createListening(() =>
       Promise.reject(error),
     );
     upgrade();
@@ -267,7 +251,7 @@ describe('UpgradeGuard', () => {
   });
 
   it('passes an admitted upgrade on, with its arguments', async () => {
-    const { heard, socket, upgrade } = createWaiting(async () => true);
+    const { heard, socket, upgrade } = createListening(async () => ADMITTED);
     expect(upgrade()).toBe(true);
     expect(heard).toEqual([]);
     await settled();
@@ -275,8 +259,8 @@ describe('UpgradeGuard', () => {
   });
 
   it('refuses the upgrades that wait for a decision when it is stopped, whatever that is', async () => {
-    let decide!: (isAdmitted: boolean) => void;
-    const { guard, heard, socket, upgrade } = createWaiting(
+    let decide!: (admitted: typeof ADMITTED) => void;
+    const { guard, heard, socket, upgrade } = createListening(
       () =>
         new Promise(resolve => {
           decide = resolve;
@@ -285,15 +269,15 @@ describe('UpgradeGuard', () => {
     upgrade();
     guard.stop();
     expect(String(socket.read())).toMatch(/^HTTP\/1\.1 503 /);
-    decide(true);
+    decide(ADMITTED);
     await settled();
     expect(heard).toEqual([]);
   });
 
   it('passes no upgrade on whose client has gone', async () => {
-    const { heard, socket, upgrade } = createWaiting(async () => {
+    const { heard, socket, upgrade } = createListening(async () => {
       socket.destroy();
-      return true;
+      return ADMITTED;
     });
     upgrade();
     await settled();
@@ -308,14 +292,14 @@ describe('UpgradeGuard', () => {
   });
 
   it('decides about an upgrade without a target', () => {
-    const { judged, server } = createGuarded();
+    const { decidedTargets, server } = createGuarded();
     server.emit('upgrade', { headers: {} }, new PassThrough(), HEAD);
-    expect(judged).toEqual(['']);
+    expect(decidedTargets).toEqual(['']);
   });
 
   it('ends no process by an error of a socket', async () => {
-    const { guard, server } = createGuarded();
-    handOn(guard, server);
+    const { handOn, server } = createGuarded();
+    handOn('bearer');
     server.on('upgrade', () => {});
     for (const url of ['/x', '/api/x']) {
       const socket = new PassThrough();
@@ -325,12 +309,12 @@ describe('UpgradeGuard', () => {
   });
 
   it('refuses all upgrades below /api once it is stopped', async () => {
-    const { guard, judged, server } = createGuarded();
+    const { decidedTargets, guard, server } = createGuarded();
     server.on('upgrade', answering(403));
     guard.stop();
     expect(await statusAt(server, '/api/x', AUTHORIZED)).toBe(503);
     expect(await statusAt(server, '/x')).toBe(403);
-    expect(judged).toEqual([]);
+    expect(decidedTargets).toEqual([]);
   });
 
   it('leaves other events as they are', () => {

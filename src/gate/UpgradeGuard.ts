@@ -1,34 +1,33 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import type { RequestHandler } from 'express';
-import { answerUpgrade } from '../http/answerUpgrade';
-import { dispatchUpgrade, UpgradeListener } from '../http/dispatchUpgrade';
-import { MountedRequest, readUpgradeTarget } from '../http/upgradeTarget';
-import type { PolicySource } from '../policy/PolicySource';
-import type { UpgradeGate } from './createUpgradeGate';
-import type { Decisions } from '../decision/Decision';
+import {
+  answerUpgrade,
+  dispatchUpgrade,
+  UpgradeListener,
+} from '../http/dispatchUpgrade';
+import { MountedRequest, readUpgradeTarget } from '../http/mountedRequest';
+import { refuseUndecided } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
-import { refuseUndecided } from '../decision/refuseUndecided';
+import type { UpgradeGate } from './UpgradeGate';
+import type { GateServices } from './GateServices';
 
 const UPGRADE = 'upgrade';
 
 /** Puts the gate in front of all listeners for `upgrade` at the servers of a backend. */
 export class UpgradeGuard {
-  /** Keeps, by server, the listeners from before a plugin could add any; `own` is missing until then. */
+  /** Per server: the listeners that existed before plugin code ran; `own` is missing until then. */
   readonly #guarded = new WeakMap<Server, { own?: Set<unknown> }>();
   readonly #waiting = new Set<Duplex>();
   #isStopped = false;
 
   constructor(
     private readonly options: {
-      /** Resolves to `undefined` for an upgrade that was refused. */
-      gate: {
-        admit(...args: Parameters<UpgradeGate['admit']>): Promise<unknown>;
-      };
-      logger: LoggerService;
-      source: Pick<PolicySource, 'current'>;
+      upgradeGate: Pick<UpgradeGate, 'admit'>;
+      services: Pick<
+        GateServices,
+        'decisions' | 'logger' | 'plugins' | 'source'
+      >;
     },
   ) {}
 
@@ -51,22 +50,23 @@ export class UpgradeGuard {
         : Reflect.apply(emit, server, [event, ...args]);
   }
 
-  /** Wraps the gate for requests, so that a server is guarded from the first request on at the latest. */
-  wrap(gate: RequestHandler, decisions: Decisions): RequestHandler {
-    return (req, res, next) => {
-      const { server } = req.socket as { server?: Server };
-      if (!server || this.#guarded.get(server)?.own) {
-        gate(req, res, next);
-        return;
-      }
-      this.guard(server);
-      gate(req, res, error => {
-        if (!error && decisions.get(req)?.reason !== 'built-in-public') {
-          this.#markHandedOn(server);
-        }
-        next(error);
-      });
-    };
+  /**
+   * Guards the server of a request that the gate decides about, if it is not guarded yet. If the request goes on to its handler, the
+   * listeners are kept from before requests ran code of plugins.
+   *
+   * Every listener that is added from then on belongs to a plugin, such as those of http-proxy-middleware and of older `signals`.
+   * Some of them take paths outside `/api` too, without a credential. They get the upgrades below `/api` only.
+   */
+  decided(req: IncomingMessage, goesOn: boolean): void {
+    const { server } = req.socket as { server?: Server };
+    if (!server || this.#guarded.get(server)?.own) {
+      return;
+    }
+    this.guard(server);
+    const { decisions } = this.options.services;
+    if (goesOn && decisions.get(req)?.reason !== 'built-in-public') {
+      this.#keepOwn(server);
+    }
   }
 
   /** Refuses the upgrades that the gate is deciding about, and all later ones. */
@@ -76,13 +76,7 @@ export class UpgradeGuard {
     this.#waiting.clear();
   }
 
-  /**
-   * Marks the moment from which a server's requests run code of plugins.
-   *
-   * Every listener that is added from then on belongs to a plugin, such as those of http-proxy-middleware and of older `signals`.
-   * Some of them take paths outside `/api` too, without a credential. They get the upgrades below `/api` only.
-   */
-  #markHandedOn(server: Server): void {
+  #keepOwn(server: Server): void {
     const guarded = this.#guarded.get(server);
     if (guarded && !guarded.own) {
       guarded.own = new Set(server.rawListeners(UPGRADE));
@@ -106,7 +100,7 @@ export class UpgradeGuard {
     const hearing = own ? all.filter(listener => own.has(listener)) : all;
     if (
       hearing.length === all.length ||
-      !this.options.source.current.isEnforced
+      !this.options.services.source.current.isEnforced
     ) {
       return false;
     }
@@ -135,14 +129,17 @@ export class UpgradeGuard {
     }
     this.#waiting.add(socket);
     try {
-      const admitted = await this.options.gate.admit(req, socket, target);
+      const { services, upgradeGate } = this.options;
+      const admitted =
+        !services.plugins.guardsUpgrades(target) ||
+        (await upgradeGate.admit(req, socket, target));
       if (this.#waiting.delete(socket) && admitted && !socket.destroyed) {
-        this.#markHandedOn(server);
+        this.#keepOwn(server);
         await dispatchUpgrade(server, listenersOf(server), req, socket, head);
       }
     } catch (error) {
       this.#waiting.delete(socket);
-      this.options.logger.error(
+      this.options.services.logger.error(
         'API gate: a listener for upgrades has failed',
         {
           errorType: isError(error) ? error.name : typeof error,
@@ -154,8 +151,8 @@ export class UpgradeGuard {
 
   #refuseStopped(socket: Duplex) {
     const refusal = Refusal.starting();
-    const headers = refuseUndecided(refusal, this.options.logger);
-    answerUpgrade(socket, refusal.status, headers);
+    const id = refuseUndecided(refusal, this.options.services.logger);
+    answerUpgrade(socket, refusal.status, refusal.headersFor(id));
   }
 }
 

@@ -1,151 +1,128 @@
-import type {
-  LoggerService,
-  RootConfigService,
-} from '@backstage/backend-plugin-api';
+import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
-import {
-  DefaultCookieIssuer,
-  TokenCookieIssuer,
-} from '../cookie/DefaultCookieIssuer';
+import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
-import { withRollback } from '../cookie/withRollback';
-import { isSessionRevoked } from '../credentials/assertNotRevoked';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
 import { TokenCache } from '../credentials/TokenCache';
-import { verifiesAsCookie } from '../credentials/verifiesAsCookie';
-import type { VerifyOptions } from '../credentials/verifyCredential';
 import { Decisions } from '../decision/Decision';
-import type { GateObserver } from '../decision/GateObserver';
-import { createClientAddress } from '../http/createClientAddress';
-import type { MountedRequest } from '../http/upgradeTarget';
+import { createClientAddress } from '../http/mountedRequest';
 import type { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import type { IssuerClock } from '../revocation/IssuerClock';
 import type { OfflineSessions } from '../revocation/OfflineSessions';
-import type { Revocations } from '../revocation/Revocations';
 import { SessionSockets } from '../revocation/SessionSockets';
-import { createGate, GateOptions } from './createGate';
-import { createUpgradeGate, UpgradeGate } from './createUpgradeGate';
+import { createGate } from './createGate';
+import { UpgradeGate } from './UpgradeGate';
+import type { GateServices } from './GateServices';
+import { wrapIssuer } from './issueCookie';
+import { createOthersLimit } from './signOut';
 import { UpgradeGuard } from './UpgradeGuard';
+import {
+  findSessionRefusal,
+  substituteFor,
+  verifyCredential,
+} from './verifyCredential';
 
-/** The services that a backend system hands to its gate. */
-export interface ApiGateServices extends Pick<
-  VerifyOptions,
-  'keyEndpoints' | 'plugins'
-> {
+/** What a backend system hands to its gate. */
+type FromSystem = Pick<
+  GateServices,
+  | 'cookieTypes'
+  | 'keyEndpoints'
+  | 'logger'
+  | 'observer'
+  | 'plugins'
+  | 'revocations'
+> & {
   config: RootConfigService;
-  /** The `typ` of tokens that may become the cookie. */
-  cookieTypes: GateOptions['cookieTypes'];
   issuerClock: IssuerClock;
-  logger: LoggerService;
-  observer: GateObserver;
   /** `undefined`: a sign-out leaves the refresh tokens of OAuth clients. */
   offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
-  revocations: Revocations;
   source: PolicySource;
-  /** Whether the gate decides about an upgrade at the server. Default: it decides about each. */
-  decidesUpgrade?(target: MountedRequest): boolean;
-}
+};
 
 /** The gate of a backend, for requests and for upgrades. */
 export type ApiGate = ReturnType<typeof createApiGate>;
 
-/** Makes the gate of a backend on either backend system from the services of that system. */
-export function createApiGate(services: ApiGateServices) {
-  const { config, logger, observer, revocations, source } = services;
+/** Makes the gate of a backend on either backend system. */
+export function createApiGate(system: FromSystem) {
+  const services = createServices(system);
+  const upgradeGate = new UpgradeGate(services);
+  const upgradeGuard = new UpgradeGuard({ services, upgradeGate });
+  followPollInterval(system);
+  return {
+    ...services,
+    ...system,
+    /** The Express handler for `/api/:gatedPluginId`. */
+    handler: createGate(services, upgradeGuard),
+    upgradeGate,
+    upgradeGuard,
+    /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
+    setCookieIssuer(issuer: CookieIssuer | undefined): void {
+      services.cookieIssuer = issuer && wrapIssuer(issuer);
+    },
+  };
+}
+
+function createServices(system: FromSystem): GateServices {
+  const { config, logger, observer, plugins, revocations, source } = system;
   const settings = source.current.config;
-  const verifyOptions = createVerifyOptions(services);
   const cookie = new GateCookie(
     settings.cookie,
     new URL(config.getString('backend.baseUrl')).hostname,
   );
-  let cookieIssuer: TokenCookieIssuer | undefined = new DefaultCookieIssuer({
-    cookie,
-    logger,
-    observer,
-    verifies: token =>
-      verifiesAsCookie(token, source.current, verifyOptions, revocations),
-    isRevoked: token => isSessionRevoked(token, revocations),
-  });
-  const signOutUser = createUserSignOut(services);
-  const upgradeServices = {
-    ...verifyOptions,
+  const services: GateServices = {
+    ...system,
+    tokens: new TokenCache(settings.tokenCache ?? { ttlMs: 0 }),
+    invalidTokens: new NegativeTokenCache(),
+    ownIssuer: new OwnIssuer(plugins),
+    cookie: settings.cookie.enabled ? cookie : undefined,
+    cookieIssuer: undefined,
+    signOutUser: createUserSignOut(system),
+    signOutsByOthers: createOthersLimit(),
+    sockets: new SessionSockets({ revocations, source }),
+    decisions: new Decisions(),
     clientAddressOf: createClientAddress(
       config.getOptional('backend.trustProxy'),
     ),
-    cookie: settings.cookie.enabled ? cookie : undefined,
+  };
+  services.cookieIssuer = new DefaultCookieIssuer({
+    cookie,
     logger,
     observer,
-    policy: () => source.current,
-    revocations,
-    sockets: new SessionSockets({ revocations, source }),
-  };
-  const upgradeGate = createUpgradeGate(upgradeServices);
-  const upgradeGuard = createUpgradeGuard(services, upgradeGate);
-  const decisions = new Decisions();
-  const gate = createGate({
-    ...upgradeServices,
-    cookieIssuer: () => cookieIssuer,
-    cookieTypes: services.cookieTypes,
-    decisions,
-    signOutUser,
+    verifies: token => isAccepted(token, services),
+    isRevoked: ({ session }) =>
+      session !== undefined && revocations.isRevoked(session),
   });
-  followPollInterval(services);
-  return {
-    decisions,
-    /** The Express handler for `/api/:gatedPluginId`. */
-    handler: upgradeGuard.wrap(gate, decisions),
-    signOutUser,
-    upgradeGate,
-    upgradeGuard,
-    /** The services by which upgrades are decided. */
-    upgradeServices,
-    /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
-    setCookieIssuer(issuer: CookieIssuer | undefined): void {
-      cookieIssuer = issuer && withRollback(issuer);
-    },
-  };
+  return services;
 }
 
-function createVerifyOptions({
-  issuerClock,
-  keyEndpoints,
-  plugins,
-  source,
-}: ApiGateServices): VerifyOptions {
-  const { tokenCache } = source.current.config;
-  return {
-    plugins,
-    invalidTokens: new NegativeTokenCache(),
-    keyEndpoints,
-    ownIssuer: new OwnIssuer(plugins),
-    tokens: new TokenCache(tokenCache ?? { ttlMs: 0 }),
-    issuerClock,
-  };
-}
-
-function createUpgradeGuard(
-  { decidesUpgrade, logger, source }: ApiGateServices,
-  upgradeGate: UpgradeGate,
-): UpgradeGuard {
-  return new UpgradeGuard({
-    logger,
-    source,
-    gate: {
-      admit: async (req, socket, target) =>
-        !decidesUpgrade || decidesUpgrade(target)
-          ? upgradeGate.admit(req, socket, target)
-          : true,
-    },
-  });
-}
-
-function followPollInterval({ revocations, source }: ApiGateServices): void {
+function followPollInterval({ revocations, source }: FromSystem): void {
   source.onReload(outcome => {
     if ('policy' in outcome) {
       const { revocation } = outcome.policy.config;
       revocations.setPollInterval(revocation.pollIntervalMs);
     }
   });
+}
+
+/** Returns whether the gate would accept a token as its cookie: it verifies, is a user's own, and its session is not revoked. */
+async function isAccepted(
+  token: string,
+  services: GateServices,
+): Promise<boolean> {
+  try {
+    const plugin = services.plugins.anyRegistered();
+    const presented = { kind: 'cookie', token } as const;
+    const verified = await verifyCredential(
+      substituteFor(
+        { plugin, policy: services.source.current, services },
+        presented,
+      ),
+      presented,
+    );
+    return !findSessionRefusal(verified.token, services);
+  } catch {
+    return false;
+  }
 }

@@ -1,13 +1,19 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { NotAllowedError, ServiceUnavailableError } from '@backstage/errors';
+import {
+  AuthenticationError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
 import {
   BareGate,
   ISSUER,
   startBareGate,
 } from '../__testUtils__/startBareGate';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
+import type { IssuedCookie } from '../cookie/CookieIssuer';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import { Refusal } from '../decision/Refusal';
 
 const NOW = Math.floor(Date.now() / 1000);
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
@@ -39,9 +45,13 @@ const foreign = userToken(A, { iss: 'https://other' });
 const delegated = userToken('user:default/delegated');
 const notUser = userToken('user:default/not-user');
 const otherUser = userToken('user:default/b');
+const withoutEntities = userToken(A, { ent: undefined });
 
 const bearer = (token: string) => `Authorization: Bearer ${token}`;
 const cookie = (token: string) => `Cookie: a=1; token=${token}`;
+const MARK = 'x-api-gate-cookie-issued-in-front';
+const APP = 'https://app.example.com';
+const SCRIPT = 'Sec-Fetch-Dest: script';
 const CROSS_SITE = 'Sec-Fetch-Site: cross-site';
 const CLEARED = 'token=; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
 
@@ -64,6 +74,7 @@ async function prepare(gate: BareGate) {
       },
     ],
     [notUser, { type: 'service', subject: 'plugin:search' }],
+    [withoutEntities, principal],
     [otherUser, { type: 'user', userEntityRef: 'user:default/b' }],
     ['static', { type: 'service', subject: 'external:ci' }],
     ['restricted', new NotAllowedError('Not for this plugin')],
@@ -72,6 +83,22 @@ async function prepare(gate: BareGate) {
     scope: 'session',
     ...claimsOf('user:default/ended'),
   });
+}
+
+/** Starts a gate whose issuer sets the header `Set-Cookie: token=new`. */
+async function startIssuing(issued: Partial<IssuedCookie> = {}) {
+  const answer = {
+    setCookies: ['token=new'],
+    isIssued: true,
+    isRevoked: () => false,
+    onSent: () => {},
+    ...issued,
+  };
+  const bare = await startBareGate({
+    replaced: { cookieIssuer: { issueCookie: async () => answer } },
+  });
+  await prepare(bare);
+  return bare;
 }
 
 let gate: BareGate;
@@ -86,6 +113,11 @@ beforeAll(async () => {
 beforeEach(() => {
   gate.policy = {
     allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
+    signOut: {
+      scope: 'session',
+      offlineSessions: 'keep',
+      providers: new Set(['github']),
+    },
   };
   gate.hasKeys = true;
   gate.isStoreGone = false;
@@ -98,6 +130,7 @@ afterAll(() => gate.stop());
 
 /** How one request fares: its status, and why. */
 async function fate(method: string, target: string, ...headerLines: string[]) {
+  gate.handled.length = 0;
   const { status } = await gate.send(method, target, ...headerLines);
   const { decision } = gate.decided.at(-1)!;
   expect(gate.decided).toHaveLength(1);
@@ -106,34 +139,6 @@ async function fate(method: string, target: string, ...headerLines: string[]) {
   gate.decided.length = 0;
   return [status, decision.reason, decision.credential];
 }
-
-describe('a candidate', () => {
-  const rule = (path: string) => ({ plugin: 'hello', path, methods: ['GET'] });
-  const [open, both, added] = ['/open', '/both', '/new/**'].map(rule);
-
-  it.each([
-    ['/api/hello/open', 200, { change: 'would-close', rule: open }],
-    ['/api/hello/both', 200, undefined],
-    ['/api/hello/new/x', 401, { change: 'would-open', rule: added }],
-    ['/api/hello/other', 401, undefined],
-    // No rule opens a path that routers read in different ways, nor one of another spelling of the plugin.
-    ['/api/hello/new//x', 401, undefined],
-    ['/api/HELLO/new/x', 401, undefined],
-    ['/api/auth/v1/token', 200, undefined],
-  ])(
-    'leaves %s at %s, and its difference is %j',
-    async (target, status, expected) => {
-      gate.policy = {
-        allow: [open, both],
-        candidate: { allow: [both, added] } as never,
-      };
-      expect((await gate.send('GET', target)).status).toBe(status);
-      expect(gate.decided.map(({ decision }) => decision.candidate)).toEqual([
-        expected,
-      ]);
-    },
-  );
-});
 
 describe('the gate', () => {
   it.each([
@@ -197,6 +202,22 @@ describe('the gate', () => {
       'Backstage’s own cookie',
       [`Cookie: backstage-auth=${limited}`],
       [401, 'missing-credentials', 'none'],
+    ],
+    ['a limited bearer', [bearer(limited)], [401, 'invalid-token', 'bearer']],
+    [
+      'a bearer for a script',
+      [bearer(user), SCRIPT],
+      [200, 'bearer', 'bearer'],
+    ],
+    [
+      'a cookie for a script',
+      [cookie(user), SCRIPT],
+      [403, 'unsafe-destination', 'cookie'],
+    ],
+    [
+      'a cookie for an image',
+      [cookie(user), 'Sec-Fetch-Dest: image'],
+      [200, 'cookie', 'cookie'],
     ],
   ])('judges %s', async (_, headerLines, expected) => {
     expect(await fate('POST', '/api/hello/x', ...headerLines)).toEqual(
@@ -301,9 +322,64 @@ describe('the gate', () => {
   );
 
   it.each([
+    ['GET', 'static/x', 200, undefined],
+    ['POST', 'static/x', 403, 'sandbox'],
+    ['GET', 'static/a%20b', 200, undefined],
+    ['GET', 'static/..%2fx', 403, 'sandbox'],
+    ['GET', 'static/%', 403, 'sandbox'],
+    ['GET', 'docs/x', 200, undefined],
+    ['POST', 'docs/x', 200, undefined],
+    ['GET', 'docs/a%20b', 403, 'sandbox'],
+    ['GET', 'docs/../x', 403, 'sandbox'],
+    ['GET', 'docs//x', 403, 'sandbox'],
+    ['GET', 'other', 403, 'sandbox'],
+  ])(
+    'trusts what the plugin has declared for cookies and what the operator trusts: %s %s',
+    async (method, path, status, sandbox) => {
+      gate.policy.trustedPaths = [{ plugin: 'hello', path: '/docs/**' }];
+      const target = `/api/hello/${path}`;
+      expect((await fate(method, target, cookie(user), SCRIPT))[0]).toBe(
+        status,
+      );
+      const { headers } = await gate.send(method, target, cookie(user));
+      expect(headers['content-security-policy']).toBe(sandbox);
+    },
+  );
+
+  it.each([
+    ['the cookie', 'docs/x', cookie(user), 'cookie'],
+    [
+      'Backstage’s own',
+      'static/x',
+      `Cookie: backstage-auth=${limited}`,
+      'user-cookie',
+    ],
+  ])(
+    'lets another site use %s at no trusted path',
+    async (_, path, line, kind) => {
+      gate.policy.trustedPaths = [{ plugin: 'hello', path: '/docs/**' }];
+      const target = `/api/hello/${path}`;
+      expect(await fate('GET', target, line)).toEqual([200, kind, kind]);
+      const evil = 'Origin: https://evil.example';
+      expect(await fate('GET', target, line, evil)).toEqual([
+        403,
+        'cross-site',
+        kind,
+      ]);
+    },
+  );
+
+  it.each([
     ['a public path', '/api/hello/open', cookie(user), 'sandbox', undefined],
     ['a bearer of a user', '/api/hello/x', bearer(user), 'sandbox', undefined],
     ['a cookie', '/api/hello/x', cookie(user), 'sandbox', 'private'],
+    [
+      'Backstage’s own cookie',
+      '/api/hello/static/x',
+      `Cookie: backstage-auth=${limited}`,
+      undefined,
+      'private',
+    ],
     ['a service', '/api/hello/x', bearer(service), undefined, undefined],
     [
       'keys',
@@ -468,23 +544,20 @@ describe('the gate', () => {
     );
   });
 
-  describe('what a handler gets', () => {
+  describe('a handler', () => {
+    const stock = `Cookie: a=1; backstage-auth=${limited}`;
+    const absent = '/api/absent/x';
+
     it.each([
       ['a public request', '/api/hello/open', [cookie(user)], undefined, 'a=1'],
       [
-        'a public one without others',
+        'a public request without other cookies',
         '/api/hello/open',
         [`Cookie: token=${user}`],
         undefined,
         undefined,
       ],
-      [
-        'keys',
-        '/api/hello/.backstage/auth/v1/jwks.json',
-        [cookie(user)],
-        undefined,
-        'a=1',
-      ],
+      ['keys', `/api/hello${KEYS}`, [cookie(user)], undefined, 'a=1'],
       ['a sign-in', '/api/auth/github/start', [cookie(user)], undefined, 'a=1'],
       [
         'a bearer',
@@ -495,120 +568,109 @@ describe('the gate', () => {
       ],
       ['a cookie', '/api/hello/x', [cookie(user)], `Bearer ${user}`, 'a=1'],
       [
-        'a bearer at an absent plugin',
-        '/api/absent/x',
-        [bearer(user), cookie('x')],
-        `Bearer ${user}`,
-        `token=${user}; a=1`,
-      ],
-      [
-        'a cookie at an absent plugin',
-        '/api/absent/x',
-        [cookie(user)],
-        `Bearer ${user}`,
-        `token=${user}; a=1`,
-      ],
-      [
-        'a service at an absent plugin',
-        '/api/absent/x',
-        [bearer(service)],
-        `Bearer ${service}`,
+        'Backstage’s own cookie',
+        '/api/hello/static/a.png',
+        [stock],
         undefined,
+        stock.slice(8),
       ],
-      [
-        'one that acts for a user there',
-        '/api/absent/x',
-        [bearer(onBehalf)],
-        `Bearer ${onBehalf}`,
-        undefined,
-      ],
-      [
-        'a limited token there',
-        '/api/absent/x',
-        [bearer(limited)],
-        `Bearer ${limited}`,
-        undefined,
-      ],
-      [
-        'a static token there',
-        '/api/absent/x',
-        [bearer('static')],
-        'Bearer static',
-        undefined,
-      ],
-    ])('of %s', async (_, target, headerLines, authorization, cookies) => {
+    ])('gets of %s', async (_, target, headerLines, authorization, cookies) => {
       const { status } = await gate.send('GET', target, ...headerLines);
       expect(status).toBe(200);
       const { headers, rawHeaders } = gate.handled[0];
       expect(headers.authorization).toBe(authorization);
       expect(headers.cookie).toBe(cookies);
+      expect(headers[MARK]).toBeUndefined();
       expect(
         rawHeaders.join('\n').toLowerCase().split('\nauthorization\n'),
       ).toHaveLength(authorization ? 2 : 1);
     });
 
-    it('of a sign-in is the cookie too where auth is in another backend', async () => {
+    it.each([
+      ['a user’s bearer', [bearer(user), cookie('x')], user, '1'],
+      ['a user’s cookie', [cookie(user)], user, '1'],
+      ['a service', [bearer(service)], service, undefined],
+      ['a service that acts', [bearer(onBehalf)], onBehalf, undefined],
+      ['a static token', [bearer('static')], 'static', undefined],
+    ])(
+      'in the backend behind gets the token of %s, and by a user’s own that the gate in front issues the cookie',
+      async (_, headerLines, token, mark) => {
+        await gate.send('GET', absent, ...headerLines);
+        const { headers } = gate.handled[0];
+        expect(headers.authorization).toBe(`Bearer ${token}`);
+        expect(headers[MARK]).toBe(mark);
+        expect(headers.cookie ?? 'a=1').toBe('a=1');
+      },
+    );
+
+    it('in the backend behind is not marked for a token that no cookie can hold', async () => {
+      const marks = [];
+      const [, payload] = user.split('.');
+      const rest = MAX_TOKEN_BYTES - user.length + user.split('.')[2].length;
+      for (const size of [rest, rest + 1]) {
+        const [header] = user.split('.');
+        const token = `${header}.${payload}.${'x'.repeat(size)}`;
+        gate.tokens.set(token, principal);
+        await gate.send('GET', absent, bearer(token));
+        marks.push([token.length, gate.handled.at(-1)!.headers[MARK]]);
+      }
+      expect(marks).toEqual([
+        [MAX_TOKEN_BYTES, '1'],
+        [MAX_TOKEN_BYTES + 1, undefined],
+      ]);
+    });
+
+    it('gets the cookie of a sign-in where auth is in another backend', async () => {
       const front = await startBareGate({ installed: ['hello'] });
       await front.send('GET', '/api/auth/github/refresh', cookie(user));
       await front.stop();
       expect(front.handled[0].headers.cookie).toBe(`a=1; token=${user}`);
     });
 
-    it('of a token too long for a cookie is none', async () => {
-      const long = (size: number) => {
-        const token = userToken(A, { ent: ['x'.repeat(size)] });
-        gate.tokens.set(token, principal);
-        return token;
-      };
-      let fits = '';
-      let tooLong = '';
-      for (let size = 4_000; !tooLong; size += 1) {
-        const token = long(size);
-        if (token.length <= MAX_TOKEN_BYTES) {
-          fits = token;
-        } else {
-          tooLong = token;
-        }
-      }
-      await gate.send('GET', '/api/absent/x', bearer(fits));
-      await gate.send('GET', '/api/absent/x', bearer(tooLong));
-      expect(gate.handled.map(({ headers }) => headers.cookie)).toEqual([
-        `token=${fits}`,
-        undefined,
-      ]);
-    });
+    const conditions = ['If-None-Match: "1"', 'If-Modified-Since: x'];
 
     it.each([
-      [
-        'a user',
-        bearer(user),
-        {
-          type: 'user',
-          userEntityRef: A,
-          ownershipEntityRefs: [A, 'group:default/g'],
-        },
-      ],
-      [
-        'a user by the cookie',
-        cookie(user),
-        {
-          type: 'user',
-          userEntityRef: A,
-          ownershipEntityRefs: [A, 'group:default/g'],
-        },
-      ],
-      [
-        'a limited token',
-        bearer(limited),
-        { type: 'user', userEntityRef: A, ownershipEntityRefs: [] },
-      ],
-      ['a service', bearer(service), undefined],
+      ['GET', [bearer(user)], undefined],
+      ['HEAD', [bearer(user)], undefined],
+      // The condition of a change: without it the handler replaces what it must not.
+      ['PUT', [bearer(user)], '"1"'],
+      ['GET', [cookie(user)], '"1"'],
     ])(
-      'of %s as req.user is whom the token names',
-      async (_, headerLine, identity) => {
-        await gate.send('GET', '/api/hello/x', headerLine);
-        const token = headerLine.split(/Bearer |token=/)[1];
-        expect(gate.handled[0].user).toEqual(identity && { token, identity });
+      'of %s with %j answers no 304 that would set the cookie',
+      async (method, headerLines, expected) => {
+        const bare = await startIssuing();
+        await bare.send(method, '/api/hello/x', ...headerLines, ...conditions);
+        await bare.stop();
+        const { headers } = bare.handled[0];
+        expect(headers['if-none-match']).toBe(expected);
+        expect(headers['if-modified-since']).toBe(expected && 'x');
+      },
+    );
+
+    const named = [A, 'group:default/g'];
+
+    it.each([
+      ['a user', '/api/hello/x', bearer(user), user, named],
+      ['a cookie', '/api/hello/x', cookie(user), user, named],
+      [
+        'a user without entities',
+        '/api/hello/x',
+        bearer(withoutEntities),
+        withoutEntities,
+        [],
+      ],
+      ['a limited token', '/api/hello/static/a.png', stock, limited, []],
+      ['a service', '/api/hello/x', bearer(service), undefined, []],
+    ])(
+      'reads in req.user whom %s names',
+      async (_, target, headerLine, token, ownershipEntityRefs) => {
+        await gate.send('GET', target, headerLine);
+        const identity = {
+          type: 'user',
+          userEntityRef: A,
+          ownershipEntityRefs,
+        };
+        expect(gate.handled[0].user).toEqual(token && { token, identity });
       },
     );
   });
@@ -627,13 +689,6 @@ describe('the gate', () => {
       ['GET', '/api/hello/static/a#', 401],
     ])('%s %s: %i', async (method, target, expected) => {
       expect((await gate.send(method, target, stock)).status).toBe(expected);
-    });
-
-    it('is left to its handler, and is no Authorization', async () => {
-      await gate.send('GET', '/api/hello/static/a.png', stock);
-      const { headers } = gate.handled[0];
-      expect(headers.cookie).toBe(`backstage-auth=${limited}`);
-      expect(headers.authorization).toBeUndefined();
     });
 
     it('is taken away from the cookie endpoint if its session has ended', async () => {
@@ -662,12 +717,16 @@ describe('the gate', () => {
     it.each([
       ['a cookie', 'GET', [cookie(user)]],
       ['OPTIONS', 'OPTIONS', [bearer(user)]],
-      ['a limited token', 'GET', [bearer(limited)]],
       ['a service', 'GET', [bearer(service)]],
       ['a service that acts for a user', 'GET', [bearer(onBehalf)]],
       ['a static token', 'GET', [bearer('static')]],
       ['a user token by which a service acts', 'GET', [bearer(delegated)]],
       ['a user token that stands for a service', 'GET', [bearer(notUser)]],
+      [
+        'a request that a gate in front has passed',
+        'GET',
+        [bearer(user), 'X-Api-Gate-Cookie-Issued-In-Front: 1'],
+      ],
     ])('is not for %s', async (_, method, headerLines) => {
       const { status } = await gate.send(
         method,
@@ -689,10 +748,66 @@ describe('the gate', () => {
     );
 
     it.each([
+      ['https://backstage.example.com', 'hello/x', true],
+      ['https://backstage.example.com', `hello${COOKIE_ENDPOINT}`, true],
+      [APP, 'hello/x', false],
+      [APP, `hello${COOKIE_ENDPOINT}`, true],
+      // Where the frontend of Backstage's old tutorial gets it.
+      [APP, 'cookie', true],
+      [APP, 'cookie/x', false],
+      [APP, 'hello', false],
+      [APP, 'cookie//', false],
+    ])('for a page of %s at %s: %s', async (origin, path, isIssued) => {
+      gate.policy.trustedOrigins = ['https://backstage.example.com', APP];
+      const origins = `Origin: ${origin}`;
+      const target = `/api/${path}`;
+      expect(
+        (await gate.send('GET', target, bearer(user), origins)).status,
+      ).toBe(200);
+      expect(issued()).toHaveLength(isIssued ? 1 : 0);
+      expect(gate.told.join()).not.toContain('not issued');
+    });
+
+    it('gives the issuer the request, and the time at which its token ends', async () => {
+      const issueCookie = jest.fn(async (..._: unknown[]) => undefined);
+      const bare = await startBareGate({
+        replaced: { cookieIssuer: { issueCookie } },
+      });
+      await prepare(bare);
+      await bare.send('GET', '/api/hello/x', bearer(user));
+      await bare.stop();
+      expect(issueCookie.mock.calls).toEqual([
+        [
+          {
+            credentials: { principal },
+            token: user,
+            expires: new Date((NOW + 3600) * 1000),
+            req: expect.any(IncomingMessage),
+            res: expect.any(ServerResponse),
+          },
+          expect.objectContaining({ text: user }),
+        ],
+      ]);
+    });
+
+    it('is not where it is settled', async () => {
+      const issueCookie = jest.fn();
+      const isSettled = jest.fn((..._: unknown[]) => true);
+      const bare = await startBareGate({
+        replaced: { cookieIssuer: { isSettled, issueCookie } },
+      });
+      await prepare(bare);
+      const { status } = await bare.send('GET', '/api/hello/x', bearer(user));
+      await bare.stop();
+      expect([status, issueCookie.mock.calls]).toEqual([200, []]);
+      expect(isSettled.mock.calls[0][1]).toMatchObject({ text: user });
+    });
+
+    it.each([
       ['no cookie', { cookie: undefined }],
-      ['no issuer', { cookieIssuer: () => undefined }],
+      ['no issuer', { cookieIssuer: undefined }],
     ])('is not where there is %s', async (_, options) => {
-      const bare = await startBareGate({ gate: options });
+      const bare = await startBareGate({ replaced: options });
       await prepare(bare);
       const answers = [
         await bare.send('GET', '/api/hello/x', bearer(user)),
@@ -709,9 +824,20 @@ describe('the gate', () => {
       expect(bare.told.join()).not.toContain('issue');
     });
 
+    // The gate in the backend behind may have a cookie, and would issue none.
+    it('is not said to be issued in front by a gate that has no cookie', async () => {
+      const bare = await startBareGate({ replaced: { cookie: undefined } });
+      await prepare(bare);
+      await bare.send('GET', '/api/absent/x', bearer(user), cookie(user));
+      await bare.stop();
+      const { headers } = bare.handled[0];
+      expect(headers.cookie).toBe(`a=1; token=${user}`);
+      expect(headers).not.toHaveProperty(MARK);
+    });
+
     it('is for a token without a type if it is a user’s by its audience; else it is nobody’s', async () => {
       const bare = await startBareGate({
-        gate: { cookieTypes: new Set([undefined]) },
+        replaced: { cookieTypes: new Set([undefined]) },
       });
       const issuedTo = [];
       for (const aud of ['backstage', 'other']) {
@@ -733,12 +859,12 @@ describe('the gate', () => {
       ['anything else', 'no', 'string'],
     ])('keeps nobody out that fails with %s', async (_, thrown, errorType) => {
       const bare = await startBareGate({
-        gate: {
-          cookieIssuer: () => ({
-            issueCookie: () => {
+        replaced: {
+          cookieIssuer: {
+            issueCookie: async () => {
               throw thrown;
             },
-          }),
+          },
         },
       });
       await prepare(bare);
@@ -853,23 +979,56 @@ describe('the gate', () => {
       expect(gate.handled[0].headers.authorization).toBeUndefined();
     });
 
-    it('ends that of a bearer, and both', async () => {
-      await signOut(bearer(token));
-      expect(gate.stored).toEqual([session(sub)]);
-      expect(gate.decided[0].decision.credential).toBe('bearer');
-      await signOut(bearer(token), cookie(otherUser));
-      expect(gate.stored.slice(1)).toEqual([
-        session('user:default/b'),
-        session(sub),
-      ]);
-      expect(gate.decided[1].decision.credential).toBe('bearer');
-    });
-
-    it('by the cookie is recorded as that beside a bearer that fails', async () => {
-      await signOut(bearer('x'), cookie(token));
-      expect(gate.stored).toEqual([session(sub)]);
-      expect(gate.decided[0].decision.credential).toBe('cookie');
-    });
+    it.each<[string, (own: string) => string[], string[], string]>([
+      ['a bearer', own => [bearer(own)], ['own'], 'bearer'],
+      [
+        'a bearer and the cookie of another user',
+        own => [bearer(own), cookie(otherUser)],
+        ['b', 'own'],
+        'bearer',
+      ],
+      [
+        'a bearer and a cookie that fails',
+        own => [bearer(own), cookie('x')],
+        ['own'],
+        'bearer',
+      ],
+      [
+        'a cookie and a bearer that fails',
+        own => [bearer('x'), cookie(own)],
+        ['own'],
+        'cookie',
+      ],
+      [
+        'two whole cookies',
+        own => [`Cookie: token=${own}; token=${otherUser}`],
+        ['own', 'b'],
+        'cookie',
+      ],
+      [
+        'more whole cookies than are verified',
+        own => [
+          `Cookie: ${['v', 'w', 'x', 'y', 'z', own].map(each => `token=${each}`).join('; ')}`,
+        ],
+        [],
+        'none',
+      ],
+    ])(
+      'with %s ends their sessions',
+      async (_, linesOf, subjects, credential) => {
+        const lines = linesOf(token);
+        const answer = await signOut(...lines);
+        expect(gate.stored).toEqual(
+          subjects.map(name =>
+            session(name === 'own' ? sub : 'user:default/b'),
+          ),
+        );
+        expect(gate.decided[0].decision.credential).toBe(credential);
+        expect(answer.headers['set-cookie']).toBe(
+          lines.join().includes('Cookie: ') ? CLEARED : undefined,
+        );
+      },
+    );
 
     it('ends that of the user for whom a service acts', async () => {
       const obo = unsignedToken('vnd.backstage.limited-user', claimsOf(sub));
@@ -887,7 +1046,7 @@ describe('the gate', () => {
     });
 
     it('is for its handler alone where the gate has no cookie', async () => {
-      const bare = await startBareGate({ gate: { cookie: undefined } });
+      const bare = await startBareGate({ replaced: { cookie: undefined } });
       const target = `/api/hello${COOKIE_ENDPOINT}`;
       const { status, headers } = await bare.send(
         'DELETE',
@@ -899,6 +1058,64 @@ describe('the gate', () => {
       expect([status, headers['set-cookie']]).toEqual([200, undefined]);
       expect(bare.decided[0].decision.credential).toBe('none');
       expect(bare.stored).toEqual([]);
+    });
+
+    it('keeps the cookie while the plugin with the keys starts, and asks no plugin', async () => {
+      const starting = Promise.reject(Refusal.starting('wait'));
+      starting.catch(() => {});
+      gate.starting.set('auth', starting);
+      gate.asked.length = 0;
+      const answer = await signOut(cookie(token));
+      gate.starting.clear();
+      expect([answer.status, answer.body]).toEqual([503, 'wait']);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect(gate.decided[0].decision.credential).toBe('cookie');
+      expect([gate.asked, gate.stored]).toEqual([[], []]);
+    });
+
+    it('fails with an unexpected error, whatever properties that has', async () => {
+      const error = Object.assign(new Error('unexpected'), { isFinal: true });
+      jest
+        .spyOn(gate.services.keyEndpoints, 'assertCallerKnown')
+        .mockRejectedValueOnce(error);
+      const answer = await signOut(cookie(token));
+      expect(answer.status).toBe(503);
+      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect(gate.decided[0].decision.reason).toBe('failed');
+    });
+
+    it('asks other plugins for the keys that its own lacks, for ten calls a second', async () => {
+      gate.hasKeys = false;
+      gate.asked.length = 0;
+      const httpAuth = jest
+        .spyOn(gate.plugins.anyRegistered().httpAuth, 'credentials')
+        .mockRejectedValue(new AuthenticationError('No keys'));
+      let clock = performance.now() + 10_000;
+      const now = jest
+        .spyOn(performance, 'now')
+        .mockImplementation(() => clock);
+      const statuses = [];
+      for (let i = 0; i < 11; i += 1) {
+        statuses.push((await signOut(cookie(token))).status);
+      }
+      expect(statuses).toEqual([...Array(10).fill(200), 503]);
+      expect(gate.stored).toEqual(Array(10).fill(session(sub)));
+      expect(new Set(gate.asked)).toEqual(new Set(['auth', 'app', 'ours']));
+      clock += 1_000;
+      expect((await signOut(cookie(token))).status).toBe(200);
+      now.mockRestore();
+      httpAuth.mockRestore();
+    });
+
+    it('is 503 where one of two revocations is not stored', async () => {
+      gate.policy.signOut!.scope = 'user';
+      jest.spyOn(gate.services, 'signOutUser').mockResolvedValueOnce({
+        revocation: { scope: 'user', sub, iat: NOW, exp: NOW },
+        isStored: false,
+        offlineSessions: 'kept',
+      });
+      expect((await signOut(cookie(token))).status).toBe(503);
+      expect(gate.decided[0].decision.reason).toBe('sign-out-not-stored');
     });
 
     it('goes on as it came with neither', async () => {
@@ -951,6 +1168,24 @@ describe('the gate', () => {
       expect(gate.decided[0].decision.credential).toBe('cookie');
     });
 
+    it('that report-only lets through clears the cookie, too', async () => {
+      gate.policy.mode = 'report-only';
+      gate.hasKeys = false;
+      const answer = await signOut(cookie(`${token}x`));
+      expect(answer.status).toBe(200);
+      expect(answer.headers['set-cookie']).toBe(CLEARED);
+    });
+
+    it('waits for a router that is not that of Backstage', async () => {
+      const starting = Promise.reject(new ServiceUnavailableError('wait'));
+      starting.catch(() => {});
+      gate.starting.set('ours', starting);
+      const target = `/api/ours${COOKIE_ENDPOINT}`;
+      const { body } = await gate.send('DELETE', target, bearer(service));
+      gate.starting.clear();
+      expect([body, gate.handled]).toEqual(['wait', []]);
+    });
+
     it('is 503 where the store is gone, in force all the same', async () => {
       gate.isStoreGone = true;
       const answer = await signOut(cookie(token));
@@ -966,11 +1201,7 @@ describe('the gate', () => {
     });
 
     it('with scope user ends all of the user’s, unless its own was ended before', async () => {
-      gate.policy.signOut = {
-        scope: 'user',
-        offlineSessions: 'keep',
-        providers: new Set(),
-      };
+      gate.policy.signOut!.scope = 'user';
       await signOut(cookie(token));
       expect(gate.stored).toMatchObject([
         { scope: 'session', sub },
@@ -985,11 +1216,7 @@ describe('the gate', () => {
     });
 
     it('keeps a session of the user that is known to be longer than any', async () => {
-      gate.policy.signOut = {
-        scope: 'user',
-        offlineSessions: 'keep',
-        providers: new Set(),
-      };
+      gate.policy.signOut!.scope = 'user';
       const exp = NOW + 100 * 86_400;
       const long = userToken(sub, { exp });
       gate.tokens.set(long, { type: 'user', userEntityRef: sub });
@@ -1000,11 +1227,10 @@ describe('the gate', () => {
     describe('everywhere', () => {
       beforeEach(() => {
         gate.endOfflineSessions.mockReset().mockResolvedValue({ ended: 1 });
-        gate.policy.signOut = {
+        Object.assign(gate.policy.signOut!, {
           scope: 'user',
           offlineSessions: 'end',
-          providers: new Set(),
-        };
+        });
       });
 
       it('ends the refresh tokens of OAuth clients', async () => {
@@ -1073,6 +1299,40 @@ describe('the gate', () => {
         expect(gate.handled).toHaveLength(1);
       });
 
+      it('with a session of two that was not revoked before goes on', async () => {
+        await gate.send('DELETE', target, cookie(otherUser));
+        const { status } = await gate.send(
+          'DELETE',
+          target,
+          cookie(otherUser),
+          bearer(token),
+        );
+        expect(status).toBe(200);
+        // The store may not have the earlier revocation.
+        const other = session('user:default/b');
+        expect(gate.stored).toEqual([other, other, session(sub)]);
+      });
+
+      it('with a user’s token that has no session is so too', async () => {
+        const old = userToken(sub, { iat: undefined });
+        gate.tokens.set(old, { type: 'user', userEntityRef: sub });
+        expect((await gate.send('DELETE', target, bearer(old))).status).toBe(
+          204,
+        );
+        expect(gate.decided[0].decision.credential).toBe('bearer');
+      });
+
+      it('is so too while the revocations are not loaded, and ends the session', async () => {
+        const isLoaded = jest
+          .spyOn(gate.revocations, 'isLoaded', 'get')
+          .mockReturnValue(false);
+        const ofUser = await gate.send('DELETE', target, cookie(token));
+        const ofService = await gate.send('DELETE', target, bearer(service));
+        isLoaded.mockRestore();
+        expect([ofUser.status, ofService.status]).toEqual([204, 200]);
+        expect(gate.stored).toEqual([session(sub)]);
+      });
+
       it('in report-only goes on', async () => {
         gate.policy.mode = 'report-only';
         expect((await gate.send('DELETE', target)).status).toBe(200);
@@ -1133,7 +1393,7 @@ describe('the gate', () => {
     it('is tracked by its session until it is answered', async () => {
       const release = jest.fn();
       const track = jest.fn((..._: unknown[]) => release);
-      const bare = await startBareGate({ gate: { sockets: { track } } });
+      const bare = await startBareGate({ replaced: { sockets: { track } } });
       await prepare(bare);
       const answers = [];
       for (const token of [user, service]) {
@@ -1147,6 +1407,25 @@ describe('the gate', () => {
       expect(answers.map(({ status }) => status)).toEqual([200, 200]);
       expect(track.mock.calls).toEqual([[expect.any(Socket), claimsOf(A)]]);
       expect(release).toHaveBeenCalledTimes(1);
+    });
+
+    it.each([
+      ['a rule opens', [], 'sandbox'],
+      ['a user’s token authenticates', [bearer(user)], 'sandbox'],
+      ['a service’s token authenticates', [bearer(service)], undefined],
+    ])('that %s has an answer like any other', async (_, lines, sandbox) => {
+      gate.policy.allow = lines.length
+        ? []
+        : [{ plugin: 'hello', path: '/open', methods: ['WEBSOCKET'] }];
+      const { headers, status } = await gate.send(
+        'GET',
+        '/api/hello/open',
+        'Upgrade: websocket',
+        'Connection: Upgrade',
+        ...lines,
+      );
+      expect(status).toBe(200);
+      expect(headers['content-security-policy']).toBe(sandbox);
     });
 
     it('takes the cookie of a listed origin only', async () => {
@@ -1200,7 +1479,7 @@ describe('the gate', () => {
         { observer: { decided: fail, verified: () => {} } as never },
       ],
     ])('ends closed: %s', async (_, options) => {
-      const bare = await startBareGate({ gate: options });
+      const bare = await startBareGate({ replaced: options });
       await prepare(bare);
       const answers = [
         await bare.send('GET', '/api/hello/x', bearer(service)),
@@ -1216,18 +1495,23 @@ describe('the gate', () => {
     });
 
     it.each([
-      ['passes', 'app', undefined],
-      ['refuses', 'hello', 'Missing credentials'],
+      ['passes', { authorization: `Bearer ${service}` }, undefined],
+      ['refuses', {}, 'Missing credentials'],
     ])(
       'calls next once where it %s at once, and is no judge of what that throws',
-      (_, plugin, message) => {
+      (_, headers, message) => {
+        const { httpAuth } = gate.plugins.anyRegistered();
+        Object.assign(httpAuth, {
+          recall: () => ({ principal: { type: 'service', subject: 'ci' } }),
+        });
         const req = Object.assign(new IncomingMessage(new Socket()), {
           method: 'GET',
-          baseUrl: `/api/${plugin}`,
-          originalUrl: `/api/${plugin}/x`,
+          headers,
+          baseUrl: '/api/hello',
+          originalUrl: '/api/hello/x',
           url: '/x',
           path: '/x',
-          params: { gatedPluginId: plugin },
+          params: { gatedPluginId: 'hello' },
         });
         const res = new ServerResponse(req);
         const calls: unknown[] = [];

@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream';
-import type { LoggerService } from '@backstage/backend-plugin-api';
 import {
   createUpgradeServices,
   sessionOf,
@@ -7,106 +6,8 @@ import {
   userTokenOf,
 } from '../__testUtils__/upgradeServices';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { readUpgradeTarget } from '../http/upgradeTarget';
-import { createUpgradeGate } from './createUpgradeGate';
 import { createWebSocketGate } from './createWebSocketGate';
-import type { Plugins } from '../plugins/Plugins';
-import { Policy } from '../policy/Policy';
-
-/** An upgrade to a handler behind a gate of which some part throws. */
-async function upgradeWith(parts: {
-  installed?: () => never;
-  decided?: () => void;
-  none?: () => never;
-  allow?: boolean;
-}) {
-  const ran: string[] = [];
-  const errors: unknown[] = [];
-  const options = {
-    policy: () =>
-      new Policy({
-        mode: 'enforce',
-        allow: parts.allow
-          ? [{ plugin: 'live', path: '/ws', methods: ['WEBSOCKET'] }]
-          : [],
-        trustedOrigins: [],
-        trustedPaths: [],
-        audit: { clientAddress: false },
-      } as never),
-    plugins: {
-      targetOf:
-        parts.installed ??
-        (() => ({ id: 'live', mountedAs: 'live', started() {} })),
-      isInstalled: () => true,
-    } as unknown as Plugins,
-    observer: { decided: parts.decided ?? (() => {}) },
-    logger: {
-      error: (...args: unknown[]) => errors.push(args),
-    } as unknown as LoggerService,
-    revocations: { isRevoked: () => false },
-    sockets: { track() {} },
-  };
-  const gate = createWebSocketGate({
-    ...options,
-    upgradeGate: createUpgradeGate(options as never),
-  } as never);
-  const handler = gate({
-    pluginId: 'live',
-    auth: { getNoneCredentials: parts.none ?? (async () => ({})) } as never,
-    declared: {
-      path: '/ws',
-      authPolicy: 'unauthenticated',
-      handler: () => {
-        ran.push('declared');
-      },
-    },
-    defaultHandler: () => {
-      ran.push('stock');
-    },
-  });
-  const socket = new PassThrough();
-  await handler({
-    request: {
-      method: 'GET',
-      headers: { upgrade: 'websocket' },
-      rawHeaders: [],
-    } as never,
-    socket,
-    head: Buffer.alloc(0),
-  });
-  const answer = String(socket.read() ?? '');
-  await new Promise(resolve => setImmediate(resolve));
-  return { ran, errors, answer, isClosed: socket.destroyed };
-}
-
-const fail = (): never => {
-  throw new TypeError('not thought of');
-};
-
-describe('what goes wrong on the way of an upgrade', () => {
-  it.each([
-    ['an unexpected error', { installed: fail }],
-    ['an observer that fails', { decided: fail }],
-    ['an observer that fails for what passes', { decided: fail, allow: true }],
-    ['no credentials to be had', { none: fail, allow: true }],
-  ])('ends closed: %s', async (_, parts) => {
-    const { ran, answer, isClosed } = await upgradeWith(parts);
-    expect(ran).toEqual([]);
-    expect(answer).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);
-    expect(answer).toMatch(/\r\nApi-Gate-Decision: [0-9a-f]{16}\r\n\r\n$/);
-    expect(isClosed).toBe(true);
-  });
-
-  it('is logged', async () => {
-    const { errors } = await upgradeWith({ installed: fail });
-    expect(errors).toHaveLength(1);
-  });
-
-  it('is nothing: the handler runs', async () => {
-    const { ran, answer } = await upgradeWith({ allow: true });
-    expect([ran, answer]).toEqual([['declared'], '']);
-  });
-});
+import type { GateServices } from './GateServices';
 
 const JANE = 'user:default/jane';
 const jane = userTokenOf(JANE);
@@ -131,35 +32,36 @@ async function run(options: {
   path?: string;
   authPolicy?: 'unauthenticated';
   none?: (socket: PassThrough) => object;
-  verified?: () => void;
+  /** Runs in front of the handler. */
+  prepare?: (services: GateServices, valid: Map<string, object>) => void;
 }) {
   const { headers, policy, target = '/api/live/ws', none } = options;
   const parts = createUpgradeServices({ tokens, policy });
-  const { services } = parts;
-  const upgradeGate = createUpgradeGate(services);
+  const { services, upgradeGate } = parts;
   const request = upgradeRequest(headers);
-  const socket = new PassThrough();
-  if (target !== null) {
-    await upgradeGate.admit(request, socket, readUpgradeTarget(target)!);
-  }
-  parts.track.mockClear();
-  if (options.verified) {
-    services.observer.verified = options.verified;
-  }
+  const socket =
+    target === null
+      ? new PassThrough()
+      : (await parts.admit(request, target)).socket;
+  options.prepare?.(services, parts.tokens);
   const [declared, byDefault] = [jest.fn(), jest.fn()];
   const { pluginId = 'live', path = '/ws', authPolicy } = options;
-  const register = createWebSocketGate({ ...services, upgradeGate } as never);
+  const register = createWebSocketGate({ ...services, upgradeGate });
   const handler = register({
     pluginId,
     auth: { getNoneCredentials: async () => none?.(socket) ?? NONE } as never,
     declared: { path, authPolicy, handler: declared },
-    defaultHandler: byDefault,
+    backstageHandler: byDefault,
   });
   const upgrade = { request, socket, head: Buffer.alloc(0) };
   await handler(upgrade);
   const answer = String(socket.read() ?? '');
   return { ...parts, answer, byDefault, declared, socket, upgrade };
 }
+
+const fail = (): never => {
+  throw new TypeError('not thought of');
+};
 
 describe('createWebSocketGate', () => {
   it.each([
@@ -260,7 +162,26 @@ describe('createWebSocketGate', () => {
       expect(declared.mock.calls[0][0].credentials).toEqual({
         principal: user,
       });
-      expect(track.mock.calls).toEqual([[socket, sessionOf(JANE)]]);
+      expect(track).toHaveBeenCalledWith(socket, sessionOf(JANE));
+    });
+
+    // The keys of the token may be new to the server's gate.
+    it('closes the socket with the session of a token that verifies only then', async () => {
+      const late = userTokenOf('user:default/late');
+      const { declared, socket, track } = await run({
+        headers: bearer(late),
+        policy,
+        prepare: ({ invalidTokens }, valid) => {
+          jest.spyOn(invalidTokens, 'get').mockReturnValue(undefined);
+          const userEntityRef = 'user:default/late';
+          valid.set(late, { type: 'user', userEntityRef });
+        },
+      });
+      expect(declared.mock.calls[0][0].credentials.principal.type).toBe('user');
+      expect(track).toHaveBeenCalledWith(
+        socket,
+        sessionOf('user:default/late'),
+      );
     });
 
     it('hands those of a service on, which has no session', async () => {
@@ -297,7 +218,7 @@ describe('createWebSocketGate', () => {
       const { answer, declared } = await run({
         headers: bearer(jane),
         policy,
-        verified: fail,
+        prepare: ({ observer }) => Object.assign(observer, { verified: fail }),
       });
       expect(answer).toMatch(/^HTTP\/1\.1 503 /);
       expect(declared).not.toHaveBeenCalled();
@@ -308,10 +229,43 @@ describe('createWebSocketGate', () => {
         headers: bearer(jane),
         policy,
         authPolicy: 'unauthenticated',
-        verified: fail,
+        prepare: ({ observer }) => Object.assign(observer, { verified: fail }),
       });
       expect(declared.mock.calls[0][0].credentials).toBe(NONE);
     });
+  });
+
+  it.each<[string, Parameters<typeof run>[0]]>([
+    [
+      'an unexpected error',
+      { prepare: ({ plugins }) => Object.assign(plugins, { targetOf: fail }) },
+    ],
+    [
+      'an observer that fails',
+      { prepare: ({ observer }) => Object.assign(observer, { decided: fail }) },
+    ],
+    [
+      'an observer that fails for what passes',
+      {
+        policy: { allow: [ruleFor('/ws')] },
+        prepare: ({ observer }) => Object.assign(observer, { decided: fail }),
+      },
+    ],
+    [
+      'no credentials to be had',
+      { policy: { allow: [ruleFor('/ws')] }, none: fail },
+    ],
+  ])('ends closed, and logs: %s', async (_, options) => {
+    const { answer, byDefault, declared, log, socket } = await run({
+      ...options,
+      target: null,
+    });
+    expect([declared.mock.calls, byDefault.mock.calls]).toEqual([[], []]);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);
+    expect(answer).toMatch(/\r\nApi-Gate-Decision: [0-9a-f]{16}\r\n\r\n$/);
+    await new Promise(resolve => setImmediate(resolve));
+    expect(socket.destroyed).toBe(true);
+    expect(log).not.toEqual([]);
   });
 
   it('runs no handler once the client has gone', async () => {

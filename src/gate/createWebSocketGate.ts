@@ -1,35 +1,21 @@
-import type { IncomingMessage } from 'node:http';
 import type {
   AuthService,
   HttpRouterServiceWebSocketContext,
   HttpRouterServiceWebSocketHandler,
-  LoggerService,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { answerUpgrade } from '../http/answerUpgrade';
-import { readUpgradeTarget } from '../http/upgradeTarget';
-import type { Plugins } from '../plugins/Plugins';
-import type { SessionSockets } from '../revocation/SessionSockets';
-import type { AdmittedUpgrade, UpgradeGate } from './createUpgradeGate';
-import {
-  AuthenticatedUpgrade,
-  authenticateUpgrade,
-  UpgradeServices,
-} from './authenticateUpgrade';
+import { refuseUndecided, toRefusal } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
-import { refuseUndecided } from '../decision/refuseUndecided';
-import { toRefusal } from '../decision/toRefusal';
+import { answerUpgrade } from '../http/dispatchUpgrade';
+import { readUpgradeTarget } from '../http/mountedRequest';
+import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
+import { authenticateUpgrade } from './decideUpgrade';
+import type { GateServices } from './GateServices';
+import type { VerifiedCredential } from './verifyCredential';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];
-
-/** The services with which the gate wraps WebSocket handlers of plugins. */
-export interface WebSocketGateOptions extends UpgradeServices {
-  plugins: Plugins;
-  logger: LoggerService;
-  sockets: SessionSockets;
-  upgradeGate: UpgradeGate;
-}
+type Authenticated = { verified: VerifiedCredential; authProtocol?: string };
 
 /** A WebSocket handler of a plugin. */
 export interface WebSocketRoute {
@@ -37,7 +23,7 @@ export interface WebSocketRoute {
   auth: AuthService;
   declared: HttpRouterServiceWebSocketHandler;
   /** Backstage's own handler, which authenticates as the plugin has declared, and then calls the plugin's. */
-  defaultHandler: RootHandler;
+  backstageHandler: RootHandler;
 }
 
 /**
@@ -47,18 +33,21 @@ export interface WebSocketRoute {
  *
  * @returns a function that returns the handler to register in place of a plugin's own
  */
-export function createWebSocketGate(
-  options: WebSocketGateOptions,
-): (route: WebSocketRoute) => RootHandler {
+export function createWebSocketGate({
+  logger,
+  upgradeGate,
+}: Pick<GateServices, 'logger'> & {
+  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>;
+}): (route: WebSocketRoute) => RootHandler {
   return route => async upgrade => {
     const { socket } = upgrade;
-    const admitted = await admit(route, upgrade, options);
+    const admitted = await admit(route, upgrade, upgradeGate);
     const runHandler =
       admitted &&
-      (await prepare(route, upgrade, admitted, options).catch(error => {
-        const refusal = toRefusal(error, options.logger);
-        const headers = refuseUndecided(refusal, options.logger);
-        answerUpgrade(socket, refusal.status, headers);
+      (await prepare(route, upgrade, admitted).catch(error => {
+        const refusal = toRefusal(error, logger);
+        const id = refuseUndecided(refusal, logger);
+        answerUpgrade(socket, refusal.status, refusal.headersFor(id));
         return undefined;
       }));
     if (!socket.destroyed) {
@@ -69,17 +58,16 @@ export function createWebSocketGate(
 
 /** Returns the decision of the server's gate, or decides now. Returns `undefined` for an upgrade that was refused. */
 async function admit(
-  route: WebSocketRoute,
+  { declared: { path }, pluginId }: WebSocketRoute,
   { request, socket }: Upgrade,
-  { upgradeGate }: WebSocketGateOptions,
+  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>,
 ): Promise<AdmittedUpgrade | undefined> {
   const admitted = upgradeGate.admitted(request);
-  if (admitted?.plugin === route.pluginId.toLowerCase()) {
+  if (admitted?.request.pluginId === pluginId.toLowerCase()) {
     return admitted;
   }
-  const { path } = route.declared;
   const target = readUpgradeTarget(
-    `/api/${route.pluginId}${path === '/' ? '' : path}`,
+    `/api/${pluginId}${path === '/' ? '' : path}`,
   );
   return target && upgradeGate.admit(request, socket, target);
 }
@@ -89,25 +77,22 @@ async function admit(
  * gate would refuse the upgrade, or where only an allow rule makes its path public.
  */
 async function prepare(
-  route: WebSocketRoute,
+  { auth, backstageHandler, declared }: WebSocketRoute,
   upgrade: Upgrade,
-  admitted: AdmittedUpgrade,
-  options: WebSocketGateOptions,
+  { passed, request }: AdmittedUpgrade,
 ): Promise<() => void | Promise<void>> {
-  const { policy, reason } = admitted;
-  const { auth, declared } = route;
-  if (!reason || (reason.rule && !policy.isEnforced)) {
-    return () => route.defaultHandler(upgrade);
+  if (!passed || (passed.rule && !request.policy.isEnforced)) {
+    return () => backstageHandler(upgrade);
   }
-  let { judged } = reason;
-  if (reason.rule && declared.authPolicy !== 'unauthenticated') {
-    judged = await authenticateUnderRule(upgrade.request, admitted, options);
-    const session = judged?.verified.token.session;
-    if (session) {
-      options.sockets.track(upgrade.socket, session);
-    }
+  const { authProtocol, verified } = passed;
+  const authenticated: Authenticated | undefined = verified
+    ? { verified, authProtocol }
+    : await authenticateUnderRule(request, declared);
+  const session = authenticated?.verified.token.session;
+  if (session && !verified) {
+    request.services.sockets.track(upgrade.socket, session);
   }
-  const context = await contextOf(judged, auth);
+  const context = await contextOf(authenticated, auth);
   return () => declared.handler({ ...upgrade, ...context });
 }
 
@@ -116,21 +101,18 @@ async function prepare(
  * Returns `undefined` if no token is valid. The cookie is not read.
  */
 async function authenticateUnderRule(
-  req: IncomingMessage,
-  { plugin, policy }: AdmittedUpgrade,
-  options: WebSocketGateOptions,
-): Promise<AuthenticatedUpgrade | undefined> {
+  request: AdmittedUpgrade['request'],
+  { authPolicy }: HttpRouterServiceWebSocketHandler,
+): Promise<Authenticated | undefined> {
+  if (authPolicy === 'unauthenticated') {
+    return undefined;
+  }
   try {
-    return await authenticateUpgrade(
-      {
-        req,
-        policy,
-        plugin: options.plugins.installed(plugin),
-        credential: 'none',
-        forwarded: {},
-      },
-      { ...options, cookie: undefined },
+    const { presented, verified } = await authenticateUpgrade(
+      request,
+      undefined,
     );
+    return { verified, authProtocol: presented.authProtocol };
   } catch (error) {
     if (error instanceof Refusal) {
       return undefined;
@@ -141,15 +123,15 @@ async function authenticateUnderRule(
 
 /** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
 async function contextOf(
-  judged: AuthenticatedUpgrade | undefined,
+  authenticated: Authenticated | undefined,
   auth: AuthService,
 ): Promise<
   Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>
 > {
-  return judged
+  return authenticated
     ? {
-        credentials: judged.verified.credentials,
-        authProtocol: judged.presented.authProtocol,
+        credentials: authenticated.verified.credentials,
+        authProtocol: authenticated.authProtocol,
       }
     : { credentials: await auth.getNoneCredentials() };
 }

@@ -1,29 +1,55 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
-import type { Request } from 'express';
-import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import type { IncomingMessage } from 'node:http';
+import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { BACKSTAGE_AUTH_COOKIES } from '../credentials/readCredential';
-import { removeCookies } from '../http/removeCookies';
-import { setRequestHeader } from '../http/setRequestHeader';
-import type { VerifiedCredential } from '../credentials/verifyCredential';
-import type { ExpressRequest, GateRequest } from './GateRequest';
+import { removeCookies, setRequestHeader } from '../http/requestHeaders';
+import type { GateRequest } from './GateRequest';
 import {
-  COOKIE_ISSUED_IN_FRONT,
-  CookieServices,
   isFullUserToken,
   isUser,
-} from './userResponse';
+  VerifiedCredential,
+} from './verifyCredential';
 
 /**
- * Sets the headers with which a request goes on to the handlers behind the gate. Nothing else in the gate changes a request's
- * headers, and every request that goes on comes through here: no handler of this backend sees the gate's cookie.
+ * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
+ * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
+ */
+export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
+
+/** The changes of its headers with which a request goes on to the handlers behind the gate. */
+export interface ForwardedHeaders {
+  /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
+  bearer?: string;
+  /** The gate's cookie. Default: it is removed. */
+  gateCookie?: 'as received';
+  /** Whether the request gets the header {@link COOKIE_ISSUED_IN_FRONT}. */
+  isCookieIssued?: boolean;
+  /** Backstage's own cookie. Default: it stays. */
+  userCookie?: 'removed';
+  /** The headers by which a handler may answer 304, which sets no cookie. Default: they stay. */
+  validators?: 'removed';
+}
+
+/**
+ * Changes a request as it goes on to the handlers behind the gate. Nothing else in the gate changes a request, and every request
+ * that goes on comes through here: no handler of this backend sees the gate's cookie.
+ *
+ * @param verified - the credential that `req.user` is set from; `undefined` leaves it unset
  */
 export function forward(
-  { req, forwarded }: Pick<GateRequest, 'req' | 'forwarded'>,
-  cookie: GateCookie | undefined,
+  { req, forwarded, services: { cookie } }: GateRequest,
+  verified?: VerifiedCredential,
 ): void {
-  const { bearer, gateCookie, userCookie, validators } = forwarded;
+  const { bearer, gateCookie, isCookieIssued, userCookie, validators } =
+    forwarded;
+  if (verified) {
+    setIdentity(req, verified);
+  }
   if (bearer !== undefined) {
     setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
+  }
+  if (isCookieIssued) {
+    setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
   if (userCookie === 'removed') {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
@@ -33,40 +59,35 @@ export function forward(
     setRequestHeader(req, 'if-none-match', undefined);
     setRequestHeader(req, 'if-modified-since', undefined);
   }
-  if (gateCookie === 'as received') {
-    return;
-  }
-  cookie?.removeFrom(req);
-  if (cookie && gateCookie) {
-    cookie.putInto(req, gateCookie.token);
-    setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
+  if (cookie && gateCookie !== 'as received') {
+    removeCookies(req, cookie.names);
   }
 }
 
 /** Chooses the headers with which an authenticated request goes on. */
 export function chooseHeaders(
-  { credential, forwarded, isInstalled }: ExpressRequest,
+  request: GateRequest,
   verified: VerifiedCredential,
-  services: Pick<CookieServices, 'cookieTypes'>,
 ): void {
+  const { credential, forwarded, isInstalled, services } = request;
   const { text } = verified.token;
   if (credential === 'cookie') {
     forwarded.bearer = text;
   }
-  // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it. One of an earlier version
-  // issues none if it sees the cookie too.
+  // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
   if (
+    services.cookie &&
     !isInstalled &&
-    isFullUserToken(verified, services) &&
-    text.length <= MAX_TOKEN_BYTES
+    text.length <= MAX_TOKEN_BYTES &&
+    isFullUserToken(verified, services)
   ) {
-    forwarded.gateCookie = { token: text };
+    forwarded.isCookieIssued = true;
   }
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
-export function setIdentity(
-  req: Request,
+function setIdentity(
+  req: IncomingMessage,
   { credentials, token }: VerifiedCredential,
 ): void {
   if (isUser(credentials)) {
@@ -78,6 +99,6 @@ export function setIdentity(
         ownershipEntityRefs: [...(token.claims?.ent ?? [])],
       },
     };
-    (req as Request & { user?: BackstageIdentityResponse }).user = user;
+    (req as { user?: BackstageIdentityResponse }).user = user;
   }
 }

@@ -1,6 +1,5 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { IncomingMessage, Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { answerUpgrade } from './answerUpgrade';
 
 /** A listener for `upgrade`, as `server.rawListeners('upgrade')` returns it. */
 export type UpgradeListener = (
@@ -67,4 +66,19 @@ function tracesOn(socket: Duplex): string {
     socket.readableFlowing,
     timeout,
   ].join();
+}
+
+/** Answers an upgrade on its bare socket, and closes the socket. */
+export function answerUpgrade(
+  socket: Duplex,
+  status: number,
+  headers: Record<string, string> = {},
+): void {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Length: 0',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`, () => socket.destroy());
 }

@@ -5,13 +5,16 @@ import {
   CredentialsReader,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
-import { pluginIdOf } from '../plugins/Plugins';
+import { isDoubtful, MountedRequest, pluginIdOf } from '../http/mountedRequest';
 import { coversTechDocsPages } from '../plugins/DeclaredPolicies';
+
+/** Stands among the gated ids for all plugins. This is no plugin's id. */
+export const ALL_PLUGINS = '/**';
 
 /** The plugins of a legacy backend. They start before the server does, and a token is valid for each of them or for none. */
 export class LegacyPlugins implements BackendPlugins {
-  /** The service tokens of this system are signed with `backend.auth.keys`. */
-  readonly hasPluginKeys = false;
+  /** The ids of the plugins that have the gate in front of their requests. */
+  readonly gatedIds = new Set<string>();
 
   constructor(
     private readonly services: {
@@ -30,19 +33,28 @@ export class LegacyPlugins implements BackendPlugins {
     return {
       id,
       mountedAs: id,
+      isRegistered: true,
+      isUp: () => true,
+      started: async () => {},
       // Plugins of this system have neither keys nor a cookie endpoint.
       servedBy: undefined,
       publicKeys: () => undefined,
-      started: () => undefined,
-      // That cookie holds a limited token, which only the new backend system has.
-      acceptsUserCookie: () => false,
       // Plugins of this system declare no policies.
-      isForCookies: path => id === 'techdocs' && coversTechDocsPages(path),
+      acceptsUserCookie: path => id === 'techdocs' && coversTechDocsPages(path),
       httpAuthFor: () => this.services.httpAuth,
     };
   }
 
-  userKeysStarted(): undefined {}
+  /** Only plugins that have the gate in front of their requests have it in front of their upgrades. */
+  guardsUpgrades(target: MountedRequest): boolean {
+    return (
+      this.gatedIds.has(ALL_PLUGINS) ||
+      this.gatedIds.has(pluginIdOf(target)) ||
+      isDoubtful(target)
+    );
+  }
+
+  userKeysPlugin(): undefined {}
 
   anyRegistered() {
     const { discovery, httpAuth } = this.services;

@@ -11,7 +11,9 @@ import {
   SERVICE_TOKEN,
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
-import { answerUpgrade } from '../http/answerUpgrade';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { until } from '../__testUtils__/until';
+import { answerUpgrade } from '../http/dispatchUpgrade';
 import type { LegacyApiGate } from './index.ts';
 
 // Tests that need a whole legacy backend are in `integration/legacy`.
@@ -62,13 +64,24 @@ describe('createLegacyApiGate', () => {
     expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(200);
   });
 
-  it("refuses the path of plugins' keys without a credential: nothing serves keys there", async () => {
+  it("[P1] answers the path of plugins' keys itself: a handler there would be any handler", async () => {
     await start();
     const keys = '/api/pub/.backstage/auth/v1/jwks.json';
-    expect(await statusOf(keys)).toBe(401);
+    expect(await statusOf(keys)).toBe(404);
+    expect(await statusOf(keys, service)).toBe(404);
     expect(app.handled).toEqual([]);
-    expect(await statusOf(keys, service)).toBe(200);
-    expect(app.handled).toHaveLength(1);
+  });
+
+  // The keys of a user are out of reach here, and are asked for: the answer is 503.
+  it("opens nothing by Backstage's own cookie, which this system has not", async () => {
+    await start();
+    const token = unsignedToken('vnd.backstage.limited-user', { sub: 'x' });
+    const status = await statusOf(
+      '/api/techdocs/static/docs/x.css',
+      `Cookie: backstage-auth=${token}`,
+    );
+    // The keys of that cookie can't be had here.
+    expect(status).toBe(503);
   });
 
   it.each(['/api/pub', '/api/elsewhere', '/api/auth'])(
@@ -404,6 +417,25 @@ describe('createLegacyApiGate', () => {
       expect(heard).toEqual([]);
       expect(await upgradeStatus('/api/pub/x', service)).toBe(418);
       expect(heard).toEqual(['/api/pub/x']);
+    });
+
+    it('while the decision about the first request waits', async () => {
+      const authenticate = jest.fn(() => new Promise<void>(() => {}));
+      authenticate.mockRejectedValueOnce(new Error('Invalid server token'));
+      await start({
+        env: { tokenManager: { authenticate } },
+        mount: (apiRouter, gate) => {
+          apiRouter.use(({ socket }: any, _res, next) => {
+            socket.server.on('upgrade', (_: any, to: any) =>
+              answerUpgrade(to, 418),
+            );
+            next();
+          }, gate());
+        },
+      });
+      statusOf('/api/pub/x', service).catch(() => {});
+      await until(() => authenticate.mock.calls.length === 2);
+      expect(await upgradeStatus('/api/pub/x')).toBe(401);
     });
 
     it('for those plugins that it is in front of', async () => {

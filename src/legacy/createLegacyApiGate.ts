@@ -7,12 +7,12 @@ import type {
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
-import { formatListSource } from '../config/findListSources';
+import { formatListSource } from '../config/configFiles';
 import { findFindings } from '../findings/findFindings';
 import { ApiGate, createApiGate } from '../gate/createApiGate';
 import { FindingsLog } from '../observability/FindingsLog';
 import { GateReport } from '../observability/GateReport';
-import { pluginIdOf } from '../plugins/Plugins';
+import { pluginIdOf } from '../http/mountedRequest';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../decision/Refusal';
 import type { DecodedToken } from '../credentials/token';
@@ -21,12 +21,8 @@ import type { RevocationStore } from '../revocation/RevocationStore';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
-import { isDoubtful } from '../http/upgradeTarget';
 import { GateDatabase } from '../util/GateDatabase';
-import { LegacyPlugins } from './LegacyPlugins';
-
-// This is no plugin's id.
-const ALL_PLUGINS = '/**';
+import { ALL_PLUGINS, LegacyPlugins } from './LegacyPlugins';
 
 /** Without a database, the list in memory is complete for this process. */
 const NO_STORE: RevocationStore = {
@@ -89,22 +85,15 @@ export async function createLegacyApiGate(
     discovery,
     httpAuth: createLegacyHttpAuth(options),
   });
-  const gatedIds = new Set<string>();
-  const keyEndpoints = Object.assign(
-    new KeyEndpoints({ isKnown: async () => false }),
-    { assertCallerKnown: refusePluginToken },
-  );
   const apiGate = createApiGate({
     config,
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-    // Only plugins that have the gate in front of their requests have it in front of their upgrades.
-    decidesUpgrade: target =>
-      gatedIds.has(ALL_PLUGINS) ||
-      gatedIds.has(pluginIdOf(target)) ||
-      isDoubtful(target),
     issuerClock: new IssuerClock(),
-    keyEndpoints,
+    keyEndpoints: Object.assign(
+      new KeyEndpoints({ isKnown: async () => false }),
+      { assertCallerKnown: refusePluginToken },
+    ),
     logger,
     observer: new GateReport({ logger, plugins }),
     // The route that ends them accepts tokens of the new backend system only.
@@ -128,7 +117,7 @@ export async function createLegacyApiGate(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
     );
   }
-  return createMounts(apiGate, gatedIds);
+  return createMounts(apiGate, plugins.gatedIds);
 }
 
 async function openStore(
@@ -191,7 +180,7 @@ async function assertVerifying({ tokenManager }: LegacyVerifiers) {
 }
 
 /** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
-function refusePluginToken(token: DecodedToken | undefined): undefined {
+async function refusePluginToken(token: DecodedToken | undefined) {
   if (token?.typ === tokenTypes.plugin.typParam) {
     throw Refusal.invalid['unknown-key'];
   }

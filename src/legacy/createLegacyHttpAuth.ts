@@ -6,9 +6,8 @@ import type {
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { readBearer } from '../credentials/readCredential';
+import { readBearer, substituteRequest } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
-import { substituteRequest } from '../credentials/substituteRequest';
 import { decodeToken, effectiveUserToken } from '../credentials/token';
 
 /**

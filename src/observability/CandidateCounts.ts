@@ -1,11 +1,21 @@
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import type { CandidateChange, Decision } from '../decision/Decision';
+import type { AllowRule } from '../config/AllowRule';
+import type { Decision } from '../decision/Decision';
+import type { DecidedRequest } from '../decision/GateObserver';
+import { classifyRoute } from '../policy/classifyRoute';
 import type { PolicySource } from '../policy/PolicySource';
 import {
   ReportedRequest,
   RequestGroups,
   SimilarRequests,
-} from './RequestGroups';
+} from './DecisionCounts';
+
+/** The difference that the rules of `auth.apiGate.candidate` would make for a request without a credential. */
+export interface CandidateChange {
+  change: 'would-close' | 'would-open';
+  /** The rule in force that the candidate lacks, or the candidate's own. */
+  rule: AllowRule;
+}
 
 /** The number of similar requests that the candidate would decide differently. */
 export interface CandidateCount extends SimilarRequests {
@@ -27,7 +37,7 @@ export type CandidateReport =
       uncounted: number;
     }
   | {
-      /** Why the candidate is not judged. */
+      /** Why no request is compared with the candidate. */
       problem: string;
     };
 
@@ -48,12 +58,10 @@ export class CandidateCounts {
   }
 
   add(
-    { candidate, isAnonymous, reason }: Decision,
+    candidate: CandidateChange,
+    { isAnonymous, reason }: Decision,
     request: ReportedRequest,
   ): void {
-    if (!candidate) {
-      return;
-    }
     const { change, rule } = candidate;
     const group = this.#groups.find(
       request,
@@ -116,4 +124,30 @@ export function formatCandidate(report: CandidateReport): string {
     groups.reduce((sum, { requests }) => sum + requests, 0);
   const { wouldClose, wouldOpen, since } = report;
   return `would close the routes of ${count(wouldClose)} requests and open those of ${count(wouldOpen)}, since ${since}`;
+}
+
+/**
+ * Compares the route of a decided request with what it would be by the candidate.
+ *
+ * @returns `undefined` if the candidate treats the request as the rules in force do
+ */
+export function findCandidateChange(
+  { isInstalled = false, method, path, policy, route }: DecidedRequest,
+  plugin: string,
+): CandidateChange | undefined {
+  const allowList = policy?.candidate;
+  if (!allowList || (typeof route !== 'object' && route !== 'protected')) {
+    return undefined;
+  }
+  // Look for a rule first, which is cheap: most requests have none in either list.
+  const rule =
+    path === undefined ? undefined : allowList.match(plugin, method, path);
+  if (typeof route === 'object') {
+    return rule ? undefined : { change: 'would-close', rule: route };
+  }
+  const byCandidate = { allowList, config: policy.config };
+  const wouldOpen =
+    rule &&
+    classifyRoute({ plugin, method, path, isInstalled }, byCandidate) === rule;
+  return wouldOpen ? { change: 'would-open', rule } : undefined;
 }

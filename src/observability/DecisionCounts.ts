@@ -1,9 +1,64 @@
 import type { Decision } from '../decision/Decision';
-import {
-  ReportedRequest,
-  RequestGroups,
-  SimilarRequests,
-} from './RequestGroups';
+
+/** A request as it is counted and logged. */
+export interface ReportedRequest {
+  /** Id of an installed plugin, or the label for all others. */
+  plugin: string;
+  method: string;
+  /** Below the plugin, without the query. */
+  path: string;
+}
+
+/** Requests that an operator can treat alike. */
+export interface SimilarRequests extends Omit<ReportedRequest, 'path'> {
+  /** The first segment of the path below the plugin, or `…` if routes do not look like it. */
+  segment: string;
+}
+
+const MAX_GROUPS = 500;
+
+// Routes of plugins look like this. Other paths come from scanners, and are of no use to an operator.
+const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
+
+/** Groups similar requests. The number of groups is bounded, because clients choose the paths. */
+export class RequestGroups<Group> {
+  readonly #groups = new Map<string, Group>();
+  #uncounted = 0;
+
+  get all(): Group[] {
+    return [...this.#groups.values()];
+  }
+
+  /** The number of requests beyond those in groups. */
+  get uncounted(): number {
+    return this.#uncounted;
+  }
+
+  /**
+   * Returns the group of a request; `undefined` if it would be one more than the limit.
+   *
+   * @param kind - keeps groups with other kinds apart
+   */
+  find(
+    { plugin, method, path }: ReportedRequest,
+    create: (requests: SimilarRequests) => Group,
+    kind = '',
+  ): Group | undefined {
+    const first = path.split('/', 2)[1] ?? '';
+    const segment = first === '' || USUAL_SEGMENT.test(first) ? first : '…';
+    const key = `${plugin} ${method} ${segment} ${kind}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      if (this.#groups.size >= MAX_GROUPS) {
+        this.#uncounted += 1;
+        return undefined;
+      }
+      group = create({ plugin, method, segment });
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+}
 
 /** The number of equal decisions since the start. */
 export interface DecisionCount {

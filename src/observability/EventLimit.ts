@@ -38,7 +38,7 @@ export class EventLimit<T> {
     private readonly emitLabels: (key: string, labels: string[]) => void,
   ) {}
 
-  /** @param id - the event's label, to which the key is added where several keys share one */
+  /** @param id - identifies the event in the labels, together with the key where several keys share one */
   add(key: string, id: string, event: T): void {
     const known = this.#intervals.has(key) || this.#intervals.size < MAX_KEYS;
     const boundedKey = known ? key : OTHER_KEYS;

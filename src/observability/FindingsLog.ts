@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { Finding, formatFinding } from '../findings/Finding';
-import { groupBySize, jsonBytes, shorten } from '../util/lineSize';
-import { titleOfPart } from './splitBlock';
+import { groupBySize, jsonBytes, shorten } from '../util/logLine';
+import { titleOfPart } from './formatPolicyReport';
 
 // A finding has four texts that may be long, and a line has each twice.
 const MAX_TEXT_BYTES = 600;

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/Policy';
 import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
 import type { NotIssuedReason } from '../decision/GateObserver';
+import type { CandidateChange } from './CandidateCounts';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 
@@ -68,43 +69,65 @@ export class GateMetrics {
     /** Returns `undefined` where that is not known. */
     unusedRules: () => number | undefined,
   ) {
-    this.#meter
-      .createObservableGauge('api_gate.rules.unused', {
-        description:
-          'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
-        unit: '{rule}',
-      })
-      .addCallback(result => result.observe(unusedRules() ?? UNKNOWN));
-    this.#meter
-      .createObservableGauge('api_gate.revocations.held', {
-        description: 'Revocations in force at this replica',
-        unit: '{revocation}',
-      })
-      .addCallback(result => result.observe(revocations.size));
-    this.#meter
-      .createObservableGauge('api_gate.revocations.staleness', {
-        description:
-          'Time since the list of revocations was last read in full, or since the start',
-        unit: 's',
-      })
-      .addCallback(result => result.observe(revocations.staleness));
-    this.#meter
-      .createObservableGauge('api_gate.rules.ends_in', {
-        description:
-          'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
-        unit: 's',
-      })
-      .addCallback(result => result.observe(firstEndIn(source.current)));
-    this.#observePolicy(source);
+    this.#createGauge(
+      'api_gate.rules.unused',
+      '{rule}',
+      'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
+      () => unusedRules() ?? UNKNOWN,
+    );
+    this.#createGauge(
+      'api_gate.revocations.held',
+      '{revocation}',
+      'Revocations in force at this replica',
+      () => revocations.size,
+    );
+    this.#createGauge(
+      'api_gate.revocations.staleness',
+      's',
+      'Time since the list of revocations was last read in full, or since the start',
+      () => revocations.staleness,
+    );
+    this.#createGauge(
+      'api_gate.rules.ends_in',
+      's',
+      'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
+      () => firstEndIn(source.current),
+    );
+    this.#createGauge(
+      'api_gate.policy.age',
+      's',
+      'Time since the policy in force was loaded',
+      () => (Date.now() - +source.current.loadedAt) / 1000,
+    );
+    this.#createGauge(
+      'api_gate.policy.hash',
+      '{hash}',
+      'The hash of the policy in force as a number, equal at replicas with the same settings in force',
+      // A double holds the 48 bits exactly.
+      () => Number.parseInt(source.current.hash, 16),
+    );
+    this.#createGauge(
+      'api_gate.policy.rejected',
+      '{policy}',
+      '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
+      () => (source.problem === undefined ? 0 : 1),
+    );
+    this.#createGauge(
+      'api_gate.policy.needs_restart',
+      '{setting}',
+      'Settings whose new value takes effect after a restart',
+      () => source.needsRestart.length,
+    );
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
   decided(plugin: string, decision: Decision): void {
-    const { outcome, reason, credential, candidate } = decision;
+    const { outcome, reason, credential } = decision;
     this.#decisions.add(1, { plugin, outcome, reason, credential });
-    if (candidate) {
-      this.#candidate.add(1, { change: candidate.change });
-    }
+  }
+
+  candidateDiffers({ change }: CandidateChange): void {
+    this.#candidate.add(1, { change });
   }
 
   verified(seconds: number): void {
@@ -119,39 +142,14 @@ export class GateMetrics {
     this.#cookies.add(1, { outcome: 'refused', reason });
   }
 
-  #observePolicy(source: ObservedSource): void {
+  #createGauge(
+    name: string,
+    unit: string,
+    description: string,
+    read: () => number,
+  ): void {
     this.#meter
-      .createObservableGauge('api_gate.policy.age', {
-        description: 'Time since the policy in force was loaded',
-        unit: 's',
-      })
-      .addCallback(result =>
-        result.observe((Date.now() - +source.current.loadedAt) / 1000),
-      );
-    this.#meter
-      .createObservableGauge('api_gate.policy.hash', {
-        description:
-          'The hash of the policy in force as a number, equal at replicas with the same settings in force',
-        unit: '{hash}',
-      })
-      // A double holds the 48 bits exactly.
-      .addCallback(result =>
-        result.observe(Number.parseInt(source.current.hash, 16)),
-      );
-    this.#meter
-      .createObservableGauge('api_gate.policy.rejected', {
-        description:
-          '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
-        unit: '{policy}',
-      })
-      .addCallback(result =>
-        result.observe(source.problem === undefined ? 0 : 1),
-      );
-    this.#meter
-      .createObservableGauge('api_gate.policy.needs_restart', {
-        description: 'Settings whose new value takes effect after a restart',
-        unit: '{setting}',
-      })
-      .addCallback(result => result.observe(source.needsRestart.length));
+      .createObservableGauge(name, { description, unit })
+      .addCallback(result => result.observe(read()));
   }
 }

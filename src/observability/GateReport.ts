@@ -7,16 +7,19 @@ import { trace } from '@opentelemetry/api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
-import { withoutQuery } from '../http/requestTarget';
+import { withoutQuery } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
-import { shorten } from '../util/lineSize';
-import type { CandidateCounts } from './CandidateCounts';
-import type { DecisionCounts } from './DecisionCounts';
+import { shorten } from '../util/logLine';
+import {
+  CandidateChange,
+  CandidateCounts,
+  findCandidateChange,
+} from './CandidateCounts';
+import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
-import type { ReportedRequest } from './RequestGroups';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
@@ -66,8 +69,14 @@ export class GateReport implements GateObserver {
       usage?.ruleUsed(rule, request.method, isAnonymous);
     }
     annotateSpan(decision);
-    if (error || decision.candidate) {
-      this.#reportRequest(request, plugin, decision, error);
+    const change =
+      request.policy?.candidate &&
+      findCandidateChange(request, decision.plugin);
+    if (change) {
+      metrics?.candidateDiffers(change);
+    }
+    if (error || change) {
+      this.#reportRequest(request, plugin, decision, error, change);
     }
   }
 
@@ -106,13 +115,16 @@ export class GateReport implements GateObserver {
     plugin: string,
     decision: Decision,
     error: Error | undefined,
+    change: CandidateChange | undefined,
   ) {
     const { candidate, counts, plugins } = this.options;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(reportedPath ?? '');
     const request = { plugin, method, path };
     counts?.addRequest(request, decision);
-    candidate?.add(decision, request);
+    if (change) {
+      candidate?.add(change, decision, request);
+    }
     if (error) {
       const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.

@@ -1,14 +1,18 @@
 import type { Finding } from '../findings/Finding';
-import type { AllowRule } from '../config/AllowRule';
-import { ANY_SEGMENT, endOf, prefixOf, segmentsOf } from '../config/AllowRule';
-import { WEBSOCKET } from '../http/requestMethod';
-import { isUnambiguousPath } from '../http/requestTarget';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  endOf,
+  prefixOf,
+  segmentsOf,
+  yamlOf,
+} from '../config/AllowRule';
+import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
-import type { ListSource } from '../config/findListSources';
+import type { ListSource } from '../config/configFiles';
 import { RULE_PATH } from '../config/readAllowRules';
-import { coverageOf, coveredUntil } from '../policy/RuleCoverage';
+import { AllowList } from '../policy/AllowList';
 import type { PolicySource } from '../policy/PolicySource';
-import { yamlOf } from '../policy/ruleFor';
 import type {
   DeclaredPolicies,
   DeclaredPolicy,
@@ -94,6 +98,7 @@ export function describePolicy(options: {
 }): PolicyReport {
   const { candidate, findings, plugins, policies, source, usage } = options;
   const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
+  const open = new AllowList(openRules);
   return {
     hash,
     loadedAt: loadedAt.toISOString(),
@@ -114,7 +119,7 @@ export function describePolicy(options: {
     closed: policies
       .all()
       .filter(({ plugin }) => !BUILT_IN_PUBLIC.includes(plugin))
-      .flatMap(policy => describeClosed(policy, openRules)),
+      .flatMap(policy => describeClosed(policy, open)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: openRules
       .filter(
@@ -140,13 +145,16 @@ export function describePolicy(options: {
 /** Describes a declared policy that no allow rules cover; returns nothing for others. */
 function describeClosed(
   { plugin, path, allow, isWebSocket }: DeclaredPolicy,
-  allowRules: readonly AllowRule[],
+  open: AllowList,
 ): ClosedPath[] {
   const rules = isWebSocket
     ? rulesForWebSocket(plugin, path)
     : rulesFor(plugin, path);
   const isOpen =
-    rules.length > 0 && rules.every(rule => isCovered(rule, allowRules));
+    rules.length > 0 &&
+    rules.every(rule =>
+      rule.methods.every(method => open.coveredUntil(rule, method) > -Infinity),
+    );
   return isOpen
     ? []
     : [{ plugin, path, allow, isWebSocket, yaml: toYaml(rules, path) }];
@@ -186,18 +194,6 @@ function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
   return isUnambiguousPath(path) && RULE_PATH.test(path)
     ? [{ plugin, path, methods: [WEBSOCKET] }]
     : [];
-}
-
-function isCovered(rule: AllowRule, allow: readonly AllowRule[]): boolean {
-  return rule.methods.every(method => {
-    const allowed = allow
-      .filter(
-        ({ plugin, methods }) =>
-          plugin === rule.plugin && methods.includes(method),
-      )
-      .map(coverageOf);
-    return coveredUntil(allowed, coverageOf(rule)) > -Infinity;
-  });
 }
 
 function toYaml(rules: AllowRule[], declaredPath: string): string {

@@ -1,62 +1,73 @@
 import type { AllowRule } from '../config/AllowRule';
-import { emptyUse, keyOf, Use, Used } from '../usage/Use';
-import type { KnownUse, Usage } from '../usage/Usage';
+import type { ExternalToken } from '../config/readExternalTokens';
+import type { Usage } from '../usage/Usage';
+import { dayOf, keyOf, Use, Used, usedRule, usedToken } from '../usage/Use';
+import { DAY_MS } from '../util/time';
 import { countUnusedRules, describeUsage, formatUsage } from './describeUsage';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-const today = Math.floor(Date.now() / DAY_MS);
-
-/** Describes what a record with these uses would say, with 97 days of observation unless a use has others. */
-function describeUses(options: {
-  rules?: AllowRule[];
-  uses?: Record<string, Partial<KnownUse>>;
-  tokens?: Usage['tokens'];
-  isComplete?: boolean;
-  isShared?: boolean;
-}) {
-  const { rules = [], uses = {}, tokens = [] } = options;
-  const { isComplete = true, isShared = true } = options;
-  const usage = {
-    isOn: true,
-    isComplete,
-    isShared,
-    since: new Date('2026-08-20T10:00:00Z'),
-    tokens,
-    of: (used: Used) => ({
-      ...emptyUse(),
-      observedMs: 97.9 * DAY_MS,
-      ...uses[keyOf(used)],
-    }),
-  };
-  return describeUsage(usage as unknown as Usage, rules, {
-    isInstalled: id => id !== 'absent',
-  })!;
-}
+const today = dayOf(Date.now());
 
 const rule: AllowRule = {
   plugin: 'hello',
   path: '/a/**',
   methods: ['GET', 'POST'],
 };
-const use = (daysAgo: number, requests: number): Partial<Use> => ({
-  lastUsed: Date.now() - daysAgo * DAY_MS,
-  days: { [today - daysAgo]: [requests, requests - 1] },
+
+/** Makes the record of a use, by default with 30 days of observation and no request. */
+const use = (used: Used, record: Partial<Use> = {}): Use => ({
+  ...{ days: 30, firstDay: today - 30, lastUsed: null },
+  ...{ requests: 0, anonymous: 0 },
+  ...used,
+  ...record,
 });
+
+/** Describes a record of all rules and tokens. `uses` replaces those of its rules and tokens. */
+function describeUses(options: {
+  rules?: AllowRule[];
+  uses?: Use[];
+  tokens?: ExternalToken[];
+  isComplete?: boolean;
+  isShared?: boolean;
+}) {
+  const { rules = [], uses = [], tokens: externalTokens = [] } = options;
+  const { isComplete = true, isShared = true } = options;
+  const all = [
+    ...rules.flatMap(each =>
+      each.methods.map(method => use(usedRule(each, method))),
+    ),
+    ...externalTokens.map(({ subject }) => use(usedToken(subject))),
+    ...uses,
+  ];
+  const read = () => new Map(all.map(each => [keyOf(each), each]));
+  const usage = { isOn: true, isComplete, isShared, externalTokens, read };
+  return describeUsage(usage as unknown as Usage, rules, {
+    isInstalled: id => id !== 'absent',
+  })!;
+}
 
 describe('describeUsage', () => {
   it('adds up the methods of a rule, and has the time in which all of them were observed', () => {
     const { rules } = describeUses({
       rules: [rule],
-      uses: {
-        'rule GET hello/a/**': use(3, 10),
-        'rule POST hello/a/**': { ...use(2, 5), observedMs: 4.5 * DAY_MS },
-      },
+      uses: [
+        use(usedRule(rule, 'GET'), {
+          lastUsed: today - 3,
+          requests: 10,
+          anonymous: 9,
+        }),
+        use(usedRule(rule, 'POST'), {
+          days: 4,
+          lastUsed: today - 2,
+          requests: 5,
+          anonymous: 4,
+        }),
+      ],
     });
     expect(rules).toEqual([
       {
         rule: 'auth.apiGate.allow[0]',
         ...rule,
-        lastUsed: new Date(Date.now() - 2 * DAY_MS).toISOString().slice(0, 10),
+        lastUsed: new Date((today - 2) * DAY_MS).toISOString().slice(0, 10),
         days: 4,
         requests30d: 15,
         withoutCredential30d: 13,
@@ -65,27 +76,41 @@ describe('describeUsage', () => {
     ]);
   });
 
+  it('has no days of a rule with a method that is not in the record', () => {
+    const added = { ...rule, methods: [...rule.methods, 'PUT'] };
+    const { rules } = describeUses({ rules: [rule] });
+    expect(rules[0].days).toBe(30);
+    const usage = { isOn: true, externalTokens: [], read: () => new Map() };
+    const report = describeUsage(usage as unknown as Usage, [added], {
+      isInstalled: () => true,
+    })!;
+    expect([report.rules[0].days, report.days]).toEqual([0, 0]);
+  });
+
   it('proposes restrictions only for a token of its own that has none and has called plugins', () => {
-    const plugins = { catalog: today, auth: today };
-    const tokens = [
-      { subject: 'ci', isRestricted: false },
-      { subject: 'restricted', isRestricted: true },
-      { subject: 'quiet', isRestricted: false },
-      { subject: 'external:jwks' },
-    ];
+    const called = (subject: string) =>
+      ['catalog', 'auth'].map(plugin =>
+        use(usedToken(subject, plugin), { days: 2, requests: 3 }),
+      );
     const { externalTokens } = describeUses({
-      tokens,
-      uses: {
-        'token ci': { plugins },
-        'token restricted': { plugins },
-        'token external:jwks': { plugins },
-      },
+      tokens: [
+        { subject: 'ci', isRestricted: false },
+        { subject: 'restricted', isRestricted: true },
+        { subject: 'quiet', isRestricted: false },
+      ],
+      uses: ['ci', 'restricted', 'external:jwks'].flatMap(called),
     });
-    expect(externalTokens.map(({ yaml, days }) => [yaml, days])).toEqual([
-      ['accessRestrictions:\n  - plugin: auth\n  - plugin: catalog', 97],
-      [undefined, 97],
-      [undefined, 97],
-      [undefined, undefined],
+    expect(
+      externalTokens.map(({ yaml, days, requests30d }) => [
+        yaml,
+        days,
+        requests30d,
+      ]),
+    ).toEqual([
+      ['accessRestrictions:\n  - plugin: auth\n  - plugin: catalog', 30, 6],
+      [undefined, 30, 6],
+      [undefined, 30, 0],
+      [undefined, undefined, 6],
     ]);
   });
 });
@@ -96,14 +121,14 @@ describe('countUnusedRules', () => {
     [
       'none if one was used',
       0,
-      { rules: [rule], uses: { 'rule GET hello/a/**': use(29, 1) } },
+      { rules: [rule], uses: [use(usedRule(rule, 'GET'), { requests: 1 })] },
     ],
     [
       'none that was observed for less than 30 days',
       0,
       {
         rules: [rule],
-        uses: { 'rule GET hello/a/**': { observedMs: 29.9 * DAY_MS } },
+        uses: [use(usedRule(rule, 'GET'), { days: 29 })],
       },
     ],
     [
@@ -123,28 +148,24 @@ describe('countUnusedRules', () => {
 
 describe('formatUsage', () => {
   it('has one line for each rule and token without a request in 30 days, once it was observed for a day', () => {
+    const fresh = { ...rule, path: '/new' };
     const report = describeUses({
       rules: [
         { ...rule, reason: 'a quarterly report' },
-        { ...rule, path: '/new' },
-        { ...rule, path: '/long-ago' },
+        fresh,
         { ...rule, plugin: 'absent' },
       ],
-      uses: {
-        'rule GET hello/new': { observedMs: 0.9 * DAY_MS },
-        'rule GET hello/long-ago': { lastUsed: Date.parse('2026-01-02') },
-      },
-      tokens: [{ subject: 'ci', isRestricted: false }, { subject: 'jwks' }],
+      uses: [use(usedRule(fresh, 'GET'), { days: 0 })],
+      tokens: [{ subject: 'ci', isRestricted: false }],
     });
     expect(formatUsage(report)).toEqual([
-      'auth.apiGate.allow[0] (GET,POST /api/hello/a/**) was not used in 97 days of observation  (a quarterly report)',
-      'auth.apiGate.allow[2] (GET,POST /api/hello/long-ago) was last used on 2026-01-02',
-      'the external token of ci was not used in 97 days of observation',
+      'auth.apiGate.allow[0] (GET,POST /api/hello/a/**) was not used in 30 days of observation  (a quarterly report)',
+      'the external token of ci was not used in 30 days of observation',
     ]);
   });
 
   it.each([
-    [true, /^the record since 2026-08-20T10:00:00.000Z is not complete/],
+    [true, /^the record since \d{4}-\d\d-\d\dT00:00:00.000Z is not complete/],
     [false, /^without the auth plugin in this backend, each process counts/],
   ])(
     'has a line if the record is not complete (shared: %s)',

@@ -1,10 +1,11 @@
-import { AllowRule, formatRule } from '../config/AllowRule';
-import { PLUGIN_ID } from '../config/readAllowRules';
+import { AllowRule, formatRule, PLUGIN_ID } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import type { ExternalToken } from '../config/readExternalTokens';
 import type { Plugins } from '../plugins/Plugins';
-import { isUnused, RuleUsage } from '../usage/RuleUsage';
-import { dayOf, emptyUse, joinUses, Use } from '../usage/Use';
-import { KnownUse, Usage, usedOf } from '../usage/Usage';
+import { isUnused, RuleUsage } from '../usage/Use';
+import type { Usage } from '../usage/Usage';
+import { dayOf, keyOf, Use, usedRule } from '../usage/Use';
+import { DAY_MS } from '../util/time';
 
 type Requests = Pick<RuleUsage, 'lastUsed' | 'requests30d'>;
 
@@ -19,7 +20,7 @@ export interface ReportedRule extends AllowRule, RuleUsage {
 /** The use of the external tokens with one subject. */
 export interface TokenUsage extends Requests {
   subject: string;
-  /** The number of days as for a rule; absent for subjects that the configuration does not name. */
+  /** As for a rule; absent for subjects that the configuration does not name. */
   days?: number;
   /** Plugins that were called. */
   plugins: string[];
@@ -27,13 +28,13 @@ export interface TokenUsage extends Requests {
   yaml?: string;
 }
 
-/** The use of rules and external tokens at the replicas of this backend. */
+/** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
 export interface UsageReport {
-  /** The first start that has recorded use. */
+  /** The first day of the record. */
   since: string;
-  /** The number of whole days of observation since. */
+  /** The largest number of days that a rule or token has. */
   days: number;
-  /** Whether all requests of that time are in the report, but for those of the last minute and a half. */
+  /** Whether all requests are in the report, but for those of the last minute and a half. */
   complete: boolean;
   /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
   scope: 'all replicas' | 'replica';
@@ -50,21 +51,25 @@ export function describeUsage(
   if (!usage.isOn) {
     return undefined;
   }
+  const uses = usage.read();
+  const all = [...uses.values()];
+  const firstDays = all.map(({ firstDay }) => firstDay);
   return {
-    since: usage.since.toISOString(),
-    days: dayOf(usage.of({ kind: 'start', name: '' }).observedMs),
+    since: dateOf(Math.min(dayOf(Date.now()), ...firstDays)).toISOString(),
+    days: Math.max(0, ...all.map(({ days }) => days)),
     complete: usage.isComplete,
     scope: usage.isShared ? 'all replicas' : 'replica',
     rules: rules.map((rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
       ...describeRule(
-        rule.methods.map(method => usage.of(usedOf(rule, method))),
+        rule.methods.map(method => uses.get(keyOf(usedRule(rule, method)))),
       ),
       installed: plugins.isInstalled(rule.plugin),
     })),
-    externalTokens: usage.tokens.map(token =>
-      describeToken(token, usage.of({ kind: 'token', name: token.subject })),
+    externalTokens: describeTokens(
+      usage.externalTokens,
+      all.filter(({ kind }) => kind === 'token'),
     ),
   };
 }
@@ -76,7 +81,7 @@ export function countUnusedRules(
   return report?.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
-/** Formats the rules and tokens without a recent request, once they were observed for a day, and what could be restricted. */
+/** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
   return [
@@ -104,62 +109,76 @@ export function formatUsage(report: UsageReport): string[] {
   ];
 }
 
-/** Returns a line about a rule or token that was observed for a day and has no recent request. */
+/** Returns a line about a rule or token that was observed for a day and has no request. */
 function formatUnused(
   name: string,
   use: Requests & { days?: number; reason?: string },
 ): string[] {
-  const { days = 0, lastUsed, reason, requests30d } = use;
-  const used = lastUsed
-    ? `was last used on ${lastUsed}`
-    : `was not used in ${days} day${days === 1 ? '' : 's'} of observation`;
+  const { days = 0, reason, requests30d } = use;
   return days > 0 && requests30d === 0
-    ? [`${name} ${used}${reason ? `  (${reason})` : ''}`]
+    ? [
+        `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`,
+      ]
     : [];
 }
 
-function describeRule(uses: KnownUse[]) {
-  const use = uses.reduce(joinUses, emptyUse());
+function describeRule(uses: (Use | undefined)[]) {
   return {
-    ...describeRequests(use),
-    // A method that was added later was not observed before.
-    days: dayOf(Math.min(...uses.map(({ observedMs }) => observedMs))),
-    withoutCredential30d: sumOf(use, 1),
+    ...describeRequests(uses),
+    // A method that was added later has fewer days.
+    days: Math.min(...uses.map(use => use?.days ?? 0)),
+    withoutCredential30d: sumOf(uses, 'anonymous'),
   };
 }
 
-function describeToken(
-  { subject, isRestricted }: Usage['tokens'][number],
-  use: KnownUse,
-): TokenUsage {
-  const plugins = Object.keys(use.plugins).sort();
-  // The restrictions of a `jwks` entry hold for all of its subjects. Plugins of other backends are not recorded by name.
-  const isRestrictable =
-    isRestricted === false &&
-    plugins.length > 0 &&
-    plugins.every(id => PLUGIN_ID.test(id));
+/** Describes the tokens that the configuration names, and then those of other subjects. */
+function describeTokens(
+  configured: readonly ExternalToken[],
+  uses: Use[],
+): TokenUsage[] {
+  const subjects = [
+    ...configured.map(({ subject }) => subject),
+    ...uses.map(({ name }) => name),
+  ];
+  return [...new Set(subjects)].map(subject => {
+    const tokens = configured.filter(token => token.subject === subject);
+    const own = uses.filter(({ name }) => name === subject);
+    const plugins = own.flatMap(({ plugin }) => plugin || []).sort();
+    // The restrictions of a `jwks` entry hold for all of its subjects. Plugins of other backends are not recorded by name.
+    const isRestrictable =
+      tokens.some(({ isRestricted }) => !isRestricted) &&
+      plugins.length > 0 &&
+      plugins.every(id => PLUGIN_ID.test(id));
+    const restrictions = plugins.map(id => `  - plugin: ${id}`);
+    return {
+      subject,
+      ...describeRequests(own),
+      ...(tokens.length > 0 && {
+        days: Math.max(0, ...own.map(({ days }) => days)),
+      }),
+      plugins,
+      ...(isRestrictable && {
+        yaml: ['accessRestrictions:', ...restrictions].join('\n'),
+      }),
+    };
+  });
+}
+
+function describeRequests(uses: (Use | undefined)[]): Requests {
+  const lastUsed = Math.max(0, ...uses.map(use => use?.lastUsed ?? 0));
   return {
-    subject,
-    ...describeRequests(use),
-    ...(isRestricted !== undefined && { days: dayOf(use.observedMs) }),
-    plugins,
-    ...(isRestrictable && {
-      yaml: [
-        'accessRestrictions:',
-        ...plugins.map(id => `  - plugin: ${id}`),
-      ].join('\n'),
-    }),
+    lastUsed: lastUsed ? dateOf(lastUsed).toISOString().slice(0, 10) : null,
+    requests30d: sumOf(uses, 'requests'),
   };
 }
 
-function describeRequests(use: Use): Requests {
-  const { lastUsed } = use;
-  return {
-    lastUsed: lastUsed ? new Date(lastUsed).toISOString().slice(0, 10) : null,
-    requests30d: sumOf(use, 0),
-  };
+function sumOf(
+  uses: (Use | undefined)[],
+  key: 'anonymous' | 'requests',
+): number {
+  return uses.reduce((sum, use) => sum + (use?.[key] ?? 0), 0);
 }
 
-function sumOf({ days }: Use, index: 0 | 1): number {
-  return Object.values(days).reduce((sum, counts) => sum + counts[index], 0);
+function dateOf(day: number): Date {
+  return new Date(day * DAY_MS);
 }

@@ -1,8 +1,12 @@
 import { formatRule } from '../config/AllowRule';
-import { formatListSource } from '../config/findListSources';
+import { formatListSource } from '../config/configFiles';
+import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
 import type { ClosedPath, PolicyReport } from './describePolicy';
 import { formatUsage } from './describeUsage';
+
+// A part may begin with a long heading and a long line below it.
+const MAX_ENTRY_BYTES = 2_000;
 
 /** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
@@ -54,4 +58,37 @@ export function openingOf({ allow, yaml }: ClosedPath): string[] {
   return allow === 'user-cookie'
     ? ["needs no rule: Backstage's own cookie opens it as before"]
     : yaml.split('\n');
+}
+
+/**
+ * Splits a block of text into parts that each fit one line of the log. Each part has the title, and the headings under which its
+ * first line is indented.
+ */
+export function splitBlock(text: string): string[] {
+  const [title, ...lines] = text.split('\n');
+  const parts: string[][] = [[]];
+  let bytes = 0;
+  let headings: string[] = [];
+  for (const line of lines.map(each => shorten(each, MAX_ENTRY_BYTES))) {
+    headings = headings.filter(each => indentOf(each) < indentOf(line));
+    if (bytes + jsonBytes(line) > MAX_LINE_BYTES) {
+      parts.push([...headings]);
+      bytes = jsonBytes(headings);
+    }
+    parts.at(-1)!.push(line);
+    bytes += jsonBytes(line);
+    headings.push(line);
+  }
+  return parts.map((part, i) =>
+    [titleOfPart(title, i, parts.length), ...part].join('\n'),
+  );
+}
+
+/** Returns the title of one part of a block. */
+export function titleOfPart(title: string, i: number, parts: number): string {
+  return parts === 1 ? title : `${title}, part ${i + 1} of ${parts}`;
+}
+
+function indentOf(line: string): number {
+  return line.search(/\S|$/);
 }

@@ -50,6 +50,7 @@ export class DeclaredPolicies {
         const covers = createPathPredicate(path);
         policies.push({ plugin, path, allow, isWebSocket: false, covers });
       },
+      // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
       ...('addWebSocketHandler' in httpRouter && {
         addWebSocketHandler: handler => {
           httpRouter.addWebSocketHandler(handler);

@@ -1,6 +1,8 @@
+import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import type { DecodedToken } from '../credentials/token';
-import { pluginIdOf, Plugins, RegisteredPlugin } from './Plugins';
+import { pluginIdOf } from '../http/mountedRequest';
+import { Plugins, RegisteredPlugin, watchStart } from './Plugins';
 
 const requestTo = (plugin: string) =>
   ({
@@ -18,7 +20,8 @@ const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
     auth: { getNoneCredentials: async () => `nobody for ${id}` },
     httpAuth: { issueUserCookie: jest.fn(async () => ({})) },
     uninstalledPluginAuth: jest.fn(async () => `service of ${id}`),
-    started: () => undefined,
+    isUp: () => true,
+    started: async () => {},
     ...changed,
   }) as unknown as RegisteredPlugin;
 
@@ -42,34 +45,40 @@ it.each([
 );
 
 describe('plugins', () => {
-  it('have ids in lower case, and keys of their own', () => {
+  it('have ids in lower case, and guarded upgrades', () => {
     const plugins = new Plugins(['Hello', 'auth'], byName);
     plugins.register(serviceOf('Hello'));
-    expect(plugins.hasPluginKeys).toBe(true);
     expect(plugins.installedIds()).toEqual(['hello', 'auth']);
     expect(plugins.registeredIds()).toEqual(['hello']);
+    expect(plugins.guardsUpgrades()).toBe(true);
     expect([...plugins.all()]).toEqual([
       expect.objectContaining({ id: 'hello', mountedAs: 'Hello' }),
     ]);
   });
 
-  it('are the target of a request to them once they have registered', () => {
+  it('are the target of a request to them once they have registered', async () => {
     const plugins = new Plugins(['Hello'], byName);
-    expect(() => plugins.targetOf(requestTo('hello'))).toThrow(starting);
-    expect(() => plugins.installed('hello')).toThrow(starting);
+    const early = plugins.targetOf(requestTo('HELLO'));
+    expect(early).toMatchObject({ id: 'hello', isRegistered: false });
+    expect(early.isUp()).toBe(false);
+    expect(early.acceptsUserCookie('/hello')).toBe(false);
+    expect(early.publicKeys()).toBeUndefined();
+    await expect(early.started()).rejects.toEqual(starting);
+    await expect(early.httpAuthFor(undefined)).rejects.toEqual(starting);
+
     const services = serviceOf('Hello', {
+      isUp: () => false,
       started: () => Promise.reject(new Error('stopping')),
     });
     plugins.register(services);
     const target = plugins.targetOf(requestTo('HELLO'));
     expect(target).toBe(plugins.installed('hello'));
-    expect(target.mountedAs).toBe('Hello');
+    expect(target).toMatchObject({ mountedAs: 'Hello', isRegistered: true });
     expect(target.httpAuthFor(undefined)).toBe(services.httpAuth);
     expect(target.acceptsUserCookie('/hello')).toBe(true);
     expect(target.acceptsUserCookie('/Hello')).toBe(false);
-    expect(target.isForCookies('/hello')).toBe(true);
-    expect(target.isForCookies('/Hello')).toBe(false);
-    return expect(target.started()).rejects.toThrow('stopping');
+    expect(target.isUp()).toBe(false);
+    await expect(target.started()).rejects.toThrow('stopping');
   });
 
   it('have keys, and a router that is Backstage’s, or is not known to be', async () => {
@@ -120,35 +129,41 @@ describe('plugins', () => {
     });
   });
 
-  it('have the keys of users once `auth` is up', () => {
-    const isUp = Promise.resolve();
+  it('have the keys of users at `auth`', () => {
     const plugins = new Plugins(['hello', 'auth'], byName);
-    expect(() => plugins.userKeysStarted()).toThrow(starting);
-    plugins.register(serviceOf('auth', { started: () => isUp }));
-    expect(plugins.userKeysStarted()).toBe(isUp);
-    expect(new Plugins(['hello'], byName).userKeysStarted()).toBeUndefined();
+    expect(plugins.userKeysPlugin()?.isUp()).toBe(false);
+    plugins.register(serviceOf('auth'));
+    expect(plugins.userKeysPlugin()).toBe(plugins.installed('auth'));
+    expect(new Plugins(['hello'], byName).userKeysPlugin()).toBeUndefined();
   });
 });
 
 describe('a plugin that is not installed', () => {
-  it('is a target by its own id', () => {
+  it('is a target by its own id, and up', async () => {
     const plugins = new Plugins(['hello'], byName);
     const target = plugins.targetOf(requestTo('Absent'));
-    expect(target).toMatchObject({ id: 'absent', mountedAs: 'absent' });
+    expect(target).toMatchObject({
+      id: 'absent',
+      mountedAs: 'absent',
+      isRegistered: true,
+    });
     expect(target.acceptsUserCookie('/absent')).toBe(true);
     expect(target.acceptsUserCookie('/a')).toBe(false);
-    expect(target.isForCookies('/absent')).toBe(true);
-    expect(target.isForCookies('/a')).toBe(false);
-    expect(target.started()).toBeUndefined();
+    expect(target.isUp()).toBe(true);
+    await target.started();
   });
 
-  it('waits for the gateway', () => {
-    const isUp = Promise.resolve();
+  it('waits for the gateway', async () => {
     const plugins = new Plugins(['gateway'], byName);
+    const early = plugins.targetOf(requestTo('absent'));
+    expect(early.isUp()).toBe(false);
+    await expect(early.started()).rejects.toEqual(starting);
+    const started = jest.fn(async () => {});
+    plugins.register(serviceOf('gateway', { started }));
     const target = plugins.targetOf(requestTo('absent'));
-    expect(() => target.started()).toThrow(starting);
-    plugins.register(serviceOf('gateway', { started: () => isUp }));
-    expect(target.started()).toBe(isUp);
+    expect(target.isUp()).toBe(true);
+    await target.started();
+    expect(started).toHaveBeenCalledTimes(1);
   });
 
   it("verifies a user's own token as any plugin, and other tokens by a service of its own", async () => {
@@ -170,4 +185,21 @@ describe('a plugin that is not installed', () => {
       );
     }
   });
+});
+
+it('a plugin is up from its start, for which Backstage limits the wait, until it stops', async () => {
+  const lifecycle = { addStartupHook: jest.fn(), addShutdownHook: jest.fn() };
+  const run = (added: jest.Mock) =>
+    Promise.all(added.mock.calls.map(([hook]) => hook()));
+  const backend = { lifecycle: { startupRequestPauseTimeout: '10ms' } };
+  const plugin = watchStart(new ConfigReader({ backend }), lifecycle);
+  expect(plugin.isUp()).toBe(false);
+  await expect(plugin.started()).rejects.toThrow('has not started up yet');
+  expect(plugin.isUp()).toBe(false);
+  const started = plugin.started();
+  await run(lifecycle.addStartupHook);
+  await started;
+  expect(plugin.isUp()).toBe(true);
+  await run(lifecycle.addShutdownHook);
+  expect(plugin.isUp()).toBe(false);
 });

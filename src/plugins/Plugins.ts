@@ -1,11 +1,15 @@
+import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
 import type {
   AuditorService,
   AuthService,
   DiscoveryService,
   HttpAuthService,
+  LifecycleService,
+  RootConfigService,
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
 import { Refusal } from '../decision/Refusal';
+import { pluginIdOf, rawPluginId } from '../http/mountedRequest';
 import { DecodedToken, effectiveUserToken } from '../credentials/token';
 import type { UninstalledPluginAuth } from '../credentials/uninstalledPluginAuth';
 import type {
@@ -22,33 +26,31 @@ export interface RegisteredPlugin {
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   uninstalledPluginAuth: UninstalledPluginAuth;
-  /** `undefined` once the plugin is up. Rejects with a `ServiceUnavailableError` if that takes too long. */
-  started(): Promise<void> | undefined;
+  isUp(): boolean;
+  /** Resolves once the plugin is up; rejects with a `ServiceUnavailableError` if that takes too long. */
+  started(): Promise<void>;
 }
 
 /** A plugin that has registered, as the target of requests. */
 type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
-/**
- * Returns the id of the plugin that Express routes a request to, as it stands in the request. Express matches the raw path
- * without case, and decodes only the parameter: an id with an escape names no plugin, even if the decoded id would.
- */
-function rawPluginId({
-  baseUrl,
-  params,
-}: Pick<Request, 'baseUrl' | 'params'>): string {
-  const isEscaped = baseUrl.includes('%', baseUrl.lastIndexOf('/'));
-  return isEscaped ? '%' : params.gatedPluginId;
-}
+const refuseStarting = async () => {
+  throw Refusal.starting();
+};
 
-/** Returns the id of the plugin that Express routes a request to, in lower case. Ids are compared in lower case. */
-export function pluginIdOf(req: Pick<Request, 'baseUrl' | 'params'>): string {
-  return rawPluginId(req).toLowerCase();
-}
+/** Stands for each installed plugin that has not registered. */
+const NOT_REGISTERED: Omit<TargetPlugin, 'id' | 'mountedAs'> = {
+  isRegistered: false,
+  isUp: () => false,
+  started: refuseStarting,
+  servedBy: undefined,
+  publicKeys: () => undefined,
+  acceptsUserCookie: () => false,
+  httpAuthFor: refuseStarting,
+};
 
 /** The plugins that are installed in this backend, with the services of those that have registered. */
 export class Plugins implements BackendPlugins {
-  readonly hasPluginKeys = true;
   readonly #installed: ReadonlySet<string>;
   readonly #registered = new Map<string, InstalledPlugin>();
 
@@ -80,30 +82,33 @@ export class Plugins implements BackendPlugins {
       ...plugin,
       id,
       mountedAs: plugin.id,
+      isRegistered: true,
       // An `httpRouter` service of the app's own may serve neither.
       servedBy: this.policies.isKnown(id) ? 'backstage' : undefined,
       publicKeys: async () => (await plugin.auth.listPublicServiceKeys()).keys,
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
-      isForCookies: path => this.policies.acceptsUserCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
     });
   }
 
-  /** @throws Refusal 503 while the plugin has not registered */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     const id = pluginIdOf(req);
     if (this.isInstalled(id)) {
       return this.installed(id);
     }
+    // The plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
+    const gateway = this.isInstalled('gateway')
+      ? this.installed('gateway')
+      : undefined;
     return {
       id,
       mountedAs: id,
-      servedBy: this.isInstalled('gateway') ? 'gateway' : undefined,
+      isRegistered: true,
+      isUp: () => gateway?.isUp() ?? true,
+      started: async () => gateway?.started(),
+      servedBy: gateway && 'gateway',
       publicKeys: () => undefined,
-      // A plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
-      started: () => this.#started('gateway'),
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
-      isForCookies: path => this.policies.acceptsUserCookie(id, path),
       httpAuthFor: token => this.#uninstalledPluginAuth(req, token),
     };
   }
@@ -112,19 +117,17 @@ export class Plugins implements BackendPlugins {
    * Returns an installed plugin.
    *
    * @param id - in lower case
-   * @throws Refusal 503 while the plugin has not registered
    */
   installed(id: string): TargetPlugin {
-    const plugin = this.#registered.get(id);
-    if (!plugin) {
-      throw Refusal.starting();
-    }
-    return plugin;
+    return this.#registered.get(id) ?? { ...NOT_REGISTERED, id, mountedAs: id };
   }
 
-  /** `undefined` also if the `auth` plugin is in another backend. */
-  userKeysStarted(): Promise<void> | undefined {
-    return this.#started('auth');
+  guardsUpgrades(): boolean {
+    return true;
+  }
+
+  userKeysPlugin(): TargetPlugin | undefined {
+    return this.isInstalled('auth') ? this.installed('auth') : undefined;
   }
 
   anyRegistered(): InstalledPlugin {
@@ -152,11 +155,6 @@ export class Plugins implements BackendPlugins {
     return (this.#registered.get(id) ?? first)?.auditor;
   }
 
-  /** Returns `undefined` once a plugin is up, and if it is not installed. */
-  #started(id: string): Promise<void> | undefined {
-    return this.isInstalled(id) ? this.installed(id).started() : undefined;
-  }
-
   #uninstalledPluginAuth(
     req: Pick<Request, 'baseUrl' | 'params'>,
     token: DecodedToken | undefined,
@@ -168,4 +166,26 @@ export class Plugins implements BackendPlugins {
       ? httpAuth
       : uninstalledPluginAuth(rawPluginId(req), token);
   }
+}
+
+/** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
+export function watchStart(
+  config: RootConfigService,
+  lifecycle: LifecycleService,
+): Pick<RegisteredPlugin, 'isUp' | 'started'> {
+  const middleware = createLifecycleMiddleware({ config, lifecycle });
+  let isUp = false;
+  lifecycle.addShutdownHook(() => {
+    isUp = false;
+  });
+  return {
+    isUp: () => isUp,
+    started: () =>
+      new Promise<void>((resolve, reject) => {
+        middleware({} as Request, {} as Response, error => {
+          isUp = !error;
+          return error ? reject(error) : resolve();
+        });
+      }),
+  };
 }

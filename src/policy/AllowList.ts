@@ -4,6 +4,7 @@ import {
   endOf,
   isSubtree,
   openedMethods,
+  prefixOf,
   segmentsOf,
 } from '../config/AllowRule';
 import { isCookieEndpoint } from '../http/backstagePaths';
@@ -34,47 +35,50 @@ export class AllowList {
     // The part of a long path that is deeper than every rule is left out: only `/**` can cover it.
     const segments =
       path === '/' ? [] : path.slice(1).split('/', tree.depth + 1);
-    const rule = this.#find(tree.root, segments, 0);
+    const rule = find(tree.root, { segments, accepts: this.#isInForce });
     return rule && isCookieEndpoint(path) ? undefined : rule;
   }
 
-  /**
-   * Finds a rule at a node or below it. A literal segment precedes `*`, and `*` precedes `/**`.
-   *
-   * Each node has one parent, so that the search visits it at most once, however literal segments and `*` alternate: a request
-   * costs at most one visit for each segment of the rules for its plugin and method.
-   */
-  #find(
-    node: RuleNode,
-    segments: readonly string[],
-    index: number,
-  ): AllowRule | undefined {
-    if (index === segments.length) {
-      return (
-        this.#open(node.exact) ??
-        // `/**` covers the root of the plugin too, and every other subtree begins below its path.
-        (index === 0 ? this.#open(node.subtree) : undefined)
-      );
+  /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
+  covering(rule: RulePath, method: string): AllowRule[] {
+    const rules: AllowRule[] = [];
+    const tree = this.#trees.get(rule.plugin)?.get(method);
+    const search = {
+      segments: segmentsOf(rule),
+      isSubtree: isSubtree(rule),
+      accepts(found: AllowRule) {
+        rules.push(found);
+        // The search goes on to the next one.
+        return false;
+      },
+    };
+    if (tree) {
+      find(tree.root, search);
     }
-    const segment = segments[index];
-    const { any, literals } = node;
-    const literal = literals.get(segment);
-    return (
-      (literal && this.#find(literal, segments, index + 1)) ??
-      (any && segment !== ''
-        ? this.#find(any, segments, index + 1)
-        : undefined) ??
-      this.#open(node.subtree)
+    return rules;
+  }
+
+  /**
+   * Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not.
+   *
+   * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as
+   * the segment below its path and the subtree below that segment, which different rules may cover.
+   */
+  coveredUntil(rule: RulePath, method: string): number {
+    const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
+    if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
+      return Math.max(...this.covering(rule, method).map(endOf));
+    }
+    const path = `${prefixOf(rule)}/${ANY_SEGMENT}`;
+    return Math.min(
+      this.coveredUntil({ ...rule, path }, method),
+      this.coveredUntil({ ...rule, path: `${path}/**` }, method),
     );
   }
 
-  /** Returns a rule unless it has ended. */
-  #open(rule: AllowRule | undefined): AllowRule | undefined {
-    // Most rules do not end, and need no clock.
-    return rule?.until === undefined || this.now() < rule.until
-      ? rule
-      : undefined;
-  }
+  // Most rules do not end, and need no clock.
+  readonly #isInForce = ({ until }: AllowRule) =>
+    until === undefined || this.now() < until;
 
   #add(rule: AllowRule, method: string) {
     const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();
@@ -93,6 +97,8 @@ export class AllowList {
   }
 }
 
+type RulePath = Pick<AllowRule, 'plugin' | 'path'>;
+
 interface RuleTree {
   root: RuleNode;
   /** The largest number of segments that a rule has. */
@@ -108,6 +114,51 @@ interface RuleNode {
   literals: Map<string, RuleNode>;
   /** The child for `*`. It is not among the literals, where a request with the segment `*` would reach it a second time. */
   any?: RuleNode;
+}
+
+interface Search {
+  /** A segment `*` finds the child for any segment only, since no node has it among its literals. */
+  segments: readonly string[];
+  /** Whether the rule has to cover everything below the path, and not the path itself. */
+  isSubtree?: boolean;
+  accepts(rule: AllowRule): boolean;
+}
+
+/**
+ * Finds the first rule at a node or below it that covers a path and is accepted. A literal segment precedes `*`, and `*` precedes
+ * `/**`.
+ *
+ * Each node has one parent, so that the search visits it at most once, however literal segments and `*` alternate: a request
+ * costs at most one visit for each segment of the rules for its plugin and method.
+ */
+function find(
+  node: RuleNode,
+  search: Search,
+  index = 0,
+): AllowRule | undefined {
+  const { segments, isSubtree: isBelow } = search;
+  if (index === segments.length) {
+    return (
+      (isBelow ? undefined : accepted(node.exact, search)) ??
+      // `/**` covers the root of the plugin too, and every other subtree begins below its path.
+      (isBelow || index === 0 ? accepted(node.subtree, search) : undefined)
+    );
+  }
+  const segment = segments[index];
+  const { any, literals } = node;
+  const literal = literals.get(segment);
+  return (
+    (literal && find(literal, search, index + 1)) ??
+    (any && segment !== '' ? find(any, search, index + 1) : undefined) ??
+    accepted(node.subtree, search)
+  );
+}
+
+function accepted(
+  rule: AllowRule | undefined,
+  { accepts }: Search,
+): AllowRule | undefined {
+  return rule && accepts(rule) ? rule : undefined;
 }
 
 function newNode(): RuleNode {

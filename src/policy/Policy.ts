@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
-import { createCrossSiteCheck } from './createCrossSiteCheck';
-import { hashPolicy } from './hashPolicy';
+import { createCrossSiteCheck } from '../http/fetchMetadata';
+
+const HASH_LENGTH = 12;
 
 /** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
@@ -57,4 +59,31 @@ export class Policy {
     const { mode, until } = this.config;
     return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
   }
+}
+
+/** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
+function hashPolicy({ acceptedFindings, ...settings }: ApiGateConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify(canonical(settings)))
+    .digest('hex')
+    .slice(0, HASH_LENGTH);
+}
+
+function canonical(value: unknown): unknown {
+  if (value instanceof Date) {
+    return value.toISOString();
+  }
+  if (value instanceof Set) {
+    return [...value].sort();
+  }
+  if (Array.isArray(value)) {
+    return value.map(canonical);
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .filter(([, child]) => child !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, child]) => [key, canonical(child)]);
+  }
+  return value;
 }

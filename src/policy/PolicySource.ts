@@ -9,11 +9,10 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
-import { findListSources, ListSource } from '../config/findListSources';
-import { readPolicyConfig } from './readPolicyConfig';
-import { createForwardClock } from '../util/forwardClock';
-import { MAX_LINE_BYTES, shorten } from '../util/lineSize';
-import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
+import { findListSources, ListSource } from '../config/configFiles';
+import { readPolicyConfig } from './checkExpectations';
+import { callAt, createForwardClock } from '../util/time';
+import { MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { Policy } from './Policy';
 
 const REMIND_MS = 60 * 60 * 1000;
@@ -38,7 +37,7 @@ export class PolicySource {
   #lists: readonly ListSource[];
   #problem: string | undefined;
   #needsRestart: string[] = [];
-  #untilTimer: NodeJS.Timeout | undefined;
+  #cancelUntil = () => {};
   #reminder: NodeJS.Timeout | undefined;
   #hasEnforced = false;
 
@@ -92,7 +91,7 @@ export class PolicySource {
   }
 
   stop(): void {
-    clearTimeout(this.#untilTimer);
+    this.#cancelUntil();
     clearInterval(this.#reminder);
   }
 
@@ -172,7 +171,7 @@ export class PolicySource {
 
   /** Runs the callbacks once the gate enforces, and otherwise waits for the end of report-only. */
   #update() {
-    clearTimeout(this.#untilTimer);
+    this.#cancelUntil();
     const { until } = this.#current.config;
     if (this.#current.isEnforced) {
       if (!this.#hasEnforced) {
@@ -184,10 +183,7 @@ export class PolicySource {
     }
     this.#remind();
     if (until) {
-      this.#untilTimer = setTimeout(
-        () => this.#update(),
-        Math.min(+until - Date.now(), MAX_TIMEOUT_MS),
-      ).unref();
+      this.#cancelUntil = callAt(+until, () => this.#update());
     }
   }
 

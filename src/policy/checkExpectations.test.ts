@@ -1,11 +1,9 @@
-import { InputError } from '@backstage/errors';
+import { ConfigReader } from '@backstage/config';
+import type { JsonValue } from '@backstage/types';
 import type { AllowRule } from '../config/AllowRule';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { readExpectations } from '../config/readExpectations';
-import {
-  assertExpectations,
-  findFailedExpectations,
-} from './checkExpectations';
+import { findFailedExpectations, readPolicyConfig } from './checkExpectations';
 
 const ENDED = Date.parse('2001-01-01');
 
@@ -32,16 +30,14 @@ describe('findFailedExpectations', () => {
     ['POST /api/auth/github/logout', 'public'],
     ['GET /api/app/a', 'public'],
   ] as const)('finds none where %s is %s', (request, is) => {
-    expect(findFailedExpectations(expecting([request, is]), 'a.gate')).toEqual(
-      [],
-    );
+    expect(findFailedExpectations(expecting([request, is]))).toEqual([]);
   });
 
   it.each([
     [
       'GET /api/catalog/open/a',
       'closed',
-      'should be closed, and is public by a.gate.allow[0] (/open/**)',
+      'should be closed, and is public by auth.apiGate.allow[0] (/open/**)',
       false,
     ],
     [
@@ -59,68 +55,107 @@ describe('findFailedExpectations', () => {
     [
       'GET /api/catalog/ended',
       'public',
-      'should be public, and its rule a.gate.allow[1] (/ended) has ended: write a later until, or remove the expectation',
+      'should be public, and its rule auth.apiGate.allow[1] (/ended) has ended: write a later until, or remove the expectation',
       true,
     ],
     [
       'POST /api/catalog/ended',
       'public',
-      'should be public, and no rule of a.gate.allow names it; the nearest is a.gate.allow[1] (/ended)',
+      'should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[1] (/ended)',
       false,
     ],
     [
       'GET /api/search/query',
       'public',
-      'should be public, and no rule of a.gate.allow names it',
+      'should be public, and no rule of auth.apiGate.allow names it',
       false,
     ],
-  ] as const)('finds that %s is not %s', (request, is, problem, isByEnd) => {
-    const config = expecting(['GET /api/x/y', 'closed'], [request, is]);
-    expect(findFailedExpectations(config, 'a.gate')).toEqual([
-      { index: 1, message: `a.gate.expect[1]: ${request} ${problem}`, isByEnd },
-    ]);
-  });
+  ] as const)(
+    'finds that %s is not %s',
+    (request, is, problem, heldUntilRuleEnded) => {
+      const config = expecting(['GET /api/x/y', 'closed'], [request, is]);
+      expect(findFailedExpectations(config)).toEqual([
+        {
+          index: 1,
+          message: `auth.apiGate.expect[1]: ${request} ${problem}`,
+          heldUntilRuleEnded,
+        },
+      ]);
+    },
+  );
 
   it('names the rules by another config path', () => {
     const config = expecting(['GET /api/catalog/open/a', 'closed']);
     expect(
-      findFailedExpectations(config, 'gate', 'gate.candidate.allow'),
+      findFailedExpectations(config, 'auth.apiGate.candidate.allow'),
     ).toMatchObject([
       {
         message:
-          'gate.expect[0]: GET /api/catalog/open/a should be closed, and is public by gate.candidate.allow[0] (/open/**)',
+          'auth.apiGate.expect[0]: GET /api/catalog/open/a should be closed, and is public by auth.apiGate.candidate.allow[0] (/open/**)',
       },
     ]);
   });
 });
 
-describe('assertExpectations', () => {
-  const CLOSED =
-    'gate.expect[0]: GET /api/app/a should be closed, and is always public (built-in-public): remove the expectation';
+describe('readPolicyConfig', () => {
+  const ALLOW = [
+    { plugin: 'events', path: '/http/github', methods: ['POST'] },
+    { plugin: 'catalog', path: '/entities/**' },
+    { plugin: 'catalog', path: '/entities/by-name' },
+    { plugin: 'signals', path: '/', methods: ['WEBSOCKET'] },
+    { plugin: 'catalog', path: '/ended', until: '2001-01-01' },
+  ];
+  const readConfig = (...expectations: [string, 'public' | 'closed'][]) =>
+    readPolicyConfig(
+      new ConfigReader({
+        backend: { baseUrl: 'https://backstage.example.com' },
+        auth: {
+          providers: { github: { development: { signIn: {} } } },
+          apiGate: {
+            allow: ALLOW,
+            expect: expectations.map(([request, is]) => ({ request, is })),
+          } as JsonValue,
+        },
+      }),
+    );
 
-  it('throws for the first, and counts the others', () => {
-    const first: [string, 'closed'] = ['GET /api/app/a', 'closed'];
-    const check = (...others: [string, 'public' | 'closed'][]) =>
-      assertExpectations(expecting(first, ...others), 'gate');
-    expect(() => check()).toThrow(new InputError(CLOSED));
+  it.each([
+    ['POST /api/events/http/github', 'public'],
+    ['GET /api/events/http/github', 'closed'],
+    ['HEAD /api/catalog/entities/x', 'public'],
+    ['GET /api/catalog/entities', 'closed'],
+    ['GET /api/catalog/.backstage/auth/v1/cookie', 'closed'],
+    ['DELETE /api/catalog/.backstage/auth/v1/cookie', 'public'],
+    ['GET /api/catalog/.backstage/auth/v1/jwks.json', 'public'],
+    ['GET /api/auth/github/start', 'public'],
+    ['POST /api/auth/github/logout', 'public'],
+    ['GET /api/auth/api-gate/v1/policy', 'closed'],
+    ['WEBSOCKET /api/signals', 'public'],
+    ['GET /api/signals', 'closed'],
+    ['WEBSOCKET /api/auth/x', 'closed'],
+  ] as const)('holds for %s, which is %s, and for nothing else', (...row) => {
+    const [request, is] = row;
+    expect(readConfig([request, is]).expect).toHaveLength(1);
     expect(() =>
-      check(
-        ['GET /api/app/b', 'closed'],
-        ['GET /api/catalog/ended', 'public'],
-        ['GET /api/app/c', 'closed'],
-      ),
-    ).toThrow(new InputError(`${CLOSED}; and 2 more`));
+      readConfig([request, is === 'public' ? 'closed' : 'public']),
+    ).toThrow(`auth.apiGate.expect[0]: ${request} should be`);
   });
 
-  it('does not throw where all hold, or held until a rule ended', () => {
-    const check = (...rows: Parameters<typeof expecting>) =>
-      assertExpectations(expecting(...rows), 'gate');
-    expect(() => check()).not.toThrow();
+  it('names the first that fails, and how many more do', () => {
     expect(() =>
-      check(
-        ['GET /api/catalog/ended', 'public'],
-        ['GET /api/catalog/open/a', 'public'],
+      readConfig(
+        ['GET /api/x/y', 'public'],
+        ['GET /api/x/z', 'closed'],
+        ['GET /api/x/a', 'public'],
       ),
-    ).not.toThrow();
+    ).toThrow(/^auth\.apiGate\.expect\[0\]: .*; and 1 more$/);
+  });
+
+  it('accepts one that held until a rule ended', () => {
+    const ended = 'GET /api/catalog/ended';
+    expect(readConfig([ended, 'public']).expect).toHaveLength(1);
+    expect(() =>
+      readConfig([ended, 'public'], ['GET /api/x/y', 'public']),
+    ).toThrow(/^auth\.apiGate\.expect\[1\]: [^;]*$/);
   });
 });

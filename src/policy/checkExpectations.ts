@@ -1,30 +1,33 @@
+import type { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import type { AllowRule } from '../config/AllowRule';
-import type { ApiGateConfig } from '../config/readApiGateConfig';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+  readApiGateConfig,
+  ReadOptions,
+} from '../config/readApiGateConfig';
 import { AllowList } from './AllowList';
 import { classifyRoute } from './classifyRoute';
-import { findNearestRule } from './findNearestRule';
+import { findNearestRule } from './explainRequest';
 
 /** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
 export interface FailedExpectation {
   index: number;
   /** The message, on a single line, names the expectation and the rule. */
   message: string;
-  /** Whether it held until a rule ended. */
-  isByEnd: boolean;
+  heldUntilRuleEnded: boolean;
 }
 
 /**
  * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is
  * installed.
  *
- * @param configKey - for messages, such as `auth.apiGate`
  * @param allowKey - the config path of the rules
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
-  configKey: string,
-  allowKey = `${configKey}.allow`,
+  allowKey = `${CONFIG_KEY}.allow`,
 ): FailedExpectation[] {
   const { allow } = config;
   const allowList = new AllowList(allow);
@@ -37,9 +40,9 @@ export function findFailedExpectations(
     const { request, is, plugin, path } = expectation;
     const route = { ...expectation, isInstalled: true };
     const found = classifyRoute(route, { allowList, config });
-    const fail = (text: string, isByEnd = false) => {
-      const message = `${configKey}.expect[${index}]: ${request} should be ${is}, and ${text}`;
-      return [{ index, message, isByEnd }];
+    const fail = (text: string, heldUntilRuleEnded = false) => {
+      const message = `${CONFIG_KEY}.expect[${index}]: ${request} should be ${is}, and ${text}`;
+      return [{ index, message, heldUntilRuleEnded }];
     };
     if ((found === 'protected') === (is === 'closed')) {
       return [];
@@ -67,20 +70,24 @@ export function findFailedExpectations(
 }
 
 /**
- * Checks that the expectations hold. An expectation that held until a rule ended is no error: a restart, which may be part of an
- * incident, never fails because of a date.
+ * Reads `auth.apiGate`, and checks that its expectations hold. An expectation that held until a rule ended is no error: a restart,
+ * which may be part of an incident, never fails because of a date.
  *
- * @throws InputError of one line if another expectation does not hold
+ * @throws InputError of one line that names the config path and what to write instead
  */
-export function assertExpectations(
-  config: ApiGateConfig,
-  configKey: string,
-): void {
-  const failed = findFailedExpectations(config, configKey);
-  const [first, ...others] = failed.filter(({ isByEnd }) => !isByEnd);
+export function readPolicyConfig(
+  rootConfig: Config,
+  options: ReadOptions = {},
+): ApiGateConfig {
+  const config = readApiGateConfig(rootConfig, options);
+  const failed = findFailedExpectations(config);
+  const [first, ...others] = failed.filter(
+    ({ heldUntilRuleEnded }) => !heldUntilRuleEnded,
+  );
   if (first) {
     throw new InputError(
       first.message + (others.length ? `; and ${others.length} more` : ''),
     );
   }
+  return config;
 }

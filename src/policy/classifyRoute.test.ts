@@ -47,35 +47,71 @@ describe('classifyRoute', () => {
     { method: 'WEBSOCKET', path: '/a' },
     { method: 'WEBSOCKET', plugin: 'app', path: '/a' },
     { method: 'WEBSOCKET', plugin: 'auth', path: '/a' },
-    { plugin: 'auth', path: '/api-gate/v1/policy' },
     { path: COOKIE },
-    { plugin: 'closed', path: KEYS, hasPluginKeys: false },
   ])('protects %j', route => {
     expect(classify(route)).toBe('protected');
   });
 
-  it.each<Partial<Route>>([
-    { method: 'POST', plugin: 'auth', path: '/github/logout' },
-    { method: 'DELETE', plugin: 'closed', path: COOKIE },
-    { method: 'DELETE', plugin: 'open', path: COOKIE },
-    { method: 'DELETE', plugin: 'absent', path: COOKIE, isInstalled: false },
-  ])('takes %j for a sign-out', route => {
-    expect(classify(route)).toBe('sign-out');
+  it.each<[plugin: string, method: string, path: string, RouteClass]>([
+    ['auth', 'POST', '/github/logout', 'sign-out'],
+    ['auth', 'POST', '/GitHub/Logout', 'sign-out'],
+    ['auth', 'GET', '/github/logout', 'built-in-public'],
+    ['auth', 'DELETE', '/github/logout', 'built-in-public'],
+    ['auth', 'POST', '/gitlab/logout', 'built-in-public'],
+    ['auth', 'POST', '/github/refresh', 'built-in-public'],
+    ['auth', 'POST', '/github/logout/x', 'built-in-public'],
+    ['auth', 'POST', '/x/github/logout', 'built-in-public'],
+    ['auth', 'POST', '/logout', 'built-in-public'],
+    ['closed', 'POST', '/github/logout', 'protected'],
+    ['closed', 'DELETE', COOKIE, 'sign-out'],
+    ['open', 'DELETE', COOKIE, 'sign-out'],
+    ['auth', 'DELETE', COOKIE, 'sign-out'],
+    ['auth', 'DELETE', '/.Backstage/auth/v1/Cookie', 'sign-out'],
+    ['closed', 'DELETE', `${COOKIE}s`, 'protected'],
+    ['closed', 'GET', COOKIE, 'protected'],
+    ['closed', 'POST', COOKIE, 'protected'],
+    ['auth', 'GET', COOKIE, 'protected'],
+    ['app', 'GET', COOKIE, 'protected'],
+    ['closed', 'GET', KEYS, 'built-in-public'],
+    ['closed', 'HEAD', KEYS, 'built-in-public'],
+    ['open', 'GET', KEYS, 'built-in-public'],
+    ['closed', 'POST', KEYS, 'protected'],
+    ['closed', 'OPTIONS', KEYS, 'protected'],
+    ['closed', 'GET', `${KEYS}/`, 'protected'],
+    ['closed', 'GET', KEYS.toUpperCase(), 'protected'],
+    ['closed', 'GET', `/x${KEYS}`, 'protected'],
+    ['closed', 'GET', '/.well-known/jwks.json', 'protected'],
+    // No plugin can have such an id.
+    ['x.example.com', 'GET', KEYS, 'protected'],
+    ['x:80', 'GET', KEYS, 'protected'],
+    ['x@y', 'HEAD', KEYS, 'protected'],
+    ['auth', 'GET', KEYS, 'built-in-public'],
+    ['auth', 'GET', '/.well-known/jwks.json', 'built-in-public'],
+    ['auth', 'GET', '/github/start', 'built-in-public'],
+    ['auth', 'POST', '/v1/token', 'built-in-public'],
+    ['auth', 'POST', '/', 'built-in-public'],
+    ['auth', 'GET', '/api-gateway', 'built-in-public'],
+    ['auth', 'GET', '/x/api-gate', 'built-in-public'],
+    ['auth', 'GET', '/api-gate', 'protected'],
+    ['auth', 'GET', '/API-Gate/v1/policy', 'protected'],
+    ['auth', 'POST', '/api-gate/v1/revocations', 'protected'],
+    ['app', 'GET', '/', 'built-in-public'],
+    ['app', 'HEAD', '/static/main.js', 'built-in-public'],
+    ['app', 'POST', '/', 'protected'],
+    ['app', 'OPTIONS', '/', 'protected'],
+    ['app', 'get', '/', 'protected'],
+  ])('of %s, takes %s %s for %s', (plugin, method, path, expected) => {
+    expect(classify({ plugin, method, path })).toBe(expected);
   });
 
-  it.each<Partial<Route>>([
-    { plugin: 'auth' },
-    { plugin: 'app', path: '/index.html' },
-    { plugin: 'closed', path: KEYS },
-    { plugin: 'open', path: KEYS },
-    { plugin: 'closed', path: KEYS, hasPluginKeys: true },
-    { method: 'POST', plugin: 'auth', path: '/gitlab/logout' },
+  it.each<[RouteClass, Partial<Route>]>([
+    ['sign-out', { method: 'DELETE', plugin: 'absent', path: COOKIE }],
     // Behind a gateway, the `auth` plugin of the other backend signs out.
-    {
-      ...{ method: 'POST', plugin: 'auth', path: '/github/logout' },
-      isInstalled: false,
-    },
-  ])('takes %j for public without a rule', route => {
-    expect(classify(route)).toBe('built-in-public');
+    [
+      'built-in-public',
+      { method: 'POST', plugin: 'auth', path: '/github/logout' },
+    ],
+  ])('is %s for %j where the plugin is not installed', (expected, route) => {
+    expect(classify({ ...route, isInstalled: false })).toBe(expected);
   });
 });

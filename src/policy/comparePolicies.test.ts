@@ -122,6 +122,13 @@ describe('comparePolicies', () => {
       [],
     ],
     [
+      'GET beside HEAD',
+      [],
+      rules(['/a', 'HEAD', 'GET']),
+      ['HEAD,GET /api/one/a'],
+      [],
+    ],
+    [
       'WebSockets',
       rules(['/a']),
       rules(['/a'], ['/a', 'WEBSOCKET']),

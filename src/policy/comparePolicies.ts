@@ -1,5 +1,5 @@
 import { AllowRule, endOf, openedMethods } from '../config/AllowRule';
-import { coverageOf, coveredUntil, covers, RuleCoverage } from './RuleCoverage';
+import { AllowList } from './AllowList';
 
 /** A path of one plugin that two lists of rules treat differently. */
 export interface RouteChange extends Omit<AllowRule, 'reason'> {
@@ -31,79 +31,46 @@ export function comparePolicies(
   after: readonly AllowRule[],
   now = Date.now(),
 ): PolicyDifference {
-  const old = openedBy(before, now);
-  const current = openedBy(after, now);
+  const [old, current] = [before, after].map(
+    rules => new AllowList(rules.filter(rule => endOf(rule) > now)),
+  );
   const [opened, longer] = beyond(current, old, now);
   const [closed, shorter] = beyond(old, current, now);
   return { opened, closed, longer, shorter };
 }
 
-/** The rules in force of one method and plugin. */
-interface OpenPaths {
-  method: string;
-  rules: AllowRule[];
-  coverages: RuleCoverage[];
-}
-
-function openedBy(
-  rules: readonly AllowRule[],
-  now: number,
-): ReadonlyMap<string, OpenPaths> {
-  const opened = new Map<string, OpenPaths>();
-  for (const rule of rules.filter(each => endOf(each) > now)) {
-    for (const method of new Set(openedMethods(rule))) {
-      const key = `${method} ${rule.plugin}`;
-      const paths = opened.get(key) ?? { method, rules: [], coverages: [] };
-      paths.rules.push(rule);
-      paths.coverages.push(coverageOf(rule));
-      opened.set(key, paths);
-    }
-  }
-  return opened;
-}
-
-/** Returns the paths that `opened` opens and `others` does not, and those that it opens longer. */
+/** Returns the paths that `list` opens and `other` does not, and those that it opens longer. */
 function beyond(
-  opened: ReadonlyMap<string, OpenPaths>,
-  others: ReadonlyMap<string, OpenPaths>,
+  list: AllowList,
+  other: AllowList,
   now: number,
 ): [alone: RouteChange[], longer: RouteChange[]] {
   const alone = new Map<string, RouteChange>();
   const longer = new Map<string, RouteChange>();
-  for (const [key, { method, rules, coverages }] of opened) {
-    const otherCoverages = others.get(key)?.coverages ?? [];
-    rules.forEach((rule, i) => {
-      const otherUntil = coveredUntil(otherCoverages, coverages[i]);
-      if (endOf(rule) <= otherUntil || isRepeated(coverages, i)) {
-        return;
+  for (const rule of list.rules) {
+    for (const method of new Set(openedMethods(rule))) {
+      const otherUntil = other.coveredUntil(rule, method);
+      if (endOf(rule) > otherUntil && !isRepeated(rule, method, list)) {
+        const { reason, ...opening } = rule;
+        const place = `${rule.plugin}${rule.path} ${rule.until} ${otherUntil}`;
+        const changes = otherUntil > now ? longer : alone;
+        const change = changes.get(place) ?? {
+          ...opening,
+          methods: [],
+          rule,
+          ...(otherUntil > now && { otherUntil }),
+        };
+        change.methods.push(method);
+        changes.set(place, change);
       }
-      const { reason, ...opening } = rule;
-      const place = `${rule.plugin}${rule.path} ${rule.until} ${otherUntil}`;
-      const changes = otherUntil > now ? longer : alone;
-      const change = changes.get(place) ?? {
-        ...opening,
-        methods: [],
-        rule,
-        ...(otherUntil > now && { otherUntil }),
-      };
-      change.methods.push(method);
-      changes.set(place, change);
-    });
+    }
   }
   return [[...alone.values()], [...longer.values()]];
 }
 
-/** Whether another rule covers the same paths as long: a wider one, or an equal one before it. */
-function isRepeated(
-  coverages: readonly RuleCoverage[],
-  index: number,
-): boolean {
-  const coverage = coverages[index];
-  return coverages.some(
-    (other, i) =>
-      i !== index &&
-      other.end >= coverage.end &&
-      covers(other, coverage) &&
-      (i < index || other.end > coverage.end || !covers(coverage, other)),
-  );
+/** Whether another rule of a list opens the same paths as long: a wider one, or an equal one before it. */
+function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
+  return list
+    .covering(rule, method)
+    .some(other => other !== rule && endOf(other) >= endOf(rule));
 }

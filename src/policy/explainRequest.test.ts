@@ -1,6 +1,6 @@
 import type { AllowRule } from '../config/AllowRule';
 import { AllowList } from './AllowList';
-import { explainRequest } from './explainRequest';
+import { explainRequest, findNearestRule } from './explainRequest';
 
 const rule: AllowRule = { plugin: 'open', path: '/**', methods: ['GET'] };
 
@@ -80,3 +80,59 @@ it.each([
     });
   },
 );
+
+describe('findNearestRule', () => {
+  const ruleOf = (plugin: string, path: string) => ({
+    plugin,
+    path,
+    methods: ['GET'],
+  });
+
+  it.each([
+    ['/a/b/c', '/a/b/**'],
+    ['/a/b', '/a/b/**'],
+    ['/a/bb', '/a'],
+    ['/x', '/a'],
+    ['/', '/a'],
+  ])('finds for %s the rule for %s', (path, nearest) => {
+    const rules = [
+      ruleOf('two', path),
+      ruleOf('one', '/a'),
+      ruleOf('one', '/a/b/**'),
+    ];
+    expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+  });
+
+  it.each([
+    ['/a/b', ['/a/*', '/a/b/c'], '/a/b/c'],
+    ['/a/b', ['/a/b', '/a/b/c'], '/a/b'],
+    ['/a', ['/a/b', '/a/*'], '/a/b'],
+    ['/a/b/c', ['/a/b', '/a/*'], '/a/b'],
+    ['/a/b/c', ['/*/*', '/a'], '/*/*'],
+  ])('prefers for %s, of %j, the rule for %s', (path, paths, nearest) => {
+    const rules = paths.map(each => ruleOf('one', each));
+    expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+  });
+
+  it('finds none among the rules of other plugins', () => {
+    expect(findNearestRule([ruleOf('two', '/a')], 'one', '/a')).toBeUndefined();
+  });
+
+  it.each([
+    ['/entity/a/b/c/badge-specs', '/entity/*/*/*/badge/*'],
+    ['/entity/a', '/entity/*/*/*/badge/*'],
+    ['/entity/a/logo', '/entity/*/logo'],
+    ['/entity', '/entity/x'],
+    ['/x', '/entity/x'],
+  ])(
+    'finds for %s the rule for %s, with * for any segment',
+    (path, nearest) => {
+      const rules = [
+        '/entity/x',
+        '/entity/*/*/*/badge/*',
+        '/entity/*/logo',
+      ].map(each => ruleOf('one', each));
+      expect(findNearestRule(rules, 'one', path)?.path).toBe(nearest);
+    },
+  );
+});

@@ -1,9 +1,14 @@
-import { readApiTarget } from '../http/readApiTarget';
-import { isUnambiguousPath } from '../http/requestTarget';
-import type { AllowRule } from '../config/AllowRule';
-import { classifyRoute, RoutePolicy } from './classifyRoute';
-import { findNearestRule } from './findNearestRule';
-import { ruleFor } from './ruleFor';
+import { readApiTarget } from '../config/readExpectations';
+import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  PLUGIN_ID,
+  segmentsOf,
+} from '../config/AllowRule';
+import { RULE_PATH } from '../config/readAllowRules';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { classifyRoute, isOwnRoute, RoutePolicy } from './classifyRoute';
 
 /** The access of one request without a credential, and the reason. */
 export interface Explanation {
@@ -69,4 +74,77 @@ export function explainRequest(
   return typeof route === 'object'
     ? { anonymous: 'public', because: 'allow-rule', rule: route, plugin, path }
     : { anonymous: 'public', because: route, plugin, path };
+}
+
+/**
+ * Finds the rule of the same plugin that shares the most leading segments with a path, and of those the one that shares the most
+ * as literal segments: `*` shares every segment. The result is `undefined` if the plugin has no rule.
+ */
+export function findNearestRule(
+  rules: readonly AllowRule[],
+  plugin: string,
+  path: string,
+): AllowRule | undefined {
+  const segments = path.split('/').filter(Boolean);
+  let nearest: AllowRule | undefined;
+  let most: [all: number, literal: number] = [-1, -1];
+  for (const rule of rules.filter(each => each.plugin === plugin)) {
+    const shared = countShared(rule, segments);
+    if ((shared[0] - most[0] || shared[1] - most[1]) > 0) {
+      nearest = rule;
+      most = shared;
+    }
+  }
+  return nearest;
+}
+
+/** Returns the number of leading segments that a rule shares with a path, and how many of them are literal: `*` shares every one. */
+export function countShared(
+  rule: Pick<AllowRule, 'path'>,
+  segments: readonly string[],
+): [all: number, literal: number] {
+  const own = segmentsOf(rule);
+  let all = 0;
+  let literal = 0;
+  while (all < Math.min(own.length, segments.length)) {
+    if (own[all] === segments[all]) {
+      literal += 1;
+    } else if (own[all] !== ANY_SEGMENT) {
+      break;
+    }
+    all += 1;
+  }
+  return [all, literal];
+}
+
+/** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
+function ruleFor(
+  method: string,
+  plugin: string,
+  path: string,
+): AllowRule | undefined {
+  if (
+    isCookieEndpoint(path) ||
+    (plugin === 'auth' && isOwnRoute(path)) ||
+    ['TRACE', 'CONNECT'].includes(method) ||
+    !PLUGIN_ID.test(plugin)
+  ) {
+    return undefined;
+  }
+  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
+  if (RULE_PATH.test(path)) {
+    return { ...rule, path };
+  }
+  if (method === WEBSOCKET) {
+    return undefined;
+  }
+  const [first, ...others] = path.slice(1).split('/');
+  const segments = [
+    first,
+    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
+  ];
+  return {
+    ...rule,
+    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
+  };
 }

@@ -53,7 +53,7 @@ const REFUSALS = [100, 400, 401, 403, 404, 417, 431, 503];
 const JUNK = ['x', 'a.b.c', '..', '%', 'eyJhbGciOiJub25lIn0.e30.', 'null'];
 
 describe.each([
-  // WebSocket handlers exist since backend-defaults 0.19.
+  // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
   ...('createWebSocketRouter' in httpRouter
     ? ([['whose plugins take WebSockets', true]] as const)
     : []),

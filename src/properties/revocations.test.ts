@@ -16,7 +16,7 @@ const POLL_MS = 2_000;
 const WITHIN_MS = POLL_MS + 500;
 const STEP_MS = 1_000;
 const MINUTE_MS = 60_000;
-/** A full reading begins after ten minutes, and reads a thousand rows with each poll. */
+/** A full reading begins after ten minutes, and reads a thousand rows every two seconds. */
 const FOUND_AGAIN_MS = 10 * MINUTE_MS + 10 * POLL_MS;
 const REPLICAS = 2;
 

@@ -110,19 +110,9 @@ describe('DatabaseRevocationStore', () => {
   });
 
   it.each([
-    '',
-    'x',
-    '-1',
-    '1x',
-    '1~',
-    '1~2',
-    '1~2~',
-    '1~~',
-    '1~x~a',
-    '1234567890123456',
-    '1~1234567890123456~a',
-    '1;x',
-    '1;1~',
+    ...['', 'x', '-1', '1x', '1~', '1~2', '1~2~', '1~~', '1~x~a'],
+    ...['1234567890123456', '1~1234567890123456~a', '1;x', '1;1~', '1e3'],
+    ...['12~', '~~', "0' or 1=1"],
   ])(
     'reads all from the cursor %j on, which is none of its own',
     async text => {
@@ -362,17 +352,6 @@ describe.each(testDatabases)(
       const news = await readAll(all.cursor);
       expect(news.pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
       expect(new Set(news.revocations.map(({ sub }) => sub)).size).toBe(2_500);
-    });
-
-    it('reads all for an unknown cursor', async () => {
-      await store.add(session());
-      await age();
-      for (const cursor of ['', 'x', '-1', '1e3', '12~', '~~', "0' or 1=1"]) {
-        expect([cursor, (await readAll(cursor)).revocations.length]).toEqual([
-          cursor,
-          1,
-        ]);
-      }
     });
 
     it('leaves out what has expired, and removes it some at a time', async () => {

@@ -3,11 +3,13 @@ import type {
   DiscoveryService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { isError, ResponseError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
+import { LRUCache } from 'lru-cache';
+import { OFFLINE_SESSIONS_PATH } from '../http/backstagePaths';
+import { userKey } from '../util/entityRef';
+import { poll } from '../util/poll';
 import { fetchFromAuth } from './fetchFromAuth';
-import { userKey } from './Revocation';
 
-const PATH = '/v1/offline-sessions/revoke';
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
 
@@ -28,11 +30,13 @@ export type OfflineSessionsAnswer =
  * offline sessions.
  */
 export class OfflineSessions {
-  /** Users whose offline sessions could not be ended yet, by `userKey`, oldest first. */
-  readonly #pending = new Map<string, string>();
-  #timer: NodeJS.Timeout | undefined;
+  /** Users whose offline sessions could not be ended yet, by `userKey`. */
+  readonly #pending = new LRUCache<string, string>({
+    max: MAX_PENDING,
+    dispose: (_, key, reason) => reason === 'evict' && this.#logDropped(key),
+  });
+  readonly #stopping = new AbortController();
   #retryMs = FIRST_RETRY_MS;
-  #isStopped = false;
 
   constructor(
     private readonly options: {
@@ -44,7 +48,13 @@ export class OfflineSessions {
       /** Called when a retry has succeeded. */
       onEndedLater(userEntityRef: string, answer: OfflineSessionsAnswer): void;
     },
-  ) {}
+  ) {
+    poll(() => this.#retry(), {
+      intervalMs: () => this.#retryMs,
+      signal: this.#stopping.signal,
+      isDelayed: true,
+    });
+  }
 
   /**
    * Ends the offline sessions of a user.
@@ -57,12 +67,15 @@ export class OfflineSessions {
       this.#pending.delete(userKey(userEntityRef));
       return answer;
     } catch (error) {
-      this.#retryLater(userEntityRef);
+      this.#pending.set(userKey(userEntityRef), userEntityRef);
       throw error;
     }
   }
 
-  /** Logs a warning if refresh tokens are enabled and no route can end them. */
+  /**
+   * Logs a warning if refresh tokens are enabled and no route can end them. Goes in October 2027: `auth` plugins before November
+   * 2026 have no route that ends refresh tokens.
+   */
   async check(): Promise<void> {
     if (this.options.isEnabled()) {
       // The plugin rejects a body without a user, so this request ends nothing.
@@ -77,8 +90,7 @@ export class OfflineSessions {
   }
 
   stop(): void {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#stopping.abort();
   }
 
   async #request(userEntityRef: string): Promise<OfflineSessionsAnswer> {
@@ -92,45 +104,34 @@ export class OfflineSessions {
       await response.body?.cancel();
       return 'unsupported';
     }
-    if (!response.ok) {
-      throw await ResponseError.fromResponse(response);
-    }
     const { revokedCount } = await response.json();
     return { ended: Number(revokedCount) || 0 };
   }
 
   #fetch(body: { userEntityRef?: string }): Promise<Response> {
     const services = this.options.services();
-    return fetchFromAuth(services, PATH, { body, redirect: 'error' });
+    return fetchFromAuth(services, OFFLINE_SESSIONS_PATH, {
+      body,
+      redirect: 'error',
+    });
   }
 
-  #retryLater(userEntityRef: string) {
-    const { logger } = this.options;
-    const key = userKey(userEntityRef);
-    if (!this.#pending.has(key) && this.#pending.size >= MAX_PENDING) {
-      const [oldest] = this.#pending.keys();
-      this.#pending.delete(oldest);
-      logger.warn(
-        `API gate no longer tries to end the refresh tokens of ${oldest}: too many others wait for the auth plugin. Sign out again`,
-      );
-    }
-    this.#pending.set(key, userEntityRef);
-    this.#schedule();
+  #logDropped(user: string) {
+    this.options.logger.warn(
+      `API gate no longer tries to end the refresh tokens of ${user}: too many others wait for the auth plugin. Sign out again`,
+    );
   }
 
-  #schedule() {
-    if (!this.#timer && !this.#isStopped && this.#pending.size > 0) {
-      this.#timer = setTimeout(() => this.#retry(), this.#retryMs).unref();
-    }
-  }
-
-  /** Retries one user after another, and stops at the first failure: all of them depend on the same plugin. */
+  /** Retries one user after another, the oldest first, and stops at the first failure: all of them depend on the same plugin. */
   async #retry() {
     try {
-      for (const [key, userEntityRef] of this.#pending) {
-        const answer = await this.#request(userEntityRef);
-        this.#pending.delete(key);
-        this.options.onEndedLater(userEntityRef, answer);
+      for (const [key, userEntityRef] of [...this.#pending.rentries()]) {
+        // Another sign-out of the user may have succeeded meanwhile.
+        if (this.#pending.has(key)) {
+          const answer = await this.#request(userEntityRef);
+          this.#pending.delete(key);
+          this.options.onEndedLater(userEntityRef, answer);
+        }
       }
       this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
@@ -143,7 +144,5 @@ export class OfflineSessions {
         },
       );
     }
-    this.#timer = undefined;
-    this.#schedule();
   }
 }

@@ -40,18 +40,14 @@ export class PendingRevocations {
    * @throws InputError if the store will never accept the revocation; Error if the write has to be retried
    */
   async write(revocation: Revocation): Promise<void> {
-    const key = revocationKey(revocation);
     if (!isStorable(revocation)) {
-      this.#drop('refused');
+      this.#logDropped('refused');
       throw new InputError(
         'sub must be at most 1000 characters of text without control characters',
       );
     }
-    const known = this.#pending.get(key);
-    await this.#write(
-      key,
-      known ? joinRevocations(known, revocation) : revocation,
-    );
+    const known = this.#pending.get(revocationKey(revocation));
+    await this.#write(known ? joinRevocations(known, revocation) : revocation);
   }
 
   /**
@@ -60,13 +56,13 @@ export class PendingRevocations {
    * @throws Error, the first one, if a revocation is still pending
    */
   async retry(): Promise<void> {
-    const entries = [...this.#pending];
+    const pending = [...this.#pending.values()];
     let failure: PromiseRejectedResult | undefined;
-    for (let i = 0; i < entries.length; i += WRITES_AT_A_TIME) {
+    for (let i = 0; i < pending.length; i += WRITES_AT_A_TIME) {
       const results = await Promise.allSettled(
-        entries
+        pending
           .slice(i, i + WRITES_AT_A_TIME)
-          .map(([key, revocation]) => this.#retryOne(key, revocation)),
+          .map(revocation => this.#retryOne(revocation)),
       );
       const failures = results.filter(({ status }) => status === 'rejected');
       failure ??= failures[0] as PromiseRejectedResult | undefined;
@@ -79,51 +75,52 @@ export class PendingRevocations {
     }
   }
 
-  async #retryOne(key: string, revocation: Revocation): Promise<void> {
-    if (this.#pending.get(key) !== revocation) {
-      return;
-    }
+  async #retryOne(revocation: Revocation): Promise<void> {
     if (revocation.exp <= now()) {
-      this.#pending.delete(key);
-      return;
-    }
-    try {
-      await this.#write(key, revocation);
-    } catch (error) {
-      if (this.#pending.has(key)) {
-        throw error;
-      }
+      this.#remove(revocation);
+    } else if (this.#isPending(revocation)) {
+      await this.#write(revocation).catch(error => {
+        // A revocation that the store never accepts is not pending any more.
+        if (this.#pending.has(revocationKey(revocation))) {
+          throw error;
+        }
+      });
     }
   }
 
-  async #write(key: string, revocation: Revocation): Promise<void> {
-    // Append the failed revocation, so that the next retry begins with those that were tried longest ago.
+  async #write(revocation: Revocation): Promise<void> {
+    // Puts a failed revocation last, so that the next retry begins with those that were tried longest ago.
+    const key = revocationKey(revocation);
     this.#pending.delete(key);
     this.#pending.set(key, revocation);
     if (this.#pending.size > MAX_PENDING) {
       this.#pending.delete(this.#pending.keys().next().value!);
-      this.#drop('full');
+      this.#logDropped('full');
     }
     try {
       await this.options.store(revocation);
     } catch (error) {
       if (isError(error) && error.name === 'InputError') {
-        this.#drop('refused');
-        this.#remove(key, revocation);
+        this.#logDropped('refused');
+        this.#remove(revocation);
       }
       throw error;
     }
-    this.#remove(key, revocation);
+    this.#remove(revocation);
   }
 
-  /** Removes a revocation, unless a later one of the same user has replaced it. */
-  #remove(key: string, revocation: Revocation) {
-    if (this.#pending.get(key) === revocation) {
-      this.#pending.delete(key);
+  /** Returns whether a revocation is still to be written: a later one of the same user may have replaced it. */
+  #isPending(revocation: Revocation): boolean {
+    return this.#pending.get(revocationKey(revocation)) === revocation;
+  }
+
+  #remove(revocation: Revocation) {
+    if (this.#isPending(revocation)) {
+      this.#pending.delete(revocationKey(revocation));
     }
   }
 
-  #drop(reason: 'full' | 'refused') {
+  #logDropped(reason: 'full' | 'refused') {
     this.#dropped[reason] += 1;
     if (this.#logLimit.take(reason) > 0) {
       return;

@@ -3,7 +3,7 @@ import type {
   DiscoveryService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { InputError, ResponseError } from '@backstage/errors';
+import { InputError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../http/backstagePaths';
 import { fetchFromAuth } from './fetchFromAuth';
 import type { Revocation } from './Revocation';
@@ -30,9 +30,6 @@ export class RemoteRevocationStore implements RevocationStore {
       this.#warnNoGateOnce();
       return { revocations: [] };
     }
-    if (!response.ok) {
-      throw await ResponseError.fromResponse(response);
-    }
     const page = await response.json();
     if (!Array.isArray(page?.revocations)) {
       throw new Error('The auth backend returned no list of revocations');
@@ -46,13 +43,9 @@ export class RemoteRevocationStore implements RevocationStore {
     });
     if (response.status === 404) {
       this.#warnNoGateOnce();
-      return;
     }
     if (response.status === 400) {
       throw new InputError('The auth backend can not store this revocation');
-    }
-    if (!response.ok) {
-      throw await ResponseError.fromResponse(response);
     }
   }
 

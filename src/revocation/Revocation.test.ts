@@ -1,8 +1,4 @@
-import {
-  isSameUser,
-  revocationOfSession,
-  revocationOfUser,
-} from './Revocation';
+import { revocationOfSession, revocationOfUser } from './Revocation';
 
 const NOW = 1_780_000_000;
 const DAY = 86_400;
@@ -53,11 +49,5 @@ describe('Revocation', () => {
       iat: NOW + 60,
       exp: NOW + 60 + DAY,
     });
-  });
-
-  it('is of one user in whatever case', () => {
-    expect(isSameUser('User:default/A', 'user:Default/a')).toBe(true);
-    expect(isSameUser('user:default/a', 'user:default/b')).toBe(false);
-    expect(isSameUser('user:default/weiß', 'user:default/weiss')).toBe(false);
   });
 });

@@ -1,3 +1,5 @@
+import { isStorableSub, userKey } from '../util/entityRef';
+
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
   sub: string;
@@ -22,19 +24,9 @@ export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 /** Clocks of replicas may differ: a revocation is kept this long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
 
-const MAX_SUB_LENGTH = 1_000;
-
-/**
- * Returns whether every store can keep a revocation: PostgreSQL stores no NUL in text, no encoding has a lone surrogate, and the
- * size of a row is limited.
- */
+/** Returns whether every store can keep a revocation. */
 export function isStorable({ sub, iat, exp }: Revocation): boolean {
   return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
-}
-
-/** Returns whether every store can keep the subject of a token. */
-export function isStorableSub(sub: string): boolean {
-  return sub.length <= MAX_SUB_LENGTH && /^[^\p{Cc}\p{Cs}]+$/u.test(sub);
 }
 
 /** Joins two revocations of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
@@ -77,16 +69,6 @@ export function revocationOfUser(
   const iat = Math.max(now(), known?.iat ?? 0);
   const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
   return { scope: 'user', sub, iat, exp };
-}
-
-/** Compares entity references without case: an operator may spell a user differently from the token. */
-export function isSameUser(a: string, b: string): boolean {
-  return userKey(a) === userKey(b);
-}
-
-/** Returns the key that all spellings of a user have in common. */
-export function userKey(userEntityRef: string): string {
-  return userEntityRef.toLocaleLowerCase('en-US');
 }
 
 /** Returns the seconds since the epoch, rounded down as in tokens. */

@@ -1,10 +1,10 @@
+import { userKey } from '../util/entityRef';
 import {
   joinRevocations,
   oldestLive,
   Revocation,
   SessionClaims,
   sessionKey,
-  userKey,
 } from './Revocation';
 
 /** Receives the users (by `userKey`) of new revocations. */

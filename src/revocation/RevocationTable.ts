@@ -44,14 +44,9 @@ export class RevocationTable {
   }
 
   async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    const rows = await this.database.run(knex =>
-      knex(TABLE)
-        .select(COLUMNS)
-        .where('id', '>', afterId)
-        .orderBy('id')
-        .limit(limit),
+    return this.#read(limit, query =>
+      query.where('id', '>', afterId).orderBy('id'),
     );
-    return rows.map(toRow);
   }
 
   /** Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. */
@@ -78,19 +73,15 @@ export class RevocationTable {
     after: { recordedAt: number; id: string },
     limit: number,
   ): Promise<RevocationRow[]> {
-    const rows = await this.database.run(knex =>
-      knex(TABLE)
-        .select(COLUMNS)
-        .where('recorded_at', '>=', after.recordedAt)
+    const { recordedAt, id } = after;
+    return this.#read(limit, query =>
+      query
+        .where('recorded_at', '>=', recordedAt)
         .where(inner =>
-          inner
-            .where('recorded_at', '>', after.recordedAt)
-            .orWhere('id', '>', after.id),
+          inner.where('recorded_at', '>', recordedAt).orWhere('id', '>', id),
         )
-        .orderBy(['recorded_at', 'id'])
-        .limit(limit),
+        .orderBy(['recorded_at', 'id']),
     );
-    return rows.map(toRow);
   }
 
   /** Writes a revocation. A session has one row; a user has one row, which a later revocation extends. */
@@ -127,6 +118,16 @@ export class RevocationTable {
     }
     return expired.length;
   }
+
+  async #read(
+    limit: number,
+    narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder,
+  ): Promise<RevocationRow[]> {
+    const rows = await this.database.run(knex =>
+      narrow(knex(TABLE).select(COLUMNS)).limit(limit),
+    );
+    return rows.map(toRow);
+  }
 }
 
 function define(table: Knex.CreateTableBuilder): void {
@@ -145,11 +146,9 @@ function atLeast(knex: Knex, column: string, value: number): Knex.Raw {
 }
 
 /** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */
-function toRow({ id, scope, sub, iat, exp, recorded_at }: any): RevocationRow {
+function toRow({ iat, exp, recorded_at, ...row }: any): RevocationRow {
   return {
-    id,
-    scope,
-    sub,
+    ...row,
     iat: Number(iat),
     exp: Number(exp),
     recorded_at: Number(recorded_at),

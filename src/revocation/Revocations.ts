@@ -1,11 +1,9 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { Backoff } from '../util/Backoff';
-import { withTimeout } from '../util/withTimeout';
-import { FailureLog } from './FailureLog';
+import { poll } from '../util/poll';
+import { withTimeout } from '../util/time';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
-import { RevocationReader } from './RevocationReader';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
 const STORE_TIMEOUT_MS = 6_000;
@@ -13,8 +11,24 @@ const STORE_TIMEOUT_MS = 6_000;
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
+// A full reading finds rows that were committed later, or by a database clock that was set back further, than the overlap covers.
+const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
+const READ_AGAIN_PAGE_MS = 2_000;
+
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
+
+const READING = {
+  failing:
+    'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
+  again: 'API gate reads the list of revoked sessions again',
+};
+
+const WRITING = {
+  failing:
+    'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
+  again: 'API gate has written the sessions that were revoked meanwhile',
+};
 
 /**
  * Holds the revocations that this replica has seen. Requests never wait for the store: the list is in memory and follows the
@@ -22,48 +36,30 @@ const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
  */
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
-  readonly #reading: FailureLog;
-  readonly #writing: FailureLog;
+  readonly #logger: LoggerService;
   readonly #pending: PendingRevocations;
-  readonly #reader: RevocationReader;
-  readonly #backoff = new Backoff();
+  readonly #stopping = new AbortController();
   #pollIntervalMs: number;
   #store: RevocationStore | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
 
+  /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
+  #cursor: string | undefined;
+  /** The start of the reading that is still in progress. */
+  #startedAt: number | undefined;
+  /** The start of the last complete reading. */
   #loadedAt: number | undefined;
-  #forgetAt = 0;
-  #removeAt: number;
-  #isWriting = false;
+  /** The place of the repeated full reading that is in progress. */
+  #again: { cursor?: string } | undefined;
 
   constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
     super();
-    const { logger } = options;
-    this.#reading = new FailureLog(logger, {
-      failing:
-        'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
-      again: 'API gate reads the list of revoked sessions again',
-    });
-    this.#writing = new FailureLog(logger, {
-      failing:
-        'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
-      again: 'API gate has written the sessions that were revoked meanwhile',
-    });
+    const { logger, pollIntervalMs } = options;
+    this.#logger = logger;
+    this.#pollIntervalMs = pollIntervalMs;
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
     });
-    this.#reader = new RevocationReader({
-      readPage: async cursor => {
-        const page = await this.readPage(cursor);
-        this.add(page.revocations);
-        return page;
-      },
-      isStopped: () => this.#isStopped,
-    });
-    this.#pollIntervalMs = options.pollIntervalMs;
-    this.#removeAt = this.#nextRemoval();
   }
 
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
@@ -108,7 +104,44 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    await storeInTime(this.#poll()).catch(() => {});
+    const { signal } = this.#stopping;
+    const logger = this.#logger;
+    const intervalMs = () =>
+      this.isLoaded
+        ? this.#pollIntervalMs
+        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
+    const reading = poll(() => this.#read(), {
+      intervalMs,
+      signal,
+      log: { logger, ...READING },
+    });
+    // What waits to be written is written again at the same interval, which is short until the list is loaded.
+    reading.then(() =>
+      poll(() => this.#pending.retry(), {
+        intervalMs,
+        signal,
+        log: { logger, ...WRITING },
+      }),
+    );
+    poll(() => this.#readPageAgain(), {
+      intervalMs: () =>
+        this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
+      signal,
+      isDelayed: true,
+      log: { logger, ...READING },
+    });
+    poll(() => this.removeExpired(), {
+      intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
+      signal,
+      isDelayed: true,
+    });
+    poll(() => this.#removeExpiredRows(), {
+      // The interval varies, so that replicas which start together do not delete at the same time.
+      intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
+      signal,
+      isDelayed: true,
+    });
+    await storeInTime(reading).catch(() => {});
   }
 
   /** Sets the interval. The change applies after the current wait. */
@@ -118,82 +151,60 @@ export class Revocations extends RevocationList {
 
   /** Stops reading. Revocations of requests in progress are still written. */
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#isStopped = true;
+    this.#stopping.abort();
   }
 
-  async #poll(): Promise<void> {
-    const startedAt = performance.now();
-    try {
-      const readAt = await this.#reader.readNew();
-      if (!this.#isStopped) {
-        this.#loadedAt = readAt;
-      }
-      await this.#reader.readAgain(this.#pollIntervalMs);
-      this.#reading.succeeded();
-      this.#backoff.succeeded();
-    } catch (error) {
-      this.#reading.failed(error);
-      this.#backoff.failedAfter(performance.now() - startedAt);
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
+  async #read(): Promise<void> {
+    let readAt = await this.#readToEnd();
+    if (!this.isLoaded && this.#cursor !== undefined) {
+      readAt = await this.#readToEnd();
     }
-    this.#writePending();
-    this.#cleanUp();
     if (!this.#isStopped) {
-      const interval = this.isLoaded
-        ? this.#pollIntervalMs
-        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
-      this.#timer = setTimeout(
-        () => this.#poll(),
-        Math.max(interval, this.#backoff.waitMs()),
-      ).unref();
+      this.#loadedAt = readAt;
     }
   }
 
-  /** Writes pending revocations. Readings do not wait for this. */
-  async #writePending(): Promise<void> {
-    if (this.#isWriting) {
-      return;
-    }
-    this.#isWriting = true;
-    try {
-      await this.#pending.retry();
-      this.#writing.succeeded();
-    } catch (error) {
-      this.#writing.failed(error);
-    } finally {
-      this.#isWriting = false;
-    }
+  /**
+   * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
+   *
+   * @returns the start of the reading, at which time the list was complete
+   */
+  async #readToEnd(): Promise<number> {
+    this.#startedAt ??= performance.now();
+    const startedAt = this.#startedAt;
+    let page: RevocationPage;
+    do {
+      page = await this.#addPage(this.#cursor);
+      this.#cursor = page.cursor;
+    } while (page.hasMore && !this.#isStopped);
+    this.#startedAt = undefined;
+    return startedAt;
   }
 
-  /** Removes expired revocations from the list, and from the store, where every replica may do so. */
-  #cleanUp(): void {
-    const at = performance.now();
-    if (at >= this.#forgetAt) {
-      this.#forgetAt = at + FORGET_EXPIRED_INTERVAL_MS;
-      this.removeExpired();
-    }
-    if (at >= this.#removeAt) {
-      this.#removeAt = this.#nextRemoval();
-      this.#removeExpiredRows();
-    }
+  /** Reads the next page of the repeated full reading. */
+  async #readPageAgain(): Promise<void> {
+    this.#again ??= {};
+    const { cursor, hasMore } = await this.#addPage(this.#again.cursor);
+    this.#again = hasMore ? { cursor } : undefined;
   }
 
-  /** Removes expired rows in batches. Readings do not wait for this, and the next run makes up for a failure. */
+  async #addPage(cursor: string | undefined): Promise<RevocationPage> {
+    const page = await this.readPage(cursor);
+    this.add(page.revocations);
+    return page;
+  }
+
+  /** Removes expired rows from the store in batches, where every replica may do so. */
   async #removeExpiredRows(): Promise<void> {
-    try {
-      while (!this.#isStopped && (await this.#store?.removeExpired?.())) {
-        // Continue while the store may have more expired rows.
-      }
-    } catch {
-      // Ignore the error: the next run retries, and polling reports database failures.
+    let hasMore: boolean | undefined = true;
+    while (hasMore && !this.#isStopped) {
+      hasMore = await this.#storeOrThrow().removeExpired?.();
     }
-  }
-
-  /** Returns a random time, so that replicas which start together do not delete at the same time. */
-  #nextRemoval(): number {
-    return (
-      performance.now() + REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random())
-    );
   }
 
   #storeOrThrow(): RevocationStore {

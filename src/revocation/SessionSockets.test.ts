@@ -54,14 +54,14 @@ function open(seconds: number) {
   return socket;
 }
 
-describe('a WebSocket whose token expires', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+beforeEach(() => {
+  jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
+describe('a WebSocket whose token expires', () => {
   it.each([
     [1, 1],
     [3600, 1],
@@ -116,13 +116,6 @@ describe('WebSockets of many users', () => {
 });
 
 describe('a WebSocket', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
-
   it('is closed with an error when its session is revoked', async () => {
     const { revoke, sockets } = create();
     const socket = new PassThrough();
@@ -212,13 +205,6 @@ describe('a WebSocket', () => {
 });
 
 describe('a WebSocket in report-only', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
-
   it('stays open until report-only ends, whether or not it was admitted', () => {
     const { enforce, revoke, sockets } = create(false);
     const [admitted, revoked, expired, notAdmitted] = Array.from(

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { MAX_TIMEOUT_MS } from '../util/maxTimeout';
-import { now, SessionClaims, userKey } from './Revocation';
+import { userKey } from '../util/entityRef';
+import { callAt } from '../util/time';
+import { now, SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
 /**
@@ -48,22 +49,18 @@ export class SessionSockets {
       return () => {};
     }
     const tracked = { session, socket };
-    let expiry: NodeJS.Timeout | undefined;
-    const watchExpiry = (exp: number) => {
-      // Check again if the token has not expired: timers have a maximum, and clocks may be set back.
-      expiry = setTimeout(
-        () => (exp > now() ? watchExpiry(exp) : this.#closeIfEnded(tracked)),
-        Math.min((exp - now()) * 1000, MAX_TIMEOUT_MS),
-      ).unref();
-    };
+    let user = 'not-admitted';
+    let cancelExpiry = () => {};
     if (session !== 'not-admitted') {
-      watchExpiry(session.exp);
+      user = userKey(session.sub);
+      cancelExpiry = callAt(session.exp * 1000, () =>
+        this.#closeIfEnded(tracked),
+      );
     }
-    const user = session === 'not-admitted' ? session : userKey(session.sub);
     const sockets = this.#open.get(user) ?? new Set<Tracked>();
     this.#open.set(user, sockets.add(tracked));
     const release = () => {
-      clearTimeout(expiry);
+      cancelExpiry();
       socket.off('close', release);
       sockets.delete(tracked);
       if (sockets.size === 0 && this.#open.get(user) === sockets) {

@@ -2,10 +2,16 @@ import type {
   AuthService,
   DiscoveryService,
 } from '@backstage/backend-plugin-api';
+import { ResponseError } from '@backstage/errors';
 
 const TIMEOUT_MS = 5_000;
 
-/** Calls a route of the `auth` plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without. */
+/**
+ * Calls a route of the `auth` plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
+ *
+ * @returns the response if its status is 2xx, 400 or 404
+ * @throws ResponseError for any other status
+ */
 export async function fetchFromAuth(
   services: { auth: AuthService; discovery: DiscoveryService },
   path: string,
@@ -16,7 +22,7 @@ export async function fetchFromAuth(
     onBehalfOf: await auth.getOwnServiceCredentials(),
     targetPluginId: 'auth',
   });
-  return fetch(`${await discovery.getBaseUrl('auth')}${path}`, {
+  const response = await fetch(`${await discovery.getBaseUrl('auth')}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: {
       Authorization: `Bearer ${token}`,
@@ -28,4 +34,8 @@ export async function fetchFromAuth(
     redirect,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
+  if (!response.ok && response.status !== 400 && response.status !== 404) {
+    throw await ResponseError.fromResponse(response);
+  }
+  return response;
 }

@@ -1,7 +1,9 @@
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
-import { RouteAccess } from './RouteAccess';
-import { authApiGateRevokePermission as permission } from './permissions';
+import {
+  RouteAccess,
+  authApiGateRevokePermission as permission,
+} from './RouteAccess';
 
 const req = {} as Request;
 

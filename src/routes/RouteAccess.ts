@@ -14,9 +14,31 @@ import {
 import {
   AuthorizeResult,
   BasicPermission,
+  createPermission,
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
-import { isSameUser, userKey } from '../revocation/Revocation';
+import { userKey } from '../util/entityRef';
+
+/**
+ * Permission to read the gate's policy and its decisions. Operators need it (`auth.apiGate.operators`); services do not.
+ *
+ * @public
+ */
+export const authApiGateReadPermission = createPermission({
+  name: 'auth.api-gate.read',
+  attributes: { action: 'read' },
+});
+
+/**
+ * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`); services, and users for
+ * themselves, do not.
+ *
+ * @public
+ */
+export const authApiGateRevokePermission = createPermission({
+  name: 'auth.api-gate.revoke',
+  attributes: { action: 'update' },
+});
 
 type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
@@ -62,7 +84,7 @@ export class RouteAccess {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
     return isUser(credentials) &&
-      isSameUser(credentials.principal.userEntityRef, userEntityRef)
+      userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
       ? credentials.principal
       : this.#requireOperatorOf(credentials, permission);
   }

@@ -1,6 +1,6 @@
 import { startRoutes } from '../__testUtils__/startRoutes';
 import { createPolicyRouter } from './createPolicyRouter';
-import { authApiGateReadPermission } from './permissions';
+import { authApiGateReadPermission } from './RouteAccess';
 
 const report = { mode: 'enforce', hash: 'abc' };
 

@@ -1,9 +1,8 @@
 import type { Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import type { PolicyReport } from '../observability/describePolicy';
-import type { RouteAccess } from './RouteAccess';
+import { RouteAccess, authApiGateReadPermission } from './RouteAccess';
 import { POLICY_PATH } from '../http/backstagePaths';
-import { authApiGateReadPermission } from './permissions';
 
 /**
  * Creates the router for `GET` of the {@link PolicyReport}: the public routes, and the counts of decisions since the start.

@@ -81,6 +81,7 @@ describe('GET of revocations', () => {
     ['?since=', ''],
     ['?since=5', '5'],
     ['?since=a&since=b', undefined],
+    ['?since[]=1', undefined],
   ])('with %j answers with the page since %j', async (query, cursor) => {
     const { authorized, get, readPage } = await start();
     expect(await get(query)).toMatchObject({ status: 200, body: page });
@@ -131,13 +132,25 @@ describe('POST of a revocation', () => {
   );
 
   it('is 400 for another body', async () => {
-    const { post, revoke } = await start();
+    const { port, post, revoke } = await start();
     expect(await post({ sub: JANE })).toMatchObject(
       errorOf(400, 'InputError', 'iat must be a number of seconds in the past'),
     );
     expect(await post({})).toMatchObject(
       errorOf(400, 'InputError', 'userEntityRef is missing'),
     );
+    const noJson = await fetch(`http://localhost:${port}${ROUTE}`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${SERVICE}`,
+        'Content-Type': 'application/json',
+      },
+      body: '{',
+    });
+    expect([noJson.status, await noJson.text()]).toEqual([
+      400,
+      expect.stringContaining('JSON'),
+    ]);
     expect(revoke).not.toHaveBeenCalled();
   });
 });
@@ -218,7 +231,7 @@ describe('a caller', () => {
     expect(revoked).toEqual([]);
   });
 
-  it('who is a user ends at most 30 sessions a minute', async () => {
+  it('[P19] who is a user ends at most 30 sessions a minute', async () => {
     const { post, revoked } = await start();
     const statuses = [];
     for (let i = 0; i < 31; i += 1) {
@@ -244,7 +257,7 @@ describe('a caller', () => {
     expect((await post({ userEntityRef: JANE })).status).toBe(201);
   });
 
-  it('that is a service revokes at most 1,000 sessions a minute', async () => {
+  it('[P19] that is a service revokes at most 1,000 sessions a minute', async () => {
     const { port, post } = await start();
     const body = JSON.stringify(session);
     const request = (connection: string) =>

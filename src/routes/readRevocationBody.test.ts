@@ -9,10 +9,14 @@ beforeEach(() => jest.useFakeTimers({ now: NOON }));
 afterEach(() => jest.useRealTimers());
 
 describe('readRevocationBody', () => {
-  it('reads a user without case', () => {
-    expect(
-      readRevocationBody({ userEntityRef: 'User:Default/Jörg@Example.com' }),
-    ).toEqual({ userEntityRef: 'user:default/jörg@example.com' });
+  it.each([
+    ['User:Default/Jörg@Example.com', 'user:default/jörg@example.com'],
+    // The Kelvin sign equals a K in a comparison without case.
+    ['USER:default/\u212Aim', 'user:default/kim'],
+  ])('reads the user %s without case', (userEntityRef, read) => {
+    expect(readRevocationBody({ userEntityRef })).toEqual({
+      userEntityRef: read,
+    });
   });
 
   it.each([
@@ -43,6 +47,11 @@ describe('readRevocationBody', () => {
     [{ userEntityRef: null }, 'userEntityRef must be a full'],
     [{ userEntityRef: 'jane' }, 'userEntityRef must be a full'],
     [{ userEntityRef: 'user:default/a\nb' }, 'userEntityRef must be a full'],
+    [{ userEntityRef: 'user:default/a\u0000' }, 'userEntityRef must be a full'],
+    [
+      { userEntityRef: `user:default/${'a'.repeat(1000)}` },
+      'userEntityRef must be a full',
+    ],
     [{ userEntityRef: 'user:default/\ud800' }, 'userEntityRef must be a full'],
     [{ userEntityRef: 'user:default/a', x: 1 }, 'x is not known'],
     [{ ...session, sub: '' }, 'sub must be text'],

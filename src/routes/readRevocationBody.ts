@@ -1,13 +1,11 @@
 import { check, isObject } from '../config/values';
 import {
   CLOCK_SKEW_SECONDS,
-  isStorableSub,
   LONGEST_SESSION_SECONDS,
   now,
   Revocation,
-  userKey,
 } from '../revocation/Revocation';
-import { isFullEntityRef } from '../util/entityRef';
+import { isFullEntityRef, isStorableSub, userKey } from '../util/entityRef';
 
 /**
  * Reads the body of a `POST` of revocations.

@@ -4,8 +4,10 @@ import {
   createServiceRef,
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../observability/FindingsLog';
-import { formatPolicyReport } from '../observability/formatPolicyReport';
-import { splitBlock } from '../observability/splitBlock';
+import {
+  formatPolicyReport,
+  splitBlock,
+} from '../observability/formatPolicyReport';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';

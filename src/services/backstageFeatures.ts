@@ -13,7 +13,7 @@ interface PluginInfo {
 }
 
 /**
- * Lists the plugins of all backends of the deployment. Since backend-plugin-api 1.10 (August 2026).
+ * Lists the plugins of all backends of the deployment. Goes in July 2027: releases before August 2026 have no rootSystemMetadata.
  *
  * Fallback: the plugins in `discovery.endpoints`, which is where Backstage's service finds those of other backends.
  */

@@ -6,8 +6,8 @@ import type {
 import type { createWebSocketGate } from '../gate/createWebSocketGate';
 
 /**
- * A plugin's `addWebSocketHandler` with the gate in front. What Backstage would have registered for a handler, which judges by
- * what the plugin declares, is handed to the gate: report-only ends there.
+ * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the
+ * plugin has declared, is the fallback in report-only.
  */
 export function createAddWebSocketHandler(
   options: Parameters<typeof createWebSocketRouter>[0] & {
@@ -15,25 +15,26 @@ export function createAddWebSocketHandler(
   },
 ): HttpRouterService['addWebSocketHandler'] {
   const { auth, pluginId, rootHttpRouter, webSocketGate } = options;
-  let stock!: RootHttpRouterServiceWebSocketHandler;
-  const addToStock = createWebSocketRouter({
+  // In report-only, the gate hands upgrades to Backstage's own handler.
+  let backstageHandler!: RootHttpRouterServiceWebSocketHandler;
+  const registerWithBackstage = createWebSocketRouter({
     ...options,
     rootHttpRouter: {
       use: () => {},
       addWebSocketHandler: handler => {
-        stock = handler;
+        backstageHandler = handler;
       },
     },
   });
   return declared => {
-    addToStock(declared);
+    registerWithBackstage(declared);
     rootHttpRouter.addWebSocketHandler({
-      path: stock.path,
+      path: backstageHandler.path,
       handler: webSocketGate({
         pluginId,
         auth,
         declared,
-        defaultHandler: stock.handler,
+        backstageHandler: backstageHandler.handler,
       }),
     });
   };

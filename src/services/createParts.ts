@@ -62,19 +62,14 @@ export async function createParts(rootServices: RootServices) {
     observer: reports.observer,
     offlineSessions,
   });
-  const { upgradeGate, upgradeServices } = apiGate;
   return {
     ...services,
     ...apiGate,
     ...reports,
     keyEndpoints,
     offlineSessions,
-    tokens: upgradeServices.tokens,
-    webSocketGate: createWebSocketGate({
-      ...upgradeServices,
-      plugins,
-      upgradeGate,
-    }),
+    plugins,
+    webSocketGate: createWebSocketGate(apiGate),
   };
 }
 

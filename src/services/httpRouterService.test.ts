@@ -179,7 +179,7 @@ describeIfRouted('a WebSocket handler of a plugin', () => {
       pluginId: 'Hello',
       auth,
       declared,
-      defaultHandler: expect.any(Function),
+      backstageHandler: expect.any(Function),
     });
   });
 });

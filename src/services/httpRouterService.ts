@@ -7,9 +7,10 @@ import {
   ServiceFactory,
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
-import { createDecisionId } from '../decision/createDecisionId';
+import { createDecisionId } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
-import { expressPath } from '../http/requestTarget';
+import { setRefusalHeaders } from '../gate/answer';
+import { expressPath } from '../http/requestLine';
 import { apiGateServiceRef } from './apiGateService';
 import { createAddWebSocketHandler } from './createAddWebSocketHandler';
 import type { GateParts } from './createParts';
@@ -30,8 +31,8 @@ export const defaultHttpRouterServiceFactory = {
 } as ServiceFactory;
 
 /**
- * Backstage's own `httpRouter`, watched: the gate learns what plugins open themselves, and looks a second time in front of
- * each plugin's routes.
+ * Backstage's own `httpRouter`, watched: the gate records what plugins open themselves, and checks its decision once more in front
+ * of each plugin's routes.
  */
 export const gatedHttpRouterServiceFactory = createServiceFactory({
   service: coreServices.httpRouter,
@@ -55,7 +56,7 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
     const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
       ...httpRouter,
-      // Plugins ask whether it is there: releases before backend-defaults 0.19 have none.
+      // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
       ...('addWebSocketHandler' in httpRouter && {
         addWebSocketHandler: createAddWebSocketHandler({
           ...services,
@@ -92,7 +93,7 @@ function requireGateDecision(
       },
       refusal.error,
     );
-    refusal.applyTo(res, id);
+    setRefusalHeaders(res, refusal, id);
     next(refusal.error);
   };
 }

@@ -1,18 +1,14 @@
-import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
 import {
   coreServices,
   createServiceFactory,
   createServiceRef,
   DiscoveryService,
-  LifecycleService,
   LoggerService,
-  RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import type { Request, Response } from 'express';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
-import type { RegisteredPlugin } from '../plugins/Plugins';
+import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
@@ -62,8 +58,8 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
     }
-    // An allow rule opens the plugin's barrier too. Its policies are prefixes for all methods, and many rules share some:
-    // what no rule names, the gate refuses before. So they are opened only while it refuses, and can't be closed again.
+    // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
+    // add them only once the gate enforces.
     const opened = new Set<string>();
     const openBarriers = () => {
       const { openRules } = source.current;
@@ -81,8 +77,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
       source.onReload(openBarriers);
     });
 
-    const started = createStarted(config, lifecycle);
-    plugins.register({ ...services, id, started });
+    plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
       logAuthBaseUrl(discovery, logger);
@@ -94,7 +89,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
   },
 });
 
-/** A wrong address is otherwise told by nothing but the 503 of every user token. */
+/** Logs the address: a wrong one would show only as 503 for every user token. */
 async function logAuthBaseUrl(
   discovery: DiscoveryService,
   logger: LoggerService,
@@ -105,25 +100,4 @@ async function logAuthBaseUrl(
   logger.info(
     `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
   );
-}
-
-/** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
-function createStarted(
-  config: RootConfigService,
-  lifecycle: LifecycleService,
-): RegisteredPlugin['started'] {
-  const middleware = createLifecycleMiddleware({ config, lifecycle });
-  let isUp = false;
-  lifecycle.addShutdownHook(() => {
-    isUp = false;
-  });
-  return () =>
-    isUp
-      ? undefined
-      : new Promise<void>((resolve, reject) => {
-          middleware({} as Request, {} as Response, error => {
-            isUp = !error;
-            return error ? reject(error) : resolve();
-          });
-        });
 }

@@ -17,16 +17,14 @@ export const pluginTokenGuardServiceFactory = createServiceFactory({
   factory:
     ({ gate, discovery }) =>
     handler => ({
-      verifyToken(token) {
+      async verifyToken(token) {
         const { claims } = gate.tokens.read(token);
-        const known = gate.keyEndpoints
-          .assertCallerKnown(claims, discovery)
-          ?.catch(error => {
-            throw error instanceof Refusal ? error.error : error;
-          });
-        return known
-          ? known.then(() => handler.verifyToken(token))
-          : handler.verifyToken(token);
+        try {
+          await gate.keyEndpoints.assertCallerKnown(claims, discovery);
+        } catch (error) {
+          throw error instanceof Refusal ? error.error : error;
+        }
+        return handler.verifyToken(token);
       },
       issueToken: options => handler.issueToken(options),
     }),

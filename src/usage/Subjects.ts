@@ -33,12 +33,10 @@ export class Subjects {
     return subject;
   }
 
-  /** Learns the subjects that other replicas have recorded. Those of this replica follow if there is room. */
-  setRecorded(names: string[]): void {
-    this.#others = new Set(
-      names.filter(
-        name => !this.#configured.has(name) && name !== FURTHER_SUBJECTS,
-      ),
-    );
+  /** Replaces the subjects by those that all replicas have recorded. */
+  setRecorded(names: Iterable<string>): void {
+    this.#others = new Set(names);
+    this.#configured.forEach(name => this.#others.delete(name));
+    this.#others.delete(FURTHER_SUBJECTS);
   }
 }

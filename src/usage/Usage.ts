@@ -2,50 +2,57 @@ import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
-import { FailureLog } from '../revocation/FailureLog';
 import type { GateDatabase } from '../util/GateDatabase';
-import { withTimeout } from '../util/withTimeout';
-import { PendingUses } from './PendingUses';
+import { poll } from '../util/poll';
+import { withTimeout } from '../util/time';
 import { Subjects } from './Subjects';
-import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
-import { UsageRow, UsageTable } from './UsageTable';
+import { UsageTable } from './UsageTable';
+import {
+  addTo,
+  Count,
+  dayOf,
+  keyOf,
+  Use,
+  Used,
+  usedRule,
+  usedToken,
+} from './Use';
 
-// A use is in the reports of other replicas after twice this time at most: one writes, and then another reads.
-const INTERVAL_MS = 40_000;
-
-// If no replica has written for longer, none was up, and nothing was observed.
-const MAX_GAP_MS = 2 * INTERVAL_MS;
+// A use is in the reports of other replicas after twice the longer time at most: one writes, and then another reads. The time varies, so
+// that replicas do not stay in step.
+const MIN_INTERVAL_MS = 30_000;
+const MAX_INTERVAL_MS = 40_000;
 
 const START_TIMEOUT_MS = 6_000;
 const STOP_TIMEOUT_MS = 5_000;
-const ATTEMPTS_AT_STOP = 3;
 
-/** The row that has the time of all observation. */
-const START: Used = { kind: 'start', name: '' };
-
-/** How something was used, as far as this replica knows. */
-export interface KnownUse extends Use {
-  /** How long a replica was up that had it in its configuration, in milliseconds. */
-  observedMs: number;
-}
+// More than the rules and tokens of a configuration, and of its versions while the database is down.
+const MAX_PENDING = 10_000;
 
 /**
- * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer writes to the
- * database, where the replicas add up, and reads from it; while the database is down, the counts wait.
+ * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer writes the counts to the
+ * database, and reads those of all processes; while the database is down, they wait. The day of a request is that of the exchange after
+ * it, by the database's clock.
  */
 export class Usage {
-  readonly #log: FailureLog;
-  readonly #startedAt = new Date();
-  readonly #pending = new PendingUses();
   readonly #subjects: Subjects;
-  #database: GateDatabase | undefined;
+  /** The requests since the last exchange. */
+  readonly #pending = new Map<string, Count>();
+  /** The requests of this process on the day of the last exchange. */
+  readonly #counts = new Map<string, Count>();
+  readonly #unwritten = new Set<Count>();
+  /** The requests of all other processes and days. */
+  #recorded: Use[] = [];
+  /** The day of the last exchange, and 0 before the first one. */
+  #day = 0;
+  #tidiedOn: number | undefined;
   #table: UsageTable | undefined;
+  #hasTable = false;
   #hasWarned = false;
-  #rows = new Map<string, UsageRow>();
-  #syncedAt: number | undefined;
+  #hasDropped = false;
+  #isStored = false;
   #syncing: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(
     private readonly options: {
@@ -55,191 +62,176 @@ export class Usage {
     },
   ) {
     this.#subjects = new Subjects(options.externalTokens);
-    this.#log = new FailureLog(options.logger, {
-      failing:
-        'API gate can not store which rules and tokens are used: it counts in memory meanwhile, and its report is not complete',
-      again: 'API gate stores again which rules and tokens are used',
-    });
   }
 
   get isOn(): boolean {
-    return this.options.source.current.config.usage !== undefined;
+    return this.options.source.current.config.usage;
   }
 
   /** Whether the counts of all replicas are added up in a database. */
   get isShared(): boolean {
-    return this.#database !== undefined;
+    return this.#table !== undefined;
   }
 
-  /** Whether the report has all requests since the first start, but for those of the last minute and a half. */
+  /** Whether the last exchange has succeeded, and no request was left out since the start. */
   get isComplete(): boolean {
-    return (
-      !this.#pending.hasDropped &&
-      this.#syncedAt !== undefined &&
-      performance.now() - this.#syncedAt < 3 * INTERVAL_MS
-    );
+    return this.#isStored && !this.#hasDropped;
   }
 
-  /** The first start with a record of use. Without a database, the start of this process. */
-  get since(): Date {
-    const start = this.#rows.get(keyOf(START));
-    return start ? new Date(start.createdAt) : this.#startedAt;
-  }
-
-  /** The external tokens that the configuration names, and the subjects of others that were used. */
-  get tokens(): (Pick<ExternalToken, 'subject'> & Partial<ExternalToken>)[] {
-    const { externalTokens } = this.options;
-    const used = [...this.#rows.values(), ...this.#pending.used]
-      .filter(({ kind }) => kind === 'token')
-      .map(({ name }) => name);
-    const others = new Set(used);
-    externalTokens.forEach(({ subject }) => others.delete(subject));
-    return [...externalTokens, ...[...others].map(subject => ({ subject }))];
+  /** The external tokens that the configuration names. */
+  get externalTokens(): readonly ExternalToken[] {
+    return this.options.externalTokens;
   }
 
   ruleUsed(rule: AllowRule, method: string, isAnonymous: boolean): void {
-    if (this.isOn) {
-      const listed = rule.methods.includes(method) ? method : 'GET';
-      this.#pending.addRequest(usedOf(rule, listed), { isAnonymous });
-    }
+    const listed = rule.methods.includes(method) ? method : 'GET';
+    this.#add(usedRule(rule, listed), isAnonymous);
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
   tokenUsed(subject: string, plugin: string): void {
-    if (this.isOn) {
-      const name = this.#subjects.nameOf(subject);
-      const request = { isAnonymous: false, plugin };
-      this.#pending.addRequest({ kind: 'token', name }, request);
-    }
+    this.#add(usedToken(this.#subjects.nameOf(subject), plugin), false);
   }
 
-  of(used: Used): KnownUse {
-    const row = this.#rows.get(keyOf(used));
-    return {
-      ...joinUses(row?.use ?? emptyUse(), this.#pending.get(used)),
-      observedMs: row?.observedMs ?? 0,
-    };
+  /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
+  read(): Map<string, Use> {
+    const uses = new Map<string, Use>();
+    this.#recorded.forEach(use => addTo(uses, use));
+    const day = this.#day || dayOf(Date.now());
+    const today = { days: 0, firstDay: day, lastUsed: null };
+    for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
+      const use = addTo(uses, { ...today, ...count });
+      use.lastUsed = count.requests > 0 ? day : use.lastUsed;
+    }
+    return uses;
   }
 
   /** Starts to share the counts in a database. Resolves after the first exchange, and after six seconds at the latest. */
   async follow(database: GateDatabase): Promise<void> {
-    this.#database = database;
-    await withTimeout(this.#run(), START_TIMEOUT_MS, 'No answer').catch(
-      () => {},
-    );
+    this.#table = new UsageTable(database);
+    const { logger } = this.options;
+    const polling = poll(() => this.sync(), {
+      intervalMs: () =>
+        MIN_INTERVAL_MS + (MAX_INTERVAL_MS - MIN_INTERVAL_MS) * Math.random(),
+      signal: this.#stopping.signal,
+      log: {
+        logger,
+        failing:
+          'API gate can not store which rules and tokens are used: it counts in memory meanwhile, and its report is not complete',
+        again: 'API gate stores again which rules and tokens are used',
+      },
+    });
+    await withTimeout(polling, START_TIMEOUT_MS, 'No answer').catch(() => {});
   }
 
   /** Writes the last counts, for five seconds at most. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    const writeAll = async () => {
-      for (let i = 0; i < ATTEMPTS_AT_STOP && this.#pending.size > 0; i += 1) {
-        await this.sync();
-      }
-    };
-    await withTimeout(writeAll(), STOP_TIMEOUT_MS, 'No answer').catch(() => {});
+    this.#stopping.abort();
+    const writing = withTimeout(this.sync(), STOP_TIMEOUT_MS, 'No answer');
+    await writing.catch(() => {});
   }
 
   /** Writes to the database and reads from it, once. Simultaneous calls run one after the other. */
   sync(): Promise<void> {
-    this.#syncing = this.#syncing
-      .catch(() => {})
-      .then(async () => {
-        const { usage } = this.options.source.current.config;
-        if (this.#database && usage) {
-          await this.#exchange(await this.#open(this.#database), usage.keepMs);
-          this.#syncedAt = performance.now();
-        }
-      });
+    this.#syncing = this.#syncing.catch(() => {}).then(() => this.#exchange());
     return this.#syncing;
   }
 
-  async #run(): Promise<void> {
+  async #exchange(): Promise<void> {
+    const table = this.#table;
+    if (!table || !this.isOn) {
+      return;
+    }
     try {
-      await this.sync();
-      this.#log.succeeded();
-    } catch (error) {
-      // The table may be gone: look for it again, unless the database does not answer.
-      if ((error as Error).name !== 'KnexTimeoutError') {
-        this.#table = undefined;
+      if (!this.#hasTable) {
+        await table.create();
+        this.#hasTable = true;
       }
-      this.#log.failed(error);
-    }
-    if (!this.#isStopped) {
-      this.#timer = setTimeout(() => this.#run(), INTERVAL_MS);
-      this.#timer.unref();
-    }
-  }
-
-  async #open(database: GateDatabase): Promise<UsageTable> {
-    try {
-      this.#table ??= await UsageTable.create(database);
-      return this.#table;
+      await this.#beginDay(table);
+      this.#collect();
+      await this.#write(table);
+      this.#recorded = await table.read(this.#day);
+      this.#subjects.setRecorded(
+        [...this.read().values()]
+          .filter(({ kind }) => kind === 'token')
+          .map(({ name }) => name),
+      );
+      if (this.#tidiedOn !== this.#day) {
+        await table.tidy(this.#day);
+        this.#tidiedOn = this.#day;
+      }
+      this.#isStored = true;
     } catch (error) {
-      if (!this.#hasWarned) {
+      if (!this.#hasTable && !this.#hasWarned) {
         this.#hasWarned = true;
         this.options.logger.warn(
           `API gate keeps no record of which rules and tokens are used. ${(error as Error).message}`,
         );
       }
+      // The table may be gone.
+      this.#hasTable = false;
+      this.#isStored = false;
       throw error;
     }
   }
 
-  async #exchange(table: UsageTable, keepMs: number): Promise<void> {
-    const now = await table.now();
-    const read = await table.read();
-    const rows = new Map(read.map(row => [keyOf(row), row]));
-    this.#subjects.setRecorded(
-      read.filter(({ kind }) => kind === 'token').map(({ name }) => name),
-    );
-    const observed = [
-      START,
-      ...this.#configured(),
-      ...this.#pending.used.map(used => this.#recorded(used)),
-    ];
-    const missing = observed.filter(used => !rows.has(keyOf(used)));
-    for (const row of await table.insert(missing, now)) {
-      rows.set(keyOf(row), row);
+  /** Begins a new day by the database's clock. Counts of yesterday that the last exchange could not write are written first. */
+  async #beginDay(table: UsageTable): Promise<void> {
+    const today = await table.today();
+    if (today === this.#day + 1) {
+      await this.#write(table);
     }
-    await table.observe(observed, now, MAX_GAP_MS);
-    this.#rows = rows;
-    await this.#pending.write(async (used, use) => {
-      // A rule or token that was used for the first time meanwhile has its row after the next exchange.
-      const row = rows.get(keyOf(this.#recorded(used)));
-      const added = row && (await table.add(row, use));
-      if (added) {
-        rows.set(keyOf(added), added);
-      }
-      return added !== undefined;
-    });
-    await table.removeUnseen(now - keepMs);
+    // The clock of another database that takes over may be behind.
+    if (today > this.#day) {
+      // Counts of an earlier day may be part of a sum by now: see `tidy`.
+      this.#hasDropped ||= this.#unwritten.size > 0;
+      this.#unwritten.clear();
+      this.#counts.clear();
+      this.#day = today;
+    }
   }
 
-  /** Names a token anew, since other replicas may have recorded as many subjects as there may be. */
-  #recorded({ kind, name }: Used): Used {
-    return {
-      kind,
-      name: kind === 'token' ? this.#subjects.nameOf(name) : name,
-    };
+  /** Adds the pending requests to the counts of the day. A count of 0 records that a rule or token is in force. */
+  #collect(): void {
+    for (const used of this.#configured()) {
+      if (!this.#counts.has(keyOf(used))) {
+        const none = { requests: 0, anonymous: 0 };
+        this.#unwritten.add(addTo(this.#counts, { ...used, ...none }));
+      }
+    }
+    for (const count of this.#pending.values()) {
+      this.#unwritten.add(addTo(this.#counts, count));
+    }
+    this.#pending.clear();
+  }
+
+  async #write(table: UsageTable): Promise<void> {
+    await table.write(this.#day, this.#unwritten);
+    this.#unwritten.clear();
+  }
+
+  #add(used: Used, isAnonymous: boolean): void {
+    if (!this.isOn) {
+      return;
+    }
+    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(keyOf(used))) {
+      this.#hasDropped = true;
+      return;
+    }
+    addTo(this.#pending, {
+      ...used,
+      requests: 1,
+      anonymous: isAnonymous ? 1 : 0,
+    });
   }
 
   #configured(): Used[] {
-    const { allow } = this.options.source.current.config;
+    const { externalTokens, source } = this.options;
     return [
-      ...allow.flatMap(rule =>
-        rule.methods.map(method => usedOf(rule, method)),
+      ...source.current.config.allow.flatMap(rule =>
+        rule.methods.map(method => usedRule(rule, method)),
       ),
-      ...this.options.externalTokens.map(({ subject }): Used => ({
-        kind: 'token',
-        name: subject,
-      })),
+      ...externalTokens.map(({ subject }) => usedToken(subject)),
     ];
   }
-}
-
-/** Names a rule by what it opens: its place in the list and its reason may change. */
-export function usedOf({ plugin, path }: AllowRule, method: string): Used {
-  return { kind: 'rule', name: `${method} ${plugin}${path}` };
 }

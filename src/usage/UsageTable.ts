@@ -1,158 +1,118 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
-import { emptyUse, joinUses, keyOf, Use, Used } from './Use';
+import { DAYS_KEPT } from './Use';
+import { Count, dayOf, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
-const COLUMNS = [
-  'id',
-  'kind',
-  'name',
-  'created_at',
-  'seen_at',
-  'observed',
-  'uses',
-];
+const KEY = ['used', 'day', 'process'];
+const NAMES = { kind: 'kind', name: 'name', plugin: 'plugin' };
+const COUNTS = { requests: 'requests', anonymous: 'anonymous' };
+const COLUMNS = [...KEY, ...Object.keys(NAMES), ...Object.keys(COUNTS)];
+
+/** The `process` of a row that has the sum of all processes. */
+const ALL = '';
 
 // SQLite joins the rows of one insert by UNION, and allows 500 of them.
 const ROWS_AT_A_TIME = 100;
 
-/** A row of the table. It holds nothing that a client sends but the subjects of tokens that verified. */
-export interface UsageRow extends Used {
-  /** The time at which the row was created, by the database's clock. */
-  createdAt: number;
-  /** How long some replica was up that had the rule or token in its configuration, in milliseconds. */
-  observedMs: number;
-  use: Use;
-  /** The text of `use` in the table. */
-  text: string;
-}
-
-/** The table of the `auth` plugin's database in which replicas add up how rules and tokens are used. */
+/**
+ * The table of the `auth` plugin's database with the requests of each process, rule or token, and day by the database's clock. A row
+ * is written by its own process alone, and as a whole, so that writing it again changes nothing. It holds nothing that a client sends but
+ * the subject of a token that verified.
+ */
 export class UsageTable {
-  private constructor(private readonly database: GateDatabase) {}
+  readonly #process = randomUUID();
+
+  constructor(private readonly database: GateDatabase) {}
 
   /** Creates the table if it is missing: see {@link createTable}. */
-  static async create(database: GateDatabase): Promise<UsageTable> {
-    await createTable(database, { name: TABLE, columns: COLUMNS, define });
-    return new UsageTable(database);
+  async create(): Promise<void> {
+    await createTable(this.database, { name: TABLE, columns: COLUMNS, define });
   }
 
-  /** Returns the milliseconds since the epoch by the database's clock. */
-  async now(): Promise<number> {
-    return readDatabaseTime(this.database);
+  async today(): Promise<number> {
+    return dayOf(await readDatabaseTime(this.database));
   }
 
-  /** Reads all rows. Their number is bounded by the configuration. */
-  async read(): Promise<UsageRow[]> {
-    const rows = await this.database.run(knex =>
-      knex(TABLE).select('kind', 'name', 'created_at', 'observed', 'uses'),
-    );
-    return rows.map(({ kind, name, created_at, observed, uses }) => ({
-      kind,
-      name,
-      createdAt: Number(created_at),
-      observedMs: Number(observed),
-      use: parse(uses),
-      text: uses,
+  /** Writes rows of this process, of today or yesterday: {@link tidy} may have summed up an earlier day. */
+  async write(day: number, counts: Iterable<Count>): Promise<void> {
+    const rows = [...counts].map(count => ({
+      ...count,
+      used: createHash('sha256').update(keyOf(count)).digest('hex'),
+      day,
+      process: this.#process,
     }));
-  }
-
-  /** Inserts rows that are not there yet, and returns them. */
-  async insert(all: Used[], now: number): Promise<UsageRow[]> {
-    const text = JSON.stringify(emptyUse());
-    for (const part of parts(all)) {
-      const rows = part.map(used => ({
-        id: idOf(used),
-        ...used,
-        created_at: now,
-        seen_at: now,
-        observed: 0,
-        uses: text,
-      }));
+    for (let i = 0; i < rows.length; i += ROWS_AT_A_TIME) {
+      const part = rows.slice(i, i + ROWS_AT_A_TIME);
       await this.database.run(knex =>
-        knex(TABLE).insert(rows).onConflict('id').ignore(),
-      );
-    }
-    return all.map(used => ({
-      ...used,
-      createdAt: now,
-      observedMs: 0,
-      use: emptyUse(),
-      text,
-    }));
-  }
-
-  /**
-   * Adds the time since the rows were last observed, by any replica, to the time of their observation. A longer time than
-   * `maxGapMs` is none: no replica was up.
-   */
-  async observe(all: Used[], now: number, maxGapMs: number): Promise<void> {
-    for (const part of parts(all)) {
-      await this.database.run(knex =>
-        knex(TABLE)
-          .whereIn('id', part.map(idOf))
-          .where('seen_at', '<', now)
-          // MySQL assigns in this order, and reads what it has assigned.
-          .update({
-            observed: knex.raw(
-              'observed + case when seen_at >= ? then ? - seen_at else 0 end',
-              [now - maxGapMs, now],
-            ),
-            seen_at: now,
-          }),
+        knex(TABLE).insert(part).onConflict(KEY).merge(Object.keys(COUNTS)),
       );
     }
   }
 
-  /** Adds to a row as it was read. Returns the new row; `undefined` if another replica has changed it since. */
-  async add(row: UsageRow, added: Use): Promise<UsageRow | undefined> {
-    const use = joinUses(row.use, added);
-    const text = JSON.stringify(use);
-    const changed = await this.database.run(knex =>
+  /** Sums up all rows but those of this process and day. */
+  async read(today: number): Promise<Use[]> {
+    const uses = await this.database.run(knex =>
       knex(TABLE)
-        .where({ id: idOf(row), uses: row.text })
-        .update({ uses: text }),
+        .select({
+          days: knex.raw('count(distinct case when day < ? then day end)', [
+            today,
+          ]),
+          lastUsed: knex.raw('max(case when requests > 0 then day end)'),
+        })
+        .min({ ...NAMES, firstDay: 'day' })
+        .sum(COUNTS)
+        .where('day', '>=', today - DAYS_KEPT)
+        .whereNot(own => own.where({ day: today, process: this.#process }))
+        .groupBy('used'),
     );
-    return changed === 1 ? { ...row, use, text } : undefined;
+    // PostgreSQL's driver returns a bigint as text.
+    return uses.map(({ days, requests, anonymous, ...use }: any) => ({
+      ...use,
+      days: Number(days),
+      requests: Number(requests),
+      anonymous: Number(anonymous),
+    }));
   }
 
-  /** Deletes the rows that no replica has observed since a time. */
-  async removeUnseen(before: number): Promise<void> {
-    await this.database.run(knex =>
-      knex(TABLE).where('seen_at', '<', before).delete(),
-    );
+  /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */
+  async tidy(today: number): Promise<void> {
+    const { knex } = this.database;
+    // A process may write to yesterday. A statement that it began before midnight then writes to the day before yesterday.
+    const over = knex(TABLE)
+      .where('day', '<', today - 2)
+      .whereNot('process', ALL);
+    const sums = over
+      .clone()
+      .select('used', 'day', knex.raw('?', [ALL]))
+      .min(NAMES)
+      .sum(COUNTS)
+      .groupBy('used', 'day');
+    const columns = COLUMNS.map(() => '??').join(', ');
+    const into = knex.raw(`?? (${columns})`, [TABLE, ...COLUMNS]);
+    const statements = [
+      knex(TABLE)
+        .where('day', '<', today - DAYS_KEPT)
+        .delete(),
+      // Knex leaves `ignore` out on SQLite, which only one process uses.
+      knex.into(into).insert(sums).onConflict(KEY).ignore(),
+      over.delete(),
+    ];
+    await this.database.runAll(statements.map(String));
   }
 }
 
 function define(table: Knex.CreateTableBuilder): void {
-  table.string('id', 64).primary();
+  // A hash, because a database may compare text without case, and limits the length of a key.
+  table.string('used', 64).notNullable();
+  table.integer('day').notNullable();
+  table.string('process', 36).notNullable();
   table.string('kind', 16).notNullable();
   table.text('name').notNullable();
-  table.bigInteger('created_at').notNullable();
-  table.bigInteger('seen_at').notNullable();
-  table.bigInteger('observed').notNullable();
-  table.text('uses').notNullable();
-}
-
-/** A hash, because a database may compare text without case, and limits the length of a key. */
-function idOf(used: Used): string {
-  return createHash('sha256').update(keyOf(used)).digest('hex');
-}
-
-/** Returns an empty record for text that the gate has not written. */
-function parse(text: string): Use {
-  try {
-    return joinUses(emptyUse(), JSON.parse(text));
-  } catch {
-    return emptyUse();
-  }
-}
-
-function parts<T>(all: T[]): T[][] {
-  const count = Math.ceil(all.length / ROWS_AT_A_TIME);
-  return Array.from({ length: count }, (_, i) =>
-    all.slice(i * ROWS_AT_A_TIME, (i + 1) * ROWS_AT_A_TIME),
-  );
+  table.text('plugin').notNullable();
+  table.bigInteger('requests').notNullable();
+  table.bigInteger('anonymous').notNullable();
+  table.primary(KEY);
 }

@@ -1,56 +1,76 @@
-import { DAY_MS } from '../util/day';
+import type { AllowRule } from '../config/AllowRule';
+import { DAY_MS } from '../util/time';
 
-/** The number of days of which requests are counted, today included. */
-export const DAYS_COUNTED = 30;
+/** The number of days before today of which the record has requests. */
+export const DAYS_KEPT = 30;
 
-/** Names one method of an allow rule, an external token, or, as `start`, the record of use itself. */
+/** Names one method of an allow rule, or a token at one plugin. */
 export interface Used {
-  kind: 'rule' | 'token' | 'start';
+  kind: 'rule' | 'token';
   /** Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token. */
   name: string;
+  /** The plugin that a token called. Empty for a rule, and for the token itself. */
+  plugin: string;
 }
 
-/** How something was used. Days are numbers of days since the epoch, in UTC. */
-export interface Use {
-  /** The time of the last request, in milliseconds since the epoch. */
-  lastUsed?: number;
-  /** The number of requests by day, and how many of these had no credential. */
-  days: Record<string, [requests: number, withoutCredential: number]>;
-  /** The last day of a request by plugin, for tokens. */
-  plugins: Record<string, number>;
+/** The requests of one process on one day. */
+export interface Count extends Used {
+  requests: number;
+  /** The number of these requests that presented no credential. */
+  anonymous: number;
 }
 
-export function keyOf({ kind, name }: Used): string {
-  return `${kind} ${name}`;
+/** The requests of all processes on the last 30 days and today. Days are numbers of days since the epoch, in UTC. */
+export interface Use extends Count {
+  /** The number of days before today on which a process had it in its configuration. */
+  days: number;
+  firstDay: number;
+  /** The last day with a request. */
+  lastUsed: number | null;
+}
+
+/** Names a rule by what it opens: its place in the list and its reason may change. */
+export function usedRule({ plugin, path }: AllowRule, method: string): Used {
+  return { kind: 'rule', name: `${method} ${plugin}${path}`, plugin: '' };
+}
+
+export function usedToken(subject: string, plugin = ''): Used {
+  return { kind: 'token', name: subject, plugin };
+}
+
+export function keyOf({ kind, name, plugin }: Used): string {
+  return `${kind}\n${plugin}\n${name}`;
 }
 
 export function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / DAY_MS);
 }
 
-/** Returns the sum of two records. Days that are not counted any more are left out. */
-export function joinUses(a: Use, b: Use | undefined): Use {
-  const today = dayOf(Date.now());
-  const joined: Use = {
-    lastUsed: Math.max(a.lastUsed ?? 0, b?.lastUsed ?? 0) || undefined,
-    days: {},
-    plugins: { ...a.plugins },
-  };
-  for (const days of [a.days, b?.days ?? {}]) {
-    for (const [day, [requests, withoutCredential]] of Object.entries(days)) {
-      if (Number(day) > today - DAYS_COUNTED) {
-        const sum = (joined.days[day] ??= [0, 0]);
-        sum[0] += requests;
-        sum[1] += withoutCredential;
-      }
-    }
-  }
-  for (const [plugin, day] of Object.entries(b?.plugins ?? {})) {
-    joined.plugins[plugin] = Math.max(joined.plugins[plugin] ?? 0, day);
-  }
-  return joined;
+/** Adds to the count of the same rule or token in a map, and returns that count. */
+export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
+  const key = keyOf(added);
+  const count = counts.get(key) ?? { ...added, requests: 0, anonymous: 0 };
+  count.requests += added.requests;
+  count.anonymous += added.anonymous;
+  counts.set(key, count);
+  return count;
 }
 
-export function emptyUse(): Use {
-  return { days: {}, plugins: {} };
+/** The use of a rule, as the policy report has it. */
+export interface RuleUsage {
+  /** Config path of the rule, such as `auth.apiGate.allow[2]`. */
+  rule: string;
+  /** The day of the last request, in UTC; `null` if there was none in the last 30 days. */
+  lastUsed: string | null;
+  /** The number of the 30 days before today on which a replica was up with the rule in force. */
+  days: number;
+  /** The number of requests of these 30 days and today. */
+  requests30d: number;
+  /** `false`: the rule is for a plugin of another backend, which alone sees its requests. */
+  installed?: boolean;
+}
+
+/** Returns whether a rule was in force on each of the last 30 days, and has had no request since. */
+export function isUnused({ days, installed, requests30d }: RuleUsage): boolean {
+  return installed !== false && days >= DAYS_KEPT && requests30d === 0;
 }

@@ -3,7 +3,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import knexFactory, { Knex } from 'knex';
-import { withTimeout } from './withTimeout';
+import { withTimeout } from './time';
 
 /** The connections that a process has for everything that the gate stores. Further statements wait for one of them. */
 const MAX_CONNECTIONS = 2;
@@ -27,9 +27,6 @@ const IDLE_MS = 3_000;
 const GIVE_UP_MS = 2 * IDLE_SESSION_MS + STATEMENT_MS + 1_000;
 
 const CLOSE_MS = 5_000;
-
-/** The name of the gate's connections in `pg_stat_activity`. */
-const APPLICATION_NAME = 'backstage_api_gate';
 
 const STATEMENT_LIMITS = {
   lock_timeout: LOCK_MS,
@@ -69,11 +66,10 @@ export class GateDatabase {
     readonly knex: Knex,
     /** Whether Backstage may not change the tables. */
     readonly skipMigrations: boolean,
-    private readonly options: {
-      isOwn: boolean;
-      /** Whether a connection does not keep the limits, so that each statement sets them. */
-      setsLimits?: boolean;
-    },
+    /** Whether the connections are the gate's own. */
+    private readonly isOwn: boolean,
+    /** Whether a connection does not keep the limits, so that each statement sets them. */
+    private readonly setsLimits = false,
   ) {}
 
   static async open(
@@ -81,25 +77,14 @@ export class GateDatabase {
     logger: LoggerService,
   ): Promise<GateDatabase> {
     const shared = await database.getClient();
+    const { knex, setsLimits } = await openOwn(shared, logger);
     const skipMigrations = database.migrations?.skip ?? false;
-    switch (shared.client.dialect) {
-      case 'postgresql': {
-        const { knex, ...own } = await openPostgres(shared, logger);
-        return new GateDatabase(knex, skipMigrations, { ...own, isOwn: true });
-      }
-      case 'mysql': {
-        const change = { connectTimeout: GIVE_UP_MS };
-        const knex = openPool(shared, () => change, MYSQL_LIMITS);
-        return new GateDatabase(knex, skipMigrations, { isOwn: true });
-      }
-      default:
-        return new GateDatabase(shared, skipMigrations, { isOwn: false });
-    }
+    return new GateDatabase(knex, skipMigrations, knex !== shared, setsLimits);
   }
 
   /** Runs one statement. */
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
-    return this.options.setsLimits
+    return this.setsLimits
       ? this.#runWithLimits(statement)
       : statement(this.knex).timeout(GIVE_UP_MS);
   }
@@ -118,7 +103,7 @@ export class GateDatabase {
 
   /** Closes the gate's own connections, and waits five seconds at most for their statements. */
   async close(): Promise<void> {
-    if (this.options.isOwn) {
+    if (this.isOwn) {
       const closing = this.knex.destroy();
       await withTimeout(closing, CLOSE_MS, 'No answer').catch(() => {});
     }
@@ -153,11 +138,24 @@ interface Timed<T> extends PromiseLike<T> {
   timeout(milliseconds: number): PromiseLike<T>;
 }
 
-/** Opens a pool whose server keeps the limits, or, behind a pooler that does not pass them on, one whose statements set them. */
-async function openPostgres(
+async function openOwn(
   shared: Knex,
   logger: LoggerService,
 ): Promise<{ knex: Knex; setsLimits?: boolean }> {
+  switch (shared.client.dialect) {
+    case 'postgresql':
+      return openPostgres(shared, logger);
+    case 'mysql': {
+      const change = { connectTimeout: GIVE_UP_MS };
+      return { knex: openPool(shared, () => change, MYSQL_LIMITS) };
+    }
+    default:
+      return { knex: shared };
+  }
+}
+
+/** Opens a pool whose server keeps the limits, or, behind a pooler that does not pass them on, one whose statements set them. */
+async function openPostgres(shared: Knex, logger: LoggerService) {
   const roles = await shared.raw("select current_setting('role') as role");
   const [{ role }] = roles.rows;
   const setRole =
@@ -166,7 +164,7 @@ async function openPostgres(
     openPool(
       shared,
       ({ options = process.env.PGOPTIONS ?? '' }) => ({
-        application_name: APPLICATION_NAME,
+        application_name: 'backstage_api_gate',
         connectionTimeoutMillis: GIVE_UP_MS,
         // Ends the wait for answers to what knex sends by itself and in transactions. Other statements are given up before.
         query_timeout: GIVE_UP_MS + 1_000,
@@ -226,25 +224,21 @@ function openPool(
       acquireTimeoutMillis: ACQUIRE_MS,
       createTimeoutMillis: GIVE_UP_MS + ACQUIRE_MS,
       idleTimeoutMillis: IDLE_MS,
-      ...(first && { afterCreate: beginWith(first, pool?.afterCreate) }),
+      ...(first && { afterCreate: beginWith(first) }),
     },
     // The gate logs itself that the database fails.
     log: { warn: () => {} },
   });
 }
 
-type AfterCreate = (
-  connection: any,
-  done: (error: unknown, connection: unknown) => void,
-) => void;
-
-function beginWith(statement: string, then?: AfterCreate): AfterCreate {
-  return (connection, done) =>
+/** Makes the function that a pool calls with each new connection. */
+function beginWith(statement: string) {
+  return (connection: any, done: (error: unknown, conn: unknown) => void) =>
     connection.query(statement, (error: unknown) => {
       if (error) {
         // Knex drops such a connection without closing it.
         connection.end();
       }
-      return error || !then ? done(error, connection) : then(connection, done);
+      done(error, connection);
     });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { GateDatabase } from './GateDatabase';
 
@@ -47,9 +48,7 @@ export async function createTable(
       await database.runAll(statements);
     } catch (error) {
       reason = `the database refuses to create it (${causeOf(error)})`;
-      await new Promise(resolve => {
-        setTimeout(resolve, RETRY_MS * Math.random());
-      });
+      await wait(RETRY_MS * Math.random());
     }
   }
 }

@@ -1,15 +1,23 @@
-/** The longest reference that the gate accepts, in characters. */
-const MAX_REF_LENGTH = 1000;
+const MAX_SUB_LENGTH = 1_000;
 
-// Control characters and lone surrogates are excluded: a database may not store them.
-const FULL_ENTITY_REF =
-  /^[^\s:/\p{Cc}\p{Cs}]+:[^\s:/\p{Cc}\p{Cs}]+\/[^\s/\p{Cc}\p{Cs}]+$/u;
+/**
+ * Returns whether every store can keep the subject of a token: PostgreSQL stores no NUL in text, no encoding has a lone surrogate,
+ * and the size of a row is limited.
+ */
+export function isStorableSub(sub: string): boolean {
+  return sub.length <= MAX_SUB_LENGTH && /^[^\p{Cc}\p{Cs}]+$/u.test(sub);
+}
 
-/** Returns whether a value is a full entity reference, such as `user:default/jane`. */
+/** Returns whether a value is a full entity reference, such as `user:default/jane`, that every store can keep. */
 export function isFullEntityRef(value: unknown): value is string {
   return (
     typeof value === 'string' &&
-    value.length <= MAX_REF_LENGTH &&
-    FULL_ENTITY_REF.test(value)
+    isStorableSub(value) &&
+    /^[^\s:/]+:[^\s:/]+\/[^\s/]+$/u.test(value)
   );
+}
+
+/** Returns the key that all spellings of a user have in common: an operator may spell a user differently from the token. */
+export function userKey(userEntityRef: string): string {
+  return userEntityRef.toLocaleLowerCase('en-US');
 }

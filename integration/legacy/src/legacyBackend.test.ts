@@ -496,7 +496,7 @@ describe.each<Placement>(['each-plugin', 'api-router'])(
       expect((await get('/api/%E0%A4%A/x')).status).toBe(400);
     });
 
-    // On this system nothing serves these paths: keys need a credential, and the gate answers a sign-out.
+    // On this system nothing serves these paths: the gate answers that there are no keys, and that the caller is signed out.
     describe.each(['todo', 'nosuchplugin'])('the plugin %s', plugin => {
       it.each(ATTACKS.map(attack => [nameOf(attack), attack] as const))(
         'has no handler that gets %s',
@@ -507,7 +507,8 @@ describe.each<Placement>(['each-plugin', 'api-router'])(
             `/api/${plugin}${below}`,
             { method, headerLines: headers, body },
           );
-          expect(status).toBe(answer === 'signed out' ? 204 : 401);
+          const expected = { keys: 404, 'signed out': 204, refused: 401 };
+          expect(status).toBe(expected[answer]);
           expect(backend.handled.slice(before)).toEqual([]);
         },
       );

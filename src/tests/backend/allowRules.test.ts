@@ -6,41 +6,29 @@ import {
 } from '../../__testUtils__/allowRuleRows';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { rawRequest } from '../../__testUtils__/rawRequest';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
-import {
-  RunningLegacyGate,
-  startLegacyGate,
-} from '../../__testUtils__/startLegacyGate';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
 import { AllowList } from '../../policy/AllowList';
 import { AllowRule } from '../../config/AllowRule';
 import { readAllowRules } from '../../config/readAllowRules';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 describe('each rule that is taken, in a backend and on the legacy system', () => {
   const pub = recordingPlugin('pub');
-  let backend: RunningBackend | undefined;
-  let legacy: RunningLegacyGate | undefined;
-
-  afterEach(async () => {
-    await backend?.stop();
-    await legacy?.stop();
-    backend = undefined;
-    legacy = undefined;
-  });
 
   it.each(taken.map(row => [nameOf(row), row] as const))(
     '%s',
     async (_, row) => {
-      backend = await startBackend({
+      const apiGate = { allow: allowOf(row) as never };
+      const backend = await backends.start({
         withAuth: false,
         features: [pub.feature],
-        config: { auth: { apiGate: { allow: allowOf(row) as never } } },
+        apiGate,
       });
-      const { port } = backend;
-      legacy = await startLegacyGate({
-        apiGate: { allow: allowOf(row) as never },
-      });
+      const legacy = await startLegacyGate({ apiGate });
+      backends.add(legacy);
       const rules = readAllowRules(allowOf(row), 'auth.apiGate.allow');
       const list = new AllowList(rules);
 
@@ -55,7 +43,7 @@ describe('each rule that is taken, in a backend and on the legacy system', () =>
           expect(Boolean(list.match('pub', method, probe))).toBe(isOpen);
           const before = pub.handled.length;
           const target = `/api/pub${probe === '/' ? '' : probe}`;
-          const { status } = await rawRequest(port, target, { method });
+          const { status } = await backend.request(method, target);
           expect([method, probe, status]).toEqual([
             method,
             probe,
@@ -66,10 +54,7 @@ describe('each rule that is taken, in a backend and on the legacy system', () =>
           expect(answer.status).toBe(status);
         }
       }
-      const warns = backend.log.some(
-        ({ level, message }) =>
-          level === 'warn' && message.includes('auth.apiGate.allow['),
-      );
+      const warns = backend.logged('auth.apiGate.allow[', 'warn').length > 0;
       // Findings are about what a rule opens: they leave out repetitions, and `/`, which opens only the root.
       expect(warns).toBe(
         (row.expect === 'warn' && !/^(Duplicate|Exact root)/.test(row.why)) ||
@@ -94,14 +79,12 @@ function modelSays(rules: AllowRule[], method: string, probe: string): boolean {
 
 it('[P3] stops the start of a backend at a rule that is rejected', async () => {
   for (const row of rejected) {
-    await expect(
-      startBackend({
-        withAuth: false,
-        config: { auth: { apiGate: { allow: allowOf(row) as never } } },
-      }),
-    ).rejects.toThrow(/auth\.apiGate\.allow\S* /);
-    await expect(
-      startLegacyGate({ apiGate: { allow: allowOf(row) as never } }),
-    ).rejects.toThrow(/^auth\.apiGate\.allow\S* /);
+    const apiGate = { allow: allowOf(row) as never };
+    await expect(backends.start({ withAuth: false, apiGate })).rejects.toThrow(
+      /auth\.apiGate\.allow\S* /,
+    );
+    await expect(startLegacyGate({ apiGate })).rejects.toThrow(
+      /^auth\.apiGate\.allow\S* /,
+    );
   }
 });

@@ -1,20 +1,12 @@
 import type { JsonObject } from '@backstage/types';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import { metrics } from '@opentelemetry/api';
 import { ConfigReader } from '@backstage/config';
-import { rawRequest } from '../../__testUtils__/rawRequest';
+import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { readApiGateConfig } from '../../config/readApiGateConfig';
 import type {
   CandidateCount,
@@ -22,8 +14,6 @@ import type {
 } from '../../observability/CandidateCounts';
 import { AllowList } from '../../policy/AllowList';
 import { explainRequest } from '../../policy/explainRequest';
-
-jest.setTimeout(60_000);
 
 const ALL_METHODS = [
   'GET',
@@ -56,48 +46,35 @@ const opensEverything = {
   ]),
 };
 
-const running: RunningBackend[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
-const configFor = (port: number, apiGate: JsonObject): JsonObject => ({
-  app: { baseUrl: 'http://localhost:3000' },
-  backend: {
-    baseUrl: `http://localhost:${port}`,
-    listen: { port, host: 'localhost' },
-    database: { client: 'better-sqlite3', connection: ':memory:' },
-    auth: {
-      externalAccess: [
-        { type: 'static', options: { token: TOKEN, subject: 'test' } },
-      ],
+const configWith = (apiGate: JsonObject) => ({
+  apiGate: { allow, ...apiGate },
+  config: {
+    backend: {
+      auth: {
+        externalAccess: [
+          { type: 'static', options: { token: TOKEN, subject: 'test' } },
+        ],
+      },
     },
   },
-  auth: { providers: { guest: {} }, apiGate: { allow, ...apiGate } },
 });
 
 async function start(apiGate: JsonObject) {
-  const port = await freePort();
-  const config = createReloadableConfig(configFor(port, apiGate));
   const hello = recordingPlugin('hello', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
-  const backend = await startBackend({
-    port,
-    rootConfig: config.feature,
+  const backend = await backends.start({
+    ...configWith(apiGate),
     features: [hello.feature, recordingPlugin('other').feature],
   });
-  running.push(backend);
   return {
     ...backend,
     hello,
-    change: (changed: JsonObject) => config.change(configFor(port, changed)),
-    async report(): Promise<any> {
-      const { body } = await rawRequest(port, '/api/auth/api-gate/v1/policy', {
-        headerLines: [`Authorization: Bearer ${TOKEN}`],
-      });
-      return JSON.parse(body);
-    },
+    change: (changed: JsonObject) => backend.change(configWith(changed)),
+    report: async (): Promise<any> => backend.policy(TOKEN),
   };
 }
 
@@ -108,20 +85,25 @@ const REQUESTS = ['GET', 'POST', 'HEAD', 'OPTIONS'].flatMap(method =>
     ...['/new/%61', '/new//x', '/open/../new/x', '/NEW/x', '/new/x#', '/'],
     ...['/.backstage/auth/v1/cookie', '/.backstage/auth/v1/jwks.json'],
   ].flatMap(path =>
-    [[], [`Authorization: Bearer ${TOKEN}`], ['Cookie: token=not-valid']].map(
-      headerLines => ({ method, target: `/api/hello${path}`, headerLines }),
-    ),
+    [[], [bearer(TOKEN)], [cookie('not-valid')]].map(headerLines => ({
+      method,
+      target: `/api/hello${path}`,
+      headerLines,
+    })),
   ),
 );
 
 describe('a candidate', () => {
   it('[P32] is judged as an offline replay of the same requests judges it', async () => {
     const backend = await start({ candidate });
-    for (const { target, ...options } of REQUESTS) {
-      await rawRequest(backend.port, target, options);
+    for (const { method, target, headerLines } of REQUESTS) {
+      await backend.request(method, target, headerLines);
     }
     const settings = readApiGateConfig(
-      new ConfigReader(configFor(1, { candidate })),
+      new ConfigReader({
+        backend: { baseUrl: backend.url },
+        auth: { apiGate: { allow, candidate } },
+      }),
     );
     const explain = (rules: typeof settings.allow, index: number) =>
       explainRequest(
@@ -183,10 +165,11 @@ describe('a candidate', () => {
       await start({}),
       await start({ candidate: opensEverything }),
     ];
-    const requests = [
+    const requests: typeof REQUESTS = [
       ...REQUESTS,
       ...['/api/other/x', '/api/other', '/api/absent/x', '/api/auth/x'].flatMap(
-        target => ALL_METHODS.map(method => ({ method, target })),
+        target =>
+          ALL_METHODS.map(method => ({ method, target, headerLines: [] })),
       ),
       ...['/api/hello/socket', '/api/hello/x', '/api/other/socket'].map(
         target => ({
@@ -197,13 +180,17 @@ describe('a candidate', () => {
       ),
     ];
     const answerOf = async (
-      { port }: RunningBackend,
-      { target, ...options }: (typeof requests)[number],
+      { port, request }: Pick<SignedBackend, 'port' | 'request'>,
+      { method, target, headerLines }: (typeof requests)[number],
     ) => {
-      const { status, headers, body } = await rawRequest(port, target, options);
+      const { status, headers, body } = await request(
+        method,
+        target,
+        headerLines,
+      );
       const { date, etag, 'api-gate-decision': id, ...others } = headers;
       return [
-        options.method,
+        method,
         target,
         status,
         id?.length,
@@ -240,16 +227,13 @@ describe('a candidate', () => {
     'that is wrong (%j) is a warning with its config path, and the policy loads',
     async (wrong, problem) => {
       const backend = await start({ candidate: wrong });
-      const warnings = backend.log.filter(
-        ({ level, message }) => level === 'warn' && message.includes(problem),
-      );
+      const warnings = backend.logged(problem, 'warn');
       expect(warnings).toHaveLength(1);
       expect(warnings[0].message).toMatch(
         /^ {2}auth\.apiGate\.candidate: is not judged: [^\n]+\[candidate-not-judged\]$/m,
       );
-      const open = await rawRequest(backend.port, '/api/hello/open/x');
-      const closed = await rawRequest(backend.port, '/api/hello/new/x');
-      expect([open.status, closed.status]).toEqual([200, 401]);
+      expect(await backend.statusOf('/api/hello/open/x')).toBe(200);
+      expect(await backend.statusOf('/api/hello/new/x')).toBe(401);
       const { candidate: report } = await backend.report();
       expect(report.problem).toContain(problem);
     },
@@ -257,12 +241,11 @@ describe('a candidate', () => {
 
   it('that becomes wrong does not keep a new policy from being loaded, and counts begin again', async () => {
     const backend = await start({ candidate });
-    await rawRequest(backend.port, '/api/hello/new/x');
+    await backend.get('/api/hello/new/x');
     expect((await backend.report()).candidate.wouldOpen).toHaveLength(1);
     const wrong = { allow: [{ plugin: 'Hello', path: '/x' }] };
     backend.change({ candidate: wrong, allow: [] });
-    const { status } = await rawRequest(backend.port, '/api/hello/open/x');
-    expect(status).toBe(401);
+    expect(await backend.statusOf('/api/hello/open/x')).toBe(401);
     const { candidate: report, problem } = await backend.report();
     expect(problem).toBeUndefined();
     expect(report).toEqual({
@@ -270,10 +253,9 @@ describe('a candidate', () => {
         /^auth\.apiGate\.candidate\.allow\[0\]\.plugin must be/,
       ),
     });
-    const warnings = backend.log.filter(({ message }) =>
-      message.includes('auth.apiGate.candidate: is not judged'),
-    );
-    expect(warnings).toHaveLength(1);
+    expect(
+      backend.logged('auth.apiGate.candidate: is not judged'),
+    ).toHaveLength(1);
     backend.change({ candidate });
     expect((await backend.report()).candidate.wouldOpen).toEqual([]);
     backend.change({});
@@ -281,29 +263,22 @@ describe('a candidate', () => {
   });
 
   it('is counted by the metric api_gate.candidate', async () => {
-    const reader = new PeriodicExportingMetricReader({
-      exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),
-      exportIntervalMillis: 3_600_000,
-    });
-    const provider = new MeterProvider({ readers: [reader] });
-    metrics.setGlobalMeterProvider(provider);
-    const backend = await start({ candidate });
+    const exported = await exportMetrics();
+    const { get } = await start({ candidate });
     for (const path of ['/open/a', '/open/b', '/open/c', '/new/x', '/x']) {
-      await rawRequest(backend.port, `/api/hello${path}`);
+      await get(`/api/hello${path}`);
     }
-    const { resourceMetrics } = await reader.collect();
+    const { series } = await exported.scrape();
+    await exported.stop();
     const named = (name: string) =>
-      resourceMetrics.scopeMetrics
-        .flatMap(scope => scope.metrics)
-        .find(({ descriptor }) => descriptor.name === name)
-        ?.dataPoints.map(({ attributes, value }) => [attributes, value]);
-    expect(named('api_gate.candidate')).toEqual([
-      [{ change: 'would-close' }, 2],
-      [{ change: 'would-open' }, 1],
+      series
+        .filter(each => each.name === name)
+        .map(({ labels, value }) => [labels.change, value]);
+    expect(named('api_gate_candidate_total')).toEqual([
+      ['would-close', 2],
+      ['would-open', 1],
     ]);
-    expect(named('api_gate.rules.unused')).toEqual([[{}, 0]]);
-    metrics.disable();
-    await provider.shutdown();
+    expect(named('api_gate_rules_unused')).toEqual([[undefined, 0]]);
   });
 
   it('is bounded, as paths are the choice of clients', async () => {
@@ -312,9 +287,7 @@ describe('a candidate', () => {
     const paths = Array.from({ length: 520 }, (_, i) => `/segment-${i}/x`);
     for (let i = 0; i < paths.length; i += 40) {
       await Promise.all(
-        paths
-          .slice(i, i + 40)
-          .map(path => rawRequest(backend.port, `/api/hello${path}`)),
+        paths.slice(i, i + 40).map(path => backend.get(`/api/hello${path}`)),
       );
     }
     const { candidate: report } = await backend.report();

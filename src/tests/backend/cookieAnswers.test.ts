@@ -1,19 +1,14 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { bearer, cookie, from } from '../../__testUtils__/requestParts';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
 
 const SANDBOX = /(^|\n)sandbox$/;
 
@@ -59,56 +54,43 @@ describe('the answer to a request by cookie', () => {
       ],
     },
   };
-  // The row is the answer of a server behind the proxy plugin, whose policies arrive late.
-  const target = createServer((req, res) => {
-    res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
-    if (!req.url!.endsWith('.csv')) {
-      res.setHeader('Cache-Control', 'public, max-age=60');
-    }
-    res.setHeader('Vary', 'Accept');
-    res.setHeader(
-      'Content-Type',
-      req.url!.endsWith('.png') ? 'image/png' : 'text/html',
-    );
-    res.end('<p>');
-  });
-  let key: SigningKey;
-  let backend: RunningBackend;
+  let backend: SignedBackend;
   let token: string;
 
   beforeAll(async () => {
-    key = await createSigningKey();
-    await new Promise<void>(resolve => {
-      target.listen(0, '127.0.0.1', resolve);
+    // The row is the answer of a server behind the proxy plugin, whose policies arrive late.
+    const port = await backends.serve((req, res) => {
+      res.setHeader('Content-Security-Policy', "script-src 'unsafe-inline'");
+      if (!req.url!.endsWith('.csv')) {
+        res.setHeader('Cache-Control', 'public, max-age=60');
+      }
+      res.setHeader('Vary', 'Accept');
+      const type = req.url!.endsWith('.png') ? 'image/png' : 'text/html';
+      res.setHeader('Content-Type', type);
+      res.end('<p>');
     });
-    const { port } = target.address() as AddressInfo;
-    backend = await startBackend({
+    backend = await backends.start({
       features: [hello.feature, proxyPlugin],
+      apiGate,
       config: {
-        auth: { ...(key.config.auth as object), apiGate },
         proxy: {
           endpoints: {
             '/target': {
-              target: `http://127.0.0.1:${port}`,
+              target: `http://localhost:${port}`,
               allowedHeaders: ['Content-Security-Policy', 'Vary'],
             },
           },
         },
       },
     });
-    token = await key.sign({ iss: `${backend.url}/api/auth` });
+    token = await backend.sign();
   });
-  afterAll(async () => {
-    await backend.stop();
-    target.closeAllConnections();
-    target.close();
-    await key.remove();
-  });
+  afterAll(backends.stopAll);
 
   const get = (path: string, ...headerLines: string[]) =>
-    rawRequest(backend.port, `/api${path}`, {
-      headerLines: [`Cookie: token=${token}`, ...headerLines],
-    });
+    backend.get(`/api${path}`, cookie(token), ...headerLines);
+  const getBy = (headerLine: string, path: string, ...headerLines: string[]) =>
+    backend.get(`/api${path}`, headerLine, ...headerLines);
   const cspOf = async (path: string, ...headerLines: string[]) => {
     const { headers } = await get(path, ...headerLines);
     return headers['content-security-policy'];
@@ -137,7 +119,7 @@ describe('the answer to a request by cookie', () => {
       const { status, headers } = await get(
         `/hello/x?${query({ type: 'text/html', cache: 'public' })}`,
         'Upgrade: websocket',
-        `Origin: ${backend.url}`,
+        from(backend.url),
       );
       expect([status, headers['cache-control']]).toEqual([200, 'private']);
       expect(headers['content-security-policy']).toMatch(SANDBOX);
@@ -164,19 +146,18 @@ describe('the answer to a request by cookie', () => {
 
     it('is sandboxed for POST and HEAD, below a plugin that is not installed, and where a plugin has opened itself', async () => {
       for (const method of ['POST', 'HEAD']) {
-        const { headers } = await rawRequest(
-          backend.port,
+        const { headers } = await backend.request(
+          method,
           '/api/hello/static/x?type=text/html',
-          { method, headerLines: [`Cookie: token=${token}`] },
+          [cookie(token)],
         );
-        expect(
-          Boolean(headers['content-security-policy']!.match(SANDBOX)),
-        ).toBe(method === 'POST');
+        expect(SANDBOX.test(headers['content-security-policy']!)).toBe(
+          method === 'POST',
+        );
       }
       // Express answers a path without a handler itself, in JSON here.
-      expect((await get('/nowhere/x')).headers['cache-control']).toBe(
-        'private',
-      );
+      const { headers } = await get('/nowhere/x');
+      expect(headers['cache-control']).toBe('private');
       expect(await cspOf('/hello/opened/x?type=text/html')).toMatch(SANDBOX);
     });
 
@@ -190,25 +171,20 @@ describe('the answer to a request by cookie', () => {
 
     it.each([
       '/hello/static/x?type=text/html',
-      '/hello/trusted/a/b?type=text/html',
-      '/hello/report?type=text/html',
-      '/hello/x?type=image/png',
-      '/hello/x?type=application/pdf',
-      '/hello/x?type=application/json',
-      '/hello/x?type=text/event-stream',
+      ...['/hello/trusted/a/b?type=text/html', '/hello/report?type=text/html'],
+      ...['/hello/x?type=image/png', '/hello/x?type=application/pdf'],
+      ...['/hello/x?type=application/json', '/hello/x?type=text/event-stream'],
       '/hello/x?status=204',
     ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
     it.each([
-      '/hello/trusted?type=text/html',
-      '/hello/Trusted/a?type=text/html',
+      ...['/hello/trusted?type=text/html', '/hello/Trusted/a?type=text/html'],
       '/hello/trusted/../x?type=text/html',
       '/hello/trusted//x?type=text/html',
       '/hello/trusted/%61?type=text/html',
-      '/HELLO/trusted/a?type=text/html',
-      '/hello/report/?type=text/html',
+      ...['/HELLO/trusted/a?type=text/html', '/hello/report/?type=text/html'],
       '/hello/report/x?type=text/html',
       '/hello/static/..%2fx?type=text/html',
     ])('is sandboxed beside a trusted path: %s', async path => {
@@ -232,11 +208,7 @@ describe('the answer to a request by cookie', () => {
       ['/hello/static/x?type=text/html', token, false],
       ['/hello/x?type=text/html', service, false],
     ] as const) {
-      const { headers, status } = await rawRequest(
-        backend.port,
-        `/api${path}`,
-        { headerLines: [`Authorization: Bearer ${presented}`] },
-      );
+      const { headers, status } = await getBy(bearer(presented), path);
       expect(status).toBe(200);
       expect(SANDBOX.test(headers['content-security-policy']!)).toBe(
         isSandboxed,
@@ -276,26 +248,20 @@ describe('the answer to a request by cookie', () => {
     it('except to a bearer token, and on a public path', async () => {
       const path = '/hello/public?cache=public';
       expect((await get(path)).headers['cache-control']).toBe('public');
-      const { headers } = await rawRequest(backend.port, '/api/hello/x', {
-        headerLines: [
-          `Authorization: Bearer ${token}`,
-          `Cookie: token=${token}`,
-        ],
-      });
+      const { headers } = await get('/hello/x', bearer(token));
       expect(headers['cache-control']).toBeUndefined();
     });
   });
 
   describe('[P46] is used from the browser’s cache for requests of the same kind only', () => {
-    const varyOf = async (path: string, ...headerLines: string[]) =>
-      (await rawRequest(backend.port, `/api${path}`, { headerLines })).headers
-        .vary;
+    const varyOf = async (
+      path: string,
+      ...headerLines: [string, ...string[]]
+    ) =>
+      (await getBy(headerLines[0], path, ...headerLines.slice(1))).headers.vary;
 
     it('by cookie and by a bearer token, whatever proxied servers and the compression add', async () => {
-      for (const credential of [
-        `Cookie: token=${token}`,
-        `Authorization: Bearer ${token}`,
-      ]) {
+      for (const credential of [cookie(token), bearer(token)]) {
         for (const [path, expected] of [
           ['/hello/x?type=image/png', 'Sec-Fetch-Dest'],
           ['/hello/x?type=image/png&status=304', 'Sec-Fetch-Dest'],
@@ -314,20 +280,11 @@ describe('the answer to a request by cookie', () => {
 
     it('except where the path is trusted or public, and to a service', async () => {
       for (const path of ['static/x', 'trusted/x', 'public']) {
-        expect(
-          await varyOf(
-            `/hello/${path}?type=image/png`,
-            `Cookie: token=${token}`,
-          ),
-        ).toBeUndefined();
+        const target = `/hello/${path}?type=image/png`;
+        expect(await varyOf(target, cookie(token))).toBeUndefined();
       }
-      const service = await hello.tokenFor('hello');
-      expect(
-        await varyOf(
-          '/hello/x?type=image/png',
-          `Authorization: Bearer ${service}`,
-        ),
-      ).toBeUndefined();
+      const service = bearer(await hello.tokenFor('hello'));
+      expect(await varyOf('/hello/x?type=image/png', service)).toBeUndefined();
     });
   });
 
@@ -355,30 +312,24 @@ describe('the answer to a request by cookie', () => {
 
     it('except where the handler or the plugin decides, and for other kinds of requests', async () => {
       const page = 'Sec-Fetch-Dest: document';
-      expect(await cacheControlOf('/hello/x?cache=no-cache', page)).toBe(
-        'private, no-cache',
-      );
-      expect(await cacheControlOf('/proxy/target/image.png', page)).toBe(
-        'private, max-age=60',
-      );
-      expect(await cacheControlOf('/hello/static/x', page)).toBe('private');
+      for (const [path, expected, ...headerLines] of [
+        ['/hello/x?cache=no-cache', 'private, no-cache', page],
+        ['/proxy/target/image.png', 'private, max-age=60', page],
+        ['/hello/static/x', 'private', page],
+        ['/hello/x', 'private', 'Sec-Fetch-Dest: image', NAVIGATION],
+      ]) {
+        expect(await cacheControlOf(path, ...headerLines)).toBe(expected);
+      }
       expect(await cacheControlOf('/hello/public', page)).toBeUndefined();
-      expect(
-        await cacheControlOf('/hello/x', 'Sec-Fetch-Dest: image', NAVIGATION),
-      ).toBe('private');
     });
   });
 
   describe('that would run as code', () => {
     it.each([
-      'Sec-Fetch-Dest: script',
-      'Sec-Fetch-Dest: style',
-      'Sec-Fetch-Dest: xslt',
-      'Sec-Fetch-Dest: worker',
-      'Sec-Fetch-Dest: sharedworker',
-      'Sec-Fetch-Dest: serviceworker',
-      'Sec-Fetch-Dest: audioworklet',
-      'Sec-Fetch-Dest: paintworklet',
+      ...[
+        ...['script', 'style', 'xslt', 'worker', 'sharedworker'],
+        ...['serviceworker', 'audioworklet', 'paintworklet'],
+      ].map(destination => `Sec-Fetch-Dest: ${destination}`),
       'Service-Worker: script',
     ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;
@@ -397,16 +348,13 @@ describe('the answer to a request by cookie', () => {
       ]) {
         expect((await get(path, headerLine)).status).toBe(200);
       }
-      const { status } = await rawRequest(backend.port, '/api/hello/x', {
-        headerLines: [`Authorization: Bearer ${token}`, headerLine],
-      });
+      const { status } = await getBy(bearer(token), '/hello/x', headerLine);
       expect(status).toBe(200);
     });
 
     it('is logged with a reason of its own', () => {
-      expect(backend.log).toContainEqual(
+      expect(backend.logged('API gate refused a request')).toContainEqual(
         expect.objectContaining({
-          message: 'API gate refused a request',
           meta: expect.objectContaining({ reason: 'unsafe-destination' }),
         }),
       );
@@ -427,52 +375,32 @@ describe('the answer to a request by cookie', () => {
 
 it('trusts paths as the configuration changes, without a restart', async () => {
   const hello = recordingPlugin('hello', { handle: answer });
-  const key = await createSigningKey();
-  const port = await freePort();
-  const baseUrl = `http://localhost:${port}`;
-  const configWith = (trustedPaths: JsonObject[]): JsonObject => ({
-    app: { baseUrl },
-    backend: {
-      baseUrl,
-      listen: { port, host: 'localhost' },
-      database: { client: 'better-sqlite3', connection: ':memory:' },
-    },
-    auth: {
-      ...(key.config.auth as object),
-      providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
-      apiGate: { cookie: { trustedPaths } },
-    },
+  const trusting = (...trustedPaths: JsonObject[]) => ({
+    apiGate: { cookie: { trustedPaths } },
   });
-  const { feature, change } = createReloadableConfig(configWith([]));
-  const backend = await startBackend({
+  const backend = await backends.start({
     features: [hello.feature],
-    rootConfig: feature,
-    port,
+    ...trusting(),
   });
-  try {
-    const token = await key.sign({ iss: `${baseUrl}/api/auth` });
-    const look = async () => {
-      const { headers, status } = await rawRequest(
-        port,
-        '/api/hello/x?type=text/html',
-        { headerLines: [`Cookie: token=${token}`, 'Sec-Fetch-Dest: script'] },
-      );
-      return [status, headers['content-security-policy']!.includes('sandbox')];
-    };
-    expect(await look()).toEqual([403, false]);
-    change(configWith([{ plugin: 'hello', path: '/x' }]));
-    expect(await look()).toEqual([200, false]);
-    change(configWith([{ plugin: 'hello', path: '/*' }]));
-    expect(await look()).toEqual([200, false]);
-    change(configWith([{ plugin: 'elsewhere', path: '/x' }]));
-    expect(await look()).toEqual([403, false]);
-    expect(backend.log.map(({ message }) => message)).toContainEqual(
-      expect.stringMatching(
-        /auth\.apiGate\.cookie\.trustedPaths\[0\] \(\/api\/elsewhere\/x\): names the plugin elsewhere, which is not installed/,
-      ),
+  const token = await backend.sign();
+  const look = async () => {
+    const { headers, status } = await backend.get(
+      '/api/hello/x?type=text/html',
+      cookie(token),
+      'Sec-Fetch-Dest: script',
     );
-  } finally {
-    await backend.stop();
-    await key.remove();
-  }
+    return [status, headers['content-security-policy']!.includes('sandbox')];
+  };
+  expect(await look()).toEqual([403, false]);
+  backend.change(trusting({ plugin: 'hello', path: '/x' }));
+  expect(await look()).toEqual([200, false]);
+  backend.change(trusting({ plugin: 'hello', path: '/*' }));
+  expect(await look()).toEqual([200, false]);
+  backend.change(trusting({ plugin: 'elsewhere', path: '/x' }));
+  expect(await look()).toEqual([403, false]);
+  expect(
+    backend.logged(
+      'auth.apiGate.cookie.trustedPaths[0] (/api/elsewhere/x): names the plugin elsewhere, which is not installed',
+    ),
+  ).not.toEqual([]);
 });

@@ -1,14 +1,22 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import cookieParser from 'cookie-parser';
 import type { Request } from 'express';
-import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
+import type { RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  from,
+  KEYS,
+  now,
+} from '../../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
-
-const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const backends = signedBackends();
 const FRONTEND = 'http://localhost:3000';
 
 describe('where the cookie is issued', () => {
@@ -24,13 +32,11 @@ describe('where the cookie is issued', () => {
   const app = recordingPlugin('app', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
-  let key: SigningKey;
-  let backend: RunningBackend;
-  let issuedAt = Math.floor(Date.now() / 1000) - 1000;
+  let backend: SignedBackend;
+  let issuedAt = now() - 1000;
 
   beforeAll(async () => {
-    key = await createSigningKey();
-    backend = await startBackend({
+    backend = await backends.start({
       features: [
         hello.feature,
         app.feature,
@@ -41,32 +47,26 @@ describe('where the cookie is issued', () => {
           },
         }),
       ],
-      config: {
-        backend: { cors: { origin: FRONTEND, credentials: true } },
-        auth: {
-          ...(key.config.auth as object),
-          apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
-        },
-      },
+      config: { backend: { cors: { origin: FRONTEND, credentials: true } } },
+      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
     });
-  });
-  afterAll(async () => {
-    await backend.stop();
-    await key.remove();
   });
 
   const send = (method: string, target: string, ...headerLines: string[]) =>
-    rawRequest(backend.port, target, { method, headerLines });
-  const bearer = (token: string) => `Authorization: Bearer ${token}`;
+    backend.request(method, target, headerLines);
+  const get = (target: string, ...headerLines: string[]) =>
+    backend.get(target, ...headerLines);
   /** Signs a token of a new session. */
   const sign = () => {
     issuedAt += 1;
-    return key.sign({ iss: `${backend.url}/api/auth`, iat: issuedAt });
+    return backend.sign({ iat: issuedAt });
   };
+  const signOut = (token: string) =>
+    send('DELETE', `/api/hello${COOKIE_ENDPOINT}`, cookie(token));
   const namesSet = ({ headers }: RawResponse) =>
     (headers['set-cookie']?.split('\n') ?? [])
-      .filter(cookie => !cookie.includes('Expires=Thu, 01 Jan 1970'))
-      .map(cookie => cookie.split('=')[0]);
+      .filter(text => !text.includes('Expires=Thu, 01 Jan 1970'))
+      .map(text => text.split('=')[0]);
 
   describe("at the root's own cookie endpoint", () => {
     const spellings = [
@@ -83,13 +83,9 @@ describe('where the cookie is issued', () => {
       '[P10] %s gives a revoked session no cookie',
       async target => {
         const token = await sign();
-        await send(
-          'DELETE',
-          `/api/hello${COOKIE_ENDPOINT}`,
-          `Cookie: token=${token}`,
-        );
-        for (const headerLine of [bearer(token), `Cookie: token=${token}`]) {
-          const response = await send('GET', target, headerLine);
+        await signOut(token);
+        for (const headerLine of [bearer(token), cookie(token)]) {
+          const response = await get(target, headerLine);
           expect(response.status).toBe(401);
           expect(namesSet(response)).toEqual([]);
         }
@@ -97,7 +93,7 @@ describe('where the cookie is issued', () => {
     );
 
     it('answers a valid bearer token as a stock backend does, and sets the cookie', async () => {
-      const response = await send('GET', COOKIE_ENDPOINT, bearer(await sign()));
+      const response = await get(COOKIE_ENDPOINT, bearer(await sign()));
       expect(response.status).toBe(200);
       expect(JSON.parse(response.body).expiresAt).toBeDefined();
       expect(namesSet(response)).toEqual(['backstage-auth', 'token']);
@@ -108,10 +104,8 @@ describe('where the cookie is issued', () => {
         const response = await send(method, COOKIE_ENDPOINT);
         expect([response.status, namesSet(response)]).toEqual([401, []]);
       }
-      expect((await send('GET', '/index.html')).status).toBe(200);
-      expect((await send('GET', '/.backstage/auth/v1/jwks.json')).status).toBe(
-        200,
-      );
+      expect(await backend.statusOf('/index.html')).toBe(200);
+      expect(await backend.statusOf(KEYS)).toBe(200);
     });
 
     it('ends a session by DELETE as elsewhere', async () => {
@@ -119,29 +113,21 @@ describe('where the cookie is issued', () => {
       const refused = await send(
         'DELETE',
         COOKIE_ENDPOINT,
-        `Cookie: token=${token}`,
-        'Origin: https://evil.example.com',
+        cookie(token),
+        from('https://evil.example.com'),
       );
       expect(refused.status).toBe(403);
-      expect((await send('GET', '/api/hello/x', bearer(token))).status).toBe(
-        200,
-      );
-      const response = await send(
-        'DELETE',
-        COOKIE_ENDPOINT,
-        `Cookie: token=${token}`,
-      );
+      expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
+      const response = await send('DELETE', COOKIE_ENDPOINT, cookie(token));
       expect(response.status).toBe(204);
       expect(response.headers['set-cookie']).toContain('token=;');
-      expect((await send('GET', '/api/hello/x', bearer(token))).status).toBe(
-        401,
-      );
+      expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(401);
       expect((await send('DELETE', COOKIE_ENDPOINT)).status).toBe(204);
     });
   });
 
   describe('to another origin', () => {
-    const other = `Origin: ${FRONTEND}`;
+    const other = from(FRONTEND);
 
     it.each([
       [other],
@@ -150,8 +136,7 @@ describe('where the cookie is issued', () => {
     ])(
       'is not with any other answer, which stays as it was: %s %s',
       async (...headerLines) => {
-        const plain = await send(
-          'GET',
+        const plain = await get(
           '/api/hello/x',
           bearer(await sign()),
           ...headerLines,
@@ -168,8 +153,7 @@ describe('where the cookie is issued', () => {
         [other, 'Sec-Fetch-Site: same-site'],
         [other, 'Sec-Fetch-Site: cross-site'],
       ]) {
-        const endpoint = await send(
-          'GET',
+        const endpoint = await get(
           `/api/hello${COOKIE_ENDPOINT}`,
           bearer(await sign()),
           ...headerLines,
@@ -189,8 +173,7 @@ describe('where the cookie is issued', () => {
       ['Sec-Fetch-Site: none'],
       [`Sec-Fetch-Site: same-origin`, other],
     ])('is not: %s', async (...headerLines) => {
-      const response = await send(
-        'GET',
+      const response = await get(
         '/api/hello/x',
         bearer(await sign()),
         ...headerLines,
@@ -210,7 +193,7 @@ describe('where the cookie is issued', () => {
         ['/api/hello/open', cookies],
       ]) {
         parsed.length = 0;
-        expect((await send('GET', target, ...headerLines)).status).toBe(200);
+        expect((await get(target, ...headerLines)).status).toBe(200);
         expect(parsed).toEqual([{ mine: '1', mine2: '2' }]);
         expect(hello.handled.at(-1)?.headers.cookie ?? '').not.toContain(token);
       }
@@ -218,25 +201,13 @@ describe('where the cookie is issued', () => {
 
     it('no plugin finds the cookie of a revoked session', async () => {
       const token = await sign();
-      const issued = await send(
-        'GET',
-        `/api/hello${COOKIE_ENDPOINT}`,
-        bearer(token),
-      );
+      const issued = await get(`/api/hello${COOKIE_ENDPOINT}`, bearer(token));
       const stock = issued.headers['set-cookie']!.match(
         /backstage-auth=([^;]+)/,
       )![1];
-      await send(
-        'DELETE',
-        `/api/hello${COOKIE_ENDPOINT}`,
-        `Cookie: token=${token}`,
-      );
+      await signOut(token);
       parsed.length = 0;
-      await send(
-        'GET',
-        '/api/hello/open',
-        `Cookie: a=1; backstage-auth=${stock}`,
-      );
+      await get('/api/hello/open', `Cookie: a=1; backstage-auth=${stock}`);
       expect(parsed).toEqual([{ a: '1' }]);
     });
   });

@@ -1,20 +1,18 @@
 import { createBackendModule } from '@backstage/backend-plugin-api';
-import supertest from 'supertest';
 import {
   authCookieIssuanceExtensionPoint,
   CookieIssuer,
   CookieIssuerContext,
 } from '../..';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
-
-let backend: RunningBackend | undefined;
-afterEach(async () => {
-  await backend?.stop();
-  backend = undefined;
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 const issuerModule = (moduleId: string, issuer: CookieIssuer | 'off') =>
   createBackendModule({
@@ -30,27 +28,36 @@ const issuerModule = (moduleId: string, issuer: CookieIssuer | 'off') =>
     },
   });
 
+const TARGET = '/api/hello/x';
+
 async function signIn(
-  features: Parameters<typeof startBackend>[0]['features'],
+  features: NonNullable<SignedBackendOptions['features']>,
   apiGate = {},
 ) {
   const plugin = recordingPlugin('hello');
-  backend = await startBackend({
-    features: [plugin.feature, ...features!],
-    config: { auth: { apiGate } },
+  const backend = await backends.start({
+    features: [plugin.feature, ...features],
+    apiGate,
   });
-  const request = supertest(backend.url);
-  const { body } = await request.get('/api/auth/guest/refresh').expect(200);
-  const token: string = body.backstageIdentity.token;
-  const get = () =>
-    request.get('/api/hello/x').set('Authorization', `Bearer ${token}`);
-  return { token, get, request, plugin };
+  const token = await backend.guest();
+  return {
+    ...backend,
+    token,
+    plugin,
+    /** Sends the token as a bearer token, and returns the cookies of the answer. */
+    async cookiesFor(...headerLines: string[]) {
+      const lines = [bearer(token), ...headerLines];
+      const { status, headers } = await backend.get(TARGET, ...lines);
+      expect(status).toBe(200);
+      return headers['set-cookie'];
+    },
+  };
 }
 
 describe('[P15] authCookieIssuanceExtensionPoint', () => {
   it('replaces the issuer, which receives the verified credentials and the token', async () => {
     const contexts: CookieIssuerContext[] = [];
-    const { token, get, request } = await signIn([
+    const { cookiesFor, request, statusOf, token } = await signIn([
       issuerModule('mine', {
         issueCookie(context) {
           contexts.push(context);
@@ -58,8 +65,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
         },
       }),
     ]);
-    const response = await get().expect(200);
-    expect(response.get('Set-Cookie')).toEqual(['mine=yes; Path=/']);
+    expect(await cookiesFor()).toBe('mine=yes; Path=/');
     expect(contexts).toHaveLength(1);
     expect(contexts[0].token).toBe(token);
     expect(contexts[0].credentials.principal).toMatchObject({
@@ -69,25 +75,18 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     expect(contexts[0].req.originalUrl).toBe('/api/hello/x');
 
     // The gate calls the issuer for bearer tokens alone, and its result decides nothing about access.
-    await request.get('/api/hello/x').expect(401);
-    await request
-      .get('/api/hello/x')
-      .set('Cookie', `token=${token}`)
-      .expect(200);
-    await request
-      .options('/api/hello/x')
-      .set('Authorization', `Bearer ${token}`);
+    expect(await statusOf(TARGET)).toBe(401);
+    expect(await statusOf(TARGET, cookie(token))).toBe(200);
+    await request('OPTIONS', TARGET, [bearer(token)]);
     expect(contexts).toHaveLength(1);
   });
 
   it('turns issuing off', async () => {
-    const { get, request, token } = await signIn([issuerModule('mine', 'off')]);
-    const response = await get().expect(200);
-    expect(response.get('Set-Cookie')).toBeUndefined();
-    await request
-      .get('/api/hello/x')
-      .set('Cookie', `token=${token}`)
-      .expect(200);
+    const { cookiesFor, statusOf, token } = await signIn([
+      issuerModule('mine', 'off'),
+    ]);
+    expect(await cookiesFor()).toBeUndefined();
+    expect(await statusOf(TARGET, cookie(token))).toBe(200);
   });
 
   it.each([
@@ -107,15 +106,11 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     ['rejects', () => Promise.reject(new Error('issuer'))],
     ['rejects without an error', () => Promise.reject()],
   ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
-    const { get } = await signIn([issuerModule('mine', { issueCookie })]);
-    const response = await get().expect(200);
-    expect(response.get('Set-Cookie')).toBeUndefined();
-    expect(
-      backend!.log.some(
-        ({ level, message }) =>
-          level === 'warn' && message.includes('issued no cookie'),
-      ),
-    ).toBe(true);
+    const { cookiesFor, logged } = await signIn([
+      issuerModule('mine', { issueCookie }),
+    ]);
+    expect(await cookiesFor()).toBeUndefined();
+    expect(logged('issued no cookie', 'warn')).not.toEqual([]);
   });
 
   it('names both modules when a second one sets an issuer', async () => {
@@ -129,33 +124,20 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 
 describe('auth.apiGate.cookie', () => {
   it('enabled: false neither issues nor reads nor clears a cookie', async () => {
-    const { get, request, token, plugin } = await signIn([], {
+    const { cookiesFor, plugin, statusOf, token } = await signIn([], {
       cookie: { enabled: false },
     });
-    const response = await get().set('Cookie', 'token=mine').expect(200);
-    expect(response.get('Set-Cookie')).toBeUndefined();
+    expect(await cookiesFor(cookie('mine'))).toBeUndefined();
     expect(plugin.handled[0].headers.cookie).toBe('token=mine');
-    await request
-      .get('/api/hello/x')
-      .set('Cookie', `token=${token}`)
-      .expect(401);
+    expect(await statusOf(TARGET, cookie(token))).toBe(401);
   });
 
   it('has the configured name and SameSite', async () => {
-    const { get, request, token } = await signIn([], {
+    const { cookiesFor, statusOf, token } = await signIn([], {
       cookie: { name: 'session', sameSite: 'strict' },
     });
-    const response = await get().expect(200);
-    expect(response.get('Set-Cookie')![0]).toMatch(
-      /^session=.*HttpOnly; SameSite=Strict$/,
-    );
-    await request
-      .get('/api/hello/x')
-      .set('Cookie', `session=${token}`)
-      .expect(200);
-    await request
-      .get('/api/hello/x')
-      .set('Cookie', `token=${token}`)
-      .expect(401);
+    expect(await cookiesFor()).toMatch(/^session=.*HttpOnly; SameSite=Strict$/);
+    expect(await statusOf(TARGET, `Cookie: session=${token}`)).toBe(200);
+    expect(await statusOf(TARGET, cookie(token))).toBe(401);
   });
 });

@@ -1,42 +1,36 @@
 import { createBackendModule } from '@backstage/backend-plugin-api';
-import type { JsonObject } from '@backstage/types';
 import { decodeJwt } from 'jose';
 import { authCookieIssuanceExtensionPoint, CookieIssuerContext } from '../..';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { bearer as bearerOf, cookie } from '../../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
-
-const GUEST = { guest: { dangerouslyAllowOutsideDevelopment: true } };
 const MINUTE = 60_000;
 
-let backend: RunningBackend | undefined;
+const backends = signedBackends();
 let clock: jest.SpyInstance | undefined;
 afterEach(async () => {
   clock?.mockRestore();
   clock = undefined;
-  await backend?.stop();
-  backend = undefined;
+  await backends.stopAll();
 });
 
 /** Starts a backend, and signs a guest in. */
 async function signIn(
-  cookie: JsonObject = {},
-  options: Parameters<typeof startBackend>[0] = {},
+  maxAge?: string,
+  features: SignedBackendOptions['features'] = [],
 ) {
-  backend = await startBackend({
-    features: [recordingPlugin('hello').feature, ...(options.features ?? [])],
-    config: { auth: { providers: GUEST, apiGate: { cookie } } },
+  const backend = await backends.start({
+    features: [recordingPlugin('hello').feature, ...features],
+    apiGate: { cookie: { ...(maxAge && { maxAge }) } },
   });
-  const { port } = backend;
-  const { body } = await rawRequest(port, '/api/auth/guest/refresh');
-  const { token } = JSON.parse(body).backstageIdentity;
-  const held = `Cookie: token=${token}`;
-  const bearer = `Authorization: Bearer ${token}`;
-  const get = async (...headerLines: string[]) =>
-    rawRequest(port, '/api/hello/x', { headerLines });
-  return { token: token as string, held, bearer, get };
+  const token = await backend.guest();
+  const get = (...headerLines: string[]) =>
+    backend.get('/api/hello/x', ...headerLines);
+  return { token, held: cookie(token), bearer: bearerOf(token), get };
 }
 
 /** Moves the clock by which the gate measures intervals. */
@@ -64,7 +58,7 @@ describe('[P48] the life of the cookie', () => {
   });
 
   it('is that of the token where cookie.maxAge is longer', async () => {
-    const { bearer, get, token } = await signIn({ maxAge: '24h' });
+    const { bearer, get, token } = await signIn('24h');
     const { headers } = await get(bearer);
     const expires = new Date(decodeJwt(token).exp! * 1000).toUTCString();
     expect(headers['set-cookie']).toBe(
@@ -73,7 +67,7 @@ describe('[P48] the life of the cookie', () => {
   });
 
   it('begins anew with a bearer token after half of it, never with the cookie alone', async () => {
-    const { bearer, get, held } = await signIn({ maxAge: '20m' });
+    const { bearer, get, held } = await signIn('20m');
     await get(bearer);
     const isSet = async (...headerLines: string[]) => {
       const { status, headers } = await get(...headerLines);
@@ -92,7 +86,7 @@ describe('[P48] the life of the cookie', () => {
   });
 
   it('begins anew where a handler would answer 304, which sets no cookie', async () => {
-    const { bearer, get, held } = await signIn({ maxAge: '20m' });
+    const { bearer, get, held } = await signIn('20m');
     await get(bearer);
     const { headers } = await get(bearer, held);
     const validator = `If-None-Match: ${headers.etag}`;
@@ -107,7 +101,7 @@ describe('[P48] the life of the cookie', () => {
   });
 
   it('begins anew with the first call after the start of a replica', async () => {
-    const { bearer, get, held } = await signIn({ maxAge: '20m' });
+    const { bearer, get, held } = await signIn('20m');
     const { headers } = await get(bearer, held);
     expect(lifeOf(headers['set-cookie']?.split('\n').at(-1))).toBe(1200);
     expect((await get(bearer, held)).headers['set-cookie']).toBeUndefined();
@@ -134,7 +128,7 @@ describe('[P48] the life of the cookie', () => {
         },
       }),
     ];
-    const { bearer, get } = await signIn({ maxAge: '20m' }, { features });
+    const { bearer, get } = await signIn('20m', features);
     await get(bearer);
     const ms = contexts[0].expires.getTime() - Date.now();
     expect(Math.abs(ms - 20 * MINUTE)).toBeLessThan(2_000);
@@ -143,7 +137,7 @@ describe('[P48] the life of the cookie', () => {
   it.each(['59s', '25h', 'a while'])(
     'stops the start if it is %s',
     async maxAge => {
-      await expect(signIn({ maxAge })).rejects.toThrow(
+      await expect(signIn(maxAge)).rejects.toThrow(
         'auth.apiGate.cookie.maxAge must be a duration from 1m to 24h, such as',
       );
     },

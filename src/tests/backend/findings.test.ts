@@ -1,5 +1,4 @@
-import { createServer, IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders } from 'node:http';
 import { commonSignInResolvers } from '@backstage/plugin-auth-node';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
@@ -7,95 +6,76 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
-import type { JsonObject } from '@backstage/types';
-import { merge } from 'lodash';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
+import { bearer, JSON_TYPE, POLICY } from '../../__testUtils__/requestParts';
 import { folderWith, runCliHere } from '../../__testUtils__/runCli';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { Finding, formatFinding } from '../../findings/Finding';
-import type { PolicyReport } from '../../observability/describePolicy';
 
-jest.setTimeout(120_000);
-
-// The plugins of older releases differ: the proxy plugin asks for a credential since 0.6.18.
+// Goes in October 2027: plugins of releases before November 2026 differ, or are not installed.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const describePlugins = release >= '2026-11' ? describe : describe.skip;
 
-const POLICY = '/api/auth/api-gate/v1/policy';
-
-let backend: RunningBackend | undefined;
-
-afterEach(async () => {
-  await backend?.stop();
-  backend = undefined;
-});
+const backends = signedBackends();
+jest.setTimeout(120_000);
+afterEach(backends.stopAll);
 
 /** Returns the findings of each line of the log that has some. */
-const loggedFindings = () =>
-  backend!.log.flatMap(({ level, message, meta }) => {
+const findingsIn = ({ log }: SignedBackend) =>
+  log.flatMap(({ level, message, meta }) => {
     const findings = (meta as { findings?: Finding[] })?.findings;
     return findings ? [{ level, message, findings }] : [];
   });
 
 const idsOf = (findings: Finding[]) => findings.map(({ id }) => id);
 
-/** Starts a backend with the plugin `hello`, whose configuration can change. */
-async function start(config: JsonObject) {
-  const port = await freePort();
-  const url = `http://localhost:${port}`;
-  const base = {
-    app: { baseUrl: url },
-    backend: {
-      baseUrl: url,
-      listen: { port, host: 'localhost' },
-      database: { client: 'better-sqlite3', connection: ':memory:' },
-    },
-    auth: { providers: { guest: {} } },
-  };
-  const data = merge({}, base, config);
-  const { feature, change } = createReloadableConfig(data);
+/** Starts a backend with the plugin `hello` and without guests, who are a finding. */
+async function start(options: SignedBackendOptions) {
   const hello = recordingPlugin('hello');
-  backend = await startBackend({
-    features: [hello.feature],
-    port,
-    rootConfig: feature,
-  });
-  return {
-    data,
-    url,
-    change: (other: JsonObject) => change(merge({}, base, other)),
-    tokenForPolicy: () => hello.tokenFor('auth'),
-    async readPolicy(): Promise<PolicyReport> {
-      const { body } = await rawRequest(port, POLICY, {
-        headerLines: [`Authorization: Bearer ${await hello.tokenFor('auth')}`],
-      });
-      return JSON.parse(body);
+  const withoutGuests = (given: SignedBackendOptions) => ({
+    apiGate: given.apiGate,
+    config: {
+      ...given.config,
+      auth: {
+        providers: { guest: { dangerouslyAllowOutsideDevelopment: false } },
+      },
     },
+  });
+  const backend = await backends.start({
+    ...withoutGuests(options),
+    features: [hello.feature],
+  });
+  const tokenForPolicy = () => hello.tokenFor('auth');
+  return {
+    ...backend,
+    tokenForPolicy,
+    change: (changed: SignedBackendOptions) =>
+      backend.change(withoutGuests(changed)),
+    readPolicy: async () => backend.policy(await tokenForPolicy()),
+    loggedFindings: () => findingsIn(backend),
   };
 }
 
 describe('[P34] the findings of a backend', () => {
   it('are the same list, byte for byte, in the log of the start, in the policy report and from api-gate check', async () => {
     const at = 'auth.apiGate.allow[1] (POST /api/hello/x)';
-    const { data, url, tokenForPolicy, readPolicy } = await start({
-      auth: {
-        apiGate: {
-          allow: [
-            { plugin: 'helo', path: '/**' },
-            { plugin: 'hello', path: '/x', methods: ['POST'] },
-          ],
-          findings: {
-            accept: [{ id: 'rule-changes-data', at, reason: 'it checks' }],
-          },
-        },
+    const apiGate = {
+      allow: [
+        { plugin: 'helo', path: '/**' },
+        { plugin: 'hello', path: '/x', methods: ['POST'] },
+      ],
+      findings: {
+        accept: [{ id: 'rule-changes-data', at, reason: 'it checks' }],
       },
-      proxy: { endpoints: { '/a': { target: 'http://a', ws: true } } },
+    };
+    const proxy = { endpoints: { '/a': { target: 'http://a', ws: true } } };
+    const { loggedFindings, url, tokenForPolicy, readPolicy } = await start({
+      apiGate,
+      config: { proxy },
     });
     const { findings } = await readPolicy();
     expect(idsOf(findings)).toEqual([
@@ -119,7 +99,13 @@ describe('[P34] the findings of a backend', () => {
 
     process.env.API_GATE_TEST_TOKEN = await tokenForPolicy();
     try {
-      const folder = folderWith({ 'app-config.yaml': JSON.stringify(data) });
+      const folder = folderWith({
+        'app-config.yaml': JSON.stringify({
+          backend: { baseUrl: url },
+          auth: { apiGate },
+          proxy,
+        }),
+      });
       const { code, stdout } = await runCliHere([
         ...['check', '--config', `${folder}/app-config.yaml`],
         ...['--policy', `${url}${POLICY}`],
@@ -137,7 +123,7 @@ describe('[P34] the findings of a backend', () => {
   });
 
   it('are logged once, and again only when they change', async () => {
-    const { change, readPolicy } = await start({});
+    const { change, loggedFindings, readPolicy } = await start({});
     expect(loggedFindings()).toEqual([
       {
         level: 'info',
@@ -145,18 +131,19 @@ describe('[P34] the findings of a backend', () => {
         findings: [],
       },
     ]);
-    change({ app: { title: 'another' } });
+    change({ config: { app: { title: 'another' } } });
     expect(loggedFindings()).toHaveLength(1);
 
     const proxy = { endpoints: { '/a': { target: 'http://a', ws: true } } };
-    change({ proxy });
-    change({ proxy, app: { title: 'third' } });
+    change({ config: { proxy } });
+    change({ config: { proxy, app: { title: 'third' } } });
     expect(loggedFindings()).toHaveLength(2);
     expect(idsOf(loggedFindings()[1].findings)).toEqual(['proxied-websocket']);
     expect(idsOf((await readPolicy()).findings)).toEqual(['proxied-websocket']);
 
-    change({ proxy, auth: { apiGate: { allow: 'wrong' } } });
-    change({ proxy: { endpoints: { '/a': 7, '/b': { headers: 'x' } } } });
+    change({ config: { proxy }, apiGate: { allow: 'wrong' } });
+    const odd = { endpoints: { '/a': 7, '/b': { headers: 'x' } } };
+    change({ config: { proxy: odd } });
     expect(loggedFindings().slice(2)).toMatchObject([
       { level: 'info', findings: [] },
     ]);
@@ -164,22 +151,13 @@ describe('[P34] the findings of a backend', () => {
 });
 
 describePlugins('[P34] a finding is true of the plugins', () => {
-  const statusOf = async (target: string, method = 'GET') => {
-    const { status } = await rawRequest(backend!.port, target, {
-      method,
-      ...(method === 'POST' && {
-        headerLines: ['Content-Type: application/json'],
-        body: '{}',
-      }),
-    });
-    return status;
-  };
-  const foundIn = () => idsOf(loggedFindings()[0].findings);
+  const foundIn = (backend: SignedBackend) =>
+    idsOf(findingsIn(backend)[0].findings);
 
   it.each([true, false])(
     'rule-will-not-work, with permission.enabled %s',
     async enabled => {
-      backend = await startBackend({
+      const backend = await backends.start({
         features: [
           catalogPlugin,
           techdocsPlugin,
@@ -189,26 +167,27 @@ describePlugins('[P34] a finding is true of the plugins', () => {
         config: {
           permission: { enabled },
           techdocs: { builder: 'external', publisher: { type: 'local' } },
-          auth: {
-            apiGate: {
-              allow: [
-                { plugin: 'catalog', path: '/entities/**' },
-                { plugin: 'catalog', path: '/entity-facets' },
-                { plugin: 'techdocs', path: '/static/**' },
-              ],
-            },
-          },
+        },
+        apiGate: {
+          allow: [
+            { plugin: 'catalog', path: '/entities/**' },
+            { plugin: 'catalog', path: '/entity-facets' },
+            { plugin: 'techdocs', path: '/static/**' },
+          ],
         },
       });
-      const statuses = [
-        await statusOf('/api/catalog/entities/by-query'),
-        await statusOf('/api/catalog/entity-facets?facet=kind'),
-        await statusOf('/api/techdocs/static/docs/default/component/a/x.html'),
-      ];
+      const statuses = [];
+      for (const target of [
+        '/api/catalog/entities/by-query',
+        '/api/catalog/entity-facets?facet=kind',
+        '/api/techdocs/static/docs/default/component/a/x.html',
+      ]) {
+        statuses.push(await backend.statusOf(target));
+      }
       expect(statuses).toEqual(enabled ? [401, 401, 401] : [200, 200, 404]);
-      expect(foundIn().filter(id => id === 'rule-will-not-work')).toHaveLength(
-        enabled ? 3 : 0,
-      );
+      expect(
+        foundIn(backend).filter(id => id === 'rule-will-not-work'),
+      ).toHaveLength(enabled ? 3 : 0);
     },
   );
 
@@ -244,90 +223,65 @@ describePlugins('[P34] a finding is true of the plugins', () => {
   );
 
   it('open-webhook-without-secret', async () => {
-    backend = await startBackend({
+    const backend = await backends.start({
       features: [eventsPlugin],
-      config: {
-        events: { http: { topics: ['github'] } },
-        auth: {
-          apiGate: {
-            allow: [
-              { plugin: 'events', path: '/http/github', methods: ['POST'] },
-            ],
-          },
-        },
+      config: { events: { http: { topics: ['github'] } } },
+      apiGate: {
+        allow: [{ plugin: 'events', path: '/http/github', methods: ['POST'] }],
       },
     });
-    expect(await statusOf('/api/events/http/github', 'POST')).toBe(202);
-    expect(foundIn()).toContain('open-webhook-without-secret');
+    const target = '/api/events/http/github';
+    const { status } = await backend.request('POST', target, [JSON_TYPE], '{}');
+    expect(status).toBe(202);
+    expect(foundIn(backend)).toContain('open-webhook-without-secret');
   });
 
   it('open-proxy-with-secret, token-leaves-house, and rule-will-not-work', async () => {
     const received: IncomingHttpHeaders[] = [];
-    const target = createServer((req, res) => {
+    const port = await backends.serve((req, res) => {
       received.push(req.headers);
       res.end();
     });
-    await new Promise<void>(resolve => {
-      target.listen(0, 'localhost', resolve);
-    });
-    const { port } = target.address() as AddressInfo;
-    try {
-      const hello = recordingPlugin('hello');
-      backend = await startBackend({
-        features: [proxyPlugin, hello.feature],
-        config: {
-          proxy: {
-            endpoints: {
-              '/open': {
-                target: `http://localhost:${port}`,
-                headers: { 'X-Api-Key': 'made-up' },
-                credentials: 'dangerously-allow-unauthenticated',
-              },
-              '/closed': { target: `http://localhost:${port}` },
-              '/forwards': {
-                target: `http://localhost:${port}`,
-                allowedHeaders: ['Authorization'],
-              },
+    const target = `http://localhost:${port}`;
+    const hello = recordingPlugin('hello');
+    const backend = await backends.start({
+      features: [proxyPlugin, hello.feature],
+      config: {
+        proxy: {
+          endpoints: {
+            '/open': {
+              target,
+              headers: { 'X-Api-Key': 'made-up' },
+              credentials: 'dangerously-allow-unauthenticated',
             },
-          },
-          auth: {
-            apiGate: {
-              allow: [
-                { plugin: 'proxy', path: '/open/**' },
-                { plugin: 'proxy', path: '/closed/**' },
-              ],
-            },
+            '/closed': { target },
+            '/forwards': { target, allowedHeaders: ['Authorization'] },
           },
         },
-      });
-      expect(await statusOf('/api/proxy/open/x')).toBe(200);
-      expect(await statusOf('/api/proxy/closed/x')).toBe(401);
-      const authorization = `Bearer ${await hello.tokenFor('proxy')}`;
-      await rawRequest(backend.port, '/api/proxy/forwards/x', {
-        headerLines: [`Authorization: ${authorization}`],
-      });
-      expect(received).toMatchObject([
-        { 'x-api-key': 'made-up' },
-        { authorization },
-      ]);
-      expect(
-        loggedFindings()[0].findings.map(({ id, at }) => [id, at]),
-      ).toEqual(
-        expect.arrayContaining([
-          [
-            'open-proxy-with-secret',
-            'auth.apiGate.allow[0] (GET /api/proxy/open/**)',
-          ],
-          [
-            'rule-will-not-work',
-            'auth.apiGate.allow[1] (GET /api/proxy/closed/**)',
-          ],
-          ['token-leaves-house', 'proxy.endpoints./forwards'],
-        ]),
-      );
-    } finally {
-      target.closeAllConnections();
-      target.close();
-    }
+      },
+      apiGate: {
+        allow: [
+          { plugin: 'proxy', path: '/open/**' },
+          { plugin: 'proxy', path: '/closed/**' },
+        ],
+      },
+    });
+    expect(await backend.statusOf('/api/proxy/open/x')).toBe(200);
+    expect(await backend.statusOf('/api/proxy/closed/x')).toBe(401);
+    const token = await hello.tokenFor('proxy');
+    await backend.get('/api/proxy/forwards/x', bearer(token));
+    expect(received).toMatchObject([
+      { 'x-api-key': 'made-up' },
+      { authorization: `Bearer ${token}` },
+    ]);
+    expect(
+      findingsIn(backend)[0].findings.map(({ id, at }) => `${id}: ${at}`),
+    ).toEqual(
+      expect.arrayContaining([
+        'open-proxy-with-secret: auth.apiGate.allow[0] (GET /api/proxy/open/**)',
+        'rule-will-not-work: auth.apiGate.allow[1] (GET /api/proxy/closed/**)',
+        'token-leaves-house: proxy.endpoints./forwards',
+      ]),
+    );
   });
 });

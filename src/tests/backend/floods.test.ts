@@ -1,73 +1,59 @@
-import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  coreServices,
-  createBackendPlugin,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
+import { createServiceFactory } from '@backstage/backend-plugin-api';
 import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import { Router } from 'express';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { rawRequest, RawResponse } from '../../__testUtils__/rawRequest';
+import type { RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { bearer, forge, now } from '../../__testUtils__/requestParts';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
+import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 
-jest.setTimeout(60_000);
-
-let key: SigningKey;
-let backend: RunningBackend;
+let backend: SignedBackend;
 let fetched: number;
 const countFetch = () => {
   fetched += 1;
 };
 
-beforeAll(async () => {
-  key = await createSigningKey();
-  subscribe('undici:request:create', countFetch);
-});
-afterAll(async () => {
+const backends = signedBackends();
+beforeAll(() => subscribe('undici:request:create', countFetch));
+afterAll(() => {
   unsubscribe('undici:request:create', countFetch);
-  await key.remove();
 });
-afterEach(() => backend.stop());
+afterEach(backends.stopAll);
+
+/** Starts a backend with the plugin `hello`. */
+async function start({ features = [], ...options }: SignedBackendOptions = {}) {
+  const hello = recordingPlugin('hello');
+  backend = await backends.start({
+    ...options,
+    features: [hello.feature, ...features],
+  });
+  return hello;
+}
 
 /** A plugin whose handler reads the bearer token itself. */
-const lookingPlugin = createBackendPlugin({
-  pluginId: 'looking',
-  register(reg) {
-    reg.registerInit({
-      deps: {
-        httpAuth: coreServices.httpAuth,
-        httpRouter: coreServices.httpRouter,
-      },
-      async init({ httpAuth, httpRouter }) {
-        const router = Router();
-        router.get('/public', (req, res, next) => {
-          httpAuth
-            .credentials(req, { allow: ['user', 'service', 'none'] })
-            .then(({ principal }) => res.json(principal), next);
-        });
-        httpRouter.use(router);
-      },
+const looking = recordingPlugin('looking', {
+  handle: async (req, res, { httpAuth }) => {
+    const allow = ['user', 'service', 'none'] as const;
+    const { principal } = await httpAuth.credentials(req, {
+      allow: [...allow],
     });
+    res.json(principal);
   },
 });
 
-const ask = (path: string, token: string) =>
-  rawRequest(backend.port, path, {
-    headerLines: [`Authorization: Bearer ${token}`],
-  });
+const ask = (path: string, token: string) => backend.get(path, bearer(token));
 
-/** Makes service tokens that no key verifies, with the given claims. */
+/** Makes service tokens for `hello` that no key verifies, of a plugin each, or tokens with other claims. */
 async function forgedServiceTokens(
   count: number,
-  claimsOf: (i: number) => { sub: string; aud: string },
+  claimsOf = (i: number) => ({ sub: `made-up-${i}`, aud: 'hello' }),
 ): Promise<string[]> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const { kid = 'forged' } = await exportJWK(privateKey);
@@ -90,18 +76,12 @@ function expectRefused(responses: RawResponse[]) {
 }
 
 it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the real ones', async () => {
-  const hello = recordingPlugin('hello');
   const other = recordingPlugin('other');
-  backend = await startBackend({
-    features: [hello.feature, other.feature, lookingPlugin],
-    config: {
-      auth: { apiGate: { allow: [{ plugin: 'looking', path: '/public' }] } },
-    },
+  const hello = await start({
+    features: [other.feature, looking.feature],
+    apiGate: { allow: [{ plugin: 'looking', path: '/public' }] },
   });
-  const tokens = await forgedServiceTokens(240, i => ({
-    sub: `made-up-${i}`,
-    aud: 'hello',
-  }));
+  const tokens = await forgedServiceTokens(240);
   fetched = 0;
   const refused = [];
   for (const token of tokens.slice(0, 60)) {
@@ -141,12 +121,10 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
 });
 
 it('starts where the backend has its own decorator of plugin tokens, and holds the bound at the gate', async () => {
-  const hello = recordingPlugin('hello');
   const other = recordingPlugin('other');
   const verified: string[] = [];
-  backend = await startBackend({
+  await start({
     features: [
-      hello.feature,
       other.feature,
       createServiceFactory({
         service: pluginTokenHandlerDecoratorServiceRef,
@@ -161,10 +139,7 @@ it('starts where the backend has its own decorator of plugin tokens, and holds t
       }),
     ],
   });
-  const tokens = await forgedServiceTokens(60, i => ({
-    sub: `made-up-${i}`,
-    aud: 'hello',
-  }));
+  const tokens = await forgedServiceTokens(60);
   fetched = 0;
   for (const token of tokens) {
     expectRefused([await ask('/api/hello/x', token)]);
@@ -176,8 +151,7 @@ it('starts where the backend has its own decorator of plugin tokens, and holds t
 });
 
 it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({ features: [hello.feature] });
+  const hello = await start();
   const real = (target: string) => hello.tokenFor(target);
   expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
 
@@ -242,44 +216,31 @@ it('[P25] lets a backend in that only a wildcard of discovery covers, while twen
       { target: at(port), plugins: ['auth', 'hello'] },
     ],
   };
-  const hello = recordingPlugin('hello');
   const peer = recordingPlugin('peer');
-  backend = await startBackend({
-    port,
-    features: [hello.feature],
-    config: { discovery },
-  });
-  const peers = await startBackend({
+  await start({ port, config: { discovery } });
+  await backends.start({
     port: peerPort,
     features: [peer.feature],
     withAuth: false,
     withGate: false,
     config: { discovery },
   });
-  try {
-    const tokens = await forgedServiceTokens(300, i => ({
-      sub: `made-up-${i}`,
-      aud: 'hello',
-    }));
-    const real = await peer.tokenFor('hello');
-    fetched = 0;
-    const { status, seconds } = await whileFlooded(
-      20,
-      i => ask('/api/hello/x', tokens[i]),
-      () => timeUntilServed(() => ask('/api/hello/x', real)),
-    );
-    expect(status).toBe(200);
-    expect(seconds).toBeLessThan(5);
-    // The fetches are ten of made-up plugins, and the peer's: one by the gate, and two by Backstage.
-    expect(fetched).toBeLessThanOrEqual(13);
-  } finally {
-    await peers.stop();
-  }
+  const tokens = await forgedServiceTokens(300);
+  const real = await peer.tokenFor('hello');
+  fetched = 0;
+  const { status, seconds } = await whileFlooded(
+    20,
+    i => ask('/api/hello/x', tokens[i]),
+    () => timeUntilServed(() => ask('/api/hello/x', real)),
+  );
+  expect(status).toBe(200);
+  expect(seconds).toBeLessThan(5);
+  // The fetches are ten of made-up plugins, and the peer's: one by the gate, and two by Backstage.
+  expect(fetched).toBeLessThanOrEqual(13);
 });
 
 it('[P25] answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({ features: [hello.feature] });
+  const hello = await start();
   const tokens = await forgedServiceTokens(500, i => ({
     sub: 'hello',
     aud: `absent${i}`,
@@ -302,27 +263,13 @@ it.each([
   ['the same without the cache', { tokenCache: false }, 'forged', 1],
   ['none that has expired', {}, 'expired', 0],
 ])('verifies of bad tokens %s', async (_, apiGate, kind, expected) => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({
-    features: [hello.feature],
-    config: { auth: { ...(key.config.auth as object), apiGate } },
-  });
-  const iss = `${backend.url}/api/auth`;
-  const now = Math.floor(Date.now() / 1000);
-  const valid = await key.sign({ iss });
-  const [header, payload, signature] = (
+  const hello = await start({ apiGate });
+  const { sign } = backend;
+  const valid = await sign();
+  const bad =
     kind === 'expired'
-      ? await key.sign({ iss, iat: now - 60, exp: now - 1 })
-      : await key.sign({ iss, sub: 'user:default/other' })
-  ).split('.');
-  const middle = signature[40] === 'A' ? 'B' : 'A';
-  const bad = [
-    header,
-    payload,
-    kind === 'expired'
-      ? signature
-      : `${signature.slice(0, 40)}${middle}${signature.slice(41)}`,
-  ].join('.');
+      ? await sign({ iat: now() - 60, exp: now() - 1 })
+      : forge(await sign({ sub: 'user:default/other' }));
 
   // The keys that the first verification fetches are cached.
   expect((await ask('/api/hello/x', valid)).status).toBe(200);
@@ -342,25 +289,23 @@ it.each([
 });
 
 it('[P26] logs one refusal a second of each kind, with the number of those left out', async () => {
-  const hello = recordingPlugin('hello');
-  const other = recordingPlugin('other');
-  backend = await startBackend({ features: [hello.feature, other.feature] });
+  await start({ features: [recordingPlugin('other').feature] });
+  const { get, logged } = backend;
   const refusals = () =>
-    backend.log
-      .filter(({ message }) => message === 'API gate refused a request')
-      .map(({ meta }) => meta as Record<string, unknown>);
+    logged('API gate refused a request').map(
+      ({ meta }) => meta as Record<string, unknown>,
+    );
   const startedAt = Date.now();
-  const { port } = backend;
   for (let i = 0; i < 300; i += 20) {
     await Promise.all(
       Array.from({ length: 20 }, (_, j) =>
-        rawRequest(port, `/api/hello/${i + j}?secret=query`),
+        get(`/api/hello/${i + j}?secret=query`),
       ),
     );
   }
   const seconds = (Date.now() - startedAt) / 1000;
   // The first refusal of another kind is logged immediately.
-  await rawRequest(backend.port, '/api/other/x');
+  await get('/api/other/x');
   expect(refusals()[0]).not.toHaveProperty('omitted');
   expect(refusals().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
 
@@ -384,12 +329,8 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
 });
 
 it('[P26] logs no line of its own for each refusal by 503', async () => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({ features: [hello.feature] });
-  const tokens = await forgedServiceTokens(60, i => ({
-    sub: `made-up-${i}`,
-    aud: 'hello',
-  }));
+  await start();
+  const tokens = await forgedServiceTokens(60);
   const statuses = [];
   for (const token of tokens) {
     statuses.push((await ask('/api/hello/x', token)).status);
@@ -399,24 +340,17 @@ it('[P26] logs no line of its own for each refusal by 503', async () => {
 });
 
 it('opens what many rules name, and nothing beside it', async () => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({
-    features: [hello.feature],
-    config: {
-      auth: {
-        apiGate: {
-          allow: Array.from({ length: 40 }, (_, i) => ({
-            plugin: 'hello',
-            path: `/folder${i}/file`,
-          })),
-        },
-      },
+  const hello = await start({
+    apiGate: {
+      allow: Array.from({ length: 40 }, (_, i) => ({
+        plugin: 'hello',
+        path: `/folder${i}/file`,
+      })),
     },
   });
   const statuses = await Promise.all(
     ['/folder0/file', '/folder39/file', '/folder40/file', '/folder0', '/'].map(
-      async path =>
-        (await rawRequest(backend.port, `/api/hello${path}`)).status,
+      path => backend.statusOf(`/api/hello${path}`),
     ),
   );
   expect(statuses).toEqual([200, 200, 401, 401, 401]);

@@ -1,26 +1,19 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import type { JsonObject } from '@backstage/types';
-import { metrics } from '@opentelemetry/api';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import {
   asCollector,
-  parseScrape,
   Scrape,
   select,
   Series,
 } from '../../__testUtils__/prometheusText';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
-
-jest.setTimeout(60_000);
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { discovery, freePort } from '../../__testUtils__/startBackend';
 
 const page = readFileSync(
   path.resolve(__dirname, '../../../docs/observability.md'),
@@ -52,76 +45,56 @@ function fires(query: string, scrape: Scrape): boolean {
 
 const queryFor = (name: string) => queries.find(query => query.includes(name))!;
 
-describe("the documented metrics, by Backstage's Prometheus exporter", () => {
-  let key: SigningKey;
-  let exporter: PrometheusExporter;
-  let provider: MeterProvider;
-  let metricsPort: number;
-  const running: RunningBackend[] = [];
+const backends = signedBackends();
 
-  beforeAll(async () => {
-    key = await createSigningKey();
-  });
-  afterAll(() => key.remove());
+describe("the documented metrics, by Backstage's Prometheus exporter", () => {
+  let exported: Awaited<ReturnType<typeof exportMetrics>>;
+
   beforeEach(async () => {
-    metricsPort = await freePort();
-    exporter = new PrometheusExporter({ host: 'localhost', port: metricsPort });
-    provider = new MeterProvider({ readers: [exporter] });
-    metrics.setGlobalMeterProvider(provider);
+    exported = await exportMetrics();
   });
   afterEach(async () => {
     jest.restoreAllMocks();
-    await Promise.all(running.splice(0).map(backend => backend.stop()));
-    metrics.disable();
-    await provider.shutdown();
+    await backends.stopAll();
+    await exported.stop();
   });
 
-  const scrape = async (): Promise<Scrape> => {
-    const { status, body } = await rawRequest(metricsPort, '/metrics');
-    expect(status).toBe(200);
-    return parseScrape(body);
-  };
-
-  async function start(options: Parameters<typeof startBackend>[0] = {}) {
-    const hello = recordingPlugin('hello');
-    const backend = await startBackend({
+  const start = (options: SignedBackendOptions = {}) =>
+    backends.start({
       ...options,
-      features: [hello.feature],
-      config: { ...key.config, ...options.config },
+      features: [recordingPlugin('hello').feature],
     });
-    running.push(backend);
-    return backend;
-  }
 
   it('are there by those names and attributes, and the queries find them, also by the names of a collector', async () => {
     expect(rows.length).toBeGreaterThanOrEqual(5);
     expect(queries.length).toBeGreaterThanOrEqual(4);
     const rule = { plugin: 'hello', path: '/demo/*', until: '2099-12-31' };
     const backend = await start({
-      config: {
-        auth: {
-          ...(key.config.auth as JsonObject),
-          apiGate: {
-            allow: [rule],
-            candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
-          },
-        },
+      apiGate: {
+        allow: [rule],
+        candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
       },
     });
-    const token = await key.sign({ iss: `${backend.url}/api/auth` });
-    await rawRequest(backend.port, '/api/hello/x');
-    await rawRequest(backend.port, '/api/hello/x', {
-      headerLines: [`Authorization: Bearer ${token}`],
-    });
-    const scraped = await scrape();
+    await backend.get('/api/hello/x');
+    await backend.get('/api/hello/x', bearer(await backend.sign()));
+    const scraped = await exported.scrape();
     const { series, found } = scraped;
-    expect(found).toEqual(
-      expect.arrayContaining(
-        rows.map(({ name, ...others }) => ({
+    const byName = (one: { name: string }, other: { name: string }) =>
+      one.name.localeCompare(other.name);
+    expect(
+      found
+        .map(({ description, ...others }) => {
+          expect(description.length).toBeGreaterThan(10);
+          return others;
+        })
+        .sort(byName),
+    ).toEqual(
+      rows
+        .map(({ name, ...others }) => ({
           name: `${name.replace(/\W/g, '_')}${others.kind === 'counter' ? '_total' : ''}`,
           ...others,
-        })),
-      ),
+        }))
+        .sort(byName),
     );
     for (const { name } of found) {
       expect([name, series.some(each => each.name.startsWith(name))]).toEqual([
@@ -154,26 +127,60 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
     );
   });
 
+  it('count decisions, cookies and verifications, with few label values', async () => {
+    const { get, request, sign } = await start({
+      config: { auth: { providers: { 'signs-in': { signIn: {} } } } },
+      apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },
+    });
+    const token = await sign();
+    await get('/api/hello/x', bearer(token));
+    await get('/api/hello/x', cookie(token));
+    await get('/api/hello/health');
+    for (let i = 0; i < 5; i += 1) {
+      await get(`/api/made-up-${i}/x`);
+    }
+    const crossSite = 'Sec-Fetch-Site: cross-site';
+    await request('POST', '/api/hello/x', [bearer(token), crossSite]);
+    await request('POST', '/api/auth/signs-in/logout', [cookie(token)]);
+    const { series } = await exported.scrape();
+    /** Returns the values of the labels of each series, in the order of the labels' names, and its value. */
+    const valuesOf = (name: string) =>
+      series
+        .filter(each => each.name === name)
+        .map(({ labels: { otel_scope_name: _, ...labels }, value }) =>
+          [
+            ...Object.keys(labels)
+              .sort()
+              .map(label => labels[label]),
+            value,
+          ].join(', '),
+        );
+    // The labels are credential, outcome, plugin and reason.
+    expect(valuesOf('api_gate_decisions_total')).toEqual(
+      expect.arrayContaining([
+        'bearer, passed, hello, bearer, 2',
+        'cookie, passed, hello, cookie, 1',
+        'none, passed, hello, allow-rule, 1',
+        'none, refused, not installed, missing-credentials, 5',
+        'cookie, passed, auth, sign-out, 1',
+      ]),
+    );
+    expect(valuesOf('api_gate_cookies_total')).toEqual([
+      'issued, due, 1',
+      'refused, cross-site, 1',
+    ]);
+    expect(valuesOf('api_gate_revocations_held')).toEqual(['1']);
+    expect(valuesOf('api_gate_verification_duration_count')).toEqual(['3']);
+  });
+
   it('[P27] alert where sign-outs are missed, also if the list was never loaded', async () => {
     const query = queryFor('api_gate_revocations_staleness');
     const deadPort = await freePort();
-    await start({
-      withAuth: false,
-      config: {
-        discovery: {
-          endpoints: [
-            {
-              target: `http://localhost:${deadPort}/api/{{pluginId}}`,
-              plugins: ['auth'],
-            },
-          ],
-        },
-      },
-    });
-    expect(fires(query, await scrape())).toBe(false);
+    await start({ withAuth: false, config: discovery(deadPort, 'auth') });
+    expect(fires(query, await exported.scrape())).toBe(false);
     const now = performance.now();
     jest.spyOn(performance, 'now').mockImplementation(() => now + 40_000);
-    const later = await scrape();
+    const later = await exported.scrape();
     expect(fires(query, later)).toBe(true);
     expect(fires(query, asCollector(later))).toBe(true);
   });
@@ -181,7 +188,7 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
   it('do not alert without a fault, and do if two replicas have different policies', async () => {
     const query = queryFor('api_gate_policy_hash');
     await start();
-    const scraped = await scrape();
+    const scraped = await exported.scrape();
     expect(fires(query, scraped)).toBe(false);
     expect(fires(queryFor('api_gate_revocations_staleness'), scraped)).toBe(
       false,

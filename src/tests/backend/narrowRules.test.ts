@@ -7,12 +7,14 @@ import { Router } from 'express';
 import { parse } from 'yaml';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
 import { COOKIE_PATH } from '../../http/backstagePaths';
 import { DeclaredPolicies } from '../../plugins/DeclaredPolicies';
-
-jest.setTimeout(60_000);
 
 const BADGE = { plugin: 'badges', path: '/entity/*/*/*/badge/*' };
 
@@ -50,48 +52,36 @@ function badgesPlugin() {
 }
 
 /** Returns the rules that the start log proposes, in the order of the log. */
-function proposedBy({ log }: RunningBackend): { text: string; rules: any[] } {
-  const text = log.find(({ message }) =>
-    message.startsWith('API gate: enforce'),
-  )!.message;
+function proposedBy(backend: SignedBackend): { text: string; rules: any[] } {
+  const [{ message: text }] = backend.logged('API gate: enforce');
   const lines = text.split('\n').filter(line => /^ +- \{/.test(line));
   return { text, rules: lines.flatMap(line => parse(line)) };
 }
 
-let running: { stop(): unknown }[] = [];
-
-async function start(options: {
-  allow: JsonObject[];
-  features: Parameters<typeof startBackend>[0]['features'];
-}): Promise<RunningBackend> {
-  const backend = await startBackend({
-    withAuth: false,
-    features: options.features,
-    config: { auth: { apiGate: { allow: options.allow } } },
-  });
-  running.push(backend);
-  return backend;
-}
-
+const backends = signedBackends();
 afterEach(async () => {
   jest.restoreAllMocks();
-  await Promise.all(running.map(each => each.stop()));
-  running = [];
+  await backends.stopAll();
 });
+
+const start = (
+  allow: JsonObject[],
+  ...features: NonNullable<SignedBackendOptions['features']>
+) => backends.start({ withAuth: false, features, apiGate: { allow } });
+
+async function startLegacy(allow: object[]) {
+  const legacy = await startLegacyGate({ apiGate: { allow } });
+  backends.add(legacy);
+  return legacy;
+}
 
 const statusOf = async (port: number, target: string, method = 'GET') =>
   (await rawRequest(port, target, { method })).status;
 
 describe('[P36] a rule with * in a backend', () => {
   it('passes the badges of any entity, here and on the legacy system, and nothing beside them', async () => {
-    const { port } = await start({
-      allow: [BADGE],
-      features: [badgesPlugin()],
-    });
-    const legacy = await startLegacyGate({
-      apiGate: { allow: [{ ...BADGE, plugin: 'pub' }] },
-    });
-    running.push(legacy);
+    const { port } = await start([BADGE], badgesPlugin());
+    const legacy = await startLegacy([{ ...BADGE, plugin: 'pub' }]);
     for (const [path, expected] of [
       ['/entity/default/component/a/badge/pingback', 200],
       ['/entity/default/component/a:b/badge/*', 200],
@@ -135,7 +125,7 @@ describe('[P36] a rule with * in a backend', () => {
         ),
       }).feature,
     ];
-    const { rules, text } = proposedBy(await start({ allow: [], features }));
+    const { rules, text } = proposedBy(await start([], ...features));
     expect(rules.map(({ plugin, path }) => `${plugin} ${path}`)).toEqual([
       'badges /entity/*/*',
       'badges /entity/*/*/**',
@@ -156,7 +146,7 @@ describe('[P36] a rule with * in a backend', () => {
       '/files/*rest',
     ]);
     expect(text.match(/Wider than/g)).toHaveLength(3);
-    const open = await start({ allow: rules, features: [...features] });
+    const open = await start(rules, ...features);
     expect(proposedBy(open).rules).toEqual([]);
     expect(await statusOf(open.port, '/api/badges/entity/a/b/c/badge/d')).toBe(
       200,
@@ -167,10 +157,7 @@ describe('[P36] a rule with * in a backend', () => {
   it('opens the credentials barrier of its plugin for no other path', async () => {
     const opened = jest.spyOn(DeclaredPolicies.prototype, 'openBarrier');
     const closed = recordingPlugin('badges');
-    const { port } = await start({
-      allow: [BADGE],
-      features: [closed.feature],
-    });
+    const { port } = await start([BADGE], closed.feature);
     expect(opened.mock.calls.map(([, path]) => path)).toEqual([
       COOKIE_PATH,
       '/entity/:p1/:p2/:p3/badge/:p5',
@@ -198,14 +185,11 @@ describe('[P36] rules for an app plugin of one’s own', () => {
     'open nothing of its barrier, which is also at the root: %s',
     async (_, paths) => {
       const app = recordingPlugin('app');
-      const { port } = await start({
-        allow: paths.map(path => ({
-          plugin: 'app',
-          path,
-          methods: ['GET', 'POST'],
-        })),
-        features: [app.feature],
-      });
+      const methods = ['GET', 'POST'];
+      const { port } = await start(
+        paths.map(path => ({ plugin: 'app', path, methods })),
+        app.feature,
+      );
       for (const mount of ['', '/api/app']) {
         for (const path of ['/hook', '/hook/x', '/p0', '/p0/x', '/other']) {
           for (const method of ['GET', 'POST', 'DELETE']) {
@@ -231,11 +215,10 @@ describe('[P37] a rule that ends', () => {
   it('is closed in the first millisecond of its end, at each replica and on the legacy system, and stays closed', async () => {
     const allow = [DEMO, { plugin: 'pub', path: '/health' }];
     const replicas = [
-      await start({ allow, features: [recordingPlugin('pub').feature] }),
-      await start({ allow, features: [recordingPlugin('pub').feature] }),
-      await startLegacyGate({ apiGate: { allow } }),
+      await start(allow, recordingPlugin('pub').feature),
+      await start(allow, recordingPlugin('pub').feature),
+      await startLegacy(allow),
     ];
-    running.push(replicas[2]);
     const now = jest.spyOn(Date, 'now');
     for (const [time, expected] of [
       [END - 1, 200],
@@ -263,16 +246,12 @@ describe('[P37] a rule that ends', () => {
   it('does not stop the start after its end: it is closed, logged, and opens no barrier', async () => {
     const opened = jest.spyOn(DeclaredPolicies.prototype, 'openBarrier');
     const pub = recordingPlugin('pub');
-    const backend = await start({
-      allow: [{ ...DEMO, until: '2020-01-01' }],
-      features: [pub.feature],
-    });
+    const ended = { ...DEMO, until: '2020-01-01' };
+    const backend = await start([ended], pub.feature);
     expect(await statusOf(backend.port, '/api/pub/demo/x')).toBe(401);
     expect(pub.handled).toEqual([]);
     expect(opened.mock.calls.map(([, path]) => path)).toEqual([COOKIE_PATH]);
-    expect(
-      backend.log.filter(({ message }) => message.includes('[rule-ended]')),
-    ).toMatchObject([
+    expect(backend.logged('[rule-ended]')).toMatchObject([
       {
         level: 'warn',
         message: expect.stringContaining(
@@ -283,7 +262,7 @@ describe('[P37] a rule that ends', () => {
     expect(proposedBy(backend).text).toContain(
       'GET /api/pub/demo/*  (ended, and closed since 2020-01-01T00:00:00.000Z)',
     );
-    const far = await start({ allow: [DEMO], features: [pub.feature] });
+    const far = await start([DEMO], pub.feature);
     expect(proposedBy(far).text).toContain(
       'GET /api/pub/demo/*  (until 2099-12-31T12:00:00.000Z)',
     );

@@ -1,101 +1,73 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@backstage/types';
 import {
   oauthConfig,
   refresh,
   signInClient,
 } from '../../__testUtils__/oauthClients';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  JSON_TYPE,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { discovery, freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
-jest.setTimeout(120_000);
-
-// The route that ends refresh tokens came with plugin-auth-backend 0.31, in November 2026.
+// Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const hasRoute = release >= '2026-11';
 const describeWithRoute = hasRoute ? describe : describe.skip;
 
-const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
 const USER = 'user:development/guest';
-const running: { stop(): Promise<unknown> }[] = [];
 
-afterEach(async () => {
-  await Promise.all(running.splice(0).map(backend => backend.stop()));
-});
+const backends = signedBackends();
+jest.setTimeout(120_000);
+afterEach(backends.stopAll);
 
 async function start(
-  options: {
+  options: SignedBackendOptions & {
     auth?: JsonObject;
-    apiGate?: JsonObject;
-    config?: JsonObject;
     plugin?: string;
     audit?: object[];
-  } & Partial<Parameters<typeof startBackend>[0]> = {},
+  } = {},
 ) {
   const { auth, apiGate, audit, config = {}, plugin = 'hello' } = options;
   const hello = recordingPlugin(plugin);
-  const backend = await startBackend({
+  const backend = await backends.start({
     ...options,
-    features: [
-      hello.feature,
-      ...(audit ? [recordingAuditor(audit)] : []),
-      ...(options.features ?? []),
-    ],
+    features: [hello.feature, ...(audit ? [recordingAuditor(audit)] : [])],
     config: {
       ...config,
-      auth: {
-        providers: {
-          guest: { dangerouslyAllowOutsideDevelopment: true, signIn: {} },
-        },
-        apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
-        ...auth,
-      },
+      auth: { providers: { guest: { signIn: {} } }, ...auth },
     },
+    apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
   });
-  running.push(backend);
-  return { ...backend, hello, ...clientOf(backend, plugin) };
-}
-
-function clientOf({ port, url }: RunningBackend, plugin: string) {
-  const request = (
-    method: string,
-    target: string,
-    headerLines: string[] = [],
-    body?: string,
-  ) => rawRequest(port, target, { method, headerLines, body });
-  const authUrl = `${url}/api/auth`;
+  const authUrl = `${backend.url}/api/auth`;
   return {
+    ...backend,
+    hello,
     authUrl,
-    request,
-    status: async (token: string) =>
-      (
-        await request('GET', `/api/${plugin}/x`, [
-          `Authorization: Bearer ${token}`,
-        ])
-      ).status,
-    guest: async (): Promise<string> => {
-      const { body } = await request('GET', '/api/auth/guest/refresh');
-      return JSON.parse(body).backstageIdentity.token;
-    },
+    status: (token: string) =>
+      backend.statusOf(`/api/${plugin}/x`, bearer(token)),
     refresh: (clientId: string, token: string) =>
       refresh(authUrl, clientId, token),
     endAll: async (token: string, userEntityRef = USER) => {
-      const { status, body } = await request(
-        'POST',
-        REVOCATIONS,
-        [`Authorization: Bearer ${token}`, 'Content-Type: application/json'],
-        JSON.stringify({ userEntityRef }),
-      );
-      return { status, body: JSON.parse(body) };
+      const answer = await backend.post(REVOCATIONS, token, { userEntityRef });
+      return { status: answer.status, body: JSON.parse(answer.body) };
     },
+    warnings: () =>
+      backend
+        .logged('API gate', 'warn')
+        .map(({ message }) => message)
+        .filter(message => message.includes('refresh tokens')),
   };
 }
 
@@ -169,7 +141,7 @@ describeWithRoute('a sign-out everywhere', () => {
     expect((await backend.endAll(service, 'robot:default/x')).body).toEqual({
       offlineSessions: 'unsupported',
     });
-    expect(warnings(backend)).toEqual([]);
+    expect(backend.warnings()).toEqual([]);
   });
 
   it('[P20] is 503 while auth is out of reach, in force here, and ends them later', async () => {
@@ -191,9 +163,7 @@ describeWithRoute('a sign-out everywhere', () => {
     const answer = await backend.endAll(service);
     expect(answer.status).toBe(503);
     expect(answer.body.error.message).toContain('keep their refresh tokens');
-    const list = await backend.request('GET', REVOCATIONS, [
-      `Authorization: Bearer ${service}`,
-    ]);
+    const list = await backend.get(REVOCATIONS, bearer(service));
     expect(JSON.parse(list.body).revocations).toMatchObject([
       { scope: 'user', sub: USER },
     ]);
@@ -226,7 +196,7 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
       status: 201,
       body: { offlineSessions: 'disabled' },
     });
-    expect(warnings(backend)).toEqual([]);
+    expect(backend.warnings()).toEqual([]);
   });
 
   const startWithoutRoute = async () => {
@@ -248,8 +218,8 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
       status: 201,
       body: { offlineSessions: 'unsupported' },
     });
-    await until(() => warnings(backend).length > 0);
-    expect(warnings(backend)).toEqual([
+    await until(() => backend.warnings().length > 0);
+    expect(backend.warnings()).toEqual([
       expect.stringContaining('does not end those of OAuth clients'),
     ]);
   });
@@ -277,8 +247,8 @@ describeWithRoute('in a split backend', () => {
       await until(async () => (await other.status(guest)) === 200);
       const { status } = await other.request(
         'DELETE',
-        '/api/other/.backstage/auth/v1/cookie',
-        [`Cookie: token=${guest}`, 'Sec-Fetch-Site: same-origin'],
+        `/api/other${COOKIE_ENDPOINT}`,
+        [cookie(guest), SAME_ORIGIN],
       );
       expect(status).toBe(204);
       const refreshed = await auth.refresh('one', tokens.refresh_token!);
@@ -302,8 +272,8 @@ describeWithRoute('a sign-out of this browser', () => {
     await new Promise(resolve => setTimeout(resolve, 1_000));
     const tokens = await signInClient(backend.authUrl, 'one', guest);
     const { status } = await backend.request('POST', '/api/auth/guest/logout', [
-      `Cookie: token=${guest}`,
-      'Sec-Fetch-Site: same-origin',
+      cookie(guest),
+      SAME_ORIGIN,
     ]);
     // The guest provider has no session to log out of.
     expect(status).not.toBe(503);
@@ -324,7 +294,7 @@ describeWithRoute('the revocation endpoint of RFC 7009', () => {
     const { status } = await backend.request(
       'POST',
       '/api/auth/v1/revoke',
-      ['Content-Type: application/json'],
+      [JSON_TYPE],
       JSON.stringify({
         token: tokens.refresh_token,
         token_type_hint: 'refresh_token',
@@ -340,35 +310,11 @@ describeWithRoute('the revocation endpoint of RFC 7009', () => {
   });
 });
 
-function warnings({ log }: RunningBackend): string[] {
-  return log
-    .filter(({ level }) => level === 'warn')
-    .map(({ message }) => message)
-    .filter(message => message.includes('refresh tokens'))
-    .filter(message => message.includes('API gate'));
-}
-
-function discovery(port: number, ...plugins: string[]) {
-  return {
-    discovery: {
-      endpoints: [
-        {
-          target: {
-            internal: `http://localhost:${port}/api/{{pluginId}}`,
-            external: `http://localhost:${port}/api/{{pluginId}}`,
-          },
-          plugins,
-        },
-      ],
-    },
-  };
-}
-
 /** Starts a server in place of the auth plugin, with its route that ends refresh tokens. */
-async function startFakeAuth(
+function startFakeAuth(
   answer: number | (() => [status: number, body?: object]),
 ): Promise<number> {
-  const server = createServer((req, res) => {
+  return backends.serve((req, res) => {
     req.resume().on('end', () => {
       const isRoute = req.url?.endsWith('/v1/offline-sessions/revoke');
       const [status, body = {}] =
@@ -379,14 +325,4 @@ async function startFakeAuth(
       res.end(JSON.stringify(body));
     });
   });
-  await new Promise<void>(resolve => {
-    server.listen(0, 'localhost', resolve);
-  });
-  running.push({
-    stop: async () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  });
-  return (server.address() as AddressInfo).port;
 }

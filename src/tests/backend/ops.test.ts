@@ -1,27 +1,18 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { JsonObject } from '@backstage/types';
-import { metrics } from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { parse } from 'yaml';
+import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import {
   asCollector,
-  parseScrape,
   Scrape,
   select,
 } from '../../__testUtils__/prometheusText';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+import { bearer } from '../../__testUtils__/requestParts';
+import { signedBackends } from '../../__testUtils__/signedBackends';
 import { REFUSALS } from '../../decision/Refusal';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
 
 const root = path.resolve(__dirname, '../../..');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -73,42 +64,22 @@ function selectorsOf(query: string): string[] {
 }
 
 describe('the dashboard and the alerts', () => {
-  let key: SigningKey;
-  let backend: RunningBackend;
-  let provider: MeterProvider;
   let scrape: Scrape;
 
   beforeAll(async () => {
-    key = await createSigningKey();
-    const metricsPort = await freePort();
-    provider = new MeterProvider({
-      readers: [
-        new PrometheusExporter({ host: 'localhost', port: metricsPort }),
-      ],
-    });
-    metrics.setGlobalMeterProvider(provider);
-    backend = await startBackend({
+    const exported = await exportMetrics();
+    const { get, sign } = await backends.start({
       features: [recordingPlugin('hello').feature],
-      config: {
-        auth: {
-          ...(key.config.auth as JsonObject),
-          apiGate: MADE_TO_EXPORT,
-        },
-      },
+      apiGate: MADE_TO_EXPORT,
     });
-    const token = await key.sign({ iss: `${backend.url}/api/auth` });
-    for (const headerLines of [[], [`Authorization: Bearer ${token}`]]) {
+    const token = await sign();
+    for (const headerLines of [[], [bearer(token)]]) {
       for (const target of ['/api/hello/x', '/api/hello/health']) {
-        await rawRequest(backend.port, target, { headerLines });
+        await get(target, ...headerLines);
       }
     }
-    scrape = parseScrape((await rawRequest(metricsPort, '/metrics')).body);
-  });
-  afterAll(async () => {
-    await backend.stop();
-    metrics.disable();
-    await provider.shutdown();
-    await key.remove();
+    scrape = await exported.scrape();
+    await exported.stop();
   });
 
   it.each(queries)(

@@ -6,17 +6,19 @@ import {
 import { Request, Response, Router } from 'express';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  KEYS,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import {
   ATTACKS,
   nameOf,
   WellKnownAttack,
 } from '../../__testUtils__/wellKnownAttacks';
-
-jest.setTimeout(60_000);
-
-const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
-const KEYS = '/.backstage/auth/v1/jwks.json';
 
 const backends = signedBackends();
 
@@ -88,8 +90,7 @@ async function start(features: Parameters<typeof backends.start>[0]) {
         headerLines: headers,
         body,
       }),
-    get: (target: string, token: string) =>
-      backend.request('GET', target, [`Authorization: Bearer ${token}`]),
+    get: (target: string, token: string) => backend.get(target, bearer(token)),
   };
 }
 
@@ -157,7 +158,7 @@ describe('a backend with an httpRouter of its own', () => {
     const { status, headers } = await backend.request(
       'DELETE',
       `/api/hello${COOKIE_ENDPOINT}`,
-      [`Cookie: token=${token}`, 'Sec-Fetch-Site: same-origin'],
+      [cookie(token), SAME_ORIGIN],
     );
     expect(status).toBe(200);
     expect(headers['set-cookie']).toContain('token=;');

@@ -5,20 +5,22 @@ import {
   Laptop,
 } from '../../__testUtils__/identityProvider';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
 
 const JANE = 'user:default/jane';
-const REVOCATIONS = '/api/auth/api-gate/v1/revocations';
 
 describe("a session of the identity provider's", () => {
   const session = new IdentityProviderSession();
-  let backend: RunningBackend;
+  let backend: SignedBackend;
   let laptop: Laptop;
 
   beforeAll(async () => {
-    backend = await startBackend({
+    backend = await backends.start({
       features: [
         identityProvider(JANE, session),
         recordingPlugin('hello').feature,
@@ -28,22 +30,17 @@ describe("a session of the identity provider's", () => {
     laptop = new Laptop(backend.url);
     await laptop.signIn();
   });
-  afterAll(() => backend.stop());
 
-  const bearer = (token?: string) => ({ Authorization: `Bearer ${token}` });
-  const statusWith = async (token?: string) =>
-    (await laptop.fetch('/api/hello/x', bearer(token))).status;
+  const statusWith = async (token?: string) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    return (await laptop.fetch('/api/hello/x', headers)).status;
+  };
 
   it('signs the same browser in again after a sign-out everywhere, until it ends there', async () => {
     const { token } = await laptop.loadPage();
     expect(await statusWith(token)).toBe(200);
 
-    const signedOut = await fetch(`${backend.url}${REVOCATIONS}`, {
-      method: 'POST',
-      headers: { ...bearer(token), 'Content-Type': 'application/json' },
-      body: JSON.stringify({ userEntityRef: JANE }),
-    });
-    expect(signedOut.status).toBe(201);
+    await backend.endSessions(token!, JANE);
     expect(await statusWith(token)).toBe(401);
     // The cookie of the session was refused, and cleared.
     expect((await laptop.fetch('/api/hello/x')).status).toBe(401);

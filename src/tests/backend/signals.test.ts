@@ -11,21 +11,23 @@ import {
   signalsServiceRef,
 } from '@backstage/plugin-signals-node';
 import { WebSocket } from 'ws';
-import { rawRequest } from '../../__testUtils__/rawRequest';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { forge } from '../../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { until } from '../../__testUtils__/until';
-
-jest.setTimeout(60_000);
 
 const APP = 'http://localhost:3000';
 const FOREIGN = 'https://evil.example.com';
 const USER = 'user:development/guest';
 
-// Handlers exist since backend-defaults 0.19. Before, signals takes upgrades from the server itself, after Express has passed it
-// one.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers. There, signals takes upgrades from the server
+// itself, after Express has passed it one.
 const routesUpgrades = 'createWebSocketRouter' in httpRouter;
 
-let backend: RunningBackend;
+const backends = signedBackends();
+let backend: SignedBackend;
 let signals: SignalsService;
 let serviceToken: () => Promise<string>;
 let first: Socket | undefined;
@@ -50,34 +52,17 @@ const sender = createBackendPlugin({
 });
 
 beforeEach(async () => {
-  backend = await startBackend({ features: [signalsPlugin, sender] });
+  backend = await backends.start({ features: [signalsPlugin, sender] });
 });
 afterEach(async () => {
   first?.destroy();
-  await backend.stop();
+  await backends.stopAll();
 });
 
-/** Returns a token as the guest provider issues it, for a user whom the `auth` plugin knows. */
-async function signIn(): Promise<string> {
-  const { body } = await rawRequest(backend.port, '/api/auth/guest/refresh');
-  return JSON.parse(body).backstageIdentity.token;
-}
+/** Returns a token of a user whom the `auth` plugin knows. */
+const signIn = () => backend.guest();
 
-async function endSessions() {
-  const { status } = await rawRequest(
-    backend.port,
-    '/api/auth/api-gate/v1/revocations',
-    {
-      method: 'POST',
-      headerLines: [
-        `Authorization: Bearer ${await serviceToken()}`,
-        'Content-Type: application/json',
-      ],
-      body: JSON.stringify({ userEntityRef: USER }),
-    },
-  );
-  expect(status).toBe(201);
-}
+const endSessions = async () => backend.endSessions(await serviceToken(), USER);
 
 /** Opens a WebSocket as a frontend does: a first upgrade that signals takes from Express gets no answer, and frontends retry. */
 async function connect(options: {
@@ -106,7 +91,7 @@ async function connect(options: {
   });
 }
 
-/** Sends a first upgrade. Before backend-defaults 0.19, signals takes it from Express, and listens at the server from then on. */
+/** Sends a first upgrade. Without handlers, signals takes it from Express, and listens at the server from then on. */
 async function wakeSignals(): Promise<Socket> {
   const token = await signIn();
   const socket = connectTcp(backend.port, 'localhost');
@@ -174,9 +159,7 @@ async function statusesOfRefused() {
   return {
     nobody: await connect({}),
     'nobody, from a foreign origin': await connect({ origin: FOREIGN }),
-    forged: await connect({
-      protocol: `${token.slice(0, -40)}AAAA${token.slice(-36)}`,
-    }),
+    forged: await connect({ protocol: forge(token) }),
     'cookie from a foreign origin': await connect({
       cookie: token,
       origin: FOREIGN,

@@ -1,49 +1,37 @@
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { recordSpans } from '../../__testUtils__/recordSpans';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
 
 describe('the span of a request', () => {
-  let key: SigningKey;
-  let backend: RunningBackend;
+  let backend: SignedBackend;
   let token: string;
   let spans: ReturnType<typeof recordSpans>;
 
-  const send = (target: string, ...headerLines: string[]) =>
-    rawRequest(backend.port, target, { headerLines });
-
   beforeAll(async () => {
     spans = recordSpans();
-    key = await createSigningKey();
-    backend = await startBackend({
+    backend = await backends.start({
       features: [recordingPlugin('hello').feature],
-      config: {
-        auth: {
-          ...(key.config.auth as object),
-          apiGate: { allow: [{ plugin: 'hello', path: '/public/**' }] },
-        },
-      },
+      apiGate: { allow: [{ plugin: 'hello', path: '/public/**' }] },
     });
-    token = await key.sign({ iss: `${backend.url}/api/auth` });
-    await send('/api/hello/x', `Authorization: Bearer ${token}`);
+    token = await backend.sign();
+    await backend.get('/api/hello/x', bearer(token));
   });
   beforeEach(() => spans.take());
-  afterAll(async () => {
-    spans.stop();
-    await backend.stop();
-    await key.remove();
-  });
+  afterAll(() => spans.stop());
 
   it('has the decision, and neither the token nor the query', async () => {
-    const bearer = `Authorization: Bearer ${token}`;
-    const refused = await send('/api/hello/x?secret=query', 'Cookie: token=x');
-    await send('/api/hello/x?secret=query', bearer);
-    await send('/api/hello/public/a?secret=query', bearer);
+    const { get } = backend;
+    const refused = await get('/api/hello/x?secret=query', cookie('x'));
+    await get('/api/hello/x?secret=query', bearer(token));
+    await get('/api/hello/public/a?secret=query', bearer(token));
     // Backstage answers this one in front of the gate.
-    await send('/.backstage/health/v1/readiness');
+    await get('/.backstage/health/v1/readiness');
     // The backend fetches keys from itself in the background.
     const attributes = spans
       .take()
@@ -73,13 +61,13 @@ describe('the span of a request', () => {
 
   it('has none where the span is not recorded', async () => {
     spans.mode = 'not sampled';
-    expect((await send('/api/hello/x')).status).toBe(401);
+    expect(await backend.statusOf('/api/hello/x')).toBe(401);
     expect(spans.take()).toEqual([{}]);
   });
 
   it('is not needed', async () => {
     spans.mode = 'off';
-    expect((await send('/api/hello/x')).status).toBe(401);
+    expect(await backend.statusOf('/api/hello/x')).toBe(401);
     expect(spans.take()).toEqual([]);
   });
 });

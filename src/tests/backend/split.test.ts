@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import type { ServerResponse } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   BackendFeature,
@@ -11,22 +10,24 @@ import { merge } from 'lodash';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
+import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { freePort, RunningBackend } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/startBackend';
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
 
 // `integration/split/run` checks all callers, and the cases that need several processes.
 
-jest.setTimeout(60_000);
-
 const backends = signedBackends();
 afterEach(backends.stopAll);
-
-const SAME_ORIGIN = 'Sec-Fetch-Site: same-origin';
-const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 
 const addressOf = (port: number) => `http://localhost:${port}/api/{{pluginId}}`;
 
@@ -92,11 +93,9 @@ async function startGatewayWithAuth(options: { gateBehind?: boolean } = {}) {
       features: [hello.feature, techdocs.feature],
     },
   );
-  const headerLines = [`Authorization: Bearer ${await split.sign()}`];
+  const line = bearer(await split.sign());
   await until(
-    async () =>
-      (await rawRequest(otherPort, '/api/hello/x', { headerLines })).status ===
-      200,
+    async () => (await second.statusOf('/api/hello/x', line)) === 200,
   );
   hello.handled.length = 0;
   return { ...split, first, second, techdocs };
@@ -127,30 +126,20 @@ async function startGatewayAlone(features: BackendFeature[] = []) {
 }
 
 describe('a backend without the auth plugin', () => {
-  it('logs once at the start where that plugin is', async () => {
+  it('logs once at the start where that plugin is, and that its processes count the use of rules each for itself', async () => {
     const { first, second, port } = await startGatewayWithAuth();
-    const lines = ({ log }: RunningBackend) =>
-      log.filter(({ message }) => message.includes('auth plugin is not'));
-    expect(lines(first)).toEqual([]);
-    expect(lines(second)).toEqual([
+    expect(first.logged('auth plugin is not')).toEqual([]);
+    expect(second.logged('auth plugin is not')).toEqual([
       {
         level: 'info',
         message: `API gate: the auth plugin is not installed in this backend. Discovery has it at http://localhost:${port}/api/auth: from there come the keys of users, and the sessions that have ended`,
         meta: undefined,
       },
     ]);
-  });
-
-  it('logs that its processes count the use of rules each for itself', async () => {
-    const { first, second } = await startGatewayWithAuth();
-    const blocks = [first, second].map(
-      ({ log }) =>
-        log.find(({ message }) => message.startsWith('API gate: enforce'))!
-          .message,
-    );
-    const line =
+    const use =
       'Use, at this backend:\n    without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
-    expect(blocks.map(block => block.includes(line))).toEqual([false, true]);
+    expect(first.logged(use)).toEqual([]);
+    expect(second.logged(use)).toHaveLength(1);
   });
 
   it.each([
@@ -168,7 +157,7 @@ describe('a backend without the auth plugin', () => {
         [{ target: { internal: addressOf(otherPort) }, plugins: ['hello'] }],
         { config },
       );
-      await start(
+      const { statusOf } = await start(
         otherPort,
         [{ target: targetOf(addressOf(port)), plugins: ['auth'] }],
         { withAuth: false, features: [hello.feature], config },
@@ -180,9 +169,7 @@ describe('a backend without the auth plugin', () => {
       );
       const token = await backends.key.sign({ iss: `${publicUrl}/api/auth` });
       await until(async () => {
-        const { status } = await rawRequest(otherPort, '/api/hello/x', {
-          headerLines: [`Authorization: Bearer ${token}`],
-        });
+        const status = await statusOf('/api/hello/x', bearer(token));
         // Wait until the list has arrived.
         expect([expected, 503]).toContain(status);
         return status === expected;
@@ -225,16 +212,15 @@ describe('behind a gateway', () => {
   it('[P48] the gate issues no cookie, as the one in front does', async () => {
     const { send, sign, hello } = await startGatewayWithAuth();
     const token = await sign();
-    const bearer = `Authorization: Bearer ${token}`;
-    const cookie = `Cookie: other=1; token=${token}`;
-    const fresh = await send('GET', '/api/hello/x', bearer);
+    const line = `Cookie: other=1; token=${token}`;
+    const fresh = await send('GET', '/api/hello/x', bearer(token));
     expect(fresh.status).toBe(200);
     expect(fresh.headers['set-cookie']?.split('\n')).toEqual([
       expect.stringMatching(new RegExp(`^token=${token};`)),
     ]);
     for (const [cacheControl, ...headerLines] of [
-      ['private, max-age=60', cookie],
-      ['max-age=60', bearer, cookie],
+      ['private, max-age=60', line],
+      ['max-age=60', bearer(token), line],
     ]) {
       const { status, headers } = await send(
         'GET',
@@ -264,21 +250,12 @@ describe('behind a gateway', () => {
       const { send, sign, hello } = await startGatewayWithAuth({ gateBehind });
       const endpoint = `/api/hello${COOKIE_ENDPOINT}`;
       expect((await send('DELETE', endpoint)).status).toBe(204);
-      const token = await sign();
-      const cookie = `Cookie: token=${token}`;
-      const fromElsewhere = await send(
-        'DELETE',
-        endpoint,
-        cookie,
-        'Sec-Fetch-Site: cross-site',
-      );
+      const line = cookie(await sign());
+      const crossSite = 'Sec-Fetch-Site: cross-site';
+      const fromElsewhere = await send('DELETE', endpoint, line, crossSite);
       expect(fromElsewhere.status).toBe(403);
-      const { status, headers } = await send(
-        'DELETE',
-        endpoint,
-        cookie,
-        SAME_ORIGIN,
-      );
+      const signedOut = await send('DELETE', endpoint, line, SAME_ORIGIN);
+      const { status, headers } = signedOut;
       expect(status).toBe(204);
       expect(headers['set-cookie']).toMatch(
         /^token=; .*Expires=Thu, 01 Jan 1970/m,
@@ -286,34 +263,28 @@ describe('behind a gateway', () => {
       // The answer is that of the handler behind the gateway.
       expect(headers['set-cookie']).toMatch(/^backstage-auth=;/m);
       expect(headers['cache-control']).toBe('no-store');
-      const { status: afterwards } = await send('GET', '/api/hello/x', cookie);
-      expect(afterwards).toBe(401);
+      expect((await send('GET', '/api/hello/x', line)).status).toBe(401);
       expect(hello.handled).toHaveLength(0);
     },
   );
 
   it('a service token of no plugin is 401, also where the gateway has no address for it', async () => {
     const { hello, send } = await startGatewayWithAuth();
-    const token = await hello.tokenFor('auth');
-    const { status } = await send(
-      'GET',
-      '/api/auth/api-gate/v1/revocations',
-      `Authorization: Bearer ${withSubject(token, 'nosuchplugin')}`,
-    );
+    const token = withSubject(await hello.tokenFor('auth'), 'nosuchplugin');
+    const { status } = await send('GET', REVOCATIONS, bearer(token));
     expect(status).toBe(401);
   });
 
   it("TechDocs reads by Backstage's own cookie", async () => {
     const { send, sign, second, techdocs } = await startGatewayWithAuth();
     const token = await sign();
-    const issued = await rawRequest(
-      second.port,
+    const issued = await second.get(
       `/api/techdocs${COOKIE_ENDPOINT}`,
-      { headerLines: [`Authorization: Bearer ${token}`] },
+      bearer(token),
     );
-    const cookie = issued.headers['set-cookie']!.match(/backstage-auth=[^;]+/);
+    const stock = issued.headers['set-cookie']!.match(/backstage-auth=[^;]+/);
     const statusOf = async (method: string, target: string) =>
-      (await send(method, target, `Cookie: ${cookie}`)).status;
+      (await send(method, target, `Cookie: ${stock}`)).status;
     expect(await statusOf('GET', '/api/techdocs/static/x.png')).toBe(200);
     expect(await statusOf('POST', '/api/techdocs/static/x.png')).toBe(401);
     expect(await statusOf('GET', '/api/techdocs/x')).toBe(401);
@@ -335,8 +306,8 @@ describe('behind a gateway', () => {
     });
     const { startGateway, send, sign } = await startGatewayAlone([slow]);
     const starting = startGateway();
-    const bearer = `Authorization: Bearer ${await sign()}`;
-    const answer = () => send('GET', '/api/hello/x', bearer);
+    const line = bearer(await sign());
+    const answer = () => send('GET', '/api/hello/x', line);
     // The test runs before a plugin has registered, and before the list of revoked sessions has arrived.
     await until(async () => {
       const early = await Promise.race([
@@ -359,36 +330,24 @@ describe('behind a gateway', () => {
   it('a logout at auth is a sign-out, and the cookie gets there', async () => {
     const { startGateway, behind, send, sign } = await startGatewayAlone();
     await startGateway();
-    const token = await sign();
-    const cookie = `Cookie: token=${token}`;
+    const line = cookie(await sign());
     await until(
-      async () => (await send('GET', '/api/hello/x', cookie)).status === 200,
+      async () => (await send('GET', '/api/hello/x', line)).status === 200,
     );
-    const { headers } = await send(
-      'POST',
-      '/api/auth/guest/logout',
-      cookie,
-      SAME_ORIGIN,
-    );
+    const logout = '/api/auth/guest/logout';
+    const { headers } = await send('POST', logout, line, SAME_ORIGIN);
     expect(headers['set-cookie']).toMatch(
       /^token=; .*Expires=Thu, 01 Jan 1970/m,
     );
-    const { status } = await rawRequest(behind.port, '/api/hello/x', {
-      headerLines: [cookie],
-    });
-    expect(status).toBe(401);
+    expect(await behind.statusOf('/api/hello/x', line)).toBe(401);
   });
 
   it('a service token is 503 while its keys can not be had, and 401 where there is no such plugin', async () => {
     const { startGateway, behind, hello, send } = await startGatewayAlone();
     await startGateway();
     const token = await hello.tokenFor('catalog');
-    const answerTo = async (sub: string) =>
-      send(
-        'GET',
-        '/api/catalog/x',
-        `Authorization: Bearer ${withSubject(token, sub)}`,
-      );
+    const answerTo = (sub: string) =>
+      send('GET', '/api/catalog/x', bearer(withSubject(token, sub)));
     expect((await answerTo('nosuchplugin')).status).toBe(401);
     expect((await answerTo('no/such/plugin')).status).toBe(401);
     await behind.stop();

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import {
   coreServices,
   createBackendModule,
@@ -9,32 +8,19 @@ import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import { discovery, freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
 
-jest.setTimeout(60_000);
-
-// Before September 2026, Backstage itself fetches keys again for each recent token whose key is unknown.
+// Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
 
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
-let key: SigningKey;
-let backend: RunningBackend | undefined;
 
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(async () => {
-  await backend?.stop();
-  backend = undefined;
-});
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 /** Returns a promise that a test resolves. */
 function latch() {
@@ -45,6 +31,15 @@ function latch() {
   return { open, opened };
 }
 
+/** Waits until a backend that starts answers a request with a status. */
+const untilAnswered = (port: number, target: string, expected: number) =>
+  until(() =>
+    rawRequest(port, target).then(
+      ({ status }) => status === expected,
+      () => false,
+    ),
+  );
+
 const pause = (milliseconds: number) => ({
   backend: { lifecycle: { startupRequestPauseTimeout: { milliseconds } } },
 });
@@ -54,23 +49,16 @@ describe('a request while the backend starts', () => {
     const { open, opened } = latch();
     const slow = recordingPlugin('slow', { init: () => opened });
     const port = await freePort();
-    const token = await key.sign({ iss: `http://localhost:${port}/api/auth` });
-    const starting = startBackend({
-      port,
-      features: [slow.feature],
-      config: key.config,
+    const token = await backends.key.sign({
+      iss: `http://localhost:${port}/api/auth`,
     });
-    await until(() =>
-      rawRequest(port, '/api/auth/.well-known/jwks.json').then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    );
+    const starting = backends.start({ port, features: [slow.feature] });
+    await untilAnswered(port, '/api/auth/.well-known/jwks.json', 200);
     const answer = rawRequest(port, '/api/slow/x', {
-      headerLines: [`Authorization: Bearer ${token}`],
+      headerLines: [bearer(token)],
     });
     setTimeout(open, 300);
-    backend = await starting;
+    await starting;
     expect((await answer).status).toBe(200);
   });
 
@@ -83,10 +71,10 @@ describe('a request while the backend starts', () => {
         init: () => (slowPlugin === 'slow' ? opened : undefined),
       });
       const port = await freePort();
-      const token = await key.sign({
+      const token = await backends.key.sign({
         iss: `http://localhost:${port}/api/auth`,
       });
-      const starting = startBackend({
+      const starting = backends.start({
         port,
         features: [
           slow.feature,
@@ -103,21 +91,13 @@ describe('a request while the backend starts', () => {
             },
           }),
         ],
-        config: { ...key.config, ...pause(200) },
+        config: pause(200),
       });
-      await until(() =>
-        rawRequest(port, '/api/nosuchplugin/x').then(
-          ({ status }) => status === 401,
-          () => false,
-        ),
-      );
+      await untilAnswered(port, '/api/nosuchplugin/x', 401);
       await new Promise(resolve => setTimeout(resolve, 500));
-      for (const headerLines of [
-        [`Authorization: Bearer ${token}`],
-        [`Cookie: token=${token}`],
-      ]) {
+      for (const headerLine of [bearer(token), cookie(token)]) {
         const { status, headers } = await rawRequest(port, '/api/slow/x', {
-          headerLines,
+          headerLines: [headerLine],
         });
         expect(status).toBe(503);
         expect(headers['retry-after']).toMatch(/^\d+$/);
@@ -125,30 +105,12 @@ describe('a request while the backend starts', () => {
       }
       expect(slow.handled).toHaveLength(0);
       open();
-      backend = await starting;
-      const { status } = await rawRequest(port, '/api/slow/x', {
-        headerLines: [`Authorization: Bearer ${token}`],
-      });
-      expect(status).toBe(200);
+      const { statusOf } = await starting;
+      expect(await statusOf('/api/slow/x', bearer(token))).toBe(200);
     },
   );
 
-  it('[P4] is never open to a plugin that registers late, or whose init fails', async () => {
-    const failing = createBackendPlugin({
-      pluginId: 'failing',
-      register(reg) {
-        reg.registerInit({
-          deps: { httpRouter: coreServices.httpRouter },
-          async init({ httpRouter }) {
-            httpRouter.addAuthPolicy(openAll[0]);
-            httpRouter.use((_req, res) => {
-              res.json({});
-            });
-            throw new Error('init failed');
-          },
-        });
-      },
-    });
+  it('[P4] is never open to a plugin that registers late', async () => {
     const statuses: number[] = [];
     let probing = true;
     const late = recordingPlugin('late', {
@@ -156,26 +118,17 @@ describe('a request while the backend starts', () => {
       init: () => new Promise(resolve => setTimeout(resolve, 500)),
     });
     let probes: Promise<void> | undefined;
-    backend = await startBackend({
-      features: [late.feature, failing],
-      config: {
-        backend: {
-          ...pause(100).backend,
-          startup: {
-            plugins: { failing: { onPluginBootFailure: 'continue' } },
-          },
-        },
-      },
+    const { statusOf } = await backends.start({
+      features: [late.feature],
+      config: pause(100),
       whileStarting: url => {
         const port = Number(new URL(url).port);
         probes = (async () => {
           while (probing) {
-            for (const target of ['/api/late/x', '/api/failing/x']) {
-              await rawRequest(port, target).then(
-                ({ status }) => statuses.push(status),
-                () => {},
-              );
-            }
+            await rawRequest(port, '/api/late/x').then(
+              ({ status }) => statuses.push(status),
+              () => {},
+            );
             await new Promise(resolve => setTimeout(resolve, 10));
           }
         })();
@@ -187,70 +140,7 @@ describe('a request while the backend starts', () => {
     expect(late.handled).toHaveLength(0);
     expect(new Set(statuses)).not.toContain(200);
     expect(statuses).toContain(503);
-    expect((await rawRequest(backend.port, '/api/late/x')).status).toBe(401);
-    expect((await rawRequest(backend.port, '/api/failing/x')).status).toBe(503);
-  });
-});
-
-describe('[P7] the key endpoint of auth', () => {
-  async function withAuthElsewhere(
-    respond: (() => { status: number; body: string }) | undefined,
-  ) {
-    const server = createServer((_req, res) => {
-      const { status, body } = respond!();
-      res.writeHead(status, { 'Content-Type': 'application/json' }).end(body);
-    });
-    const authPort = await freePort();
-    if (respond) {
-      await new Promise<void>(resolve => {
-        server.listen(authPort, 'localhost', resolve);
-      });
-    }
-    const hello = recordingPlugin('hello', { policies: openAll });
-    backend = await startBackend({
-      withAuth: false,
-      features: [hello.feature],
-      config: {
-        discovery: {
-          endpoints: [
-            {
-              target: `http://localhost:${authPort}/api/{{pluginId}}`,
-              plugins: ['auth'],
-            },
-          ],
-        },
-      },
-    });
-    const token = await key.sign({
-      iss: `http://localhost:${authPort}/api/auth`,
-    });
-    const answers = [];
-    for (const headerLine of [
-      `Authorization: Bearer ${token}`,
-      `Cookie: token=${token}`,
-    ]) {
-      answers.push(
-        await rawRequest(backend.port, '/api/hello/x', {
-          headerLines: [headerLine],
-        }),
-      );
-    }
-    answers.push(await rawRequest(backend.port, '/api/hello/x'));
-    await new Promise(resolve => server.close(resolve));
-    return { answers, handled: hello.handled };
-  }
-
-  it.each([
-    ['is unreachable', undefined],
-    ['fails', () => ({ status: 500, body: '{}' })],
-    ['answers something else', () => ({ status: 200, body: '<html>' })],
-    ['has no keys', () => ({ status: 200, body: '{"keys":[]}' })],
-  ])('%s: 503 for a token, 401 for none', async (_, respond) => {
-    const { answers, handled } = await withAuthElsewhere(respond);
-    expect(answers.map(({ status }) => status)).toEqual([503, 503, 401]);
-    expect(answers[0].headers['retry-after']).toMatch(/^\d+$/);
-    expect(answers[1].headers['set-cookie']).toBeUndefined();
-    expect(handled).toHaveLength(0);
+    expect(await statusOf('/api/late/x')).toBe(401);
   });
 });
 
@@ -260,23 +150,19 @@ describe('an adopter', () => {
   it('without the auth plugin is gated', async () => {
     const plugin = hello();
     const other = recordingPlugin('other');
-    backend = await startBackend({
+    const { statusOf } = await backends.start({
       withAuth: false,
       features: [plugin.feature, other.feature],
     });
-    const { port } = backend;
-    expect((await rawRequest(port, '/api/hello/x')).status).toBe(401);
+    expect(await statusOf('/api/hello/x')).toBe(401);
     expect(plugin.handled).toHaveLength(0);
     const token = await other.tokenFor('hello');
-    const { status } = await rawRequest(port, '/api/hello/x', {
-      headerLines: [`Authorization: Bearer ${token}`],
-    });
-    expect(status).toBe(200);
+    expect(await statusOf('/api/hello/x', bearer(token))).toBe(200);
   });
 
   it('with a root router of their own, and no error middleware, is gated', async () => {
     const plugin = hello();
-    backend = await startBackend({
+    const { get } = await backends.start({
       features: [
         plugin.feature,
         rootHttpRouterServiceFactory({
@@ -287,7 +173,7 @@ describe('an adopter', () => {
       ],
     });
     for (const target of ['/api/hello/x', '/api/nosuchplugin/x']) {
-      const { status, headers, body } = await rawRequest(backend.port, target);
+      const { status, headers, body } = await get(target);
       expect(status).toBe(401);
       expect(headers['content-type']).toMatch('application/json');
       expect(body).not.toMatch(/at .*\.ts/);
@@ -298,7 +184,7 @@ describe('an adopter', () => {
   it('with an httpRouter of their own is gated, and finds a warning in the log', async () => {
     const plugin = hello();
     const { deps, factory } = httpRouterServiceFactory as any;
-    backend = await startBackend({
+    const { logged, statusOf } = await backends.start({
       features: [
         plugin.feature,
         createServiceFactory({
@@ -307,42 +193,28 @@ describe('an adopter', () => {
           factory,
         }) as never,
       ],
-      config: {
-        auth: { apiGate: { allow: [{ plugin: 'hello', path: '/health' }] } },
-      },
+      apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },
     });
-    const { port, log } = backend;
-    expect((await rawRequest(port, '/api/hello/x')).status).toBe(401);
-    expect((await rawRequest(port, '/api/hello/health')).status).toBe(200);
+    expect(await statusOf('/api/hello/x')).toBe(401);
+    expect(await statusOf('/api/hello/health')).toBe(200);
     expect(plugin.handled).toHaveLength(1);
-    expect(
-      log.some(
-        ({ level, message }) =>
-          level === 'warn' && message.includes('its own httpRouter service'),
-      ),
-    ).toBe(true);
+    expect(logged('its own httpRouter service', 'warn')).not.toEqual([]);
   });
 
   it('with dangerouslyDisableDefaultAuthPolicy is gated, and finds a warning in the log', async () => {
     const plugin = recordingPlugin('closed');
-    backend = await startBackend({
+    const { logged, statusOf } = await backends.start({
       features: [plugin.feature],
       config: {
         backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
-        auth: { apiGate: { allow: [{ plugin: 'closed', path: '/health' }] } },
       },
+      apiGate: { allow: [{ plugin: 'closed', path: '/health' }] },
     });
-    const { port, log } = backend;
-    expect((await rawRequest(port, '/api/closed/x')).status).toBe(401);
+    expect(await statusOf('/api/closed/x')).toBe(401);
     expect(plugin.handled).toHaveLength(0);
-    expect((await rawRequest(port, '/api/closed/health')).status).toBe(200);
-    expect(log).toContainEqual(
-      expect.objectContaining({
-        level: 'warn',
-        message: expect.stringContaining(
-          'DefaultAuthPolicy: takes the barriers',
-        ),
-      }),
+    expect(await statusOf('/api/closed/health')).toBe(200);
+    expect(logged('DefaultAuthPolicy: takes the barriers', 'warn')).not.toEqual(
+      [],
     );
   });
 
@@ -363,7 +235,7 @@ describe('an adopter', () => {
         });
       },
     });
-    backend = await startBackend({ features: [rootHandler] });
+    const { request } = await backends.start({ features: [rootHandler] });
     for (const target of [
       '/api/rawfn',
       'foo://any/api/rawfn',
@@ -373,7 +245,7 @@ describe('an adopter', () => {
       'file:///api/rawfn#x',
     ]) {
       for (const method of ['GET', 'POST', 'OPTIONS']) {
-        const { status } = await rawRequest(backend.port, target, { method });
+        const { status } = await request(method, target);
         expect([target, method, status]).toEqual([target, method, 401]);
       }
     }
@@ -383,18 +255,13 @@ describe('an adopter', () => {
   it('whose plugin has an id with capitals is served and gated like any other', async () => {
     const plugin = recordingPlugin('myPlugin');
     const other = recordingPlugin('other');
-    backend = await startBackend({
+    const { statusOf } = await backends.start({
       features: [plugin.feature, other.feature],
-      config: {
-        auth: { apiGate: { allow: [{ plugin: 'myplugin', path: '/health' }] } },
-      },
+      apiGate: { allow: [{ plugin: 'myplugin', path: '/health' }] },
     });
-    const { port } = backend;
-    const get = async (target: string, token?: string) => {
-      const headerLines = token ? [`Authorization: Bearer ${token}`] : [];
-      return (await rawRequest(port, target, { headerLines })).status;
-    };
-    expect(await get('/api/myPlugin/.backstage/auth/v1/jwks.json')).toBe(200);
+    const get = (target: string, token?: string) =>
+      statusOf(target, ...(token ? [bearer(token)] : []));
+    expect(await get(`/api/myPlugin${KEYS}`)).toBe(200);
     expect(await get('/api/myPlugin/health')).toBe(200);
     expect(await get('/api/myplugin/health')).toBe(401);
     expect(await get('/api/myPlugin/x')).toBe(401);
@@ -414,7 +281,7 @@ describe('an adopter', () => {
     process.on('unhandledRejection', onRejection);
     const slow = recordingPlugin('slow', { init: () => opened });
     const port = await freePort();
-    const starting = startBackend({
+    const starting = backends.start({
       port,
       features: [
         slow.feature,
@@ -430,23 +297,17 @@ describe('an adopter', () => {
       ],
       config: pause(300),
     });
-    await until(() =>
-      rawRequest(port, '/api/nosuchplugin/x').then(
-        ({ status }) => status === 401,
-        () => false,
-      ),
-    );
+    await untilAnswered(port, '/api/nosuchplugin/x', 401);
     expect((await rawRequest(port, '/api/slow/x')).status).toBe(504);
     await new Promise(resolve => setTimeout(resolve, 500));
     open();
-    backend = await starting;
+    await starting;
     process.off('unhandledRejection', onRejection);
     expect(rejections).toEqual([]);
     expect(slow.handled).toHaveLength(0);
   });
 
   it('whose middleware has read the headers hides no cookie in them', async () => {
-    const token = async (url: string) => key.sign({ iss: `${url}/api/auth` });
     const seen: unknown[] = [];
     const plugin = recordingPlugin('seeing', {
       handle: (req, res) => {
@@ -457,7 +318,7 @@ describe('an adopter', () => {
         res.end();
       },
     });
-    backend = await startBackend({
+    const { get, sign } = await backends.start({
       features: [
         plugin.feature,
         rootHttpRouterServiceFactory({
@@ -470,51 +331,31 @@ describe('an adopter', () => {
           },
         }),
       ],
-      config: key.config,
     });
-    const value = await token(backend.url);
-    await rawRequest(backend.port, '/api/seeing/x', {
-      headerLines: [`Cookie: a=1; token=${value}`],
-    });
+    const value = await sign();
+    await get('/api/seeing/x', `Cookie: a=1; token=${value}`);
     expect(seen).toEqual([['a=1'], [`Bearer ${value}`]]);
   });
 
   it('does not fetch keys again for each absent plugin that a client makes up', async () => {
     let fetches = 0;
-    const keys = createServer((_req, res) => {
+    const authPort = await backends.serve((_req, res) => {
       fetches += 1;
       res.setHeader('Content-Type', 'application/json');
       res.end('{"keys":[{"kty":"EC","kid":"other"}]}');
     });
-    const authPort = await freePort();
-    await new Promise<void>(resolve => {
-      keys.listen(authPort, 'localhost', resolve);
-    });
-    backend = await startBackend({
+    const { statusOf } = await backends.start({
       withAuth: false,
       features: [hello().feature],
-      config: {
-        discovery: {
-          endpoints: [
-            {
-              target: `http://localhost:${authPort}/api/{{pluginId}}`,
-              plugins: ['auth'],
-            },
-          ],
-        },
-      },
+      config: discovery(authPort, 'auth'),
     });
-    const token = await key.sign({
+    const token = await backends.key.sign({
       iss: `http://localhost:${authPort}/api/auth`,
     });
     fetches = 0;
     for (let i = 0; i < 60; i += 1) {
-      const { status } = await rawRequest(backend.port, `/api/absent${i}/x`, {
-        headerLines: [`Authorization: Bearer ${token}`],
-      });
-      expect(status).toBe(401);
+      expect(await statusOf(`/api/absent${i}/x`, bearer(token))).toBe(401);
     }
-    await new Promise(resolve => keys.close(resolve));
     expect(fetches).toBeLessThan(limitsFetches ? 25 : 100);
   });
 });

@@ -7,50 +7,36 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import { bearer } from '../../__testUtils__/requestParts';
+import { signedBackends } from '../../__testUtils__/signedBackends';
 
-jest.setTimeout(60_000);
-
-let key: SigningKey;
-let backend: RunningBackend;
-
-beforeAll(async () => {
-  key = await createSigningKey();
-});
-afterAll(() => key.remove());
-afterEach(() => backend.stop());
+const backends = signedBackends();
+afterEach(backends.stopAll);
 
 it.each([
   ['by default', {}, 1],
   ['without the cache', { tokenCache: false }, 3],
 ])('verifies a token %s', async (_, apiGate, expected) => {
-  const hello = recordingPlugin('hello');
-  backend = await startBackend({
-    features: [hello.feature],
-    config: { auth: { ...(key.config.auth as object), apiGate } },
+  const { sign, statusOf } = await backends.start({
+    features: [recordingPlugin('hello').feature],
+    apiGate,
   });
-  const token = await key.sign({ iss: `${backend.url}/api/auth` });
+  const token = await sign();
   const verified = await verificationsDuring(async () => {
     for (let i = 0; i < 3; i += 1) {
-      const { status } = await rawRequest(backend.port, '/api/hello/x', {
-        headerLines: [`Authorization: Bearer ${token}`],
-      });
-      expect(status).toBe(200);
+      expect(await statusOf('/api/hello/x', bearer(token))).toBe(200);
     }
   });
   expect(verified).toBe(expected);
 });
 
 it("uses an app's own httpAuth unchanged, and logs that the cache is off", async () => {
-  const hello = recordingPlugin('hello');
   let asked = 0;
   const { deps, factory } = httpAuthServiceFactory as any;
-  backend = await startBackend({
+  const { logged, sign, statusOf } = await backends.start({
     features: [
-      hello.feature,
+      recordingPlugin('hello').feature,
       createServiceFactory({
         service: coreServices.httpAuth,
         deps,
@@ -65,24 +51,15 @@ it("uses an app's own httpAuth unchanged, and logs that the cache is off", async
         },
       } as never) as never,
     ],
-    config: key.config,
   });
-  const token = await key.sign({ iss: `${backend.url}/api/auth` });
-  const { status } = await rawRequest(backend.port, '/api/hello/x', {
-    headerLines: [`Authorization: Bearer ${token}`],
-  });
-  expect(status).toBe(200);
+  expect(await statusOf('/api/hello/x', bearer(await sign()))).toBe(200);
   expect(asked).toBeGreaterThan(0);
-  expect(
-    backend.log.some(({ message }) =>
-      message.includes('its own httpAuth service'),
-    ),
-  ).toBe(true);
+  expect(logged('its own httpAuth service')).not.toEqual([]);
 });
 
 it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
   const hello = recordingPlugin('hello');
-  backend = await startBackend({
+  const backend = await backends.start({
     features: [
       hello.feature,
       createServiceFactory({
@@ -103,10 +80,9 @@ it("accepts no other token than the one that an app's own httpAuth has verified"
           }),
       }),
     ],
-    config: key.config,
   });
   const iss = `${backend.url}/api/auth`;
-  const token = await key.sign({ iss });
+  const token = await backend.sign();
   const [header] = token.split('.');
   const forged = [
     header,
@@ -115,13 +91,8 @@ it("accepts no other token than the one that an app's own httpAuth has verified"
     ).toString('base64url'),
     'AAAA',
   ].join('.');
-  const send = (bearer: string) =>
-    rawRequest(backend.port, '/api/hello/x', {
-      headerLines: [
-        `Authorization: Bearer ${bearer}`,
-        `X-Access-Token: ${token}`,
-      ],
-    });
+  const send = (presented: string) =>
+    backend.get('/api/hello/x', bearer(presented), `X-Access-Token: ${token}`);
 
   const { status, headers } = await send(forged);
   expect([status, headers['set-cookie']]).toEqual([401, undefined]);

@@ -1,25 +1,21 @@
 import { exchangeBytes } from '../../__testUtils__/exchangeBytes';
 import { attackersKey, createForge, ecdsa } from '../../__testUtils__/forge';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
-import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
+import {
+  denialsIn,
+  recordingAuditor,
+} from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { until } from '../../__testUtils__/until';
-
-jest.setTimeout(60_000);
 
 const backends = signedBackends();
 afterEach(() => backends.stopAll());
 
-interface Denial {
-  eventId: string;
-  status: string;
-  meta: Record<string, unknown>;
-}
-
 /** Starts a backend, and makes a token for each detail. */
 async function start(mode: 'enforce' | 'report-only' = 'enforce') {
-  const audit: Denial[] = [];
+  const audit: object[] = [];
   const hello = recordingPlugin('hello');
   const other = recordingPlugin('other');
   const backend = await backends.start({
@@ -39,11 +35,7 @@ async function start(mode: 'enforce' | 'report-only' = 'enforce') {
     ...backend,
     handled: hello.handled,
     tokens: Object.entries(tokens),
-    denials: () =>
-      audit.filter(
-        ({ eventId, status }) =>
-          eventId === 'api-gate-denial' && status === 'failed',
-      ),
+    denials: () => denialsIn(audit),
     /** Returns the meta of the line with an id. */
     lineOf: (id: string | undefined) =>
       backend.log
@@ -62,18 +54,15 @@ const HEADER = 'api-gate-decision';
 
 describe('[P54] the detail of an invalid token', () => {
   it.each([
-    ['in Authorization', (token: string) => `Authorization: Bearer ${token}`],
-    ['in the cookie', (token: string) => `Cookie: token=${token}`],
+    ['in Authorization', bearer],
+    ['in the cookie', cookie],
   ])(
     'is in the log and in the audit, and in no answer, with the token %s',
     async (_, headerOf) => {
-      const { denials, handled, lineOf, request, tokens } = await start();
+      const { denials, get, handled, lineOf, tokens } = await start();
       const answers = new Map<string, RawResponse>();
       for (const [detail, token] of tokens) {
-        answers.set(
-          detail,
-          await request('GET', '/api/hello/x', [headerOf(token)]),
-        );
+        answers.set(detail, await get('/api/hello/x', headerOf(token)));
       }
       expect(
         new Set([...answers.values()].map(({ bytes }) => withoutId(bytes))),
@@ -88,7 +77,7 @@ describe('[P54] the detail of an invalid token', () => {
       }
       await until(() => denials().length === tokens.length);
       expect(
-        denials().map(({ meta: { decision, detail } }) => [decision, detail]),
+        denials().map(({ decision, detail }) => [decision, detail]),
       ).toEqual(
         [...answers].map(([detail, { headers }]) => [headers[HEADER], detail]),
       );
@@ -107,7 +96,7 @@ describe('[P54] the detail of an invalid token', () => {
         'Upgrade: websocket',
         'Sec-WebSocket-Version: 13',
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        `Authorization: Bearer ${token}`,
+        bearer(token),
         '\r\n',
       ].join('\r\n');
       const [{ status, head }] = await exchangeBytes(
@@ -125,16 +114,15 @@ describe('[P54] the detail of an invalid token', () => {
   });
 
   it('is in the log in report-only mode, and of the same token again', async () => {
-    const { log, request, tokens } = await start('report-only');
+    const { get, logged, tokens } = await start('report-only');
     for (const [, token] of tokens) {
-      const headerLine = `Authorization: Bearer ${token}`;
-      await request('GET', '/api/hello/x', [headerLine]);
-      await request('GET', '/api/hello/x', [headerLine]);
+      await get('/api/hello/x', bearer(token));
+      await get('/api/hello/x', bearer(token));
     }
     const details = () =>
-      log
-        .filter(({ message }) => message.includes('would have refused'))
-        .map(({ meta }) => (meta as { detail?: string }).detail);
+      logged('would have refused').map(
+        ({ meta }) => (meta as { detail?: string }).detail,
+      );
     // The second line of each kind follows within a second.
     await until(() => details().length === 2 * tokens.length);
     expect(details().sort()).toEqual(

@@ -6,23 +6,30 @@ import {
   coreServices,
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
-import type { JsonObject } from '@backstage/types';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { signedBackends } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import {
+  bearer,
+  COOKIE_ENDPOINT,
+  forge,
+  from,
+  now,
+  protocol,
+} from '../../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { discovery, freePort } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
-
-jest.setTimeout(60_000);
 
 const APP = 'http://localhost:3000';
 const TRUSTED = 'https://portal.example.com';
 const FOREIGN = 'https://evil.example.com';
 const RESTRICTED = 'restricted-static-token';
 
-// WebSocket handlers exist since backend-defaults 0.19.
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
 const describeIfRouted =
   'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
@@ -30,35 +37,29 @@ const backends = signedBackends();
 
 /** Starts a backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
 async function start(
-  options: {
-    apiGate?: JsonObject;
-    config?: JsonObject;
+  options: SignedBackendOptions & {
     /** Default true. */
     withHandlers?: boolean;
-    withGate?: boolean;
-    withAuth?: boolean;
     init?: () => Promise<void> | void;
-    port?: number;
   } = {},
 ) {
+  const { withHandlers = true, init, ...others } = options;
   const live = webSocketPlugin(
     'live',
-    options.withHandlers === false
-      ? {}
-      : {
+    withHandlers
+      ? {
           '/open': 'unauthenticated',
           '/closed': undefined,
           '/open/': 'unauthenticated',
-        },
-    options.init,
+        }
+      : {},
+    init,
   );
   const caller = recordingPlugin('caller', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
   const backend = await backends.start({
-    port: options.port,
-    withGate: options.withGate,
-    withAuth: options.withAuth,
+    ...others,
     features: [live.feature, caller.feature],
     config: {
       backend: {
@@ -80,358 +81,164 @@ async function start(
       ...options.apiGate,
     },
   });
-  const { port } = backend;
   return {
     ...backend,
     live,
     caller,
     upgrade: async (target: string, ...headerLines: string[]) => {
       const before = live.handled.length;
-      const answer = await rawUpgrade(port, target, headerLines);
+      const answer = await backend.upgrade(target, ...headerLines);
       return { ...answer, handled: live.handled[before] };
     },
-    /** Ends the sessions of a user as the plugin `caller`, which is authorized. */
-    async endSessions(userEntityRef: string) {
-      const { status } = await rawRequest(
-        port,
-        '/api/auth/api-gate/v1/revocations',
-        {
-          method: 'POST',
-          headerLines: [
-            `Authorization: Bearer ${await caller.tokenFor('auth')}`,
-            'Content-Type: application/json',
-          ],
-          body: JSON.stringify({ userEntityRef }),
-        },
-      );
-      expect(status).toBe(201);
-    },
-    async policy() {
-      const { body } = await rawRequest(port, '/api/auth/api-gate/v1/policy', {
-        headerLines: [`Authorization: Bearer ${await caller.tokenFor('auth')}`],
-      });
-      return JSON.parse(body);
-    },
+    endSessions: async (userEntityRef: string) =>
+      backend.endSessions(await caller.tokenFor('auth'), userEntityRef),
+    policy: async () => backend.policy(await caller.tokenFor('auth')),
     /** Returns the refusals in the log, at most one a second for each plugin and reason. */
     refusals: () =>
-      backend.log
-        .filter(({ message }) => message === 'API gate refused a request')
-        .map(({ meta }) => meta),
+      backend.logged('API gate refused a request').map(({ meta }) => meta),
   };
 }
 
 type Backend = Awaited<ReturnType<typeof start>>;
 
-const bearer = (token: string) => `Authorization: Bearer ${token}`;
-const protocol = (...values: string[]) =>
-  `Sec-WebSocket-Protocol: ${values.join(', ')}`;
 const cookie = (value: string) => `Cookie: a=1; token=${value}`;
-const from = (origin: string) => `Origin: ${origin}`;
 
 const principalOf = (credentials: BackstageCredentials) =>
   credentials.principal as { type: string };
 
-/** Returns a token with an invalid signature, changed in its middle. */
-function forge(token: string): string {
-  const at = token.length - 40;
-  const other = token[at] === 'A' ? 'B' : 'A';
-  return `${token.slice(0, at)}${other}${token.slice(at + 1)}`;
+/**
+ * Returns the header lines of a caller that is written in words, such as `protocol=a,user bearer=forged`. The names of tokens
+ * and of origins stand for their values.
+ */
+function linesOf(caller: string, values: Record<string, string>): string[] {
+  const valuesOf = (list: string) =>
+    list.split(',').map(name => values[name] ?? name);
+  return caller.split(' ').flatMap(word => {
+    const [kind, list = ''] = word.split('=');
+    const [value, ...others] = valuesOf(list);
+    switch (kind) {
+      case 'protocol':
+        return protocol(value, ...others);
+      case 'bearer':
+        return bearer(value);
+      case 'cookie':
+        return [cookie(value), ...others].join('; token=');
+      case 'stock':
+        return `Cookie: backstage-auth=${value}`;
+      case 'from':
+        return from(value);
+      default:
+        return kind === 'nobody' ? [] : `${kind}: ${value}`;
+    }
+  });
 }
+
+const ORIGINS = { app: APP, trusted: TRUSTED, foreign: FOREIGN };
+const BASIC = { basic: 'Basic dXNlcjpwYXNz' };
 
 describe('[P8] an upgrade', () => {
   let backend: Backend;
-  let tokens: Record<
-    | 'user'
-    | 'expired'
-    | 'forged'
-    | 'foreign'
-    | 'revoked'
-    | 'limited'
-    | 'service'
-    | 'otherService',
-    string
-  >;
+  let tokens: Record<string, string>;
+  let values: Record<string, string>;
 
   beforeAll(async () => {
     backend = await start();
     const { sign, caller } = backend;
-    const now = Math.floor(Date.now() / 1000);
     const user = await sign();
     const ended = `user:default/${randomUUID()}`;
     tokens = {
       user,
-      expired: await sign({ iat: now - 60, exp: now - 1 }),
+      expired: await sign({ iat: now() - 60, exp: now() - 1 }),
       forged: forge(user),
-      foreign: await sign({ iss: 'https://other.example.com/api/auth' }),
+      ofOther: await sign({ iss: 'https://other.example.com/api/auth' }),
       revoked: await sign({ sub: ended }),
       limited: await sign({ typ: 'vnd.backstage.limited-user' }),
       service: await caller.tokenFor('live'),
       otherService: await caller.tokenFor('caller'),
+      restricted: RESTRICTED,
     };
+    values = { ...ORIGINS, ...BASIC, backend: backend.url, ...tokens };
     await backend.endSessions(ended);
-    // Before backend-defaults 0.19, plugins listen from a first request on.
-    await rawRequest(backend.port, '/api/live/x', {
-      headerLines: [bearer(user)],
-    });
+    // Plugins without handlers listen from a first request on.
+    // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+    await backend.get('/api/live/x', bearer(user));
   });
   afterAll(backends.stopAll);
 
-  const passing: [name: string, headerLines: () => string[], reason: string][] =
-    [
-      ['user token as protocol', () => [protocol(tokens.user)], 'bearer'],
-      [
-        'user token as the fifth protocol',
-        () => [protocol('a', 'b', 'c', 'd', tokens.user)],
-        'bearer',
-      ],
-      ['user token as bearer', () => [bearer(tokens.user)], 'bearer'],
-      [
-        'user token as bearer, from any origin',
-        () => [bearer(tokens.user), from(FOREIGN)],
-        'bearer',
-      ],
-      [
-        'user token as bearer, and a protocol',
-        () => [protocol('graphql-ws'), bearer(tokens.user)],
-        'bearer',
-      ],
-      [
-        'user token as bearer after a protocol that fails, as in a stock backend',
-        () => [protocol(tokens.forged), bearer(tokens.user)],
-        'bearer',
-      ],
-      [
-        'user token as protocol, and an authorization of a proxy',
-        () => [protocol(tokens.user), 'Authorization: Basic dXNlcjpwYXNz'],
-        'bearer',
-      ],
-      [
-        'user token as protocol, and a cookie that fails',
-        () => [protocol(tokens.user), cookie(tokens.forged)],
-        'bearer',
-      ],
-      ['service token as protocol', () => [protocol(tokens.service)], 'bearer'],
-      ['service token as bearer', () => [bearer(tokens.service)], 'bearer'],
-      [
-        'cookie, from the frontend',
-        () => [cookie(tokens.user), from(APP)],
-        'cookie',
-      ],
-      [
-        'cookie, from the backend',
-        () => [cookie(tokens.user), from(backend.url)],
-        'cookie',
-      ],
-      [
-        'cookie, from a trusted origin',
-        () => [cookie(tokens.user), from(TRUSTED)],
-        'cookie',
-      ],
-      [
-        'cookie, and a protocol',
-        () => [cookie(tokens.user), from(APP), protocol('graphql-ws')],
-        'cookie',
-      ],
-    ];
-  const refused: [
-    name: string,
-    headerLines: () => string[],
-    expected: number,
-    reason: string,
-  ][] = [
-    ['nobody', () => [], 401, 'missing-credentials'],
-    [
-      'nobody, from the frontend',
-      () => [from(APP)],
-      401,
-      'missing-credentials',
-    ],
-    [
-      'nobody, with a protocol',
-      () => [protocol('graphql-ws')],
-      401,
-      'invalid-token',
-    ],
-    ['forged protocol', () => [protocol(tokens.forged)], 401, 'invalid-token'],
-    ['forged bearer', () => [bearer(tokens.forged)], 401, 'invalid-token'],
-    [
-      'forged cookie',
-      () => [cookie(tokens.forged), from(APP)],
-      401,
-      'invalid-token',
-    ],
-    ['expired bearer', () => [bearer(tokens.expired)], 401, 'invalid-token'],
-    [
-      'expired cookie',
-      () => [cookie(tokens.expired), from(APP)],
-      401,
-      'invalid-token',
-    ],
-    [
-      'foreign protocol',
-      () => [protocol(tokens.foreign)],
-      401,
-      'untrusted-issuer',
-    ],
-    [
-      'foreign cookie',
-      () => [cookie(tokens.foreign), from(APP)],
-      401,
-      'untrusted-issuer',
-    ],
-    ['revoked protocol', () => [protocol(tokens.revoked)], 401, 'revoked'],
-    ['revoked bearer', () => [bearer(tokens.revoked)], 401, 'revoked'],
-    [
-      'revoked cookie',
-      () => [cookie(tokens.revoked), from(APP)],
-      401,
-      'revoked',
-    ],
-    [
-      'revoked protocol, and a good bearer',
-      () => [protocol(tokens.revoked), bearer(tokens.user)],
-      401,
-      'revoked',
-    ],
-    ['limited token', () => [protocol(tokens.limited)], 401, 'invalid-token'],
-    [
-      "Backstage's own cookie",
-      () => [`Cookie: backstage-auth=${tokens.limited}`, from(APP)],
-      401,
-      'missing-credentials',
-    ],
-    [
-      'service token for another plugin',
-      () => [bearer(tokens.otherService)],
-      401,
-      'invalid-token',
-    ],
-    [
-      'service token in the cookie',
-      () => [cookie(tokens.service), from(APP)],
-      401,
-      'invalid-token',
-    ],
-    ['restricted token', () => [bearer(RESTRICTED)], 403, 'restricted'],
-    [
-      'restricted token as protocol, and a protocol',
-      () => [protocol(RESTRICTED, 'graphql-ws')],
-      403,
-      'restricted',
-    ],
-    [
-      'six protocols',
-      () => [protocol('a', 'b', 'c', 'd', 'e', tokens.user)],
-      401,
-      'too-many-tokens',
-    ],
-    [
-      'five protocols and a bearer',
-      () => [protocol('a', 'b', 'c', 'd', 'e'), bearer(tokens.user)],
-      401,
-      'too-many-tokens',
-    ],
-    [
-      'six protocols in two headers',
-      () => [protocol('a', 'b', 'c'), protocol('d', 'e', tokens.user)],
-      401,
-      'too-many-tokens',
-    ],
-    [
-      'two authorizations',
-      () => [bearer(tokens.user), bearer(tokens.user)],
-      400,
-      'repeated-authorization',
-    ],
-    [
-      'two authorizations, and a good protocol',
-      () => [protocol(tokens.user), bearer('x'), bearer(tokens.user)],
-      400,
-      'repeated-authorization',
-    ],
-    [
-      'an authorization that is no bearer token, and a good cookie',
-      () => [
-        'Authorization: Basic dXNlcjpwYXNz',
-        cookie(tokens.user),
-        from(APP),
-      ],
-      401,
-      'unsupported-scheme',
-    ],
-    [
-      'bearer that fails, and a good cookie',
-      () => [bearer(tokens.forged), cookie(tokens.user), from(APP)],
-      401,
-      'invalid-token',
-    ],
-    [
-      'protocol that fails as a token, and a good cookie',
-      () => [protocol(tokens.expired), cookie(tokens.user), from(APP)],
-      401,
-      'invalid-token',
-    ],
-    [
-      'two cookies',
-      () => [
-        `Cookie: token=${tokens.user}; token=${tokens.service}`,
-        from(APP),
-      ],
-      401,
-      'conflicting-cookies',
-    ],
-    ['cookie, from nowhere', () => [cookie(tokens.user)], 403, 'cross-site'],
-    [
-      'cookie, from a foreign origin',
-      () => [cookie(tokens.user), from(FOREIGN)],
-      403,
-      'cross-site',
-    ],
-    [
-      'cookie, from a foreign origin, and a protocol',
-      () => [cookie(tokens.user), from(FOREIGN), protocol('graphql-ws')],
-      403,
-      'cross-site',
-    ],
-    [
-      'cookie, from a foreign origin that says it is the same',
-      () => [cookie(tokens.user), from(FOREIGN), 'Sec-Fetch-Site: same-origin'],
-      403,
-      'cross-site',
-    ],
-    [
-      'cookie, from null',
-      () => [cookie(tokens.user), from('null')],
-      403,
-      'cross-site',
-    ],
-    [
-      'cookie, from two origins',
-      () => [cookie(tokens.user), from(APP), from(FOREIGN)],
-      403,
-      'cross-site',
-    ],
+  const passing = [
+    ['bearer', 'protocol=user'],
+    ['bearer', 'protocol=a,b,c,d,user'],
+    ['bearer', 'bearer=user'],
+    ['bearer', 'bearer=user from=foreign'],
+    ['bearer', 'protocol=graphql-ws bearer=user'],
+    // A stock backend tries each token, too.
+    ['bearer', 'protocol=forged bearer=user'],
+    ['bearer', 'protocol=user Authorization=basic'],
+    ['bearer', 'protocol=user cookie=forged'],
+    ['bearer', 'protocol=service'],
+    ['bearer', 'bearer=service'],
+    ['cookie', 'cookie=user from=app'],
+    ['cookie', 'cookie=user from=backend'],
+    ['cookie', 'cookie=user from=trusted'],
+    ['cookie', 'cookie=user from=app protocol=graphql-ws'],
+  ];
+  const refused: [status: number, reason: string, caller: string][] = [
+    [401, 'missing-credentials', 'nobody'],
+    [401, 'missing-credentials', 'nobody from=app'],
+    [401, 'missing-credentials', 'stock=limited from=app'],
+    [401, 'invalid-token', 'protocol=graphql-ws'],
+    [401, 'invalid-token', 'protocol=forged'],
+    [401, 'invalid-token', 'bearer=forged'],
+    [401, 'invalid-token', 'cookie=forged from=app'],
+    [401, 'invalid-token', 'bearer=expired'],
+    [401, 'invalid-token', 'cookie=expired from=app'],
+    [401, 'invalid-token', 'protocol=limited'],
+    [401, 'invalid-token', 'bearer=otherService'],
+    [401, 'invalid-token', 'cookie=service from=app'],
+    // No cookie stands in for a token that fails.
+    [401, 'invalid-token', 'bearer=forged cookie=user from=app'],
+    [401, 'invalid-token', 'protocol=expired cookie=user from=app'],
+    [401, 'untrusted-issuer', 'protocol=ofOther'],
+    [401, 'untrusted-issuer', 'cookie=ofOther from=app'],
+    [401, 'revoked', 'protocol=revoked'],
+    [401, 'revoked', 'bearer=revoked'],
+    [401, 'revoked', 'cookie=revoked from=app'],
+    [401, 'revoked', 'protocol=revoked bearer=user'],
+    [403, 'restricted', 'bearer=restricted'],
+    [403, 'restricted', 'protocol=restricted,graphql-ws'],
+    [401, 'too-many-tokens', 'protocol=a,b,c,d,e,user'],
+    [401, 'too-many-tokens', 'protocol=a,b,c,d,e bearer=user'],
+    [401, 'too-many-tokens', 'protocol=a,b,c protocol=d,e,user'],
+    [400, 'repeated-authorization', 'bearer=user bearer=user'],
+    [400, 'repeated-authorization', 'protocol=user bearer=x bearer=user'],
+    [401, 'unsupported-scheme', 'Authorization=basic cookie=user from=app'],
+    [401, 'conflicting-cookies', 'cookie=user,service from=app'],
+    [403, 'cross-site', 'cookie=user'],
+    [403, 'cross-site', 'cookie=user from=foreign'],
+    [403, 'cross-site', 'cookie=user from=foreign protocol=graphql-ws'],
+    [403, 'cross-site', 'cookie=user from=foreign Sec-Fetch-Site=same-origin'],
+    [403, 'cross-site', 'cookie=user from=null'],
+    [403, 'cross-site', 'cookie=user from=app from=foreign'],
   ];
 
   describe.each(['/open', '/closed'])('to %s', path => {
     const target = `/api/live${path}`;
 
-    it.each(passing)('passes: %s', async (_, headerLines, reason) => {
+    it.each(passing)('passes by %s: %s', async (reason, sender) => {
+      const headerLines = linesOf(sender, values);
       const { status, message, handled, destroy } = await backend.upgrade(
         target,
-        ...headerLines(),
+        ...headerLines,
       );
       destroy();
       expect([status, message]).toEqual([101, 'hello']);
       expect(handled.path).toBe(path);
       expect(handled.headers.cookie).toBe(
-        headerLines().some(line => line.startsWith('Cookie'))
-          ? 'a=1'
-          : undefined,
+        sender.includes('cookie') ? 'a=1' : undefined,
       );
       expect(JSON.stringify(handled.rawHeaders)).not.toContain('token=');
       // Only the token of an accepted cookie is forwarded as a header.
-      const sent = headerLines().find(line => line.startsWith('Authorization'));
+      const sent = headerLines.find(line => line.startsWith('Authorization'));
       expect(handled.headers.authorization).toBe(
         reason === 'cookie'
           ? `Bearer ${tokens.user}`
@@ -443,42 +250,39 @@ describe('[P8] an upgrade', () => {
       );
     });
 
-    it.each(refused)(
-      'refuses: %s',
-      async (_, headerLines, expected, reason) => {
-        const { status, headers, handled, closed } = await backend.upgrade(
-          target,
-          ...headerLines(),
-        );
-        await closed;
-        expect([status, handled]).toEqual([expected, undefined]);
-        expect(headers.connection).toBe('close');
-        expect(headers['content-length']).toBe('0');
-        expect(headers['www-authenticate']).toBe(
-          {
-            400: 'Bearer realm="Backstage", error="invalid_request"',
-            401:
-              reason === 'missing-credentials'
-                ? 'Bearer realm="Backstage"'
-                : 'Bearer realm="Backstage", error="invalid_token"',
+    it.each(refused)('refuses: %i %s: %s', async (expected, reason, sender) => {
+      const { status, headers, handled, closed } = await backend.upgrade(
+        target,
+        ...linesOf(sender, values),
+      );
+      await closed;
+      expect([status, handled]).toEqual([expected, undefined]);
+      expect(headers.connection).toBe('close');
+      expect(headers['content-length']).toBe('0');
+      expect(headers['www-authenticate']).toBe(
+        {
+          400: 'Bearer realm="Backstage", error="invalid_request"',
+          401:
+            reason === 'missing-credentials'
+              ? 'Bearer realm="Backstage"'
+              : 'Bearer realm="Backstage", error="invalid_token"',
+        }[expected],
+      );
+      expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
+      expect(backend.refusals()).toContainEqual(
+        expect.objectContaining({
+          plugin: 'live',
+          reason,
+          method: 'WEBSOCKET',
+          path: expect.stringMatching(/^\/(open|closed)$/),
+          errorType: {
+            400: 'InputError',
+            401: 'AuthenticationError',
+            403: 'NotAllowedError',
           }[expected],
-        );
-        expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
-        expect(backend.refusals()).toContainEqual(
-          expect.objectContaining({
-            plugin: 'live',
-            reason,
-            method: 'WEBSOCKET',
-            path: expect.stringMatching(/^\/(open|closed)$/),
-            errorType: {
-              400: 'InputError',
-              401: 'AuthenticationError',
-              403: 'NotAllowedError',
-            }[expected],
-          }),
-        );
-      },
-    );
+        }),
+      );
+    });
   });
 });
 
@@ -490,15 +294,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     path,
     methods,
   });
-  const statusOf = async (
-    backend: Backend,
-    target: string,
-    ...headerLines: string[]
-  ) => {
-    const { status, destroy } = await backend.upgrade(target, ...headerLines);
-    destroy();
-    return status;
-  };
 
   it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
@@ -548,13 +343,13 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
     expect(handled.headers.cookie).toBe('a=1');
     expect(handled.headers.authorization).toBeUndefined();
-    expect(await statusOf(backend, '/api/live/closed')).toBe(401);
-    expect(await statusOf(backend, '/api/live/open/')).toBe(401);
+    expect(await backend.upgradeStatus('/api/live/closed')).toBe(401);
+    expect(await backend.upgradeStatus('/api/live/open/')).toBe(401);
     // Verifying each token takes time.
     const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
-    expect(await statusOf(backend, '/api/live/open', protocol(...many))).toBe(
-      401,
-    );
+    expect(
+      await backend.upgradeStatus('/api/live/open', protocol(...many)),
+    ).toBe(401);
     expect((await backend.policy()).decisions).toContainEqual({
       plugin: 'live',
       outcome: 'passed',
@@ -569,10 +364,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
     for (const method of ['GET', 'POST', 'WEBSOCKET', 'DELETE']) {
       for (const headerLines of [[], ['Upgrade: websocket']]) {
-        const { status } = await rawRequest(backend.port, '/api/live/open', {
+        const { status } = await backend.request(
           method,
+          '/api/live/open',
           headerLines,
-        });
+        );
         // Node itself has no such method.
         expect([method, status]).toEqual([
           method,
@@ -620,27 +416,16 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const backend = await start({
       apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
     });
-    expect(await statusOf(backend, '/api/live/open')).toBe(101);
+    expect(await backend.upgradeStatus('/api/live/open')).toBe(101);
     const handledBefore = backend.live.handled.length;
     for (const target of [
-      '/API/live/open',
-      '/api/LIVE/open',
-      '/api/live/OPEN',
-      '/api//live/open',
-      '/api/live//open',
-      '/api/live/./open',
-      '/api/live/x/../open',
-      '/api/live/o%70en',
-      '/api/live/open%2f',
-      '/api/live/open;x',
-      '/api/live/open#x',
-      '/api/live\\open',
-      '/api/live/open/x',
-      '/api/live/nowhere',
-      `http://localhost/api/live/open`,
-      'foo://any/api/live/open',
-      'api/live/open',
-      '*',
+      ...['/API/live/open', '/api/LIVE/open', '/api/live/OPEN'],
+      ...['/api//live/open', '/api/live//open', '/api/live/./open'],
+      ...['/api/live/x/../open', '/api/live/o%70en', '/api/live/open%2f'],
+      ...['/api/live/open;x', '/api/live/open#x', '/api/live\\open'],
+      ...['/api/live/open/x', '/api/live/nowhere'],
+      ...['http://localhost/api/live/open', 'foo://any/api/live/open'],
+      ...['api/live/open', '*'],
     ]) {
       const { status, closed } = await backend.upgrade(target);
       await closed;
@@ -739,16 +524,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const authPort = await freePort();
     const backend = await start({
       withAuth: false,
-      config: {
-        discovery: {
-          endpoints: [
-            {
-              target: `http://localhost:${authPort}/api/{{pluginId}}`,
-              plugins: ['auth'],
-            },
-          ],
-        },
-      },
+      config: discovery(authPort, 'auth'),
     });
     const iss = `http://localhost:${authPort}/api/auth`;
     const token = await backends.key.sign({ iss });
@@ -773,7 +549,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
     const backend = await start();
-    const exp = Math.floor(Date.now() / 1000) + 2;
+    const exp = now() + 2;
     const own = { sub: 'user:default/own' };
     const signedOut = await backend.sign({ sub: 'user:default/signed-out' });
     const [ended, endedByCookie, bySignOut, expiring, other] = [
@@ -797,10 +573,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect([ended, endedByCookie, bySignOut, expiring, other]).toMatchObject(
       Array(5).fill({ status: 101 }),
     );
-    const { status } = await rawRequest(
-      backend.port,
-      '/api/live/.backstage/auth/v1/cookie',
-      { method: 'DELETE', headerLines: [cookie(signedOut), from(APP)] },
+    const { status } = await backend.request(
+      'DELETE',
+      `/api/live${COOKIE_ENDPOINT}`,
+      [cookie(signedOut), from(APP)],
     );
     expect(status).toBe(204);
     await bySignOut.closed;
@@ -924,8 +700,8 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       expect(Date.now()).toBeGreaterThanOrEqual(+instant);
       expect(userIsClosed).toBe(false);
       user.destroy();
-      expect(await statusOf(backend, '/api/live/open')).toBe(401);
-      expect(await statusOf(backend, '/api/live/closed')).toBe(101);
+      expect(await backend.upgradeStatus('/api/live/open')).toBe(401);
+      expect(await backend.upgradeStatus('/api/live/closed')).toBe(101);
     });
   });
 });
@@ -949,86 +725,56 @@ describe('an upgrade that passes Express', () => {
   });
   afterAll(backends.stopAll);
 
-  it.each<
-    [
-      name: string,
-      headerLines: () => string[],
-      expected: number,
-      underRule: number,
-    ]
-  >([
-    ['nobody', () => [], 401, 200],
-    ['nobody, with a protocol', () => [protocol('graphql-ws')], 401, 200],
-    ['token as protocol', () => [protocol(tokens.user)], 200, 200],
-    [
-      'token as one of the protocols',
-      () => [protocol('a', tokens.user)],
-      200,
-      200,
-    ],
-    ['forged protocol', () => [protocol(tokens.forged)], 401, 200],
-    ['revoked protocol', () => [protocol(tokens.revoked)], 401, 401],
-    [
-      'six protocols',
-      () => [protocol('a', 'b', 'c', 'd', 'e', tokens.user)],
-      401,
-      401,
-    ],
-    ['token as bearer', () => [bearer(tokens.user)], 200, 200],
-    ['revoked bearer', () => [bearer(tokens.revoked)], 401, 401],
-    [
-      'cookie, from the frontend',
-      () => [cookie(tokens.user), from(APP)],
-      200,
-      200,
-    ],
-    ['cookie, from nowhere', () => [cookie(tokens.user)], 403, 200],
-    [
-      'cookie, from elsewhere',
-      () => [cookie(tokens.user), from(FOREIGN)],
-      403,
-      200,
-    ],
-    ['revoked cookie', () => [cookie(tokens.revoked), from(APP)], 401, 200],
-    [
-      'two authorizations',
-      () => [bearer(tokens.user), bearer(tokens.user)],
-      400,
-      200,
-    ],
-  ])('%s', async (_, headerLines, expected, underRule) => {
-    const { handled } = backend.caller;
-    for (const path of ['x', 'public/', 'public']) {
-      const before = handled.length;
-      const { status, headers, destroy } = await backend.upgrade(
-        `/api/caller/${path}`,
-        ...headerLines(),
+  it.each([
+    ['nobody', 401, 200],
+    ['protocol=graphql-ws', 401, 200],
+    ['protocol=user', 200, 200],
+    ['protocol=a,user', 200, 200],
+    ['protocol=forged', 401, 200],
+    ['protocol=revoked', 401, 401],
+    ['protocol=a,b,c,d,e,user', 401, 401],
+    ['bearer=user', 200, 200],
+    ['bearer=revoked', 401, 401],
+    ['cookie=user from=app', 200, 200],
+    ['cookie=user', 403, 200],
+    ['cookie=user from=foreign', 403, 200],
+    ['cookie=revoked from=app', 401, 200],
+    ['bearer=user bearer=user', 400, 200],
+  ])(
+    'of %s is %i, and %i under a rule',
+    async (sender, expected, underRule) => {
+      const { handled } = backend.caller;
+      for (const path of ['x', 'public/', 'public']) {
+        const before = handled.length;
+        const { status, headers, destroy } = await backend.upgrade(
+          `/api/caller/${path}`,
+          ...linesOf(sender, { ...ORIGINS, ...tokens }),
+        );
+        destroy();
+        const isUnderRule = path === 'public';
+        expect([path, status]).toEqual([
+          path,
+          isUnderRule ? underRule : expected,
+        ]);
+        const passed = status === 200;
+        const [request] = handled.slice(before);
+        expect(Boolean(request)).toBe(passed);
+        // The caller of a public path has no principal.
+        expect(Boolean(request?.user)).toBe(passed && !isUnderRule);
+        expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
+        // The gate issues no cookie, though the bearer token comes without one.
+        expect(passed && headers['set-cookie']).toBe(passed && undefined);
+      }
+      expect(backend.refusals()).toContainEqual(
+        expect.objectContaining({ plugin: 'caller', method: 'WEBSOCKET' }),
       );
-      destroy();
-      const isUnderRule = path === 'public';
-      expect([path, status]).toEqual([
-        path,
-        isUnderRule ? underRule : expected,
-      ]);
-      const passed = status === 200;
-      const [request] = handled.slice(before);
-      expect(Boolean(request)).toBe(passed);
-      // The caller of a public path has no principal.
-      expect(Boolean(request?.user)).toBe(passed && !isUnderRule);
-      expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
-      // The gate issues no cookie, though the bearer token comes without one.
-      expect(passed && headers['set-cookie']).toBe(passed && undefined);
-    }
-    expect(backend.refusals()).toContainEqual(
-      expect.objectContaining({ plugin: 'caller', method: 'WEBSOCKET' }),
-    );
-  });
+    },
+  );
 
   it('needs a credential under a rule for WEBSOCKET if Node does not take it for an upgrade', async () => {
-    const { status } = await rawRequest(backend.port, '/api/caller/public', {
-      headerLines: ['Upgrade: websocket'],
-    });
-    expect(status).toBe(401);
+    expect(
+      await backend.statusOf('/api/caller/public', 'Upgrade: websocket'),
+    ).toBe(401);
   });
 
   it('leaves a connection alone that goes on to other requests after it was answered', async () => {
@@ -1073,10 +819,10 @@ describe('an upgrade that passes Express', () => {
   });
 
   it('is no request of another method', async () => {
-    const { status } = await rawRequest(backend.port, '/api/caller/x', {
-      method: 'POST',
-      headerLines: ['Upgrade: websocket', protocol(tokens.user)],
-    });
+    const { status } = await backend.request('POST', '/api/caller/x', [
+      'Upgrade: websocket',
+      protocol(tokens.user),
+    ]);
     expect(status).toBe(401);
   });
 });

@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { AllowList } from '../../policy/AllowList';
 import { explainRequest } from '../../policy/explainRequest';
 import { readAllowRules } from '../../config/readAllowRules';
-import { readPolicyConfig } from '../../policy/readPolicyConfig';
+import { readPolicyConfig } from '../../policy/checkExpectations';
 import { codeBlocks, codeIn, tableRows } from '../../__testUtils__/documents';
 
 const BASE_URL = 'https://backstage.example.com';

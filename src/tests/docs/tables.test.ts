@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
@@ -109,13 +110,9 @@ describe('docs/observability.md', () => {
     const created = sources.flatMap(({ text }) =>
       [
         ...text.matchAll(
-          /\.create(Counter|Histogram|ObservableGauge)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
+          /create(Counter|Histogram|Gauge)\(\s*'(api_gate[^']+)',\s*(?:\{.*?unit: )?'([^']+)'/gs,
         ),
-      ].map(([, kind, name, unit]) => [
-        name,
-        kind.replace('Observable', '').toLowerCase(),
-        unit,
-      ]),
+      ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
     );
     expect(
       metrics
@@ -272,6 +269,44 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
     ({ file }) => file === 'docs/getting-started.md',
   );
   expect(formatPolicyReport(report as PolicyReport)).toBe(block.text);
+});
+
+it('the version of the package is the newest of CHANGELOG.md, and in README.md', () => {
+  const { version } = JSON.parse(readDocument('package.json').text);
+  const [, newest] = readDocument('CHANGELOG.md').text.match(/^## \[(.+?)\]/m)!;
+  expect(newest).toBe(version);
+  const [[gate]] = tableRows('README.md', ['Gate', 'Backstage', 'Node']);
+  expect(version.startsWith(`${gate}.`)).toBe(true);
+});
+
+describe('docs/releases.md', () => {
+  it('is what the runs on releases and the marks of the code say', () => {
+    const script = path.join(root, '.ci/releases/writeTable.js');
+    const { status, stderr } = spawnSync('node', [script, '--check'], {
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('has each test that depends on the release', () => {
+    const rows = tableRows('docs/releases.md', [
+      'Goes in',
+      'Why it is there',
+      'Where',
+    ]);
+    const dependent = ts.sys
+      .readDirectory(path.join(root, 'src/tests/backend'), ['.ts'])
+      .filter(file =>
+        /API_GATE_TEST_RELEASE|'createWebSocketRouter' in/.test(
+          ts.sys.readFile(file)!,
+        ),
+      )
+      .map(file => path.relative(root, file));
+    expect(dependent.length).toBeGreaterThan(0);
+    expect(rows.flatMap(([, , where]) => codeIn(where))).toEqual(
+      expect.arrayContaining(dependent),
+    );
+  });
 });
 
 it('docs/findings.md has every id of a finding', () => {

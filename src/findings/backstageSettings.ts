@@ -1,0 +1,79 @@
+import type { Config } from '@backstage/config';
+import { asObject, isObject, isTrue } from '../config/values';
+
+// Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
+// as absent, because the plugin itself refuses it.
+
+/** Returns the value at a config path. */
+export type Get = (key: string) => unknown;
+
+export function createGet(config: Config): Get {
+  return key => {
+    try {
+      return config.getOptional(key);
+    } catch {
+      // A parent has a wrong type.
+      return undefined;
+    }
+  };
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+export function asList(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function asTexts(value: unknown): string[] {
+  return asList(value).filter(isText);
+}
+
+/** An endpoint of the proxy plugin. */
+export interface ProxyEndpoint {
+  /** Config path. */
+  at: string;
+  /** Below the plugin, in lower case and without a slash at the end. */
+  path: string;
+  /** Whether the plugin itself lets requests without a credential pass. */
+  isPublic: boolean;
+  /** Names of the settings that give each request a credential for the target. */
+  secrets: string[];
+  /** Whether the caller's `Authorization` goes to the target. */
+  forwardsToken: boolean;
+  isWebSocket: boolean;
+}
+
+const SECRET_HEADER =
+  /auth|token|secret|cookie|session|password|credential|api-?key|(^|[-_])key$/i;
+
+export function readProxyEndpoints(get: Get): ProxyEndpoint[] {
+  const isAuthorization = (name: string) => /^authorization$/i.test(name);
+  // The plugin still reads endpoints of the former place, if the present one is empty.
+  const parent = isObject(get('proxy.endpoints')) ? 'proxy.endpoints' : 'proxy';
+  const entries = Object.entries(asObject(get(parent))).filter(
+    ([route]) => parent !== 'proxy' || route.startsWith('/'),
+  );
+  return entries.map(([route, value]) => {
+    const { auth, credentials, ...settings } = asObject(value);
+    const headers = Object.keys(asObject(settings.headers));
+    const forwarded = asTexts(settings.allowedHeaders);
+    return {
+      at: `${parent}.${route}`,
+      path: `/${route.split('/').filter(Boolean).join('/')}`.toLowerCase(),
+      isPublic: credentials === 'dangerously-allow-unauthenticated',
+      secrets: [
+        ...headers
+          .filter(name => SECRET_HEADER.test(name))
+          .map(name => `headers.${name}`),
+        ...(isText(auth) ? ['auth'] : []),
+      ],
+      forwardsToken:
+        (credentials === 'forward' || forwarded.some(isAuthorization)) &&
+        // The header of the configuration replaces the caller's.
+        !headers.some(isAuthorization),
+      isWebSocket: isTrue(settings.ws),
+    };
+  });
+}

@@ -1,0 +1,194 @@
+import type { Response } from 'express';
+import onHeaders from 'on-headers';
+import type { IssuedCookie } from '../cookie/CookieIssuer';
+import type { CredentialKind } from '../decision/Decision';
+import type { Refusal } from '../decision/Refusal';
+import { canRunScript } from '../http/canRunScript';
+import { isPageDestination } from '../http/fetchMetadata';
+import {
+  removeTargetedCacheControl,
+  toPrivateCacheControl,
+} from '../http/cacheControl';
+import type { Passed } from './decide';
+import type { ExpressRequest, GateRequest } from './GateRequest';
+import { trustOf } from './readRequestToken';
+
+/** The headers that an answer gets when it is written. */
+export interface AnswerHeaders {
+  /** The `Set-Cookie` headers that clear the gate's cookies. */
+  cleared?: string[];
+  issued?: IssuedCookie;
+  /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
+  restrictedFor?: CredentialKind;
+  /** Whether a browser shows the answer to a cookie as a page. */
+  isPage?: boolean;
+}
+
+/** Clears the gate's cookies of a request with its answer. */
+export function clearCookie({ answer, req, services }: GateRequest): void {
+  answer.cleared = services.cookie?.clear(req.headers.cookie);
+}
+
+/**
+ * Restricts what browsers and caches may do with an answer. On a public path (`none`) only the sandbox applies.
+ *
+ * - With a cookie, no shared cache may keep the answer. `Vary: Cookie` is not needed then, and would make the browser's own cache
+ *   useless, as the cookie changes with each sign-in.
+ * - With a cookie, the browser does not store what it shows as a page, unless the handler sets `Cache-Control` or the plugin trusts
+ *   the path. "Back" would otherwise show the page after the sign-out.
+ * - An answer to one kind of request, such as that of an image, is not used from the browser's cache for another kind, unless its
+ *   path is trusted. The gate refuses the cookie for a script, and the browser would run a stored answer without a request.
+ * - An answer that can run script is sandboxed, unless its path is trusted. Navigations send no `Authorization`: without the
+ *   cookie nobody could open a plugin's answer as a page, so its script must not act as the user. The answer to a bearer token is
+ *   sandboxed too, since the browser may show it from its cache without another request. The sandbox policy is added to any other
+ *   policies.
+ */
+export function restrictAnswer(
+  { answer, req }: GateRequest,
+  credential: CredentialKind,
+): void {
+  answer.restrictedFor = credential;
+  // Handlers change the headers of the request: the proxy plugin removes this one.
+  answer.isPage = isCookie(credential) && isPageDestination(req);
+}
+
+/**
+ * Sets the headers of an answer when it is written, since handlers and proxies replace headers late. Nothing else in the gate
+ * changes the answer of a handler.
+ */
+export function setAnswerHeaders(request: ExpressRequest): void {
+  const { answer, res } = request;
+  if (
+    !answer.cleared?.length &&
+    !answer.issued?.setCookies.length &&
+    answer.restrictedFor === undefined
+  ) {
+    return;
+  }
+  onHeaders(res, () => {
+    const { cleared, issued, restrictedFor } = answer;
+    if (cleared?.length) {
+      addHeader(res, 'Set-Cookie', cleared);
+      forbidStoring(res);
+    }
+    if (issued?.setCookies.length && isSuccess(res) && !issued.isRevoked()) {
+      addHeader(res, 'Set-Cookie', issued.setCookies);
+      forbidStoring(res);
+      issued.onSent();
+    }
+    if (restrictedFor !== undefined) {
+      restrict(request, restrictedFor);
+    }
+  });
+}
+
+/** Sets the headers of the answer to a refusal. Its status and body follow from the refusal's `error`. */
+export function setRefusalHeaders(
+  res: Response,
+  refusal: Refusal,
+  decisionId: string,
+  resourceMetadata?: string,
+): void {
+  if (!res.headersSent) {
+    const headers = refusal.headersFor(decisionId, resourceMetadata);
+    for (const [name, value] of Object.entries(headers)) {
+      res.setHeader(name, value);
+    }
+  }
+}
+
+/** Answers a request in place of a handler. */
+export function sendAnswer(
+  res: Response,
+  { status, body }: Required<Passed>['answer'],
+): void {
+  res.status(status);
+  if (body) {
+    res.json(body);
+  } else {
+    res.end();
+  }
+}
+
+/** Returns a function that takes back the cookies which an adopter's issuer sets from now on. */
+export function keepCookies(res: Response): () => void {
+  const own = res.getHeader('Set-Cookie');
+  // The issuer may append to the array itself.
+  const before = Array.isArray(own) ? [...own] : own;
+  return () => {
+    if (!res.headersSent) {
+      res.removeHeader('Set-Cookie');
+      if (before !== undefined) {
+        res.setHeader('Set-Cookie', before);
+      }
+    }
+  };
+}
+
+/** Adds values to a header. Node's own `appendHeader` would change the array that a handler may use for every answer. */
+function addHeader(res: Response, name: string, values: string[]): void {
+  const own = [res.getHeader(name) ?? []].flat().map(String);
+  const all = [...own, ...values];
+  res.setHeader(name, all.length === 1 ? all[0] : all);
+}
+
+function isCookie(credential: CredentialKind): boolean {
+  return credential === 'cookie' || credential === 'user-cookie';
+}
+
+/** A failure sets no cookie, and neither does a 304: browsers may ignore it there. */
+function isSuccess({ statusCode }: Response): boolean {
+  return statusCode < 400 && statusCode !== 304;
+}
+
+/**
+ * Overrides the handler's `Cache-Control`: a shared cache would send this user's cookie to other users. `no-transform` stays,
+ * since event streams use it to keep the compression from holding their events back.
+ */
+function forbidStoring(res: Response): void {
+  const isNoTransform = /\bno-transform\b/i.test(
+    String(res.getHeader('Cache-Control')),
+  );
+  res.setHeader(
+    'Cache-Control',
+    isNoTransform ? 'no-store, no-transform' : 'no-store',
+  );
+  removeTargetedCacheControl(res);
+}
+
+function restrict(request: ExpressRequest, credential: CredentialKind): void {
+  const { answer, res } = request;
+  const trust = trustOf(request);
+  if (isCookie(credential)) {
+    makePrivate(res, Boolean(answer.isPage) && trust !== 'plugin');
+  }
+  if (!trust) {
+    if (credential !== 'none') {
+      res.vary('Sec-Fetch-Dest');
+    }
+    sandbox(res);
+  }
+}
+
+function makePrivate(res: Response, isPage: boolean): void {
+  const own = [res.getHeader('Cache-Control') ?? []].flat().join(', ');
+  res.setHeader(
+    'Cache-Control',
+    isPage && own === '' ? 'no-store' : toPrivateCacheControl(own),
+  );
+  removeTargetedCacheControl(res);
+}
+
+function sandbox(res: Response): void {
+  const { statusCode } = res;
+  if (statusCode === 304) {
+    // Remove the policy, whatever the type: browsers replace the policies of the stored response by those of a 304, and keep the
+    // type that they have stored.
+    res.removeHeader('Content-Security-Policy');
+  } else if (
+    statusCode !== 204 &&
+    canRunScript(res.getHeader('Content-Type'))
+  ) {
+    addHeader(res, 'Content-Security-Policy', ['sandbox']);
+  }
+}

@@ -1,0 +1,178 @@
+import type { JsonObject } from '@backstage/types';
+import type { AllowRule } from '../config/AllowRule';
+import {
+  PresentedToken,
+  presentsCredential,
+} from '../credentials/readCredential';
+import type { Decision, PassReason } from '../decision/Decision';
+import { toRefusal } from '../decision/failClosed';
+import { Refusal } from '../decision/Refusal';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import type { SessionClaims } from '../revocation/Revocation';
+import { restrictAnswer } from './answer';
+import { decideUpgrade } from './decideUpgrade';
+import { chooseHeaders, forward } from './forward';
+import type { ExpressRequest, GateRequest } from './GateRequest';
+import { issueCookie } from './issueCookie';
+import { answerKeys, answerSignOut } from './ownAnswers';
+import { readRequestToken } from './readRequestToken';
+import { findResourceMetadata } from './resourceMetadata';
+import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
+import { endSessions } from './signOut';
+import {
+  findSessionRefusal,
+  isUser,
+  VerifiedCredential,
+  verifyTimed,
+} from './verifyCredential';
+
+/** Why a request passes. */
+export interface Passed {
+  reason: PassReason;
+  /** With the reason `allow-rule`. */
+  rule?: AllowRule;
+  /** The credential that authenticated the request. */
+  verified?: VerifiedCredential;
+  /** The offered protocol that held the token of an upgrade. */
+  authProtocol?: string;
+  /** The sessions with which the socket of an upgrade is closed. */
+  sessions?: SessionClaims[];
+  /** The answer that the gate gives itself, so that no handler gets the request. */
+  answer?: { status: 200 | 204 | 404; body?: JsonObject };
+}
+
+/**
+ * Decides whether a request or an upgrade may pass. This is the order of all checks. The changes of the request, and the
+ * gate's own headers of the answer, are collected in the request and made later. Two steps write to the answer at once: an adopter's
+ * issuer, and the clearing of Backstage's cookie.
+ *
+ * @throws Refusal if not
+ */
+async function decide(request: GateRequest): Promise<Passed> {
+  const { path, plugin, route, services } = request;
+  if (!plugin.isRegistered) {
+    throw Refusal.starting();
+  }
+  if (request.isUpgrade) {
+    return decideUpgrade(request);
+  }
+  if (route === 'sign-out') {
+    // Upgrades are no sign-out calls.
+    const call = request as ExpressRequest;
+    const hasCredential = await endSessions(call);
+    return {
+      reason: 'sign-out',
+      answer: await answerSignOut(call, hasCredential),
+    };
+  }
+  if (route === 'built-in-public') {
+    await refuseRevokedSession(request);
+    // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
+    if (!request.isInstalled && plugin.id === 'auth') {
+      request.forwarded.gateCookie = 'as received';
+    }
+    return { reason: 'built-in-public', answer: await answerKeys(request) };
+  }
+  if (route !== 'protected') {
+    await refuseRevokedSession(request);
+    // The browser sends the cookie with the requests of a public page, too.
+    restrictAnswer(request, 'none');
+    request.isAnonymous = !presentsCredential(request.req, services.cookie);
+    return { reason: 'allow-rule', rule: route };
+  }
+  if (!plugin.isUp()) {
+    await plugin.started();
+  }
+  const presented = readRequestToken(request);
+  if (presented instanceof Refusal) {
+    throw presented;
+  }
+  const verified = await verifyTimed(request, presented);
+  const sessionRefusal = findSessionRefusal(verified.token, services);
+  if (sessionRefusal) {
+    throw sessionRefusal;
+  }
+  const passed = accept(request, presented, verified);
+  await issueCookie(request as ExpressRequest, verified);
+  // This endpoint renews Backstage's cookie, and would keep one of a revoked session.
+  if (isCookieEndpoint(path ?? '')) {
+    await removeRevokedUserCookie(request);
+  }
+  return passed;
+}
+
+/** Accepts the credential of a request: chooses what its handler and its answer get. */
+export function accept(
+  request: GateRequest,
+  { kind }: PresentedToken,
+  verified: VerifiedCredential,
+): Passed {
+  if (isUser(verified.credentials)) {
+    restrictAnswer(request, kind);
+  }
+  chooseHeaders(request, verified);
+  return { reason: kind, verified };
+}
+
+/** Decides about a request. An unexpected error becomes a refusal, so that it ends closed. */
+export async function settle(request: GateRequest): Promise<Passed | Refusal> {
+  try {
+    return await decide(request);
+  } catch (error) {
+    const refusal = toRefusal(error, request.services.logger);
+    if (refusal.isFinal) {
+      request.resourceMetadata = await findResourceMetadata(request);
+    }
+    return refusal;
+  }
+}
+
+/**
+ * Records a decision, and changes the request if it goes on. In report-only, a refused request goes on all the same.
+ *
+ * @returns whether the request goes on
+ */
+export function conclude(
+  request: GateRequest,
+  decided: Passed | Refusal,
+): boolean {
+  const { services } = request;
+  const decision =
+    decided instanceof Refusal
+      ? refusedDecision(request, decided)
+      : passedDecision(request, decided);
+  const goesOn = decision.outcome !== 'refused';
+  if (goesOn) {
+    forward(request, decided instanceof Refusal ? undefined : decided.verified);
+  }
+  services.decisions.set(request.req, decision);
+  const error = decided instanceof Refusal ? decided.error : undefined;
+  services.observer.decided(request, decision, error);
+  return goesOn;
+}
+
+function passedDecision(
+  { credential, isAnonymous, pluginId }: GateRequest,
+  { reason, rule }: Passed,
+): Decision {
+  const plugin = pluginId;
+  return { plugin, outcome: 'passed', reason, credential, rule, isAnonymous };
+}
+
+function refusedDecision(
+  request: GateRequest,
+  { detail, reason, subject }: Refusal,
+): Decision {
+  const { credential, decisionId, pluginId, policy } = request;
+  const { clientAddress } = policy.config.audit;
+  return {
+    plugin: pluginId,
+    outcome: policy.isEnforced ? 'refused' : 'would-refuse',
+    reason,
+    credential,
+    id: decisionId,
+    detail,
+    subject,
+    clientAddress: clientAddress ? request.clientAddress : undefined,
+  };
+}

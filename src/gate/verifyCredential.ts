@@ -1,0 +1,246 @@
+import type {
+  BackstageCredentials,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
+} from '@backstage/backend-plugin-api';
+import { AuthenticationError } from '@backstage/errors';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { Request } from 'express';
+import type {
+  CredentialsReader,
+  TargetPlugin,
+} from '../credentials/BackendPlugins';
+import {
+  PresentedToken,
+  substituteRequest,
+} from '../credentials/readCredential';
+import { isExpired, Token } from '../credentials/token';
+import { Refusal } from '../decision/Refusal';
+import type { Policy } from '../policy/Policy';
+import { explainFailure } from './explainFailure';
+import type { GateServices } from './GateServices';
+
+/** The part of a {@link GateRequest} that verifying a token needs, for any plugin. */
+export interface Verification {
+  /** The request that `httpAuth` gets, unless it is for the gate's cookie. */
+  req: object;
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>;
+  policy: Policy;
+  services: GateServices;
+}
+
+/** A verified token, and the result of Backstage's `httpAuth`. */
+export interface VerifiedCredential {
+  credentials: BackstageCredentials<
+    BackstageUserPrincipal | BackstageServicePrincipal
+  >;
+  token: Token;
+}
+
+type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
+
+export function isUser(
+  credentials: VerifiedCredential['credentials'],
+): credentials is UserCredentials {
+  return credentials.principal.type === 'user';
+}
+
+/**
+ * Returns whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor that of
+ * a service that acts for a user.
+ */
+export function isFullUserToken(
+  verified: VerifiedCredential,
+  { cookieTypes }: GateServices,
+): verified is VerifiedCredential & { credentials: UserCredentials } {
+  const {
+    credentials,
+    token: { claims, userToken },
+  } = verified;
+  return (
+    claims !== undefined &&
+    claims === userToken &&
+    cookieTypes.has(claims.typ) &&
+    isUser(credentials) &&
+    !credentials.principal.actor
+  );
+}
+
+/**
+ * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures.
+ *
+ * @throws Refusal 401 if the token is invalid, 403 if its access restrictions exclude this plugin, and 503 if the keys are not
+ *   available; other errors of discovery, or of a plugin that does not start, as they are
+ */
+export async function verifyCredential(
+  request: Verification,
+  presented: PresentedToken,
+): Promise<VerifiedCredential> {
+  const { plugin, services } = request;
+  const { keyEndpoints, plugins } = services;
+  const token = services.tokens.read(presented.token);
+  const { claims, userToken } = token;
+
+  // Refuse early, before the signature is verified.
+  const known = findKnownRefusal(request, presented, token);
+  if (known) {
+    throw known;
+  }
+  const { discovery } = plugins.anyRegistered();
+  await keyEndpoints.assertCallerKnown(claims, discovery);
+  const keysPlugin = userToken && plugins.userKeysPlugin();
+  if (keysPlugin && !keysPlugin.isUp()) {
+    await keysPlugin.started();
+  }
+  // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
+  const httpAuth = await plugin.httpAuthFor(claims);
+  const credentials = await authenticate(httpAuth, request, presented).catch(
+    async error => {
+      throw await explainFailure(error, request, presented, token);
+    },
+  );
+  if (!isSubject(credentials, token)) {
+    throw Refusal.invalidToken;
+  }
+  if (!(await services.ownIssuer.trusts(userToken, request.policy))) {
+    throw Refusal.untrustedIssuer.of(userToken?.sub);
+  }
+  observeToken(token, services);
+  services.tokens.remember(token);
+  return { credentials, token };
+}
+
+/** Returns a request as one that presents a token and nothing else: its own `httpAuth` result stays that of its own token. */
+export function substituteFor(
+  { plugin, policy, services }: Omit<Verification, 'req'>,
+  { token }: PresentedToken,
+): Verification {
+  return { req: substituteRequest(token), plugin, policy, services };
+}
+
+/** Calls {@link verifyCredential} and records its duration, on success and on failure. */
+export async function verifyTimed(
+  request: Verification,
+  presented: PresentedToken,
+): Promise<VerifiedCredential> {
+  const startedAt = performance.now();
+  try {
+    const verified = await verifyCredential(request, presented);
+    reportExternalToken(verified, request);
+    return verified;
+  } finally {
+    request.services.observer.verified((performance.now() - startedAt) / 1000);
+  }
+}
+
+/**
+ * Returns the refusal of a verified token: 401 if its session was revoked, or if it is a user's and has no session, and 503 while
+ * the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
+ */
+export function findSessionRefusal(
+  { session, userToken }: Token,
+  { revocations }: GateServices,
+): Refusal | undefined {
+  if (!userToken) {
+    return undefined;
+  }
+  if (!session) {
+    return Refusal.invalid.malformed;
+  }
+  if (revocations.isRevoked(session)) {
+    return Refusal.revoked.of(session.sub);
+  }
+  return revocations.isLoaded ? undefined : Refusal.revocationsUnavailable;
+}
+
+/** Reports the use of the token of a service that is no plugin. */
+export function reportExternalToken(
+  { credentials, token }: VerifiedCredential,
+  { plugin, services }: Verification,
+): void {
+  const { principal } = credentials;
+  const isPlugin = token.claims?.typ === tokenTypes.plugin.typParam;
+  if (principal.type === 'service' && !isPlugin) {
+    services.observer.externalTokenUsed(principal.subject, plugin.id);
+  }
+}
+
+/** Returns the refusal of a token that is wrong by its text alone, or that was invalid a moment ago. */
+export function findKnownRefusal(
+  { plugin, services: { invalidTokens } }: Verification,
+  { kind }: PresentedToken,
+  token: Token,
+): Refusal | undefined {
+  const { claims } = token;
+  if (claims && !token.isCompact) {
+    return Refusal.invalid.malformed;
+  }
+  if (claims && isExpired(claims)) {
+    return Refusal.invalid.expired;
+  }
+  return invalidTokens.isEmpty
+    ? undefined
+    : invalidTokens.get(failureKey(plugin.id, kind, token));
+}
+
+/** Identifies a token and its verifier: the same token may be valid for another plugin. */
+export function failureKey(
+  pluginId: string,
+  kind: PresentedToken['kind'],
+  { digest }: Token,
+): string {
+  return `${pluginId} ${kind} ${digest}`;
+}
+
+/** Chooses the request object for `httpAuth`, which caches its result per request object. */
+async function authenticate(
+  httpAuth: CredentialsReader,
+  request: Verification,
+  { kind, token }: PresentedToken,
+): Promise<VerifiedCredential['credentials']> {
+  const req = request.req as Request;
+  const user = { allow: ['user' as const] };
+  const credentials = await {
+    // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.
+    bearer: () => httpAuth.credentials(req, { allow: ['user', 'service'] }),
+    'user-cookie': () =>
+      httpAuth.credentials(req, { ...user, allowLimitedAccess: true }),
+    cookie: () => httpAuth.credentials(substituteRequest(token), user),
+  }[kind]();
+  if (!acceptsPrincipal(credentials, kind)) {
+    throw new AuthenticationError('Not the principal of such a token');
+  }
+  return credentials;
+}
+
+/**
+ * Returns whether a token may be that of a principal. A cookie holds a user's own: services have no cookies, and none acts for a user
+ * through one. A custom `httpAuth` may return others than the gate asks for.
+ */
+export function acceptsPrincipal(
+  credentials: VerifiedCredential['credentials'],
+  kind: PresentedToken['kind'],
+): boolean {
+  return kind === 'bearer'
+    ? ['user', 'service'].includes(credentials.principal.type)
+    : isUser(credentials) && !credentials.principal.actor;
+}
+
+/** Returns whether credentials are those of a token: a custom `httpAuth` may have authenticated a different one. */
+export function isSubject(
+  { principal }: VerifiedCredential['credentials'],
+  { userToken }: Token,
+): boolean {
+  return (
+    principal.type !== 'user' || principal.userEntityRef === userToken?.sub
+  );
+}
+
+/** Follows the clock and the keys of the issuer by a token that has verified. */
+export function observeToken(
+  { userToken }: Token,
+  { issuerClock, keyEndpoints, plugins }: GateServices,
+): void {
+  issuerClock.observe(userToken?.iat);
+  keyEndpoints.observe(userToken, plugins.anyRegistered().discovery);
+}

@@ -1,0 +1,190 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  createCrossSiteCheck,
+  isCodeDestination,
+  isCrossOrigin,
+  isPageDestination,
+} from './fetchMetadata';
+
+const request = (headers: Record<string, string>) =>
+  ({ headers }) as unknown as IncomingMessage;
+
+describe('isCrossOrigin', () => {
+  const own = { origin: 'https://backstage.example.com' };
+  const other = { origin: 'https://portal.example.com' };
+
+  it.each<[Record<string, string>, boolean]>([
+    [{}, false],
+    [own, false],
+    [other, true],
+    [{ origin: 'null' }, true],
+    [{ 'sec-fetch-site': 'same-origin' }, false],
+    [{ 'sec-fetch-site': 'none' }, false],
+    [{ 'sec-fetch-site': 'same-site' }, true],
+    [{ 'sec-fetch-site': 'cross-site' }, true],
+    [{ 'sec-fetch-site': '' }, true],
+    [{ ...own, 'sec-fetch-site': 'cross-site' }, true],
+    // The browser's header decides, whatever `backend.baseUrl` is: a development server may proxy the backend.
+    [{ ...other, 'sec-fetch-site': 'same-origin' }, false],
+  ])('%j: %s', (headers, expected) => {
+    expect(isCrossOrigin(request(headers), own.origin)).toBe(expected);
+  });
+});
+
+describe('isCodeDestination', () => {
+  // The table has all destinations of the Fetch standard, and those of other standards.
+  it.each([
+    'audioworklet',
+    'paintworklet',
+    'script',
+    'serviceworker',
+    'sharedstorageworklet',
+    'sharedworker',
+    'style',
+    'worker',
+    'xslt',
+  ])('%s: true', destination => {
+    expect(isCodeDestination(request({ 'sec-fetch-dest': destination }))).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    'audio',
+    'document',
+    'embed',
+    'empty',
+    'font',
+    'frame',
+    'iframe',
+    'image',
+    'json',
+    'manifest',
+    'object',
+    'prescript',
+    'report',
+    'stylesheet',
+    'text',
+    'track',
+    'video',
+    'webidentity',
+  ])('%s: false', destination => {
+    expect(isCodeDestination(request({ 'sec-fetch-dest': destination }))).toBe(
+      false,
+    );
+  });
+
+  it('is true for the script of a service worker in a browser without Sec-Fetch-Dest', () => {
+    expect(isCodeDestination(request({ 'service-worker': 'script' }))).toBe(
+      true,
+    );
+    expect(isCodeDestination(request({}))).toBe(false);
+  });
+});
+
+describe('[P47] isPageDestination', () => {
+  it.each(['document', 'embed', 'fencedframe', 'frame', 'iframe', 'object'])(
+    '%s: true',
+    destination => {
+      const headers = { 'sec-fetch-dest': destination };
+      expect(isPageDestination(request(headers))).toBe(true);
+    },
+  );
+
+  it.each(['audio', 'empty', 'font', 'image', 'script', 'sharedworker', ''])(
+    '%s: false, whatever the browser accepts',
+    destination => {
+      const headers = { 'sec-fetch-dest': destination, accept: 'text/html' };
+      expect(isPageDestination(request(headers))).toBe(false);
+    },
+  );
+
+  it.each([
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', true],
+    ['application/json, TEXT/HTML', true],
+    ['image/avif,image/webp,*/*;q=0.8', false],
+    ['*/*', false],
+    ['', false],
+  ])('without Sec-Fetch-Dest, with Accept: %s: %s', (accept, expected) => {
+    expect(isPageDestination(request({ accept }))).toBe(expected);
+    expect(isPageDestination(request({}))).toBe(false);
+  });
+});
+
+const isCrossSite = createCrossSiteCheck([
+  'https://backstage.example.com',
+  'http://localhost:3000',
+]);
+const sent = (method: string, headers: Record<string, string>) =>
+  ({ method, headers }) as unknown as IncomingMessage;
+
+describe('[P8] createCrossSiteCheck', () => {
+  const trusted = { origin: 'https://backstage.example.com' };
+  const evil = { origin: 'https://evil.example.com' };
+
+  it.each<[Record<string, string>, boolean]>([
+    [{}, false],
+    [{ 'sec-fetch-site': 'same-origin' }, false],
+    [{ 'sec-fetch-site': 'none' }, false],
+    [{ 'sec-fetch-site': 'same-site' }, true],
+    [{ 'sec-fetch-site': 'cross-site' }, true],
+    [{ 'sec-fetch-site': '' }, true],
+    [{ 'sec-fetch-site': 'same-origin, cross-site' }, true],
+    [{ 'sec-fetch-site': 'Same-Origin' }, true],
+    [trusted, false],
+    [{ origin: 'http://localhost:3000' }, false],
+    [{ ...trusted, 'sec-fetch-site': 'cross-site' }, false],
+    [{ ...trusted, 'sec-fetch-site': 'same-site' }, false],
+    [evil, true],
+    [{ ...evil, host: 'evil.example.com' }, true],
+    [{ ...evil, 'sec-fetch-site': 'cross-site' }, true],
+    [{ origin: 'null' }, true],
+    [{ origin: '' }, true],
+    [{ origin: 'https://backstage.example.com/' }, true],
+    [{ origin: 'https://backstage.example.com:443' }, true],
+    [{ origin: 'http://backstage.example.com' }, true],
+    [{ origin: 'https://sub.backstage.example.com' }, true],
+    [
+      { origin: 'https://backstage.example.com, https://evil.example.com' },
+      true,
+    ],
+    // The row is a same-origin form of a page with `Referrer-Policy: no-referrer`, which Backstage sets.
+    [{ origin: 'null', 'sec-fetch-site': 'same-origin' }, false],
+  ])('judges an unsafe method with %j: %s', (headers, expected) => {
+    for (const method of [
+      'POST',
+      'PUT',
+      'PATCH',
+      'DELETE',
+      'PROPFIND',
+      'get',
+    ]) {
+      expect(isCrossSite(sent(method, headers))).toBe(expected);
+    }
+    // Without an `Origin`, a safe method passes from any site: links to the backend, and its images on other pages.
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+      expect(isCrossSite(sent(method, headers))).toBe(
+        expected && 'origin' in headers,
+      );
+    }
+  });
+
+  it('can judge a request as one of another method', () => {
+    const get = sent('GET', { 'sec-fetch-site': 'cross-site' });
+    expect(isCrossSite(get)).toBe(false);
+    expect(isCrossSite(get, 'POST')).toBe(true);
+  });
+
+  it.each<[Record<string, string>, boolean]>([
+    [{}, true],
+    [{ 'sec-fetch-site': 'same-origin' }, true],
+    [{ ...evil, 'sec-fetch-site': 'same-origin' }, true],
+    [{ origin: 'null' }, true],
+    [trusted, false],
+    [{ ...trusted, 'sec-fetch-site': 'cross-site' }, false],
+  ])('judges a WebSocket handshake with %j: %s', (headers, expected) => {
+    for (const upgrade of ['websocket', 'WebSocket']) {
+      expect(isCrossSite(sent('GET', { ...headers, upgrade }))).toBe(expected);
+    }
+  });
+});

@@ -1,0 +1,53 @@
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
+// Node fires a longer timeout immediately.
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Creates a clock that never goes back, in milliseconds since 1970. If the clock of the machine is set back, it stands still
+ * until that clock is there again, so that nothing that has ended begins anew.
+ */
+export function createForwardClock(): () => number {
+  let latest = -Infinity;
+  return () => {
+    latest = Math.max(latest, Date.now());
+    return latest;
+  };
+}
+
+/**
+ * Calls a function once the clock of the machine has reached a time, in milliseconds since 1970. The time may be years ahead, and
+ * the clock may be set back meanwhile. The timer does not keep the process alive.
+ *
+ * @returns a function that cancels the call
+ */
+export function callAt(time: number, callback: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const milliseconds = Math.min(time - Date.now(), MAX_TIMEOUT_MS);
+    timer = setTimeout(
+      () => (Date.now() < time ? wait() : callback()),
+      milliseconds,
+    ).unref();
+  };
+  wait();
+  return () => clearTimeout(timer);
+}
+
+/**
+ * Waits for a promise, for a number of milliseconds at most.
+ *
+ * @param failure - the message of the error
+ * @throws Error if the promise takes longer
+ */
+export async function withTimeout<T>(
+  answer: Promise<T>,
+  milliseconds: number,
+  failure: string,
+): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(failure)), milliseconds);
+  });
+  return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
+}
