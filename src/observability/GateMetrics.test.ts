@@ -1,12 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { metrics } from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { parseScrape } from '../__testUtils__/prometheusText';
-import { rawRequest } from '../__testUtils__/rawRequest';
+import { exportMetrics } from '../__testUtils__/exportMetrics';
 import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
-import { freePort } from '../__testUtils__/startBackend';
 import { PolicySource } from '../policy/PolicySource';
 import { GateMetrics } from './GateMetrics';
 
@@ -41,20 +36,8 @@ afterEach(() => stop());
 
 /** Exports the gauges of a real policy source by the exporter that Backstage documents. */
 async function start(apiGate: JsonObject) {
-  const port = await freePort();
-  const exporter = new PrometheusExporter({
-    host: 'localhost',
-    port,
-    preventServerStart: true,
-  });
-  const provider = new MeterProvider({ readers: [exporter] });
-  metrics.setGlobalMeterProvider(provider);
-  // Unlike the constructor, this method waits until the server listens.
-  await exporter.startServer();
-  stop = async () => {
-    metrics.disable();
-    await provider.shutdown();
-  };
+  const exported = await exportMetrics();
+  stop = exported.stop;
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
   const usage: { unused?: number } = {};
@@ -69,8 +52,8 @@ async function start(apiGate: JsonObject) {
     usage,
     write: (changed: JsonObject) => change(withGate(changed)),
     async scrape() {
-      const { body } = await rawRequest(port, '/metrics');
-      return parseScrape(body).series.map(
+      const { series } = await exported.scrape();
+      return series.map(
         ({ name, labels: { otel_scope_name: _, ...labels }, value }) => ({
           name,
           labels,

@@ -1,9 +1,5 @@
-import { createBackendModule } from '@backstage/backend-plugin-api';
-import {
-  authCookieIssuanceExtensionPoint,
-  CookieIssuer,
-  CookieIssuerContext,
-} from '../..';
+import type { CookieIssuerContext } from '../..';
+import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -13,20 +9,6 @@ import {
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
-
-const issuerModule = (moduleId: string, issuer: CookieIssuer | 'off') =>
-  createBackendModule({
-    pluginId: 'auth',
-    moduleId,
-    register(reg) {
-      reg.registerInit({
-        deps: { issuance: authCookieIssuanceExtensionPoint },
-        async init({ issuance }) {
-          issuance.setCookieIssuer({ moduleId, issuer });
-        },
-      });
-    },
-  });
 
 const TARGET = '/api/hello/x';
 
@@ -58,7 +40,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
   it('replaces the issuer, which receives the verified credentials and the token', async () => {
     const contexts: CookieIssuerContext[] = [];
     const { cookiesFor, request, statusOf, token } = await signIn([
-      issuerModule('mine', {
+      cookieIssuer('mine', {
         issueCookie(context) {
           contexts.push(context);
           context.res.cookie('mine', 'yes');
@@ -83,7 +65,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 
   it('turns issuing off', async () => {
     const { cookiesFor, statusOf, token } = await signIn([
-      issuerModule('mine', 'off'),
+      cookieIssuer('mine', 'off'),
     ]);
     expect(await cookiesFor()).toBeUndefined();
     expect(await statusOf(TARGET, cookie(token))).toBe(200);
@@ -107,7 +89,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     ['rejects without an error', () => Promise.reject()],
   ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
     const { cookiesFor, logged } = await signIn([
-      issuerModule('mine', { issueCookie }),
+      cookieIssuer('mine', { issueCookie }),
     ]);
     expect(await cookiesFor()).toBeUndefined();
     expect(logged('issued no cookie', 'warn')).not.toEqual([]);
@@ -115,7 +97,7 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 
   it('names both modules when a second one sets an issuer', async () => {
     await expect(
-      signIn([issuerModule('one', 'off'), issuerModule('two', 'off')]),
+      signIn([cookieIssuer('one', 'off'), cookieIssuer('two', 'off')]),
     ).rejects.toThrow(
       /The modules (one and two|two and one) both set an issuer/,
     );

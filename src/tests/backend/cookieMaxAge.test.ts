@@ -1,6 +1,6 @@
-import { createBackendModule } from '@backstage/backend-plugin-api';
 import { decodeJwt } from 'jose';
-import { authCookieIssuanceExtensionPoint, CookieIssuerContext } from '../..';
+import type { CookieIssuerContext } from '../..';
+import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer as bearerOf, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -109,26 +109,10 @@ describe('[P48] the life of the cookie', () => {
 
   it('is known to an issuer of the adopter', async () => {
     const contexts: CookieIssuerContext[] = [];
-    const features = [
-      createBackendModule({
-        pluginId: 'auth',
-        moduleId: 'mine',
-        register(reg) {
-          reg.registerInit({
-            deps: { issuance: authCookieIssuanceExtensionPoint },
-            async init({ issuance }) {
-              const issueCookie = (context: CookieIssuerContext) =>
-                void contexts.push(context);
-              issuance.setCookieIssuer({
-                moduleId: 'mine',
-                issuer: { issueCookie },
-              });
-            },
-          });
-        },
-      }),
-    ];
-    const { bearer, get } = await signIn('20m', features);
+    const issuer = cookieIssuer('mine', {
+      issueCookie: context => void contexts.push(context),
+    });
+    const { bearer, get } = await signIn('20m', [issuer]);
     await get(bearer);
     const ms = contexts[0].expires.getTime() - Date.now();
     expect(Math.abs(ms - 20 * MINUTE)).toBeLessThan(2_000);

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createBackendModule } from '@backstage/backend-plugin-api';
-import { authProvidersExtensionPoint } from '@backstage/plugin-auth-node';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
+import { authProvider } from '../../__testUtils__/authProvider';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -50,32 +49,18 @@ async function start(
     res.json({ loggedOut: true });
   };
   // The test has two providers: one signs users in, the other connects accounts.
-  const providers = createBackendModule({
-    pluginId: 'auth',
-    moduleId: 'test-providers',
-    register(reg) {
-      reg.registerInit({
-        deps: { providers: authProvidersExtensionPoint },
-        async init(deps) {
-          for (const providerId of ['signs-in', 'connects']) {
-            deps.providers.registerProvider({
-              providerId,
-              factory: () => ({
-                start: answer,
-                frameHandler: answer,
-                logout: answer,
-              }),
-            });
-          }
-        },
-      });
-    },
-  });
+  const providers = ['signs-in', 'connects'].map(providerId =>
+    authProvider(providerId, () => ({
+      start: answer,
+      frameHandler: answer,
+      logout: answer,
+    })),
+  );
   const backend = await backends.start({
     ...others,
     features: [
       hello.feature,
-      ...(others.withAuth === false ? [] : [providers]),
+      ...(others.withAuth === false ? [] : providers),
       ...features,
     ],
     config: {
