@@ -55,7 +55,7 @@ count() {
 check() {
   local pid log tail status=0
   start "${@:2}"
-  printf '\n=== %s\n' "$1"
+  printf '\n=== %s, from %s s\n' "$1" "$SECONDS"
   tail -n +1 -f -s 0.2 --pid="$pid" "$log" &
   tail=$!
   wait "$pid" || status=$?
@@ -78,7 +78,7 @@ join() {
   for i in "${!names[@]}"; do
     status=0
     wait "${pids[i]}" || status=$?
-    printf '\n=== %s\n' "${names[i]}"
+    printf '\n=== %s, until %s s\n' "${names[i]}" "$SECONDS"
     cat "${logs[i]}"
     count "${names[i]}" "${logs[i]}" "$status"
   done

@@ -1,6 +1,6 @@
 // Mutates the code that decides, group by group, and reports which mutants no test notices. `results.json` has the outcome of each
 // group, and a hash of its files: a run skips the groups that have not changed since, and stops after 55 minutes.
-// `node .ci/mutation/run.js cookie revocation` runs these groups, changed or not. `--check` runs none, and lists what has changed.
+// `node .ci/mutation/run.js cookie revocation` runs these groups, changed or not. `--check` runs none, changes no file, and lists the groups that have changed.
 const { execFileSync, spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
@@ -115,7 +115,9 @@ const left = [...wanted];
 while (!isCheck && left.length > 0 && Date.now() < endsAt) {
   runGroup(left.shift());
 }
-write();
+if (!isCheck) {
+  write();
+}
 
 const weak = Object.keys(groups).filter(
   name => results[name] && scoreOf(results[name]) < LEAST_SCORE,
