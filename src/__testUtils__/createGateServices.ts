@@ -161,10 +161,10 @@ export function createGateServices(
       assertCallerKnown: async () => {},
       hasKeysOf: async ({ claims }) => {
         if (claims && !state.hasKeys) {
-          throw Refusal.keysUnavailable;
+          throw Refusal.because('keys-unavailable');
         }
         if (state.isKeyNew) {
-          throw Refusal.newKey;
+          throw Refusal.because('keys-unavailable', 'new-key');
         }
         return true;
       },

@@ -341,7 +341,7 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
     answers.auth = undefined;
     await expect(
       keyEndpoints.hasKeysOf({ claims: userToken, userToken }, discovery),
-    ).rejects.toBe(Refusal.keysUnavailable);
+    ).rejects.toBe(Refusal.because('keys-unavailable'));
   });
 
   it('keep a thousand keys', async () => {

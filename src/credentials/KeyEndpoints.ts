@@ -90,10 +90,10 @@ export class KeyEndpoints {
     if (userToken) {
       const keys = await this.#probe('auth', USER_KEYS_PATH, discovery);
       if (!offersKeys(keys)) {
-        throw Refusal.keysUnavailable;
+        throw Refusal.because('keys-unavailable');
       }
       if (this.#userKeys.isNew(userToken.kid)) {
-        throw Refusal.newKey;
+        throw Refusal.because('keys-unavailable', 'new-key');
       }
       hasKeys = includesKey(keys, userToken.kid);
     }
@@ -101,7 +101,7 @@ export class KeyEndpoints {
       const keys = await this.#probe(claims.sub!, PLUGIN_KEYS_PATH, discovery);
       // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
       if (!Array.isArray(keys)) {
-        throw Refusal.keysUnavailable;
+        throw Refusal.because('keys-unavailable');
       }
       hasKeys &&= includesKey(keys, claims.kid);
     }
@@ -136,15 +136,15 @@ export class KeyEndpoints {
 
   async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
     if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
-      throw Refusal.invalid.malformed;
+      throw Refusal.because('invalid-token', 'malformed');
     }
     if (!(await this.options.isKnown(sub))) {
       const answer = await this.#probeUnknown(sub, discovery);
       if (answer === 'not-found') {
-        throw Refusal.invalid['unknown-key'];
+        throw Refusal.because('invalid-token', 'unknown-key');
       }
       if (answer === undefined) {
-        throw Refusal.keysUnavailable;
+        throw Refusal.because('keys-unavailable');
       }
     }
     this.#known.set(sub, true);

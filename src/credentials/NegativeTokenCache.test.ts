@@ -1,7 +1,7 @@
 import { Refusal } from '../decision/Refusal';
 import { NegativeTokenCache } from './NegativeTokenCache';
 
-const refusal = Refusal.invalid.signature;
+const refusal = Refusal.because('invalid-token', 'signature');
 
 describe('NegativeTokenCache', () => {
   beforeEach(() => {

@@ -93,7 +93,7 @@ describe('readCredential', () => {
   it('reads no cookie of the gate if the cookie is disabled', () => {
     const req = request({ cookie: 'token=c; token=d' });
     expect(readCredential(req, undefined, () => false)).toBe(
-      Refusal.missingCredentials,
+      Refusal.because('missing-credentials'),
     );
   });
 });
@@ -175,12 +175,15 @@ describe('readUpgradeTokens', () => {
   });
 
   it.each([
-    [{}, Refusal.missingCredentials],
-    [{ cookie: 'backstage-auth=s' }, Refusal.missingCredentials],
-    [{ authorization: 'Basic b' }, Refusal.unsupportedScheme],
-    [{ cookie: 'token=c; token=d' }, Refusal.conflictingCookies],
-    [protocols('a, b, c, d, e, f'), Refusal.tooManyTokens],
-    [{ ...protocols('a, b, c, d, e'), ...bearer }, Refusal.tooManyTokens],
+    [{}, Refusal.because('missing-credentials')],
+    [{ cookie: 'backstage-auth=s' }, Refusal.because('missing-credentials')],
+    [{ authorization: 'Basic b' }, Refusal.because('unsupported-scheme')],
+    [{ cookie: 'token=c; token=d' }, Refusal.because('conflicting-cookies')],
+    [protocols('a, b, c, d, e, f'), Refusal.because('too-many-tokens')],
+    [
+      { ...protocols('a, b, c, d, e'), ...bearer },
+      Refusal.because('too-many-tokens'),
+    ],
   ])('refuses %j', (headers, refusal) => {
     expect(() => readAll(headers as never)).toThrow(refusal);
   });
@@ -188,7 +191,7 @@ describe('readUpgradeTokens', () => {
   it('refuses two headers, whatever protocols are offered', () => {
     const twice = { ...protocols('x'), ...bearer };
     expect(() => readAll(twice, 'authorization', 'Bearer y')).toThrow(
-      Refusal.repeatedAuthorization,
+      Refusal.because('repeated-authorization'),
     );
   });
 

@@ -54,22 +54,24 @@ export function readCredential(
 ): PresentedToken | Refusal {
   // Node keeps the first of several `Authorization` headers and drops the others, so only the raw headers show them.
   if (countRawHeaders(req, 'authorization') > 1) {
-    return Refusal.repeatedAuthorization;
+    return Refusal.because('repeated-authorization');
   }
   if (req.headers.authorization) {
     const token = readBearer(req);
-    return token ? { kind: 'bearer', token } : Refusal.unsupportedScheme;
+    return token
+      ? { kind: 'bearer', token }
+      : Refusal.because('unsupported-scheme');
   }
   const gateCookie = cookie?.read(req.headers.cookie);
   if (gateCookie?.kind === 'conflict') {
-    return Refusal.conflictingCookies;
+    return Refusal.because('conflicting-cookies');
   }
   if (gateCookie?.kind === 'token') {
     return { kind: 'cookie', token: gateCookie.token };
   }
   return acceptsUserCookie()
     ? presentUserCookie(req)
-    : Refusal.missingCredentials;
+    : Refusal.because('missing-credentials');
 }
 
 /** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
@@ -112,7 +114,10 @@ export function readUpgradeTokens(
 ): PresentedToken[] {
   const credential = readCredential(req, cookie, () => false);
   const protocols = readProtocols(req);
-  if (protocols.length === 0 || credential === Refusal.repeatedAuthorization) {
+  if (
+    protocols.length === 0 ||
+    credential === Refusal.because('repeated-authorization')
+  ) {
     if (credential instanceof Refusal) {
       throw credential;
     }
@@ -137,7 +142,7 @@ export function readUpgradeTokens(
 /** @throws Refusal if a handshake offers more tokens than Backstage tries: verifying each one takes time */
 export function assertFew(tokens: unknown[]): void {
   if (tokens.length > MAX_UPGRADE_TOKENS) {
-    throw Refusal.tooManyTokens;
+    throw Refusal.because('too-many-tokens');
   }
 }
 
@@ -150,7 +155,8 @@ export function presentsCredential(
   cookie: CookieReader | undefined,
 ): boolean {
   return (
-    readCredential(req, cookie, () => true) !== Refusal.missingCredentials ||
+    readCredential(req, cookie, () => true) !==
+      Refusal.because('missing-credentials') ||
     readProtocols(req).some(decodeToken)
   );
 }
@@ -169,9 +175,9 @@ function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
     case 'token':
       return { kind: 'user-cookie', token: cookie.token };
     case 'conflict':
-      return Refusal.conflictingCookies;
+      return Refusal.because('conflicting-cookies');
     default:
-      return Refusal.missingCredentials;
+      return Refusal.because('missing-credentials');
   }
 }
 

@@ -107,7 +107,7 @@ function createUninstalledPluginAuth(
     if (!httpAuth) {
       const canBeMadeUp = pluginId !== NO_PLUGIN && !isConfigured;
       if (canBeMadeUp && !limit.admits(pluginId)) {
-        throw Refusal.keysUnavailable;
+        throw Refusal.because('keys-unavailable');
       }
       httpAuth = create(pluginId);
       cache.set(pluginId, httpAuth);

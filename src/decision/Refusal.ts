@@ -96,6 +96,8 @@ export type InvalidDetail =
 /** What the log and the audit have beside a reason. */
 export type RefusalDetail = InvalidDetail | 'new-key';
 
+const shared = new Map<string, Refusal>();
+
 /** Returns the same refusal with one field more. It shares the error. */
 function withField(
   refusal: Refusal,
@@ -105,54 +107,22 @@ function withField(
   return Object.create(refusal, { [key]: { value } });
 }
 
-/**
- * Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form.
- *
- * Refusals without data of a request are shared constants, because capturing a stack trace dominates the cost of a refusal.
- */
+/** Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form. */
 export class Refusal extends Error {
-  static readonly missingCredentials = new Refusal('missing-credentials');
-  static readonly invalidToken = new Refusal('invalid-token');
-  static readonly untrustedIssuer = new Refusal('untrusted-issuer');
-  static readonly unsupportedScheme = new Refusal('unsupported-scheme');
-  static readonly tooManyTokens = new Refusal('too-many-tokens');
-  static readonly conflictingCookies = new Refusal('conflicting-cookies');
-  static readonly revoked = new Refusal('revoked');
-  static readonly repeatedAuthorization = new Refusal('repeated-authorization');
-  static readonly crossSite = new Refusal('cross-site');
-  static readonly unsafeDestination = new Refusal('unsafe-destination');
-  static readonly keysUnavailable = new Refusal('keys-unavailable');
-  static readonly revocationsUnavailable = new Refusal(
-    'revocations-unavailable',
-  );
-  static readonly signOutNotStored = new Refusal('sign-out-not-stored');
-  static readonly signOutIncomplete = new Refusal('sign-out-incomplete');
-  static readonly failed = new Refusal('failed');
-
-  /** Refuses a token of a key that Backstage may not have fetched yet. */
-  static readonly newKey = withField(
-    Refusal.keysUnavailable,
-    'detail',
-    'new-key',
-  );
-
-  /** Refusals of an invalid token by their detail. All of them give the same answer as `invalidToken`. */
-  static readonly invalid: Readonly<Record<InvalidDetail, Refusal>> = {
-    expired: withField(Refusal.invalidToken, 'detail', 'expired'),
-    malformed: withField(Refusal.invalidToken, 'detail', 'malformed'),
-    audience: withField(Refusal.invalidToken, 'detail', 'audience'),
-    'unknown-key': withField(Refusal.invalidToken, 'detail', 'unknown-key'),
-    signature: withField(Refusal.invalidToken, 'detail', 'signature'),
-  };
-
-  /** Refuses a token whose access restrictions exclude this plugin, with the message of the service that has refused it. */
-  static restricted(message: string): Refusal {
-    return new Refusal('restricted', message);
-  }
-
-  /** Refuses a request to a plugin that is starting or stopping, with the message of its lifecycle. */
-  static starting(message?: string): Refusal {
-    return new Refusal('starting', message);
+  /**
+   * Returns the refusal for a reason, with the reason's message. It is the same each time, because capturing a stack trace dominates
+   * the cost of a refusal.
+   */
+  static because(reason: RefusalReason, detail?: RefusalDetail): Refusal {
+    const key = detail ? `${reason} ${detail}` : reason;
+    let refusal = shared.get(key);
+    if (!refusal) {
+      refusal = detail
+        ? withField(Refusal.because(reason), 'detail', detail)
+        : new Refusal(reason);
+      shared.set(key, refusal);
+    }
+    return refusal;
   }
 
   /** The subject of the refused token, if that has verified. */
@@ -163,7 +133,8 @@ export class Refusal extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
 
-  private constructor(
+  /** @param message - that of the service which has refused the request, in place of the reason's own */
+  constructor(
     readonly reason: RefusalReason,
     message?: string,
   ) {
@@ -171,7 +142,7 @@ export class Refusal extends Error {
     const row: RefusalRow = REFUSALS[reason];
     this.status = row.status;
     this.error = new ERRORS[row.status](message ?? row.message);
-    // The stack of a shared error is that of the module's start, and not of the request.
+    // The stack of a shared error is that of the first request.
     this.error.stack = `${this.error.name}: ${this.error.message}`;
     this.headers = {
       ...(row.challenge && { 'WWW-Authenticate': row.challenge }),
@@ -186,7 +157,7 @@ export class Refusal extends Error {
     return this.status === 401;
   }
 
-  /** Returns the same refusal for a token that has verified. It shares the error, because a stack trace would cost more. */
+  /** Returns the same refusal for a token that has verified. It shares the error. */
   of(subject: string | undefined): Refusal {
     return withField(this, 'subject', subject);
   }

@@ -8,7 +8,9 @@ describe('toRefusal', () => {
   beforeEach(() => error.mockReset());
 
   it('returns a refusal as it is, and logs nothing', () => {
-    expect(toRefusal(Refusal.crossSite, logger)).toBe(Refusal.crossSite);
+    expect(toRefusal(Refusal.because('cross-site'), logger)).toBe(
+      Refusal.because('cross-site'),
+    );
     expect(error).not.toHaveBeenCalled();
   });
 
@@ -27,7 +29,7 @@ describe('toRefusal', () => {
     { name: 'ServiceUnavailableError' },
     undefined,
   ])('logs %p, and returns the refusal of a failure', thrown => {
-    expect(toRefusal(thrown, logger)).toBe(Refusal.failed);
+    expect(toRefusal(thrown, logger)).toBe(Refusal.because('failed'));
     expect(error.mock.calls).toEqual([
       ['API gate failed to judge a request', thrown],
     ]);
@@ -39,7 +41,10 @@ describe('refuseUndecided', () => {
   beforeEach(() => jest.resetAllMocks());
 
   it('logs the id that it returns, with the reason', () => {
-    const decision = refuseUndecided(Refusal.starting(), logger as never);
+    const decision = refuseUndecided(
+      Refusal.because('starting'),
+      logger as never,
+    );
     expect(decision).toMatch(/^[0-9a-f]{16}$/);
     expect(logger.info.mock.calls).toEqual([
       ['API gate refused a request', { reason: 'starting', decision }],
@@ -49,7 +54,11 @@ describe('refuseUndecided', () => {
 
   it('logs the type of an error and not its text, which may hold anything', () => {
     const error = new TypeError('secret');
-    const decision = refuseUndecided(Refusal.failed, logger as never, error);
+    const decision = refuseUndecided(
+      Refusal.because('failed'),
+      logger as never,
+      error,
+    );
     const fields = { reason: 'failed', decision, errorType: 'TypeError' };
     expect(logger.error.mock.calls).toEqual([
       ['API gate refused a request', fields],
@@ -60,8 +69,8 @@ describe('refuseUndecided', () => {
     logger.info.mockImplementation(() => {
       throw new Error('The disk is full');
     });
-    expect(refuseUndecided(Refusal.starting(), logger as never)).toHaveLength(
-      16,
-    );
+    expect(
+      refuseUndecided(Refusal.because('starting'), logger as never),
+    ).toHaveLength(16);
   });
 });

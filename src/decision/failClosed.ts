@@ -9,10 +9,10 @@ export function toRefusal(error: unknown, logger: LoggerService): Refusal {
     return error;
   }
   if (isError(error) && error.name === 'ServiceUnavailableError') {
-    return Refusal.starting(error.message);
+    return new Refusal('starting', error.message);
   }
   logger.error('API gate failed to judge a request', error as Error);
-  return Refusal.failed;
+  return Refusal.because('failed');
 }
 
 /**

@@ -33,11 +33,15 @@ export class UpgradeGate {
       return this.#carryOut(request, await settle(request));
     } catch (error) {
       // An upgrade goes on only if the decision is to pass.
-      const id = refuseUndecided(Refusal.failed, services.logger, error);
+      const id = refuseUndecided(
+        Refusal.because('failed'),
+        services.logger,
+        error,
+      );
       answerUpgrade(
         socket,
-        Refusal.failed.status,
-        Refusal.failed.headersFor(id),
+        Refusal.because('failed').status,
+        Refusal.because('failed').headersFor(id),
       );
       return undefined;
     }

@@ -150,7 +150,7 @@ export class UpgradeGuard {
   }
 
   #refuseStopped(socket: Duplex) {
-    const refusal = Refusal.starting();
+    const refusal = Refusal.because('starting');
     const id = refuseUndecided(refusal, this.options.services.logger);
     answerUpgrade(socket, refusal.status, refusal.headersFor(id));
   }

@@ -1061,7 +1061,7 @@ describe('the gate', () => {
     });
 
     it('keeps the cookie while the plugin with the keys starts, and asks no plugin', async () => {
-      const starting = Promise.reject(Refusal.starting('wait'));
+      const starting = Promise.reject(new Refusal('starting', 'wait'));
       starting.catch(() => {});
       gate.starting.set('auth', starting);
       gate.asked.length = 0;

@@ -27,9 +27,13 @@ export function createGate(
 ): RequestHandler {
   return (req, res, next) => {
     const fail = (error: unknown): NextArguments => {
-      const id = refuseUndecided(Refusal.failed, services.logger, error);
-      setRefusalHeaders(res, Refusal.failed, id);
-      return [Refusal.failed.error];
+      const id = refuseUndecided(
+        Refusal.because('failed'),
+        services.logger,
+        error,
+      );
+      setRefusalHeaders(res, Refusal.because('failed'), id);
+      return [Refusal.because('failed').error];
     };
     let ended: NextArguments | Promise<NextArguments>;
     try {

@@ -51,7 +51,7 @@ export interface Passed {
 async function decide(request: GateRequest): Promise<Passed> {
   const { path, plugin, route, services } = request;
   if (!plugin.isRegistered) {
-    throw Refusal.starting();
+    throw Refusal.because('starting');
   }
   if (request.isUpgrade) {
     return decideUpgrade(request);
@@ -80,9 +80,7 @@ async function decide(request: GateRequest): Promise<Passed> {
     request.isAnonymous = !presentsCredential(request.req, services.cookie);
     return { reason: 'allow-rule', rule: route };
   }
-  if (!plugin.isUp()) {
-    await plugin.started();
-  }
+  await plugin.started();
   const presented = readRequestToken(request);
   if (presented instanceof Refusal) {
     throw presented;

@@ -36,9 +36,7 @@ export interface AuthenticatedUpgrade {
  */
 export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   const { plugin, req, route, services } = request;
-  if (!plugin.isUp()) {
-    await plugin.started();
-  }
+  await plugin.started();
   if (typeof route === 'object') {
     const sessions = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
@@ -109,7 +107,7 @@ async function verifyFirst(
         presented.kind === 'cookie' &&
         request.policy.isCrossSite(request.req)
       ) {
-        throw Refusal.crossSite;
+        throw Refusal.because('cross-site');
       }
       const substitute = substituteFor(request, presented);
       const verified = await verifyTimed(substitute, presented);
@@ -190,6 +188,6 @@ function assertNotCut(
   }
   const { claims, userToken } = tokens.read(first);
   if (userToken && !isExpired(claims!)) {
-    throw Refusal.invalid.malformed;
+    throw Refusal.because('invalid-token', 'malformed');
   }
 }

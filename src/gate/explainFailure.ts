@@ -17,12 +17,15 @@ export async function explainFailure(
   token: Token,
 ): Promise<Refusal> {
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
-    return Refusal.restricted(error.message);
+    return new Refusal('restricted', error.message);
   }
   const { invalidTokens, keyEndpoints, plugins } = services;
   const { discovery } = plugins.anyRegistered();
   const hasKeys = await keyEndpoints.hasKeysOf(token, discovery);
-  const refusal = Refusal.invalid[detailOf(token, plugin.id, hasKeys)];
+  const refusal = Refusal.because(
+    'invalid-token',
+    detailOf(token, plugin.id, hasKeys),
+  );
   if (isError(error) && error.name === 'AuthenticationError') {
     invalidTokens.add(failureKey(plugin.id, kind, token), refusal);
   }

@@ -97,7 +97,7 @@ export async function verifyPublicToken(
     return undefined;
   }
   if (!token.isCompact) {
-    return Refusal.invalid.malformed;
+    return Refusal.because('invalid-token', 'malformed');
   }
   const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
   const presented = {
@@ -118,7 +118,7 @@ export async function verifyPublicToken(
     if (
       error.isFinal ||
       error.reason === 'restricted' ||
-      error === Refusal.newKey
+      error === Refusal.because('keys-unavailable', 'new-key')
     ) {
       return undefined;
     }

@@ -26,10 +26,10 @@ export function readRequestToken(
     return presented;
   }
   if (policy.isCrossSite(req)) {
-    return Refusal.crossSite;
+    return Refusal.because('cross-site');
   }
   return isCodeDestination(req) && !trustOf(request)
-    ? Refusal.unsafeDestination
+    ? Refusal.because('unsafe-destination')
     : presented;
 }
 

@@ -75,7 +75,7 @@ function readTokens(request: GateRequest): PresentedToken[] {
     }
   }
   if (present.kind !== 'none' && policy.isCrossSite(req)) {
-    throw Refusal.crossSite;
+    throw Refusal.because('cross-site');
   }
   const bearer = readBearer(req);
   if (bearer) {
@@ -170,10 +170,10 @@ async function revokeAll(
     }),
   );
   if (!ended.every(({ isStored }) => isStored)) {
-    throw Refusal.signOutNotStored;
+    throw Refusal.because('sign-out-not-stored');
   }
   if (ended.some(each => each.offlineSessions === 'unreachable')) {
-    throw Refusal.signOutIncomplete;
+    throw Refusal.because('sign-out-incomplete');
   }
 }
 
@@ -187,10 +187,7 @@ async function revoke(
   const isOfUser = scope === 'user' && !revocations.isRevoked(session);
   const revocation = revocationOfSession(session);
   // A session that was revoked before is revoked again, because the store may not have that revocation.
-  const stored = revocations.revoke(revocation).then(
-    () => true,
-    () => false,
-  );
+  const stored = revocations.revoke(revocation);
   const ofUser = isOfUser
     ? await signOutUser(session.sub, { known: session, offlineSessions })
     : undefined;

@@ -70,11 +70,10 @@ function create(
   });
   gate.policy = { issuers };
   jest.spyOn(gate.plugins, 'userKeysPlugin').mockReturnValue({
-    isUp: () => {
+    started: async () => {
       steps.push('user keys');
-      return !userKeysStarted;
+      await userKeysStarted?.();
     },
-    started: async () => userKeysStarted?.(),
   } as never);
   const { services } = gate;
 
@@ -156,7 +155,7 @@ describe('verifyCredential', () => {
     ['nobody', 'static'],
   ])('refuses a user if the token is of %s', async (_, token) => {
     const { verify } = create({ credentials: () => ({ principal }) });
-    await expect(verify(token)).rejects.toBe(Refusal.invalidToken);
+    await expect(verify(token)).rejects.toBe(Refusal.because('invalid-token'));
   });
 
   it.each(['none', 'unknown'])(
@@ -193,7 +192,9 @@ describe('verifyCredential', () => {
     'accepts no %s by which a service acts for a user',
     async kind => {
       const { verify } = create({ credentials: () => actor });
-      await expect(verify(user, kind)).rejects.toBe(Refusal.invalid.signature);
+      await expect(verify(user, kind)).rejects.toBe(
+        Refusal.because('invalid-token', 'signature'),
+      );
     },
   );
 
@@ -204,8 +205,12 @@ describe('verifyCredential', () => {
     ['nothing', undefined as never],
   ])('is 401 for %s', async (_, error) => {
     const { verify } = create(fails(error));
-    await expect(verify(user)).rejects.toBe(Refusal.invalid.signature);
-    await expect(verify('static')).rejects.toBe(Refusal.invalid.malformed);
+    await expect(verify(user)).rejects.toBe(
+      Refusal.because('invalid-token', 'signature'),
+    );
+    await expect(verify('static')).rejects.toBe(
+      Refusal.because('invalid-token', 'malformed'),
+    );
   });
 
   it('is 403 for a restricted bearer token, with the message of the service', async () => {
@@ -217,7 +222,7 @@ describe('verifyCredential', () => {
       error: { name: 'NotAllowedError', message: 'not here' },
     });
     await expect(verify(user, 'cookie')).rejects.toBe(
-      Refusal.invalid.signature,
+      Refusal.because('invalid-token', 'signature'),
     );
     expect(askedKeys).toHaveLength(1);
   });
@@ -225,7 +230,9 @@ describe('verifyCredential', () => {
   it('verifies an invalid token again as another kind or for another plugin', async () => {
     const { calls, verify } = create(notValid);
     for (let i = 0; i < 3; i += 1) {
-      await expect(verify(user)).rejects.toBe(Refusal.invalid.signature);
+      await expect(verify(user)).rejects.toBe(
+        Refusal.because('invalid-token', 'signature'),
+      );
     }
     expect(calls).toHaveLength(1);
     await expect(verify(user, 'cookie')).rejects.toThrow();
@@ -257,7 +264,9 @@ describe('verifyCredential', () => {
       const { calls, steps, verify } = create();
       for (const token of [user, service]) {
         const twin = `${token}${junk}`;
-        await expect(verify(twin)).rejects.toBe(Refusal.invalid.malformed);
+        await expect(verify(twin)).rejects.toBe(
+          Refusal.because('invalid-token', 'malformed'),
+        );
       }
       expect([calls, steps]).toEqual([[], []]);
     },
@@ -269,7 +278,9 @@ describe('verifyCredential', () => {
       ...session,
       exp: NOW - 1,
     });
-    await expect(verify(expired)).rejects.toBe(Refusal.invalid.expired);
+    await expect(verify(expired)).rejects.toBe(
+      Refusal.because('invalid-token', 'expired'),
+    );
     expect([calls, steps]).toEqual([[], []]);
   });
 
@@ -299,7 +310,7 @@ describe('verifyCredential', () => {
       'the plugin that made it',
       {
         known: async () => {
-          throw Refusal.keysUnavailable;
+          throw Refusal.because('keys-unavailable');
         },
       },
     ],
@@ -307,13 +318,15 @@ describe('verifyCredential', () => {
       'the keys of users',
       {
         userKeysStarted: async () => {
-          throw Refusal.keysUnavailable;
+          throw Refusal.because('keys-unavailable');
         },
       },
     ],
   ])('is not verified while it waits for %s', async (_, options) => {
     const { calls, verify } = create(options);
-    await expect(verify(onBehalf)).rejects.toBe(Refusal.keysUnavailable);
+    await expect(verify(onBehalf)).rejects.toBe(
+      Refusal.because('keys-unavailable'),
+    );
     expect(calls).toEqual([]);
   });
 
@@ -322,43 +335,73 @@ describe('verifyCredential', () => {
   const KEY = 'key';
 
   it.each<[string, string, Record<string, KeyAnswer>, Refusal]>([
-    ['a user', user, { [userKeys]: [KEY] }, Refusal.invalid.signature],
-    ['a user', user, { [userKeys]: [] }, Refusal.keysUnavailable],
-    ['a user', user, { [userKeys]: 'not-found' }, Refusal.keysUnavailable],
-    ['a user', user, { [userKeys]: undefined }, Refusal.keysUnavailable],
-    ['a limited token', limited, { [userKeys]: [] }, Refusal.keysUnavailable],
-    ['a service', service, { [serviceKeys]: [KEY] }, Refusal.invalid.signature],
+    [
+      'a user',
+      user,
+      { [userKeys]: [KEY] },
+      Refusal.because('invalid-token', 'signature'),
+    ],
+    ['a user', user, { [userKeys]: [] }, Refusal.because('keys-unavailable')],
+    [
+      'a user',
+      user,
+      { [userKeys]: 'not-found' },
+      Refusal.because('keys-unavailable'),
+    ],
+    [
+      'a user',
+      user,
+      { [userKeys]: undefined },
+      Refusal.because('keys-unavailable'),
+    ],
+    [
+      'a limited token',
+      limited,
+      { [userKeys]: [] },
+      Refusal.because('keys-unavailable'),
+    ],
+    [
+      'a service',
+      service,
+      { [serviceKeys]: [KEY] },
+      Refusal.because('invalid-token', 'signature'),
+    ],
     [
       'a service',
       service,
       { [serviceKeys]: [] },
-      Refusal.invalid['unknown-key'],
+      Refusal.because('invalid-token', 'unknown-key'),
     ],
     [
       'a service',
       service,
       { [serviceKeys]: 'not-found' },
-      Refusal.keysUnavailable,
+      Refusal.because('keys-unavailable'),
     ],
     [
       'a service',
       service,
       { [serviceKeys]: undefined },
-      Refusal.keysUnavailable,
+      Refusal.because('keys-unavailable'),
     ],
     [
       'a service for a user',
       onBehalf,
       { [userKeys]: [KEY], [serviceKeys]: [KEY] },
-      Refusal.invalid.signature,
+      Refusal.because('invalid-token', 'signature'),
     ],
     [
       'a service for a user',
       onBehalf,
       { [userKeys]: [KEY], [serviceKeys]: undefined },
-      Refusal.keysUnavailable,
+      Refusal.because('keys-unavailable'),
     ],
-    ['a static token', 'static', {}, Refusal.invalid.malformed],
+    [
+      'a static token',
+      'static',
+      {},
+      Refusal.because('invalid-token', 'malformed'),
+    ],
   ])('probes the keys when %s fails: %#', async (_, token, keys, refusal) => {
     const { askedKeys, verify } = create({ ...notValid, keys });
     await expect(verify(token)).rejects.toBe(refusal);
@@ -409,7 +452,7 @@ describe('verifyCredential', () => {
     const keys = { [userKeys]: [KEY], [serviceKeys]: [KEY] };
     const { askedKeys, verify } = create({ ...notValid, keys });
     const refusal = await verify(token).catch(error => error);
-    expect(refusal).toBe(Refusal.invalid[detail]);
+    expect(refusal).toBe(Refusal.because('invalid-token', detail));
     // The second time, the detail comes from the cache.
     await expect(verify(token)).rejects.toBe(refusal);
     expect(new Set(askedKeys).size).toBe(askedKeys.length);
@@ -513,9 +556,19 @@ describe('findSessionRefusal', () => {
 
   it.each<[string, object | undefined, boolean, Refusal | undefined]>([
     ['a session', session, true, undefined],
-    ['a session, with no list', session, false, Refusal.revocationsUnavailable],
+    [
+      'a session, with no list',
+      session,
+      false,
+      Refusal.because('revocations-unavailable'),
+    ],
     ['a service, with no list', undefined, false, undefined],
-    ['no session', { sub: 'x' }, true, Refusal.invalid.malformed],
+    [
+      'no session',
+      { sub: 'x' },
+      true,
+      Refusal.because('invalid-token', 'malformed'),
+    ],
   ])('of %s', (_, claims, isLoaded, refusal) => {
     expect(find(claims, isLoaded)).toBe(refusal);
   });

@@ -88,10 +88,7 @@ export async function verifyCredential(
   }
   const { discovery } = plugins.anyRegistered();
   await keyEndpoints.assertCallerKnown(claims, discovery);
-  const keysPlugin = userToken && plugins.userKeysPlugin();
-  if (keysPlugin && !keysPlugin.isUp()) {
-    await keysPlugin.started();
-  }
+  await (userToken && plugins.userKeysPlugin()?.started());
   // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
   const httpAuth = await plugin.httpAuthFor(claims);
   const credentials = await authenticate(httpAuth, request, presented).catch(
@@ -100,10 +97,10 @@ export async function verifyCredential(
     },
   );
   if (!isSubject(credentials, token)) {
-    throw Refusal.invalidToken;
+    throw Refusal.because('invalid-token');
   }
   if (!(await services.ownIssuer.trusts(userToken, request.policy))) {
-    throw Refusal.untrustedIssuer.of(userToken?.sub);
+    throw Refusal.because('untrusted-issuer').of(userToken?.sub);
   }
   observeToken(token, services);
   services.tokens.remember(token);
@@ -145,12 +142,14 @@ export function findSessionRefusal(
     return undefined;
   }
   if (!session) {
-    return Refusal.invalid.malformed;
+    return Refusal.because('invalid-token', 'malformed');
   }
   if (revocations.isRevoked(session)) {
-    return Refusal.revoked.of(session.sub);
+    return Refusal.because('revoked').of(session.sub);
   }
-  return revocations.isLoaded ? undefined : Refusal.revocationsUnavailable;
+  return revocations.isLoaded
+    ? undefined
+    : Refusal.because('revocations-unavailable');
 }
 
 /** Reports the use of the token of a service that is no plugin. */
@@ -173,10 +172,10 @@ export function findKnownRefusal(
 ): Refusal | undefined {
   const { claims } = token;
   if (claims && !token.isCompact) {
-    return Refusal.invalid.malformed;
+    return Refusal.because('invalid-token', 'malformed');
   }
   if (claims && isExpired(claims)) {
-    return Refusal.invalid.expired;
+    return Refusal.because('invalid-token', 'expired');
   }
   return invalidTokens.isEmpty
     ? undefined

@@ -182,7 +182,7 @@ async function assertVerifying({ tokenManager }: LegacyVerifiers) {
 /** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
 async function refusePluginToken(token: DecodedToken | undefined) {
   if (token?.typ === tokenTypes.plugin.typParam) {
-    throw Refusal.invalid['unknown-key'];
+    throw Refusal.because('invalid-token', 'unknown-key');
   }
 }
 

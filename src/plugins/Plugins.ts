@@ -35,7 +35,7 @@ export interface RegisteredPlugin {
 type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
 const refuseStarting = async () => {
-  throw Refusal.starting();
+  throw Refusal.because('starting');
 };
 
 /** Stands for each installed plugin that has not registered. */
@@ -133,7 +133,7 @@ export class Plugins implements BackendPlugins {
   anyRegistered(): InstalledPlugin {
     const [plugin] = this.#registered.values();
     if (!plugin) {
-      throw Refusal.starting();
+      throw Refusal.because('starting');
     }
     return plugin;
   }

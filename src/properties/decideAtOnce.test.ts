@@ -164,7 +164,7 @@ async function createWorld({ remembered, ...options }: World) {
     isCallerKnown: () => options.isCallerKnown,
     assertCallerKnown: async () => {
       if (!options.isCallerKnown) {
-        throw Refusal.keysUnavailable;
+        throw Refusal.because('keys-unavailable');
       }
     },
   });

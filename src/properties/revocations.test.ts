@@ -60,7 +60,7 @@ class Replica {
     this.#goneUntil = Math.max(this.#goneUntil, Date.now() + milliseconds);
   }
 
-  revoke(revocation: Revocation): Promise<void> {
+  revoke(revocation: Revocation): Promise<boolean> {
     return this.#revocations.revoke(revocation);
   }
 
@@ -229,10 +229,11 @@ describe('a sign-out', () => {
               // Without an answer, no caller has learned that the sign-out holds elsewhere.
               replicas[event.replica]
                 .revoke({ scope: 'session', ...claims })
-                .then(
-                  () => due.push({ claims, from: Date.now() }),
-                  () => {},
-                );
+                .then(isStored => {
+                  if (isStored) {
+                    due.push({ claims, from: Date.now() });
+                  }
+                });
               expect(replicas[event.replica].refuses(claims)).toBe(true);
               break;
             case 'database gone':

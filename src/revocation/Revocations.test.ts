@@ -50,9 +50,7 @@ describe('Revocations', () => {
     expect(revocations.isLoaded).toBe(false);
     await jest.advanceTimersByTimeAsync(1_500);
     expect(revocations.staleness).toBe(1.5);
-    await expect(
-      revocations.revoke(revocationOfSession(claims)),
-    ).rejects.toThrow('The store of revocations is not up');
+    expect(await revocations.revoke(revocationOfSession(claims))).toBe(false);
     expect(revocations.isRevoked(claims)).toBe(true);
     const stored: string[] = [];
     await revocations.follow({
@@ -219,9 +217,8 @@ describe('Revocations', () => {
     const claims = session('user:default/a');
     const revoking = revocations.revoke(revocationOfSession(claims));
     expect(revocations.isRevoked(claims)).toBe(true);
-    const failure = revoking.catch(error => error.message);
     await jest.advanceTimersByTimeAsync(6_000);
-    expect(await failure).toContain('does not answer');
+    expect(await revoking).toBe(false);
     silent = false;
     await jest.advanceTimersByTimeAsync(20_000);
     expect(added).toBeGreaterThan(1);
@@ -274,9 +271,7 @@ describe('Revocations', () => {
       load: async () => [revocationOfSession(theirs)],
     });
     const mine = session('user:default/mine');
-    await expect(revocations.revoke(revocationOfSession(mine))).rejects.toThrow(
-      'no',
-    );
+    expect(await revocations.revoke(revocationOfSession(mine))).toBe(false);
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.isRevoked(theirs)).toBe(true);
     expect(revocations.isRevoked(mine)).toBe(true);
@@ -304,7 +299,7 @@ describe('Revocations', () => {
     });
     for (let i = 0; i < 300; i += 1) {
       const claims = session(`user:default/u${i % 100}`, now());
-      await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+      await revocations.revoke(revocationOfSession(claims));
     }
     most = 0;
     await jest.advanceTimersByTimeAsync(10_000);
@@ -341,7 +336,7 @@ describe('Revocations', () => {
       add: answer,
     });
     const claims = session('user:default/a');
-    await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+    await revocations.revoke(revocationOfSession(claims));
     await jest.advanceTimersByTimeAsync(5_000);
     expect(warnings).toEqual([
       expect.stringContaining('can not read the list of revoked sessions'),
@@ -394,14 +389,14 @@ describe('Revocations', () => {
       },
     });
     await jest.advanceTimersByTimeAsync(500);
-    const failure = revocations
-      .revoke(revocationOfSession(session('user:default/a')))
-      .catch(() => {});
+    const revoking = revocations.revoke(
+      revocationOfSession(session('user:default/a')),
+    );
     await jest.advanceTimersByTimeAsync(1_000);
     expect(writes).toBe(1);
     // The run that begins after two seconds waits six seconds for the store.
     await jest.advanceTimersByTimeAsync(6_999);
-    await failure;
+    expect(await revoking).toBe(false);
     expect(writes).toBe(2);
     revocations.stop();
   });
@@ -434,7 +429,7 @@ describe('Revocations', () => {
       ['user:default/long', 3600],
     ] as const) {
       const claims = { sub, iat: now(), exp: now() + lifetime };
-      await revocations.revoke(revocationOfSession(claims)).catch(() => {});
+      await revocations.revoke(revocationOfSession(claims));
     }
     await jest.advanceTimersByTimeAsync(600_000);
     gone = false;
@@ -458,13 +453,11 @@ describe('Revocations', () => {
     revocations.stop();
   });
 
-  it('refuses at once, and rejects, a revocation that no store accepts', async () => {
+  it('refuses at once, and does not store, a revocation that no store accepts', async () => {
     const add = jest.fn(async () => {});
     const { revocations } = create({ add });
     const claims = session('user:default/\0');
-    await expect(
-      revocations.revoke(revocationOfSession(claims)),
-    ).rejects.toMatchObject({ name: 'InputError' });
+    expect(await revocations.revoke(revocationOfSession(claims))).toBe(false);
     expect(revocations.isRevoked(claims)).toBe(true);
     expect(add).not.toHaveBeenCalled();
     revocations.stop();

@@ -77,14 +77,17 @@ export class Revocations extends RevocationList {
   }
 
   /**
-   * Puts a revocation in force at this replica at once, and resolves when the store has it.
+   * Puts a revocation in force at this replica at once, and tries to store it. While the store is out of reach, the write is
+   * retried.
    *
-   * @throws InputError if the store will never accept the revocation; Error if the store is out of reach, in which case the write
-   *   is retried
+   * @returns whether the store has it, so that other replicas will see it
    */
-  async revoke(revocation: Revocation): Promise<void> {
+  async revoke(revocation: Revocation): Promise<boolean> {
     this.add([revocation]);
-    await this.#pending.write(revocation);
+    return this.#pending.write(revocation).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Reads a page from the store, as {@link RevocationStore.read} does. */

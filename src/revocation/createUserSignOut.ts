@@ -44,11 +44,6 @@ export function createUserSignOut(options: {
         iat: Math.max(known?.iat ?? 0, issuerClock.now()),
         exp: known?.exp ?? 0,
       });
-    const store = (revocation: Revocation) =>
-      revocations.revoke(revocation).then(
-        () => true,
-        () => false,
-      );
     const endOfflineSessions = async () => {
       if (offlineSessions === 'keep' || !options.offlineSessions) {
         return 'kept';
@@ -61,7 +56,7 @@ export function createUserSignOut(options: {
     // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
     let revocation = upToNow();
     const [wasStored, answer] = await Promise.all([
-      store(revocation),
+      revocations.revoke(revocation),
       endOfflineSessions(),
     ]);
     let isStored = wasStored;
@@ -72,7 +67,7 @@ export function createUserSignOut(options: {
         break;
       }
       revocation = later;
-      isStored = await store(revocation);
+      isStored = await revocations.revoke(revocation);
     }
     return { revocation, isStored, offlineSessions: answer };
   };

@@ -84,10 +84,7 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       const caller = await access.assertService(req, permission);
       assertMayWrite(req, res, caller);
       const { revocation } = body;
-      const isStored = await revocations.revoke(revocation).then(
-        () => true,
-        () => false,
-      );
+      const isStored = await revocations.revoke(revocation);
       finish(res, options, revocation, isStored ? undefined : NOT_STORED);
       return;
     }

@@ -78,7 +78,7 @@ function requireGateDecision(
       next();
       return;
     }
-    const refusal = Refusal.missingCredentials;
+    const refusal = Refusal.because('missing-credentials');
     const id = createDecisionId();
     const { audit } = source.current.config;
     observer.decided(

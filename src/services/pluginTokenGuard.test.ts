@@ -54,7 +54,11 @@ it('verifies the token of a caller once that is known', async () => {
 const failure = new Error('No address');
 
 it.each([
-  ['the error of a refusal', Refusal.invalidToken, Refusal.invalidToken.error],
+  [
+    'the error of a refusal',
+    Refusal.because('invalid-token'),
+    Refusal.because('invalid-token').error,
+  ],
   ['any other error', failure, failure],
 ])('throws %s, and verifies nothing', async (_, thrown, expected) => {
   const { decorated, handler } = await decorate(() => Promise.reject(thrown));
