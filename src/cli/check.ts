@@ -6,12 +6,13 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
+import { Policy } from '../policy/Policy';
 import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
-import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
 import { formatLocation } from './output';
+import { refuseTrackedLocalFiles } from './unreadFiles';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -27,16 +28,17 @@ dangerous.
   --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
-Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start,
-or git tracks a *.local.yaml that has auth.apiGate.`,
+Exit code: 0 nothing found, 1 an expectation does not hold or report-only has ended, 2 the backend
+would not start, a file beside those that it reads has auth.apiGate and --config is not given, or git
+tracks a *.local.yaml that has auth.apiGate.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
-    const loaded = await loadConfig(options);
-    refuseTrackedLocalFiles(loaded.sources);
-    const { gate, leftOut, locate } = loaded;
     const declared = await fetchPolicy(options);
+    const loaded = await loadConfig(options, output, declared?.installed);
+    refuseTrackedLocalFiles(loaded.files);
+    const { gate, leftOut, locate } = loaded;
     output.out(
       ...describeRules(loaded),
       ...describeDeclared(declared),
@@ -48,8 +50,13 @@ or git tracks a *.local.yaml that has auth.apiGate.`,
       output.problem(level, { message, location: locate(message) });
     const failures = findFailedExpectations(gate);
     const ofCandidate = findCandidateFailures(gate);
-    const failed = [...failures, ...ofCandidate];
-    failed.forEach(({ message }) => print('error', message));
+    const failed = [...failures, ...ofCandidate].map(({ message }) => message);
+    if (gate.until && new Policy(gate).isEnforced) {
+      failed.push(
+        `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+      );
+    }
+    failed.forEach(message => print('error', message));
 
     const findings = findCheckable(loaded, declared);
     for (const finding of findings) {
@@ -131,7 +138,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
 function describeDeclared(declared: DeclaredInCode | undefined) {
   if (!declared) {
     return [
-      'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
+      'Without --policy, it is not checked whether plugins are installed, and paths that they open in code, which the gate closes, are not listed',
     ];
   }
   const { closed, unknown, usage } = declared;

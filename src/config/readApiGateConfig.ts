@@ -3,6 +3,7 @@ import { isFullEntityRef, userKey } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules, readCandidate } from './readAllowRules';
 import {
+  asObject,
   check,
   checkOneOf,
   readBaseUrl,
@@ -54,6 +55,7 @@ export function readApiGateConfig(
   { isKnownPlugin }: ReadOptions = {},
 ) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
+  checkSpelling(rootConfig);
   const value = readObject(
     rootConfig.getOptional(CONFIG_KEY) ?? {},
     CONFIG_KEY,
@@ -93,6 +95,27 @@ export function readApiGateConfig(
     /** Whether the use of rules and of external tokens is recorded. */
     usage: readUsage(value.usage, at('usage')),
   };
+}
+
+/** Returns whether a key below `auth` is meant to be `apiGate`, whatever its letter case, hyphens and underscores. */
+export function isGateKey(key: string): boolean {
+  return key.replace(/[-_]/g, '').toLowerCase() === 'apigate';
+}
+
+/** Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
+function checkSpelling(rootConfig: Config): void {
+  const root = asObject(rootConfig.getOptional());
+  for (const section of Object.keys(root)) {
+    for (const key of Object.keys(asObject(root[section]))) {
+      const path = `${section}.${key}`;
+      check(
+        section.toLowerCase() !== 'auth' ||
+          !isGateKey(key) ||
+          path === CONFIG_KEY,
+        `${path} is not known: write ${CONFIG_KEY}`,
+      );
+    }
+  }
 }
 
 function readMode(
