@@ -43,7 +43,7 @@ describe('api-gate check', () => {
       'Allow rules, from app-config.yaml:',
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
-      'Without --policy, it is not checked whether plugins are installed, and paths that they open in code, which the gate closes, are not listed',
+      'Without --policy, check has no list of the installed plugins, and none of the paths that plugins open in code and the gate closes',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
       '',
@@ -285,6 +285,16 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     });
   });
 
+  it('needs the files that are included with --mock-env too', async () => {
+    const text = `app: { title: { $file: title.txt } }\n${GATE}`;
+    const args = ['--mock-env'];
+    const { code, stderr } = await check(text, args);
+    expect(stderr).toMatch(/^error: .*title\.txt/);
+    expect(code).toBe(2);
+    const files = { 'app-config.yaml': text, 'title.txt': 'x' };
+    expect((await check(files, args)).code).toBe(0);
+  });
+
   it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
     const { code, stdout } = await check(
       GATE.replace('/entities/**', 'entities'),
@@ -478,7 +488,7 @@ describe('api-gate check --policy', () => {
     expect(code).toBe(2);
     const unchecked = await check(expecting('catalgo'));
     expect(unchecked.stdout).toContain(
-      'Without --policy, it is not checked whether plugins are installed',
+      'Without --policy, check has no list of the installed plugins',
     );
     expect(unchecked.code).toBe(0);
   });

@@ -138,7 +138,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
 function describeDeclared(declared: DeclaredInCode | undefined) {
   if (!declared) {
     return [
-      'Without --policy, it is not checked whether plugins are installed, and paths that they open in code, which the gate closes, are not listed',
+      'Without --policy, check has no list of the installed plugins, and none of the paths that plugins open in code and the gate closes',
     ];
   }
   const { closed, unknown, usage } = declared;

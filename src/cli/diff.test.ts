@@ -363,6 +363,11 @@ describe('api-gate diff --against git:', () => {
       code: 0,
       stdout: 'No difference in what is public\n',
     });
+    git(repository, 'branch', 'release', 'HEAD~1');
+    const { stderr } = await run('origin/release');
+    const [, fetch] = stderr.match(/run "git (fetch [^"]+)"/)!;
+    git(path.dirname(file), ...fetch.split(' '));
+    expect(await run('FETCH_HEAD')).toMatchObject({ code: 0 });
     expect(leftovers()).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { isGateKey } from '../config/readApiGateConfig';
+import { ANY_SPELLING } from '../config/readApiGateConfig';
 import { isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 import { git } from './gitFiles';
@@ -70,7 +70,8 @@ export function hasGate(data: unknown): boolean {
   }
   const { auth } = data;
   return isObject(auth)
-    ? '$include' in auth || Object.keys(auth).some(isGateKey)
+    ? '$include' in auth ||
+        Object.keys(auth).some(key => ANY_SPELLING.test(`auth.${key}`))
     : auth !== undefined;
 }
 

@@ -19,6 +19,9 @@ import { readSignOutSettings } from './readSignOutSettings';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
+/** Matches the config paths that are meant to be CONFIG_KEY. */
+export const ANY_SPELLING = /^auth\.api[-_]?gate$/i;
+
 const KEYS = [
   'mode',
   'until',
@@ -97,11 +100,6 @@ export function readApiGateConfig(
   };
 }
 
-/** Returns whether a key below `auth` is meant to be `apiGate`, whatever its letter case, hyphens and underscores. */
-export function isGateKey(key: string): boolean {
-  return key.replace(/[-_]/g, '').toLowerCase() === 'apigate';
-}
-
 /** Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
 function checkSpelling(rootConfig: Config): void {
   const root = asObject(rootConfig.getOptional());
@@ -109,9 +107,7 @@ function checkSpelling(rootConfig: Config): void {
     for (const key of Object.keys(asObject(root[section]))) {
       const path = `${section}.${key}`;
       check(
-        section.toLowerCase() !== 'auth' ||
-          !isGateKey(key) ||
-          path === CONFIG_KEY,
+        path === CONFIG_KEY || !ANY_SPELLING.test(path),
         `${path} is not known: write ${CONFIG_KEY}`,
       );
     }
