@@ -21,16 +21,15 @@ Checks the API gate's configuration as a backend with these files would have it:
 auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
 dangerous.
 
-  --config FILE        as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env           uses a made-up value for each variable that is not set
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL         adds which plugins are installed and what they open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
 Exit code: 0 nothing found, 1 an expectation does not hold or report-only has ended, 2 the backend
-would not start, a file beside those that it reads has auth.apiGate and --config is not given, or git
-tracks a *.local.yaml that has auth.apiGate.`,
+would not start; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);

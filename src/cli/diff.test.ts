@@ -200,6 +200,13 @@ describe('api-gate diff', () => {
       0,
     ],
     [
+      'another plugin',
+      [WHOLE],
+      [WHOLE.replace('catalog', 'search')],
+      '+ no longer expected  the plugin catalog is closed\n- newly expected  the plugin search is closed\n',
+      1,
+    ],
+    [
       'a closed request in place of a public one',
       [HOOK],
       [HOOK.replace('public', 'closed')],

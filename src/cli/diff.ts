@@ -24,7 +24,7 @@ Prints what a change of the configuration makes public, what it closes, and whic
 or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
 is not public; where two rules end at different times, the difference is shown as longer or shorter.
 
-  --config FILE              as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --against git:REF          the same files at a commit, a branch or a tag, such as git:origin/main
   --against FILE             other files, in the backend's order
   --fail-on new-public|any   exits with 1 for what is newly public or longer so, or no longer expected to be closed;
@@ -32,8 +32,7 @@ is not public; where two rules end at different times, the difference is shown a
   --mock-env                 uses a made-up value for each variable that is not set
 
 Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read or a file
-can not be compared, a file beside those that it reads has auth.apiGate and --config is not given, or
-git tracks a *.local.yaml that has auth.apiGate.`,
+can not be compared; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);

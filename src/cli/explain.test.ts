@@ -97,7 +97,7 @@ describe('api-gate explain', () => {
     const run = (...expectations: string[]) =>
       explainWith(`    expect: [${expectations}]\n`, 'GET /api/x/a');
     const [other, one, whole] = [
-      '{ request: GET /api/x/b, is: closed }, { plugin: y, is: closed }',
+      '{ request: GET /api/x/b, is: public }, { plugin: y, is: closed }',
       '{ request: GET /api/x/a, is: closed }',
       '{ plugin: x, is: closed }',
     ];

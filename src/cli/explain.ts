@@ -30,13 +30,13 @@ export const explain: Command = {
 Says whether a request without a credential passes the gate, why, and which rule would open it. The
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
-  --config FILE      as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env         uses a made-up value for each variable that is not set
   --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read, or where a file beside those that it reads
-has auth.apiGate and --config is not given.`,
+Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
+read without --config.`,
   options: ['config', 'mock-env', 'policy', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
@@ -125,7 +125,7 @@ function describeInCode(
 
 /** Returns the rule that would open a request, as YAML. */
 function describeOpening(
-  { because, opening, path, plugin }: Explanation,
+  { because, opening, path }: Explanation,
   gate: LoadedConfig['gate'],
 ): string[] {
   if (because !== 'no-rule') {
@@ -140,7 +140,7 @@ function describeOpening(
       : '  # wider than this request: a rule has no such characters';
   const broken = findFailedExpectations({ ...gate, allow: [opening] })
     .map(({ index }) => ({ index, ...gate.expect[index] }))
-    .find(each => each.is === 'closed' && each.plugin === plugin);
+    .find(({ is }) => is === 'closed');
   return [
     'This would make it public; a handler that asks for a user still refuses:',
     `  ${yamlOf(opening)}${note}`,

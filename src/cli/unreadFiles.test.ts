@@ -101,6 +101,8 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     ['app-config.production.yaml', ''],
     ['app-config.production.yaml', 'app: {}\nauth: { providers: {} }'],
     ['app-config.production.yaml', '- auth'],
+    // Nothing reads what it includes.
+    ['app-config.production.yaml', 'app: { $include: /nowhere/x.yaml }'],
     ['app-config.production.json', GATE],
     ['my-app-config.yaml', GATE],
     ['packages/backend/app-config.yaml', GATE],
