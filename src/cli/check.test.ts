@@ -43,7 +43,7 @@ describe('api-gate check', () => {
       'Allow rules, from app-config.yaml:',
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
-      'Without --policy, check has no list of the installed plugins, and none of the paths that plugins open in code and the gate closes',
+      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
       '',
@@ -488,7 +488,7 @@ describe('api-gate check --policy', () => {
     expect(code).toBe(2);
     const unchecked = await check(expecting('catalgo'));
     expect(unchecked.stdout).toContain(
-      'Without --policy, check has no list of the installed plugins',
+      'Without --policy, check does not find misspelt plugins in expect, ',
     );
     expect(unchecked.code).toBe(0);
   });

@@ -137,7 +137,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
 function describeDeclared(declared: DeclaredInCode | undefined) {
   if (!declared) {
     return [
-      'Without --policy, check has no list of the installed plugins, and none of the paths that plugins open in code and the gate closes',
+      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
     ];
   }
   const { closed, unknown, usage } = declared;

@@ -15,7 +15,7 @@ const INVALID = Symbol('invalid');
 
 const LOCAL_FILE = /\.local\.ya?ml$/;
 
-/** Finds the configuration files beside those that a command has read that may have settings of the gate, and says why. */
+/** Finds the files beside those that a command has read, if they have settings of the gate, or may have them. */
 export function findUnreadFiles(
   files: string[],
 ): { file: string; problem: string }[] {
@@ -65,14 +65,17 @@ export function refuseTrackedLocalFiles(files: string[]): void {
 
 /** Returns whether data of a file have a value for the gate, which may be the removal of another file's, or may include one. */
 export function hasGate(data: unknown): boolean {
-  if (!isObject(data) || '$include' in data) {
-    return isObject(data);
+  if (!isObject(data)) {
+    return false;
   }
   const { auth } = data;
-  return isObject(auth)
-    ? '$include' in auth ||
+  return (
+    '$include' in data ||
+    (isObject(auth)
+      ? '$include' in auth ||
         Object.keys(auth).some(key => ANY_SPELLING.test(`auth.${key}`))
-    : auth !== undefined;
+      : auth !== undefined)
+  );
 }
 
 /** Returns the configuration files that are in the folders of files. */
@@ -106,7 +109,7 @@ function isTracked(file: string): boolean {
       return false;
     }
     throw new CliError(
-      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): remove auth.apiGate from it`,
+      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): let git read the repository, or remove auth.apiGate from the file`,
       { file },
     );
   }
