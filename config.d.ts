@@ -60,16 +60,18 @@ export interface Config {
       };
 
       /**
-       * Requests that must stay public or closed, whoever edits the rules. The backend does not start, and a changed
-       * configuration is not applied, while one of them does not hold. Default: none.
+       * Requests that must stay public or closed, and plugins that must stay closed, whoever edits the rules. The backend
+       * does not start, and a changed configuration is not applied, while one of them does not hold. Default: none.
        */
       expect?: Array<{
         /**
          * One request without a credential: a method, or `WEBSOCKET`, and a plain path below `/api`, such as
          * `GET /api/catalog/entities`. Without a query, wildcards or parameters. The plugin must be installed.
          */
-        request: string;
-        /** What that request must be once the gate enforces: let through by a rule, or refused. */
+        request?: string;
+        /** In place of `request`: the id of an installed plugin, in lower case, of which no rule may open anything. */
+        plugin?: string;
+        /** What that must be once the gate enforces: let through by a rule, or refused. A plugin can only be `closed`. */
         is: 'public' | 'closed';
       }>;
 

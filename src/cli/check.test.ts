@@ -38,12 +38,12 @@ describe('api-gate check', () => {
     const { code, stdout, stderr } = await runCli(['check'], {
       cwd: folderWith({ 'app-config.yaml': GATE }),
     });
-    expect(stderr).toBe('');
+    expect(stderr).toBe('Read app-config.yaml\n');
     expect(stdout.split('\n')).toEqual([
       'Allow rules, from app-config.yaml:',
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
-      'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
+      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
       '',
@@ -126,6 +126,38 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(1);
   });
 
+  it('fails for a rule that opens anything of a plugin that must be closed, where one request that is closed does not', async () => {
+    const closed = `${BASE}auth:
+  apiGate:
+    allow:
+      - { plugin: catalog, path: '/entities/**' }
+    expect:
+      - { request: GET /api/catalog/entities, is: closed }
+`;
+    expect((await check(closed)).code).toBe(0);
+    const { code, stdout } = await check(
+      `${closed}      - { plugin: catalog, is: closed }\n`,
+    );
+    expect(stdout).toContain(
+      'error: app-config.yaml:9: auth.apiGate.expect[1]: the plugin catalog should be closed, and a part of it is public by auth.apiGate.allow[0] (/entities/**)\n1 of 2 expectations hold, ',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('exits with 1 where report-only has ended, since the gate would refuse now', async () => {
+    const ending = (until: string) =>
+      check(`${GATE}    mode: report-only\n    until: ${until}\n`);
+    const { code, stdout } = await ending('2026-01-01');
+    expect(stdout).toContain(
+      'error: app-config.yaml:13: auth.apiGate.until: report-only has ended at 2026-01-01T00:00:00.000Z, so that the gate refuses now: remove mode and until, or write a later until\n',
+    );
+    expect(code).toBe(1);
+    expect(await ending('2999-01-01')).toMatchObject({
+      code: 0,
+      stdout: expect.not.stringContaining('error'),
+    });
+  });
+
   it('expects the same of a candidate, and names its rules', async () => {
     const candidate = (path: string) =>
       `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
@@ -144,6 +176,16 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'auth.apiGate.candidate: is not judged: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
     );
     expect(wrong.code).toBe(0);
+  });
+
+  it('expects a plugin to stay closed with a candidate too', async () => {
+    const { code, stdout } = await check(
+      `${BASE}auth:\n  apiGate:\n    expect: [{ plugin: catalog, is: closed }]\n    candidate: { allow: [{ plugin: catalog, path: /x }] }\n`,
+    );
+    expect(stdout).toContain(
+      'the plugin catalog should be closed, and a part of it is public by auth.apiGate.candidate.allow[0] (/x)\n1 of 1 expectations hold, and 0 with the candidate, ',
+    );
+    expect(code).toBe(1);
   });
 
   it('annotates the lines for GitHub', async () => {
@@ -196,7 +238,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
   });
 
   it('reads the default files, includes and the environment', async () => {
-    const { stdout, code } = await check(
+    const { stdout, stderr, code } = await check(
       {
         'app-config.yaml': `${BASE}auth:\n  apiGate:\n    allow: { $include: 'rules/gate.yaml#lists.allow' }\n`,
         'rules/gate.yaml':
@@ -218,6 +260,9 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(stdout).toContain(
       'error: auth.apiGate.expect[1]: GET /api/two/b should be closed',
     );
+    expect(stderr).toBe(
+      'Read app-config.yaml, variables of the environment (APP_CONFIG_…)\n',
+    );
     expect(code).toBe(1);
   });
 
@@ -235,9 +280,19 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(
-        /^error: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
+        /^Read app-config\.yaml\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
       ),
     });
+  });
+
+  it('needs the files that are included with --mock-env too', async () => {
+    const text = `app: { title: { $file: title.txt } }\n${GATE}`;
+    const args = ['--mock-env'];
+    const { code, stderr } = await check(text, args);
+    expect(stderr).toMatch(/^error: .*title\.txt/);
+    expect(code).toBe(2);
+    const files = { 'app-config.yaml': text, 'title.txt': 'x' };
+    expect((await check(files, args)).code).toBe(0);
   });
 
   it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
@@ -320,7 +375,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const named = ['--config', 'app-config.yaml', ...args];
     const { code, stdout, stderr } = await check(text, named);
     expect(stderr).toContain(message);
-    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stderr).toMatch(/^(Read app-config\.yaml\n)?error: .*\n$/);
     expect(stderr).not.toContain('secret-value');
     expect([code, stdout]).toEqual([2, '']);
   });
@@ -410,6 +465,32 @@ describe('api-gate check --policy', () => {
     );
     expect(stdout).not.toContain('let-me-read');
     expect(code).toBe(0);
+  });
+
+  it('checks the plugins of expectations, which may be in another backend', async () => {
+    const args = ['--policy', `${url}/good`, '--token-env', 'POLICY_TOKEN'];
+    const env = { POLICY_TOKEN: 'let-me-read' };
+    const expecting = (plugin: string) =>
+      `${BASE}discovery: { endpoints: [{ target: http://a/api, plugins: [Wiki] }] }\nauth: { apiGate: { expect: [{ plugin: ${plugin}, is: closed }] } }\n`;
+    for (const plugin of ['hello', 'wiki', '"${NOT_SET}"']) {
+      const { code, stdout } = await check(
+        expecting(plugin),
+        [...args, '--mock-env'],
+        env,
+      );
+      expect(stdout).toContain('1 of 1 expectations hold');
+      expect(code).toBe(0);
+    }
+    const { code, stderr } = await check(expecting('catalgo'), args, env);
+    expect(stderr).toMatch(
+      /^Read app-config\.yaml\nerror: app-config\.yaml:4: auth\.apiGate\.expect\[0\]\.plugin names the plugin catalgo, which is not installed here or in discovery\.endpoints: /,
+    );
+    expect(code).toBe(2);
+    const unchecked = await check(expecting('catalgo'));
+    expect(unchecked.stdout).toContain(
+      'Without --policy, check does not find misspelt plugins in expect, ',
+    );
+    expect(unchecked.code).toBe(0);
   });
 
   it.each([

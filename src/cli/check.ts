@@ -6,12 +6,13 @@ import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
 import { openingOf, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
+import { Policy } from '../policy/Policy';
 import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
-import { refuseTrackedLocalFiles } from './gitFiles';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
 import { formatLocation } from './output';
+import { refuseTrackedLocalFiles } from './unreadFiles';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -20,23 +21,23 @@ Checks the API gate's configuration as a backend with these files would have it:
 auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
 dangerous.
 
-  --config FILE        as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env           uses a made-up value for each variable that is not set
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds what plugins open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL         adds which plugins are installed and what they open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
-Exit code: 0 nothing found, 1 an expectation does not hold, 2 the backend would not start,
-or git tracks a *.local.yaml that has auth.apiGate.`,
+Exit code: 0 nothing found, 1 an expectation does not hold or report-only has ended, 2 the backend
+would not start; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
-    const loaded = await loadConfig(options);
-    refuseTrackedLocalFiles(loaded.sources);
-    const { gate, leftOut, locate } = loaded;
     const declared = await fetchPolicy(options);
+    const loaded = await loadConfig(options, output, declared?.installed);
+    refuseTrackedLocalFiles(loaded.files);
+    const { gate, leftOut, locate } = loaded;
     output.out(
       ...describeRules(loaded),
       ...describeDeclared(declared),
@@ -48,8 +49,13 @@ or git tracks a *.local.yaml that has auth.apiGate.`,
       output.problem(level, { message, location: locate(message) });
     const failures = findFailedExpectations(gate);
     const ofCandidate = findCandidateFailures(gate);
-    const failed = [...failures, ...ofCandidate];
-    failed.forEach(({ message }) => print('error', message));
+    const failed = [...failures, ...ofCandidate].map(({ message }) => message);
+    if (gate.until && new Policy(gate).isEnforced) {
+      failed.push(
+        `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+      );
+    }
+    failed.forEach(message => print('error', message));
 
     const findings = findCheckable(loaded, declared);
     for (const finding of findings) {
@@ -131,7 +137,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
 function describeDeclared(declared: DeclaredInCode | undefined) {
   if (!declared) {
     return [
-      'Paths that plugins open in code are not shown: the gate closes them, and --policy lists them',
+      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
     ];
   }
   const { closed, unknown, usage } = declared;

@@ -81,8 +81,8 @@ describe('api-gate diff', () => {
       1,
     ],
     [
-      "    mode: report-only\n    until: '2027-01-01'\n",
-      '+ public  whatever plugins leave open  auth.apiGate.mode is report-only until 2027-01-01T00:00:00.000Z',
+      "    mode: report-only\n    until: '2999-01-01'\n",
+      '+ public  whatever plugins leave open  auth.apiGate.mode is report-only until 2999-01-01T00:00:00.000Z',
       1,
     ],
   ])(
@@ -166,6 +166,89 @@ describe('api-gate diff', () => {
     },
   );
 
+  const CLOSED = '{ request: GET /api/catalog/entities, is: closed }';
+  const HOOK = '{ request: POST /api/proxy/echo, is: public }';
+  const WHOLE = '{ plugin: catalog, is: closed }';
+
+  it.each<[string, string[], string[], string, number]>([
+    [
+      'a request that is no longer expected to be closed',
+      [CLOSED, HOOK],
+      [HOOK],
+      '+ no longer expected  GET /api/catalog/entities is closed\n',
+      1,
+    ],
+    [
+      'a plugin that is no longer expected to be closed, but one request of it',
+      [WHOLE],
+      [CLOSED],
+      '+ no longer expected  the plugin catalog is closed\n',
+      1,
+    ],
+    [
+      'a request that is no longer expected to be public',
+      [CLOSED, HOOK],
+      [CLOSED],
+      '- no longer expected  POST /api/proxy/echo is public\n',
+      0,
+    ],
+    [
+      'a plugin in place of its request',
+      [CLOSED],
+      [WHOLE],
+      '- newly expected  the plugin catalog is closed\n',
+      0,
+    ],
+    [
+      'another plugin',
+      [WHOLE],
+      [WHOLE.replace('catalog', 'search')],
+      '+ no longer expected  the plugin catalog is closed\n- newly expected  the plugin search is closed\n',
+      1,
+    ],
+    [
+      'a closed request in place of a public one',
+      [HOOK],
+      [HOOK.replace('public', 'closed')],
+      '- no longer expected  POST /api/proxy/echo is public\n- newly expected  POST /api/proxy/echo is closed\n',
+      0,
+    ],
+    [
+      'another order, and a repetition',
+      [CLOSED, HOOK],
+      [HOOK, CLOSED, HOOK],
+      'No difference in what is public\n',
+      0,
+    ],
+  ])('prints %s', async (_, before, after, lines, exitCode) => {
+    const expecting = (list: string[]) =>
+      configWith([], `    expect: [${list}]\n`);
+    const run = (failOn: string) =>
+      diff(expecting(before), expecting(after), '--fail-on', failOn);
+    expect(await run('new-public')).toMatchObject({
+      stdout: lines,
+      code: exitCode,
+    });
+    expect((await run('any')).code).toBe(lines.startsWith('No') ? 0 : 1);
+  });
+
+  it('takes report-only that has ended for enforce', async () => {
+    const ended = configWith(
+      [],
+      "    mode: report-only\n    until: '2001-01-01'\n",
+    );
+    const args = ['--fail-on', 'any'];
+    expect(await diff(configWith([]), ended, ...args)).toMatchObject({
+      stdout: 'No difference in what is public\n',
+      code: 0,
+    });
+  });
+
+  it('prints the files of both sides on the standard error, so that the standard output has the difference alone', async () => {
+    const { stderr } = await diff(configWith([]), configWith([]));
+    expect(stderr).toMatch(/^Read \S+\/after\.yaml\nRead \S+\/before\.yaml\n$/);
+  });
+
   it.each<[string, string[], string]>([
     ['nothing to compare with', [], 'Give --against git:REF once'],
     [
@@ -239,7 +322,9 @@ describe('api-gate diff --against git:', () => {
     expect(stdout).toBe(
       '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[1]  "docs on the intranet"\n',
     );
-    expect(stderr).toBe('app-config.local.yaml is not in main\n');
+    expect(stderr).toBe(
+      'Read app-config.yaml, app-config.local.yaml\nRead app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
+    );
     expect(code).toBe(1);
     expect(leftovers()).toEqual([]);
   });
@@ -256,7 +341,7 @@ describe('api-gate diff --against git:', () => {
     expect(stdout).toBe(
       '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]\n',
     );
-    expect(stderr).toBe('new.yaml is not in HEAD\n');
+    expect(stderr).toBe('Read new.yaml\nnew.yaml is not in HEAD\n');
     expect(code).toBe(1);
   });
 
@@ -285,6 +370,11 @@ describe('api-gate diff --against git:', () => {
       code: 0,
       stdout: 'No difference in what is public\n',
     });
+    git(repository, 'branch', 'release', 'HEAD~1');
+    const { stderr } = await run('origin/release');
+    const [, fetch] = stderr.match(/run "git (fetch [^"]+)"/)!;
+    git(path.dirname(file), ...fetch.split(' '));
+    expect(await run('FETCH_HEAD')).toMatchObject({ code: 0 });
     expect(leftovers()).toEqual([]);
   });
 });

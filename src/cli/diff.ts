@@ -1,29 +1,38 @@
 import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { Expectation, formatExpected } from '../config/readExpectations';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
+import { Policy } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
+import { withFilesAt } from './gitFiles';
+import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
 import { formatLocation, Lines } from './output';
-import { hasGate, refuseTrackedLocalFiles, withFilesAt } from './gitFiles';
-import { LoadedConfig, loadConfig } from './loadConfig';
+import {
+  CONFIG_FILE,
+  findUnreadFiles,
+  hasGate,
+  refuseTrackedLocalFiles,
+} from './unreadFiles';
 
 const GIT = 'git:';
 
 export const diff: Command = {
   help: `api-gate diff [--config FILE]... --against git:REF|FILE...
 
-Prints what a change of the configuration makes public, and what it closes. The order of rules, their
-reasons and repetitions make no difference. A rule that has ended is not public; where two rules end at
-different times, the difference is shown as longer or shorter.
+Prints what a change of the configuration makes public, what it closes, and which expectations it adds
+or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
+is not public; where two rules end at different times, the difference is shown as longer or shorter.
 
-  --config FILE              as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --against git:REF          the same files at a commit, a branch or a tag, such as git:origin/main
   --against FILE             other files, in the backend's order
-  --fail-on new-public|any   exits with 1 for what is newly public or longer so, or for any difference
+  --fail-on new-public|any   exits with 1 for what is newly public or longer so, or no longer expected to be closed;
+                             or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
-Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read
-or a file can not be compared, or git tracks a *.local.yaml that has auth.apiGate.`,
+Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read or a file
+can not be compared; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
@@ -34,11 +43,11 @@ or a file can not be compared, or git tracks a *.local.yaml that has auth.apiGat
         'Give --against git:REF once, or --against FILE for each file',
       );
     }
-    const after = await loadConfig(options);
-    refuseTrackedLocalFiles(after.sources);
+    const after = await loadConfig(options, output);
+    refuseTrackedLocalFiles(after.files);
     const before =
       ref === undefined
-        ? (await loadConfig({ ...options, config: against })).gate
+        ? (await loadConfig({ ...options, config: against }, output)).gate
         : await readAt(ref, after, options, output);
 
     const { opened, closed, longer, shorter } = comparePolicies(
@@ -49,6 +58,7 @@ or a file can not be compared, or git tracks a *.local.yaml that has auth.apiGat
       ...compareModes(before, after.gate),
       ...opened.map(change => describe('+ public', change, after.gate)),
       ...longer.map(change => describe('+ longer', change, after.gate)),
+      ...compareExpectations(before?.expect ?? [], after.gate.expect),
       ...closed.map(change => describe('- closed', change)),
       ...shorter.map(change => describe('- shorter', change)),
     ];
@@ -75,17 +85,33 @@ async function readAt(
   output: Lines,
 ): Promise<ApiGateConfig | undefined> {
   const files = options.config ? after.files : defaultFiles(after.files[0]);
-  return withFilesAt(ref, files, async copies => {
+  return withFilesAt(ref, files, async (copies, copyBeside) => {
+    const nameOf = (file: string) =>
+      `${formatLocation({ file })} of ${GIT}${ref}`;
+    if (copies.size > 0) {
+      output.error(`Read ${[...copies.keys()].map(nameOf).join(', ')}`);
+    }
     const missing = after.files.filter(file => !copies.has(file));
     missing.forEach(file =>
       output.error(`${formatLocation({ file })} is not in ${ref}`),
     );
     const isNew = after.sources.some(
-      source => missing.includes(source.path ?? '') && hasGate(source),
+      ({ path: file = '', data }) => missing.includes(file) && hasGate(data),
     );
-    return isNew || copies.size === 0
-      ? undefined
-      : (await loadConfig({ ...options, config: [...copies.values()] })).gate;
+    if (isNew || copies.size === 0) {
+      return undefined;
+    }
+    const config = [...copies.values()];
+    if (!options.config) {
+      await copyBeside(CONFIG_FILE);
+      const [unread] = findUnreadFiles(config);
+      if (unread) {
+        throw new CliError(
+          `${path.basename(unread.file)} of ${GIT}${ref} ${unread.problem}, and the command has not read it: give --config for each file that the backend reads, or the files of ${ref} with --against FILE`,
+        );
+      }
+    }
+    return readGate(await readSources({ ...options, config }), options).gate;
   });
 }
 
@@ -126,9 +152,38 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
+/** Compares expectations. A line with + is one that no longer keeps requests closed. */
+function compareExpectations(
+  before: readonly Expectation[],
+  after: readonly Expectation[],
+): string[] {
+  const onlyIn = (list: typeof before, other: typeof before) =>
+    list.filter(each => !other.some(one => implies(one, each)));
+  return [
+    ...onlyIn(before, after).map(
+      each =>
+        `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
+    ),
+    ...onlyIn(after, before).map(
+      each => `- newly expected  ${formatExpected(each)} is ${each.is}`,
+    ),
+  ];
+}
+
+/** Returns whether an expectation holds wherever another one does: it is the same, or it keeps the whole plugin closed. */
+function implies(one: Expectation, other: Expectation): boolean {
+  return (
+    one.is === other.is &&
+    one.plugin === other.plugin &&
+    (one.request === undefined || one.request === other.request)
+  );
+}
+
 /** Returns the time until which the gate refuses nothing. */
-function openUntil({ mode, until }: ApiGateConfig): number {
-  return mode === 'enforce' ? -Infinity : (until?.getTime() ?? Infinity);
+function openUntil(config: ApiGateConfig): number {
+  return new Policy(config).isEnforced
+    ? -Infinity
+    : (config.until?.getTime() ?? Infinity);
 }
 
 function compareModes(

@@ -43,7 +43,7 @@ describe('api-gate explain', () => {
       "  - { plugin: catalog, path: '/entities', methods: [GET] }",
       '',
     ]);
-    expect([code, stderr]).toEqual([0, '']);
+    expect([code, stderr]).toEqual([0, 'Read app-config.yaml\n']);
   });
 
   it.each([
@@ -91,6 +91,23 @@ describe('api-gate explain', () => {
         'public: a rule names it\nRule: auth.apiGate.allow[3]',
       );
     }
+  });
+
+  it('names the expectation that a proposed rule would break', async () => {
+    const run = (...expectations: string[]) =>
+      explainWith(`    expect: [${expectations}]\n`, 'GET /api/x/a');
+    const [other, one, whole] = [
+      '{ request: GET /api/x/b, is: public }, { plugin: y, is: closed }',
+      '{ request: GET /api/x/a, is: closed }',
+      '{ plugin: x, is: closed }',
+    ];
+    expect(await run(other)).not.toContain('does not start');
+    expect(await run(other, one)).toContain(
+      '\nWith this rule, the backend does not start while auth.apiGate.expect[2] is there: GET /api/x/a is closed\n',
+    );
+    expect(await run(whole)).toContain(
+      'while auth.apiGate.expect[0] is there: the plugin x is closed\n',
+    );
   });
 
   it('[P37] shows the end of the rule, and whether it has come', async () => {

@@ -1,8 +1,10 @@
 import { METHODS } from 'node:http';
 import { formatRule, yamlOf } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatExpected } from '../config/readExpectations';
 import { WEBSOCKET } from '../http/requestLine';
 import { AllowList } from '../policy/AllowList';
+import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { CliError, Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
@@ -28,17 +30,18 @@ export const explain: Command = {
 Says whether a request without a credential passes the gate, why, and which rule would open it. The
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
-  --config FILE      as for the backend, in its order; default: app-config.yaml and the files beside it
+  --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env         uses a made-up value for each variable that is not set
   --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read.`,
+Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
+read without --config.`,
   options: ['config', 'mock-env', 'policy', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
-    const loaded = await loadConfig(options);
+    const loaded = await loadConfig(options, output);
     const declared = await fetchPolicy(options);
     const { gate } = loaded;
     const explanation = explainRequest(
@@ -56,7 +59,7 @@ Exit code: 0, or 2 where the configuration can not be read.`,
         `If a browser shows this address, it sends the path only: ask about '${method} ${path}'`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
-      ...describeOpening(explanation),
+      ...describeOpening(explanation, gate),
       gate.mode === 'report-only' &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
@@ -121,7 +124,10 @@ function describeInCode(
 }
 
 /** Returns the rule that would open a request, as YAML. */
-function describeOpening({ because, opening, path }: Explanation): string[] {
+function describeOpening(
+  { because, opening, path }: Explanation,
+  gate: LoadedConfig['gate'],
+): string[] {
   if (because !== 'no-rule') {
     return [];
   }
@@ -132,8 +138,16 @@ function describeOpening({ because, opening, path }: Explanation): string[] {
     opening.path === path
       ? ''
       : '  # wider than this request: a rule has no such characters';
+  const broken = findFailedExpectations({ ...gate, allow: [opening] })
+    .map(({ index }) => ({ index, ...gate.expect[index] }))
+    .find(({ is }) => is === 'closed');
   return [
     'This would make it public; a handler that asks for a user still refuses:',
     `  ${yamlOf(opening)}${note}`,
+    ...(broken
+      ? [
+          `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+        ]
+      : []),
   ];
 }

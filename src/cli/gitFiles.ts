@@ -2,9 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { ConfigSourceData } from '@backstage/config-loader';
 import { parse } from 'yaml';
-import { isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -19,7 +17,7 @@ interface Commit {
 }
 
 /** Runs git without a shell and without prompts. */
-function git(cwd: string, args: string[], input?: string): string {
+export function git(cwd: string, args: string[], input?: string): string {
   return execFileSync('git', args, {
     cwd,
     env: { ...process.env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
@@ -34,13 +32,17 @@ function git(cwd: string, args: string[], input?: string): string {
  * Copies files as they are at a commit into a temporary folder, with the files that they include, and removes the folder after
  * use. A copy includes nothing but copies, since any other file would be compared with itself.
  *
- * @param use - receives the path of the copy of each file that the commit has, in the same order
+ * @param use - receives the path of the copy of each file that the commit has, in the same order; and a function that copies the
+ *   files beside the first one, without what they include
  * @throws CliError with the `git fetch` to run if the clone does not have the commit, and for a file that no commit can have
  */
 export async function withFilesAt<T>(
   ref: string,
   files: string[],
-  use: (copies: Map<string, string>) => Promise<T>,
+  use: (
+    copies: Map<string, string>,
+    copyBeside: (isNeeded: RegExp) => Promise<void>,
+  ) => Promise<T>,
 ): Promise<T> {
   const top = await findTop(path.dirname(files[0]));
   const commit = { top, id: resolveCommit(top, ref), name: `git:${ref}` };
@@ -55,7 +57,13 @@ export async function withFilesAt<T>(
         copies.set(files[i], target);
       }
     }
-    return await use(copies);
+    return await use(copies, async isNeeded => {
+      for (const name of namesBeside(commit, names[0])) {
+        if (isNeeded.test(path.basename(name))) {
+          await copy(name, true);
+        }
+      }
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -103,6 +111,13 @@ function readAt({ top, id, name }: Commit, file: string) {
     );
   }
   return output.slice(header.length + 1, -1);
+}
+
+/** Returns the names of the files of a commit that are in the folder of a file, with that file's. */
+function namesBeside({ top, id }: Commit, file: string): string[] {
+  const folder = path.dirname(file).split(path.sep).join('/');
+  const args = ['ls-tree', '--name-only', '-z', id, '--', `${folder}/`];
+  return git(top, args).split('\0').filter(Boolean);
 }
 
 /**
@@ -167,43 +182,6 @@ function parseAt(origin: string, text: string): unknown {
     return parse(text, { logLevel: 'error' });
   } catch (error) {
     throw new CliError(`${origin} is not valid YAML: ${firstLineOf(error)}`);
-  }
-}
-
-/** Returns whether a file has a value for the gate, which may be the removal of another file's. */
-export function hasGate({ data: { auth } }: ConfigSourceData): boolean {
-  return isObject(auth) ? 'apiGate' in auth : auth !== undefined;
-}
-
-/**
- * Refuses files for one developer's machine that are in the repository and have settings of the gate. In a pull request, such a
- * file could hide the rules of a backend that is started with `--config`, and does not read it.
- */
-export function refuseTrackedLocalFiles(sources: ConfigSourceData[]): void {
-  for (const source of sources) {
-    const { path: file = '' } = source;
-    if (/\.local\.ya?ml$/.test(file) && hasGate(source) && isTracked(file)) {
-      throw new CliError(
-        'git tracks this file, and it has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or give --config for each file that the backend reads',
-        { file },
-      );
-    }
-  }
-}
-
-function isTracked(file: string): boolean {
-  const args = ['--literal-pathspecs', 'ls-files', '--', path.basename(file)];
-  try {
-    return git(path.dirname(file), args) !== '';
-  } catch (error) {
-    const { stderr } = error as { stderr?: unknown };
-    if (/not a git repository/.test(String(stderr))) {
-      return false;
-    }
-    throw new CliError(
-      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): give --config for each file that the backend reads`,
-      { file },
-    );
   }
 }
 

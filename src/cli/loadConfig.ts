@@ -10,6 +10,8 @@ import {
 import { asObject, isObject } from '../config/values';
 import { CliError, firstLineOf, Options } from './Command';
 import { createLocate, readYaml } from './locate';
+import { formatLocation, Lines } from './output';
+import { refuseUnreadFiles } from './unreadFiles';
 
 /** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
 const MOCK_VALUE = 'mock-env-of-a-variable-that-is-not-set';
@@ -34,16 +36,48 @@ export interface LoadedConfig {
 
 type LoadOptions = Pick<Options, 'config' | 'mock-env'>;
 
+/**
+ * Reads the configuration, and lists the files that it is from.
+ *
+ * @param installed - the plugins of the backend, where they are known
+ * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
+ */
+export async function loadConfig(
+  options: LoadOptions,
+  output: Lines,
+  installed?: readonly string[],
+): Promise<LoadedConfig> {
+  const read = await readSources(options);
+  const { sources, files } = read;
+  const variables = sources.some(source => source.path === undefined);
+  output.error(
+    `Read ${[
+      ...files.map(file => formatLocation({ file })),
+      ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
+    ].join(', ')}`,
+  );
+  if (!options.config) {
+    refuseUnreadFiles(files);
+  }
+  return readGate(read, options, installed);
+}
+
 /** @throws CliError if the backend would not start with this configuration */
-export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
-  const { sources, files } = await readSources(options);
+export function readGate(
+  { sources, files }: Pick<LoadedConfig, 'sources' | 'files'>,
+  options: LoadOptions,
+  installed?: readonly string[],
+): LoadedConfig {
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut } = options['mock-env']
     ? withoutMocked(root.getOptional<JsonObject>() ?? {})
     : { config: root, leftOut: [] };
   try {
-    const gate = readApiGateConfig(config);
+    const known = installed && [...installed, ...pluginsElsewhere(root)];
+    const gate = readApiGateConfig(config, {
+      isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
+    });
     return { gate, root, sources, files, locate, leftOut };
   } catch (error) {
     const message = firstLineOf(error);
@@ -54,7 +88,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
 }
 
-async function readSources(options: LoadOptions) {
+/** Returns the ids of the plugins of other backends, in lower case. */
+function pluginsElsewhere(root: Config): string[] {
+  const endpoints = root.getOptionalConfigArray('discovery.endpoints') ?? [];
+  return endpoints.flatMap(endpoint =>
+    endpoint.getStringArray('plugins').map(id => id.toLowerCase()),
+  );
+}
+
+/** @throws CliError if a file can not be read */
+export async function readSources(options: LoadOptions) {
   const files: string[] = [];
   try {
     const source = ConfigSources.default({

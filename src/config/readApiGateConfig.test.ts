@@ -238,7 +238,7 @@ describe('readApiGateConfig', () => {
     ],
     [
       { expect: 'all' },
-      'expect must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }',
+      'expect must be a list of expectations, such as { plugin: catalog, is: closed }',
     ],
     ...['a.example.com', 'ftp://a.example.com/https:'].map(
       (issuer): [JsonObject, string] => [
@@ -256,6 +256,26 @@ describe('readApiGateConfig', () => {
     expect(() => read(apiGate)).toThrow(
       new InputError(`auth.apiGate.${message}`),
     );
+  });
+
+  it.each([
+    ['auth', 'apigate'],
+    ['auth', 'apiGATE'],
+    ['auth', 'ApiGate'],
+    ['auth', 'api-gate'],
+    ['auth', 'api_gate'],
+    // The environment may have set it.
+    ['AUTH', 'APIGATE'],
+    ['Auth', 'apiGate'],
+  ])('refuses the key %s.%s', (section, key) => {
+    const backend = { baseUrl: 'https://backstage.example.com' };
+    const readFor = (config: JsonObject) =>
+      readApiGateConfig(new ConfigReader({ backend, ...config }));
+    expect(() => readFor({ [section]: { [key]: {} } })).toThrow(
+      new InputError(`${section}.${key} is not known: write auth.apiGate`),
+    );
+    expect(readFor({ other: { [key]: {} } }).mode).toBe('enforce');
+    expect(readFor({ auth: { [`${key}s`]: {} } }).mode).toBe('enforce');
   });
 
   it('keeps the reason why the candidate is wrong', () => {

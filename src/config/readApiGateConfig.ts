@@ -3,6 +3,7 @@ import { isFullEntityRef, userKey } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules, readCandidate } from './readAllowRules';
 import {
+  asObject,
   check,
   checkOneOf,
   readBaseUrl,
@@ -17,6 +18,9 @@ import { readMcpPaths } from './readMcpPaths';
 import { readSignOutSettings } from './readSignOutSettings';
 
 export const CONFIG_KEY = 'auth.apiGate';
+
+/** Matches the config paths that are meant to be CONFIG_KEY. */
+export const ANY_SPELLING = /^auth\.api[-_]?gate$/i;
 
 const KEYS = [
   'mode',
@@ -54,6 +58,7 @@ export function readApiGateConfig(
   { isKnownPlugin }: ReadOptions = {},
 ) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
+  checkSpelling(rootConfig);
   const value = readObject(
     rootConfig.getOptional(CONFIG_KEY) ?? {},
     CONFIG_KEY,
@@ -93,6 +98,20 @@ export function readApiGateConfig(
     /** Whether the use of rules and of external tokens is recorded. */
     usage: readUsage(value.usage, at('usage')),
   };
+}
+
+/** Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
+function checkSpelling(rootConfig: Config): void {
+  const root = asObject(rootConfig.getOptional());
+  for (const section of Object.keys(root)) {
+    for (const key of Object.keys(asObject(root[section]))) {
+      const path = `${section}.${key}`;
+      check(
+        path === CONFIG_KEY || !ANY_SPELLING.test(path),
+        `${path} is not known: write ${CONFIG_KEY}`,
+      );
+    }
+  }
 }
 
 function readMode(

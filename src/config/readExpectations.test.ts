@@ -36,6 +36,12 @@ describe('readExpectations', () => {
     ]);
   });
 
+  it('reads a plugin that must be closed', () => {
+    expect(read([{ plugin: 'a-b_1', is: 'closed' }])).toEqual([
+      { plugin: 'a-b_1', method: 'GET', path: '/', is: 'closed' },
+    ]);
+  });
+
   it('accepts the same expectation twice', () => {
     const expectation = { request: 'GET /api/catalog/x', is: 'public' };
     expect(read([expectation, expectation])).toHaveLength(2);
@@ -44,16 +50,19 @@ describe('readExpectations', () => {
   it.each<[unknown, string]>([
     [
       {},
-      `${AT} must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }`,
+      `${AT} must be a list of expectations, such as { plugin: catalog, is: closed }`,
     ],
     [
       'GET /api/x',
-      `${AT} must be a list of expectations, such as { request: GET /api/catalog/entities, is: closed }`,
+      `${AT} must be a list of expectations, such as { plugin: catalog, is: closed }`,
     ],
-    [['GET /api/x'], `${AT}[0] must be an object with the keys request, is`],
+    [
+      ['GET /api/x'],
+      `${AT}[0] must be an object with the keys request, plugin, is`,
+    ],
     [
       [{ request: 'GET /api/x', is: 'closed', reason: '' }],
-      `${AT}[0].reason is not known: use request, is`,
+      `${AT}[0].reason is not known: use request, plugin, is`,
     ],
     [
       [{ request: 'GET /api/x' }],
@@ -70,6 +79,20 @@ describe('readExpectations', () => {
       ],
       `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both public and closed, remove one of them`,
     ],
+    [
+      [{ plugin: 'catalog', request: 'GET /api/catalog/x', is: 'closed' }],
+      `${AT}[0] must have either request or plugin: write two expectations`,
+    ],
+    [
+      [{ plugin: 'catalog', is: 'public' }],
+      `${AT}[0].is must be closed for a plugin: name each request that must be public, such as { request: GET /api/catalog/health, is: public }`,
+    ],
+    ...['Catalog', '', 'catalog/entities', ['catalog'], null].map(
+      (plugin): [unknown, string] => [
+        [{ plugin, is: 'closed' }],
+        `${AT}[0].plugin must be one plugin id in lower case, such as catalog`,
+      ],
+    ),
   ])('refuses %j', (value, message) => {
     expect(() => read(value)).toThrow(new InputError(message));
   });
@@ -118,6 +141,10 @@ describe('readExpectations', () => {
       ),
     );
     expect(readExpectations(value, AT, () => true)).toHaveLength(1);
+    const plugin = [{ plugin: 'catalgo', is: 'closed' }];
+    expect(() => readExpectations(plugin, AT, () => false)).toThrow(
+      `${AT}[0].plugin names the plugin catalgo, which is not installed`,
+    );
   });
 });
 

@@ -8,16 +8,22 @@ import {
 import { PLUGIN_ID } from './AllowRule';
 import { check, readList, readObject } from './values';
 
-/** An entry of `auth.apiGate.expect`, checked. */
+/** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
 export interface Expectation {
-  /** The method and the target, as written. */
-  request: string;
+  /** The method and the target, as written; `undefined` for a whole plugin. */
+  request?: string;
+  /** For a whole plugin, the method and the path are those of a request for its root. */
   method: string;
   /** Id of the plugin, lower case. */
   plugin: string;
   /** Below the plugin. */
   path: string;
   is: 'public' | 'closed';
+}
+
+/** Formats the requests that an expectation is about. */
+export function formatExpected({ request, plugin }: Expectation): string {
+  return request ?? `the plugin ${plugin}`;
 }
 
 const EXPECTED_METHODS = [
@@ -35,31 +41,51 @@ export function readExpectations(
   return readList(
     value,
     configPath,
-    'a list of expectations, such as { request: GET /api/catalog/entities, is: closed }',
+    'a list of expectations, such as { plugin: catalog, is: closed }',
     (item, path) => {
       const expectation = readExpectation(item, path);
       const { plugin, request, is } = expectation;
       check(
         !isKnownPlugin || isKnownPlugin(plugin),
-        `${path}.request names the plugin ${plugin}, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
+        `${path}.${request === undefined ? 'plugin' : 'request'} names the plugin ${plugin}, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
       );
-      const first = firstOf.get(request) ?? { path, is };
+      const expected = formatExpected(expectation);
+      const first = firstOf.get(expected) ?? { path, is };
       check(
         first.is === is,
-        `${path} contradicts ${first.path}: ${request} can not be both public and closed, remove one of them`,
+        `${path} contradicts ${first.path}: ${expected} can not be both public and closed, remove one of them`,
       );
-      firstOf.set(request, first);
+      firstOf.set(expected, first);
       return expectation;
     },
   );
 }
 
 function readExpectation(value: unknown, configPath: string): Expectation {
-  const { request, is } = readObject(value, configPath, ['request', 'is']);
+  const { request, plugin, is } = readObject(value, configPath, [
+    'request',
+    'plugin',
+    'is',
+  ]);
   check(
     is === 'public' || is === 'closed',
     `${configPath}.is must be either public or closed`,
   );
+  if (plugin !== undefined) {
+    check(
+      request === undefined,
+      `${configPath} must have either request or plugin: write two expectations`,
+    );
+    check(
+      typeof plugin === 'string' && PLUGIN_ID.test(plugin),
+      `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
+    );
+    check(
+      is === 'closed',
+      `${configPath}.is must be closed for a plugin: name each request that must be public, such as { request: GET /api/${plugin}/health, is: public }`,
+    );
+    return { plugin, method: 'GET', path: '/', is };
+  }
   check(
     typeof request === 'string' && /^\S+ \S+$/.test(request),
     `${configPath}.request must be a method and a path, such as GET /api/catalog/entities`,

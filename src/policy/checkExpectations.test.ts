@@ -97,6 +97,50 @@ describe('findFailedExpectations', () => {
   });
 });
 
+describe('findFailedExpectations of a plugin', () => {
+  const failuresOf = (plugin: string, ...rules: AllowRule[]) =>
+    findFailedExpectations({
+      ...expecting(),
+      allow: rules,
+      expect: readExpectations([{ plugin, is: 'closed' }], 'expect'),
+    }).map(({ message }) => message);
+  const rule = (path: string, ...methods: string[]): AllowRule => ({
+    plugin: 'catalog',
+    path,
+    methods,
+  });
+
+  it.each<AllowRule>([
+    rule('/**', 'GET'),
+    rule('/entities/**', 'GET'),
+    rule('/health', 'POST'),
+    rule('/', 'WEBSOCKET'),
+    rule('/a/*', 'GET'),
+    { ...rule('/x', 'GET'), until: Date.now() + 60_000 },
+  ])('finds that %j opens it', opening => {
+    const ended = { ...rule('/x', 'GET'), until: ENDED };
+    expect(failuresOf('catalog', ended, opening)).toEqual([
+      `auth.apiGate.expect[0]: the plugin catalog should be closed, and a part of it is public by auth.apiGate.allow[1] (${opening.path})`,
+    ]);
+  });
+
+  it('finds none where rules of other plugins are in force, or rules that have ended', () => {
+    expect(
+      failuresOf(
+        'catalog',
+        { ...rule('/**', 'GET'), plugin: 'search' },
+        { ...rule('/**', 'GET'), until: ENDED },
+      ),
+    ).toEqual([]);
+  });
+
+  it.each(['auth', 'app'])('finds that %s is never closed', plugin => {
+    expect(failuresOf(plugin)).toEqual([
+      `auth.apiGate.expect[0]: the plugin ${plugin} should be closed, and a part of it is always public (built-in-public): remove the expectation`,
+    ]);
+  });
+});
+
 describe('readPolicyConfig', () => {
   const ALLOW = [
     { plugin: 'events', path: '/http/github', methods: ['POST'] },

@@ -1,14 +1,15 @@
 import type { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import type { AllowRule } from '../config/AllowRule';
+import { AllowRule, endOf } from '../config/AllowRule';
 import {
   ApiGateConfig,
   CONFIG_KEY,
   readApiGateConfig,
   ReadOptions,
 } from '../config/readApiGateConfig';
+import { Expectation, formatExpected } from '../config/readExpectations';
 import { AllowList } from './AllowList';
-import { classifyRoute } from './classifyRoute';
+import { classifyRoute, RouteClass, RoutePolicy } from './classifyRoute';
 import { findNearestRule } from './explainRequest';
 
 /** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
@@ -38,22 +39,22 @@ export function findFailedExpectations(
 
   return config.expect.flatMap((expectation, index) => {
     const { request, is, plugin, path } = expectation;
-    const route = { ...expectation, isInstalled: true };
-    const found = classifyRoute(route, { allowList, config });
+    const found = classify(expectation, { allowList, config });
     const fail = (text: string, heldUntilRuleEnded = false) => {
-      const message = `${CONFIG_KEY}.expect[${index}]: ${request} should be ${is}, and ${text}`;
+      const message = `${CONFIG_KEY}.expect[${index}]: ${formatExpected(expectation)} should be ${is}, and ${text}`;
       return [{ index, message, heldUntilRuleEnded }];
     };
     if ((found === 'protected') === (is === 'closed')) {
       return [];
     }
+    const verb = request === undefined ? 'a part of it is' : 'is';
     if (typeof found === 'object') {
-      return fail(`is public by ${nameOf(found)}`);
+      return fail(`${verb} public by ${nameOf(found)}`);
     }
     if (found !== 'protected') {
-      return fail(`is always public (${found}): remove the expectation`);
+      return fail(`${verb} always public (${found}): remove the expectation`);
     }
-    const ended = classifyRoute(route, { allowList: unending, config });
+    const ended = classify(expectation, { allowList: unending, config });
     if (typeof ended === 'object') {
       return fail(
         `its rule ${nameOf(ended)} has ended: write a later until, or remove the expectation`,
@@ -67,6 +68,22 @@ export function findFailedExpectations(
       }`,
     );
   });
+}
+
+/**
+ * Returns what opens the requests of an expectation. A whole plugin is open by any rule that has not ended. The paths that are
+ * public in every plugin, such as that of its keys, do not open it.
+ */
+function classify(expectation: Expectation, policy: RoutePolicy): RouteClass {
+  const { request, plugin } = expectation;
+  const opening =
+    request === undefined &&
+    policy.allowList.rules.find(
+      rule => rule.plugin === plugin && Date.now() < endOf(rule),
+    );
+  return (
+    opening || classifyRoute({ ...expectation, isInstalled: true }, policy)
+  );
 }
 
 /**

@@ -1,5 +1,7 @@
 import type { JsonObject } from '@backstage/types';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { folderWith, runCliIn } from '../../__testUtils__/runCli';
+import { serve } from '../../__testUtils__/serve';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { discovery } from '../../__testUtils__/startBackend';
 
@@ -13,6 +15,20 @@ const startWith = (apiGate: JsonObject, config: JsonObject = {}) =>
     withAuth: false,
     features: [recordingPlugin('hello').feature],
   });
+
+/** Runs `api-gate check` with the policy of a backend that has the plugin `hello`, and returns its output. */
+async function checkWith(auth: JsonObject): Promise<string> {
+  const policy = { closed: [], installed: ['hello'], unknown: [] };
+  const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
+  const backend = { baseUrl: 'http://localhost:7007' };
+  const cwd = folderWith({
+    'app-config.yaml': JSON.stringify({ backend, auth }),
+  });
+  const args = ['check', '--policy', url];
+  const { code, stdout, stderr } = await runCliIn(args, { cwd });
+  expect(code).toBeGreaterThan(0);
+  return stdout + stderr;
+}
 
 describe('a backend with expectations', () => {
   const misspelt: [JsonObject, string] = [
@@ -29,15 +45,36 @@ describe('a backend with expectations', () => {
       { request: 'GET /api/hello/secret', is: 'public' },
       'auth.apiGate.expect[0]: GET /api/hello/secret should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[0] (/open)',
     ],
+    [
+      { plugin: 'hello', is: 'closed' },
+      'auth.apiGate.expect[0]: the plugin hello should be closed, and a part of it is public by auth.apiGate.allow[0] (/open)',
+    ],
     misspelt,
-  ])('does not start with %j', async (expectation, message) => {
-    await expect(
-      startWith({
+    [
+      { plugin: 'helo', is: 'closed' },
+      'auth.apiGate.expect[0].plugin names the plugin helo, which is not installed',
+    ],
+  ])(
+    'does not start with %j, and fails in check',
+    async (expectation, message) => {
+      const apiGate = {
         allow: [{ plugin: 'hello', path: '/open' }],
         expect: [expectation],
-      }),
-    ).rejects.toThrow(message);
-  });
+      };
+      await expect(startWith(apiGate)).rejects.toThrow(message);
+      expect(await checkWith({ apiGate })).toContain(`: ${message}`);
+    },
+  );
+
+  it.each(['apigate', 'APIGate', 'api-gate', 'api_gate'])(
+    'does not start with auth.%s in place of auth.apiGate, and fails in check',
+    async key => {
+      const auth = { [key]: { mode: 'report-only' } };
+      const message = `auth.${key} is not known: write auth.apiGate`;
+      await expect(startWith({}, { auth })).rejects.toThrow(message);
+      expect(await checkWith(auth)).toContain(`: ${message}`);
+    },
+  );
 
   it('may expect something of a plugin that discovery.endpoints names', async () => {
     const { statusOf } = await startWith(

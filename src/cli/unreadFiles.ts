@@ -1,0 +1,116 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { ANY_SPELLING } from '../config/readApiGateConfig';
+import { isObject } from '../config/values';
+import { CliError, firstLineOf } from './Command';
+import { git } from './gitFiles';
+import { readYaml } from './locate';
+import { formatLocation } from './output';
+
+/** The names of configuration files, by Backstage's convention. */
+export const CONFIG_FILE = /^app-config.*\.ya?ml$/;
+
+/** Stands for data of a file that has an error. */
+const INVALID = Symbol('invalid');
+
+const LOCAL_FILE = /\.local\.ya?ml$/;
+
+/** Finds the files beside those that a command has read, if they have settings of the gate, or may have them. */
+export function findUnreadFiles(
+  files: string[],
+): { file: string; problem: string }[] {
+  return filesBeside(files)
+    .filter(file => !files.includes(file))
+    .map(file => ({ file, data: dataOf(file) }))
+    .filter(({ data }) => data === INVALID || hasGate(data))
+    .map(({ file, data }) => ({
+      file,
+      problem: data === INVALID ? 'is not valid YAML' : 'has auth.apiGate',
+    }));
+}
+
+/** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
+export function refuseUnreadFiles(files: string[]): void {
+  const unread = findUnreadFiles(files);
+  if (unread.length > 0) {
+    const [{ file, problem }, ...others] = unread;
+    const nameOf = (each: string) => formatLocation({ file: each });
+    const more = others.map(
+      other => `; ${nameOf(other.file)} ${other.problem}`,
+    );
+    const example = [...files, file]
+      .filter(each => !LOCAL_FILE.test(each))
+      .map(each => ` --config ${nameOf(each)}`);
+    throw new CliError(
+      `this file ${problem}, and the command has not read it${more.join('')}: give each file that the backend reads, in its order, such as${example.join('')}`,
+      { file },
+    );
+  }
+}
+
+/**
+ * Refuses files for one developer's machine that are in the repository and have settings of the gate. In a pull request, such a
+ * file could hide the rules of a backend that is started with `--config`, and does not read it.
+ */
+export function refuseTrackedLocalFiles(files: string[]): void {
+  for (const file of new Set([...files, ...filesBeside(files)])) {
+    if (LOCAL_FILE.test(file) && hasGate(dataOf(file)) && isTracked(file)) {
+      throw new CliError(
+        'git tracks this file, and it has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from git',
+        { file },
+      );
+    }
+  }
+}
+
+/** Returns whether data of a file have a value for the gate, which may be the removal of another file's, or may include one. */
+export function hasGate(data: unknown): boolean {
+  if (!isObject(data)) {
+    return false;
+  }
+  const { auth } = data;
+  return (
+    '$include' in data ||
+    (isObject(auth)
+      ? '$include' in auth ||
+        Object.keys(auth).some(key => ANY_SPELLING.test(`auth.${key}`))
+      : auth !== undefined)
+  );
+}
+
+/** Returns the configuration files that are in the folders of files. */
+function filesBeside(files: string[]): string[] {
+  const folders = new Set(files.map(file => path.dirname(file)));
+  return [...folders].flatMap(folder =>
+    readdirSync(folder)
+      .filter(name => CONFIG_FILE.test(name))
+      .map(name => path.join(folder, name)),
+  );
+}
+
+/** Reads a file as it is written, without what it includes. */
+function dataOf(file: string): unknown {
+  const yaml = readYaml(file);
+  try {
+    return yaml?.document.errors.length ? INVALID : yaml?.document.toJS();
+  } catch {
+    // Its aliases lead to nothing, or to too much.
+    return INVALID;
+  }
+}
+
+function isTracked(file: string): boolean {
+  const args = ['--literal-pathspecs', 'ls-files', '--', path.basename(file)];
+  try {
+    return git(path.dirname(file), args) !== '';
+  } catch (error) {
+    const { stderr } = error as { stderr?: unknown };
+    if (/not a git repository/.test(String(stderr))) {
+      return false;
+    }
+    throw new CliError(
+      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): let git read the repository, or remove auth.apiGate from the file`,
+      { file },
+    );
+  }
+}
