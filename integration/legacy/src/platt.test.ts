@@ -1,3 +1,5 @@
+import { getVoidLogger, ServerTokenManager } from '@backstage/backend-common';
+import { ConfigReader } from '@backstage/config';
 import { compressToEncodedURIComponent } from 'lz-string';
 import { codeBlocks, readDocument } from '../../../src/__testUtils__/documents';
 import { rawRequest } from '../../../src/__testUtils__/rawRequest';
@@ -16,58 +18,97 @@ const [removed, added] = diff
   .split('\n')
   .map(line => line.match(/^[-+]backend\.add\(import\('(.+)'\)\);$/)![1]);
 
-/** Any text, as the package writes tokens into its cookie. */
-const ANY_TEXT = `token=${compressToEncodedURIComponent('any text')}`;
+// Base64 of 24 bytes, as `backend.auth.keys` requires.
+const KEY = { secret: 'a'.repeat(32) };
+const BOTH = `${added} beside ${removed}`;
+
+/** A text as the package writes tokens into its cookie. */
+const cookieOf = (text: string) =>
+  `Cookie: token=${compressToEncodedURIComponent(text)}`;
 
 it('the page adds the gate', () => {
   const { name } = JSON.parse(readDocument('package.json').text);
   expect(added).toBe(name);
 });
 
-describe.each([
-  [removed, false],
-  [added, true],
-])('a backend with %s', (_, withGate) => {
+describe.each([removed, added, BOTH])('a backend with %s', packages => {
   const closed = recordingPlugin('closed');
   const open = recordingPlugin('open', {
     policies: [{ path: '/', allow: 'unauthenticated' }],
   });
   let backend: RunningBackend;
-  let bearer: string;
+  let token: string;
 
-  const get = (target: string, ...headerLines: string[]) =>
-    rawRequest(backend.port, target, { headerLines });
+  const send = (method: string, target: string, ...headerLines: string[]) =>
+    rawRequest(backend.port, target, { method, headerLines });
   const statusOf = async (target: string, ...headerLines: string[]) =>
-    (await get(target, ...headerLines)).status;
+    (await send('GET', target, ...headerLines)).status;
+  const bearer = (text: string) => `Authorization: Bearer ${text}`;
 
   beforeAll(async () => {
     backend = await startBackend({
-      withGate,
+      withGate: packages !== removed,
       features: [
-        ...(withGate ? [] : [require(removed).default]),
+        ...(packages === added ? [] : [require(removed).default]),
         closed.feature,
         open.feature,
       ],
-      // Its token manager requires a key. Base64 of 24 bytes.
-      config: { backend: { auth: { keys: [{ secret: 'a'.repeat(32) }] } } },
+      config: { backend: { auth: { keys: [KEY] } } },
     });
-    const { body } = await get('/api/auth/guest/refresh');
-    bearer = `Authorization: Bearer ${JSON.parse(body).backstageIdentity.token}`;
+    const { body } = await send('GET', '/api/auth/guest/refresh');
+    token = JSON.parse(body).backstageIdentity.token;
   });
   afterAll(() => backend.stop());
 
-  it('accepts any text as cookie where only that package is in front', async () => {
+  it('needs a credential, such as a token of backend.auth.keys', async () => {
     expect(await statusOf('/api/open/x')).toBe(401);
-    expect(await statusOf('/api/open/x', bearer)).toBe(200);
-    expect(await statusOf('/api/closed/x', bearer)).toBe(200);
-    const line = `Cookie: ${ANY_TEXT}`;
+    for (const target of ['/api/open/x', '/api/closed/x']) {
+      expect(await statusOf(target, bearer(token))).toBe(200);
+    }
+    const ofKeys = await ServerTokenManager.fromConfig(
+      new ConfigReader({ backend: { auth: { keys: [KEY] } } }),
+      { logger: getVoidLogger() },
+    ).getToken();
+    expect(await statusOf('/api/closed/x', bearer(ofKeys.token))).toBe(200);
+  });
+
+  it('takes any text as cookie where that package is alone', async () => {
+    const line = cookieOf('any text');
     expect(await statusOf('/api/closed/x', line)).toBe(401);
-    const { status, headers } = await get('/api/open/x', line);
-    expect(status).toBe(withGate ? 401 : 200);
-    if (withGate) {
+    expect(await statusOf('/api/open/x', line)).toBe(
+      packages === removed ? 200 : 401,
+    );
+  });
+
+  it('passes calls between plugins where that package is not in front', async () => {
+    const line = bearer(await open.tokenFor('closed'));
+    expect(await statusOf('/api/closed/x', line)).toBe(
+      packages === added ? 200 : 401,
+    );
+  });
+
+  it('opens nothing by the cookie of that package where it is gone, and deletes it', async () => {
+    const { status, headers } = await send(
+      'GET',
+      '/api/closed/x',
+      cookieOf(token),
+    );
+    expect(status).toBe(packages === added ? 401 : 200);
+    if (packages === added) {
       expect(headers['set-cookie']).toContain(
         'token=; Path=/; Expires=Thu, 01 Jan 1970',
       );
     }
+  });
+
+  it('checks the page that sends a cookie where that package is not in front', async () => {
+    const foreign = 'Origin: https://evil.example.com';
+    const statuses = [];
+    for (const line of [cookieOf(token), `Cookie: token=${token}`]) {
+      statuses.push(
+        (await send('POST', '/api/closed/x', line, foreign)).status,
+      );
+    }
+    expect(statuses).toEqual(packages === added ? [403, 403] : [200, 401]);
   });
 });

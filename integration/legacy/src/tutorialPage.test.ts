@@ -1,9 +1,9 @@
 import { ConfigReader } from '@backstage/config';
 import { merge } from 'lodash';
-import ts from 'typescript';
 import { parse } from 'yaml';
 import { blocksAfter } from '../../../src/__testUtils__/documents';
 import { rawRequest } from '../../../src/__testUtils__/rawRequest';
+import { runSnippet } from '../../../src/__testUtils__/runSnippet';
 import { freePort } from '../../../src/__testUtils__/startBackend';
 import { createNames, serveApi } from './backend';
 
@@ -16,23 +16,6 @@ const [providers] = blocksAfter(
   PAGE,
   '3. Name the providers that sign users in',
 );
-
-/** Runs the lines of the page where `packages/backend/src/index.ts` has them, and returns its `apiRouter`. */
-async function createApiRouter(names: Record<string, unknown>) {
-  const { outputText } = ts.transpileModule(after, {
-    compilerOptions: {
-      module: ts.ModuleKind.CommonJS,
-      target: ts.ScriptTarget.ES2022,
-    },
-  });
-  const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
-  return new AsyncFunction(
-    'require',
-    'exports',
-    ...Object.keys(names),
-    `${outputText}\nreturn apiRouter;`,
-  )(require, {}, ...Object.values(names));
-}
 
 let stop: () => Promise<void>;
 let port: number;
@@ -66,7 +49,11 @@ beforeAll(async () => {
       parse(providers),
     ),
   );
-  const router = await createApiRouter(createNames(config));
+  const router = await runSnippet(
+    after,
+    { require, ...createNames(config) },
+    'apiRouter',
+  );
   ({ stop } = await serveApi(config, router));
   bearer = `Authorization: Bearer ${await signIn()}`;
 });

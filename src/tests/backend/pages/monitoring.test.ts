@@ -32,7 +32,7 @@ describe('the probes of docs/recipes/monitoring.md', () => {
   it.each(probes)('%s asks at the port of a new app', (_, { httpGet }) => {
     const app = readDocument('src/__testUtils__/createApp/app-config.yaml');
     const { backend: generated } = parse(app.text);
-    expect(generated.listen).toBe(`:${httpGet.port}`);
+    expect(generated.listen.port).toBe(httpGet.port);
   });
 
   it('need no rule, unlike a health route of a plugin', async () => {
