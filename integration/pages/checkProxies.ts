@@ -220,7 +220,7 @@ async function checkCache(run: Run) {
     ],
   });
   await run.report.check(
-    'a shared cache keeps what is public, and nothing that a cookie opened or that sets it',
+    '[P17] a shared cache keeps what is public, and nothing that a cookie opened or that sets it',
     async () => {
       const { cookie } = await signIn();
       const seen = async (target: string, credentials = {}) => {

@@ -98,7 +98,9 @@ it('a backend answers with the fields of the sample of the policy, and with no o
         const source = ConfigSources.default({
           argv: options,
         });
-        return ConfigSources.toConfig(source);
+        const config = await ConfigSources.toConfig(source);
+        backends.add({ stop: () => config.close() });
+        return config;
       },
     }),
   });
@@ -151,7 +153,8 @@ describe('the routes of the page', () => {
     expect(await statusOf('/api/caller/x', bearer(jane))).toBe(200);
     const { status, body } = await end(service, ofUser);
     expect(status).toBe(201);
-    expect(JSON.parse(body)).toEqual({ offlineSessions: 'disabled' });
+    const { offlineSessions } = JSON.parse(body);
+    expect(readDocument(PAGE).text).toContain(`\`"${offlineSessions}"\``);
     expect(await statusOf('/api/caller/x', bearer(jane))).toBe(401);
     const { revocations } = await follow(`?since=${first.cursor}`);
     expect(revocations).toMatchObject([{ scope: 'user' }]);
