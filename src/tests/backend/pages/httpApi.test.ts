@@ -106,10 +106,14 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   });
   await request('GET', '/api/hello/data');
   await request('POST', '/api/events/http/github');
-  const { argv } = process;
-  process.argv = ['node', 'backend', ...options];
+  // The route compares the files of the command line with the policy.
+  const commandLine = jest.replaceProperty(process, 'argv', [
+    'node',
+    'backend',
+    ...options,
+  ]);
   const report = await policy(await hello.tokenFor('auth'));
-  process.argv = argv;
+  commandLine.restore();
   expect(named(fieldsOf(report))).toEqual(named(fieldsOf(sample)));
 });
 
