@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { blocksAfter } from '../../src/__testUtils__/documents';
 import { freePort } from '../../src/__testUtils__/startBackend';
-import { send, until } from '../http';
+import { runNginx } from '../runNginx';
+
+const PAGE = 'docs/recipes/reverse-proxies.md';
 
 /** The ports of one nginx, each with different settings. */
 export interface NginxPorts {
@@ -15,7 +14,7 @@ export interface NginxPorts {
   single: number;
   /** Port of one replica behind `proxy_buffer_size 8k`. */
   buffer8k: number;
-  /** Port of one replica behind `proxy_buffer_size 16k` and the buffers that it needs. */
+  /** Port of one replica behind the directives of docs/recipes/reverse-proxies.md. */
   buffer16k: number;
 }
 
@@ -34,14 +33,11 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
  *
  * @returns a function that kills it
  */
-export async function startNginx(
+export function startNginx(
   folder: string,
   ports: NginxPorts,
   [a, b]: number[],
 ): Promise<() => void> {
-  await mkdir(folder, { recursive: true });
-  const conf = path.join(folder, 'nginx.conf');
-  const log = path.join(folder, 'error.log');
   const server = (port: number, target: string, directives = '') => `
     server {
       listen 127.0.0.1:${port};
@@ -53,53 +49,20 @@ export async function startNginx(
     }`;
   const upstream = (name: string) =>
     `upstream ${name} { server 127.0.0.1:${a}; server 127.0.0.1:${b}; }`;
-  await writeFile(
-    conf,
-    `
-    # nginx runs as one process: it needs no other user, and a signal ends all of it.
-    daemon off;
-    master_process off;
-    pid ${folder}/pid;
-    events {}
-    http {
-      access_log off;
-      ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(kind => `${kind}_temp_path ${folder}/${kind};`)
-        .join(' ')}
-      ${upstream('replicas')}
-      ${upstream('same_replicas')}
-      ${server(ports.main, 'replicas')}
-      ${server(ports.outage, 'same_replicas')}
-      ${server(ports.single, `127.0.0.1:${a}`)}
-      ${server(ports.buffer8k, `127.0.0.1:${a}`, 'proxy_buffer_size 8k;')}
-      ${server(
-        ports.buffer16k,
-        `127.0.0.1:${a}`,
-        // Nginx does not start with the first directive alone: the default of the second, twice the first, is more than
-        // `proxy_buffers` allows.
-        'proxy_buffer_size 16k; proxy_busy_buffers_size 16k;',
-      )}
-    }`,
+  // Nginx does not start with `proxy_buffer_size` alone: the default of the other directive, twice the first, is more than
+  // `proxy_buffers` allows.
+  const [buffers] = blocksAfter(PAGE, 'Header sizes', 'nginx');
+  return runNginx(
+    folder,
+    [
+      upstream('replicas'),
+      upstream('same_replicas'),
+      server(ports.main, 'replicas'),
+      server(ports.outage, 'same_replicas'),
+      server(ports.single, `127.0.0.1:${a}`),
+      server(ports.buffer8k, `127.0.0.1:${a}`, 'proxy_buffer_size 8k;'),
+      server(ports.buffer16k, `127.0.0.1:${a}`, buffers),
+    ].join('\n'),
+    ports.single,
   );
-  const child = spawn('nginx', ['-p', folder, '-c', conf, '-e', log], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  let error: Error | undefined;
-  child.once('error', e => {
-    error = e;
-  });
-  child.once('exit', code => {
-    error = new Error(`nginx ended with ${code}: ${readFileSync(log, 'utf8')}`);
-  });
-  await until('nginx answers', 5_000, async () => {
-    if (error) {
-      throw error;
-    }
-    // Nginx itself answers 502 while no replica is up.
-    return send(ports.single, { path: '/' }).then(
-      () => true,
-      () => false,
-    );
-  });
-  return () => child.kill('SIGKILL');
 }

@@ -18,6 +18,7 @@ export async function exportMetrics() {
   // Unlike the constructor, this method waits until the server listens.
   await exporter.startServer();
   return {
+    port,
     async scrape(): Promise<Scrape> {
       const { status, body } = await rawRequest(port, '/metrics');
       expect(status).toBe(200);

@@ -90,6 +90,41 @@ async function techdocs(env: PluginEnvironment) {
 /** The place of the gate: in front of each plugin, or once in front of all. */
 export type Placement = 'each-plugin' | 'api-router';
 
+/** Returns the names that `packages/backend/src/index.ts` of a legacy backend has where it makes its router. */
+export function createNames(config: Config) {
+  const createEnv = makeCreateEnv(config);
+  return {
+    Router,
+    notFoundHandler,
+    auth,
+    catalog,
+    techdocs,
+    proxy: createProxyRouter,
+    authEnv: createEnv('auth'),
+    catalogEnv: createEnv('catalog'),
+    techdocsEnv: createEnv('techdocs'),
+    proxyEnv: createEnv('proxy'),
+  };
+}
+
+/** Starts a backend on the legacy system with the router of `/api`. */
+export async function serveApi(
+  config: Config,
+  router: RequestHandler,
+): Promise<{ stop(): Promise<void> }> {
+  const server = await createServiceBuilder(module)
+    .loadConfig(config)
+    .addRouter('/api', router)
+    .start();
+  return {
+    stop: () =>
+      new Promise<void>(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
 /** Starts a backend on the legacy system, with the gate. */
 export async function startLegacyBackend(options: {
   config: Config;
@@ -113,18 +148,12 @@ export async function startLegacyBackend(options: {
     todo,
   };
 
-  const service = createServiceBuilder(module)
-    .loadConfig(config)
-    .addRouter('/api', createApiRouter(plugins, gate, placement));
-  const server = await service.start();
+  const router = createApiRouter(plugins, gate, placement);
+  const { stop } = await serveApi(config, router);
   return {
     tokenManager: authEnv.tokenManager,
     database: authEnv.database,
-    stop: () =>
-      new Promise<void>(resolve => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    stop,
   };
 }
 

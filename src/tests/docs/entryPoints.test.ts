@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
+import { codeIn, readDocument } from '../../__testUtils__/documents';
 
 /** Returns the packages that an entry point loads, directly or indirectly. */
 function packagesLoadedBy(entryPoint: string): Set<string> {
@@ -45,4 +46,19 @@ it.each([
   for (const name of none) {
     expect(loaded).not.toContain(name);
   }
+});
+
+it('docs/reference/typescript.md names the exports of the command and the legacy system', () => {
+  const { text } = readDocument('docs/reference/typescript.md');
+  const exported = ['legacy', 'cli'].flatMap(name =>
+    [
+      ...readDocument(`report-${name}.api.md`).text.matchAll(
+        /^export function (\w+)/gm,
+      ),
+    ].map(([, found]) => found),
+  );
+  const named = codeIn(text.slice(text.indexOf('## The legacy system')))
+    .filter(code => code.includes('('))
+    .map(code => code.split('(')[0]);
+  expect(named.sort()).toEqual(exported.sort());
 });

@@ -1,0 +1,192 @@
+import path from 'node:path';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { ConfigSources } from '@backstage/config-loader';
+import { stringify } from 'yaml';
+import {
+  blocksAfter,
+  codeIn,
+  proseOf,
+  readDocument,
+  tableRows,
+} from '../../../__testUtils__/documents';
+import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
+import { bearer, REVOCATIONS } from '../../../__testUtils__/requestParts';
+import { folderWith } from '../../../__testUtils__/runCli';
+import { signedBackends } from '../../../__testUtils__/signedBackends';
+import { freePort } from '../../../__testUtils__/startBackend';
+
+const PAGE = 'docs/reference/http-api.md';
+const backends = signedBackends();
+
+/** Returns the paths of all fields, with `[]` for the items of a list, and their types. */
+function fieldsOf(value: unknown, at = ''): string[] {
+  if (Array.isArray(value)) {
+    return value.flatMap(item => fieldsOf(item, `${at}[]`));
+  }
+  if (value === null || typeof value !== 'object') {
+    return [at];
+  }
+  return Object.entries(value).flatMap(([key, field]) => [
+    `${at}.${key}`,
+    ...fieldsOf(field, `${at}.${key}`),
+  ]);
+}
+
+const named = (fields: string[]) => [...new Set(fields)].sort();
+
+it('a backend answers with the fields of the sample of the policy, and with no others', async () => {
+  const sample = JSON.parse(blocksAfter(PAGE, 'GET policy', 'json')[0]);
+  const port = await freePort();
+  const rule = (plugin: string, below: string) => ({
+    plugin,
+    path: below,
+    methods: ['POST'],
+    reason: 'GitHub signs these',
+  });
+  const folder = folderWith({
+    'app-config.yaml': stringify({
+      app: { baseUrl: 'http://localhost:3000' },
+      backend: {
+        // Over https, the cookie's name is a finding.
+        baseUrl: 'https://backstage.example.com',
+        listen: { port, host: 'localhost' },
+        database: { client: 'better-sqlite3', connection: ':memory:' },
+        auth: {
+          externalAccess: [
+            {
+              type: 'static',
+              options: { token: 'a-static-token', subject: 'old-jenkins' },
+            },
+          ],
+        },
+      },
+      auth: {
+        providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+        apiGate: { allow: [rule('a', '/x'), rule('b', '/x')] },
+      },
+    }),
+    'app-config.production.yaml': stringify({
+      auth: {
+        apiGate: {
+          mode: 'report-only',
+          until: '2099-01-31',
+          allow: [rule('events', '/http/github')],
+          candidate: { allow: [] },
+        },
+      },
+    }),
+  });
+  const options = ['app-config.yaml', 'app-config.production.yaml'].flatMap(
+    name => ['--config', path.join(folder, name)],
+  );
+  const hello = recordingPlugin('hello', {
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  });
+  const events = recordingPlugin('events', {
+    policies: [{ path: '/http/github', allow: 'unauthenticated' }],
+  });
+  const { request, policy } = await backends.start({
+    port,
+    features: [hello.feature, events.feature],
+    rootConfig: createServiceFactory({
+      service: coreServices.rootConfig,
+      deps: {},
+      async factory() {
+        const source = ConfigSources.default({
+          argv: options,
+        });
+        const config = await ConfigSources.toConfig(source);
+        backends.add({ stop: () => config.close() });
+        return config;
+      },
+    }),
+  });
+  await request('GET', '/api/hello/data');
+  await request('POST', '/api/events/http/github');
+  // The route compares the files of the command line with the policy.
+  const commandLine = jest.replaceProperty(process, 'argv', [
+    'node',
+    'backend',
+    ...options,
+  ]);
+  const report = await policy(await hello.tokenFor('auth'));
+  commandLine.restore();
+  expect(named(fieldsOf(report))).toEqual(named(fieldsOf(sample)));
+});
+
+describe('the routes of the page', () => {
+  const bodies = codeIn(proseOf(readDocument(PAGE))).filter(code =>
+    /^\{ "(userEntityRef|sub)"/.test(code),
+  );
+  const statuses = tableRows(PAGE, ['Status', 'Meaning']).map(([status]) =>
+    Number(status),
+  );
+  const [ofUser, ofSession] = bodies;
+
+  async function start() {
+    const caller = recordingPlugin('caller');
+    const backend = await backends.start({ features: [caller.feature] });
+    const service = await caller.tokenFor('auth');
+    return {
+      ...backend,
+      service,
+      end: async (token: string, body: string) => {
+        const answer = await backend.post(REVOCATIONS, token, JSON.parse(body));
+        expect(statuses).toContain(answer.status);
+        return answer;
+      },
+      follow: async (query: string) =>
+        JSON.parse(
+          (await backend.get(`${REVOCATIONS}${query}`, bearer(service))).body,
+        ),
+    };
+  }
+
+  it('end the sessions of a user, and are followed by the cursor', async () => {
+    const { end, follow, service, sign, statusOf } = await start();
+    const first = await follow('?since=');
+    expect(first).toEqual({
+      revocations: [],
+      cursor: expect.any(String),
+      hasMore: false,
+    });
+    const jane = await sign({ sub: JSON.parse(ofUser).userEntityRef });
+    expect(await statusOf('/api/caller/x', bearer(jane))).toBe(200);
+    const { status, body } = await end(service, ofUser);
+    expect(status).toBe(201);
+    const { offlineSessions } = JSON.parse(body);
+    expect(readDocument(PAGE).text).toContain(`\`"${offlineSessions}"\``);
+    expect(await statusOf('/api/caller/x', bearer(jane))).toBe(401);
+    const { revocations } = await follow(`?since=${first.cursor}`);
+    expect(revocations).toMatchObject([{ scope: 'user' }]);
+  });
+
+  it('end one session, for a service only', async () => {
+    const { end, service, sign, statusOf } = await start();
+    const claims = { sub: 'user:default/jane', iat: 1, exp: 2 };
+    const iat = Math.floor(Date.now() / 1000) - 60;
+    const token = await sign({ ...claims, iat, exp: iat + 3600 });
+    const body = [`"${claims.sub}"`, iat, iat + 3600].reduce<string>(
+      (text, value) => text.replace('…', String(value)),
+      ofSession,
+    );
+    expect((await end(token, body)).status).toBe(403);
+    expect((await end(service, body)).status).toBe(201);
+    expect(await statusOf('/api/caller/x', bearer(token))).toBe(401);
+  });
+
+  it('are refused for the session of another user, and for a wrong field, which the message names', async () => {
+    const { end, service, sign } = await start();
+    const john = await sign({ sub: 'user:default/john' });
+    expect((await end(john, ofUser)).status).toBe(403);
+    const { status, body } = await end(
+      service,
+      ofUser.replace('user:default/jane', 'jane'),
+    );
+    expect(status).toBe(400);
+    expect(body).toContain('userEntityRef');
+  });
+});

@@ -1,0 +1,64 @@
+import { readDocument } from '../../__testUtils__/documents';
+
+/** Returns the value of a constant in the code. */
+function constant(file: string, name: string): number {
+  const { text } = readDocument(file);
+  const [, value] = text.match(new RegExp(`^const ${name} = ([\\d_]+);`, 'm'))!;
+  return Number(value.replaceAll('_', ''));
+}
+
+const WORDS: Record<number, string> = { 5: 'five', 10: 'ten', 60: 'sixty' };
+const inWords = (value: number) => WORDS[value];
+const inDigits = (value: number) => value.toLocaleString('en-US');
+
+const NEW_ENDPOINTS = constant(
+  'src/credentials/KeyEndpoints.ts',
+  'NEW_PER_MINUTE',
+);
+const NEW_PLUGINS = constant(
+  'src/credentials/uninstalledPluginAuth.ts',
+  'NEW_PER_MINUTE',
+);
+const RETURNING = constant(
+  'src/credentials/NewcomerLimit.ts',
+  'RETURNING_PER_SECOND',
+);
+const TURNED_AWAY = constant(
+  'src/credentials/NewcomerLimit.ts',
+  'MAX_TURNED_AWAY',
+);
+const TOKENS = constant('src/credentials/TokenCache.ts', 'MAX_TOKENS');
+const PENDING = constant('src/revocation/PendingRevocations.ts', 'MAX_PENDING');
+const GROUPS = constant('src/observability/DecisionCounts.ts', 'MAX_GROUPS');
+const OF_USER = constant(
+  'src/routes/createRevocationRouter.ts',
+  'MAX_PER_USER',
+);
+const OF_SERVICE = constant(
+  'src/routes/createRevocationRouter.ts',
+  'MAX_PER_SERVICE',
+);
+const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
+const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
+
+it.each([
+  ['how-it-works', `until ${inDigits(TOKENS)} others have come`],
+  ['how-it-works', `${inWords(NEW_ENDPOINTS)} new ids a minute`],
+  ['how-it-works', `${inWords(RETURNING)} a second at most`],
+  ['how-it-works', `cause ${endpointsAtWorst} fetches a minute`],
+  ['how-it-works', `${inWords(NEW_PLUGINS)} new ones a minute`],
+  ['performance', `remembers ${inDigits(TOKENS)} tokens`],
+  ['assurance', `share ${inWords(RETURNING)} key fetches a second`],
+  ['assurance', `at worst ${endpointsAtWorst} fetches a minute`],
+  ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
+  ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
+  ['assurance', `holds at most ${inDigits(PENDING)}`],
+  ['reference/http-api', `at most ${GROUPS} of them`],
+  [
+    'reference/http-api',
+    `more than ${OF_USER} a minute from one user, or ${inDigits(OF_SERVICE)} from one service`,
+  ],
+])('docs/%s.md has the figure of the code: %s', (page, sentence) => {
+  const { text } = readDocument(`docs/${page}.md`);
+  expect(text.replace(/\s+/g, ' ')).toContain(sentence);
+});
