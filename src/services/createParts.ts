@@ -20,7 +20,7 @@ import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport } from '../observability/GateReport';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
-import { Plugins } from '../plugins/Plugins';
+import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
@@ -98,6 +98,7 @@ async function createServices(rootServices: RootServices) {
     plugins: new Plugins(
       installed.map(({ pluginId }) => pluginId),
       policies,
+      readStartPauseMs(config),
     ),
     policies,
     revocations: new Revocations({
