@@ -49,6 +49,7 @@ export async function createParts(rootServices: RootServices) {
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
   const keyEndpoints = new KeyEndpoints({
+    logger: rootServices.logger,
     isKnown: async id =>
       plugins.isInstalled(id) ||
       (await rootServices.system.getInstalledPlugins()).some(
