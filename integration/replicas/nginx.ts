@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeBlocks } from '../../src/__testUtils__/documents';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { send, until } from '../http';
 
@@ -15,8 +16,26 @@ export interface NginxPorts {
   single: number;
   /** Port of one replica behind `proxy_buffer_size 8k`. */
   buffer8k: number;
+  /** Port of one replica behind Basic auth, as `docs/recipes/reverse-proxies.md` has it. */
+  basic: number;
   /** Port of one replica behind `proxy_buffer_size 16k` and the buffers that it needs. */
   buffer16k: number;
+}
+
+/** The user and the password of Basic auth. */
+export const BASIC = 'jane:pass';
+
+/** Returns the blocks of the documents for Basic auth: what belongs into `http`, and the locations. */
+function readBasicAuth(users: string, target: string): [string, string] {
+  const [map, locations] = codeBlocks('nginx')
+    .map(({ text }) => text)
+    .filter(text => text.includes('$bearer'));
+  return [
+    map,
+    locations
+      .replaceAll('/etc/nginx/htpasswd', users)
+      .replaceAll('backstage:7007', target),
+  ];
 }
 
 export async function reserveNginxPorts(): Promise<NginxPorts> {
@@ -24,6 +43,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
     main: await freePort(),
     outage: await freePort(),
     single: await freePort(),
+    basic: await freePort(),
     buffer8k: await freePort(),
     buffer16k: await freePort(),
   };
@@ -51,6 +71,10 @@ export async function startNginx(
         proxy_set_header Host $http_host;
       }
     }`;
+  const users = path.join(folder, 'htpasswd');
+  const [user, password] = BASIC.split(':');
+  await writeFile(users, `${user}:{PLAIN}${password}\n`);
+  const [map, locations] = readBasicAuth(users, `127.0.0.1:${a}`);
   const upstream = (name: string) =>
     `upstream ${name} { server 127.0.0.1:${a}; server 127.0.0.1:${b}; }`;
   await writeFile(
@@ -71,6 +95,8 @@ export async function startNginx(
       ${server(ports.main, 'replicas')}
       ${server(ports.outage, 'same_replicas')}
       ${server(ports.single, `127.0.0.1:${a}`)}
+      ${map}
+      server { listen 127.0.0.1:${ports.basic}; ${locations} }
       ${server(ports.buffer8k, `127.0.0.1:${a}`, 'proxy_buffer_size 8k;')}
       ${server(
         ports.buffer16k,
