@@ -64,11 +64,11 @@ export async function startBackendProcess(
     },
   );
   let log = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', chunk => {
-      log += chunk;
-    });
-  }
+  const record = (chunk: Buffer) => {
+    log += chunk;
+  };
+  child.stdout.on('data', record);
+  child.stderr.on('data', record);
   const get = (target: string): Promise<RawResponse> =>
     rawRequest(port, target);
   const statusOf = (target: string): Promise<number | undefined> =>

@@ -13,7 +13,7 @@ import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
 import { auditPaths, findVerdict } from './audit';
-import { AUDITED_PATHS } from './auditedPaths';
+import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
 import { CliError } from './Command';
 import { explainFailure } from './get';
 
@@ -23,7 +23,7 @@ const SOME = AUDITED_PATHS.filter(({ plugin }) =>
   ['events', 'permission', 'badges', 'auth'].includes(plugin),
 );
 
-async function auditOf(address: string, paths = SOME) {
+async function auditOf(address: string, paths: readonly AuditedPath[] = SOME) {
   const lines: string[] = [];
   const print = (line: string) => lines.push(line);
   const code = await auditPaths(address, print, paths);

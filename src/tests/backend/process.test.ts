@@ -32,6 +32,7 @@ describe('a backend in a process of its own', () => {
       await new Promise(resolve => setTimeout(resolve, 1_000));
     }
     expect(first.isRunning()).toBe(true);
+    expect(await first.statusOf('/api/auth/guest/refresh')).toBe(404);
     const [line, ...others] = first.logged('auth.apiGate');
     expect(JSON.parse(line)).toMatchObject({
       level: 'error',
