@@ -9,11 +9,16 @@ const results = JSON.parse(
   fs.readFileSync(path.join(docs, 'releases.json'), 'utf8'),
 );
 
-/** Months without a run, and why. */
+/** Months without a run, with their release and why. */
 const NOT_TESTED = {
-  '2026-05': 'the registry has neither backend-defaults 0.17.1 nor 0.17.2',
-  '2026-10':
+  '2026-05': [
+    '1.51',
+    'the registry has neither backend-defaults 0.17.1 nor 0.17.2',
+  ],
+  '2026-10': [
+    '1.56',
     'the registry has no version of backend-defaults between 0.18.0 and 0.19.0',
+  ],
 };
 
 /** What a release may lack, and what the gate then does. */
@@ -49,7 +54,7 @@ function describeRuns(node) {
     .map(([major, { tests, attacks, backends, packed }]) => {
       const counts = [
         ['all tests', tests],
-        ['attacks', attacks],
+        ['tests of attacks', attacks],
         ['backends', backends],
       ]
         .filter(([, run]) => run)
@@ -125,8 +130,9 @@ function createDocument() {
   const releases = months.map(month => {
     const result = results[month];
     if (!result) {
-      notes.push(`${monthName(month)}: ${NOT_TESTED[month]}.`);
-      return [monthName(month), '', '', '', 'not tested, see below', ''];
+      const [version, reason] = NOT_TESTED[month];
+      notes.push(`${monthName(month)}: ${reason}.`);
+      return [monthName(month), version, '', '', 'not tested, see below', ''];
     }
     const { version = '', node = '', note } = readRelease(month);
     if (note) {
@@ -153,7 +159,7 @@ function createDocument() {
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm run test:all\` that a release can change,
-\`attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the
+\`tests of attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the
 packages of that release: no second copy of a Backstage package was installed, and the backend passed and refused requests as it
 should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 

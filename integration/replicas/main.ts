@@ -6,6 +6,7 @@ import knex from 'knex';
 import { freePort } from '../../src/__testUtils__/startBackend';
 import { BackendProcess } from '../BackendProcess';
 import { postgresUrl, runChecks } from '../runChecks';
+import { checkBasicAuth } from './checkBasicAuth';
 import { checkCookieSize } from './checkCookieSize';
 import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
@@ -78,6 +79,7 @@ runChecks(
     // The replicas start one after the other, since Backstage's own migrations fail where two backends begin them at once.
     await a.start();
     await b.start();
+    await checkBasicAuth(report, world);
     await checkSignOut(report, world);
     await checkRestart(report, world);
     await checkDatabaseGone(report, world);

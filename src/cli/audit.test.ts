@@ -6,13 +6,14 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { runCliHere } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
 import { freePort, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
 import { auditPaths, findVerdict } from './audit';
-import { AUDITED_PATHS } from './auditedPaths';
+import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
 import { CliError } from './Command';
 import { explainFailure } from './get';
 
@@ -22,7 +23,7 @@ const SOME = AUDITED_PATHS.filter(({ plugin }) =>
   ['events', 'permission', 'badges', 'auth'].includes(plugin),
 );
 
-async function auditOf(address: string, paths = SOME) {
+async function auditOf(address: string, paths: readonly AuditedPath[] = SOME) {
   const lines: string[] = [];
   const print = (line: string) => lines.push(line);
   const code = await auditPaths(address, print, paths);
@@ -82,8 +83,11 @@ describe('api-gate audit', () => {
     const behind = await auditOf(gated.url);
     await gated.stop();
     expect(openIn(behind.lines)).toEqual(['GET /api/auth/guest/refresh']);
-    expect(behind.lines).toContain(
-      'The API gate is in front of this Backstage',
+    expect(behind.lines).toEqual(
+      expect.arrayContaining([
+        'The API gate is in front of this Backstage. Public without a rule:',
+        '  GET /api/*/.backstage/auth/v1/jwks.json  (keys that verify tokens)',
+      ]),
     );
     expect(behind.lines).toContain(
       '         remove auth.providers.guest: the gate does not close it',
@@ -143,7 +147,7 @@ describe('the requests of api-gate audit', () => {
     answer = (_req, res) => res.writeHead(401).end();
     const { code, lines } = await auditOf(`${url}/portal/`, one);
     expect(lines[0]).toBe(
-      `Sends 3 GET requests without a credential to ${url}, two a second, for about 2 seconds. Only ask a Backstage that you run`,
+      `Sends 3 GET requests without a credential to ${url}/portal, two a second, for about 2 seconds. Only ask a Backstage that you run`,
     );
     expect(seen.map(({ method, url: at }) => `${method} ${at}`)).toEqual([
       'GET /portal/api/api-gate-audit/api-gate-audit',
@@ -161,6 +165,46 @@ describe('the requests of api-gate audit', () => {
     expect(sentAt[2] - sentAt[1]).toBeGreaterThanOrEqual(490);
     expect(code).toBe(0);
   });
+
+  it('are listed all, with the path of the address, and are open under that path', async () => {
+    answer = (_req, res) =>
+      res.writeHead(200, { 'Content-Type': 'application/json' }).end('{}');
+    const { lines } = await auditOf(`${url}/portal`, AUDITED_PATHS);
+    expect(openIn(lines)).toContain('GET /portal/api/signals/health');
+    const listed = await runCliHere(['audit', '--list', `${url}/portal/`]);
+    expect(listed.stdout.trimEnd().split('\n')).toEqual(
+      seen.map(({ method, url: at }) => `${method} ${at}`),
+    );
+    expect(lines[0]).toMatch(`Sends ${seen.length} GET requests`);
+    const { stdout } = await runCliHere(['audit', '--list']);
+    expect(stdout).toBe(listed.stdout.replaceAll('/portal/', '/'));
+  });
+
+  it.each([true, false])(
+    'are counted down on a terminal, and nowhere else: %s',
+    async isTTY => {
+      const written: string[] = [];
+      const { stderr } = process;
+      const before = Object.getOwnPropertyDescriptor(stderr, 'isTTY');
+      Object.defineProperty(stderr, 'isTTY', {
+        value: isTTY,
+        configurable: true,
+      });
+      jest.spyOn(stderr, 'write').mockImplementation(text => {
+        written.push(String(text));
+        return true;
+      });
+      answer = (_req, res) => res.writeHead(401).end();
+      await auditOf(url, one);
+      Object.defineProperty(stderr, 'isTTY', before ?? { value: undefined });
+      const erased = '\r\x1b[K';
+      expect(written).toEqual(
+        isTTY
+          ? [3, 2, 1].flatMap(left => [`${left} requests left`, erased])
+          : [],
+      );
+    },
+  );
 
   it('follow no redirect', async () => {
     const elsewhere: string[] = [];

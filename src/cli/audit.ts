@@ -1,4 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
+import { formatBuiltIn } from '../observability/formatPolicyReport';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
 import { CliError, Command } from './Command';
 import { get, GetAnswer, readUrl } from './get';
@@ -18,24 +20,44 @@ Asks a running Backstage of your own, by GET and without a credential, for a fix
 well-known plugins, and prints which are open. It sends at most two requests a second, follows no
 redirect, and changes nothing. URL is backend.baseUrl, such as https://backstage.example.com.
 
-  --list   prints the paths, and sends nothing
+  --list   prints all requests, and sends none; URL may be left out
 
 Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or is no Backstage.`,
   options: ['list'],
   hasArguments: true,
   async run({ list }, output, addresses) {
-    if (list) {
-      AUDITED_PATHS.forEach(each => output.out(requestOf(each)));
-      return 0;
-    }
-    if (addresses.length !== 1) {
+    if (addresses.length > 1 || (addresses.length === 0 && !list)) {
       throw new CliError(
         'Give the address of one Backstage, such as https://backstage.example.com',
       );
     }
+    if (list) {
+      const [address = 'http://localhost'] = addresses;
+      const prefix = prefixOf(readUrl(address));
+      requestsFor(AUDITED_PATHS).forEach(({ plugin, path }) =>
+        output.out(`GET ${prefix}${plugin}${path}`),
+      );
+      return 0;
+    }
     return auditPaths(addresses[0], output.out, AUDITED_PATHS);
   },
 };
+
+/** Returns the path of all plugins, below the path of `backend.baseUrl`. */
+function prefixOf({ pathname }: URL): string {
+  return `${pathname.replace(/\/$/, '')}/api/`;
+}
+
+/** Returns all requests of an audit: one that shows whether the gate is there, one to each plugin, and then the paths. */
+function requestsFor(
+  paths: readonly AuditedPath[],
+): Pick<AuditedPath, 'plugin' | 'path'>[] {
+  const plugins = [ABSENT, ...paths.map(({ plugin }) => plugin)];
+  return [
+    ...[...new Set(plugins)].map(plugin => ({ plugin, path: `/${ABSENT}` })),
+    ...paths,
+  ];
+}
 
 /** Asks a Backstage for paths. Returns the exit code. */
 export async function auditPaths(
@@ -44,42 +66,44 @@ export async function auditPaths(
   paths: readonly AuditedPath[],
 ): Promise<number> {
   const base = readUrl(address);
-  const plugins = new Set(paths.map(({ plugin }) => plugin));
-  const requests = 1 + plugins.size + paths.length;
+  const name = `${base.origin}${base.pathname.replace(/\/$/, '')}`;
+  const requests = requestsFor(paths).length;
+  const seconds = Math.ceil((requests * INTERVAL_MS) / 1000);
   print(
-    `Sends ${requests} GET requests without a credential to ${base.origin}, two a second, for about ${Math.ceil(
-      (requests * INTERVAL_MS) / 1000,
-    )} seconds. Only ask a Backstage that you run`,
+    `Sends ${requests} GET requests without a credential to ${name}, two a second, for about ${seconds} seconds. Only ask a Backstage that you run`,
   );
-  const ask = createAsk(base);
+  const ask = createAsk(base, requests);
   const isGated = looksGated(await ask(ABSENT, `/${ABSENT}`));
   const guarded = new Set<string>();
-  for (const plugin of plugins) {
+  for (const plugin of new Set(paths.map(each => each.plugin))) {
     const { status } = await ask(plugin, `/${ABSENT}`);
     if (status === 401) {
       guarded.add(plugin);
     }
   }
+  const prefix = prefixOf(base);
   const counts = { open: 0, closed: 0, 'not-installed': 0, unclear: 0 };
   for (const each of paths) {
     const answer = await ask(each.plugin, each.path);
     const verdict = findVerdict(answer, guarded.has(each.plugin));
     counts[verdict] += 1;
     if (verdict === 'open') {
-      describeOpen(each, answer, isGated).forEach(line => print(line));
+      describeOpen(each, prefix, answer, isGated).forEach(line => print(line));
     } else if (verdict === 'unclear') {
-      print(`unclear  ${requestOf(each)}  answers ${answer.status}`);
+      const { plugin, path } = each;
+      print(`unclear  GET ${prefix}${plugin}${path}  answers ${answer.status}`);
     }
   }
   print(
     `${counts.open} open, ${counts.closed} closed, ${counts['not-installed']} of plugins that are not installed, ${counts.unclear} unclear`,
   );
   if (isGated) {
-    print('The API gate is in front of this Backstage');
+    print('The API gate is in front of this Backstage. Public without a rule:');
+    BUILT_IN_PUBLIC.forEach(rule => print(`  ${formatBuiltIn(rule)}`));
   }
   if (counts.open + counts.closed === 0) {
     throw new CliError(
-      `${base.origin}${base.pathname} does not answer as a Backstage backend: give the value of backend.baseUrl`,
+      `${name} does not answer as a Backstage backend: give the value of backend.baseUrl`,
     );
   }
   print(
@@ -88,19 +112,30 @@ export async function auditPaths(
   return counts.open > 0 ? 1 : 0;
 }
 
-/** Returns a function that sends GET requests, at most two a second. */
-function createAsk(base: URL) {
+/** Returns a function that sends GET requests, at most two a second. On a terminal it shows how many of them are left. */
+function createAsk(base: URL, requests: number) {
   let next = 0;
+  let left = requests;
+  const { stderr } = process;
   return async (plugin: string, path: string): Promise<GetAnswer> => {
+    if (stderr.isTTY) {
+      stderr.write(`${left} requests left`);
+    }
     await wait(Math.max(0, next - Date.now()));
     next = Date.now() + INTERVAL_MS;
-    const below = base.pathname.replace(/\/$/, '');
-    return get(new URL(`${below}/api/${plugin}${path}`, base), 1024);
+    left -= 1;
+    try {
+      return await get(
+        new URL(`${prefixOf(base)}${plugin}${path}`, base),
+        1024,
+      );
+    } finally {
+      if (stderr.isTTY) {
+        // Return to the beginning of the line, and erase it.
+        stderr.write('\r\x1b[K');
+      }
+    }
   };
-}
-
-function requestOf({ plugin, path }: AuditedPath): string {
-  return `GET /api/${plugin}${path}`;
 }
 
 /** Returns whether an answer has the gate's own challenge. The gate refuses plugins that are not installed too. */
@@ -138,16 +173,17 @@ export function findVerdict(
 }
 
 function describeOpen(
-  path: AuditedPath,
+  audited: AuditedPath,
+  prefix: string,
   { status }: GetAnswer,
   isGated: boolean,
 ): string[] {
-  const { plugin, gives, rule, remedy } = path;
+  const { plugin, path, gives, rule, remedy } = audited;
   const advice = isGated
     ? 'a rule of auth.apiGate.allow opens it: remove the rule to close it'
     : `the gate closes it${rule ? '; this rule keeps it open:' : ''}`;
   return [
-    `open     ${requestOf(path)}  answers ${status}`,
+    `open     GET ${prefix}${plugin}${path}  answers ${status}`,
     `         plugin ${plugin}: gives ${gives}`,
     `         ${remedy ?? advice}`,
     ...(rule && !isGated ? [`           ${rule}`] : []),

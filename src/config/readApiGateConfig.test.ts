@@ -238,7 +238,7 @@ describe('readApiGateConfig', () => {
     ],
     [
       { expect: 'all' },
-      'expect must be a list of expectations, such as { plugin: catalog, is: closed }',
+      'expect must be a list of expectations, such as [{ plugin: catalog, is: closed }]',
     ],
     ...['a.example.com', 'ftp://a.example.com/https:'].map(
       (issuer): [JsonObject, string] => [

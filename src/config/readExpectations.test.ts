@@ -11,7 +11,7 @@ const NO_METHOD =
 const QUERY =
   'must not have a query, which never decides what is public: leave out everything from the ? on';
 const WILDCARD =
-  'must be one request, without wildcards and parameters: write a path such as /api/catalog/entities';
+  'must be one request, without wildcards and parameters: write one such as GET /api/catalog/entities';
 const NO_PLUGIN =
   'must have a path below /api and a plugin, such as GET /api/catalog/entities';
 const NO_ID =
@@ -50,11 +50,11 @@ describe('readExpectations', () => {
   it.each<[unknown, string]>([
     [
       {},
-      `${AT} must be a list of expectations, such as { plugin: catalog, is: closed }`,
+      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]`,
     ],
     [
       'GET /api/x',
-      `${AT} must be a list of expectations, such as { plugin: catalog, is: closed }`,
+      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]`,
     ],
     [
       ['GET /api/x'],

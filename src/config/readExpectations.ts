@@ -41,7 +41,7 @@ export function readExpectations(
   return readList(
     value,
     configPath,
-    'a list of expectations, such as { plugin: catalog, is: closed }',
+    'a list of expectations, such as [{ plugin: catalog, is: closed }]',
     (item, path) => {
       const expectation = readExpectation(item, path);
       const { plugin, request, is } = expectation;
@@ -111,7 +111,7 @@ function readExpectedTarget(target: string, configPath: string) {
   // `GET /api/catalog/**` would be one literal path, which is closed whatever the rules below `/api/catalog` are.
   check(
     !/\*|\/:/.test(target),
-    `${configPath} must be one request, without wildcards and parameters: write a path such as /api/catalog/entities`,
+    `${configPath} must be one request, without wildcards and parameters: write one such as GET /api/catalog/entities`,
   );
   const read = readApiTarget(target);
   check(

@@ -95,29 +95,57 @@ describe('DefaultCookieIssuer', () => {
     expect(told).toEqual([['issued', 'hello', 'user:default/a']]);
   });
 
+  const older = userToken({ iat: NOW - 1 });
+
   it.each([
-    ['that is another user’s', userToken({ sub: 'user:default/b' })],
-    ['that is older', userToken({ iat: NOW - 1 })],
+    ['that is older', older],
     [
       'of the same second that expires at another time',
       userToken({ exp: NOW }),
     ],
     ['that claims to be newer, and does not verify', newer],
+    ['that is as old and verifies', userToken({ exp: NOW }), true],
+  ])(
+    'replaces the same user’s cookie %s, and clears nothing',
+    async (...row) => {
+      const [, value, verifies = false] = row;
+      const { answer } = create({ verifies: () => verifies });
+      expect(await answer(new Token(mine), `token=${value}`)).toEqual([
+        issued(mine),
+      ]);
+    },
+  );
+
+  it('clears parts that the same user’s new cookie does not replace, and all if a name stands twice', async () => {
+    const { answer } = create();
+    const [first, second] = [older.slice(0, 40), older.slice(40)];
+    expect(
+      await answer(new Token(mine), `token.0=${first}; token.1=${second}`),
+    ).toEqual([...cleared('token.0'), ...cleared('token.1'), issued(mine)]);
+    expect(
+      await answer(new Token(mine), `token=${older}; token=${older}`),
+    ).toEqual([...cleared('token'), issued(mine)]);
+  });
+
+  it.each([
+    ['that is another user’s', userToken({ sub: 'user:default/b' })],
     [
       'of another user that claims to be newer',
       userToken({ sub: 'user:default/b', iat: NOW + 1 }),
       true,
     ],
-    ['that is as old and verifies', userToken({ exp: NOW }), true],
     ['that can not be decoded', 'x'],
-    ['that can not be', `${mine}; token=x`],
-  ])('replaces a cookie %s', async (_, value, verifies = false) => {
-    const { answer } = create({ verifies: () => verifies });
-    expect(await answer(new Token(mine), `token=${value}`)).toEqual([
-      ...cleared('token'),
-      issued(mine),
-    ]);
-  });
+    ['that can not be', `${older}; token=x`],
+  ])(
+    'clears a cookie %s, and sets its own',
+    async (_, value, verifies = false) => {
+      const { answer } = create({ verifies: () => verifies });
+      expect(await answer(new Token(mine), `token=${value}`)).toEqual([
+        ...cleared('token'),
+        issued(mine),
+      ]);
+    },
+  );
 
   it.each([
     ['that is the same', mine],

@@ -57,7 +57,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
       token.sentCookies = 0;
       return undefined;
     }
-    return this.#issue(context, token);
+    return this.#issue(context, token, present);
   }
 
   /**
@@ -91,28 +91,36 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   #issue(
     { credentials, expires, req }: CookieIssuerContext,
     token: Token,
+    present: ReadCookie,
   ): IssuedCookie {
-    const { cookie, isRevoked, observer } = this.services;
+    const { services } = this;
+    const { cookie, observer } = services;
     const { userEntityRef } = credentials.principal;
     const plugin = pluginIdOf(req);
-    // Clear stale parts of an earlier cookie, and other users' cookies, in any case.
-    const setCookies = cookie.clear(req.headers.cookie);
+    const { cookie: header } = req.headers;
     const { text, claims } = token;
-    const answer = { setCookies, isRevoked: () => isRevoked(token) };
+    const isRevoked = () => services.isRevoked(token);
     if (text.length > MAX_TOKEN_BYTES) {
       // No answer to this token sets a cookie that could be counted.
       token.sentCookies += 1;
       this.#warnOfSize(userEntityRef, text.length);
       observer.cookieNotIssued('too-large');
-      return { ...answer, isIssued: false, onSent: () => {} };
+      const setCookies = cookie.clear(header);
+      return { setCookies, isRevoked, isIssued: false, onSent: () => {} };
     }
     const endsWithToken = expires.getTime() === claims!.exp! * 1000;
     const setCookie = endsWithToken
       ? (token.setCookie ??= cookie.set(text, expires))
       : cookie.set(text, expires, cookie.maxAgeMs);
-    setCookies.push(...setCookie);
+    // The new cookie takes the place of the same user's former one, so that nothing has to be cleared. If that one has a domain, as
+    // the tutorial's, both stay, and the next answer clears them: the request then has the name twice.
+    const isRenewal =
+      present.kind === 'token' &&
+      decodeToken(present.token)?.sub === claims!.sub;
+    const stale = cookie.clear(header, isRenewal ? setCookie : []);
     return {
-      ...answer,
+      setCookies: [...stale, ...setCookie],
+      isRevoked,
       isIssued: true,
       onSent: () => {
         token.sentCookies += 1;

@@ -137,6 +137,21 @@ describe('GateCookie', () => {
     expect(cookie.clear(undefined)).toEqual([]);
   });
 
+  it('is cleared but for what a new one replaces', () => {
+    const set = cookie.set('new', expires);
+    expect(cookie.clear('token=x', set)).toEqual([]);
+    expect(cookie.clear('token=x; token.1=y', set)).toEqual(
+      cookie.clear('token.1=y'),
+    );
+    expect(cookie.clear('token=x; token=x', set)).toEqual(
+      cookie.clear('token=x'),
+    );
+    const parts = cookie.set('x'.repeat(5000), expires);
+    expect(cookie.clear('token.0=x; token.1=y; token=z', parts)).toEqual(
+      cookie.clear('token=z'),
+    );
+  });
+
   it('excludes names that the gate never issues, so that clearing it stays small', () => {
     const names = Array.from({ length: 500 }, (_, i) => `token.${i}=x`);
     const cleared = cookie.clear(names.join('; '));

@@ -129,9 +129,18 @@ export class GateCookie implements CookieReader {
     return serializeParts(parts);
   }
 
-  /** Returns the `Set-Cookie` headers that make all of the gate's cookies in a request expire, for every domain they may have. */
-  clear(header: string | undefined): string[] {
-    return readCookieNames(header, this.names).flatMap(name =>
+  /**
+   * Returns the `Set-Cookie` headers that make the gate's cookies in a request expire, for every domain they may have.
+   *
+   * @param replaced - headers of {@link GateCookie.set} whose cookies take the place of those that the request has once. Default: none
+   */
+  clear(header: string | undefined, replaced: string[] = []): string[] {
+    const names = readCookieNames(header, this.names);
+    const isReplaced = (name: string) =>
+      names.indexOf(name) === names.lastIndexOf(name) &&
+      replaced.some(each => each.startsWith(`${name}=`));
+    const stale = names.filter(name => !isReplaced(name));
+    return [...new Set(stale)].flatMap(name =>
       this.#domains.map(domain =>
         serialize(name, '', {
           ...this.#attributes,

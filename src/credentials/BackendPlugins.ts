@@ -14,7 +14,7 @@ export interface TargetPlugin {
   id: string;
   /** The id as it stands in the plugin's own path. */
   mountedAs: string;
-  /** Whether the plugin has registered. The gate refuses every request for an installed plugin that has not. */
+  /** Whether the plugin has registered. Every request for an installed plugin waits for that. */
   isRegistered: boolean;
   /** Whether the plugin, or the gateway in front of it, is up. */
   isUp(): boolean;

@@ -1,12 +1,14 @@
 import type { DiscoveryService } from '@backstage/backend-plugin-api';
 import { Refusal } from '../decision/Refusal';
-import { KeyAnswer, KeyEndpoints } from './KeyEndpoints';
+import type { KeyAnswer } from './fetchKeyIds';
+import { KeyEndpoints } from './KeyEndpoints';
 
 const KEYS = ['key'];
 
 function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];
   const keyEndpoints = new KeyEndpoints({
+    logger: { warn: () => {} } as never,
     isKnown: async id => id === 'catalog',
     fetchKeyIds: async url => {
       const [, id] = url.match(/^http:\/\/([^/]*)\//)!;
@@ -377,11 +379,16 @@ describe('KeyEndpoints that fetch the keys', () => {
   });
   afterEach(() => fetched.mockRestore());
 
+  const warnings: string[] = [];
   const keySet = (keys: unknown, status = 200) =>
     Response.json({ keys }, { status });
   /** Returns whether the key of a token is there, or the reason by which the token is refused. */
   async function resultFor(token: typeof ofUser | typeof ofPlugin) {
-    const keyEndpoints = new KeyEndpoints({ isKnown: async () => true });
+    warnings.length = 0;
+    const keyEndpoints = new KeyEndpoints({
+      isKnown: async () => true,
+      logger: { warn: (message: string) => warnings.push(message) } as never,
+    });
     return keyEndpoints
       .hasKeysOf(token, discovery)
       .catch((refusal: Refusal) => refusal.reason);
@@ -398,21 +405,60 @@ describe('KeyEndpoints that fetch the keys', () => {
     ]);
   });
 
-  it.each<[string, () => Response | Promise<Response>]>([
-    ['an error of the connection', () => Promise.reject(new TypeError('no'))],
-    ['404', () => new Response(null, { status: 404 })],
-    ['508', () => new Response('{}', { status: 508 })],
-    ['500', () => keySet([{}], 500)],
-    ['a redirect', () => new Response(null, { status: 302 })],
-    ['no JSON', () => new Response('<html>')],
-    ['null', () => Response.json(null)],
-    ['no list of keys', () => keySet({ length: 1 })],
-    ['a key that is null', () => keySet([{}, null])],
-    ['a key that is text', () => keySet([{}, 'key'])],
-  ])('find none in %s', async (_, answer) => {
+  const NO_KEY_SET = 'its answer is no key set';
+
+  it.each<[string, () => Response | Promise<Response>, string]>([
+    [
+      'an error of the connection',
+      () => Promise.reject(new TypeError('no')),
+      'the request failed (TypeError)',
+    ],
+    [
+      'a refused connection',
+      () =>
+        Promise.reject(new TypeError('', { cause: { code: 'ECONNREFUSED' } })),
+      'the request failed (ECONNREFUSED)',
+    ],
+    ['404', () => new Response(null, { status: 404 }), 'it offers none'],
+    ['508', () => new Response('{}', { status: 508 }), 'it offers none'],
+    ['500', () => keySet([{}], 500), 'it answers 500'],
+    ['a redirect', () => new Response(null, { status: 302 }), 'it answers 302'],
+    ['no JSON', () => new Response('<html>'), NO_KEY_SET],
+    ['null', () => Response.json(null), NO_KEY_SET],
+    ['no list of keys', () => keySet({ length: 1 }), NO_KEY_SET],
+    ['a key that is null', () => keySet([{}, null]), NO_KEY_SET],
+    ['a key that is text', () => keySet([{}, 'key']), NO_KEY_SET],
+  ])('find none in %s, and log the address', async (_, answer, problem) => {
     fetched.mockImplementation(async () => answer());
-    expect(await resultFor(ofUser)).toBe('keys-unavailable');
     expect(await resultFor(ofPlugin)).toBe('keys-unavailable');
+    expect(await resultFor(ofUser)).toBe('keys-unavailable');
+    expect(warnings).toEqual([
+      `API gate can not fetch keys from http://backend/api/auth/.well-known/jwks.json: ${problem}. Tokens of these keys are answered 503. If the address is wrong, set it in discovery.endpoints`,
+    ]);
+  });
+
+  it('log a failure once a minute for each known plugin, and for all others together', async () => {
+    fetched.mockImplementation(async () => new Response(null, { status: 500 }));
+    const logger = { warn: (message: string) => warnings.push(message) };
+    warnings.length = 0;
+    const keyEndpoints = new KeyEndpoints({
+      isKnown: async id => id === 'search',
+      logger: logger as never,
+    });
+    const ask = async (sub: string) => {
+      const claims = { ...ofPlugin.claims, sub };
+      await keyEndpoints
+        .assertCallerKnown(claims, discovery)
+        .then(() => keyEndpoints.hasKeysOf({ claims } as never, discovery))
+        .catch(() => {});
+    };
+    for (const sub of ['search', 'made-up-1', 'made-up-2', 'search']) {
+      await ask(sub);
+    }
+    expect(warnings.map(text => text.match(/api\/([^/]+)/)![1])).toEqual([
+      'search',
+      'made-up-1',
+    ]);
   });
 
   it('accept an empty list for a plugin, which may not have called yet', async () => {
@@ -431,7 +477,10 @@ describe('KeyEndpoints that fetch the keys', () => {
     async (status, reason) => {
       for (const body of [null, '{}']) {
         fetched.mockImplementation(async () => new Response(body, { status }));
-        const keyEndpoints = new KeyEndpoints({ isKnown: async () => false });
+        const keyEndpoints = new KeyEndpoints({
+          isKnown: async () => false,
+          logger: { warn: () => {} } as never,
+        });
         await expect(
           keyEndpoints.assertCallerKnown(ofPlugin.claims, discovery),
         ).rejects.toMatchObject({ reason });

@@ -1,17 +1,24 @@
-import type { DiscoveryService } from '@backstage/backend-plugin-api';
+import type {
+  DiscoveryService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
+import { RateLimit } from '../util/RateLimit';
+import { fetchKeyIds, KeyAnswer } from './fetchKeyIds';
 import { NewcomerLimit } from './NewcomerLimit';
 import { SeenKeys } from './SeenKeys';
 import type { DecodedToken, Token } from './token';
 
-const TIMEOUT_MS = 3_000;
 // The time is short: a plugin that did not answer may be up a moment later.
 const FAILURE_KEPT_MS = 5_000;
 // The time is shorter, since a token may have failed because of an outage that began since.
 const SUCCESS_KEPT_MS = 1_000;
+
+const LOG_AGAIN_AFTER_MS = 60_000;
 
 const NEW_PER_MINUTE = 10;
 const MAX_KNOWN = 1_000;
@@ -21,9 +28,6 @@ const PLUGIN_ID = /^[a-z0-9_-]+$/i;
 
 // Bounds the memory for ids that a client can make up.
 const MAX_ID_LENGTH = 200;
-
-/** The ids of the keys that an endpoint offers, of which each may have none; `undefined` if it returns no key set. */
-export type KeyAnswer = readonly unknown[] | 'not-found' | undefined;
 
 /**
  * Probes the endpoints that offer the keys of tokens.
@@ -39,8 +43,12 @@ export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
-  readonly #fetchKeyIds: (url: string) => Promise<KeyAnswer>;
+  readonly #fetchKeyIds: typeof fetchKeyIds;
   readonly #userKeys = new SeenKeys();
+  readonly #logLimit = new RateLimit({
+    max: 1,
+    intervalMs: LOG_AGAIN_AFTER_MS,
+  });
   /** Whether `observe` fetches the keys, or has done so within the last 5 s. */
   #isFetchingUserKeys = false;
 
@@ -48,8 +56,9 @@ export class KeyEndpoints {
     private readonly options: {
       /** Whether the plugin is installed here, or its address is configured. */
       isKnown(pluginId: string): Promise<boolean>;
-      /** For tests. Default: fetches the key set. */
-      fetchKeyIds?(url: string): Promise<KeyAnswer>;
+      logger: LoggerService;
+      /** For tests. */
+      fetchKeyIds?: typeof fetchKeyIds;
     },
   ) {
     this.#fetchKeyIds = options.fetchKeyIds ?? fetchKeyIds;
@@ -191,12 +200,34 @@ export class KeyEndpoints {
     path: string,
     discovery: DiscoveryService,
   ): Promise<KeyAnswer> {
-    const url = await discovery.getBaseUrl(pluginId);
-    const keys = await this.#fetchKeyIds(`${url}${path}`);
-    if (path === USER_KEYS_PATH && Array.isArray(keys)) {
-      this.#userKeys.add(keys);
+    const url = `${await discovery.getBaseUrl(pluginId)}${path}`;
+    const isForUsers = path === USER_KEYS_PATH;
+    try {
+      const keys = await this.#fetchKeyIds(url);
+      if (isForUsers && Array.isArray(keys)) {
+        this.#userKeys.add(keys);
+      }
+      // The endpoint of a plugin that has called no other one has no key, and that of a plugin that does not exist is not found.
+      if (isForUsers && !offersKeys(keys)) {
+        this.#logFailure(pluginId, url, 'it offers none');
+      }
+      return keys;
+    } catch (error) {
+      const problem = isError(error) ? error.message : 'the request failed';
+      this.#logFailure(pluginId, url, problem);
+      return undefined;
     }
-    return keys;
+  }
+
+  /** Logs the address that was asked, once a minute for each plugin that is known, and for all others together. */
+  #logFailure(pluginId: string, url: string, problem: string) {
+    const isKnown = pluginId === 'auth' || this.#known.has(pluginId);
+    if (this.#logLimit.take(isKnown ? pluginId : '') === 0) {
+      const { origin, pathname } = new URL(url);
+      this.options.logger.warn(
+        `API gate can not fetch keys from ${origin}${pathname}: ${problem}. Tokens of these keys are answered 503. If the address is wrong, set it in discovery.endpoints`,
+      );
+    }
   }
 }
 
@@ -208,31 +239,4 @@ function offersKeys(answer: KeyAnswer): answer is readonly unknown[] {
 /** Returns whether the key of a token is among others. Any key may verify a token that names none. */
 function includesKey(keys: readonly unknown[], kid: string | undefined) {
   return kid === undefined ? keys.length > 0 : keys.includes(kid);
-}
-
-async function fetchKeyIds(url: string): Promise<KeyAnswer> {
-  try {
-    const response = await fetch(url, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      // Backstage does not follow redirects either.
-      redirect: 'manual',
-    });
-    // Backstage's gateway answers 508 if discovery has no other address for a plugin.
-    if (response.status === 404 || response.status === 508) {
-      await response.body?.cancel();
-      return 'not-found';
-    }
-    const body = response.ok ? await response.json() : undefined;
-    return isKeySet(body) ? body.keys.map(({ kid }) => kid) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns whether Backstage accepts a body as a key set. */
-function isKeySet(body: any): body is { keys: { kid?: unknown }[] } {
-  return (
-    Array.isArray(body?.keys) &&
-    body.keys.every((key: unknown) => typeof key === 'object' && key !== null)
-  );
 }

@@ -51,7 +51,7 @@ export interface Passed {
 async function decide(request: GateRequest): Promise<Passed> {
   const { path, plugin, route, services } = request;
   if (!plugin.isRegistered) {
-    throw Refusal.because('starting');
+    await plugin.started();
   }
   if (request.isUpgrade) {
     return decideUpgrade(request);

@@ -9,7 +9,8 @@ import {
   ISSUER,
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { KeyAnswer, KeyEndpoints } from '../credentials/KeyEndpoints';
+import type { KeyAnswer } from '../credentials/fetchKeyIds';
+import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import type { PresentedToken } from '../credentials/readCredential';
 import { DecodedToken, decodeToken, Token } from '../credentials/token';
 import { TokenCache } from '../credentials/TokenCache';
@@ -48,6 +49,7 @@ function create(
   const askedKeys: string[] = [];
   const steps: string[] = [];
   const keyEndpoints = new KeyEndpoints({
+    logger: { warn: () => {} } as never,
     isKnown: async () => true,
     fetchKeyIds: async url => {
       askedKeys.push(url);

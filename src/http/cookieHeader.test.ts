@@ -66,7 +66,7 @@ describe('readCookieNames', () => {
     ['', []],
     ['a=1; tokens=1; token', []],
     ['token=', ['token']],
-    ['a=1;\ttoken =1; token=2', ['token']],
+    ['a=1;\ttoken =1; token=2', ['token', 'token']],
   ])('%j', (header, expected) => {
     expect(readCookieNames(header, NAMES)).toEqual(expected);
   });

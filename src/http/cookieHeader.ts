@@ -101,13 +101,12 @@ function distinct(pairs: CookiePair[]): Iterable<CookiePair> {
     : new Map(pairs.map(pair => [`${pair.name}=${pair.raw}`, pair])).values();
 }
 
-/** Returns the names of the relevant cookies of a `Cookie` header, each once. */
+/** Returns the names of the relevant cookies of a `Cookie` header, as often as it has them. */
 export function readCookieNames(
   header: string | undefined,
   names: CookieNames,
 ): string[] {
-  const pairs = findPairs(header, names);
-  return [...new Set(pairs.map(({ name }) => name))];
+  return findPairs(header, names).map(({ name }) => name);
 }
 
 /**

@@ -91,7 +91,7 @@ export async function createLegacyApiGate(
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
     issuerClock: new IssuerClock(),
     keyEndpoints: Object.assign(
-      new KeyEndpoints({ isKnown: async () => false }),
+      new KeyEndpoints({ isKnown: async () => false, logger }),
       { assertCallerKnown: refusePluginToken },
     ),
     logger,

@@ -7,6 +7,11 @@ import {
   segmentsOf,
   yamlOf,
 } from '../config/AllowRule';
+import {
+  COOKIE_PATH,
+  OWN_ROUTES_PATH,
+  PLUGIN_KEYS_PATH,
+} from '../http/backstagePaths';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
@@ -63,6 +68,8 @@ export interface PolicyReport {
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: ReportedRule[];
+  /** What is public without a rule. */
+  builtIn: readonly AllowRule[];
   /** Settings that make the gate pointless, and rules that are dangerous or useless. */
   findings: Finding[];
   /** Ids of the plugins that are installed in this backend, in lower case. */
@@ -83,8 +90,36 @@ export interface PolicyReport {
   usage?: UsageReport;
 }
 
-// The gate's built-in public routes of these plugins are enough for signing in.
-const BUILT_IN_PUBLIC = ['auth', 'app'];
+// A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.
+const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** What the gate lets pass without a rule, as rules would say it. The plugin `*` stands for each. */
+export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
+  {
+    plugin: 'app',
+    path: '/**',
+    methods: ['GET'],
+    reason: `the frontend, without ${COOKIE_PATH}`,
+  },
+  {
+    plugin: 'auth',
+    path: '/**',
+    methods: ALL_METHODS,
+    reason: `sign-in, without ${OWN_ROUTES_PATH} and ${COOKIE_PATH}`,
+  },
+  {
+    plugin: '*',
+    path: PLUGIN_KEYS_PATH,
+    methods: ['GET'],
+    reason: 'keys that verify tokens',
+  },
+  {
+    plugin: '*',
+    path: COOKIE_PATH,
+    methods: ['DELETE'],
+    reason: 'sign-out',
+  },
+];
 
 /** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
@@ -114,11 +149,13 @@ export function describePolicy(options: {
       ...(until !== undefined && { until: new Date(until).toISOString() }),
       ...(endOf({ until }) <= now() && { ended: true }),
     })),
+    builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
     closed: policies
       .all()
-      .filter(({ plugin }) => !BUILT_IN_PUBLIC.includes(plugin))
+      // The built-in public routes of these are enough for signing in.
+      .filter(({ plugin }) => !['auth', 'app'].includes(plugin))
       .flatMap(policy => describeClosed(policy, open)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: openRules
@@ -159,9 +196,6 @@ function describeClosed(
     ? []
     : [{ plugin, path, allow, isWebSocket, yaml: toYaml(rules, path) }];
 }
-
-// A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.
-const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /**
  * Returns the rules that open the prefix of a plugin's policy. A segment `:name` of the policy becomes `*`. If no rule can name

@@ -1,4 +1,4 @@
-import { formatRule } from '../config/AllowRule';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
@@ -10,7 +10,7 @@ const MAX_ENTRY_BYTES = 2_000;
 
 /** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
-  const { allow, closed, lists, unknown, opensBeyondPlugins } = report;
+  const { allow, builtIn, closed, lists, unknown, opensBeyondPlugins } = report;
   const { candidate, usage } = report;
   const mode = report.enforced
     ? 'enforce'
@@ -24,6 +24,7 @@ export function formatPolicyReport(report: PolicyReport): string {
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),
+    ...section('Public without a rule', builtIn.map(formatBuiltIn)),
     ...section('Lists, by file', lists.map(formatListSource)),
     ...(report.enforced
       ? []
@@ -43,6 +44,10 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+export function formatBuiltIn(rule: AllowRule): string {
+  return `${formatRule(rule)}  (${rule.reason})`;
 }
 
 /** Returns a title with lines below it, or nothing if there are none. */

@@ -81,6 +81,27 @@ describe('plugins', () => {
     await expect(target.started()).rejects.toThrow('stopping');
   });
 
+  it('let requests wait until they register, all together and once', async () => {
+    const plugins = new Plugins(['hello', 'never'], byName, 50);
+    const early = plugins.targetOf(requestTo('hello'));
+    const waits = [early.started(), early.started()];
+    expect(waits[0]).toBe(waits[1]);
+    const services = serviceOf('hello');
+    plugins.register(services);
+    await Promise.all(waits);
+    expect(early).toMatchObject({ isRegistered: true, servedBy: 'backstage' });
+    expect(early.httpAuthFor(undefined)).toBe(services.httpAuth);
+
+    const never = plugins.targetOf(requestTo('never'));
+    await expect(never.started()).rejects.toEqual(starting);
+    const refusedAt = performance.now();
+    await expect(never.started()).rejects.toEqual(starting);
+    expect(performance.now() - refusedAt).toBeLessThan(25);
+    // One that was refused meanwhile passes later.
+    plugins.register(serviceOf('never'));
+    await never.started();
+  });
+
   it('have keys, and a router that is Backstage’s, or is not known to be', async () => {
     const plugins = new Plugins(['hello', 'ours'], byName);
     const auth = { listPublicServiceKeys: async () => ({ keys: [{ a: 1 }] }) };

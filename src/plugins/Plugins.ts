@@ -7,6 +7,8 @@ import type {
   LifecycleService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
+import { readDurationFromConfig } from '@backstage/config';
+import { durationToMilliseconds } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { pluginIdOf, rawPluginId } from '../http/mountedRequest';
@@ -16,6 +18,7 @@ import type {
   BackendPlugins,
   TargetPlugin,
 } from '../credentials/BackendPlugins';
+import { withTimeout } from '../util/time';
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
 /** The services of a plugin, which the gate gets before the plugin's `init` runs. */
@@ -38,30 +41,56 @@ const refuseStarting = async () => {
   throw Refusal.because('starting');
 };
 
-/** Stands for each installed plugin that has not registered. */
-const NOT_REGISTERED: Omit<TargetPlugin, 'id' | 'mountedAs'> = {
-  isRegistered: false,
-  isUp: () => false,
-  started: refuseStarting,
-  servedBy: undefined,
-  publicKeys: () => undefined,
-  acceptsUserCookie: () => false,
-  httpAuthFor: refuseStarting,
-};
+/**
+ * Creates the target of requests for an installed plugin that has not registered. It becomes the plugin when that registers, so that
+ * a request which waits can go on.
+ */
+function createExpectedPlugin(mountedAs: string, pauseMs: number) {
+  let onRegistered!: () => void;
+  const registered = new Promise<void>(resolve => {
+    onRegistered = resolve;
+  });
+  let wait: Promise<void> | undefined;
+  const target: TargetPlugin = {
+    id: mountedAs.toLowerCase(),
+    mountedAs,
+    isRegistered: false,
+    isUp: () => false,
+    // All requests share one wait. Once it has failed, each is refused at once: the plugin may never register.
+    started() {
+      wait ??= withTimeout(registered, pauseMs, 'Not registered').catch(
+        refuseStarting,
+      );
+      return wait;
+    },
+    servedBy: undefined,
+    publicKeys: () => undefined,
+    acceptsUserCookie: () => false,
+    httpAuthFor: refuseStarting,
+  };
+  return { target, onRegistered };
+}
 
 /** The plugins that are installed in this backend, with the services of those that have registered. */
 export class Plugins implements BackendPlugins {
-  readonly #installed: ReadonlySet<string>;
+  readonly #expected: Map<string, ReturnType<typeof createExpectedPlugin>>;
   readonly #registered = new Map<string, InstalledPlugin>();
 
+  /** @param pauseMs - how long requests wait for an installed plugin to register */
   constructor(
     installedPluginIds: readonly string[],
     private readonly policies: Pick<
       DeclaredPolicies,
       'acceptsUserCookie' | 'isKnown'
     >,
+    pauseMs = 0,
   ) {
-    this.#installed = new Set(installedPluginIds.map(id => id.toLowerCase()));
+    this.#expected = new Map(
+      installedPluginIds.map(id => [
+        id.toLowerCase(),
+        createExpectedPlugin(id, pauseMs),
+      ]),
+    );
   }
 
   registeredIds(): string[] {
@@ -69,16 +98,18 @@ export class Plugins implements BackendPlugins {
   }
 
   installedIds(): string[] {
-    return [...this.#installed];
+    return [...this.#expected.keys()];
   }
 
   isInstalled(id: string): boolean {
-    return this.#installed.has(id);
+    return this.#expected.has(id);
   }
 
   register(plugin: RegisteredPlugin): void {
     const id = plugin.id.toLowerCase();
-    this.#registered.set(id, {
+    const expected =
+      this.#expected.get(id) ?? createExpectedPlugin(plugin.id, 0);
+    const target = Object.assign(expected.target, {
       ...plugin,
       id,
       mountedAs: plugin.id,
@@ -86,9 +117,12 @@ export class Plugins implements BackendPlugins {
       // An `httpRouter` service of the app's own may serve neither.
       servedBy: this.policies.isKnown(id) ? 'backstage' : undefined,
       publicKeys: async () => (await plugin.auth.listPublicServiceKeys()).keys,
-      acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
+      acceptsUserCookie: (path: string) =>
+        this.policies.acceptsUserCookie(id, path),
       httpAuthFor: () => plugin.httpAuth,
     });
+    this.#registered.set(id, target);
+    expected.onRegistered();
   }
 
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
@@ -119,7 +153,7 @@ export class Plugins implements BackendPlugins {
    * @param id - in lower case
    */
   installed(id: string): TargetPlugin {
-    return this.#registered.get(id) ?? { ...NOT_REGISTERED, id, mountedAs: id };
+    return this.#expected.get(id)!.target;
   }
 
   guardsUpgrades(): boolean {
@@ -168,7 +202,15 @@ export class Plugins implements BackendPlugins {
   }
 }
 
-/** Waits for a plugin as Backstage's `httpRouter` does: `backend.lifecycle.startupRequestPauseTimeout`, 5 s by default. */
+/** Returns how long Backstage lets requests wait for a plugin that starts. */
+export function readStartPauseMs(config: RootConfigService): number {
+  const key = 'backend.lifecycle.startupRequestPauseTimeout';
+  return config.has(key)
+    ? durationToMilliseconds(readDurationFromConfig(config, { key }))
+    : 5_000;
+}
+
+/** Waits for a plugin as Backstage's `httpRouter` does, for {@link readStartPauseMs}. */
 export function watchStart(
   config: RootConfigService,
   lifecycle: LifecycleService,

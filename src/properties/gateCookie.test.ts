@@ -76,9 +76,15 @@ const anyLeftovers = ({ name }: CookieSettings) =>
     { maxLength: 4 },
   );
 
-/** Returns the `Set-Cookie` lines of an answer that sets the cookie, in the issuer's order. */
-function issue(cookie: GateCookie, header: string | undefined, token: string) {
-  return [...cookie.clear(header), ...cookie.set(token, EXPIRES)];
+/** Returns the `Set-Cookie` lines of an answer that sets the cookie, in the issuer's order: for a user whose cookie the browser has or not. */
+function issue(
+  cookie: GateCookie,
+  header: string | undefined,
+  token: string,
+  isRenewal = false,
+) {
+  const set = cookie.set(token, EXPIRES);
+  return [...cookie.clear(header, isRenewal ? set : []), ...set];
 }
 
 function shuffled(header: string, order: number[]): string {
@@ -124,8 +130,9 @@ describe('GateCookie in a browser', () => {
     checkProperty(
       fc.property(anyBrowser, scene => {
         const { cookie, browser, othersHeader } = start(scene);
-        for (const token of scene.tokens) {
-          browser.store(URL, issue(cookie, browser.headerFor(URL), token));
+        for (const [i, token] of scene.tokens.entries()) {
+          const before = browser.headerFor(URL);
+          browser.store(URL, issue(cookie, before, token, i > 0));
           const header = browser.headerFor(URL)!;
           expect(cookie.read(header)).toEqual({ kind: 'token', token });
           const other = shuffled(header, scene.order);

@@ -227,7 +227,7 @@ describe('a caller', () => {
     expect(revoked).toEqual([]);
   });
 
-  it('[P19] who is a user ends at most 30 sessions a minute', async () => {
+  it('[P19] who is a user ends at most 30 sessions a minute by the route', async () => {
     const { post, revoked } = await start();
     const statuses = [];
     for (let i = 0; i < 31; i += 1) {
@@ -253,7 +253,7 @@ describe('a caller', () => {
     expect((await post({ userEntityRef: JANE })).status).toBe(201);
   });
 
-  it('[P19] that is a service revokes at most 1,000 sessions a minute', async () => {
+  it('[P19] that is a service revokes at most 1,000 sessions a minute by the route', async () => {
     const { port, post } = await start();
     const body = JSON.stringify(session);
     const request = (connection: string) =>

@@ -20,7 +20,7 @@ import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport } from '../observability/GateReport';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
-import { Plugins } from '../plugins/Plugins';
+import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
@@ -49,6 +49,7 @@ export async function createParts(rootServices: RootServices) {
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
   const keyEndpoints = new KeyEndpoints({
+    logger: rootServices.logger,
     isKnown: async id =>
       plugins.isInstalled(id) ||
       (await rootServices.system.getInstalledPlugins()).some(
@@ -98,6 +99,7 @@ async function createServices(rootServices: RootServices) {
     plugins: new Plugins(
       installed.map(({ pluginId }) => pluginId),
       policies,
+      readStartPauseMs(config),
     ),
     policies,
     revocations: new Revocations({

@@ -1,6 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { exportJWK, generateKeyPair, JWK, SignJWT } from 'jose';
+import type { JsonObject } from '@backstage/types';
+import { parse } from 'yaml';
+import { codeBlocks } from '../../__testUtils__/documents';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -218,6 +221,57 @@ describe('[P7] the key endpoint of auth', () => {
         expect((await get(await forged(kid, 'd'))).status).toBe(401);
       }
     });
+  });
+});
+
+describe('keys that can not be fetched', () => {
+  it('are logged with the address that was asked, and are there with the remedy of docs/troubleshooting.md', async () => {
+    const asked: string[] = [];
+    const broken = await backends.serve((req, res) => {
+      asked.push(`http://${req.headers.host}${req.url}`);
+      res.writeHead(502).end();
+    });
+    const [remedy] = codeBlocks('yaml').filter(
+      ({ file, text }) =>
+        file === 'docs/troubleshooting.md' && text.startsWith('discovery:'),
+    );
+    const configFor = (port: number): JsonObject =>
+      parse(remedy.text.replace('7007', String(port)));
+    const start = (port: number, keysPort: number) =>
+      backends.start({
+        port,
+        features: [recordingPlugin('hello').feature],
+        config: configFor(keysPort),
+      });
+    const port = await freePort();
+    const { logged, sign, statusOf, stop } = await start(port, broken);
+    const token = await sign();
+    expect(await statusOf(TARGET, bearer(token))).toBe(503);
+    const lines = logged('can not fetch keys', 'warn');
+    expect(lines).toHaveLength(1);
+    const [address] = lines[0].message.match(/http:\S+json/)!;
+    expect(address).toContain(`:${broken}/`);
+    expect(asked).toContain(address);
+    expect(lines[0].message).toContain(': it answers 502.');
+    await stop();
+
+    const healed = await start(port, port);
+    expect(await healed.statusOf(TARGET, bearer(token))).toBe(200);
+    expect(healed.logged('can not fetch keys')).toEqual([]);
+  });
+
+  it('are asked for at the address where the backend listens, whatever backend.baseUrl is', async () => {
+    const { logged, port, sign, statusOf } = await backends.start({
+      withAuth: false,
+      features: [recordingPlugin('hello').feature],
+      config: { backend: { baseUrl: 'https://backstage.example.com' } },
+    });
+    expect(await statusOf(TARGET, bearer(await sign()))).toBe(503);
+    const target = '/api/auth/.well-known/jwks.json';
+    expect(logged('can not fetch keys', 'warn')[0].message).toContain(
+      ` from http://localhost:${port}${target}: it offers none.`,
+    );
+    expect(logged(`"GET ${target}`)).not.toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
 import {
+  AuditorService,
   coreServices,
   createBackendModule,
   createBackendPlugin,
@@ -6,6 +7,8 @@ import {
 } from '@backstage/backend-plugin-api';
 import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import eventsPlugin from '@backstage/plugin-events-backend';
+import signalsPlugin from '@backstage/plugin-signals-backend';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
@@ -109,6 +112,38 @@ describe('a request while the backend starts', () => {
       expect(await statusOf('/api/slow/x', bearer(token))).toBe(200);
     },
   );
+
+  it('waits for a plugin that has not registered, so that the client of events logs nothing at start', async () => {
+    const { open, opened } = latch();
+    const { logged } = await backends.start({
+      features: [
+        signalsPlugin,
+        eventsPlugin,
+        // A plugin registers when its services are there. On PostgreSQL, those of `events` are there later than the first call.
+        createServiceFactory({
+          service: coreServices.auditor,
+          deps: { plugin: coreServices.pluginMetadata },
+          async factory({ plugin }) {
+            await (plugin.getId() === 'events' && opened);
+            return {} as AuditorService;
+          },
+        }),
+      ],
+      // An open poll would delay the stop of the backend.
+      config: { events: { notifyTimeoutMs: 200 } },
+      whileStarting: () => setTimeout(open, 1_000),
+    });
+    await until(
+      () => logged('PUT /api/events/bus/v1/subscriptions').length > 0,
+    );
+    expect(logged('PUT /api/events/bus/v1/subscriptions')).toEqual([
+      expect.objectContaining({
+        meta: expect.objectContaining({ status: 201 }),
+      }),
+    ]);
+    expect(logged('API gate refused')).toEqual([]);
+    expect(logged('Poll failed')).toEqual([]);
+  });
 
   it('[P4] is never open to a plugin that registers late', async () => {
     const statuses: number[] = [];

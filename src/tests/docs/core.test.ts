@@ -9,13 +9,13 @@ import {
 
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
-  'lines of the core': 4875,
+  'lines of the core': 4895,
   'files of the core': 45,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 15935,
-  'files of src without tests': 146,
+  'lines of src without tests': 16110,
+  'files of src without tests': 147,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 34900,
+  'lines of *.test.ts': 35300,
   'files that an anonymous request touches': 28,
   'files that a remembered bearer token touches': 44,
   'files that a cookie touches': 44,

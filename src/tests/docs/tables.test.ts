@@ -3,7 +3,10 @@ import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
-import type { PolicyReport } from '../../observability/describePolicy';
+import {
+  BUILT_IN_PUBLIC,
+  PolicyReport,
+} from '../../observability/describePolicy';
 import { formatPolicyReport } from '../../observability/formatPolicyReport';
 import {
   codeBlocks,
@@ -230,6 +233,7 @@ describe('docs/reference/http-api.md', () => {
     );
     // A sample with a problem would confuse.
     expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
+    expect(sample.builtIn).toEqual(BUILT_IN_PUBLIC);
   });
 });
 
@@ -253,6 +257,7 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
     enforced: false,
     lists: [],
     allow: [],
+    builtIn: BUILT_IN_PUBLIC,
     closed: [
       {
         plugin: 'hello',
@@ -280,6 +285,24 @@ it('the version of the package is the newest of CHANGELOG.md, and in README.md',
 });
 
 describe('docs/releases.md', () => {
+  it('numbers each release, and README.md has the first and the last of them', () => {
+    const numbers = tableRows('docs/releases.md', [
+      'Release',
+      'Backstage',
+      'backend-defaults',
+      'Node',
+      'Runs',
+      'Missing',
+    ]).map(([, number]) => number);
+    expect(numbers).toEqual(numbers.map((_, i) => `1.${46 + i}`));
+    const [[, backstage]] = tableRows('README.md', [
+      'Gate',
+      'Backstage',
+      'Node',
+    ]);
+    expect(backstage).toContain(`${numbers[0]} to ${numbers.at(-1)}`);
+  });
+
   it('is what the runs on releases and the marks of the code say', () => {
     const script = path.join(root, '.ci/releases/writeTable.js');
     const { status, stderr } = spawnSync('node', [script, '--check'], {
@@ -341,8 +364,8 @@ describe('the published bypasses in docs/assurance.md', () => {
       [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
     const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
     expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
-    expect(readDocument('README.md').text).toContain(
-      `${idsIn(attacks).length} published bypasses`,
-    );
+    const counted = `${idsIn(attacks).length} advisories`;
+    expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
+    expect(readDocument('README.md').text).toContain(counted);
   });
 });

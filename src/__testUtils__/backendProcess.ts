@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import os from 'node:os';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import { stringify } from 'yaml';
+import { rawRequest, RawResponse } from './rawRequest';
+import { folderWith, writeInto } from './runCli';
+import { freePort } from './startBackend';
+
+const FILE = 'app-config.yaml';
+
+/** The main file of a backend as the template for new apps has it. */
+const MAIN = `
+  const { createBackend } = require('@backstage/backend-defaults');
+  const backend = createBackend();
+  backend.add(require('@backstage/plugin-auth-backend').default);
+  backend.add(require('@backstage/plugin-auth-backend-module-guest-provider').default);
+  backend.add(require(${JSON.stringify(path.resolve(__dirname, '..'))}).default);
+  backend.start();`;
+
+/** A backend in a process of its own, with Backstage's own logger and configuration files, as in production. */
+export type BackendProcess = Awaited<ReturnType<typeof startBackendProcess>>;
+
+/** Starts the process, with a file of configuration that has more settings. */
+export async function startBackendProcess(
+  config: JsonObject,
+  env: Record<string, string> = {},
+) {
+  const port = await freePort();
+  const filesWith = (settings: JsonObject) => ({
+    [FILE]: stringify(
+      merge(
+        {
+          app: { baseUrl: 'http://localhost:3000' },
+          backend: {
+            baseUrl: `http://localhost:${port}`,
+            listen: { host: 'localhost', port },
+            database: { client: 'better-sqlite3', connection: ':memory:' },
+          },
+        },
+        settings,
+      ),
+    ),
+  });
+  const folder = folderWith(filesWith(config));
+  const nodeTransform =
+    require.resolve('@backstage/cli-node/config/nodeTransform.cjs');
+  const child = spawn(
+    process.execPath,
+    ['-r', nodeTransform, '-e', MAIN, '--', 'backend', '--config', FILE],
+    {
+      cwd: folder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: os.tmpdir(),
+        NODE_ENV: 'production',
+        // The packages are found from the folder of the tests.
+        NODE_PATH: path.resolve(nodeTransform, '../../../..'),
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let log = '';
+  const record = (chunk: Buffer) => {
+    log += chunk;
+  };
+  child.stdout.on('data', record);
+  child.stderr.on('data', record);
+  const get = (target: string): Promise<RawResponse> =>
+    rawRequest(port, target);
+  const statusOf = (target: string): Promise<number | undefined> =>
+    get(target).then(
+      ({ status }) => status,
+      () => undefined,
+    );
+  return {
+    get,
+    /** Resolves to `undefined` where no connection can be made. */
+    statusOf,
+    /** Resolves to the answers to the probes of Kubernetes: of readiness, and of liveness. */
+    probe: () =>
+      Promise.all(
+        ['readiness', 'liveness'].map(name =>
+          statusOf(`/.backstage/health/v1/${name}`),
+        ),
+      ),
+    /** Replaces the settings in the file. */
+    write: (changed: JsonObject) => writeInto(folder, filesWith(changed)),
+    /** Returns the lines of the log with a text. */
+    logged: (text: string) =>
+      log.split('\n').filter(line => line.includes(text)),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    async stop() {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
