@@ -16,7 +16,7 @@ const requestTo = (path: string | undefined) => ({
   isInstalled: true,
 });
 
-describe('the path of a request that worked', () => {
+describe('[P60] the path of a request that worked', () => {
   it.each(['/', '/badge.svg', '/a/b-c_d~e@f', '/eyJ', '/x'.repeat(100)])(
     'is recorded if a rule may have it: %s',
     path => {

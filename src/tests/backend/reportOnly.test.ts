@@ -185,7 +185,7 @@ async function sendAborted({ badges, port }: Backend) {
 const uncommented = (lines: (string | undefined)[]) =>
   lines.flatMap(line => parse((line ?? '').replace(/^# /, '')) ?? []);
 
-describe('[P54] report-only, after a day of requests to the stock app', () => {
+describe('[P60] report-only, after a day of requests to the stock app', () => {
   it('lists what worked and would be refused, and nothing else', async () => {
     const backend = await start({ mode: 'report-only' });
     await sendUseless(backend);
