@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
@@ -26,10 +29,10 @@ const ID = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
 const BADGE = '/api/badges/entity/default/component/x/badge/status';
 
 /** Answers as a plugin that has opened all of its routes in code. */
-function answerBadges({ method, path }: Request, res: Response): unknown {
-  switch (path) {
+function answerBadges(req: Request, res: Response): unknown {
+  switch (req.path) {
     case '/entity/default/component/x/badge/status':
-      return method === 'POST' ? res.status(405).end() : res.send('<svg/>');
+      return req.method === 'POST' ? res.status(405).end() : res.send('<svg/>');
     case `/t/${JWT}`:
     case `/t/${ID}`:
     case '/odd%20path':
@@ -177,7 +180,7 @@ async function sendAborted({ badges, port }: Backend) {
   const socket = connect(port, 'localhost', () =>
     socket.write('GET /api/badges/hangs HTTP/1.1\r\nHost: localhost\r\n\r\n'),
   );
-  await until(() => badges.handled.some(({ path }) => path === '/hangs'));
+  await until(() => badges.handled.some(each => each.path === '/hangs'));
   socket.destroy();
 }
 
@@ -205,7 +208,7 @@ describe('[P60] report-only, after a day of requests to the stock app', () => {
     const once = { ...seen, requests: 1 };
     const note = (requests: number, status: number) =>
       `# ${requests} request${requests === 1 ? '' : 's'} on ${today}, answered ${status}`;
-    const path = BADGE.replace('/api/badges', '');
+    const badge = BADGE.replace('/api/badges', '');
     const { worked, ...others } = await backend.readReportOnly();
     expect(others).toEqual({
       enforce: 'not yet',
@@ -218,13 +221,25 @@ describe('[P60] report-only, after a day of requests to the stock app', () => {
     expect(worked).toEqual(
       expect.arrayContaining([
         {
-          ...{ ...seen, plugin: 'badges', method: 'GET', path, status: 200 },
+          ...{
+            ...seen,
+            plugin: 'badges',
+            method: 'GET',
+            path: badge,
+            status: 200,
+          },
           ...{ requests: 2 },
-          yaml: `# - { plugin: badges, path: '${path}', methods: [GET] }  ${note(2, 200)}`,
+          yaml: `# - { plugin: badges, path: '${badge}', methods: [GET] }  ${note(2, 200)}`,
         },
         {
-          ...{ ...once, plugin: 'badges', method: 'HEAD', path, status: 200 },
-          yaml: `# - { plugin: badges, path: '${path}', methods: [HEAD] }  ${note(1, 200)}`,
+          ...{
+            ...once,
+            plugin: 'badges',
+            method: 'HEAD',
+            path: badge,
+            status: 200,
+          },
+          yaml: `# - { plugin: badges, path: '${badge}', methods: [HEAD] }  ${note(1, 200)}`,
         },
         {
           ...{ ...once, plugin: 'badges', method: 'GET', path: '/home' },
@@ -365,6 +380,41 @@ describe('[P60] report-only, after a day of requests to the stock app', () => {
       days: 10,
       workedLast: last,
     });
+  });
+
+  it('lists what worked in the log of the next start, with its rules as comments', async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-worked-'));
+    const database = { client: 'better-sqlite3', connection: { directory } };
+    const before = await start(
+      { mode: 'report-only' },
+      { backend: { database } },
+    );
+    await sendUseless(before);
+    await sendUseful(before);
+    await backends.stopAll();
+    const backend = await start(
+      { mode: 'report-only' },
+      { backend: { database } },
+    );
+    const [, listed] = backend
+      .block()
+      .match(/\n {2}Worked, and to be refused .* meant:\n((?: {4}.*\n?)+)/)!;
+    const lines = listed.trimEnd().split('\n');
+    const { worked } = await backend.readReportOnly();
+    expect(lines).toHaveLength(8);
+    expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
+    expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
+      worked.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
+    );
+    const today = new Date().toISOString().slice(0, 10);
+    for (const expected of [
+      `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
+      `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
+      `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was presented and is not valid, or no rule may have the path`,
+    ]) {
+      expect(lines).toContain(expected);
+    }
+    await rm(directory, { recursive: true });
   });
 
   it('leaves out of the verdict what a rule opens, and what is expected to be closed', async () => {
