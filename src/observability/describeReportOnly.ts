@@ -1,3 +1,4 @@
+import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
 import type { Usage } from '../usage/Usage';
@@ -176,9 +177,11 @@ export function formatWorked(worked: WorkedRequests): string {
   const note = worked.isExpectedClosed
     ? 'auth.apiGate.expect has it as closed'
     : why;
+  // The label of plugins that are not installed is no id.
+  const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
   return (
     yaml ??
-    `${method} /api/${plugin}${path}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
+    `${method} ${at}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
   );
 }
 

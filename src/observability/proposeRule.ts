@@ -54,7 +54,7 @@ export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
   }
   if (!seen) {
     return {
-      why: 'no rule is proposed: a credential was presented and is not valid, or no rule may have the path',
+      why: 'no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here',
     };
   }
   return { yaml: yamlOf({ plugin, path: seen.path, methods: [method] }) };

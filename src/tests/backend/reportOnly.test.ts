@@ -8,6 +8,7 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { parse } from 'yaml';
+import { codeBlocks } from '../../__testUtils__/documents';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -24,6 +25,11 @@ afterEach(async () => {
 });
 
 const SERVICE = 'a-static-token-of-an-operator';
+const OPERATOR = {
+  externalAccess: [
+    { type: 'static', options: { token: SERVICE, subject: 'ops' } },
+  ],
+};
 const JWT = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl';
 const ID = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
 const BADGE = '/api/badges/entity/default/component/x/badge/status';
@@ -86,9 +92,7 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
         ...backend,
         auth: {
           ...(auth as JsonObject),
-          externalAccess: [
-            { type: 'static', options: { token: SERVICE, subject: 'ops' } },
-          ],
+          ...OPERATOR,
         },
       },
       events: { http: { topics: ['github'] } },
@@ -410,38 +414,28 @@ describe('[P60] report-only, after a day of requests to the stock app', () => {
     for (const expected of [
       `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
       `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
-      `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was presented and is not valid, or no rule may have the path`,
+      `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
     ]) {
       expect(lines).toContain(expected);
     }
     await rm(directory, { recursive: true });
   });
 
-  it('leaves out of the verdict what a rule opens, and what is expected to be closed', async () => {
+  it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {
     const backend = await start({ mode: 'report-only' });
     await backend.get('/api/badges/home');
     await backend.get('/api/badges/old');
-    backend.change({
-      apiGate: {
-        mode: 'report-only',
-        allow: [{ plugin: 'badges', path: '/old' }],
-        expect: [{ request: 'GET /api/badges/home', is: 'closed' }],
-      },
-      config: {
-        backend: {
-          auth: {
-            externalAccess: [
-              { type: 'static', options: { token: SERVICE, subject: 'ops' } },
-            ],
-          },
-        },
-      },
-    });
+    expect((await backend.readReportOnly()).worked).toHaveLength(2);
+    const [page] = codeBlocks('yaml').filter(
+      ({ file, text }) => file === 'docs/rollout.md' && /expect:/.test(text),
+    );
+    const { apiGate } = parse(page.text).auth;
+    backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
     expect(await backend.readReportOnly()).toMatchObject({
       enforce: 'not yet',
       because: expect.stringContaining('observed on 0 days'),
       workedLast: null,
-      worked: [{ path: '/home', isExpectedClosed: true }],
+      worked: [{ path: '/old', isExpectedClosed: true }],
     });
   });
 
