@@ -141,7 +141,7 @@ function judge(options: {
     const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
     return {
       enforce: 'not yet',
-      because: `requests that would be refused worked until ${workedLast}, at ${plugins.join(', ')}`,
+      because: `requests that would be refused still worked on ${workedLast}, at ${plugins.join(', ')}`,
     };
   }
   const unknown = whyNotKnown(usage);

@@ -216,7 +216,7 @@ describe('[P60] report-only, after a day of requests to the stock app', () => {
     const { worked, ...others } = await backend.readReportOnly();
     expect(others).toEqual({
       enforce: 'not yet',
-      because: `requests that would be refused worked until ${today}, at badges, events, live, proxy`,
+      because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy`,
       days: 0,
       workedLast: today,
     });
