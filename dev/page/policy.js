@@ -48,22 +48,23 @@ function tables({ allow, closed, decisions, enforced, wouldRefuse }) {
     ),
     ...table(
       `Opened by plugins in code, ${enforced ? 'closed by the gate' : 'to be closed'}`,
-      ['Plugin', 'Path', 'These rules would open it'],
+      ['Plugin', 'Path', 'To'],
       closed,
-      ({ plugin, path, isWebSocket, yaml }) => [
+      ({ plugin, path, isWebSocket, allow }) => [
         plugin,
         isWebSocket ? `${path} (WebSocket)` : path,
-        element('pre', { textContent: yaml }),
+        allow === 'unauthenticated' ? 'everybody' : "Backstage's own cookie",
       ],
     ),
     ...table(
       'Would be refused',
-      ['Plugin', 'First segment', 'Count'],
+      ['Plugin', 'First segment', 'Count', 'Of these, worked'],
       wouldRefuse,
-      ({ plugin, method, segment, count }) => [
+      ({ plugin, method, segment, count, answers }) => [
         plugin,
         `${method} /${segment}`,
         String(count),
+        String(answers.worked ?? 0),
       ],
     ),
     ...table(

@@ -11,6 +11,10 @@ const RANGE = '10s';
 /** Replaces each `for` of the rules. */
 const FOR = '3s';
 
+function shorten(query: string): string {
+  return query.replace(/\b\d+[dhm]\b/g, RANGE);
+}
+
 /** Returns the name of an alert and its labels, such as `ApiGateFails production a`. */
 function nameOf({ alertname, job, ...others }: Record<string, string>): string {
   const labels = ['instance', 'plugin', 'reason'].map(label => others[label]);
@@ -38,7 +42,7 @@ export class Prometheus {
       readFileSync(path.join(__dirname, '../../ops/alerts.yaml'), 'utf8'),
     );
     for (const rule of rules.groups[0].rules) {
-      rule.expr = rule.expr.replace(/\b\d+[dhm]\b/g, RANGE);
+      rule.expr = shorten(rule.expr);
       rule.for &&= FOR;
     }
     writeFileSync(file('alerts.yaml'), stringify(rules));
@@ -77,6 +81,17 @@ export class Prometheus {
       );
       return Number(up[0]?.value[1]) === replicas.length;
     });
+  }
+
+  /** Returns the series that the query of docs/rollout.md finds now, with short times, named by their plugin. */
+  async holdingUpEnforcement(): Promise<string[]> {
+    const page = readFileSync(
+      path.join(__dirname, '../../docs/rollout.md'),
+      'utf8',
+    );
+    const [, query] = page.match(/^```promql\n(.*?)^```$/ms)!;
+    const found = await this.#query('query', { query: shorten(query) });
+    return found.map(({ metric: { job, plugin } }) => `${job} ${plugin ?? ''}`);
   }
 
   /** Returns the alerts that fire now, sorted. */

@@ -44,6 +44,11 @@ export class Replica extends BackendProcess {
     });
   }
 
+  /** Sends a request to a route that its plugin has opened in code. */
+  sendToOpenRoute(): Promise<Answer> {
+    return send(this.port, { path: `/api/${pluginOf(this.labels)}/open` });
+  }
+
   /** Replaces the file in one step by the replica's configuration with some changes. */
   write(changes: JsonObject): void {
     const changed = merge({}, this.#config, changes);

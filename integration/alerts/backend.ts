@@ -55,7 +55,11 @@ const backend = createBackend();
 backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
 backend.add(discovery);
 backend.add(apiGate);
-backend.add(recordingPlugin(plugin).feature);
+backend.add(
+  recordingPlugin(plugin, {
+    policies: [{ path: '/open', allow: 'unauthenticated' }],
+  }).feature,
+);
 if (plugin !== 'search') {
   backend.add(import('@backstage/plugin-auth-backend'));
   backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));

@@ -12,7 +12,7 @@ import { Run, runChecks } from '../runChecks';
 import { Prometheus } from './Prometheus';
 import { Replica } from './Replica';
 
-const LIMIT_MS = 150_000;
+const LIMIT_MS = 200_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A mistake of an operator or an outage, and the alerts that fire while it lasts. */
@@ -257,6 +257,10 @@ function faultsOfRequests(world: World): Fault[] {
       alerts: [['ApiGateRefusesNothing', 'staging hello']],
       requests: () => staging.map(replica => replica.send()),
     },
+    {
+      alerts: [['ApiGateWouldStopRequests', 'staging hello']],
+      requests: () => staging.map(replica => replica.sendToOpenRoute()),
+    },
   ];
 }
 
@@ -332,6 +336,24 @@ runChecks({ name: 'alerts', limitMs: LIMIT_MS }, async run => {
       ];
       expectEqual('fired', await prometheus.fired(), expected.sort());
       return `${expected.length} alerts`;
+    },
+  );
+  await report.check(
+    'the query of docs/rollout.md has what works in report-only, from its first request on',
+    async () => {
+      const becomes = (expected: string[]) =>
+        until(`the query has ${expected}`, 30_000, async () => {
+          await sleep(200);
+          const found = await prometheus.holdingUpEnforcement();
+          return String(found) === String(expected);
+        });
+      await becomes([]);
+      await staging[0].send();
+      await sleep(3_000);
+      expectEqual('after a 401', await prometheus.holdingUpEnforcement(), []);
+      await staging[0].sendToOpenRoute();
+      await becomes(['staging hello']);
+      return `empty again after ${(await becomes([])) / 1000} s`;
     },
   );
 });

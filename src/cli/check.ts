@@ -4,7 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
-import { openingOf, section } from '../observability/formatPolicyReport';
+import { formatClosed, section } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Policy } from '../policy/Policy';
 import { Command, readChoice } from './Command';
@@ -144,11 +144,8 @@ function describeDeclared(declared: DeclaredInCode | undefined) {
   return [
     ...(closed.length
       ? section(
-          'Opened by plugins in code, and closed by the gate; these rules would open it',
-          closed.flatMap(each => [
-            `/api/${each.plugin}${each.path}`,
-            ...openingOf(each).map(line => `  ${line}`),
-          ]),
+          'Opened by plugins in code, and closed by the gate',
+          closed.map(formatClosed),
         )
       : ['The gate closes nothing that plugins open in code']),
     unknown.length > 0 &&

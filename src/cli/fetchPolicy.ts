@@ -52,9 +52,7 @@ function parse(body: string): DeclaredInCode | undefined {
   try {
     const { closed, installed, unknown, usage } = JSON.parse(body);
     const isReport =
-      closed.every(({ plugin, path, yaml }: any) =>
-        [plugin, path, yaml].every(isText),
-      ) &&
+      closed.every(({ plugin, path }: any) => [plugin, path].every(isText)) &&
       installed.every(isText) &&
       unknown.every(isText) &&
       (usage === undefined ||

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Policy } from '../policy/Policy';
 import type { RouteClass } from '../policy/classifyRoute';
 import type { Decision } from './Decision';
@@ -17,6 +19,10 @@ export interface DecidedRequest {
   readonly path?: string;
   readonly isInstalled?: boolean;
   readonly policy?: Policy;
+  /** The answer to a request in Express. */
+  readonly res?: ServerResponse;
+  /** The socket of an upgrade at the server, on which it is answered. */
+  readonly socket?: Duplex;
 }
 
 /** Receives the gate's decisions for logs, metrics and audit. It never receives tokens, cookies or query strings. */

@@ -1,4 +1,5 @@
 import type { Decision } from '../decision/Decision';
+import type { AnswerKind } from './Answer';
 
 /** A request as it is counted and logged. */
 export interface ReportedRequest {
@@ -71,6 +72,8 @@ export interface DecisionCount {
 /** The number of similar requests that would have been refused, in report-only. */
 export interface WouldRefuse extends SimilarRequests {
   count: number;
+  /** The number of these requests by what came of them. A request without an end has none yet. */
+  answers: Partial<Record<AnswerKind, number>>;
 }
 
 /** Counts decisions. The memory is bounded: all plugins that are not installed share one id, and paths of requests are capped. */
@@ -96,16 +99,23 @@ export class DecisionCounts {
     }
   }
 
-  /** Adds a request that would have been refused to those like it. */
-  addRequest(request: ReportedRequest, { outcome }: Decision): void {
-    if (outcome === 'would-refuse') {
-      const group = this.#wouldRefuse.find(request, requests => ({
-        ...requests,
-        count: 0,
-      }));
-      if (group) {
-        group.count += 1;
-      }
+  /**
+   * Adds a request that would have been refused to those like it.
+   *
+   * @returns a function that adds what came of it
+   */
+  addWouldRefuse(request: ReportedRequest): (kind: AnswerKind) => void {
+    const group = this.#wouldRefuse.find(request, requests => ({
+      ...requests,
+      count: 0,
+      answers: {},
+    }));
+    if (!group) {
+      return () => {};
     }
+    group.count += 1;
+    return kind => {
+      group.answers[kind] = (group.answers[kind] ?? 0) + 1;
+    };
   }
 }

@@ -5,6 +5,7 @@ import type { Policy } from '../policy/Policy';
 import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
 import type { NotIssuedReason } from '../decision/GateObserver';
+import type { AnswerKind } from './Answer';
 import type { CandidateChange } from './CandidateCounts';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
@@ -60,6 +61,12 @@ export class GateMetrics {
 
   readonly #candidate = this.#meter.createCounter('api_gate.candidate', {
     description: 'Requests that the candidate would decide differently',
+    unit: '{request}',
+  });
+
+  readonly #wouldRefuse = this.#meter.createCounter('api_gate.would_refuse', {
+    description:
+      'Requests that report-only let pass, once they have their answer',
     unit: '{request}',
   });
 
@@ -124,6 +131,18 @@ export class GateMetrics {
   decided(plugin: string, decision: Decision): void {
     const { outcome, reason, credential } = decision;
     this.#decisions.add(1, { plugin, outcome, reason, credential });
+  }
+
+  /** @param kind - what came of a request that would have been refused */
+  answered(plugin: string, kind: AnswerKind): void {
+    this.#wouldRefuse.add(1, { plugin, answer: kind });
+  }
+
+  /** Exports a count of 0, because Prometheus sees no increase in the first value of a series. */
+  expectWorked(plugins: string[]): void {
+    plugins.forEach(plugin =>
+      this.#wouldRefuse.add(0, { plugin, answer: 'worked' }),
+    );
   }
 
   candidateDiffers({ change }: CandidateChange): void {

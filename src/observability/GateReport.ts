@@ -11,6 +11,7 @@ import { withoutQuery } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/logLine';
+import { watchAnswer } from './Answer';
 import {
   CandidateChange,
   CandidateCounts,
@@ -20,9 +21,10 @@ import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import type { GateMetrics } from './GateMetrics';
+import { recordablePathOf } from './proposeRule';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
-const NOT_INSTALLED = 'not installed';
+export const NOT_INSTALLED = 'not installed';
 
 // A client chooses the path, and the issuer of a token the subject.
 const MAX_FIELD_BYTES = 1_000;
@@ -111,17 +113,20 @@ export class GateReport implements GateObserver {
 
   /** Reports a request with its path, in groups and in the log. */
   #reportRequest(
-    { method, reportedPath }: DecidedRequest,
+    decided: DecidedRequest,
     plugin: string,
     decision: Decision,
     error: Error | undefined,
     change: CandidateChange | undefined,
   ) {
-    const { candidate, counts, plugins } = this.options;
+    const { candidate, plugins } = this.options;
+    const { method, reportedPath } = decided;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(reportedPath ?? '');
     const request = { plugin, method, path };
-    counts?.addRequest(request, decision);
+    if (decision.outcome === 'would-refuse') {
+      this.#countAnswer(decided, request, decision);
+    }
     if (change) {
       candidate?.add(change, decision, request);
     }
@@ -133,6 +138,29 @@ export class GateReport implements GateObserver {
       const refused = { decision, request, error, auditor };
       this.#refusals.add(key, decision.id ?? '', refused);
     }
+  }
+
+  /** Counts a request that report-only let pass, and what comes of it. */
+  #countAnswer(
+    decided: DecidedRequest,
+    request: ReportedRequest,
+    decision: Decision,
+  ) {
+    const { counts, metrics, usage } = this.options;
+    const addAnswer = counts?.addWouldRefuse(request);
+    if (!addAnswer) {
+      return;
+    }
+    const { method, plugin } = request;
+    const path = recordablePathOf(decided, decision);
+    watchAnswer(decided, ({ kind, status }) => {
+      addAnswer(kind);
+      metrics?.answered(plugin, kind);
+      if (kind === 'worked') {
+        const seen = path === undefined ? undefined : { path, status };
+        usage?.worked({ plugin, method, seen });
+      }
+    });
   }
 
   #labelOf(plugin: string): string {

@@ -1,40 +1,28 @@
 import type { Finding } from '../findings/Finding';
-import {
-  AllowRule,
-  ANY_SEGMENT,
-  endOf,
-  prefixOf,
-  segmentsOf,
-  yamlOf,
-} from '../config/AllowRule';
+import { AllowRule, ANY_SEGMENT, endOf, prefixOf } from '../config/AllowRule';
 import {
   COOKIE_PATH,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
 } from '../http/backstagePaths';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import { WEBSOCKET } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
-import { RULE_PATH } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import type { PolicySource } from '../policy/PolicySource';
 import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
+import type { Usage } from '../usage/Usage';
 import type { CandidateCounts, CandidateReport } from './CandidateCounts';
+import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
 import type { UsageReport } from './describeUsage';
 import type {
   DecisionCount,
   DecisionCounts,
   WouldRefuse,
 } from './DecisionCounts';
-
-/** A path that a plugin has opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
-export interface ClosedPath extends DeclaredPolicy {
-  /** The allow rules that would make it public, as YAML. */
-  yaml: string;
-}
 
 /** An allow rule in a report. */
 export interface ReportedRule extends Omit<AllowRule, 'until'> {
@@ -74,7 +62,8 @@ export interface PolicyReport {
   findings: Finding[];
   /** Ids of the plugins that are installed in this backend, in lower case. */
   installed: string[];
-  closed: ClosedPath[];
+  /** Paths that plugins have opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
+  closed: DeclaredPolicy[];
   /** Plugins whose own policies are not recorded. */
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
@@ -84,6 +73,8 @@ export interface PolicyReport {
   wouldRefuse: WouldRefuse[];
   /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
   wouldRefuseUncounted: number;
+  /** In report-only: what enforcing would stop. */
+  reportOnly?: ReportOnlyReport;
   /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
   candidate?: CandidateReport;
   /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
@@ -129,11 +120,11 @@ export function describePolicy(options: {
   plugins: Plugins;
   policies: DeclaredPolicies;
   source: PolicySource;
-  usage: UsageReport | undefined;
+  usage: Usage;
+  used: UsageReport | undefined;
 }): PolicyReport {
   const { candidate, findings, plugins, policies, source, usage } = options;
   const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
-  const open = new AllowList(openRules);
   return {
     hash,
     loadedAt: loadedAt.toISOString(),
@@ -152,11 +143,7 @@ export function describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    closed: policies
-      .all()
-      // The built-in public routes of these are enough for signing in.
-      .filter(({ plugin }) => !['auth', 'app'].includes(plugin))
-      .flatMap(policy => describeClosed(policy, open)),
+    closed: listClosed(policies, new AllowList(openRules)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: openRules
       .filter(
@@ -174,74 +161,52 @@ export function describePolicy(options: {
       )
       .map(({ until, ...rule }) => rule),
     ...options.counts.describe(),
+    reportOnly: describeReportOnly({
+      usage,
+      policy: source.current,
+      isDefaultPolicyDisabled: findings.some(
+        ({ id }) => id === 'no-barrier-behind',
+      ),
+    }),
     candidate: candidate.describe(),
-    usage,
+    usage: options.used,
   };
 }
 
-/** Describes a declared policy that no allow rules cover; returns nothing for others. */
-function describeClosed(
-  { plugin, path, allow, isWebSocket }: DeclaredPolicy,
+/** Lists what plugins have opened in code, and no allow rules open as far. */
+function listClosed(
+  policies: DeclaredPolicies,
   open: AllowList,
-): ClosedPath[] {
-  const rules = isWebSocket
-    ? rulesForWebSocket(plugin, path)
-    : rulesFor(plugin, path);
-  const isOpen =
-    rules.length > 0 &&
-    rules.every(rule =>
-      rule.methods.every(method => open.coveredUntil(rule, method) > -Infinity),
-    );
-  return isOpen
-    ? []
-    : [{ plugin, path, allow, isWebSocket, yaml: toYaml(rules, path) }];
+): DeclaredPolicy[] {
+  return policies
+    .all()
+    .filter(
+      policy =>
+        // The built-in public routes of these are enough for signing in.
+        !['auth', 'app'].includes(policy.plugin) && !isCovered(policy, open),
+    )
+    .map(({ plugin, path, allow, isWebSocket }) => ({
+      plugin,
+      path,
+      allow,
+      isWebSocket,
+    }));
 }
 
-/**
- * Returns the rules that open the prefix of a plugin's policy. A segment `:name` of the policy becomes `*`. If no rule can name
- * the prefix, the rule opens the next larger subtree.
- */
-function rulesFor(plugin: string, declaredPath: string): AllowRule[] {
-  const segments = declaredSegmentsOf(declaredPath).map(segment =>
-    /^:[\w$]+$/.test(segment) ? ANY_SEGMENT : segment,
-  );
-  const end = segments.findIndex((segment, i) =>
-    segment === ANY_SEGMENT ? i === 0 : !RULE_PATH.test(segment),
-  );
-  const path = segments
-    .slice(0, end === -1 ? undefined : end)
-    .map(segment => `/${segment}`)
-    .join('');
-  const subtree = { plugin, path: `${path}/**`, methods: ALL_METHODS };
-  return path !== '' && end === -1
-    ? [{ ...subtree, path }, subtree]
-    : [subtree];
-}
-
-/** The segments of a policy's path. Backstage reads `*` as the whole plugin. */
-function declaredSegmentsOf(path: string): string[] {
-  return path === '*' ? [] : path.split('/').filter(Boolean);
-}
-
-/** Returns the rule that opens a WebSocket handler, or none if no rule can have its path. */
-function rulesForWebSocket(plugin: string, path: string): AllowRule[] {
-  return isUnambiguousPath(path) && RULE_PATH.test(path)
-    ? [{ plugin, path, methods: [WEBSOCKET] }]
-    : [];
-}
-
-function toYaml(rules: AllowRule[], declaredPath: string): string {
-  if (rules.length === 0) {
-    return '# No rule can name this path.';
+/** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
+function isCovered(
+  { plugin, path, isWebSocket }: DeclaredPolicy,
+  open: AllowList,
+): boolean {
+  if (isWebSocket) {
+    return open.match(plugin, WEBSOCKET, path) !== undefined;
   }
-  const isWider =
-    segmentsOf(rules[0]).length < declaredSegmentsOf(declaredPath).length;
-  const [narrow, ...below] = rules.map(yamlOf);
-  return [
-    ...(isWider
-      ? ["# Wider than the plugin's own path, which no rule can name."]
-      : []),
-    narrow,
-    ...below.map(line => `${line}  # below it too, if that is needed`),
-  ].join('\n');
+  // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
+  const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
+  const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
+  return paths.every(each =>
+    ALL_METHODS.every(
+      method => open.coveredUntil({ plugin, path: each }, method) > -Infinity,
+    ),
+  );
 }

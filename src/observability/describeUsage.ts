@@ -52,7 +52,7 @@ export function describeUsage(
     return undefined;
   }
   const uses = usage.read();
-  const all = [...uses.values()];
+  const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
   return {
     since: dateOf(Math.min(dayOf(Date.now()), ...firstDays)).toISOString(),

@@ -1,8 +1,10 @@
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
+import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
-import type { ClosedPath, PolicyReport } from './describePolicy';
+import type { PolicyReport } from './describePolicy';
+import { formatWorked } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
 // A part may begin with a long heading and a long line below it.
@@ -11,7 +13,7 @@ const MAX_ENTRY_BYTES = 2_000;
 /** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(report: PolicyReport): string {
   const { allow, builtIn, closed, lists, unknown, opensBeyondPlugins } = report;
-  const { candidate, usage } = report;
+  const { candidate, reportOnly, usage } = report;
   const mode = report.enforced
     ? 'enforce'
     : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`;
@@ -33,11 +35,15 @@ export function formatPolicyReport(report: PolicyReport): string {
           opensBeyondPlugins.map(formatRule),
         )),
     ...section(
-      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}; these rules would open it`,
-      closed.flatMap(path => [
-        `${path.plugin} ${path.path}${path.isWebSocket ? ' (WebSocket)' : ''}, to ${path.allow === 'unauthenticated' ? 'everybody' : "Backstage's own cookie"}:`,
-        ...openingOf(path).map(line => `  ${line}`),
-      ]),
+      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}, except for what your rules name`,
+      closed.map(formatClosed),
+    ),
+    ...(reportOnly
+      ? [`Enforce: ${reportOnly.enforce}, since ${reportOnly.because}`]
+      : []),
+    ...section(
+      `Worked, and to be refused once it is enforced; ${reportOnly?.note ?? 'paste a rule and remove its first # if it is meant'}`,
+      reportOnly?.worked.map(formatWorked) ?? [],
     ),
     ...section('Not known what these open themselves', unknown),
     ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
@@ -56,13 +62,14 @@ export function section(title: string, lines: string[]): string[] {
 }
 
 /**
- * Returns the rules that would open a path. A path that Backstage's own cookie opens keeps working without a rule, and a rule would
- * make it public.
+ * Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public.
  */
-export function openingOf({ allow, yaml }: ClosedPath): string[] {
+export function formatClosed(closed: DeclaredPolicy): string {
+  const { plugin, path, allow, isWebSocket } = closed;
+  const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;
   return allow === 'user-cookie'
-    ? ["needs no rule: Backstage's own cookie opens it as before"]
-    : yaml.split('\n');
+    ? `${name}, to Backstage's own cookie, which opens it as before without a rule`
+    : `${name}, to everybody`;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
 } from '../observability/describeUsage';
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
-import { GateReport } from '../observability/GateReport';
+import { GateReport, NOT_INSTALLED } from '../observability/GateReport';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
@@ -130,15 +130,14 @@ function createReports(services: Services) {
       now: new Date(),
       usage: used,
     });
+  const metrics = new GateMetrics(revocations, source, () =>
+    countUnusedRules(describeUse()),
+  );
+  if (!source.current.isEnforced) {
+    metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
+  }
   return {
-    observer: new GateReport({
-      ...services,
-      candidate,
-      counts,
-      metrics: new GateMetrics(revocations, source, () =>
-        countUnusedRules(describeUse()),
-      ),
-    }),
+    observer: new GateReport({ ...services, candidate, counts, metrics }),
     findFindings: () => find(),
     describePolicy() {
       const used = describeUse();
@@ -148,7 +147,7 @@ function createReports(services: Services) {
         candidate,
         counts,
         findings,
-        usage: used,
+        used,
       });
     },
   };

@@ -4,10 +4,18 @@ import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { GateDatabase } from '../util/GateDatabase';
-import { MAX_OTHER_SUBJECTS } from './Subjects';
+import { MAX_OTHER_NAMES } from './RecordedNames';
 import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
-import { keyOf, Used, usedRule, usedToken } from './Use';
+import {
+  keyOf,
+  REPORT_ONLY,
+  Used,
+  usedRule,
+  usedToken,
+  usedWorked,
+  workedRequestOf,
+} from './Use';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TABLE = 'api_gate_usage';
@@ -46,11 +54,14 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     allow?: AllowRule[];
     usage?: boolean;
     externalTokens?: ExternalToken[];
+    isEnforced?: boolean;
   }) {
     const config = { allow: [], usage: true, ...settings };
     const replica = new Usage({
       logger,
-      source: { current: { config } } as never,
+      source: {
+        current: { config, isEnforced: settings.isEnforced ?? true },
+      } as never,
       externalTokens: settings.externalTokens ?? [],
     });
     replicas.push(replica);
@@ -358,10 +369,54 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     }
     const used = await knex(TABLE).distinct('name', 'plugin');
     // Two rows are the token of the configuration at its plugin, and the sum of all further subjects.
-    expect(used).toHaveLength(3 + 1 + MAX_OTHER_SUBJECTS + 2);
+    expect(used).toHaveLength(3 + 1 + MAX_OTHER_NAMES + 2);
     const further = useOf(all[1], usedToken('…', 'hello'));
     expect(further?.requests).toBe(600 + 4 - 200);
   }, 60_000);
+
+  it('[P31] names at most 200 paths that worked in report-only, of 100,000 requests, while the database hangs', async () => {
+    const gate = await database.openGate();
+    const replica = await start({}, gate);
+    let fail = (_: Error) => {};
+    const hanging = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    jest.spyOn(gate, 'run').mockReturnValue(hanging);
+    const exchange = replica.sync();
+    for (let i = 0; i < 100_000; i += 1) {
+      const seen = { path: `/${i % 20_000}`, status: 200 };
+      replica.worked({ plugin: 'hello', method: 'GET', seen });
+    }
+    const named = [...replica.read().values()].map(workedRequestOf);
+    expect(named).toHaveLength(MAX_OTHER_NAMES + 1);
+    expect(named[0].seen).toEqual({ path: '/0', status: 200 });
+    const further = usedWorked({ plugin: 'hello', method: 'GET' });
+    expect(useOf(replica, further)?.requests).toBe(
+      100_000 - 5 * MAX_OTHER_NAMES,
+    );
+    fail(new Error('gone'));
+    await expect(exchange).rejects.toThrow('gone');
+  });
+
+  it('adds up over replicas what worked in report-only, and the days of it', async () => {
+    const goTo = startDays();
+    const reporting = { isEnforced: false };
+    const [a, b] = [await start(reporting), await start(reporting)];
+    const request = {
+      ...{ plugin: 'hello', method: 'GET' },
+      seen: { path: '/a/b', status: 200 },
+    };
+    a.worked(request);
+    b.worked(request);
+    await a.sync();
+    goTo(1);
+    await b.sync();
+    await b.sync();
+    const use = useOf(b, usedWorked(request))!;
+    expect(use.requests).toBe(2);
+    expect(workedRequestOf(use)).toEqual(request);
+    expect(useOf(b, REPORT_ONLY)).toMatchObject({ days: 1, requests: 0 });
+  });
 
   it('[P29] counts in memory while the database is down, and stores all of it later', async () => {
     let isDown = true;

@@ -5,17 +5,20 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { GateDatabase } from '../util/GateDatabase';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
-import { Subjects } from './Subjects';
+import { FURTHER_NAMES, RecordedNames } from './RecordedNames';
 import { UsageTable } from './UsageTable';
 import {
   addTo,
   Count,
   dayOf,
   keyOf,
+  listConfigured,
   Use,
   Used,
   usedRule,
   usedToken,
+  usedWorked,
+  WorkedRequest,
 } from './Use';
 
 // A use is in the reports of other replicas after twice the longer time at most: one writes, and then another reads. The time varies, so
@@ -35,7 +38,9 @@ const MAX_PENDING = 10_000;
  * it, by the database's clock.
  */
 export class Usage {
-  readonly #subjects: Subjects;
+  readonly #subjects: RecordedNames;
+  /** The names of requests that worked in report-only. */
+  readonly #worked = new RecordedNames();
   /** The requests since the last exchange. */
   readonly #pending = new Map<string, Count>();
   /** The requests of this process on the day of the last exchange. */
@@ -61,7 +66,9 @@ export class Usage {
       externalTokens: readonly ExternalToken[];
     },
   ) {
-    this.#subjects = new Subjects(options.externalTokens);
+    this.#subjects = new RecordedNames(
+      options.externalTokens.map(({ subject }) => subject),
+    );
   }
 
   get isOn(): boolean {
@@ -83,6 +90,11 @@ export class Usage {
     return this.options.externalTokens;
   }
 
+  /** The day of the last exchange by the database's clock, and until then today by the clock of this process. */
+  get day(): number {
+    return this.#day || dayOf(Date.now());
+  }
+
   ruleUsed(rule: AllowRule, method: string, isAnonymous: boolean): void {
     const listed = rule.methods.includes(method) ? method : 'GET';
     this.#add(usedRule(rule, listed), isAnonymous);
@@ -93,11 +105,19 @@ export class Usage {
     this.#add(usedToken(this.#subjects.nameOf(subject), plugin), false);
   }
 
+  /** Counts a request that report-only let pass, and that worked. */
+  worked(request: WorkedRequest): void {
+    const used = usedWorked(request);
+    const isFurther = this.#worked.nameOf(used.name) === FURTHER_NAMES;
+    const { plugin, method } = request;
+    this.#add(isFurther ? usedWorked({ plugin, method }) : used, false);
+  }
+
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
   read(): Map<string, Use> {
     const uses = new Map<string, Use>();
     this.#recorded.forEach(use => addTo(uses, use));
-    const day = this.#day || dayOf(Date.now());
+    const { day } = this;
     const today = { days: 0, firstDay: day, lastUsed: null };
     for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
       const use = addTo(uses, { ...today, ...count });
@@ -151,11 +171,11 @@ export class Usage {
       this.#collect();
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
-      this.#subjects.setRecorded(
-        [...this.read().values()]
-          .filter(({ kind }) => kind === 'token')
-          .map(({ name }) => name),
-      );
+      const uses = [...this.read().values()];
+      const namesOf = (kind: Used['kind']) =>
+        uses.filter(use => use.kind === kind).map(({ name }) => name);
+      this.#subjects.setRecorded(namesOf('token'));
+      this.#worked.setRecorded(namesOf('worked'));
       if (this.#tidiedOn !== this.#day) {
         await table.tidy(this.#day);
         this.#tidiedOn = this.#day;
@@ -193,7 +213,8 @@ export class Usage {
 
   /** Adds the pending requests to the counts of the day. A count of 0 records that a rule or token is in force. */
   #collect(): void {
-    for (const used of this.#configured()) {
+    const { externalTokens, source } = this.options;
+    for (const used of listConfigured(source.current, externalTokens)) {
       if (!this.#counts.has(keyOf(used))) {
         const none = { requests: 0, anonymous: 0 };
         this.#unwritten.add(addTo(this.#counts, { ...used, ...none }));
@@ -223,15 +244,5 @@ export class Usage {
       requests: 1,
       anonymous: isAnonymous ? 1 : 0,
     });
-  }
-
-  #configured(): Used[] {
-    const { externalTokens, source } = this.options;
-    return [
-      ...source.current.config.allow.flatMap(rule =>
-        rule.methods.map(method => usedRule(rule, method)),
-      ),
-      ...externalTokens.map(({ subject }) => usedToken(subject)),
-    ];
   }
 }

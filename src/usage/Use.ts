@@ -1,17 +1,25 @@
 import type { AllowRule } from '../config/AllowRule';
+import type { ExternalToken } from '../config/readExternalTokens';
+import type { Policy } from '../policy/Policy';
 import { DAY_MS } from '../util/time';
 
 /** The number of days before today of which the record has requests. */
 export const DAYS_KEPT = 30;
 
-/** Names one method of an allow rule, or a token at one plugin. */
+/** Names one method of an allow rule, a token at one plugin, or requests that worked in report-only. */
 export interface Used {
-  kind: 'rule' | 'token';
-  /** Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token. */
+  kind: 'rule' | 'token' | 'worked';
+  /**
+   * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `GET hello/health 200` for requests that
+   * worked, or `GET` where their path is not recorded.
+   */
   name: string;
-  /** The plugin that a token called. Empty for a rule, and for the token itself. */
+  /** The plugin that a token called, or where requests worked. Empty for a rule, and for the token itself. */
   plugin: string;
 }
+
+/** Records that a process was up in report-only, with a count of 0. */
+export const REPORT_ONLY: Used = { kind: 'worked', name: '', plugin: '' };
 
 /** The requests of one process on one day. */
 export interface Count extends Used {
@@ -36,6 +44,44 @@ export function usedRule({ plugin, path }: AllowRule, method: string): Used {
 
 export function usedToken(subject: string, plugin = ''): Used {
   return { kind: 'token', name: subject, plugin };
+}
+
+/** Requests that report-only let pass, and that worked. */
+export interface WorkedRequest {
+  plugin: string;
+  method: string;
+  /** The path below the plugin, and the status of the answer, where both may be recorded. */
+  seen?: { path: string; status: number };
+}
+
+export function usedWorked({ plugin, method, seen }: WorkedRequest): Used {
+  const name = seen ? `${method} ${plugin}${seen.path} ${seen.status}` : method;
+  return { kind: 'worked', name, plugin };
+}
+
+/** Reads what {@link usedWorked} has named. */
+export function workedRequestOf({ name, plugin }: Used): WorkedRequest {
+  const [method, target, status] = name.split(' ');
+  const path = target?.slice(plugin.length);
+  return {
+    plugin,
+    method,
+    ...(path && { seen: { path, status: Number(status) } }),
+  };
+}
+
+/** Lists what is in force, used or not. */
+export function listConfigured(
+  { config, isEnforced }: Pick<Policy, 'config' | 'isEnforced'>,
+  externalTokens: readonly ExternalToken[],
+): Used[] {
+  return [
+    ...(isEnforced ? [] : [REPORT_ONLY]),
+    ...config.allow.flatMap(rule =>
+      rule.methods.map(method => usedRule(rule, method)),
+    ),
+    ...externalTokens.map(({ subject }) => usedToken(subject)),
+  ];
 }
 
 export function keyOf({ kind, name, plugin }: Used): string {

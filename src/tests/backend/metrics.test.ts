@@ -71,6 +71,7 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
     const rule = { plugin: 'hello', path: '/demo/*', until: '2099-12-31' };
     const backend = await start({
       apiGate: {
+        mode: 'report-only',
         allow: [rule],
         candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
       },
@@ -105,9 +106,9 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
     const collected = asCollector(scraped);
     for (const spelling of [scraped, collected]) {
       for (const query of queries) {
-        // No decision of this test is made in report-only.
+        // The gate of this test refuses nothing.
         const selected = select(
-          query.replace('"would-refuse"', '"refused"'),
+          query.replace('"refused"', '"would-refuse"'),
           spelling,
         );
         expect([query, selected.length > 0]).toEqual([query, true]);
@@ -125,6 +126,39 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
         'api_gate_rules_ends_in_seconds',
       ]),
     );
+  });
+
+  it('count what comes of requests that report-only lets pass, from 0 on', async () => {
+    const { get } = await backends.start({
+      apiGate: { mode: 'report-only' },
+      features: [
+        recordingPlugin('hello', {
+          policies: [{ path: '/open', allow: 'unauthenticated' }],
+        }).feature,
+      ],
+    });
+    const counts = async () => {
+      const { series } = await exported.scrape();
+      return Object.fromEntries(
+        series
+          .filter(({ name }) => name === 'api_gate_would_refuse_total')
+          .map(({ labels, value }) => [
+            `${labels.plugin} ${labels.answer}`,
+            value,
+          ]),
+      );
+    };
+    const none = { 'auth worked': 0, 'not installed worked': 0 };
+    expect(await counts()).toEqual({ ...none, 'hello worked': 0 });
+    await get('/api/hello/open');
+    await get('/api/hello/x');
+    await get('/api/nosuch/x');
+    expect(await counts()).toEqual({
+      ...none,
+      'hello worked': 1,
+      'hello refused': 1,
+      'not installed not-found': 1,
+    });
   });
 
   it('count decisions, cookies and verifications, with few label values', async () => {

@@ -264,11 +264,18 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
         path: '/',
         allow: 'unauthenticated',
         isWebSocket: false,
-        yaml: "- { plugin: hello, path: '/**', methods: [GET, POST, PUT, PATCH, DELETE] }",
       },
     ],
     unknown: [],
     opensBeyondPlugins: [],
+    reportOnly: {
+      enforce: 'not yet',
+      because:
+        'report-only was observed on 0 days before today, and 7 are needed',
+      days: 0,
+      workedLast: null,
+      worked: [],
+    },
   };
   const [block] = codeBlocks('text').filter(
     ({ file }) => file === 'docs/getting-started.md',

@@ -1,0 +1,199 @@
+import { PLUGIN_ID } from '../config/AllowRule';
+import type { Expectation } from '../config/readExpectations';
+import type { Policy } from '../policy/Policy';
+import type { Usage } from '../usage/Usage';
+import { keyOf, REPORT_ONLY, Use, workedRequestOf } from '../usage/Use';
+import { DAY_MS } from '../util/time';
+import { Proposal, proposeRule } from './proposeRule';
+
+/** The number of days without a request that worked after which the gate may enforce. */
+const DAYS_NEEDED = 7;
+
+const POLICY_DISABLED =
+  'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
+
+/** Similar requests that worked, and that would have been refused. */
+export interface WorkedRequests {
+  plugin: string;
+  method: string;
+  /** The path below the plugin; absent for requests whose path is not recorded. */
+  path?: string;
+  /** The status of the answers; absent where the path is. */
+  status?: number;
+  requests: number;
+  firstSeen: string;
+  lastSeen: string;
+  /** A rule that would keep them working, commented out. */
+  yaml?: string;
+  /** Why no rule is proposed. */
+  why?: string;
+  /** Present if `auth.apiGate.expect` has the request as closed: it is meant to stop working. */
+  isExpectedClosed?: true;
+}
+
+/** What enforcing would stop, in report-only. */
+export interface ReportOnlyReport {
+  /** `now`: for seven days, nothing has worked that would stop working. */
+  enforce: 'now' | 'not yet' | 'not known';
+  because: string;
+  /** The number of the 30 days before today on which a replica was up in report-only. */
+  days: number;
+  /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
+  workedLast: string | null;
+  /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
+  worked: WorkedRequests[];
+  /** Why no rules are proposed at all. */
+  note?: string;
+}
+
+/** Describes what enforcing would stop. Returns `undefined` if the gate enforces. */
+export function describeReportOnly(options: {
+  usage: Usage;
+  policy: Policy;
+  /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
+  isDefaultPolicyDisabled: boolean;
+}): ReportOnlyReport | undefined {
+  const { usage, policy, isDefaultPolicyDisabled } = options;
+  if (policy.isEnforced) {
+    return undefined;
+  }
+  const uses = usage.read();
+  const all = [...uses.values()]
+    .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
+    .map(use => describeUse(use, policy, isDefaultPolicyDisabled))
+    .filter(worked => worked !== undefined)
+    .sort((a, b) => b.requests - a.requests);
+  const holding = all.filter(({ isExpectedClosed }) => !isExpectedClosed);
+  const days = uses.get(keyOf(REPORT_ONLY))?.days ?? 0;
+  const workedLast = holding
+    .map(({ lastSeen }) => lastSeen)
+    .sort()
+    .at(-1);
+  return {
+    ...judge({ usage, days, workedLast, holding }),
+    days,
+    workedLast: workedLast ?? null,
+    worked: all,
+    ...(isDefaultPolicyDisabled && { note: POLICY_DISABLED }),
+  };
+}
+
+/** Describes requests that worked; returns nothing if a rule in force opens them. */
+function describeUse(
+  use: Use,
+  { allowList, config }: Policy,
+  isDefaultPolicyDisabled: boolean,
+): WorkedRequests | undefined {
+  const request = workedRequestOf(use);
+  const { plugin, method, seen } = request;
+  if (seen && allowList.match(plugin, method, seen.path)) {
+    return undefined;
+  }
+  const worked = {
+    plugin,
+    method,
+    ...seen,
+    requests: use.requests,
+    firstSeen: dateOf(use.firstDay),
+    lastSeen: dateOf(use.lastUsed!),
+  };
+  if (expectsClosed(config.expect, worked)) {
+    return { ...worked, isExpectedClosed: true };
+  }
+  return isDefaultPolicyDisabled
+    ? worked
+    : { ...worked, ...commentedOut(proposeRule(request), worked) };
+}
+
+/** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
+function expectsClosed(
+  expectations: readonly Expectation[],
+  worked: WorkedRequests,
+): boolean {
+  return expectations.some(
+    ({ is, method, path, plugin, request }) =>
+      is === 'closed' &&
+      plugin === worked.plugin &&
+      // An expectation without a request is about a whole plugin.
+      (request === undefined ||
+        (method === worked.method && path === worked.path)),
+  );
+}
+
+/** Makes a proposed rule a comment, so that pasting it opens nothing. */
+function commentedOut(proposal: Proposal, worked: WorkedRequests): Proposal {
+  return 'yaml' in proposal
+    ? { yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
+    : proposal;
+}
+
+/** Decides whether the gate may enforce. What is known to work comes first, because it holds even while the record is not complete. */
+function judge(options: {
+  usage: Usage;
+  days: number;
+  workedLast: string | undefined;
+  holding: WorkedRequests[];
+}): Pick<ReportOnlyReport, 'enforce' | 'because'> {
+  const { usage, days, workedLast, holding } = options;
+  const firstDay = dateOf(usage.day - DAYS_NEEDED);
+  if (workedLast !== undefined && workedLast >= firstDay) {
+    const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
+    const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
+    return {
+      enforce: 'not yet',
+      because: `requests that would be refused still worked on ${workedLast}, at ${plugins.join(', ')}`,
+    };
+  }
+  const unknown = whyNotKnown(usage);
+  if (unknown) {
+    return { enforce: 'not known', because: unknown };
+  }
+  return days < DAYS_NEEDED
+    ? {
+        enforce: 'not yet',
+        because: `report-only was observed on ${days} day${days === 1 ? '' : 's'} before today, and ${DAYS_NEEDED} are needed`,
+      }
+    : {
+        enforce: 'now',
+        because: `nothing that worked in the last ${DAYS_NEEDED} days would stop working`,
+      };
+}
+
+function whyNotKnown(usage: Usage): string | undefined {
+  if (!usage.isOn) {
+    return 'auth.apiGate.usage is false, so that no record has the last days';
+  }
+  if (!usage.isShared) {
+    return 'without the auth plugin in this backend, nothing is stored';
+  }
+  return usage.isComplete
+    ? undefined
+    : 'the record is not complete, since the database can not be reached';
+}
+
+/** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */
+export function formatWorked(worked: WorkedRequests): string {
+  const { plugin, method, path = '/…', yaml, why } = worked;
+  const note = worked.isExpectedClosed
+    ? 'auth.apiGate.expect has it as closed'
+    : why;
+  // The label of plugins that are not installed is no id.
+  const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
+  return (
+    yaml ??
+    `${method} ${at}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
+  );
+}
+
+function describeRequests(worked: WorkedRequests): string {
+  const { requests, firstSeen, lastSeen, status } = worked;
+  const days =
+    firstSeen === lastSeen
+      ? `on ${lastSeen}`
+      : `from ${firstSeen} to ${lastSeen}`;
+  return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}`;
+}
+
+function dateOf(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
+}

@@ -1,0 +1,61 @@
+import { yamlOf } from '../config/AllowRule';
+import { RULE_PATH } from '../config/readAllowRules';
+import type { Decision } from '../decision/Decision';
+import type { DecidedRequest } from '../decision/GateObserver';
+import { isCookieEndpoint } from '../http/backstagePaths';
+import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import type { WorkedRequest } from '../usage/Use';
+
+const MAX_PATH_LENGTH = 200;
+
+// Base64url of 24 bytes and more, as tokens and ids have it, and the beginning of a JSON Web Token.
+const LIKE_A_TOKEN = /[\w-]{32}|\beyJ[\w-]*\./;
+
+// Their handlers act with credentials of their own, for whoever reaches them.
+const NEVER_PROPOSED = ['kubernetes', 'mcp-actions', 'proxy', 'scaffolder'];
+
+/**
+ * Returns the path of a request that may be recorded and proposed: a rule may have it, it holds nothing like a token, and the request
+ * has presented no credential. Such a path is plain text in YAML, too.
+ */
+export function recordablePathOf(
+  { isInstalled, path }: DecidedRequest,
+  { reason }: Decision,
+): string | undefined {
+  const isRecordable =
+    reason === 'missing-credentials' &&
+    isInstalled &&
+    path !== undefined &&
+    path.length <= MAX_PATH_LENGTH &&
+    isUnambiguousPath(path) &&
+    RULE_PATH.test(path) &&
+    !LIKE_A_TOKEN.test(path) &&
+    !isCookieEndpoint(path);
+  return isRecordable ? path : undefined;
+}
+
+/** The rule that would keep requests working as YAML, or why none is proposed. */
+export type Proposal = { yaml: string } | { why: string };
+
+/** Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. */
+export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
+  if (NEVER_PROPOSED.includes(plugin)) {
+    return { why: `no rule is proposed for the plugin ${plugin}` };
+  }
+  if (method === WEBSOCKET) {
+    return {
+      why: 'no rule is proposed for a WebSocket: see docs/websockets.md',
+    };
+  }
+  if (method !== 'GET' && method !== 'HEAD') {
+    return {
+      why: `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
+    };
+  }
+  if (!seen) {
+    return {
+      why: 'no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here',
+    };
+  }
+  return { yaml: yamlOf({ plugin, path: seen.path, methods: [method] }) };
+}
