@@ -35,14 +35,37 @@ export const documents: Document[] = [
 /** Returns the fenced blocks of a language, without their indentation. */
 export function codeBlocks(language: string): CodeBlock[] {
   return documents.flatMap(({ file, text }) =>
-    [
-      ...text.matchAll(
-        new RegExp(`^( *)\`\`\`${language}\\n(.*?)\\n\\1\`\`\`$`, 'gms'),
-      ),
-    ].map(([, indent, block]) => ({
-      file,
-      text: block.replace(new RegExp(`^${indent}`, 'gm'), ''),
-    })),
+    blocksIn(text, language).map(block => ({ file, text: block })),
+  );
+}
+
+/**
+ * Returns the blocks of a language that follow a heading of a page, in their order.
+ *
+ * @throws Error if the page has no such heading, or no such block behind it
+ */
+export function blocksAfter(
+  file: string,
+  heading: string,
+  language = 'yaml',
+): [string, ...string[]] {
+  const { text } = readDocument(file);
+  const start = text.indexOf(`# ${heading}\n`);
+  const [first, ...others] =
+    start === -1 ? [] : blocksIn(text.slice(start), language);
+  if (first === undefined) {
+    throw new Error(`${file} has no block of ${language} after "${heading}"`);
+  }
+  return [first, ...others];
+}
+
+function blocksIn(text: string, language: string): string[] {
+  return [
+    ...text.matchAll(
+      new RegExp(`^( *)\`\`\`${language}\\n(.*?)\\n\\1\`\`\`$`, 'gms'),
+    ),
+  ].map(([, indent, block]) =>
+    block.replace(new RegExp(`^${indent}`, 'gm'), ''),
   );
 }
 
