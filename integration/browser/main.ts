@@ -18,6 +18,7 @@ import * as demoPageUse from './demoPageUse';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
+import { frontendElsewhere } from './frontendElsewhere';
 import { launchBrowser } from './launchBrowser';
 import {
   codeByCookie,
@@ -123,6 +124,9 @@ async function main() {
           withinGroupTime(cookieLife(browser, checks)),
         ),
     ),
+  );
+  await checks.group('Frontend on another origin', () =>
+    withinGroupTime(frontendElsewhere(browser, checks)),
   );
   await browser.close();
   await checks.group('Backend on https', onHttps);
