@@ -24,6 +24,7 @@ import {
 import { folderWith } from '../../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../../__testUtils__/runShell';
 import { signedBackends } from '../../../__testUtils__/signedBackends';
+import type { UserTokenClaims } from '../../../__testUtils__/signingKey';
 import { until } from '../../../__testUtils__/until';
 
 const PAGE = 'docs/sign-out.md';
@@ -117,16 +118,15 @@ describeWithCurl(`${PAGE}: sign out everywhere`, () => {
   const [operators] = blocksAfter(PAGE, 'Who may call it');
 
   it('is for the user, for the operators of the page, and for nobody else', async () => {
-    for (const [claims, apiGate, isAllowed] of [
+    const joe = { sub: 'user:default/joe' };
+    const ofPlatform = { ...joe, ent: ['group:default/platform'] };
+    const byRole: [Partial<UserTokenClaims>, JsonObject, boolean][] = [
       [{ sub: JANE }, {}, true],
-      [{ sub: 'user:default/joe' }, {}, false],
-      [{ sub: 'user:default/joe' }, gateOf(operators), false],
-      [
-        { sub: 'user:default/joe', ent: ['group:default/platform'] },
-        gateOf(operators),
-        true,
-      ],
-    ] as const) {
+      [joe, {}, false],
+      [joe, gateOf(operators), false],
+      [ofPlatform, gateOf(operators), true],
+    ];
+    for (const [claims, apiGate, isAllowed] of byRole) {
       const backend = await start(apiGate);
       const janes = await Promise.all(
         [5, 60].map(ago => backend.sign({ sub: JANE, iat: now() - ago })),
