@@ -18,10 +18,9 @@ const [signOut] = blocksAfter(
 );
 
 // Before the backend starts: the compiler keeps this process from its sockets for seconds.
-const callRecipe = compileRecipe(`export async function run(
-  discoveryApi: { getBaseUrl(pluginId: string): Promise<string> },
-  fetchApi: { fetch: typeof fetch },
-) {
+const callRecipe = compileRecipe(`
+import type { DiscoveryApi, FetchApi } from '@backstage/core-plugin-api';
+export async function run(discoveryApi: DiscoveryApi, fetchApi: FetchApi) {
   ${call}
 }`);
 const signOutRecipe = compileRecipe(signOut);
@@ -91,11 +90,14 @@ describe('[P49] the sign-out of docs/sign-out.md', () => {
     expect((await withCookies(page)).status).toBe(200);
 
     const signOutOfFrontend = jest.fn();
-    await exports.createSignOut(
-      { signOut: signOutOfFrontend },
+    const credentials = { token: 'of-a-test' };
+    const identity = exports.endSessionAtSignOut(
+      { signOut: signOutOfFrontend, getCredentials: async () => credentials },
       discoveryApi,
       fetchApi,
-    )();
+    );
+    expect(await identity.getCredentials()).toBe(credentials);
+    await identity.signOut();
     expect(signOutOfFrontend).toHaveBeenCalledTimes(1);
     expect(cookies.headerFor(page)).toBeUndefined();
     for (const headers of [bearer, { cookie: copied }]) {
