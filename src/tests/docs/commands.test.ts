@@ -22,9 +22,9 @@ const NOT_RUN: Record<string, string> = {
   'npm start': 'integration/browser/run runs it',
   'npm test': 'runs this test',
   'yarn bench': 'takes eight minutes and two idle cores',
-  'yarn --cwd packages/backend add': 'needs a registry that has the package',
-  'yarn --cwd packages/backend up': 'needs a registry that has the package',
-  'yarn --cwd packages/backend remove': 'needs a backend that has the package',
+  'yarn --cwd packages/backend add': '.ci/install/run runs it',
+  'yarn --cwd packages/backend up': '.ci/install/run runs it',
+  'yarn --cwd packages/backend remove': '.ci/install/run runs it',
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
   [`${API_GATE}diff --mock-env --against git:origin/main`]:

@@ -119,7 +119,7 @@ describe(RULES, () => {
     const [inFolder, alone] = codes.filter(code => code.includes('${DIR}'));
     const unset = codes.filter(code => /^\w+: \$\{/.test(code));
     expect(unset).toHaveLength(2);
-    const check = (...lines: string[]) =>
+    const checkWith = (env: Record<string, string>, ...lines: string[]) =>
       runCliIn(['check', '--config', 'app-config.yaml'], {
         cwd: folderWith({
           'app-config.yaml': [
@@ -128,8 +128,9 @@ describe(RULES, () => {
             ...lines.map(line => `      ${line}`),
           ].join('\n'),
         }),
-        env: { DIR: '' },
+        env,
       });
+    const check = (...lines: string[]) => checkWith({ DIR: '' }, ...lines);
     expect(await check(`path: ${inFolder}`)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('has an empty segment'),
@@ -139,6 +140,9 @@ describe(RULES, () => {
     );
     const { stdout } = await check('path: /x', ...unset);
     expect(stdout).toMatch(/ {2}GET \/api\/hello\/x$/m);
+    const [end] = unset;
+    const ending = await checkWith({ END: '2999-01-01' }, 'path: /x', end);
+    expect(ending.stdout).toContain('GET /api/hello/x  (until 2999-01-01');
   });
 
   const publicWithoutRule = tableRows(RULES, ['What', 'Why']).map(
@@ -178,7 +182,7 @@ describePlugins(`${RULES}: opening a path is not enough`, () => {
     });
     const { text } = readDocument(RULES);
     const [, refused, empty] = text.match(
-      /it answers\s+`([^`]+)` with 401 and `([^`]+)` with nothing/,
+      /it answers\s+`([^`]+)` with 401 and `([^`]+)` with an empty body/,
     )!;
     expect(await backend.statusOf(`/api/catalog${refused}`)).toBe(401);
     const answer = await fetch(`${backend.url}/api/catalog${empty}`);
