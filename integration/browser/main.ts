@@ -10,6 +10,7 @@ import { withTimeout } from '../../src/util/time';
 import { afterSignOut } from './afterSignOut';
 import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
+import { clearedCache } from './clearedCache';
 import { codeFromCache } from './codeFromCache';
 import { cookieLife, MAX_AGE_MS } from './cookieLife';
 import { controls, ports } from './demoControls';
@@ -127,6 +128,9 @@ async function main() {
   );
   await checks.group('Frontend on another origin', () =>
     withinGroupTime(frontendElsewhere(browser, checks)),
+  );
+  await checks.group('A cache that is cleared', () =>
+    withinGroupTime(clearedCache(browser, checks)),
   );
   await browser.close();
   await checks.group('Backend on https', onHttps);
