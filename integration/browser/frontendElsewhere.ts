@@ -72,8 +72,8 @@ async function checkFrontend(
           getBaseUrl: async (id: string) => `${backend}/api/${id}`,
         };
         const fetchApi = {
-          fetch: (url: string, init: RequestInit = {}) =>
-            fetch(url, {
+          fetch: (href: string, init: RequestInit = {}) =>
+            fetch(href, {
               ...init,
               headers: { ...init.headers, Authorization: `Bearer ${token}` },
             }),

@@ -15,7 +15,7 @@ function check(...settings: object[]) {
   );
 }
 
-describe(PAGE, () => {
+describe('docs/findings.md', () => {
   const onHttps = { backend: { baseUrl: 'https://backstage.example.com' } };
   const generated = parse(
     readDocument('src/__testUtils__/createApp/app-config.yaml').text,

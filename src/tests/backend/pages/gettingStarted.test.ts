@@ -107,7 +107,7 @@ async function start(port: number, file: string) {
   };
 }
 
-describePage(PAGE, () => {
+describePage('docs/getting-started.md', () => {
   const environment = process.env.NODE_ENV;
   const running: RunningBackend[] = [];
   // Guests sign in in development only.

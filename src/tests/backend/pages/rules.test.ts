@@ -49,7 +49,7 @@ async function statusOf(
   return (await backend.request(method, target, [JSON_TYPE], body)).status;
 }
 
-describe(RULES, () => {
+describe('docs/allow-rules.md', () => {
   it('has the rules of the table, by which a backend passes and refuses the requests of the table', async () => {
     const rows = tableRows(RULES, ['Rule', 'Request', 'Public']);
     const status = webSocketPlugin('status', { '/live': 'unauthenticated' });
@@ -190,7 +190,7 @@ describePlugins(`${RULES}: opening a path is not enough`, () => {
   });
 });
 
-describe(CANDIDATE, () => {
+describe('docs/candidate.md', () => {
   const [yaml] = blocksAfter(CANDIDATE, 'Try rules on live traffic');
   const BADGE = '/api/badges/entity/default/component/website/badge/pingback';
   const SPECS = '/api/badges/entity/default/component/website/badge-specs';

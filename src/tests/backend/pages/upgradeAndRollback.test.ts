@@ -41,7 +41,7 @@ function createDeployment() {
     });
 }
 
-describe(PAGE, () => {
+describe('docs/upgrade-and-rollback.md', () => {
   it('says what is open after the gate is removed', async () => {
     const start = createDeployment();
     const paths = ['/in-code', '/by-rule', '/other'];
