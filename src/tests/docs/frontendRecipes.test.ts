@@ -25,7 +25,7 @@ export async function run(discoveryApi: DiscoveryApi, fetchApi: FetchApi) {
 }`);
 const signOutRecipe = compileRecipe(signOut);
 
-/** A browser with cookies, and the three APIs of a frontend in it. */
+/** Signs a guest in, in a browser with cookies. Returns the APIs of a frontend there. */
 async function openFrontend(backend: RunningBackend) {
   const cookies = new BrowserCookies();
   const withCookies = async (url: string, init: RequestInit = {}) => {
@@ -46,7 +46,7 @@ async function openFrontend(backend: RunningBackend) {
       getBaseUrl: async (id: string) => `${backend.url}/api/${id}`,
     },
     fetchApi: {
-      // It adds the token, and cookies where a call asks for them.
+      // As Backstage's: adds the token, and cookies where a call requests them.
       fetch: (url: string, init: RequestInit = {}) =>
         (init.credentials === 'include' ? withCookies : fetch)(url, {
           ...init,

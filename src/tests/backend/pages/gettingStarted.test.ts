@@ -31,7 +31,7 @@ const describePage = release >= '2026-11' ? describeWithCurl : describe.skip;
 const PAGE = 'docs/getting-started.md';
 const WEBHOOK = '/api/events/http/github';
 
-/** The folder of an app as create-app makes it, with the webhook of the page. */
+/** Creates the folder of an app as create-app makes it, with the webhook of the page. */
 function createApp(port: number) {
   const generated = readDocument(
     'src/__testUtils__/createApp/app-config.yaml',
@@ -43,7 +43,7 @@ function createApp(port: number) {
   });
   const file = path.join(folder, 'app-config.yaml');
   const read = () => readFileSync(file, 'utf8');
-  // As editors do: nobody reads half of a file.
+  // Replaces the file in one step, so that the backend reads no half of it.
   const write = (text: string) => {
     writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);
