@@ -10,6 +10,7 @@ import { withTimeout } from '../../src/util/time';
 import { afterSignOut } from './afterSignOut';
 import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
+import { clearedCache } from './clearedCache';
 import { codeFromCache } from './codeFromCache';
 import { cookieLife, MAX_AGE_MS } from './cookieLife';
 import { controls, ports } from './demoControls';
@@ -18,6 +19,7 @@ import * as demoPageUse from './demoPageUse';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
+import { frontendElsewhere } from './frontendElsewhere';
 import { launchBrowser } from './launchBrowser';
 import {
   codeByCookie,
@@ -123,6 +125,12 @@ async function main() {
           withinGroupTime(cookieLife(browser, checks)),
         ),
     ),
+  );
+  await checks.group('Frontend on another origin', () =>
+    withinGroupTime(frontendElsewhere(browser, checks)),
+  );
+  await checks.group('A cache that is cleared', () =>
+    withinGroupTime(clearedCache(browser, checks)),
   );
   await browser.close();
   await checks.group('Backend on https', onHttps);

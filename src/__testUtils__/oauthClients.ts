@@ -21,12 +21,12 @@ export function oauthConfig(...clientIds: string[]): JsonObject {
   };
 }
 
-/** Approves the request of an OAuth client, as the user in the browser does, and returns the code. */
-async function approve(
+/** Approves the request of an OAuth client, as the user in the browser does, and returns the address that the browser is sent to. */
+export async function approve(
   authUrl: string,
   authorizationUrl: string | URL,
   userToken: string,
-): Promise<string> {
+): Promise<URL> {
   const asked = await fetch(authorizationUrl, { redirect: 'manual' });
   const sessionId = asked.headers.get('location')!.split('/').at(-1);
   const approved = await fetch(`${authUrl}/v1/sessions/${sessionId}/approve`, {
@@ -34,8 +34,10 @@ async function approve(
     headers: { Authorization: `Bearer ${userToken}` },
   });
   const { redirectUrl } = await approved.json();
-  return new URL(redirectUrl).searchParams.get('code')!;
+  return new URL(redirectUrl);
 }
+
+const codeIn = (redirect: URL) => redirect.searchParams.get('code')!;
 
 async function requestTokens(
   authUrl: string,
@@ -80,7 +82,9 @@ export async function signInClient(
     grant_type: 'authorization_code',
     client_id: clientId,
     redirect_uri: REDIRECT_URL,
-    code: await approve(authUrl, `${authUrl}/v1/authorize?${query}`, userToken),
+    code: codeIn(
+      await approve(authUrl, `${authUrl}/v1/authorize?${query}`, userToken),
+    ),
     code_verifier: verifier,
   });
   return tokens;
@@ -104,7 +108,7 @@ export async function connectMcpClient(
       tokens = saved;
     },
     redirectToAuthorization: async url => {
-      code = await approve(authUrl, url, userToken);
+      code = codeIn(await approve(authUrl, url, userToken));
     },
     saveCodeVerifier: saved => {
       verifier = saved;

@@ -1,4 +1,5 @@
 import knexFactory, { Knex } from 'knex';
+import { tableRows } from '../__testUtils__/documents';
 import { FaultyProxy } from '../__testUtils__/FaultyProxy';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { until } from '../__testUtils__/until';
@@ -138,14 +139,22 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
     const own = await database.openGate({ as: client });
     const { rows } = await own.run(each =>
       each.raw(
-        "select name, setting from pg_settings where name in ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout') order by name",
+        "select name, setting::int from pg_settings where name in ('lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout')",
       ),
     );
-    expect(rows.map((row: any) => row.setting)).toEqual([
-      '5000',
-      '2000',
-      '4000',
-    ]);
+    const limits = Object.fromEntries(
+      rows.map(({ name, setting }: any) => [name, `${setting / 1000} s`]),
+    );
+    expect([
+      limits.lock_timeout,
+      limits.statement_timeout,
+      limits.idle_in_transaction_session_timeout,
+      limits.idle_session_timeout,
+    ]).toEqual(
+      tableRows('docs/sign-out.md', ['What', 'Ends after']).map(
+        ([, endsAfter]) => endsAfter,
+      ),
+    );
     await client.destroy();
   });
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
+import { codeIn, tableRows } from '../../__testUtils__/documents';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -142,7 +143,16 @@ describe.each(databases)(
 
     it('[P24] may be dropped', async () => {
       await expectWorking();
-      await withDatabase(knex => knex.schema.dropTable(TABLE));
+      const [tables] = tableRows('docs/upgrade-and-rollback.md', [
+        'What',
+        'Where',
+      ]).map(([what]) => codeIn(what));
+      expect(tables).toContain(TABLE);
+      await withDatabase(async knex => {
+        for (const table of tables) {
+          await knex.schema.dropTable(table);
+        }
+      });
       await expectWorking();
     });
 

@@ -7,6 +7,8 @@ import {
 import gatewayPlugin from '@backstage/plugin-gateway-backend';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
+import { parse } from 'yaml';
+import { blocksAfter, readDocument } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -176,6 +178,82 @@ describe('a backend without the auth plugin', () => {
       });
     },
   );
+});
+
+describe('the configuration of docs/split-backends.md', () => {
+  const PAGE = 'docs/split-backends.md';
+  const [ofFirst, ofSecond] = blocksAfter(PAGE, 'Configure discovery');
+
+  /** Starts the two backends of the page, at addresses of this machine. */
+  async function startBoth(change = (yaml: string) => yaml) {
+    const ports = { first: await freePort(), second: await freePort() };
+    const publicUrl = `http://localhost:${ports.first}`;
+    const configOf = (yaml: string) =>
+      parse(
+        change(yaml)
+          .replaceAll('https://backstage.example.com', publicUrl)
+          .replace(
+            /(first|second)\.internal:7007/,
+            (_, name: 'first' | 'second') => `127.0.0.1:${ports[name]}`,
+          ),
+      );
+    const plugins = {
+      catalog: recordingPlugin('catalog'),
+      search: recordingPlugin('search'),
+      techdocs: recordingPlugin('techdocs'),
+    };
+    // The inner address is another one than the public one, as on the page.
+    const listenAt = (port: number) => ({
+      backend: { listen: { host: '127.0.0.1', port } },
+    });
+    const first = await backends.start({
+      port: ports.first,
+      config: merge(configOf(ofFirst), listenAt(ports.first)),
+      features: [gatewayPlugin, plugins.catalog.feature],
+    });
+    const second = await backends.start({
+      port: ports.second,
+      withAuth: false,
+      config: merge(configOf(ofSecond), listenAt(ports.second)),
+      features: [plugins.search.feature, plugins.techdocs.feature],
+    });
+    const token = await first.guest();
+    const statusAtSecond = () =>
+      second.statusOf('/api/search/x', bearer(token));
+    await until(async () => (await statusAtSecond()) !== 503);
+    return { first, second, plugins, token, statusAtSecond };
+  }
+
+  it('serves users at one address, verifies service tokens both ways, and ends a session in both', async () => {
+    const { first, second, plugins, token, statusAtSecond } = await startBoth();
+    for (const id of Object.keys(plugins)) {
+      const target = `/api/${id}/x`;
+      expect(await first.statusOf(target)).toBe(401);
+      expect(await first.statusOf(target, bearer(token))).toBe(200);
+    }
+    const there = bearer(await plugins.catalog.tokenFor('search'));
+    expect(await second.statusOf('/api/search/x', there)).toBe(200);
+    const back = bearer(await plugins.techdocs.tokenFor('catalog'));
+    expect(await first.statusOf('/api/catalog/x', back)).toBe(200);
+
+    await first.request('DELETE', `/api/catalog${COOKIE_ENDPOINT}`, [
+      bearer(token),
+    ]);
+    await until(async () => (await statusAtSecond()) === 401);
+  });
+
+  it('refuses every user with the reason of the page where `target` is plain text', async () => {
+    const { second, statusAtSecond } = await startBoth(yaml =>
+      yaml.replace(/\{ internal: ('http:\/\/first\S+') \}/, '$1'),
+    );
+    expect(await statusAtSecond()).toBe(401);
+    const [, reason] = readDocument(PAGE).text.match(
+      /every user token fails with `([^`]+)`/,
+    )!;
+    expect(
+      second.log.filter(({ meta }) => (meta as any)?.reason === reason),
+    ).not.toEqual([]);
+  });
 });
 
 describe('a backend with the auth plugin', () => {

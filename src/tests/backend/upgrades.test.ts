@@ -17,6 +17,7 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
+import { codeIn, proseOf, readDocument } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -445,6 +446,13 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
   });
 });
 
+/** The headers that the page names. Without them, the endpoint closes all WebSockets. */
+const ALLOWED_HEADERS = codeIn(
+  proseOf(readDocument('docs/websockets.md')).match(
+    /Add (.*?) to its `allowedHeaders`/s,
+  )![1],
+);
+
 describe('[P11] a proxy endpoint with ws: true', () => {
   /** Starts the proxy plugin in front of a server that echoes each message and records the requests. */
   async function startProxy(apiGate: JsonObject = {}) {
@@ -473,12 +481,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
             '/echo': {
               target: `http://localhost:${port}`,
               ws: true,
-              allowedHeaders: [
-                'connection',
-                'upgrade',
-                'sec-websocket-key',
-                'sec-websocket-version',
-              ],
+              allowedHeaders: ALLOWED_HEADERS,
             },
           },
         },

@@ -1,4 +1,3 @@
-import { execFile, execFileSync } from 'node:child_process';
 import path from 'node:path';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
@@ -11,6 +10,7 @@ import {
 } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { folderWith, runCli, runCliHere } from '../../__testUtils__/runCli';
+import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -23,9 +23,9 @@ const NOT_RUN: Record<string, string> = {
   'npm start': 'integration/browser/run runs it',
   'npm test': 'runs this test',
   'yarn bench': 'takes eight minutes and two idle cores',
-  'yarn --cwd packages/backend add': 'needs a registry that has the package',
-  'yarn --cwd packages/backend up': 'needs a registry that has the package',
-  'yarn --cwd packages/backend remove': 'needs a backend that has the package',
+  'yarn --cwd packages/backend add': '.ci/install/run runs it',
+  'yarn --cwd packages/backend up': '.ci/install/run runs it',
+  'yarn --cwd packages/backend remove': '.ci/install/run runs it',
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
@@ -80,15 +80,6 @@ const isCli = ({ command }: Command) => command.startsWith(API_GATE);
 const run = commands.filter(command => !reasonNotToRun(command));
 const named = (all: Command[]) =>
   all.map(command => [`${command.file}: ${command.command}`, command] as const);
-
-function has(program: string): boolean {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', start =>
   expect(commands.some(({ command }) => command.startsWith(start))).toBe(true),
@@ -167,12 +158,9 @@ auth:
   );
 });
 
-// A machine that has only Node has neither of them.
-const describeWithCurl = has('bash') && has('curl') ? describe : describe.skip;
-
 describeWithCurl('a command of the documents for a shell', () => {
   let backend: RunningBackend;
-  let env: NodeJS.ProcessEnv;
+  let env: Record<string, string>;
 
   beforeAll(async () => {
     const token = (subject: string, plugin: string, permission?: string) => ({
@@ -197,7 +185,6 @@ describeWithCurl('a command of the documents for a shell', () => {
     });
     const signedIn = await rawRequest(backend.port, '/api/auth/guest/refresh');
     env = {
-      PATH: process.env.PATH,
       TOKEN: JSON.parse(signedIn.body).backstageIdentity.token,
       CATALOG_SCRIPT_TOKEN: 'catalog-script-of-a-test',
       API_GATE_POLICY_TOKEN: 'api-gate-policy-of-a-test',
@@ -208,22 +195,7 @@ describeWithCurl('a command of the documents for a shell', () => {
   it.each(named(run.filter(command => !isCli(command))))(
     'succeeds: %s',
     async (_, { command, status }) => {
-      const output = await new Promise<string>((resolve, reject) => {
-        execFile(
-          'bash',
-          [
-            '-euo',
-            'pipefail',
-            '-c',
-            command.replace(
-              /https:\/\/backstage\.example\.com|http:\/\/localhost:7007/g,
-              backend.url,
-            ),
-          ],
-          { env, timeout: 20_000 },
-          (error, stdout) => (error ? reject(error) : resolve(stdout)),
-        );
-      });
+      const output = await runShell(command, { url: backend.url, env });
       expect(output.trim()).not.toBe('');
       expect(status ?? output.trim()).toBe(output.trim());
     },
