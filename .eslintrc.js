@@ -55,8 +55,13 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     selector,
     message: 'Only src/gate/answer.ts sets the headers of an answer.',
   })),
-  // The packages of `integration/legacy` are its own, and are installed there.
-  ignorePatterns: ['bench/build/**', 'bench/old/**', 'integration/legacy/**'],
+  // The packages of `integration/legacy` are its own, and are installed there. `integration/delegation` has copies of `src`.
+  ignorePatterns: [
+    'bench/build/**',
+    'bench/old/**',
+    'integration/delegation/**',
+    'integration/legacy/**',
+  ],
   rules: {
     'jest/expect-expect': [
       'error',

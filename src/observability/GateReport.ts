@@ -24,6 +24,9 @@ import type { GateMetrics } from './GateMetrics';
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 const NOT_INSTALLED = 'not installed';
 
+/** Ends the label of a plugin that a handler calls with a copy of credentials: see `watchDelegations`. */
+const BY_COPY = ' (copied credentials)';
+
 // A client chooses the path, and the issuer of a token the subject.
 const MAX_FIELD_BYTES = 1_000;
 
@@ -88,6 +91,19 @@ export class GateReport implements GateObserver {
   externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
     this.options.usage?.tokenUsed(subject, this.#labelOf(plugin));
   };
+
+  /** Records that a handler calls a plugin for an external token. */
+  externalTokenDelegated(
+    subject: string,
+    plugin: string,
+    isCopy: boolean,
+  ): void {
+    const label = this.#labelOf(plugin.toLowerCase());
+    this.options.usage?.tokenDelegated(
+      subject,
+      isCopy ? `${label}${BY_COPY}` : label,
+    );
+  }
 
   verified(seconds: number): void {
     this.options.metrics?.verified(seconds);

@@ -14,6 +14,7 @@ import {
   keyOf,
   Use,
   Used,
+  usedDelegation,
   usedRule,
   usedToken,
 } from './Use';
@@ -91,6 +92,11 @@ export class Usage {
   /** @param plugin - id of an installed plugin, or the label for all others */
   tokenUsed(subject: string, plugin: string): void {
     this.#add(usedToken(this.#subjects.nameOf(subject), plugin), false);
+  }
+
+  /** @param plugin - the plugin that handlers call, as for {@link tokenUsed} */
+  tokenDelegated(subject: string, plugin: string): void {
+    this.#add(usedDelegation(this.#subjects.nameOf(subject), plugin), false);
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
@@ -231,7 +237,10 @@ export class Usage {
       ...source.current.config.allow.flatMap(rule =>
         rule.methods.map(method => usedRule(rule, method)),
       ),
-      ...externalTokens.map(({ subject }) => usedToken(subject)),
+      ...externalTokens.flatMap(({ subject }) => [
+        usedToken(subject),
+        usedDelegation(subject),
+      ]),
     ];
   }
 }

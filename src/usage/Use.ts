@@ -6,10 +6,11 @@ export const DAYS_KEPT = 30;
 
 /** Names one method of an allow rule, or a token at one plugin. */
 export interface Used {
-  kind: 'rule' | 'token';
+  /** `delegation`: a handler has asked for a token to call the plugin with the credentials of the external token. */
+  kind: 'rule' | 'token' | 'delegation';
   /** Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token. */
   name: string;
-  /** The plugin that a token called. Empty for a rule, and for the token itself. */
+  /** The plugin that was called. Empty for a rule, and for the token itself. */
   plugin: string;
 }
 
@@ -36,6 +37,10 @@ export function usedRule({ plugin, path }: AllowRule, method: string): Used {
 
 export function usedToken(subject: string, plugin = ''): Used {
   return { kind: 'token', name: subject, plugin };
+}
+
+export function usedDelegation(subject: string, plugin = ''): Used {
+  return { kind: 'delegation', name: subject, plugin };
 }
 
 export function keyOf({ kind, name, plugin }: Used): string {
