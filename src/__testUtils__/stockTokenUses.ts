@@ -3,6 +3,9 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { stock, StockBackend, stockToken } from './stockBackend';
 import { until } from './until';
 
+// The scaffolder takes up to five seconds to begin a task.
+const TASK_LIMIT_MS = 60_000;
+
 /** Lists the tools of the MCP server with the SDK's client, and calls one of them. */
 async function useTools({ url }: StockBackend) {
   const client = new Client({ name: 'test', version: '1' });
@@ -39,7 +42,7 @@ async function runTask({ send }: StockBackend, subject: string, name: string) {
     const task = await send(subject, `/scaffolder/v2/tasks/${body.id}`);
     end = task.body.status;
     return end === 'completed' || end === 'failed';
-  });
+  }, TASK_LIMIT_MS);
   return end;
 }
 

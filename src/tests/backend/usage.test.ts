@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { tableRows } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
@@ -178,6 +179,26 @@ describe('the record of use in a backend', () => {
     const names = (await probe.rows()).map(({ name }) => name);
     expect(new Set(names.filter(name => !/^(GET|POST) /.test(name)))).toEqual(
       new Set(externalAccess.map(({ options: { subject } }) => subject)),
+    );
+  });
+
+  it('has the fields of docs/usage.md for each rule and token', async () => {
+    await start();
+    await send('/api/hello/calls/other', { token: tokenOf('ci-deploy') });
+    await probe.sync();
+    await probe.letPass(7);
+    const { usage } = await report();
+    const entries = [...usage!.rules, ...usage!.externalTokens];
+    const named = ['subject', 'rule', ...Object.keys(allow[1]), 'methods'];
+    expect(
+      new Set([...entries.flatMap(entry => Object.keys(entry)), ...named]),
+    ).toEqual(
+      new Set([
+        ...named,
+        ...tableRows('docs/usage.md', ['Field', 'Meaning']).map(([field]) =>
+          field.replaceAll('`', ''),
+        ),
+      ]),
     );
   });
 

@@ -66,7 +66,7 @@ const start = (
     ...options,
   });
 
-describe(PAGE, () => {
+describe('docs/recipes/clients.md', () => {
   it('has a script whose token passes at the catalog alone, and that gets another one', async () => {
     const { options, ...entry } = readToken('catalog-script');
     const next = {
