@@ -445,7 +445,7 @@ describe('api-gate check --policy', () => {
         'Not known what these plugins open in code: own',
         'Use, at that backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
-        '  the external token of ci has called no other plugins; this would restrict it to them:',
+        '  the external token of ci, and handlers for it, have called no other plugins; this would restrict it to them:',
         '    accessRestrictions:',
         '      - plugin: catalog',
       ].join('\n'),

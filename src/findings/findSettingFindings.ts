@@ -142,7 +142,7 @@ function findTokenFindings(get: Get): Possible[] {
             at: `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`,
             why: 'is valid for every route of every plugin',
             write:
-              'add accessRestrictions with the plugins that the caller needs',
+              'add accessRestrictions with the plugins that it calls, and those that handlers call for it',
           }
         );
       }),

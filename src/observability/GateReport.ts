@@ -26,6 +26,9 @@ import { recordablePathOf } from './proposeRule';
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 export const NOT_INSTALLED = 'not installed';
 
+/** Ends the label of a plugin that a handler calls with a copy of credentials: see `watchDelegations`. */
+const BY_COPY = ' (copied credentials)';
+
 // A client chooses the path, and the issuer of a token the subject.
 const MAX_FIELD_BYTES = 1_000;
 
@@ -90,6 +93,20 @@ export class GateReport implements GateObserver {
   externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
     this.options.usage?.tokenUsed(subject, this.#labelOf(plugin));
   };
+
+  /** Records that a handler calls a plugin for an external token. */
+  externalTokenDelegated(
+    subject: string,
+    plugin: string,
+    isCopy: boolean,
+  ): void {
+    const label = this.#labelOf(plugin.toLowerCase());
+    this.options.usage?.tokenUsed(
+      subject,
+      isCopy ? `${label}${BY_COPY}` : label,
+      'delegation',
+    );
+  }
 
   verified(seconds: number): void {
     this.options.metrics?.verified(seconds);

@@ -1,7 +1,15 @@
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Usage } from '../usage/Usage';
-import { dayOf, keyOf, Use, Used, usedRule, usedToken } from '../usage/Use';
+import {
+  dayOf,
+  keyOf,
+  Use,
+  Used,
+  usedDelegation,
+  usedRule,
+  usedToken,
+} from '../usage/Use';
 import { DAY_MS } from '../util/time';
 import { countUnusedRules, describeUsage, formatUsage } from './describeUsage';
 
@@ -35,7 +43,10 @@ function describeUses(options: {
     ...rules.flatMap(each =>
       each.methods.map(method => use(usedRule(each, method))),
     ),
-    ...externalTokens.map(({ subject }) => use(usedToken(subject))),
+    ...externalTokens.flatMap(({ subject }) => [
+      use(usedToken(subject)),
+      use(usedDelegation(subject)),
+    ]),
     ...uses,
   ];
   const read = () => new Map(all.map(each => [keyOf(each), each]));
@@ -111,6 +122,67 @@ describe('describeUsage', () => {
       [undefined, 30, 6],
       [undefined, 30, 0],
       [undefined, undefined, 6],
+    ]);
+  });
+
+  it.each<[string, string | undefined, Use[]]>([
+    [
+      'the plugins that were called and those that handlers called, each once',
+      [
+        'accessRestrictions:',
+        '  - plugin: auth # handlers call it for this token',
+        '  - plugin: catalog',
+        '  - plugin: techdocs',
+      ].join('\n'),
+      [
+        use(usedDelegation('ci', 'catalog')),
+        use(usedDelegation('ci', 'auth')),
+        use(usedToken('ci', 'catalog')),
+      ],
+    ],
+    [
+      'nothing if handlers called a plugin of another backend',
+      undefined,
+      [use(usedDelegation('ci', 'not installed'))],
+    ],
+    [
+      'nothing if a handler used a copy of the credentials',
+      undefined,
+      [use(usedDelegation('ci', 'catalog (copied credentials)'))],
+    ],
+    [
+      'nothing before calls of handlers were observed for seven days',
+      undefined,
+      [use(usedDelegation('ci'), { days: 6 })],
+    ],
+    [
+      'the plugins after seven days',
+      'accessRestrictions:\n  - plugin: techdocs',
+      [use(usedDelegation('ci'), { days: 7 })],
+    ],
+  ])('proposes %s', (_, yaml, uses) => {
+    const { externalTokens } = describeUses({
+      tokens: [{ subject: 'ci', isRestricted: false }],
+      uses: [use(usedToken('ci', 'techdocs'), { requests: 3 }), ...uses],
+    });
+    expect(externalTokens.map(token => token.yaml)).toEqual([yaml]);
+  });
+
+  it('counts no calls of handlers as requests of the token', () => {
+    const { externalTokens } = describeUses({
+      tokens: [{ subject: 'ci', isRestricted: false }],
+      uses: [
+        use(usedToken('ci', 'techdocs'), { requests: 3, lastUsed: today - 5 }),
+        use(usedDelegation('ci', 'catalog'), { requests: 9, lastUsed: today }),
+      ],
+    });
+    expect(externalTokens).toMatchObject([
+      {
+        requests30d: 3,
+        lastUsed: new Date((today - 5) * DAY_MS).toISOString().slice(0, 10),
+        plugins: ['techdocs'],
+        delegatedTo: ['catalog'],
+      },
     ]);
   });
 });

@@ -7,6 +7,9 @@ import type { Usage } from '../usage/Usage';
 import { dayOf, keyOf, Use, usedRule } from '../usage/Use';
 import { DAY_MS } from '../util/time';
 
+// A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
+const MIN_DAYS = 7;
+
 type Requests = Pick<RuleUsage, 'lastUsed' | 'requests30d'>;
 
 /** The use of one allow rule. */
@@ -24,7 +27,9 @@ export interface TokenUsage extends Requests {
   days?: number;
   /** Plugins that were called. */
   plugins: string[];
-  /** The access restrictions that allow these plugins and no others, for a token that has no restrictions. */
+  /** Plugins that handlers have called for it. */
+  delegatedTo: string[];
+  /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
   yaml?: string;
 }
 
@@ -69,7 +74,7 @@ export function describeUsage(
     })),
     externalTokens: describeTokens(
       usage.externalTokens,
-      all.filter(({ kind }) => kind === 'token'),
+      all.filter(({ kind }) => kind === 'token' || kind === 'delegation'),
     ),
   };
 }
@@ -94,7 +99,7 @@ export function formatUsage(report: UsageReport): string[] {
     ...externalTokens.flatMap(({ subject, yaml }) =>
       yaml
         ? [
-            `the external token of ${subject} has called no other plugins; this would restrict it to them:`,
+            `the external token of ${subject}, and handlers for it, have called no other plugins; this would restrict it to them:`,
             ...yaml.split('\n').map(line => `  ${line}`),
           ]
         : [],
@@ -143,25 +148,52 @@ function describeTokens(
   return [...new Set(subjects)].map(subject => {
     const tokens = configured.filter(token => token.subject === subject);
     const own = uses.filter(({ name }) => name === subject);
-    const plugins = own.flatMap(({ plugin }) => plugin || []).sort();
-    // The restrictions of a `jwks` entry hold for all of its subjects. Plugins of other backends are not recorded by name.
+    const called = own.filter(({ kind }) => kind === 'token');
+    const delegated = own.filter(({ kind }) => kind === 'delegation');
+    const plugins = pluginsOf(called);
+    const delegatedTo = pluginsOf(delegated);
+    // The restrictions of a `jwks` entry hold for all of its subjects.
     const isRestrictable =
       tokens.some(({ isRestricted }) => !isRestricted) &&
       plugins.length > 0 &&
-      plugins.every(id => PLUGIN_ID.test(id));
-    const restrictions = plugins.map(id => `  - plugin: ${id}`);
+      daysOf(delegated) >= MIN_DAYS;
     return {
       subject,
-      ...describeRequests(own),
-      ...(tokens.length > 0 && {
-        days: Math.max(0, ...own.map(({ days }) => days)),
-      }),
+      ...describeRequests(called),
+      ...(tokens.length > 0 && { days: daysOf(called) }),
       plugins,
-      ...(isRestrictable && {
-        yaml: ['accessRestrictions:', ...restrictions].join('\n'),
-      }),
+      delegatedTo,
+      ...(isRestrictable && proposeRestrictions(plugins, delegatedTo)),
     };
   });
+}
+
+/**
+ * Proposes restrictions that keep working what has worked. Releases before backend-defaults 0.17.8 ask for the called plugins only, but a token
+ * that lacks the others would be refused after an update.
+ */
+function proposeRestrictions(
+  called: string[],
+  delegatedTo: string[],
+): { yaml?: string } {
+  const plugins = [...new Set([...called, ...delegatedTo])].sort();
+  // Other labels are those of plugins of other backends, and of calls that no restrictions allow.
+  if (!plugins.every(id => PLUGIN_ID.test(id))) {
+    return {};
+  }
+  const restrictions = plugins.map(
+    id =>
+      `  - plugin: ${id}${called.includes(id) ? '' : ' # handlers call it for this token'}`,
+  );
+  return { yaml: ['accessRestrictions:', ...restrictions].join('\n') };
+}
+
+function pluginsOf(uses: Use[]): string[] {
+  return uses.flatMap(({ plugin }) => plugin || []).sort();
+}
+
+function daysOf(uses: Use[]): number {
+  return Math.max(0, ...uses.map(({ days }) => days));
 }
 
 function describeRequests(uses: (Use | undefined)[]): Requests {

@@ -13,6 +13,7 @@ import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { barrierPathsFor } from '../policy/commonPrefixes';
+import { watchDelegations } from './watchDelegations';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
@@ -77,6 +78,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
       source.onReload(openBarriers);
     });
 
+    watchDelegations(auth, gate.observer);
     plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {

@@ -11,6 +11,7 @@ import {
   keyOf,
   REPORT_ONLY,
   Used,
+  usedDelegation,
   usedRule,
   usedToken,
   usedWorked,
@@ -351,7 +352,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(replica.isComplete).toBe(false);
   });
 
-  it('[P31] has no more rows a day than rules, their methods and tokens, and 200 subjects of other tokens', async () => {
+  it('[P31] has no more rows a day than rules, their methods and tokens, and 200 subjects of other tokens, for each plugin that these or their handlers call', async () => {
     const externalTokens = [{ subject: 'ci', isRestricted: false }];
     const allow = [ruleFor('/a', ['GET', 'POST']), ruleFor('/b/**')];
     const settings = { allow, externalTokens };
@@ -359,6 +360,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     for (const [n, replica] of all.entries()) {
       for (let i = 0; i < 300; i += 1) {
         replica.tokenUsed(`external:${n}-${i}`, 'hello');
+        replica.tokenUsed(`external:${n}-${i}`, 'other', 'delegation');
       }
       replica.tokenUsed('external:\u0000', 'hello');
       replica.tokenUsed('x'.repeat(251), 'hello');
@@ -367,11 +369,13 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       await replica.sync();
       await all[1].sync();
     }
-    const used = await knex(TABLE).distinct('name', 'plugin');
-    // Two rows are the token of the configuration at its plugin, and the sum of all further subjects.
-    expect(used).toHaveLength(3 + 1 + MAX_OTHER_NAMES + 2);
+    const used = await knex(TABLE).distinct('kind', 'name', 'plugin');
+    // The token of the configuration has two rows, and one at its plugin. The sum of all further subjects is beside those of the others.
+    expect(used).toHaveLength(3 + 3 + 2 * (MAX_OTHER_NAMES + 1));
     const further = useOf(all[1], usedToken('…', 'hello'));
     expect(further?.requests).toBe(600 + 4 - 200);
+    const furtherCalls = useOf(all[1], usedDelegation('…', 'other'));
+    expect(furtherCalls?.requests).toBe(600 - 200);
   }, 60_000);
 
   it('[P31] names at most 200 paths that worked in report-only, of 100,000 requests, while the database hangs', async () => {

@@ -16,7 +16,6 @@ import {
   Use,
   Used,
   usedRule,
-  usedToken,
   usedWorked,
   WorkedRequest,
 } from './Use';
@@ -100,9 +99,13 @@ export class Usage {
     this.#add(usedRule(rule, listed), isAnonymous);
   }
 
-  /** @param plugin - id of an installed plugin, or the label for all others */
-  tokenUsed(subject: string, plugin: string): void {
-    this.#add(usedToken(this.#subjects.nameOf(subject), plugin), false);
+  /** @param plugin - id of an installed plugin that the token, or a handler for it, has called; or the label for all others */
+  tokenUsed(
+    subject: string,
+    plugin: string,
+    kind: 'token' | 'delegation' = 'token',
+  ): void {
+    this.#add({ kind, name: this.#subjects.nameOf(subject), plugin }, false);
   }
 
   /** Counts a request that report-only let pass, and that worked. */

@@ -8,13 +8,14 @@ export const DAYS_KEPT = 30;
 
 /** Names one method of an allow rule, a token at one plugin, or requests that worked in report-only. */
 export interface Used {
-  kind: 'rule' | 'token' | 'worked';
+  /** `delegation`: a handler has asked for a token to call the plugin with the credentials of the external token. */
+  kind: 'rule' | 'token' | 'delegation' | 'worked';
   /**
    * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `GET hello/health 200` for requests that
    * worked, or `GET` where their path is not recorded.
    */
   name: string;
-  /** The plugin that a token called, or where requests worked. Empty for a rule, and for the token itself. */
+  /** The plugin that was called, or where requests worked. Empty for a rule, and for the token itself. */
   plugin: string;
 }
 
@@ -44,6 +45,10 @@ export function usedRule({ plugin, path }: AllowRule, method: string): Used {
 
 export function usedToken(subject: string, plugin = ''): Used {
   return { kind: 'token', name: subject, plugin };
+}
+
+export function usedDelegation(subject: string, plugin = ''): Used {
+  return { kind: 'delegation', name: subject, plugin };
 }
 
 /** Requests that report-only let pass, and that worked. */
@@ -80,7 +85,10 @@ export function listConfigured(
     ...config.allow.flatMap(rule =>
       rule.methods.map(method => usedRule(rule, method)),
     ),
-    ...externalTokens.map(({ subject }) => usedToken(subject)),
+    ...externalTokens.flatMap(({ subject }) => [
+      usedToken(subject),
+      usedDelegation(subject),
+    ]),
   ];
 }
 

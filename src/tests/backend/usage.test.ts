@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { tableRows } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
@@ -38,15 +39,28 @@ const externalAccess = [
 
 let backend: RunningBackend;
 let probe: ReturnType<typeof usageProbe>;
+let other: ReturnType<typeof recordingPlugin>;
+
+/** Creates a plugin whose handlers ask for a token to call the plugin that the path names, such as `/calls/auth`. */
+const callingPlugin = (pluginId: string) =>
+  recordingPlugin(pluginId, {
+    handle: async (req, res, { auth, httpAuth }) => {
+      const [, targetPluginId] = req.path.match(/^\/calls\/(.*)/) ?? [];
+      if (targetPluginId) {
+        await auth.getPluginRequestToken({
+          onBehalfOf: await httpAuth.credentials(req),
+          targetPluginId,
+        });
+      }
+      res.json({});
+    },
+  });
 
 async function start(apiGate: JsonObject = {}, settings: JsonObject = {}) {
   probe = usageProbe();
+  other = recordingPlugin('other');
   backend = await startBackend({
-    features: [
-      recordingPlugin('hello').feature,
-      recordingPlugin('other').feature,
-      probe.feature,
-    ],
+    features: [callingPlugin('hello').feature, other.feature, probe.feature],
     config: {
       backend: { auth: { externalAccess }, ...settings },
       auth: { apiGate: { allow, ...apiGate } },
@@ -116,9 +130,13 @@ describe('the record of use in a backend', () => {
     ]);
   });
 
-  it('[P31] has the plugins that each external token has called, and proposes to restrict it to them', async () => {
+  it('[P31] has the plugins that each external token has called, and those that handlers called for it', async () => {
     await start();
-    for (const target of ['/api/hello/x', '/api/other/y', '/api/hello/z']) {
+    for (const target of [
+      '/api/other/y',
+      '/api/hello/x',
+      '/api/hello/calls/auth',
+    ]) {
       expect((await send(target, { token: tokenOf('ci-deploy') })).status).toBe(
         200,
       );
@@ -127,18 +145,18 @@ describe('the record of use in a backend', () => {
     const restricted = await send('/api/other/x', { token: tokenOf('reader') });
     expect(restricted.status).toBe(403);
     const { usage } = await report();
-    const called = { lastUsed: today(), days: 0 };
+    const called = { lastUsed: today(), days: 0, delegatedTo: [] };
     expect(usage!.externalTokens).toEqual([
       {
         subject: 'ci-deploy',
         ...called,
         requests30d: 3,
         plugins: ['hello', 'other'],
-        yaml: 'accessRestrictions:\n  - plugin: hello\n  - plugin: other',
+        delegatedTo: ['auth'],
       },
       {
         subject: 'old-jenkins',
-        days: 0,
+        ...called,
         lastUsed: null,
         requests30d: 0,
         plugins: [],
@@ -148,10 +166,48 @@ describe('the record of use in a backend', () => {
     ]);
   });
 
+  it('[P31] has no calls of handlers for users and plugins, and none for tokens that do not verify', async () => {
+    await start();
+    const target = '/api/hello/calls/auth';
+    const { body } = await send('/api/auth/guest/refresh');
+    const { token: guestToken } = JSON.parse(body).backstageIdentity;
+    for (const token of [guestToken, await other.tokenFor('hello')]) {
+      expect((await send(target, { token })).status).toBe(200);
+    }
+    expect((await send(target, { token: 'not-valid' })).status).toBe(401);
+    await probe.sync();
+    const names = (await probe.rows()).map(({ name }) => name);
+    expect(new Set(names.filter(name => !/^(GET|POST) /.test(name)))).toEqual(
+      new Set(externalAccess.map(({ options: { subject } }) => subject)),
+    );
+  });
+
+  it('has the fields of docs/usage.md for each rule and token', async () => {
+    await start();
+    await send('/api/hello/calls/other', { token: tokenOf('ci-deploy') });
+    await probe.sync();
+    await probe.letPass(7);
+    const { usage } = await report();
+    const entries = [...usage!.rules, ...usage!.externalTokens];
+    const named = ['subject', 'rule', ...Object.keys(allow[1]), 'methods'];
+    expect(
+      new Set([...entries.flatMap(entry => Object.keys(entry)), ...named]),
+    ).toEqual(
+      new Set([
+        ...named,
+        ...tableRows('docs/usage.md', ['Field', 'Meaning']).map(([field]) =>
+          field.replaceAll('`', ''),
+        ),
+      ]),
+    );
+  });
+
   it('proposes nothing for a token that has called plugins of other backends', async () => {
     await start();
     await send('/api/hello/x', { token: tokenOf('ci-deploy') });
     await send('/api/absent/x', { token: tokenOf('ci-deploy') });
+    await probe.sync();
+    await probe.letPass(7);
     const { usage } = await report();
     const [token] = usage!.externalTokens.filter(
       ({ subject }) => subject === 'ci-deploy',
@@ -175,8 +231,8 @@ describe('the record of use in a backend', () => {
     await send('/api/hello/used/secret-path?q=secret', { token: 'secret' });
     await probe.sync();
     const rows = await probe.rows();
-    // Four methods of rules, and four tokens.
-    expect(rows).toHaveLength(8);
+    // Four methods of rules, and two rows of each of four tokens.
+    expect(rows).toHaveLength(12);
     expect(JSON.stringify(rows)).not.toMatch(/secret|of-this-test|127\.0|::1/);
     expect(JSON.stringify(rows)).toContain('POST hello/used/**');
   });
@@ -186,7 +242,7 @@ describe('the record of use in a backend', () => {
     const database = { client: 'better-sqlite3', connection: { directory } };
     await start({}, { database });
     await send('/api/hello/used/a');
-    await send('/api/hello/x', { token: tokenOf('ci-deploy') });
+    await send('/api/hello/calls/other', { token: tokenOf('ci-deploy') });
     const block = () =>
       backend.log
         .map(({ message }) => message)
@@ -201,9 +257,10 @@ describe('the record of use in a backend', () => {
         'the external token of old-jenkins was not used in 30 days of observation',
         'the external token of reader was not used in 30 days of observation',
         'the external token of reporter was not used in 30 days of observation',
-        'the external token of ci-deploy has called no other plugins; this would restrict it to them:',
+        'the external token of ci-deploy, and handlers for it, have called no other plugins; this would restrict it to them:',
         '  accessRestrictions:',
         '    - plugin: hello',
+        '    - plugin: other # handlers call it for this token',
       ].map(line => `    ${line}`),
     );
     const { usage } = await report();

@@ -1,0 +1,119 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { stock, StockBackend, stockToken } from './stockBackend';
+import { until } from './until';
+
+// The scaffolder takes up to five seconds to begin a task.
+const TASK_LIMIT_MS = 60_000;
+
+/** Lists the tools of the MCP server with the SDK's client, and calls one of them. */
+async function useTools({ url }: StockBackend) {
+  const client = new Client({ name: 'test', version: '1' });
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(`${url}/api/mcp-actions/v1`), {
+      requestInit: {
+        headers: { Authorization: `Bearer ${stockToken('mcp')}` },
+      },
+    }),
+  );
+  const { tools } = await client.listTools();
+  const tool = tools.find(({ name }) => name.includes('get-catalog-entity'));
+  const answer =
+    tool &&
+    (await client.callTool({
+      name: tool.name,
+      arguments: { kind: 'Component', namespace: 'default', name: 'example' },
+    }));
+  await client.close();
+  return JSON.stringify(answer ?? 'no tools').match(/production|no tools/)?.[0];
+}
+
+/** Runs a task until it has ended. */
+async function runTask({ send }: StockBackend, subject: string, name: string) {
+  const { status, body } = await send(subject, '/scaffolder/v2/tasks', {
+    templateRef: `template:default/${name}`,
+    values: { name: 'example' },
+  });
+  if (status !== 201) {
+    return status;
+  }
+  let end: unknown;
+  await until(async () => {
+    const task = await send(subject, `/scaffolder/v2/tasks/${body.id}`);
+    end = task.body.status;
+    return end === 'completed' || end === 'failed';
+  }, TASK_LIMIT_MS);
+  return end;
+}
+
+async function readDocs({ send }: StockBackend) {
+  const page = '/techdocs/metadata/techdocs/default/component/example';
+  return (await send('reader', page)).status;
+}
+
+/** Searches until the index has the entity, for the token's first answer may come before it. */
+async function search({ send }: StockBackend) {
+  await until(async () => {
+    const { body } = await send('operator', '/search/query?term=example');
+    return body.results?.length > 0;
+  });
+  return (await send('searcher', '/search/query?term=example')).status;
+}
+
+/** What the tests do with the token of a subject. */
+export interface TokenUse {
+  run: (backend: StockBackend) => Promise<unknown>;
+  worked: unknown;
+  /** What comes of it if the restrictions name nothing but the plugin that is called. */
+  calledOnly: unknown;
+  plugin: keyof typeof stock;
+  delegatedTo: string[];
+  proposed?: string[];
+}
+
+/** Uses of tokens by subject, at plugins that answer at once. */
+export const ofServers: Record<string, TokenUse> = {
+  mcp: {
+    run: useTools,
+    worked: 'production',
+    calledOnly: 'no tools',
+    plugin: 'mcp-actions',
+    delegatedTo: ['catalog'],
+    proposed: ['catalog', 'mcp-actions'],
+  },
+  searcher: {
+    run: search,
+    worked: 200,
+    calledOnly: 200,
+    plugin: 'search',
+    delegatedTo: ['search'],
+    proposed: ['search'],
+  },
+  reader: {
+    run: readDocs,
+    worked: 200,
+    calledOnly: 403,
+    plugin: 'techdocs',
+    delegatedTo: ['catalog'],
+    proposed: ['catalog', 'techdocs'],
+  },
+};
+
+/** Uses of tokens by subject, for tasks of the scaffolder. */
+export const ofTasks: Record<string, TokenUse> = {
+  logger: {
+    run: backend => runTask(backend, 'logger', 'log'),
+    worked: 'completed',
+    calledOnly: 403,
+    plugin: 'scaffolder',
+    delegatedTo: ['catalog'],
+    proposed: ['catalog', 'scaffolder'],
+  },
+  fetcher: {
+    run: backend => runTask(backend, 'fetcher', 'fetch'),
+    worked: 'completed',
+    calledOnly: 403,
+    plugin: 'scaffolder',
+    delegatedTo: ['catalog', 'catalog (copied credentials)'],
+  },
+};

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import { parse } from 'yaml';
+import {
+  isDelegationChecked,
+  StockBackend,
+  startStockBackend,
+  stock,
+  writeStockFiles,
+} from '../../__testUtils__/stockBackend';
+import {
+  ofServers,
+  ofTasks,
+  TokenUse,
+} from '../../__testUtils__/stockTokenUses';
+import type { TokenUsage } from '../../observability/describeUsage';
+
+jest.setTimeout(120_000);
+
+let backend: StockBackend | undefined;
+
+/** Defines the tests of a group of tokens, as far as the plugins that they are used at are installed. */
+function describeTokens(
+  name: string,
+  uses: Record<string, TokenUse>,
+  pluginSources: string[],
+) {
+  const subjects = Object.keys(uses).filter(
+    subject => stock.catalog && stock[uses[subject].plugin],
+  );
+  const describeIfAny = subjects.length > 0 ? describe : describe.skip;
+  describeIfAny(`external tokens that are used at ${name}`, () =>
+    testTokens(uses, subjects, pluginSources),
+  );
+}
+
+// With `pluginSources`, each task would ask these plugins for their actions.
+describeTokens('mcp-actions, search and techdocs', ofServers, ['catalog']);
+describeTokens('scaffolder', ofTasks, []);
+
+function testTokens(
+  uses: Record<string, TokenUse>,
+  subjects: string[],
+  pluginSources: string[],
+) {
+  let folder: string;
+  let usage: Record<string, TokenUsage>;
+
+  /** Starts the backend anew, with the access restrictions of some tokens. */
+  async function start(restrictions: Record<string, JsonObject[]> = {}) {
+    await backend?.stop();
+    const open = [...subjects, 'operator'].map(subject => [subject, undefined]);
+    backend = await startStockBackend(folder, {
+      pluginSources,
+      tokens: {
+        ...Object.fromEntries(open),
+        reporter: [{ plugin: 'auth' }],
+        ...restrictions,
+      },
+    });
+  }
+
+  /** Uses each token, and returns the outcomes. */
+  async function useAll() {
+    const outcomes: Record<string, unknown> = {};
+    for (const subject of subjects) {
+      outcomes[subject] = await uses[subject].run(backend!);
+    }
+    return outcomes;
+  }
+  const expected = <K extends keyof TokenUse>(key: K) =>
+    Object.fromEntries(subjects.map(subject => [subject, uses[subject][key]]));
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'api-gate-delegation-'));
+    await writeStockFiles(folder);
+    await start();
+    expect(await useAll()).toEqual(expected('worked'));
+    await backend!.probe.sync();
+    await backend!.probe.letPass(7);
+    const { body } = await backend!.send(
+      'reporter',
+      '/auth/api-gate/v1/policy',
+    );
+    usage = Object.fromEntries(
+      body.usage.externalTokens.map((token: TokenUsage) => [
+        token.subject,
+        token,
+      ]),
+    );
+  });
+  afterAll(async () => {
+    await backend?.stop();
+    backend = undefined;
+    await rm(folder, { recursive: true });
+  });
+
+  it('are recorded with the plugins that they call, and those that handlers call for them', () => {
+    for (const subject of subjects) {
+      const { plugin, delegatedTo } = uses[subject];
+      expect(usage[subject]).toMatchObject({ plugins: [plugin], delegatedTo });
+    }
+  });
+
+  it('[P58] work as before with the proposed restrictions', async () => {
+    const restrictions: Record<string, JsonObject[]> = {};
+    for (const subject of subjects) {
+      const { yaml } = usage[subject];
+      if (yaml) {
+        restrictions[subject] = parse(yaml).accessRestrictions;
+      }
+      expect(restrictions[subject]?.map(({ plugin }) => plugin)).toEqual(
+        uses[subject].proposed,
+      );
+    }
+    await start(restrictions);
+    expect(await useAll()).toEqual(expected('worked'));
+  });
+
+  it('[P58] need more than the plugins that they call, since backend-defaults 0.17.8', async () => {
+    await start(
+      Object.fromEntries(
+        subjects.map(subject => [subject, [{ plugin: uses[subject].plugin }]]),
+      ),
+    );
+    expect(await useAll()).toEqual(
+      expected(isDelegationChecked ? 'calledOnly' : 'worked'),
+    );
+  });
+
+  const describeMcp =
+    uses.mcp && stock['mcp-actions'] ? describe : describe.skip;
+  describeMcp('the token of the recipe for MCP clients', () => {
+    it('[P58] lists and calls tools', async () => {
+      await start({ mcp: readMcpRestrictions() });
+      expect(await uses.mcp.run(backend!)).toBe('production');
+    });
+  });
+
+  const describeTasks = uses.fetcher ? describe : describe.skip;
+  describeTasks('a token that starts a task with calls', () => {
+    it('[P58] gets no proposal, because none would work since backend-defaults 0.17.8', async () => {
+      await start({
+        fetcher: [{ plugin: 'scaffolder' }, { plugin: 'catalog' }],
+      });
+      expect(await uses.fetcher.run(backend!)).toBe(
+        isDelegationChecked ? 'failed' : 'completed',
+      );
+    });
+  });
+}
+
+function readMcpRestrictions(): JsonObject[] {
+  const file = path.resolve(__dirname, '../../../docs/recipes/clients.md');
+  const [, block] = readFileSync(file, 'utf8')
+    .split('```')
+    .filter(text => text.includes('subject: mcp-clients'))[0]
+    .split(/^yaml\n/);
+  return parse(block).backend.auth.externalAccess[0].accessRestrictions;
+}
