@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 export const describeWithCurl =
   has('bash') && has('curl') ? describe : describe.skip;
 
+/** The addresses of a Backstage in the documents. */
+const ADDRESS = /https:\/\/backstage\.example\.com|http:\/\/localhost:7007/g;
+
 /**
  * Runs a command of the documents as their reader does, but for the address of the backend.
  *
@@ -19,8 +22,9 @@ export async function runShell(
   const { stdout } = await promisify(execFile)(
     'bash',
     [
-      ...['-euo', 'pipefail', '-c'],
-      command.replaceAll('https://backstage.example.com', url),
+      // Bash reads the files of its user where its input is a socket.
+      ...['--noprofile', '--norc', '-euo', 'pipefail', '-c'],
+      command.replace(ADDRESS, url),
     ],
     { env: { PATH: process.env.PATH, ...env }, cwd, timeout: 20_000 },
   );

@@ -15,7 +15,7 @@ const SERVICE = 'plugin:search';
 
 /** The calls in a minute that the documents name. */
 const [, ofUser, ofService] = readDocument('docs/sign-out.md').text.match(
-  /accepts (\d+) calls a minute of one\s+user and ([\d,]+) of one service/,
+  /accepts (\d+) calls a minute of\s+one user and ([\d,]+) of one service/,
 )!;
 const LIMITS = {
   user: Number(ofUser),

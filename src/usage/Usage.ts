@@ -112,8 +112,10 @@ export class Usage {
   worked(request: WorkedRequest): void {
     const used = usedWorked(request);
     const isFurther = this.#worked.nameOf(used.name) === FURTHER_NAMES;
-    const { plugin, method } = request;
-    this.#add(isFurther ? usedWorked({ plugin, method }) : used, false);
+    this.#add(
+      isFurther ? usedWorked({ ...request, seen: undefined }) : used,
+      false,
+    );
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
