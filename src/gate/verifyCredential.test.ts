@@ -128,6 +128,23 @@ const principal = { type: 'user', userEntityRef: session.sub };
 const actor = { principal: { ...principal, actor: { subject: 'search' } } };
 
 describe('verifyCredential', () => {
+  it('follows the clock and the keys of the issuer by a token that has verified, and by no other', async () => {
+    const claims = { ...session, iss: ISSUER, iat: NOW + 60 };
+    const ahead = unsignedToken('vnd.backstage.user', claims, 'key');
+    const forged = create(notValid);
+    await expect(forged.verify(ahead)).rejects.toBe(Refusal.invalid.signature);
+    expect(forged.services.issuerClock.now()).toBeLessThan(NOW + 50);
+    const { askedKeys, services, verify } = create({
+      credentials: () => ({ principal }),
+    });
+    await verify(ahead);
+    expect(services.issuerClock.now()).toBeGreaterThan(NOW + 50);
+    await new Promise(setImmediate);
+    expect(askedKeys).toEqual([
+      expect.stringMatching(/\/auth\/\.well-known\/jwks\.json$/),
+    ]);
+  });
+
   it.each([
     ['a user', user, decodeToken(user)],
     ['a limited token', limited, decodeToken(limited)],
