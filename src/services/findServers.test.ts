@@ -68,7 +68,7 @@ describe('findServers', () => {
       Object.assign(() => {}, { stack: [layer, { handle: mount }] }),
     );
     const servers = searched.map(each => createServer(each));
-    [createServer(circular), ...servers].forEach(connectTo);
+    [createServer(appWith(circular)), ...servers].forEach(connectTo);
     expect(found).toEqual(servers);
   });
 
