@@ -30,7 +30,7 @@ export async function startBareGate(
     source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
   Object.assign(services, options.replaced);
-  /** Whether requests went on, as the guard of upgrades hears it: at first, and once the gate has decided. */
+  /** What the guard of upgrades gets for a request: `false` while the gate decides, then whether the request goes on. */
   const guarded: boolean[] = [];
   const handler = createGate(services, {
     decided: (_req, goesOn) => guarded.push(goesOn),
