@@ -1,5 +1,5 @@
 import { testDatabases } from '../__testUtils__/testDatabases';
-import { createTable, readDatabaseTime } from './createTable';
+import { createTable, databaseTime, readDatabaseTime } from './createTable';
 
 const table = {
   name: 'things',
@@ -29,4 +29,12 @@ describe.each(testDatabases)('createTable on %s', (_, create) => {
     const now = await readDatabaseTime(await database.openGate());
     expect(Math.abs(now - Date.now())).toBeLessThan(5_000);
   });
+});
+
+it.each([
+  // `now()` of PostgreSQL is the start of the transaction.
+  ['postgresql', 'clock_timestamp()'],
+  ['mysql', 'now(3)'],
+])('asks %s for the current time', (dialect, sql) => {
+  expect(databaseTime({ client: { dialect } } as never)).toContain(sql);
 });
