@@ -5,7 +5,7 @@ const path = require('node:path');
 
 const src = path.resolve(__dirname, '../../src');
 
-/** Files that are not mutated, because only tests with a backend run them. */
+/** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
   'cli/audit.ts',
   'cookie/extensionPoint.ts',
@@ -22,10 +22,12 @@ const WITH_BACKEND = [
   'services/createParts.ts',
   'services/httpAuthService.ts',
   'services/pluginRegistration.ts',
+  'util/GateDatabase.ts',
 ];
 const TESTS_WITH_BACKEND = [
   'cli/audit.test.ts',
   'observability/GateMetrics.test.ts',
+  'util/GateDatabase.test.ts',
 ];
 
 /** A moved file must not leave its group, or a list above, unnoticed. */
@@ -134,7 +136,9 @@ module.exports = {
   }),
   ...room('routes'),
   ...room('services'),
-  ...room('util'),
+  ...room('util', {
+    also: { util: ['revocation/RevocationTable.test.ts'] },
+  }),
   ...room('findings'),
   ...room('observability'),
   ...room('usage'),

@@ -10,7 +10,7 @@ const jestFolder = path.resolve(__dirname, '../../dev/jest');
 module.exports = async () => ({
   ...(await require('@backstage/cli/config/jest')),
   runtime: `${jestFolder}/Runtime.js`,
-  testEnvironment: `${jestFolder}/Environment.js`,
+  testEnvironment: path.join(__dirname, 'Environment.js'),
   testMatch: groups[process.env.MUTATION_GROUP].tests.map(
     file => `<rootDir>/${file}`,
   ),

@@ -30,7 +30,11 @@ export async function startBareGate(
     source: { current: { isEnforced: true }, onEnforced: () => {} },
   });
   Object.assign(services, options.replaced);
-  const handler = createGate(services, { decided: () => {} });
+  /** What the guard of upgrades gets for a request: `false` while the gate decides, then whether the request goes on. */
+  const guarded: boolean[] = [];
+  const handler = createGate(services, {
+    decided: (_req, goesOn) => guarded.push(goesOn),
+  });
   /** The requests that the gate passed. */
   const handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {
     user?: unknown;
@@ -61,6 +65,7 @@ export async function startBareGate(
   await gate.loadRevocations();
 
   return Object.assign(gate, {
+    guarded,
     handled,
     handler,
     send: (method: string, target: string, ...headerLines: string[]) =>

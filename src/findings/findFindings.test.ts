@@ -781,29 +781,4 @@ describe('[P34] auth.apiGate.findings.accept', () => {
   it('accepts no finding of another id', () => {
     expect(accepted({ id: 'rule-unused' })[0][1]).toBeUndefined();
   });
-
-  it.each<[JsonObject, string]>([
-    [
-      { id: 'rule-open' },
-      '[0].id must be one of accepted-finding-gone, anyone-may-sign-in, candidate-not-judged, cookie',
-    ],
-    [{ at: '' }, '[0].at must be the place that the finding names, such as'],
-    [{ at: null }, '[0].at must be the place'],
-    [{ reason: null }, '[0].reason must be text that says why'],
-    [{ until: 'tomorrow' }, '[0].until must be a date such as 2026-12-31'],
-    [{ till: 'x' }, '[0].till is not known: use id, at, reason, until'],
-  ])('stops the start for %j', (entry, message) => {
-    expect(() => accepted(entry)).toThrow(
-      `auth.apiGate.findings.accept${message}`,
-    );
-  });
-
-  it('stops the start for other keys, and for a value that is no list', () => {
-    expect(() => find(gate({ findings: { ignore: [] } }))).toThrow(
-      'auth.apiGate.findings.ignore is not known: use accept',
-    );
-    expect(() => find(gate({ findings: { accept: 'all' } }))).toThrow(
-      'auth.apiGate.findings.accept must be a list of objects, each with an id',
-    );
-  });
 });

@@ -495,6 +495,60 @@ describe('the gate', () => {
     });
   });
 
+  it.each([
+    ['goes on', '/api/hello/x', [bearer(user)], [false, true]],
+    ['is refused', '/api/hello/x', [bearer('x')], [false, false]],
+    ['is refused at once', '/api/hello/x', [], [false]],
+    ['has its answer', `/api/absent${KEYS}`, [], [false, false]],
+  ])(
+    'keeps plugins’ listeners from upgrades once a request goes on: one that %s',
+    async (_, target, headerLines, expected) => {
+      gate.guarded.length = 0;
+      await gate.send('GET', target, ...headerLines);
+      expect(gate.guarded).toEqual(expected);
+    },
+  );
+
+  it('shows MCP clients where to sign in, in a 401 only', async () => {
+    const mcp = await startBareGate({ installed: ['mcp-actions'] });
+    await prepare(mcp);
+    mcp.policy = { mcpPaths: new Set(['/v1']) };
+    const challengeOf = async (path: string, ...headerLines: string[]) => {
+      const { headers } = await mcp.send(
+        'POST',
+        `/api/mcp-actions${path}`,
+        ...headerLines,
+      );
+      return headers['www-authenticate'];
+    };
+    const metadata =
+      /resource_metadata=".*\/\.well-known\/oauth-protected-resource\/api\/mcp-actions\/v1"$/;
+    expect(await challengeOf('/v1')).toMatch(metadata);
+    expect(await challengeOf('/v1', bearer('x'))).toMatch(metadata);
+    expect(await challengeOf('/v2')).toBe('Bearer realm="Backstage"');
+    expect(await challengeOf('/v1', bearer('restricted'))).toBeUndefined();
+    await mcp.stop();
+  });
+
+  it.each([
+    ['GET', true, false],
+    ['HEAD', true, false],
+    ['PUT', true, true],
+    ['GET', false, true],
+  ])(
+    'asks a handler for a whole answer to %s where a new cookie comes with it (%j): no 304',
+    async (method, isIssued, hasValidators) => {
+      const bare = await startIssuing({ isIssued });
+      const validators = ['If-None-Match: "a"', 'If-Modified-Since: b'];
+      await bare.send(method, '/api/hello/x', bearer(user), ...validators);
+      const { headers } = bare.handled[0];
+      expect([headers['if-none-match'], headers['if-modified-since']]).toEqual(
+        hasValidators ? ['"a"', 'b'] : [undefined, undefined],
+      );
+      await bare.stop();
+    },
+  );
+
   it('times each verification', async () => {
     await gate.send('GET', '/api/hello/x', bearer(user));
     await gate.send('GET', '/api/hello/x', bearer('x'));

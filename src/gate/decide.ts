@@ -93,7 +93,7 @@ async function decide(request: GateRequest): Promise<Passed> {
   const passed = accept(request, presented, verified);
   await issueCookie(request as ExpressRequest, verified);
   // This endpoint renews Backstage's cookie, and would keep one of a revoked session.
-  if (isCookieEndpoint(path ?? '')) {
+  if (isCookieEndpoint(path)) {
     await removeRevokedUserCookie(request);
   }
   return passed;

@@ -19,8 +19,15 @@ const principal = { type: 'user', userEntityRef: 'user:default/a' };
 const service = { type: 'service', subject: 'external:ci' };
 
 /** Returns the decision about a request whose token `httpAuth` recalls with a principal. */
-async function decide(headers: Record<string, string>, recalled?: object) {
-  const { plugins, services } = createGateServices({
+async function decide(
+  headers: Record<string, string>,
+  recalled?: object,
+  {
+    path = '/static/x',
+    userKeysPlugin = undefined as { isUp: () => boolean } | undefined,
+  } = {},
+) {
+  const { plugins, services, told } = createGateServices({
     replaced: {
       revocations: { isLoaded: true, isRevoked: () => false } as never,
       cookieIssuer: undefined,
@@ -33,11 +40,14 @@ async function decide(headers: Record<string, string>, recalled?: object) {
   jest.spyOn(hello, 'httpAuthFor').mockReturnValue({
     recall: () => recalled && { principal: recalled },
   } as never);
+  jest
+    .spyOn(plugins, 'userKeysPlugin')
+    .mockReturnValue(userKeysPlugin as never);
   const observe = jest.spyOn(services.keyEndpoints, 'observe');
   const req = Object.assign(new IncomingMessage(new Socket()), {
     method: 'GET',
-    url: '/static/x',
-    originalUrl: '/api/hello/static/x',
+    url: path,
+    originalUrl: `/api/hello${path}`,
     baseUrl: '/api/hello',
     params: { gatedPluginId: 'hello' },
   });
@@ -47,11 +57,15 @@ async function decide(headers: Record<string, string>, recalled?: object) {
     new ExpressRequest(req as never, res as never, services),
   );
   const { reason } = decided ?? {};
-  return { reason, isObserved: observe.mock.calls.length > 0 };
+  return { reason, isObserved: observe.mock.calls.length > 0, told };
 }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const cookie = (name: string) => ({ cookie: `${name}=${user}` });
+
+const userKeys = (isUp: boolean) => ({
+  userKeysPlugin: { isUp: () => isUp },
+});
 
 describe('[P12] decideAtOnce', () => {
   it.each<[string, Record<string, string>, object]>([
@@ -63,7 +77,24 @@ describe('[P12] decideAtOnce', () => {
     expect(await decide(headers, recalled)).toEqual({
       reason,
       isObserved: true,
+      told: [['verified', expect.any(Number)]],
     });
+  });
+
+  it('reports the seconds that it took', async () => {
+    const { told } = await decide(bearer(user), principal);
+    const [, seconds] = told[0] as [string, number];
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThan(1);
+  });
+
+  it.each([
+    ['the cookie endpoint', { path: '/.backstage/auth/v1/cookie' }, false],
+    ['a plugin with keys that starts', userKeys(false), false],
+    ['a plugin with keys that is up', userKeys(true), true],
+  ])('decides about %s: %j', async (_, options, isDecided) => {
+    const { reason } = await decide(bearer(user), principal, options);
+    expect(reason).toBe(isDecided ? 'bearer' : undefined);
   });
 
   it.each<[string, Record<string, string>, object | undefined]>([
@@ -84,6 +115,7 @@ describe('[P12] decideAtOnce', () => {
     expect(await decide(headers, recalled)).toEqual({
       reason: undefined,
       isObserved: false,
+      told: [],
     });
   });
 

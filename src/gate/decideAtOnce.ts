@@ -44,7 +44,7 @@ export function decideAtOnce(
   const startedAt = performance.now();
   // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.
   const verified =
-    request.isInstalled && !isCookieEndpoint(path ?? '')
+    request.isInstalled && !isCookieEndpoint(path)
       ? recall(request, presented)
       : undefined;
   if (

@@ -102,8 +102,5 @@ export function wrapIssuer(issuer: CookieIssuer): GateCookieIssuer {
 
 /** Returns whether frontends get the cookie at a path: at Backstage's cookie endpoint, or at the `/api/cookie` of the tutorial. */
 function isIssuanceEndpoint({ pluginId, path }: ExpressRequest): boolean {
-  return (
-    path !== undefined &&
-    (isCookieEndpoint(path) || (pluginId === 'cookie' && path === '/'))
-  );
+  return isCookieEndpoint(path) || (pluginId === 'cookie' && path === '/');
 }

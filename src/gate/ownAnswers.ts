@@ -13,11 +13,7 @@ export async function answerKeys({
   plugin,
   policy,
 }: GateRequest): Promise<Passed['answer']> {
-  if (
-    plugin.servedBy ||
-    !policy.isEnforced ||
-    !isPluginKeys(method, path ?? '')
-  ) {
+  if (plugin.servedBy || !policy.isEnforced || !isPluginKeys(method, path)) {
     return undefined;
   }
   const keys = await plugin.publicKeys();
@@ -29,7 +25,7 @@ export async function answerSignOut(
   { path, plugin, policy, res, services }: ExpressRequest,
   hasCredential: boolean,
 ): Promise<Passed['answer']> {
-  if (plugin.servedBy === 'backstage' || !isCookieEndpoint(path ?? '')) {
+  if (plugin.servedBy === 'backstage' || !isCookieEndpoint(path)) {
     return undefined;
   }
   if (hasCredential || !policy.isEnforced) {

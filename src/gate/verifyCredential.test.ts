@@ -15,6 +15,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { DecodedToken, decodeToken, Token } from '../credentials/token';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
+import { IssuerClock } from '../revocation/IssuerClock';
 import {
   findSessionRefusal,
   verifyCredential,
@@ -129,6 +130,28 @@ const principal = { type: 'user', userEntityRef: session.sub };
 const actor = { principal: { ...principal, actor: { subject: 'search' } } };
 
 describe('verifyCredential', () => {
+  it('follows the clock and the keys of the issuer by a token that has verified, and by no other', async () => {
+    const claims = { ...session, iss: ISSUER, iat: NOW + 60 };
+    const ahead = unsignedToken('vnd.backstage.user', claims, 'key');
+    const issuerClock = new IssuerClock();
+    const forged = create(notValid);
+    forged.services.issuerClock = issuerClock;
+    await expect(forged.verify(ahead)).rejects.toBe(
+      Refusal.because('invalid-token', 'signature'),
+    );
+    expect(issuerClock.now()).toBeLessThan(NOW + 50);
+    const { askedKeys, services, verify } = create({
+      credentials: () => ({ principal }),
+    });
+    services.issuerClock = issuerClock;
+    await verify(ahead);
+    expect(issuerClock.now()).toBeGreaterThan(NOW + 50);
+    await new Promise(setImmediate);
+    expect(askedKeys).toEqual([
+      expect.stringMatching(/\/auth\/\.well-known\/jwks\.json$/),
+    ]);
+  });
+
   it.each([
     ['a user', user, decodeToken(user)],
     ['a limited token', limited, decodeToken(limited)],

@@ -53,14 +53,9 @@ export function isFullUserToken(
   verified: VerifiedCredential,
   { cookieTypes }: GateServices,
 ): verified is VerifiedCredential & { credentials: UserCredentials } {
-  const {
-    credentials,
-    token: { claims, userToken },
-  } = verified;
+  const { credentials, token } = verified;
   return (
-    claims !== undefined &&
-    claims === userToken &&
-    cookieTypes.has(claims.typ) &&
+    cookieTypes.has(token.claims?.typ) &&
     isUser(credentials) &&
     !credentials.principal.actor
   );

@@ -12,6 +12,7 @@ describe('isCookieEndpoint', () => {
     [`${COOKIE}/x`, false],
     [`/x${COOKIE}`, false],
     ['/', false],
+    [undefined, false],
   ])('holds for %s: %s', (path, expected) => {
     expect(isCookieEndpoint(path)).toBe(expected);
   });

@@ -16,6 +16,6 @@ export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;
 
 /** Returns whether a path is the cookie endpoint. Express matches it without case and with a trailing slash. */
-export function isCookieEndpoint(path: string): boolean {
-  return path.toLowerCase().replace(/\/$/, '') === COOKIE_PATH;
+export function isCookieEndpoint(path: string | undefined): boolean {
+  return path?.toLowerCase().replace(/\/$/, '') === COOKIE_PATH;
 }

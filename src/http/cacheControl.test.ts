@@ -1,4 +1,8 @@
-import { toPrivateCacheControl } from './cacheControl';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  removeTargetedCacheControl,
+  toPrivateCacheControl,
+} from './cacheControl';
 
 describe('[P17] toPrivateCacheControl', () => {
   it.each([
@@ -37,4 +41,23 @@ describe('[P17] toPrivateCacheControl', () => {
       expect(performance.now() - startedAt).toBeLessThan(200);
     },
   );
+});
+
+describe('removeTargetedCacheControl', () => {
+  it('removes what some shared caches prefer to Cache-Control, and nothing else', () => {
+    const res = new ServerResponse({ method: 'GET' } as IncomingMessage);
+    const kept = ['cache-control', 'x-cache-control-by', 'x-accel-buffering'];
+    for (const name of [
+      ...kept,
+      'CDN-Cache-Control',
+      'Cloudflare-CDN-Cache-Control',
+      'Edge-Control',
+      'Surrogate-Control',
+      'X-Accel-Expires',
+    ]) {
+      res.setHeader(name, 'public, max-age=60');
+    }
+    removeTargetedCacheControl(res);
+    expect(res.getHeaderNames()).toEqual(kept);
+  });
 });

@@ -2,6 +2,7 @@ import {
   createCookieNames,
   readCookieNames,
   readCookies,
+  readCookieValues,
   withoutCookies,
 } from './cookieHeader';
 
@@ -57,6 +58,19 @@ describe('readCookies', () => {
     } finally {
       decode.mockRestore();
     }
+  });
+});
+
+describe('readCookieValues', () => {
+  const names = createCookieNames('token', name => name.startsWith('token'));
+
+  it.each<[string | undefined, string[]]>([
+    [undefined, []],
+    ['token=; token.1=2', []],
+    ['token=1; token.1=2', ['1']],
+    ['token=1; token=2; token=1; token="2"; token=%31', ['1', '2']],
+  ])('%j', (header, expected) => {
+    expect(readCookieValues(header, names, 'token')).toEqual(expected);
   });
 });
 

@@ -1,6 +1,8 @@
 import {
   createClientAddress,
   isDoubtful,
+  pluginIdOf,
+  rawPluginId,
   readUpgradeTarget,
 } from './mountedRequest';
 
@@ -130,6 +132,18 @@ describe('[P11] readUpgradeTarget', () => {
     ['http://user:password@any/api/live', ''],
   ])('reports at most the path of %s', (target, url) => {
     expect(readUpgradeTarget(target)?.url).toBe(url);
+  });
+});
+
+describe('rawPluginId', () => {
+  it.each([
+    ['/api/Live', 'Live', 'Live'],
+    ['/a%20b/api/live', 'live', 'live'],
+    ['/api/%4Cive', 'Live', '%'],
+  ])('of %s, which Express reads as %s, is %s', (baseUrl, read, id) => {
+    const req = { baseUrl, params: { gatedPluginId: read } };
+    expect(rawPluginId(req)).toBe(id);
+    expect(pluginIdOf(req)).toBe(id.toLowerCase());
   });
 });
 

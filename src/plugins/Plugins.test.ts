@@ -1,7 +1,6 @@
 import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import type { DecodedToken } from '../credentials/token';
-import { pluginIdOf } from '../http/mountedRequest';
 import { Plugins, RegisteredPlugin, watchStart } from './Plugins';
 
 const requestTo = (plugin: string) =>
@@ -30,19 +29,6 @@ const byName = {
   acceptsUserCookie: (id: string, path: string) => path === `/${id}`,
   isKnown: (id: string) => id === 'hello',
 };
-
-it.each([
-  ['/api/hello', 'hello', 'hello'],
-  ['/api/Hello', 'Hello', 'hello'],
-  ['/a%20b/api/hello', 'hello', 'hello'],
-  ['/api/%41uth', 'Auth', '%'],
-])(
-  'a request below %s is for the plugin with the parameter %s: %s',
-  (...row) => {
-    const [baseUrl, gatedPluginId, id] = row;
-    expect(pluginIdOf({ baseUrl, params: { gatedPluginId } })).toBe(id);
-  },
-);
 
 describe('plugins', () => {
   it('have ids in lower case, and guarded upgrades', () => {

@@ -109,7 +109,10 @@ function isBuiltInPublicRoute(
 }
 
 /** Returns whether a request is for the public keys of a plugin, with an unambiguous path below it. */
-export function isPluginKeys(method: string, path: string): boolean {
+export function isPluginKeys(
+  method: string,
+  path: string | undefined,
+): boolean {
   return isRead(method) && path === PLUGIN_KEYS_PATH;
 }
 

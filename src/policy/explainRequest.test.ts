@@ -81,6 +81,25 @@ it.each([
   },
 );
 
+it.each([
+  ['HEAD', 'hello', '/a', { path: '/a', methods: ['GET'] }],
+  ['WEBSOCKET', 'hello', '/a', { path: '/a', methods: ['WEBSOCKET'] }],
+  [
+    'GET',
+    'hello',
+    '/api-gate/v1/policy',
+    { path: '/api-gate/v1/policy', methods: ['GET'] },
+  ],
+  ['GET', 'auth', '/api-gate/v1/policy', undefined],
+  ['TRACE', 'hello', '/a', undefined],
+  ['CONNECT', 'hello', '/a', undefined],
+])('names the rule that would open %s /api/%s%s: %j', (...row) => {
+  const [method, plugin, path, opening] = row;
+  expect(explain(`${method} /api/${plugin}${path}`).opening).toEqual(
+    opening && { plugin, ...opening },
+  );
+});
+
 describe('findNearestRule', () => {
   const ruleOf = (plugin: string, path: string) => ({
     plugin,

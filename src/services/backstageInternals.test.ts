@@ -27,6 +27,17 @@ describe('assertBackstageIsKnown', () => {
     ).toThrow(`which lacks ${field} of ${module}`);
   });
 
+  it('names all that is missing', () => {
+    const module = '@backstage/backend-defaults/httpRouter';
+    const missing = ['service.id', 'deps', 'factory', 'initialization'].map(
+      field => `httpRouterServiceFactory.${field} of ${module}`,
+    );
+    const load = (name: string) => (name === module ? {} : require(name));
+    expect(() => assertBackstageIsKnown(load)).toThrow(
+      `which lacks ${missing.join(', ')}. It works`,
+    );
+  });
+
   it('refuses an export of another type', () => {
     expect(() =>
       assertBackstageIsKnown(

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { channel } from 'node:diagnostics_channel';
 import { createServer, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
 import express, { RequestHandler, Router } from 'express';
 import { findServers } from './findServers';
 
@@ -12,10 +15,10 @@ const connectTo = (server: object | undefined) =>
   connections.publish({ socket: { server } });
 
 let stop = () => {};
-const start = () => {
+const start = (config: JsonObject = {}) => {
   const found: Server[] = [];
   stop = findServers({
-    config: new ConfigReader({}),
+    config: new ConfigReader(config),
     mount,
     onFound: server => found.push(server),
   });
@@ -35,6 +38,37 @@ describe('findServers', () => {
     for (const server of [...servers, ...servers]) {
       connectTo(server);
     }
+    expect(found).toEqual(servers);
+  });
+
+  it('finds the server at the port of the configuration, whatever it leads to', async () => {
+    const servers = [0, 1].map(() =>
+      createServer((_req, res) => res.end()).listen(0, '127.0.0.1'),
+    );
+    await Promise.all(servers.map(server => once(server, 'listening')));
+    const { port } = servers[1].address() as AddressInfo;
+    const found = start({ backend: { listen: { host: '127.0.0.1', port } } });
+    servers.forEach(connectTo);
+    servers.forEach(server => server.close());
+    expect(found).toEqual([servers[1]]);
+  });
+
+  it('finds a server that has other listeners beside the app', () => {
+    const found = start();
+    const server = createServer(() => {}).on('request', appWith(mount));
+    connectTo(server);
+    expect(found).toEqual([server]);
+  });
+
+  it('searches a router that holds itself, or what is no handler, to its end', () => {
+    const found = start();
+    const circular = Router();
+    circular.use(circular);
+    const searched = [{ handle: circular }, {}, { handle: mount }].map(layer =>
+      Object.assign(() => {}, { stack: [layer, { handle: mount }] }),
+    );
+    const servers = searched.map(each => createServer(each));
+    [createServer(appWith(circular)), ...servers].forEach(connectTo);
     expect(found).toEqual(servers);
   });
 

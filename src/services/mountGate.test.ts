@@ -1,10 +1,13 @@
 import { createServer, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import express, { ErrorRequestHandler } from 'express';
 import { Refusal, RefusalReason, REFUSALS } from '../decision/Refusal';
-import { createErrorAnswer } from './mountGate';
+import type { UpgradeGuard } from '../gate/UpgradeGuard';
+import { serve } from '../__testUtils__/serve';
+import { createErrorAnswer, mountGate } from './mountGate';
 
 const logged: unknown[][] = [];
 const logger = {
@@ -14,6 +17,81 @@ const logger = {
 const config = new ConfigReader({});
 
 const REASONS = Object.keys(REFUSALS) as RefusalReason[];
+
+describe('mountGate', () => {
+  let stop = () => {};
+  afterEach(() => stop());
+
+  /** Serves an app behind a gate that decides as its argument does, and that records which plugins it is asked for. */
+  async function serveBehind(decide: (plugin: string) => Error | undefined) {
+    const judged: string[] = [];
+    const upgradeGuard = { guard: jest.fn(), stop: jest.fn() };
+    const app = express();
+    stop = mountGate({
+      apiGate: {
+        handler: (req, _res, next) => {
+          judged.push(req.params.gatedPluginId);
+          next(decide(req.params.gatedPluginId));
+        },
+        upgradeGuard: upgradeGuard as unknown as UpgradeGuard,
+      },
+      config,
+      logger,
+      rootHttpRouter: app as unknown as RootHttpRouterService,
+    });
+    app.use((_req, res) => res.send('behind'));
+    const { url } = await serve(app);
+    const get = async (path: string) => {
+      const response = await fetch(`${url}${path}`);
+      return [response.status, await response.text()];
+    };
+    return { app, get, judged, upgradeGuard };
+  }
+
+  it('puts the gate in front of every plugin, and of nothing else', async () => {
+    const { get, judged } = await serveBehind(plugin =>
+      plugin === 'open'
+        ? undefined
+        : Refusal.because('missing-credentials').error,
+    );
+    expect(await get('/healthcheck')).toEqual([200, 'behind']);
+    expect(await get('/api/open/x')).toEqual([200, 'behind']);
+    expect(await get('/api/hello/x')).toEqual([
+      401,
+      expect.stringContaining('Missing credentials'),
+    ]);
+    expect(judged).toEqual(['open', 'hello']);
+  });
+
+  it('judges the cookie endpoint of the plugin at the root, which is app', async () => {
+    const { get, judged } = await serveBehind(
+      () => Refusal.because('missing-credentials').error,
+    );
+    const [status] = await get('/.backstage/auth/v1/cookie');
+    expect([status, judged]).toEqual([401, ['app']]);
+  });
+
+  it('leaves an unexpected error to Backstage’s error middleware', async () => {
+    logged.length = 0;
+    const error = new Error('unexpected');
+    const { get } = await serveBehind(() => error);
+    const [status] = await get('/api/hello/x');
+    expect(status).toBe(500);
+    expect(logged).toEqual([['Request failed with status 500', error]]);
+  });
+
+  it('guards the upgrades of the server until it is stopped', async () => {
+    const { app, get, upgradeGuard } = await serveBehind(() => undefined);
+    await get('/');
+    expect(upgradeGuard.guard.mock.calls).toEqual([[expect.any(Server)]]);
+    expect(upgradeGuard.stop).not.toHaveBeenCalled();
+    stop();
+    expect(upgradeGuard.stop).toHaveBeenCalledTimes(1);
+    const { url } = await serve(app);
+    await fetch(url);
+    expect(upgradeGuard.guard).toHaveBeenCalledTimes(1);
+  });
+});
 
 describe('createErrorAnswer', () => {
   let error: Error;
@@ -62,9 +140,7 @@ describe('createErrorAnswer', () => {
         const answer = await answerOf(own, method, target);
         const ownLog = logged.splice(0);
         server.close();
-        const stock = MiddlewareFactory.create({ config, logger }).error({
-          showStackTraces: false,
-        });
+        const stock = MiddlewareFactory.create({ config, logger }).error();
         const expected = await answerOf(stock, method, target);
         expect(answer).toEqual({ ...expected, etag: undefined });
         expect(answer.status).toBe(REFUSALS[reason].status);

@@ -63,10 +63,7 @@ export function createErrorAnswer(options: {
   config: RootConfigService;
   logger: LoggerService;
 }): ErrorRequestHandler {
-  // The stack of a refusal is of no interest.
-  const middleware = MiddlewareFactory.create(options).error({
-    showStackTraces: false,
-  });
+  const middleware = MiddlewareFactory.create(options).error();
   return (error: Error, req, res, next) => {
     const { name, message } = error;
     const statusCode = STATUSES.get(name);

@@ -12,6 +12,7 @@ it.each<[string, boolean, boolean]>([
   [`user:default/${'x'.repeat(988)}`, false, false],
   ['', false, false],
   ['user:default/\0', false, false],
+  ['\0user:default/jane', false, false],
   ['user:default/\ud800', false, false],
   ['user:default/\u{1f600}', true, true],
   ...['jane', 'default/jane', 'user:jane', ':default/jane', 'user:/jane'].map(

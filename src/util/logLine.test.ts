@@ -98,3 +98,8 @@ describe('runnerCommandsIn', () => {
     expect(runnerCommandsIn(output).map(({ name }) => name)).toEqual(names);
   });
 });
+
+it('an item that is larger than a line has a group of its own, and none is empty', () => {
+  const items = [MAX_LINE_BYTES + 1, 1, MAX_LINE_BYTES];
+  expect(groupBySize(items, bytes => bytes)).toEqual(items.map(item => [item]));
+});

@@ -182,3 +182,16 @@ describe('poll', () => {
     expect(lines).toEqual([]);
   });
 });
+
+it('goes on without a log, after failures too', async () => {
+  const { runs } = start(
+    index => {
+      if (index < 5) {
+        throw new Error('fails');
+      }
+    },
+    { log: undefined },
+  );
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(runs.length).toBeGreaterThan(20);
+});

@@ -1,4 +1,4 @@
-import { callAt, createForwardClock, withTimeout } from './time';
+import { callAt, createForwardClock, DAY_MS, withTimeout } from './time';
 
 beforeEach(() => {
   jest.useFakeTimers({ now: 1_000 });
@@ -75,4 +75,8 @@ describe('withTimeout', () => {
     await withTimeout(Promise.resolve(), 100, 'No answer');
     expect(jest.getTimerCount()).toBe(0);
   });
+});
+
+it('a day has as many milliseconds as between two dates', () => {
+  expect(Date.UTC(2026, 0, 2) - Date.UTC(2026, 0, 1)).toBe(DAY_MS);
 });

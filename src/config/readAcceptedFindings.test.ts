@@ -1,0 +1,56 @@
+import type { JsonObject } from '@backstage/types';
+import {
+  FINDING_IDS,
+  FORMER_FINDING_IDS,
+  readAcceptedFindings,
+} from './readAcceptedFindings';
+
+const read = (value: unknown) => readAcceptedFindings(value, 'findings');
+const entry = { id: 'rule-unused', at: 'auth.apiGate.allow[0]', reason: 'x' };
+
+describe('readAcceptedFindings', () => {
+  it('reads no entries where there are none', () => {
+    expect([read(undefined), read({})]).toEqual([[], []]);
+  });
+
+  it('reads the entries, with their ends', () => {
+    const ending = { ...entry, until: '2026-11-25T12:00:01Z' };
+    expect(read({ accept: [entry, ending] })).toStrictEqual([
+      entry,
+      { ...entry, until: new Date('2026-11-25T12:00:01Z') },
+    ]);
+  });
+
+  it('reads the ids of earlier versions, too', () => {
+    for (const id of [...FINDING_IDS, ...FORMER_FINDING_IDS]) {
+      expect(read({ accept: [{ ...entry, id }] })).toEqual([{ ...entry, id }]);
+    }
+  });
+
+  it.each<[JsonObject, string]>([
+    [
+      { id: 'rule-open' },
+      'id must be one of accepted-finding-gone, anyone-may-sign-in, candidate-not-judged, cookie',
+    ],
+    [{ id: null }, 'id must be one of'],
+    [{ at: '' }, 'at must be the place that the finding names, such as'],
+    [{ at: null }, 'at must be the place'],
+    [{ reason: '' }, 'reason must be text that says why'],
+    [{ reason: null }, 'reason must be text that says why'],
+    [{ until: 'tomorrow' }, 'until must be a date such as 2026-12-31'],
+    [{ till: 'x' }, 'till is not known: use id, at, reason, until'],
+  ])('refuses the entry with %j', (changed, message) => {
+    expect(() => read({ accept: [entry, { ...entry, ...changed }] })).toThrow(
+      `findings.accept[1].${message}`,
+    );
+  });
+
+  it('refuses other keys, and a value that is no list', () => {
+    expect(() => read({ ignore: [] })).toThrow(
+      'findings.ignore is not known: use accept',
+    );
+    expect(() => read({ accept: 'all' })).toThrow(
+      'findings.accept must be a list of objects, each with an id, a place (at) and a reason',
+    );
+  });
+});
