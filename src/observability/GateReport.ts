@@ -3,7 +3,6 @@ import type {
   AuditorService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { trace } from '@opentelemetry/api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
@@ -20,7 +19,7 @@ import {
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
-import type { GateMetrics } from './GateMetrics';
+import { annotateSpan, GateMetrics } from './GateMetrics';
 import { recordablePathOf } from './proposeRule';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
@@ -229,28 +228,4 @@ export class GateReport implements GateObserver {
       );
     }
   }
-}
-
-/**
- * Adds a decision to the active span, which is the server's span of the request where the backend traces requests. The rule
- * comes from the configuration; nothing of the request but the kind of its credential is added.
- */
-function annotateSpan({
-  id,
-  outcome,
-  reason,
-  rule,
-  credential,
-}: Decision): void {
-  const span = trace.getActiveSpan();
-  if (!span?.isRecording()) {
-    return;
-  }
-  span.setAttributes({
-    'api_gate.outcome': outcome,
-    'api_gate.reason': reason,
-    'api_gate.credential': credential,
-    ...(rule && { 'api_gate.rule': `/api/${rule.plugin}${rule.path}` }),
-    ...(id && { 'api_gate.decision': id }),
-  });
 }

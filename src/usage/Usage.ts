@@ -112,10 +112,7 @@ export class Usage {
   worked(request: WorkedRequest): void {
     const used = usedWorked(request);
     const isFurther = this.#worked.nameOf(used.name) === FURTHER_NAMES;
-    this.#add(
-      isFurther ? usedWorked({ ...request, seen: undefined }) : used,
-      false,
-    );
+    this.#add(isFurther ? { ...used, name: request.method } : used, false);
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */

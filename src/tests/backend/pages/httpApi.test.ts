@@ -106,6 +106,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   });
   await request('GET', '/api/hello/data');
   await request('POST', '/api/events/http/github');
+  await request('GET', '/api/absent/x');
   // The route compares the files of the command line with the policy.
   const commandLine = jest.replaceProperty(process, 'argv', [
     'node',
