@@ -50,10 +50,10 @@ function tables({ allow, closed, decisions, enforced, wouldRefuse }) {
       `Opened by plugins in code, ${enforced ? 'closed by the gate' : 'to be closed'}`,
       ['Plugin', 'Path', 'To'],
       closed,
-      ({ plugin, path, isWebSocket, allow }) => [
+      ({ plugin, path, isWebSocket, allow: openedTo }) => [
         plugin,
         isWebSocket ? `${path} (WebSocket)` : path,
-        allow === 'unauthenticated' ? 'everybody' : "Backstage's own cookie",
+        openedTo === 'unauthenticated' ? 'everybody' : "Backstage's own cookie",
       ],
     ),
     ...table(
