@@ -142,12 +142,14 @@ async function sendUseless({ get, request, sign, upgrade }: Backend) {
     await get('/api/badges/private'),
     await get('/api/badges/login-first'),
     await upgrade('/api/live/closed'),
-    await upgrade('/api/live/nothing'),
   ];
   expect(answers.map(({ status }) => status)).toEqual([
     ...[404, 404, 404, 404, 404, 401, 401, 405, 404, 401, 401, 500, 302, 302],
-    ...[401, 404],
+    401,
   ]);
+  // Before backend-defaults 0.19, an upgrade that no handler takes meets the barrier of the plugin.
+  const { status } = await upgrade('/api/live/nothing');
+  expect([401, 404]).toContain(status);
 }
 
 /** Requests that work, and that nobody should have to guess. */
