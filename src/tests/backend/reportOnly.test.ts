@@ -142,14 +142,12 @@ async function sendUseless({ get, request, sign, upgrade }: Backend) {
     await get('/api/badges/private'),
     await get('/api/badges/login-first'),
     await upgrade('/api/live/closed'),
+    await upgrade('/api/live/nothing'),
   ];
   expect(answers.map(({ status }) => status)).toEqual([
     ...[404, 404, 404, 404, 404, 401, 401, 405, 404, 401, 401, 500, 302, 302],
-    401,
+    ...[401, 404],
   ]);
-  // Before backend-defaults 0.19, an upgrade that no handler takes meets the barrier of the plugin.
-  const { status } = await upgrade('/api/live/nothing');
-  expect([401, 404]).toContain(status);
 }
 
 /** Requests that work, and that nobody should have to guess. */
@@ -194,273 +192,280 @@ async function sendAborted({ badges, port }: Backend) {
 const uncommented = (lines: (string | undefined)[]) =>
   lines.flatMap(line => parse((line ?? '').replace(/^# /, '')) ?? []);
 
-describe('[P60] report-only, after a day of requests to the stock app', () => {
-  it('lists what worked and would be refused, and nothing else', async () => {
-    const backend = await start({ mode: 'report-only' });
-    await sendUseless(backend);
-    await sendAborted(backend);
-    await until(async () => {
-      const { wouldRefuse } = await backend.readPolicy();
-      return wouldRefuse.some(({ answers }) => answers.aborted === 1);
-    });
-    expect(await backend.readReportOnly()).toMatchObject({
-      workedLast: null,
-      worked: [],
-    });
+// Before backend-defaults 0.19, the WebSockets of a plugin are open only after the first request with a credential.
+const describeWithWebSockets =
+  process.env.API_GATE_TEST_RELEASE === undefined ? describe : describe.skip;
 
-    await sendUseful(backend);
-    const today = new Date().toISOString().slice(0, 10);
-    const seen = { firstSeen: today, lastSeen: today };
-    const once = { ...seen, requests: 1 };
-    const note = (requests: number, status: number) =>
-      `# ${requests} request${requests === 1 ? '' : 's'} on ${today}, answered ${status}`;
-    const badge = BADGE.replace('/api/badges', '');
-    const { worked, ...others } = await backend.readReportOnly();
-    expect(others).toEqual({
-      enforce: 'not yet',
-      because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy`,
-      days: 0,
-      workedLast: today,
-    });
-    const why = expect.stringMatching(/^no rule is proposed/);
-    expect(worked).toHaveLength(8);
-    expect(worked).toEqual(
-      expect.arrayContaining([
-        {
-          ...{
-            ...seen,
-            plugin: 'badges',
-            method: 'GET',
-            path: badge,
-            status: 200,
-          },
-          ...{ requests: 2 },
-          yaml: `# - { plugin: badges, path: '${badge}', methods: [GET] }  ${note(2, 200)}`,
-        },
-        {
-          ...{
-            ...once,
-            plugin: 'badges',
-            method: 'HEAD',
-            path: badge,
-            status: 200,
-          },
-          yaml: `# - { plugin: badges, path: '${badge}', methods: [HEAD] }  ${note(1, 200)}`,
-        },
-        {
-          ...{ ...once, plugin: 'badges', method: 'GET', path: '/home' },
-          ...{ status: 302 },
-          yaml: `# - { plugin: badges, path: '/home', methods: [GET] }  ${note(1, 302)}`,
-        },
-        {
-          ...{ ...once, plugin: 'badges', method: 'GET', path: '/old' },
-          ...{ status: 304 },
-          yaml: `# - { plugin: badges, path: '/old', methods: [GET] }  ${note(1, 304)}`,
-        },
-        // The one with an expired token, two with something like a token, and one that no rule may have.
-        { ...seen, plugin: 'badges', method: 'GET', requests: 4, why },
-        {
-          ...{ ...once, plugin: 'events', method: 'POST' },
-          ...{ path: '/http/github', status: 202, why },
-        },
-        {
-          ...{ ...once, plugin: 'live', method: 'WEBSOCKET' },
-          ...{ path: '/open', status: 101, why },
-        },
-        {
-          ...{ ...once, plugin: 'proxy', method: 'GET' },
-          ...{ path: '/open/page.html', status: 200, why },
-        },
-      ]),
-    );
-    expect(JSON.stringify(worked)).not.toMatch(/eyJ|3f2504e0|secret|style/);
-
-    const { wouldRefuse } = await backend.readPolicy();
-    const answersAt = (plugin: string, method: string, segment: string) =>
-      wouldRefuse.find(
-        group =>
-          group.plugin === plugin &&
-          group.method === method &&
-          group.segment === segment,
-      )?.answers;
-    expect(answersAt('badges', 'GET', 'entity')).toEqual({ worked: 3 });
-    expect(answersAt('badges', 'GET', 'private')).toEqual({ redirected: 1 });
-    expect(answersAt('badges', 'GET', 'login-first')).toEqual({
-      redirected: 1,
-    });
-    expect(answersAt('badges', 'GET', 'broken')).toEqual({ failed: 1 });
-    expect(answersAt('badges', 'GET', '.env')).toEqual({ 'not-found': 1 });
-    expect(answersAt('catalog', 'GET', 'entities')).toEqual({ refused: 3 });
-    expect(answersAt('live', 'WEBSOCKET', 'closed')).toEqual({ refused: 1 });
-    expect(answersAt('live', 'WEBSOCKET', 'nothing')).toEqual({
-      'not-found': 1,
-    });
-  });
-
-  it('proposes rules that open nothing as printed, and that keep working what they name', async () => {
-    const reporting = await start({ mode: 'report-only' });
-    await sendUseless(reporting);
-    await sendUseful(reporting);
-    const { worked } = await reporting.readReportOnly();
-    const proposed = worked.flatMap(({ yaml }) => yaml ?? []);
-    expect(parse(proposed.join('\n'))).toBeNull();
-    const asPrinted = parse(
-      `allow:\n${proposed.map(line => `  ${line}\n`).join('')}`,
-    );
-
-    for (const [apiGate, status] of [
-      [asPrinted, 401],
-      [{ allow: uncommented(proposed) }, 200],
-    ] as const) {
-      const enforcing = await start(apiGate);
-      const { allow } = await enforcing.readPolicy();
-      expect(allow).toHaveLength(status === 401 ? 0 : 4);
-      const { get, request, statusOf, upgradeStatus } = enforcing;
-      expect(await statusOf(BADGE)).toBe(status);
-      expect((await request('HEAD', BADGE)).status).toBe(status);
-      expect((await get('/api/badges/home')).status).toBe(
-        status === 401 ? 401 : 302,
-      );
-      for (const target of [
-        '/api/badges/start',
-        `/api/badges/t/${ID}`,
-        '/api/badges/.env',
-        '/api/proxy/open/page.html',
-        '/api/catalog/entities',
-        `${BADGE}/below`,
-      ]) {
-        expect([target, await statusOf(target)]).toEqual([target, 401]);
-      }
-      expect((await request('POST', BADGE)).status).toBe(401);
-      expect(await upgradeStatus('/api/live/open')).toBe(401);
-      await backends.stopAll();
-    }
-  });
-
-  it('proposes nothing while the default auth policy is disabled, and says so in one line', async () => {
-    const { get, readReportOnly } = await start(
-      { mode: 'report-only' },
-      { backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } } },
-    );
-    await get('/api/catalog/entities');
-    const { note, worked } = await readReportOnly();
-    expect(note).toContain('dangerouslyDisableDefaultAuthPolicy');
-    expect(worked).toMatchObject([
-      { plugin: 'catalog', path: '/entities', status: 200, requests: 1 },
-    ]);
-    expect(worked[0]).not.toHaveProperty('yaml');
-  });
-
-  it('says now once nothing has worked for seven days that would stop working, in the log of the start too', async () => {
-    const realToday = Math.floor(Date.now() / DAY_MS);
-    let today = realToday;
-    jest
-      .spyOn(UsageTable.prototype, 'today')
-      .mockImplementation(async () => today);
-    const dateOf = (day: number) =>
-      new Date(day * DAY_MS).toISOString().slice(0, 10);
-    const backend = await start({ mode: 'report-only' });
-    expect(backend.block()).toContain(
-      'Enforce: not yet, since report-only was observed on 0 days before today, and 7 are needed',
-    );
-    const verdicts: string[] = [];
-    for (let day = 0; day < 10; day += 1) {
-      if (day === 2) {
-        await sendUseful(backend);
-      }
+describeWithWebSockets(
+  '[P60] report-only, after a day of requests to the stock app',
+  () => {
+    it('lists what worked and would be refused, and nothing else', async () => {
+      const backend = await start({ mode: 'report-only' });
       await sendUseless(backend);
-      const { enforce, workedLast } = await backend.readReportOnly();
-      verdicts.push(`${enforce} ${workedLast}`);
-      await backend.probe.sync();
-      today += 1;
-      await backend.probe.sync();
-    }
-    const last = dateOf(realToday + 2);
-    expect(verdicts).toEqual([
-      ...Array(2).fill('not yet null'),
-      ...Array(8).fill(`not yet ${last}`),
-    ]);
-    expect(await backend.readReportOnly()).toMatchObject({
-      enforce: 'now',
-      because: 'nothing that worked in the last 7 days would stop working',
-      days: 10,
-      workedLast: last,
+      await sendAborted(backend);
+      await until(async () => {
+        const { wouldRefuse } = await backend.readPolicy();
+        return wouldRefuse.some(({ answers }) => answers.aborted === 1);
+      });
+      expect(await backend.readReportOnly()).toMatchObject({
+        workedLast: null,
+        worked: [],
+      });
+
+      await sendUseful(backend);
+      const today = new Date().toISOString().slice(0, 10);
+      const seen = { firstSeen: today, lastSeen: today };
+      const once = { ...seen, requests: 1 };
+      const note = (requests: number, status: number) =>
+        `# ${requests} request${requests === 1 ? '' : 's'} on ${today}, answered ${status}`;
+      const badge = BADGE.replace('/api/badges', '');
+      const { worked, ...others } = await backend.readReportOnly();
+      expect(others).toEqual({
+        enforce: 'not yet',
+        because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy`,
+        days: 0,
+        workedLast: today,
+      });
+      const why = expect.stringMatching(/^no rule is proposed/);
+      expect(worked).toHaveLength(8);
+      expect(worked).toEqual(
+        expect.arrayContaining([
+          {
+            ...{
+              ...seen,
+              plugin: 'badges',
+              method: 'GET',
+              path: badge,
+              status: 200,
+            },
+            ...{ requests: 2 },
+            yaml: `# - { plugin: badges, path: '${badge}', methods: [GET] }  ${note(2, 200)}`,
+          },
+          {
+            ...{
+              ...once,
+              plugin: 'badges',
+              method: 'HEAD',
+              path: badge,
+              status: 200,
+            },
+            yaml: `# - { plugin: badges, path: '${badge}', methods: [HEAD] }  ${note(1, 200)}`,
+          },
+          {
+            ...{ ...once, plugin: 'badges', method: 'GET', path: '/home' },
+            ...{ status: 302 },
+            yaml: `# - { plugin: badges, path: '/home', methods: [GET] }  ${note(1, 302)}`,
+          },
+          {
+            ...{ ...once, plugin: 'badges', method: 'GET', path: '/old' },
+            ...{ status: 304 },
+            yaml: `# - { plugin: badges, path: '/old', methods: [GET] }  ${note(1, 304)}`,
+          },
+          // The one with an expired token, two with something like a token, and one that no rule may have.
+          { ...seen, plugin: 'badges', method: 'GET', requests: 4, why },
+          {
+            ...{ ...once, plugin: 'events', method: 'POST' },
+            ...{ path: '/http/github', status: 202, why },
+          },
+          {
+            ...{ ...once, plugin: 'live', method: 'WEBSOCKET' },
+            ...{ path: '/open', status: 101, why },
+          },
+          {
+            ...{ ...once, plugin: 'proxy', method: 'GET' },
+            ...{ path: '/open/page.html', status: 200, why },
+          },
+        ]),
+      );
+      expect(JSON.stringify(worked)).not.toMatch(/eyJ|3f2504e0|secret|style/);
+
+      const { wouldRefuse } = await backend.readPolicy();
+      const answersAt = (plugin: string, method: string, segment: string) =>
+        wouldRefuse.find(
+          group =>
+            group.plugin === plugin &&
+            group.method === method &&
+            group.segment === segment,
+        )?.answers;
+      expect(answersAt('badges', 'GET', 'entity')).toEqual({ worked: 3 });
+      expect(answersAt('badges', 'GET', 'private')).toEqual({ redirected: 1 });
+      expect(answersAt('badges', 'GET', 'login-first')).toEqual({
+        redirected: 1,
+      });
+      expect(answersAt('badges', 'GET', 'broken')).toEqual({ failed: 1 });
+      expect(answersAt('badges', 'GET', '.env')).toEqual({ 'not-found': 1 });
+      expect(answersAt('catalog', 'GET', 'entities')).toEqual({ refused: 3 });
+      expect(answersAt('live', 'WEBSOCKET', 'closed')).toEqual({ refused: 1 });
+      expect(answersAt('live', 'WEBSOCKET', 'nothing')).toEqual({
+        'not-found': 1,
+      });
     });
-  });
 
-  it('lists what worked in the log of the next start, with its rules as comments', async () => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-worked-'));
-    const database = { client: 'better-sqlite3', connection: { directory } };
-    const before = await start(
-      { mode: 'report-only' },
-      { backend: { database } },
-    );
-    await sendUseless(before);
-    await sendUseful(before);
-    await backends.stopAll();
-    const backend = await start(
-      { mode: 'report-only' },
-      { backend: { database } },
-    );
-    const [, listed] = backend
-      .block()
-      .match(/\n {2}Worked, and to be refused .* meant:\n((?: {4}.*\n?)+)/)!;
-    const lines = listed.trimEnd().split('\n');
-    const { worked } = await backend.readReportOnly();
-    expect(lines).toHaveLength(8);
-    expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
-    expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
-      worked.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
-    );
-    const today = new Date().toISOString().slice(0, 10);
-    for (const expected of [
-      `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
-      `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
-      `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
-    ]) {
-      expect(lines).toContain(expected);
-    }
-    await rm(directory, { recursive: true });
-  });
+    it('proposes rules that open nothing as printed, and that keep working what they name', async () => {
+      const reporting = await start({ mode: 'report-only' });
+      await sendUseless(reporting);
+      await sendUseful(reporting);
+      const { worked } = await reporting.readReportOnly();
+      const proposed = worked.flatMap(({ yaml }) => yaml ?? []);
+      expect(parse(proposed.join('\n'))).toBeNull();
+      const asPrinted = parse(
+        `allow:\n${proposed.map(line => `  ${line}\n`).join('')}`,
+      );
 
-  it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {
-    const backend = await start({ mode: 'report-only' });
-    await backend.get('/api/badges/home');
-    await backend.get('/api/badges/old');
-    expect((await backend.readReportOnly()).worked).toHaveLength(2);
-    const [page] = codeBlocks('yaml').filter(
-      ({ file, text }) => file === 'docs/rollout.md' && /expect:/.test(text),
-    );
-    const { apiGate } = parse(page.text).auth;
-    backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
-    expect(await backend.readReportOnly()).toMatchObject({
-      enforce: 'not yet',
-      because: expect.stringContaining('observed on 0 days'),
-      workedLast: null,
-      worked: [{ path: '/old', isExpectedClosed: true }],
+      for (const [apiGate, status] of [
+        [asPrinted, 401],
+        [{ allow: uncommented(proposed) }, 200],
+      ] as const) {
+        const enforcing = await start(apiGate);
+        const { allow } = await enforcing.readPolicy();
+        expect(allow).toHaveLength(status === 401 ? 0 : 4);
+        const { get, request, statusOf, upgradeStatus } = enforcing;
+        expect(await statusOf(BADGE)).toBe(status);
+        expect((await request('HEAD', BADGE)).status).toBe(status);
+        expect((await get('/api/badges/home')).status).toBe(
+          status === 401 ? 401 : 302,
+        );
+        for (const target of [
+          '/api/badges/start',
+          `/api/badges/t/${ID}`,
+          '/api/badges/.env',
+          '/api/proxy/open/page.html',
+          '/api/catalog/entities',
+          `${BADGE}/below`,
+        ]) {
+          expect([target, await statusOf(target)]).toEqual([target, 401]);
+        }
+        expect((await request('POST', BADGE)).status).toBe(401);
+        expect(await upgradeStatus('/api/live/open')).toBe(401);
+        await backends.stopAll();
+      }
     });
-  });
 
-  it('does not know without a record', async () => {
-    const backend = await start({ mode: 'report-only', usage: false });
-    await backend.get(BADGE);
-    const { reportOnly, wouldRefuse } = await backend.readPolicy();
-    expect(reportOnly).toEqual({
-      enforce: 'not known',
-      because:
-        'auth.apiGate.usage is false, so that no record has the last days',
-      days: 0,
-      workedLast: null,
-      worked: [],
+    it('proposes nothing while the default auth policy is disabled, and says so in one line', async () => {
+      const { get, readReportOnly } = await start(
+        { mode: 'report-only' },
+        { backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } } },
+      );
+      await get('/api/catalog/entities');
+      const { note, worked } = await readReportOnly();
+      expect(note).toContain('dangerouslyDisableDefaultAuthPolicy');
+      expect(worked).toMatchObject([
+        { plugin: 'catalog', path: '/entities', status: 200, requests: 1 },
+      ]);
+      expect(worked[0]).not.toHaveProperty('yaml');
     });
-    expect(wouldRefuse).toMatchObject([{ answers: { worked: 1 } }]);
-  });
 
-  it('is not described where the gate enforces', async () => {
-    const backend = await start({});
-    await backend.get(BADGE);
-    expect(await backend.readPolicy()).not.toHaveProperty('reportOnly');
-    const rows = await backend.probe.rows();
-    expect(rows.filter(({ kind }) => kind === 'worked')).toEqual([]);
-  });
-});
+    it('says now once nothing has worked for seven days that would stop working, in the log of the start too', async () => {
+      const realToday = Math.floor(Date.now() / DAY_MS);
+      let today = realToday;
+      jest
+        .spyOn(UsageTable.prototype, 'today')
+        .mockImplementation(async () => today);
+      const dateOf = (day: number) =>
+        new Date(day * DAY_MS).toISOString().slice(0, 10);
+      const backend = await start({ mode: 'report-only' });
+      expect(backend.block()).toContain(
+        'Enforce: not yet, since report-only was observed on 0 days before today, and 7 are needed',
+      );
+      const verdicts: string[] = [];
+      for (let day = 0; day < 10; day += 1) {
+        if (day === 2) {
+          await sendUseful(backend);
+        }
+        await sendUseless(backend);
+        const { enforce, workedLast } = await backend.readReportOnly();
+        verdicts.push(`${enforce} ${workedLast}`);
+        await backend.probe.sync();
+        today += 1;
+        await backend.probe.sync();
+      }
+      const last = dateOf(realToday + 2);
+      expect(verdicts).toEqual([
+        ...Array(2).fill('not yet null'),
+        ...Array(8).fill(`not yet ${last}`),
+      ]);
+      expect(await backend.readReportOnly()).toMatchObject({
+        enforce: 'now',
+        because: 'nothing that worked in the last 7 days would stop working',
+        days: 10,
+        workedLast: last,
+      });
+    });
+
+    it('lists what worked in the log of the next start, with its rules as comments', async () => {
+      const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-worked-'));
+      const database = { client: 'better-sqlite3', connection: { directory } };
+      const before = await start(
+        { mode: 'report-only' },
+        { backend: { database } },
+      );
+      await sendUseless(before);
+      await sendUseful(before);
+      await backends.stopAll();
+      const backend = await start(
+        { mode: 'report-only' },
+        { backend: { database } },
+      );
+      const [, listed] = backend
+        .block()
+        .match(/\n {2}Worked, and to be refused .* meant:\n((?: {4}.*\n?)+)/)!;
+      const lines = listed.trimEnd().split('\n');
+      const { worked } = await backend.readReportOnly();
+      expect(lines).toHaveLength(8);
+      expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
+      expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
+        worked.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
+      );
+      const today = new Date().toISOString().slice(0, 10);
+      for (const expected of [
+        `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
+        `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
+        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
+      ]) {
+        expect(lines).toContain(expected);
+      }
+      await rm(directory, { recursive: true });
+    });
+
+    it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {
+      const backend = await start({ mode: 'report-only' });
+      await backend.get('/api/badges/home');
+      await backend.get('/api/badges/old');
+      expect((await backend.readReportOnly()).worked).toHaveLength(2);
+      const [page] = codeBlocks('yaml').filter(
+        ({ file, text }) => file === 'docs/rollout.md' && /expect:/.test(text),
+      );
+      const { apiGate } = parse(page.text).auth;
+      backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
+      expect(await backend.readReportOnly()).toMatchObject({
+        enforce: 'not yet',
+        because: expect.stringContaining('observed on 0 days'),
+        workedLast: null,
+        worked: [{ path: '/old', isExpectedClosed: true }],
+      });
+    });
+
+    it('does not know without a record', async () => {
+      const backend = await start({ mode: 'report-only', usage: false });
+      await backend.get(BADGE);
+      const { reportOnly, wouldRefuse } = await backend.readPolicy();
+      expect(reportOnly).toEqual({
+        enforce: 'not known',
+        because:
+          'auth.apiGate.usage is false, so that no record has the last days',
+        days: 0,
+        workedLast: null,
+        worked: [],
+      });
+      expect(wouldRefuse).toMatchObject([{ answers: { worked: 1 } }]);
+    });
+
+    it('is not described where the gate enforces', async () => {
+      const backend = await start({});
+      await backend.get(BADGE);
+      expect(await backend.readPolicy()).not.toHaveProperty('reportOnly');
+      const rows = await backend.probe.rows();
+      expect(rows.filter(({ kind }) => kind === 'worked')).toEqual([]);
+    });
+  },
+);
