@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createBackend } from '@backstage/backend-defaults';
@@ -118,13 +119,16 @@ export const discovery = (port: number, ...plugins: string[]) => ({
 
 /** Returns a port that no server used a moment ago. */
 export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+  return new Promise(resolve => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, 'localhost', () => {
+    // The system gives the ports from 32768 on to connections, so that one of those may be in use a moment later.
+    const listen = () => server.listen(randomInt(20_000, 32_768), 'localhost');
+    server.on('error', listen);
+    server.once('listening', () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
+    listen();
   });
 }
 
