@@ -34,7 +34,7 @@ function describe({ enforced, until, problem, needsRestart }) {
     .join(' ');
 }
 
-function tables({ allow, closed, decisions, enforced, wouldRefuse }) {
+function tables({ allow, builtIn, closed, decisions, enforced, wouldRefuse }) {
   return [
     ...table(
       'Public by rule',
@@ -44,6 +44,16 @@ function tables({ allow, closed, decisions, enforced, wouldRefuse }) {
         methods.join(', '),
         element('code', {}, `/api/${plugin}${path}`),
         installed ? (reason ?? '') : 'not installed in this backend',
+      ],
+    ),
+    ...table(
+      'Public without a rule',
+      ['Methods', 'Path', 'For'],
+      builtIn,
+      ({ methods, plugin, path, reason }) => [
+        methods.join(', '),
+        element('code', {}, `/api/${plugin}${path}`),
+        reason,
       ],
     ),
     ...table(

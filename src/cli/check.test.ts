@@ -441,11 +441,11 @@ describe('api-gate check --policy', () => {
       [
         'Opened by plugins in code, and closed by the gate:',
         '  badges /entity/:a, to everybody',
-        "  techdocs /static, to Backstage's own cookie, which opens it as before without a rule",
+        "  techdocs /static, to Backstage's own cookie, which still opens it",
         'Not known what these plugins open in code: own',
         'Use, at that backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
-        '  the external token of ci, and handlers for it, have called no other plugins; this would restrict it to them:',
+        '  the external token of ci has no restrictions; these allow what it and handlers for it have called:',
         '    accessRestrictions:',
         '      - plugin: catalog',
       ].join('\n'),

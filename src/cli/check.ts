@@ -25,11 +25,13 @@ dangerous.
   --mock-env           uses a made-up value for each variable that is not set
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds which plugins are installed and what they open in code, from GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
+                       uses, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
 
-Exit code: 0 nothing found, 1 an expectation does not hold or report-only has ended, 2 the backend
-would not start; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
+Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended; 2 the backend would
+not start, or, without --config, a file beside those that were read has auth.apiGate, or git tracks an
+app-config*.local.yaml that has it.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);

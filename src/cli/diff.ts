@@ -31,8 +31,9 @@ is not public; where two rules end at different times, the difference is shown a
                              or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
-Exit code: 0, 1 for differences that --fail-on names, 2 where a configuration can not be read or a file
-can not be compared; or a file has auth.apiGate that is not read without --config, or a *.local.yaml in git.`,
+Exit code: 0; 1 for differences that --fail-on names; 2 if a file can not be read or compared, or,
+without --config, a file beside those that were read has auth.apiGate, or git tracks an
+app-config*.local.yaml that has it.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);

@@ -125,9 +125,13 @@ describe('api-gate explain', () => {
   });
 
   it('reports that the gate refuses nothing yet', async () => {
-    expect(await explainWith('    mode: report-only\n', '/api/x')).toContain(
+    const run = (until: string) =>
+      explainWith(`    mode: report-only\n    until: ${until}\n`, '/api/x');
+    expect(await run('2099-01-01')).toContain(
       'Until the gate enforces, it refuses nothing',
     );
+    // Report-only has ended.
+    expect(await run('2001-01-01')).not.toContain('it refuses nothing');
   });
 
   it('adds whether the plugin opens the path in code', async () => {

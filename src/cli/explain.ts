@@ -6,6 +6,7 @@ import { WEBSOCKET } from '../http/requestLine';
 import { AllowList } from '../policy/AllowList';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
+import { Policy } from '../policy/Policy';
 import { CliError, Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
@@ -27,7 +28,7 @@ const ANSWERS: Record<Explanation['because'], string> = {
 export const explain: Command = {
   help: `api-gate explain [--config FILE]... 'METHOD /api/PLUGIN/PATH'
 
-Says whether a request without a credential passes the gate, why, and which rule would open it. The
+Prints whether a request without a credential passes the gate, why, and which rule would open it. The
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
@@ -60,7 +61,7 @@ read without --config.`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
       ...describeOpening(explanation, gate),
-      gate.mode === 'report-only' &&
+      !new Policy(gate).isEnforced &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
     return 0;

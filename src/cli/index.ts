@@ -18,7 +18,7 @@ const HELP = `api-gate COMMAND [OPTION]...
 
   check     checks the API gate's configuration and its expectations
   diff      prints what a change of the configuration makes public
-  explain   says whether one request is public, and why
+  explain   prints whether one request is public, and why
   audit     asks a running Backstage of your own what it leaves open
 
 api-gate COMMAND --help lists the options. No command changes anything.`;

@@ -33,16 +33,9 @@ export class UpgradeGate {
       return this.#carryOut(request, await settle(request));
     } catch (error) {
       // An upgrade goes on only if the decision is to pass.
-      const id = refuseUndecided(
-        Refusal.because('failed'),
-        services.logger,
-        error,
-      );
-      answerUpgrade(
-        socket,
-        Refusal.because('failed').status,
-        Refusal.because('failed').headersFor(id),
-      );
+      const refusal = Refusal.because('failed');
+      const id = refuseUndecided(refusal, services.logger, error);
+      answerUpgrade(socket, refusal.status, refusal.headersFor(id));
       return undefined;
     }
   }

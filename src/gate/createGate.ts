@@ -27,13 +27,10 @@ export function createGate(
 ): RequestHandler {
   return (req, res, next) => {
     const fail = (error: unknown): NextArguments => {
-      const id = refuseUndecided(
-        Refusal.because('failed'),
-        services.logger,
-        error,
-      );
-      setRefusalHeaders(res, Refusal.because('failed'), id);
-      return [Refusal.because('failed').error];
+      const refusal = Refusal.because('failed');
+      const id = refuseUndecided(refusal, services.logger, error);
+      setRefusalHeaders(res, refusal, id);
+      return [refusal.error];
     };
     let ended: NextArguments | Promise<NextArguments>;
     try {

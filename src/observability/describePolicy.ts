@@ -81,7 +81,7 @@ export interface PolicyReport {
   usage?: UsageReport;
 }
 
-// A plugin's policy is for all methods. An operator who copies the rule keeps the methods that are needed.
+// A plugin's policy is for all methods.
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What the gate lets pass without a rule, as rules would say it. The plugin `*` stands for each. */

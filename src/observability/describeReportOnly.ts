@@ -70,7 +70,7 @@ export function describeReportOnly(options: {
     .sort()
     .at(-1);
   return {
-    ...judge({ usage, days, workedLast, holding }),
+    ...decideEnforce({ usage, days, workedLast, holding }),
     days,
     workedLast: workedLast ?? null,
     worked: all,
@@ -128,7 +128,7 @@ function commentedOut(proposal: Proposal, worked: WorkedRequests): Proposal {
 }
 
 /** Decides whether the gate may enforce. What is known to work comes first, because it holds even while the record is not complete. */
-function judge(options: {
+function decideEnforce(options: {
   usage: Usage;
   days: number;
   workedLast: string | undefined;

@@ -99,7 +99,7 @@ export function formatUsage(report: UsageReport): string[] {
     ...externalTokens.flatMap(({ subject, yaml }) =>
       yaml
         ? [
-            `the external token of ${subject}, and handlers for it, have called no other plugins; this would restrict it to them:`,
+            `the external token of ${subject} has no restrictions; these allow what it and handlers for it have called:`,
             ...yaml.split('\n').map(line => `  ${line}`),
           ]
         : [],

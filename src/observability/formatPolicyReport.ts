@@ -35,14 +35,14 @@ export function formatPolicyReport(report: PolicyReport): string {
           opensBeyondPlugins.map(formatRule),
         )),
     ...section(
-      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'to be closed once it is enforced'}, except for what your rules name`,
+      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'closed once you enforce'}, except for what your rules name`,
       closed.map(formatClosed),
     ),
     ...(reportOnly
       ? [`Enforce: ${reportOnly.enforce}, since ${reportOnly.because}`]
       : []),
     ...section(
-      `Worked, and to be refused once it is enforced; ${reportOnly?.note ?? 'paste a rule and remove its first # if it is meant'}`,
+      `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`,
       reportOnly?.worked.map(formatWorked) ?? [],
     ),
     ...section('Not known what these open themselves', unknown),
@@ -68,7 +68,7 @@ export function formatClosed(closed: DeclaredPolicy): string {
   const { plugin, path, allow, isWebSocket } = closed;
   const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;
   return allow === 'user-cookie'
-    ? `${name}, to Backstage's own cookie, which opens it as before without a rule`
+    ? `${name}, to Backstage's own cookie, which still opens it`
     : `${name}, to everybody`;
 }
 

@@ -11,7 +11,7 @@ const MAX_PATH_LENGTH = 200;
 // Base64url of 24 bytes and more, as tokens and ids have it, and the beginning of a JSON Web Token.
 const LIKE_A_TOKEN = /[\w-]{32}|\beyJ[\w-]*\./;
 
-// Their handlers act with credentials of their own, for whoever reaches them.
+// Whoever reaches their handlers acts with the credentials of these.
 const NEVER_PROPOSED = ['kubernetes', 'mcp-actions', 'proxy', 'scaffolder'];
 
 /**
@@ -40,7 +40,9 @@ export type Proposal = { yaml: string } | { why: string };
 /** Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. */
 export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
   if (NEVER_PROPOSED.includes(plugin)) {
-    return { why: `no rule is proposed for the plugin ${plugin}` };
+    return {
+      why: `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
+    };
   }
   if (method === WEBSOCKET) {
     return {

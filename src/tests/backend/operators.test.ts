@@ -282,7 +282,7 @@ describe('the policy report', () => {
        Opened by plugins in code, and closed by the gate, except for what your rules name:
          closed /ping, to everybody
          closed /users/:id/avatar, to everybody
-         closed /static, to Backstage's own cookie, which opens it as before without a rule
+         closed /static, to Backstage's own cookie, which still opens it
          hello /, to everybody"
     `);
   });

@@ -408,7 +408,9 @@ describeWithWebSockets(
       );
       const [, listed] = backend
         .block()
-        .match(/\n {2}Worked, and to be refused .* meant:\n((?: {4}.*\n?)+)/)!;
+        .match(
+          /\n {2}Worked, and will be refused .* first #:\n((?: {4}.*\n?)+)/,
+        )!;
       const lines = listed.trimEnd().split('\n');
       const { worked } = await backend.readReportOnly();
       expect(lines).toHaveLength(8);
@@ -419,7 +421,7 @@ describeWithWebSockets(
       const today = new Date().toISOString().slice(0, 10);
       for (const expected of [
         `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
-        `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
+        `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
         `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
       ]) {
         expect(lines).toContain(expected);

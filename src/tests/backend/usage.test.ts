@@ -257,7 +257,7 @@ describe('the record of use in a backend', () => {
         'the external token of old-jenkins was not used in 30 days of observation',
         'the external token of reader was not used in 30 days of observation',
         'the external token of reporter was not used in 30 days of observation',
-        'the external token of ci-deploy, and handlers for it, have called no other plugins; this would restrict it to them:',
+        'the external token of ci-deploy has no restrictions; these allow what it and handlers for it have called:',
         '  accessRestrictions:',
         '    - plugin: hello',
         '    - plugin: other # handlers call it for this token',
