@@ -29,7 +29,7 @@ const FEATURES = {
   ],
   addWebSocketHandler: [
     '`httpRouter.addWebSocketHandler`',
-    'Plugins listen for WebSocket upgrades at the server themselves. The gate judges all of them there, and allow rules with `WEBSOCKET` hold.',
+    'Plugins listen for WebSocket upgrades at the server themselves. The gate decides about all of them there, and allow rules with `WEBSOCKET` hold.',
   ],
   offlineSessions: [
     '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',

@@ -68,7 +68,7 @@ describe('Refusal', () => {
     [
       Refusal.because('revocations-unavailable'),
       'revocations-unavailable',
-      'ServiceUnavailableError: Credentials can not be judged yet',
+      'ServiceUnavailableError: Credentials can not be checked yet',
     ],
     [
       Refusal.because('sign-out-not-stored'),
@@ -83,7 +83,7 @@ describe('Refusal', () => {
     [
       Refusal.because('failed'),
       'failed',
-      'ServiceUnavailableError: Credentials can not be judged',
+      'ServiceUnavailableError: Credentials can not be checked',
     ],
     [
       Refusal.because('starting'),

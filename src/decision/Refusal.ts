@@ -76,14 +76,14 @@ export const REFUSALS = {
   'keys-unavailable': unavailable(
     'Credentials can not be verified at the moment',
   ),
-  'revocations-unavailable': unavailable('Credentials can not be judged yet'),
+  'revocations-unavailable': unavailable('Credentials can not be checked yet'),
   'sign-out-not-stored': unavailable(
     'Signed out at this replica; the others follow once the database is back',
   ),
   'sign-out-incomplete': unavailable(
     'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
   ),
-  failed: unavailable('Credentials can not be judged'),
+  failed: unavailable('Credentials can not be checked'),
 } satisfies Record<string, RefusalRow>;
 
 /** Why a request is refused. The log, the metrics, the audit and the policy route use the same words. */

@@ -31,7 +31,7 @@ describe('toRefusal', () => {
   ])('logs %p, and returns the refusal of a failure', thrown => {
     expect(toRefusal(thrown, logger)).toBe(Refusal.because('failed'));
     expect(error.mock.calls).toEqual([
-      ['API gate failed to judge a request', thrown],
+      ['API gate failed to decide about a request', thrown],
     ]);
   });
 });

@@ -11,7 +11,7 @@ export function toRefusal(error: unknown, logger: LoggerService): Refusal {
   if (isError(error) && error.name === 'ServiceUnavailableError') {
     return new Refusal('starting', error.message);
   }
-  logger.error('API gate failed to judge a request', error as Error);
+  logger.error('API gate failed to decide about a request', error as Error);
   return Refusal.because('failed');
 }
 

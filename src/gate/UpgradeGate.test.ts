@@ -207,6 +207,6 @@ describe('UpgradeGate', () => {
     const { answer } = await admit(upgradeRequest(bearer(jane)));
     expect(answer).toMatch(/^HTTP\/1\.1 503 /);
     expect(decided[0].decision.reason).toBe('failed');
-    expect(log).toEqual([['API gate failed to judge a request', error]]);
+    expect(log).toEqual([['API gate failed to decide about a request', error]]);
   });
 });

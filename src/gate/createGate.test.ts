@@ -1541,7 +1541,7 @@ describe('the gate', () => {
       ];
       await bare.stop();
       for (const { status, body, headers } of answers) {
-        expect([status, body]).toEqual([503, 'Credentials can not be judged']);
+        expect([status, body]).toEqual([503, 'Credentials can not be checked']);
         expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
       }
       expect(bare.handled).toEqual([]);
