@@ -7,7 +7,12 @@ function constant(file: string, name: string): number {
   return Number(value.replaceAll('_', ''));
 }
 
-const WORDS: Record<number, string> = { 5: 'five', 10: 'ten', 60: 'sixty' };
+const WORDS: Record<number, string> = {
+  5: 'five',
+  7: 'seven',
+  10: 'ten',
+  60: 'sixty',
+};
 const inWords = (value: number) => WORDS[value];
 const inDigits = (value: number) => value.toLocaleString('en-US');
 
@@ -38,6 +43,11 @@ const OF_SERVICE = constant(
   'src/routes/createRevocationRouter.ts',
   'MAX_PER_SERVICE',
 );
+const DAYS_NEEDED = constant(
+  'src/observability/describeReportOnly.ts',
+  'DAYS_NEEDED',
+);
+const MIN_DAYS = constant('src/observability/describeUsage.ts', 'MIN_DAYS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
 const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
 
@@ -53,6 +63,11 @@ it.each([
   ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
   ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
   ['assurance', `holds at most ${inDigits(PENDING)}`],
+  ['rollout', `less than ${inWords(DAYS_NEEDED)} days before today`],
+  ['first-week', `needs ${inWords(DAYS_NEEDED)} days of observation`],
+  ['first-week', `Day ${DAYS_NEEDED + 1}: enforce`],
+  ['usage', `${inWords(MIN_DAYS)} of the days before today`],
+  ['recipes/clients', `after ${inWords(MIN_DAYS)} days`],
   ['reference/http-api', `at most ${GROUPS} of them`],
   [
     'reference/http-api',

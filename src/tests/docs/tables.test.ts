@@ -9,6 +9,7 @@ import {
 } from '../../observability/describePolicy';
 import { formatPolicyReport } from '../../observability/formatPolicyReport';
 import {
+  blocksAfter,
   codeBlocks,
   codeIn,
   documents,
@@ -281,6 +282,17 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
     ({ file }) => file === 'docs/getting-started.md',
   );
   expect(formatPolicyReport(report as PolicyReport)).toBe(block.text);
+});
+
+it('docs/reference/http-api.md describes each field of its sample of the policy', () => {
+  const page = 'docs/reference/http-api.md';
+  const [sample] = blocksAfter(page, 'GET policy', 'json');
+  const policy = JSON.parse(sample);
+  const described = ['Field', 'Field of `reportOnly`'].flatMap(first =>
+    tableRows(page, [first, 'Meaning']).flatMap(([field]) => codeIn(field)),
+  );
+  const fields = [policy, policy.reportOnly].flatMap(Object.keys);
+  expect(fields.filter(field => !described.includes(field))).toEqual([]);
 });
 
 it('the version of the package is the newest of CHANGELOG.md, and in README.md', () => {
