@@ -159,6 +159,7 @@ export async function onPhone(
     await page.click('#run-all');
     await page.click('#read-policy');
     await page.getByText('Public by rule').waitFor();
+    await page.getByText('Public without a rule').waitFor();
     checks.equal(
       `width of the page with all details open, ${colorScheme}`,
       await page.evaluate(() => document.documentElement.scrollWidth),

@@ -90,13 +90,13 @@ export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
     plugin: 'app',
     path: '/**',
     methods: ['GET'],
-    reason: `the frontend, without ${COOKIE_PATH}`,
+    reason: `the frontend, except ${COOKIE_PATH}`,
   },
   {
     plugin: 'auth',
     path: '/**',
     methods: ALL_METHODS,
-    reason: `sign-in, without ${OWN_ROUTES_PATH} and ${COOKIE_PATH}`,
+    reason: `sign-in, except ${OWN_ROUTES_PATH} and ${COOKIE_PATH}`,
   },
   {
     plugin: '*',

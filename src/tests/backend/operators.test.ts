@@ -273,8 +273,8 @@ describe('the policy report', () => {
          GET /api/closed/health  (The load balancer asks)
          GET /api/nosuchplugin/x  (not installed in this backend: a misspelling, or a plugin of another one)
        Public without a rule:
-         GET /api/app/**  (the frontend, without /.backstage/auth/v1/cookie)
-         GET,POST,PUT,PATCH,DELETE /api/auth/**  (sign-in, without /api-gate and /.backstage/auth/v1/cookie)
+         GET /api/app/**  (the frontend, except /.backstage/auth/v1/cookie)
+         GET,POST,PUT,PATCH,DELETE /api/auth/**  (sign-in, except /api-gate and /.backstage/auth/v1/cookie)
          GET /api/*/.backstage/auth/v1/jwks.json  (keys that verify tokens)
          DELETE /api/*/.backstage/auth/v1/cookie  (sign-out)
        Lists, by file:
