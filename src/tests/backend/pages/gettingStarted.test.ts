@@ -108,12 +108,19 @@ async function start(port: number, file: string) {
 }
 
 describePage('docs/getting-started.md', () => {
-  const environment = process.env.NODE_ENV;
+  const { NODE_ENV } = process.env;
   const running: RunningBackend[] = [];
-  // Guests sign in in development only.
-  beforeAll(() => Object.assign(process.env, { NODE_ENV: 'development' }));
+  beforeAll(() =>
+    Object.assign(process.env, {
+      // Guests sign in in development only.
+      NODE_ENV: 'development',
+      // On a busy machine, Backstage's watcher loses a file that is replaced several times, unless it polls, as in other tests.
+      CHOKIDAR_USEPOLLING: 'true',
+    }),
+  );
   afterAll(async () => {
-    Object.assign(process.env, { NODE_ENV: environment });
+    Object.assign(process.env, { NODE_ENV });
+    delete process.env.CHOKIDAR_USEPOLLING;
     for (const backend of running) {
       await backend.stop();
     }
