@@ -30,8 +30,8 @@ dangerous.
   --token-env NAME     the variable with the token for --policy
 
 Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended; 2 the backend would
-not start, or, without --config, a file beside those that were read has auth.apiGate, or git tracks an
-app-config*.local.yaml that has it.`,
+not start, or git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a file
+beside those that were read has it.`,
   options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);

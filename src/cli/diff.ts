@@ -31,9 +31,9 @@ is not public; where two rules end at different times, the difference is shown a
                              or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
-Exit code: 0; 1 for differences that --fail-on names; 2 if a file can not be read or compared, or,
-without --config, a file beside those that were read has auth.apiGate, or git tracks an
-app-config*.local.yaml that has it.`,
+Exit code: 0; 1 for differences that --fail-on names; 2 a file can not be read or compared, or
+git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those
+that were read has it.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
