@@ -192,7 +192,7 @@ async function sendAborted({ badges, port }: Backend) {
 const uncommented = (lines: (string | undefined)[]) =>
   lines.flatMap(line => parse((line ?? '').replace(/^# /, '')) ?? []);
 
-// Before backend-defaults 0.19, the WebSockets of a plugin are open only after the first request with a credential.
+// Goes in October 2027: releases before November 2026 have no handlers, and the plugin listens from its first request on.
 const describeWithWebSockets =
   process.env.API_GATE_TEST_RELEASE === undefined ? describe : describe.skip;
 
