@@ -156,6 +156,24 @@ describe('the answer to an upgrade', () => {
       { status: 401, kind: 'refused' },
       REFUSES,
     ],
+    [
+      'by a listener that has replaced `write`',
+      socket => {
+        const { write } = socket;
+        socket.write = (text: string) => write.call(socket, `${text}!`);
+        socket.write(REFUSES);
+        socket.write('frame');
+        socket.end();
+      },
+      { status: 401, kind: 'refused' },
+      `${REFUSES}!frame!`,
+    ],
+    [
+      'by an older server behind a proxy',
+      socket => socket.end('HTTP/1.0 200 OK\r\n\r\n'),
+      { status: 200, kind: 'worked' },
+      'HTTP/1.0 200 OK\r\n\r\n',
+    ],
     ['nothing', socket => socket.destroy(), { status: 0, kind: 'aborted' }, ''],
     [
       'something else',

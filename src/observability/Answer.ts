@@ -93,18 +93,21 @@ function watchFirstWrite(
   onStatus: (status: number) => void,
 ): void {
   const { end, write } = socket;
-  const finish = (written: unknown) => {
-    Object.assign(socket, { end, write });
-    socket.off('close', finish);
-    const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(String(written)) ?? [];
-    onStatus(Number(status ?? 0));
+  let isRead = false;
+  // The methods stay, since a listener may have replaced them meanwhile.
+  const read = (written: unknown) => {
+    if (!isRead) {
+      isRead = true;
+      const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(String(written)) ?? [];
+      onStatus(Number(status ?? 0));
+    }
   };
   const watched =
     (method: (...args: any[]) => unknown) =>
     (...args: unknown[]) => {
-      finish(args[0]);
+      read(args[0]);
       return Reflect.apply(method, socket, args);
     };
   Object.assign(socket, { end: watched(end), write: watched(write) });
-  socket.once('close', finish);
+  socket.once('close', read);
 }

@@ -248,6 +248,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     for (const replica of [a, b]) {
       expect(useOf(replica, usedRule(open, 'GET'))).toMatchObject({
         days: 2,
+        recentDays: 0,
         firstDay: today,
         lastUsed: today,
       });

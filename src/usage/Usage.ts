@@ -120,7 +120,7 @@ export class Usage {
     const uses = new Map<string, Use>();
     this.#recorded.forEach(use => addTo(uses, use));
     const { day } = this;
-    const today = { days: 0, firstDay: day, lastUsed: null };
+    const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
     for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
       const use = addTo(uses, { ...today, ...count });
       use.lastUsed = count.requests > 0 ? day : use.lastUsed;

@@ -365,7 +365,7 @@ describeWithWebSockets(
         new Date(day * DAY_MS).toISOString().slice(0, 10);
       const backend = await start({ mode: 'report-only' });
       expect(backend.block()).toContain(
-        'Enforce: not yet, since report-only was observed on 0 days before today, and 7 are needed',
+        'Enforce: not yet, since report-only was observed on 0 of the 7 days before today, and all are needed',
       );
       const verdicts: string[] = [];
       for (let day = 0; day < 10; day += 1) {
@@ -439,7 +439,7 @@ describeWithWebSockets(
       backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
       expect(await backend.readReportOnly()).toMatchObject({
         enforce: 'not yet',
-        because: expect.stringContaining('observed on 0 days'),
+        because: expect.stringContaining('observed on 0 of the 7 days'),
         workedLast: null,
         worked: [{ path: '/old', isExpectedClosed: true }],
       });
