@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
 
@@ -98,9 +98,10 @@ describe('[P52] a configuration file beside those that a command reads', () => {
   });
 
   it('may be a folder', async () => {
-    const repository = repositoryWith({});
-    mkdirSync(path.join(repository, 'app-config.production.yaml'));
-    expect((await run(repository, ['check'])).code).toBe(0);
+    const repository = repositoryWith({ 'app-config.d.yaml/x.yaml': GATE });
+    for (const args of COMMANDS) {
+      expect((await run(repository, args)).code).toBe(0);
+    }
   });
 
   it('is named with all others', async () => {
