@@ -450,7 +450,7 @@ describe('KeyEndpoints that fetch the keys', () => {
       isKnown: async () => true,
       logger: { warn: (message: string) => warnings.push(message) } as never,
     });
-    const wrong = { getBaseUrl: async () => address } as DiscoveryService;
+    const wrong = { ...discovery, getBaseUrl: async () => address };
     await expect(keyEndpoints.hasKeysOf(ofUser, wrong)).rejects.toThrow();
     expect(warnings).toEqual([
       expect.stringMatching(

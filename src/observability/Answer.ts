@@ -35,7 +35,7 @@ const KIND_OF_STATUS: Record<number, AnswerKind> = {
 const SIGN_IN_PATH =
   /^\/api\/auth\/|\/((sign|log)[-_]?[io]n|oauth2?|saml2?|sso)(?![a-z0-9])/i;
 
-/** Calls back once, when the request has its answer or its connection has ended. */
+/** Calls back once, when the answer begins or the connection has ended without one. */
 export function watchAnswer(
   { policy, res, socket }: DecidedRequest,
   onAnswer: (answer: Answer) => void,
@@ -48,9 +48,16 @@ export function watchAnswer(
     }
   };
   if (res) {
-    res.once('close', () =>
-      end(res.headersSent ? res.statusCode : 0, res.getHeader('location')),
-    );
+    const { writeHead } = res;
+    const onClose = () => end(0);
+    // Node calls it too, for a handler that does not. A stream may last until after the record was stored for the last time.
+    res.writeHead = (...args: unknown[]) => {
+      const result = Reflect.apply(writeHead, res, args);
+      res.off('close', onClose);
+      end(res.statusCode, res.getHeader('location'));
+      return result;
+    };
+    res.once('close', onClose);
   } else if (socket) {
     watchFirstWrite(socket, end);
   }
