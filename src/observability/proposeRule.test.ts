@@ -94,7 +94,7 @@ describe('the proposed rule', () => {
 
   it('is none without a path', () => {
     expect(proposeRule({ plugin: 'hello', method: 'GET' })).toEqual({
-      why: expect.stringContaining('no rule may have the path'),
+      why: expect.stringContaining('is not recorded: see docs/usage.md'),
     });
   });
 });

@@ -58,7 +58,7 @@ export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
   }
   if (!seen) {
     return {
-      why: 'no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here',
+      why: 'no rule is proposed, since the path is not recorded: see docs/usage.md',
     };
   }
   return { yaml: yamlOf({ plugin, path: seen.path, methods: [method] }) };

@@ -420,7 +420,7 @@ describeWithWebSockets(
       for (const expected of [
         `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
         `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy`,
-        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
+        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
       ]) {
         expect(lines).toContain(expected);
       }
