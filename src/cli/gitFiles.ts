@@ -116,8 +116,9 @@ function readAt({ top, id, name }: Commit, file: string) {
 /** Returns the names of the files of a commit that are in the folder of a file, with that file's. */
 function namesBeside({ top, id }: Commit, file: string): string[] {
   const folder = path.dirname(file).split(path.sep).join('/');
-  const args = ['ls-tree', '--name-only', '-z', id, '--', `${folder}/`];
-  return git(top, args).split('\0').filter(Boolean);
+  const args = ['ls-tree', '-z', id, '--', `${folder}/`];
+  const entries = git(top, args).matchAll(/ blob \w+\t([^\0]+)/g);
+  return [...entries].map(([, name]) => name);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
 
@@ -85,6 +85,24 @@ describe('[P52] a configuration file beside those that a command reads', () => {
       }
     },
   );
+
+  it('ends each command with 2 if it is a link to a file of another machine', async () => {
+    const repository = repositoryWith({});
+    const link = path.join(repository, 'app-config.production.yaml');
+    symlinkSync('/nowhere/app-config.yaml', link);
+    for (const args of COMMANDS) {
+      const { code, stdout, stderr } = await run(repository, args);
+      expect(stdout + stderr).toContain('this file can not be read here, and');
+      expect(code).toBe(2);
+    }
+  });
+
+  it('may be a folder', async () => {
+    const repository = repositoryWith({ 'app-config.d.yaml/x.yaml': GATE });
+    for (const args of COMMANDS) {
+      expect((await run(repository, args)).code).toBe(0);
+    }
+  });
 
   it('is named with all others', async () => {
     const repository = repositoryWith({

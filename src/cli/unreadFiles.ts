@@ -10,8 +10,9 @@ import { formatLocation } from './output';
 /** The names of configuration files, by Backstage's convention. */
 export const CONFIG_FILE = /^app-config.*\.ya?ml$/;
 
-/** Stands for data of a file that has an error. */
-const INVALID = Symbol('invalid');
+/** Stand for data of a file that has an error, and of one that another machine may read, such as a link to nothing. */
+const INVALID = Symbol('is not valid YAML');
+const UNREADABLE = Symbol('can not be read here');
 
 const LOCAL_FILE = /\.local\.ya?ml$/;
 
@@ -22,10 +23,11 @@ export function findUnreadFiles(
   return filesBeside(files)
     .filter(file => !files.includes(file))
     .map(file => ({ file, data: dataOf(file) }))
-    .filter(({ data }) => data === INVALID || hasGate(data))
+    .filter(({ data }) => typeof data === 'symbol' || hasGate(data))
     .map(({ file, data }) => ({
       file,
-      problem: data === INVALID ? 'is not valid YAML' : 'has auth.apiGate',
+      problem:
+        (typeof data === 'symbol' && data.description) || 'has auth.apiGate',
     }));
 }
 
@@ -82,17 +84,21 @@ export function hasGate(data: unknown): boolean {
 function filesBeside(files: string[]): string[] {
   const folders = new Set(files.map(file => path.dirname(file)));
   return [...folders].flatMap(folder =>
-    readdirSync(folder)
-      .filter(name => CONFIG_FILE.test(name))
-      .map(name => path.join(folder, name)),
+    readdirSync(folder, { withFileTypes: true })
+      .filter(({ name }) => CONFIG_FILE.test(name))
+      .filter(entry => entry.isFile() || entry.isSymbolicLink())
+      .map(({ name }) => path.join(folder, name)),
   );
 }
 
 /** Reads a file as it is written, without what it includes. */
 function dataOf(file: string): unknown {
   const yaml = readYaml(file);
+  if (!yaml) {
+    return UNREADABLE;
+  }
   try {
-    return yaml?.document.errors.length ? INVALID : yaml?.document.toJS();
+    return yaml.document.errors.length ? INVALID : yaml.document.toJS();
   } catch {
     // Its aliases lead to nothing, or to too much.
     return INVALID;

@@ -437,6 +437,28 @@ describe('KeyEndpoints that fetch the keys', () => {
     ]);
   });
 
+  it.each([
+    ['http://backend:7007/auth', 'http://backend:7007/auth/.well-known'],
+    ['http://user:p@ss@backend/auth', 'http://backend/auth/.well-known'],
+    ['backend:7007/auth', 'backend:7007/auth/.well-known'],
+    ['backend/auth', 'backend/auth/.well-known'],
+    ['http://backend/auth?key=secret', 'http://backend/auth: the'],
+  ])('log an address without its secrets: %s', async (address, logged) => {
+    fetched.mockRejectedValue(new TypeError('no'));
+    warnings.length = 0;
+    const keyEndpoints = new KeyEndpoints({
+      isKnown: async () => true,
+      logger: { warn: (message: string) => warnings.push(message) } as never,
+    });
+    const wrong = { ...discovery, getBaseUrl: async () => address };
+    await expect(keyEndpoints.hasKeysOf(ofUser, wrong)).rejects.toThrow();
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        new RegExp(`^API gate can not fetch keys from ${logged}`),
+      ),
+    ]);
+  });
+
   it('log a failure once a minute for each known plugin, and for all others together', async () => {
     fetched.mockImplementation(async () => new Response(null, { status: 500 }));
     const logger = { warn: (message: string) => warnings.push(message) };

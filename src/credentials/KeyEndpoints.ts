@@ -223,9 +223,10 @@ export class KeyEndpoints {
   #logFailure(pluginId: string, url: string, problem: string) {
     const isKnown = pluginId === 'auth' || this.#known.has(pluginId);
     if (this.#logLimit.take(isKnown ? pluginId : '') === 0) {
-      const { origin, pathname } = new URL(url);
+      // A wrong address may be no URL.
+      const address = url.replace(/[^/\\]*@|[?#].*$/g, '');
       this.options.logger.warn(
-        `API gate can not fetch keys from ${origin}${pathname}: ${problem}. Tokens of these keys are answered 503. If the address is wrong, set it in discovery.endpoints`,
+        `API gate can not fetch keys from ${address}: ${problem}. Tokens of these keys are answered 503. If the address is wrong, set it in discovery.endpoints`,
       );
     }
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -93,6 +94,20 @@ describe('an answer', () => {
     expect(answers).toEqual([{ status: 200, kind: 'worked' }]);
   });
 
+  it('has worked while a stream goes on, which a backend that stops would end too late', async () => {
+    const answers: Answer[] = [];
+    const { port } = await serve((_req, res) => {
+      watchAnswer({ ...decided, res }, answer => answers.push(answer));
+      res.write('data: 1\n\n');
+    });
+    const client = connect(port, 'localhost', () =>
+      client.write('GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
+    await once(client, 'data');
+    expect(answers).toEqual([{ status: 200, kind: 'worked' }]);
+    client.destroy();
+  });
+
   it('throws no error of its observer at the server', async () => {
     let calls = 0;
     const { port } = await serve((_req, res) => {
@@ -155,6 +170,25 @@ describe('the answer to an upgrade', () => {
       socket => socket.end(REFUSES),
       { status: 401, kind: 'refused' },
       REFUSES,
+    ],
+    [
+      'by a listener that has replaced `write`',
+      socket => {
+        const { write } = socket;
+        socket.write = (text: string) =>
+          Reflect.apply(write, socket, [`${text}!`]);
+        socket.write(REFUSES);
+        socket.write('frame');
+        socket.end();
+      },
+      { status: 401, kind: 'refused' },
+      `${REFUSES}!frame!`,
+    ],
+    [
+      'by an older server behind a proxy',
+      socket => socket.end('HTTP/1.0 200 OK\r\n\r\n'),
+      { status: 200, kind: 'worked' },
+      'HTTP/1.0 200 OK\r\n\r\n',
     ],
     ['nothing', socket => socket.destroy(), { status: 0, kind: 'aborted' }, ''],
     [

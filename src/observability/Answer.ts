@@ -35,7 +35,7 @@ const KIND_OF_STATUS: Record<number, AnswerKind> = {
 const SIGN_IN_PATH =
   /^\/api\/auth\/|\/((sign|log)[-_]?[io]n|oauth2?|saml2?|sso)(?![a-z0-9])/i;
 
-/** Calls back once, when the request has its answer or its connection has ended. */
+/** Calls back once, when the answer begins or the connection has ended without one. */
 export function watchAnswer(
   { policy, res, socket }: DecidedRequest,
   onAnswer: (answer: Answer) => void,
@@ -48,9 +48,16 @@ export function watchAnswer(
     }
   };
   if (res) {
-    res.once('close', () =>
-      end(res.headersSent ? res.statusCode : 0, res.getHeader('location')),
-    );
+    const { writeHead } = res;
+    const onClose = () => end(0);
+    // Node calls it too, for a handler that does not. A stream may last until after the record was stored for the last time.
+    res.writeHead = (...args: unknown[]) => {
+      const result = Reflect.apply(writeHead, res, args);
+      res.off('close', onClose);
+      end(res.statusCode, res.getHeader('location'));
+      return result;
+    };
+    res.once('close', onClose);
   } else if (socket) {
     watchFirstWrite(socket, end);
   }
@@ -93,18 +100,21 @@ function watchFirstWrite(
   onStatus: (status: number) => void,
 ): void {
   const { end, write } = socket;
-  const finish = (written: unknown) => {
-    Object.assign(socket, { end, write });
-    socket.off('close', finish);
-    const [, status] = /^HTTP\/1\.1 (\d{3})/.exec(String(written)) ?? [];
-    onStatus(Number(status ?? 0));
+  let isRead = false;
+  // The methods stay, since a listener may have replaced them meanwhile.
+  const read = (written: unknown) => {
+    if (!isRead) {
+      isRead = true;
+      const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(String(written)) ?? [];
+      onStatus(Number(status ?? 0));
+    }
   };
   const watched =
     (method: (...args: any[]) => unknown) =>
     (...args: unknown[]) => {
-      finish(args[0]);
+      read(args[0]);
       return Reflect.apply(method, socket, args);
     };
   Object.assign(socket, { end: watched(end), write: watched(write) });
-  socket.once('close', finish);
+  socket.once('close', read);
 }

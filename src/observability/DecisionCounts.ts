@@ -72,7 +72,7 @@ export interface DecisionCount {
 /** The number of similar requests that would have been refused, in report-only. */
 export interface WouldRefuse extends SimilarRequests {
   count: number;
-  /** The number of these requests by what came of them. A request without an end has none yet. */
+  /** The number of these requests by what came of them. A request without an answer has none yet. */
   answers: Partial<Record<AnswerKind, number>>;
 }
 

@@ -8,6 +8,7 @@ const TODAY = 20_000;
 
 /** Describes a record with requests that worked on a day, after some days in report-only. */
 function describeAfter(options: {
+  /** The days in report-only, of the last seven. */
   days?: number;
   workedOn?: number;
   expect?: Expectation[];
@@ -15,11 +16,12 @@ function describeAfter(options: {
 }) {
   const { days = 7, workedOn } = options;
   const count = { requests: 0, anonymous: 0, firstDay: TODAY, lastUsed: null };
-  const uses: Use[] = [{ ...REPORT_ONLY, ...count, days }];
+  const observed = { days: 20, recentDays: days };
+  const uses: Use[] = [{ ...REPORT_ONLY, ...count, ...observed }];
   if (workedOn !== undefined) {
     const used = usedWorked({ plugin: 'hello', method: 'GET' });
     const lastUsed = TODAY + workedOn;
-    uses.push({ ...used, ...count, days: 0, requests: 3, lastUsed });
+    uses.push({ ...used, ...count, ...observed, requests: 3, lastUsed });
   }
   const { enforce, because } = describeReportOnly({
     usage: {
@@ -42,8 +44,8 @@ function describeAfter(options: {
 describe('whether the gate may enforce', () => {
   it.each<[string, Parameters<typeof describeAfter>[0], RegExp]>([
     ['after seven days without', {}, /^now: nothing that worked/],
-    ['after six days', { days: 6 }, /^not yet: .* on 6 days before today/],
-    ['after one day', { days: 1 }, /^not yet: .* on 1 day before today/],
+    ['after six days', { days: 6 }, /^not yet: .* on 6 of the 7 days before/],
+    ['long after many days', { days: 0 }, /^not yet: .* on 0 of the 7 days/],
     ['seven days after one', { workedOn: -7 }, /^not yet: .*, at hello$/],
     ['eight days after one', { workedOn: -8 }, /^now: /],
     ['without a table', { usage: { isShared: false } }, /^not known: .*stored/],

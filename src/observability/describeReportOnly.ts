@@ -2,12 +2,15 @@ import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
 import type { Usage } from '../usage/Usage';
-import { keyOf, REPORT_ONLY, Use, workedRequestOf } from '../usage/Use';
+import {
+  keyOf,
+  RECENT_DAYS,
+  REPORT_ONLY,
+  Use,
+  workedRequestOf,
+} from '../usage/Use';
 import { DAY_MS } from '../util/time';
 import { Proposal, proposeRule } from './proposeRule';
-
-/** The number of days without a request that worked after which the gate may enforce. */
-const DAYS_NEEDED = 7;
 
 const POLICY_DISABLED =
   'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
@@ -64,13 +67,13 @@ export function describeReportOnly(options: {
     .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
   const holding = all.filter(({ isExpectedClosed }) => !isExpectedClosed);
-  const days = uses.get(keyOf(REPORT_ONLY))?.days ?? 0;
+  const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
   const workedLast = holding
     .map(({ lastSeen }) => lastSeen)
     .sort()
     .at(-1);
   return {
-    ...decideEnforce({ usage, days, workedLast, holding }),
+    ...decideEnforce({ usage, recentDays, workedLast, holding }),
     days,
     workedLast: workedLast ?? null,
     worked: all,
@@ -130,12 +133,12 @@ function commentedOut(proposal: Proposal, worked: WorkedRequests): Proposal {
 /** Decides whether the gate may enforce. What is known to work comes first, because it holds even while the record is not complete. */
 function decideEnforce(options: {
   usage: Usage;
-  days: number;
+  recentDays: number;
   workedLast: string | undefined;
   holding: WorkedRequests[];
 }): Pick<ReportOnlyReport, 'enforce' | 'because'> {
-  const { usage, days, workedLast, holding } = options;
-  const firstDay = dateOf(usage.day - DAYS_NEEDED);
+  const { usage, recentDays, workedLast, holding } = options;
+  const firstDay = dateOf(usage.day - RECENT_DAYS);
   if (workedLast !== undefined && workedLast >= firstDay) {
     const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
     const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
@@ -148,14 +151,14 @@ function decideEnforce(options: {
   if (unknown) {
     return { enforce: 'not known', because: unknown };
   }
-  return days < DAYS_NEEDED
+  return recentDays < RECENT_DAYS
     ? {
         enforce: 'not yet',
-        because: `report-only was observed on ${days} day${days === 1 ? '' : 's'} before today, and ${DAYS_NEEDED} are needed`,
+        because: `report-only was observed on ${recentDays} of the ${RECENT_DAYS} days before today, and all are needed`,
       }
     : {
         enforce: 'now',
-        because: `nothing that worked in the last ${DAYS_NEEDED} days would stop working`,
+        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working`,
       };
 }
 

@@ -17,12 +17,17 @@ const requestTo = (path: string | undefined) => ({
 });
 
 describe('[P60] the path of a request that worked', () => {
-  it.each(['/', '/badge.svg', '/a/b-c_d~e@f', '/eyJ', '/x'.repeat(100)])(
-    'is recorded if a rule may have it: %s',
-    path => {
-      expect(recordablePathOf(requestTo(path), missing)).toBe(path);
-    },
-  );
+  it.each([
+    '/',
+    '/badge.svg',
+    '/a/b-c_d~e@f',
+    '/@scope/x.y',
+    '/x@1.2.3',
+    '/eyJ',
+    '/x'.repeat(100),
+  ])('is recorded if a rule may have it: %s', path => {
+    expect(recordablePathOf(requestTo(path), missing)).toBe(path);
+  });
 
   it.each([
     undefined,
@@ -40,6 +45,7 @@ describe('[P60] the path of a request that worked', () => {
     `/${'x/'.repeat(100)}y`,
     `/t/${'A1_-'.repeat(8)}`,
     '/t/3f2504e0-4f89-11d3-9a0c-0305e82c3301',
+    '/users/jane.doe@mail.example.com/picture',
     '/t/eyJhbGciOiJub25lIn0.e30.',
   ])('is not recorded otherwise: %j', path => {
     expect(recordablePathOf(requestTo(path), missing)).toBeUndefined();
@@ -88,7 +94,7 @@ describe('the proposed rule', () => {
 
   it('is none without a path', () => {
     expect(proposeRule({ plugin: 'hello', method: 'GET' })).toEqual({
-      why: expect.stringContaining('no rule may have the path'),
+      why: expect.stringContaining('is not recorded: see docs/usage.md'),
     });
   });
 });

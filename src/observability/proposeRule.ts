@@ -11,12 +11,15 @@ const MAX_PATH_LENGTH = 200;
 // Base64url of 24 bytes and more, as tokens and ids have it, and the beginning of a JSON Web Token.
 const LIKE_A_TOKEN = /[\w-]{32}|\beyJ[\w-]*\./;
 
+// Names of packages hold an @ too, in front or before a version.
+const LIKE_AN_EMAIL = /[^/]@[^/]+\.[a-z]/i;
+
 // Whoever reaches their handlers acts with the credentials of these.
 const NEVER_PROPOSED = ['kubernetes', 'mcp-actions', 'proxy', 'scaffolder'];
 
 /**
- * Returns the path of a request that may be recorded and proposed: a rule may have it, it holds nothing like a token, and the request
- * has presented no credential. Such a path is plain text in YAML, too.
+ * Returns the path of a request that may be recorded and proposed: a rule may have it, it holds nothing like a token or the address
+ * of a person, and the request has presented no credential. Such a path is plain text in YAML, too.
  */
 export function recordablePathOf(
   { isInstalled, path }: DecidedRequest,
@@ -30,6 +33,7 @@ export function recordablePathOf(
     isUnambiguousPath(path) &&
     RULE_PATH.test(path) &&
     !LIKE_A_TOKEN.test(path) &&
+    !LIKE_AN_EMAIL.test(path) &&
     !isCookieEndpoint(path);
   return isRecordable ? path : undefined;
 }
@@ -56,7 +60,7 @@ export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
   }
   if (!seen) {
     return {
-      why: 'no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here',
+      why: 'no rule is proposed, since the path is not recorded: see docs/usage.md',
     };
   }
   return { yaml: yamlOf({ plugin, path: seen.path, methods: [method] }) };

@@ -57,6 +57,21 @@ it.each([
   expect(reported).toEqual([]);
 });
 
+it.each<[string, unknown, string | undefined]>([
+  ['a subject that is no text', { type: 'service', subject: 7 }, 'catalog'],
+  ['no plugin', external.principal, undefined],
+])('lets Backstage judge a call with %s', async (_, principal, target) => {
+  const { auth, reported } = watch();
+  const options: any = {
+    onBehalfOf: credentialsOf(principal as object),
+    targetPluginId: target,
+  };
+  expect(await auth.getPluginRequestToken(options)).toEqual({
+    token: 'issued',
+  });
+  expect(reported).toEqual([]);
+});
+
 it('leaves an error to Backstage', async () => {
   const { auth } = watch({
     getPluginRequestToken: () => Promise.reject(new Error('Not allowed')),

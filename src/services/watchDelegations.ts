@@ -20,9 +20,12 @@ export function watchDelegations(
   const watched: typeof getPluginRequestToken = options => {
     const principal = options?.onBehalfOf?.principal as
       Partial<BackstageServicePrincipal> | undefined;
+    // Callers in JavaScript may have left out any of these. Backstage judges that.
     if (
       principal?.type === 'service' &&
-      principal.subject?.startsWith('plugin:') === false
+      typeof principal.subject === 'string' &&
+      !principal.subject.startsWith('plugin:') &&
+      typeof options.targetPluginId === 'string'
     ) {
       const { onBehalfOf, targetPluginId } = options;
       observer.externalTokenDelegated(

@@ -4,7 +4,7 @@ import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { GateDatabase } from '../util/GateDatabase';
-import { MAX_OTHER_NAMES } from './RecordedNames';
+import { MAX_OTHER_NAMES, MAX_WORKED_NAMES } from './RecordedNames';
 import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
 import {
@@ -248,6 +248,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     for (const replica of [a, b]) {
       expect(useOf(replica, usedRule(open, 'GET'))).toMatchObject({
         days: 2,
+        recentDays: 0,
         firstDay: today,
         lastUsed: today,
       });
@@ -378,7 +379,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(furtherCalls?.requests).toBe(600 - 200);
   }, 60_000);
 
-  it('[P31] names at most 200 paths that worked in report-only, of 100,000 requests, while the database hangs', async () => {
+  it('[P31] names at most 50 paths of each plugin that worked in report-only, of 100,000 requests, while the database hangs', async () => {
     const gate = await database.openGate();
     const replica = await start({}, gate);
     let fail = (_: Error) => {};
@@ -392,12 +393,19 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       replica.worked({ plugin: 'hello', method: 'GET', seen });
     }
     const named = [...replica.read().values()].map(workedRequestOf);
-    expect(named).toHaveLength(MAX_OTHER_NAMES + 1);
+    expect(named).toHaveLength(MAX_WORKED_NAMES + 1);
     expect(named[0].seen).toEqual({ path: '/0', status: 200 });
     const further = usedWorked({ plugin: 'hello', method: 'GET' });
     expect(useOf(replica, further)?.requests).toBe(
-      100_000 - 5 * MAX_OTHER_NAMES,
+      100_000 - 5 * MAX_WORKED_NAMES,
     );
+    // One plugin that answers any path does not hide the others.
+    const ofOther = {
+      ...{ plugin: 'other', method: 'GET' },
+      seen: { path: '/0', status: 200 },
+    };
+    replica.worked(ofOther);
+    expect(useOf(replica, usedWorked(ofOther))?.requests).toBe(1);
     fail(new Error('gone'));
     await expect(exchange).rejects.toThrow('gone');
   });

@@ -5,7 +5,7 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { GateDatabase } from '../util/GateDatabase';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
-import { FURTHER_NAMES, RecordedNames } from './RecordedNames';
+import { FURTHER_NAMES, RecordedNames, WorkedNames } from './RecordedNames';
 import { UsageTable } from './UsageTable';
 import {
   addTo,
@@ -38,8 +38,7 @@ const MAX_PENDING = 10_000;
  */
 export class Usage {
   readonly #subjects: RecordedNames;
-  /** The names of requests that worked in report-only. */
-  readonly #worked = new RecordedNames();
+  readonly #worked = new WorkedNames();
   /** The requests since the last exchange. */
   readonly #pending = new Map<string, Count>();
   /** The requests of this process on the day of the last exchange. */
@@ -111,7 +110,7 @@ export class Usage {
   /** Counts a request that report-only let pass, and that worked. */
   worked(request: WorkedRequest): void {
     const used = usedWorked(request);
-    const isFurther = this.#worked.nameOf(used.name) === FURTHER_NAMES;
+    const isFurther = this.#worked.nameOf(used) === FURTHER_NAMES;
     this.#add(isFurther ? { ...used, name: request.method } : used, false);
   }
 
@@ -120,7 +119,7 @@ export class Usage {
     const uses = new Map<string, Use>();
     this.#recorded.forEach(use => addTo(uses, use));
     const { day } = this;
-    const today = { days: 0, firstDay: day, lastUsed: null };
+    const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
     for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
       const use = addTo(uses, { ...today, ...count });
       use.lastUsed = count.requests > 0 ? day : use.lastUsed;
@@ -174,10 +173,10 @@ export class Usage {
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
       const uses = [...this.read().values()];
-      const namesOf = (kind: Used['kind']) =>
-        uses.filter(use => use.kind === kind).map(({ name }) => name);
-      this.#subjects.setRecorded(namesOf('token'));
-      this.#worked.setRecorded(namesOf('worked'));
+      const usesOf = (kind: Used['kind']) =>
+        uses.filter(use => use.kind === kind);
+      this.#subjects.setRecorded(usesOf('token').map(({ name }) => name));
+      this.#worked.setRecorded(usesOf('worked'));
       if (this.#tidiedOn !== this.#day) {
         await table.tidy(this.#day);
         this.#tidiedOn = this.#day;

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
-import { DAYS_KEPT } from './Use';
+import { DAYS_KEPT, RECENT_DAYS } from './Use';
 import { Count, dayOf, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
@@ -14,13 +14,15 @@ const COLUMNS = [...KEY, ...Object.keys(NAMES), ...Object.keys(COUNTS)];
 /** The `process` of a row that has the sum of all processes. */
 const ALL = '';
 
+const DAYS_IN = 'count(distinct case when day >= ? and day < ? then day end)';
+
 // SQLite joins the rows of one insert by UNION, and allows 500 of them.
 const ROWS_AT_A_TIME = 100;
 
 /**
  * The table of the `auth` plugin's database with the requests of each process, rule or token, and day by the database's clock. A row
  * is written by its own process alone, and as a whole, so that writing it again changes nothing. It holds nothing that a client sends but
- * the subject of a token that verified.
+ * the subject of a token that verified, and the path of a request that worked: see `recordablePathOf`.
  */
 export class UsageTable {
   readonly #process = randomUUID();
@@ -57,9 +59,8 @@ export class UsageTable {
     const uses = await this.database.run(knex =>
       knex(TABLE)
         .select({
-          days: knex.raw('count(distinct case when day < ? then day end)', [
-            today,
-          ]),
+          days: knex.raw(DAYS_IN, [today - DAYS_KEPT, today]),
+          recentDays: knex.raw(DAYS_IN, [today - RECENT_DAYS, today]),
           lastUsed: knex.raw('max(case when requests > 0 then day end)'),
         })
         .min({ ...NAMES, firstDay: 'day' })
@@ -69,12 +70,15 @@ export class UsageTable {
         .groupBy('used'),
     );
     // PostgreSQL's driver returns a bigint as text.
-    return uses.map(({ days, requests, anonymous, ...use }: any) => ({
-      ...use,
-      days: Number(days),
-      requests: Number(requests),
-      anonymous: Number(anonymous),
-    }));
+    return uses.map(
+      ({ days, recentDays, requests, anonymous, ...use }: any) => ({
+        ...use,
+        days: Number(days),
+        recentDays: Number(recentDays),
+        requests: Number(requests),
+        anonymous: Number(anonymous),
+      }),
+    );
   }
 
   /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */

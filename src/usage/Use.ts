@@ -6,6 +6,9 @@ import { DAY_MS } from '../util/time';
 /** The number of days before today of which the record has requests. */
 export const DAYS_KEPT = 30;
 
+/** The number of days before today that are recent. */
+export const RECENT_DAYS = 7;
+
 /** Names one method of an allow rule, a token at one plugin, or requests that worked in report-only. */
 export interface Used {
   /** `delegation`: a handler has asked for a token to call the plugin with the credentials of the external token. */
@@ -33,6 +36,8 @@ export interface Count extends Used {
 export interface Use extends Count {
   /** The number of days before today on which a process had it in its configuration. */
   days: number;
+  /** The number of these days that are among the last seven. */
+  recentDays: number;
   firstDay: number;
   /** The last day with a request. */
   lastUsed: number | null;

@@ -365,7 +365,7 @@ describeWithWebSockets(
         new Date(day * DAY_MS).toISOString().slice(0, 10);
       const backend = await start({ mode: 'report-only' });
       expect(backend.block()).toContain(
-        'Enforce: not yet, since report-only was observed on 0 days before today, and 7 are needed',
+        'Enforce: not yet, since report-only was observed on 0 of the 7 days before today, and all are needed',
       );
       const verdicts: string[] = [];
       for (let day = 0; day < 10; day += 1) {
@@ -422,7 +422,7 @@ describeWithWebSockets(
       for (const expected of [
         `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
         `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
-        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed: a credential was not valid, no rule may have the path, or the plugin is not installed here`,
+        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
       ]) {
         expect(lines).toContain(expected);
       }
@@ -441,7 +441,7 @@ describeWithWebSockets(
       backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
       expect(await backend.readReportOnly()).toMatchObject({
         enforce: 'not yet',
-        because: expect.stringContaining('observed on 0 days'),
+        because: expect.stringContaining('observed on 0 of the 7 days'),
         workedLast: null,
         worked: [{ path: '/old', isExpectedClosed: true }],
       });

@@ -272,7 +272,7 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
     reportOnly: {
       enforce: 'not yet',
       because:
-        'report-only was observed on 0 days before today, and 7 are needed',
+        'report-only was observed on 0 of the 7 days before today, and all are needed',
       days: 0,
       workedLast: null,
       worked: [],
