@@ -19,7 +19,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 /** Returns whether a line of the list, as it reads, names a request. */
 function isListed(plugin: string, method: string, path: string): boolean {
   return BUILT_IN_PUBLIC.some(rule => {
-    const without = rule.reason?.match(/without (.*)/)?.[1].split(' and ');
+    const without = rule.reason?.match(/except (.*)/)?.[1].split(' and ');
     return (
       ['*', plugin].includes(rule.plugin) &&
       rule.methods.includes(method === 'HEAD' ? 'GET' : method) &&
