@@ -62,7 +62,7 @@ it.each([
   ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
   ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
   ['assurance', `holds at most ${inDigits(PENDING)}`],
-  ['rollout', `less than ${inWords(DAYS_NEEDED)} days before today`],
+  ['rollout', `on at each of the ${inWords(DAYS_NEEDED)} days before today`],
   ['first-week', `needs ${inWords(DAYS_NEEDED)} days of observation`],
   ['first-week', `Day ${DAYS_NEEDED + 1}: enforce`],
   ['usage', `${inWords(MIN_DAYS)} of the days before today`],
