@@ -3,9 +3,13 @@ import {
   BackendProcess,
   startBackendProcess,
 } from '../../__testUtils__/backendProcess';
-import { until } from '../../__testUtils__/until';
+import { until as untilWithin } from '../../__testUtils__/until';
 
 jest.setTimeout(60_000);
+
+// A process of its own compiles all that it loads.
+const until = (condition: () => Promise<boolean> | boolean) =>
+  untilWithin(condition, 25_000);
 
 const running: BackendProcess[] = [];
 async function start(...args: Parameters<typeof startBackendProcess>) {

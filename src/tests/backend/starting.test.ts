@@ -19,6 +19,8 @@ import { until } from '../../__testUtils__/until';
 // Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
+// Goes in December 2026: the events plugin that the registry has does not start on December 2025.
+const itWithEvents = release >= '2026-01' ? it : it.skip;
 
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
@@ -113,37 +115,40 @@ describe('a request while the backend starts', () => {
     },
   );
 
-  it('waits for a plugin that has not registered, so that the client of events logs nothing at start', async () => {
-    const { open, opened } = latch();
-    const { logged } = await backends.start({
-      features: [
-        signalsPlugin,
-        eventsPlugin,
-        // A plugin registers when its services are there. On PostgreSQL, those of `events` are there later than the first call.
-        createServiceFactory({
-          service: coreServices.auditor,
-          deps: { plugin: coreServices.pluginMetadata },
-          async factory({ plugin }) {
-            await (plugin.getId() === 'events' && opened);
-            return {} as AuditorService;
-          },
+  itWithEvents(
+    'waits for a plugin that has not registered, so that the client of events logs nothing at start',
+    async () => {
+      const { open, opened } = latch();
+      const { logged } = await backends.start({
+        features: [
+          signalsPlugin,
+          eventsPlugin,
+          // A plugin registers when its services are there. On PostgreSQL, those of `events` are there later than the first call.
+          createServiceFactory({
+            service: coreServices.auditor,
+            deps: { plugin: coreServices.pluginMetadata },
+            async factory({ plugin }) {
+              await (plugin.getId() === 'events' && opened);
+              return {} as AuditorService;
+            },
+          }),
+        ],
+        // An open poll would delay the stop of the backend.
+        config: { events: { notifyTimeoutMs: 200 } },
+        whileStarting: () => setTimeout(open, 1_000),
+      });
+      await until(
+        () => logged('PUT /api/events/bus/v1/subscriptions').length > 0,
+      );
+      expect(logged('PUT /api/events/bus/v1/subscriptions')).toEqual([
+        expect.objectContaining({
+          meta: expect.objectContaining({ status: 201 }),
         }),
-      ],
-      // An open poll would delay the stop of the backend.
-      config: { events: { notifyTimeoutMs: 200 } },
-      whileStarting: () => setTimeout(open, 1_000),
-    });
-    await until(
-      () => logged('PUT /api/events/bus/v1/subscriptions').length > 0,
-    );
-    expect(logged('PUT /api/events/bus/v1/subscriptions')).toEqual([
-      expect.objectContaining({
-        meta: expect.objectContaining({ status: 201 }),
-      }),
-    ]);
-    expect(logged('API gate refused')).toEqual([]);
-    expect(logged('Poll failed')).toEqual([]);
-  });
+      ]);
+      expect(logged('API gate refused')).toEqual([]);
+      expect(logged('Poll failed')).toEqual([]);
+    },
+  );
 
   it('[P4] is never open to a plugin that registers late', async () => {
     const statuses: number[] = [];
