@@ -56,6 +56,8 @@ export async function startBackendProcess(
         PATH: process.env.PATH,
         HOME: os.tmpdir(),
         NODE_ENV: 'production',
+        // On other versions of Node, `.ci/withNode.sh` replaces a native module by it.
+        NODE_OPTIONS: process.env.NODE_OPTIONS,
         // The packages are found from the folder of the tests.
         NODE_PATH: path.resolve(nodeTransform, '../../../..'),
         ...env,
