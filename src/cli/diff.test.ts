@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import {
@@ -11,6 +11,14 @@ import {
 } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
+
+// Other files of tests compare with commits at the same time.
+const temporary = mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
+beforeEach(() => {
+  jest.spyOn(os, 'tmpdir').mockReturnValue(temporary);
+});
+const leftovers = () =>
+  readdirSync(temporary).filter(name => name.startsWith('api-gate-diff-'));
 
 const configWith = (rules: string[], more = '') =>
   `backend:\n  baseUrl: https://backstage.example.com\nauth:\n  apiGate:\n    allow: [${rules}]\n${more}`;
@@ -292,8 +300,6 @@ describe('api-gate diff --against git:', () => {
         stdio: 'pipe',
       },
     );
-  const leftovers = () =>
-    readdirSync(os.tmpdir()).filter(name => name.startsWith('api-gate-diff-'));
   let repository: string;
 
   beforeAll(() => {

@@ -1,10 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
+
+// Other files of tests compare with commits at the same time.
+const temporary = mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
+beforeEach(() => {
+  jest.spyOn(os, 'tmpdir').mockReturnValue(temporary);
+});
+const leftovers = () =>
+  readdirSync(temporary).filter(name => name.startsWith('api-gate-diff-'));
 
 const CLOSED = 'allow: []\n';
 const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";
@@ -44,9 +52,6 @@ function diffAgainstMain(
 }
 
 describe('[P52] diff --against git:', () => {
-  const leftovers = () =>
-    readdirSync(os.tmpdir()).filter(name => name.startsWith('api-gate-diff-'));
-
   it.each<
     [
       what: string,
@@ -90,7 +95,7 @@ describe('[P52] diff --against git:', () => {
       'a path of $file that leads out behind a #',
       here =>
         withAllow(
-          `[{ plugin: { $file: 'x#/../../..${here}/deploy/plugin.txt' }, path: /x }]`,
+          `[{ plugin: { $file: 'x#${'/..'.repeat(here.split('/').length)}${here}/deploy/plugin.txt' }, path: /x }]`,
         ),
     ],
     [
