@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { blocksAfter, codeBlocks } from '../../src/__testUtils__/documents';
 import { freePort } from '../../src/__testUtils__/startBackend';
@@ -68,6 +68,7 @@ export function startNginx(
         proxy_set_header Host $http_host;
       }
     }`;
+  mkdirSync(folder, { recursive: true });
   const users = path.join(folder, 'htpasswd');
   const [user, password] = BASIC.split(':');
   writeFileSync(users, `${user}:{PLAIN}${password}\n`);
