@@ -198,7 +198,7 @@ describe('a row of the table of sources', () => {
   );
 });
 
-it('the report has the rule for a webhook of another plugin, and the rule of the page is narrower', async () => {
+it('the report has the path of a webhook of another plugin, and the rule of the page opens that path for POST alone', async () => {
   const [rule] = blocksAfter(PAGE, 'Plugins with a webhook of their own');
   const pagerduty = recordingPlugin('pagerduty', {
     policies: [{ path: '/webhook', allow: 'unauthenticated' }],
@@ -210,13 +210,10 @@ it('the report has the rule for a webhook of another plugin, and the rule of the
   });
   expect((await backend.request('POST', webhook)).status).toBe(401);
   const { closed } = await backend.policy(await caller.tokenFor('auth'));
-  const [found] = parse(
-    closed.find(({ plugin }) => plugin === 'pagerduty')!.yaml!,
-  );
   const [narrow] = parse(rule);
-  expect(found).toEqual({
-    ...narrow,
-    methods: expect.arrayContaining(narrow.methods),
+  expect(closed.find(({ plugin }) => plugin === 'pagerduty')).toMatchObject({
+    path: narrow.path,
+    allow: 'unauthenticated',
   });
 
   backend.change({ apiGate: { allow: [narrow] } });
