@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { sleep, until } from '../http';
 import type { Run } from '../runChecks';
+import { runPrometheus } from '../runPrometheus';
 import type { Replica } from './Replica';
 
 /** Replaces each range and offset of the rules, so that an alert stops soon. */
@@ -63,18 +63,8 @@ export class Prometheus {
         })),
       }),
     );
-    const log = openSync(`${folder}.log`, 'a');
-    const child = spawn(
-      'prometheus',
-      [
-        `--config.file=${file('prometheus.yaml')}`,
-        `--storage.tsdb.path=${file('data')}`,
-        `--web.listen-address=127.0.0.1:${this.port}`,
-      ],
-      { stdio: ['ignore', log, log] },
-    );
-    child.once('error', error => console.error(error));
-    this.run.atExit.push(() => child.kill('SIGKILL'));
+    const config = file('prometheus.yaml');
+    runPrometheus(this.run, { folder, config, port: this.port });
     await until('Prometheus scrapes every replica', 20_000, async () => {
       const up = await this.#query('query', { query: 'sum(up)' }).catch(
         () => [],

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { blocksAfter } from '../../src/__testUtils__/documents';
@@ -9,6 +8,7 @@ import { freePort, startBackend } from '../../src/__testUtils__/startBackend';
 import { until } from '../http';
 import { expectEqual } from '../Report';
 import type { Run } from '../runChecks';
+import { runPrometheus } from '../runPrometheus';
 
 const TOKEN = 'the-token-of-prometheus';
 const [ofExporter, ofPlugin] = blocksAfter(
@@ -28,17 +28,7 @@ async function startPrometheus(run: Run, name: string, config: string) {
   // Prometheus scrapes once a minute by default.
   writeFileSync(file, `global: { scrape_interval: 1s }\n${config}`);
   const port = await freePort();
-  const log = openSync(`${folder}.log`, 'a');
-  const child = spawn(
-    'prometheus',
-    [
-      `--config.file=${file}`,
-      `--storage.tsdb.path=${folder}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdio: ['ignore', log, log] },
-  );
-  run.atExit.push(() => child.kill('SIGKILL'));
+  runPrometheus(run, { folder, config: file, port });
   const query = async (text: string): Promise<string[]> => {
     const response = await fetch(
       `http://127.0.0.1:${port}/api/v1/query?${new URLSearchParams({ query: text })}`,

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import {
   folderWith,
+  ownTemporaryFolder,
   runCli,
   runCliHere,
   runCliIn,
@@ -12,13 +11,7 @@ import {
 
 jest.setTimeout(60_000);
 
-// Other files of tests compare with commits at the same time.
-const temporary = mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
-beforeEach(() => {
-  jest.spyOn(os, 'tmpdir').mockReturnValue(temporary);
-});
-const leftovers = () =>
-  readdirSync(temporary).filter(name => name.startsWith('api-gate-diff-'));
+const { leftovers } = ownTemporaryFolder();
 
 const configWith = (rules: string[], more = '') =>
   `backend:\n  baseUrl: https://backstage.example.com\nauth:\n  apiGate:\n    allow: [${rules}]\n${more}`;

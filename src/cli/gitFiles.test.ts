@@ -1,18 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import os from 'node:os';
+import { rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
+import {
+  folderWith,
+  ownTemporaryFolder,
+  runCliIn,
+  writeInto,
+} from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 
-// Other files of tests compare with commits at the same time.
-const temporary = mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
-beforeEach(() => {
-  jest.spyOn(os, 'tmpdir').mockReturnValue(temporary);
-});
-const leftovers = () =>
-  readdirSync(temporary).filter(name => name.startsWith('api-gate-diff-'));
+const { leftovers } = ownTemporaryFolder();
 
 const CLOSED = 'allow: []\n';
 const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";

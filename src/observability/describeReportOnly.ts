@@ -3,13 +3,13 @@ import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
 import type { Usage } from '../usage/Usage';
 import {
+  formatDay,
   keyOf,
   RECENT_DAYS,
   REPORT_ONLY,
   Use,
   workedRequestOf,
 } from '../usage/Use';
-import { DAY_MS } from '../util/time';
 import { Proposal, proposeRule } from './proposeRule';
 
 const POLICY_DISABLED =
@@ -97,8 +97,8 @@ function describeUse(
     method,
     ...seen,
     requests: use.requests,
-    firstSeen: dateOf(use.firstDay),
-    lastSeen: dateOf(use.lastUsed!),
+    firstSeen: formatDay(use.firstDay),
+    lastSeen: formatDay(use.lastUsed!),
   };
   if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
@@ -138,7 +138,7 @@ function decideEnforce(options: {
   holding: WorkedRequests[];
 }): Pick<ReportOnlyReport, 'enforce' | 'because'> {
   const { usage, recentDays, workedLast, holding } = options;
-  const firstDay = dateOf(usage.day - RECENT_DAYS);
+  const firstDay = formatDay(usage.day - RECENT_DAYS);
   if (workedLast !== undefined && workedLast >= firstDay) {
     const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
     const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
@@ -195,8 +195,4 @@ function describeRequests(worked: WorkedRequests): string {
       ? `on ${lastSeen}`
       : `from ${firstSeen} to ${lastSeen}`;
   return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}`;
-}
-
-function dateOf(day: number): string {
-  return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }

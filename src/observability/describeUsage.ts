@@ -4,7 +4,7 @@ import type { ExternalToken } from '../config/readExternalTokens';
 import type { Plugins } from '../plugins/Plugins';
 import { isUnused, RuleUsage } from '../usage/Use';
 import type { Usage } from '../usage/Usage';
-import { dayOf, keyOf, Use, usedRule } from '../usage/Use';
+import { dayOf, formatDay, keyOf, Use, usedRule } from '../usage/Use';
 import { DAY_MS } from '../util/time';
 
 // A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
@@ -60,7 +60,9 @@ export function describeUsage(
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
   return {
-    since: dateOf(Math.min(dayOf(Date.now()), ...firstDays)).toISOString(),
+    since: new Date(
+      Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
+    ).toISOString(),
     days: Math.max(0, ...all.map(({ days }) => days)),
     complete: usage.isComplete,
     scope: usage.isShared ? 'all replicas' : 'replica',
@@ -199,7 +201,7 @@ function daysOf(uses: Use[]): number {
 function describeRequests(uses: (Use | undefined)[]): Requests {
   const lastUsed = Math.max(0, ...uses.map(use => use?.lastUsed ?? 0));
   return {
-    lastUsed: lastUsed ? dateOf(lastUsed).toISOString().slice(0, 10) : null,
+    lastUsed: lastUsed ? formatDay(lastUsed) : null,
     requests30d: sumOf(uses, 'requests'),
   };
 }
@@ -209,8 +211,4 @@ function sumOf(
   key: 'anonymous' | 'requests',
 ): number {
   return uses.reduce((sum, use) => sum + (use?.[key] ?? 0), 0);
-}
-
-function dateOf(day: number): Date {
-  return new Date(day * DAY_MS);
 }

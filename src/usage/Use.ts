@@ -105,6 +105,11 @@ export function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / DAY_MS);
 }
 
+/** Formats a day in UTC, such as `2026-11-28`. */
+export function formatDay(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
+}
+
 /** Adds to the count of the same rule or token in a map, and returns that count. */
 export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
   const key = keyOf(added);
