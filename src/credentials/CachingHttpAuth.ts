@@ -6,6 +6,7 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
+import { isTokenOf } from './readCredential';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -50,7 +51,7 @@ export class CachingHttpAuth implements HttpAuthService {
     return recalled &&
       !options?.allowLimitedAccess &&
       isAllowed(recalled.credentials, options?.allow) &&
-      req.headers.authorization === `Bearer ${recalled.text}`
+      isTokenOf(req, recalled.text)
       ? Promise.resolve(recalled.credentials as BackstageCredentials<any>)
       : this.httpAuth.credentials(req, options);
   }

@@ -42,6 +42,12 @@ const openProxy = (endpoint: JsonObject) => ({
   ...allow(rule('proxy', '/sonar/**')),
   ...proxyOf({ credentials: 'dangerously-allow-unauthenticated', ...endpoint }),
 });
+const foreignSonar = (endpoint: JsonObject) => ({
+  ...proxyOf(endpoint),
+  auth: {
+    apiGate: { foreignAuthorization: [{ plugin: 'proxy', path: '/sonar/**' }] },
+  },
+});
 const signIn = (
   provider: string,
   resolver: JsonObject,
@@ -244,6 +250,13 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'expectation-ended': [
     ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
+  ],
+  'foreign-authorization-stays': [
+    [
+      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
+      foreignSonar({}),
+      foreignSonar({ allowedHeaders: ['Authorization'] }),
+    ],
   ],
   'no-barrier-behind': [
     [

@@ -20,6 +20,8 @@ export interface AnswerHeaders {
   issued?: IssuedCookie;
   /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
   restrictedFor?: CredentialKind;
+  /** Whether no shared cache may keep the answer. */
+  isPrivate?: boolean;
   /** Whether a browser shows the answer to a cookie as a page. */
   isPage?: boolean;
 }
@@ -32,7 +34,7 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
 /**
  * Restricts what browsers and caches may do with an answer. On a public path (`none`) only the sandbox applies.
  *
- * - With a cookie, no shared cache may keep the answer. `Vary: Cookie` is not needed then, and would make the browser's own cache
+ * - With a cookie or a credential header, no shared cache may keep the answer. `Vary: Cookie` is not needed then, and would make the browser's own cache
  *   useless, as the cookie changes with each sign-in.
  * - With a cookie, the browser does not store what it shows as a page, unless the handler sets `Cache-Control` or the plugin trusts
  *   the path. "Back" would otherwise show the page after the sign-out.
@@ -46,8 +48,10 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
 export function restrictAnswer(
   { answer, req }: GateRequest,
   credential: CredentialKind,
+  isBound = false,
 ): void {
   answer.restrictedFor = credential;
+  answer.isPrivate = isBound || isCookie(credential);
   // Handlers change the headers of the request: the proxy plugin removes this one.
   answer.isPage = isCookie(credential) && isPageDestination(req);
 }
@@ -159,7 +163,7 @@ function forbidStoring(res: Response): void {
 function restrict(request: ExpressRequest, credential: CredentialKind): void {
   const { answer, res } = request;
   const trust = trustOf(request);
-  if (isCookie(credential)) {
+  if (answer.isPrivate) {
     makePrivate(res, Boolean(answer.isPage) && trust !== 'plugin');
   }
   if (!trust) {

@@ -1,9 +1,9 @@
 import {
   assertFew,
-  CookieReader,
   PresentedToken,
   presentsCredential,
   readBearer,
+  readBearers,
   readProtocols,
   readUpgradeTokens,
 } from '../credentials/readCredential';
@@ -12,6 +12,11 @@ import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import type { Passed } from './decide';
+import {
+  assertForeign,
+  handOn,
+  handOnUnverified,
+} from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
 import {
@@ -35,19 +40,17 @@ export interface AuthenticatedUpgrade {
  * @throws Refusal if not
  */
 export async function decideUpgrade(request: GateRequest): Promise<Passed> {
-  const { plugin, req, route, services } = request;
+  const { plugin, req, route } = request;
   await plugin.started();
   if (typeof route === 'object') {
     const sessions = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
-    request.isAnonymous = !presentsCredential(req, services.cookie);
+    handOnUnverified(request);
+    request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
     return { reason: 'allow-rule', rule: route, sessions };
   }
-  const { presented, verified } = await authenticateUpgrade(
-    request,
-    services.cookie,
-  );
+  const { presented, verified } = await authenticateUpgrade(request);
   const { session } = verified.token;
   // Where no listener takes the upgrade, a handler in Express may answer it as any other request.
   if (isUser(verified.credentials)) {
@@ -66,16 +69,16 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
  * with the verified token as its `Authorization`. Backstage's own cookie is always removed: a handler reads it, and nothing has
  * verified it.
  *
- * @param cookie - `undefined` if the cookie is not accepted
+ * @param places - where the upgrade may hold its credential
  * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
  */
 export async function authenticateUpgrade(
   request: GateRequest,
-  cookie: CookieReader | undefined,
+  places = request.places,
 ): Promise<AuthenticatedUpgrade> {
   const { forwarded, req, services } = request;
   const authenticated = await verifyFirst(
-    readUpgradeTokens(req, cookie),
+    readUpgradeTokens(req, places),
     request,
   );
   const { presented, verified } = authenticated;
@@ -84,10 +87,11 @@ export async function authenticateUpgrade(
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  const { kind, token } = presented;
+  const { isBound = places.isForeign, kind, token } = presented;
+  await assertForeign(request, { ...presented, isBound });
   await assertFirstProtocolHarmless(token, request);
-  if (kind === 'cookie' || token !== (readBearer(req) ?? token)) {
-    forwarded.bearer = token;
+  if (kind === 'cookie' || isBound || token !== (readBearer(req) ?? token)) {
+    handOn(request, { ...presented, isBound });
   }
   forwarded.userCookie = 'removed';
   return authenticated;
@@ -153,9 +157,8 @@ async function assertFirstProtocolHarmless(
 async function readPublicSessions(
   request: GateRequest,
 ): Promise<SessionClaims[]> {
-  const bearer = readBearer(request.req);
   const protocols = readProtocols(request.req);
-  const tokens = [...protocols, ...(bearer ? [bearer] : [])];
+  const tokens = [...protocols, ...readBearers(request.req, request.places)];
   assertFew(tokens);
   const sessions = new Map<string, SessionClaims>();
   for (const token of tokens) {

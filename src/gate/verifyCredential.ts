@@ -195,9 +195,9 @@ export function failureKey(
 async function authenticate(
   httpAuth: CredentialsReader,
   request: Verification,
-  { kind, token }: PresentedToken,
+  { isBound, kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
-  const req = request.req as Request;
+  const req = isBound ? substituteRequest(token) : (request.req as Request);
   const user = { allow: ['user' as const] };
   const credentials = await {
     // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.

@@ -15,6 +15,7 @@ export class Policy {
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
+  readonly #foreignPaths: AllowList;
 
   /** The time at which the configuration was read. */
   readonly loadedAt = new Date();
@@ -32,14 +33,18 @@ export class Policy {
         ? new AllowList(candidate.allow, now)
         : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
-    this.#trustedPaths = new AllowList(
-      config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
-    );
+    this.#trustedPaths = listPaths(config.trustedPaths);
+    this.#foreignPaths = listPaths(config.foreignAuthorization);
   }
 
   /** Returns whether `auth.apiGate.cookie.trustedPaths` names an unambiguous path, for any request method. */
   isTrustedPath(plugin: string, path: string): boolean {
     return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
+  }
+
+  /** Returns whether `auth.apiGate.foreignAuthorization` names an unambiguous path, for any request method. */
+  isForeignPath(plugin: string, path: string): boolean {
+    return this.#foreignPaths.match(plugin, 'GET', path) !== undefined;
   }
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
@@ -59,6 +64,10 @@ export class Policy {
     const { mode, until } = this.config;
     return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
   }
+}
+
+function listPaths(paths: Pick<AllowRule, 'plugin' | 'path'>[]): AllowList {
+  return new AllowList(paths.map(each => ({ ...each, methods: ['GET'] })));
 }
 
 /** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */

@@ -1,0 +1,93 @@
+import { isError } from '@backstage/errors';
+import {
+  PresentedToken,
+  readBearer,
+  readHeaderToken,
+  substituteRequest,
+} from '../credentials/readCredential';
+import { Refusal } from '../decision/Refusal';
+import type { GateRequest } from './GateRequest';
+
+/** The plugin that sends `Authorization` on to the targets of some endpoints. */
+const PROXY_PLUGIN = 'proxy';
+
+/**
+ * Chooses how the handlers get a token that `Authorization` does not hold. It replaces `Authorization`, unless that header belongs
+ * to somebody else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has it.
+ */
+export function handOn(request: GateRequest, presented: PresentedToken): void {
+  const { forwarded, isInstalled, places, plugin, pluginId, req } = request;
+  const { isBound, kind, token } = presented;
+  // A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else.
+  const isBindable =
+    isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
+  const isTaken = places.isForeign || Boolean(req.headers.authorization);
+  const isProxied = isInstalled && pluginId === PROXY_PLUGIN;
+  if (isBound && (isProxied || (isTaken && isBindable))) {
+    forwarded.boundToken = token;
+  } else if (kind !== 'user-cookie') {
+    forwarded.bearer = token;
+  }
+}
+
+/** Hands on the token in the credential header of a public request, where the gate accepts none and a handler may read it. */
+export function handOnUnverified(request: GateRequest): void {
+  const token = readHeaderToken(request.req, request.places);
+  if (token) {
+    handOn(request, { kind: 'bearer', token, isBound: true });
+  }
+}
+
+/** Returns whether a request has a bearer token in `Authorization` beside its credential. */
+export function hasForeignBearer(
+  { req }: GateRequest,
+  { isBound }: PresentedToken,
+): boolean {
+  return isBound === true && readBearer(req) !== undefined;
+}
+
+/**
+ * Refuses a token of this backend in an `Authorization` that goes to somebody else: one of Backstage's types, or a static or legacy
+ * token, by Backstage's own check. Tokens of an issuer under `jwks` pass, since the server behind the handler may accept them.
+ *
+ * @throws Refusal 401, and 503 if that can't be found out now
+ */
+export async function assertForeign(
+  request: GateRequest,
+  presented: PresentedToken,
+): Promise<void> {
+  if (!hasForeignBearer(request, presented)) {
+    return;
+  }
+  const text = readBearer(request.req)!;
+  const { claims, userToken } = request.services.tokens.read(text);
+  const isOfBackstage =
+    userToken !== undefined || claims?.typ?.startsWith('vnd.backstage.');
+  if (isOfBackstage || (await isExternalToken(text, request))) {
+    throw Refusal.because('invalid-token');
+  }
+}
+
+/** Returns whether a token verifies as one that is no JWT of an issuer with public keys. */
+async function isExternalToken(
+  text: string,
+  { plugin, services }: GateRequest,
+): Promise<boolean> {
+  const { claims } = services.tokens.read(text);
+  if (claims && !claims.isSymmetric) {
+    return false;
+  }
+  const httpAuth = await plugin.httpAuthFor(claims);
+  return httpAuth.credentials(substituteRequest(text)).then(
+    () => true,
+    error => {
+      // A token with access restrictions for another plugin has verified, too.
+      if (isError(error) && error.name === 'AuthenticationError') {
+        return false;
+      }
+      throw isError(error) && error.name === 'NotAllowedError'
+        ? Refusal.because('invalid-token')
+        : error;
+    },
+  );
+}
