@@ -6,7 +6,7 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import { isTokenOf } from './readCredential';
+import { isTokenOf } from './bearer';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 

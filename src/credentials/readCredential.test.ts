@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../decision/Refusal';
+import { readBearer } from './bearer';
 import {
   CredentialPlaces,
   presentsCredential,
-  readBearer,
   readCredential,
   readUpgradeTokens,
   readUserCookie,

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { isHeader } from '../http/requestHeaders';
+import { readBearer, readHeaderToken } from './bearer';
 import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -93,36 +94,6 @@ export function readCredential(
     ? presentUserCookie(req, isBound)
     : Refusal.because('missing-credentials');
 }
-
-/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
-export function readBearer({ headers }: IncomingMessage): string | undefined {
-  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
-}
-
-/**
- * Returns the token in the credential header, as `Bearer <token>` or bare; `undefined` without the header, and an empty text for
- * any other value, such as two: Node joins several headers by a comma.
- */
-export function readHeaderToken(
-  { headers }: IncomingMessage,
-  { header }: CredentialPlaces,
-): string | undefined {
-  const value = header === undefined ? undefined : headers[header];
-  return value === undefined
-    ? undefined
-    : (String(value).match(/^(?:Bearer +)?([^\s,]+)$/i)?.[1] ?? '');
-}
-
-/** Returns the bearer tokens of a request, in the credential header and in an `Authorization` that is not foreign. */
-export function readBearers(
-  req: IncomingMessage,
-  places: CredentialPlaces,
-): string[] {
-  const bearer = places.isForeign ? undefined : readBearer(req);
-  return [readHeaderToken(req, places), bearer].filter(isText);
-}
-
-const isText = (text: string | undefined): text is string => Boolean(text);
 
 /** An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie. */
 function isForeign(
@@ -219,27 +190,6 @@ export function presentsCredential(
       Refusal.because('missing-credentials') ||
     readProtocols(req).some(decodeToken)
   );
-}
-
-/** The tokens of requests whose `Authorization` does not hold them. */
-const boundTokens = new WeakMap<object, string>();
-
-/** Makes a verified token the one that `httpAuth` reads in a request, whatever `Authorization` holds. */
-export function bindToken(req: IncomingMessage, token: string): void {
-  boundTokens.set(req, token);
-}
-
-/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
-export function tokenOf(req: IncomingMessage): string | undefined {
-  return boundTokens.get(req) ?? readBearer(req);
-}
-
-/** Returns whether a token is that of a request behind the gate, as {@link tokenOf} does. Other spellings of `Bearer` take longer there. */
-export function isTokenOf(req: IncomingMessage, token: string): boolean {
-  const bound = boundTokens.get(req);
-  return bound === undefined
-    ? req.headers.authorization === `Bearer ${token}`
-    : bound === token;
 }
 
 /**

@@ -1,9 +1,8 @@
+import { readBearer, readBearers } from '../credentials/bearer';
 import {
   assertFew,
   PresentedToken,
   presentsCredential,
-  readBearer,
-  readBearers,
   readProtocols,
   readUpgradeTokens,
 } from '../credentials/readCredential';

@@ -1,8 +1,7 @@
 import { isError } from '@backstage/errors';
+import { readBearer, readHeaderToken } from '../credentials/bearer';
 import {
   PresentedToken,
-  readBearer,
-  readHeaderToken,
   substituteRequest,
 } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';

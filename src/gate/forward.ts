@@ -1,9 +1,9 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
+import { bindToken } from '../credentials/bearer';
 import {
   BACKSTAGE_AUTH_COOKIES,
-  bindToken,
   PresentedToken,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';

@@ -1,5 +1,6 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { readBearers, readUserCookie } from '../credentials/readCredential';
+import { readBearers } from '../credentials/bearer';
+import { readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';

@@ -1,4 +1,5 @@
-import { PresentedToken, readBearers } from '../credentials/readCredential';
+import { readBearers } from '../credentials/bearer';
+import { PresentedToken } from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
 import {

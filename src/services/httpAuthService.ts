@@ -4,7 +4,7 @@ import {
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
-import { tokenOf } from '../credentials/readCredential';
+import { tokenOf } from '../credentials/bearer';
 import { apiGateServiceRef } from './apiGateService';
 
 /**
