@@ -31,9 +31,19 @@ export function readBearers(
 /** The tokens of requests whose `Authorization` does not hold them. */
 const boundTokens = new WeakMap<object, string>();
 
-/** Makes a verified token the one that `httpAuth` reads in a request, whatever `Authorization` holds. */
-export function bindToken(req: IncomingMessage, token: string): void {
-  boundTokens.set(req, token);
+/**
+ * Makes a token the one that `httpAuth` reads in a request, whatever `Authorization` holds. Without a token, `httpAuth` reads
+ * `Authorization`: a handler may have a request decided a second time.
+ */
+export function bindToken(
+  req: IncomingMessage,
+  token: string | undefined,
+): void {
+  if (token === undefined) {
+    boundTokens.delete(req);
+  } else {
+    boundTokens.set(req, token);
+  }
 }
 
 /** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */

@@ -109,6 +109,18 @@ function isForeign(
   );
 }
 
+/** Returns whether nothing but a cookie of a request can be what the gate refuses. */
+export function presentsCookiesOnly(
+  req: IncomingMessage,
+  places: CredentialPlaces,
+): boolean {
+  const { authorization } = req.headers;
+  return (
+    readHeaderToken(req, places) === undefined &&
+    (!authorization || (isForeign(req, places) && !readBearer(req)))
+  );
+}
+
 /** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
 export function readUserCookie(req: IncomingMessage): ReadCookie {
   const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
@@ -136,6 +148,8 @@ export function readProtocols({ headers }: IncomingMessage): string[] {
  * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
  *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
  *
+ * The protocols of a foreign path are for the server behind the handler, and the credential header is final.
+ *
  * @throws Refusal if the handshake has no token, or more than one value where one is allowed
  */
 export function readUpgradeTokens(
@@ -144,10 +158,12 @@ export function readUpgradeTokens(
 ): PresentedToken[] {
   const credential = readCredential(req, places, () => false);
   const protocols = readProtocols(req);
+  assertFew(protocols);
   if (
     protocols.length === 0 ||
-    credential === Refusal.because('repeated-authorization') ||
-    credential === Refusal.because('invalid-token', 'malformed')
+    places.isForeign ||
+    readHeaderToken(req, places) !== undefined ||
+    credential === Refusal.because('repeated-authorization')
   ) {
     if (credential instanceof Refusal) {
       throw credential;

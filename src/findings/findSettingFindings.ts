@@ -1,5 +1,5 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
-import { AllowRule, prefixOf } from '../config/AllowRule';
+import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../config/values';
 import type { Finding, Possible, FindingFacts } from './Finding';
@@ -53,11 +53,13 @@ function findEndpointFindings(
 ): Possible[] {
   const { at, forwardsToken, isWebSocket } = endpoint;
   const foreignAt = foreignAuthorization.findIndex(each =>
-    isBelow(endpoint, each),
+    overlaps(endpoint, each),
   );
-  const isForeign = foreignAt !== -1;
+  // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
+  const isForeign =
+    !isWebSocket && foreignAuthorization.some(each => covers(each, endpoint));
   return [
-    isForeign &&
+    foreignAt !== -1 &&
       !forwardsToken && {
         id: 'foreign-authorization-stays',
         at: `${CONFIG_KEY}.foreignAuthorization[${foreignAt}] (${at})`,
@@ -82,16 +84,29 @@ function findEndpointFindings(
   ];
 }
 
-/** Returns whether an entry of `foreignAuthorization` names an endpoint, or all below it. */
-function isBelow(
-  { path }: ProxyEndpoint,
-  foreign: Pick<AllowRule, 'plugin' | 'path'>,
-): boolean {
-  const prefix = prefixOf(foreign).toLowerCase();
+type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
+
+/** Returns whether an entry of `foreignAuthorization` covers a whole endpoint. */
+function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
   return (
     foreign.plugin === 'proxy' &&
-    (path === prefix || `${path}/`.startsWith(`${prefix}/`))
+    isSubtree(foreign) &&
+    isBelow(path, prefixOf(foreign))
   );
+}
+
+/** Returns whether an endpoint serves a path that an entry of `foreignAuthorization` names. */
+function overlaps(endpoint: ProxyEndpoint, foreign: PluginPath): boolean {
+  return (
+    covers(foreign, endpoint) ||
+    (foreign.plugin === 'proxy' && isBelow(prefixOf(foreign), endpoint.path))
+  );
+}
+
+/** Compares without letter case, as Express does. */
+function isBelow(path: string, prefix: string): boolean {
+  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
+  return withSlash(path).startsWith(withSlash(prefix));
 }
 
 function findForeignFindings({ gate, isInstalled }: FindingFacts): Possible[] {

@@ -34,7 +34,7 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
 /**
  * Restricts what browsers and caches may do with an answer. On a public path (`none`) only the sandbox applies.
  *
- * - With a cookie or a credential header, no shared cache may keep the answer. `Vary: Cookie` is not needed then, and would make the browser's own cache
+ * - With a cookie, no shared cache may keep the answer. `Vary: Cookie` is not needed then, and would make the browser's own cache
  *   useless, as the cookie changes with each sign-in.
  * - With a cookie, the browser does not store what it shows as a page, unless the handler sets `Cache-Control` or the plugin trusts
  *   the path. "Back" would otherwise show the page after the sign-out.
@@ -48,10 +48,9 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
 export function restrictAnswer(
   { answer, req }: GateRequest,
   credential: CredentialKind,
-  isBound = false,
 ): void {
   answer.restrictedFor = credential;
-  answer.isPrivate = isBound || isCookie(credential);
+  answer.isPrivate = isCookie(credential);
   // Handlers change the headers of the request: the proxy plugin removes this one.
   answer.isPage = isCookie(credential) && isPageDestination(req);
 }
@@ -65,12 +64,13 @@ export function setAnswerHeaders(request: ExpressRequest): void {
   if (
     !answer.cleared?.length &&
     !answer.issued?.setCookies.length &&
-    answer.restrictedFor === undefined
+    answer.restrictedFor === undefined &&
+    !answer.isPrivate
   ) {
     return;
   }
   onHeaders(res, () => {
-    const { cleared, issued, restrictedFor } = answer;
+    const { cleared, isPage, isPrivate, issued, restrictedFor } = answer;
     if (cleared?.length) {
       addHeader(res, 'Set-Cookie', cleared);
       forbidStoring(res);
@@ -80,8 +80,12 @@ export function setAnswerHeaders(request: ExpressRequest): void {
       forbidStoring(res);
       issued.onSent();
     }
-    if (restrictedFor !== undefined) {
-      restrict(request, restrictedFor);
+    const trust = trustOf(request);
+    if (isPrivate) {
+      makePrivate(res, Boolean(isPage) && trust !== 'plugin');
+    }
+    if (restrictedFor !== undefined && !trust) {
+      restrict(res, restrictedFor);
     }
   });
 }
@@ -160,18 +164,11 @@ function forbidStoring(res: Response): void {
   removeTargetedCacheControl(res);
 }
 
-function restrict(request: ExpressRequest, credential: CredentialKind): void {
-  const { answer, res } = request;
-  const trust = trustOf(request);
-  if (answer.isPrivate) {
-    makePrivate(res, Boolean(answer.isPage) && trust !== 'plugin');
+function restrict(res: Response, credential: CredentialKind): void {
+  if (credential !== 'none') {
+    res.vary('Sec-Fetch-Dest');
   }
-  if (!trust) {
-    if (credential !== 'none') {
-      res.vary('Sec-Fetch-Dest');
-    }
-    sandbox(res);
-  }
+  sandbox(res);
 }
 
 function makePrivate(res: Response, isPage: boolean): void {

@@ -68,7 +68,7 @@ async function decide(request: GateRequest): Promise<Passed> {
   }
   if (route === 'built-in-public') {
     await refuseRevokedSession(request);
-    handOnUnverified(request);
+    await handOnUnverified(request);
     // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
     if (!request.isInstalled && plugin.id === 'auth') {
       request.forwarded.gateCookie = 'as received';
@@ -77,9 +77,9 @@ async function decide(request: GateRequest): Promise<Passed> {
   }
   if (route !== 'protected') {
     await refuseRevokedSession(request);
-    handOnUnverified(request);
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
+    await handOnUnverified(request);
     request.isAnonymous = !presentsCredential(request.req, request.places);
     return { reason: 'allow-rule', rule: route };
   }
@@ -112,8 +112,9 @@ export function accept(
   const { kind } = presented;
   // Caches keep no answer to `Authorization` for others. They do not recognise another header.
   if (isUser(verified.credentials) || presented.isBound) {
-    restrictAnswer(request, kind, presented.isBound);
+    restrictAnswer(request, kind);
   }
+  request.answer.isPrivate ||= presented.isBound;
   chooseHeaders(request, presented, verified);
   return { reason: kind, verified };
 }

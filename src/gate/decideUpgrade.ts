@@ -15,6 +15,7 @@ import {
   assertForeign,
   handOn,
   handOnUnverified,
+  isLikeForeign,
 } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
@@ -44,9 +45,9 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   if (typeof route === 'object') {
     const sessions = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
-    handOnUnverified(request);
     request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
+    await handOnUnverified(request);
     return { reason: 'allow-rule', rule: route, sessions };
   }
   const { presented, verified } = await authenticateUpgrade(request);
@@ -86,11 +87,16 @@ export async function authenticateUpgrade(
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  const { isBound = places.isForeign, kind, token } = presented;
-  await assertForeign(request, { ...presented, isBound });
+  const { isBound, kind, token } = presented;
+  await assertForeign(request, presented);
   await assertFirstProtocolHarmless(token, request);
-  if (kind === 'cookie' || isBound || token !== (readBearer(req) ?? token)) {
-    handOn(request, { ...presented, isBound });
+  if (
+    kind === 'cookie' ||
+    isBound ||
+    isLikeForeign(request) ||
+    token !== (readBearer(req) ?? token)
+  ) {
+    handOn(request, presented);
   }
   forwarded.userCookie = 'removed';
   return authenticated;

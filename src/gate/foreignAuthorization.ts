@@ -2,6 +2,7 @@ import { isError } from '@backstage/errors';
 import { readBearer, readHeaderToken } from '../credentials/bearer';
 import {
   PresentedToken,
+  readProtocols,
   substituteRequest,
 } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
@@ -15,25 +16,52 @@ const PROXY_PLUGIN = 'proxy';
  * to somebody else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has it.
  */
 export function handOn(request: GateRequest, presented: PresentedToken): void {
-  const { forwarded, isInstalled, places, plugin, pluginId, req } = request;
+  const { forwarded, isInstalled, places, plugin, req } = request;
   const { isBound, kind, token } = presented;
   // A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else.
   const isBindable =
     isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
   const isTaken = places.isForeign || Boolean(req.headers.authorization);
-  const isProxied = isInstalled && pluginId === PROXY_PLUGIN;
-  if (isBound && (isProxied || (isTaken && isBindable))) {
+  if (
+    isLikeForeign(request) ||
+    (isBound && (isProxied(request) || (isTaken && isBindable)))
+  ) {
     forwarded.boundToken = token;
+    forwarded.isAuthorizationRemoved = !isBound;
   } else if (kind !== 'user-cookie') {
     forwarded.bearer = token;
   }
 }
 
-/** Hands on the token in the credential header of a public request, where the gate accepts none and a handler may read it. */
-export function handOnUnverified(request: GateRequest): void {
+function isProxied({ isInstalled, pluginId }: GateRequest): boolean {
+  return isInstalled && pluginId === PROXY_PLUGIN;
+}
+
+/** Returns whether the handler of a foreign path may get a request, though its path is spelt in another way. */
+export function isLikeForeign({
+  isInstalled,
+  pluginId,
+  policy,
+  reportedPath,
+}: GateRequest): boolean {
+  return isInstalled && policy.isLikeForeign(pluginId, reportedPath);
+}
+
+/**
+ * Hands on the token in the credential header of a public request, where the gate accepts none and a handler may read it.
+ *
+ * @throws Refusal as {@link assertForeign}
+ */
+export async function handOnUnverified(request: GateRequest): Promise<void> {
   const token = readHeaderToken(request.req, request.places);
+  if (token === undefined) {
+    return;
+  }
+  const presented = { kind: 'bearer', token, isBound: true } as const;
+  await assertForeign(request, presented);
+  request.answer.isPrivate = true;
   if (token) {
-    handOn(request, { kind: 'bearer', token, isBound: true });
+    handOn(request, presented);
   }
 }
 
@@ -46,8 +74,9 @@ export function hasForeignBearer(
 }
 
 /**
- * Refuses a token of this backend in an `Authorization` that goes to somebody else: one of Backstage's types, or a static or legacy
- * token, by Backstage's own check. Tokens of an issuer under `jwks` pass, since the server behind the handler may accept them.
+ * Refuses a token of this backend where it goes to somebody else, in `Authorization` or in a protocol of a proxied WebSocket: one of
+ * Backstage's types, or a static or legacy token, by Backstage's own check. Tokens of an issuer under `jwks` pass, since the server
+ * behind the handler may accept them.
  *
  * @throws Refusal 401, and 503 if that can't be found out now
  */
@@ -55,15 +84,18 @@ export async function assertForeign(
   request: GateRequest,
   presented: PresentedToken,
 ): Promise<void> {
-  if (!hasForeignBearer(request, presented)) {
-    return;
-  }
-  const text = readBearer(request.req)!;
-  const { claims, userToken } = request.services.tokens.read(text);
-  const isOfBackstage =
-    userToken !== undefined || claims?.typ?.startsWith('vnd.backstage.');
-  if (isOfBackstage || (await isExternalToken(text, request))) {
-    throw Refusal.because('invalid-token');
+  const { isUpgrade, places, req, services } = request;
+  const bearer = hasForeignBearer(request, presented) && readBearer(req);
+  const isSentOn = places.isForeign || isProxied(request);
+  const protocols =
+    presented.isBound && isUpgrade && isSentOn ? readProtocols(req) : [];
+  for (const text of bearer ? [bearer, ...protocols] : protocols) {
+    const { claims, userToken } = services.tokens.read(text);
+    const isOfBackstage =
+      userToken !== undefined || claims?.typ?.startsWith('vnd.backstage.');
+    if (isOfBackstage || (await isExternalToken(text, request))) {
+      throw Refusal.because('invalid-token');
+    }
   }
 }
 

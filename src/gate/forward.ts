@@ -7,7 +7,7 @@ import {
   PresentedToken,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
-import { handOn } from './foreignAuthorization';
+import { handOn, isLikeForeign } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import {
   isFullUserToken,
@@ -25,6 +25,7 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 export interface ForwardedHeaders {
   /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
   bearer?: string;
+  isAuthorizationRemoved?: boolean;
   /** The token that `httpAuth` reads in the request, whatever its `Authorization` is. */
   boundToken?: string;
   /** The gate's cookie. Default: it is removed. */
@@ -51,6 +52,7 @@ export function forward(
     bearer,
     boundToken,
     gateCookie,
+    isAuthorizationRemoved,
     isCookieIssued,
     userCookie,
     validators,
@@ -61,11 +63,11 @@ export function forward(
   if (header !== undefined && req.headers[header] !== undefined) {
     setRequestHeader(req, header, undefined);
   }
-  if (boundToken !== undefined) {
-    bindToken(req, boundToken);
-  }
+  bindToken(req, boundToken);
   if (bearer !== undefined) {
     setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
+  } else if (isAuthorizationRemoved) {
+    setRequestHeader(req, 'authorization', undefined);
   }
   if (isCookieIssued) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
@@ -91,7 +93,11 @@ export function chooseHeaders(
 ): void {
   const { credential, forwarded, isInstalled, services } = request;
   const { text } = verified.token;
-  if (credential === 'cookie' || presented.isBound) {
+  if (
+    credential === 'cookie' ||
+    presented.isBound ||
+    (credential === 'bearer' && isLikeForeign(request))
+  ) {
     handOn(request, presented);
   }
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { AllowRule, endOf } from '../config/AllowRule';
+import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/fetchMetadata';
+import { hasNoDotSegments } from '../http/requestLine';
 
 const HASH_LENGTH = 12;
 
@@ -42,9 +43,29 @@ export class Policy {
     return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
   }
 
-  /** Returns whether `auth.apiGate.foreignAuthorization` names an unambiguous path, for any request method. */
+  /** Returns whether `auth.apiGate.foreignAuthorization` names a path that stays the same once it is decoded, for any method. */
   isForeignPath(plugin: string, path: string): boolean {
-    return this.#foreignPaths.match(plugin, 'GET', path) !== undefined;
+    return (
+      this.#foreignPaths.match(plugin, 'GET', path) !== undefined &&
+      (path === '/' || hasNoDotSegments(path.replace(/\/$/, '')))
+    );
+  }
+
+  /**
+   * Returns whether Express may serve a path by a handler that `auth.apiGate.foreignAuthorization` names: in any letter case,
+   * with a slash at its end, or with dot segments below the entry.
+   */
+  isLikeForeign(plugin: string, path: string | undefined): boolean {
+    return this.#foreignPaths.rules.some(rule => {
+      const prefix = prefixOf(rule).toLowerCase();
+      const start = path?.slice(0, prefix.length).toLowerCase();
+      const end = isSubtree(rule) ? /^(\/|\?|$)/ : /^\/*(\?|$)/;
+      return (
+        rule.plugin === plugin &&
+        (path === undefined ||
+          (start === prefix && end.test(path.slice(prefix.length))))
+      );
+    });
   }
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
