@@ -6,6 +6,7 @@ import type {
 import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
+import { tokenOf } from '../credentials/bearer';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -197,7 +198,10 @@ async function authenticate(
   request: Verification,
   { isBound, kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
-  const req = isBound ? substituteRequest(token) : (request.req as Request);
+  const own = request.req as Request;
+  // A handler may have put another token into the request, and have it decided again.
+  const isOwn = !isBound && (kind !== 'bearer' || tokenOf(own) === token);
+  const req = isOwn ? own : substituteRequest(token);
   const user = { allow: ['user' as const] };
   const credentials = await {
     // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.

@@ -1,22 +1,18 @@
-import proxyPlugin from '@backstage/plugin-proxy-backend';
-import type { IncomingHttpHeaders } from 'node:http';
-import { createForge } from '../../__testUtils__/forge';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  BASIC,
+  HEADER,
+  inHeader,
+  startForeignScene,
+} from '../../__testUtils__/foreignScene';
 import {
   claimsOf,
   cookie,
   COOKIE_ENDPOINT,
   now,
 } from '../../__testUtils__/requestParts';
-import {
-  SignedBackend,
-  signedBackends,
-} from '../../__testUtils__/signedBackends';
+import { signedBackends } from '../../__testUtils__/signedBackends';
 
-const HEADER = 'X-Backstage-Token';
-const BASIC = 'Basic aW5ncmVzczpwYXNz';
-
-/** The places of a request's credentials, each with all that may be there. */
+/** All that may be in each place of a request's credentials. */
 const COOKIES = ['no', 'valid', 'expired', 'revoked', "another's"] as const;
 const AUTHORIZATIONS = ['no', 'foreign', 'Basic', 'user', 'static'] as const;
 const HEADERS = ['no', 'valid', 'bad', 'twice'] as const;
@@ -33,16 +29,13 @@ const ALL: Sent[] = COOKIES.flatMap(inCookie =>
   ),
 );
 
-/** Returns who a request is from, by the order of `docs/recipes/foreign-authorization.md`; `undefined` for 401. */
+/** Returns who a request is from, by the order in docs/recipes/foreign-authorization.md; `undefined` for 401. */
 function judge(sent: Sent, isForeign: boolean): string | undefined {
   const isOfBackstage = ['user', 'static'].includes(sent.authorization);
   if (sent.header !== 'no') {
     return sent.header === 'valid' && !isOfBackstage ? 'by header' : undefined;
   }
-  if (
-    !isForeign &&
-    ['foreign', 'user', 'static'].includes(sent.authorization)
-  ) {
+  if (!isForeign && !['no', 'Basic'].includes(sent.authorization)) {
     return isOfBackstage ? `by ${sent.authorization}` : undefined;
   }
   return ['valid', "another's"].includes(sent.cookie) && !isOfBackstage
@@ -50,18 +43,15 @@ function judge(sent: Sent, isForeign: boolean): string | undefined {
     : undefined;
 }
 
-/** Returns the `Authorization` that a handler gets of a request that passes, by what holds it. */
+/** Returns whose value a handler finds in the `Authorization` of a request that passes. */
 function handedOn(sent: Sent, isForeign: boolean, isProxied = false): string {
   if (isForeign || sent.authorization !== 'no') {
     return sent.authorization;
   }
-  if (sent.header === 'valid') {
-    return isProxied ? 'no' : 'by header';
-  }
-  return judge(sent, isForeign)!;
+  return isProxied && sent.header === 'valid' ? 'no' : judge(sent, isForeign)!;
 }
 
-/** A path, and the `Authorization` that arrives there. `undefined` for a handler of this backend. */
+/** Each path, with whose `Authorization` arrives there. */
 const PLACES: [path: string, arrives: (sent: Sent) => string][] = [
   ['/api/hello/x', sent => handedOn(sent, false)],
   ['/api/hello/foreign/x', sent => handedOn(sent, true)],
@@ -70,100 +60,35 @@ const PLACES: [path: string, arrives: (sent: Sent) => string][] = [
   ['/api/proxy/plain/x', () => 'no'],
 ];
 
-interface Arrived {
-  headers: IncomingHttpHeaders;
-  rawHeaders: string[];
-  principals?: unknown[];
-}
-
 const backends = signedBackends();
 
 describe.each([true, false])(
-  '[P60] with both settings, and the token cache %s',
+  '[P60] any combination of credentials, with the token cache %s',
   isCached => {
-    let backend: SignedBackend;
+    let scene: Awaited<ReturnType<typeof startForeignScene>>;
     /** The text of each credential. */
     let texts: Record<string, string>;
-    const arrived: Arrived[] = [];
-
-    const start = async () => {
-      const target = await backends.serve((req, res) => {
-        arrived.push({ headers: req.headers, rawHeaders: req.rawHeaders });
-        res.end('{}');
-      });
-      const hello = recordingPlugin('hello', {
-        handle: async (req, res, { httpAuth }) => {
-          const principals = [
-            await httpAuth.credentials(req),
-            await httpAuth.credentials(req, { allowLimitedAccess: true }),
-          ].map(
-            ({ principal }: any) =>
-              principal.userEntityRef ?? principal.subject,
-          );
-          const { headers, rawHeaders } = req;
-          arrived.push({ headers, rawHeaders, principals });
-          res.json({});
-        },
-      });
-      const endpoint = { target: `http://localhost:${target}` };
-      // The operator's mistake of naming the credential header must send it nowhere.
-      const allowedHeaders = ['Authorization', HEADER];
-      return backends.start({
-        features: [hello.feature, proxyPlugin],
-        apiGate: {
-          credentialHeader: HEADER,
-          foreignAuthorization: [
-            { plugin: 'proxy', path: '/foreign/**' },
-            { plugin: 'hello', path: '/foreign/**' },
-          ],
-          ...(!isCached && { tokenCache: false }),
-        },
-        config: {
-          proxy: {
-            endpoints: {
-              '/foreign': { ...endpoint, allowedHeaders },
-              '/forward': { ...endpoint, credentials: 'forward' },
-              '/plain': { ...endpoint, allowedHeaders: [HEADER] },
-            },
-          },
-          backend: {
-            auth: {
-              externalAccess: [
-                {
-                  type: 'static',
-                  options: { token: 'external-token', subject: 'ci' },
-                },
-              ],
-            },
-          },
-        },
-      });
-    };
 
     beforeAll(async () => {
-      backend = await start();
-      const { key, url } = { key: backends.key, url: backend.url };
-      const revoked = await backend.sign({ iat: now() - 100 });
-      await backend.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      scene = await startForeignScene(
+        backends,
+        isCached ? {} : { apiGate: { tokenCache: false } },
+      );
+      const signFor = (name: string) =>
+        scene.sign({ sub: `user:default/${name}` });
+      const revoked = await scene.sign({ iat: now() - 100 });
+      await scene.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
         cookie(revoked),
       ]);
-      const forge = createForge(key, 'https://sso.example.com');
       texts = {
-        'by header': await backend.sign({ sub: 'user:default/in-header' }),
-        'by valid cookie': await backend.sign({
-          sub: 'user:default/in-cookie',
-        }),
-        "by another's cookie": await backend.sign({
-          sub: 'user:default/other',
-        }),
-        'by user': await backend.sign({ sub: 'user:default/in-bearer' }),
+        'by header': await signFor('in-header'),
+        'by valid cookie': await signFor('in-cookie'),
+        "by another's cookie": await signFor('other'),
+        'by user': await signFor('in-bearer'),
         'by static': 'external-token',
-        expired: await backend.sign({ iat: now() - 7200, exp: now() - 3600 }),
+        expired: await scene.sign({ iat: now() - 7200, exp: now() - 3600 }),
         revoked,
-        foreign: forge.token({
-          header: { typ: 'JWT' },
-          claims: { sub: 'jane', aud: 'cost-management' },
-        }),
+        foreign: scene.foreignToken,
       };
     });
     afterAll(() => backends.stopAll());
@@ -180,16 +105,16 @@ describe.each([true, false])(
     const linesOf = (sent: Sent): string[] => {
       const inCookie = texts[sent.cookie] ?? texts[`by ${sent.cookie} cookie`];
       const authorization = authorizationOf(sent.authorization);
-      const values = {
-        no: [],
-        valid: [texts['by header']],
-        bad: ['x.y.z'],
-        twice: [texts['by header'], texts['by header']],
-      }[sent.header];
+      const valid = inHeader(texts['by header']);
       return [
         ...(sent.cookie === 'no' ? [] : [cookie(inCookie)]),
         ...(authorization ? [`Authorization: ${authorization}`] : []),
-        ...values.map(value => `${HEADER}: ${value}`),
+        ...{
+          no: [],
+          valid: [valid],
+          bad: [inHeader('x.y.z')],
+          twice: [valid, valid],
+        }[sent.header],
       ];
     };
 
@@ -197,7 +122,7 @@ describe.each([true, false])(
       by === 'by static' ? 'ci' : claimsOf(texts[by]).sub;
 
     it.each(PLACES)(
-      'judges and forwards as documented: %s',
+      'is judged and handed on as documented: %s',
       async (path, arrives) => {
         const isForeign = path.includes('foreign');
         const found = [];
@@ -216,9 +141,10 @@ describe.each([true, false])(
             principals: principal && [principal, principal],
             isPrivate: true,
           });
-          arrived.length = 0;
-          const { headers, status } = await backend.get(path, ...linesOf(sent));
-          const [at] = arrived;
+          const { headers, status, at } = await scene.send(
+            path,
+            ...linesOf(sent),
+          );
           // Shared caches know what to do with an answer to a bearer token in `Authorization`.
           const isKnownToCaches = !by || by === `by ${sent.authorization}`;
           found.push({
