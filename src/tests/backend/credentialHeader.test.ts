@@ -216,31 +216,45 @@ describe('with credentialHeader and foreignAuthorization', () => {
     ]);
   });
 
-  /** Spellings that Express serves by the same handler. */
+  /** Spellings of a foreign path, some of which Express serves by the same handler. */
   const SPELLINGS = [
-    '/FOREIGN/x',
-    '/foreign/../x',
-    '/foreign/.%2e/x',
-    '/foreign//x',
-    '/foreign/%2e%2e/forward',
+    '/api/proxy/FOREIGN/x',
+    '/api/proxy/foreign',
+    '/api/proxy/foreign//x',
+    '/api/proxy/foreign/../x',
+    '/api/proxy/foreign/.%2e/x',
+    '/api/proxy/foreign/%2e%2e/forward',
+    '/api/proxy/foreign/;/x',
+    '/api/proxy/%66oreign/x',
+    '/api/proxy/foreign%2fx',
+    '/api/proxy/./foreign/x',
+    '/api/proxy/x/../foreign/x',
+    '/api/proxy//foreign/x',
+    '/api/proxy/foreign;y/x',
+    '/api/proxy\\foreign\\x',
+    '/api/proxy/foreign/x#y',
+    '/api/PROXY/foreign/x',
+    '/API/proxy/foreign/x',
+    '//api/proxy/foreign/x',
+    'http://any/api/proxy/foreign/x',
   ];
 
-  describe.each(SPELLINGS)('[P62] the spelling %s of a foreign path', path => {
-    const target = `/api/proxy${path}`;
+  describe.each(SPELLINGS)('[P62] the spelling %s', target => {
     it('makes no Authorization foreign', async () => {
       const { arrivals, status } = await scene.send(
         target,
         bearer(scene.foreignToken),
         cookie(token),
       );
-      expect([status, arrivals]).toEqual([401, 0]);
+      expect([401, 404]).toContain(status);
+      expect(arrivals).toBe(0);
     });
 
     it('sends no Backstage token to the target', async () => {
       for (const line of [cookie(token), bearer(token), inHeader(token)]) {
         for (const _again of [1, 2]) {
           const { at, status } = await scene.send(target, line);
-          expect([200, 400]).toContain(status);
+          expect([200, 400, 404]).toContain(status);
           expect(at?.headers.authorization).toBeUndefined();
         }
       }
