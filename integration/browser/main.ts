@@ -8,6 +8,7 @@ import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
 import { withTimeout } from '../../src/util/time';
 import { afterSignOut } from './afterSignOut';
+import { basicInFront } from './basicInFront';
 import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
 import { codeFromCache } from './codeFromCache';
@@ -123,6 +124,9 @@ async function main() {
           withinGroupTime(cookieLife(browser, checks)),
         ),
     ),
+  );
+  await checks.group('[P60] Basic in front of the backend', () =>
+    withinGroupTime(basicInFront(browser, folder, checks)),
   );
   await browser.close();
   await checks.group('Backend on https', onHttps);

@@ -1,9 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { freePort } from '../../src/__testUtils__/startBackend';
-import { send, until } from '../http';
+import { runNginx } from '../runNginx';
 
 /** The ports of one nginx, each with different settings. */
 export interface NginxPorts {
@@ -30,7 +26,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
 }
 
 /**
- * Starts an nginx of its own, which writes to its folder only.
+ * Starts an nginx with these ports.
  *
  * @returns a function that kills it
  */
@@ -39,9 +35,6 @@ export async function startNginx(
   ports: NginxPorts,
   [a, b]: number[],
 ): Promise<() => void> {
-  await mkdir(folder, { recursive: true });
-  const conf = path.join(folder, 'nginx.conf');
-  const log = path.join(folder, 'error.log');
   const server = (port: number, target: string, directives = '') => `
     server {
       listen 127.0.0.1:${port};
@@ -53,19 +46,9 @@ export async function startNginx(
     }`;
   const upstream = (name: string) =>
     `upstream ${name} { server 127.0.0.1:${a}; server 127.0.0.1:${b}; }`;
-  await writeFile(
-    conf,
+  return runNginx(
+    folder,
     `
-    # nginx runs as one process: it needs no other user, and a signal ends all of it.
-    daemon off;
-    master_process off;
-    pid ${folder}/pid;
-    events {}
-    http {
-      access_log off;
-      ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-        .map(kind => `${kind}_temp_path ${folder}/${kind};`)
-        .join(' ')}
       ${upstream('replicas')}
       ${upstream('same_replicas')}
       ${server(ports.main, 'replicas')}
@@ -78,28 +61,7 @@ export async function startNginx(
         // Nginx does not start with the first directive alone: the default of the second, twice the first, is more than
         // `proxy_buffers` allows.
         'proxy_buffer_size 16k; proxy_busy_buffers_size 16k;',
-      )}
-    }`,
+      )}`,
+    ports.single,
   );
-  const child = spawn('nginx', ['-p', folder, '-c', conf, '-e', log], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  let error: Error | undefined;
-  child.once('error', e => {
-    error = e;
-  });
-  child.once('exit', code => {
-    error = new Error(`nginx ended with ${code}: ${readFileSync(log, 'utf8')}`);
-  });
-  await until('nginx answers', 5_000, async () => {
-    if (error) {
-      throw error;
-    }
-    // Nginx itself answers 502 while no replica is up.
-    return send(ports.single, { path: '/' }).then(
-      () => true,
-      () => false,
-    );
-  });
-  return () => child.kill('SIGKILL');
 }
