@@ -50,7 +50,10 @@ export async function checkGateway(report: Report, world: World) {
       const ask = (headers: Record<string, string>, path = HELLO) =>
         send(first.port, { path, headers });
       const inHeader = { [CREDENTIAL_HEADER]: token };
-      for (const others of [{}, { Authorization: 'Basic dTpw' }]) {
+      for (const others of [
+        {} as Record<string, string>,
+        { Authorization: 'Basic dTpw' },
+      ]) {
         const { status, body } = await ask({ ...inHeader, ...others });
         const { authorization, user } = JSON.parse(body);
         expectEqual(

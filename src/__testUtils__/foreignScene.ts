@@ -61,7 +61,7 @@ export async function startForeignScene(
   });
   const endpoint = { target: `http://localhost:${port}` };
   // No mistake of an operator sends the credential header anywhere.
-  const allowedHeaders = ['Authorization', HEADER];
+  const allowedHeaders = ['Authorization', 'Cookie', HEADER];
   const issuer = 'https://sso.example.com';
   const external = (token: string, more: JsonObject = {}) => ({
     type: 'static',

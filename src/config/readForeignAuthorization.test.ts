@@ -45,9 +45,11 @@ describe('credentialHeader', () => {
     'X-MS-TOKEN-AAD-ID-TOKEN',
     'X-Auth-Request-Access-Token',
     'X-HTTP-Method-Override',
+    'X-Requested-With',
+    'X-Api-Gate-Cookie-Issued-In-Front',
   ])('must not be %j', credentialHeader => {
     expect(() => read({ credentialHeader })).toThrow(
-      'auth.apiGate.credentialHeader must be the name of a header that begins with X- or Backstage- and that no proxy sets, such as X-Backstage-Token',
+      'auth.apiGate.credentialHeader must be the name of a header that begins with X- or Backstage- and that nobody else sets, such as X-Backstage-Token',
     );
   });
 });

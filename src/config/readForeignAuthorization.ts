@@ -14,9 +14,9 @@ type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.
 const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
 
-/** The headers that ingresses, load balancers and Express set or read. */
+/** The headers that ingresses, load balancers, frontends, Express and this gate set or read. */
 const HEADERS_OF_OTHERS =
-  /^X-(Forwarded-.*|Real-IP|Goog-.*|Amzn-.*|Ms-.*|Auth-Request-.*|HTTP-Method-Override)$/i;
+  /^X-(Forwarded-.*|Real-IP|Goog-.*|Amzn-.*|Ms-.*|Auth-Request-.*|HTTP-Method-Override|Requested-With|Api-Gate-.*)$/i;
 
 /** The gate's built-in public routes of these plugins are for signing in. */
 const NEVER_FOREIGN = ['auth', 'app'];
@@ -31,7 +31,7 @@ export function readCredentialHeader(
       (typeof value === 'string' &&
         HEADER.test(value) &&
         !HEADERS_OF_OTHERS.test(value)),
-    `${path} must be the name of a header that begins with X- or Backstage- and that no proxy sets, such as X-Backstage-Token`,
+    `${path} must be the name of a header that begins with X- or Backstage- and that nobody else sets, such as X-Backstage-Token`,
   );
   return value?.toLowerCase();
 }

@@ -6,7 +6,8 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import { isTokenOf } from './bearer';
+import type { IncomingMessage } from 'node:http';
+import { boundTokenOf, readBearer } from './bearer';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -58,6 +59,19 @@ export class CachingHttpAuth implements HttpAuthService {
 
   issueUserCookie: HttpAuthService['issueUserCookie'] = (res, options) =>
     this.httpAuth.issueUserCookie(res, options);
+}
+
+/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
+export function tokenOf(req: IncomingMessage): string | undefined {
+  return boundTokenOf(req) ?? readBearer(req);
+}
+
+/** Returns whether a token is that of {@link tokenOf}. Other spellings of `Bearer` take longer there. */
+function isTokenOf(req: IncomingMessage, token: string): boolean {
+  const bound = boundTokenOf(req);
+  return bound === undefined
+    ? req.headers.authorization === `Bearer ${token}`
+    : bound === token;
 }
 
 function isAllowed(

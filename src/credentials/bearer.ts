@@ -46,15 +46,7 @@ export function bindToken(
   }
 }
 
-/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
-export function tokenOf(req: IncomingMessage): string | undefined {
-  return boundTokens.get(req) ?? readBearer(req);
-}
-
-/** Returns whether a token is that of a request behind the gate, as {@link tokenOf} does. Other spellings of `Bearer` take longer there. */
-export function isTokenOf(req: IncomingMessage, token: string): boolean {
-  const bound = boundTokens.get(req);
-  return bound === undefined
-    ? req.headers.authorization === `Bearer ${token}`
-    : bound === token;
+/** Returns the token that {@link bindToken} has made that of a request, if any. */
+export function boundTokenOf(req: IncomingMessage): string | undefined {
+  return boundTokens.get(req);
 }

@@ -76,6 +76,7 @@ export abstract class GateRequest<
       cookie: services.cookie,
       header: policy.config.credentialHeader,
       isForeign:
+        this.route === 'protected' &&
         isInstalled &&
         path !== undefined &&
         policy.isForeignPath(pluginId, path),

@@ -4,7 +4,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { accept, Passed } from './decide';
-import { hasForeignBearer } from './foreignAuthorization';
+import { findForeignTokens } from './foreignAuthorization';
 import type { ExpressRequest } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { readRequestToken } from './readRequestToken';
@@ -42,7 +42,7 @@ export function decideAtOnce(
     // The answer to an MCP client says where to sign in, which discovery is asked for.
     return isMcpResource(request) ? undefined : presented;
   }
-  if (hasForeignBearer(request, presented)) {
+  if (findForeignTokens(request, presented).length > 0) {
     return undefined;
   }
   const startedAt = performance.now();

@@ -1,6 +1,6 @@
-import { isError } from '@backstage/errors';
 import { readBearer, readHeaderToken } from '../credentials/bearer';
 import {
+  assertFew,
   PresentedToken,
   readProtocols,
   substituteRequest,
@@ -16,18 +16,18 @@ const PROXY_PLUGIN = 'proxy';
  * to somebody else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has it.
  */
 export function handOn(request: GateRequest, presented: PresentedToken): void {
-  const { forwarded, isInstalled, places, plugin, req } = request;
+  const { forwarded, isInstalled, plugin, req } = request;
   const { isBound, kind, token } = presented;
   // A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else.
   const isBindable =
     isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
-  const isTaken = places.isForeign || Boolean(req.headers.authorization);
-  if (
-    isLikeForeign(request) ||
-    (isBound && (isProxied(request) || (isTaken && isBindable)))
-  ) {
+  const staysHere = isLikeForeign(request) || (isBound && isProxied(request));
+  if (staysHere) {
+    forwarded.userCookie = 'removed';
+  }
+  if (staysHere || (isBound && isBindable && req.headers.authorization)) {
     forwarded.boundToken = token;
-    forwarded.isAuthorizationRemoved = !isBound;
+    forwarded.bearer = isBound ? undefined : '';
   } else if (kind !== 'user-cookie') {
     forwarded.bearer = token;
   }
@@ -37,7 +37,7 @@ function isProxied({ isInstalled, pluginId }: GateRequest): boolean {
   return isInstalled && pluginId === PROXY_PLUGIN;
 }
 
-/** Returns whether the handler of a foreign path may get a request, though its path is spelt in another way. */
+/** Returns whether the handler of a foreign path may get a request, whatever the spelling of its path. */
 export function isLikeForeign({
   isInstalled,
   pluginId,
@@ -65,12 +65,17 @@ export async function handOnUnverified(request: GateRequest): Promise<void> {
   }
 }
 
-/** Returns whether a request has a bearer token in `Authorization` beside its credential. */
-export function hasForeignBearer(
+/** Returns the tokens in an `Authorization` beside the credential: a bearer token, or the JWTs in another scheme. */
+export function findForeignTokens(
   { req }: GateRequest,
   { isBound }: PresentedToken,
-): boolean {
-  return isBound === true && readBearer(req) !== undefined;
+): string[] {
+  const { authorization } = req.headers;
+  if (!isBound || !authorization) {
+    return [];
+  }
+  const bearer = readBearer(req);
+  return bearer ? [bearer] : (authorization.match(/eyJ[^\s,;"]+/g) ?? []);
 }
 
 /**
@@ -78,18 +83,19 @@ export function hasForeignBearer(
  * Backstage's types, or a static or legacy token, by Backstage's own check. Tokens of an issuer under `jwks` pass, since the server
  * behind the handler may accept them.
  *
- * @throws Refusal 401, and 503 if that can't be found out now
+ * @throws Refusal 401
  */
 export async function assertForeign(
   request: GateRequest,
   presented: PresentedToken,
 ): Promise<void> {
   const { isUpgrade, places, req, services } = request;
-  const bearer = hasForeignBearer(request, presented) && readBearer(req);
   const isSentOn = places.isForeign || isProxied(request);
   const protocols =
     presented.isBound && isUpgrade && isSentOn ? readProtocols(req) : [];
-  for (const text of bearer ? [bearer, ...protocols] : protocols) {
+  const tokens = [...findForeignTokens(request, presented), ...protocols];
+  assertFew(tokens);
+  for (const text of tokens) {
     const { claims, userToken } = services.tokens.read(text);
     const isOfBackstage =
       userToken !== undefined || claims?.typ?.startsWith('vnd.backstage.');
@@ -99,7 +105,7 @@ export async function assertForeign(
   }
 }
 
-/** Returns whether a token verifies as one that is no JWT of an issuer with public keys. */
+/** Returns whether a token is static or legacy, also if it is restricted to another plugin, or if that can't be found out. */
 async function isExternalToken(
   text: string,
   { plugin, services }: GateRequest,
@@ -111,14 +117,6 @@ async function isExternalToken(
   const httpAuth = await plugin.httpAuthFor(claims);
   return httpAuth.credentials(substituteRequest(text)).then(
     () => true,
-    error => {
-      // A token with access restrictions for another plugin has verified, too.
-      if (isError(error) && error.name === 'AuthenticationError') {
-        return false;
-      }
-      throw isError(error) && error.name === 'NotAllowedError'
-        ? Refusal.because('invalid-token')
-        : error;
-    },
+    error => error?.name !== 'AuthenticationError',
   );
 }

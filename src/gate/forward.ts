@@ -23,9 +23,8 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
 export interface ForwardedHeaders {
-  /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
+  /** The token that the request gets as its `Authorization`; empty for none. Default: the header stays as it was received. */
   bearer?: string;
-  isAuthorizationRemoved?: boolean;
   /** The token that `httpAuth` reads in the request, whatever its `Authorization` is. */
   boundToken?: string;
   /** The gate's cookie. Default: it is removed. */
@@ -52,7 +51,6 @@ export function forward(
     bearer,
     boundToken,
     gateCookie,
-    isAuthorizationRemoved,
     isCookieIssued,
     userCookie,
     validators,
@@ -65,9 +63,8 @@ export function forward(
   }
   bindToken(req, boundToken);
   if (bearer !== undefined) {
-    setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
-  } else if (isAuthorizationRemoved) {
-    setRequestHeader(req, 'authorization', undefined);
+    const value = bearer ? `Bearer ${bearer}` : undefined;
+    setRequestHeader(req, 'authorization', value);
   }
   if (isCookieIssued) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');

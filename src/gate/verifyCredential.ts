@@ -6,7 +6,7 @@ import type {
 import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { tokenOf } from '../credentials/bearer';
+import { boundTokenOf } from '../credentials/bearer';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -199,9 +199,9 @@ async function authenticate(
   { isBound, kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
   const own = request.req as Request;
-  // A handler may have put another token into the request, and have it decided again.
-  const isOwn = !isBound && (kind !== 'bearer' || tokenOf(own) === token);
-  const req = isOwn ? own : substituteRequest(token);
+  // A handler may have the request decided again, with another token in `Authorization` than the bound one.
+  const isOther = isBound || boundTokenOf(own) !== undefined;
+  const req = isOther ? substituteRequest(token) : own;
   const user = { allow: ['user' as const] };
   const credentials = await {
     // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.

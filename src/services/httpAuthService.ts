@@ -3,8 +3,7 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
-import { tokenOf } from '../credentials/bearer';
+import { CachingHttpAuth, tokenOf } from '../credentials/CachingHttpAuth';
 import { apiGateServiceRef } from './apiGateService';
 
 /**

@@ -18,6 +18,7 @@ import {
   SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { until } from '../../__testUtils__/until';
 
 const backends = signedBackends();
 
@@ -77,6 +78,7 @@ describe('with credentialHeader and foreignAuthorization', () => {
         static: 'external-token',
         'static for another plugin': 'restricted-token',
         legacy: scene.legacyToken,
+        'in another scheme': `x, Token a="${user}"`,
         expired: await scene.sign({ iat: 1, exp: 2 }),
       };
       for (const [name, text] of Object.entries(own)) {
@@ -132,6 +134,35 @@ describe('with credentialHeader and foreignAuthorization', () => {
         }
       }
     });
+  });
+
+  it('[P61] no cookie of Backstage reaches the target', async () => {
+    const { headers } = await scene.get(
+      `/api/hello${COOKIE_ENDPOINT}`,
+      bearer(token),
+    );
+    const limited = headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
+    for (const path of ['foreign/x', 'FOREIGN/x']) {
+      const { at, status } = await scene.send(
+        `/api/proxy/${path}`,
+        `Cookie: token=${token}; a=1; ${limited}`,
+      );
+      expect([status, at!.headers.cookie]).toEqual([200, 'a=1']);
+    }
+  });
+
+  it('[P61] a rule that a reload puts over a foreign path opens it to no session that was ended', async () => {
+    const own = await backends.start({
+      features: [recordingPlugin('hello').feature],
+      apiGate: { foreignAuthorization: [{ plugin: 'hello', path: '/a/**' }] },
+    });
+    const ended = await own.sign();
+    await own.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      cookie(ended),
+    ]);
+    own.change({ apiGate: { allow: [{ plugin: 'hello', path: '/a/b' }] } });
+    await until(async () => (await own.statusOf('/api/hello/a/b')) === 200);
+    expect(await own.statusOf('/api/hello/a/b', bearer(ended))).toBe(401);
   });
 
   it('[P60] a token in the header sets the cookie, as a bearer token does', async () => {
