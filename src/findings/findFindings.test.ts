@@ -42,12 +42,11 @@ const openProxy = (endpoint: JsonObject) => ({
   ...allow(rule('proxy', '/sonar/**')),
   ...proxyOf({ credentials: 'dangerously-allow-unauthenticated', ...endpoint }),
 });
-const foreignSonar = (endpoint: JsonObject) => ({
+const foreignSonar = (endpoint: JsonObject, path = '/sonar/**') => ({
   ...proxyOf(endpoint),
-  auth: {
-    apiGate: { foreignAuthorization: [{ plugin: 'proxy', path: '/sonar/**' }] },
-  },
+  auth: { apiGate: { foreignAuthorization: [{ plugin: 'proxy', path }] } },
 });
+const forwarding = { allowedHeaders: ['Authorization'] };
 const signIn = (
   provider: string,
   resolver: JsonObject,
@@ -255,8 +254,13 @@ const rowsOf: Record<FindingId, Row[]> = {
     [
       'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
       foreignSonar({}),
-      foreignSonar({ allowedHeaders: ['Authorization'] }),
+      foreignSonar(forwarding),
     ],
+    ...['/Sonar', '/sonar/api/**', '/**'].map((path): Row => [
+      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
+      foreignSonar({}, path),
+      foreignSonar({}, '/other/**'),
+    ]),
   ],
   'no-barrier-behind': [
     [
@@ -338,6 +342,12 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
       trusting('/x'),
       trusting('/x'),
+      { isInstalled: () => false },
+    ],
+    [
+      'auth.apiGate.foreignAuthorization[0] (/api/proxy/sonar/**)',
+      foreignSonar(forwarding),
+      foreignSonar(forwarding),
       { isInstalled: () => false },
     ],
   ],
@@ -433,17 +443,29 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'token-leaves-house': [
-    {},
-    { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] },
-  ].map(endpoint => [
-    'proxy.endpoints./sonar',
-    proxyOf({ credentials: 'forward', ...endpoint }),
-    proxyOf({
-      credentials: 'forward',
-      ...endpoint,
-      headers: { Authorization: 'Bearer own' },
-    }),
-  ]),
+    ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
+      (endpoint): Row => [
+        'proxy.endpoints./sonar',
+        proxyOf({ credentials: 'forward', ...endpoint }),
+        proxyOf({
+          credentials: 'forward',
+          ...endpoint,
+          headers: { Authorization: 'Bearer own' },
+        }),
+      ],
+    ),
+    // Other paths of the endpoint, and upgrades at any path, still send the token.
+    ...[
+      foreignSonar(forwarding, '/sonar'),
+      foreignSonar(forwarding, '/sonar/api/**'),
+      foreignSonar(forwarding, '/sonarqube/**'),
+      foreignSonar({ ...forwarding, ws: true }),
+    ].map((config): Row => [
+      'proxy.endpoints./sonar',
+      config,
+      foreignSonar(forwarding),
+    ]),
+  ],
   'unrestricted-external-token': [
     [
       'backend.auth.externalAccess[0] (https://keys.example.com/a)',

@@ -9,7 +9,7 @@ import { Refusal } from '../decision/Refusal';
 import type { GateRequest } from './GateRequest';
 
 /** The plugin that sends `Authorization` on to the targets of some endpoints. */
-const PROXY_PLUGIN = 'proxy';
+export const PROXY_PLUGIN = 'proxy';
 
 /**
  * Chooses how the handlers get a token that `Authorization` does not hold. It replaces `Authorization`, unless that header belongs

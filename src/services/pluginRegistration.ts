@@ -10,6 +10,7 @@ import { InputError, isError } from '@backstage/errors';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
+import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
 import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
@@ -113,7 +114,7 @@ function checkCredentialSettings(
   }
   if (credentialHeader) {
     logger.info(
-      `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} replaces the Authorization of its requests`,
+      `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,
     );
   }
 }

@@ -379,7 +379,15 @@ describe('with an httpAuth of the app', () => {
       inHeader(token),
     );
     expect([status, arrivals]).toEqual([401, 0]);
-    expect(scene.logged(HEADER.toLowerCase(), 'info')).not.toEqual([]);
+    const lines = scene
+      .logged(HEADER.toLowerCase(), 'info')
+      .map(({ message }) => message);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'API gate: this backend has its own httpAuth service for the plugin hello. A token in x-backstage-token replaces the Authorization of its requests',
+        'API gate: this backend has its own httpAuth service for the plugin proxy. A token in x-backstage-token opens none of its requests',
+      ]),
+    );
     await backends.stopAll();
   });
 });
