@@ -15,6 +15,18 @@ export const BASIC = 'Basic aW5ncmVzczpwYXNz';
 const LEGACY_SECRET = 'bGVnYWN5LXNlY3JldA==';
 const ISSUER = 'https://sso.example.com';
 
+const settings: JsonObject = {
+  credentialHeader: HEADER,
+  foreignAuthorization: [
+    { plugin: 'proxy', path: '/foreign/**' },
+    { plugin: 'hello', path: '/foreign/**' },
+  ],
+  allow: [
+    { plugin: 'hello', path: '/open' },
+    { plugin: 'proxy', path: '/open/**' },
+  ],
+};
+
 /** The line of a token in the credential header. */
 export const inHeader = (token: string) => `${HEADER}: ${token}`;
 export const authorization = (value: string) => `Authorization: ${value}`;
@@ -82,18 +94,6 @@ export async function startForeignScene(
     },
   };
 }
-
-const settings: JsonObject = {
-  credentialHeader: HEADER,
-  foreignAuthorization: [
-    { plugin: 'proxy', path: '/foreign/**' },
-    { plugin: 'hello', path: '/foreign/**' },
-  ],
-  allow: [
-    { plugin: 'hello', path: '/open' },
-    { plugin: 'proxy', path: '/open/**' },
-  ],
-};
 
 function configWith(target: number, keys: number): JsonObject {
   const endpoint = { target: `http://localhost:${target}` };

@@ -42,9 +42,11 @@ const openProxy = (endpoint: JsonObject) => ({
   ...allow(rule('proxy', '/sonar/**')),
   ...proxyOf({ credentials: 'dangerously-allow-unauthenticated', ...endpoint }),
 });
-const foreignSonar = (endpoint: JsonObject, path = '/sonar/**') => ({
+const foreignSonar = (endpoint: JsonObject, foreign = '/sonar/**') => ({
   ...proxyOf(endpoint),
-  auth: { apiGate: { foreignAuthorization: [{ plugin: 'proxy', path }] } },
+  auth: {
+    apiGate: { foreignAuthorization: [{ plugin: 'proxy', path: foreign }] },
+  },
 });
 const forwarding = { allowedHeaders: ['Authorization'] };
 const signIn = (
@@ -256,9 +258,9 @@ const rowsOf: Record<FindingId, Row[]> = {
       foreignSonar({}),
       foreignSonar(forwarding),
     ],
-    ...['/Sonar', '/sonar/api/**', '/**'].map((path): Row => [
+    ...['/Sonar', '/sonar/api/**', '/**'].map((foreign): Row => [
       'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
-      foreignSonar({}, path),
+      foreignSonar({}, foreign),
       foreignSonar({}, '/other/**'),
     ]),
   ],
