@@ -7,7 +7,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
 import type { IncomingMessage } from 'node:http';
-import { boundTokenOf, readBearer } from './bearer';
+import { boundTokenOf } from './bearer';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -61,12 +61,7 @@ export class CachingHttpAuth implements HttpAuthService {
     this.httpAuth.issueUserCookie(res, options);
 }
 
-/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
-export function tokenOf(req: IncomingMessage): string | undefined {
-  return boundTokenOf(req) ?? readBearer(req);
-}
-
-/** Returns whether a token is that of {@link tokenOf}. Other spellings of `Bearer` take longer there. */
+/** Returns whether a token is that of `tokenOf`. Other spellings of `Bearer` take longer there. */
 function isTokenOf(req: IncomingMessage, token: string): boolean {
   const bound = boundTokenOf(req);
   return bound === undefined

@@ -50,3 +50,8 @@ export function bindToken(
 export function boundTokenOf(req: IncomingMessage): string | undefined {
   return boundTokens.get(req);
 }
+
+/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
+export function tokenOf(req: IncomingMessage): string | undefined {
+  return boundTokenOf(req) ?? readBearer(req);
+}

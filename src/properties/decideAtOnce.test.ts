@@ -14,7 +14,8 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
-import { CachingHttpAuth, tokenOf } from '../credentials/CachingHttpAuth';
+import { tokenOf } from '../credentials/bearer';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
 import { Passed, settle } from '../gate/decide';

@@ -3,7 +3,8 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { CachingHttpAuth, tokenOf } from '../credentials/CachingHttpAuth';
+import { tokenOf } from '../credentials/bearer';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { apiGateServiceRef } from './apiGateService';
 
 /**
