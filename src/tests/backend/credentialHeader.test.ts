@@ -15,6 +15,9 @@ import {
   bearer,
   cookie,
   COOKIE_ENDPOINT,
+  JSON_TYPE,
+  POLICY,
+  REVOCATIONS,
   SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -234,6 +237,20 @@ describe('with credentialHeader and foreignAuthorization', () => {
     expect([both.status, both.headers['set-cookie']]).toEqual([401, undefined]);
   });
 
+  it('[P60] the routes of the gate itself take the header, beside Basic', async () => {
+    const caller = [inHeader('external-token'), authorization(BASIC)];
+    expect(await scene.statusOf(POLICY, ...caller)).toBe(200);
+    const { status } = await scene.request(
+      'POST',
+      REVOCATIONS,
+      [...caller, JSON_TYPE],
+      JSON.stringify({ userEntityRef: `user:default/user-${users}` }),
+    );
+    expect(status).toBe(201);
+    const own = [inHeader(token), authorization(BASIC)];
+    expect(await scene.statusOf('/api/hello/x', ...own)).toBe(401);
+  });
+
   it('[P60] a handler that has a request decided again gets the user of the second decision', async () => {
     const second = await scene.sign({ sub: 'user:default/second' });
     const { status, at } = await scene.send(
@@ -263,6 +280,7 @@ describe('with credentialHeader and foreignAuthorization', () => {
     '/api/proxy//foreign/x',
     '/api/proxy/foreign;y/x',
     '/api/proxy\\foreign\\x',
+    '/api/proxy/foreign\\x',
     '/api/proxy/foreign/x#y',
     '/api/PROXY/foreign/x',
     '/API/proxy/foreign/x',
