@@ -1,4 +1,4 @@
-import { readBearer, readBearers } from '../credentials/bearer';
+import { readBearers } from '../credentials/bearer';
 import {
   assertFew,
   PresentedToken,
@@ -15,7 +15,6 @@ import {
   assertForeign,
   handOn,
   handOnUnverified,
-  isLikeForeign,
 } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
@@ -87,17 +86,9 @@ export async function authenticateUpgrade(
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  const { isBound, kind, token } = presented;
   await assertForeign(request, presented);
-  await assertFirstProtocolHarmless(token, request);
-  if (
-    kind === 'cookie' ||
-    isBound ||
-    isLikeForeign(request) ||
-    token !== (readBearer(req) ?? token)
-  ) {
-    handOn(request, presented);
-  }
+  await assertFirstProtocolHarmless(presented.token, request);
+  handOn(request, presented);
   forwarded.userCookie = 'removed';
   return authenticated;
 }

@@ -12,39 +12,42 @@ import type { GateRequest } from './GateRequest';
 export const PROXY_PLUGIN = 'proxy';
 
 /**
- * Chooses how the handlers get a token that `Authorization` does not hold. It replaces `Authorization`, unless that header belongs
- * to somebody else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has it.
+ * Chooses how the handlers get a token. One that `Authorization` does not hold replaces it, unless that header belongs to somebody
+ * else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has the token.
  */
 export function handOn(request: GateRequest, presented: PresentedToken): void {
-  const { forwarded, isInstalled, plugin, req } = request;
-  const { isBound, kind, token } = presented;
-  // A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else.
-  const isBindable =
-    isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
-  const staysHere = isLikeForeign(request) || (isBound && isProxied(request));
+  const { forwarded, isInstalled, pluginId, policy, reportedPath, req } =
+    request;
+  const { authProtocol, isBound, kind, token } = presented;
+  const staysHere =
+    (isBound && isProxied(request)) ||
+    // The handler of a foreign path may get the request whatever the spelling of its path.
+    (isInstalled && policy.isLikeForeign(pluginId, reportedPath));
   if (staysHere) {
     forwarded.userCookie = 'removed';
   }
-  if (staysHere || (isBound && isBindable && req.headers.authorization)) {
+  if (
+    staysHere ||
+    (isBound && req.headers.authorization && isBindable(request))
+  ) {
     forwarded.boundToken = token;
     forwarded.bearer = isBound ? undefined : '';
-  } else if (kind !== 'user-cookie') {
+  } else if (
+    kind === 'cookie' ||
+    (kind === 'bearer' && isBound) ||
+    (authProtocol && token !== (readBearer(req) ?? token))
+  ) {
     forwarded.bearer = token;
   }
 }
 
-function isProxied({ isInstalled, pluginId }: GateRequest): boolean {
-  return isInstalled && pluginId === PROXY_PLUGIN;
+/** A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else. */
+function isBindable({ isInstalled, plugin }: GateRequest): boolean {
+  return isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
 }
 
-/** Returns whether the handler of a foreign path may get a request, whatever the spelling of its path. */
-export function isLikeForeign({
-  isInstalled,
-  pluginId,
-  policy,
-  reportedPath,
-}: GateRequest): boolean {
-  return isInstalled && policy.isLikeForeign(pluginId, reportedPath);
+function isProxied({ isInstalled, pluginId }: GateRequest): boolean {
+  return isInstalled && pluginId === PROXY_PLUGIN;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   PresentedToken,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
-import { handOn, isLikeForeign } from './foreignAuthorization';
+import { handOn } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import {
   isFullUserToken,
@@ -88,15 +88,9 @@ export function chooseHeaders(
   presented: PresentedToken,
   verified: VerifiedCredential,
 ): void {
-  const { credential, forwarded, isInstalled, services } = request;
+  const { forwarded, isInstalled, services } = request;
   const { text } = verified.token;
-  if (
-    credential === 'cookie' ||
-    presented.isBound ||
-    (credential === 'bearer' && isLikeForeign(request))
-  ) {
-    handOn(request, presented);
-  }
+  handOn(request, presented);
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
   if (
     services.cookie &&
