@@ -55,6 +55,7 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
   }
+  request.answer.isPrivate ||= presented.isBound;
   return {
     reason: presented.kind,
     verified,

@@ -237,6 +237,15 @@ describe('with credentialHeader and foreignAuthorization', () => {
     expect([both.status, both.headers['set-cookie']]).toEqual([401, undefined]);
   });
 
+  it('[P60] no shared cache keeps the answer to an upgrade that a handler in Express answers', async () => {
+    const { status, headers } = await scene.get(
+      '/api/hello/x',
+      inHeader('external-token'),
+      'Upgrade: websocket',
+    );
+    expect([status, headers['cache-control']]).toEqual([200, 'private']);
+  });
+
   it('[P60] the routes of the gate itself take the header, beside Basic', async () => {
     const caller = [inHeader('external-token'), authorization(BASIC)];
     expect(await scene.statusOf(POLICY, ...caller)).toBe(200);

@@ -9,13 +9,13 @@ import {
 
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
-  'lines of the core': 5168,
+  'lines of the core': 5157,
   'files of the core': 47,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 16184,
+  'lines of src without tests': 16173,
   'files of src without tests': 148,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 34940,
+  'lines of *.test.ts': 34947,
   'files that an anonymous request touches': 29,
   'files that a remembered bearer token touches': 46,
   'files that a cookie touches': 46,
