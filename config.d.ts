@@ -118,6 +118,23 @@ export interface Config {
         }>;
       };
 
+      /**
+       * The name of a header that may hold the Backstage token in place of `Authorization`, as `Bearer <token>` or bare. It begins
+       * with `X-` or `Backstage-`. No handler gets it. Needs a restart. Default: none.
+       */
+      credentialHeader?: string;
+
+      /**
+       * Paths where `Authorization` is for the server behind the handler, such as a proxy's target, and reaches it as it was sent.
+       * There the gate's cookie or `credentialHeader` authenticates. Needs a restart. Default: none.
+       */
+      foreignAuthorization?: Array<{
+        /** Id of one plugin, in lower case. */
+        plugin: string;
+        /** Literal path relative to the plugin: exact, or everything below it with a trailing `/**`. */
+        path: string;
+      }>;
+
       /** What a sign-out ends. */
       signOut?: {
         /**

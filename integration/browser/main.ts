@@ -8,6 +8,7 @@ import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
 import { withTimeout } from '../../src/util/time';
 import { afterSignOut } from './afterSignOut';
+import { basicInFront } from './basicInFront';
 import { cachedContent } from './cachedContent';
 import { Checks } from './Checks';
 import { clearedCache } from './clearedCache';
@@ -131,6 +132,9 @@ async function main() {
   );
   await checks.group('A cache that is cleared', () =>
     withinGroupTime(clearedCache(browser, checks)),
+  );
+  await checks.group('[P61] Basic in front of the backend', () =>
+    withinGroupTime(basicInFront(browser, folder, checks)),
   );
   await browser.close();
   await checks.group('Backend on https', onHttps);

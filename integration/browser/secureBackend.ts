@@ -1,4 +1,4 @@
-// Runs a backend on https in a process of its own: the gate, the stock proxy and TechDocs plugins, and a frontend of one empty page.
+// Runs a backend in a process of its own: the gate, the stock proxy, signals and TechDocs plugins, and a frontend of one empty page.
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
@@ -45,6 +45,7 @@ const backend = createChildBackend(childConfig(), [
   apiGate,
   import('@backstage/plugin-catalog-backend'),
   import('@backstage/plugin-proxy-backend'),
+  import('@backstage/plugin-signals-backend'),
   import('@backstage/plugin-techdocs-backend'),
   app.feature,
   visitorProvider,

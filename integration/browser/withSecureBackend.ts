@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import type { Page } from 'playwright-core';
 import { freePort } from '../../dev/ports';
 import { BackendProcess } from '../BackendProcess';
@@ -44,7 +45,9 @@ export async function withSecureBackend(
   process.env.NODE_EXTRA_CA_CERTS = authority.authorityFile;
   const backend = new BackendProcess('https', port, {
     module: path.join(__dirname, 'secureBackend.ts'),
-    config: configOf(url, port, certificate, staticServer.url),
+    config: merge(configOf(url, port, staticServer.url), {
+      backend: { https: { certificate } },
+    }),
     logFile: path.join(folder, 'https.log'),
   });
   const kill = () => backend.killNow();
@@ -67,10 +70,10 @@ export async function withSecureBackend(
   }
 }
 
-function configOf(
+/** Returns the configuration of `secureBackend.ts`, on http. The proxy plugin leads to `target`. */
+export function configOf(
   url: string,
   port: number,
-  certificate: JsonObject,
   target: string,
 ): JsonObject {
   const catalogFile = path.join(ROOT, 'dev/entities.yaml');
@@ -80,7 +83,6 @@ function configOf(
     backend: {
       baseUrl: url,
       listen: { port, host: 'localhost' },
-      https: { certificate },
       database: { client: 'better-sqlite3', connection: ':memory:' },
     },
     auth: {

@@ -50,7 +50,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
 }
 
 /**
- * Starts an nginx of its own, which writes to its folder only.
+ * Starts an nginx with these ports.
  *
  * @returns a function that kills it
  */

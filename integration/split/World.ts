@@ -11,6 +11,9 @@ export const EXTERNAL = {
   catalog: 'external-token-for-catalog',
 };
 
+/** `auth.apiGate.credentialHeader` of both backends. */
+export const CREDENTIAL_HEADER = 'X-Backstage-Token';
+
 /** The backends that the checks act on. */
 export interface World {
   /** The backend with `auth`, `catalog` and `gateway`. */

@@ -4,7 +4,7 @@ import { rawRequest } from '../../src/__testUtils__/rawRequest';
 import { Credentials, send, until } from '../http';
 import { expectEqual, Report } from '../Report';
 import { signIn } from './checkCallers';
-import { HELLO, World } from './World';
+import { CREDENTIAL_HEADER, EXTERNAL, forged, HELLO, World } from './World';
 
 const EVENTS = 5;
 const EVENT_WITHIN_MS = 1_000;
@@ -40,6 +40,41 @@ export async function checkGateway(report: Report, world: World) {
         { authorization, seen, user },
         { authorization: null, seen: 'other=1', user: null },
       );
+      return JSON.stringify(statuses);
+    },
+  );
+
+  await report.check(
+    'the credential header opens what is behind the gateway, where the token is in Authorization',
+    async () => {
+      const ask = (headers: Record<string, string>, path = HELLO) =>
+        send(first.port, { path, headers });
+      const inHeader = { [CREDENTIAL_HEADER]: token };
+      for (const others of [
+        {} as Record<string, string>,
+        { Authorization: 'Basic dTpw' },
+      ]) {
+        const { status, body } = await ask({ ...inHeader, ...others });
+        const { authorization, user } = JSON.parse(body);
+        expectEqual(
+          'what the handler had',
+          { status, authorization, user },
+          {
+            status: 200,
+            authorization: `Bearer ${token}`,
+            user: 'user:development/guest',
+          },
+        );
+      }
+      const external = { Authorization: `Bearer ${EXTERNAL.unrestricted}` };
+      const statuses = [
+        await ask({ ...inHeader, ...external }),
+        await ask({ [CREDENTIAL_HEADER]: `${token}, ${token}` }),
+        await ask({ [CREDENTIAL_HEADER]: forged(token), Cookie: cookie }),
+        // The gate of the second backend accepts the header, too.
+        await send(second.port, { path: HELLO, headers: inHeader }),
+      ].map(({ status }) => status);
+      expectEqual('statuses', statuses, [401, 401, 401, 200]);
       return JSON.stringify(statuses);
     },
   );

@@ -11,7 +11,7 @@ import { checkCallers } from './checkCallers';
 import { checkDoor } from './checkDoor';
 import { checkGateway } from './checkGateway';
 import { checkSignOut } from './checkSignOut';
-import { EXTERNAL, usersPass, World } from './World';
+import { CREDENTIAL_HEADER, EXTERNAL, usersPass, World } from './World';
 
 const LIMIT_MS = 120_000;
 const FIRST = ['auth', 'catalog', 'gateway'];
@@ -98,6 +98,7 @@ runChecks(
     const allow = (...paths: string[]) => ({
       auth: {
         apiGate: {
+          credentialHeader: CREDENTIAL_HEADER,
           allow: paths.map(each => ({ plugin: 'hello', path: each })),
         },
       },

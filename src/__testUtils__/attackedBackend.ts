@@ -10,6 +10,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
+import { attackedSettings } from './attackedSettings';
 import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
 import { recordingPlugin } from './recordingPlugin';
@@ -223,6 +224,7 @@ function configWith(key: SigningKey): JsonObject {
       ...(key.config.auth as JsonObject),
       providers: { 'signs-in': { signIn: {} } },
       apiGate: {
+        ...attackedSettings,
         // It ends with the token, so that answers of two moments are the same.
         cookie: { maxAge: '24h' },
         // It opens everything, and must change nothing.

@@ -10,6 +10,7 @@ export function createPolicy(settings: Partial<ApiGateConfig>): Policy {
     backendOrigin: 'https://backstage.example.com',
     trustedOrigins: ['https://backstage.example.com'],
     trustedPaths: [],
+    foreignAuthorization: [],
     signOut: { scope: 'session', providers: new Set() },
     mcpPaths: new Set(),
     audit: { clientAddress: false },

@@ -9,7 +9,7 @@ import { serve } from './serve';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { LogLine, startBackend } from './startBackend';
 
-interface Configuration {
+export interface Configuration {
   /** The value of `auth.apiGate`. */
   apiGate?: JsonObject;
   config?: JsonObject;

@@ -6,8 +6,9 @@ import { recordSpans } from './recordSpans';
 import { RunningBackend, startBackend } from './startBackend';
 
 /**
- * Starts a second backend with the same plugins and settings and with all reports of the gate switched on: the audit with the
- * client's address, and the spans of requests. It accepts the tokens of the first one.
+ * Starts a second backend with the same plugins and settings, with `foreignAuthorization` for paths that nobody requests, and with
+ * all reports of the gate switched on: the audit with the client's address, and the spans of requests. It accepts the tokens of the
+ * first one.
  *
  * Start it before the first backend and before the provider of metrics, so that those do not see its requests.
  */
@@ -27,6 +28,10 @@ export async function startTwin(options: {
       auth: {
         apiGate: {
           audit: { clientAddress: true },
+          foreignAuthorization: [
+            { plugin: 'hello', path: '/foreign/**' },
+            { plugin: 'docs', path: '/foreign' },
+          ],
           issuers: [`${url}/api/auth`],
         },
       },

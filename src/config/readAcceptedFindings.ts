@@ -8,6 +8,7 @@ export const FINDING_IDS = [
   'cookie-not-host',
   'cors-not-trusted',
   'expectation-ended',
+  'foreign-authorization-stays',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',

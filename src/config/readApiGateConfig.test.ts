@@ -40,6 +40,8 @@ describe('readApiGateConfig', () => {
       backendOrigin: 'https://backstage.example.com',
       trustedOrigins: ['https://backstage.example.com'],
       trustedPaths: [],
+      credentialHeader: undefined,
+      foreignAuthorization: [],
       signOut: {
         scope: 'session',
         offlineSessions: 'keep',
@@ -65,7 +67,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, candidate, expect, issuers, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
+      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
       { alow: [] },
     ],
     [

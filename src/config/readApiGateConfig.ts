@@ -14,6 +14,10 @@ import {
 } from './values';
 import { readCookie } from './readCookieSettings';
 import { readExpectations } from './readExpectations';
+import {
+  readCredentialHeader,
+  readForeignAuthorization,
+} from './readForeignAuthorization';
 import { readMcpPaths } from './readMcpPaths';
 import { readSignOutSettings } from './readSignOutSettings';
 
@@ -29,6 +33,8 @@ const KEYS = [
   'candidate',
   'expect',
   'issuers',
+  'credentialHeader',
+  'foreignAuthorization',
   'cookie',
   'signOut',
   'operators',
@@ -68,15 +74,27 @@ export function readApiGateConfig(
     rootConfig.getString('backend.baseUrl'),
     'backend.baseUrl',
   );
+  const allow = readAllowRules(value.allow, at('allow'));
   return {
     ...readMode(value, CONFIG_KEY),
-    allow: readAllowRules(value.allow, at('allow')),
+    allow,
     /** Rules that are compared with those in force, and never decide. */
     candidate: readCandidate(value.candidate, at('candidate')),
     /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */
     issuers: readIssuers(value.issuers, at('issuers')),
+    /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
+    credentialHeader: readCredentialHeader(
+      value.credentialHeader,
+      at('credentialHeader'),
+    ),
+    /** The paths where `Authorization` is for the server behind the handler. */
+    foreignAuthorization: readForeignAuthorization(
+      value.foreignAuthorization,
+      at('foreignAuthorization'),
+      allow,
+    ),
     ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
     /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,

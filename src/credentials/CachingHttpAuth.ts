@@ -6,6 +6,8 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
+import { boundTokenOf } from './bearer';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -50,13 +52,21 @@ export class CachingHttpAuth implements HttpAuthService {
     return recalled &&
       !options?.allowLimitedAccess &&
       isAllowed(recalled.credentials, options?.allow) &&
-      req.headers.authorization === `Bearer ${recalled.text}`
+      isTokenOf(req, recalled.text)
       ? Promise.resolve(recalled.credentials as BackstageCredentials<any>)
       : this.httpAuth.credentials(req, options);
   }
 
   issueUserCookie: HttpAuthService['issueUserCookie'] = (res, options) =>
     this.httpAuth.issueUserCookie(res, options);
+}
+
+/** Returns whether a token is that of `tokenOf`. Other spellings of `Bearer` take longer there. */
+function isTokenOf(req: IncomingMessage, token: string): boolean {
+  const bound = boundTokenOf(req);
+  return bound === undefined
+    ? req.headers.authorization === `Bearer ${token}`
+    : bound === token;
 }
 
 function isAllowed(

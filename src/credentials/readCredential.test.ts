@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../decision/Refusal';
+import { readBearer } from './bearer';
 import {
+  CredentialPlaces,
   presentsCredential,
-  readBearer,
   readCredential,
   readUpgradeTokens,
   readUserCookie,
@@ -16,6 +17,16 @@ const cookie = new GateCookie(
 );
 const jwt = unsignedToken('vnd.backstage.user', { sub: 'user:default/a' });
 
+const placesFor = (
+  accepted: GateCookie | undefined,
+  places: Partial<CredentialPlaces> = {},
+): CredentialPlaces => ({
+  cookie: accepted,
+  header: undefined,
+  isForeign: false,
+  ...places,
+});
+
 /** Makes a request as Node does: its raw headers have every line. */
 const request = (headers: Record<string, string>, ...more: string[]) =>
   ({
@@ -25,7 +36,11 @@ const request = (headers: Record<string, string>, ...more: string[]) =>
 
 /** Returns the kind and the token that a request presents, or the reason of its refusal. */
 function read(req: IncomingMessage, acceptsUserCookie = false) {
-  const presented = readCredential(req, cookie, () => acceptsUserCookie);
+  const presented = readCredential(
+    req,
+    placesFor(cookie),
+    () => acceptsUserCookie,
+  );
   return presented instanceof Refusal
     ? presented.reason
     : [presented.kind, presented.token];
@@ -92,7 +107,7 @@ describe('readCredential', () => {
 
   it('reads no cookie of the gate if the cookie is disabled', () => {
     const req = request({ cookie: 'token=c; token=d' });
-    expect(readCredential(req, undefined, () => false)).toBe(
+    expect(readCredential(req, placesFor(undefined), () => false)).toBe(
       Refusal.because('missing-credentials'),
     );
   });
@@ -116,10 +131,111 @@ describe('readBearer', () => {
   });
 });
 
+describe('readCredential with a credential header', () => {
+  const places = { header: 'x-backstage-token' };
+  const readWith = (
+    headers: Record<string, string>,
+    more: Partial<CredentialPlaces> = places,
+  ) => {
+    const presented = readCredential(
+      request(headers),
+      placesFor(cookie, more),
+      () => true,
+    );
+    return presented instanceof Refusal
+      ? [presented.reason, presented.detail]
+      : [presented.kind, presented.token, presented.isBound];
+  };
+  const malformed = ['invalid-token', 'malformed'];
+
+  it.each([
+    ['x', 'x'],
+    ['Bearer x', 'x'],
+    ['bearer   x.y.z', 'x.y.z'],
+  ])('reads %s, whatever else the request has', (value, token) => {
+    const requests: Record<string, string>[] = [
+      {},
+      { authorization: 'Basic a' },
+      { authorization: 'Bearer y', cookie: 'token=c' },
+      { cookie: 'token=c; token=d' },
+    ];
+    for (const others of requests) {
+      expect(readWith({ ...others, 'x-backstage-token': value })).toEqual([
+        'bearer',
+        token,
+        true,
+      ]);
+    }
+  });
+
+  it.each(['', ' ', 'x, x', 'x,', 'Basic x', 'Bearer x y', 'x y'])(
+    'refuses %j, and tries nothing else',
+    value => {
+      const others = { authorization: 'Bearer y', cookie: 'token=c' };
+      expect(readWith({ ...others, 'x-backstage-token': value })).toEqual(
+        malformed,
+      );
+    },
+  );
+
+  it.each<[Record<string, string>, unknown[]]>([
+    [{}, ['missing-credentials', undefined]],
+    [
+      { authorization: 'Bearer y', cookie: 'token=c' },
+      ['bearer', 'y', undefined],
+    ],
+    [
+      { authorization: 'Bearer', cookie: 'token=c' },
+      ['unsupported-scheme', undefined],
+    ],
+    [
+      { authorization: 'bearer\tx', cookie: 'token=c' },
+      ['unsupported-scheme', undefined],
+    ],
+    [{ authorization: 'Basic a' }, ['missing-credentials', undefined]],
+    [{ authorization: 'Basic a', cookie: 'token=c' }, ['cookie', 'c', true]],
+    [
+      { authorization: 'Basic a', cookie: 'backstage-auth=s' },
+      ['user-cookie', 's', true],
+    ],
+    [{ cookie: 'token=c' }, ['cookie', 'c', false]],
+  ])('without it, reads %j as %j', (headers, expected) => {
+    expect(readWith(headers)).toEqual(expected);
+  });
+
+  it.each<[Record<string, string>, unknown[]]>([
+    [{ authorization: 'Bearer y' }, ['missing-credentials', undefined]],
+    [{ authorization: 'Bearer y', cookie: 'token=c' }, ['cookie', 'c', true]],
+    [{ cookie: 'token=c' }, ['cookie', 'c', true]],
+    [
+      { authorization: 'Bearer y', 'x-backstage-token': 'x' },
+      ['missing-credentials', undefined],
+    ],
+  ])('at a foreign path, reads %j as %j', (headers, expected) => {
+    expect(readWith(headers, { isForeign: true })).toEqual(expected);
+  });
+
+  it.each([{}, places, { isForeign: true }])(
+    'refuses two Authorization headers with %j',
+    more => {
+      const presented = readCredential(
+        request(
+          { authorization: 'Bearer x', 'x-backstage-token': 'x' },
+          'AUTHORIZATION',
+          'Bearer y',
+        ),
+        placesFor(cookie, more),
+        () => false,
+      );
+      expect(presented).toBe(Refusal.because('repeated-authorization'));
+    },
+  );
+});
+
 describe('readUpgradeTokens', () => {
   /** Returns the tokens of a handshake, each with the offered protocol that holds it. */
   const readAll = (headers: Record<string, string>, ...more: string[]) =>
-    readUpgradeTokens(request(headers, ...more), cookie).map(
+    readUpgradeTokens(request(headers, ...more), placesFor(cookie)).map(
       ({ kind, token, authProtocol }) =>
         authProtocol === undefined
           ? [kind, token]
@@ -222,6 +338,8 @@ describe('presentsCredential', () => {
     [{ cookie: 'backstage-auth=s' }, true],
     [{ 'sec-websocket-protocol': `graphql-ws, ${jwt}` }, true],
   ])('holds for %j: %s', (headers, expected) => {
-    expect(presentsCredential(request(headers), cookie)).toBe(expected);
+    expect(presentsCredential(request(headers), placesFor(cookie))).toBe(
+      expected,
+    );
   });
 });

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { isHeader } from '../http/requestHeaders';
+import { readBearer, readHeaderToken } from './bearer';
 import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -29,10 +30,22 @@ export interface CookieReader {
   read(header: string | undefined): ReadCookie;
 }
 
+/** The places where a request may hold its credential. */
+export interface CredentialPlaces {
+  /** `undefined`: the gate's cookie is not accepted. */
+  cookie: CookieReader | undefined;
+  /** The name in lower case of a header that may hold the token in place of `Authorization`. */
+  header: string | undefined;
+  /** Whether `Authorization` is for the server behind the handler, whatever it holds. */
+  isForeign: boolean;
+}
+
 /** The token that a request presents, and where. */
 export interface PresentedToken {
   kind: 'bearer' | 'cookie' | 'user-cookie';
   token: string;
+  /** Whether `Authorization` belongs to somebody else, or may: the handlers get the token from `httpAuth`. */
+  isBound?: boolean;
   /** The offered protocol of a WebSocket that holds the token. */
   authProtocol?: string;
 }
@@ -41,7 +54,8 @@ export interface PresentedToken {
  * Reads the one credential of a request. A second kind is never tried when the first fails, and of several values where one is
  * allowed the gate accepts none.
  *
- * - `Authorization`, unless empty, is final: a bearer token (RFC 6750, section 2.1) or a credential that this gate refuses
+ * - the credential header is final, if the configuration names one
+ * - `Authorization`, unless empty or foreign, is final: a bearer token (RFC 6750, section 2.1) or a credential that this gate refuses
  * - otherwise the gate's cookie, then Backstage's own if `acceptsUserCookie` returns true
  *
  * @returns a refusal unless the request presents exactly one token. The refusal is not thrown: anybody can send requests without a
@@ -49,34 +63,62 @@ export interface PresentedToken {
  */
 export function readCredential(
   req: IncomingMessage,
-  cookie: CookieReader | undefined,
+  places: CredentialPlaces,
   acceptsUserCookie: () => boolean,
 ): PresentedToken | Refusal {
   // Node keeps the first of several `Authorization` headers and drops the others, so only the raw headers show them.
   if (countRawHeaders(req, 'authorization') > 1) {
     return Refusal.because('repeated-authorization');
   }
-  if (req.headers.authorization) {
+  const ownToken = readHeaderToken(req, places);
+  if (ownToken !== undefined) {
+    return ownToken
+      ? { kind: 'bearer', token: ownToken, isBound: true }
+      : Refusal.because('invalid-token', 'malformed');
+  }
+  const isBound = isForeign(req, places);
+  if (req.headers.authorization && !isBound) {
     const token = readBearer(req);
     return token
       ? { kind: 'bearer', token }
       : Refusal.because('unsupported-scheme');
   }
-  const gateCookie = cookie?.read(req.headers.cookie);
+  const gateCookie = places.cookie?.read(req.headers.cookie);
   if (gateCookie?.kind === 'conflict') {
     return Refusal.because('conflicting-cookies');
   }
   if (gateCookie?.kind === 'token') {
-    return { kind: 'cookie', token: gateCookie.token };
+    return { kind: 'cookie', token: gateCookie.token, isBound };
   }
   return acceptsUserCookie()
-    ? presentUserCookie(req)
+    ? presentUserCookie(req, isBound)
     : Refusal.because('missing-credentials');
 }
 
-/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
-export function readBearer({ headers }: IncomingMessage): string | undefined {
-  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+/** An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie. */
+function isForeign(
+  { headers }: IncomingMessage,
+  places: CredentialPlaces,
+): boolean {
+  const { authorization = '' } = headers;
+  return (
+    places.isForeign ||
+    (places.header !== undefined &&
+      authorization !== '' &&
+      !/^bearer\b/i.test(authorization))
+  );
+}
+
+/** Returns whether nothing but a cookie of a request can be what the gate refuses. */
+export function presentsCookiesOnly(
+  req: IncomingMessage,
+  places: CredentialPlaces,
+): boolean {
+  const { authorization } = req.headers;
+  return (
+    readHeaderToken(req, places) === undefined &&
+    (!authorization || (isForeign(req, places) && !readBearer(req)))
+  );
 }
 
 /** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
@@ -106,16 +148,21 @@ export function readProtocols({ headers }: IncomingMessage): string[] {
  * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
  *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
  *
+ * The protocols of a foreign path are for the server behind the handler, and the credential header is final.
+ *
  * @throws Refusal if the handshake has no token, or more than one value where one is allowed
  */
 export function readUpgradeTokens(
   req: IncomingMessage,
-  cookie: CookieReader | undefined,
+  places: CredentialPlaces,
 ): PresentedToken[] {
-  const credential = readCredential(req, cookie, () => false);
+  const credential = readCredential(req, places, () => false);
   const protocols = readProtocols(req);
+  assertFew(protocols);
   if (
     protocols.length === 0 ||
+    places.isForeign ||
+    readHeaderToken(req, places) !== undefined ||
     credential === Refusal.because('repeated-authorization')
   ) {
     if (credential instanceof Refusal) {
@@ -152,10 +199,10 @@ export function assertFew(tokens: unknown[]): void {
  */
 export function presentsCredential(
   req: IncomingMessage,
-  cookie: CookieReader | undefined,
+  places: CredentialPlaces,
 ): boolean {
   return (
-    readCredential(req, cookie, () => true) !==
+    readCredential(req, places, () => true) !==
       Refusal.because('missing-credentials') ||
     readProtocols(req).some(decodeToken)
   );
@@ -169,11 +216,14 @@ export function substituteRequest(token: string): Request {
   return { headers: { authorization: `Bearer ${token}` } } as Request;
 }
 
-function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
+function presentUserCookie(
+  req: IncomingMessage,
+  isBound: boolean,
+): PresentedToken | Refusal {
   const cookie = readUserCookie(req);
   switch (cookie.kind) {
     case 'token':
-      return { kind: 'user-cookie', token: cookie.token };
+      return { kind: 'user-cookie', token: cookie.token, isBound };
     case 'conflict':
       return Refusal.because('conflicting-cookies');
     default:

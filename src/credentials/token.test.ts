@@ -24,6 +24,7 @@ describe('decodeToken', () => {
     expect(decodeToken(jwtOf(claims))).toEqual({
       typ: 'vnd.backstage.user',
       obo: undefined,
+      isSymmetric: false,
       ...claims,
     });
   });

@@ -10,6 +10,8 @@ export interface DecodedToken {
   typ?: string;
   /** The id of the key in the header. */
   kid?: string;
+  /** Whether the header names an algorithm with a shared secret, as legacy tokens have. */
+  isSymmetric?: boolean;
   sub?: string;
   iss?: string;
   aud?: string | string[];
@@ -101,11 +103,12 @@ export function decodeToken(token: string): DecodedToken | undefined {
     return undefined;
   }
   try {
-    const { typ, kid } = decodeProtectedHeader(token);
+    const { alg, typ, kid } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ,
       kid: isString(kid) ? kid : undefined,
+      isSymmetric: /^HS/.test(alg ?? ''),
       sub: isString(sub) ? sub : undefined,
       iss: isString(iss) ? iss : undefined,
       aud,

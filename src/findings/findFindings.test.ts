@@ -42,6 +42,13 @@ const openProxy = (endpoint: JsonObject) => ({
   ...allow(rule('proxy', '/sonar/**')),
   ...proxyOf({ credentials: 'dangerously-allow-unauthenticated', ...endpoint }),
 });
+const foreignSonar = (endpoint: JsonObject, foreign = '/sonar/**') => ({
+  ...proxyOf(endpoint),
+  auth: {
+    apiGate: { foreignAuthorization: [{ plugin: 'proxy', path: foreign }] },
+  },
+});
+const forwarding = { allowedHeaders: ['Authorization'] };
 const signIn = (
   provider: string,
   resolver: JsonObject,
@@ -245,6 +252,18 @@ const rowsOf: Record<FindingId, Row[]> = {
   'expectation-ended': [
     ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
   ],
+  'foreign-authorization-stays': [
+    [
+      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
+      foreignSonar({}),
+      foreignSonar(forwarding),
+    ],
+    ...['/Sonar', '/sonar/api/**', '/**'].map((foreign): Row => [
+      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
+      foreignSonar({}, foreign),
+      foreignSonar({}, '/other/**'),
+    ]),
+  ],
   'no-barrier-behind': [
     [
       'backend.auth.dangerouslyDisableDefaultAuthPolicy',
@@ -325,6 +344,12 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
       trusting('/x'),
       trusting('/x'),
+      { isInstalled: () => false },
+    ],
+    [
+      'auth.apiGate.foreignAuthorization[0] (/api/proxy/sonar/**)',
+      foreignSonar(forwarding),
+      foreignSonar(forwarding),
       { isInstalled: () => false },
     ],
   ],
@@ -420,17 +445,29 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'token-leaves-house': [
-    {},
-    { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] },
-  ].map(endpoint => [
-    'proxy.endpoints./sonar',
-    proxyOf({ credentials: 'forward', ...endpoint }),
-    proxyOf({
-      credentials: 'forward',
-      ...endpoint,
-      headers: { Authorization: 'Bearer own' },
-    }),
-  ]),
+    ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
+      (endpoint): Row => [
+        'proxy.endpoints./sonar',
+        proxyOf({ credentials: 'forward', ...endpoint }),
+        proxyOf({
+          credentials: 'forward',
+          ...endpoint,
+          headers: { Authorization: 'Bearer own' },
+        }),
+      ],
+    ),
+    // Other paths of the endpoint, and upgrades at any path, still send the token.
+    ...[
+      foreignSonar(forwarding, '/sonar'),
+      foreignSonar(forwarding, '/sonar/api/**'),
+      foreignSonar(forwarding, '/sonarqube/**'),
+      foreignSonar({ ...forwarding, ws: true }),
+    ].map((config): Row => [
+      'proxy.endpoints./sonar',
+      config,
+      foreignSonar(forwarding),
+    ]),
+  ],
   'unrestricted-external-token': [
     [
       'backend.auth.externalAccess[0] (https://keys.example.com/a)',

@@ -1,4 +1,5 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
+import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../config/values';
 import type { Finding, Possible, FindingFacts } from './Finding';
@@ -22,9 +23,12 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
   return [
     ...findFormerAcceptances(gate),
     ...findSignInFindings(get),
-    ...readProxyEndpoints(get).flatMap(findEndpointFindings),
+    ...readProxyEndpoints(get).flatMap(endpoint =>
+      findEndpointFindings(endpoint, gate),
+    ),
     ...findCookieFindings(gate, get),
     ...findTrustedPathFindings(facts),
+    ...findForeignFindings(facts),
     ...(isLegacy
       ? [findLegacyFinding(gate)]
       : [...findTokenFindings(get), ...findAuthFindings(gate, get)]),
@@ -43,16 +47,34 @@ function findFormerAcceptances({ acceptedFindings }: ApiGateConfig): Finding[] {
     }));
 }
 
-function findEndpointFindings(endpoint: ProxyEndpoint): Possible[] {
+function findEndpointFindings(
+  endpoint: ProxyEndpoint,
+  { foreignAuthorization }: ApiGateConfig,
+): Possible[] {
   const { at, forwardsToken, isWebSocket } = endpoint;
+  const foreignAt = foreignAuthorization.findIndex(each =>
+    overlaps(endpoint, each),
+  );
+  // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
+  const isForeign =
+    !isWebSocket && foreignAuthorization.some(each => covers(each, endpoint));
   return [
-    forwardsToken && {
-      id: 'token-leaves-house',
-      at,
-      why: "sends the caller's Backstage token to its target, and the token of the gate's cookie as well",
-      write:
-        'remove credentials: forward, and Authorization from allowedHeaders; accept this finding if the target may have the token',
-    },
+    foreignAt !== -1 &&
+      !forwardsToken && {
+        id: 'foreign-authorization-stays',
+        at: `${CONFIG_KEY}.foreignAuthorization[${foreignAt}] (${at})`,
+        why: 'leaves Authorization to the target, and the endpoint does not send it there',
+        write:
+          'add Authorization to the allowedHeaders of the endpoint, or remove the entry',
+      },
+    !isForeign &&
+      forwardsToken && {
+        id: 'token-leaves-house',
+        at,
+        why: "sends the caller's Backstage token to its target, and the token of the gate's cookie as well",
+        write:
+          'remove credentials: forward, and Authorization from allowedHeaders; accept this finding if the target may have the token',
+      },
     isWebSocket && {
       id: 'proxied-websocket',
       at,
@@ -60,6 +82,43 @@ function findEndpointFindings(endpoint: ProxyEndpoint): Possible[] {
       write: 'remove ws: true; accept this finding if the target may have them',
     },
   ];
+}
+
+type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
+
+/** Returns whether an entry of `foreignAuthorization` covers a whole endpoint. */
+function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
+  return (
+    foreign.plugin === 'proxy' &&
+    isSubtree(foreign) &&
+    isBelow(path, prefixOf(foreign))
+  );
+}
+
+/** Returns whether an endpoint serves a path that an entry of `foreignAuthorization` names. */
+function overlaps(endpoint: ProxyEndpoint, foreign: PluginPath): boolean {
+  return (
+    covers(foreign, endpoint) ||
+    (foreign.plugin === 'proxy' && isBelow(prefixOf(foreign), endpoint.path))
+  );
+}
+
+/** Compares without letter case, as Express does. */
+function isBelow(path: string, prefix: string): boolean {
+  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
+  return withSlash(path).startsWith(withSlash(prefix));
+}
+
+function findForeignFindings({ gate, isInstalled }: FindingFacts): Possible[] {
+  return gate.foreignAuthorization.map(
+    ({ plugin, path }, i): Possible =>
+      isInstalled?.(plugin) === false && {
+        id: 'plugin-not-installed',
+        at: `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`,
+        why: `names the plugin ${plugin}, which is not installed in this backend`,
+        write: 'correct the id, or remove the entry',
+      },
+  );
 }
 
 function findCookieFindings(

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Request, Response } from 'express';
 import type { TargetPlugin } from '../credentials/BackendPlugins';
+import type { CredentialPlaces } from '../credentials/readCredential';
 import { createDecisionId, CredentialKind } from '../decision/Decision';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
@@ -38,6 +39,8 @@ export abstract class GateRequest<
   /** The path below the plugin as the client sent it; `undefined` where nothing may be decided by the path. */
   readonly path: string | undefined;
   readonly route: RouteClass;
+  /** Where the request may hold its credential. */
+  readonly places: CredentialPlaces;
   /** The kind of the credential that the request is decided by; `none` until one was read. */
   credential: CredentialKind = 'none';
   /** Whether a request that a rule opens presents no credential. */
@@ -69,6 +72,15 @@ export abstract class GateRequest<
       { plugin: pluginId, method, path, isInstalled },
       policy,
     );
+    this.places = {
+      cookie: services.cookie,
+      header: policy.config.credentialHeader,
+      isForeign:
+        this.route === 'protected' &&
+        isInstalled &&
+        path !== undefined &&
+        policy.isForeignPath(pluginId, path),
+    };
   }
 
   /** The path in logs and in the audit. */

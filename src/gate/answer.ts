@@ -20,6 +20,8 @@ export interface AnswerHeaders {
   issued?: IssuedCookie;
   /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
   restrictedFor?: CredentialKind;
+  /** Whether no shared cache may keep the answer. */
+  isPrivate?: boolean;
   /** Whether a browser shows the answer to a cookie as a page. */
   isPage?: boolean;
 }
@@ -48,6 +50,7 @@ export function restrictAnswer(
   credential: CredentialKind,
 ): void {
   answer.restrictedFor = credential;
+  answer.isPrivate = isCookie(credential);
   // Handlers change the headers of the request: the proxy plugin removes this one.
   answer.isPage = isCookie(credential) && isPageDestination(req);
 }
@@ -61,12 +64,13 @@ export function setAnswerHeaders(request: ExpressRequest): void {
   if (
     !answer.cleared?.length &&
     !answer.issued?.setCookies.length &&
-    answer.restrictedFor === undefined
+    answer.restrictedFor === undefined &&
+    !answer.isPrivate
   ) {
     return;
   }
   onHeaders(res, () => {
-    const { cleared, issued, restrictedFor } = answer;
+    const { cleared, isPage, isPrivate, issued, restrictedFor } = answer;
     if (cleared?.length) {
       addHeader(res, 'Set-Cookie', cleared);
       forbidStoring(res);
@@ -76,8 +80,12 @@ export function setAnswerHeaders(request: ExpressRequest): void {
       forbidStoring(res);
       issued.onSent();
     }
-    if (restrictedFor !== undefined) {
-      restrict(request, restrictedFor);
+    const trust = trustOf(request);
+    if (isPrivate) {
+      makePrivate(res, Boolean(isPage) && trust !== 'plugin');
+    }
+    if (restrictedFor !== undefined && !trust) {
+      restrict(res, restrictedFor);
     }
   });
 }
@@ -156,18 +164,11 @@ function forbidStoring(res: Response): void {
   removeTargetedCacheControl(res);
 }
 
-function restrict(request: ExpressRequest, credential: CredentialKind): void {
-  const { answer, res } = request;
-  const trust = trustOf(request);
-  if (isCookie(credential)) {
-    makePrivate(res, Boolean(answer.isPage) && trust !== 'plugin');
+function restrict(res: Response, credential: CredentialKind): void {
+  if (credential !== 'none') {
+    res.vary('Sec-Fetch-Dest');
   }
-  if (!trust) {
-    if (credential !== 'none') {
-      res.vary('Sec-Fetch-Dest');
-    }
-    sandbox(res);
-  }
+  sandbox(res);
 }
 
 function makePrivate(res: Response, isPage: boolean): void {

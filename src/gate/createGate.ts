@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { presentsCookiesOnly } from '../credentials/readCredential';
 import { refuseUndecided, toRefusal } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
 import {
@@ -84,7 +85,7 @@ function carryOut(
       return [];
     }
     // The browser recovers if a cookie that can never succeed later is cleared.
-    if (decided.isFinal && !req.headers.authorization) {
+    if (decided.isFinal && presentsCookiesOnly(req, request.places)) {
       clearCookie(request);
     }
     setAnswerHeaders(request);

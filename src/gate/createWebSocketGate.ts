@@ -108,10 +108,10 @@ async function authenticateUnderRule(
     return undefined;
   }
   try {
-    const { presented, verified } = await authenticateUpgrade(
-      request,
-      undefined,
-    );
+    const { presented, verified } = await authenticateUpgrade(request, {
+      ...request.places,
+      cookie: undefined,
+    });
     return { verified, authProtocol: presented.authProtocol };
   } catch (error) {
     if (error instanceof Refusal) {

@@ -12,6 +12,7 @@ import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
 import { chooseHeaders, forward } from './forward';
+import { assertForeign, handOnUnverified } from './foreignAuthorization';
 import type { ExpressRequest, GateRequest } from './GateRequest';
 import { issueCookie } from './issueCookie';
 import { answerKeys, answerSignOut } from './ownAnswers';
@@ -67,6 +68,7 @@ async function decide(request: GateRequest): Promise<Passed> {
   }
   if (route === 'built-in-public') {
     await refuseRevokedSession(request);
+    await handOnUnverified(request);
     // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
     if (!request.isInstalled && plugin.id === 'auth') {
       request.forwarded.gateCookie = 'as received';
@@ -77,7 +79,8 @@ async function decide(request: GateRequest): Promise<Passed> {
     await refuseRevokedSession(request);
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
-    request.isAnonymous = !presentsCredential(request.req, services.cookie);
+    await handOnUnverified(request);
+    request.isAnonymous = !presentsCredential(request.req, request.places);
     return { reason: 'allow-rule', rule: route };
   }
   await plugin.started();
@@ -90,6 +93,7 @@ async function decide(request: GateRequest): Promise<Passed> {
   if (sessionRefusal) {
     throw sessionRefusal;
   }
+  await assertForeign(request, presented);
   const passed = accept(request, presented, verified);
   await issueCookie(request as ExpressRequest, verified);
   // This endpoint renews Backstage's cookie, and would keep one of a revoked session.
@@ -102,13 +106,16 @@ async function decide(request: GateRequest): Promise<Passed> {
 /** Accepts the credential of a request: chooses what its handler and its answer get. */
 export function accept(
   request: GateRequest,
-  { kind }: PresentedToken,
+  presented: PresentedToken,
   verified: VerifiedCredential,
 ): Passed {
-  if (isUser(verified.credentials)) {
+  const { kind } = presented;
+  // Caches keep no answer to `Authorization` for others. They do not recognise another header.
+  if (isUser(verified.credentials) || presented.isBound) {
     restrictAnswer(request, kind);
   }
-  chooseHeaders(request, verified);
+  request.answer.isPrivate ||= presented.isBound;
+  chooseHeaders(request, presented, verified);
   return { reason: kind, verified };
 }
 

@@ -4,6 +4,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { accept, Passed } from './decide';
+import { findForeignTokens } from './foreignAuthorization';
 import type { ExpressRequest } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { readRequestToken } from './readRequestToken';
@@ -40,6 +41,9 @@ export function decideAtOnce(
   if (presented instanceof Refusal) {
     // The answer to an MCP client says where to sign in, which discovery is asked for.
     return isMcpResource(request) ? undefined : presented;
+  }
+  if (findForeignTokens(request, presented).length > 0) {
+    return undefined;
   }
   const startedAt = performance.now();
   // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.

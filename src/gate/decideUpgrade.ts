@@ -1,9 +1,8 @@
+import { readBearers } from '../credentials/bearer';
 import {
   assertFew,
-  CookieReader,
   PresentedToken,
   presentsCredential,
-  readBearer,
   readProtocols,
   readUpgradeTokens,
 } from '../credentials/readCredential';
@@ -12,6 +11,11 @@ import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import type { Passed } from './decide';
+import {
+  assertForeign,
+  handOn,
+  handOnUnverified,
+} from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
 import {
@@ -35,24 +39,23 @@ export interface AuthenticatedUpgrade {
  * @throws Refusal if not
  */
 export async function decideUpgrade(request: GateRequest): Promise<Passed> {
-  const { plugin, req, route, services } = request;
+  const { plugin, req, route } = request;
   await plugin.started();
   if (typeof route === 'object') {
     const sessions = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
-    request.isAnonymous = !presentsCredential(req, services.cookie);
+    request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
+    await handOnUnverified(request);
     return { reason: 'allow-rule', rule: route, sessions };
   }
-  const { presented, verified } = await authenticateUpgrade(
-    request,
-    services.cookie,
-  );
+  const { presented, verified } = await authenticateUpgrade(request);
   const { session } = verified.token;
   // Where no listener takes the upgrade, a handler in Express may answer it as any other request.
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
   }
+  request.answer.isPrivate ||= presented.isBound;
   return {
     reason: presented.kind,
     verified,
@@ -66,16 +69,16 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
  * with the verified token as its `Authorization`. Backstage's own cookie is always removed: a handler reads it, and nothing has
  * verified it.
  *
- * @param cookie - `undefined` if the cookie is not accepted
+ * @param places - where the upgrade may hold its credential
  * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
  */
 export async function authenticateUpgrade(
   request: GateRequest,
-  cookie: CookieReader | undefined,
+  places = request.places,
 ): Promise<AuthenticatedUpgrade> {
   const { forwarded, req, services } = request;
   const authenticated = await verifyFirst(
-    readUpgradeTokens(req, cookie),
+    readUpgradeTokens(req, places),
     request,
   );
   const { presented, verified } = authenticated;
@@ -84,11 +87,9 @@ export async function authenticateUpgrade(
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  const { kind, token } = presented;
-  await assertFirstProtocolHarmless(token, request);
-  if (kind === 'cookie' || token !== (readBearer(req) ?? token)) {
-    forwarded.bearer = token;
-  }
+  await assertForeign(request, presented);
+  await assertFirstProtocolHarmless(presented.token, request);
+  handOn(request, presented);
   forwarded.userCookie = 'removed';
   return authenticated;
 }
@@ -153,9 +154,8 @@ async function assertFirstProtocolHarmless(
 async function readPublicSessions(
   request: GateRequest,
 ): Promise<SessionClaims[]> {
-  const bearer = readBearer(request.req);
   const protocols = readProtocols(request.req);
-  const tokens = [...protocols, ...(bearer ? [bearer] : [])];
+  const tokens = [...protocols, ...readBearers(request.req, request.places)];
   assertFew(tokens);
   const sessions = new Map<string, SessionClaims>();
   for (const token of tokens) {

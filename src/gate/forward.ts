@@ -1,8 +1,13 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { BACKSTAGE_AUTH_COOKIES } from '../credentials/readCredential';
+import { bindToken } from '../credentials/bearer';
+import {
+  BACKSTAGE_AUTH_COOKIES,
+  PresentedToken,
+} from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
+import { handOn } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import {
   isFullUserToken,
@@ -18,8 +23,10 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
 export interface ForwardedHeaders {
-  /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
+  /** The token that the request gets as its `Authorization`; empty for none. Default: the header stays as it was received. */
   bearer?: string;
+  /** The token that `httpAuth` reads in the request, whatever its `Authorization` is. */
+  boundToken?: string;
   /** The gate's cookie. Default: it is removed. */
   gateCookie?: 'as received';
   /** Whether the request gets the header {@link COOKIE_ISSUED_IN_FRONT}. */
@@ -37,16 +44,27 @@ export interface ForwardedHeaders {
  * @param verified - the credential that `req.user` is set from; `undefined` leaves it unset
  */
 export function forward(
-  { req, forwarded, services: { cookie } }: GateRequest,
+  { req, forwarded, places: { header }, services: { cookie } }: GateRequest,
   verified?: VerifiedCredential,
 ): void {
-  const { bearer, gateCookie, isCookieIssued, userCookie, validators } =
-    forwarded;
+  const {
+    bearer,
+    boundToken,
+    gateCookie,
+    isCookieIssued,
+    userCookie,
+    validators,
+  } = forwarded;
   if (verified) {
     setIdentity(req, verified);
   }
+  if (header !== undefined && req.headers[header] !== undefined) {
+    setRequestHeader(req, header, undefined);
+  }
+  bindToken(req, boundToken);
   if (bearer !== undefined) {
-    setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
+    const value = bearer ? `Bearer ${bearer}` : undefined;
+    setRequestHeader(req, 'authorization', value);
   }
   if (isCookieIssued) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
@@ -67,13 +85,12 @@ export function forward(
 /** Chooses the headers with which an authenticated request goes on. */
 export function chooseHeaders(
   request: GateRequest,
+  presented: PresentedToken,
   verified: VerifiedCredential,
 ): void {
-  const { credential, forwarded, isInstalled, services } = request;
+  const { forwarded, isInstalled, services } = request;
   const { text } = verified.token;
-  if (credential === 'cookie') {
-    forwarded.bearer = text;
-  }
+  handOn(request, presented);
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
   if (
     services.cookie &&

@@ -52,6 +52,7 @@ function create() {
       policy: gate.services.source.current,
       services: gate.services,
       forwarded: {},
+      places: {},
     }) as unknown as GateRequest;
   return {
     gate,

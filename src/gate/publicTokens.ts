@@ -1,5 +1,6 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { readBearer, readUserCookie } from '../credentials/readCredential';
+import { readBearers } from '../credentials/bearer';
+import { readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
@@ -24,11 +25,11 @@ export async function refuseRevokedSession(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
-  const bearer = readBearer(request.req);
-  const refusal =
-    bearer === undefined ? undefined : await findPublicRefusal(bearer, request);
-  if (refusal) {
-    throw refusal;
+  for (const bearer of readBearers(request.req, request.places)) {
+    const refusal = await findPublicRefusal(bearer, request);
+    if (refusal) {
+      throw refusal;
+    }
   }
 }
 

@@ -14,8 +14,8 @@ export type Trust = 'plugin' | 'operator' | undefined;
 export function readRequestToken(
   request: GateRequest,
 ): PresentedToken | Refusal {
-  const { policy, req, services } = request;
-  const presented = readCredential(req, services.cookie, () =>
+  const { places, policy, req } = request;
+  const presented = readCredential(req, places, () =>
     acceptsUserCookie(request),
   );
   if (presented instanceof Refusal) {

@@ -1,4 +1,5 @@
-import { PresentedToken, readBearer } from '../credentials/readCredential';
+import { readBearers } from '../credentials/bearer';
+import { PresentedToken } from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
 import {
@@ -59,7 +60,7 @@ export async function endSessions(request: GateRequest): Promise<boolean> {
 
 /** @throws Refusal 403 if another site's page made the browser send the cookie */
 function readTokens(request: GateRequest): PresentedToken[] {
-  const { req, policy, services } = request;
+  const { places, policy, req, services } = request;
   const header = req.headers.cookie;
   const presented: PresentedToken[] = [];
   const present = services.cookie?.read(header) ?? { kind: 'none' };
@@ -77,9 +78,8 @@ function readTokens(request: GateRequest): PresentedToken[] {
   if (present.kind !== 'none' && policy.isCrossSite(req)) {
     throw Refusal.because('cross-site');
   }
-  const bearer = readBearer(req);
-  if (bearer) {
-    presented.push({ kind: 'bearer', token: bearer });
+  for (const token of readBearers(req, places)) {
+    presented.push({ kind: 'bearer', token, isBound: true });
   }
   return presented;
 }

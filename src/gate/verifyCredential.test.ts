@@ -203,14 +203,14 @@ describe('verifyCredential', () => {
     const { calls, req, verify } = create({
       credentials: () => ({ principal }),
     });
+    const headers = { authorization: `Bearer ${token}` };
+    Object.assign(req, { headers: kind === 'bearer' ? headers : {} });
     await verify(token, kind);
     const [call] = calls;
     expect(call.options).toEqual(expected);
     // `httpAuth` keeps the result at its request: the request does not present the gate's cookie as its own token.
     expect(call.req === req).toBe(kind !== 'cookie');
-    expect(call.req.headers).toEqual(
-      kind === 'cookie' ? { authorization: `Bearer ${token}` } : {},
-    );
+    expect(call.req.headers).toEqual(kind === 'user-cookie' ? {} : headers);
   });
 
   it.each(['cookie', 'user-cookie'] as const)(

@@ -48,6 +48,18 @@ describe('createLegacyApiGate', () => {
     expect(app.log.join()).not.toContain(secret);
   });
 
+  it.each([
+    ['credentialHeader', { credentialHeader: 'X-Backstage-Token' }],
+    [
+      'foreignAuthorization',
+      { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
+    ],
+  ])('[P64] refuses %s at the start', async (key, apiGate) => {
+    await expect(startLegacyGate({ apiGate })).rejects.toThrow(
+      `auth.apiGate.${key} is for the new backend system: remove it`,
+    );
+  });
+
   it('logs a flood once a second, and leaves none out unreported', async () => {
     await start();
     const startedAt = Date.now();

@@ -4,10 +4,12 @@ import type {
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
+import { InputError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { formatListSource } from '../config/configFiles';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFindings } from '../findings/findFindings';
 import { ApiGate, createApiGate } from '../gate/createApiGate';
 import { FindingsLog } from '../observability/FindingsLog';
@@ -79,6 +81,7 @@ export async function createLegacyApiGate(
 
   const source = new PolicySource({ config, logger });
   const settings = source.current.config;
+  assertNoCredentialSettings(settings);
   const revocations = new Revocations({ logger, ...settings.revocation });
   await revocations.follow(await openStore(database, logger));
   const plugins = new LegacyPlugins({
@@ -165,6 +168,21 @@ function createMounts(
     router.use(handlerFor(''));
     return router;
   };
+}
+
+/** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
+function assertNoCredentialSettings({
+  credentialHeader,
+  foreignAuthorization,
+}: ApiGateConfig) {
+  const key = credentialHeader
+    ? 'credentialHeader'
+    : foreignAuthorization.length > 0 && 'foreignAuthorization';
+  if (key) {
+    throw new InputError(
+      `${CONFIG_KEY}.${key} is for the new backend system: remove it`,
+    );
+  }
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */

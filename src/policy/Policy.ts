@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { AllowRule, endOf } from '../config/AllowRule';
+import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/fetchMetadata';
+import { hasNoDotSegments } from '../http/requestLine';
 
 const HASH_LENGTH = 12;
 
@@ -15,6 +16,7 @@ export class Policy {
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
+  readonly #foreignPaths: AllowList;
 
   /** The time at which the configuration was read. */
   readonly loadedAt = new Date();
@@ -32,14 +34,38 @@ export class Policy {
         ? new AllowList(candidate.allow, now)
         : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
-    this.#trustedPaths = new AllowList(
-      config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
-    );
+    this.#trustedPaths = listPaths(config.trustedPaths);
+    this.#foreignPaths = listPaths(config.foreignAuthorization);
   }
 
   /** Returns whether `auth.apiGate.cookie.trustedPaths` names an unambiguous path, for any request method. */
   isTrustedPath(plugin: string, path: string): boolean {
     return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
+  }
+
+  /** Returns whether `auth.apiGate.foreignAuthorization` names a path that stays the same once it is decoded, for any method. */
+  isForeignPath(plugin: string, path: string): boolean {
+    return (
+      this.#foreignPaths.match(plugin, 'GET', path) !== undefined &&
+      (path === '/' || hasNoDotSegments(path.replace(/\/$/, '')))
+    );
+  }
+
+  /**
+   * Returns whether Express may serve a path by a handler that `auth.apiGate.foreignAuthorization` names: in any letter case,
+   * with a slash at its end, or with dot segments below the entry.
+   */
+  isLikeForeign(plugin: string, path: string | undefined): boolean {
+    return this.#foreignPaths.rules.some(rule => {
+      const prefix = prefixOf(rule).toLowerCase();
+      const start = path?.slice(0, prefix.length).toLowerCase();
+      const end = isSubtree(rule) ? /^(\/|\?|$)/ : /^\/*(\?|$)/;
+      return (
+        rule.plugin === plugin &&
+        (path === undefined ||
+          (start === prefix && end.test(path.slice(prefix.length))))
+      );
+    });
   }
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
@@ -59,6 +85,10 @@ export class Policy {
     const { mode, until } = this.config;
     return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
   }
+}
+
+function listPaths(paths: Pick<AllowRule, 'plugin' | 'path'>[]): AllowList {
+  return new AllowList(paths.map(each => ({ ...each, methods: ['GET'] })));
 }
 
 /** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */

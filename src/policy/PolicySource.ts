@@ -145,10 +145,12 @@ export class PolicySource {
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
   #applicable(read: ApiGateConfig): ApiGateConfig {
-    const { cookie, tokenCache } = this.#current.config;
-    const after = { ...read, cookie, tokenCache };
-    // The parts of the gate that use these two are made at the start.
-    const needsRestart = (['cookie', 'tokenCache'] as const)
+    const { cookie, credentialHeader, foreignAuthorization, tokenCache } =
+      this.#current.config;
+    const kept = { cookie, credentialHeader, foreignAuthorization, tokenCache };
+    const after = { ...read, ...kept };
+    // The parts of the gate that use these are made, or checked, at the start.
+    const needsRestart = (Object.keys(kept) as (keyof typeof kept)[])
       .filter(key => !isDeepStrictEqual(after[key], read[key]))
       .map(key => `${CONFIG_KEY}.${key}`);
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.

@@ -14,6 +14,7 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
+import { tokenOf } from '../credentials/bearer';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
@@ -52,6 +53,9 @@ const TOKENS: Record<string, object | undefined> = {
   nonsense: undefined,
 };
 
+const HEADER = 'x-backstage-token';
+const PLUGINS = ['hello', 'auth', 'mcp-actions', 'proxy'];
+
 const token = fc.constantFrom(...Object.keys(TOKENS));
 
 const mostlyTrue = fc.integer({ min: 0, max: 9 }).map(n => n > 0);
@@ -71,11 +75,19 @@ const request = fc.record({
     '/api/HELLO/x',
     '/api/absent/x',
     '/api/mcp-actions/v1',
+    '/api/hello/foreign/x',
+    '/api/hello/FOREIGN/x',
+    '/api/proxy/x',
+    '/api/proxy/foreign/x',
   ),
   authorization: fc.oneof(
     { weight: 4, arbitrary: bearer.map(line => [line]) },
     { weight: 1, arbitrary: fc.array(fc.oneof(bearer, odd), { maxLength: 2 }) },
   ),
+  credentialHeader: fc.option(fc.oneof(token, bearer, odd), {
+    nil: undefined,
+    freq: 3,
+  }),
   isIssuedInFront: mostlyTrue.map(isTrue => !isTrue),
   cookies: fc.array(
     fc.tuple(fc.constantFrom('token', 'token.0', 'backstage-auth'), token),
@@ -100,6 +112,8 @@ const world = fc.record({
   isCallerKnown: mostlyTrue,
   revoked: fc.constantFrom(undefined, 'user:default/a', 'user:default/b'),
   hasIssuer: fc.boolean(),
+  hasHeader: fc.boolean(),
+  hasForeignPaths: fc.boolean(),
   /** The milliseconds that pass between what is remembered and the request. */
   passed: fc.constantFrom(0, 100, 500, 1_500, 29_000, 31_000, 4_000_000),
 });
@@ -110,13 +124,20 @@ type Sent = typeof request extends fc.Arbitrary<infer T> ? T : never;
 async function createWorld({ remembered, ...options }: World) {
   const tokens = new TokenCache({ ttlMs: 30_000 });
   const gate = createGateServices({
-    installed: ['hello', 'auth', 'mcp-actions'],
+    installed: PLUGINS,
     replaced: { tokens },
   });
   const { services } = gate;
   gate.policy = {
     allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
     mcpPaths: new Set(['/v1']),
+    ...(options.hasHeader && { credentialHeader: HEADER }),
+    ...(options.hasForeignPaths && {
+      foreignAuthorization: ['hello', 'proxy'].map(plugin => ({
+        plugin,
+        path: '/foreign/**',
+      })),
+    }),
   };
   const auth = {
     authenticate: async (text: string) => {
@@ -132,7 +153,7 @@ async function createWorld({ remembered, ...options }: World) {
   };
   const isUp = (id: string) =>
     id === 'auth' ? options.areKeysUp : options.isUp;
-  for (const id of ['hello', 'auth', 'mcp-actions']) {
+  for (const id of PLUGINS) {
     gate.plugins.register({
       ...gate.plugins.installed(id),
       id,
@@ -147,6 +168,7 @@ async function createWorld({ remembered, ...options }: World) {
           auth: tokens.wrap(auth as never, id),
           discovery: {} as never,
           pluginId: id,
+          getTokenFromRequest: req => ({ token: tokenOf(req) }),
         }),
         tokens,
         id,
@@ -193,7 +215,15 @@ async function createWorld({ remembered, ...options }: World) {
 }
 
 function requestOf(
-  { authorization, cookies, headers, isIssuedInFront, method, target }: Sent,
+  {
+    authorization,
+    cookies,
+    credentialHeader,
+    headers,
+    isIssuedInFront,
+    method,
+    target,
+  }: Sent,
   services: Parameters<typeof settle>[0]['services'],
 ): ExpressRequest {
   const [, baseUrl, id, url] = target.match(/^(\/api\/([^/]+))(.*)$/)!;
@@ -211,6 +241,7 @@ function requestOf(
       ...(isIssuedInFront && { 'x-api-gate-cookie-issued-in-front': '1' }),
       ...(authorization.length > 0 && { authorization: authorization[0] }),
       ...(cookie && { cookie }),
+      ...(credentialHeader !== undefined && { [HEADER]: credentialHeader }),
     },
     rawHeaders: authorization.flatMap(each => ['Authorization', each]),
   });

@@ -8,7 +8,7 @@ import {
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { readBearer } from '../credentials/readCredential';
+import { tokenOf } from '../credentials/bearer';
 import type { TokenCache } from '../credentials/TokenCache';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import type { Revocation } from '../revocation/Revocation';
@@ -125,7 +125,7 @@ function createWriteLimit(services: RevocationRoutes) {
     caller: BackstageUserPrincipal | BackstageServicePrincipal,
   ) => {
     // The claims may be forged: they may only refuse the request.
-    const { session } = services.tokens.read(readBearer(req) ?? '');
+    const { session } = services.tokens.read(tokenOf(req) ?? '');
     if (session && services.revocations.isRevoked(session)) {
       throw new AuthenticationError('Invalid credentials');
     }

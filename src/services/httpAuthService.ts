@@ -3,6 +3,7 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
+import { tokenOf } from '../credentials/bearer';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { apiGateServiceRef } from './apiGateService';
 
@@ -26,9 +27,8 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
       auth: tokenCache ? tokens.wrap(auth, pluginId) : auth,
       discovery,
       pluginId,
+      getTokenFromRequest: req => ({ token: tokenOf(req) }),
     });
-    return tokenCache
-      ? new CachingHttpAuth(httpAuth, tokens, pluginId)
-      : httpAuth;
+    return new CachingHttpAuth(httpAuth, tokens, pluginId);
   },
 });

@@ -3,11 +3,14 @@ import {
   createServiceFactory,
   createServiceRef,
   DiscoveryService,
+  HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
+import { InputError, isError } from '@backstage/errors';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
+import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
 import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
@@ -59,6 +62,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
     }
+    checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
     const opened = new Set<string>();
@@ -90,6 +94,32 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     return {};
   },
 });
+
+/**
+ * Only the gate's own `httpAuth` reads a token that `Authorization` does not hold.
+ *
+ * @throws InputError if a setting depends on it, which stops the start
+ */
+function checkCredentialSettings(
+  pluginId: string,
+  { credentialHeader, foreignAuthorization }: ApiGateConfig,
+  httpAuth: HttpAuthService,
+  logger: LoggerService,
+) {
+  if (httpAuth instanceof CachingHttpAuth) {
+    return;
+  }
+  if (foreignAuthorization.some(({ plugin }) => plugin === pluginId)) {
+    throw new InputError(
+      `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
+    );
+  }
+  if (credentialHeader) {
+    logger.info(
+      `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,
+    );
+  }
+}
 
 /** Logs the address: a wrong one would show only as 503 for every user token. */
 async function logAuthBaseUrl(

@@ -17,6 +17,7 @@ const APP_CONFIG = [
   'discovery',
   'events',
   'permission',
+  'proxy',
 ];
 
 /** The first keys of YAML that is no configuration of Backstage, and the file that it is for. */
