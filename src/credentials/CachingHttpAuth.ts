@@ -6,8 +6,7 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import type { IncomingMessage } from 'node:http';
-import { boundTokenOf } from './bearer';
+import { tokenOf } from './bearer';
 import type { Token } from './token';
 import type { TokenCache } from './TokenCache';
 
@@ -47,26 +46,18 @@ export class CachingHttpAuth implements HttpAuthService {
     options?: { allow?: TAllowed[]; allowLimitedAccess?: boolean },
   ): Promise<BackstageCredentials<BackstagePrincipalTypes[TAllowed]>> {
     const recalled = this.#recalled.get(req);
-    // Compare the header: a handler may have replaced it, and gets the credentials of the token that is there now. Backstage's
-    // service reads other spellings of the same header, decides about limited access, and makes the errors.
+    // Compare the token: a handler may have replaced the header, and gets the credentials of the token that is there now.
+    // Backstage's service decides about limited access, and makes the errors.
     return recalled &&
       !options?.allowLimitedAccess &&
       isAllowed(recalled.credentials, options?.allow) &&
-      isTokenOf(req, recalled.text)
+      tokenOf(req) === recalled.text
       ? Promise.resolve(recalled.credentials as BackstageCredentials<any>)
       : this.httpAuth.credentials(req, options);
   }
 
   issueUserCookie: HttpAuthService['issueUserCookie'] = (res, options) =>
     this.httpAuth.issueUserCookie(res, options);
-}
-
-/** Returns whether a token is that of `tokenOf`. Other spellings of `Bearer` take longer there. */
-function isTokenOf(req: IncomingMessage, token: string): boolean {
-  const bound = boundTokenOf(req);
-  return bound === undefined
-    ? req.headers.authorization === `Bearer ${token}`
-    : bound === token;
 }
 
 function isAllowed(

@@ -4,9 +4,9 @@ import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../decision/Refusal';
 import { readBearer } from './bearer';
 import {
-  CredentialPlaces,
   presentsCredential,
   readCredential,
+  readPlaces,
   readUpgradeTokens,
   readUserCookie,
 } from './readCredential';
@@ -17,15 +17,10 @@ const cookie = new GateCookie(
 );
 const jwt = unsignedToken('vnd.backstage.user', { sub: 'user:default/a' });
 
-const placesFor = (
-  accepted: GateCookie | undefined,
-  places: Partial<CredentialPlaces> = {},
-): CredentialPlaces => ({
-  cookie: accepted,
-  header: undefined,
-  isForeign: false,
-  ...places,
-});
+type PlaceSettings = Partial<Parameters<typeof readPlaces>[1]>;
+
+const placesFor = (req: IncomingMessage, settings: PlaceSettings = {}) =>
+  readPlaces(req, { cookie, isForeignPath: false, ...settings });
 
 /** Makes a request as Node does: its raw headers have every line. */
 const request = (headers: Record<string, string>, ...more: string[]) =>
@@ -38,7 +33,7 @@ const request = (headers: Record<string, string>, ...more: string[]) =>
 function read(req: IncomingMessage, acceptsUserCookie = false) {
   const presented = readCredential(
     req,
-    placesFor(cookie),
+    placesFor(req),
     () => acceptsUserCookie,
   );
   return presented instanceof Refusal
@@ -107,7 +102,8 @@ describe('readCredential', () => {
 
   it('reads no cookie of the gate if the cookie is disabled', () => {
     const req = request({ cookie: 'token=c; token=d' });
-    expect(readCredential(req, placesFor(undefined), () => false)).toBe(
+    const places = placesFor(req, { cookie: undefined });
+    expect(readCredential(req, places, () => false)).toBe(
       Refusal.because('missing-credentials'),
     );
   });
@@ -132,19 +128,17 @@ describe('readBearer', () => {
 });
 
 describe('readCredential with a credential header', () => {
-  const places = { header: 'x-backstage-token' };
+  const header = { header: 'x-backstage-token' };
   const readWith = (
     headers: Record<string, string>,
-    more: Partial<CredentialPlaces> = places,
+    settings: PlaceSettings = header,
   ) => {
-    const presented = readCredential(
-      request(headers),
-      placesFor(cookie, more),
-      () => true,
-    );
+    const req = request(headers);
+    const places = placesFor(req, settings);
+    const presented = readCredential(req, places, () => true);
     return presented instanceof Refusal
       ? [presented.reason, presented.detail]
-      : [presented.kind, presented.token, presented.isBound];
+      : [presented.kind, presented.token, places.isBound];
   };
   const malformed = ['invalid-token', 'malformed'];
 
@@ -180,10 +174,7 @@ describe('readCredential with a credential header', () => {
 
   it.each<[Record<string, string>, unknown[]]>([
     [{}, ['missing-credentials', undefined]],
-    [
-      { authorization: 'Bearer y', cookie: 'token=c' },
-      ['bearer', 'y', undefined],
-    ],
+    [{ authorization: 'Bearer y', cookie: 'token=c' }, ['bearer', 'y', false]],
     [
       { authorization: 'Bearer', cookie: 'token=c' },
       ['unsupported-scheme', undefined],
@@ -212,21 +203,19 @@ describe('readCredential with a credential header', () => {
       ['missing-credentials', undefined],
     ],
   ])('at a foreign path, reads %j as %j', (headers, expected) => {
-    expect(readWith(headers, { isForeign: true })).toEqual(expected);
+    expect(readWith(headers, { isForeignPath: true })).toEqual(expected);
   });
 
-  it.each([{}, places, { isForeign: true }])(
+  it.each([{}, header, { isForeignPath: true }])(
     'refuses two Authorization headers with %j',
-    more => {
-      const presented = readCredential(
-        request(
-          { authorization: 'Bearer x', 'x-backstage-token': 'x' },
-          'AUTHORIZATION',
-          'Bearer y',
-        ),
-        placesFor(cookie, more),
-        () => false,
+    settings => {
+      const req = request(
+        { authorization: 'Bearer x', 'x-backstage-token': 'x' },
+        'AUTHORIZATION',
+        'Bearer y',
       );
+      const places = placesFor(req, settings);
+      const presented = readCredential(req, places, () => false);
       expect(presented).toBe(Refusal.because('repeated-authorization'));
     },
   );
@@ -234,13 +223,15 @@ describe('readCredential with a credential header', () => {
 
 describe('readUpgradeTokens', () => {
   /** Returns the tokens of a handshake, each with the offered protocol that holds it. */
-  const readAll = (headers: Record<string, string>, ...more: string[]) =>
-    readUpgradeTokens(request(headers, ...more), placesFor(cookie)).map(
+  const readAll = (headers: Record<string, string>, ...more: string[]) => {
+    const req = request(headers, ...more);
+    return readUpgradeTokens(req, placesFor(req)).map(
       ({ kind, token, authProtocol }) =>
         authProtocol === undefined
           ? [kind, token]
           : [kind, token, 'protocol', authProtocol],
     );
+  };
   const protocols = (value: string) => ({ 'sec-websocket-protocol': value });
   const bearer = { authorization: 'Bearer b' };
   const ofCookie = { cookie: 'token=c' };
@@ -338,8 +329,7 @@ describe('presentsCredential', () => {
     [{ cookie: 'backstage-auth=s' }, true],
     [{ 'sec-websocket-protocol': `graphql-ws, ${jwt}` }, true],
   ])('holds for %j: %s', (headers, expected) => {
-    expect(presentsCredential(request(headers), placesFor(cookie))).toBe(
-      expected,
-    );
+    const req = request(headers);
+    expect(presentsCredential(req, placesFor(req))).toBe(expected);
   });
 });

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { isHeader } from '../http/requestHeaders';
-import { readBearer, readHeaderToken } from './bearer';
+import { readBearer } from './bearer';
 import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -34,18 +34,51 @@ export interface CookieReader {
 export interface CredentialPlaces {
   /** `undefined`: the gate's cookie is not accepted. */
   cookie: CookieReader | undefined;
-  /** The name in lower case of a header that may hold the token in place of `Authorization`. */
-  header: string | undefined;
-  /** Whether `Authorization` is for the server behind the handler, whatever it holds. */
-  isForeign: boolean;
+  /** The token in the credential header; empty for any other value, such as two, which Node joins by a comma. */
+  headerToken: string | undefined;
+  /** Whether the server behind the handler reads `Authorization`, and the protocols of an upgrade. */
+  isForeignPath: boolean;
+  /** Whether `Authorization` is no credential for the gate: `httpAuth` reads the token that the gate has bound to the request. */
+  isBound: boolean;
+}
+
+/**
+ * Finds the places where a request may hold its credential.
+ *
+ * @param header - the name of the credential header in lower case
+ */
+export function readPlaces(
+  { headers }: IncomingMessage,
+  {
+    cookie,
+    header,
+    isForeignPath,
+  }: Pick<CredentialPlaces, 'cookie' | 'isForeignPath'> & { header?: string },
+): CredentialPlaces {
+  const value = header && headers[header];
+  const headerToken =
+    value === undefined
+      ? undefined
+      : (String(value).match(/^(?:Bearer +)?([^\s,]+)$/i)?.[1] ?? '');
+  // An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie.
+  const isOtherScheme =
+    header !== undefined && /^(?!bearer\b)./i.test(headers.authorization ?? '');
+  const isBound = headerToken !== undefined || isForeignPath || isOtherScheme;
+  return { cookie, headerToken, isForeignPath, isBound };
+}
+
+/** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */
+export function findBearer(
+  req: IncomingMessage,
+  { headerToken, isBound }: CredentialPlaces,
+): string | undefined {
+  return isBound ? headerToken || undefined : readBearer(req);
 }
 
 /** The token that a request presents, and where. */
 export interface PresentedToken {
   kind: 'bearer' | 'cookie' | 'user-cookie';
   token: string;
-  /** Whether `Authorization` belongs to somebody else, or may: the handlers get the token from `httpAuth`. */
-  isBound?: boolean;
   /** The offered protocol of a WebSocket that holds the token. */
   authProtocol?: string;
 }
@@ -70,55 +103,26 @@ export function readCredential(
   if (countRawHeaders(req, 'authorization') > 1) {
     return Refusal.because('repeated-authorization');
   }
-  const ownToken = readHeaderToken(req, places);
-  if (ownToken !== undefined) {
-    return ownToken
-      ? { kind: 'bearer', token: ownToken, isBound: true }
-      : Refusal.because('invalid-token', 'malformed');
+  const token = findBearer(req, places);
+  if (token) {
+    return { kind: 'bearer', token };
   }
-  const isBound = isForeign(req, places);
-  if (req.headers.authorization && !isBound) {
-    const token = readBearer(req);
-    return token
-      ? { kind: 'bearer', token }
-      : Refusal.because('unsupported-scheme');
+  if (places.headerToken !== undefined) {
+    return Refusal.because('invalid-token', 'malformed');
+  }
+  if (req.headers.authorization && !places.isBound) {
+    return Refusal.because('unsupported-scheme');
   }
   const gateCookie = places.cookie?.read(req.headers.cookie);
   if (gateCookie?.kind === 'conflict') {
     return Refusal.because('conflicting-cookies');
   }
   if (gateCookie?.kind === 'token') {
-    return { kind: 'cookie', token: gateCookie.token, isBound };
+    return { kind: 'cookie', token: gateCookie.token };
   }
   return acceptsUserCookie()
-    ? presentUserCookie(req, isBound)
+    ? presentUserCookie(req)
     : Refusal.because('missing-credentials');
-}
-
-/** An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie. */
-function isForeign(
-  { headers }: IncomingMessage,
-  places: CredentialPlaces,
-): boolean {
-  const { authorization = '' } = headers;
-  return (
-    places.isForeign ||
-    (places.header !== undefined &&
-      authorization !== '' &&
-      !/^bearer\b/i.test(authorization))
-  );
-}
-
-/** Returns whether nothing but a cookie of a request can be what the gate refuses. */
-export function presentsCookiesOnly(
-  req: IncomingMessage,
-  places: CredentialPlaces,
-): boolean {
-  const { authorization } = req.headers;
-  return (
-    readHeaderToken(req, places) === undefined &&
-    (!authorization || (isForeign(req, places) && !readBearer(req)))
-  );
 }
 
 /** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
@@ -161,8 +165,8 @@ export function readUpgradeTokens(
   assertFew(protocols);
   if (
     protocols.length === 0 ||
-    places.isForeign ||
-    readHeaderToken(req, places) !== undefined ||
+    places.isForeignPath ||
+    places.headerToken !== undefined ||
     credential === Refusal.because('repeated-authorization')
   ) {
     if (credential instanceof Refusal) {
@@ -216,14 +220,11 @@ export function substituteRequest(token: string): Request {
   return { headers: { authorization: `Bearer ${token}` } } as Request;
 }
 
-function presentUserCookie(
-  req: IncomingMessage,
-  isBound: boolean,
-): PresentedToken | Refusal {
+function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
   const cookie = readUserCookie(req);
   switch (cookie.kind) {
     case 'token':
-      return { kind: 'user-cookie', token: cookie.token, isBound };
+      return { kind: 'user-cookie', token: cookie.token };
     case 'conflict':
       return Refusal.because('conflicting-cookies');
     default:

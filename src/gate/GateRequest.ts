@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Request, Response } from 'express';
 import type { TargetPlugin } from '../credentials/BackendPlugins';
-import type { CredentialPlaces } from '../credentials/readCredential';
+import { CredentialPlaces, readPlaces } from '../credentials/readCredential';
 import { createDecisionId, CredentialKind } from '../decision/Decision';
 import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
@@ -72,19 +72,20 @@ export abstract class GateRequest<
       { plugin: pluginId, method, path, isInstalled },
       policy,
     );
-    this.places = {
+    this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,
-      isForeign:
+      isForeignPath:
         this.route === 'protected' &&
         isInstalled &&
-        path !== undefined &&
-        policy.isForeignPath(pluginId, path),
-    };
+        policy.isForeignPath(pluginId, path ?? this.reportedPath),
+    });
   }
 
   /** The path in logs and in the audit. */
-  abstract get reportedPath(): string | undefined;
+  get reportedPath(): string | undefined {
+    return this.mounted.url;
+  }
 
   /** The client's address, as `backend.trustProxy` has it. */
   abstract get clientAddress(): string | undefined;
@@ -142,10 +143,6 @@ export class UpgradeRequest extends GateRequest {
     services: GateServices,
   ) {
     super(req, target, services, true);
-  }
-
-  get reportedPath(): string | undefined {
-    return this.mounted.url;
   }
 
   get clientAddress(): string | undefined {

@@ -140,7 +140,7 @@ function addHeader(res: Response, name: string, values: string[]): void {
   res.setHeader(name, all.length === 1 ? all[0] : all);
 }
 
-function isCookie(credential: CredentialKind): boolean {
+export function isCookie(credential: CredentialKind): boolean {
   return credential === 'cookie' || credential === 'user-cookie';
 }
 

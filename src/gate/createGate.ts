@@ -1,9 +1,9 @@
 import type { RequestHandler } from 'express';
-import { presentsCookiesOnly } from '../credentials/readCredential';
 import { refuseUndecided, toRefusal } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
 import {
   clearCookie,
+  isCookie,
   sendAnswer,
   setAnswerHeaders,
   setRefusalHeaders,
@@ -85,7 +85,10 @@ function carryOut(
       return [];
     }
     // The browser recovers if a cookie that can never succeed later is cleared.
-    if (decided.isFinal && presentsCookiesOnly(req, request.places)) {
+    if (
+      decided.isFinal &&
+      (isCookie(request.credential) || decided.reason === 'conflicting-cookies')
+    ) {
       clearCookie(request);
     }
     setAnswerHeaders(request);

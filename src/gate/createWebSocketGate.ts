@@ -9,13 +9,11 @@ import { Refusal } from '../decision/Refusal';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
-import { authenticateUpgrade } from './decideUpgrade';
+import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
 import type { GateServices } from './GateServices';
-import type { VerifiedCredential } from './verifyCredential';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
 type Upgrade = Parameters<RootHandler>[0];
-type Authenticated = { verified: VerifiedCredential; authProtocol?: string };
 
 /** A WebSocket handler of a plugin. */
 export interface WebSocketRoute {
@@ -84,10 +82,11 @@ async function prepare(
   if (!passed || (passed.rule && !request.policy.isEnforced)) {
     return () => backstageHandler(upgrade);
   }
-  const { authProtocol, verified } = passed;
-  const authenticated: Authenticated | undefined = verified
-    ? { verified, authProtocol }
-    : await authenticateUnderRule(request, declared);
+  const { presented, verified } = passed;
+  const authenticated =
+    presented && verified
+      ? { presented, verified }
+      : await authenticateUnderRule(request, declared);
   const session = authenticated?.verified.token.session;
   if (session && !verified) {
     request.services.sockets.track(upgrade.socket, session);
@@ -103,16 +102,13 @@ async function prepare(
 async function authenticateUnderRule(
   request: AdmittedUpgrade['request'],
   { authPolicy }: HttpRouterServiceWebSocketHandler,
-): Promise<Authenticated | undefined> {
+): Promise<AuthenticatedUpgrade | undefined> {
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
   try {
-    const { presented, verified } = await authenticateUpgrade(request, {
-      ...request.places,
-      cookie: undefined,
-    });
-    return { verified, authProtocol: presented.authProtocol };
+    const places = { ...request.places, cookie: undefined };
+    return await authenticateUpgrade(request, places);
   } catch (error) {
     if (error instanceof Refusal) {
       return undefined;
@@ -123,7 +119,7 @@ async function authenticateUnderRule(
 
 /** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
 async function contextOf(
-  authenticated: Authenticated | undefined,
+  authenticated: AuthenticatedUpgrade | undefined,
   auth: AuthService,
 ): Promise<
   Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>
@@ -131,7 +127,7 @@ async function contextOf(
   return authenticated
     ? {
         credentials: authenticated.verified.credentials,
-        authProtocol: authenticated.authProtocol,
+        authProtocol: authenticated.presented.authProtocol,
       }
     : { credentials: await auth.getNoneCredentials() };
 }

@@ -12,7 +12,7 @@ import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
 import { chooseHeaders, forward } from './forward';
-import { assertForeign, handOnUnverified } from './foreignAuthorization';
+import { assertForeign } from './foreignAuthorization';
 import type { ExpressRequest, GateRequest } from './GateRequest';
 import { issueCookie } from './issueCookie';
 import { answerKeys, answerSignOut } from './ownAnswers';
@@ -32,10 +32,9 @@ export interface Passed {
   reason: PassReason;
   /** With the reason `allow-rule`. */
   rule?: AllowRule;
-  /** The credential that authenticated the request. */
+  /** The token that authenticated the request, and the credential that Backstage has made of it. */
+  presented?: PresentedToken;
   verified?: VerifiedCredential;
-  /** The offered protocol that held the token of an upgrade. */
-  authProtocol?: string;
   /** The sessions with which the socket of an upgrade is closed. */
   sessions?: SessionClaims[];
   /** The answer that the gate gives itself, so that no handler gets the request. */
@@ -55,7 +54,9 @@ async function decide(request: GateRequest): Promise<Passed> {
     await plugin.started();
   }
   if (request.isUpgrade) {
-    return decideUpgrade(request);
+    const upgrade = await decideUpgrade(request);
+    await assertForeign(request);
+    return upgrade;
   }
   if (route === 'sign-out') {
     // Upgrades are no sign-out calls.
@@ -68,7 +69,6 @@ async function decide(request: GateRequest): Promise<Passed> {
   }
   if (route === 'built-in-public') {
     await refuseRevokedSession(request);
-    await handOnUnverified(request);
     // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
     if (!request.isInstalled && plugin.id === 'auth') {
       request.forwarded.gateCookie = 'as received';
@@ -79,7 +79,6 @@ async function decide(request: GateRequest): Promise<Passed> {
     await refuseRevokedSession(request);
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
-    await handOnUnverified(request);
     request.isAnonymous = !presentsCredential(request.req, request.places);
     return { reason: 'allow-rule', rule: route };
   }
@@ -93,7 +92,7 @@ async function decide(request: GateRequest): Promise<Passed> {
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  await assertForeign(request, presented);
+  await assertForeign(request);
   const passed = accept(request, presented, verified);
   await issueCookie(request as ExpressRequest, verified);
   // This endpoint renews Backstage's cookie, and would keep one of a revoked session.
@@ -109,14 +108,11 @@ export function accept(
   presented: PresentedToken,
   verified: VerifiedCredential,
 ): Passed {
-  const { kind } = presented;
-  // Caches keep no answer to `Authorization` for others. They do not recognise another header.
-  if (isUser(verified.credentials) || presented.isBound) {
-    restrictAnswer(request, kind);
+  if (isUser(verified.credentials)) {
+    restrictAnswer(request, presented.kind);
   }
-  request.answer.isPrivate ||= presented.isBound;
-  chooseHeaders(request, presented, verified);
-  return { reason: kind, verified };
+  chooseHeaders(request, verified);
+  return { reason: presented.kind, presented, verified };
 }
 
 /** Decides about a request. An unexpected error becomes a refusal, so that it ends closed. */
@@ -148,7 +144,7 @@ export function conclude(
       : passedDecision(request, decided);
   const goesOn = decision.outcome !== 'refused';
   if (goesOn) {
-    forward(request, decided instanceof Refusal ? undefined : decided.verified);
+    forward(request, decided instanceof Refusal ? undefined : decided);
   }
   services.decisions.set(request.req, decision);
   const error = decided instanceof Refusal ? decided.error : undefined;

@@ -33,7 +33,8 @@ export function decideAtOnce(
     route !== 'protected' ||
     isUpgrade ||
     !plugin.isRegistered ||
-    !plugin.isUp()
+    !plugin.isUp() ||
+    findForeignTokens(request).length > 0
   ) {
     return undefined;
   }
@@ -41,9 +42,6 @@ export function decideAtOnce(
   if (presented instanceof Refusal) {
     // The answer to an MCP client says where to sign in, which discovery is asked for.
     return isMcpResource(request) ? undefined : presented;
-  }
-  if (findForeignTokens(request, presented).length > 0) {
-    return undefined;
   }
   const startedAt = performance.now();
   // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.

@@ -1,6 +1,6 @@
-import { readBearers } from '../credentials/bearer';
 import {
   assertFew,
+  findBearer,
   PresentedToken,
   presentsCredential,
   readProtocols,
@@ -11,11 +11,6 @@ import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import type { Passed } from './decide';
-import {
-  assertForeign,
-  handOn,
-  handOnUnverified,
-} from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
 import {
@@ -46,7 +41,6 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
     await removeRevokedUserCookie(request);
     request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
-    await handOnUnverified(request);
     return { reason: 'allow-rule', rule: route, sessions };
   }
   const { presented, verified } = await authenticateUpgrade(request);
@@ -55,11 +49,10 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
   }
-  request.answer.isPrivate ||= presented.isBound;
   return {
     reason: presented.kind,
+    presented,
     verified,
-    authProtocol: presented.authProtocol,
     sessions: session ? [session] : [],
   };
 }
@@ -87,9 +80,7 @@ export async function authenticateUpgrade(
   if (sessionRefusal) {
     throw sessionRefusal;
   }
-  await assertForeign(request, presented);
   await assertFirstProtocolHarmless(presented.token, request);
-  handOn(request, presented);
   forwarded.userCookie = 'removed';
   return authenticated;
 }
@@ -154,8 +145,9 @@ async function assertFirstProtocolHarmless(
 async function readPublicSessions(
   request: GateRequest,
 ): Promise<SessionClaims[]> {
-  const protocols = readProtocols(request.req);
-  const tokens = [...protocols, ...readBearers(request.req, request.places)];
+  const { places, req } = request;
+  const protocols = readProtocols(req);
+  const tokens = [...protocols, findBearer(req, places) ?? []].flat();
   assertFew(tokens);
   const sessions = new Map<string, SessionClaims>();
   for (const token of tokens) {

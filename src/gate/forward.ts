@@ -1,13 +1,14 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { bindToken } from '../credentials/bearer';
+import { bindToken, readBearer } from '../credentials/bearer';
 import {
   BACKSTAGE_AUTH_COOKIES,
   PresentedToken,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
-import { handOn } from './foreignAuthorization';
+import { isSentOn } from './foreignAuthorization';
+import type { Passed } from './decide';
 import type { GateRequest } from './GateRequest';
 import {
   isFullUserToken,
@@ -23,7 +24,7 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
 export interface ForwardedHeaders {
-  /** The token that the request gets as its `Authorization`; empty for none. Default: the header stays as it was received. */
+  /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
   bearer?: string;
   /** The token that `httpAuth` reads in the request, whatever its `Authorization` is. */
   boundToken?: string;
@@ -41,32 +42,29 @@ export interface ForwardedHeaders {
  * Changes a request as it goes on to the handlers behind the gate. Nothing else in the gate changes a request, and every request
  * that goes on comes through here: no handler of this backend sees the gate's cookie.
  *
- * @param verified - the credential that `req.user` is set from; `undefined` leaves it unset
+ * @param passed - `undefined` for a request that goes on in report-only alone, as it came
  */
-export function forward(
-  { req, forwarded, places: { header }, services: { cookie } }: GateRequest,
-  verified?: VerifiedCredential,
-): void {
-  const {
-    bearer,
-    boundToken,
-    gateCookie,
-    isCookieIssued,
-    userCookie,
-    validators,
-  } = forwarded;
-  if (verified) {
-    setIdentity(req, verified);
+export function forward(request: GateRequest, passed?: Passed): void {
+  const { req, forwarded, places, policy, services } = request;
+  const { headerToken } = places;
+  if (passed?.verified) {
+    setIdentity(req, passed.verified);
   }
-  if (header !== undefined && req.headers[header] !== undefined) {
-    setRequestHeader(req, header, undefined);
+  if (passed?.presented) {
+    handOn(request, passed.presented);
+  } else if (passed && headerToken) {
+    // On a public path the gate needs no token, and a handler may read one.
+    handOn(request, { kind: 'bearer', token: headerToken });
   }
-  bindToken(req, boundToken);
+  if (headerToken !== undefined) {
+    setRequestHeader(req, policy.config.credentialHeader!, undefined);
+  }
+  const { bearer, gateCookie, userCookie, validators } = forwarded;
+  bindToken(req, forwarded.boundToken);
   if (bearer !== undefined) {
-    const value = bearer ? `Bearer ${bearer}` : undefined;
-    setRequestHeader(req, 'authorization', value);
+    setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
   }
-  if (isCookieIssued) {
+  if (forwarded.isCookieIssued) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
   if (userCookie === 'removed') {
@@ -77,20 +75,17 @@ export function forward(
     setRequestHeader(req, 'if-none-match', undefined);
     setRequestHeader(req, 'if-modified-since', undefined);
   }
-  if (cookie && gateCookie !== 'as received') {
-    removeCookies(req, cookie.names);
+  if (services.cookie && gateCookie !== 'as received') {
+    removeCookies(req, services.cookie.names);
   }
 }
 
 /** Chooses the headers with which an authenticated request goes on. */
 export function chooseHeaders(
-  request: GateRequest,
-  presented: PresentedToken,
+  { forwarded, isInstalled, services }: GateRequest,
   verified: VerifiedCredential,
 ): void {
-  const { forwarded, isInstalled, services } = request;
   const { text } = verified.token;
-  handOn(request, presented);
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
   if (
     services.cookie &&
@@ -100,6 +95,40 @@ export function chooseHeaders(
   ) {
     forwarded.isCookieIssued = true;
   }
+}
+
+/**
+ * Chooses how the handlers get a token. One that `Authorization` does not hold replaces it, unless that header belongs to somebody
+ * else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has the token.
+ */
+function handOn(
+  request: GateRequest,
+  { authProtocol, kind, token }: PresentedToken,
+): void {
+  const { answer, forwarded, places, req } = request;
+  // Shared caches recognise `Authorization`, and no other header that holds a credential.
+  answer.isPrivate ||= places.isBound;
+  const staysHere = places.isBound && isSentOn(request);
+  if (staysHere) {
+    forwarded.userCookie = 'removed';
+  }
+  if (
+    staysHere ||
+    (places.isBound && req.headers.authorization && isBindable(request))
+  ) {
+    forwarded.boundToken = token;
+  } else if (
+    kind === 'cookie' ||
+    (kind === 'bearer' && places.isBound) ||
+    (authProtocol && token !== (readBearer(req) ?? token))
+  ) {
+    forwarded.bearer = token;
+  }
+}
+
+/** A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else. */
+function isBindable({ isInstalled, plugin }: GateRequest): boolean {
+  return isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */

@@ -52,7 +52,7 @@ function create() {
       policy: gate.services.source.current,
       services: gate.services,
       forwarded: {},
-      places: {},
+      places: { isBound: false },
     }) as unknown as GateRequest;
   return {
     gate,

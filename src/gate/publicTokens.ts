@@ -1,9 +1,9 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { readBearers } from '../credentials/bearer';
-import { readUserCookie } from '../credentials/readCredential';
+import { findBearer, readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
+import { assertForeign } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
@@ -25,12 +25,13 @@ export async function refuseRevokedSession(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
-  for (const bearer of readBearers(request.req, request.places)) {
-    const refusal = await findPublicRefusal(bearer, request);
-    if (refusal) {
-      throw refusal;
-    }
+  const bearer = findBearer(request.req, request.places);
+  const refusal =
+    bearer === undefined ? undefined : await findPublicRefusal(bearer, request);
+  if (refusal) {
+    throw refusal;
   }
+  await assertForeign(request);
 }
 
 /**

@@ -1,5 +1,4 @@
-import { readBearers } from '../credentials/bearer';
-import { PresentedToken } from '../credentials/readCredential';
+import { findBearer, PresentedToken } from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
 import {
@@ -78,8 +77,9 @@ function readTokens(request: GateRequest): PresentedToken[] {
   if (present.kind !== 'none' && policy.isCrossSite(req)) {
     throw Refusal.because('cross-site');
   }
-  for (const token of readBearers(req, places)) {
-    presented.push({ kind: 'bearer', token, isBound: true });
+  const bearer = findBearer(req, places);
+  if (bearer) {
+    presented.push({ kind: 'bearer', token: bearer });
   }
   return presented;
 }

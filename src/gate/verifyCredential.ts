@@ -6,7 +6,7 @@ import type {
 import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { boundTokenOf } from '../credentials/bearer';
+import { tokenOf } from '../credentials/bearer';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -191,12 +191,12 @@ export function failureKey(
 async function authenticate(
   httpAuth: CredentialsReader,
   request: Verification,
-  { isBound, kind, token }: PresentedToken,
+  { kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
   const own = request.req as Request;
-  // A handler may have the request decided again, with another token in `Authorization` than the bound one.
-  const isOther = isBound || boundTokenOf(own) !== undefined;
-  const req = isOther ? substituteRequest(token) : own;
+  // `httpAuth` would read another token there, such as a foreign one.
+  const isOwn = tokenOf(own) === (kind === 'bearer' ? token : undefined);
+  const req = isOwn ? own : substituteRequest(token);
   const user = { allow: ['user' as const] };
   const credentials = await {
     // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.

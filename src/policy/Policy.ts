@@ -4,7 +4,6 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/fetchMetadata';
-import { hasNoDotSegments } from '../http/requestLine';
 
 const HASH_LENGTH = 12;
 
@@ -16,7 +15,7 @@ export class Policy {
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
-  readonly #foreignPaths: AllowList;
+  readonly #foreignPaths: { plugin: string; pattern: RegExp }[];
 
   /** The time at which the configuration was read. */
   readonly loadedAt = new Date();
@@ -34,8 +33,16 @@ export class Policy {
         ? new AllowList(candidate.allow, now)
         : undefined;
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
-    this.#trustedPaths = listPaths(config.trustedPaths);
-    this.#foreignPaths = listPaths(config.foreignAuthorization);
+    this.#trustedPaths = new AllowList(
+      config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
+    );
+    this.#foreignPaths = config.foreignAuthorization.map(foreign => ({
+      plugin: foreign.plugin,
+      pattern: new RegExp(
+        `^${prefixOf(foreign).replaceAll('.', '\\.')}${isSubtree(foreign) ? '([/?]|$)' : '/*([?]|$)'}`,
+        'i',
+      ),
+    }));
   }
 
   /** Returns whether `auth.apiGate.cookie.trustedPaths` names an unambiguous path, for any request method. */
@@ -43,29 +50,16 @@ export class Policy {
     return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
   }
 
-  /** Returns whether `auth.apiGate.foreignAuthorization` names a path that stays the same once it is decoded, for any method. */
-  isForeignPath(plugin: string, path: string): boolean {
-    return (
-      this.#foreignPaths.match(plugin, 'GET', path) !== undefined &&
-      (path === '/' || hasNoDotSegments(path.replace(/\/$/, '')))
-    );
-  }
-
   /**
-   * Returns whether Express may serve a path by a handler that `auth.apiGate.foreignAuthorization` names: in any letter case,
-   * with a slash at its end, or with dot segments below the entry.
+   * Returns whether Express may serve a path by a handler that `auth.apiGate.foreignAuthorization` names: in any letter case, and
+   * with a slash at its end. A path that Express can't read is foreign at each plugin that has a foreign path.
    */
-  isLikeForeign(plugin: string, path: string | undefined): boolean {
-    return this.#foreignPaths.rules.some(rule => {
-      const prefix = prefixOf(rule).toLowerCase();
-      const start = path?.slice(0, prefix.length).toLowerCase();
-      const end = isSubtree(rule) ? /^(\/|\?|$)/ : /^\/*(\?|$)/;
-      return (
-        rule.plugin === plugin &&
-        (path === undefined ||
-          (start === prefix && end.test(path.slice(prefix.length))))
-      );
-    });
+  isForeignPath(plugin: string, path: string | undefined): boolean {
+    return this.#foreignPaths.some(
+      foreign =>
+        foreign.plugin === plugin &&
+        (path === undefined || foreign.pattern.test(path)),
+    );
   }
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
@@ -85,10 +79,6 @@ export class Policy {
     const { mode, until } = this.config;
     return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
   }
-}
-
-function listPaths(paths: Pick<AllowRule, 'plugin' | 'path'>[]): AllowList {
-  return new AllowList(paths.map(each => ({ ...each, methods: ['GET'] })));
 }
 
 /** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */

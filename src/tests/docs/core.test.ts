@@ -9,7 +9,7 @@ import {
 
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
-  'lines of the core': 4872,
+  'lines of the core': 1,
   'files of the core': 45,
   'types of the core that bundle services': 1,
   'lines of src without tests': 16705,
