@@ -10,7 +10,7 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { GateCookie } from '../cookie/GateCookie';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
-import { readBearer } from '../credentials/bearer';
+import { readBearer } from '../credentials/readCredential';
 import { decodeToken } from '../credentials/token';
 import { TokenCache } from '../credentials/TokenCache';
 import { Decision, Decisions } from '../decision/Decision';

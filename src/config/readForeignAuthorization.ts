@@ -67,24 +67,28 @@ export function readForeignAuthorization(
   );
 }
 
-/** Returns whether some path belongs to both. */
-function overlap(a: PluginPath, b: PluginPath): boolean {
+/**
+ * Returns whether some path is foreign, and opened by a rule. Express serves a path in any letter case, and the root of a subtree by the
+ * same handler.
+ */
+function overlap(foreign: PluginPath, rule: AllowRule): boolean {
   const [short, long] =
-    segmentsOf(a).length < segmentsOf(b).length ? [a, b] : [b, a];
+    segmentsOf(foreign).length < segmentsOf(rule).length
+      ? [foreign, rule]
+      : [rule, foreign];
   const shared = segmentsOf(short);
   const others = segmentsOf(long);
   const isSameDepth = shared.length === others.length;
   return (
-    a.plugin === b.plugin &&
+    foreign.plugin === rule.plugin &&
     shared.every(
       (segment, i) =>
-        segment === others[i] ||
-        segment === ANY_SEGMENT ||
-        others[i] === ANY_SEGMENT,
+        segment.toLowerCase() === others[i].toLowerCase() ||
+        [segment, others[i]].includes(ANY_SEGMENT),
     ) &&
     (isSameDepth
-      ? // `/**` covers the root of the plugin too, and every other subtree begins below its path.
-        isSubtree(a) === isSubtree(b) || shared.length === 0
+      ? // `/**` covers the root of the plugin too.
+        isSubtree(foreign) || !isSubtree(rule) || shared.length === 0
       : isSubtree(short))
   );
 }

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../decision/Refusal';
-import { readBearer } from './bearer';
 import {
   presentsCredential,
+  readBearer,
   readCredential,
   readPlaces,
   readUpgradeTokens,

@@ -3,7 +3,6 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { isHeader } from '../http/requestHeaders';
-import { readBearer } from './bearer';
 import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -65,6 +64,11 @@ export function readPlaces(
     header !== undefined && /^(?!bearer\b)./i.test(headers.authorization ?? '');
   const isBound = headerToken !== undefined || isForeignPath || isOtherScheme;
   return { cookie, headerToken, isForeignPath, isBound };
+}
+
+/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
 /** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */

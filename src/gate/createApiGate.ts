@@ -4,13 +4,11 @@ import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import { GateCookie } from '../cookie/GateCookie';
 import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
 import { OwnIssuer } from '../credentials/OwnIssuer';
+import { substituteRequest } from '../credentials/readCredential';
 import { TokenCache } from '../credentials/TokenCache';
 import { Decisions } from '../decision/Decision';
 import { createClientAddress } from '../http/mountedRequest';
 import type { PolicySource } from '../policy/PolicySource';
-import { createUserSignOut } from '../revocation/createUserSignOut';
-import type { IssuerClock } from '../revocation/IssuerClock';
-import type { OfflineSessions } from '../revocation/OfflineSessions';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createGate } from './createGate';
 import { UpgradeGate } from './UpgradeGate';
@@ -18,26 +16,21 @@ import type { GateServices } from './GateServices';
 import { wrapIssuer } from './issueCookie';
 import { createOthersLimit } from './signOut';
 import { UpgradeGuard } from './UpgradeGuard';
-import {
-  findSessionRefusal,
-  substituteFor,
-  verifyCredential,
-} from './verifyCredential';
+import { findSessionRefusal, verifyCredential } from './verifyCredential';
 
 /** What a backend system hands to its gate. */
 type FromSystem = Pick<
   GateServices,
   | 'cookieTypes'
+  | 'issuerClock'
   | 'keyEndpoints'
   | 'logger'
   | 'observer'
   | 'plugins'
   | 'revocations'
+  | 'signOutUser'
 > & {
   config: RootConfigService;
-  issuerClock: IssuerClock;
-  /** `undefined`: a sign-out leaves the refresh tokens of OAuth clients. */
-  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
   source: PolicySource;
 };
 
@@ -78,7 +71,6 @@ function createServices(system: FromSystem): GateServices {
     ownIssuer: new OwnIssuer(plugins),
     cookie: settings.cookie.enabled ? cookie : undefined,
     cookieIssuer: undefined,
-    signOutUser: createUserSignOut(system),
     signOutsByOthers: createOthersLimit(),
     sockets: new SessionSockets({ revocations, source }),
     decisions: new Decisions(),
@@ -114,11 +106,10 @@ async function isAccepted(
   try {
     const plugin = services.plugins.anyRegistered();
     const presented = { kind: 'cookie', token } as const;
+    const policy = services.source.current;
+    const req = substituteRequest(token);
     const verified = await verifyCredential(
-      substituteFor(
-        { plugin, policy: services.source.current, services },
-        presented,
-      ),
+      { plugin, policy, req, services },
       presented,
     );
     return !findSessionRefusal(verified.token, services);

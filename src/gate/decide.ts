@@ -11,7 +11,7 @@ import { isCookieEndpoint } from '../http/backstagePaths';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
-import { chooseHeaders, forward } from './forward';
+import { forward } from './forward';
 import { assertForeign } from './foreignAuthorization';
 import type { ExpressRequest, GateRequest } from './GateRequest';
 import { issueCookie } from './issueCookie';
@@ -111,7 +111,6 @@ export function accept(
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
   }
-  chooseHeaders(request, verified);
   return { reason: presented.kind, presented, verified };
 }
 

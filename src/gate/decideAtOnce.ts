@@ -8,7 +8,7 @@ import { findForeignTokens } from './foreignAuthorization';
 import type { ExpressRequest } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { readRequestToken } from './readRequestToken';
-import { isMcpResource } from './resourceMetadata';
+import { findMcpResource } from './resourceMetadata';
 import {
   acceptsPrincipal,
   findKnownRefusal,
@@ -28,20 +28,20 @@ import {
 export function decideAtOnce(
   request: ExpressRequest,
 ): Passed | Refusal | undefined {
-  const { isUpgrade, path, plugin, route } = request;
+  const { isUpgrade, path, places, plugin, route } = request;
   if (
     route !== 'protected' ||
     isUpgrade ||
     !plugin.isRegistered ||
     !plugin.isUp() ||
-    findForeignTokens(request).length > 0
+    (places.isBound && findForeignTokens(request).length > 0)
   ) {
     return undefined;
   }
   const presented = readRequestToken(request);
   if (presented instanceof Refusal) {
     // The answer to an MCP client says where to sign in, which discovery is asked for.
-    return isMcpResource(request) ? undefined : presented;
+    return findMcpResource(request) ? undefined : presented;
   }
   const startedAt = performance.now();
   // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.

@@ -16,7 +16,6 @@ import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
 import {
   findSessionRefusal,
   isUser,
-  substituteFor,
   VerifiedCredential,
   verifyTimed,
 } from './verifyCredential';
@@ -101,8 +100,7 @@ async function verifyFirst(
       ) {
         throw Refusal.because('cross-site');
       }
-      const substitute = substituteFor(request, presented);
-      const verified = await verifyTimed(substitute, presented);
+      const verified = await verifyTimed(request, presented);
       return { presented, verified };
     } catch (error) {
       if (!(error instanceof Refusal)) {

@@ -1,6 +1,6 @@
-import { readBearer } from '../credentials/bearer';
 import {
   assertFew,
+  readBearer,
   readProtocols,
   substituteRequest,
 } from '../credentials/readCredential';
@@ -20,14 +20,11 @@ export function isSentOn({
 }
 
 /**
- * Returns the tokens of a request that may be for somebody else: a bearer token beside the credential, or the JWTs in another scheme,
+ * Returns the tokens of a request with a bound token that may be for somebody else: a bearer token beside the credential, or the JWTs in another scheme,
  * and the protocols of a WebSocket that the handler may send on.
  */
 export function findForeignTokens(request: GateRequest): string[] {
-  const { isUpgrade, places, req } = request;
-  if (!places.isBound) {
-    return [];
-  }
+  const { isUpgrade, req } = request;
   const bearer = readBearer(req);
   const { authorization = '' } = req.headers;
   return [
@@ -43,7 +40,7 @@ export function findForeignTokens(request: GateRequest): string[] {
  * @throws Refusal 401
  */
 export async function assertForeign(request: GateRequest): Promise<void> {
-  const tokens = findForeignTokens(request);
+  const tokens = request.places.isBound ? findForeignTokens(request) : [];
   assertFew(tokens);
   for (const text of tokens) {
     const { claims, userToken } = request.services.tokens.read(text);

@@ -1,15 +1,17 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { bindToken, readBearer } from '../credentials/bearer';
+import { bindToken } from '../credentials/boundToken';
 import {
   BACKSTAGE_AUTH_COOKIES,
   PresentedToken,
+  readBearer,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
 import { isSentOn } from './foreignAuthorization';
 import type { Passed } from './decide';
 import type { GateRequest } from './GateRequest';
+import type { GateServices } from './GateServices';
 import {
   isFullUserToken,
   isUser,
@@ -24,14 +26,8 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
 export interface ForwardedHeaders {
-  /** The token that the request gets as its `Authorization`. Default: the header stays as it was received. */
-  bearer?: string;
-  /** The token that `httpAuth` reads in the request, whatever its `Authorization` is. */
-  boundToken?: string;
   /** The gate's cookie. Default: it is removed. */
   gateCookie?: 'as received';
-  /** Whether the request gets the header {@link COOKIE_ISSUED_IN_FRONT}. */
-  isCookieIssued?: boolean;
   /** Backstage's own cookie. Default: it stays. */
   userCookie?: 'removed';
   /** The headers by which a handler may answer 304, which sets no cookie. Default: they stay. */
@@ -47,8 +43,13 @@ export interface ForwardedHeaders {
 export function forward(request: GateRequest, passed?: Passed): void {
   const { req, forwarded, places, policy, services } = request;
   const { headerToken } = places;
-  if (passed?.verified) {
-    setIdentity(req, passed.verified);
+  const verified = passed?.verified;
+  if (headerToken !== undefined) {
+    setRequestHeader(req, policy.config.credentialHeader!, undefined);
+  }
+  bindToken(req, undefined);
+  if (verified) {
+    setIdentity(req, verified);
   }
   if (passed?.presented) {
     handOn(request, passed.presented);
@@ -56,17 +57,11 @@ export function forward(request: GateRequest, passed?: Passed): void {
     // On a public path the gate needs no token, and a handler may read one.
     handOn(request, { kind: 'bearer', token: headerToken });
   }
-  if (headerToken !== undefined) {
-    setRequestHeader(req, policy.config.credentialHeader!, undefined);
-  }
-  const { bearer, gateCookie, userCookie, validators } = forwarded;
-  bindToken(req, forwarded.boundToken);
-  if (bearer !== undefined) {
-    setRequestHeader(req, 'authorization', `Bearer ${bearer}`);
-  }
-  if (forwarded.isCookieIssued) {
+  // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
+  if (verified && !request.isInstalled && mayHoldInCookie(verified, services)) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
+  const { gateCookie, userCookie, validators } = forwarded;
   if (userCookie === 'removed') {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
   }
@@ -80,25 +75,19 @@ export function forward(request: GateRequest, passed?: Passed): void {
   }
 }
 
-/** Chooses the headers with which an authenticated request goes on. */
-export function chooseHeaders(
-  { forwarded, isInstalled, services }: GateRequest,
+function mayHoldInCookie(
   verified: VerifiedCredential,
-): void {
-  const { text } = verified.token;
-  // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
-  if (
-    services.cookie &&
-    !isInstalled &&
-    text.length <= MAX_TOKEN_BYTES &&
+  services: GateServices,
+): boolean {
+  return (
+    services.cookie !== undefined &&
+    verified.token.text.length <= MAX_TOKEN_BYTES &&
     isFullUserToken(verified, services)
-  ) {
-    forwarded.isCookieIssued = true;
-  }
+  );
 }
 
 /**
- * Chooses how the handlers get a token. One that `Authorization` does not hold replaces it, unless that header belongs to somebody
+ * Hands a token on to the handlers. One that `Authorization` does not hold replaces it, unless that header belongs to somebody
  * else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has the token.
  */
 function handOn(
@@ -116,13 +105,13 @@ function handOn(
     staysHere ||
     (places.isBound && req.headers.authorization && isBindable(request))
   ) {
-    forwarded.boundToken = token;
+    bindToken(req, token);
   } else if (
     kind === 'cookie' ||
     (kind === 'bearer' && places.isBound) ||
     (authProtocol && token !== (readBearer(req) ?? token))
   ) {
-    forwarded.bearer = token;
+    setRequestHeader(req, 'authorization', `Bearer ${token}`);
   }
 }
 

@@ -8,7 +8,6 @@ import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
   findSessionRefusal,
-  substituteFor,
   Verification,
   verifyCredential,
 } from './verifyCredential';
@@ -62,7 +61,7 @@ export async function removeRevokedUserCookie(
  */
 async function findPublicRefusal(
   text: string,
-  request: Omit<Verification, 'req'>,
+  request: Verification,
 ): Promise<Refusal | undefined> {
   const { policy, services } = request;
   const token = services.tokens.read(text);
@@ -90,7 +89,7 @@ async function findPublicRefusal(
  */
 export async function verifyPublicToken(
   text: string,
-  request: Omit<Verification, 'req'>,
+  request: Verification,
 ): Promise<SessionClaims | Refusal | undefined> {
   const { policy, services } = request;
   const token = services.tokens.read(text);
@@ -107,7 +106,7 @@ export async function verifyPublicToken(
     token: text,
   } as const;
   try {
-    await verifyCredential(substituteFor(request, presented), presented);
+    await verifyCredential(request, presented);
   } catch (error) {
     if (!(error instanceof Refusal)) {
       throw error;

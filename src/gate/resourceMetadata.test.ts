@@ -1,5 +1,5 @@
 import type { ExpressRequest } from './GateRequest';
-import { findResourceMetadata, isMcpResource } from './resourceMetadata';
+import { findMcpResource, findResourceMetadata } from './resourceMetadata';
 
 const EXTERNAL = 'https://example.com/api/mcp-actions';
 const METADATA = '/.well-known/oauth-protected-resource/api/mcp-actions';
@@ -37,7 +37,7 @@ describe('findResourceMetadata', () => {
     ['other', '/v1', undefined],
   ])('%s %s: %s', async (plugin, path, resource) => {
     const request = requestFor(plugin, path);
-    expect(isMcpResource(request)).toBe(resource !== undefined);
+    expect(findMcpResource(request)).toBe(resource);
     expect(await findResourceMetadata(request)).toBe(
       resource && `https://example.com${METADATA}${resource}`,
     );
@@ -45,7 +45,7 @@ describe('findResourceMetadata', () => {
 
   it('has none where mcp-actions is not installed, or discovery fails', async () => {
     const absent = requestFor('mcp-actions', '/v1', { isInstalled: false });
-    expect(isMcpResource(absent)).toBe(false);
+    expect(findMcpResource(absent)).toBeUndefined();
     expect(await findResourceMetadata(absent)).toBeUndefined();
     const external = () => Promise.reject(new Error('gone'));
     const failing = requestFor('mcp-actions', '/v1', { external });

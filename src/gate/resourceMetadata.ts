@@ -3,33 +3,11 @@ import type { GateRequest } from './GateRequest';
 /** The plugin that serves Backstage's actions to MCP clients. */
 const MCP_PLUGIN = 'mcp-actions';
 
-/** Returns whether a request is for a resource of the MCP plugin whose clients read in its metadata how to sign in (RFC 9728). */
-export function isMcpResource(request: GateRequest): boolean {
-  return resourceOf(request) !== undefined;
-}
-
 /**
- * Returns the address of the RFC 9728 metadata of the requested resource; `undefined` if there is none, or if discovery fails.
- * Discovery alone decides the address, never a header of the request.
+ * Returns the path of the requested resource of the MCP plugin, if its clients read in its metadata how to sign in (RFC 9728).
+ * Discovery alone decides the address of the metadata, never a header of the request.
  */
-export async function findResourceMetadata(
-  request: GateRequest,
-): Promise<string | undefined> {
-  const resource = resourceOf(request);
-  try {
-    const { discovery } = request.services.plugins.anyRegistered();
-    return resource === undefined
-      ? undefined
-      : mcpMetadataUrl(
-          await discovery.getExternalBaseUrl(MCP_PLUGIN),
-          resource,
-        );
-  } catch {
-    return undefined;
-  }
-}
-
-function resourceOf({
+export function findMcpResource({
   isInstalled,
   pluginId,
   policy,
@@ -39,21 +17,30 @@ function resourceOf({
     return undefined;
   }
   // Express reads `/v1/` as `/v1`.
-  const resource = reportedPath?.replace(/(.)\/$/, '$1');
-  return resource && policy.config.mcpPaths.has(resource)
-    ? resource
-    : undefined;
+  const path = reportedPath?.replace(/(.)\/$/, '$1');
+  return path && policy.config.mcpPaths.has(path) ? path : undefined;
 }
 
 /**
- * Returns the address of the metadata of a resource. The plugin serves it at the root of the backend.
- *
- * @param externalBaseUrl - the plugin's, from discovery
+ * Returns the address of the metadata of the requested resource, which the plugin serves at the root of the backend; `undefined` if
+ * there is none, or if discovery fails.
  */
-function mcpMetadataUrl(externalBaseUrl: string, path: string): string {
-  const mount = `/api/${MCP_PLUGIN}`;
-  const root = externalBaseUrl.endsWith(mount)
-    ? externalBaseUrl.slice(0, -mount.length)
-    : new URL(externalBaseUrl).origin;
-  return `${root}/.well-known/oauth-protected-resource${mount}${path}`;
+export async function findResourceMetadata(
+  request: GateRequest,
+): Promise<string | undefined> {
+  const path = findMcpResource(request);
+  if (path === undefined) {
+    return undefined;
+  }
+  try {
+    const { discovery } = request.services.plugins.anyRegistered();
+    const baseUrl = await discovery.getExternalBaseUrl(MCP_PLUGIN);
+    const mount = `/api/${MCP_PLUGIN}`;
+    const root = baseUrl.endsWith(mount)
+      ? baseUrl.slice(0, -mount.length)
+      : new URL(baseUrl).origin;
+    return `${root}/.well-known/oauth-protected-resource${mount}${path}`;
+  } catch {
+    return undefined;
+  }
 }

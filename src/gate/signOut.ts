@@ -11,7 +11,6 @@ import { clearCookie } from './answer';
 import type { GateRequest } from './GateRequest';
 import {
   findSessionRefusal,
-  substituteFor,
   VerifiedCredential,
   verifyCredential,
 } from './verifyCredential';
@@ -125,7 +124,7 @@ async function verify(
   request: GateRequest,
   presented: PresentedToken,
 ): Promise<VerifiedCredential | undefined> {
-  const { policy, services } = request;
+  const { policy, req, services } = request;
   try {
     return await verifyCredential(request, presented);
   } catch (error) {
@@ -143,11 +142,9 @@ async function verify(
     }
     // A user token is the same for every plugin: another one may have cached the token, or the keys.
     const others = [...services.plugins.all()].map(plugin =>
-      substituteFor({ plugin, policy, services }, presented),
+      verifyCredential({ plugin, policy, req, services }, presented),
     );
-    return Promise.any(
-      others.map(other => verifyCredential(other, presented)),
-    ).catch(() => {
+    return Promise.any(others).catch(() => {
       throw error;
     });
   }

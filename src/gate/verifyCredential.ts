@@ -6,7 +6,7 @@ import type {
 import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { tokenOf } from '../credentials/bearer';
+import { tokenOf } from '../credentials/boundToken';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -23,7 +23,6 @@ import type { GateServices } from './GateServices';
 
 /** The part of a {@link GateRequest} that verifying a token needs, for any plugin. */
 export interface Verification {
-  /** The request that `httpAuth` gets, unless it is for the gate's cookie. */
   req: object;
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>;
   policy: Policy;
@@ -103,14 +102,6 @@ export async function verifyCredential(
   return { credentials, token };
 }
 
-/** Returns a request as one that presents a token and nothing else: its own `httpAuth` result stays that of its own token. */
-export function substituteFor(
-  { plugin, policy, services }: Omit<Verification, 'req'>,
-  { token }: PresentedToken,
-): Verification {
-  return { req: substituteRequest(token), plugin, policy, services };
-}
-
 /** Calls {@link verifyCredential} and records its duration, on success and on failure. */
 export async function verifyTimed(
   request: Verification,
@@ -187,24 +178,21 @@ export function failureKey(
   return `${pluginId} ${kind} ${digest}`;
 }
 
-/** Chooses the request object for `httpAuth`, which caches its result per request object. */
+/**
+ * Authenticates a token. `httpAuth` caches one result per request, so that the credentials barrier behind the gate need not verify
+ * again. The result of a token that the request does not hold in `Authorization` must not become that of the request.
+ */
 async function authenticate(
   httpAuth: CredentialsReader,
   request: Verification,
   { kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
   const own = request.req as Request;
-  // `httpAuth` would read another token there, such as a foreign one.
-  const isOwn = tokenOf(own) === (kind === 'bearer' ? token : undefined);
-  const req = isOwn ? own : substituteRequest(token);
-  const user = { allow: ['user' as const] };
-  const credentials = await {
-    // Use the request itself, so that the credentials barrier behind the gate finds the cached result and need not verify again.
-    bearer: () => httpAuth.credentials(req, { allow: ['user', 'service'] }),
-    'user-cookie': () =>
-      httpAuth.credentials(req, { ...user, allowLimitedAccess: true }),
-    cookie: () => httpAuth.credentials(substituteRequest(token), user),
-  }[kind]();
+  const req = tokenOf(own) === token ? own : substituteRequest(token);
+  const credentials = await httpAuth.credentials(req, {
+    allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
+    allowLimitedAccess: kind === 'user-cookie',
+  });
   if (!acceptsPrincipal(credentials, kind)) {
     throw new AuthenticationError('Not the principal of such a token');
   }

@@ -20,6 +20,7 @@ import { Refusal } from '../decision/Refusal';
 import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
+import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/IssuerClock';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
@@ -88,21 +89,26 @@ export async function createLegacyApiGate(
     discovery,
     httpAuth: createLegacyHttpAuth(options),
   });
+  const issuerClock = new IssuerClock();
   const apiGate = createApiGate({
     config,
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-    issuerClock: new IssuerClock(),
+    issuerClock,
     keyEndpoints: Object.assign(
       new KeyEndpoints({ isKnown: async () => false, logger }),
       { assertCallerKnown: refusePluginToken },
     ),
     logger,
     observer: new GateReport({ logger, plugins }),
-    // The route that ends them accepts tokens of the new backend system only.
-    offlineSessions: undefined,
     plugins,
     revocations,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      // The route that ends them accepts tokens of the new backend system only.
+      offlineSessions: undefined,
+      revocations,
+    }),
     source,
   });
 

@@ -6,8 +6,7 @@ import type {
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { readBearer } from '../credentials/bearer';
-import { substituteRequest } from '../credentials/readCredential';
+import { readBearer, substituteRequest } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
 import { decodeToken, effectiveUserToken } from '../credentials/token';
 

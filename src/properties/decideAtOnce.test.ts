@@ -14,7 +14,7 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
-import { tokenOf } from '../credentials/bearer';
+import { tokenOf } from '../credentials/boundToken';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';

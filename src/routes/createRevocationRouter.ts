@@ -8,7 +8,7 @@ import {
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { tokenOf } from '../credentials/bearer';
+import { tokenOf } from '../credentials/boundToken';
 import type { TokenCache } from '../credentials/TokenCache';
 import type { UserSignOut } from '../revocation/createUserSignOut';
 import type { Revocation } from '../revocation/Revocation';

@@ -61,7 +61,7 @@ export async function createParts(rootServices: RootServices) {
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints,
     observer: reports.observer,
-    offlineSessions,
+    signOutUser: createUserSignOut({ ...services, offlineSessions }),
   });
   return {
     ...services,

@@ -1,12 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { readBearer } from './readCredential';
 
 /** The tokens of requests whose `Authorization` does not hold them. */
 const boundTokens = new WeakMap<object, string>();
-
-/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
-export function readBearer({ headers }: IncomingMessage): string | undefined {
-  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
-}
 
 /**
  * Makes a token the one that `httpAuth` reads in a request, whatever `Authorization` holds; `undefined` makes it read that header,
