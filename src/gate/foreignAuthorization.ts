@@ -20,8 +20,8 @@ export function isSentOn({
 }
 
 /**
- * Returns the tokens of a request with a bound token that may be for somebody else: a bearer token beside the credential, or the JWTs in another scheme,
- * and the protocols of a WebSocket that the handler may send on.
+ * Returns what may be a token for somebody else, in a request whose `Authorization` is no credential: the bearer token there, or the
+ * JWTs in another scheme, and the protocols of a WebSocket that the handler may send on.
  */
 export function findForeignTokens(request: GateRequest): string[] {
   const { isUpgrade, req } = request;

@@ -1,4 +1,8 @@
-import { findBearer, PresentedToken } from '../credentials/readCredential';
+import {
+  findBearer,
+  PresentedToken,
+  substituteRequest,
+} from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
 import {
@@ -124,7 +128,7 @@ async function verify(
   request: GateRequest,
   presented: PresentedToken,
 ): Promise<VerifiedCredential | undefined> {
-  const { policy, req, services } = request;
+  const { policy, services } = request;
   try {
     return await verifyCredential(request, presented);
   } catch (error) {
@@ -141,6 +145,7 @@ async function verify(
       throw error;
     }
     // A user token is the same for every plugin: another one may have cached the token, or the keys.
+    const req = substituteRequest(presented.token);
     const others = [...services.plugins.all()].map(plugin =>
       verifyCredential({ plugin, policy, req, services }, presented),
     );

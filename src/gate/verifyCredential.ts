@@ -23,6 +23,7 @@ import type { GateServices } from './GateServices';
 
 /** The part of a {@link GateRequest} that verifying a token needs, for any plugin. */
 export interface Verification {
+  /** The request that presents the token, in `Authorization` or elsewhere. */
   req: object;
   plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>;
   policy: Policy;
