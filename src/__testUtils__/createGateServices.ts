@@ -171,6 +171,7 @@ export function createGateServices(
       observe: () => {},
     },
     ownIssuer: new OwnIssuer(plugins),
+    publicReaders: undefined,
     issuerClock,
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,

@@ -35,6 +35,8 @@ export interface RunningLegacyGate {
 /** Starts the gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
 export async function startLegacyGate(options: {
   apiGate?: JsonObject;
+  /** Settings of `backend`, besides its `baseUrl`. */
+  backend?: JsonObject;
   /** Mounts the gate. Default: in front of a plugin `pub`, and of all other paths. */
   mount?: (apiRouter: Router, gate: LegacyApiGate) => void;
   /** Replaces the services that accept {@link SERVICE_TOKEN} and no user. */
@@ -53,7 +55,7 @@ export async function startLegacyGate(options: {
     child: () => logger,
   };
   const withGate = (apiGate: JsonObject) => ({
-    backend: { baseUrl: 'http://localhost' },
+    backend: { baseUrl: 'http://localhost', ...options.backend },
     auth: { apiGate },
   });
   const { config, change } = createReloadableConfig(

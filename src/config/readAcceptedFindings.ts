@@ -14,6 +14,7 @@ export const FINDING_IDS = [
   'open-webhook-without-secret',
   'plugin-not-installed',
   'proxied-websocket',
+  'public-as-service',
   'refresh-tokens-survive',
   'rule-changes-data',
   'rule-ended',

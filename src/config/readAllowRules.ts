@@ -64,20 +64,25 @@ export function readCandidate(
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
-  const { plugin, path, methods, reason, until } = readObject(
+  const { plugin, path, methods, reason, as, until } = readObject(
     value,
     configPath,
-    ['plugin', 'path', 'methods', 'reason', 'until'],
+    ['plugin', 'path', 'methods', 'reason', 'until', 'as'],
   );
   check(
     reason === undefined || typeof reason === 'string',
     `${configPath}.reason must be text that says why this is public`,
+  );
+  check(
+    as === undefined || (typeof as === 'string' && as !== ''),
+    `${configPath}.as must be the subject of an entry of backend.auth.externalAccess, such as public-reader`,
   );
   const end = readInstant(until, `${configPath}.until`);
   const rule: AllowRule = {
     ...readPluginPath(plugin, path, configPath, true),
     methods: readMethods(methods, `${configPath}.methods`),
     ...(reason !== undefined && { reason }),
+    ...(as !== undefined && { as }),
     // An end in the past is no error, so that a restart never fails for it.
     ...(end && { until: +end }),
   };

@@ -19,6 +19,7 @@ import {
   readForeignAuthorization,
 } from './readForeignAuthorization';
 import { readMcpPaths } from './readMcpPaths';
+import { checkPublicReaders } from './readPublicReaders';
 import { readSignOutSettings } from './readSignOutSettings';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -75,6 +76,7 @@ export function readApiGateConfig(
     'backend.baseUrl',
   );
   const allow = readAllowRules(value.allow, at('allow'));
+  checkPublicReaders(allow, at('allow'), rootConfig);
   return {
     ...readMode(value, CONFIG_KEY),
     allow,

@@ -361,6 +361,24 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
     ],
   ],
+  'public-as-service': ['catalog', 'hello'].map((plugin): Row => {
+    const plain = rule(plugin, '/x');
+    const reader = {
+      type: 'static',
+      options: { token: 'reader-token', subject: 'reader' },
+      accessRestrictions: [
+        { plugin, permissionAttribute: { action: ['read'] } },
+      ],
+    };
+    return [
+      `auth.apiGate.allow[0] (GET /api/${plugin}/x)`,
+      {
+        ...allow({ ...plain, as: 'reader' } as typeof plain),
+        backend: { auth: { externalAccess: [reader] } },
+      },
+      allow(plain),
+    ];
+  }),
   'refresh-tokens-survive': [
     [
       'auth.apiGate.signOut.offlineSessions',

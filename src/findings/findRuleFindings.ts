@@ -48,6 +48,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
     const at = `${path} (${formatRule(rule)})`;
     return [
       findWidth(rule),
+      findReader(rule),
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
       ...findUseless(rule, facts, get),
@@ -66,6 +67,22 @@ function findWidth({ plugin, path }: AllowRule): Fault {
       why: `makes the whole plugin ${plugin} public`,
       write:
         'name the paths that are meant; if a variable stands before its /**, that variable is empty',
+    }
+  );
+}
+
+/** Finds what a rule publishes with the credentials of an external token. The gate does not filter the answer. */
+function findReader({ as, plugin }: AllowRule): Fault {
+  const shown =
+    plugin === 'catalog'
+      ? 'every entity by every query, users and groups with their mail addresses included'
+      : `whatever the plugin ${plugin} shows to it`;
+  return (
+    as !== undefined && {
+      id: 'public-as-service',
+      why: `lets anybody read as ${as} ${shown}`,
+      write:
+        'accept this finding if all of that may be public, or publish a part of it by a route of your own',
     }
   );
 }
@@ -149,7 +166,7 @@ function findUseless(
   { isInstalled, isLegacy }: FindingFacts,
   get: Get,
 ): Fault[] {
-  const { plugin } = rule;
+  const { as, plugin } = rule;
   const refused = (AUTHORIZED_ROUTES.get(plugin) ?? []).filter(path =>
     reaches(rule, path),
   );
@@ -161,11 +178,13 @@ function findUseless(
         'correct the id, or remove the rule if it is for a plugin of another backend',
     },
     refused.length > 0 &&
+      as === undefined &&
       !isLegacy &&
       isTrue(get('permission.enabled')) && {
         id: 'rule-will-not-work',
         why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
-        write: 'remove the rule, and give the caller a token',
+        write:
+          'remove the rule and give the caller a token, or let the handler read by `as`',
       },
   ];
 }

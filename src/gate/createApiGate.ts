@@ -27,6 +27,7 @@ type FromSystem = Pick<
   | 'logger'
   | 'observer'
   | 'plugins'
+  | 'publicReaders'
   | 'revocations'
   | 'signOutUser'
 > & {

@@ -34,6 +34,8 @@ export interface Passed {
   rule?: AllowRule;
   /** The token that authenticated the request, and the credential that Backstage has made of it. */
   presented?: PresentedToken;
+  /** The token with which the handler of a public path reads. It is the operator's, and no header has it. */
+  reader?: string;
   verified?: VerifiedCredential;
   /** The sessions with which the socket of an upgrade is closed. */
   sessions?: SessionClaims[];
@@ -80,7 +82,11 @@ async function decide(request: GateRequest): Promise<Passed> {
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
     request.isAnonymous = !presentsCredential(request.req, request.places);
-    return { reason: 'allow-rule', rule: route };
+    return {
+      reason: 'allow-rule',
+      rule: route,
+      reader: findReader(request, route),
+    };
   }
   await plugin.started();
   const presented = readRequestToken(request);
@@ -100,6 +106,17 @@ async function decide(request: GateRequest): Promise<Passed> {
     await removeRevokedUserCookie(request);
   }
   return passed;
+}
+
+/** Returns the token of a public reader, if the handler would get no credential. The gate's cookie is removed on public paths. */
+function findReader(
+  { places, policy, req, services }: GateRequest,
+  rule: AllowRule,
+): string | undefined {
+  const token = policy.isEnforced && services.publicReaders?.tokenFor(rule);
+  return token && !presentsCredential(req, { ...places, cookie: undefined })
+    ? token
+    : undefined;
 }
 
 /** Accepts the credential of a request: chooses what its handler and its answer get. */

@@ -154,11 +154,14 @@ export function reportExternalToken(
 
 /** Returns the refusal of a token that is wrong by its text alone, or that was invalid a moment ago. */
 export function findKnownRefusal(
-  { plugin, services: { invalidTokens } }: Verification,
+  { plugin, services: { invalidTokens, publicReaders } }: Verification,
   { kind }: PresentedToken,
   token: Token,
 ): Refusal | undefined {
   const { claims } = token;
+  if (publicReaders?.has(token.text)) {
+    return Refusal.because('restricted');
+  }
   if (claims && !token.isCompact) {
     return Refusal.because('invalid-token', 'malformed');
   }

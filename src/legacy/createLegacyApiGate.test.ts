@@ -54,8 +54,25 @@ describe('createLegacyApiGate', () => {
       'foreignAuthorization',
       { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
     ],
+    [
+      'allow[1].as',
+      {
+        allow: [
+          { plugin: 'pub', path: '/a' },
+          { plugin: 'pub', path: '/b', as: 'reader' },
+        ],
+      },
+    ],
   ])('[P64] refuses %s at the start', async (key, apiGate) => {
-    await expect(startLegacyGate({ apiGate })).rejects.toThrow(
+    const reader = {
+      type: 'static',
+      options: { token: 'reader-token', subject: 'reader' },
+      accessRestrictions: [
+        { plugin: 'pub', permissionAttribute: { action: 'read' } },
+      ],
+    };
+    const backend = { auth: { externalAccess: [reader] } };
+    await expect(startLegacyGate({ apiGate, backend })).rejects.toThrow(
       `auth.apiGate.${key} is for the new backend system: remove it`,
     );
   });

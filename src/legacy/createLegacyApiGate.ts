@@ -102,6 +102,7 @@ export async function createLegacyApiGate(
     logger,
     observer: new GateReport({ logger, plugins }),
     plugins,
+    publicReaders: undefined,
     revocations,
     signOutUser: createUserSignOut({
       issuerClock,
@@ -178,12 +179,16 @@ function createMounts(
 
 /** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
 function assertNoCredentialSettings({
+  allow,
   credentialHeader,
   foreignAuthorization,
 }: ApiGateConfig) {
-  const key = credentialHeader
-    ? 'credentialHeader'
-    : foreignAuthorization.length > 0 && 'foreignAuthorization';
+  const reader = allow.findIndex(rule => rule.as !== undefined);
+  const [key] = [
+    ...(credentialHeader ? ['credentialHeader'] : []),
+    ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
+    ...(reader === -1 ? [] : [`allow[${reader}].as`]),
+  ];
   if (key) {
     throw new InputError(
       `${CONFIG_KEY}.${key} is for the new backend system: remove it`,

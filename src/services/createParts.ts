@@ -27,6 +27,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
+import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
@@ -45,7 +46,7 @@ export type GateParts = Awaited<ReturnType<typeof createParts>>;
 /** Makes the gate of this backend, and the services that only the new backend system has. */
 export async function createParts(rootServices: RootServices) {
   const services = await createServices(rootServices);
-  const { plugins } = services;
+  const { plugins, publicReaders } = services;
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
   const keyEndpoints = new KeyEndpoints({
@@ -61,6 +62,7 @@ export async function createParts(rootServices: RootServices) {
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints,
     observer: reports.observer,
+    publicReaders: publicReaders.isEmpty ? undefined : publicReaders,
     signOutUser: createUserSignOut({ ...services, offlineSessions }),
   });
   return {
@@ -70,6 +72,7 @@ export async function createParts(rootServices: RootServices) {
     keyEndpoints,
     offlineSessions,
     plugins,
+    publicReaders,
     webSocketGate: createWebSocketGate(apiGate),
   };
 }
@@ -91,22 +94,26 @@ async function createServices(rootServices: RootServices) {
     isKnownPlugin: id => known.has(id),
   });
   const policies = new DeclaredPolicies();
+  const plugins = new Plugins(
+    installed.map(({ pluginId }) => pluginId),
+    policies,
+    readStartPauseMs(config),
+  );
+  const publicReaders = new PublicReaders(config, source.current.config.allow);
+  publicReaders.assertInstalled(id => plugins.isInstalled(id));
   return {
     audit: new GateAudit(logger),
     config,
     issuerClock: new IssuerClock(),
     logger,
-    plugins: new Plugins(
-      installed.map(({ pluginId }) => pluginId),
-      policies,
-      readStartPauseMs(config),
-    ),
+    plugins,
     policies,
     revocations: new Revocations({
       logger,
       ...source.current.config.revocation,
     }),
     source,
+    publicReaders,
     usage: new Usage({
       logger,
       source,

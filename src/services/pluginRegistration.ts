@@ -43,7 +43,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
   },
-  factory({ gate, plugin, ...services }) {
+  async factory({ gate, plugin, ...services }) {
     const id = plugin.getId();
     const { auth, config, discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
@@ -62,6 +62,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
       );
     }
+    await gate.publicReaders.assertUsable(id, services);
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.

@@ -1,0 +1,123 @@
+import type {
+  AuthService,
+  HttpAuthService,
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { InputError, isError } from '@backstage/errors';
+import { AllowRule, formatRule } from '../config/AllowRule';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { readReaderToken } from '../config/readPublicReaders';
+import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
+
+// Nobody has a plugin of this name: no restriction names it.
+const OTHER_PLUGIN = 'api-gate-other-plugin';
+
+/**
+ * The tokens with which the handlers of public paths read, where a rule has `as`. They are read at the start, and no request may
+ * present one.
+ */
+export class PublicReaders {
+  /** The tokens by the requests that their rules open. */
+  readonly #tokens = new Map<string, string>();
+  readonly #texts: ReadonlySet<string>;
+
+  constructor(
+    config: RootConfigService,
+    private readonly rules: readonly AllowRule[],
+  ) {
+    for (const rule of rules) {
+      const token = rule.as && readReaderToken(config, rule.as);
+      if (token) {
+        this.#tokens.set(keyOf(rule), token);
+      }
+    }
+    this.#texts = new Set(this.#tokens.values());
+  }
+
+  get isEmpty(): boolean {
+    return this.#texts.size === 0;
+  }
+
+  /** Returns the token of a rule; `undefined` without `as`, and for a rule that a reload has brought. */
+  tokenFor(rule: AllowRule): string | undefined {
+    return rule.as === undefined ? undefined : this.#tokens.get(keyOf(rule));
+  }
+
+  /** Returns whether a text is the token of a public reader. */
+  has(text: string): boolean {
+    return this.#texts.has(text);
+  }
+
+  /** Logs the rules of a new configuration whose reader the start has not checked. */
+  logUnchecked(rules: readonly AllowRule[], logger: LoggerService): void {
+    rules.forEach((rule, i) => {
+      if (rule.as !== undefined && this.tokenFor(rule) === undefined) {
+        logger.warn(
+          `${CONFIG_KEY}.allow[${i}].as has changed, and takes effect after a restart`,
+        );
+      }
+    });
+  }
+
+  /** @throws InputError if a rule has `as` for a plugin that this backend does not have */
+  assertInstalled(isInstalled: (id: string) => boolean): void {
+    this.rules.forEach((rule, i) => {
+      if (rule.as !== undefined && !isInstalled(rule.plugin)) {
+        throw new InputError(
+          `${CONFIG_KEY}.allow[${i}].as needs the plugin ${rule.plugin} in this backend: set it in the backend that has the plugin`,
+        );
+      }
+    });
+  }
+
+  /**
+   * Checks the readers of a plugin by Backstage itself.
+   *
+   * @throws InputError unless each token reads as configured, and no handler can call another plugin with it
+   */
+  async assertUsable(
+    pluginId: string,
+    { auth, httpAuth }: { auth: AuthService; httpAuth: HttpAuthService },
+  ): Promise<void> {
+    for (const rule of this.rules) {
+      const token = rule.plugin === pluginId ? this.tokenFor(rule) : undefined;
+      if (token === undefined) {
+        continue;
+      }
+      const at = `${CONFIG_KEY}.allow (${formatRule(rule)}).as`;
+      if (!(httpAuth instanceof CachingHttpAuth)) {
+        throw new InputError(
+          `${at} needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or as`,
+        );
+      }
+      const isBounded = await isNotDelegated(token, auth);
+      if (!isBounded) {
+        throw new InputError(
+          `${at} needs backend-defaults 0.17.8 or later, where a restricted token can't be delegated to other plugins: update Backstage, or remove as`,
+        );
+      }
+    }
+  }
+}
+
+/** Returns whether Backstage refuses to call another plugin with the credentials of a token. */
+async function isNotDelegated(
+  token: string,
+  auth: AuthService,
+): Promise<boolean> {
+  try {
+    const onBehalfOf = await auth.authenticate(token);
+    await auth.getPluginRequestToken({
+      onBehalfOf,
+      targetPluginId: OTHER_PLUGIN,
+    });
+    return false;
+  } catch (error) {
+    return isError(error) && error.name === 'NotAllowedError';
+  }
+}
+
+function keyOf({ as, path, plugin }: AllowRule): string {
+  return `${plugin} ${path} ${as}`;
+}

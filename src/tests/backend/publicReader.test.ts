@@ -1,0 +1,493 @@
+import { createBackendModule } from '@backstage/backend-plugin-api';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import {
+  AuthorizeResult,
+  isResourcePermission,
+} from '@backstage/plugin-permission-common';
+import { policyExtensionPoint } from '@backstage/plugin-permission-node/alpha';
+import type { JsonObject } from '@backstage/types';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { merge } from 'lodash';
+import { recordSpans } from '../../__testUtils__/recordSpans';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
+import { isDelegationChecked, stock } from '../../__testUtils__/stockBackend';
+import { until } from '../../__testUtils__/until';
+
+const TOKEN = 'token-of-the-public-reader';
+const RULE = {
+  plugin: 'catalog',
+  path: '/entities/by-query',
+  as: 'public-reader',
+};
+
+/** The entry of `backend.auth.externalAccess` for the plugin of a rule. */
+const entryFor = (plugin: string, changed: JsonObject = {}): JsonObject => ({
+  type: 'static',
+  options: { token: TOKEN, subject: 'public-reader' },
+  accessRestrictions: [{ plugin, permissionAttribute: { action: ['read'] } }],
+  ...changed,
+});
+
+const accessWith = (...externalAccess: JsonObject[]) => ({
+  backend: { auth: { externalAccess } },
+});
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+/** Answers the principal that `httpAuth` returns to a handler, with the names and values of all headers that it sees. */
+const reader = () =>
+  recordingPlugin('hello', {
+    handle: async (req, res, { httpAuth }) => {
+      const { principal } = await httpAuth.credentials(req);
+      const { rawHeaders } = req;
+      res.json({ principal, rawHeaders });
+    },
+  });
+
+async function startHello({
+  apiGate,
+  config,
+  features = [],
+  ...options
+}: SignedBackendOptions = {}) {
+  const hello = reader();
+  const backend = await backends.start({
+    ...options,
+    features: [hello.feature, ...features],
+    apiGate: {
+      allow: [
+        { ...RULE, plugin: 'hello', path: '/read/*' },
+        { plugin: 'hello', path: '/open', methods: ['GET', 'WEBSOCKET'] },
+      ],
+      ...apiGate,
+    },
+    config: merge(accessWith(entryFor('hello')), config),
+  });
+  return { ...backend, hello };
+}
+
+const typeIn = (body: string) => JSON.parse(body).principal.type;
+
+const describeIfChecked = isDelegationChecked ? describe : describe.skip;
+
+describeIfChecked('a rule with `as`', () => {
+  it('[P85] has the handler read as the subject, without a token in any header, log or answer', async () => {
+    const { get, log } = await startHello();
+    const { status, body, bytes } = await get('/api/hello/read/x');
+    expect([status, JSON.parse(body).principal]).toEqual([
+      200,
+      {
+        type: 'service',
+        subject: 'public-reader',
+        accessRestrictions: { permissionAttributes: { action: ['read'] } },
+      },
+    ]);
+    for (const text of [bytes, JSON.stringify(log)]) {
+      expect(text).not.toContain(TOKEN);
+    }
+  });
+
+  it('[P85] does so for GET and HEAD of its paths alone', async () => {
+    const { get, request, hello } = await startHello();
+    expect(typeIn((await get('/api/hello/open')).body)).toBe('none');
+    for (const [method, target, status] of [
+      ['HEAD', '/api/hello/read/x', 200],
+      ['POST', '/api/hello/read/x', 401],
+      ['OPTIONS', '/api/hello/read/x', 401],
+      ['GET', '/api/hello/read/x/y', 401],
+      ['GET', '/api/hello/READ/x', 401],
+      ['GET', '/api/hello//read/x', 401],
+      ['GET', '/api/hello/read/x#', 401],
+      ['GET', '/api/hello/read/%78', 401],
+    ] as const) {
+      hello.handled.length = 0;
+      const answer = await request(method, target, []);
+      expect([method, target, answer.status]).toEqual([method, target, status]);
+      expect(hello.handled).toHaveLength(status === 200 ? 1 : 0);
+    }
+  });
+
+  it('[P85] leaves a request with a credential to that one', async () => {
+    const { get, sign } = await startHello();
+    const user = await sign();
+    const ofUser = await get('/api/hello/read/x', bearer(user));
+    expect(typeIn(ofUser.body)).toBe('user');
+    // No handler of a public path sees the gate's cookie, so that the page is the same to everybody.
+    const withCookie = await get('/api/hello/read/x', cookie(user));
+    expect(typeIn(withCookie.body)).toBe('service');
+    const ofBasic = await get('/api/hello/read/x', 'Authorization: Basic YTpi');
+    expect(typeIn(ofBasic.body)).toBe('none');
+  });
+
+  it('[P85] refuses every request that presents its token', async () => {
+    const { get, hello, upgrade } = await startHello({
+      apiGate: { credentialHeader: 'X-Backstage-Token' },
+    });
+    const lines = [
+      bearer(TOKEN),
+      `X-Backstage-Token: ${TOKEN}`,
+      `authorization: BEARER  ${TOKEN}`,
+    ];
+    for (const target of [
+      '/api/hello/read/x',
+      '/api/hello/open',
+      '/api/hello/other',
+      '/api/absent/x',
+      '/api/auth/.well-known/jwks.json',
+    ]) {
+      for (const line of lines) {
+        const { status } = await get(target, line);
+        expect([target, line, status]).toEqual([target, line, 403]);
+      }
+    }
+    for (const target of ['/api/hello/open', '/api/hello/ws']) {
+      const { status } = await upgrade(
+        target,
+        `Sec-WebSocket-Protocol: ${TOKEN}`,
+      );
+      expect([target, status]).toEqual([target, 403]);
+    }
+    expect(hello.handled).toEqual([]);
+  });
+
+  it('[P85] gives a handler of another plugin, and another server, nothing', async () => {
+    const other = recordingPlugin('other', {
+      handle: async (req, res, { httpAuth }) => {
+        const { principal } = await httpAuth.credentials(req);
+        res.json({ principal });
+      },
+    });
+    const forwarding = recordingPlugin('forwarding', {
+      handle: (req, res) => {
+        req.url = '/api/other/x';
+        req.baseUrl = '';
+        req.app(req, res);
+      },
+    });
+    const { get } = await startHello({
+      features: [other.feature, forwarding.feature],
+      apiGate: {
+        allow: [{ ...RULE, plugin: 'forwarding', path: '/read' }],
+      },
+      config: accessWith(entryFor('forwarding')),
+    });
+    expect((await get('/api/forwarding/read')).status).toBe(401);
+    expect(other.handled).toEqual([]);
+  });
+
+  it('[P85] keeps the credentials from other plugins, and the token from errors and spans', async () => {
+    const spans = recordSpans();
+    const failing = recordingPlugin('failing', {
+      handle: async (req, _res, { auth, httpAuth }) => {
+        const onBehalfOf = await httpAuth.credentials(req);
+        const refused = await Promise.all(
+          ['failing', 'other', 'catalog'].map(targetPluginId =>
+            auth
+              .getPluginRequestToken({ onBehalfOf, targetPluginId })
+              .catch(error => error.name),
+          ),
+        );
+        throw new Error(JSON.stringify([refused, onBehalfOf, req.headers]));
+      },
+    });
+    const { get, log } = await startHello({
+      features: [failing.feature],
+      apiGate: { allow: [{ ...RULE, plugin: 'failing', path: '/read' }] },
+      config: accessWith(entryFor('failing')),
+    });
+    const { status, body, bytes } = await get('/api/failing/read');
+    const { message } = JSON.parse(body).error;
+    expect([status, JSON.parse(message)[0]]).toEqual([
+      500,
+      ['NotAllowedError', 'NotAllowedError', 'NotAllowedError'],
+    ]);
+    const recorded = JSON.stringify([bytes, log, spans.take()]);
+    spans.stop();
+    expect(recorded).toContain('/api/failing');
+    expect(recorded).not.toContain(TOKEN);
+  });
+
+  it('[P85] binds nothing in report-only, and nothing for a candidate', async () => {
+    const reportOnly = await startHello({ apiGate: { mode: 'report-only' } });
+    expect((await reportOnly.get('/api/hello/read/x')).status).toBe(401);
+    await backends.stopAll();
+    const candidate = await startHello({
+      apiGate: {
+        allow: [{ plugin: 'hello', path: '/read/*' }],
+        candidate: { allow: [{ ...RULE, plugin: 'hello', path: '/read/*' }] },
+      },
+    });
+    expect(typeIn((await candidate.get('/api/hello/read/x')).body)).toBe(
+      'none',
+    );
+  });
+
+  it('[P85] needs a restart where a reload adds it, and ends at once where one removes it', async () => {
+    const config = accessWith(entryFor('hello'));
+    const { change, get, log } = await startHello();
+    const plain = [{ plugin: 'hello', path: '/read/*' }];
+    change({ config, apiGate: { allow: plain } });
+    expect(typeIn((await get('/api/hello/read/x')).body)).toBe('none');
+    change({
+      config,
+      apiGate: { allow: [{ ...RULE, plugin: 'hello', path: '/new' }] },
+    });
+    expect(typeIn((await get('/api/hello/new')).body)).toBe('none');
+    expect(log.map(({ message }) => message)).toContain(
+      'auth.apiGate.allow[0].as has changed, and takes effect after a restart',
+    );
+  });
+
+  it('is named at the start, in a finding and in the policy', async () => {
+    const { log, policy, hello } = await startHello();
+    const found = log.find(({ message }) =>
+      message.includes('[public-as-service]'),
+    );
+    expect(found?.message).toContain(
+      'lets anybody read as public-reader whatever the plugin hello shows to it',
+    );
+    const { allow } = await policy(await hello.tokenFor('auth'));
+    expect(allow[0]).toMatchObject({ as: 'public-reader' });
+  });
+});
+
+const describeStock =
+  isDelegationChecked && stock.catalog ? describe : describe.skip;
+
+describeStock('a rule with `as` for the catalog', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'api-gate-reader-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Creates a policy that answers every question about a user or a service alike. */
+  const policyOf = (decide: (request: any) => any) =>
+    createBackendModule({
+      pluginId: 'permission',
+      moduleId: 'policy-of-this-test',
+      register(reg) {
+        reg.registerInit({
+          deps: { policy: policyExtensionPoint },
+          async init({ policy }) {
+            policy.setPolicy({ handle: async request => decide(request) });
+          },
+        });
+      },
+    });
+  const policies = {
+    'allows all': allowAllPolicy,
+    'denies all': policyOf(() => ({ result: AuthorizeResult.DENY })),
+    'decides by conditions': policyOf(({ permission }) =>
+      isResourcePermission(permission, 'catalog-entity')
+        ? {
+            result: AuthorizeResult.CONDITIONAL,
+            pluginId: 'catalog',
+            resourceType: 'catalog-entity',
+            conditions: {
+              rule: 'IS_ENTITY_KIND',
+              resourceType: 'catalog-entity',
+              params: { kinds: ['None'] },
+            },
+          }
+        : { result: AuthorizeResult.DENY },
+    ),
+  };
+
+  const readNames = async (backend: SignedBackend) => {
+    const answer = await fetch(
+      `${backend.url}/api/catalog/entities/by-query?filter=kind=component`,
+    );
+    const { items } = await answer.json();
+    return items?.map(({ metadata }: any) => metadata.name) ?? answer.status;
+  };
+
+  it.each(Object.entries(policies))(
+    '[P85] shows entities with permission.enabled and a policy that %s',
+    async (_name, policy) => {
+      const file = path.join(folder, 'entities.yaml');
+      const entity = {
+        apiVersion: 'backstage.io/v1alpha1',
+        kind: 'Component',
+        metadata: { name: 'example' },
+        spec: { type: 'service', lifecycle: 'production', owner: 'x' },
+      };
+      writeFileSync(file, JSON.stringify(entity));
+      const start = (rule: JsonObject) =>
+        backends.start({
+          features: [...stock.catalog!, permissionPlugin, policy],
+          apiGate: { allow: [rule] },
+          config: {
+            ...accessWith(entryFor('catalog')),
+            permission: { enabled: true },
+            catalog: { locations: [{ type: 'file', target: file }] },
+          },
+        });
+      const backend = await start(RULE);
+      await until(async () => (await readNames(backend))[0] === 'example');
+      const denied = await backend.request(
+        'POST',
+        '/api/catalog/refresh',
+        [],
+        '{}',
+      );
+      expect(denied.status).toBe(401);
+      await backends.stopAll();
+      const { as: _as, ...without } = RULE;
+      // The catalog asks for permission in the name of the caller.
+      expect(await readNames(await start(without))).toBe(401);
+    },
+  );
+});
+
+describe('the start with `as`', () => {
+  const start = (
+    rule: JsonObject,
+    entries: JsonObject[] = [entryFor('hello')],
+    options: SignedBackendOptions = {},
+  ) =>
+    backends.start({
+      ...options,
+      features: [reader().feature, ...(options.features ?? [])],
+      apiGate: { allow: [{ ...RULE, plugin: 'hello', ...rule }] },
+      config: accessWith(...entries),
+    });
+
+  it.each<[string, JsonObject, JsonObject[] | undefined, string]>([
+    [
+      'a method that writes',
+      { methods: ['GET', 'POST'] },
+      undefined,
+      '.methods must be GET or HEAD',
+    ],
+    [
+      'an upgrade',
+      { methods: ['WEBSOCKET'] },
+      undefined,
+      '.methods must be GET or HEAD',
+    ],
+    [
+      'the proxy',
+      { plugin: 'proxy' },
+      undefined,
+      '.as is not for the plugin proxy',
+    ],
+    [
+      'the whole plugin',
+      { path: '/**' },
+      undefined,
+      '.path must name what is read',
+    ],
+    [
+      'no subject',
+      { as: '' },
+      undefined,
+      '.as must be the subject of an entry',
+    ],
+    ['a number', { as: 1 }, undefined, '.as must be the subject of an entry'],
+    ['another subject', { as: 'other' }, undefined, '0 have other'],
+    [
+      'a subject that two have',
+      {},
+      [
+        entryFor('hello'),
+        entryFor('hello', {
+          options: { token: 'second-token', subject: 'public-reader' },
+        }),
+      ],
+      '2 have public-reader',
+    ],
+    [
+      'a token of another type',
+      {},
+      [
+        entryFor('hello', {
+          type: 'legacy',
+          options: { secret: 'c2VjcmV0', subject: 'public-reader' },
+        }),
+      ],
+      'of the type static',
+    ],
+    [
+      'a token without restrictions',
+      {},
+      [entryFor('hello', { accessRestrictions: undefined })],
+      'must be restricted to reading this plugin',
+    ],
+    [
+      'a token for two plugins',
+      {},
+      [
+        entryFor('hello', {
+          accessRestrictions: [
+            ...(entryFor('hello').accessRestrictions as JsonObject[]),
+            { plugin: 'auth' },
+          ],
+        }),
+      ],
+      'must be restricted to reading this plugin',
+    ],
+    [
+      'a token for another plugin',
+      {},
+      [entryFor('auth')],
+      'must be restricted to reading this plugin',
+    ],
+    [
+      'a token that may write',
+      {},
+      [
+        entryFor('hello', {
+          accessRestrictions: [
+            {
+              plugin: 'hello',
+              permissionAttribute: { action: ['read', 'update'] },
+            },
+          ],
+        }),
+      ],
+      'must be restricted to reading this plugin',
+    ],
+    [
+      'a token with a permission too',
+      {},
+      [
+        entryFor('hello', {
+          accessRestrictions: [
+            {
+              plugin: 'hello',
+              permission: 'x',
+              permissionAttribute: { action: ['read'] },
+            },
+          ],
+        }),
+      ],
+      'must be restricted to reading this plugin',
+    ],
+  ])('[P85] is refused for %s', async (_name, rule, entries, message) => {
+    await expect(start(rule, entries)).rejects.toThrow(message);
+  });
+
+  it('[P85] is refused for a plugin that this backend does not have', async () => {
+    await expect(
+      start({ plugin: 'absent' }, [entryFor('absent')]),
+    ).rejects.toThrow(
+      'auth.apiGate.allow[0].as needs the plugin absent in this backend',
+    );
+  });
+
+  const itIfUnchecked = isDelegationChecked ? it.skip : it;
+  itIfUnchecked(
+    'is refused where handlers could call other plugins with the token',
+    async () => {
+      await expect(start({})).rejects.toThrow('needs backend-defaults 0.17.8');
+    },
+  );
+});
