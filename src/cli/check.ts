@@ -4,9 +4,9 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
-import { formatClosed, section } from '../observability/formatPolicyReport';
+import { formatClosed, section, titleOfClosed } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { Policy } from '../policy/Policy';
+import { isEnforced } from '../policy/Policy';
 import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
@@ -37,7 +37,7 @@ beside those that were read has it.`,
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
     const declared = await fetchPolicy(options);
-    const loaded = await loadConfig(options, output, declared?.installed);
+    const loaded = await loadConfig(options, output, declared);
     refuseTrackedLocalFiles(loaded.files);
     const { gate, leftOut, locate } = loaded;
     output.out(
@@ -52,7 +52,7 @@ beside those that were read has it.`,
     const failures = findFailedExpectations(gate);
     const ofCandidate = findCandidateFailures(gate);
     const failed = [...failures, ...ofCandidate].map(({ message }) => message);
-    if (gate.until && new Policy(gate).isEnforced) {
+    if (gate.until && isEnforced(gate)) {
       failed.push(
         `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
       );
@@ -146,7 +146,7 @@ function describeDeclared(declared: DeclaredInCode | undefined) {
   return [
     ...(closed.length
       ? section(
-          'Opened by plugins in code, and closed by the gate',
+          titleOfClosed('closed by the gate'),
           closed.map(formatClosed),
         )
       : ['The gate closes nothing that plugins open in code']),
