@@ -77,6 +77,12 @@ export class GateMetrics {
     unusedRules: () => number | undefined,
   ) {
     this.#createGauge(
+      'api_gate.up',
+      '{gate}',
+      '1 while the gate refuses, 0 in report-only; without the gate there is no value',
+      () => (source.current.isEnforced ? 1 : 0),
+    );
+    this.#createGauge(
       'api_gate.rules.unused',
       '{rule}',
       'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
