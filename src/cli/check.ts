@@ -61,7 +61,7 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
     const { leftOut } = loaded;
     output.out(
       ...describeRules(loaded),
-      ...describeDeclared(declared),
+      ...describeDeclared(declared, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
@@ -169,10 +169,13 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
   ];
 }
 
-function describeDeclared(declared: DeclaredInCode | undefined) {
+function describeDeclared(
+  declared: DeclaredInCode | undefined,
+  isLive: boolean,
+) {
   if (!declared) {
     return [
-      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
+      `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
     ];
   }
   const { closed, unknown, usage } = declared;
