@@ -2,6 +2,9 @@ import { DECISION_HEADER } from '../decision/Refusal';
 import { CliError } from './Command';
 import type { GetAnswer } from './get';
 
+/** The beginning of the gate's challenge. What may follow is where an MCP client reads how to sign in. */
+const CHALLENGE = 'Bearer realm="Backstage"';
+
 /** What comes of a request without a credential. */
 export interface Outcome {
   /** 0: the gate has refused the request. 1: something else has answered. 2: it can not be said which. */
@@ -27,9 +30,8 @@ export async function outcomeOf(
   }
 }
 
-/** Returns the exit code for outcomes: one answer of something else weighs more than one that shows nothing. */
-export function exitCodeFor(outcomes: Pick<Outcome, 'code'>[]) {
-  const codes = outcomes.map(({ code }) => code);
+/** Returns the exit code for the codes of outcomes: one answer of something else weighs more than one that shows nothing. */
+export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }
 
@@ -76,10 +78,7 @@ function missingParts(
   const challenge = headers.get('www-authenticate') ?? '';
   return [
     headers.get(DECISION_HEADER) ? '' : DECISION_HEADER,
-    // What follows is where an MCP client reads how to sign in.
-    /^Bearer realm="Backstage"(,|$)/.test(challenge)
-      ? ''
-      : 'WWW-Authenticate: Bearer realm="Backstage"',
+    challenge.startsWith(CHALLENGE) ? '' : `WWW-Authenticate: ${CHALLENGE}`,
     method === 'HEAD' || isBackstageError(body) ? '' : "Backstage's JSON",
   ].filter(part => part !== '');
 }
