@@ -171,10 +171,10 @@ describe('[P72] api-gate check --live', () => {
   });
 
   it('exits with 1 where the running backend opens what must be closed, or closes what must be public', async () => {
-    const text = expecting(
-      'request: GET /api/hello/other, is: public',
-      'request: GET /api/hello/health, is: closed',
-    ).replace('path: /health', 'path: /other');
+    const open = 'request: GET /api/hello/other, is: public';
+    const withOther = (...expect: string[]) =>
+      expecting(...expect).replace('path: /health', 'path: /other');
+    const text = withOther(open, 'request: GET /api/hello/health, is: closed');
     const result = await checkLive(text, gated.url, '--times', '1');
     expect(linesOf(result).slice(1)).toEqual([
       'error: app-config.yaml:6: auth.apiGate.expect[0]: GET /api/hello/other should be public, and answers 401 from the gate',
@@ -182,6 +182,8 @@ describe('[P72] api-gate check --live', () => {
       '0 of 2 expectations that were asked hold there',
     ]);
     expect(result.code).toBe(1);
+    const closed = await checkLive(withOther(open), gated.url, '--times', '1');
+    expect(closed.code).toBe(1);
   });
 
   it('finds a misspelt plugin in an expectation without a token', async () => {
@@ -228,6 +230,7 @@ describe('[P72] the requests of api-gate check --live', () => {
     const text = expecting(
       'request: HEAD /api/hello/secret, is: closed',
       'request: DELETE /api/hello/secret, is: closed',
+      'request: GET /api/hello, is: closed',
       'request: GET /api/hello/health, is: public',
       'plugin: catalog, is: closed',
     );
@@ -242,10 +245,11 @@ describe('[P72] the requests of api-gate check --live', () => {
       'GET /portal/api/hello/.backstage/auth/v1/jwks.json',
       'GET /portal/api/catalog/.backstage/auth/v1/jwks.json',
       'HEAD /portal/api/hello/secret',
+      'GET /portal/api/hello',
       'GET /portal/api/hello/health',
     ]);
-    expect(new Set(seen.map(({ req }) => req.url)).size).toBe(8);
-    expect(new Set(seen.map(({ req }) => req.socket)).size).toBe(8);
+    expect(new Set(seen.map(({ req }) => req.url)).size).toBe(9);
+    expect(new Set(seen.map(({ req }) => req.socket)).size).toBe(9);
     for (const {
       req: { headers },
       body,
@@ -261,7 +265,7 @@ describe('[P72] the requests of api-gate check --live', () => {
       ]);
       expect(body).toBe('');
     }
-    expect(sentAt).toHaveLength(8);
+    expect(sentAt).toHaveLength(9);
     for (const [i, at] of sentAt.slice(1).entries()) {
       // A timer may fire a millisecond early.
       expect(at - sentAt[i]).toBeGreaterThanOrEqual(490);
@@ -425,6 +429,17 @@ describe('[P72] the requests of api-gate check --live', () => {
     const result = await checkLive(text, url, '--times', '1');
     expect(linesOf(result)[1]).toContain(
       'auth.apiGate.expect[0]: GET /api/hello/secret should be closed, and answers 502: ask again once the backend is up',
+    );
+    expect(result.code).toBe(2);
+  });
+
+  it('exit with 2 where an expectation has no answer', async () => {
+    answer = (req, res) =>
+      /health/.test(req.url!) ? req.socket.destroy() : refuse(res);
+    const text = expecting('request: GET /api/hello/health, is: public');
+    const result = await checkLive(text, url, '--times', '1');
+    expect(linesOf(result)[1]).toContain(
+      'GET /api/hello/health should be public, and has no answer: ',
     );
     expect(result.code).toBe(2);
   });
