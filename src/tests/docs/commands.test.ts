@@ -119,10 +119,14 @@ auth:
   );
 });
 
+const WORKSPACE = {
+  'package.json': '{"name":"root","workspaces":["packages/*"]}',
+  'packages/backend/package.json': '{"name":"backend"}',
+};
+
 describe('a sample of docs/cli.md', () => {
   const folder = folderWith({
-    'package.json': '{"name":"root","workspaces":["packages/*"]}',
-    'packages/backend/package.json': '{"name":"backend"}',
+    ...WORKSPACE,
     'app-config.yaml': `backend:
   baseUrl: http://localhost:7007
 auth:
@@ -140,8 +144,7 @@ auth:
 `,
   });
   const withExpectations = folderWith({
-    'package.json': '{"name":"root","workspaces":["packages/*"]}',
-    'packages/backend/package.json': '{"name":"backend"}',
+    ...WORKSPACE,
     'app-config.yaml': `backend:
   baseUrl: http://localhost:7007
 auth:
