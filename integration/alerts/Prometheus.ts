@@ -33,43 +33,50 @@ export class Prometheus {
     this.#url = `http://127.0.0.1:${port}`;
   }
 
-  /** Resolves once every replica is scraped. */
+  /** Resolves once every replica is scraped. The selector of backends in the rules gets the jobs of these replicas. */
   async start(replicas: readonly Replica[]): Promise<void> {
     const folder = path.join(this.run.folder, 'prometheus');
     mkdirSync(folder);
     const file = (name: string) => path.join(folder, name);
+    const jobs = [...new Set(replicas.map(({ labels }) => labels.job))];
     const rules = parse(
       readFileSync(path.join(__dirname, '../../ops/alerts.yaml'), 'utf8'),
     );
     for (const rule of rules.groups[0].rules) {
-      rule.expr = shorten(rule.expr);
+      rule.expr = shorten(rule.expr).replace('backstage.*', jobs.join('|'));
       rule.for &&= FOR;
     }
     writeFileSync(file('alerts.yaml'), stringify(rules));
-    const jobs = [...new Set(replicas.map(({ labels }) => labels.job))];
     writeFileSync(
       file('prometheus.yaml'),
       stringify({
         global: { scrape_interval: '1s', evaluation_interval: '1s' },
         rule_files: [file('alerts.yaml')],
-        scrape_configs: jobs.map(job => ({
-          job_name: job,
-          static_configs: replicas
-            .filter(({ labels }) => labels.job === job)
-            .map(({ labels: { instance }, ports }) => ({
-              targets: [`127.0.0.1:${ports.metrics}`],
-              labels: { instance },
-            })),
-        })),
+        scrape_configs: [
+          ...jobs.map(job => ({
+            job_name: job,
+            static_configs: replicas
+              .filter(({ labels }) => labels.job === job)
+              .map(({ labels: { instance }, ports }) => ({
+                targets: [`127.0.0.1:${ports.metrics}`],
+                labels: { instance },
+              })),
+          })),
+          // A target that is no backend.
+          {
+            job_name: 'prometheus',
+            static_configs: [{ targets: [`127.0.0.1:${this.port}`] }],
+          },
+        ],
       }),
     );
     const config = file('prometheus.yaml');
     runPrometheus(this.run, { folder, config, port: this.port });
-    await until('Prometheus scrapes every replica', 20_000, async () => {
+    await until('Prometheus scrapes every target', 20_000, async () => {
       const up = await this.#query('query', { query: 'sum(up)' }).catch(
         () => [],
       );
-      return Number(up[0]?.value[1]) === replicas.length;
+      return Number(up[0]?.value[1]) === replicas.length + 1;
     });
   }
 

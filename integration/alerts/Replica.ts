@@ -56,6 +56,13 @@ export class Replica extends BackendProcess {
     renameSync(`${this.#file}.new`, this.#file);
   }
 
+  /** Starts it again from an image that has the gate, or has not. */
+  async replace(image: { isWithoutGate: boolean }): Promise<void> {
+    this.write(image);
+    await this.terminate();
+    await this.start();
+  }
+
   setDiscoveryFault(fault?: 'throws at times' | 'is slow'): Promise<void> {
     return this.ask('set fault of discovery', fault ? { fault } : {});
   }

@@ -1,5 +1,6 @@
 // Runs a backend: Backstage's default services with a configuration file that it watches, the gate, a plugin, and the exporter
 // for Prometheus. The process answers the test's requests by `BackendProcess.ask`.
+import { readFileSync } from 'node:fs';
 import { createBackend } from '@backstage/backend-defaults';
 import { HostDiscovery } from '@backstage/backend-defaults/discovery';
 import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
@@ -10,6 +11,7 @@ import {
 import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { parse } from 'yaml';
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
 import { childConfig } from '../createChildBackend';
@@ -21,6 +23,7 @@ const { file, metricsPort, plugin } = childConfig() as {
   metricsPort: number;
   plugin: string;
 };
+const { isWithoutGate } = parse(readFileSync(file, 'utf8'));
 
 metrics.setGlobalMeterProvider(
   new MeterProvider({
@@ -54,7 +57,9 @@ const discovery = createServiceFactory({
 const backend = createBackend();
 backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
 backend.add(discovery);
-backend.add(apiGate);
+if (!isWithoutGate) {
+  backend.add(apiGate);
+}
 backend.add(
   recordingPlugin(plugin, {
     policies: [{ path: '/open', allow: 'unauthenticated' }],

@@ -31,6 +31,8 @@ interface World {
   staging: Replica[];
   /** The other backend of the split deployment whose `auth` is at `a`. */
   search: Replica;
+  /** A backend that gets no requests. */
+  idle: Replica;
   /** The only way from `search` to `auth`. */
   link: { cut(): void; mend(): void };
   sign(replica: Replica, ent?: string[]): Promise<string>;
@@ -147,6 +149,12 @@ async function createWorld(run: Run): Promise<World> {
       },
       portOfSearch,
     ),
+    idle: await create(
+      'idle',
+      'a',
+      { backend: { baseUrl: 'http://idle.localhost' } },
+      await freePort(),
+    ),
     link,
     sign: ({ labels }, ent) =>
       key.sign({
@@ -157,10 +165,21 @@ async function createWorld(run: Run): Promise<World> {
   };
 }
 
-/** Mistakes in files, at one replica or at all of a job, and one failure. */
-function faultsOfConfiguration({ a, b, staging, search }: World): Fault[] {
+/** An image without the gate, mistakes in files, at one replica or at all of a job, and one failure. */
+function faultsOfConfiguration({
+  a,
+  b,
+  staging,
+  search,
+  idle,
+}: World): Fault[] {
   const inTwoDays = new Date(Date.now() + 2 * DAY_MS).toISOString();
   return [
+    {
+      alerts: [['ApiGateIsMissing', 'idle a']],
+      begin: () => idle.replace({ isWithoutGate: true }),
+      end: () => idle.replace({ isWithoutGate: false }),
+    },
     {
       alerts: [['ApiGatePoliciesDiffer', 'production']],
       begin: () =>
@@ -309,9 +328,9 @@ async function checkFaults(
 runChecks({ name: 'alerts', limitMs: LIMIT_MS }, async run => {
   const { report } = run;
   const world = await createWorld(run);
-  const { a, b, staging, search } = world;
+  const { a, b, staging, search, idle } = world;
   const replicas = [a, b, ...staging, search];
-  await Promise.all(replicas.map(replica => replica.start()));
+  await Promise.all([...replicas, idle].map(replica => replica.start()));
   const bearers = await Promise.all(replicas.map(each => world.sign(each)));
   const passes = async (i: number) =>
     (await replicas[i].send(bearers[i])).status === 200;
@@ -320,15 +339,15 @@ runChecks({ name: 'alerts', limitMs: LIMIT_MS }, async run => {
   }
   repeat(() => replicas.flatMap((_, i) => [passes(i), passes(i), passes(i)]));
   const prometheus = new Prometheus(run, await freePort());
-  await prometheus.start(replicas);
+  await prometheus.start([...replicas, idle]);
 
-  await report.check('[P45] no alert fires without a fault', async () => {
+  await report.check('[P45][P71] no alert fires without a fault', async () => {
     await sleep(5_000);
     expectEqual('fired', await prometheus.fired(), []);
     return 'none in 5 s';
   });
   await report.check(
-    '[P45] every alert fires for its fault and stops',
+    '[P45][P71] every alert fires for its fault and stops',
     async () => {
       const expected = [
         ...(await checkFaults(prometheus, faultsOfConfiguration(world))),

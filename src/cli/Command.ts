@@ -10,8 +10,10 @@ const OPTIONS = {
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   list: { type: 'boolean' },
+  live: { type: 'string' },
   'mock-env': { type: 'boolean' },
   policy: { type: 'string' },
+  times: { type: 'string' },
   'token-env': { type: 'string' },
 } satisfies ParseArgsConfig['options'];
 

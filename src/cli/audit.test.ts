@@ -20,7 +20,7 @@ import { explainFailure } from './get';
 jest.setTimeout(60_000);
 
 const SOME = AUDITED_PATHS.filter(({ plugin }) =>
-  ['events', 'permission', 'badges', 'auth'].includes(plugin),
+  ['events', 'permission', 'badges', 'pagerduty', 'auth'].includes(plugin),
 );
 
 async function auditOf(address: string, paths: readonly AuditedPath[] = SOME) {
@@ -57,6 +57,12 @@ const startStock = (withGate: boolean) =>
         ],
         handle: (_req, res) => res.status(404).json({}),
       }).feature,
+      // As with pagerDuty.enableUnauthenticatedAccess, which opens the whole plugin.
+      recordingPlugin('pagerduty', {
+        policies: [{ path: '/', allow: 'unauthenticated' }],
+        handle: (req, res) =>
+          res.status(req.path === '/health' ? 200 : 404).json({}),
+      }).feature,
     ],
   });
 
@@ -68,6 +74,7 @@ describe('api-gate audit', () => {
     expect(openIn(lines)).toEqual([
       'GET /api/events/http/github',
       'GET /api/badges/entity/default/component/api-gate-audit/badge/pingback',
+      'GET /api/pagerduty/health',
       'GET /api/permission/health',
       'GET /api/auth/guest/refresh',
     ]);
@@ -75,7 +82,7 @@ describe('api-gate audit', () => {
       "           - { plugin: events, path: '/http/github', methods: [POST] }  # set the webhook secret of the events module first",
     );
     expect(lines).toContain(
-      '4 open, 1 closed, 0 of plugins that are not installed, 0 unclear',
+      '5 open, 1 closed, 0 of plugins that are not installed, 0 unclear',
     );
     expect(code).toBe(1);
 
@@ -147,7 +154,7 @@ describe('the requests of api-gate audit', () => {
     answer = (_req, res) => res.writeHead(401).end();
     const { code, lines } = await auditOf(`${url}/portal/`, one);
     expect(lines[0]).toBe(
-      `Sends 3 GET requests without a credential to ${url}/portal, two a second, for about 2 seconds. Only ask a Backstage that you run`,
+      `Sends 3 requests without a credential to ${url}/portal, two a second, for about 2 seconds. Only ask a Backstage that you run`,
     );
     expect(seen.map(({ method, url: at }) => `${method} ${at}`)).toEqual([
       'GET /portal/api/api-gate-audit/api-gate-audit',
@@ -159,6 +166,7 @@ describe('the requests of api-gate audit', () => {
       expect(headers).not.toHaveProperty('cookie');
       expect(headers).not.toHaveProperty('content-length');
       expect(headers['user-agent']).toBe('api-gate');
+      expect(headers.connection).toBe('close');
     }
     // A timer may fire a millisecond early.
     expect(sentAt[1] - sentAt[0]).toBeGreaterThanOrEqual(490);
@@ -175,7 +183,8 @@ describe('the requests of api-gate audit', () => {
     expect(listed.stdout.trimEnd().split('\n')).toEqual(
       seen.map(({ method, url: at }) => `${method} ${at}`),
     );
-    expect(lines[0]).toMatch(`Sends ${seen.length} GET requests`);
+    expect(lines[0]).toMatch(`Sends ${seen.length} requests`);
+    expect(new Set(listed.stdout.trimEnd().split('\n')).size).toBe(seen.length);
     const { stdout } = await runCliHere(['audit', '--list']);
     expect(stdout).toBe(listed.stdout.replaceAll('/portal/', '/'));
   });

@@ -1,11 +1,12 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
 import { formatBuiltIn } from '../observability/formatPolicyReport';
+import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
 import { CliError, Command } from './Command';
-import { get, GetAnswer, readUrl } from './get';
+import { GetAnswer, readUrl } from './get';
+import { judge } from './Outcome';
 
-const INTERVAL_MS = 500;
+const MAX_BYTES = 1024;
 
 /** No plugin has this path, and no plugin has this name. */
 const ABSENT = 'api-gate-audit';
@@ -43,11 +44,6 @@ Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or 
   },
 };
 
-/** Returns the path of all plugins, below the path of `backend.baseUrl`. */
-function prefixOf({ pathname }: URL): string {
-  return `${pathname.replace(/\/$/, '')}/api/`;
-}
-
 /** Returns all requests of an audit: one that shows whether the gate is there, one to each plugin, and then the paths. */
 function requestsFor(
   paths: readonly AuditedPath[],
@@ -66,14 +62,10 @@ export async function auditPaths(
   paths: readonly AuditedPath[],
 ): Promise<number> {
   const base = readUrl(address);
-  const name = `${base.origin}${base.pathname.replace(/\/$/, '')}`;
   const requests = requestsFor(paths).length;
-  const seconds = Math.ceil((requests * INTERVAL_MS) / 1000);
-  print(
-    `Sends ${requests} GET requests without a credential to ${name}, two a second, for about ${seconds} seconds. Only ask a Backstage that you run`,
-  );
-  const ask = createAsk(base, requests);
-  const isGated = looksGated(await ask(ABSENT, `/${ABSENT}`));
+  print(`${announce(base, requests)}. Only ask a Backstage that you run`);
+  const ask = createAsk(base, requests, MAX_BYTES);
+  const isGated = judge(await ask(ABSENT, `/${ABSENT}`)).code === 0;
   const guarded = new Set<string>();
   for (const plugin of new Set(paths.map(each => each.plugin))) {
     const { status } = await ask(plugin, `/${ABSENT}`);
@@ -103,45 +95,13 @@ export async function auditPaths(
   }
   if (counts.open + counts.closed === 0) {
     throw new CliError(
-      `${name} does not answer as a Backstage backend: give the value of backend.baseUrl`,
+      `${nameOf(base)} does not answer as a Backstage backend: give the value of backend.baseUrl`,
     );
   }
   print(
     'Other paths, and proxy endpoints with credentials: dangerously-allow-unauthenticated, are not on the list: the gate reports them at its start',
   );
   return counts.open > 0 ? 1 : 0;
-}
-
-/** Returns a function that sends GET requests, at most two a second. On a terminal it shows how many of them are left. */
-function createAsk(base: URL, requests: number) {
-  let next = 0;
-  let left = requests;
-  const { stderr } = process;
-  return async (plugin: string, path: string): Promise<GetAnswer> => {
-    if (stderr.isTTY) {
-      stderr.write(`${left} requests left`);
-    }
-    await wait(Math.max(0, next - Date.now()));
-    next = Date.now() + INTERVAL_MS;
-    left -= 1;
-    try {
-      return await get(
-        new URL(`${prefixOf(base)}${plugin}${path}`, base),
-        1024,
-      );
-    } finally {
-      if (stderr.isTTY) {
-        // Return to the beginning of the line, and erase it.
-        stderr.write('\r\x1b[K');
-      }
-    }
-  };
-}
-
-/** Returns whether an answer has the gate's own challenge. The gate refuses plugins that are not installed too. */
-function looksGated({ status, headers }: GetAnswer): boolean {
-  const challenge = headers.get('www-authenticate') ?? '';
-  return status === 401 && challenge.startsWith('Bearer realm="Backstage"');
 }
 
 /**

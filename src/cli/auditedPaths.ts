@@ -35,7 +35,7 @@ export const AUDITED_PATHS: readonly AuditedPath[] = [
   },
   {
     plugin: 'pagerduty',
-    path: '/api-gate-audit',
+    path: '/health',
     gives: 'on-call data, with pagerDuty.enableUnauthenticatedAccess',
   },
   ...[

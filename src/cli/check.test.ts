@@ -439,7 +439,7 @@ describe('api-gate check --policy', () => {
     );
     expect(stdout).toContain(
       [
-        'Opened by plugins in code, and closed by the gate:',
+        'Opened by plugins in code, and closed by the gate, except for what your rules name:',
         '  badges /entity/:a, to everybody',
         "  techdocs /static, to Backstage's own cookie, which still opens it",
         'Not known what these plugins open in code: own',

@@ -4,14 +4,19 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
-import { formatClosed, section } from '../observability/formatPolicyReport';
+import {
+  formatClosed,
+  section,
+  titleOfClosed,
+} from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { Policy } from '../policy/Policy';
+import { isEnforced } from '../policy/Policy';
 import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
+import { checkLive, readTimes } from './live';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import { sourceOf } from './locate';
-import { formatLocation } from './output';
+import { formatLocation, Lines } from './output';
 import { refuseTrackedLocalFiles } from './unreadFiles';
 
 export const check: Command = {
@@ -28,59 +33,87 @@ dangerous.
   --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
                        uses, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
+  --live URL           also asks the running backend at this address, which is its backend.baseUrl, whether the gate
+                       is there, and whether the expectations hold of which a GET or HEAD request can show that. It
+                       sends at most two requests a second, no credential and no other method, and follows no redirect
+  --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended; 2 the backend would
-not start, or git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a file
-beside those that were read has it.`,
-  options: ['config', 'mock-env', 'format', 'fail-on', 'policy', 'token-env'],
+Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or the gate is missing at
+--live; 2 the backend would not start, or the one of --live can not be asked, or git tracks an
+app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
+  options: [
+    'config',
+    'mock-env',
+    'format',
+    'fail-on',
+    'policy',
+    'token-env',
+    'live',
+    'times',
+  ],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
+    const times = readTimes(options);
     const declared = await fetchPolicy(options);
-    const loaded = await loadConfig(options, output, declared?.installed);
+    const loaded = await loadConfig(options, output, declared);
     refuseTrackedLocalFiles(loaded.files);
-    const { gate, leftOut, locate } = loaded;
+    const { leftOut } = loaded;
     output.out(
       ...describeRules(loaded),
-      ...describeDeclared(declared),
+      ...describeDeclared(declared, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
-
-    const print = (level: 'error' | 'warning', message: string) =>
-      output.problem(level, { message, location: locate(message) });
-    const failures = findFailedExpectations(gate);
-    const ofCandidate = findCandidateFailures(gate);
-    const failed = [...failures, ...ofCandidate].map(({ message }) => message);
-    if (gate.until && new Policy(gate).isEnforced) {
-      failed.push(
-        `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
-      );
-    }
-    failed.forEach(message => print('error', message));
-
-    const findings = findCheckable(loaded, declared);
-    for (const finding of findings) {
-      const message = formatFinding(finding);
-      if (finding.accepted) {
-        output.out(`accepted: ${message}`);
-      } else {
-        print('warning', message);
-      }
-    }
-    const open = findings.filter(({ accepted }) => !accepted).length;
-
-    const total = gate.expect.length;
-    output.out(
-      `${total - failures.length} of ${total} expectations hold${
-        ofCandidate.length > 0
-          ? `, and ${total - ofCandidate.length} with the candidate`
-          : ''
-      }, ${open} finding${open === 1 ? '' : 's'}`,
-    );
-    return failed.length > 0 || (failOn && open > 0) ? 1 : 0;
+    const { failed, open } = checkConfig(loaded, declared, output);
+    const ofLive =
+      options.live === undefined
+        ? 0
+        : await checkLive(options.live, times, loaded, output);
+    return failed > 0 || (failOn && open > 0) ? 1 : ofLive;
   },
 };
+
+/** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
+function checkConfig(
+  loaded: LoadedConfig,
+  declared: DeclaredInCode | undefined,
+  output: Lines,
+): { failed: number; open: number } {
+  const { gate, locate } = loaded;
+  const print = (level: 'error' | 'warning', message: string) =>
+    output.problem(level, { message, location: locate(message) });
+  const failures = findFailedExpectations(gate);
+  const ofCandidate = findCandidateFailures(gate);
+  const failed = [...failures, ...ofCandidate].map(({ message }) => message);
+  if (gate.until && isEnforced(gate)) {
+    failed.push(
+      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+    );
+  }
+  failed.forEach(message => print('error', message));
+
+  const findings = findCheckable(loaded, declared);
+  for (const finding of findings) {
+    const message = formatFinding(finding);
+    if (finding.accepted) {
+      output.out(`accepted: ${message}`);
+    } else {
+      print('warning', message);
+    }
+  }
+  const open = findings.filter(({ accepted }) => !accepted).length;
+
+  const total = gate.expect.length;
+  output.out(
+    `${total - failures.length} of ${total} expectations hold${
+      ofCandidate.length > 0
+        ? `, and ${total - ofCandidate.length} with the candidate`
+        : ''
+    }, ${open} ${open === 1 ? 'finding' : 'findings'}`,
+  );
+  return { failed: failed.length, open };
+}
 
 /** Finds the expectations that would not hold if the candidate replaced the allow rules. */
 function findCandidateFailures(gate: LoadedConfig['gate']) {
@@ -136,19 +169,19 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
   ];
 }
 
-function describeDeclared(declared: DeclaredInCode | undefined) {
+function describeDeclared(
+  declared: DeclaredInCode | undefined,
+  isLive: boolean,
+) {
   if (!declared) {
     return [
-      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
+      `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
     ];
   }
   const { closed, unknown, usage } = declared;
   return [
     ...(closed.length
-      ? section(
-          'Opened by plugins in code, and closed by the gate',
-          closed.map(formatClosed),
-        )
+      ? section(titleOfClosed('closed by the gate'), closed.map(formatClosed))
       : ['The gate closes nothing that plugins open in code']),
     unknown.length > 0 &&
       `Not known what these plugins open in code: ${unknown.join(', ')}`,

@@ -247,7 +247,9 @@ describe('api-gate diff', () => {
 
   it('prints the files of both sides on the standard error, so that the standard output has the difference alone', async () => {
     const { stderr } = await diff(configWith([]), configWith([]));
-    expect(stderr).toMatch(/^Read \S+\/after\.yaml\nRead \S+\/before\.yaml\n$/);
+    expect(stderr).toMatch(
+      /^Read \S+\/after\.yaml\nRead to compare with: \S+\/before\.yaml\n$/,
+    );
   });
 
   it.each<[string, string[], string]>([
@@ -322,7 +324,7 @@ describe('api-gate diff --against git:', () => {
       '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[1]  "docs on the intranet"\n',
     );
     expect(stderr).toBe(
-      'Read app-config.yaml, app-config.local.yaml\nRead app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
+      'Read app-config.yaml, app-config.local.yaml\nRead to compare with: app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
     );
     expect(code).toBe(1);
     expect(leftovers()).toEqual([]);

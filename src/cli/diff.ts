@@ -3,7 +3,7 @@ import { formatRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
-import { Policy } from '../policy/Policy';
+import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
 import { withFilesAt } from './gitFiles';
 import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
@@ -16,6 +16,8 @@ import {
 } from './unreadFiles';
 
 const GIT = 'git:';
+
+const PURPOSE = 'to compare with: ';
 
 export const diff: Command = {
   help: `api-gate diff [--config FILE]... --against git:REF|FILE...
@@ -48,7 +50,11 @@ that were read has it.`,
     refuseTrackedLocalFiles(after.files);
     const before =
       ref === undefined
-        ? (await loadConfig({ ...options, config: against }, output)).gate
+        ? (
+            await loadConfig({ ...options, config: against }, output, {
+              purpose: PURPOSE,
+            })
+          ).gate
         : await readAt(ref, after, options, output);
 
     const { opened, closed, longer, shorter } = comparePolicies(
@@ -90,7 +96,9 @@ async function readAt(
     const nameOf = (file: string) =>
       `${formatLocation({ file })} of ${GIT}${ref}`;
     if (copies.size > 0) {
-      output.error(`Read ${[...copies.keys()].map(nameOf).join(', ')}`);
+      output.error(
+        `Read ${PURPOSE}${[...copies.keys()].map(nameOf).join(', ')}`,
+      );
     }
     const missing = after.files.filter(file => !copies.has(file));
     missing.forEach(file =>
@@ -182,9 +190,7 @@ function implies(one: Expectation, other: Expectation): boolean {
 
 /** Returns the time until which the gate refuses nothing. */
 function openUntil(config: ApiGateConfig): number {
-  return new Policy(config).isEnforced
-    ? -Infinity
-    : (config.until?.getTime() ?? Infinity);
+  return isEnforced(config) ? -Infinity : (config.until?.getTime() ?? Infinity);
 }
 
 function compareModes(

@@ -6,7 +6,7 @@ import { WEBSOCKET } from '../http/requestLine';
 import { AllowList } from '../policy/AllowList';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
-import { Policy } from '../policy/Policy';
+import { isEnforced } from '../policy/Policy';
 import { CliError, Command } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
@@ -61,7 +61,7 @@ read without --config.`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
       ...describeOpening(explanation, gate),
-      !new Policy(gate).isEnforced &&
+      !isEnforced(gate) &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
     return 0;

@@ -29,11 +29,10 @@ export async function fetchPolicy({
       `The variable ${variable} that --token-env names is not set`,
     );
   }
-  const { status, body } = await get(
-    url,
-    MAX_REPORT_BYTES,
-    token ? { Authorization: `Bearer ${token}` } : {},
-  );
+  const { status, body } = await get(url, {
+    maxBytes: MAX_REPORT_BYTES,
+    headers: token ? { Authorization: `Bearer ${token}` } : {},
+  });
   if (status === 401 || status === 403) {
     throw new CliError(
       `${url.origin} answers ${status}: name with --token-env a variable with a token that may read the policy (auth.api-gate.read)`,

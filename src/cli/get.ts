@@ -8,20 +8,28 @@ export interface GetAnswer {
   body: string;
 }
 
+interface GetOptions {
+  /** The rest of a longer body is not read. */
+  maxBytes: number;
+  /** Default: `GET`. */
+  method?: 'GET' | 'HEAD';
+  headers?: Record<string, string>;
+}
+
 /**
- * Sends one GET request. Redirects are returned like other answers, and not followed.
+ * Sends one request over a connection of its own, which a load balancer may give to any replica. Redirects are returned like other
+ * answers, and not followed.
  *
- * @param maxBytes - the rest of a longer body is not read
  * @throws CliError with an explanation if no answer arrives
  */
 export async function get(
   url: URL,
-  maxBytes: number,
-  headers: Record<string, string> = {},
+  { maxBytes, method, headers }: GetOptions,
 ): Promise<GetAnswer> {
   try {
     const response = await fetch(url, {
-      headers: { 'User-Agent': 'api-gate', ...headers },
+      method,
+      headers: { 'User-Agent': 'api-gate', Connection: 'close', ...headers },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

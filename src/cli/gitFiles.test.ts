@@ -144,7 +144,8 @@ describe('[P52] diff --against git:', () => {
       expect(await diffAgainstMain(repository)).toEqual({
         code: 0,
         stdout: OPENED,
-        stderr: 'Read app-config.yaml\nRead app-config.yaml of git:main\n',
+        stderr:
+          'Read app-config.yaml\nRead to compare with: app-config.yaml of git:main\n',
       });
     },
   );
@@ -241,7 +242,7 @@ describe('[P52] diff --against git:', () => {
       code: 0,
       stdout: OPENED,
       stderr:
-        'Read app-config.yaml, app-config.prod.yaml\nRead app-config.yaml of git:main\napp-config.prod.yaml is not in main\n',
+        'Read app-config.yaml, app-config.prod.yaml\nRead to compare with: app-config.yaml of git:main\napp-config.prod.yaml is not in main\n',
     });
   });
 

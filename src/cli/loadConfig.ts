@@ -40,18 +40,22 @@ type LoadOptions = Pick<Options, 'config' | 'mock-env'>;
  * Reads the configuration, and lists the files that it is from.
  *
  * @param installed - the plugins of the backend, where they are known
+ * @param purpose - what the files are read for, where the command has read others before
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
 export async function loadConfig(
   options: LoadOptions,
   output: Lines,
-  installed?: readonly string[],
+  {
+    installed,
+    purpose = '',
+  }: { installed?: readonly string[]; purpose?: string } = {},
 ): Promise<LoadedConfig> {
   const read = await readSources(options);
   const { sources, files } = read;
   const variables = sources.some(source => source.path === undefined);
   output.error(
-    `Read ${[
+    `Read ${purpose}${[
       ...files.map(file => formatLocation({ file })),
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
@@ -89,7 +93,7 @@ export function readGate(
 }
 
 /** Returns the ids of the plugins of other backends, in lower case. */
-function pluginsElsewhere(root: Config): string[] {
+export function pluginsElsewhere(root: Config): string[] {
   const endpoints = root.getOptionalConfigArray('discovery.endpoints') ?? [];
   return endpoints.flatMap(endpoint =>
     endpoint.getStringArray('plugins').map(id => id.toLowerCase()),

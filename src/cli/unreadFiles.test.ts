@@ -52,6 +52,7 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     ['app-config.production.local.yaml', GATE, 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth: { apiGate: null }', 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth: { apigate: {} }', 'has auth.apiGate'],
+    ['app-config.x.yaml', 'Auth: { apiGate: {} }', 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth:\n', 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth: { $include: x.yaml }', 'has auth.apiGate'],
     ['app-config.x.yaml', '{ $include: x.yaml }', 'has auth.apiGate'],
@@ -150,7 +151,7 @@ describe('[P52] a configuration file beside those that a command reads', () => {
       code: 2,
       stdout: '',
       stderr:
-        'Read ../../app-config.yaml\nRead ../../app-config.yaml of git:main\nerror: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
+        'Read ../../app-config.yaml\nRead to compare with: ../../app-config.yaml of git:main\nerror: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
     });
     const named = [...args, '--config', '../../app-config.yaml'];
     expect((await run(repository, named)).code).toBe(0);

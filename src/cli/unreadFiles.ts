@@ -70,13 +70,19 @@ export function hasGate(data: unknown): boolean {
   if (!isObject(data)) {
     return false;
   }
-  const { auth } = data;
   return (
     '$include' in data ||
-    (isObject(auth)
-      ? '$include' in auth ||
-        Object.keys(auth).some(key => ANY_SPELLING.test(`auth.${key}`))
-      : auth !== undefined)
+    Object.entries(data)
+      // A backend that reads another spelling of the section does not start.
+      .filter(([section]) => /^auth$/i.test(section))
+      .some(([section, value]) =>
+        isObject(value)
+          ? '$include' in value ||
+            Object.keys(value).some(key =>
+              ANY_SPELLING.test(`${section}.${key}`),
+            )
+          : value !== undefined,
+      )
   );
 }
 

@@ -39,17 +39,17 @@ describe('FindingsLog', () => {
     log.start();
     found = [unused(31)];
     jest.advanceTimersByTime(48 * HOUR_MS);
-    expect(lines).toEqual([['warn', 'API gate: 1 finding(s), 0 accepted']]);
+    expect(lines).toEqual([['warn', 'API gate: 1 finding, 0 accepted']]);
   });
 
   it('logs a finding again within an hour of the end of its acceptance', () => {
     found = [{ ...unused(30), accepted: { reason: 'rare' } }];
     log.start();
-    expect(lines).toEqual([['info', 'API gate: 0 finding(s), 1 accepted']]);
+    expect(lines).toEqual([['info', 'API gate: 0 findings, 1 accepted']]);
     found = [unused(30)];
     jest.advanceTimersByTime(HOUR_MS);
     expect(lines.slice(1)).toEqual([
-      ['warn', 'API gate: 1 finding(s), 0 accepted'],
+      ['warn', 'API gate: 1 finding, 0 accepted'],
     ]);
   });
 
@@ -59,6 +59,6 @@ describe('FindingsLog', () => {
     log.stop();
     found = [unused(30)];
     jest.advanceTimersByTime(HOUR_MS);
-    expect(lines).toEqual([['info', 'API gate: 0 finding(s), 0 accepted']]);
+    expect(lines).toEqual([['info', 'API gate: 0 findings, 0 accepted']]);
   });
 });

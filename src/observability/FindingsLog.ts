@@ -41,7 +41,7 @@ export class FindingsLog {
     }
     this.#logged = identity;
     const open = findings.filter(({ accepted }) => !accepted).length;
-    const title = `API gate: ${open} finding(s), ${findings.length - open} accepted`;
+    const title = `API gate: ${open} ${open === 1 ? 'finding' : 'findings'}, ${findings.length - open} accepted`;
     const parts = groupBySize(
       findings.map(shortenTexts),
       finding => jsonBytes(formatFinding(finding)) + jsonBytes(finding),

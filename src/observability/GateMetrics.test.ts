@@ -82,6 +82,7 @@ describe('the gauges', () => {
       'api_gate_revocations_staleness',
       'api_gate_rules_ends_in',
       'api_gate_rules_unused',
+      'api_gate_up',
     ]);
     gate.write({ allow: [rule('/a', inDays(1)), rule('/b', inDays(2))] });
     await gate.scrape();
@@ -92,6 +93,19 @@ describe('the gauges', () => {
       expect(labels).toEqual({});
       expect(Number.isFinite(value)).toBe(true);
     }
+  });
+
+  it.each([
+    ['1 while the gate refuses', {}, 1],
+    ['0 in report-only', { mode: 'report-only', until: inDays(1) }, 0],
+    [
+      '1 once report-only has ended',
+      { mode: 'report-only', until: inDays(-1) },
+      1,
+    ],
+  ])('[P71] have api_gate.up as %s', async (_, apiGate, expected) => {
+    const gate = await start(apiGate);
+    expect(await gate.valueOf('api_gate_up')).toBe(expected);
   });
 
   it('have the hash of the policy in force as a number', async () => {

@@ -94,37 +94,7 @@ export class GateMetrics {
       'Time since the list of revocations was last read in full, or since the start',
       () => revocations.staleness,
     );
-    this.#createGauge(
-      'api_gate.rules.ends_in',
-      's',
-      'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
-      () => firstEndIn(source.current),
-    );
-    this.#createGauge(
-      'api_gate.policy.age',
-      's',
-      'Time since the policy in force was loaded',
-      () => (Date.now() - +source.current.loadedAt) / 1000,
-    );
-    this.#createGauge(
-      'api_gate.policy.hash',
-      '{hash}',
-      'The hash of the policy in force as a number, equal at replicas with the same settings in force',
-      // A double holds the 48 bits exactly.
-      () => Number.parseInt(source.current.hash, 16),
-    );
-    this.#createGauge(
-      'api_gate.policy.rejected',
-      '{policy}',
-      '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
-      () => (source.problem === undefined ? 0 : 1),
-    );
-    this.#createGauge(
-      'api_gate.policy.needs_restart',
-      '{setting}',
-      'Settings whose new value takes effect after a restart',
-      () => source.needsRestart.length,
-    );
+    this.#createPolicyGauges(source);
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
@@ -159,6 +129,46 @@ export class GateMetrics {
 
   cookieNotIssued(reason: NotIssuedReason): void {
     this.#cookies.add(1, { outcome: 'refused', reason });
+  }
+
+  #createPolicyGauges(source: ObservedSource): void {
+    this.#createGauge(
+      'api_gate.up',
+      '{gate}',
+      '1 while the gate refuses, 0 in report-only; without the gate there is no value',
+      () => (source.current.isEnforced ? 1 : 0),
+    );
+    this.#createGauge(
+      'api_gate.rules.ends_in',
+      's',
+      'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
+      () => firstEndIn(source.current),
+    );
+    this.#createGauge(
+      'api_gate.policy.age',
+      's',
+      'Time since the policy in force was loaded',
+      () => (Date.now() - +source.current.loadedAt) / 1000,
+    );
+    this.#createGauge(
+      'api_gate.policy.hash',
+      '{hash}',
+      'The hash of the policy in force as a number, equal at replicas with the same settings in force',
+      // A double holds the 48 bits exactly.
+      () => Number.parseInt(source.current.hash, 16),
+    );
+    this.#createGauge(
+      'api_gate.policy.rejected',
+      '{policy}',
+      '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
+      () => (source.problem === undefined ? 0 : 1),
+    );
+    this.#createGauge(
+      'api_gate.policy.needs_restart',
+      '{setting}',
+      'Settings whose new value takes effect after a restart',
+      () => source.needsRestart.length,
+    );
   }
 
   #createGauge(

@@ -35,7 +35,9 @@ export function formatPolicyReport(report: PolicyReport): string {
           opensBeyondPlugins.map(formatRule),
         )),
     ...section(
-      `Opened by plugins in code, and ${report.enforced ? 'closed by the gate' : 'closed once you enforce'}, except for what your rules name`,
+      titleOfClosed(
+        report.enforced ? 'closed by the gate' : 'closed once you enforce',
+      ),
       closed.map(formatClosed),
     ),
     ...(reportOnly
@@ -54,6 +56,13 @@ export function formatPolicyReport(report: PolicyReport): string {
 
 export function formatBuiltIn(rule: AllowRule): string {
   return `${formatRule(rule)}  (${rule.reason})`;
+}
+
+/** Returns the title of the list of paths that plugins have opened in code. */
+export function titleOfClosed(
+  state: 'closed by the gate' | 'closed once you enforce',
+): string {
+  return `Opened by plugins in code, and ${state}, except for what your rules name`;
 }
 
 /** Returns a title with lines below it, or nothing if there are none. */

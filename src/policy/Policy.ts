@@ -74,11 +74,17 @@ export class Policy {
     return this.config.allow.filter(rule => now < endOf(rule));
   }
 
-  /** Whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
   get isEnforced(): boolean {
-    const { mode, until } = this.config;
-    return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
+    return isEnforced(this.config);
   }
+}
+
+/** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
+export function isEnforced({
+  mode,
+  until,
+}: Pick<ApiGateConfig, 'mode' | 'until'>): boolean {
+  return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
 }
 
 /** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */

@@ -94,7 +94,7 @@ describe('[P34] the findings of a backend', () => {
     const lines = findings.map(formatFinding);
     expect(logged).toMatchObject({
       level: 'warn',
-      message: ['API gate: 3 finding(s), 1 accepted', ...lines].join('\n  '),
+      message: ['API gate: 3 findings, 1 accepted', ...lines].join('\n  '),
     });
 
     process.env.API_GATE_TEST_TOKEN = await tokenForPolicy();
@@ -127,7 +127,7 @@ describe('[P34] the findings of a backend', () => {
     expect(loggedFindings()).toEqual([
       {
         level: 'info',
-        message: 'API gate: 0 finding(s), 0 accepted',
+        message: 'API gate: 0 findings, 0 accepted',
         findings: [],
       },
     ]);

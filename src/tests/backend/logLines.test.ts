@@ -110,7 +110,7 @@ describe('[P56] no line of the log has more than 8 KB', () => {
     }
     const findings = parsed.flatMap(line => line.findings ?? []);
     expect(parsed.find(line => line.findings).message).toContain(
-      `API gate: ${findings.length} finding(s), 0 accepted, part 1 of`,
+      `API gate: ${findings.length} findings, 0 accepted, part 1 of`,
     );
     for (const line of parsed.filter(each => each.findings)) {
       expect(line.message.split('\n').length - 1).toBe(line.findings.length);

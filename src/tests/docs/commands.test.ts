@@ -9,12 +9,14 @@ import {
   proseOf,
 } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliHere } from '../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
+const ADDRESS = 'https://backstage.example.com';
 const API_GATE = 'yarn --cwd packages/backend api-gate ';
 
 /** The beginnings of commands that no test can run here, and why. */
@@ -117,10 +119,14 @@ auth:
   );
 });
 
+const WORKSPACE = {
+  'package.json': '{"name":"root","workspaces":["packages/*"]}',
+  'packages/backend/package.json': '{"name":"backend"}',
+};
+
 describe('a sample of docs/cli.md', () => {
   const folder = folderWith({
-    'package.json': '{"name":"root","workspaces":["packages/*"]}',
-    'packages/backend/package.json': '{"name":"backend"}',
+    ...WORKSPACE,
     'app-config.yaml': `backend:
   baseUrl: http://localhost:7007
 auth:
@@ -137,23 +143,47 @@ auth:
       - { plugin: catalog, is: closed }
 `,
   });
+  const withExpectations = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': `backend:
+  baseUrl: http://localhost:7007
+auth:
+  apiGate:
+    allow:
+      - { plugin: hello, path: /health }
+    expect:
+      - { request: GET /api/hello/users, is: closed }
+      - { plugin: catalog, is: closed }
+`,
+  });
+  let backend: RunningBackend;
+  beforeAll(async () => {
+    backend = await startBackend({
+      features: ['hello', 'catalog'].map(id => recordingPlugin(id).feature),
+    });
+  });
+  afterAll(() => backend.stop());
+
   const samples = codeBlocks('text')
     .filter(({ file }) => file === 'docs/cli.md')
     .map(({ text }) => text.match(/^\$ api-gate (.*?)\n(.*)$/s)!);
 
-  it('is found', () => expect(samples).toHaveLength(4));
+  it('is found', () => expect(samples).toHaveLength(5));
 
   it.each(samples.map(([, args, output]) => [args, output] as const))(
     'is what the command prints: %s',
     async (line, output) => {
       const args = line
         .match(/'[^']*'|\S+/g)!
-        .map(arg => arg.replace(/^'|'$/g, ''));
+        .map(arg => arg.replace(/^'|'$/g, '').replace(ADDRESS, backend.url));
+      const isLive = args.includes('--live');
       const { stdout, stderr } = await runCli(args, {
-        cwd: path.join(folder, 'packages/backend'),
+        cwd: path.join(isLive ? withExpectations : folder, 'packages/backend'),
       });
       // The files are listed first.
-      expect((stderr + stdout).trimEnd()).toBe(output);
+      expect((stderr + stdout).trimEnd()).toBe(
+        output.replace(ADDRESS, backend.url),
+      );
     },
   );
 });

@@ -3,12 +3,15 @@ import { chmodSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import {
+  blocksAfter,
   codeBlocks,
   codeIn,
   root,
   tableRows,
 } from '../../__testUtils__/documents';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, writeInto } from '../../__testUtils__/runCli';
+import { startBackend } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
@@ -77,6 +80,23 @@ git(origin, 'init', '--quiet', '--initial-branch=main');
 git(origin, 'add', '.');
 git(origin, 'commit', '--quiet', '--message', 'main');
 
+/** Runs a command as GitHub's runner does. The code is `undefined` where it succeeds. */
+function runStep(
+  command: string,
+  cwd: string,
+  env: Record<string, string>,
+): Promise<{ code: unknown; output: string }> {
+  return new Promise(resolve => {
+    execFile(
+      'bash',
+      ['--noprofile', '--norc', '-eo', 'pipefail', '-c', command],
+      { cwd, env },
+      (error, stdout, stderr) =>
+        resolve({ code: error?.code, output: stderr + stdout }),
+    );
+  });
+}
+
 /** Runs the steps of the workflow on a pull request, until one fails. */
 async function runJob(changed: Record<string, string>) {
   const checkout = path.join(folderWith({}), 'app');
@@ -90,18 +110,7 @@ async function runJob(changed: Record<string, string>) {
     GITHUB_WORKSPACE: checkout,
   };
   for (const run of runs) {
-    const { code, output } = await new Promise<{
-      code: unknown;
-      output: string;
-    }>(resolve => {
-      execFile(
-        'bash',
-        ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run],
-        { cwd: checkout, env },
-        (error, stdout, stderr) =>
-          resolve({ code: error?.code, output: stderr + stdout }),
-      );
-    });
+    const { code, output } = await runStep(run, checkout, env);
     if (code !== undefined) {
       const [, failedAt] = run.match(/api-gate (\w+)/) ?? [];
       return { code, failedAt, output };
@@ -182,4 +191,26 @@ describeWithBash('the workflow of docs/first-week.md', () => {
   });
 
   it('has a test for each row of its page', () => expect(rows).toHaveLength(6));
+});
+
+describeWithBash('the step after a deployment of docs/first-week.md', () => {
+  const [step] = blocksAfter('docs/first-week.md', 'Day 8: enforce', 'sh');
+
+  it.each([
+    [true, undefined, 'answers 401 from the gate (all of 20 requests)'],
+    [false, 1, 'answers 404: the gate is missing, or in report-only'],
+  ])('with the gate: %s', async (withGate, exitCode, line) => {
+    const backend = await startBackend({
+      withGate,
+      features: ['events', 'catalog'].map(id => recordingPlugin(id).feature),
+    });
+    const { code, output } = await runStep(
+      step.replace('https://backstage.example.com', backend.url),
+      origin,
+      { PATH: `${tools}:${process.env.PATH}` },
+    );
+    await backend.stop();
+    expect(output).toContain(line);
+    expect(code).toBe(exitCode);
+  });
 });

@@ -1,0 +1,93 @@
+import { DECISION_HEADER } from '../decision/Refusal';
+import { CliError } from './Command';
+import type { GetAnswer } from './get';
+
+/** The beginning of the gate's challenge. What may follow is where an MCP client reads how to sign in. */
+const CHALLENGE = 'Bearer realm="Backstage"';
+
+/** What comes of a request without a credential. */
+export interface Outcome {
+  /** 0: the gate has refused the request. 1: something else has answered. 2: it can not be said which. */
+  code: 0 | 1 | 2;
+  /** Follows the request in a sentence. */
+  text: string;
+  /** `undefined` if no answer has come. */
+  status?: number;
+}
+
+/** Returns the outcome of a request. Having no answer is one too. */
+export async function outcomeOf(
+  asked: Promise<GetAnswer>,
+  method?: 'GET' | 'HEAD',
+): Promise<Outcome> {
+  try {
+    return judge(await asked, method);
+  } catch (error) {
+    if (error instanceof CliError) {
+      return { code: 2, text: `has no answer: ${error.message}` };
+    }
+    throw error;
+  }
+}
+
+/** Returns the exit code for the codes of outcomes: one answer of something else weighs more than one that shows nothing. */
+export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
+  return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
+}
+
+/** Returns what an answer shows. */
+export function judge(
+  answer: GetAnswer,
+  method: 'GET' | 'HEAD' = 'GET',
+): Outcome {
+  const { status } = answer;
+  const outcome = (code: Outcome['code'], text: string) => ({
+    code,
+    text: `answers ${status}${text}`,
+    status,
+  });
+  if (status >= 300 && status < 400) {
+    return outcome(
+      2,
+      ', which is not followed: give the address that it leads to',
+    );
+  }
+  if (status === 429 || status >= 500) {
+    return outcome(2, ': ask again once the backend is up');
+  }
+  if (status === 404) {
+    return outcome(1, ': the gate is missing, or in report-only');
+  }
+  if (status !== 401) {
+    return outcome(1, ': something else answers for it');
+  }
+  const missing = missingParts(answer, method);
+  return missing.length === 0
+    ? outcome(0, ' from the gate')
+    : outcome(
+        1,
+        ` without ${missing.join(' and ')}: something else answers for it, or removes these from the gate's answer`,
+      );
+}
+
+/** Returns the parts of the gate's own 401 that an answer lacks. */
+function missingParts(
+  { headers, body }: GetAnswer,
+  method: 'GET' | 'HEAD',
+): string[] {
+  const challenge = headers.get('www-authenticate') ?? '';
+  return [
+    headers.get(DECISION_HEADER) ? '' : DECISION_HEADER,
+    challenge.startsWith(CHALLENGE) ? '' : `WWW-Authenticate: ${CHALLENGE}`,
+    method === 'HEAD' || isBackstageError(body) ? '' : "Backstage's JSON",
+  ].filter(part => part !== '');
+}
+
+function isBackstageError(body: string): boolean {
+  try {
+    const { error, response } = JSON.parse(body);
+    return error.name === 'AuthenticationError' && response.statusCode === 401;
+  } catch {
+    return false;
+  }
+}

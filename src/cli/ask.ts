@@ -1,0 +1,57 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { get, GetAnswer } from './get';
+
+const INTERVAL_MS = 500;
+
+/** Sends a request without a credential to a path of a plugin. */
+export type Ask = (
+  plugin: string,
+  path: string,
+  method?: 'GET' | 'HEAD',
+) => Promise<GetAnswer>;
+
+/** Returns the path of all plugins, below the path of `backend.baseUrl`. */
+export function prefixOf({ pathname }: URL): string {
+  return `${pathname.replace(/\/$/, '')}/api/`;
+}
+
+/** Returns an address as people write it: without the slash at its end, and without a query. */
+export function nameOf({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/$/, '')}`;
+}
+
+/** Announces requests in a sentence without its full stop. */
+export function announce(base: URL, requests: number): string {
+  const seconds = Math.ceil((requests * INTERVAL_MS) / 1000);
+  return `Sends ${requests} requests without a credential to ${nameOf(base)}, two a second, for about ${seconds} seconds`;
+}
+
+/**
+ * Returns a function that sends requests, at most two a second. On a terminal it shows how many of them are left.
+ *
+ * @param maxBytes - the rest of a longer body is not read
+ */
+export function createAsk(base: URL, requests: number, maxBytes: number): Ask {
+  let next = 0;
+  let left = requests;
+  const { stderr } = process;
+  return async (plugin, path, method) => {
+    if (stderr.isTTY) {
+      stderr.write(`${left} requests left`);
+    }
+    await wait(Math.max(0, next - Date.now()));
+    next = Date.now() + INTERVAL_MS;
+    left -= 1;
+    try {
+      return await get(new URL(`${prefixOf(base)}${plugin}${path}`, base), {
+        maxBytes,
+        method,
+      });
+    } finally {
+      if (stderr.isTTY) {
+        // Return to the beginning of the line, and erase it.
+        stderr.write('\r\x1b[K');
+      }
+    }
+  };
+}
