@@ -102,7 +102,7 @@ describe('RevocationList', () => {
     expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
   });
 
-  describe('of a locked user', () => {
+  describe('[P80] of a locked user', () => {
     const DAY = 24 * 60 * 60;
     const HOUR = 60 * 60;
     const lock = (end: number, change: Partial<Revocation> = {}) =>

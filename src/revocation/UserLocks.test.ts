@@ -12,7 +12,7 @@ const JANE = 'user:default/jane';
 const DAY = 24 * 60 * 60;
 const now = () => Math.floor(Date.now() / 1000);
 
-describe.each(testDatabases)('UserLocks on %s', (kind, create) => {
+describe.each(testDatabases)('[P80] UserLocks on %s', (kind, create) => {
   let database: TestDatabase;
   beforeEach(async () => {
     database = await create();

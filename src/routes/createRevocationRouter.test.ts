@@ -255,7 +255,7 @@ describe('a lock', () => {
     expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
   });
 
-  it('is not for a service whose restrictions do not name the permission', async () => {
+  it('[P81] is not for a service whose restrictions do not name the permission', async () => {
     const { locks, post, signOutUser } = await start();
     expect((await post(body)).status).toBe(403);
     expect(locks.set).not.toHaveBeenCalled();

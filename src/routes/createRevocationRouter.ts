@@ -20,7 +20,11 @@ import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
 } from './RouteAccess';
-import { REVOCATIONS_PATH } from '../http/backstagePaths';
+import {
+  LOCK_PATH,
+  LOCKED_USERS_PATH,
+  REVOCATIONS_PATH,
+} from '../http/backstagePaths';
 import type { UserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
@@ -35,9 +39,6 @@ const MAX_PER_SERVICE = 1_000;
 
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
-
-// The reference of the user, which has a slash.
-const LOCK_PATH: string = `${REVOCATIONS_PATH}/*`;
 
 const PERMISSION = authApiGateRevokePermission;
 
@@ -130,7 +131,7 @@ function addLockRoutes(
 ) {
   const { access, locks, revocations } = options;
 
-  router.get(`${REVOCATIONS_PATH}/locked`, async (req, res) => {
+  router.get(LOCKED_USERS_PATH, async (req, res) => {
     await access.requireOperator(req, authApiGateReadPermission);
     const locked = revocations.locks().map(lock => ({
       userEntityRef: lock.sub,

@@ -205,7 +205,7 @@ describe('a user who is locked out', () => {
     expect((await backend.lift()).status).toBe(404);
   });
 
-  it('[P80] is refused by cookie, limited token, service and WebSocket, and on public paths', async () => {
+  it('[P80] is refused by cookie, limited token and service, and on public paths', async () => {
     const docs = recordingPlugin('docs', {
       policies: [{ path: '/static', allow: 'user-cookie' }],
     });
@@ -453,30 +453,30 @@ describe('a lock', () => {
   });
 
   itWithRefreshTokens(
-    'ends the refresh tokens of OAuth clients, and so does lifting it',
+    'ends the refresh tokens of OAuth clients, and lifting it ends those that a code gave meanwhile',
     async () => {
       const user = 'user:development/guest';
       const backend = await start({ config: { auth: oauthConfig('one') } });
       const authUrl = `${backend.url}/api/auth`;
-      const signIn = async () =>
-        (await signInClient(authUrl, 'one', await backend.guest()))
-          .refresh_token!;
-      const refreshed = async (token: string) =>
-        (await refresh(authUrl, 'one', token)).status;
-      const first = await signIn();
+      const refreshed = (token?: string) => refresh(authUrl, 'one', token!);
       const guest = await backend.guest();
-      const by = OFFBOARDING;
-      const { body } = await backend.lock(undefined, {
-        by,
-        userEntityRef: user,
+      const signIn = (lock?: () => Promise<void>) =>
+        signInClient(authUrl, 'one', guest, lock);
+      const { refresh_token: first } = await signIn();
+      const change = { by: OFFBOARDING, userEntityRef: user, user };
+      const meanwhile = await signIn(async () => {
+        const { body } = await backend.lock(undefined, change);
+        expect(body.offlineSessions).toEqual({ ended: 1 });
       });
-      expect(body.offlineSessions).toEqual({ ended: 1 });
-      expect(await refreshed(first)).toBe(400);
+      expect((await refreshed(first)).status).toBe(400);
+      const { tokens } = await refreshed(meanwhile.refresh_token);
+      expect(await backend.status(tokens.access_token)).toBe(401);
       // A client of a user who is locked out gets no code.
-      await expect(signInClient(authUrl, 'one', guest)).rejects.toThrow();
-      expect((await backend.lift({ by, user })).body.offlineSessions).toEqual({
-        ended: 0,
-      });
+      await expect(signIn()).rejects.toThrow();
+
+      const { body } = await backend.lift(change);
+      expect(body.offlineSessions).toEqual({ ended: 1 });
+      expect((await refreshed(tokens.refresh_token)).status).toBe(400);
     },
   );
 
