@@ -326,6 +326,15 @@ describe('a lock', () => {
 });
 
 describe('a caller', () => {
+  it('[P19] lifts no lock above the limit of calls', async () => {
+    const { lift, locks, post } = await start({ lockedUntil: iat + 3660 });
+    for (let i = 0; i < LIMITS.user; i += 1) {
+      await post({ userEntityRef: JANE }, OPERATOR);
+    }
+    expect((await lift(JANE)).status).toBe(429);
+    expect(locks.set).not.toHaveBeenCalled();
+  });
+
   it.each([
     ['revocation', session],
     ['user', { userEntityRef: JANE }],

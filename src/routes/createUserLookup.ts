@@ -51,12 +51,17 @@ async function isInCatalog(
   services: { auth: AuthService; discovery: DiscoveryService },
   userEntityRef: string,
 ): Promise<boolean> {
-  const path = userEntityRef.split(/[:/]/).map(encodeURIComponent).join('/');
   const response = await fetchFromPlugin(
     services,
     'catalog',
-    `/entities/by-name/${path}`,
+    '/entities/by-refs',
+    { body: { entityRefs: [userEntityRef], fields: ['kind'] } },
   );
-  await response.body?.cancel();
-  return response.ok;
+  // There may be no catalog, and it may refuse what is no reference for it.
+  if (!response.ok) {
+    await response.body?.cancel();
+    return false;
+  }
+  const { items } = await response.json();
+  return items.some(Boolean);
 }

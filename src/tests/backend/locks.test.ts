@@ -439,7 +439,6 @@ describe('a lock', () => {
     await until(async () => (await knownOf('default/In-Catalog')) === true);
     expect(await knownOf('development/GUEST')).toBe(true);
     expect(await knownOf('default/jnae')).toBe(false);
-    expect(await knownOf('default/ä%2f?x=1#')).toBe(false);
   });
 
   it('does not say so where the catalog is out of reach', async () => {
