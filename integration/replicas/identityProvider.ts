@@ -1,6 +1,6 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 
 const CLIENT = { client_id: 'backstage', client_secret: 'of-a-test' };
 
@@ -23,10 +23,7 @@ export async function startIdentityProvider(
   // TypeScript checks the project where the package is not installed.
   const name = 'oidc-provider';
   const { Provider } = await import(name);
-  // The address of the provider has to be known before the provider is made.
-  let handle: (...args: unknown[]) => void;
-  const { createServer } = await import('node:http');
-  const server: Server = createServer((req, res) => handle(req, res));
+  const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -70,6 +67,6 @@ export async function startIdentityProvider(
     issueRefreshToken: async () => true,
     pkce: { required: () => false },
   });
-  handle = provider.callback();
+  server.on('request', provider.callback());
   return identityProvider;
 }

@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import { blocksAfter } from '../__testUtils__/documents';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { DatabaseRevocationStore } from './DatabaseRevocationStore';
@@ -197,11 +196,9 @@ it('a change that the database does not answer fails after six seconds, and is n
   const readLock = jest.fn(async () => undefined);
   const revocations = new RevocationList();
   const locks = new UserLocks({ store: { add, readLock }, revocations });
-  const failure = expect(locks.set(JANE, now() + 60)).rejects.toThrow(
-    'The store of revocations does not answer',
-  );
+  const failure = locks.set(JANE, now() + 60).catch(error => error);
   await jest.advanceTimersByTimeAsync(60_000);
-  await failure;
+  expect(String(await failure)).toContain('does not answer');
   jest.useRealTimers();
   expect(add).toHaveBeenCalledTimes(1);
   expect(revocations.size).toBe(0);

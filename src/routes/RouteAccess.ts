@@ -31,8 +31,8 @@ export const authApiGateReadPermission = createPermission({
 });
 
 /**
- * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`); services, and users for
- * themselves, do not.
+ * Permission to end all sessions of another user, and to lock that user out. Operators need it (`auth.apiGate.operators`), and so do
+ * external tokens that lock users out; other services, and users for themselves, do not.
  *
  * @public
  */

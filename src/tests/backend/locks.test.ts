@@ -47,7 +47,7 @@ import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
 // Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
-const itWithRefreshTokens = release >= '2026-11' ? it : it.skip;
+const describeWithRoute = release >= '2026-11' ? describe : describe.skip;
 
 const JANE = 'user:default/jane';
 const OPERATOR = 'user:development/guest';
@@ -451,34 +451,6 @@ describe('a lock', () => {
     expect(await backend.status(token)).toBe(401);
   });
 
-  itWithRefreshTokens(
-    'ends the refresh tokens of OAuth clients, and lifting it ends those that a code gave meanwhile',
-    async () => {
-      const user = 'user:development/guest';
-      const backend = await start({ config: { auth: oauthConfig('one') } });
-      const authUrl = `${backend.url}/api/auth`;
-      const refreshed = (token?: string) => refresh(authUrl, 'one', token!);
-      const guest = await backend.guest();
-      const signIn = (lock?: () => Promise<void>) =>
-        signInClient(authUrl, 'one', guest, lock);
-      const { refresh_token: first } = await signIn();
-      const change = { by: OFFBOARDING, userEntityRef: user, user };
-      const meanwhile = await signIn(async () => {
-        const { body } = await backend.lock(undefined, change);
-        expect(body.offlineSessions).toEqual({ ended: 1 });
-      });
-      expect((await refreshed(first)).status).toBe(400);
-      const { tokens } = await refreshed(meanwhile.refresh_token);
-      expect(await backend.status(tokens.access_token)).toBe(401);
-      // A client of a user who is locked out gets no code.
-      await expect(signIn()).rejects.toThrow();
-
-      const { body } = await backend.lift(change);
-      expect(body.offlineSessions).toEqual({ ended: 1 });
-      expect((await refreshed(tokens.refresh_token)).status).toBe(400);
-    },
-  );
-
   it('is in the audit, and the refusals have its reason', async () => {
     const events: any[] = [];
     const backend = await start({ features: [recordingAuditor(events)] });
@@ -553,5 +525,32 @@ describe('a lock', () => {
     await nextSecond();
     await until(async () => (await status(await first.jane())) === 200);
     expect(await status(token)).toBe(401);
+  });
+});
+
+describeWithRoute('the refresh tokens of OAuth clients', () => {
+  it('a lock ends the refresh tokens, and lifting it ends those that a code gave meanwhile', async () => {
+    const user = 'user:development/guest';
+    const backend = await start({ config: { auth: oauthConfig('one') } });
+    const authUrl = `${backend.url}/api/auth`;
+    const refreshed = (token?: string) => refresh(authUrl, 'one', token!);
+    const guest = await backend.guest();
+    const signIn = (lock?: () => Promise<void>) =>
+      signInClient(authUrl, 'one', guest, lock);
+    const { refresh_token: first } = await signIn();
+    const change = { by: OFFBOARDING, userEntityRef: user, user };
+    const meanwhile = await signIn(async () => {
+      const { body } = await backend.lock(undefined, change);
+      expect(body.offlineSessions).toEqual({ ended: 1 });
+    });
+    expect((await refreshed(first)).status).toBe(400);
+    const { tokens } = await refreshed(meanwhile.refresh_token);
+    expect(await backend.status(tokens.access_token)).toBe(401);
+    // A client of a user who is locked out gets no code.
+    await expect(signIn()).rejects.toThrow();
+
+    const { body } = await backend.lift(change);
+    expect(body.offlineSessions).toEqual({ ended: 1 });
+    expect((await refreshed(tokens.refresh_token)).status).toBe(400);
   });
 });

@@ -195,8 +195,8 @@ describe('the routes of the page', () => {
       lockedUntil,
     });
     expect(locked.status).toBe(201);
-    const sampleOf = (start: string) =>
-      JSON.parse(codes.find(code => code.startsWith(start))!);
+    const sampleOf = (beginning: string) =>
+      JSON.parse(codes.find(code => code.startsWith(beginning))!);
     const listed = await backend.get(`${REVOCATIONS}/locked`, bearer(guest));
     expect(named(fieldsOf(JSON.parse(listed.body)))).toEqual(
       named(fieldsOf(sampleOf('{ "locked"'))),
