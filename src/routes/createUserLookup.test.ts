@@ -84,3 +84,15 @@ describe.each(testDatabases)('createUserLookup on %s', (_, create) => {
     expect(asked).toEqual([`POST /catalog/entities/by-refs ${body}`]);
   });
 });
+
+it('does not wait longer than five seconds for the database', async () => {
+  jest.useFakeTimers();
+  const known = createUserLookup({
+    auth: { getOwnServiceCredentials: () => Promise.reject(new Error()) },
+    database: { run: () => new Promise(() => {}) },
+    discovery: {},
+  } as never)('user:default/jane');
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(await known).toBeUndefined();
+  jest.useRealTimers();
+});

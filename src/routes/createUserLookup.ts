@@ -4,9 +4,12 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { fetchFromPlugin } from '../revocation/fetchFromPlugin';
 import type { GateDatabase } from '../util/GateDatabase';
+import { withTimeout } from '../util/time';
 
 /** The table of the `auth` plugin with the users to whom it has issued a token. */
 const TABLE = 'user_info';
+
+const TIMEOUT_MS = 5_000;
 
 /** Returns whether a user exists; `undefined` if that can't be found out now. */
 export type UserLookup = (
@@ -20,10 +23,12 @@ export function createUserLookup(services: {
   discovery: DiscoveryService;
 }): UserLookup {
   return async userEntityRef => {
-    const found = await Promise.allSettled([
-      hasSignedIn(services.database, userEntityRef),
-      isInCatalog(services, userEntityRef),
-    ]);
+    const found = await Promise.allSettled(
+      [
+        hasSignedIn(services.database, userEntityRef),
+        isInCatalog(services, userEntityRef),
+      ].map(answer => withTimeout(answer, TIMEOUT_MS, 'No answer')),
+    );
     const answers = found.map(each =>
       each.status === 'fulfilled' ? each.value : undefined,
     );
