@@ -18,7 +18,7 @@ import { startIdentityProvider } from './identityProvider';
 import { reserveNginxPorts, startNginx } from './nginx';
 import type { World } from './World';
 
-const LIMIT_MS = 210_000;
+const LIMIT_MS = 240_000;
 
 runChecks(
   { name: 'replicas', limitMs: LIMIT_MS },
