@@ -11,6 +11,7 @@ import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { blocksAfter } from '../../__testUtils__/documents';
+import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import {
   identityProvider,
   identityProviderConfig,
@@ -451,8 +452,10 @@ describe('a lock', () => {
     expect(await backend.status(token)).toBe(401);
   });
 
-  it('is in the audit, and the refusals have its reason', async () => {
+  it('is in the audit and the metrics, and the refusals have its reason', async () => {
     const events: any[] = [];
+    const exported = await exportMetrics();
+    backends.add(exported);
     const backend = await start({ features: [recordingAuditor(events)] });
     const token = await backend.jane(now() - 10);
     const end = now() + 3600;
@@ -497,6 +500,20 @@ describe('a lock', () => {
       reason: 'locked',
       count: 1,
     });
+    const { series } = await exported.scrape();
+    expect(series).toContainEqual({
+      name: 'api_gate_decisions_total',
+      labels: expect.objectContaining({
+        plugin: 'hello',
+        outcome: 'refused',
+        reason: 'locked',
+        credential: 'bearer',
+      }),
+      value: 1,
+    });
+    expect(
+      series.find(({ name }) => name === 'api_gate_revocations_held')?.value,
+    ).toBe(2);
     expect(JSON.stringify([events, backend.log])).not.toContain(token);
   });
 
