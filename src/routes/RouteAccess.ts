@@ -90,7 +90,8 @@ export class RouteAccess {
   }
 
   /**
-   * Accepts operators, and services whose access restrictions name the permission, which are external tokens: plugins have none.
+   * Accepts operators, and services whose access restrictions name the permission, which are external tokens: plugins have none. A
+   * plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
    *
    * @throws ConflictError for users who would lock themselves out
    */
@@ -100,7 +101,10 @@ export class RouteAccess {
     userEntityRef: string,
   ) {
     const credentials = await this.#readCaller(req);
-    if (!isUser(credentials) && !isRestrictedTo(credentials, permission)) {
+    const isAccepted = isUser(credentials)
+      ? !credentials.principal.actor
+      : isRestrictedTo(credentials, permission);
+    if (!isAccepted) {
       throw new NotAllowedError(
         `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
       );

@@ -92,7 +92,18 @@ const nextSecond = () => new Promise(resolve => setTimeout(resolve, 1_100));
 
 async function start(options: SignedBackendOptions = {}) {
   const { features = [], config, apiGate } = options;
-  const hello = recordingPlugin('hello');
+  const hello = recordingPlugin('hello', {
+    handle: async (req, res, { auth, httpAuth }) => {
+      const target = req.query.for;
+      const { token } = target
+        ? await auth.getPluginRequestToken({
+            onBehalfOf: await httpAuth.credentials(req),
+            targetPluginId: String(target),
+          })
+        : { token: undefined };
+      res.json({ token });
+    },
+  });
   const backend = await backends.start({
     ...options,
     features: [hello.feature, ...features],
@@ -129,6 +140,11 @@ async function start(options: SignedBackendOptions = {}) {
     operator,
     lock,
     lift,
+    forOperator: async (): Promise<string> => {
+      const target = '/api/hello/x?for=auth';
+      return JSON.parse((await backend.get(target, bearer(operator))).body)
+        .token;
+    },
     jane: (iat = now()) => backend.sign({ sub: JANE, iat, exp: iat + 3600 }),
     locked: async (by = operator) =>
       parsed(await backend.get(`${REVOCATIONS}/locked`, bearer(by))),
@@ -300,6 +316,7 @@ describe('[P81] who may lock a user out', () => {
     ['an external token of the page', async () => OFFBOARDING, 201],
     ['a user', b => b.jane(), 403],
     ['a plugin', b => b.hello.tokenFor('auth'), 403],
+    ['a plugin that acts for an operator', b => b.forOperator(), 403],
     ['an external token without restrictions', async () => 'unrestricted', 403],
     ['one for the plugin alone', async () => 'for-auth', 403],
     ['one for another permission', async () => 'for-reading', 403],
