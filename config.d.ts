@@ -162,7 +162,7 @@ export interface Config {
       };
 
       /**
-       * Users who may end the sessions of others and read the policy: full entity references of users and of groups that own
+       * Users who may end the sessions of others, lock them out and read the policy: full entity references of users and of groups that own
        * for them, such as `group:default/platform`, without case. Where `permission.enabled` is true, they need the permission
        * as well. Default: none.
        */

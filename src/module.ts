@@ -1,7 +1,9 @@
 import {
   AuditorService,
+  AuthService,
   coreServices,
   createBackendModule,
+  DiscoveryService,
   HttpAuthService,
   HttpRouterService,
   PermissionsService,
@@ -14,6 +16,7 @@ import {
 } from './cookie/extensionPoint';
 import { findNewerFiles } from './config/configFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
+import { createUserLookup } from './routes/createUserLookup';
 import { createRevocationRouter } from './routes/createRevocationRouter';
 import {
   RouteAccess,
@@ -21,6 +24,7 @@ import {
   authApiGateRevokePermission,
 } from './routes/RouteAccess';
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
+import { UserLocks } from './revocation/UserLocks';
 import { apiGateServiceRef } from './services/apiGateService';
 import type { GateParts } from './services/createParts';
 import { GateDatabase } from './util/GateDatabase';
@@ -66,7 +70,9 @@ export const authModuleApiGate = createBackendModule({
       deps: {
         gate: apiGateServiceRef,
         auditor: coreServices.auditor,
+        auth: coreServices.auth,
         database: coreServices.database,
+        discovery: coreServices.discovery,
         httpAuth: coreServices.httpAuth,
         httpRouter: coreServices.httpRouter,
         lifecycle: coreServices.lifecycle,
@@ -87,9 +93,8 @@ export const authModuleApiGate = createBackendModule({
         const { offlineSessions, revocations } = gate;
         issuance.applyTo(gate);
         const gateDatabase = await GateDatabase.open(database, logger);
-        await revocations.follow(
-          await DatabaseRevocationStore.create(gateDatabase),
-        );
+        const store = await DatabaseRevocationStore.create(gateDatabase);
+        await revocations.follow(store);
         await gate.usage.follow(gateDatabase);
         // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.
         services.lifecycle.addShutdownHook(() => gate.usage.stop());
@@ -99,7 +104,7 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        addRoutes({ ...services, auditor, gate });
+        addRoutes({ ...services, auditor, gate, gateDatabase, store });
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions
@@ -118,13 +123,17 @@ export const authModuleApiGate = createBackendModule({
 /** Adds the gate's own routes to the `auth` plugin. */
 function addRoutes(services: {
   auditor: AuditorService;
+  auth: AuthService;
+  discovery: DiscoveryService;
   gate: GateParts;
+  gateDatabase: GateDatabase;
   httpAuth: HttpAuthService;
   httpRouter: HttpRouterService;
   permissions: PermissionsService;
+  store: DatabaseRevocationStore;
   userInfo: UserInfoService;
 }): void {
-  const { auditor, gate, httpRouter } = services;
+  const { auditor, gate, gateDatabase, httpRouter, store } = services;
   const { audit, revocations, signOutUser, source, tokens } = gate;
   const access = new RouteAccess({
     ...services,
@@ -136,6 +145,8 @@ function addRoutes(services: {
       tokens,
       revocations,
       signOutUser,
+      locks: new UserLocks({ store, revocations }),
+      lookUpUser: createUserLookup({ ...services, database: gateDatabase }),
       onRevoked: ({ scope, sub }, outcome) =>
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { UserTokenClaims } from '../../src/__testUtils__/signingKey';
+import type { IdentityProvider } from './identityProvider';
 import type { NginxPorts } from './nginx';
 import type { BackendProcess } from '../BackendProcess';
 
@@ -11,6 +12,7 @@ export const WITHIN_MS = POLL_MS + 1_000;
 export interface World {
   a: BackendProcess;
   b: BackendProcess;
+  identityProvider: IdentityProvider;
   nginx: NginxPorts;
   /** Name of the database of the `auth` plugin, which has the revocations. */
   authDatabase: string;

@@ -1,4 +1,4 @@
-// Runs a replica: the gate, and a plugin that has opened all its own paths.
+// Runs a replica: the gate, a plugin that has opened all its own paths, and Backstage's module for an identity provider.
 import apiGate from '../../src';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../createChildBackend';
@@ -7,4 +7,12 @@ import { runAsChild } from '../runAsChild';
 const hello = recordingPlugin('hello', {
   policies: [{ path: '/', allow: 'unauthenticated' }],
 });
-runAsChild(createChildBackend(childConfig(), [apiGate, hello.feature]));
+// TypeScript checks the project where the package is not installed.
+const oidcProvider = '@backstage/plugin-auth-backend-module-oidc-provider';
+runAsChild(
+  createChildBackend(childConfig(), [
+    apiGate,
+    hello.feature,
+    import(oidcProvider),
+  ]),
+);

@@ -1,4 +1,4 @@
-// Runs two replicas, one database and one nginx: see `run`.
+// Runs two replicas, one database, one nginx and an identity provider: see `run`.
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
@@ -10,13 +10,15 @@ import { checkBasicAuth } from './checkBasicAuth';
 import { checkCookieSize } from './checkCookieSize';
 import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
+import { checkLock, OFFBOARDING } from './checkLock';
 import { checkRestart } from './checkRestart';
 import { checkSignOut } from './checkSignOut';
 import { OPEN_PATH, READER_TOKEN, useRule } from './checkUsage';
+import { startIdentityProvider } from './identityProvider';
 import { reserveNginxPorts, startNginx } from './nginx';
 import type { World } from './World';
 
-const LIMIT_MS = 210_000;
+const LIMIT_MS = 240_000;
 
 runChecks(
   { name: 'replicas', limitMs: LIMIT_MS },
@@ -27,6 +29,8 @@ runChecks(
     const nginx = await reserveNginxPorts();
     const prefix = `replicas_${randomBytes(4).toString('hex')}_`;
     const baseUrl = `http://localhost:${nginx.main}`;
+    const identityProvider = await startIdentityProvider(baseUrl);
+    atExit.push(identityProvider.stop);
     const createReplica = async (name: string) => {
       const port = await freePort();
       const config: JsonObject = {
@@ -42,12 +46,18 @@ runChecks(
                 type: 'static',
                 options: { token: READER_TOKEN, subject: 'reader' },
               },
+              OFFBOARDING,
             ],
           },
         },
         auth: {
           ...(key.config.auth as JsonObject),
-          providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+          environment: 'development',
+          session: { secret: 'of-a-test' },
+          providers: {
+            guest: { dangerouslyAllowOutsideDevelopment: true },
+            oidc: identityProvider.config as JsonObject,
+          },
           apiGate: { allow: [{ plugin: 'hello', path: OPEN_PATH }] },
         },
       };
@@ -64,6 +74,7 @@ runChecks(
     const world: World = {
       a,
       b,
+      identityProvider,
       nginx,
       authDatabase: `${prefix}auth`,
       connect: database => {
@@ -82,6 +93,7 @@ runChecks(
     await checkBasicAuth(report, world);
     await checkSignOut(report, world);
     await checkRestart(report, world);
+    await checkLock(report, world);
     await checkDatabaseGone(report, world);
     // The other checks run while the replicas wait for their next exchange. The database must be there meanwhile: after an exchange
     // that fails, the next one is 40 seconds later.

@@ -33,9 +33,7 @@ export class SimulatedTable implements Pick<
 
   /** Records a row now, in a transaction that is committed later. */
   writeLate(revocation: Revocation, delayMs: number): void {
-    const id = createHash('sha256')
-      .update(revocationKey(revocation))
-      .digest('hex');
+    const id = idOf(revocation);
     const recorded_at = Date.now() + this.clockOffsetMs;
     this.#uncommitted.push({
       row: { ...revocation, id, recorded_at },
@@ -45,6 +43,11 @@ export class SimulatedTable implements Pick<
 
   async write(revocation: Revocation): Promise<void> {
     this.writeLate(revocation, 0);
+  }
+
+  async readLock(sub: string): Promise<RevocationRow | undefined> {
+    this.#commit();
+    return this.#rows.get(idOf({ scope: 'lock', sub, iat: 0, exp: 0 }));
   }
 
   async now(): Promise<number> {
@@ -76,7 +79,10 @@ export class SimulatedTable implements Pick<
 
   async summarize(since: number): Promise<SpanSummary[]> {
     this.#commit();
-    const spans = new Map<number, { rows: number; sum: number }>();
+    const spans = new Map<
+      number,
+      { rows: number; sum: number; iats: number }
+    >();
     const begin = since - (since % SPAN_MS);
     for (let i = this.#byTime.length - 1; i >= 0; i -= 1) {
       const { recorded_at, iat, exp } = this.#byTime[i];
@@ -84,13 +90,16 @@ export class SimulatedTable implements Pick<
         break;
       }
       const from = recorded_at - (recorded_at % SPAN_MS);
-      const { rows, sum } = spans.get(from) ?? { rows: 0, sum: 0 };
-      const times = recorded_at - from + iat + exp;
-      spans.set(from, { rows: rows + 1, sum: sum + times });
+      const span = spans.get(from) ?? { rows: 0, sum: 0, iats: 0 };
+      spans.set(from, {
+        rows: span.rows + 1,
+        sum: span.sum + recorded_at - from + exp,
+        iats: span.iats + iat,
+      });
     }
-    return [...spans].reverse().map(([from, { rows, sum }]) => ({
+    return [...spans].reverse().map(([from, { rows, sum, iats }]) => ({
       from,
-      text: `${from}.${rows}.${sum}`,
+      text: `${from}.${rows}.${sum}.${iats}`,
     }));
   }
 
@@ -115,11 +124,15 @@ export class SimulatedTable implements Pick<
       const known = this.#rows.get(row.id);
       if (!known) {
         this.#put(row);
-      } else if (row.scope === 'user') {
+      } else if (row.scope !== 'session') {
         this.#byTime = this.#byTime.filter(each => each !== known);
         // The later transaction waits for the lock of the row, and records its time after that.
         const recorded_at = Math.max(known.recorded_at, row.recorded_at);
-        this.#put({ ...row, ...joinRevocations(known, row), recorded_at });
+        const joined =
+          row.scope === 'user'
+            ? joinRevocations(known, row)
+            : { ...row, iat: Math.max(known.iat + 1, row.iat) };
+        this.#put({ ...row, ...joined, recorded_at });
       }
     }
     this.#byTime.sort(
@@ -135,4 +148,8 @@ export class SimulatedTable implements Pick<
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
+}
+
+function idOf(revocation: Revocation): string {
+  return createHash('sha256').update(revocationKey(revocation)).digest('hex');
 }

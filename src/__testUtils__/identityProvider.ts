@@ -67,37 +67,60 @@ export function identityProvider(
   );
 }
 
-/** A browser of a user of {@link identityProvider}, with the calls of Backstage's frontend. */
+/** A browser of a user, with the calls of Backstage's frontend. */
 export class Laptop {
   readonly #cookies = new BrowserCookies();
 
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly url: string,
+    private readonly provider = 'idp',
+  ) {}
 
-  /** Signs in as in the frontend's pop-up window. */
+  /** Signs in as in the frontend's pop-up window: follows redirects, and sends the forms of the identity provider's pages. */
   async signIn(): Promise<void> {
-    const asked = await this.fetch('/api/auth/idp/start?env=development');
-    const { search } = new URL(asked.headers.get('location')!);
-    await this.fetch(`/api/auth/idp/handler/frame${search}`);
+    const frame = `${this.url}/api/auth/${this.provider}/handler/frame`;
+    let url = `${this.url}/api/auth/${this.provider}/start?env=development`;
+    let form: URLSearchParams | undefined;
+    let hasAnswered = false;
+    while (!hasAnswered) {
+      hasAnswered = url.startsWith(frame);
+      const response = await this.fetch(url, {}, form);
+      const location = response.headers.get('location');
+      const page = await response.text();
+      form = undefined;
+      if (location) {
+        const { href, origin, search } = new URL(location, url);
+        url = origin === new URL(CALLBACK_URL).origin ? frame + search : href;
+      } else if (!hasAnswered) {
+        const [, action] = page.match(/<form[^>]* action="([^"]*)"/)!;
+        const [, prompt] = page.match(/name="prompt" value="([^"]*)"/)!;
+        form = new URLSearchParams({ prompt, login: 'jane', password: 'any' });
+        url = new URL(action, url).href;
+      }
+    }
   }
 
   /** Loads the page: the frontend asks for a token by the cookie of the provider. */
   async loadPage(): Promise<{ status: number; token?: string }> {
     const response = await this.fetch(
-      '/api/auth/idp/refresh?optional&env=development',
+      `/api/auth/${this.provider}/refresh?optional&env=development`,
       { 'X-Requested-With': 'XMLHttpRequest' },
     );
     const { backstageIdentity } = await response.json();
     return { status: response.status, token: backstageIdentity?.token };
   }
 
+  /** @param target - a path of Backstage, or an address elsewhere */
   async fetch(
-    path: string,
+    target: string,
     headers: Record<string, string> = {},
+    form?: URLSearchParams,
   ): Promise<Response> {
-    const url = `${this.url}${path}`;
+    const url = new URL(target, this.url).href;
     const cookie = this.#cookies.headerFor(url);
     const response = await fetch(url, {
       redirect: 'manual',
+      ...(form && { method: 'POST', body: form }),
       headers: { ...headers, ...(cookie && { cookie }) },
     });
     this.#cookies.store(url, response.headers.getSetCookie());

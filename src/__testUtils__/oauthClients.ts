@@ -63,11 +63,16 @@ export const refresh = (
     refresh_token: refreshToken,
   });
 
-/** Signs an OAuth client in, by the authorization code and PKCE. */
+/**
+ * Signs an OAuth client in, by the authorization code and PKCE.
+ *
+ * @param beforeExchange - called when the client has the code
+ */
 export async function signInClient(
   authUrl: string,
   clientId: string,
   userToken: string,
+  beforeExchange = async () => {},
 ): Promise<OAuthTokens> {
   const verifier = randomBytes(32).toString('base64url');
   const query = new URLSearchParams({
@@ -78,13 +83,15 @@ export async function signInClient(
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   });
+  const code = codeIn(
+    await approve(authUrl, `${authUrl}/v1/authorize?${query}`, userToken),
+  );
+  await beforeExchange();
   const { tokens } = await requestTokens(authUrl, {
     grant_type: 'authorization_code',
     client_id: clientId,
     redirect_uri: REDIRECT_URL,
-    code: codeIn(
-      await approve(authUrl, `${authUrl}/v1/authorize?${query}`, userToken),
-    ),
+    code,
     code_verifier: verifier,
   });
   return tokens;

@@ -48,6 +48,7 @@ export function createUpgradeServices(
       revocations: {
         isLoaded: true,
         isRevoked: ({ sub }: { sub: string }) => revoked.includes(sub),
+        isLocked: () => false,
       } as never,
     },
   });

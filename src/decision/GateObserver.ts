@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Policy } from '../policy/Policy';
+import type { Revocation } from '../revocation/Revocation';
 import type { RouteClass } from '../policy/classifyRoute';
 import type { Decision } from './Decision';
 
@@ -39,7 +40,7 @@ export interface GateObserver {
   signedOut(
     plugin: string,
     ended: {
-      scope: 'session' | 'user';
+      scope: Revocation['scope'];
       userEntityRef: string;
       isStored: boolean;
     },

@@ -60,6 +60,7 @@ export const REFUSALS = {
   'too-many-tokens': unauthorized('A WebSocket may offer at most five tokens'),
   'conflicting-cookies': unauthorized('More than one value for one cookie'),
   revoked: unauthorized('Invalid credentials'),
+  locked: unauthorized('Invalid credentials'),
   'repeated-authorization': {
     status: 400,
     message: 'More than one Authorization header',

@@ -42,6 +42,7 @@ function create() {
   ]);
   const revocations = {
     isRevoked: ({ sub }: { sub: string }) => sub === ended.sub,
+    isLocked: () => false,
     isLoaded: true,
   };
   gate.services.revocations = revocations as never;

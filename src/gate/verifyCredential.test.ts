@@ -565,12 +565,15 @@ describe('verifyCredential', () => {
 
 describe('findSessionRefusal', () => {
   const ended = { ...session, sub: 'user:default/ended' };
+  const locked = { ...session, sub: 'user:default/locked' };
   const find = (claims: object | undefined, isLoaded: boolean) => {
     const { services } = createGateServices({
       replaced: {
         revocations: {
           isLoaded,
-          isRevoked: ({ sub }: { sub: string }) => sub === ended.sub,
+          isRevoked: ({ sub }: { sub: string }) =>
+            [ended.sub, locked.sub].includes(sub),
+          isLocked: (sub: string) => sub === locked.sub,
         } as never,
       },
     });
@@ -600,11 +603,15 @@ describe('findSessionRefusal', () => {
   });
 
   it.each([true, false])(
-    'of a revoked session has its subject, with the list loaded: %s',
+    'of a revoked session, and of a user who is locked out, has the subject, with the list loaded: %s',
     isLoaded => {
       expect(find(ended, isLoaded)).toMatchObject({
         reason: 'revoked',
         subject: ended.sub,
+      });
+      expect(find(locked, isLoaded)).toMatchObject({
+        reason: 'locked',
+        subject: locked.sub,
       });
     },
   );

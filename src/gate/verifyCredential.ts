@@ -119,8 +119,8 @@ export async function verifyTimed(
 }
 
 /**
- * Returns the refusal of a verified token: 401 if its session was revoked, or if it is a user's and has no session, and 503 while
- * the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
+ * Returns the refusal of a verified token: 401 if its session was revoked or its user is locked out, or if it is a user's and has no
+ * session, and 503 while the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
  */
 export function findSessionRefusal(
   { session, userToken }: Token,
@@ -133,7 +133,8 @@ export function findSessionRefusal(
     return Refusal.because('invalid-token', 'malformed');
   }
   if (revocations.isRevoked(session)) {
-    return Refusal.because('revoked').of(session.sub);
+    const reason = revocations.isLocked(session.sub) ? 'locked' : 'revoked';
+    return Refusal.because(reason).of(session.sub);
   }
   return revocations.isLoaded
     ? undefined

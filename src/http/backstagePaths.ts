@@ -14,6 +14,9 @@ export const COOKIE_PATH = '/.backstage/auth/v1/cookie';
 export const OWN_ROUTES_PATH = '/api-gate';
 export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;
+export const LOCKED_USERS_PATH = `${OWN_ROUTES_PATH}/v1/revocations/locked`;
+/** The path of a user's lock. The reference of the user has a slash. */
+export const LOCK_PATH: string = `${OWN_ROUTES_PATH}/v1/revocations/*`;
 
 /** Returns whether a path is the cookie endpoint. Express matches it without case and with a trailing slash. */
 export function isCookieEndpoint(path: string | undefined): boolean {

@@ -6,6 +6,7 @@ import type {
 import type { JsonObject, JsonValue } from '@backstage/types';
 import { InputError } from '@backstage/errors';
 import type { ReloadOutcome } from '../policy/PolicySource';
+import type { Revocation } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 
 const COOKIE_INTERVAL_MS = 60_000;
@@ -29,18 +30,21 @@ export class GateAudit {
     }
   }
 
-  /** Records a revocation by an operator, or one that followed when refresh tokens could be ended after a sign-out. */
+  /**
+   * Records a revocation by the gate's own route, or one that followed when refresh tokens could be ended after a sign-out.
+   *
+   * @param outcome - what came of it: fields that are `undefined` are left out
+   */
   revoked(
     auditor: AuditorService | undefined,
-    revocation: { scope: 'session' | 'user'; userEntityRef: string },
-    outcome: { error?: Error; offlineSessions?: unknown },
+    revocation: { scope: Revocation['scope']; userEntityRef: string },
+    { error, ...outcome }: { error?: Error; [field: string]: unknown },
   ): void {
-    const offlineSessions = outcome.offlineSessions as JsonValue | undefined;
-    const meta = {
-      ...revocation,
-      ...(offlineSessions !== undefined && { offlineSessions }),
-    };
-    this.record(auditor, 'api-gate-revocation', 'high', meta, outcome.error);
+    const fields = Object.entries(outcome).filter(
+      ([, value]) => value !== undefined,
+    ) as [string, JsonValue][];
+    const meta = { ...revocation, ...Object.fromEntries(fields) };
+    this.record(auditor, 'api-gate-revocation', 'high', meta, error);
   }
 
   reloaded(auditor: AuditorService | undefined, outcome: ReloadOutcome): void {

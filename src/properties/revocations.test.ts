@@ -5,6 +5,7 @@ import { SimulatedTable } from '../__testUtils__/SimulatedTable';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { Revocation, SessionClaims } from '../revocation/Revocation';
 import { Revocations } from '../revocation/Revocations';
+import { UserLocks } from '../revocation/UserLocks';
 
 jest.setTimeout(120_000);
 
@@ -64,6 +65,25 @@ class Replica {
     return this.#revocations.revoke(revocation);
   }
 
+  /** Sets a lock, as the routes do; the database may be gone. */
+  async lock(sub: string, end: number): Promise<boolean> {
+    if (Date.now() < this.#goneUntil) {
+      return false;
+    }
+    const store = new DatabaseRevocationStore(this.table);
+    const revocations = this.#revocations;
+    await new UserLocks({ store, revocations }).set(sub, end);
+    return true;
+  }
+
+  get isLoaded(): boolean {
+    return this.#revocations.isLoaded;
+  }
+
+  isLocked(sub: string): boolean {
+    return this.#revocations.isLocked(sub);
+  }
+
   refuses(claims: SessionClaims): boolean {
     const { isLoaded } = this.#revocations;
     return !isLoaded || this.#revocations.isRevoked(claims);
@@ -90,6 +110,17 @@ const events = fc.array(
         scope: fc.constantFrom('session' as const, 'user' as const),
         user: fc.nat(5),
         commitMs: fc.oneof(fc.constant(0), seconds(0, 25)),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        type: fc.constant('lock' as const),
+        at: moment,
+        user: fc.nat(1),
+        replica,
+        // The lock that is set now ends after this time: 0 lifts it.
+        seconds: fc.constantFrom(0, 0, 3, 60, 86_400),
       }),
     },
     {
@@ -191,7 +222,7 @@ describe('a sign-out', () => {
     expect(table.size).toBeLessThanOrEqual(7 * perPoll);
   }, 300_000);
 
-  it('[P10] is in force at every replica in time, whatever happens meanwhile', async () => {
+  it('[P10][P80] is in force at every replica in time, whatever happens meanwhile', async () => {
     const property = fc.asyncProperty(
       events,
       fc.constantFrom(0, 999, 1_000, 2_500),
@@ -207,6 +238,8 @@ describe('a sign-out', () => {
           () => new Replica(table),
         );
         const due: Due[] = [];
+        /** The end of the lock of each user, and when the last change was made. */
+        const locks = new Map<string, { end: number; from: number }>();
         const happen = (event: (typeof happening)[number], i: number) => {
           const sub = `${'user' in event ? event.user : `only-${i}`}`;
           const claims = claimsFor(sub);
@@ -236,6 +269,16 @@ describe('a sign-out', () => {
                 });
               expect(replicas[event.replica].refuses(claims)).toBe(true);
               break;
+            case 'lock': {
+              const user = `user:default/locked-${event.user}`;
+              const end = Math.floor(Date.now() / 1000) + event.seconds;
+              replicas[event.replica].lock(user, end).then(isStored => {
+                if (isStored) {
+                  locks.set(user, { end, from: Date.now() });
+                }
+              });
+              break;
+            }
             case 'database gone':
               replicas[event.replica].loseDatabase(event.forMs);
               break;
@@ -259,6 +302,20 @@ describe('a sign-out', () => {
           });
           await jest.advanceTimersByTimeAsync(STEP_MS);
           for (const each of replicas) {
+            for (const [user, { end, from }] of locks) {
+              const at = Date.now() - WITHIN_MS;
+              const isLocked = Date.now() < end * 1000;
+              if (
+                at >= from &&
+                at >= each.reachableSince &&
+                each.isLoaded &&
+                each.isLocked(user) !== isLocked
+              ) {
+                throw new Error(
+                  `${user} is ${isLocked ? 'not ' : ''}locked ${(Date.now() - begunAt) / 1000} s after the start`,
+                );
+              }
+            }
             for (const { claims, from } of due) {
               const at = Date.now() - WITHIN_MS;
               if (

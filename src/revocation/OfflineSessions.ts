@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import { OFFLINE_SESSIONS_PATH } from '../http/backstagePaths';
 import { userKey } from '../util/entityRef';
 import { poll } from '../util/poll';
-import { fetchFromAuth } from './fetchFromAuth';
+import { fetchFromPlugin } from './fetchFromPlugin';
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
@@ -110,7 +110,7 @@ export class OfflineSessions {
 
   #fetch(body: { userEntityRef?: string }): Promise<Response> {
     const services = this.options.services();
-    return fetchFromAuth(services, OFFLINE_SESSIONS_PATH, {
+    return fetchFromPlugin(services, 'auth', OFFLINE_SESSIONS_PATH, {
       body,
       redirect: 'error',
     });

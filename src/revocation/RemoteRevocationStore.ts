@@ -5,7 +5,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../http/backstagePaths';
-import { fetchFromAuth } from './fetchFromAuth';
+import { fetchFromPlugin } from './fetchFromPlugin';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -22,8 +22,9 @@ export class RemoteRevocationStore implements RevocationStore {
   ) {}
 
   async read(cursor = ''): Promise<RevocationPage> {
-    const response = await fetchFromAuth(
+    const response = await fetchFromPlugin(
       this.options,
+      'auth',
       `${REVOCATIONS_PATH}?since=${encodeURIComponent(cursor)}`,
     );
     if (response.status === 404) {
@@ -38,9 +39,12 @@ export class RemoteRevocationStore implements RevocationStore {
   }
 
   async add(revocation: Revocation): Promise<void> {
-    const response = await fetchFromAuth(this.options, REVOCATIONS_PATH, {
-      body: revocation,
-    });
+    const response = await fetchFromPlugin(
+      this.options,
+      'auth',
+      REVOCATIONS_PATH,
+      { body: revocation },
+    );
     if (response.status === 404) {
       this.#warnNoGateOnce();
     }

@@ -13,9 +13,11 @@ export interface SessionClaims {
  * - `session`: the tokens of one sign-in, identified by the three claims that a user token shares with its limited token and with
  *   service tokens that carry it. The text of a token is never compared: one valid token has several spellings.
  * - `user`: every token of a user that was issued up to `iat`. `exp` is the time when the last of them has expired.
+ * - `lock`: every token of a user until {@link endOfLock}, and afterwards those that were issued up to then. `exp` is the time when
+ *   the last of them has expired, and `iat` rises with each change: of two locks of a user, the one with the later `iat` applies.
  */
 export interface Revocation extends SessionClaims {
-  scope: 'session' | 'user';
+  scope: 'session' | 'user' | 'lock';
 }
 
 // Backstage issues user tokens for at most a day (`auth.backstageTokenExpiration`).
@@ -29,16 +31,16 @@ export function isStorable({ sub, iat, exp }: Revocation): boolean {
   return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
 }
 
-/** Joins two revocations of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
+/** Joins two sign-outs of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
 export function joinRevocations(a: Revocation, b: Revocation): Revocation {
   return { ...a, iat: Math.max(a.iat, b.iat), exp: Math.max(a.exp, b.exp) };
 }
 
 /** Returns the key that all revocations of one user, or of one session, have in common. */
 export function revocationKey(revocation: Revocation): string {
-  return revocation.scope === 'user'
-    ? `user ${userKey(revocation.sub)}`
-    : `session ${sessionKey(revocation)}`;
+  return revocation.scope === 'session'
+    ? `session ${sessionKey(revocation)}`
+    : `${revocation.scope} ${userKey(revocation.sub)}`;
 }
 
 /** Returns the key that the tokens of one session have in common. No other session has the same key. */
@@ -69,6 +71,16 @@ export function revocationOfUser(
   const iat = Math.max(now(), known?.iat ?? 0);
   const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
   return { scope: 'user', sub, iat, exp };
+}
+
+/** Creates a lock that ends at a time, in seconds since the epoch. A lock that ends now leaves a sign-out everywhere behind. */
+export function lockOfUser(sub: string, end: number): Revocation {
+  return { scope: 'lock', sub, iat: now(), exp: end + LONGEST_SESSION_SECONDS };
+}
+
+/** Returns the end of a lock, in seconds since the epoch. */
+export function endOfLock({ exp }: Revocation): number {
+  return exp - LONGEST_SESSION_SECONDS;
 }
 
 /** Returns the seconds since the epoch, rounded down as in tokens. */

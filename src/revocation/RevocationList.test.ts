@@ -102,6 +102,93 @@ describe('RevocationList', () => {
     expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
   });
 
+  describe('[P80] of a locked user', () => {
+    const DAY = 24 * 60 * 60;
+    const HOUR = 60 * 60;
+    const lock = (end: number, change: Partial<Revocation> = {}) =>
+      ofUser({ scope: 'lock', iat: NOW, exp: end + DAY, ...change });
+    const issuedAt = (iat: number) => ({ ...claims, iat });
+    const refuses = (list: RevocationList, iat: number) => [
+      list.isRevoked(issuedAt(iat)),
+      list.isLocked(claims.sub),
+    ];
+
+    it('refuses every token until the end, and then those that were issued up to it', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW + HOUR, { sub: 'User:Default/A' })]);
+      const at = (second: number, ...iats: number[]) => {
+        jest.setSystemTime(second * 1000);
+        return iats.map(iat => refuses(list, iat));
+      };
+      const end = NOW + HOUR;
+      const locked = [true, true];
+      // The clock of an issuer may be ahead.
+      expect(at(NOW, 0, NOW, end, end + 5)).toEqual(Array(4).fill(locked));
+      expect(at(end - 1, end - 1, end + 5)).toEqual([locked, locked]);
+      const [ended, next] = [
+        [true, false],
+        [false, false],
+      ];
+      expect(at(end, end - 1, end, end + 1)).toEqual([ended, ended, next]);
+      expect(list.isRevoked({ ...claims, sub: 'user:default/b' })).toBe(false);
+      expect(list.isLocked('user:default/b')).toBe(false);
+    });
+
+    it('refuses them where the clock of the replica is ahead of the end, too', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW + HOUR)]);
+      jest.setSystemTime((NOW + 3 * HOUR) * 1000);
+      expect(refuses(list, NOW + HOUR)).toEqual([true, false]);
+    });
+
+    it.each([
+      ['lifted', NOW],
+      ['shortened', NOW + 60],
+      ['extended', NOW + 2 * HOUR],
+    ])('applies the later change, in either order: %s', (_, end) => {
+      const changes = [lock(NOW + HOUR), lock(end, { iat: NOW + 1 })];
+      for (const order of [changes, [...changes].reverse()]) {
+        const list = new RevocationList();
+        order.forEach(change => list.add([change]));
+        expect(list.size).toBe(1);
+        expect(refuses(list, end)).toEqual([true, end > NOW]);
+        expect(list.locks()).toEqual(end > NOW ? [changes[1]] : []);
+        jest.setSystemTime(end * 1000);
+        expect(refuses(list, end + 1)).toEqual([false, false]);
+        jest.setSystemTime(NOW * 1000);
+      }
+    });
+
+    it('stands beside a sign-out everywhere', () => {
+      const list = new RevocationList();
+      list.add([ofUser({ iat: NOW + 30 }), lock(NOW + HOUR)]);
+      list.add([lock(NOW, { iat: NOW + 1 })]);
+      expect(refuses(list, NOW + 30)).toEqual([true, false]);
+      expect(refuses(list, NOW + 31)).toEqual([false, false]);
+    });
+
+    it('forgets the lock once the last of its tokens has expired', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW)]);
+      const sizes = [300, 301].map(seconds => {
+        jest.setSystemTime((NOW + DAY + seconds) * 1000);
+        list.removeExpired();
+        return list.size;
+      });
+      expect(sizes).toEqual([1, 0]);
+    });
+
+    it('calls back once for each change', () => {
+      const list = new RevocationList();
+      const calls: string[][] = [];
+      list.onRevoked(users => calls.push([...users]));
+      list.add([lock(NOW + HOUR), lock(NOW + HOUR)]);
+      list.add([lock(NOW + 2 * HOUR)]);
+      list.add([lock(NOW, { iat: NOW + 1 })]);
+      expect(calls).toEqual([['user:default/a'], ['user:default/a']]);
+    });
+  });
+
   it('passes on the users of new revocations, and no others', () => {
     const list = new RevocationList();
     const passed: string[][] = [];

@@ -1,6 +1,8 @@
 import { userKey } from '../util/entityRef';
 import {
+  endOfLock,
   joinRevocations,
+  now,
   oldestLive,
   Revocation,
   SessionClaims,
@@ -11,25 +13,41 @@ import {
 type RevokedListener = (users: ReadonlySet<string>) => void;
 
 /**
- * Holds the live revocations of all replicas in memory, for the decision about each request. Revocations are never withdrawn:
- * entries leave the list only when they have expired.
+ * Holds the live revocations of all replicas in memory, for the decision about each request. Only a lock may be changed, by a later
+ * one: all others stay until they have expired.
  */
 export class RevocationList {
   /** The expiry of each revoked session. The map stores nothing else, since there may be very many sessions. */
   readonly #sessions = new Map<string, number>();
   readonly #users = new Map<string, Revocation>();
+  readonly #locks = new Map<string, Revocation>();
   readonly #listeners = new Set<RevokedListener>();
 
   get size(): number {
-    return this.#sessions.size + this.#users.size;
+    return this.#sessions.size + this.#users.size + this.#locks.size;
   }
 
   isRevoked(claims: SessionClaims): boolean {
-    const ofUser = this.#users.get(userKey(claims.sub));
+    const key = userKey(claims.sub);
+    const ofUser = this.#users.get(key);
+    const lock = this.#locks.get(key);
     return (
       (ofUser !== undefined && claims.iat <= ofUser.iat) ||
+      (lock !== undefined &&
+        (isInForce(lock) || claims.iat <= endOfLock(lock))) ||
       this.#sessions.has(sessionKey(claims))
     );
+  }
+
+  /** Returns whether a user is locked out now: every token is refused then, whenever it was issued. */
+  isLocked(sub: string): boolean {
+    const lock = this.#locks.get(userKey(sub));
+    return lock !== undefined && isInForce(lock);
+  }
+
+  /** Returns the locks that have not ended. */
+  locks(): Revocation[] {
+    return [...this.#locks.values()].filter(isInForce);
   }
 
   add(revocations: Iterable<Revocation>): void {
@@ -57,14 +75,16 @@ export class RevocationList {
         this.#sessions.delete(key);
       }
     }
-    for (const [key, { exp }] of this.#users) {
-      if (exp < limit) {
-        this.#users.delete(key);
+    for (const ofUsers of [this.#users, this.#locks]) {
+      for (const [key, { exp }] of ofUsers) {
+        if (exp < limit) {
+          ofUsers.delete(key);
+        }
       }
     }
   }
 
-  /** Adds a revocation. Returns whether the list now refuses more tokens, or refuses them for longer. */
+  /** Adds a revocation. Returns whether it is new: a lock may replace a longer one, and every other one refuses more tokens. */
   #addOne(revocation: Revocation): boolean {
     if (revocation.scope === 'session') {
       const before = this.#sessions.size;
@@ -72,6 +92,13 @@ export class RevocationList {
       return this.#sessions.size > before;
     }
     const key = userKey(revocation.sub);
+    if (revocation.scope === 'lock') {
+      const isNew = revocation.iat > (this.#locks.get(key)?.iat ?? 0);
+      if (isNew) {
+        this.#locks.set(key, revocation);
+      }
+      return isNew;
+    }
     const known = this.#users.get(key);
     if (known && known.iat >= revocation.iat && known.exp >= revocation.exp) {
       return false;
@@ -82,4 +109,8 @@ export class RevocationList {
     );
     return true;
   }
+}
+
+function isInForce(lock: Revocation): boolean {
+  return now() < endOfLock(lock);
 }

@@ -16,7 +16,7 @@ export interface RevocationStore {
   /** Reads a page from a cursor on. Without a cursor, the page is the first one of all live revocations. */
   read(cursor?: string): Promise<RevocationPage>;
   /**
-   * Resolves once the store keeps a revocation permanently. Adding the same revocation again changes nothing.
+   * Resolves once the store keeps a revocation permanently. Adding the same sign-out again changes nothing.
    *
    * @throws InputError if the store will never accept the revocation
    */

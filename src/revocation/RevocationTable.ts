@@ -24,7 +24,7 @@ export interface RevocationRow extends Revocation {
 export interface SpanSummary {
   /** The beginning of the span, in milliseconds of the database's clock. */
   from: number;
-  /** The beginning, the number of rows, and the sum of all their times. */
+  /** The beginning, the number of rows, and the sums of their times. That of `iat` rises even where a lock now ends earlier. */
   text: string;
 }
 
@@ -56,15 +56,16 @@ export class RevocationTable {
         .select({
           from: knex.raw('recorded_at - recorded_at % ?', [SPAN_MS]),
           rows_in: knex.raw('count(*)'),
-          sum_of: knex.raw('sum(recorded_at % ? + iat + exp)', [SPAN_MS]),
+          sum_of: knex.raw('sum(recorded_at % ? + exp)', [SPAN_MS]),
+          sum_iat: knex.raw('sum(iat)'),
         })
         .where('recorded_at', '>=', since - (since % SPAN_MS))
         .groupByRaw('1')
         .orderByRaw('1'),
     );
-    return spans.map(({ from, rows_in, sum_of }) => ({
+    return spans.map(({ from, rows_in, sum_of, sum_iat }) => ({
       from: Number(from),
-      text: `${from}.${rows_in}.${sum_of}`,
+      text: `${from}.${rows_in}.${sum_of}.${sum_iat}`,
     }));
   }
 
@@ -84,7 +85,17 @@ export class RevocationTable {
     );
   }
 
-  /** Writes a revocation. A session has one row; a user has one row, which a later revocation extends. */
+  /** Reads the lock of a user, which may have ended. */
+  async readLock(sub: string): Promise<RevocationRow | undefined> {
+    const id = idOf({ scope: 'lock', sub, iat: 0, exp: 0 });
+    const [row] = await this.#read(1, query => query.where({ id }));
+    return row;
+  }
+
+  /**
+   * Writes a revocation. A session has one row; a user has one row, which a later revocation extends, and one for a lock, which the
+   * next lock replaces.
+   */
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
     await this.database.run(knex => {
@@ -92,8 +103,11 @@ export class RevocationTable {
       const insert = knex(TABLE)
         .insert({ id: idOf(revocation), scope, sub, iat, exp, recorded_at })
         .onConflict('id');
-      return scope === 'session'
-        ? insert.ignore()
+      if (scope === 'session') {
+        return insert.ignore();
+      }
+      return scope === 'lock'
+        ? insert.merge({ iat: higher(knex, 'iat', iat), exp, recorded_at })
         : insert.merge({
             iat: atLeast(knex, 'iat', iat),
             exp: atLeast(knex, 'exp', exp),
@@ -143,6 +157,13 @@ function atLeast(knex: Knex, column: string, value: number): Knex.Raw {
   const name = `${TABLE}.${column}`;
   const bindings = [name, value, value, name];
   return knex.raw('case when ?? < ? then ? else ?? end', bindings);
+}
+
+/** Returns a number that is higher than the column's, whatever the clock of the replica that writes. */
+function higher(knex: Knex, column: string, value: number): Knex.Raw {
+  const name = `${TABLE}.${column}`;
+  const bindings = [name, value, value, name];
+  return knex.raw('case when ?? < ? then ? else ?? + 1 end', bindings);
 }
 
 /** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */

@@ -7,6 +7,7 @@ import type {
   UserInfoService,
 } from '@backstage/backend-plugin-api';
 import {
+  ConflictError,
   isError,
   NotAllowedError,
   ServiceUnavailableError,
@@ -30,8 +31,8 @@ export const authApiGateReadPermission = createPermission({
 });
 
 /**
- * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`); services, and users for
- * themselves, do not.
+ * Permission to end all sessions of another user, and to lock that user out. Operators need it (`auth.apiGate.operators`), and so do
+ * external tokens that lock users out; other services, and users for themselves, do not.
  *
  * @public
  */
@@ -83,10 +84,36 @@ export class RouteAccess {
   ) {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
-    return isUser(credentials) &&
-      userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
+    return isSelf(credentials, userEntityRef)
       ? credentials.principal
       : this.#requireOperatorOf(credentials, permission);
+  }
+
+  /**
+   * Accepts operators, and services whose access restrictions name the permission, which are external tokens: plugins have none. A
+   * plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
+   *
+   * @throws ConflictError for users who would lock themselves out
+   */
+  async requireLocker(
+    req: Request,
+    permission: BasicPermission,
+    userEntityRef: string,
+  ) {
+    const credentials = await this.#readCaller(req);
+    const isAccepted = isUser(credentials)
+      ? !credentials.principal.actor
+      : isRestrictedTo(credentials, permission);
+    if (!isAccepted) {
+      throw new NotAllowedError(
+        `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
+      );
+    }
+    const principal = await this.#requireOperatorOf(credentials, permission);
+    if (isSelf(credentials, userEntityRef)) {
+      throw new ConflictError('Operators can not lock themselves out');
+    }
+    return principal;
   }
 
   #readCaller(req: Request) {
@@ -151,4 +178,25 @@ function isUser(
   credentials: BackstageCredentials<Principal>,
 ): credentials is BackstageCredentials<BackstageUserPrincipal> {
   return credentials.principal.type === 'user';
+}
+
+function isSelf(
+  credentials: BackstageCredentials<Principal>,
+  userEntityRef: string,
+): boolean {
+  return (
+    isUser(credentials) &&
+    userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
+  );
+}
+
+/** Returns whether the access restrictions of a service name a permission. Without restrictions, a service is allowed everything. */
+function isRestrictedTo(
+  { principal }: BackstageCredentials<Principal>,
+  { name }: BasicPermission,
+): boolean {
+  return Boolean(
+    principal.type === 'service' &&
+    principal.accessRestrictions?.permissionNames?.includes(name),
+  );
 }

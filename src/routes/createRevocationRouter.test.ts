@@ -12,6 +12,7 @@ jest.setTimeout(20_000);
 const ROUTE = '/api-gate/v1/revocations';
 const JANE = 'user:default/jane';
 const SERVICE = 'plugin:search';
+const OPERATOR = 'user:default/operator';
 
 /** The calls in a minute that the documents name. */
 const [, ofUser, ofService] = readDocument('docs/sign-out.md').text.match(
@@ -30,12 +31,15 @@ const session: Revocation = {
   exp: iat + 3600,
 };
 const everything: Revocation = { ...session, scope: 'user' };
+const ofJane = { scope: 'user', sub: JANE };
 const page = { revocations: [session], cursor: 'next', hasMore: false };
 
 /** Starts the routes. The session of a caller is revoked if its token has the subject `user:default/gone`. */
 async function start(
   options: {
     isStoreGone?: boolean;
+    /** The end of the lock of each user. */
+    lockedUntil?: number;
     signedOut?: Partial<UserSignOutResult>;
   } = {},
 ) {
@@ -44,6 +48,13 @@ async function start(
     isRevoked: ({ sub }: Revocation) => sub === 'user:default/gone',
     readPage: jest.fn(async (_cursor: string | undefined) => page),
     revoke: jest.fn(async (_revocation: Revocation) => !options.isStoreGone),
+    locks: () => [],
+  };
+  const unlessGone = <T>(answer: T) =>
+    options.isStoreGone ? Promise.reject(new Error('gone')) : answer;
+  const locks = {
+    find: jest.fn(async (_user: string) => unlessGone(options.lockedUntil)),
+    set: jest.fn(async (_user: string, _end: number) => unlessGone(undefined)),
   };
   const signOutUser = jest.fn(async () => ({
     revocation: everything,
@@ -57,12 +68,15 @@ async function start(
       tokens: new TokenCache({ ttlMs: 0 }),
       revocations: revocations as never,
       signOutUser: signOutUser as never,
+      locks,
+      lookUpUser: async () => true,
       onRevoked: (...args) => revoked.push(args),
     }),
   );
   return {
-    ...{ ...revocations, revoked, signOutUser },
+    ...{ ...revocations, locks, revoked, signOutUser },
     ...{ authorized: routes.authorized, port: routes.port },
+    lift: (user: string) => routes.send('DELETE', `${ROUTE}/${user}`, OPERATOR),
     get: (query = '', caller = SERVICE) =>
       routes.send('GET', `${ROUTE}${query}`, caller),
     post: (body: unknown, caller = SERVICE) =>
@@ -95,17 +109,14 @@ describe('GET of revocations', () => {
     expect(authorized).toEqual(['auth.api-gate.read']);
   });
 
-  it.each([JANE, 'user:default/operator', RESTRICTED])(
-    'is not for %s',
-    async caller => {
-      const { get, readPage } = await start();
-      expect(await get('', caller)).toMatchObject({
-        status: 403,
-        body: { error: { name: 'NotAllowedError' } },
-      });
-      expect(readPage).not.toHaveBeenCalled();
-    },
-  );
+  it.each([JANE, OPERATOR, RESTRICTED])('is not for %s', async caller => {
+    const { get, readPage } = await start();
+    expect(await get('', caller)).toMatchObject({
+      status: 403,
+      body: { error: { name: 'NotAllowedError' } },
+    });
+    expect(readPage).not.toHaveBeenCalled();
+  });
 });
 
 describe('POST of a revocation', () => {
@@ -113,7 +124,7 @@ describe('POST of a revocation', () => {
     const { authorized, post, revoke, revoked, signOutUser } = await start();
     expect(await post(session)).toMatchObject({ status: 201, body: {} });
     expect(revoke.mock.calls).toEqual([[session]]);
-    expect(revoked).toEqual([[session, {}]]);
+    expect(revoked).toEqual([[session, { by: SERVICE }]]);
     expect(authorized).toEqual(['auth.api-gate.revoke']);
     expect(signOutUser).not.toHaveBeenCalled();
   });
@@ -124,18 +135,15 @@ describe('POST of a revocation', () => {
     const error = expect.objectContaining({
       message: NOT_STORED.body.error.message,
     });
-    expect(revoked).toEqual([[session, { error }]]);
+    expect(revoked).toEqual([[session, { by: SERVICE, error }]]);
   });
 
-  it.each([JANE, 'user:default/operator', RESTRICTED])(
-    'is not for %s',
-    async caller => {
-      const { post, revoke, revoked } = await start();
-      expect((await post(session, caller)).status).toBe(403);
-      expect(revoke).not.toHaveBeenCalled();
-      expect(revoked).toEqual([]);
-    },
-  );
+  it.each([JANE, OPERATOR, RESTRICTED])('is not for %s', async caller => {
+    const { post, revoke, revoked } = await start();
+    expect((await post(session, caller)).status).toBe(403);
+    expect(revoke).not.toHaveBeenCalled();
+    expect(revoked).toEqual([]);
+  });
 
   it('is 400 for another body', async () => {
     const { port, post, revoke } = await start();
@@ -162,7 +170,7 @@ describe('POST of a revocation', () => {
 });
 
 describe('POST of a user', () => {
-  it.each([JANE, SERVICE, 'user:default/operator'])(
+  it.each([JANE, SERVICE, OPERATOR])(
     'by %s ends all sessions and refresh tokens',
     async caller => {
       const { post, revoke, revoked, signOutUser } = await start();
@@ -173,7 +181,7 @@ describe('POST of a user', () => {
         [JANE, { offlineSessions: 'end' }],
       ]);
       expect(revoked).toEqual([
-        [everything, { offlineSessions: { ended: 2 } }],
+        [ofJane, { by: caller, offlineSessions: { ended: 2 } }],
       ]);
       expect(revoke).not.toHaveBeenCalled();
     },
@@ -181,7 +189,7 @@ describe('POST of a user', () => {
 
   it('needs the permission to revoke for another user', async () => {
     const { authorized, post } = await start();
-    await post({ userEntityRef: JANE }, 'user:default/operator');
+    await post({ userEntityRef: JANE }, OPERATOR);
     expect(authorized).toEqual(['auth.api-gate.revoke']);
   });
 
@@ -199,7 +207,7 @@ describe('POST of a user', () => {
       message: NOT_STORED.body.error.message,
     });
     expect(revoked).toEqual([
-      [everything, { error, offlineSessions: { ended: 2 } }],
+      [ofJane, { by: SERVICE, error, offlineSessions: { ended: 2 } }],
     ]);
   });
 
@@ -214,13 +222,119 @@ describe('POST of a user', () => {
         errorOf(503, 'ServiceUnavailableError', message),
       );
       expect(revoked).toEqual([
-        [everything, { error: expect.objectContaining({ message }) }],
+        [ofJane, { by: SERVICE, error: expect.objectContaining({ message }) }],
       ]);
     }
   });
 });
 
+describe('a lock', () => {
+  const inAnHour = iat + 3660;
+  const body = {
+    userEntityRef: JANE,
+    lockedUntil: new Date(inAnHour * 1000).toISOString(),
+  };
+
+  it('is set, and all sessions and refresh tokens end', async () => {
+    const before = { lockedUntil: inAnHour - 60 };
+    const { locks, post, revoked, signOutUser } = await start(before);
+    const answer = await post(body, OPERATOR);
+    const ended = {
+      offlineSessions: { ended: 2 },
+      formerLockedUntil: new Date((inAnHour - 60) * 1000).toISOString(),
+      known: true,
+      lockedUntil: body.lockedUntil,
+    };
+    expect(answer).toMatchObject({ status: 201 });
+    expect(answer.body).toEqual(ended);
+    expect(locks.set.mock.calls).toEqual([[JANE, inAnHour]]);
+    expect(signOutUser.mock.calls).toEqual([
+      [JANE, { offlineSessions: 'end' }],
+    ]);
+    const lock = { scope: 'lock', sub: JANE };
+    expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
+  });
+
+  it('[P81] is not for a service whose restrictions do not name the permission', async () => {
+    const { locks, post, signOutUser } = await start();
+    expect((await post(body)).status).toBe(403);
+    expect(locks.set).not.toHaveBeenCalled();
+    expect(signOutUser).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, Parameters<typeof start>[0], string]>([
+    [
+      'the database is gone',
+      { isStoreGone: true },
+      'Signed out at this replica, and the lock is as it was: try again once the database can be reached',
+    ],
+    [
+      'refresh tokens are kept',
+      { signedOut: { offlineSessions: 'unreachable' } },
+      'The lock was changed, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
+    ],
+    [
+      'the sign-out is not stored',
+      { signedOut: { isStored: false } },
+      NOT_STORED.body.error.message,
+    ],
+  ])('is 503 while %s, and the sessions end', async (_, options, message) => {
+    const { post, revoked, signOutUser } = await start(options);
+    expect(await post(body, OPERATOR)).toMatchObject(
+      errorOf(503, 'ServiceUnavailableError', message),
+    );
+    expect(signOutUser).toHaveBeenCalledTimes(1);
+    expect(revoked).toMatchObject([
+      [
+        { scope: 'lock', sub: JANE },
+        { by: OPERATOR, error: { message } },
+      ],
+    ]);
+  });
+
+  it('is lifted by a lock that ends now', async () => {
+    const { lift, locks, revoked, signOutUser } = await start({
+      lockedUntil: inAnHour,
+    });
+    const { status, body: answer } = await lift('User:Default/Jane');
+    const ended = {
+      offlineSessions: { ended: 2 },
+      formerLockedUntil: body.lockedUntil,
+      lifted: true,
+    };
+    expect([status, answer]).toEqual([200, ended]);
+    const [[user, end]] = locks.set.mock.calls;
+    expect(user).toBe(JANE);
+    expect(end - (iat + 60)).toBeLessThan(20);
+    expect(signOutUser).toHaveBeenCalledTimes(1);
+    const lock = { scope: 'lock', sub: JANE };
+    expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
+  });
+
+  it.each<[number, string, string, Parameters<typeof start>[0]]>([
+    [404, 'is not there', JANE, {}],
+    [400, 'is of no full entity reference', 'jane', { lockedUntil: inAnHour }],
+    [409, 'is of the caller', OPERATOR, { lockedUntil: inAnHour }],
+    [503, 'can not be read', JANE, { isStoreGone: true }],
+  ])('is %i where it %s', async (status, _, user, options) => {
+    const { lift, locks, revoked, signOutUser } = await start(options);
+    expect((await lift(user)).status).toBe(status);
+    expect(locks.set).not.toHaveBeenCalled();
+    expect(signOutUser).not.toHaveBeenCalled();
+    expect(revoked).toEqual([]);
+  });
+});
+
 describe('a caller', () => {
+  it('[P19] lifts no lock above the limit of calls', async () => {
+    const { lift, locks, post } = await start({ lockedUntil: iat + 3660 });
+    for (let i = 0; i < LIMITS.user; i += 1) {
+      await post({ userEntityRef: JANE }, OPERATOR);
+    }
+    expect((await lift(JANE)).status).toBe(429);
+    expect(locks.set).not.toHaveBeenCalled();
+  });
+
   it.each([
     ['revocation', session],
     ['user', { userEntityRef: JANE }],
@@ -258,7 +372,7 @@ describe('a caller', () => {
       ),
     );
     expect(revoked).toHaveLength(LIMITS.user);
-    const operator = 'user:default/operator';
+    const operator = OPERATOR;
     expect((await post({ userEntityRef: JANE }, operator)).status).toBe(201);
     expect((await post({ userEntityRef: JANE })).status).toBe(201);
   });

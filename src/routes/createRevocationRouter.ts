@@ -4,14 +4,14 @@ import type {
 } from '@backstage/backend-plugin-api';
 import {
   AuthenticationError,
+  NotFoundError,
   ServiceUnavailableError,
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { tokenOf } from '../credentials/boundToken';
 import type { TokenCache } from '../credentials/TokenCache';
-import type { UserSignOut } from '../revocation/createUserSignOut';
-import type { Revocation } from '../revocation/Revocation';
+import { endOfLock, now, Revocation } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import { userKey } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
@@ -20,8 +20,14 @@ import {
   authApiGateReadPermission,
   authApiGateRevokePermission,
 } from './RouteAccess';
-import { REVOCATIONS_PATH } from '../http/backstagePaths';
-import { readRevocationBody } from './readRevocationBody';
+import {
+  LOCK_PATH,
+  LOCKED_USERS_PATH,
+  REVOCATIONS_PATH,
+} from '../http/backstagePaths';
+import type { UserLookup } from './createUserLookup';
+import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
+import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
 
 const MINUTE_MS = 60_000;
 
@@ -31,22 +37,23 @@ const MAX_PER_USER = 30;
 // A backend without the `auth` plugin posts the sign-outs of all its users.
 const MAX_PER_SERVICE = 1_000;
 
-const NOT_STORED =
-  'Signed out at this replica; the others will follow once the database can be reached';
+const LOCKS_UNREADABLE =
+  'The lock is as it was: try again once the database can be reached';
 
-const OFFLINE_SESSIONS_KEPT =
-  'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
+const PERMISSION = authApiGateRevokePermission;
+
+type Caller = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that the routes of revocations need. */
-interface RevocationRoutes {
+interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
   tokens: TokenCache;
   revocations: Revocations;
-  signOutUser: UserSignOut;
-  /** Called with each revocation that a request has put in force. */
+  lookUpUser: UserLookup;
+  /** Called with each revocation that a request has put in force, and with what the answer has. */
   onRevoked(
-    revocation: Revocation,
-    outcome: { error?: Error; offlineSessions?: unknown },
+    revocation: Pick<Revocation, 'scope' | 'sub'>,
+    outcome: { by: string; error?: Error; [field: string]: unknown },
   ): void;
 }
 
@@ -55,18 +62,21 @@ interface RevocationRoutes {
  *
  * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all live revocations. `?since=<cursor>`
  *   returns the next page, or the revocations that were recorded since. Backends without the `auth` plugin poll this route.
+ * - `GET /locked` (services and operators): `{ locked }`, the users who are locked out.
  * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` all tokens that were issued up to `iat`.
  *   The calling backend has verified the token and answered a sign-out.
  * - `POST { userEntityRef }` (services, users for themselves, and operators with the permission `auth.api-gate.revoke`): ends
  *   every session of that user issued up to now, and the refresh tokens of OAuth clients. The answer has the result for those: `{
  *   offlineSessions: { ended: 2 } }`, or `'disabled'` or `'unsupported'`.
+ * - `POST { userEntityRef, lockedUntil }` (those who {@link RouteAccess.requireLocker} names): locks that user out too. `DELETE
+ *   /<userEntityRef>` lifts the lock.
  *
- * 201 once the revocation is stored; 503 while it is in force at this replica only, or if the refresh tokens could not be ended:
- * the gate retries both in the background. 400 names the field of an invalid body. 429 for a caller that exceeds its limit of
- * writes.
+ * 201 once the revocation is stored, and 200 once a lock is lifted; 503 while it is in force at this replica only, if the refresh
+ * tokens could not be ended, or if a lock could not be stored. The gate retries in the background, except for locks. 400 names the
+ * field of an invalid body. 429 for a caller that exceeds its limit of writes.
  */
 export function createRevocationRouter(options: RevocationRoutes): Router {
-  const { access, revocations, signOutUser } = options;
+  const { access, revocations } = options;
   const assertMayWrite = createWriteLimit(options);
   const router = PromiseRouter();
 
@@ -79,35 +89,71 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
-    const permission = authApiGateRevokePermission;
     if ('revocation' in body) {
-      const caller = await access.assertService(req, permission);
+      const caller = await access.assertService(req, PERMISSION);
       assertMayWrite(req, res, caller);
       const { revocation } = body;
       const isStored = await revocations.revoke(revocation);
-      finish(res, options, revocation, isStored ? undefined : NOT_STORED);
+      const problem = isStored ? undefined : NOT_STORED;
+      const answer = finish(options, caller, revocation, { problem });
+      res.status(201).json(answer);
       return;
     }
-    const { userEntityRef } = body;
-    const caller = await access.requireUserOrOperator(
-      req,
-      permission,
-      userEntityRef,
-    );
+    const { userEntityRef: sub, lockedUntil } = body;
+    const isLock = lockedUntil !== undefined;
+    const caller = isLock
+      ? await access.requireLocker(req, PERMISSION, sub)
+      : await access.requireUserOrOperator(req, PERMISSION, sub);
     assertMayWrite(req, res, caller);
-    const { revocation, isStored, offlineSessions } = await signOutUser(
-      userEntityRef,
-      { offlineSessions: 'end' },
+    const [{ scope, ...ended }, known] = await Promise.all([
+      endUser(options, sub, lockedUntil),
+      isLock ? options.lookUpUser(sub) : undefined,
+    ]);
+    const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
+    const answer = finish(
+      options,
+      caller,
+      { scope, sub },
+      { ...lock, ...ended },
     );
-    if (offlineSessions === 'unreachable') {
-      finish(res, options, revocation, OFFLINE_SESSIONS_KEPT);
-    } else {
-      const problem = isStored ? undefined : NOT_STORED;
-      finish(res, options, revocation, problem, offlineSessions);
-    }
+    res.status(201).json(answer);
   });
 
+  addLockRoutes(router, options, assertMayWrite);
   return router;
+}
+
+/** Adds the routes that list locks and lift them. */
+function addLockRoutes(
+  router: Router,
+  options: RevocationRoutes,
+  assertMayWrite: ReturnType<typeof createWriteLimit>,
+) {
+  const { access, locks, revocations } = options;
+
+  router.get(LOCKED_USERS_PATH, async (req, res) => {
+    await access.requireOperator(req, authApiGateReadPermission);
+    const locked = revocations.locks().map(lock => ({
+      userEntityRef: lock.sub,
+      lockedUntil: toInstant(endOfLock(lock)),
+    }));
+    res.json({ locked });
+  });
+
+  router.delete(LOCK_PATH, async (req, res) => {
+    const sub = readUserEntityRef(req.params[0]);
+    const caller = await access.requireLocker(req, PERMISSION, sub);
+    assertMayWrite(req, res, caller);
+    const former = await locks.find(sub).catch(() => {
+      throw new ServiceUnavailableError(LOCKS_UNREADABLE);
+    });
+    if (former === undefined) {
+      throw new NotFoundError(`${sub} is not locked`);
+    }
+    const { scope, ...ended } = await endUser(options, sub, now());
+    const lifted = { ...ended, lifted: true };
+    res.json(finish(options, caller, { scope, sub }, lifted));
+  });
 }
 
 /**
@@ -119,11 +165,7 @@ function createWriteLimit(services: RevocationRoutes) {
     user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
     service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
   };
-  return (
-    req: Request,
-    res: Response,
-    caller: BackstageUserPrincipal | BackstageServicePrincipal,
-  ) => {
+  return (req: Request, res: Response, caller: Caller) => {
     // The claims may be forged: they may only refuse the request.
     const { session } = services.tokens.read(tokenOf(req) ?? '');
     if (session && services.revocations.isRevoked(session)) {
@@ -141,20 +183,25 @@ function createWriteLimit(services: RevocationRoutes) {
   };
 }
 
-/** @throws ServiceUnavailableError if there is a problem */
+/**
+ * Reports what a caller has revoked.
+ *
+ * @returns the body of the answer
+ * @throws ServiceUnavailableError if there is a problem
+ */
 function finish(
-  res: Response,
   { onRevoked }: RevocationRoutes,
-  revocation: Revocation,
-  problem: string | undefined,
-  offlineSessions?: unknown,
+  caller: Caller,
+  revocation: Pick<Revocation, 'scope' | 'sub'>,
+  { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
   const error = problem ? new ServiceUnavailableError(problem) : undefined;
-  onRevoked(revocation, { error, offlineSessions });
+  const by = caller.type === 'user' ? caller.userEntityRef : caller.subject;
+  onRevoked(revocation, { by, error, ...answer });
   if (error) {
     throw error;
   }
-  res.status(201).json({ offlineSessions });
+  return answer;
 }
 
 /** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */

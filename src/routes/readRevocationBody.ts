@@ -1,4 +1,4 @@
-import { check, isObject } from '../config/values';
+import { check, isObject, readInstant } from '../config/values';
 import {
   CLOCK_SKEW_SECONDS,
   LONGEST_SESSION_SECONDS,
@@ -7,29 +7,55 @@ import {
 } from '../revocation/Revocation';
 import { isFullEntityRef, isStorableSub, userKey } from '../util/entityRef';
 
+const LONGEST_LOCK_DAYS = 90;
+
+/** A user whose sessions are to end. */
+interface EndedUser {
+  /** In lower case. */
+  userEntityRef: string;
+  /** The end of a lock, in seconds since the epoch; `undefined` locks nobody out. */
+  lockedUntil?: number;
+}
+
 /**
  * Reads the body of a `POST` of revocations.
  *
- * @returns the user whose sessions are to end, in lower case, or one revocation
+ * @returns the user whose sessions are to end, or one revocation
  * @throws InputError that names the field
  */
 export function readRevocationBody(
   body: unknown,
-): { userEntityRef: string } | { revocation: Revocation } {
+): EndedUser | { revocation: Revocation } {
   check(isObject(body), 'The body must be a JSON object with userEntityRef');
-  return body.userEntityRef === undefined
-    ? { revocation: readRevocation(body) }
-    : { userEntityRef: readUserEntityRef(body) };
+  const { userEntityRef, lockedUntil, ...others } = body;
+  if (userEntityRef === undefined) {
+    return { revocation: readRevocation(body) };
+  }
+  const user = readUserEntityRef(userEntityRef);
+  rejectUnknown(others);
+  return { userEntityRef: user, lockedUntil: readLockedUntil(lockedUntil) };
 }
 
-function readUserEntityRef(body: Record<string, unknown>): string {
-  const { userEntityRef, ...others } = body;
+/** @throws InputError if a value is no full entity reference */
+export function readUserEntityRef(value: unknown): string {
   check(
-    isFullEntityRef(userEntityRef),
+    isFullEntityRef(value),
     'userEntityRef must be a full entity reference, such as user:default/jane',
   );
-  rejectUnknown(others);
-  return userKey(userEntityRef);
+  return userKey(value);
+}
+
+function readLockedUntil(value: unknown): number | undefined {
+  const instant = readInstant(value, 'lockedUntil');
+  if (instant === undefined) {
+    return undefined;
+  }
+  const seconds = Math.ceil(+instant / 1000);
+  check(
+    seconds > now() && seconds <= now() + LONGEST_LOCK_DAYS * 24 * 60 * 60,
+    `lockedUntil must be in the future, at most ${LONGEST_LOCK_DAYS} days from now`,
+  );
+  return seconds;
 }
 
 function readRevocation(body: Record<string, unknown>): Revocation {

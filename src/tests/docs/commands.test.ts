@@ -30,6 +30,10 @@ const NOT_RUN: Record<string, string> = {
   'yarn --cwd packages/backend remove': '.ci/install/run runs it',
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
+  [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "lockedUntil"`]:
+    'its date will have passed: src/tests/backend/pages/signOut.test.ts runs it with another one',
+  'curl -s --fail-with-body -X DELETE':
+    'needs a lock: src/tests/backend/pages/signOut.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
     'needs the repository of an app: src/tests/docs/workflow.test.ts runs it',
   [`${API_GATE}diff --config ../../app-config.yaml`]:

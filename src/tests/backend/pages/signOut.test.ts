@@ -43,10 +43,14 @@ const gateOf = (text: string): JsonObject => parse(text).auth.apiGate;
 /** Starts a backend with a provider that has `signIn`, and the plugin `catalog`. */
 async function start(apiGate: JsonObject = {}) {
   const answer = async (_req: unknown, res: any) => res.end();
+  // It finds nobody.
+  const catalog = recordingPlugin('catalog', {
+    handle: (_req, res) => res.json({ items: [null] }),
+  });
   const backend = await backends.start({
     apiGate,
     features: [
-      recordingPlugin('catalog').feature,
+      catalog.feature,
       authProvider('signs-in', () => ({
         start: answer,
         frameHandler: answer,
@@ -73,10 +77,11 @@ async function start(apiGate: JsonObject = {}) {
   };
 }
 
+const calls = tableRows(PAGE, ['Call', 'Ends']).flatMap(([call]) =>
+  codeIn(call),
+);
+
 describe('docs/sign-out.md', () => {
-  const calls = tableRows(PAGE, ['Call', 'Ends']).flatMap(([call]) =>
-    codeIn(call),
-  );
   const [ofUser] = blocksAfter(PAGE, 'What ends a session');
 
   it('has the two calls', () => expect(calls).toHaveLength(2));
@@ -142,6 +147,57 @@ describeWithCurl(`${PAGE}: sign out everywhere`, () => {
       for (const token of janes) {
         expect(await backend.statusOf(token)).toBe(isAllowed ? 401 : 200);
       }
+    }
+  });
+});
+
+describeWithCurl(`${PAGE}: lock a user out`, () => {
+  const [lock, lift, list] = blocksAfter(PAGE, 'Lock a user out', 'sh');
+  const inAMonth = new Date(Date.now() + 30 * 86_400_000).toISOString();
+
+  it('the commands lock the user out, list the lock and lift it, with the fields of the table', async () => {
+    const operator = 'user:development/guest';
+    const backend = await start({ operators: [operator] });
+    const env = { TOKEN: await backend.guest() };
+    const run = async (command: string) => {
+      const text = command.replace(/\d{4}-\d\d-\d\d/, inAMonth.slice(0, 10));
+      return JSON.parse(await runShell(text, { url: backend.url, env }));
+    };
+    const token = await backend.sign({ sub: JANE, iat: now() - 5 });
+    const lockedUntil = `${inAMonth.slice(0, 10)}T00:00:00.000Z`;
+    const answers = [await run(lock), await run(lock)];
+    expect(await backend.statusOf(token)).toBe(401);
+    expect(await run(list)).toEqual({
+      locked: [{ userEntityRef: JANE, lockedUntil }],
+    });
+    const fields = tableRows(PAGE, ['Field', 'Meaning']).flatMap(([field]) =>
+      codeIn(field),
+    );
+    expect(fields).toContain('known');
+    expect(Object.keys(answers[1]).sort()).toEqual(fields.sort());
+    expect(answers[1]).toEqual({
+      lockedUntil,
+      formerLockedUntil: lockedUntil,
+      known: false,
+      offlineSessions: 'disabled',
+    });
+    expect((await run(lift)).formerLockedUntil).toBe(lockedUntil);
+    expect(await backend.statusOf(token)).toBe(401);
+    const next = await backend.sign({ sub: JANE, iat: now() + 1 });
+    expect(await backend.statusOf(next)).toBe(200);
+  });
+
+  it('names the two calls by which a user who is locked out still signs out', async () => {
+    const backend = await start({ operators: ['user:development/guest'] });
+    const token = await backend.sign({ sub: JANE });
+    const { status } = await backend.post(REVOCATIONS, await backend.guest(), {
+      userEntityRef: JANE,
+      lockedUntil: inAMonth,
+    });
+    expect(status).toBe(201);
+    expect(await backend.statusOf(token)).toBe(401);
+    for (const call of calls) {
+      expect(await backend.call(call, cookie(token))).toBeLessThan(300);
     }
   });
 });

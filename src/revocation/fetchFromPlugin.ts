@@ -7,33 +7,37 @@ import { ResponseError } from '@backstage/errors';
 const TIMEOUT_MS = 5_000;
 
 /**
- * Calls a route of the `auth` plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
+ * Calls a route of a plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
  *
  * @returns the response if its status is 2xx, 400 or 404
  * @throws ResponseError for any other status
  */
-export async function fetchFromAuth(
+export async function fetchFromPlugin(
   services: { auth: AuthService; discovery: DiscoveryService },
+  pluginId: string,
   path: string,
   { body, redirect }: { body?: object; redirect?: RequestRedirect } = {},
 ): Promise<Response> {
   const { auth, discovery } = services;
   const { token } = await auth.getPluginRequestToken({
     onBehalfOf: await auth.getOwnServiceCredentials(),
-    targetPluginId: 'auth',
+    targetPluginId: pluginId,
   });
-  const response = await fetch(`${await discovery.getBaseUrl('auth')}${path}`, {
-    method: body ? 'POST' : 'GET',
-    headers: {
-      Authorization: `Bearer ${token}`,
-      // Polling over a keep-alive connection would keep the other backend from shutting down.
-      Connection: 'close',
-      ...(body && { 'Content-Type': 'application/json' }),
+  const response = await fetch(
+    `${await discovery.getBaseUrl(pluginId)}${path}`,
+    {
+      method: body ? 'POST' : 'GET',
+      headers: {
+        Authorization: `Bearer ${token}`,
+        // Polling over a keep-alive connection would keep the other backend from shutting down.
+        Connection: 'close',
+        ...(body && { 'Content-Type': 'application/json' }),
+      },
+      body: body && JSON.stringify(body),
+      redirect,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     },
-    body: body && JSON.stringify(body),
-    redirect,
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
+  );
   if (!response.ok && response.status !== 400 && response.status !== 404) {
     throw await ResponseError.fromResponse(response);
   }

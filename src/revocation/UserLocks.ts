@@ -1,0 +1,54 @@
+import { withTimeout } from '../util/time';
+import type { DatabaseRevocationStore } from './DatabaseRevocationStore';
+import { endOfLock, lockOfUser, now, Revocation } from './Revocation';
+import type { RevocationList } from './RevocationList';
+
+const STORE_TIMEOUT_MS = 6_000;
+
+/**
+ * Locks users out, and lifts locks. A failed write is not retried, since it could replace a change that was made meanwhile. All times
+ * are in seconds since the epoch.
+ */
+export class UserLocks {
+  constructor(
+    private readonly options: {
+      store: Pick<DatabaseRevocationStore, 'add' | 'readLock'>;
+      revocations: Pick<RevocationList, 'add'>;
+    },
+  ) {}
+
+  /**
+   * Returns the end of a lock that lasts. The store has it, since another replica may have set it a moment ago.
+   *
+   * @throws Error if the store is out of reach
+   */
+  async find(userEntityRef: string): Promise<number | undefined> {
+    const lock = await this.#read(userEntityRef);
+    const end = lock ? endOfLock(lock) : 0;
+    return end > now() ? end : undefined;
+  }
+
+  /**
+   * Sets the end of a user's lock; the present second lifts it. The change is in force at this replica once the store has it.
+   *
+   * @throws Error if the store is out of reach
+   */
+  async set(userEntityRef: string, end: number): Promise<void> {
+    const { revocations, store } = this.options;
+    await inTime(store.add(lockOfUser(userEntityRef, end)));
+    const lock = await this.#read(userEntityRef);
+    revocations.add(lock ? [lock] : []);
+  }
+
+  #read(userEntityRef: string): Promise<Revocation | undefined> {
+    return inTime(this.options.store.readLock(userEntityRef));
+  }
+}
+
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return withTimeout(
+    answer,
+    STORE_TIMEOUT_MS,
+    'The store of revocations does not answer',
+  );
+}

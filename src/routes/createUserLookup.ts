@@ -1,0 +1,72 @@
+import type {
+  AuthService,
+  DiscoveryService,
+} from '@backstage/backend-plugin-api';
+import { fetchFromPlugin } from '../revocation/fetchFromPlugin';
+import type { GateDatabase } from '../util/GateDatabase';
+import { withTimeout } from '../util/time';
+
+/** The table of the `auth` plugin with the users to whom it has issued a token. */
+const TABLE = 'user_info';
+
+const TIMEOUT_MS = 5_000;
+
+/** Returns whether a user exists; `undefined` if that can't be found out now. */
+export type UserLookup = (
+  userEntityRef: string,
+) => Promise<boolean | undefined>;
+
+/** Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. */
+export function createUserLookup(services: {
+  auth: AuthService;
+  database: Pick<GateDatabase, 'run'>;
+  discovery: DiscoveryService;
+}): UserLookup {
+  return async userEntityRef => {
+    const found = await Promise.allSettled(
+      [
+        hasSignedIn(services.database, userEntityRef),
+        isInCatalog(services, userEntityRef),
+      ].map(answer => withTimeout(answer, TIMEOUT_MS, 'No answer')),
+    );
+    const answers = found.map(each =>
+      each.status === 'fulfilled' ? each.value : undefined,
+    );
+    if (answers.includes(true)) {
+      return true;
+    }
+    return answers.includes(undefined) ? undefined : false;
+  };
+}
+
+async function hasSignedIn(
+  database: Pick<GateDatabase, 'run'>,
+  userEntityRef: string,
+): Promise<boolean> {
+  const rows = await database.run(knex =>
+    knex(TABLE)
+      .select('user_entity_ref')
+      .whereRaw('lower(user_entity_ref) = ?', [userEntityRef])
+      .limit(1),
+  );
+  return rows.length > 0;
+}
+
+async function isInCatalog(
+  services: { auth: AuthService; discovery: DiscoveryService },
+  userEntityRef: string,
+): Promise<boolean> {
+  const response = await fetchFromPlugin(
+    services,
+    'catalog',
+    '/entities/by-refs',
+    { body: { entityRefs: [userEntityRef], fields: ['kind'] } },
+  );
+  // There may be no catalog, and it may refuse what is no reference for it.
+  if (!response.ok) {
+    await response.body?.cancel();
+    return false;
+  }
+  const { items } = await response.json();
+  return items.some(Boolean);
+}
