@@ -133,6 +133,7 @@ module.exports = {
         'fetchFromAuth',
       ],
     },
+    also: { revocation: ['revocation/PendingRevocations.test.ts'] },
   }),
   ...room('routes'),
   ...room('services'),
