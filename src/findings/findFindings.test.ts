@@ -186,6 +186,8 @@ const rowsOf: Record<FindingId, Row[]> = {
           { audience: 'https://git.example.com' },
         ],
         ['microsoft', { tenantId: 'common' }, { tenantId: '6dd0' }],
+        ['microsoft', { tenantId: 'organizations' }, { tenantId: '6dd0' }],
+        ['microsoft', { tenantId: 'consumers' }, { tenantId: '6dd0' }],
         // A value that is no text, and can't be converted to one.
         ['gitlab', {}, { audience: { toString: false } }],
         [
@@ -198,6 +200,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt(provider, 'emailMatchingUserEntityProfileEmail'),
       signIn(provider, stranger, open),
       signIn(provider, stranger, own),
+    ]),
+    ...['atlassian', 'bitbucket'].map((provider): Row => [
+      resolverAt(provider, 'emailMatchingUserEntityProfileEmail'),
+      signIn(provider, stranger),
+      signIn('okta', stranger),
     ]),
     [
       resolverAt('google', ownResolver.resolver),
@@ -226,6 +233,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       },
       { ...ON_HTTPS, ...WITHOUT_COOKIE },
     ],
+    [
+      'auth.apiGate.cookie.name',
+      { ...ON_HTTPS, ...gate({ cookie: { name: 'own__Host-token' } }) },
+      { ...ON_HTTPS, ...gate({ cookie: { name: '__HOST-token' } }) },
+    ],
   ],
   'cors-not-trusted': [
     [
@@ -244,6 +256,11 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'expectation-ended': [
     ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
+    [
+      'auth.apiGate.expect[0]',
+      endedAt('2020-01-01'),
+      gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
+    ],
   ],
   'no-barrier-behind': [
     [
@@ -253,6 +270,20 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'open-proxy-with-secret': [
+    ...[
+      ['ApiKey', 'X-Key-Id'],
+      ['Key', 'Monkey'],
+      ['My_Key', 'Keyed'],
+    ].map(([secret, other]): Row => [
+      'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
+      openProxy({ headers: { [secret]: 'k' } }),
+      openProxy({ headers: { [other]: 'k' } }),
+    ]),
+    [
+      'auth.apiGate.allow[0] (GET /api/proxy/SONAR/**)',
+      { ...openProxy({ auth: 'a' }), ...allow(rule('proxy', '/SONAR/**')) },
+      { ...openProxy({ auth: 'a' }), ...allow(rule('proxy', '/other/**')) },
+    ],
     [
       'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
       openProxy({ headers: { 'X-Api-Key': 'k' } }),
@@ -288,6 +319,22 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.allow[0] (POST /api/events/http/**)',
       events(['gitlab', 'own'], { gitlab: { webhookSecret: 's' } }),
       events(['gitlab'], { gitlab: { webhookSecret: 's' } }),
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/gitlab)',
+      {
+        ...events([], { gitlab: { webhookSecret: '' } }),
+        ...allow(rule('events', '/http/gitlab', 'POST')),
+      },
+      {
+        ...events([], { gitlab: { webhookSecret: 's' } }),
+        ...allow(rule('events', '/http/gitlab', 'POST')),
+      },
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/**)',
+      events([7 as never, 'own']),
+      events([7 as never]),
     ],
     [
       'auth.apiGate.allow[0] (POST /api/events/http/AzureDevOps)',
@@ -335,6 +382,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
       { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
     ],
+    [
+      'proxy.endpoints.sonar',
+      { proxy: { endpoints: { sonar: { target: 'http://a', ws: true } } } },
+      { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
+    ],
   ],
   'refresh-tokens-survive': [
     [
@@ -359,9 +411,17 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('events', '/bus/v1/events', 'POST')),
       events(['own'], { own: { webhookSecret: 's' } }),
     ],
+    [
+      'auth.apiGate.allow[0] (POST /api/a/http/x)',
+      allow(rule('a', '/http/x', 'POST')),
+      allow(rule('a', '/http/x', 'HEAD')),
+    ],
   ],
   'rule-ended': [[openAAt, openA, openA, endingIn(0), endingIn(1)]],
-  'rule-ends-soon': [[openAAt, openA, openA, endingIn(7), endingIn(8)]],
+  'rule-ends-soon': [
+    [openAAt, openA, openA, endingIn(7), endingIn(8)],
+    [openAAt, openA, openA, endingIn(1), endingIn(0)],
+  ],
   'rule-opens-plugin': [
     [
       'auth.apiGate.allow[0] (GET /api/a/**)',
@@ -375,6 +435,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       [usage({}), usage({ lastUsed: '2026-11-20', requests30d: 1 })],
       [usage({}), usage({}, false)],
       [usage({}), usage({ installed: false })],
+      [usage({}), usage({ rule: 'auth.apiGate.allow[1]' })],
     ] as const
   ).map(facts => [openAAt, openA, openA, ...facts]),
   'rule-will-not-work': [
@@ -420,17 +481,23 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'token-leaves-house': [
-    {},
-    { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] },
-  ].map(endpoint => [
-    'proxy.endpoints./sonar',
-    proxyOf({ credentials: 'forward', ...endpoint }),
-    proxyOf({
-      credentials: 'forward',
-      ...endpoint,
-      headers: { Authorization: 'Bearer own' },
-    }),
-  ]),
+    ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
+      (endpoint): Row => [
+        'proxy.endpoints./sonar',
+        proxyOf({ credentials: 'forward', ...endpoint }),
+        proxyOf({
+          credentials: 'forward',
+          ...endpoint,
+          headers: { Authorization: 'Bearer own' },
+        }),
+      ],
+    ),
+    [
+      'proxy.endpoints./sonar',
+      proxyOf({ allowedHeaders: ['Authorization'] }),
+      proxyOf({ allowedHeaders: ['X-Authorization', 'Authorization-Info'] }),
+    ],
+  ],
   'unrestricted-external-token': [
     [
       'backend.auth.externalAccess[0] (https://keys.example.com/a)',
@@ -483,6 +550,44 @@ describe('[P34] findFindings', () => {
       );
     },
   );
+
+  it.each<[string, JsonObject, string]>([
+    [
+      'the settings for the secrets of several webhooks',
+      events(['gitlab', 'github']),
+      'set events.modules.gitlab.webhookSecret and events.modules.github.webhookSecret to',
+    ],
+    [
+      'what to do where no setting has the secret of one of them',
+      events(['gitlab', 'own']),
+      'verify the sender in a module of the events plugin',
+    ],
+    [
+      'each credential of an endpoint',
+      openProxy({ auth: 'user:password', headers: { 'X-Key': 'k' } }),
+      'for its target (headers.X-Key, auth)',
+    ],
+    [
+      'each route that asks for permission',
+      { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
+      'opens /entities, /entity-facets, where',
+    ],
+    [
+      'the domain that such a cookie can not have',
+      { ...ON_HTTPS, ...gate({ cookie: { domain: 'example.com' } }) },
+      'set it to __Host-token, and remove auth.apiGate.cookie.domain [',
+    ],
+    ['no domain where there is none', ON_HTTPS, 'set it to __Host-token ['],
+    [
+      'the reason of a rule that is not used',
+      allow({ ...rule('a', '/x'), reason: 'a yearly report' }),
+      'by no request in 30 days (a yearly report):',
+    ],
+    ['no reason where a rule has none', openA, 'by no request in 30 days:'],
+  ])('names %s', (_, layers, text) => {
+    const found = find(layers, usage({})).map(formatFinding);
+    expect(found.join('\n')).toContain(text);
+  });
 
   it('has a row for each id', () => {
     expect(Object.keys(rowsOf)).toEqual([...FINDING_IDS]);
@@ -600,6 +705,11 @@ describe('backend.cors.origin', () => {
   it.each<[JsonValue | undefined, string[]]>([
     [undefined, []],
     ['http://localhost:3000', []],
+    ['http://localhost', []],
+    [
+      '!http://localhost:3000',
+      ['backend.cors.origin (!http://localhost:3000)'],
+    ],
     ['HTTPS://Portal.Example.com', []],
     [
       [
@@ -730,7 +840,26 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     expect(of('2026-11-26')).toBeDefined();
   });
 
+  it('is a part of the line, with its end', () => {
+    const lines = (entry: JsonObject) => {
+      const accept = [
+        { id: 'rule-opens-plugin', at, reason: 'demo', ...entry },
+      ];
+      return find(gate({ allow: rules, findings: { accept } })).map(
+        formatFinding,
+      );
+    };
+    expect(lines({ until: '2026-11-26' })).toEqual([
+      expect.stringMatching(
+        / \[rule-opens-plugin\], accepted until 2026-11-26T00:00:00.000Z \(demo\)$/,
+      ),
+      expect.stringMatching(/ \[rule-opens-plugin\]$/),
+    ]);
+  });
+
   it('follows a rule whose index has changed, and accepts no other in its place', () => {
+    const former = at.replace('[0]', '[10]');
+    expect(accepted({ at: former })[0]).toEqual(['api/a', { reason: 'demo' }]);
     expect(accepted({}, rules[1], rules[0])).toEqual([
       ['api/b', undefined],
       ['api/a', { reason: 'demo' }],
