@@ -142,7 +142,14 @@ module.exports = {
   }),
   ...room('findings'),
   ...room('observability'),
-  ...room('usage'),
+  ...room('usage', {
+    also: {
+      usage: [
+        'observability/describeReportOnly.test.ts',
+        'observability/describeUsage.test.ts',
+      ],
+    },
+  }),
   ...room('cli'),
   ...room('legacy'),
 };
