@@ -48,6 +48,25 @@ describe('createLegacyApiGate', () => {
       `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","detail":"malformed","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
+    expect(await statusOf('/api/')).toBe(401);
+    expect(lines('API gate refused a request {"plugin":"",')).toHaveLength(1);
+  });
+
+  it('decides at once about a request without a credential', async () => {
+    const decidedAtOnce: boolean[] = [];
+    await start({
+      mount: (apiRouter, gate) =>
+        apiRouter.use('/pub', (req, res, next) => {
+          let isDecided = false;
+          gate('pub')(req, res, error => {
+            isDecided = true;
+            next(error);
+          });
+          decidedAtOnce.push(isDecided);
+        }),
+    });
+    expect(await statusOf('/api/pub/x')).toBe(401);
+    expect(decidedAtOnce).toEqual([true]);
   });
 
   it('logs a flood once a second, and leaves none out unreported', async () => {
@@ -103,10 +122,14 @@ describe('createLegacyApiGate', () => {
   });
 
   it('does not start with a token manager that accepts any token', async () => {
-    const tokenManager = { authenticate: async () => {} };
-    await expect(startLegacyGate({ env: { tokenManager } })).rejects.toThrow(
-      'make it with ServerTokenManager.fromConfig',
-    );
+    const authenticate = async (token: string) => {
+      if (token === '') {
+        throw new Error('Missing server token');
+      }
+    };
+    await expect(
+      startLegacyGate({ env: { tokenManager: { authenticate } } }),
+    ).rejects.toThrow('make it with ServerTokenManager.fromConfig');
   });
 
   it('starts with a configuration that does not change', async () => {
@@ -148,6 +171,7 @@ describe('createLegacyApiGate', () => {
         allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
       },
     });
+    expect(app.log[0]).toBe('child {"service":"apiGate"}');
     expect(lines('API gate: enforce, 1 allow rule(s)')).toEqual([
       expect.stringMatching(/ \{"policy":"[0-9a-f]{12}"\}$/),
     ]);
@@ -261,6 +285,12 @@ describe('createLegacyApiGate', () => {
     expect(status).toBe(503);
     expect(headers['retry-after']).toBe('5');
     expect(headers['set-cookie']).toBeUndefined();
+    const signOut = '/api/pub/.backstage/auth/v1/cookie';
+    const answer = await rawRequest(app.port, signOut, {
+      method: 'DELETE',
+      headerLines: [`Cookie: token=${token}`],
+    });
+    expect(answer.status).toBe(503);
     expect(app.handled).toHaveLength(0);
   });
 
@@ -391,12 +421,20 @@ describe('createLegacyApiGate', () => {
       const [[, createSqlite]] = testDatabases;
       const { knex, remove } = await createSqlite();
       const database = { getClient: async () => knex };
+      let queries = 0;
+      knex.on('query', () => {
+        queries += 1;
+      });
       const cookie = `Cookie: token=${token}`;
       const restart = async () => {
         await app.stop();
         await startWith({ database });
       };
       await restart();
+      // It reads the list again after an interval.
+      queries = 0;
+      await new Promise(resolve => setTimeout(resolve, 200));
+      expect(queries).toBeLessThan(5);
       expect(lines('API gate has no database')).toEqual([]);
       expect(await statusOf('/api/pub/x', cookie)).toBe(200);
       const signOut = '/api/pub/.backstage/auth/v1/cookie';

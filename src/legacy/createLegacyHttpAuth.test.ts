@@ -27,9 +27,9 @@ function create(identityOf: () => object | undefined = () => ({})) {
     },
   });
   const allow = ['user', 'service'] as ('user' | 'service')[];
-  const credentialsOf = (token: string, options: object = { allow }) =>
-    httpAuth.credentials(substituteRequest(token), options);
-  return { asked, credentialsOf };
+  const credentialsOf = (token: string) =>
+    httpAuth.credentials(substituteRequest(token), { allow });
+  return { asked, credentialsOf, httpAuth };
 }
 
 describe('createLegacyHttpAuth', () => {
@@ -81,11 +81,15 @@ describe('createLegacyHttpAuth', () => {
     [user, { allow: ['service'] }, 'user'],
     ['service', { allow: ['user'] }, 'service'],
     ['service', {}, 'service'],
+    ['service', undefined, 'service'],
   ])(
     'refuses a caller of a kind that is not allowed: %#',
     async (token, options, kind) => {
       await expect(
-        create().credentialsOf(token, options),
+        create().httpAuth.credentials(
+          substituteRequest(token),
+          options as object | undefined,
+        ),
       ).rejects.toMatchObject({
         name: 'NotAllowedError',
         message: `Not allowed for a ${kind}`,
