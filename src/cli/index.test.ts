@@ -1,4 +1,4 @@
-import { runCliHere } from '../__testUtils__/runCli';
+import { runCli, runCliHere } from '../__testUtils__/runCli';
 
 const NAMES = ['check', 'diff', 'explain', 'audit'];
 
@@ -16,6 +16,14 @@ describe('api-gate', () => {
     }
   });
 
+  it('runs with the arguments of its process', async () => {
+    expect(await runCli(['chek'], { cwd: '/' })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: chek is no command: use check, diff, explain, audit\n',
+    });
+  });
+
   it.each(NAMES)('explains %s, and each option of it', async name => {
     const { code, stdout, stderr } = await runCliHere([name, '--help']);
     expect([code, stderr]).toEqual([0, '']);
@@ -28,7 +36,7 @@ describe('api-gate', () => {
   });
 
   it.each([
-    [['chekc'], 'chekc is no command: use check, diff, explain, audit'],
+    [['chek'], 'chek is no command: use check, diff, explain, audit'],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',
