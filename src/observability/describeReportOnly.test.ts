@@ -107,10 +107,21 @@ describe('what worked in report-only', () => {
     ...{ firstDay: TODAY - 3, lastUsed: TODAY - 1 },
     ...change,
   });
-  const closed: Expectation = {
-    ...{ plugin: 'hello', method: 'GET', path: '/closed', is: 'closed' },
-    request: 'GET /api/hello/closed',
-  } as Expectation;
+  const old = formatDay(TODAY - 20);
+  const expecting = (
+    is: 'closed' | 'public',
+    method: string,
+    path: string,
+  ): Expectation => ({
+    ...{ plugin: 'hello', method, path, is },
+    request: `${method} /api/hello${path}`,
+  });
+  const expectations = [
+    expecting('closed', 'GET', '/closed'),
+    expecting('closed', 'POST', '/few'),
+    expecting('public', 'GET', '/few'),
+    { plugin: 'other', is: 'closed' } as Expectation,
+  ];
 
   /** Describes a record, where one rule is in force. */
   function describeUses(uses: Use[], isDefaultPolicyDisabled = false) {
@@ -122,7 +133,7 @@ describe('what worked in report-only', () => {
       policy: createPolicy({
         mode: 'report-only',
         allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
-        expect: [closed],
+        expect: expectations,
       }),
       isDefaultPolicyDisabled,
     })!;
@@ -131,14 +142,16 @@ describe('what worked in report-only', () => {
   it('has a rule, or a reason for none, for all that no rule opens', () => {
     const days = { firstSeen: first, lastSeen: last };
     const report = describeUses([
-      workedOf(get('hello', '/few')),
+      workedOf(get('hello', '/few'), { lastUsed: TODAY - 2 }),
       workedOf(get('hello', '/open')),
       workedOf(get('hello', '/none'), { requests: 0 }),
       { ...workedOf(get('hello')), ...usedToken('hello') },
       workedOf(get('hello', '/many'), { requests: 9, firstDay: TODAY - 1 }),
       workedOf(get('hello', '/closed'), { requests: 5, lastUsed: TODAY }),
       workedOf(get('proxy'), { requests: 4 }),
-      workedOf(get('not installed'), { requests: 3 }),
+      workedOf(get('not installed'), {
+        ...{ requests: 3, firstDay: TODAY - 20, lastUsed: TODAY - 20 },
+      }),
     ]);
     const notRecorded =
       'no rule is proposed, since the path is not recorded: see docs/usage.md';
@@ -158,19 +171,20 @@ describe('what worked in report-only', () => {
         why: expect.stringContaining('the plugin proxy'),
       },
       {
-        ...{ plugin: 'not installed', method: 'GET', requests: 3, ...days },
+        ...{ plugin: 'not installed', method: 'GET', requests: 3 },
+        ...{ firstSeen: old, lastSeen: old },
         why: notRecorded,
       },
       {
         ...{ plugin: 'hello', method: 'GET', path: '/few', status: 200 },
-        ...{ requests: 1, ...days },
-        yaml: `# - { plugin: hello, path: '/few', methods: [GET] }  # 1 request from ${first} to ${last}, answered 200`,
+        ...{ requests: 1, firstSeen: first, lastSeen: formatDay(TODAY - 2) },
+        yaml: `# - { plugin: hello, path: '/few', methods: [GET] }  # 1 request from ${first} to ${formatDay(TODAY - 2)}, answered 200`,
       },
     ]);
     // What is expected to be closed may work for ever.
     expect(report).toMatchObject({
       enforce: 'not yet',
-      because: `requests that would be refused still worked on ${last}, at hello, not installed, proxy`,
+      because: `requests that would be refused still worked on ${last}, at hello, proxy`,
       workedLast: last,
       days: 0,
     });
@@ -179,7 +193,7 @@ describe('what worked in report-only', () => {
       report.worked[0].yaml,
       `GET /api/hello/closed: 5 requests from ${first} to ${formatDay(TODAY)}, answered 200; auth.apiGate.expect has it as closed`,
       `GET /api/proxy/…: 4 requests from ${first} to ${last}; ${report.worked[2].why}`,
-      `GET not installed: 3 requests from ${first} to ${last}; ${notRecorded}`,
+      `GET not installed: 3 requests on ${old}; ${notRecorded}`,
       report.worked[4].yaml,
     ]);
   });
