@@ -1,9 +1,4 @@
-import {
-  folderWith,
-  runCli,
-  runCliHere,
-  runCliIn,
-} from '../__testUtils__/runCli';
+import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
