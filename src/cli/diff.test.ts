@@ -3,7 +3,6 @@ import path from 'node:path';
 import {
   folderWith,
   ownTemporaryFolder,
-  runCli,
   runCliHere,
   runCliIn,
   writeInto,
@@ -314,7 +313,7 @@ describe('api-gate diff --against git:', () => {
   });
 
   it('reads the files and what they include as they are at the commit', async () => {
-    const { code, stdout, stderr } = await runCli(
+    const { code, stdout, stderr } = await runCliIn(
       ['diff', '--against', 'git:main', '--fail-on', 'new-public'],
       { cwd: repository },
     );
