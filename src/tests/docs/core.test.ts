@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 16705,
   'files of src without tests': 151,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 38745,
+  'lines of *.test.ts': 39760,
   'files that an anonymous request touches': 28,
   'files that a remembered bearer token touches': 44,
   'files that a cookie touches': 44,
