@@ -8,6 +8,7 @@ const src = path.resolve(__dirname, '../../src');
 /** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
   'cli/audit.ts',
+  'cli/auditedPaths.ts',
   'cookie/extensionPoint.ts',
   'credentials/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
@@ -134,6 +135,7 @@ module.exports = {
         'fetchFromPlugin',
       ],
     },
+    also: { revocation: ['revocation/PendingRevocations.test.ts'] },
   }),
   ...room('routes'),
   ...room('services'),
@@ -142,7 +144,14 @@ module.exports = {
   }),
   ...room('findings'),
   ...room('observability'),
-  ...room('usage'),
+  ...room('usage', {
+    also: {
+      usage: [
+        'observability/describeReportOnly.test.ts',
+        'observability/describeUsage.test.ts',
+      ],
+    },
+  }),
   ...room('cli'),
   ...room('legacy'),
 };

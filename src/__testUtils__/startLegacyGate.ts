@@ -52,7 +52,10 @@ export async function startLegacyGate(options: {
     warn: record,
     info: record,
     debug: record,
-    child: () => logger,
+    child: meta => {
+      record('child', meta);
+      return logger;
+    },
   };
   const withGate = (apiGate: JsonObject) => ({
     backend: { baseUrl: 'http://localhost', ...options.backend },

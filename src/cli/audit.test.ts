@@ -8,14 +8,12 @@ import signalsPlugin from '@backstage/plugin-signals-backend';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { runCliHere } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
-import { freePort, startBackend } from '../__testUtils__/startBackend';
+import { startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
 import { auditPaths, findVerdict } from './audit';
 import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
-import { CliError } from './Command';
-import { explainFailure } from './get';
 
 jest.setTimeout(60_000);
 
@@ -253,44 +251,6 @@ describe('the requests of api-gate audit', () => {
       res.writeHead(status, { 'Content-Type': type }).end();
     await expect(auditOf(url, one)).rejects.toThrow(
       'does not answer as a Backstage backend: give the value of backend.baseUrl',
-    );
-  });
-
-  it.each([
-    [
-      async () => `http://localhost:${await freePort()}`,
-      'nothing listens there',
-    ],
-    [async () => url.replace('http:', 'https:'), 'it does not speak TLS there'],
-    [async () => 'ftp://localhost', 'must begin with https:// or http://'],
-    [async () => 'http://a:b@localhost', 'must not hold a user or a password'],
-  ])('fail with an explanation (%#)', async (addressOf, message) => {
-    const address = await addressOf();
-    const asked = auditOf(address, one);
-    await expect(asked).rejects.toThrow(CliError);
-    await expect(asked).rejects.toThrow(message);
-  });
-
-  it.each([
-    [
-      'DEPTH_ZERO_SELF_SIGNED_CERT',
-      'is not trusted here: set NODE_EXTRA_CA_CERTS',
-    ],
-    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'is not trusted here'],
-    ['CERT_HAS_EXPIRED', 'has expired'],
-    ['ERR_TLS_CERT_ALTNAME_INVALID', 'is for another name'],
-    ['ENOTFOUND', 'its name does not resolve'],
-    ['UND_ERR_SOCKET', 'does not answer in HTTP'],
-    ['EOTHER', 'the request failed (EOTHER)'],
-  ])('explain %s', (code, text) => {
-    const error = Object.assign(new TypeError('fetch failed'), {
-      cause: { code },
-    });
-    expect(explainFailure(error, new URL('https://a.example.com/x'))).toMatch(
-      `https://a.example.com can not be asked: `,
-    );
-    expect(explainFailure(error, new URL('https://a.example.com'))).toContain(
-      text,
     );
   });
 });

@@ -1,9 +1,4 @@
-import {
-  folderWith,
-  runCli,
-  runCliHere,
-  runCliIn,
-} from '../__testUtils__/runCli';
+import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
@@ -413,6 +408,7 @@ describe('api-gate check --policy', () => {
         },
       }),
     ],
+    '/bare': () => [200, '{"closed":[],"unknown":[],"installed":["hello"]}'],
     '/odd': () => [200, '{"closed":[],"unknown":[],"installed":[7]}'],
     '/oddUsage': () => [
       200,
@@ -454,6 +450,22 @@ describe('api-gate check --policy', () => {
     expect(code).toBe(0);
   });
 
+  it('finds rules of plugins that are not installed, and names nothing that there is not', async () => {
+    const rules = ['hello', 'helo'].map(id => `{ plugin: ${id}, path: /b }`);
+    const { stdout } = await check(
+      `${BASE}auth: { apiGate: { allow: [${rules}] } }\n`,
+      ['--policy', `${url}/bare`],
+    );
+    expect(stdout.split('\n').slice(3)).toEqual([
+      'The gate closes nothing that plugins open in code',
+      expect.stringMatching(
+        /^warning: app-config\.yaml:3: auth\.apiGate\.allow\[1\] \(GET \/api\/helo\/b\): names the plugin helo, which is not installed/,
+      ),
+      '0 of 0 expectations hold, 1 finding',
+      '',
+    ]);
+  });
+
   it('checks the plugins of expectations, which may be in another backend', async () => {
     const args = ['--policy', `${url}/good`, '--token-env', 'POLICY_TOKEN'];
     const env = { POLICY_TOKEN: 'let-me-read' };
@@ -491,28 +503,5 @@ describe('api-gate check --policy', () => {
     const { code, stderr } = await check(BASE, ['--policy', url + path]);
     expect(stderr).toContain(message);
     expect(code).toBe(2);
-  });
-});
-
-describe('api-gate', () => {
-  it.each([['check'], ['diff'], ['explain'], ['audit']])(
-    'prints the help of %s',
-    async command => {
-      const { code, stdout } = await runCliHere([command, '--help']);
-      expect(stdout).toMatch(new RegExp(`^api-gate ${command} `));
-      expect(code).toBe(0);
-    },
-  );
-
-  it.each<[string[], number, string]>([
-    [['--help'], 0, ''],
-    [[], 2, ''],
-    [
-      ['chek'],
-      2,
-      'error: chek is no command: use check, diff, explain, audit\n',
-    ],
-  ])('exits for %j with %i', async (args, code, stderr) => {
-    expect(await runCli(args, { cwd: '/' })).toMatchObject({ code, stderr });
   });
 });

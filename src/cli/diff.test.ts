@@ -3,7 +3,6 @@ import path from 'node:path';
 import {
   folderWith,
   ownTemporaryFolder,
-  runCli,
   runCliHere,
   runCliIn,
   writeInto,
@@ -316,7 +315,7 @@ describe('api-gate diff --against git:', () => {
   });
 
   it('reads the files and what they include as they are at the commit', async () => {
-    const { code, stdout, stderr } = await runCli(
+    const { code, stdout, stderr } = await runCliIn(
       ['diff', '--against', 'git:main', '--fail-on', 'new-public'],
       { cwd: repository },
     );

@@ -1,4 +1,4 @@
-import { folderWith, runCli, runCliHere } from '../__testUtils__/runCli';
+import { folderWith, runCliHere, runCliIn } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
@@ -31,7 +31,7 @@ const explain = (request: string, ...args: string[]) =>
 
 describe('api-gate explain', () => {
   it('prints the nearest rule, and the one that would open a closed request', async () => {
-    const { code, stdout, stderr } = await runCli(
+    const { code, stdout, stderr } = await runCliIn(
       ['explain', 'GET /api/catalog/entities?x=1'],
       { cwd: folder },
     );

@@ -226,6 +226,30 @@ describe('[P52] diff --against git:', () => {
     });
   });
 
+  it.each<[string, string, Record<string, string>, RegExp]>([
+    [
+      'the commit has broken YAML, and quotes none of it',
+      'token: "secret-value\nx: [',
+      {},
+      /^Read app-config\.yaml\nerror: app-config\.yaml of git:main is not valid YAML: [^\n]+\n$/,
+    ],
+    [
+      'git is not installed',
+      withAllow('[]'),
+      { PATH: '/nowhere' },
+      /\nerror: --against git:REF needs git, which is not installed: give --against FILE\n$/,
+    ],
+  ])('ends with 2 where %s', async (_, before, env, message) => {
+    const repository = folderWith({ 'app-config.yaml': before });
+    commit(repository);
+    writeInto(repository, { 'app-config.yaml': withAllow('[]') });
+    const { code, stdout, stderr } = await diffAgainstMain(repository, [], env);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toContain('secret-value');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(leftovers()).toEqual([]);
+  });
+
   it('takes nothing for public before where the commit lacks a file that may have closed it', async () => {
     const open = withAllow("[{ plugin: catalog, path: '/**' }]");
     const repository = folderWith({

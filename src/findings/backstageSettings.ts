@@ -34,7 +34,7 @@ export function asTexts(value: unknown): string[] {
 export interface ProxyEndpoint {
   /** Config path. */
   at: string;
-  /** Below the plugin, in lower case and without a slash at the end. */
+  /** Below the plugin, as the configuration has it. */
   path: string;
   /** Whether the plugin itself lets requests without a credential pass. */
   isPublic: boolean;
@@ -61,7 +61,7 @@ export function readProxyEndpoints(get: Get): ProxyEndpoint[] {
     const forwarded = asTexts(settings.allowedHeaders);
     return {
       at: `${parent}.${route}`,
-      path: `/${route.split('/').filter(Boolean).join('/')}`.toLowerCase(),
+      path: route,
       isPublic: credentials === 'dangerously-allow-unauthenticated',
       secrets: [
         ...headers

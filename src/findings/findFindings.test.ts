@@ -193,6 +193,8 @@ const rowsOf: Record<FindingId, Row[]> = {
           { audience: 'https://git.example.com' },
         ],
         ['microsoft', { tenantId: 'common' }, { tenantId: '6dd0' }],
+        ['microsoft', { tenantId: 'organizations' }, { tenantId: '6dd0' }],
+        ['microsoft', { tenantId: 'consumers' }, { tenantId: '6dd0' }],
         // A value that is no text, and can't be converted to one.
         ['gitlab', {}, { audience: { toString: false } }],
         [
@@ -205,6 +207,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt(provider, 'emailMatchingUserEntityProfileEmail'),
       signIn(provider, stranger, open),
       signIn(provider, stranger, own),
+    ]),
+    ...['atlassian', 'bitbucket'].map((provider): Row => [
+      resolverAt(provider, 'emailMatchingUserEntityProfileEmail'),
+      signIn(provider, stranger),
+      signIn('okta', stranger),
     ]),
     [
       resolverAt('google', ownResolver.resolver),
@@ -233,6 +240,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       },
       { ...ON_HTTPS, ...WITHOUT_COOKIE },
     ],
+    [
+      'auth.apiGate.cookie.name',
+      { ...ON_HTTPS, ...gate({ cookie: { name: 'own__Host-token' } }) },
+      { ...ON_HTTPS, ...gate({ cookie: { name: '__HOST-token' } }) },
+    ],
   ],
   'cors-not-trusted': [
     [
@@ -251,6 +263,11 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'expectation-ended': [
     ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
+    [
+      'auth.apiGate.expect[0]',
+      endedAt('2020-01-01'),
+      gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
+    ],
   ],
   'foreign-authorization-stays': [
     [
@@ -272,6 +289,20 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'open-proxy-with-secret': [
+    ...[
+      ['ApiKey', 'X-Key-Id'],
+      ['Key', 'Monkey'],
+      ['My_Key', 'Keyed'],
+    ].map(([secret, other]): Row => [
+      'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
+      openProxy({ headers: { [secret]: 'k' } }),
+      openProxy({ headers: { [other]: 'k' } }),
+    ]),
+    [
+      'auth.apiGate.allow[0] (GET /api/proxy/SONAR/**)',
+      { ...openProxy({ auth: 'a' }), ...allow(rule('proxy', '/SONAR/**')) },
+      { ...openProxy({ auth: 'a' }), ...allow(rule('proxy', '/other/**')) },
+    ],
     [
       'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
       openProxy({ headers: { 'X-Api-Key': 'k' } }),
@@ -307,6 +338,22 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.allow[0] (POST /api/events/http/**)',
       events(['gitlab', 'own'], { gitlab: { webhookSecret: 's' } }),
       events(['gitlab'], { gitlab: { webhookSecret: 's' } }),
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/gitlab)',
+      {
+        ...events([], { gitlab: { webhookSecret: '' } }),
+        ...allow(rule('events', '/http/gitlab', 'POST')),
+      },
+      {
+        ...events([], { gitlab: { webhookSecret: 's' } }),
+        ...allow(rule('events', '/http/gitlab', 'POST')),
+      },
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/**)',
+      events([7 as never, 'own']),
+      events([7 as never]),
     ],
     [
       'auth.apiGate.allow[0] (POST /api/events/http/AzureDevOps)',
@@ -360,6 +407,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
       { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
     ],
+    [
+      'proxy.endpoints.sonar',
+      { proxy: { endpoints: { sonar: { target: 'http://a', ws: true } } } },
+      { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
+    ],
   ],
   'public-as-service': ['catalog', 'hello'].map((plugin): Row => {
     const plain = rule(plugin, '/x');
@@ -402,9 +454,17 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('events', '/bus/v1/events', 'POST')),
       events(['own'], { own: { webhookSecret: 's' } }),
     ],
+    [
+      'auth.apiGate.allow[0] (POST /api/a/http/x)',
+      allow(rule('a', '/http/x', 'POST')),
+      allow(rule('a', '/http/x', 'HEAD')),
+    ],
   ],
   'rule-ended': [[openAAt, openA, openA, endingIn(0), endingIn(1)]],
-  'rule-ends-soon': [[openAAt, openA, openA, endingIn(7), endingIn(8)]],
+  'rule-ends-soon': [
+    [openAAt, openA, openA, endingIn(7), endingIn(8)],
+    [openAAt, openA, openA, endingIn(1), endingIn(0)],
+  ],
   'rule-opens-plugin': [
     [
       'auth.apiGate.allow[0] (GET /api/a/**)',
@@ -418,6 +478,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       [usage({}), usage({ lastUsed: '2026-11-20', requests30d: 1 })],
       [usage({}), usage({}, false)],
       [usage({}), usage({ installed: false })],
+      [usage({}), usage({ rule: 'auth.apiGate.allow[1]' })],
     ] as const
   ).map(facts => [openAAt, openA, openA, ...facts]),
   'rule-will-not-work': [
@@ -485,6 +546,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       config,
       foreignSonar(forwarding),
     ]),
+    [
+      'proxy.endpoints./sonar',
+      proxyOf({ allowedHeaders: ['Authorization'] }),
+      proxyOf({ allowedHeaders: ['X-Authorization', 'Authorization-Info'] }),
+    ],
   ],
   'unrestricted-external-token': [
     [
@@ -538,6 +604,44 @@ describe('[P34] findFindings', () => {
       );
     },
   );
+
+  it.each<[string, JsonObject, string]>([
+    [
+      'the settings for the secrets of several webhooks',
+      events(['gitlab', 'github']),
+      'set events.modules.gitlab.webhookSecret and events.modules.github.webhookSecret to',
+    ],
+    [
+      'what to do where no setting has the secret of one of them',
+      events(['gitlab', 'own']),
+      'verify the sender in a module of the events plugin',
+    ],
+    [
+      'each credential of an endpoint',
+      openProxy({ auth: 'user:password', headers: { 'X-Key': 'k' } }),
+      'for its target (headers.X-Key, auth)',
+    ],
+    [
+      'each route that asks for permission',
+      { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
+      'opens /entities, /entity-facets, where',
+    ],
+    [
+      'the domain that such a cookie can not have',
+      { ...ON_HTTPS, ...gate({ cookie: { domain: 'example.com' } }) },
+      'set it to __Host-token, and remove auth.apiGate.cookie.domain [',
+    ],
+    ['no domain where there is none', ON_HTTPS, 'set it to __Host-token ['],
+    [
+      'the reason of a rule that is not used',
+      allow({ ...rule('a', '/x'), reason: 'a yearly report' }),
+      'by no request in 30 days (a yearly report):',
+    ],
+    ['no reason where a rule has none', openA, 'by no request in 30 days:'],
+  ])('names %s', (_, layers, text) => {
+    const found = find(layers, usage({})).map(formatFinding);
+    expect(found.join('\n')).toContain(text);
+  });
 
   it('has a row for each id', () => {
     expect(Object.keys(rowsOf)).toEqual([...FINDING_IDS]);
@@ -655,6 +759,11 @@ describe('backend.cors.origin', () => {
   it.each<[JsonValue | undefined, string[]]>([
     [undefined, []],
     ['http://localhost:3000', []],
+    ['http://localhost', []],
+    [
+      '!http://localhost:3000',
+      ['backend.cors.origin (!http://localhost:3000)'],
+    ],
     ['HTTPS://Portal.Example.com', []],
     [
       [
@@ -785,7 +894,26 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     expect(of('2026-11-26')).toBeDefined();
   });
 
+  it('is a part of the line, with its end', () => {
+    const lines = (entry: JsonObject) => {
+      const accept = [
+        { id: 'rule-opens-plugin', at, reason: 'demo', ...entry },
+      ];
+      return find(gate({ allow: rules, findings: { accept } })).map(
+        formatFinding,
+      );
+    };
+    expect(lines({ until: '2026-11-26' })).toEqual([
+      expect.stringMatching(
+        / \[rule-opens-plugin\], accepted until 2026-11-26T00:00:00.000Z \(demo\)$/,
+      ),
+      expect.stringMatching(/ \[rule-opens-plugin\]$/),
+    ]);
+  });
+
   it('follows a rule whose index has changed, and accepts no other in its place', () => {
+    const former = at.replace('[0]', '[10]');
+    expect(accepted({ at: former })[0]).toEqual(['api/a', { reason: 'demo' }]);
     expect(accepted({}, rules[1], rules[0])).toEqual([
       ['api/b', undefined],
       ['api/a', { reason: 'demo' }],

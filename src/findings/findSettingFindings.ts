@@ -210,7 +210,7 @@ function findTokenFindings(get: Get): Possible[] {
 
 /** Returns a name without what may be a secret of a URL. */
 function withoutSecrets(name: string): string {
-  return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*$/s, '');
+  return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
 }
 
 function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { ConfigReader } from '@backstage/config';
 import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
 import cookieParser from 'cookie-parser';
 import type { RequestHandler } from 'express';
@@ -11,10 +12,11 @@ import {
   SERVICE_TOKEN,
   startLegacyGate,
 } from '../__testUtils__/startLegacyGate';
+import { testDatabases } from '../__testUtils__/testDatabases';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { until } from '../__testUtils__/until';
 import { answerUpgrade } from '../http/dispatchUpgrade';
-import type { LegacyApiGate } from './index.ts';
+import type { LegacyApiGate, LegacyApiGateOptions } from './index.ts';
 
 // Tests that need a whole legacy backend are in `integration/legacy`.
 jest.setTimeout(30_000);
@@ -46,6 +48,25 @@ describe('createLegacyApiGate', () => {
       `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","detail":"malformed","decision":"${headers['api-gate-decision']}"}`,
     ]);
     expect(app.log.join()).not.toContain(secret);
+    expect(await statusOf('/api/')).toBe(401);
+    expect(lines('API gate refused a request {"plugin":"",')).toHaveLength(1);
+  });
+
+  it('decides at once about a request without a credential', async () => {
+    const decidedAtOnce: boolean[] = [];
+    await start({
+      mount: (apiRouter, gate) =>
+        apiRouter.use('/pub', (req, res, next) => {
+          let isDecided = false;
+          gate('pub')(req, res, error => {
+            isDecided = true;
+            next(error);
+          });
+          decidedAtOnce.push(isDecided);
+        }),
+    });
+    expect(await statusOf('/api/pub/x')).toBe(401);
+    expect(decidedAtOnce).toEqual([true]);
   });
 
   it.each([
@@ -113,6 +134,42 @@ describe('createLegacyApiGate', () => {
     expect(status).toBe(503);
   });
 
+  it('refuses service tokens of the new backend system, and asks nobody about them', async () => {
+    const authenticate = jest.fn(async (token: string) => {
+      if (!token.includes('.')) {
+        throw new Error('Invalid server token');
+      }
+    });
+    await start({ env: { tokenManager: { authenticate } } });
+    const token = unsignedToken('vnd.backstage.plugin', { sub: 'catalog' });
+    authenticate.mockClear();
+    expect(await statusOf('/api/pub/x', `Authorization: Bearer ${token}`)).toBe(
+      401,
+    );
+    expect(authenticate).not.toHaveBeenCalled();
+    expect(lines('"detail":"unknown-key"')).toHaveLength(1);
+  });
+
+  it('does not start with a token manager that accepts any token', async () => {
+    const authenticate = async (token: string) => {
+      if (token === '') {
+        throw new Error('Missing server token');
+      }
+    };
+    await expect(
+      startLegacyGate({ env: { tokenManager: { authenticate } } }),
+    ).rejects.toThrow('make it with ServerTokenManager.fromConfig');
+  });
+
+  it('starts with a configuration that does not change', async () => {
+    const config = new ConfigReader({
+      backend: { baseUrl: 'http://localhost' },
+      auth: { apiGate: { allow: [{ plugin: 'pub', path: '/health' }] } },
+    });
+    await start({ env: { config } });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+  });
+
   it.each(['/api/pub', '/api/elsewhere', '/api/auth'])(
     '[P1] answers a sign-out call without a credential at %s itself: a handler there would be any handler',
     async plugin => {
@@ -143,7 +200,11 @@ describe('createLegacyApiGate', () => {
         allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
       },
     });
-    expect(lines('API gate: enforce, 1 allow rule(s)')).toHaveLength(1);
+    expect(app.log[0]).toBe('child {"service":"apiGate"}');
+    expect(lines('API gate: enforce, 1 allow rule(s)')).toEqual([
+      expect.stringMatching(/ \{"policy":"[0-9a-f]{12}"\}$/),
+    ]);
+    expect(lines('API gate: auth.apiGate.allow: 1 of')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);
     expect(
@@ -159,6 +220,9 @@ describe('createLegacyApiGate', () => {
     app.change({ allow: [{ plugin: 'pub', path: 'wrong' }] });
     expect(await statusOf('/api/pub/health')).toBe(200);
     expect(lines('the new configuration is wrong')).toHaveLength(1);
+    expect(lines('makes the whole plugin pub public')).toEqual([]);
+    app.change({ allow: [{ plugin: 'pub', path: '/**' }] });
+    expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     app.change({});
     expect(await statusOf('/api/pub/health')).toBe(401);
   });
@@ -250,6 +314,12 @@ describe('createLegacyApiGate', () => {
     expect(status).toBe(503);
     expect(headers['retry-after']).toBe('5');
     expect(headers['set-cookie']).toBeUndefined();
+    const signOut = '/api/pub/.backstage/auth/v1/cookie';
+    const answer = await rawRequest(app.port, signOut, {
+      method: 'DELETE',
+      headerLines: [`Cookie: token=${token}`],
+    });
+    expect(answer.status).toBe(503);
     expect(app.handled).toHaveLength(0);
   });
 
@@ -324,15 +394,14 @@ describe('createLegacyApiGate', () => {
 
   describe('with a signed-in user', () => {
     const USER = 'user:default/test';
+    const iss = 'http://localhost/api/auth';
+    const now = Math.floor(Date.now() / 1000);
     let token: string;
+    let older: string;
     let parsed: unknown[] = [];
 
-    beforeEach(async () => {
-      const key = await createSigningKey();
-      token = await key.sign({ iss: 'http://localhost/api/auth', sub: USER });
-      await key.remove();
-      parsed = [];
-      await start({
+    const startWith = async (env: Partial<LegacyApiGateOptions>) =>
+      start({
         env: {
           identity: {
             getIdentity: async () => ({
@@ -344,6 +413,7 @@ describe('createLegacyApiGate', () => {
               },
             }),
           },
+          ...env,
         },
         mount(apiRouter, gate) {
           apiRouter.use(cookieParser('secret'));
@@ -354,6 +424,57 @@ describe('createLegacyApiGate', () => {
           });
         },
       });
+    beforeEach(async () => {
+      const key = await createSigningKey();
+      token = await key.sign({ iss, sub: USER });
+      older = await key.sign({ iss, sub: USER, iat: now - 60 });
+      await key.remove();
+      parsed = [];
+      await startWith({});
+    });
+
+    it('leaves a cookie alone that is newer than the token', async () => {
+      const setCookieOf = async (cookie: string) => {
+        const { headers } = await get(
+          '/api/pub/x',
+          `Authorization: Bearer ${older}`,
+          `Cookie: token=${cookie}`,
+        );
+        return headers['set-cookie'];
+      };
+      expect(await setCookieOf(token)).toBeUndefined();
+      expect(await setCookieOf(`${token}%`)).toBeDefined();
+    });
+
+    it('ends a session until its token expires, if there is a database', async () => {
+      const [[, createSqlite]] = testDatabases;
+      const { knex, remove } = await createSqlite();
+      const database = { getClient: async () => knex };
+      let queries = 0;
+      knex.on('query', () => {
+        queries += 1;
+      });
+      const cookie = `Cookie: token=${token}`;
+      const restart = async () => {
+        await app.stop();
+        await startWith({ database });
+      };
+      await restart();
+      // It reads the list again after an interval.
+      queries = 0;
+      await new Promise(resolve => setTimeout(resolve, 200));
+      expect(queries).toBeLessThan(5);
+      expect(lines('API gate has no database')).toEqual([]);
+      expect(await statusOf('/api/pub/x', cookie)).toBe(200);
+      const signOut = '/api/pub/.backstage/auth/v1/cookie';
+      await rawRequest(app.port, signOut, {
+        method: 'DELETE',
+        headerLines: [cookie],
+      });
+      expect(await statusOf('/api/pub/x', cookie)).toBe(401);
+      await restart();
+      expect(await statusOf('/api/pub/x', cookie)).toBe(401);
+      await remove();
     });
 
     it('[P9] leaves the cookie in nothing that cookie-parser has parsed', async () => {
@@ -391,11 +512,9 @@ describe('createLegacyApiGate', () => {
         ];
       };
       expect(await look('/api/pub/x')).toEqual(['sandbox', 'private', 403]);
-      expect(await look('/api/techdocs/x')).toEqual([
-        'sandbox',
-        'private',
-        403,
-      ]);
+      for (const target of ['/api/techdocs/x', '/api/pub/static/x.css']) {
+        expect(await look(target)).toEqual(['sandbox', 'private', 403]);
+      }
       expect(await look('/api/techdocs/static/docs/x.css')).toEqual([
         undefined,
         'private',

@@ -17,7 +17,6 @@ import { GateReport } from '../observability/GateReport';
 import { pluginIdOf } from '../http/mountedRequest';
 import { PolicySource } from '../policy/PolicySource';
 import { Refusal } from '../decision/Refusal';
-import type { DecodedToken } from '../credentials/token';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
 import { createUserSignOut } from '../revocation/createUserSignOut';
@@ -95,10 +94,7 @@ export async function createLegacyApiGate(
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
     issuerClock,
-    keyEndpoints: Object.assign(
-      new KeyEndpoints({ isKnown: async () => false, logger }),
-      { assertCallerKnown: refusePluginToken },
-    ),
+    keyEndpoints: new KeyEndpoints({ isKnown: refusePlugin, logger }),
     logger,
     observer: new GateReport({ logger, plugins }),
     plugins,
@@ -208,11 +204,9 @@ async function assertVerifying({ tokenManager }: LegacyVerifiers) {
   );
 }
 
-/** @throws Refusal 401 for a service token of the new backend system: plugins have no keys here, so none can have made it */
-async function refusePluginToken(token: DecodedToken | undefined) {
-  if (token?.typ === tokenTypes.plugin.typParam) {
-    throw Refusal.because('invalid-token', 'unknown-key');
-  }
+/** @throws Refusal 401 for the caller of a service token of the new backend system: plugins have no keys here */
+async function refusePlugin(): Promise<never> {
+  throw Refusal.because('invalid-token', 'unknown-key');
 }
 
 /** Logs the findings now, and again when others are among them. */

@@ -14,19 +14,26 @@ const unused = (days: number): Finding => ({
 describe('FindingsLog', () => {
   let found: Finding[];
   let lines: [level: string, message: string][];
+  let logged: { message: string; meta: object }[];
+  let searches: number;
   let log: FindingsLog;
 
   beforeEach(() => {
     jest.useFakeTimers();
-    lines = [];
-    const record = (level: string) => (message: string) =>
+    [lines, logged, searches] = [[], [], 0];
+    const record = (level: string) => (message: string, meta: object) => {
       lines.push([level, message.split('\n')[0]]);
+      logged.push({ message, meta });
+    };
     log = new FindingsLog(
       {
         info: record('info'),
         warn: record('warn'),
       } as unknown as LoggerService,
-      () => found,
+      () => {
+        searches += 1;
+        return found;
+      },
     );
   });
   afterEach(() => {
@@ -40,6 +47,7 @@ describe('FindingsLog', () => {
     found = [unused(31)];
     jest.advanceTimersByTime(48 * HOUR_MS);
     expect(lines).toEqual([['warn', 'API gate: 1 finding, 0 accepted']]);
+    expect(searches).toBe(49);
   });
 
   it('logs a finding again within an hour of the end of its acceptance', () => {
@@ -51,6 +59,34 @@ describe('FindingsLog', () => {
     expect(lines.slice(1)).toEqual([
       ['warn', 'API gate: 1 finding, 0 accepted'],
     ]);
+  });
+
+  it('logs each finding as a line and as data', () => {
+    found = [unused(30), { ...unused(31), accepted: { reason: 'rare' } }];
+    log.start();
+    expect(logged).toEqual([
+      {
+        message: [
+          'API gate: 1 finding, 1 accepted',
+          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 30 days: remove the rule [rule-unused]',
+          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 31 days: remove the rule [rule-unused], accepted (rare)',
+        ].join('\n  '),
+        meta: { findings: found },
+      },
+    ]);
+  });
+
+  it('splits many findings into lines that logs keep whole, and shortens long texts', () => {
+    found = Array.from({ length: 50 }, (_, i) => ({
+      ...unused(i),
+      why: 'ü'.repeat(2_000),
+    }));
+    log.start();
+    expect(logged.length).toBeGreaterThan(5);
+    for (const { message, meta } of logged) {
+      expect(JSON.stringify({ message, meta }).length).toBeLessThan(7_500);
+      expect(message).toMatch(/üüü…/);
+    }
   });
 
   it('logs nothing once it has stopped', () => {

@@ -1,8 +1,16 @@
 import type { Expectation } from '../config/readExpectations';
 import { createPolicy } from '../__testUtils__/createPolicy';
 import type { Usage } from '../usage/Usage';
-import { keyOf, REPORT_ONLY, Use, usedWorked } from '../usage/Use';
-import { describeReportOnly } from './describeReportOnly';
+import {
+  formatDay,
+  keyOf,
+  REPORT_ONLY,
+  Use,
+  usedToken,
+  usedWorked,
+  WorkedRequest,
+} from '../usage/Use';
+import { describeReportOnly, formatWorked } from './describeReportOnly';
 
 const TODAY = 20_000;
 
@@ -83,5 +91,139 @@ describe('whether the gate may enforce', () => {
     ],
   ])('%s', (_, options, verdict) => {
     expect(describeAfter(options)).toMatch(verdict);
+  });
+});
+
+describe('what worked in report-only', () => {
+  const [first, last] = [TODAY - 3, TODAY - 1].map(formatDay);
+  const get = (plugin: string, path?: string): WorkedRequest => ({
+    plugin,
+    method: 'GET',
+    seen: path ? { path, status: 200 } : undefined,
+  });
+  const workedOf = (request: WorkedRequest, change: Partial<Use> = {}) => ({
+    ...usedWorked(request),
+    ...{ requests: 1, anonymous: 0, days: 3, recentDays: 3 },
+    ...{ firstDay: TODAY - 3, lastUsed: TODAY - 1 },
+    ...change,
+  });
+  const old = formatDay(TODAY - 20);
+  const expecting = (
+    is: 'closed' | 'public',
+    method: string,
+    path: string,
+  ): Expectation => ({
+    ...{ plugin: 'hello', method, path, is },
+    request: `${method} /api/hello${path}`,
+  });
+  const expectations = [
+    expecting('closed', 'GET', '/closed'),
+    expecting('closed', 'POST', '/few'),
+    expecting('public', 'GET', '/few'),
+    { plugin: 'other', is: 'closed' } as Expectation,
+  ];
+
+  /** Describes a record, where one rule is in force. */
+  function describeUses(uses: Use[], isDefaultPolicyDisabled = false) {
+    return describeReportOnly({
+      usage: {
+        day: TODAY,
+        read: () => new Map(uses.map(use => [keyOf(use), use])),
+      } as Usage,
+      policy: createPolicy({
+        mode: 'report-only',
+        allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
+        expect: expectations,
+      }),
+      isDefaultPolicyDisabled,
+    })!;
+  }
+
+  it('has a rule, or a reason for none, for all that no rule opens', () => {
+    const days = { firstSeen: first, lastSeen: last };
+    const report = describeUses([
+      workedOf(get('hello', '/few'), { lastUsed: TODAY - 2 }),
+      workedOf(get('hello', '/open')),
+      workedOf(get('hello', '/none'), { requests: 0 }),
+      { ...workedOf(get('hello')), ...usedToken('hello') },
+      workedOf(get('hello', '/many'), { requests: 9, firstDay: TODAY - 1 }),
+      workedOf(get('hello', '/closed'), { requests: 5, lastUsed: TODAY }),
+      workedOf(get('proxy'), { requests: 4 }),
+      workedOf(get('not installed'), {
+        ...{ requests: 3, firstDay: TODAY - 20, lastUsed: TODAY - 20 },
+      }),
+    ]);
+    const notRecorded =
+      'no rule is proposed, since the path is not recorded: see docs/usage.md';
+    expect(report.worked).toEqual([
+      {
+        ...{ plugin: 'hello', method: 'GET', path: '/many', status: 200 },
+        ...{ requests: 9, firstSeen: last, lastSeen: last },
+        yaml: `# - { plugin: hello, path: '/many', methods: [GET] }  # 9 requests on ${last}, answered 200`,
+      },
+      {
+        ...{ plugin: 'hello', method: 'GET', path: '/closed', status: 200 },
+        ...{ requests: 5, firstSeen: first, lastSeen: formatDay(TODAY) },
+        isExpectedClosed: true,
+      },
+      {
+        ...{ plugin: 'proxy', method: 'GET', requests: 4, ...days },
+        why: expect.stringContaining('the plugin proxy'),
+      },
+      {
+        ...{ plugin: 'not installed', method: 'GET', requests: 3 },
+        ...{ firstSeen: old, lastSeen: old },
+        why: notRecorded,
+      },
+      {
+        ...{ plugin: 'hello', method: 'GET', path: '/few', status: 200 },
+        ...{ requests: 1, firstSeen: first, lastSeen: formatDay(TODAY - 2) },
+        yaml: `# - { plugin: hello, path: '/few', methods: [GET] }  # 1 request from ${first} to ${formatDay(TODAY - 2)}, answered 200`,
+      },
+    ]);
+    // What is expected to be closed may work for ever.
+    expect(report).toMatchObject({
+      enforce: 'not yet',
+      because: `requests that would be refused still worked on ${last}, at hello, proxy`,
+      workedLast: last,
+      days: 0,
+    });
+    expect(report.note).toBeUndefined();
+    expect(report.worked.map(formatWorked)).toEqual([
+      report.worked[0].yaml,
+      `GET /api/hello/closed: 5 requests from ${first} to ${formatDay(TODAY)}, answered 200; auth.apiGate.expect has it as closed`,
+      `GET /api/proxy/…: 4 requests from ${first} to ${last}; ${report.worked[2].why}`,
+      `GET not installed: 3 requests on ${old}; ${notRecorded}`,
+      report.worked[4].yaml,
+    ]);
+  });
+
+  it('has no rules where every route works without a credential', () => {
+    const report = describeUses([workedOf(get('hello', '/x'))], true);
+    expect(report.note).toBe(
+      'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential',
+    );
+    expect(report.worked.map(formatWorked)).toEqual([
+      `GET /api/hello/x: 1 request from ${first} to ${last}, answered 200`,
+    ]);
+  });
+
+  it('has the days in report-only, and no last day of nothing', () => {
+    const use = { ...workedOf(get('hello')), ...REPORT_ONLY, requests: 0 };
+    expect(describeUses([{ ...use, days: 20 }])).toMatchObject({
+      days: 20,
+      workedLast: null,
+      worked: [],
+    });
+  });
+
+  it('is not described once the gate enforces', () => {
+    expect(
+      describeReportOnly({
+        usage: {} as Usage,
+        policy: createPolicy({}),
+        isDefaultPolicyDisabled: false,
+      }),
+    ).toBeUndefined();
   });
 });

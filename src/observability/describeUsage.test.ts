@@ -9,6 +9,7 @@ import {
   usedDelegation,
   usedRule,
   usedToken,
+  usedWorked,
 } from '../usage/Use';
 import { DAY_MS } from '../util/time';
 import { countUnusedRules, describeUsage, formatUsage } from './describeUsage';
@@ -57,6 +58,41 @@ function describeUses(options: {
 }
 
 describe('describeUsage', () => {
+  it('has the time of the record of rules and tokens, without what worked in report-only', () => {
+    const worked = usedWorked({ plugin: 'hello', method: 'GET' });
+    const options = {
+      rules: [rule],
+      tokens: [{ subject: 'ci', isRestricted: false }],
+      uses: [
+        use(usedRule(rule, 'GET'), { days: 3, firstDay: today - 3 }),
+        use(usedRule(rule, 'POST'), { days: 3, firstDay: today - 3 }),
+        use(usedToken('ci'), { days: 4, firstDay: today - 4 }),
+        use(usedDelegation('ci'), { days: 2, firstDay: today - 2 }),
+        use(worked, { days: 29, firstDay: today - 29 }),
+      ],
+    };
+    const report = describeUses(options);
+    expect(report).toMatchObject({
+      since: new Date((today - 4) * DAY_MS).toISOString(),
+      days: 4,
+      complete: true,
+      scope: 'all replicas',
+    });
+    expect(report.externalTokens.map(({ subject }) => subject)).toEqual(['ci']);
+    const ofProcess = describeUses({ ...options, isShared: false });
+    expect(ofProcess.scope).toBe('replica');
+  });
+
+  it('returns nothing if no use is recorded', () => {
+    const usage = { isOn: false, externalTokens: [], read: () => new Map() };
+    expect(
+      describeUsage(usage as unknown as Usage, [rule], {
+        isInstalled: () => true,
+      }),
+    ).toBeUndefined();
+    expect(countUnusedRules(undefined)).toBeUndefined();
+  });
+
   it('adds up the methods of a rule, and has the time in which all of them were observed', () => {
     const { rules } = describeUses({
       rules: [rule],
@@ -106,6 +142,8 @@ describe('describeUsage', () => {
     const { externalTokens } = describeUses({
       tokens: [
         { subject: 'ci', isRestricted: false },
+        // Two tokens may have one subject.
+        { subject: 'ci', isRestricted: true },
         { subject: 'restricted', isRestricted: true },
         { subject: 'quiet', isRestricted: false },
       ],
@@ -233,6 +271,26 @@ describe('formatUsage', () => {
     expect(formatUsage(report)).toEqual([
       'auth.apiGate.allow[0] (GET,POST /api/hello/a/**) was not used in 30 days of observation  (a quarterly report)',
       'the external token of ci was not used in 30 days of observation',
+    ]);
+  });
+
+  it('has the restrictions of a token that has none, and a day of observation', () => {
+    const report = describeUses({
+      rules: [rule],
+      uses: [
+        use(usedRule(rule, 'GET'), { days: 1 }),
+        use(usedToken('ci', 'techdocs'), { requests: 3 }),
+        use(usedToken('ci', 'catalog'), { requests: 3 }),
+      ],
+      tokens: [{ subject: 'ci', isRestricted: false }],
+    });
+    expect(report.externalTokens[0].plugins).toEqual(['catalog', 'techdocs']);
+    expect(formatUsage(report)).toEqual([
+      'auth.apiGate.allow[0] (GET,POST /api/hello/a/**) was not used in 1 day of observation',
+      'the external token of ci has no restrictions; these allow what it and handlers for it have called:',
+      '  accessRestrictions:',
+      '    - plugin: catalog',
+      '    - plugin: techdocs',
     ]);
   });
 

@@ -1,5 +1,128 @@
 import { jsonBytes } from '../util/logLine';
-import { splitBlock } from './formatPolicyReport';
+import type { PolicyReport } from './describePolicy';
+import { formatPolicyReport, splitBlock } from './formatPolicyReport';
+
+describe('formatPolicyReport', () => {
+  const health = { plugin: 'hello', path: '/health', methods: ['GET'] };
+  const until = '2026-12-01T00:00:00.000Z';
+  const declared = { plugin: 'hello', path: '/ping', isWebSocket: false };
+  const report = {
+    enforced: true,
+    allow: [],
+    builtIn: [],
+    lists: [],
+    closed: [],
+    unknown: [],
+    opensBeyondPlugins: [health],
+  } as Partial<PolicyReport> as PolicyReport;
+
+  it('names what is there, and no heading of what is not', () => {
+    expect(formatPolicyReport(report)).toBe(
+      'API gate: enforce\n  No allow rules.',
+    );
+  });
+
+  it('has a section for each part of a report', () => {
+    const text = formatPolicyReport({
+      ...report,
+      allow: [
+        { ...health, installed: true, reason: 'The load balancer asks' },
+        { ...health, installed: true, until },
+        { ...health, installed: false, until, ended: true },
+      ],
+      builtIn: [{ ...health, reason: 'sign-in' }],
+      lists: [
+        {
+          path: 'auth.apiGate.allow',
+          file: 'app-config.yaml',
+          entries: 3,
+          replaces: [],
+        },
+      ],
+      closed: [
+        { ...declared, allow: 'unauthenticated' },
+        { ...declared, allow: 'user-cookie', isWebSocket: true },
+      ],
+      unknown: ['own'],
+      candidate: { problem: 'auth.apiGate.candidate.allow must be a list' },
+      usage: {
+        since: until,
+        days: 0,
+        complete: false,
+        scope: 'all replicas',
+        rules: [],
+        externalTokens: [],
+      },
+    });
+    expect(text).toMatchInlineSnapshot(`
+     "API gate: enforce
+       Public by rule:
+         GET /api/hello/health  (The load balancer asks)
+         GET /api/hello/health  (until 2026-12-01T00:00:00.000Z)
+         GET /api/hello/health  (ended, and closed since 2026-12-01T00:00:00.000Z)  (not installed in this backend: a misspelling, or a plugin of another one)
+       Public without a rule:
+         GET /api/hello/health  (sign-in)
+       Lists, by file:
+         auth.apiGate.allow: 3 of app-config.yaml
+       Opened by plugins in code, and closed by the gate, except for what your rules name:
+         hello /ping, to everybody
+         hello /ping (WebSocket), to Backstage's own cookie, which still opens it
+       Not known what these open themselves:
+         own
+       Candidate:
+         not judged: auth.apiGate.candidate.allow must be a list
+       Use, at this backend:
+         the record since 2026-12-01T00:00:00.000Z is not complete, since the database can not be reached"
+    `);
+  });
+
+  it.each([
+    [undefined, 'API gate: report-only, nothing is refused'],
+    [until, `API gate: report-only until ${until}, nothing is refused`],
+  ])('names what enforcing would change (until: %s)', (end, title) => {
+    const worked = {
+      plugin: 'hello',
+      method: 'GET',
+      requests: 1,
+      firstSeen: '2026-11-01',
+      lastSeen: '2026-11-01',
+    };
+    const because = 'the record is not complete';
+    const reportOnly = {
+      enforce: 'not known' as const,
+      because,
+      days: 1,
+      workedLast: '2026-11-01',
+      worked: [worked],
+    };
+    const lines = [
+      title,
+      '  No allow rules.',
+      '  Newly public once it is enforced:',
+      '    GET /api/hello/health',
+      '  Opened by plugins in code, and closed once you enforce, except for what your rules name:',
+      '    hello /ping, to everybody',
+      `  Enforce: not known, since ${because}`,
+      '  Worked, and will be refused once you enforce; to keep a request public, paste its rule and remove the first #:',
+      '    GET /api/hello/…: 1 request on 2026-11-01',
+    ];
+    const inReportOnly: PolicyReport = {
+      ...report,
+      enforced: false,
+      until: end,
+      closed: [{ ...declared, allow: 'unauthenticated' }],
+      reportOnly,
+    };
+    expect(formatPolicyReport(inReportOnly).split('\n')).toEqual(lines);
+    const note = 'no rules are proposed';
+    expect(
+      formatPolicyReport({
+        ...inReportOnly,
+        reportOnly: { ...reportOnly, note },
+      }),
+    ).toContain(`once you enforce; ${note}:`);
+  });
+});
 
 describe('[P56] splitBlock', () => {
   it('returns a short block as it is', () => {

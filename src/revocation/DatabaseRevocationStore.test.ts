@@ -293,11 +293,13 @@ describe.each(testDatabases)(
     });
 
     it('reads all at first, and then what is new', async () => {
-      await store.add(session());
+      const ended = session();
+      await store.add(ended);
       await store.add(user());
       const first = await readAll();
       expect(first.revocations).toHaveLength(2);
       await age();
+      await store.add(ended);
       const second = await readAll(first.cursor);
       expect(second.revocations).toEqual([]);
       const added = session({ sub: 'user:default/new' });

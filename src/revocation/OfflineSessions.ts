@@ -52,7 +52,6 @@ export class OfflineSessions {
     poll(() => this.#retry(), {
       intervalMs: () => this.#retryMs,
       signal: this.#stopping.signal,
-      isDelayed: true,
     });
   }
 

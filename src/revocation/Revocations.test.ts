@@ -52,6 +52,9 @@ describe('Revocations', () => {
     expect(revocations.staleness).toBe(1.5);
     expect(await revocations.revoke(revocationOfSession(claims))).toBe(false);
     expect(revocations.isRevoked(claims)).toBe(true);
+    await expect(revocations.readPage('')).rejects.toThrow(
+      'The store of revocations is not up',
+    );
     const stored: string[] = [];
     await revocations.follow({
       read: async () => ({ revocations: [] }),
@@ -231,7 +234,7 @@ describe('Revocations', () => {
   it('keeps its revocations if a reading that began before lacks them', async () => {
     const { revocations } = create({});
     const claims = session('user:default/a');
-    await revocations.revoke(revocationOfSession(claims));
+    expect(await revocations.revoke(revocationOfSession(claims))).toBe(true);
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.isRevoked(claims)).toBe(true);
     revocations.stop();

@@ -136,7 +136,6 @@ export class Revocations extends RevocationList {
     poll(() => this.removeExpired(), {
       intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
       signal,
-      isDelayed: true,
     });
     poll(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.

@@ -2,6 +2,7 @@ import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
 import {
   RouteAccess,
+  authApiGateReadPermission,
   authApiGateRevokePermission as permission,
 } from './RouteAccess';
 
@@ -60,13 +61,21 @@ describe('[P18] RouteAccess', () => {
     }
   });
 
-  it('asks for the permission with the credentials of the caller', async () => {
-    const { access, authorize } = create({ principal: service });
-    await access.assertService(req, permission);
-    expect(authorize.mock.calls).toEqual([
-      [[{ permission }], { credentials: { principal: service } }],
-    ]);
-  });
+  it.each([
+    ['read', authApiGateReadPermission],
+    ['update', permission],
+  ] as const)(
+    'asks for the permission to %s with the credentials of the caller',
+    async (action, asked) => {
+      const { access, authorize } = create({ principal: service });
+      await access.assertService(req, asked);
+      expect(authorize.mock.calls).toEqual([
+        [[{ permission: asked }], { credentials: { principal: service } }],
+      ]);
+      // A permission policy may decide by the action alone.
+      expect(asked.attributes).toEqual({ action });
+    },
+  );
 
   it('accepts no user where a service is required', async () => {
     const { access } = create({

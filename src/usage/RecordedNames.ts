@@ -22,7 +22,7 @@ export class RecordedNames {
    * @param max - the number of all other names
    */
   constructor(
-    configured: Iterable<string> = [],
+    configured: Iterable<string>,
     private readonly max = MAX_OTHER_NAMES,
   ) {
     this.#configured = new Set(configured);

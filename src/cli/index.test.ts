@@ -1,0 +1,54 @@
+import { runCli, runCliHere } from '../__testUtils__/runCli';
+
+const NAMES = ['check', 'diff', 'explain', 'audit'];
+
+describe('api-gate', () => {
+  it.each([
+    [[], 2],
+    [['--help'], 0],
+    [['-h'], 0],
+  ])('lists its commands with the arguments %j', async (args, code) => {
+    const result = await runCliHere(args);
+    expect(result).toMatchObject({ code, stderr: '' });
+    expect(result.stdout).toMatch(/^api-gate COMMAND \[OPTION\]\.\.\.\n/);
+    for (const name of NAMES) {
+      expect(result.stdout).toMatch(new RegExp(`^  ${name} +\\w+`, 'm'));
+    }
+  });
+
+  it('runs with the arguments of its process', async () => {
+    expect(await runCli(['chek'], { cwd: '/' })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'error: chek is no command: use check, diff, explain, audit\n',
+    });
+  });
+
+  it.each(NAMES)('explains %s, and each option of it', async name => {
+    const { code, stdout, stderr } = await runCliHere([name, '--help']);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^api-gate ${name} `));
+    expect(await runCliHere([name, '-h'])).toMatchObject({ code, stdout });
+    const { options } = jest.requireActual(`./${name}`)[name];
+    for (const option of options) {
+      expect(stdout).toContain(`--${option}`);
+    }
+  });
+
+  it.each([
+    [['chek'], 'chek is no command: use check, diff, explain, audit'],
+    [
+      ['check', 'app-config.yaml'],
+      'api-gate check takes no argument "app-config.yaml": give files with --config',
+    ],
+    [['check', '--lits'], ': api-gate check --help lists the options'],
+    [['diff', '--list'], ': api-gate diff --help lists the options'],
+    [['check', '--format', 'json'], '--format must be one of text, github'],
+    [['diff', '--fail-on', 'x'], '--fail-on must be one of new-public, any'],
+  ])('exits with 2 for %j', async (args, message) => {
+    const { code, stdout, stderr } = await runCliHere(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toContain(message);
+  });
+});
