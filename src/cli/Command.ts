@@ -12,6 +12,7 @@ const OPTIONS = {
   list: { type: 'boolean' },
   'mock-env': { type: 'boolean' },
   policy: { type: 'string' },
+  subject: { type: 'string' },
   'token-env': { type: 'string' },
 } satisfies ParseArgsConfig['options'];
 

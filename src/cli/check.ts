@@ -4,7 +4,12 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
-import { formatClosed, section } from '../observability/formatPolicyReport';
+import { withEnd } from '../observability/describePolicy';
+import {
+  formatClosed,
+  formatToken,
+  section,
+} from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Policy } from '../policy/Policy';
 import { Command, readChoice } from './Command';
@@ -42,6 +47,10 @@ beside those that were read has it.`,
     const { gate, leftOut, locate } = loaded;
     output.out(
       ...describeRules(loaded),
+      ...section(
+        'Limits of external tokens',
+        gate.tokens.map(entry => formatToken(withEnd(entry))),
+      ),
       ...describeDeclared(declared),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,

@@ -8,6 +8,7 @@ import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { Policy } from '../policy/Policy';
 import { CliError, Command } from './Command';
+import { explainToken } from './explainToken';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
 import { formatLocation } from './output';
@@ -32,13 +33,14 @@ Prints whether a request without a credential passes the gate, why, and which ru
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
+  --subject NAME     adds whether a valid external token of that subject passes: no token is needed
   --mock-env         uses a made-up value for each variable that is not set
   --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
 Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
 read without --config.`,
-  options: ['config', 'mock-env', 'policy', 'token-env'],
+  options: ['config', 'mock-env', 'policy', 'subject', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
@@ -61,6 +63,7 @@ read without --config.`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
       ...describeOpening(explanation, gate),
+      ...describeToken(options.subject, method, explanation, loaded),
       !new Policy(gate).isEnforced &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
@@ -122,6 +125,17 @@ function describeInCode(
   return (
     opened && `The plugin opens ${opened.path} in code, and the gate closes it`
   );
+}
+
+function describeToken(
+  subject: string | undefined,
+  method: string,
+  { plugin: pluginId, path }: Explanation,
+  loaded: LoadedConfig,
+): string[] {
+  return subject === undefined || pluginId === undefined
+    ? []
+    : explainToken(subject, { pluginId, method, path }, loaded);
 }
 
 /** Returns the rule that would open a request, as YAML. */

@@ -68,9 +68,11 @@ function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
 
-function isUse(value: { yaml?: unknown }): boolean {
+function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
   return (
     typeof value === 'object' &&
-    ['string', 'undefined'].includes(typeof value.yaml)
+    [value.yaml, value.only].every(text =>
+      ['string', 'undefined'].includes(typeof text),
+    )
   );
 }

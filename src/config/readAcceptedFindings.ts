@@ -22,7 +22,10 @@ export const FINDING_IDS = [
   'rule-will-not-work',
   'scripts-act-as-user',
   'sign-out-ends-nothing',
+  'token-ends-soon',
   'token-leaves-house',
+  'token-never-seen',
+  'token-without-end',
   'unrestricted-external-token',
 ] as const;
 

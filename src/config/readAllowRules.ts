@@ -74,12 +74,23 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
     `${configPath}.reason must be text that says why this is public`,
   );
   const end = readInstant(until, `${configPath}.until`);
-  const rule: AllowRule = {
-    ...readPluginPath(plugin, path, configPath, true),
-    methods: readMethods(methods, `${configPath}.methods`),
+  return {
+    ...readOpenedRequests({ plugin, path, methods }, configPath),
     ...(reason !== undefined && { reason }),
     // An end in the past is no error, so that a restart never fails for it.
     ...(end && { until: +end }),
+  };
+}
+
+/** Reads the plugin, the path and the methods of a rule. */
+export function readOpenedRequests(
+  value: { plugin?: unknown; path?: unknown; methods?: unknown },
+  configPath: string,
+): AllowRule {
+  const { plugin, path, methods } = value;
+  const rule = {
+    ...readPluginPath(plugin, path, configPath, true),
+    methods: readMethods(methods, `${configPath}.methods`),
   };
   check(
     !rule.methods.includes(WEBSOCKET) ||
@@ -141,7 +152,7 @@ export function readPluginPath(
   );
   check(
     !isCookieEndpoint(literal),
-    `${at} is where cookies are issued, and can not be made public: remove the rule`,
+    `${at} is where cookies are issued, and no rule can name it: remove the rule`,
   );
   return { plugin, path };
 }
@@ -183,7 +194,7 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
       `${configPath}[${i}] must be ${
         RULE_METHODS.includes(upper)
           ? `in upper case: ${upper}`
-          : 'a method that can be made public, such as GET or POST'
+          : 'a method that a rule can name, such as GET or POST'
       }`,
     );
   });

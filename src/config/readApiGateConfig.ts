@@ -16,6 +16,7 @@ import { readCookie } from './readCookieSettings';
 import { readExpectations } from './readExpectations';
 import { readMcpPaths } from './readMcpPaths';
 import { readSignOutSettings } from './readSignOutSettings';
+import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
@@ -29,6 +30,7 @@ const KEYS = [
   'candidate',
   'expect',
   'issuers',
+  'tokens',
   'cookie',
   'signOut',
   'operators',
@@ -43,6 +45,8 @@ const KEYS = [
 export interface ReadOptions {
   /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
   isKnownPlugin?: (id: string) => boolean;
+  /** Whether the backend is on the legacy system. Default: false. */
+  isLegacy?: boolean;
 }
 
 /** The configuration of the gate, checked and with its defaults. */
@@ -55,7 +59,7 @@ export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
  */
 export function readApiGateConfig(
   rootConfig: Config,
-  { isKnownPlugin }: ReadOptions = {},
+  { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
   checkSpelling(rootConfig);
@@ -77,6 +81,8 @@ export function readApiGateConfig(
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */
     issuers: readIssuers(value.issuers, at('issuers')),
+    /** What external tokens may do, and until when, by subject. */
+    tokens: readTokens(value.tokens, at('tokens'), rootConfig, isLegacy),
     ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
     /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,

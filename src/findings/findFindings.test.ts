@@ -99,6 +99,20 @@ const usage = (
   usage: {
     complete,
     rules: [{ ...neverUsed, ...used }],
+    externalTokens: [],
+  },
+});
+const limiting = (entry: JsonObject) =>
+  merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
+const limitingOfIssuer = merge(
+  external({ type: 'jwks', options: { url: 'https://a' } }),
+  gate({ tokens: [{ subject: 'external:ci', until: '2027-12-31' }] }),
+);
+const seen = (subject: string, lastUsed: string | null): Facts => ({
+  usage: {
+    complete: true,
+    rules: [],
+    externalTokens: [{ subject, lastUsed }],
   },
 });
 const openA = allow(rule('a', '/x'));
@@ -327,6 +341,13 @@ const rowsOf: Record<FindingId, Row[]> = {
       trusting('/x'),
       { isInstalled: () => false },
     ],
+    [
+      'auth.apiGate.tokens[0].only[0] (ci)',
+      limiting({ only: [{ plugin: 'a', path: '/x' }] }),
+      limiting({ only: [{ plugin: 'b', path: '/x' }] }),
+      { isInstalled: id => id !== 'a' },
+      { isInstalled: id => id !== 'a' },
+    ],
   ],
   'proxied-websocket': [
     ['proxy.endpoints./sonar', proxyOf({ ws: true }), proxyOf({ ws: false })],
@@ -419,6 +440,18 @@ const rowsOf: Record<FindingId, Row[]> = {
       { isLegacy: true },
     ],
   ],
+  'token-ends-soon': [
+    [
+      'auth.apiGate.tokens[0] (ci)',
+      limiting({ until: '2026-12-02' }),
+      limiting({ until: '2026-12-03' }),
+    ],
+    [
+      'auth.apiGate.tokens[0] (ci)',
+      limiting({ until: '2026-11-25T12:00:01Z' }),
+      limiting({ until: '2026-11-25T12:00:00Z' }),
+    ],
+  ],
   'token-leaves-house': [
     {},
     { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] },
@@ -431,6 +464,39 @@ const rowsOf: Record<FindingId, Row[]> = {
       headers: { Authorization: 'Bearer own' },
     }),
   ]),
+  'token-never-seen': [
+    [
+      'auth.apiGate.tokens[0] (external:ci)',
+      limitingOfIssuer,
+      limitingOfIssuer,
+      usage({}),
+      seen('external:ci', '2026-11-24'),
+    ],
+    [
+      'auth.apiGate.tokens[0] (external:ci)',
+      limitingOfIssuer,
+      limitingOfIssuer,
+      seen('external:ci', null),
+      usage({}, false),
+    ],
+  ],
+  'token-without-end': [
+    [
+      'backend.auth.externalAccess[0] (ci)',
+      external({}),
+      limiting({ until: '2027-12-31' }),
+    ],
+    [
+      'backend.auth.externalAccess[0] (old)',
+      external({ type: 'legacy', options: { secret: 'x', subject: 'old' } }),
+      external({ type: 'jwks', options: { url: 'https://a', subject: 'x' } }),
+    ],
+    [
+      'backend.auth.externalAccess[0] (ci)',
+      limiting({ reason: 'builds' }),
+      limiting({ until: '2026-01-01' }),
+    ],
+  ],
   'unrestricted-external-token': [
     [
       'backend.auth.externalAccess[0] (https://keys.example.com/a)',
@@ -662,6 +728,7 @@ it('is one line, whatever a value of the configuration has', () => {
     expect.stringMatching(
       /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
     ),
+    expect.stringMatching(/^backend\.auth\.externalAccess\[0\] \(a b \): /),
   ]);
 });
 

@@ -9,8 +9,8 @@ import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
 import { countShared } from '../policy/explainRequest';
 import { isUnused } from '../usage/Use';
-import { DAY_MS } from '../util/time';
 import type { Finding, Possible, FindingFacts } from './Finding';
+import { SOON_MS } from './findTokenFindings';
 import {
   asList,
   asTexts,
@@ -19,9 +19,6 @@ import {
   ProxyEndpoint,
   readProxyEndpoints,
 } from './backstageSettings';
-
-// A rule that ends within this time is reported.
-const SOON_MS = 7 * DAY_MS;
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 

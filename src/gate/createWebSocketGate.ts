@@ -10,6 +10,7 @@ import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
 import { authenticateUpgrade } from './decideUpgrade';
+import { socketSessionOf } from './externalTokens';
 import type { GateServices } from './GateServices';
 import type { VerifiedCredential } from './verifyCredential';
 
@@ -88,7 +89,8 @@ async function prepare(
   const authenticated: Authenticated | undefined = verified
     ? { verified, authProtocol }
     : await authenticateUnderRule(request, declared);
-  const session = authenticated?.verified.token.session;
+  const session =
+    authenticated && socketSessionOf(authenticated.verified, request);
   if (session && !verified) {
     request.services.sockets.track(upgrade.socket, session);
   }

@@ -8,9 +8,10 @@ import type { Decision, PassReason } from '../decision/Decision';
 import { toRefusal } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import type { SessionClaims } from '../revocation/Revocation';
+import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
+import { findRefusal, reportExternalToken } from './externalTokens';
 import { chooseHeaders, forward } from './forward';
 import type { ExpressRequest, GateRequest } from './GateRequest';
 import { issueCookie } from './issueCookie';
@@ -19,12 +20,7 @@ import { readRequestToken } from './readRequestToken';
 import { findResourceMetadata } from './resourceMetadata';
 import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
 import { endSessions } from './signOut';
-import {
-  findSessionRefusal,
-  isUser,
-  VerifiedCredential,
-  verifyTimed,
-} from './verifyCredential';
+import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
 
 /** Why a request passes. */
 export interface Passed {
@@ -36,7 +32,7 @@ export interface Passed {
   /** The offered protocol that held the token of an upgrade. */
   authProtocol?: string;
   /** The sessions with which the socket of an upgrade is closed. */
-  sessions?: SessionClaims[];
+  sessions?: SocketSession[];
   /** The answer that the gate gives itself, so that no handler gets the request. */
   answer?: { status: 200 | 204 | 404; body?: JsonObject };
 }
@@ -86,9 +82,9 @@ async function decide(request: GateRequest): Promise<Passed> {
     throw presented;
   }
   const verified = await verifyTimed(request, presented);
-  const sessionRefusal = findSessionRefusal(verified.token, services);
-  if (sessionRefusal) {
-    throw sessionRefusal;
+  const refusal = findRefusal(verified, request);
+  if (refusal) {
+    throw refusal;
   }
   const passed = accept(request, presented, verified);
   await issueCookie(request as ExpressRequest, verified);
@@ -108,6 +104,7 @@ export function accept(
   if (isUser(verified.credentials)) {
     restrictAnswer(request, kind);
   }
+  reportExternalToken(verified, request);
   chooseHeaders(request, verified);
   return { reason: kind, verified };
 }

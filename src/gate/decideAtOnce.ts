@@ -4,6 +4,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { accept, Passed } from './decide';
+import { findRefusal } from './externalTokens';
 import type { ExpressRequest } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { readRequestToken } from './readRequestToken';
@@ -11,10 +12,8 @@ import { isMcpResource } from './resourceMetadata';
 import {
   acceptsPrincipal,
   findKnownRefusal,
-  findSessionRefusal,
   isSubject,
   observeToken,
-  reportExternalToken,
   VerifiedCredential,
 } from './verifyCredential';
 
@@ -49,12 +48,11 @@ export function decideAtOnce(
       : undefined;
   if (
     !verified ||
-    findSessionRefusal(verified.token, request.services) ||
+    findRefusal(verified, request) ||
     findIssuer(request, verified)
   ) {
     return undefined;
   }
-  reportExternalToken(verified, request);
   request.services.observer.verified((performance.now() - startedAt) / 1000);
   return accept(request, presented, verified);
 }

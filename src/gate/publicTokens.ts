@@ -3,6 +3,7 @@ import { readBearer, readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
+import { findLimitRefusal } from './externalTokens';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
@@ -15,18 +16,51 @@ import {
 // On a public route the gate needs no token, and a handler may read one: `auth` itself exchanges a token for a new one.
 
 /**
- * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session. Such a cookie
- * is removed instead: the page may not know that the browser sent it.
+ * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session, and an
+ * external token whose limits exclude the request. Such a cookie is removed instead: the page may not know that the browser sent it.
  *
- * @throws Refusal 401, or 503 if the keys can't be had, or if the list of revocations is not loaded
+ * @throws Refusal 401 or 403, or 503 if the keys can't be had, or if the list of revocations is not loaded
  */
 export async function refuseRevokedSession(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
+  await refuseLimitedToken(request);
   const bearer = readBearer(request.req);
   const refusal =
     bearer === undefined ? undefined : await findPublicRefusal(bearer, request);
+  if (refusal) {
+    throw refusal;
+  }
+}
+
+/**
+ * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does not
+ * verify passes, because a public route is also called with the tokens of other systems.
+ *
+ * @throws Refusal 401 or 403
+ */
+export async function refuseLimitedToken(request: GateRequest): Promise<void> {
+  const { policy, req, services } = request;
+  const text = readBearer(req);
+  if (policy.tokenLimits.isEmpty || text === undefined) {
+    return;
+  }
+  const { claims, userToken } = services.tokens.read(text);
+  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
+    return;
+  }
+  const presented = { kind: 'bearer', token: text } as const;
+  const verified = await verifyCredential(
+    substituteFor(request, presented),
+    presented,
+  ).catch(error => {
+    if (error instanceof Refusal) {
+      return undefined;
+    }
+    throw error;
+  });
+  const refusal = verified && findLimitRefusal(verified, request);
   if (refusal) {
     throw refusal;
   }

@@ -3,7 +3,7 @@ import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
-import type { PolicyReport } from './describePolicy';
+import type { PolicyReport, ReportedToken } from './describePolicy';
 import { formatWorked } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
@@ -26,6 +26,7 @@ export function formatPolicyReport(report: PolicyReport): string {
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),
+    ...section('Limits of external tokens', report.tokens.map(formatToken)),
     ...section('Public without a rule', builtIn.map(formatBuiltIn)),
     ...section('Lists, by file', lists.map(formatListSource)),
     ...(report.enforced
@@ -50,6 +51,16 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/** Formats an entry of `auth.apiGate.tokens` as one line. */
+export function formatToken(
+  token: Pick<ReportedToken, 'ended' | 'only' | 'reason' | 'subject' | 'until'>,
+): string {
+  const { ended, only, reason, subject, until } = token;
+  const requests = only?.map(formatRule).join('; ') ?? 'all requests';
+  const end = `  (${ended ? 'ended, and refused since' : 'until'} ${until})`;
+  return `${subject}: ${requests}${reason ? `  (${reason})` : ''}${until ? end : ''}`;
 }
 
 export function formatBuiltIn(rule: AllowRule): string {

@@ -10,6 +10,7 @@ import {
   ReadOptions,
 } from '../config/readApiGateConfig';
 import { findListSources, ListSource } from '../config/configFiles';
+import { readExternalSubjects } from '../config/readExternalTokens';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
@@ -109,7 +110,7 @@ export class PolicySource {
       return;
     }
     const before = this.#current.config;
-    const after = this.#applicable(read);
+    const after = this.#applicable(read, config);
     const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
@@ -144,13 +145,24 @@ export class PolicySource {
   }
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
-  #applicable(read: ApiGateConfig): ApiGateConfig {
-    const { cookie, tokenCache } = this.#current.config;
-    const after = { ...read, cookie, tokenCache };
+  #applicable(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
+    const { cookie, tokenCache, tokens } = this.#current.config;
+    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
+    const { isPossible } = readExternalSubjects(config);
+    const removed = tokens.filter(({ subject }) => !isPossible(subject));
+    const after = {
+      ...read,
+      cookie,
+      tokenCache,
+      tokens: [...read.tokens, ...removed],
+    };
     // The parts of the gate that use these two are made at the start.
     const needsRestart = (['cookie', 'tokenCache'] as const)
       .filter(key => !isDeepStrictEqual(after[key], read[key]))
       .map(key => `${CONFIG_KEY}.${key}`);
+    if (removed.length > 0) {
+      needsRestart.push('backend.auth.externalAccess');
+    }
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

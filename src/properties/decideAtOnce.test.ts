@@ -14,6 +14,7 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
+import type { TokenEntry } from '../config/readTokens';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
@@ -92,6 +93,12 @@ const request = fc.record({
   ),
 });
 
+const limitedTo = (path: string) => ({
+  plugin: 'hello',
+  path,
+  methods: ['GET', 'POST'],
+});
+
 const world = fc.record({
   remembered: fc.subarray(Object.keys(TOKENS), { minLength: 8 }),
   isUp: mostlyTrue,
@@ -100,6 +107,11 @@ const world = fc.record({
   isCallerKnown: mostlyTrue,
   revoked: fc.constantFrom(undefined, 'user:default/a', 'user:default/b'),
   hasIssuer: fc.boolean(),
+  limits: fc.constantFrom<TokenEntry[][]>(
+    [],
+    [{ subject: 'external:ci', until: NOW * 1000 + 1_000_000 }],
+    [{ subject: 'external:ci', only: [limitedTo('/x'), limitedTo('/open')] }],
+  ),
   /** The milliseconds that pass between what is remembered and the request. */
   passed: fc.constantFrom(0, 100, 500, 1_500, 29_000, 31_000, 4_000_000),
 });
@@ -117,6 +129,7 @@ async function createWorld({ remembered, ...options }: World) {
   gate.policy = {
     allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
     mcpPaths: new Set(['/v1']),
+    tokens: options.limits,
   };
   const auth = {
     authenticate: async (text: string) => {
@@ -159,7 +172,8 @@ async function createWorld({ remembered, ...options }: World) {
         .catch(() => {});
     }
   }
-  services.observer.externalTokenUsed = (...used) => gate.told.push(used);
+  services.observer.externalTokenUsed = (subject, { method, path }) =>
+    gate.told.push([subject, method, path]);
   Object.assign(services.keyEndpoints, {
     isCallerKnown: () => options.isCallerKnown,
     assertCallerKnown: async () => {

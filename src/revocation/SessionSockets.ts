@@ -1,22 +1,32 @@
 import type { Duplex } from 'node:stream';
 import { userKey } from '../util/entityRef';
 import { callAt } from '../util/time';
-import { now, SessionClaims } from './Revocation';
+import type { SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
 /**
- * The session that opened a socket. `not-admitted` marks an upgrade that only report-only has let through, until report-only
- * ends.
+ * The session that opened a socket. A token without a session has a function that returns the time at which the configuration ends
+ * its socket, in milliseconds since 1970.
  */
-type Session = SessionClaims | 'not-admitted';
+export type SocketSession = SessionClaims | (() => number);
+
+/** `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
+type Session = SocketSession | 'not-admitted';
 
 /** A socket that was opened for a session. Several sessions may share one. */
 interface Tracked {
-  session: Session;
+  endsAt: () => number;
   socket: Duplex;
+  cancelEnd: () => void;
 }
 
-/** Closes WebSockets when the session that opened them ends: immediately when it is revoked, otherwise when its token expires. */
+/** The key of all sockets of tokens without a session. */
+const NO_USER = 'no user';
+
+/**
+ * Closes WebSockets when the session that opened them ends: immediately when it is revoked, or when the configuration ends it,
+ * otherwise when its token expires.
+ */
 export class SessionSockets {
   /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
   readonly #open = new Map<string, Set<Tracked>>();
@@ -28,6 +38,7 @@ export class SessionSockets {
       source: {
         readonly current: { isEnforced: boolean };
         onEnforced(callback: () => void): void;
+        onReload(callback: () => void): void;
       };
     },
   ) {
@@ -36,6 +47,9 @@ export class SessionSockets {
     );
     options.source.onEnforced(() =>
       this.#open.forEach(sockets => sockets.forEach(this.#closeIfEnded)),
+    );
+    options.source.onReload(() =>
+      this.#open.get(NO_USER)?.forEach(this.#closeIfEnded),
     );
   }
 
@@ -48,19 +62,16 @@ export class SessionSockets {
     if (socket.destroyed) {
       return () => {};
     }
-    const tracked = { session, socket };
-    let user = 'not-admitted';
-    let cancelExpiry = () => {};
-    if (session !== 'not-admitted') {
-      user = userKey(session.sub);
-      cancelExpiry = callAt(session.exp * 1000, () =>
-        this.#closeIfEnded(tracked),
-      );
-    }
+    const tracked = {
+      endsAt: this.#endOf(session),
+      socket,
+      cancelEnd: () => {},
+    };
+    const user = typeof session === 'object' ? userKey(session.sub) : NO_USER;
     const sockets = this.#open.get(user) ?? new Set<Tracked>();
     this.#open.set(user, sockets.add(tracked));
     const release = () => {
-      cancelExpiry();
+      tracked.cancelEnd();
       socket.off('close', release);
       sockets.delete(tracked);
       if (sockets.size === 0 && this.#open.get(user) === sockets) {
@@ -75,14 +86,26 @@ export class SessionSockets {
     return release;
   }
 
-  readonly #closeIfEnded = ({ session, socket }: Tracked) => {
-    const { revocations, source } = this.options;
-    if (
-      source.current.isEnforced &&
-      (session === 'not-admitted' ||
-        revocations.isRevoked(session) ||
-        session.exp <= now())
-    ) {
+  #endOf(session: Session): () => number {
+    if (typeof session === 'object') {
+      const { revocations } = this.options;
+      return () =>
+        revocations.isRevoked(session) ? -Infinity : session.exp * 1000;
+    }
+    return session === 'not-admitted' ? () => -Infinity : session;
+  }
+
+  readonly #closeIfEnded = (tracked: Tracked) => {
+    const { endsAt, socket } = tracked;
+    const end = endsAt();
+    tracked.cancelEnd();
+    if (Date.now() < end) {
+      // The end of a token without a session may be another one by then.
+      tracked.cancelEnd =
+        end === Infinity
+          ? () => {}
+          : callAt(end, () => this.#closeIfEnded(tracked));
+    } else if (this.options.source.current.isEnforced) {
       // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.
       socket.destroy(new Error('The session of this WebSocket has ended'));
     }

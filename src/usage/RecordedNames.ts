@@ -3,8 +3,8 @@ import type { Used } from './Use';
 /** The number of names that are in no configuration, such as subjects in the tokens of a `jwks` issuer. */
 export const MAX_OTHER_NAMES = 200;
 
-/** The number of names of requests that worked, for each plugin. */
-export const MAX_WORKED_NAMES = 50;
+/** The number of names of requests: of those that worked, for each plugin, and of those by external tokens, for each subject. */
+export const MAX_NAMES_OF_GROUP = 50;
 
 /** Stands for all further names. */
 export const FURTHER_NAMES = '…';
@@ -48,29 +48,33 @@ export class RecordedNames {
   }
 }
 
-/** The names of requests that worked. A plugin that answers any path leaves those of the other plugins. */
-export class WorkedNames {
-  readonly #ofPlugins = new Map<string, RecordedNames>();
+/** The names of requests in groups. A group with many names, such as a plugin that answers any path, leaves those of the others. */
+export class GroupedNames {
+  readonly #groups = new Map<string, RecordedNames>();
 
-  /** Returns the name by which requests are recorded. */
-  nameOf({ name, plugin }: Used): string {
-    return this.#at(plugin).nameOf(name);
+  /** @param groupOf - returns the group of a use. The configuration limits the number of groups */
+  constructor(private readonly groupOf: (used: Used) => string) {}
+
+  /** Returns a use as it is recorded. Beyond the number of names, its name is the shorter one. */
+  recordedAs(used: Used, shorterName: string): Used {
+    return this.#nameOf(used) === FURTHER_NAMES
+      ? { ...used, name: shorterName }
+      : used;
   }
 
   /** Replaces the names by those that all replicas have recorded. */
   setRecorded(uses: readonly Used[]): void {
-    this.#ofPlugins.clear();
-    for (const use of uses) {
-      this.#at(use.plugin).nameOf(use.name);
-    }
+    this.#groups.clear();
+    uses.forEach(use => this.#nameOf(use));
   }
 
-  #at(plugin: string): RecordedNames {
-    let names = this.#ofPlugins.get(plugin);
+  #nameOf(used: Used): string {
+    const group = this.groupOf(used);
+    let names = this.#groups.get(group);
     if (!names) {
-      names = new RecordedNames([], MAX_WORKED_NAMES);
-      this.#ofPlugins.set(plugin, names);
+      names = new RecordedNames([], MAX_NAMES_OF_GROUP);
+      this.#groups.set(group, names);
     }
-    return names;
+    return names.nameOf(used.name);
   }
 }

@@ -4,13 +4,15 @@ import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { GateDatabase } from '../util/GateDatabase';
-import { MAX_OTHER_NAMES, MAX_WORKED_NAMES } from './RecordedNames';
+import { MAX_OTHER_NAMES, MAX_NAMES_OF_GROUP } from './RecordedNames';
 import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
 import {
   keyOf,
   REPORT_ONLY,
+  tokenCallOf,
   Used,
+  usedCall,
   usedDelegation,
   usedRule,
   usedToken,
@@ -371,8 +373,8 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       await all[1].sync();
     }
     const used = await knex(TABLE).distinct('kind', 'name', 'plugin');
-    // The token of the configuration has two rows, and one at its plugin. The sum of all further subjects is beside those of the others.
-    expect(used).toHaveLength(3 + 3 + 2 * (MAX_OTHER_NAMES + 1));
+    // The token of the configuration has three rows, and one at its plugin. The sum of all further subjects is beside those of the others.
+    expect(used).toHaveLength(3 + 4 + 2 * (MAX_OTHER_NAMES + 1));
     const further = useOf(all[1], usedToken('…', 'hello'));
     expect(further?.requests).toBe(600 + 4 - 200);
     const furtherCalls = useOf(all[1], usedDelegation('…', 'other'));
@@ -393,11 +395,11 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       replica.worked({ plugin: 'hello', method: 'GET', seen });
     }
     const named = [...replica.read().values()].map(workedRequestOf);
-    expect(named).toHaveLength(MAX_WORKED_NAMES + 1);
+    expect(named).toHaveLength(MAX_NAMES_OF_GROUP + 1);
     expect(named[0].seen).toEqual({ path: '/0', status: 200 });
     const further = usedWorked({ plugin: 'hello', method: 'GET' });
     expect(useOf(replica, further)?.requests).toBe(
-      100_000 - 5 * MAX_WORKED_NAMES,
+      100_000 - 5 * MAX_NAMES_OF_GROUP,
     );
     // One plugin that answers any path does not hide the others.
     const ofOther = {
@@ -406,6 +408,40 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     };
     replica.worked(ofOther);
     expect(useOf(replica, usedWorked(ofOther))?.requests).toBe(1);
+    fail(new Error('gone'));
+    await expect(exchange).rejects.toThrow('gone');
+  });
+
+  it('[P82] names at most 50 paths of each configured token, of 100,000 requests, while the database hangs', async () => {
+    const gate = await database.openGate();
+    const externalTokens = [
+      { subject: 'ci', isRestricted: false },
+      { subject: 'old', isRestricted: false },
+    ];
+    const replica = await start({ externalTokens }, gate);
+    let fail = (_: Error) => {};
+    const hanging = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    jest.spyOn(gate, 'run').mockReturnValue(hanging);
+    const exchange = replica.sync();
+    const call = { subject: 'ci', plugin: 'hello', method: 'GET' };
+    for (let i = 0; i < 100_000; i += 1) {
+      replica.tokenCalled({ ...call, path: `/${i % 20_000}` });
+      replica.tokenCalled({ ...call, subject: `external:${i}`, path: '/x' });
+    }
+    const ofCi = { ...call, subject: 'old', path: '/0' };
+    replica.tokenCalled(ofCi);
+    const calls = [...replica.read().values()].filter(
+      ({ kind, requests }) => kind === 'call' && requests > 0,
+    );
+    expect(calls).toHaveLength(MAX_NAMES_OF_GROUP + 2);
+    expect(calls.map(tokenCallOf)).toEqual(
+      expect.arrayContaining([call, { ...call, path: '/0' }, ofCi]),
+    );
+    expect(useOf(replica, usedCall(call))?.requests).toBe(
+      100_000 - 5 * MAX_NAMES_OF_GROUP,
+    );
     fail(new Error('gone'));
     await expect(exchange).rejects.toThrow('gone');
   });

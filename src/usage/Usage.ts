@@ -5,7 +5,7 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { GateDatabase } from '../util/GateDatabase';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
-import { FURTHER_NAMES, RecordedNames, WorkedNames } from './RecordedNames';
+import { GroupedNames, RecordedNames } from './RecordedNames';
 import { UsageTable } from './UsageTable';
 import {
   addTo,
@@ -13,8 +13,11 @@ import {
   dayOf,
   keyOf,
   listConfigured,
+  TokenCall,
+  tokenCallOf,
   Use,
   Used,
+  usedCall,
   usedRule,
   usedWorked,
   WorkedRequest,
@@ -38,7 +41,8 @@ const MAX_PENDING = 10_000;
  */
 export class Usage {
   readonly #subjects: RecordedNames;
-  readonly #worked = new WorkedNames();
+  readonly #worked = new GroupedNames(({ plugin }) => plugin);
+  readonly #calls = new GroupedNames(used => tokenCallOf(used).subject);
   /** The requests since the last exchange. */
   readonly #pending = new Map<string, Count>();
   /** The requests of this process on the day of the last exchange. */
@@ -107,11 +111,19 @@ export class Usage {
     this.#add({ kind, name: this.#subjects.nameOf(subject), plugin }, false);
   }
 
+  /** Counts a request by a token, if the configuration names its subject. */
+  tokenCalled(call: TokenCall): void {
+    const { externalTokens } = this.options;
+    if (externalTokens.some(({ subject }) => subject === call.subject)) {
+      const { name } = usedCall({ ...call, path: undefined });
+      this.#add(this.#calls.recordedAs(usedCall(call), name), false);
+    }
+  }
+
   /** Counts a request that report-only let pass, and that worked. */
   worked(request: WorkedRequest): void {
     const used = usedWorked(request);
-    const isFurther = this.#worked.nameOf(used) === FURTHER_NAMES;
-    this.#add(isFurther ? { ...used, name: request.method } : used, false);
+    this.#add(this.#worked.recordedAs(used, request.method), false);
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
@@ -173,10 +185,12 @@ export class Usage {
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
       const uses = [...this.read().values()];
+      // A use without a plugin records only that something was in force.
       const usesOf = (kind: Used['kind']) =>
-        uses.filter(use => use.kind === kind);
+        uses.filter(use => use.kind === kind && use.plugin !== '');
       this.#subjects.setRecorded(usesOf('token').map(({ name }) => name));
       this.#worked.setRecorded(usesOf('worked'));
+      this.#calls.setRecorded(usesOf('call'));
       if (this.#tidiedOn !== this.#day) {
         await table.tidy(this.#day);
         this.#tidiedOn = this.#day;
