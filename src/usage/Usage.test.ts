@@ -4,7 +4,7 @@ import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { GateDatabase } from '../util/GateDatabase';
-import { MAX_OTHER_NAMES, MAX_NAMES_OF_GROUP } from './RecordedNames';
+import { MAX_OTHER_NAMES, MAX_NAMES_OF_GROUP } from './UsageNames';
 import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
 import {

@@ -1,4 +1,11 @@
-import type { Used } from './Use';
+import {
+  TokenCall,
+  tokenCallOf,
+  Used,
+  usedCall,
+  usedWorked,
+  WorkedRequest,
+} from './Use';
 
 /** The number of names that are in no configuration, such as subjects in the tokens of a `jwks` issuer. */
 export const MAX_OTHER_NAMES = 200;
@@ -13,7 +20,7 @@ export const FURTHER_NAMES = '…';
 const STORABLE_NAME = /^[^\p{Cc}\p{Cs}]{1,250}$/u;
 
 /** The names that are recorded one by one. Clients and issuers of tokens could otherwise make any number of them. */
-export class RecordedNames {
+class RecordedNames {
   readonly #configured: ReadonlySet<string>;
   #others = new Set<string>();
 
@@ -49,7 +56,7 @@ export class RecordedNames {
 }
 
 /** The names of requests in groups. A group with many names, such as a plugin that answers any path, leaves those of the others. */
-export class GroupedNames {
+class GroupedNames {
   readonly #groups = new Map<string, RecordedNames>();
 
   /** @param groupOf - returns the group of a use. The configuration limits the number of groups */
@@ -76,5 +83,47 @@ export class GroupedNames {
       this.#groups.set(group, names);
     }
     return names.nameOf(used.name);
+  }
+}
+
+/** The names of all that is recorded by a name which clients, or issuers of tokens, choose. */
+export class UsageNames {
+  readonly #configured: ReadonlySet<string>;
+  readonly #subjects: RecordedNames;
+  readonly #worked = new GroupedNames(({ plugin }) => plugin);
+  readonly #calls = new GroupedNames(used => tokenCallOf(used).subject);
+
+  /** @param subjects - those of the external tokens that the configuration names */
+  constructor(subjects: readonly string[]) {
+    this.#configured = new Set(subjects);
+    this.#subjects = new RecordedNames(subjects);
+  }
+
+  /** Returns the name by which a subject is recorded. */
+  subject(subject: string): string {
+    return this.#subjects.nameOf(subject);
+  }
+
+  worked(request: WorkedRequest): Used {
+    return this.#worked.recordedAs(usedWorked(request), request.method);
+  }
+
+  /** Returns nothing for a subject that the configuration does not name: there may be any number of them. */
+  call(call: TokenCall): Used | undefined {
+    const { name } = usedCall({ ...call, path: undefined });
+    return this.#configured.has(call.subject)
+      ? this.#calls.recordedAs(usedCall(call), name)
+      : undefined;
+  }
+
+  /** Replaces the names by those that all replicas have recorded. */
+  setRecorded(uses: Iterable<Used>): void {
+    // A use without a plugin records only that something was in force.
+    const named = [...uses].filter(({ plugin }) => plugin !== '');
+    const usesOf = (kind: Used['kind']) =>
+      named.filter(use => use.kind === kind);
+    this.#subjects.setRecorded(usesOf('token').map(({ name }) => name));
+    this.#worked.setRecorded(usesOf('worked'));
+    this.#calls.setRecorded(usesOf('call'));
   }
 }
