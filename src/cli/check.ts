@@ -7,6 +7,7 @@ import { formatUsage } from '../observability/describeUsage';
 import { withEnd } from '../observability/describePolicy';
 import {
   formatClosed,
+  formatRequirement,
   formatToken,
   section,
 } from '../observability/formatPolicyReport';
@@ -140,7 +141,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
       const why = reason ? `  (${reason})` : '';
       const end =
         until === undefined ? '' : `  (until ${new Date(until).toISOString()})`;
-      return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}`;
+      return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}${formatRequirement(rule)}`;
     }),
   ];
 }

@@ -2,7 +2,9 @@ import { METHODS } from 'node:http';
 import { formatRule, yamlOf } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatExpected } from '../config/readExpectations';
+import { holdsText, markUnmet } from '../config/requirements';
 import { WEBSOCKET } from '../http/requestLine';
+import { formatRequirement } from '../observability/formatPolicyReport';
 import { AllowList } from '../policy/AllowList';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
@@ -20,6 +22,8 @@ const ANSWERS: Record<Explanation['because'], string> = {
     'public: it is public without a rule: signing in and verifying tokens need it',
   'sign-out': 'public: it is a sign-out call, for a plugin that is installed',
   'no-rule': 'needs a credential: no rule names it',
+  'requirement-not-met':
+    'needs a credential: a rule names it, and opens nothing without the setting that it requires',
   'not-plain':
     'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
   'not-below-a-plugin':
@@ -44,9 +48,10 @@ read without --config.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
-    const loaded = await loadConfig(options, output);
+    const files = await loadConfig(options, output);
     const declared = await fetchPolicy(options);
-    const { gate } = loaded;
+    const gate = withRequirements(files, declared);
+    const loaded = { ...files, gate };
     const explanation = explainRequest(
       request,
       { allowList: new AllowList(gate.allow), config: gate },
@@ -70,6 +75,21 @@ read without --config.`,
     return 0;
   },
 };
+
+/** Marks the rules whose requirement is not met: these files lack the setting, or the running backend lacked it at its start. */
+function withRequirements(
+  { gate, root }: LoadedConfig,
+  declared: DeclaredInCode | undefined,
+): LoadedConfig['gate'] {
+  const unmet = declared?.allow.flatMap(rule =>
+    rule.unmet ? rule.requires : [],
+  );
+  const allow = markUnmet(
+    gate.allow,
+    key => holdsText(key, root) && !unmet?.includes(key),
+  );
+  return { ...gate, allow };
+}
 
 function readRequest(text: string): { method: string; target: string } {
   const [, method = 'GET', target] = text.match(/^(?:(\S+) )?(\S+)$/) ?? [];
@@ -103,7 +123,7 @@ function describeRule(
       : `  (${Date.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
   return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${
     place ? `  (${formatLocation(place)})` : ''
-  }`;
+  }${formatRequirement(shown)}`;
 }
 
 function describeInCode(

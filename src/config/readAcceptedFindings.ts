@@ -18,6 +18,7 @@ export const FINDING_IDS = [
   'rule-ended',
   'rule-ends-soon',
   'rule-opens-plugin',
+  'rule-requirement-not-met',
   'rule-unused',
   'rule-will-not-work',
   'scripts-act-as-user',

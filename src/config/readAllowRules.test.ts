@@ -53,7 +53,7 @@ describe('readAllowRules', () => {
     [{ plugin: 'pub', path: '/api/pub/x' }, 'leave out the leading /api/pub'],
     [
       { plugin: 'pub', path: '/h', method: ['GET'] },
-      '[0].method is not known: use plugin, path, methods, reason, until',
+      '[0].method is not known: use plugin, path, methods, reason, until, requires',
     ],
     [
       { plugin: 'Pub', path: '/h' },

@@ -74,9 +74,9 @@ export function readApiGateConfig(
   );
   return {
     ...readMode(value, CONFIG_KEY),
-    allow: readAllowRules(value.allow, at('allow')),
+    allow: readAllowRules(value.allow, at('allow'), rootConfig),
     /** Rules that are compared with those in force, and never decide. */
-    candidate: readCandidate(value.candidate, at('candidate')),
+    candidate: readCandidate(value.candidate, at('candidate'), rootConfig),
     /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */

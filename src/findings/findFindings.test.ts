@@ -108,6 +108,14 @@ const limitingOfIssuer = merge(
   external({ type: 'jwks', options: { url: 'https://a' } }),
   gate({ tokens: [{ subject: 'external:ci', until: '2027-12-31' }] }),
 );
+const requiring = (mark: { unmet?: true }): Facts => ({
+  gate: {
+    ...readApiGateConfig(reader({})),
+    allow: [
+      { ...github, requires: 'events.modules.github.webhookSecret', ...mark },
+    ],
+  },
+});
 const seen = (subject: string, lastUsed: string | null): Facts => ({
   usage: {
     complete: true,
@@ -286,6 +294,22 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'open-webhook-without-secret': [
     [
+      'auth.apiGate.allow[0] (POST /api/events/http/own)',
+      {
+        ...allow({
+          ...rule('events', '/http/own', 'POST'),
+          requires: 'events.modules.own.webhookSecret',
+        }),
+        events: { http: { topics: ['own'] } },
+      },
+      allow({ ...github, requires: 'events.modules.github.webhookSecret' }),
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/github)',
+      allow({ ...github, requires: 'events.modules.gitlab.webhookSecret' }),
+      allow({ ...github, requires: 'events.modules.github.webhookSecret' }),
+    ],
+    [
       'auth.apiGate.allow[0] (POST /api/events/http/github)',
       allow(github),
       {
@@ -388,6 +412,15 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.allow[0] (GET /api/a/**)',
       allow(rule('a', '/**')),
       allow(rule('a', '/x/**')),
+    ],
+  ],
+  'rule-requirement-not-met': [
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/github)',
+      {},
+      {},
+      requiring({ unmet: true }),
+      requiring({}),
     ],
   ],
   'rule-unused': (

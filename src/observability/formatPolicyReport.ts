@@ -22,7 +22,7 @@ export function formatPolicyReport(report: PolicyReport): string {
       'Public by rule',
       allow.map(
         rule =>
-          `${formatRule(rule)}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
+          `${formatRule(rule)}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${formatRequirement(rule)}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),
@@ -51,6 +51,19 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/** Formats what a rule requires, and whether it is closed without it. */
+export function formatRequirement({
+  requires,
+  unmet,
+}: Pick<AllowRule, 'requires' | 'unmet'>): string {
+  if (!requires) {
+    return '';
+  }
+  return unmet
+    ? `  (closed: ${requires} was not set when the process started, or is not set now)`
+    : `  (requires ${requires})`;
 }
 
 /** Formats an entry of `auth.apiGate.tokens` as one line. */

@@ -9,8 +9,10 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
+import type { AllowRule } from '../config/AllowRule';
 import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
+import { findTexts, holdsText, markUnmet } from '../config/requirements';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
@@ -30,6 +32,8 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
  */
 export class PolicySource {
   readonly #logger: LoggerService;
+  /** The config paths that a rule may require: other plugins read their secrets at the start only. */
+  readonly #textsAtStart: ReadonlySet<string>;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -48,7 +52,9 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#current = new Policy(readPolicyConfig(config, options), this.#clock);
+    this.#textsAtStart = findTexts(config);
+    const read = readPolicyConfig(config, options);
+    this.#current = new Policy(this.#withUnmet(read, config), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -110,7 +116,7 @@ export class PolicySource {
       return;
     }
     const before = this.#current.config;
-    const after = this.#applicable(read, config);
+    const after = this.#withUnmet(this.#applicable(read, config), config);
     const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
@@ -132,16 +138,37 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    for (const { plugin, path } of before.allow) {
+    for (const { plugin, path, unmet } of before.allow) {
       const isKept = after.allow.some(
-        rule => rule.plugin === plugin && rule.path === path,
+        rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
       );
-      if (!isKept) {
+      if (!isKept && !unmet) {
         this.#logger.info(
           `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
         );
       }
     }
+  }
+
+  /**
+   * Returns a configuration with a mark on the rules whose requirement is not met: it was not met at the start, or is not now. The
+   * expectations are checked before, as if every requirement were met.
+   */
+  #withUnmet(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
+    const { allow, candidate } = read;
+    const mark = (rules: AllowRule[]) =>
+      markUnmet(
+        rules,
+        key => this.#textsAtStart.has(key) && holdsText(key, config),
+      );
+    return {
+      ...read,
+      allow: mark(allow),
+      ...(candidate &&
+        'allow' in candidate && {
+          candidate: { allow: mark(candidate.allow) },
+        }),
+    };
   }
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
@@ -163,6 +190,12 @@ export class PolicySource {
     if (removed.length > 0) {
       needsRestart.push('backend.auth.externalAccess');
     }
+    const added = read.allow.flatMap(({ requires = '' }) =>
+      holdsText(requires, config) && !this.#textsAtStart.has(requires)
+        ? requires
+        : [],
+    );
+    needsRestart.push(...new Set(added));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
