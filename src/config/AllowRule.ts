@@ -47,10 +47,7 @@ export function openedMethods({ methods }: AllowRule): string[] {
 }
 
 /** The end of a rule, which has passed if its requirement is not met. */
-export function endOf({
-  unmet,
-  until = Infinity,
-}: Pick<AllowRule, 'unmet' | 'until'>): number {
+export function endOf({ unmet, until = Infinity }: Partial<AllowRule>): number {
   return unmet ? -Infinity : until;
 }
 

@@ -3,36 +3,26 @@ import type { SocketSession } from '../revocation/SessionSockets';
 import type { GateRequest } from './GateRequest';
 import { findSessionRefusal, VerifiedCredential } from './verifyCredential';
 
-/** Returns the subject of the token of a service that is no plugin. The subjects of plugins begin as no entry of the configuration may. */
-function externalSubjectOf({
-  credentials: { principal },
-}: VerifiedCredential): string | undefined {
+/** Returns the subject of an external token. Those of plugins begin as no subject of the configuration may. */
+function externalSubjectOf(verified: VerifiedCredential): string | undefined {
+  const { principal } = verified.credentials;
   return principal.type === 'service' && !/^plugin:/.test(principal.subject)
     ? principal.subject
     : undefined;
 }
 
-/** Returns the refusal of a verified token: its session has ended, or `auth.apiGate.tokens` excludes the request. */
+/** Returns the refusal of a verified token: `auth.apiGate.tokens` excludes the request, or its session has ended. */
 export function findRefusal(
   verified: VerifiedCredential,
   request: GateRequest,
 ): Refusal | undefined {
-  return (
-    findSessionRefusal(verified.token, request.services) ??
-    findLimitRefusal(verified, request)
-  );
-}
-
-/** Returns the refusal of an external token whose limits exclude the request. */
-export function findLimitRefusal(
-  verified: VerifiedCredential,
-  request: GateRequest,
-): Refusal | undefined {
+  const { policy, services } = request;
   const subject = externalSubjectOf(verified);
-  const reason =
-    subject && request.policy.tokenLimits.findRefusal(subject, request);
+  const reason = subject && policy.tokenLimits.findRefusal(subject, request);
   const detail = reason === 'restricted' ? 'only' : undefined;
-  return reason ? Refusal.because(reason, detail).of(subject) : undefined;
+  return reason
+    ? Refusal.because(reason, detail).of(subject)
+    : findSessionRefusal(verified.token, services);
 }
 
 /** Reports the request of an external token. */

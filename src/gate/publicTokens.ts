@@ -3,7 +3,7 @@ import { readBearer, readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
-import { findLimitRefusal } from './externalTokens';
+import { findRefusal } from './externalTokens';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
@@ -35,32 +35,31 @@ export async function refuseRevokedSession(
 }
 
 /**
- * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does not
- * verify passes, because a public route is also called with the tokens of other systems.
+ * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does
+ * not verify passes, because other systems call public routes with tokens of their own.
  *
  * @throws Refusal 401 or 403
  */
 export async function refuseLimitedToken(request: GateRequest): Promise<void> {
-  const { policy, req, services } = request;
-  const text = readBearer(req);
-  if (policy.tokenLimits.isEmpty || text === undefined) {
+  const token = readBearer(request.req);
+  if (token === undefined || request.policy.tokenLimits.isEmpty) {
     return;
   }
-  const { claims, userToken } = services.tokens.read(text);
+  const { claims, userToken } = request.services.tokens.read(token);
   if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
     return;
   }
-  const presented = { kind: 'bearer', token: text } as const;
-  const verified = await verifyCredential(
-    substituteFor(request, presented),
-    presented,
-  ).catch(error => {
-    if (error instanceof Refusal) {
-      return undefined;
+  const presented = { kind: 'bearer', token } as const;
+  const verification = substituteFor(request, presented);
+  let refusal: Refusal | undefined;
+  try {
+    const verified = await verifyCredential(verification, presented);
+    refusal = findRefusal(verified, request);
+  } catch (error) {
+    if (!(error instanceof Refusal)) {
+      throw error;
     }
-    throw error;
-  });
-  const refusal = verified && findLimitRefusal(verified, request);
+  }
   if (refusal) {
     throw refusal;
   }

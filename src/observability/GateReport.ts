@@ -92,8 +92,8 @@ export class GateReport implements GateObserver {
 
   externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, request) => {
     const { usage } = this.options;
-    const { method } = request;
-    const plugin = this.#labelOf(request.pluginId);
+    const { method, pluginId = '' } = request;
+    const plugin = this.#labelOf(pluginId);
     usage?.tokenUsed(subject, plugin);
     usage?.tokenCalled({ subject, plugin, method, path: callPathOf(request) });
   };

@@ -15,20 +15,14 @@ type Session = SocketSession | 'not-admitted';
 
 /** A socket that was opened for a session. Several sessions may share one. */
 interface Tracked {
-  endsAt: () => number;
+  session: Session;
   socket: Duplex;
   cancelEnd: () => void;
 }
 
-/** The key of all sockets of tokens without a session. */
-const NO_USER = 'no user';
-
-/**
- * Closes WebSockets when the session that opened them ends: immediately when it is revoked, or when the configuration ends it,
- * otherwise when its token expires.
- */
+/** Closes WebSockets when the session that opened them ends: when it is revoked, when the configuration ends it, or when its token expires. */
 export class SessionSockets {
-  /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
+  /** Open sockets by user, those of no user at `''`: a revocation affects the sockets of one user only, and there may be many others. */
   readonly #open = new Map<string, Set<Tracked>>();
 
   constructor(
@@ -49,7 +43,7 @@ export class SessionSockets {
       this.#open.forEach(sockets => sockets.forEach(this.#closeIfEnded)),
     );
     options.source.onReload(() =>
-      this.#open.get(NO_USER)?.forEach(this.#closeIfEnded),
+      this.#open.get('')?.forEach(this.#closeIfEnded),
     );
   }
 
@@ -62,12 +56,8 @@ export class SessionSockets {
     if (socket.destroyed) {
       return () => {};
     }
-    const tracked = {
-      endsAt: this.#endOf(session),
-      socket,
-      cancelEnd: () => {},
-    };
-    const user = typeof session === 'object' ? userKey(session.sub) : NO_USER;
+    const tracked = { session, socket, cancelEnd: () => {} };
+    const user = typeof session === 'object' ? userKey(session.sub) : '';
     const sockets = this.#open.get(user) ?? new Set<Tracked>();
     this.#open.set(user, sockets.add(tracked));
     const release = () => {
@@ -86,30 +76,28 @@ export class SessionSockets {
     return release;
   }
 
-  #endOf(session: Session): () => number {
-    if (typeof session === 'object') {
-      const { revocations } = this.options;
-      return () =>
-        revocations.isRevoked(session) ? -Infinity : session.exp * 1000;
-    }
-    return session === 'not-admitted' ? () => -Infinity : session;
-  }
-
   readonly #closeIfEnded = (tracked: Tracked) => {
-    const { endsAt, socket } = tracked;
-    const end = endsAt();
+    const end = this.#endOf(tracked.session);
     tracked.cancelEnd();
     if (Date.now() < end) {
-      // The end of a token without a session may be another one by then.
-      tracked.cancelEnd =
-        end === Infinity
-          ? () => {}
-          : callAt(end, () => this.#closeIfEnded(tracked));
+      // By then, the end of a token without a session may be another one.
+      tracked.cancelEnd = callAt(end, () => this.#closeIfEnded(tracked));
     } else if (this.options.source.current.isEnforced) {
       // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.
-      socket.destroy(new Error('The session of this WebSocket has ended'));
+      const error = new Error('The session of this WebSocket has ended');
+      tracked.socket.destroy(error);
     }
   };
+
+  #endOf(session: Session): number {
+    if (typeof session === 'function') {
+      return session();
+    }
+    return session === 'not-admitted' ||
+      this.options.revocations.isRevoked(session)
+      ? -Infinity
+      : session.exp * 1000;
+  }
 }
 
 function ignoreError() {}
