@@ -9,14 +9,13 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
-import type { AllowRule } from '../config/AllowRule';
 import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
-import { findTexts, holdsText, markUnmet } from '../config/requirements';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { Policy } from './Policy';
+import { Requirements } from './Requirements';
 
 const REMIND_MS = 60 * 60 * 1000;
 
@@ -32,8 +31,7 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
  */
 export class PolicySource {
   readonly #logger: LoggerService;
-  /** The config paths that a rule may require: other plugins read their secrets at the start only. */
-  readonly #textsAtStart: ReadonlySet<string>;
+  readonly #requirements: Requirements;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -52,9 +50,9 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#textsAtStart = findTexts(config);
+    this.#requirements = new Requirements(config);
     const read = readPolicyConfig(config, options);
-    this.#current = new Policy(this.#withUnmet(read, config), this.#clock);
+    this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -116,7 +114,7 @@ export class PolicySource {
       return;
     }
     const before = this.#current.config;
-    const after = this.#withUnmet(this.#applicable(read, config), config);
+    const after = this.#requirements.applyTo(this.#applicable(read, config));
     const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
@@ -150,27 +148,6 @@ export class PolicySource {
     }
   }
 
-  /**
-   * Returns a configuration with a mark on the rules whose requirement is not met: it was not met at the start, or is not now. The
-   * expectations are checked before, as if every requirement were met.
-   */
-  #withUnmet(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
-    const { allow, candidate } = read;
-    const mark = (rules: AllowRule[]) =>
-      markUnmet(
-        rules,
-        key => this.#textsAtStart.has(key) && holdsText(key, config),
-      );
-    return {
-      ...read,
-      allow: mark(allow),
-      ...(candidate &&
-        'allow' in candidate && {
-          candidate: { allow: mark(candidate.allow) },
-        }),
-    };
-  }
-
   /** Returns the parts of a new configuration that can take effect before a restart. */
   #applicable(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
     const { cookie, tokenCache, tokens } = this.#current.config;
@@ -190,12 +167,7 @@ export class PolicySource {
     if (removed.length > 0) {
       needsRestart.push('backend.auth.externalAccess');
     }
-    const added = read.allow.flatMap(({ requires = '' }) =>
-      holdsText(requires, config) && !this.#textsAtStart.has(requires)
-        ? requires
-        : [],
-    );
-    needsRestart.push(...new Set(added));
+    needsRestart.push(...this.#requirements.findAdded(read));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

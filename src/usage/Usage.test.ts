@@ -433,7 +433,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const ofCi = { ...call, subject: 'old', path: '/0' };
     replica.tokenCalled(ofCi);
     const calls = [...replica.read().values()].filter(
-      ({ kind, requests }) => kind === 'call' && requests > 0,
+      use => use.kind === 'call' && use.requests > 0,
     );
     expect(calls).toHaveLength(MAX_NAMES_OF_GROUP + 2);
     expect(calls.map(tokenCallOf)).toEqual(

@@ -150,12 +150,12 @@ function testTokens(
     const subject = 'mcp-readonly';
     const server = hasMcpServers ? '/v1/readonly' : '/v1';
     const { accessRestrictions, apiGate, mcpActions } = readRecipe(subject);
-    const startWith = (path: string) =>
+    const startWith = (mcpPath: string) =>
       start(
         { [subject]: accessRestrictions },
         {
           mcpActions,
-          auth: { apiGate: withPath(apiGate, path) },
+          auth: { apiGate: withPath(apiGate, mcpPath) },
         },
       );
     const messageOf = ({ status, body }: { status: number; body: any }) => [
@@ -208,8 +208,9 @@ function testTokens(
 }
 
 /** Returns the settings of an entry of `auth.apiGate.tokens` with another path of the MCP server. */
-function withPath({ tokens: [token] }: any, path: string): JsonObject {
-  return { tokens: [{ ...token, only: [{ ...token.only[0], path }] }] };
+function withPath({ tokens: [token] }: any, mcpPath: string): JsonObject {
+  const only = [{ ...token.only[0], path: mcpPath }];
+  return { tokens: [{ ...token, only }] };
 }
 
 /** Reads the block of the recipe for the token of a subject. */
