@@ -72,7 +72,7 @@ export function readExternalSubjects(rootConfig: Config): {
         const start = prefix ? `external:${prefix}:` : 'external:';
         return type === 'jwks'
           ? subject.startsWith(start) && subject !== start
-          : type !== 'static' && type !== 'legacy';
+          : typeof type === 'string' && !['static', 'legacy'].includes(type);
       }),
   };
 }

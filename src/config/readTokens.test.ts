@@ -141,6 +141,7 @@ describe('readTokens', () => {
     ],
     // The handler of an adopter's may make any subject.
     ['a', [{ type: 'own', options: {} }], true],
+    ['a', [{}], false],
     ['plugin:a', [{ type: 'own', options: {} }], false],
   ])(
     'the subject %s with %j is possible: %s',

@@ -16,8 +16,8 @@ import {
 // On a public route the gate needs no token, and a handler may read one: `auth` itself exchanges a token for a new one.
 
 /**
- * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session, and an
- * external token whose limits exclude the request. Such a cookie is removed instead: the page may not know that the browser sent it.
+ * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session, and an external
+ * token whose limits exclude the request. A cookie is removed instead: the page may not know that the browser sent it.
  *
  * @throws Refusal 401 or 403, or 503 if the keys can't be had, or if the list of revocations is not loaded
  */
