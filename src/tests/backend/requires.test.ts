@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
 import type { JsonObject, JsonValue } from '@backstage/types';
+import { merge } from 'lodash';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -147,6 +148,36 @@ describe('a rule that requires a setting', () => {
     backend.set('a secret');
     expect(await backend.post()).toBe(401);
     expect((await backend.describe()).needsRestart).toEqual([KEY]);
+    // The command has the files, and asks the running backend what it started with.
+    const file = path.join(folder, 'app-config.yaml');
+    const settings = {
+      ...withSecret('a secret'),
+      auth: { apiGate: { allow: [RULE] } },
+    };
+    await writeFile(
+      file,
+      JSON.stringify(merge({ backend: { baseUrl: backend.url } }, settings)),
+    );
+    const variable = jest.replaceProperty(process, 'env', {
+      ...process.env,
+      REPORTER,
+    });
+    const explain = async (...args: string[]) =>
+      (
+        await runCliHere([
+          ...['explain', '--config', file, ...args],
+          `POST ${TARGET}`,
+        ])
+      ).stdout;
+    const asked = await explain(
+      ...['--policy', `${backend.url}/api/auth/api-gate/v1/policy`],
+      ...['--token-env', 'REPORTER'],
+    );
+    variable.restore();
+    expect(asked).toContain(
+      'opens nothing without the setting that it requires',
+    );
+    expect(await explain()).toContain('public: a rule names it');
     expect(
       backend.logged(
         `${KEY} has changed, and takes effect after a restart`,

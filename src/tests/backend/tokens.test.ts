@@ -105,9 +105,11 @@ const ENDED = [401, 'Invalid credentials'];
 
 describe('an external token with only', () => {
   it('[P82] may make these requests, and no others, whatever the spelling', async () => {
-    const backend = await start([{ subject: 'ci', only }]);
+    const subtree = { plugin: 'hello', path: '/sub/**' };
+    const backend = await start([{ subject: 'ci', only: [...only, subtree] }]);
     const ci = bearer(tokenOf('ci'));
     for (const request of [
+      'GET /api/hello/sub/a/b',
       'GET /api/hello/ok',
       'HEAD /api/hello/ok?x=1',
       'POST /api/hello/ok',
@@ -118,7 +120,12 @@ describe('an external token with only', () => {
       ]);
     }
     const handled = backend.handled.splice(0);
-    expect(handled.map(({ path }) => path)).toEqual(['/ok', '/ok', '/ok']);
+    expect(handled.map(({ path }) => path)).toEqual([
+      '/sub/a/b',
+      '/ok',
+      '/ok',
+      '/ok',
+    ]);
     for (const request of [
       'PUT /api/hello/ok',
       'OPTIONS /api/hello/ok',
@@ -128,6 +135,12 @@ describe('an external token with only', () => {
       'GET /api/HELLO/ok',
       'GET /api/hello//ok',
       'GET /api/hello/x/../ok',
+      'GET /api/hello/sub',
+      'POST /api/hello/sub/a',
+      'GET /api/hello/sub/../x',
+      'GET /api/hello/sub//a',
+      'GET /api/hello/sub/%61',
+      'GET /api/hello/sub/..;/x',
       'GET /api/hello/%6Fk',
       'GET /api/hello/ok#x',
       'GET /api/hello/ok;x',
