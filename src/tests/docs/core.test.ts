@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 17706,
   'files of src without tests': 159,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 40400,
+  'lines of *.test.ts': 40403,
   'files that an anonymous request touches': 28,
   'files that a remembered bearer token touches': 45,
   'files that a cookie touches': 45,
