@@ -44,6 +44,11 @@ export interface Config {
          * `2026-12-31T18:00:00Z`. Default: never.
          */
         until?: string;
+        /**
+         * Config path of a text, such as `events.modules.github.webhookSecret`. The rule opens nothing unless that text was there, and not
+         * empty, when the process started, and still is. Only whether it is there is read. Default: none.
+         */
+        requires?: string;
       }>;
 
       /**
@@ -62,6 +67,8 @@ export interface Config {
           methods?: string[];
           /** Why this is to be public. Default: none. */
           reason?: string;
+          /** Config path of a text without which the rule opens nothing, as in `allow`. Default: none. */
+          requires?: string;
         }>;
       };
 
@@ -86,6 +93,31 @@ export interface Config {
        * among those that the `auth` plugin serves. Default: none.
        */
       issuers?: string[];
+
+      /**
+       * What external tokens may do, and until when. An entry can only refuse: Backstage verifies the token first. Several entries of one
+       * subject add up, if each has `only`. Default: none.
+       */
+      tokens?: Array<{
+        /**
+         * The subject of the tokens: that of an entry of `backend.auth.externalAccess`, for tokens of a `jwks` entry `external:`, its
+         * `subjectPrefix` with a colon if it has one, and the token's `sub`.
+         */
+        subject: string;
+        /** The requests that the tokens may make; any other is 403. Default: all. */
+        only?: Array<{
+          /** Id of one plugin, in lower case. */
+          plugin: string;
+          /** A path relative to the plugin, as in `allow`. */
+          path: string;
+          /** Methods in upper case, as in `allow`. Default: `[GET]`. */
+          methods?: string[];
+        }>;
+        /** From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: never. */
+        until?: string;
+        /** What the tokens are for. Default: none. */
+        reason?: string;
+      }>;
 
       /** The cookie that authenticates a browser's own requests: images, links, downloads, WebSockets. */
       cookie?: {

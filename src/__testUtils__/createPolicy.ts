@@ -7,6 +7,7 @@ export function createPolicy(settings: Partial<ApiGateConfig>): Policy {
     mode: 'enforce',
     allow: [],
     issuers: [],
+    tokens: [],
     backendOrigin: 'https://backstage.example.com',
     trustedOrigins: ['https://backstage.example.com'],
     trustedPaths: [],

@@ -27,7 +27,11 @@ export async function startBareGate(
   const { revocations, services } = gate;
   services.sockets = new SessionSockets({
     revocations,
-    source: { current: { isEnforced: true }, onEnforced: () => {} },
+    source: {
+      current: { isEnforced: true },
+      onEnforced: () => {},
+      onReload: () => {},
+    },
   });
   Object.assign(services, options.replaced);
   /** What the guard of upgrades gets for a request: `false` while the gate decides, then whether the request goes on. */

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { BackendFeature } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import { RunningBackend, startBackend } from './startBackend';
 import { until } from './until';
 import { usageProbe } from './usageProbe';
@@ -46,6 +47,16 @@ export const stock: Record<
   search: loadStock('search-backend', 'search-backend-module-catalog'),
   techdocs: loadStock('techdocs-backend'),
 };
+
+/**
+ * Whether mcp-actions has named servers.
+ * Goes in July 2027: releases before August 2026 have one server, with all tools.
+ */
+export const hasMcpServers =
+  stock['mcp-actions'] !== undefined &&
+  Number(
+    locate('@backstage/plugin-mcp-actions-backend').version.split('.')[1],
+  ) >= 2;
 
 const [, minor, patch] = backstage.version.split('.').map(Number);
 
@@ -114,12 +125,14 @@ export interface StockBackend extends RunningBackend {
  *
  * @param options.pluginSources - the plugins that mcp-actions and the scaffolder get actions from
  * @param options.tokens - the access restrictions of static tokens, by subject. `operator` has none
+ * @param options.config - settings besides these
  */
 export async function startStockBackend(
   folder: string,
   options: {
     pluginSources: string[];
     tokens: Record<string, JsonObject[] | undefined>;
+    config?: JsonObject;
   },
 ): Promise<StockBackend> {
   const { pluginSources, tokens } = options;
@@ -130,7 +143,7 @@ export async function startStockBackend(
       ...Object.values(stock).flatMap(each => each ?? []),
       probe.feature,
     ],
-    config: {
+    config: merge({}, options.config, {
       backend: {
         actions: { pluginSources },
         auth: {
@@ -159,7 +172,7 @@ export async function startStockBackend(
           local: { publishDirectory: path.join(folder, 'docs') },
         },
       },
-    },
+    }),
   });
   const send: StockBackend['send'] = async (subject, target, body) => {
     const answer = await fetch(`${backend.url}/api${target}`, {

@@ -6,26 +6,42 @@ import { until } from './until';
 // The scaffolder takes up to five seconds to begin a task.
 const TASK_LIMIT_MS = 60_000;
 
-/** Lists the tools of the MCP server with the SDK's client, and calls one of them. */
-async function useTools({ url }: StockBackend) {
+/** Lists the tools of an MCP server with the SDK's client, and calls one of them. Rejects if the server refuses the client. */
+export async function connectClient(
+  { url }: StockBackend,
+  subject: string,
+  path: string,
+) {
   const client = new Client({ name: 'test', version: '1' });
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(`${url}/api/mcp-actions/v1`), {
-      requestInit: {
-        headers: { Authorization: `Bearer ${stockToken('mcp')}` },
-      },
-    }),
-  );
-  const { tools } = await client.listTools();
-  const tool = tools.find(({ name }) => name.includes('get-catalog-entity'));
-  const answer =
-    tool &&
-    (await client.callTool({
-      name: tool.name,
-      arguments: { kind: 'Component', namespace: 'default', name: 'example' },
-    }));
-  await client.close();
-  return JSON.stringify(answer ?? 'no tools').match(/production|no tools/)?.[0];
+  try {
+    await client.connect(
+      new StreamableHTTPClientTransport(
+        new URL(`${url}/api/mcp-actions${path}`),
+        {
+          requestInit: {
+            headers: { Authorization: `Bearer ${stockToken(subject)}` },
+          },
+        },
+      ),
+    );
+    const { tools } = await client.listTools();
+    const tool = tools.find(({ name }) => name.includes('get-catalog-entity'));
+    const answer =
+      tool &&
+      (await client.callTool({
+        name: tool.name,
+        arguments: { kind: 'Component', namespace: 'default', name: 'example' },
+      }));
+    const [outcome] =
+      JSON.stringify(answer ?? 'no tools').match(/production|no tools/) ?? [];
+    return { tools, outcome };
+  } finally {
+    await client.close();
+  }
+}
+
+async function useTools(backend: StockBackend) {
+  return (await connectClient(backend, 'mcp', '/v1')).outcome;
 }
 
 /** Runs a task until it has ended. */

@@ -14,6 +14,7 @@ const OPTIONS = {
   'mock-env': { type: 'boolean' },
   policy: { type: 'string' },
   times: { type: 'string' },
+  subject: { type: 'string' },
   'token-env': { type: 'string' },
 } satisfies ParseArgsConfig['options'];
 

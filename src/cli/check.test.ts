@@ -39,7 +39,7 @@ describe('api-gate check', () => {
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
       'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
-      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, or remove the rule [open-webhook-without-secret]',
+      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
       '',
     ]);
@@ -67,6 +67,30 @@ describe('api-gate check', () => {
     );
   });
 
+  it('[P82] prints the limits of external tokens, and leaves them out where a subject is a variable that is not set', async () => {
+    const withSubject = (subject: string) => `${BASE}
+  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: ${subject} } }] }
+auth:
+  apiGate: { tokens: [{ subject: ci, only: [{ plugin: a, path: /x }], until: 2999-01-01, reason: demo }] }
+`;
+    const known = await check(withSubject('ci'), ['--mock-env']);
+    expect(known.stdout).toContain(
+      'Limits of external tokens:\n  ci: GET /api/a/x  (demo)  (until 2999-01-01T00:00:00.000Z)\n',
+    );
+    const unknown = await check(withSubject("'\${CI}'"), ['--mock-env']);
+    expect(unknown.stdout).toMatch(
+      /Not checked, since they hold variables that are not set: .*auth\.apiGate\.tokens/,
+    );
+    expect([known.code, unknown.code]).toEqual([0, 0]);
+    const misspelt = await check(withSubject('cj'), ['--mock-env']);
+    expect([misspelt.code, misspelt.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /app-config\.yaml:\d+: auth\.apiGate\.tokens\[0\]\.subject must be one that .* such as cj/,
+      ),
+    ]);
+  });
+
   it('takes variables that are not set for no finding', async () => {
     const text = `app: { baseUrl: '\${APP}' }
 backend:
@@ -75,7 +99,7 @@ backend:
   auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: a }, accessRestrictions: [{ plugin: a }] }] }
 auth:
   providers: { gitlab: { production: { audience: '\${GITLAB}', signIn: { resolvers: [{ resolver: emailMatchingUserEntityProfileEmail, dangerouslyAllowSignInWithoutUserInCatalog: true }] } } } }
-  apiGate: { allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
+  apiGate: { tokens: [{ subject: a, until: 2999-01-01 }], allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
 events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
 `;
     const args = ['--mock-env', '--fail-on', 'findings'];

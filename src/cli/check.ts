@@ -4,8 +4,11 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
 import { formatUsage } from '../observability/describeUsage';
+import { withEnd } from '../observability/describePolicy';
 import {
   formatClosed,
+  formatRequirement,
+  formatToken,
   section,
   titleOfClosed,
 } from '../observability/formatPolicyReport';
@@ -61,6 +64,10 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
     const { leftOut } = loaded;
     output.out(
       ...describeRules(loaded),
+      ...section(
+        'Limits of external tokens',
+        loaded.gate.tokens.map(entry => formatToken(withEnd(entry))),
+      ),
       ...describeDeclared(declared, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
@@ -164,7 +171,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
       const why = reason ? `  (${reason})` : '';
       const end =
         until === undefined ? '' : `  (until ${new Date(until).toISOString()})`;
-      return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}`;
+      return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}${formatRequirement(rule)}`;
     }),
   ];
 }

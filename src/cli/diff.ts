@@ -2,6 +2,7 @@ import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
+import { formatRequirement } from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
@@ -152,7 +153,7 @@ function describe(
       ? own
       : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
   const name = after
-    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}`
+    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${formatRequirement(rule)}`
     : '';
   return `${sign}  ${formatRule(change)}${end}${name}`;
 }

@@ -29,6 +29,70 @@ async function explainWith(more: string, request: string, ...args: string[]) {
 const explain = (request: string, ...args: string[]) =>
   explainWith('', request, ...args);
 
+describe('api-gate explain --subject', () => {
+  const ACCESS = `    tokens:
+      - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
+      - { subject: old, until: 2020-01-01 }
+      - { subject: 'external:job', only: [{ plugin: catalog, path: /x }] }
+`;
+  const externalAccess = `  auth:
+    externalAccess:
+      - { type: static, options: { token: '\${CI}', subject: ci-deploy } }
+      - { type: legacy, options: { secret: x, subject: old }, accessRestrictions: [{ plugin: catalog }] }
+      - { type: static, options: { token: xxxxxxxx, subject: open } }
+      - { type: jwks, options: { url: 'https://a' } }
+`;
+  const withTokens = folderWith({
+    'app-config.yaml':
+      CONFIG.replace('auth:\n', `${externalAccess}auth:\n`) + ACCESS,
+  });
+  const ask = (request: string, subject: string, ...args: string[]) =>
+    runCliHere([
+      ...['explain', '--config', `${withTokens}/app-config.yaml`],
+      ...['--subject', subject, ...args],
+      request,
+    ]);
+
+  it.each([
+    [
+      'GET /api/catalog/entities?x=1',
+      'ci-deploy',
+      /\nWith a token of ci-deploy: passes the gate\n {2}auth\.apiGate\.tokens\[0\] {2}ci-deploy: GET \/api\/catalog\/entities {2}\(until 2999-01-01T00:00:00\.000Z\) {2}\(\S*app-config\.yaml:\d+\)\n$/,
+    ],
+    [
+      'POST /api/scaffolder/v2/tasks',
+      'ci-deploy',
+      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n/,
+    ],
+    ['GET /api/catalog//entities', 'ci-deploy', /: refused with 403 \(restr/],
+    [
+      'GET /api/techdocs/x',
+      'old',
+      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: all requests {2}\(ended, and refused since 2020/,
+    ],
+    ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
+    ['GET /api/x/y', 'external:other', /: passes the gate\n$/],
+    ['GET /api/x/y', 'external:job', /: refused with 403 \(restricted\)/],
+  ])(
+    'says of %s what becomes of it with %s, and needs no token',
+    async (request, subject, expected) => {
+      const { code, stdout } = await ask(request, subject, '--mock-env');
+      expect(stdout).toMatch(expected);
+      expect(code).toBe(0);
+    },
+  );
+
+  it('refuses a subject that no external token can have', async () => {
+    const { code, stdout, stderr } = await ask('GET /api/x/y', 'ci-deplyo');
+    expect([code, stderr + stdout]).toEqual([
+      2,
+      expect.stringContaining(
+        'No external token can have the subject ci-deplyo',
+      ),
+    ]);
+  });
+});
+
 describe('api-gate explain', () => {
   it('prints the nearest rule, and the one that would open a closed request', async () => {
     const { code, stdout, stderr } = await runCliIn(

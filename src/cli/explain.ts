@@ -2,12 +2,15 @@ import { METHODS } from 'node:http';
 import { formatRule, yamlOf } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatExpected } from '../config/readExpectations';
+import { holdsText, markUnmet } from '../config/requirements';
 import { WEBSOCKET } from '../http/requestLine';
+import { formatRequirement } from '../observability/formatPolicyReport';
 import { AllowList } from '../policy/AllowList';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command } from './Command';
+import { explainToken } from './explainToken';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig } from './loadConfig';
 import { formatLocation } from './output';
@@ -19,6 +22,8 @@ const ANSWERS: Record<Explanation['because'], string> = {
     'public: it is public without a rule: signing in and verifying tokens need it',
   'sign-out': 'public: it is a sign-out call, for a plugin that is installed',
   'no-rule': 'needs a credential: no rule names it',
+  'requirement-not-met':
+    'needs a credential: a rule names it, and opens nothing without the setting that it requires',
   'not-plain':
     'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
   'not-below-a-plugin':
@@ -32,19 +37,21 @@ Prints whether a request without a credential passes the gate, why, and which ru
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
+  --subject NAME     adds whether a valid external token of that subject passes: no token is needed
   --mock-env         uses a made-up value for each variable that is not set
   --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
 Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
 read without --config.`,
-  options: ['config', 'mock-env', 'policy', 'token-env'],
+  options: ['config', 'mock-env', 'policy', 'subject', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
-    const loaded = await loadConfig(options, output);
+    const files = await loadConfig(options, output);
     const declared = await fetchPolicy(options);
-    const { gate } = loaded;
+    const gate = withRequirements(files, declared);
+    const loaded = { ...files, gate };
     const explanation = explainRequest(
       request,
       { allowList: new AllowList(gate.allow), config: gate },
@@ -61,12 +68,28 @@ read without --config.`,
       describeRule(explanation, loaded),
       describeInCode(explanation, declared),
       ...describeOpening(explanation, gate),
+      ...describeToken(options.subject, method, explanation, loaded),
       !isEnforced(gate) &&
         `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
     );
     return 0;
   },
 };
+
+/** Marks the rules whose requirement is not met: these files lack the setting, or the running backend lacked it at its start. */
+function withRequirements(
+  { gate, root }: LoadedConfig,
+  declared: DeclaredInCode | undefined,
+): LoadedConfig['gate'] {
+  const unmet = declared?.allow.flatMap(rule =>
+    rule.unmet ? rule.requires : [],
+  );
+  const allow = markUnmet(
+    gate.allow,
+    key => holdsText(key, root) && !unmet?.includes(key),
+  );
+  return { ...gate, allow };
+}
 
 function readRequest(text: string): { method: string; target: string } {
   const [, method = 'GET', target] = text.match(/^(?:(\S+) )?(\S+)$/) ?? [];
@@ -100,7 +123,7 @@ function describeRule(
       : `  (${Date.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
   return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${
     place ? `  (${formatLocation(place)})` : ''
-  }`;
+  }${formatRequirement(shown)}`;
 }
 
 function describeInCode(
@@ -122,6 +145,17 @@ function describeInCode(
   return (
     opened && `The plugin opens ${opened.path} in code, and the gate closes it`
   );
+}
+
+function describeToken(
+  subject: string | undefined,
+  method: string,
+  { plugin: pluginId, path }: Explanation,
+  loaded: LoadedConfig,
+): string[] {
+  return subject === undefined || pluginId === undefined
+    ? []
+    : explainToken(subject, { pluginId, method, path }, loaded);
 }
 
 /** Returns the rule that would open a request, as YAML. */

@@ -7,7 +7,7 @@ const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 /** The parts of a running backend's policy that its configuration does not have. */
 export type DeclaredInCode = Pick<
   PolicyReport,
-  'closed' | 'installed' | 'unknown' | 'usage'
+  'allow' | 'closed' | 'installed' | 'unknown' | 'usage'
 >;
 
 /**
@@ -49,14 +49,17 @@ export async function fetchPolicy({
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const { closed, installed, unknown, usage } = JSON.parse(body);
+    const { allow = [], closed, installed, unknown, usage } = JSON.parse(body);
     const isReport =
       closed.every(({ plugin, path }: any) => [plugin, path].every(isText)) &&
+      allow.every(({ requires = '' }: { requires?: unknown }) =>
+        isText(requires),
+      ) &&
       installed.every(isText) &&
       unknown.every(isText) &&
       (usage === undefined ||
         [usage.rules, usage.externalTokens].every(list => list.every(isUse)));
-    return isReport ? { closed, installed, unknown, usage } : undefined;
+    return isReport ? { allow, closed, installed, unknown, usage } : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.
     return undefined;
@@ -67,9 +70,11 @@ function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
 
-function isUse(value: { yaml?: unknown }): boolean {
+function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
   return (
     typeof value === 'object' &&
-    ['string', 'undefined'].includes(typeof value.yaml)
+    [value.yaml, value.only].every(text =>
+      ['string', 'undefined'].includes(typeof text),
+    )
   );
 }

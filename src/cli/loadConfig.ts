@@ -151,6 +151,10 @@ function withoutMocked(data: JsonObject) {
       leaveOut(CONFIG_KEY, apiGate, key);
     }
   }
+  const access = asObject(backend.auth).externalAccess;
+  if (apiGate.tokens !== undefined && holdsMockSubject(access)) {
+    leaveOut(CONFIG_KEY, apiGate, 'tokens');
+  }
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
     leaveOut('backend', backend, 'baseUrl');
     backend.baseUrl = 'http://backstage.invalid';
@@ -170,6 +174,16 @@ function withoutMocked(data: JsonObject) {
     auth: isObject(auth.apiGate) ? { ...auth, apiGate } : auth,
   } as JsonObject);
   return { config, leftOut };
+}
+
+/** Whether the subjects of external tokens depend on variables that are not set. A token itself may be one. */
+function holdsMockSubject(access: unknown): boolean {
+  return (Array.isArray(access) ? access.map(asObject) : []).some(
+    ({ options, type }) => {
+      const { subject, subjectPrefix } = asObject(options);
+      return holdsMock([type, subject, subjectPrefix]);
+    },
+  );
 }
 
 /** Whether a value holds a variable that is not set. */

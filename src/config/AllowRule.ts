@@ -14,6 +14,10 @@ export interface AllowRule {
   as?: string;
   /** The time from which on the rule opens nothing, in milliseconds since 1970. Default: the rule does not end. */
   until?: number;
+  /** The config path of a text without which the rule opens nothing. */
+  requires?: string;
+  /** Present if that text is missing, so that the rule opens nothing. */
+  unmet?: true;
 }
 
 /** The ids that a rule may name. */
@@ -44,8 +48,9 @@ export function openedMethods({ methods }: AllowRule): string[] {
   );
 }
 
-export function endOf({ until = Infinity }: Pick<AllowRule, 'until'>): number {
-  return until;
+/** The end of a rule, which has passed if its requirement is not met. */
+export function endOf({ unmet, until = Infinity }: Partial<AllowRule>): number {
+  return unmet ? -Infinity : until;
 }
 
 /** Formats the requests that a rule opens, such as `GET /api/catalog/entities/**`. */

@@ -20,11 +20,15 @@ export const FINDING_IDS = [
   'rule-ended',
   'rule-ends-soon',
   'rule-opens-plugin',
+  'rule-requirement-not-met',
   'rule-unused',
   'rule-will-not-work',
   'scripts-act-as-user',
   'sign-out-ends-nothing',
+  'token-ends-soon',
   'token-leaves-house',
+  'token-never-seen',
+  'token-without-end',
   'unrestricted-external-token',
 ] as const;
 

@@ -41,7 +41,7 @@ describe('readAllowRules', () => {
     ],
     [
       { plugin: 'pub', path: '/h', methods: [{ toString: false }] },
-      '[0].methods[0] must be a method that can be made public',
+      '[0].methods[0] must be a method that a rule can name',
     ],
     [{ plugin: 'pub', path: '/health/' }, 'write /health'],
     [{ plugin: 'pub', path: '/a//**' }, 'write /a/**'],
@@ -53,7 +53,7 @@ describe('readAllowRules', () => {
     [{ plugin: 'pub', path: '/api/pub/x' }, 'leave out the leading /api/pub'],
     [
       { plugin: 'pub', path: '/h', method: ['GET'] },
-      '[0].method is not known: use plugin, path, methods, reason, until',
+      '[0].method is not known: use plugin, path, methods, reason, until, requires',
     ],
     [
       { plugin: 'Pub', path: '/h' },
@@ -118,7 +118,7 @@ describe('readAllowRules', () => {
     ),
     [
       { plugin: 'pub', path: '/h', methods: ['TRACE'] },
-      '[0].methods[0] must be a method that can be made public, such as GET',
+      '[0].methods[0] must be a method that a rule can name, such as GET',
     ],
     [
       { plugin: 'pub', path: `/${'a'.repeat(1000)}` },
@@ -166,7 +166,7 @@ describe('readAllowRules', () => {
     ],
     ...['', '/**'].map((end): [unknown, string] => [
       [{ plugin: 'pub', path: `/.backstage/auth/v1/cookie${end}` }],
-      '[0].path is where cookies are issued, and can not be made public: remove the rule',
+      '[0].path is where cookies are issued, and no rule can name it: remove the rule',
     ]),
     ...[[], 'GET', { 0: 'GET' }].map((methods): [unknown, string] => [
       [{ plugin: 'pub', path: '/a', methods }],
@@ -174,7 +174,7 @@ describe('readAllowRules', () => {
     ]),
     ...['CONNECT', 'TRACE', 'FETCH', 5].map((method): [unknown, string] => [
       [{ plugin: 'pub', path: '/a', methods: ['GET', method] }],
-      '[0].methods[1] must be a method that can be made public, such as GET or POST',
+      '[0].methods[1] must be a method that a rule can name, such as GET or POST',
     ]),
   ])('refuses %j', (value, message) => {
     expect(() => readAllowRules(value, 'allow')).toThrow(

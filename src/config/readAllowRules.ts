@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http';
+import { Config, ConfigReader } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import {
   AllowRule,
@@ -10,6 +11,7 @@ import {
 } from './AllowRule';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import { isCookieEndpoint } from '../http/backstagePaths';
+import { checkRequirements, readRequires } from './requirements';
 import { check, readInstant, readList, readObject } from './values';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
@@ -24,17 +26,24 @@ const RULE_METHODS = [
   WEBSOCKET,
 ];
 
-/** Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says. */
+/**
+ * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
+ *
+ * @param rootConfig - has what the rules require
+ */
 export function readAllowRules(
   value: unknown,
   configPath: string,
+  rootConfig: Config = new ConfigReader({}),
 ): AllowRule[] {
-  return readList(
+  const rules = readList(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
     readAllowRule,
   );
+  checkRequirements(rules, configPath, rootConfig);
+  return rules;
 }
 
 /** `auth.apiGate.candidate`: the rules that are compared with those in force, or the reason why they are not. */
@@ -47,6 +56,7 @@ export type Candidate = { allow: AllowRule[] } | { problem: string };
 export function readCandidate(
   value: unknown,
   configPath: string,
+  rootConfig?: Config,
 ): Candidate | undefined {
   if (value === undefined) {
     return undefined;
@@ -57,17 +67,17 @@ export function readCandidate(
       allow !== undefined,
       `${configPath}.allow must be a list of rules, as auth.apiGate.allow would be; leave out ${configPath} for no candidate`,
     );
-    return { allow: readAllowRules(allow, `${configPath}.allow`) };
+    return { allow: readAllowRules(allow, `${configPath}.allow`, rootConfig) };
   } catch (error) {
     return { problem: isError(error) ? error.message : String(error) };
   }
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
-  const { plugin, path, methods, reason, as, until } = readObject(
+  const { plugin, path, methods, reason, until, requires, as } = readObject(
     value,
     configPath,
-    ['plugin', 'path', 'methods', 'reason', 'until', 'as'],
+    ['plugin', 'path', 'methods', 'reason', 'until', 'requires', 'as'],
   );
   check(
     reason === undefined || typeof reason === 'string',
@@ -78,13 +88,26 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
     `${configPath}.as must be the subject of an entry of backend.auth.externalAccess, such as public-reader`,
   );
   const end = readInstant(until, `${configPath}.until`);
-  const rule: AllowRule = {
-    ...readPluginPath(plugin, path, configPath, true),
-    methods: readMethods(methods, `${configPath}.methods`),
+  const required = readRequires(requires, `${configPath}.requires`);
+  return {
+    ...readOpenedRequests({ plugin, path, methods }, configPath),
     ...(reason !== undefined && { reason }),
     ...(as !== undefined && { as }),
     // An end in the past is no error, so that a restart never fails for it.
     ...(end && { until: +end }),
+    ...(required !== undefined && { requires: required }),
+  };
+}
+
+/** Reads the plugin, the path and the methods of a rule. */
+export function readOpenedRequests(
+  value: { plugin?: unknown; path?: unknown; methods?: unknown },
+  configPath: string,
+): AllowRule {
+  const { plugin, path, methods } = value;
+  const rule = {
+    ...readPluginPath(plugin, path, configPath, true),
+    methods: readMethods(methods, `${configPath}.methods`),
   };
   check(
     !rule.methods.includes(WEBSOCKET) ||
@@ -146,7 +169,7 @@ export function readPluginPath(
   );
   check(
     !isCookieEndpoint(literal),
-    `${at} is where cookies are issued, and can not be made public: remove the rule`,
+    `${at} is where cookies are issued, and no rule can name it: remove the rule`,
   );
   return { plugin, path };
 }
@@ -188,7 +211,7 @@ function readMethods(value: unknown = ['GET'], configPath: string): string[] {
       `${configPath}[${i}] must be ${
         RULE_METHODS.includes(upper)
           ? `in upper case: ${upper}`
-          : 'a method that can be made public, such as GET or POST'
+          : 'a method that a rule can name, such as GET or POST'
       }`,
     );
   });

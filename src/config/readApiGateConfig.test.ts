@@ -26,6 +26,7 @@ describe('readApiGateConfig', () => {
       mode: 'enforce',
       until: undefined,
       issuers: [],
+      tokens: [],
       cookie: {
         enabled: true,
         name: 'token',
@@ -67,7 +68,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
+      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
       { alow: [] },
     ],
     [

@@ -21,6 +21,7 @@ import {
 import { readMcpPaths } from './readMcpPaths';
 import { checkPublicReaders } from './readPublicReaders';
 import { readSignOutSettings } from './readSignOutSettings';
+import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
@@ -36,6 +37,7 @@ const KEYS = [
   'issuers',
   'credentialHeader',
   'foreignAuthorization',
+  'tokens',
   'cookie',
   'signOut',
   'operators',
@@ -50,6 +52,8 @@ const KEYS = [
 export interface ReadOptions {
   /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
   isKnownPlugin?: (id: string) => boolean;
+  /** Whether the backend is on the legacy system. Default: false. */
+  isLegacy?: boolean;
 }
 
 /** The configuration of the gate, checked and with its defaults. */
@@ -62,7 +66,7 @@ export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
  */
 export function readApiGateConfig(
   rootConfig: Config,
-  { isKnownPlugin }: ReadOptions = {},
+  { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
   checkSpelling(rootConfig);
@@ -81,7 +85,7 @@ export function readApiGateConfig(
     ...readMode(value, CONFIG_KEY),
     allow,
     /** Rules that are compared with those in force, and never decide. */
-    candidate: readCandidate(value.candidate, at('candidate')),
+    candidate: readCandidate(value.candidate, at('candidate'), rootConfig),
     /** Requests that must be public or closed with these rules. */
     expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */
@@ -97,6 +101,8 @@ export function readApiGateConfig(
       at('foreignAuthorization'),
       allow,
     ),
+    /** What external tokens may do, and until when, by subject. */
+    tokens: readTokens(value.tokens, at('tokens'), rootConfig, isLegacy),
     ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
     /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,

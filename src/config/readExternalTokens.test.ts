@@ -20,11 +20,26 @@ describe('readExternalTokens', () => {
       { type: 'jwks', options: { url: 'https://x', subjectPrefix: 'p' } },
     ]);
     expect(tokens).toEqual([
-      { subject: 'ci', isRestricted: false },
-      { subject: 'old', isRestricted: true },
+      {
+        subject: 'ci',
+        at: 'backend.auth.externalAccess[0]',
+        type: 'static',
+        isRestricted: false,
+      },
+      {
+        subject: 'old',
+        at: 'backend.auth.externalAccess[1]',
+        type: 'legacy',
+        isRestricted: true,
+        plugins: ['catalog'],
+      },
     ]);
     expect(JSON.stringify(tokens)).not.toContain('secret');
     expect(readExternalTokens(new ConfigReader({}))).toEqual([]);
+  });
+
+  it('is empty where a parent has a wrong type', () => {
+    expect(readExternalTokens(new ConfigReader({ backend: 'x' }))).toEqual([]);
   });
 
   it.each<[JsonValue]>([

@@ -1,5 +1,5 @@
 import type { Config } from '@backstage/config';
-import { isObject } from './values';
+import { asObject } from './values';
 
 /** An entry of `backend.auth.externalAccess` whose tokens all have one subject. */
 export interface ExternalToken {
@@ -8,17 +8,84 @@ export interface ExternalToken {
   isRestricted: boolean;
 }
 
+interface ExternalTokenEntry extends ExternalToken {
+  /** Config path of the entry. */
+  at: string;
+  /** `static` and `legacy` are Backstage's own; any other type is that of a handler of the adopter's. */
+  type: unknown;
+  /** The plugins that `accessRestrictions` name; `undefined` without restrictions. */
+  plugins?: unknown[];
+}
+
+const ENTRIES = 'backend.auth.externalAccess';
+
+/** Older settings, whose tokens share a subject. */
+const FORMER_ENTRIES = 'backend.auth.keys';
+const FORMER_SUBJECT = 'external:backstage-plugin';
+
 /**
  * Returns the subjects that the configuration names. The subjects of a `jwks` entry are in its tokens. Backstage itself checks
  * these settings, so this function leaves out what it can't read.
  */
-export function readExternalTokens(rootConfig: Config): ExternalToken[] {
-  const entries = rootConfig.getOptional('backend.auth.externalAccess');
-  return (Array.isArray(entries) ? entries : []).flatMap((entry: unknown) => {
-    const { options, accessRestrictions } = isObject(entry) ? entry : {};
-    const subject = isObject(options) ? options.subject : undefined;
+export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
+  return readEntries(rootConfig, ENTRIES).flatMap((entry, i) => {
+    const { accessRestrictions, type } = entry;
+    const { subject } = asObject(entry.options);
     return typeof subject === 'string' && subject !== ''
-      ? [{ subject, isRestricted: accessRestrictions !== undefined }]
+      ? [
+          {
+            subject,
+            at: `${ENTRIES}[${i}]`,
+            type,
+            isRestricted: accessRestrictions !== undefined,
+            ...(Array.isArray(accessRestrictions) && {
+              plugins: accessRestrictions.map(each => asObject(each).plugin),
+            }),
+          },
+        ]
       : [];
   });
+}
+
+/** Returns which subjects external tokens can have, as far as the configuration has it. */
+export function readExternalSubjects(rootConfig: Config): {
+  /** The subjects of `static` and `legacy` tokens. */
+  named: string[];
+  /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
+  isPossible(subject: string): boolean;
+} {
+  const entries = readEntries(rootConfig, ENTRIES);
+  const named = [
+    ...readExternalTokens(rootConfig)
+      .filter(({ type }) => type === 'static' || type === 'legacy')
+      .map(({ subject }) => subject),
+    ...(readEntries(rootConfig, FORMER_ENTRIES).length > 0
+      ? [FORMER_SUBJECT]
+      : []),
+  ];
+  return {
+    named,
+    isPossible: subject =>
+      named.includes(subject) ||
+      entries.some(({ options, type }) => {
+        const prefix = asObject(options).subjectPrefix;
+        const start = prefix ? `external:${prefix}:` : 'external:';
+        return type === 'jwks'
+          ? subject.startsWith(start) && subject !== start
+          : typeof type === 'string' && !['static', 'legacy'].includes(type);
+      }),
+  };
+}
+
+function readEntries(
+  rootConfig: Config,
+  key: string,
+): Record<string, unknown>[] {
+  try {
+    const entries = rootConfig.getOptional(key);
+    return Array.isArray(entries) ? entries.map(asObject) : [];
+  } catch {
+    // A parent has a wrong type.
+    return [];
+  }
 }

@@ -19,6 +19,7 @@ export interface DecidedRequest {
   /** The path below the plugin; `undefined` where nothing may be decided by the path. */
   readonly path?: string;
   readonly isInstalled?: boolean;
+  readonly pluginId?: string;
   readonly policy?: Policy;
   /** The answer to a request in Express. */
   readonly res?: ServerResponse;
@@ -32,8 +33,8 @@ export interface GateObserver {
   decided(request: DecidedRequest, decision: Decision, error?: Error): void;
   /** @param seconds - the time that verifying one credential took, on success and on failure */
   verified(seconds: number): void;
-  /** Reports the verified token of a service that is no plugin. */
-  externalTokenUsed(subject: string, plugin: string): void;
+  /** Reports a request that passes by the token of a service that is no plugin. */
+  externalTokenUsed(subject: string, request: DecidedRequest): void;
   cookieIssued(plugin: string, userEntityRef: string): void;
   cookieNotIssued(reason: NotIssuedReason): void;
   /** @param ended.isStored - false: in force at this replica only, until the database is back */

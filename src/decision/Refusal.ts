@@ -72,7 +72,8 @@ export const REFUSALS = {
   'unsafe-destination': forbidden(
     'The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
   ),
-  restricted: forbidden("The token's access restrictions exclude this plugin"),
+  restricted: forbidden('The token is restricted to other requests'),
+  'token-ended': unauthorized('Invalid credentials'),
   starting: unavailable('Service has not started up yet'),
   'keys-unavailable': unavailable(
     'Credentials can not be verified at the moment',
@@ -95,7 +96,7 @@ export type InvalidDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
 
 /** What the log and the audit have beside a reason. */
-export type RefusalDetail = InvalidDetail | 'new-key';
+export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 
 const shared = new Map<string, Refusal>();
 
@@ -128,7 +129,7 @@ export class Refusal extends Error {
 
   /** The subject of the refused token, if that has verified. */
   readonly subject: string | undefined;
-  /** Narrows the reason `invalid-token` where that is known, and names a key that is too new. */
+  /** Narrows the reason where that is known. */
   readonly detail: RefusalDetail | undefined;
   readonly error: Error;
   readonly status: number;

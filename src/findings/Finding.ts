@@ -32,7 +32,11 @@ export interface FindingFacts {
   isLegacy?: boolean;
   now: Date;
   /** Not `complete`: some requests may not be among those that were observed. */
-  usage?: { complete: boolean; rules: readonly RuleUsage[] };
+  usage?: {
+    complete: boolean;
+    rules: readonly RuleUsage[];
+    externalTokens: readonly { subject: string; lastUsed: string | null }[];
+  };
 }
 
 /** An item whose condition may not hold. */

@@ -106,6 +106,28 @@ const usage = (
   usage: {
     complete,
     rules: [{ ...neverUsed, ...used }],
+    externalTokens: [],
+  },
+});
+const limiting = (entry: JsonObject) =>
+  merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
+const limitingOfIssuer = merge(
+  external({ type: 'jwks', options: { url: 'https://a' } }),
+  gate({ tokens: [{ subject: 'external:ci', until: '2027-12-31' }] }),
+);
+const requiring = (mark: { unmet?: true }): Facts => ({
+  gate: {
+    ...readApiGateConfig(reader({})),
+    allow: [
+      { ...github, requires: 'events.modules.github.webhookSecret', ...mark },
+    ],
+  },
+});
+const seen = (subject: string, lastUsed: string | null): Facts => ({
+  usage: {
+    complete: true,
+    rules: [],
+    externalTokens: [{ subject, lastUsed }],
   },
 });
 const openA = allow(rule('a', '/x'));
@@ -322,6 +344,22 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'open-webhook-without-secret': [
     [
+      'auth.apiGate.allow[0] (POST /api/events/http/own)',
+      {
+        ...allow({
+          ...rule('events', '/http/own', 'POST'),
+          requires: 'events.modules.own.webhookSecret',
+        }),
+        events: { http: { topics: ['own'] } },
+      },
+      allow({ ...github, requires: 'events.modules.github.webhookSecret' }),
+    ],
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/github)',
+      allow({ ...github, requires: 'events.modules.gitlab.webhookSecret' }),
+      allow({ ...github, requires: 'events.modules.github.webhookSecret' }),
+    ],
+    [
       'auth.apiGate.allow[0] (POST /api/events/http/github)',
       allow(github),
       {
@@ -399,6 +437,13 @@ const rowsOf: Record<FindingId, Row[]> = {
       foreignSonar(forwarding),
       { isInstalled: () => false },
     ],
+    [
+      'auth.apiGate.tokens[0].only[0] (ci)',
+      limiting({ only: [{ plugin: 'a', path: '/x' }] }),
+      limiting({ only: [{ plugin: 'b', path: '/x' }] }),
+      { isInstalled: id => id !== 'a' },
+      { isInstalled: id => id !== 'a' },
+    ],
   ],
   'proxied-websocket': [
     ['proxy.endpoints./sonar', proxyOf({ ws: true }), proxyOf({ ws: false })],
@@ -472,6 +517,15 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('a', '/x/**')),
     ],
   ],
+  'rule-requirement-not-met': [
+    [
+      'auth.apiGate.allow[0] (POST /api/events/http/github)',
+      {},
+      {},
+      requiring({ unmet: true }),
+      requiring({}),
+    ],
+  ],
   'rule-unused': (
     [
       [usage({ installed: true }), usage({ days: 29 })],
@@ -523,6 +577,18 @@ const rowsOf: Record<FindingId, Row[]> = {
       { isLegacy: true },
     ],
   ],
+  'token-ends-soon': [
+    [
+      'auth.apiGate.tokens[0] (ci)',
+      limiting({ until: '2026-12-02' }),
+      limiting({ until: '2026-12-03' }),
+    ],
+    [
+      'auth.apiGate.tokens[0] (ci)',
+      limiting({ until: '2026-11-25T12:00:01Z' }),
+      limiting({ until: '2026-11-25T12:00:00Z' }),
+    ],
+  ],
   'token-leaves-house': [
     ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
       (endpoint): Row => [
@@ -550,6 +616,39 @@ const rowsOf: Record<FindingId, Row[]> = {
       'proxy.endpoints./sonar',
       proxyOf({ allowedHeaders: ['Authorization'] }),
       proxyOf({ allowedHeaders: ['X-Authorization', 'Authorization-Info'] }),
+    ],
+  ],
+  'token-never-seen': [
+    [
+      'auth.apiGate.tokens[0] (external:ci)',
+      limitingOfIssuer,
+      limitingOfIssuer,
+      usage({}),
+      seen('external:ci', '2026-11-24'),
+    ],
+    [
+      'auth.apiGate.tokens[0] (external:ci)',
+      limitingOfIssuer,
+      limitingOfIssuer,
+      seen('external:ci', null),
+      usage({}, false),
+    ],
+  ],
+  'token-without-end': [
+    [
+      'backend.auth.externalAccess[0] (ci)',
+      external({}),
+      limiting({ until: '2027-12-31' }),
+    ],
+    [
+      'backend.auth.externalAccess[0] (old)',
+      external({ type: 'legacy', options: { secret: 'x', subject: 'old' } }),
+      external({ type: 'jwks', options: { url: 'https://a', subject: 'x' } }),
+    ],
+    [
+      'backend.auth.externalAccess[0] (ci)',
+      limiting({ reason: 'builds' }),
+      limiting({ until: '2026-01-01' }),
     ],
   ],
   'unrestricted-external-token': [
@@ -826,6 +925,7 @@ it('is one line, whatever a value of the configuration has', () => {
     expect.stringMatching(
       /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
     ),
+    expect.stringMatching(/^backend\.auth\.externalAccess\[0\] \(a b \): /),
   ]);
 });
 

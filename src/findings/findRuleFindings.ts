@@ -9,8 +9,8 @@ import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
 import { countShared } from '../policy/explainRequest';
 import { isUnused } from '../usage/Use';
-import { DAY_MS } from '../util/time';
 import type { Finding, Possible, FindingFacts } from './Finding';
+import { SOON_MS } from './findTokenFindings';
 import {
   asList,
   asTexts,
@@ -19,9 +19,6 @@ import {
   ProxyEndpoint,
   readProxyEndpoints,
 } from './backstageSettings';
-
-// A rule that ends within this time is reported.
-const SOON_MS = 7 * DAY_MS;
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
@@ -109,19 +106,32 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
   );
   const topics = new Set([...asTexts(get('events.http.topics')), ...named]);
   const withSecret = readWebhookSecrets(get);
+  const isRequired = (topic: string) =>
+    VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic);
   const open = [...topics].filter(
     topic =>
-      reaches(rule, `/http/${topic}`) && !withSecret.has(topic.toLowerCase()),
+      reaches(rule, `/http/${topic}`) &&
+      !withSecret.has(topic.toLowerCase()) &&
+      !isRequired(topic),
   );
   return (
     open.length > 0 && {
       id: 'open-webhook-without-secret',
       why: `opens the webhook ${open}, and no secret is configured for it, so that anybody can publish events`,
       write: open.every(topic => VERIFIED_TOPICS.includes(topic))
-        ? `set ${open.map(topic => `events.modules.${topic}.webhookSecret`).join(' and ')} to the secret of the sender, or remove the rule`
+        ? `set ${open.map(secretOf).join(' and ')} to the secret of the sender${
+            open.length === 1
+              ? `, and add requires: ${secretOf(open[0])} to the rule`
+              : ''
+          }, or remove the rule`
         : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
     }
   );
+}
+
+/** Returns the config path of the secret by which a module of Backstage's verifies the sender. */
+function secretOf(topic: string): string {
+  return `events.modules.${topic}.webhookSecret`;
 }
 
 /** Returns the topics whose webhooks have a secret, in lower case. */
@@ -190,12 +200,17 @@ function findUseless(
 }
 
 function findAge(
-  { reason, until = Infinity }: AllowRule,
+  { reason, requires, unmet, until = Infinity }: AllowRule,
   path: string,
   { now, usage }: FindingFacts,
 ): Fault[] {
   const used = usage?.complete && usage.rules.find(each => each.rule === path);
   return [
+    unmet && {
+      id: 'rule-requirement-not-met',
+      why: `opens nothing, since ${requires} was not set when the process started, or is not set now`,
+      write: `set ${requires} and restart, or remove the rule`,
+    },
     until <= +now && {
       id: 'rule-ended',
       why: `has opened nothing since ${new Date(until).toISOString()}`,

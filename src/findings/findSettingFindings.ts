@@ -1,9 +1,10 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { asObject, isObject, isTrue } from '../config/values';
+import { isTrue } from '../config/values';
 import type { Finding, Possible, FindingFacts } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
+import { findTokenFindings } from './findTokenFindings';
 import {
   asList,
   Get,
@@ -31,7 +32,7 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
     ...findForeignFindings(facts),
     ...(isLegacy
       ? [findLegacyFinding(gate)]
-      : [...findTokenFindings(get), ...findAuthFindings(gate, get)]),
+      : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),
   ];
 }
 
@@ -185,32 +186,6 @@ function findTrustedPathFindings({
       },
     ];
   });
-}
-
-/** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that are valid everywhere. */
-function findTokenFindings(get: Get): Possible[] {
-  return ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(key =>
-    asList(get(key))
-      .filter(isObject)
-      .map(({ options, accessRestrictions }, i): Possible => {
-        const { subject, url } = asObject(options);
-        const name = [subject, url].find(isText);
-        return (
-          asList(accessRestrictions).length === 0 && {
-            id: 'unrestricted-external-token',
-            at: `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`,
-            why: 'is valid for every route of every plugin',
-            write:
-              'add accessRestrictions with the plugins that it calls, and those that handlers call for it',
-          }
-        );
-      }),
-  );
-}
-
-/** Returns a name without what may be a secret of a URL. */
-function withoutSecrets(name: string): string {
-  return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
 }
 
 function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {

@@ -184,15 +184,15 @@ describe('createWebSocketGate', () => {
       );
     });
 
-    it('hands those of a service on, which has no session', async () => {
-      const { declared, track } = await run({
+    it('[P82] hands those of an external token on, whose socket the configuration may end', async () => {
+      const { declared, socket, track } = await run({
         headers: bearer('external'),
         policy,
       });
       expect(declared.mock.calls[0][0].credentials).toEqual({
         principal: service,
       });
-      expect(track).not.toHaveBeenCalled();
+      expect(track.mock.calls).toEqual([[socket, expect.any(Function)]]);
     });
 
     it.each([

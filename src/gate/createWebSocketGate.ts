@@ -10,6 +10,7 @@ import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
 import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
+import { socketSessionOf } from './externalTokens';
 import type { GateServices } from './GateServices';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
@@ -87,7 +88,8 @@ async function prepare(
     presented && verified
       ? { presented, verified }
       : await authenticateUnderRule(request, declared);
-  const session = authenticated?.verified.token.session;
+  const session =
+    authenticated && socketSessionOf(authenticated.verified, request);
   if (session && !verified) {
     request.services.sockets.track(upgrade.socket, session);
   }

@@ -8,9 +8,10 @@ import type { Decision, PassReason } from '../decision/Decision';
 import { toRefusal } from '../decision/failClosed';
 import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
-import type { SessionClaims } from '../revocation/Revocation';
+import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
+import { findRefusal, reportExternalToken } from './externalTokens';
 import { forward } from './forward';
 import { assertForeign } from './foreignAuthorization';
 import type { ExpressRequest, GateRequest } from './GateRequest';
@@ -20,12 +21,7 @@ import { readRequestToken } from './readRequestToken';
 import { findResourceMetadata } from './resourceMetadata';
 import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
 import { endSessions } from './signOut';
-import {
-  findSessionRefusal,
-  isUser,
-  VerifiedCredential,
-  verifyTimed,
-} from './verifyCredential';
+import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
 
 /** Why a request passes. */
 export interface Passed {
@@ -38,7 +34,7 @@ export interface Passed {
   reader?: string;
   verified?: VerifiedCredential;
   /** The sessions with which the socket of an upgrade is closed. */
-  sessions?: SessionClaims[];
+  sessions?: SocketSession[];
   /** The answer that the gate gives itself, so that no handler gets the request. */
   answer?: { status: 200 | 204 | 404; body?: JsonObject };
 }
@@ -51,7 +47,7 @@ export interface Passed {
  * @throws Refusal if not
  */
 async function decide(request: GateRequest): Promise<Passed> {
-  const { path, plugin, route, services } = request;
+  const { path, plugin, route } = request;
   if (!plugin.isRegistered) {
     await plugin.started();
   }
@@ -94,9 +90,9 @@ async function decide(request: GateRequest): Promise<Passed> {
     throw presented;
   }
   const verified = await verifyTimed(request, presented);
-  const sessionRefusal = findSessionRefusal(verified.token, services);
-  if (sessionRefusal) {
-    throw sessionRefusal;
+  const refusal = findRefusal(verified, request);
+  if (refusal) {
+    throw refusal;
   }
   await assertForeign(request);
   const passed = accept(request, presented, verified);
@@ -128,6 +124,7 @@ export function accept(
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
   }
+  reportExternalToken(verified, request);
   return { reason: presented.kind, presented, verified };
 }
 

@@ -5,6 +5,7 @@ import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { accept, Passed } from './decide';
 import { findForeignTokens } from './foreignAuthorization';
+import { findRefusal } from './externalTokens';
 import type { ExpressRequest } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { readRequestToken } from './readRequestToken';
@@ -12,10 +13,8 @@ import { findMcpResource } from './resourceMetadata';
 import {
   acceptsPrincipal,
   findKnownRefusal,
-  findSessionRefusal,
   isSubject,
   observeToken,
-  reportExternalToken,
   VerifiedCredential,
 } from './verifyCredential';
 
@@ -51,12 +50,11 @@ export function decideAtOnce(
       : undefined;
   if (
     !verified ||
-    findSessionRefusal(verified.token, request.services) ||
+    findRefusal(verified, request) ||
     findIssuer(request, verified)
   ) {
     return undefined;
   }
-  reportExternalToken(verified, request);
   request.services.observer.verified((performance.now() - startedAt) / 1000);
   return accept(request, presented, verified);
 }

@@ -11,14 +11,18 @@ import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import type { Passed } from './decide';
-import type { GateRequest } from './GateRequest';
-import { verifyPublicToken, removeRevokedUserCookie } from './publicTokens';
 import {
-  findSessionRefusal,
-  isUser,
-  VerifiedCredential,
-  verifyTimed,
-} from './verifyCredential';
+  findRefusal,
+  reportExternalToken,
+  socketSessionOf,
+} from './externalTokens';
+import type { GateRequest } from './GateRequest';
+import {
+  refuseLimitedToken,
+  removeRevokedUserCookie,
+  verifyPublicToken,
+} from './publicTokens';
+import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
 
 /** The token that authenticated an upgrade. */
 export interface AuthenticatedUpgrade {
@@ -38,12 +42,13 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   if (typeof route === 'object') {
     const sessions = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
+    await refuseLimitedToken(request);
     request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
     return { reason: 'allow-rule', rule: route, sessions };
   }
   const { presented, verified } = await authenticateUpgrade(request);
-  const { session } = verified.token;
+  const session = socketSessionOf(verified, request);
   // Where no listener takes the upgrade, a handler in Express may answer it as any other request.
   if (isUser(verified.credentials)) {
     restrictAnswer(request, presented.kind);
@@ -62,23 +67,24 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
  * verified it.
  *
  * @param places - where the upgrade may hold its credential
- * @throws Refusal if no token of the upgrade verifies, or if the session of the first that does was revoked
+ * @throws Refusal if no token of the upgrade verifies, or if the first that does is refused all the same
  */
 export async function authenticateUpgrade(
   request: GateRequest,
   places = request.places,
 ): Promise<AuthenticatedUpgrade> {
-  const { forwarded, req, services } = request;
+  const { forwarded, req } = request;
   const authenticated = await verifyFirst(
     readUpgradeTokens(req, places),
     request,
   );
   const { presented, verified } = authenticated;
-  // If the verified token's session is revoked, the gate does not fall back to another token.
-  const sessionRefusal = findSessionRefusal(verified.token, services);
-  if (sessionRefusal) {
-    throw sessionRefusal;
+  // If the verified token's session is revoked, or its limits exclude the request, the gate does not fall back to another token.
+  const refusal = findRefusal(verified, request);
+  if (refusal) {
+    throw refusal;
   }
+  reportExternalToken(verified, request);
   await assertFirstProtocolHarmless(presented.token, request);
   forwarded.userCookie = 'removed';
   return authenticated;

@@ -3,6 +3,7 @@ import { findBearer, readUserCookie } from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
+import { findRefusal } from './externalTokens';
 import { assertForeign } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
@@ -15,15 +16,16 @@ import {
 // On a public route the gate needs no token, and a handler may read one: `auth` itself exchanges a token for a new one.
 
 /**
- * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session. Such a cookie
- * is removed instead: the page may not know that the browser sent it.
+ * Refuses on public routes, too, a bearer token that the gate accepts on no route, such as one of a revoked session, and an external
+ * token whose limits exclude the request. A cookie is removed instead: the page may not know that the browser sent it.
  *
- * @throws Refusal 401, or 503 if the keys can't be had, or if the list of revocations is not loaded
+ * @throws Refusal 401 or 403, or 503 if the keys can't be had, or if the list of revocations is not loaded
  */
 export async function refuseRevokedSession(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
+  await refuseLimitedToken(request);
   const bearer = findBearer(request.req, request.places);
   const refusal =
     bearer === undefined ? undefined : await findPublicRefusal(bearer, request);
@@ -31,6 +33,36 @@ export async function refuseRevokedSession(
     throw refusal;
   }
   await assertForeign(request);
+}
+
+/**
+ * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does
+ * not verify passes, because other systems call public routes with tokens of their own.
+ *
+ * @throws Refusal 401 or 403
+ */
+export async function refuseLimitedToken(request: GateRequest): Promise<void> {
+  const token = findBearer(request.req, request.places);
+  if (token === undefined || request.policy.tokenLimits.isEmpty) {
+    return;
+  }
+  const { claims, userToken } = request.services.tokens.read(token);
+  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
+    return;
+  }
+  const presented = { kind: 'bearer', token } as const;
+  let refusal: Refusal | undefined;
+  try {
+    const verified = await verifyCredential(request, presented);
+    refusal = findRefusal(verified, request);
+  } catch (error) {
+    if (!(error instanceof Refusal)) {
+      throw error;
+    }
+  }
+  if (refusal) {
+    throw refusal;
+  }
 }
 
 /**

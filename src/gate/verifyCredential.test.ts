@@ -537,30 +537,6 @@ describe('verifyCredential', () => {
     now.mockRestore();
     expect(verified.mock.calls).toEqual([[1.5]]);
   });
-
-  it.each<[string, string, object, unknown[]]>([
-    [
-      'a static token',
-      'static',
-      { type: 'service', subject: 'ci' },
-      [['ci', 'catalog']],
-    ],
-    [
-      'a token of a service',
-      service,
-      { type: 'service', subject: 'search' },
-      [],
-    ],
-    ['a user', user, principal, []],
-  ])('records the use of %s if it is external', async (_, token, of, uses) => {
-    const credentials = { principal: of };
-    const { services, verifyTimed: verify } = create({
-      credentials: () => credentials,
-    });
-    const used = jest.spyOn(services.observer, 'externalTokenUsed');
-    expect((await verify(token)).credentials).toBe(credentials);
-    expect(used.mock.calls).toEqual(uses);
-  });
 });
 
 describe('findSessionRefusal', () => {

@@ -4,7 +4,6 @@ import type {
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
-import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import { tokenOf } from '../credentials/boundToken';
 import type {
@@ -110,9 +109,7 @@ export async function verifyTimed(
 ): Promise<VerifiedCredential> {
   const startedAt = performance.now();
   try {
-    const verified = await verifyCredential(request, presented);
-    reportExternalToken(verified, request);
-    return verified;
+    return await verifyCredential(request, presented);
   } finally {
     request.services.observer.verified((performance.now() - startedAt) / 1000);
   }
@@ -139,18 +136,6 @@ export function findSessionRefusal(
   return revocations.isLoaded
     ? undefined
     : Refusal.because('revocations-unavailable');
-}
-
-/** Reports the use of the token of a service that is no plugin. */
-export function reportExternalToken(
-  { credentials, token }: VerifiedCredential,
-  { plugin, services }: Verification,
-): void {
-  const { principal } = credentials;
-  const isPlugin = token.claims?.typ === tokenTypes.plugin.typParam;
-  if (principal.type === 'service' && !isPlugin) {
-    services.observer.externalTokenUsed(principal.subject, plugin.id);
-  }
 }
 
 /** Returns the refusal of a token that is wrong by its text alone, or that was invalid a moment ago. */

@@ -79,7 +79,7 @@ export async function createLegacyApiGate(
   const logger = options.logger.child({ service: 'apiGate' });
   await assertVerifying(options);
 
-  const source = new PolicySource({ config, logger });
+  const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
   assertNoCredentialSettings(settings);
   const revocations = new Revocations({ logger, ...settings.revocation });

@@ -22,7 +22,8 @@ const UNKNOWN = -1;
 
 /** Returns the seconds until the first allow rule ends: 0 once one has ended, and a year at most, also where no rule ends. */
 function firstEndIn({ config, now }: Policy): number {
-  const endsIn = (Math.min(...config.allow.map(endOf)) - now()) / 1000;
+  const rules = config.allow.filter(({ unmet }) => !unmet);
+  const endsIn = (Math.min(...rules.map(endOf)) - now()) / 1000;
   return Math.min(Math.max(0, endsIn), A_YEAR_S);
 }
 

@@ -20,6 +20,7 @@ import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
+import { callPathOf } from './proposeLimits';
 import { recordablePathOf } from './proposeRule';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
@@ -89,8 +90,12 @@ export class GateReport implements GateObserver {
     this.#refusals.stop();
   }
 
-  externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, plugin) => {
-    this.options.usage?.tokenUsed(subject, this.#labelOf(plugin));
+  externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, request) => {
+    const { usage } = this.options;
+    const { method, pluginId = '' } = request;
+    const plugin = this.#labelOf(pluginId);
+    usage?.tokenUsed(subject, plugin);
+    usage?.tokenCalled({ subject, plugin, method, path: callPathOf(request) });
   };
 
   /** Records that a handler calls a plugin for an external token. */

@@ -8,6 +8,7 @@ import {
 import { WEBSOCKET } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
+import type { TokenEntry } from '../config/readTokens';
 import { AllowList } from '../policy/AllowList';
 import type { PolicySource } from '../policy/PolicySource';
 import type {
@@ -30,6 +31,14 @@ export interface ReportedRule extends Omit<AllowRule, 'until'> {
   /** The end of the rule, as an instant in UTC. */
   until?: string;
   /** Present if the rule has ended, so that it opens nothing. */
+  ended?: true;
+}
+
+/** An entry of `auth.apiGate.tokens` in a report. */
+export interface ReportedToken extends Omit<TokenEntry, 'until'> {
+  /** The end of the entry, as an instant in UTC. */
+  until?: string;
+  /** Present if the entry has ended, so that it allows nothing. */
   ended?: true;
 }
 
@@ -56,6 +65,8 @@ export interface PolicyReport {
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: ReportedRule[];
+  /** The limits of external tokens, by subject. */
+  tokens: ReportedToken[];
   /** What is public without a rule. */
   builtIn: readonly AllowRule[];
   /** Settings that make the gate pointless, and rules that are dangerous or useless. */
@@ -134,12 +145,11 @@ export function describePolicy(options: {
     problem: source.problem,
     needsRestart: source.needsRestart,
     lists: source.lists,
-    allow: config.allow.map(({ until, ...rule }) => ({
-      ...rule,
+    allow: config.allow.map(rule => ({
+      ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
-      ...(until !== undefined && { until: new Date(until).toISOString() }),
-      ...(endOf({ until }) <= now() && { ended: true }),
     })),
+    tokens: config.tokens.map(entry => withEnd(entry, now())),
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
@@ -170,6 +180,18 @@ export function describePolicy(options: {
     }),
     candidate: candidate.describe(),
     usage: options.used,
+  };
+}
+
+/** Returns an entry with its end as text, and whether it has ended. */
+export function withEnd<T extends { until?: number }>(
+  { until, ...entry }: T,
+  now = Date.now(),
+) {
+  return {
+    ...entry,
+    ...(until !== undefined && { until: new Date(until).toISOString() }),
+    ...(endOf({ until }) <= now && { ended: true as const }),
   };
 }
 

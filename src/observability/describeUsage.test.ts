@@ -1,5 +1,6 @@
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
+import type { TokenEntry } from '../config/readTokens';
 import type { Usage } from '../usage/Usage';
 import {
   dayOf,
@@ -35,11 +36,12 @@ function describeUses(options: {
   rules?: AllowRule[];
   uses?: Use[];
   tokens?: ExternalToken[];
+  limits?: TokenEntry[];
   isComplete?: boolean;
   isShared?: boolean;
 }) {
   const { rules = [], uses = [], tokens: externalTokens = [] } = options;
-  const { isComplete = true, isShared = true } = options;
+  const { isComplete = true, isShared = true, limits = [] } = options;
   const all = [
     ...rules.flatMap(each =>
       each.methods.map(method => use(usedRule(each, method))),
@@ -52,9 +54,13 @@ function describeUses(options: {
   ];
   const read = () => new Map(all.map(each => [keyOf(each), each]));
   const usage = { isOn: true, isComplete, isShared, externalTokens, read };
-  return describeUsage(usage as unknown as Usage, rules, {
-    isInstalled: id => id !== 'absent',
-  })!;
+  return describeUsage(
+    usage as unknown as Usage,
+    { allow: rules, tokens: limits },
+    {
+      isInstalled: id => id !== 'absent',
+    },
+  )!;
 }
 
 describe('describeUsage', () => {
@@ -86,9 +92,13 @@ describe('describeUsage', () => {
   it('returns nothing if no use is recorded', () => {
     const usage = { isOn: false, externalTokens: [], read: () => new Map() };
     expect(
-      describeUsage(usage as unknown as Usage, [rule], {
-        isInstalled: () => true,
-      }),
+      describeUsage(
+        usage as unknown as Usage,
+        { allow: [rule], tokens: [] },
+        {
+          isInstalled: () => true,
+        },
+      ),
     ).toBeUndefined();
     expect(countUnusedRules(undefined)).toBeUndefined();
   });
@@ -128,9 +138,13 @@ describe('describeUsage', () => {
     const { rules } = describeUses({ rules: [rule] });
     expect(rules[0].days).toBe(30);
     const usage = { isOn: true, externalTokens: [], read: () => new Map() };
-    const report = describeUsage(usage as unknown as Usage, [added], {
-      isInstalled: () => true,
-    })!;
+    const report = describeUsage(
+      usage as unknown as Usage,
+      { allow: [added], tokens: [] },
+      {
+        isInstalled: () => true,
+      },
+    )!;
     expect([report.rules[0].days, report.days]).toEqual([0, 0]);
   });
 

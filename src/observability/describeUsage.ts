@@ -1,11 +1,19 @@
 import { AllowRule, formatRule, PLUGIN_ID } from '../config/AllowRule';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Plugins } from '../plugins/Plugins';
 import { isUnused, RuleUsage } from '../usage/Use';
 import type { Usage } from '../usage/Usage';
-import { dayOf, formatDay, keyOf, Use, usedRule } from '../usage/Use';
+import {
+  dayOf,
+  formatDay,
+  keyOf,
+  tokenCallOf,
+  Use,
+  usedRule,
+} from '../usage/Use';
 import { DAY_MS } from '../util/time';
+import { proposeLimits } from './proposeLimits';
 
 // A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
 const MIN_DAYS = 7;
@@ -31,6 +39,8 @@ export interface TokenUsage extends Requests {
   delegatedTo: string[];
   /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
   yaml?: string;
+  /** The entry of `auth.apiGate.tokens` that allows what was called and nothing else, as a comment, for a token that has no `only`. */
+  only?: string;
 }
 
 /** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
@@ -50,7 +60,7 @@ export interface UsageReport {
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
 export function describeUsage(
   usage: Usage,
-  rules: readonly AllowRule[],
+  { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,
 ): UsageReport | undefined {
   if (!usage.isOn) {
@@ -76,7 +86,8 @@ export function describeUsage(
     })),
     externalTokens: describeTokens(
       usage.externalTokens,
-      all.filter(({ kind }) => kind === 'token' || kind === 'delegation'),
+      all.filter(({ kind }) => kind !== 'rule'),
+      tokens.filter(({ only }) => only).map(({ subject }) => subject),
     ),
   };
 }
@@ -98,14 +109,16 @@ export function formatUsage(report: UsageReport): string[] {
     ...externalTokens.flatMap(use =>
       formatUnused(`the external token of ${use.subject}`, use),
     ),
-    ...externalTokens.flatMap(({ subject, yaml }) =>
-      yaml
-        ? [
-            `the external token of ${subject} has no restrictions; these allow what it and handlers for it have called:`,
-            ...yaml.split('\n').map(line => `  ${line}`),
-          ]
-        : [],
-    ),
+    ...externalTokens.flatMap(({ subject, yaml, only }) => [
+      ...formatProposal(
+        `the external token of ${subject} has no restrictions; these allow what it and handlers for it have called:`,
+        yaml,
+      ),
+      ...formatProposal(
+        `the external token of ${subject} has no only; this entry of auth.apiGate.tokens allows what it has called:`,
+        only,
+      ),
+    ]),
     ...(complete
       ? []
       : [
@@ -114,6 +127,10 @@ export function formatUsage(report: UsageReport): string[] {
             : `the record since ${since} is not complete, since the database can not be reached`,
         ]),
   ];
+}
+
+function formatProposal(title: string, yaml: string | undefined): string[] {
+  return yaml ? [title, ...yaml.split('\n').map(line => `  ${line}`)] : [];
 }
 
 /** Returns a line about a rule or token that was observed for a day and has no request. */
@@ -142,14 +159,17 @@ function describeRule(uses: (Use | undefined)[]) {
 function describeTokens(
   configured: readonly ExternalToken[],
   uses: Use[],
+  limited: readonly string[],
 ): TokenUsage[] {
+  const calls = uses.filter(({ kind }) => kind === 'call');
   const subjects = [
     ...configured.map(({ subject }) => subject),
-    ...uses.map(({ name }) => name),
+    ...uses.filter(({ kind }) => kind !== 'call').map(({ name }) => name),
   ];
   return [...new Set(subjects)].map(subject => {
     const tokens = configured.filter(token => token.subject === subject);
     const own = uses.filter(({ name }) => name === subject);
+    const isLimited = limited.includes(subject);
     const called = own.filter(({ kind }) => kind === 'token');
     const delegated = own.filter(({ kind }) => kind === 'delegation');
     const plugins = pluginsOf(called);
@@ -166,8 +186,22 @@ function describeTokens(
       plugins,
       delegatedTo,
       ...(isRestrictable && proposeRestrictions(plugins, delegatedTo)),
+      ...(!isLimited && tokens.length > 0 && proposeOnly(subject, calls)),
     };
   });
+}
+
+/** Proposes an entry of `auth.apiGate.tokens` for a subject, after seven days with a record of its requests. */
+function proposeOnly(subject: string, calls: Use[]): { only?: string } {
+  const own = calls.filter(use => tokenCallOf(use).subject === subject);
+  const only =
+    daysOf(own.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
+      ? proposeLimits(
+          subject,
+          own.filter(({ requests }) => requests > 0),
+        )
+      : undefined;
+  return only ? { only } : {};
 }
 
 /**

@@ -3,7 +3,7 @@ import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
-import type { PolicyReport } from './describePolicy';
+import type { PolicyReport, ReportedToken } from './describePolicy';
 import { formatWorked } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
@@ -22,10 +22,11 @@ export function formatPolicyReport(report: PolicyReport): string {
       'Public by rule',
       allow.map(
         rule =>
-          `${formatRule(rule)}${rule.as ? ` as ${rule.as}` : ''}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
+          `${formatRule(rule)}${rule.as ? ` as ${rule.as}` : ''}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${formatRequirement(rule)}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),
+    ...section('Limits of external tokens', report.tokens.map(formatToken)),
     ...section('Public without a rule', builtIn.map(formatBuiltIn)),
     ...section('Lists, by file', lists.map(formatListSource)),
     ...(report.enforced
@@ -52,6 +53,29 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/** Formats what a rule requires, and whether it is closed without it. */
+export function formatRequirement({
+  requires,
+  unmet,
+}: Pick<AllowRule, 'requires' | 'unmet'>): string {
+  if (!requires) {
+    return '';
+  }
+  return unmet
+    ? `  (closed: ${requires} was not set when the process started, or is not set now)`
+    : `  (requires ${requires})`;
+}
+
+/** Formats an entry of `auth.apiGate.tokens` as one line. */
+export function formatToken(
+  token: Pick<ReportedToken, 'ended' | 'only' | 'reason' | 'subject' | 'until'>,
+): string {
+  const { ended, only, reason, subject, until } = token;
+  const requests = only?.map(formatRule).join('; ') ?? 'all requests';
+  const end = `  (${ended ? 'ended, and refused since' : 'until'} ${until})`;
+  return `${subject}: ${requests}${reason ? `  (${reason})` : ''}${until ? end : ''}`;
 }
 
 export function formatBuiltIn(rule: AllowRule): string {

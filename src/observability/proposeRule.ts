@@ -6,7 +6,7 @@ import { isCookieEndpoint } from '../http/backstagePaths';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import type { WorkedRequest } from '../usage/Use';
 
-const MAX_PATH_LENGTH = 200;
+export const MAX_PATH_LENGTH = 200;
 
 // Base64url of 24 bytes and more, as tokens and ids have it, and the beginning of a JSON Web Token.
 const LIKE_A_TOKEN = /[\w-]{32}|\beyJ[\w-]*\./;
@@ -31,11 +31,18 @@ export function recordablePathOf(
     path !== undefined &&
     path.length <= MAX_PATH_LENGTH &&
     isUnambiguousPath(path) &&
-    RULE_PATH.test(path) &&
-    !LIKE_A_TOKEN.test(path) &&
-    !LIKE_AN_EMAIL.test(path) &&
+    isRecordableText(path) &&
     !isCookieEndpoint(path);
   return isRecordable ? path : undefined;
+}
+
+/** Returns whether a path or a segment is one that a rule may have, and holds nothing like a token or the address of a person. */
+export function isRecordableText(text: string): boolean {
+  return (
+    RULE_PATH.test(text) &&
+    !LIKE_A_TOKEN.test(text) &&
+    !LIKE_AN_EMAIL.test(text)
+  );
 }
 
 /** The rule that would keep requests working as YAML, or why none is proposed. */

@@ -77,8 +77,8 @@ export class AllowList {
   }
 
   // Most rules do not end, and need no clock.
-  readonly #isInForce = ({ until }: AllowRule) =>
-    until === undefined || this.now() < until;
+  readonly #isInForce = (rule: AllowRule) =>
+    endOf(rule) === Infinity || this.now() < endOf(rule);
 
   #add(rule: AllowRule, method: string) {
     const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();

@@ -4,6 +4,7 @@ import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/fetchMetadata';
+import { TokenLimits } from './TokenLimits';
 
 const HASH_LENGTH = 12;
 
@@ -12,6 +13,8 @@ export class Policy {
   readonly allowList: AllowList;
   /** The rules of `auth.apiGate.candidate`; `undefined` if there are none, or if they are wrong. */
   readonly candidate: AllowList | undefined;
+  /** The limits of external tokens. */
+  readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
@@ -21,7 +24,7 @@ export class Policy {
   readonly loadedAt = new Date();
   #hash: string | undefined;
 
-  /** @param now - returns the time by which allow rules end, in milliseconds since 1970 */
+  /** @param now - returns the time by which allow rules and external tokens end, in milliseconds since 1970 */
   constructor(
     readonly config: ApiGateConfig,
     readonly now: () => number = Date.now,
@@ -32,6 +35,7 @@ export class Policy {
       candidate && 'allow' in candidate
         ? new AllowList(candidate.allow, now)
         : undefined;
+    this.tokenLimits = new TokenLimits(config.tokens, now);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
       config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),

@@ -10,10 +10,12 @@ import {
   ReadOptions,
 } from '../config/readApiGateConfig';
 import { findListSources, ListSource } from '../config/configFiles';
+import { readExternalSubjects } from '../config/readExternalTokens';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { Policy } from './Policy';
+import { Requirements } from './Requirements';
 
 const REMIND_MS = 60 * 60 * 1000;
 
@@ -29,6 +31,7 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
  */
 export class PolicySource {
   readonly #logger: LoggerService;
+  readonly #requirements: Requirements;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -47,7 +50,9 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#current = new Policy(readPolicyConfig(config, options), this.#clock);
+    this.#requirements = new Requirements(config);
+    const read = readPolicyConfig(config, options);
+    this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
   }
@@ -109,7 +114,7 @@ export class PolicySource {
       return;
     }
     const before = this.#current.config;
-    const after = this.#applicable(read);
+    const after = this.#requirements.applyTo(this.#applicable(read, config));
     const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
@@ -131,11 +136,11 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    for (const { plugin, path } of before.allow) {
+    for (const { plugin, path, unmet } of before.allow) {
       const isKept = after.allow.some(
-        rule => rule.plugin === plugin && rule.path === path,
+        rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
       );
-      if (!isKept) {
+      if (!isKept && !unmet) {
         this.#logger.info(
           `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
         );
@@ -144,15 +149,24 @@ export class PolicySource {
   }
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
-  #applicable(read: ApiGateConfig): ApiGateConfig {
+  #applicable(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
     const { cookie, credentialHeader, foreignAuthorization, tokenCache } =
       this.#current.config;
     const kept = { cookie, credentialHeader, foreignAuthorization, tokenCache };
-    const after = { ...read, ...kept };
+    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
+    const { isPossible } = readExternalSubjects(config);
+    const removed = this.#current.config.tokens.filter(
+      ({ subject }) => !isPossible(subject),
+    );
+    const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     // The parts of the gate that use these are made, or checked, at the start.
     const needsRestart = (Object.keys(kept) as (keyof typeof kept)[])
       .filter(key => !isDeepStrictEqual(after[key], read[key]))
       .map(key => `${CONFIG_KEY}.${key}`);
+    if (removed.length > 0) {
+      needsRestart.push('backend.auth.externalAccess');
+    }
+    needsRestart.push(...this.#requirements.findAdded(read));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

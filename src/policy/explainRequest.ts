@@ -19,10 +19,12 @@ export interface Explanation {
     | 'built-in-public'
     | 'sign-out'
     | 'no-rule'
+    /** A rule names it, and opens nothing without the setting that it requires. */
+    | 'requirement-not-met'
     /** Routers and proxies may read the target differently, so no rule can name it. */
     | 'not-plain'
     | 'not-below-a-plugin';
-  /** The rule, with the reason `allow-rule`. */
+  /** The rule, with the reasons `allow-rule` and `requirement-not-met`. */
   rule?: AllowRule;
   /** The rule in force that comes closest, with the reason `no-rule`; `undefined` if the plugin has none. */
   nearest?: AllowRule;
@@ -61,6 +63,20 @@ export function explainRequest(
     { plugin, path, method: request.method, isInstalled: isInstalled(plugin) },
     policy,
   );
+  const unmet = isCookieEndpoint(path)
+    ? undefined
+    : policy.allowList
+        .covering({ plugin, path }, request.method)
+        .find(rule => rule.unmet);
+  if (route === 'protected' && unmet) {
+    return {
+      anonymous: 'needs-credential',
+      because: 'requirement-not-met',
+      rule: unmet,
+      plugin,
+      path,
+    };
+  }
   if (route === 'protected') {
     return {
       anonymous: 'needs-credential',

@@ -14,6 +14,7 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
+import type { TokenEntry } from '../config/readTokens';
 import { tokenOf } from '../credentials/boundToken';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
@@ -104,6 +105,12 @@ const request = fc.record({
   ),
 });
 
+const limitedTo = (path: string) => ({
+  plugin: 'hello',
+  path,
+  methods: ['GET', 'POST'],
+});
+
 const world = fc.record({
   remembered: fc.subarray(Object.keys(TOKENS), { minLength: 8 }),
   isUp: mostlyTrue,
@@ -114,6 +121,11 @@ const world = fc.record({
   hasIssuer: fc.boolean(),
   hasHeader: fc.boolean(),
   hasForeignPaths: fc.boolean(),
+  limits: fc.constantFrom<TokenEntry[][]>(
+    [],
+    [{ subject: 'external:ci', until: NOW * 1000 + 1_000_000 }],
+    [{ subject: 'external:ci', only: [limitedTo('/x'), limitedTo('/open')] }],
+  ),
   /** The milliseconds that pass between what is remembered and the request. */
   passed: fc.constantFrom(0, 100, 500, 1_500, 29_000, 31_000, 4_000_000),
 });
@@ -138,6 +150,7 @@ async function createWorld({ remembered, ...options }: World) {
         path: '/foreign/**',
       })),
     }),
+    tokens: options.limits,
   };
   const auth = {
     authenticate: async (text: string) => {
@@ -181,7 +194,8 @@ async function createWorld({ remembered, ...options }: World) {
         .catch(() => {});
     }
   }
-  services.observer.externalTokenUsed = (...used) => gate.told.push(used);
+  services.observer.externalTokenUsed = (subject, { method, path }) =>
+    gate.told.push([subject, method, path]);
   Object.assign(services.keyEndpoints, {
     isCallerKnown: () => options.isCallerKnown,
     assertCallerKnown: async () => {

@@ -17,7 +17,11 @@ function create(isEnforced = true) {
         callback();
       };
     },
+    onReload: (callback: () => void) => {
+      source.reload = callback;
+    },
     enforce: () => {},
+    reload: () => {},
   };
   let report!: (users: Set<string>) => void;
   const isRevoked = jest.fn(({ sub }) => revoked.has(sub.toLowerCase()));
@@ -32,6 +36,7 @@ function create(isEnforced = true) {
   });
   return {
     enforce: () => source.enforce(),
+    reload: () => source.reload(),
     isRevoked,
     revoke(...users: string[]) {
       users.forEach(user => revoked.add(user));
@@ -91,6 +96,38 @@ describe('a WebSocket whose token expires', () => {
 
   it('is closed at once if it has expired', () => {
     expect(open(-1).destroyed).toBe(true);
+  });
+});
+
+describe('a WebSocket of a token without a session', () => {
+  it('[P83] is closed at the end that the configuration has by then', () => {
+    const { reload, sockets } = create();
+    const socket = new PassThrough();
+    let end = Infinity;
+    sockets.track(socket, () => end);
+    end = Date.now() + 2_000;
+    reload();
+    jest.advanceTimersByTime(1_000);
+    // The configuration moves the end, and moves it again.
+    end = Date.now() + 5_000;
+    reload();
+    jest.advanceTimersByTime(4_999);
+    expect(socket.destroyed).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('[P82] is closed by a change that excludes it, once the gate enforces', () => {
+    const { enforce, reload, sockets } = create(false);
+    const [excluded, other] = [new PassThrough(), new PassThrough()];
+    let end = Infinity;
+    sockets.track(excluded, () => end);
+    sockets.track(other, () => Infinity);
+    end = -Infinity;
+    reload();
+    expect(excluded.destroyed).toBe(false);
+    enforce();
+    expect([excluded.destroyed, other.destroyed]).toEqual([true, false]);
   });
 });
 

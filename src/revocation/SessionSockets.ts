@@ -1,24 +1,28 @@
 import type { Duplex } from 'node:stream';
 import { userKey } from '../util/entityRef';
 import { callAt } from '../util/time';
-import { now, SessionClaims } from './Revocation';
+import type { SessionClaims } from './Revocation';
 import type { Revocations } from './Revocations';
 
 /**
- * The session that opened a socket. `not-admitted` marks an upgrade that only report-only has let through, until report-only
- * ends.
+ * The session that opened a socket. A token without a session has a function that returns the time at which the configuration ends
+ * its socket, in milliseconds since 1970.
  */
-type Session = SessionClaims | 'not-admitted';
+export type SocketSession = SessionClaims | (() => number);
+
+/** `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
+type Session = SocketSession | 'not-admitted';
 
 /** A socket that was opened for a session. Several sessions may share one. */
 interface Tracked {
   session: Session;
   socket: Duplex;
+  cancelEnd: () => void;
 }
 
-/** Closes WebSockets when the session that opened them ends: immediately when it is revoked, otherwise when its token expires. */
+/** Closes WebSockets when the session that opened them ends: when it is revoked, when the configuration ends it, or when its token expires. */
 export class SessionSockets {
-  /** Open sockets by user: a revocation affects the sockets of one user only, and there may be many other sockets. */
+  /** Open sockets by user, those of no user at `''`: a revocation affects the sockets of one user only, and there may be many others. */
   readonly #open = new Map<string, Set<Tracked>>();
 
   constructor(
@@ -28,6 +32,7 @@ export class SessionSockets {
       source: {
         readonly current: { isEnforced: boolean };
         onEnforced(callback: () => void): void;
+        onReload(callback: () => void): void;
       };
     },
   ) {
@@ -36,6 +41,9 @@ export class SessionSockets {
     );
     options.source.onEnforced(() =>
       this.#open.forEach(sockets => sockets.forEach(this.#closeIfEnded)),
+    );
+    options.source.onReload(() =>
+      this.#open.get('')?.forEach(this.#closeIfEnded),
     );
   }
 
@@ -48,19 +56,12 @@ export class SessionSockets {
     if (socket.destroyed) {
       return () => {};
     }
-    const tracked = { session, socket };
-    let user = 'not-admitted';
-    let cancelExpiry = () => {};
-    if (session !== 'not-admitted') {
-      user = userKey(session.sub);
-      cancelExpiry = callAt(session.exp * 1000, () =>
-        this.#closeIfEnded(tracked),
-      );
-    }
+    const tracked = { session, socket, cancelEnd: () => {} };
+    const user = typeof session === 'object' ? userKey(session.sub) : '';
     const sockets = this.#open.get(user) ?? new Set<Tracked>();
     this.#open.set(user, sockets.add(tracked));
     const release = () => {
-      cancelExpiry();
+      tracked.cancelEnd();
       socket.off('close', release);
       sockets.delete(tracked);
       if (sockets.size === 0 && this.#open.get(user) === sockets) {
@@ -75,18 +76,28 @@ export class SessionSockets {
     return release;
   }
 
-  readonly #closeIfEnded = ({ session, socket }: Tracked) => {
-    const { revocations, source } = this.options;
-    if (
-      source.current.isEnforced &&
-      (session === 'not-admitted' ||
-        revocations.isRevoked(session) ||
-        session.exp <= now())
-    ) {
+  readonly #closeIfEnded = (tracked: Tracked) => {
+    const end = this.#endOf(tracked.session);
+    tracked.cancelEnd();
+    if (Date.now() < end) {
+      // By then, the end of a token without a session may be another one.
+      tracked.cancelEnd = callAt(end, () => this.#closeIfEnded(tracked));
+    } else if (this.options.source.current.isEnforced) {
       // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.
-      socket.destroy(new Error('The session of this WebSocket has ended'));
+      const error = new Error('The session of this WebSocket has ended');
+      tracked.socket.destroy(error);
     }
   };
+
+  #endOf(session: Session): number {
+    if (typeof session === 'function') {
+      return session();
+    }
+    return session === 'not-admitted' ||
+      this.options.revocations.isRevoked(session)
+      ? -Infinity
+      : session.exp * 1000;
+  }
 }
 
 function ignoreError() {}

@@ -128,7 +128,7 @@ function createReports(services: Services) {
   const candidate = new CandidateCounts(source);
   const counts = new DecisionCounts();
   const describeUse = () =>
-    describeUsage(usage, source.current.config.allow, plugins);
+    describeUsage(usage, source.current.config, plugins);
   const find = (used = describeUse()) =>
     findFindings({
       config,

@@ -6,15 +6,17 @@ import type { ExternalToken } from '../config/readExternalTokens';
 import type { GateDatabase } from '../util/GateDatabase';
 import {
   FURTHER_NAMES,
+  MAX_NAMES_OF_GROUP,
   MAX_OTHER_NAMES,
-  MAX_WORKED_NAMES,
-} from './RecordedNames';
+} from './UsageNames';
 import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
 import {
   keyOf,
   REPORT_ONLY,
+  tokenCallOf,
   Used,
+  usedCall,
   usedDelegation,
   usedRule,
   usedToken,
@@ -410,8 +412,8 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       await all[1].sync();
     }
     const used = await knex(TABLE).distinct('kind', 'name', 'plugin');
-    // The token of the configuration has two rows, and one at its plugin. The sum of all further subjects is beside those of the others.
-    expect(used).toHaveLength(3 + 3 + 2 * (MAX_OTHER_NAMES + 1));
+    // The token of the configuration has three rows, and one at its plugin. The sum of all further subjects is beside those of the others.
+    expect(used).toHaveLength(3 + 4 + 2 * (MAX_OTHER_NAMES + 1));
     const further = useOf(all[1], usedToken('…', 'hello'));
     expect(further?.requests).toBe(600 + 4 - 200);
     const furtherCalls = useOf(all[1], usedDelegation('…', 'other'));
@@ -432,11 +434,11 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       replica.worked({ plugin: 'hello', method: 'GET', seen });
     }
     const named = [...replica.read().values()].map(workedRequestOf);
-    expect(named).toHaveLength(MAX_WORKED_NAMES + 1);
+    expect(named).toHaveLength(MAX_NAMES_OF_GROUP + 1);
     expect(named[0].seen).toEqual({ path: '/0', status: 200 });
     const further = usedWorked({ plugin: 'hello', method: 'GET' });
     expect(useOf(replica, further)?.requests).toBe(
-      100_000 - 5 * MAX_WORKED_NAMES,
+      100_000 - 5 * MAX_NAMES_OF_GROUP,
     );
     // One plugin that answers any path does not hide the others.
     const ofOther = {
@@ -455,16 +457,50 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       ...{ plugin: 'hello', method: 'GET' },
       seen: { path: `/${i}`, status: 200 },
     });
-    for (let i = 0; i < MAX_WORKED_NAMES; i += 1) {
+    for (let i = 0; i < MAX_NAMES_OF_GROUP; i += 1) {
       a.worked(requestTo(i));
     }
     await a.sync();
     await b.sync();
     b.worked(requestTo(0));
-    b.worked(requestTo(MAX_WORKED_NAMES));
+    b.worked(requestTo(MAX_NAMES_OF_GROUP));
     const further = { plugin: 'hello', method: 'GET' };
     expect(useOf(b, usedWorked(requestTo(0)))?.requests).toBe(2);
     expect(useOf(b, usedWorked(further))?.requests).toBe(1);
+  });
+
+  it('[P82] names at most 50 paths of each configured token, of 100,000 requests, while the database hangs', async () => {
+    const gate = await database.openGate();
+    const externalTokens = [
+      { subject: 'ci', isRestricted: false },
+      { subject: 'old', isRestricted: false },
+    ];
+    const replica = await start({ externalTokens }, gate);
+    let fail = (_: Error) => {};
+    const hanging = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    jest.spyOn(gate, 'run').mockReturnValue(hanging);
+    const exchange = replica.sync();
+    const call = { subject: 'ci', plugin: 'hello', method: 'GET' };
+    for (let i = 0; i < 100_000; i += 1) {
+      replica.tokenCalled({ ...call, path: `/${i % 20_000}` });
+      replica.tokenCalled({ ...call, subject: `external:${i}`, path: '/x' });
+    }
+    const ofCi = { ...call, subject: 'old', path: '/0' };
+    replica.tokenCalled(ofCi);
+    const calls = [...replica.read().values()].filter(
+      use => use.kind === 'call' && use.requests > 0,
+    );
+    expect(calls).toHaveLength(MAX_NAMES_OF_GROUP + 2);
+    expect(calls.map(tokenCallOf)).toEqual(
+      expect.arrayContaining([call, { ...call, path: '/0' }, ofCi]),
+    );
+    expect(useOf(replica, usedCall(call))?.requests).toBe(
+      100_000 - 5 * MAX_NAMES_OF_GROUP,
+    );
+    fail(new Error('gone'));
+    await expect(exchange).rejects.toThrow('gone');
   });
 
   it('adds up over replicas what worked in report-only, and the days of it', async () => {

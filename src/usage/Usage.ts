@@ -5,7 +5,7 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { GateDatabase } from '../util/GateDatabase';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
-import { FURTHER_NAMES, RecordedNames, WorkedNames } from './RecordedNames';
+import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
 import {
   addTo,
@@ -13,10 +13,10 @@ import {
   dayOf,
   keyOf,
   listConfigured,
+  TokenCall,
   Use,
   Used,
   usedRule,
-  usedWorked,
   WorkedRequest,
 } from './Use';
 
@@ -37,8 +37,7 @@ const MAX_PENDING = 10_000;
  * it, by the database's clock.
  */
 export class Usage {
-  readonly #subjects: RecordedNames;
-  readonly #worked = new WorkedNames();
+  readonly #names: UsageNames;
   /** The requests since the last exchange. */
   readonly #pending = new Map<string, Count>();
   /** The requests of this process on the day of the last exchange. */
@@ -64,7 +63,7 @@ export class Usage {
       externalTokens: readonly ExternalToken[];
     },
   ) {
-    this.#subjects = new RecordedNames(
+    this.#names = new UsageNames(
       options.externalTokens.map(({ subject }) => subject),
     );
   }
@@ -104,14 +103,20 @@ export class Usage {
     plugin: string,
     kind: 'token' | 'delegation' = 'token',
   ): void {
-    this.#add({ kind, name: this.#subjects.nameOf(subject), plugin }, false);
+    this.#add({ kind, name: this.#names.subject(subject), plugin }, false);
+  }
+
+  /** Counts a request by a token, if the configuration names its subject. */
+  tokenCalled(call: TokenCall): void {
+    const used = this.#names.call(call);
+    if (used) {
+      this.#add(used, false);
+    }
   }
 
   /** Counts a request that report-only let pass, and that worked. */
   worked(request: WorkedRequest): void {
-    const used = usedWorked(request);
-    const isFurther = this.#worked.nameOf(used) === FURTHER_NAMES;
-    this.#add(isFurther ? { ...used, name: request.method } : used, false);
+    this.#add(this.#names.worked(request), false);
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
@@ -172,11 +177,7 @@ export class Usage {
       this.#collect();
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
-      const uses = [...this.read().values()];
-      const usesOf = (kind: Used['kind']) =>
-        uses.filter(use => use.kind === kind);
-      this.#subjects.setRecorded(usesOf('token').map(({ name }) => name));
-      this.#worked.setRecorded(usesOf('worked'));
+      this.#names.setRecorded(this.read().values());
       if (this.#tidiedOn !== this.#day) {
         await table.tidy(this.#day);
         this.#tidiedOn = this.#day;

@@ -9,13 +9,13 @@ export const DAYS_KEPT = 30;
 /** The number of days before today that are recent. */
 export const RECENT_DAYS = 7;
 
-/** Names one method of an allow rule, a token at one plugin, or requests that worked in report-only. */
+/** Names one method of an allow rule, a token at one plugin, requests by a token, or requests that worked in report-only. */
 export interface Used {
   /** `delegation`: a handler has asked for a token to call the plugin with the credentials of the external token. */
-  kind: 'rule' | 'token' | 'delegation' | 'worked';
+  kind: 'rule' | 'token' | 'call' | 'delegation' | 'worked';
   /**
-   * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `GET hello/health 200` for requests that
-   * worked, or `GET` where their path is not recorded.
+   * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `ci GET /health` for requests by its token,
+   * and `ci GET` where their path is not recorded; `GET hello/health 200` for requests that worked, and `GET` without their path.
    */
   name: string;
   /** The plugin that was called, or where requests worked. Empty for a rule, and for the token itself. */
@@ -64,6 +64,29 @@ export interface WorkedRequest {
   seen?: { path: string; status: number };
 }
 
+/** Requests by an external token. */
+export interface TokenCall {
+  subject: string;
+  plugin: string;
+  method: string;
+  /** The path below the plugin where it may be recorded; {@link ODD_PATH} for one that no rule matches. */
+  path?: string;
+}
+
+/** Stands for a path that routers may read in different ways. */
+export const ODD_PATH = '?';
+
+export function usedCall({ subject, plugin, method, path }: TokenCall): Used {
+  const name = `${subject} ${method}${path ? ` ${path}` : ''}`;
+  return { kind: 'call', name, plugin };
+}
+
+/** Reads what {@link usedCall} has named. Subjects have no spaces. */
+export function tokenCallOf({ name, plugin }: Used): TokenCall {
+  const [subject, method = '', path] = name.split(' ');
+  return { subject, plugin, method, ...(path && { path }) };
+}
+
 export function usedWorked({ plugin, method, seen }: WorkedRequest): Used {
   const name = seen ? `${method} ${plugin}${seen.path} ${seen.status}` : method;
   return { kind: 'worked', name, plugin };
@@ -93,6 +116,8 @@ export function listConfigured(
     ...externalTokens.flatMap(({ subject }) => [
       usedToken(subject),
       usedDelegation(subject),
+      // Records on which days the requests of the token were recorded.
+      { kind: 'call' as const, name: subject, plugin: '' },
     ]),
   ];
 }

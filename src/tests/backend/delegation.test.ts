@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
 import {
+  hasMcpServers,
   isDelegationChecked,
   StockBackend,
   startStockBackend,
@@ -12,6 +13,7 @@ import {
   writeStockFiles,
 } from '../../__testUtils__/stockBackend';
 import {
+  connectClient,
   ofServers,
   ofTasks,
   TokenUse,
@@ -50,7 +52,10 @@ function testTokens(
   let usage: Record<string, TokenUsage>;
 
   /** Starts the backend anew, with the access restrictions of some tokens. */
-  async function start(restrictions: Record<string, JsonObject[]> = {}) {
+  async function start(
+    restrictions: Record<string, JsonObject[]> = {},
+    config?: JsonObject,
+  ) {
     await backend?.stop();
     const open = [...subjects, 'operator'].map(subject => [subject, undefined]);
     backend = await startStockBackend(folder, {
@@ -60,6 +65,7 @@ function testTokens(
         reporter: [{ plugin: 'auth' }],
         ...restrictions,
       },
+      config,
     });
   }
 
@@ -135,8 +141,56 @@ function testTokens(
     uses.mcp && stock['mcp-actions'] ? describe : describe.skip;
   describeMcp('the token of the recipe for MCP clients', () => {
     it('[P58] lists and calls tools', async () => {
-      await start({ mcp: readMcpRestrictions() });
+      await start({ mcp: readRecipe('mcp-clients').accessRestrictions });
       expect(await uses.mcp.run(backend!)).toBe('production');
+    });
+  });
+
+  describeMcp('the token of the recipe for a read-only MCP client', () => {
+    const subject = 'mcp-readonly';
+    const server = hasMcpServers ? '/v1/readonly' : '/v1';
+    const { accessRestrictions, apiGate, mcpActions } = readRecipe(subject);
+    const startWith = (mcpPath: string) =>
+      start(
+        { [subject]: accessRestrictions },
+        {
+          mcpActions,
+          auth: { apiGate: withPath(apiGate, mcpPath) },
+        },
+      );
+    const messageOf = ({ status, body }: { status: number; body: any }) => [
+      status,
+      body.error.message,
+    ];
+    const restricted = [403, 'The token is restricted to other requests'];
+
+    it('[P82] lists and calls the tools of its server, and may do nothing else', async () => {
+      await startWith(server);
+      const { tools, outcome } = await connectClient(backend!, subject, server);
+      expect(outcome).toBe('production');
+      const changing = tools.filter(
+        ({ annotations }) => annotations?.readOnlyHint !== true,
+      );
+      expect(changing.length > 0).toBe(!hasMcpServers);
+      const send = (target: string) => backend!.send(subject, target, {});
+      for (const target of [
+        '/catalog/entities/by-refs',
+        '/catalog/locations',
+        ...(hasMcpServers ? ['/mcp-actions/v1'] : []),
+        '/mcp-actions/v1/other',
+      ]) {
+        expect(messageOf(await send(target))).toEqual(restricted);
+      }
+      expect(
+        messageOf(await backend!.send(subject, '/catalog/entities')),
+      ).toEqual(restricted);
+    });
+
+    it('[P82] is refused with a rule for what is below its server', async () => {
+      await startWith(`${server}/**`);
+      await expect(connectClient(backend!, subject, server)).rejects.toThrow(
+        /restricted to other requests/,
+      );
     });
   });
 
@@ -153,11 +207,20 @@ function testTokens(
   });
 }
 
-function readMcpRestrictions(): JsonObject[] {
+/** Returns the settings of an entry of `auth.apiGate.tokens` with another path of the MCP server. */
+function withPath({ tokens: [token] }: any, mcpPath: string): JsonObject {
+  const only = [{ ...token.only[0], path: mcpPath }];
+  return { tokens: [{ ...token, only }] };
+}
+
+/** Reads the block of the recipe for the token of a subject. */
+function readRecipe(subject: string) {
   const file = path.resolve(__dirname, '../../../docs/recipes/clients.md');
   const [, block] = readFileSync(file, 'utf8')
     .split('```')
-    .filter(text => text.includes('subject: mcp-clients'))[0]
+    .filter(text => text.includes(`subject: ${subject} }`))[0]
     .split(/^yaml\n/);
-  return parse(block).backend.auth.externalAccess[0].accessRestrictions;
+  const { auth, backend: settings, mcpActions } = parse(block);
+  const [{ accessRestrictions }] = settings.auth.externalAccess;
+  return { accessRestrictions, apiGate: auth?.apiGate, mcpActions };
 }

@@ -231,8 +231,8 @@ describe('the record of use in a backend', () => {
     await send('/api/hello/used/secret-path?q=secret', { token: 'secret' });
     await probe.sync();
     const rows = await probe.rows();
-    // Four methods of rules, and two rows of each of four tokens.
-    expect(rows).toHaveLength(12);
+    // Four methods of rules, and three rows of each of four tokens.
+    expect(rows).toHaveLength(16);
     expect(JSON.stringify(rows)).not.toMatch(/secret|of-this-test|127\.0|::1/);
     expect(JSON.stringify(rows)).toContain('POST hello/used/**');
   });
@@ -261,6 +261,10 @@ describe('the record of use in a backend', () => {
         '  accessRestrictions:',
         '    - plugin: hello',
         '    - plugin: other # handlers call it for this token',
+        'the external token of ci-deploy has no only; this entry of auth.apiGate.tokens allows what it has called:',
+        '  # - subject: "ci-deploy"',
+        '  #   only:',
+        "  #     - { plugin: hello, path: '/calls/other', methods: [GET] }",
       ].map(line => `    ${line}`),
     );
     const { usage } = await report();

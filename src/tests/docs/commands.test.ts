@@ -94,7 +94,9 @@ it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', start =>
 describe('a command of the documents that calls api-gate', () => {
   const folder = folderWith({
     'app-config.yaml': `
-backend: { baseUrl: https://backstage.example.com }
+backend:
+  baseUrl: https://backstage.example.com
+  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: catalog-script } }] }
 auth:
   apiGate:
     allow: [{ plugin: hello, path: /health }]

@@ -16,6 +16,8 @@ const APP_CONFIG = [
   'backend',
   'discovery',
   'events',
+  'mcpActions',
+  'mcpActions',
   'permission',
   'proxy',
 ];

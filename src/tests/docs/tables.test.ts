@@ -267,6 +267,7 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
         isWebSocket: false,
       },
     ],
+    tokens: [],
     unknown: [],
     opensBeyondPlugins: [],
     reportOnly: {

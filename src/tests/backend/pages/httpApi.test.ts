@@ -65,7 +65,17 @@ it('a backend answers with the fields of the sample of the policy, and with no o
       },
       auth: {
         providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
-        apiGate: { allow: [rule('a', '/x'), rule('b', '/x')] },
+        apiGate: {
+          allow: [rule('a', '/x'), rule('b', '/x')],
+          tokens: [
+            {
+              subject: 'old-jenkins',
+              only: [{ plugin: 'hello', path: '/x' }],
+              until: '2099-01-31',
+              reason: 'demo',
+            },
+          ],
+        },
       },
     }),
     'app-config.production.yaml': stringify({

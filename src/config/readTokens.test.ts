@@ -1,0 +1,163 @@
+import { ConfigReader } from '@backstage/config';
+import { InputError } from '@backstage/errors';
+import type { JsonArray, JsonValue } from '@backstage/types';
+import { readTokens } from './readTokens';
+
+const named = [
+  { type: 'static', options: { token: 'x'.repeat(8), subject: 'ci' } },
+  { type: 'legacy', options: { secret: 'x', subject: 'old' } },
+];
+
+const read = (
+  tokens: JsonValue | undefined,
+  externalAccess: JsonArray = named,
+  keys: JsonArray = [],
+) =>
+  readTokens(
+    tokens,
+    'auth.apiGate.tokens',
+    new ConfigReader({ backend: { auth: { externalAccess, keys } } }),
+  );
+
+const only = [{ plugin: 'a', path: '/x' }];
+
+describe('readTokens', () => {
+  it('reads what each subject may do, with the grammar of allow rules', () => {
+    expect(
+      read([
+        {
+          subject: 'ci',
+          only: [
+            { plugin: 'a', path: '/x/*/y/**', methods: ['GET', 'POST'] },
+            { plugin: 'b', path: '/ws', methods: ['WEBSOCKET'] },
+          ],
+          until: '2027-01-31',
+          reason: 'builds',
+        },
+        { subject: 'ci', only },
+        { subject: 'old', until: '2020-01-01T12:00:00+02:00' },
+      ]),
+    ).toEqual([
+      {
+        subject: 'ci',
+        only: [
+          { plugin: 'a', path: '/x/*/y/**', methods: ['GET', 'POST'] },
+          { plugin: 'b', path: '/ws', methods: ['WEBSOCKET'] },
+        ],
+        until: Date.UTC(2027, 0, 31),
+        reason: 'builds',
+      },
+      { subject: 'ci', only: [{ ...only[0], methods: ['GET'] }] },
+      { subject: 'old', until: Date.UTC(2020, 0, 1, 10) },
+    ]);
+    expect(read(undefined)).toEqual([]);
+  });
+
+  it.each<[JsonValue, string]>([
+    ['ci', ' must be a list of objects'],
+    [
+      ['ci'],
+      '[0] must be an object with the keys subject, only, until, reason',
+    ],
+    [[{}], '[0].subject must be the subject of an external token'],
+    [[{ subject: 7 }], '[0].subject must be the subject of an external token'],
+    [[{ subject: 'c i' }], '[0].subject must be the subject'],
+    [[{ subject: '' }], '[0].subject must be the subject'],
+    [
+      [{ subject: 'plugin:catalog' }],
+      '[0].subject must be that of an external token: a plugin or a user can not be limited here',
+    ],
+    [[{ subject: 'user:default/jane' }], '[0].subject must be that of an'],
+    [[{ subject: 'USER:default/jane' }], '[0].subject must be that of an'],
+    [
+      [{ subject: 'ci' }, { subject: 'cii' }],
+      '[1].subject must be one that an entry of backend.auth.externalAccess has, such as ci: add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
+    ],
+    [[{ subject: 'CI' }], '[0].subject must be one that an entry'],
+    [[{ subject: 'external:ci' }], '[0].subject must be one that an entry'],
+    [
+      [{ subject: 'external:backstage-plugin' }],
+      '[0].subject must be one that an entry',
+    ],
+    [
+      [{ subject: 'ci', only }, { subject: 'ci' }],
+      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only in each of them',
+    ],
+    [
+      [{ subject: 'ci' }, { subject: 'ci', only }],
+      '[1].subject is that of auth.apiGate.tokens[0]: write one entry',
+    ],
+    [
+      [{ subject: 'ci', until: '2027-01-01' }, { subject: 'ci' }],
+      '[1].subject is that of auth.apiGate.tokens[0]: write one entry',
+    ],
+    [[{ subject: 'ci', only: [] }], '[0].only must be a list with one request'],
+    [[{ subject: 'ci', only: {} }], '[0].only must be a list with one request'],
+    [[{ subject: 'ci', only: null }], '[0].only must be a list with one'],
+    [[{ subject: 'ci', onyl: only }], '[0].onyl is not known: use subject'],
+    [
+      [{ subject: 'ci', only: [{ ...only[0], reason: 'x' }] }],
+      '[0].only[0].reason is not known: use plugin, path, methods',
+    ],
+    [
+      [{ subject: 'ci', only: [{ plugin: 'a', path: '/x/' }] }],
+      '[0].only[0].path must not end with a slash: write /x',
+    ],
+    [
+      [{ subject: 'ci', only: [{ plugin: 'a', path: '/x', methods: ['*'] }] }],
+      '[0].only[0].methods[0] must be a method that a rule can name',
+    ],
+    [
+      [
+        {
+          subject: 'ci',
+          only: [{ plugin: 'a', path: '/**', methods: ['WEBSOCKET'] }],
+        },
+      ],
+      '[0].only[0].path must be exact for the method WEBSOCKET',
+    ],
+    [[{ subject: 'ci', until: 'soon' }], '[0].until must be a date'],
+    [[{ subject: 'ci', until: '' }], '[0].until must be a date'],
+    [[{ subject: 'ci', reason: 7 }], '[0].reason must be text'],
+  ])('refuses %j', (tokens, message) => {
+    expect(() => read(tokens)).toThrow(InputError);
+    expect(() => read(tokens)).toThrow(`auth.apiGate.tokens${message}`);
+    expect(() => read(tokens)).toThrow(/^[^\n]+$/);
+  });
+
+  it.each<[string, JsonArray, boolean]>([
+    ['external:a', [{ type: 'jwks', options: { url: 'https://a' } }], true],
+    ['external:', [{ type: 'jwks', options: { url: 'https://a' } }], false],
+    ['a', [{ type: 'jwks', options: { url: 'https://a' } }], false],
+    [
+      'external:p:a',
+      [{ type: 'jwks', options: { url: 'https://a', subjectPrefix: 'p' } }],
+      true,
+    ],
+    [
+      'external:a',
+      [{ type: 'jwks', options: { url: 'https://a', subjectPrefix: 'p' } }],
+      false,
+    ],
+    // The handler of an adopter's may make any subject.
+    ['a', [{ type: 'own', options: {} }], true],
+    ['a', [{}], false],
+    ['plugin:a', [{ type: 'own', options: {} }], false],
+  ])(
+    'the subject %s with %j is possible: %s',
+    (subject, access, isPossible) => {
+      let taken: unknown;
+      try {
+        taken = read([{ subject }], access);
+      } catch (error) {
+        taken = (error as Error).name;
+      }
+      expect(taken).toEqual(isPossible ? [{ subject }] : 'InputError');
+    },
+  );
+
+  it('takes the subject of older settings', () => {
+    const subject = 'external:backstage-plugin';
+    expect(read([{ subject }], [], [{ secret: 'x' }])).toEqual([{ subject }]);
+  });
+});

@@ -1,0 +1,84 @@
+import type { Config } from '@backstage/config';
+import type { AllowRule } from './AllowRule';
+import { check, isObject } from './values';
+
+/** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
+const KEY =
+  /^[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*(\.[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*)*$/i;
+
+/** Reads `requires` of a rule. */
+export function readRequires(
+  value: unknown,
+  configPath: string,
+): string | undefined {
+  check(
+    value === undefined || (typeof value === 'string' && KEY.test(value)),
+    `${configPath} must be a config path, such as events.modules.github.webhookSecret`,
+  );
+  return value;
+}
+
+/**
+ * Checks that what rules require is text or absent. Only whether it is there is read, never the value.
+ *
+ * @throws InputError if a rule requires a setting that is an object, a list, a number or a boolean
+ */
+export function checkRequirements(
+  rules: readonly AllowRule[],
+  configPath: string,
+  rootConfig: Config,
+): void {
+  rules.forEach(({ requires }, i) =>
+    check(
+      requires === undefined ||
+        ['text', 'absent'].includes(stateOf(requires, rootConfig)),
+      `${configPath}[${i}].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
+    ),
+  );
+}
+
+/** Returns rules with a mark on those whose requirement is not met. */
+export function markUnmet(
+  rules: readonly AllowRule[],
+  isMet: (requires: string) => boolean,
+): AllowRule[] {
+  return rules.map(rule =>
+    rule.requires === undefined || isMet(rule.requires)
+      ? rule
+      : { ...rule, unmet: true },
+  );
+}
+
+/** Whether a setting holds a text that is not empty. */
+export function holdsText(key: string, rootConfig: Config): boolean {
+  return stateOf(key, rootConfig) === 'text';
+}
+
+/** Returns the config paths of all settings that hold a text that is not empty, without those in lists. */
+export function findTexts(rootConfig: Config): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (value: unknown, path: string[]) => {
+    if (isObject(value)) {
+      Object.entries(value).forEach(([key, child]) =>
+        visit(child, [...path, key]),
+      );
+    } else if (typeof value === 'string' && value.trim() !== '') {
+      found.add(path.join('.'));
+    }
+  };
+  visit(rootConfig.getOptional(), []);
+  return found;
+}
+
+function stateOf(key: string, rootConfig: Config): 'text' | 'absent' | 'wrong' {
+  try {
+    const value = rootConfig.getOptional(key) ?? '';
+    if (typeof value !== 'string') {
+      return 'wrong';
+    }
+    return value.trim() === '' ? 'absent' : 'text';
+  } catch {
+    // A parent has a wrong type.
+    return 'wrong';
+  }
+}
