@@ -12,6 +12,7 @@ import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import { createOwnServicesLog } from './ownServicesLog';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -39,26 +40,21 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
+    rootLogger: coreServices.rootLogger,
   },
-  factory({ gate, plugin, ...services }) {
+  createRootContext: ({ rootLogger }) => createOwnServicesLog(rootLogger),
+  factory({ gate, plugin, ...services }, logOwnServices) {
     const id = plugin.getId();
     const { auth, config, discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
 
-    if (!policies.isWatched(httpRouter)) {
-      logger.warn(
-        `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
-      );
-    }
-    if (
-      source.current.config.tokenCache &&
-      !(httpAuth instanceof CachingHttpAuth)
-    ) {
-      logger.info(
-        `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
-      );
-    }
+    logOwnServices({
+      httpRouter: !policies.isWatched(httpRouter),
+      httpAuth:
+        source.current.config.tokenCache !== undefined &&
+        !(httpAuth instanceof CachingHttpAuth),
+    });
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
     const opened = new Set<string>();
