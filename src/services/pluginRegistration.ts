@@ -12,7 +12,7 @@ import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { createOwnServicesLog } from './ownServicesLog';
+import { createOwnServicesLog } from './createOwnServicesLog';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 

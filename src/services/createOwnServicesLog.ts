@@ -1,15 +1,15 @@
 import type { RootLoggerService } from '@backstage/backend-plugin-api';
 
-/** What the gate lacks where a backend has one of these services itself. Every request is decided all the same. */
+/** What the gate lacks where a backend has its own service. */
 const LOSSES = {
   httpRouter:
-    'the policy does not list what plugins open in code, and nothing checks a second time in front of their routes',
-  httpAuth: 'the tokens of users and services are verified with each request',
+    'the policy does not list what plugins open in code, and no second check is in front of their routes',
+  httpAuth: 'verified tokens are not remembered',
 };
 
 /**
- * Creates the log of services that the backend has in place of the gate's. All plugins share it: each line is logged once, and
- * names what to set in Red Hat Developer Hub, where a dynamic plugin replaces no service without being allowed to.
+ * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each line is logged once. The
+ * line names what to set in Red Hat Developer Hub, where a dynamic plugin replaces a service only if a variable allows it.
  */
 export function createOwnServicesLog(rootLogger: RootLoggerService) {
   const logger = rootLogger.child({ service: 'apiGate' });
@@ -17,17 +17,18 @@ export function createOwnServicesLog(rootLogger: RootLoggerService) {
 
   return (isOwn: Record<keyof typeof LOSSES, boolean>): void => {
     const own = (['httpRouter', 'httpAuth'] as const).filter(id => isOwn[id]);
-    const key = own.join();
-    if (!key || logged.has(key)) {
+    if (own.length === 0) {
       return;
     }
-    logged.add(key);
     const services = `${own.join(' and ')} service${own.length > 1 ? 's' : ''}`;
-    const losses = own.map(id => LOSSES[id]).join(', and ');
+    const losses = own.map(id => LOSSES[id]).join('; ');
     const variables = own
       .map(id => `ENABLE_CORE_${id.toUpperCase()}_OVERRIDE=true`)
       .join(' and ');
     const line = `API gate decides every request, but this backend has its own ${services}: ${losses}. In Red Hat Developer Hub, set ${variables}`;
-    logger[isOwn.httpRouter ? 'warn' : 'info'](line);
+    if (!logged.has(line)) {
+      logged.add(line);
+      logger[isOwn.httpRouter ? 'warn' : 'info'](line);
+    }
   };
 }
