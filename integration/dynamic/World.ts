@@ -31,6 +31,26 @@ export interface DynamicBackend extends BackendProcess {
   gateFolder: string;
 }
 
+const configOf = (name: string, port: number, plugins: string): JsonObject => ({
+  app: { baseUrl: `http://localhost:${port}` },
+  backend: {
+    baseUrl: `http://localhost:${port}`,
+    listen: { host: 'localhost', port },
+    database: {
+      client: 'pg',
+      connection: postgresUrl(),
+      prefix: `${name}_`,
+    },
+    auth: {
+      externalAccess: [
+        { type: 'static', options: { token: READER_TOKEN, subject: 'reader' } },
+      ],
+    },
+  },
+  auth: { providers: { visitor: {} } },
+  dynamicPlugins: { rootDirectory: plugins },
+});
+
 /** Creates backends that load the exported gate, and the plugins `hello` and `docs`, at run time. */
 export class World {
   readonly #exported: string;
@@ -106,26 +126,6 @@ function addPlugin(folder: string, file: string, field: string): void {
     `exports.default = require(${JSON.stringify(module)}).${field};`,
   );
 }
-
-const configOf = (name: string, port: number, plugins: string): JsonObject => ({
-  app: { baseUrl: `http://localhost:${port}` },
-  backend: {
-    baseUrl: `http://localhost:${port}`,
-    listen: { host: 'localhost', port },
-    database: {
-      client: 'pg',
-      connection: postgresUrl(),
-      prefix: `${name}_`,
-    },
-    auth: {
-      externalAccess: [
-        { type: 'static', options: { token: READER_TOKEN, subject: 'reader' } },
-      ],
-    },
-  },
-  auth: { providers: { visitor: {} } },
-  dynamicPlugins: { rootDirectory: plugins },
-});
 
 /** Returns the lines of a backend's log at a level. */
 export function linesAt(

@@ -59,8 +59,10 @@ export async function expectNoStart(
     backend.log.includes(text),
   );
   const statuses: string[] = [];
-  for (const path of [HELLO, CATALOG, '/.backstage/health/v1/readiness']) {
-    const answer = await send(backend.port, { path }).catch(() => undefined);
+  for (const target of [HELLO, CATALOG, '/.backstage/health/v1/readiness']) {
+    const answer = await send(backend.port, { path: target }).catch(
+      () => undefined,
+    );
     statuses.push(String(answer?.status ?? 'none'));
   }
   backend.killNow();
