@@ -54,10 +54,20 @@ export async function expectNoStart(
   backend: DynamicBackend,
   text: string,
 ): Promise<void> {
-  backend.start().catch(() => {});
-  await until(`the log has ${text}`, 60_000, async () =>
-    backend.log.includes(text),
+  let end: 'started' | 'ended' | undefined;
+  backend.start().then(
+    () => {
+      end = 'started';
+    },
+    () => {
+      end = 'ended';
+    },
   );
+  await until('the start is over', 60_000, async () =>
+    Boolean(end || backend.log.includes('Unhandled rejection')),
+  );
+  expectEqual('it is started', end === 'started', false);
+  expectEqual(`the log has ${text}`, backend.log.includes(text), true);
   const statuses: string[] = [];
   for (const target of [HELLO, CATALOG, '/.backstage/health/v1/readiness']) {
     const answer = await send(backend.port, { path: target }).catch(
