@@ -43,9 +43,7 @@ function typeScriptFilesIn(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true })
     .map(file => path.posix.join(folder, String(file)))
     .filter(
-      file =>
-        file.endsWith('.ts') &&
-        !/node_modules|delegation\/\d|dynamic-plugins-root/.test(file),
+      file => file.endsWith('.ts') && !/node_modules|delegation\/\d/.test(file),
     );
 }
 
