@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
@@ -53,18 +53,11 @@ const configOf = (name: string, port: number, plugins: string): JsonObject => ({
 
 /** Creates backends that load the exported gate, and the plugins `hello` and `docs`, at run time. */
 export class World {
-  readonly #exported: string;
-
   /** @param tarball - the exported package, as `npm pack` makes it */
   constructor(
     private readonly run: Run,
-    tarball: string,
-  ) {
-    const folder = path.join(run.folder, 'exported');
-    mkdirSync(folder);
-    execFileSync('tar', ['-xzf', tarball, '-C', folder]);
-    this.#exported = path.join(folder, 'package');
-  }
+    private readonly tarball: string,
+  ) {}
 
   /**
    * Creates a backend without starting it.
@@ -79,9 +72,17 @@ export class World {
   ): Promise<DynamicBackend> {
     const { atExit, folder } = this.run;
     const plugins = mkdtempSync(path.join(BACKEND, 'dynamic-plugins-root-'));
-    atExit.push(() => rmSync(plugins, { recursive: true, force: true }));
+    // The packages in it are thousands of files, for which these commands take a fraction of the time that Node takes.
+    atExit.push(() => execFileSync('rm', ['-rf', plugins]));
     const gateFolder = path.join(plugins, GATE_DYNAMIC);
-    cpSync(this.#exported, gateFolder, { recursive: true });
+    mkdirSync(gateFolder);
+    execFileSync('tar', [
+      '-xzf',
+      this.tarball,
+      '-C',
+      gateFolder,
+      '--strip-components=1',
+    ]);
     Object.entries(FIXTURES).forEach(([id, [file, field]]) =>
       addPlugin(path.join(plugins, id), file, field),
     );
