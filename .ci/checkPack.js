@@ -48,6 +48,7 @@ async function main() {
   execFileSync('tar', ['-xzf', pack(folder)], { cwd: folder });
   const packed = path.join(folder, 'package');
   for (const file of [
+    'bin/dynamic-plugin.cjs',
     'config.schema.json',
     'README.md',
     'docs/releases.md',

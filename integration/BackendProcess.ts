@@ -19,17 +19,24 @@ export class BackendProcess {
       logFile: string;
       /** Default `warn`. */
       logLevel?: 'info' | 'warn';
+      /** Variables beside those of this process. */
+      env?: Record<string, string>;
+      /** Default: the folder of this process. */
+      cwd?: string;
     },
   ) {}
 
   /** Resolves once every plugin is up. */
   async start(): Promise<void> {
     const { module, config, logFile, logLevel = 'warn' } = this.options;
+    const { cwd, env } = this.options;
     const log = openSync(logFile, 'a');
     // `execArgv` has the loader of TypeScript, and a fork inherits it.
     const child = fork(module, {
+      cwd,
       env: {
         ...process.env,
+        ...env,
         BACKEND_CONFIG: JSON.stringify(config),
         LOG_LEVEL: logLevel,
       },

@@ -15,6 +15,7 @@ import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/backstagePaths';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import { createOwnServicesLog } from './createOwnServicesLog';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -42,28 +43,23 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
+    rootLogger: coreServices.rootLogger,
   },
-  async factory({ gate, plugin, ...services }) {
+  createRootContext: ({ rootLogger }) => createOwnServicesLog(rootLogger),
+  async factory({ gate, plugin, ...services }, logOwnServices) {
     const id = plugin.getId();
     const { auth, config, discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
     const { plugins, policies, revocations, source } = gate;
 
-    if (!policies.isWatched(httpRouter)) {
-      logger.warn(
-        `API gate does not know what the plugin ${id} opens itself, since this backend has its own httpRouter service`,
-      );
-    }
-    if (
-      source.current.config.tokenCache &&
-      !(httpAuth instanceof CachingHttpAuth)
-    ) {
-      logger.info(
-        `API gate remembers no verified tokens for the plugin ${id}, since this backend has its own httpAuth service`,
-      );
-    }
     await gate.publicReaders.assertUsable(id, services);
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
+    logOwnServices({
+      httpRouter: !policies.isWatched(httpRouter),
+      httpAuth:
+        source.current.config.tokenCache !== undefined &&
+        !(httpAuth instanceof CachingHttpAuth),
+    });
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
     const opened = new Set<string>();

@@ -28,6 +28,18 @@ const NOT_RUN: Record<string, string> = {
   'yarn --cwd packages/backend add': '.ci/install/run runs it',
   'yarn --cwd packages/backend up': '.ci/install/run runs it',
   'yarn --cwd packages/backend remove': '.ci/install/run runs it',
+  ...Object.fromEntries(
+    [
+      'mkdir api-gate-dynamic',
+      'npm install @red-hat-developer-hub/cli',
+      'npm pack backstage-plugin-auth-backend-module-api-gate',
+      'tar -xzf backstage-plugin-auth-backend-module-api-gate',
+      'npm pkg delete exports',
+      'npm pkg set main',
+      'YARN_NODE_LINKER=node-modules npx rhdh-cli',
+      'cd dist-dynamic',
+    ].map(start => [start, 'integration/dynamic/run runs it']),
+  ),
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
   [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "lockedUntil"`]:
