@@ -11,6 +11,7 @@ import {
 } from './AllowRule';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
 import { isCookieEndpoint } from '../http/backstagePaths';
+import { checkPublicReaders } from './readPublicReaders';
 import { checkRequirements, readRequires } from './requirements';
 import { check, readInstant, readList, readObject } from './values';
 
@@ -29,7 +30,7 @@ const RULE_METHODS = [
 /**
  * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
  *
- * @param rootConfig - has what the rules require
+ * @param rootConfig - has what the rules require, and the tokens of `as`
  */
 export function readAllowRules(
   value: unknown,
@@ -43,6 +44,7 @@ export function readAllowRules(
     readAllowRule,
   );
   checkRequirements(rules, configPath, rootConfig);
+  checkPublicReaders(rules, configPath, rootConfig);
   return rules;
 }
 

@@ -19,7 +19,6 @@ import {
   readForeignAuthorization,
 } from './readForeignAuthorization';
 import { readMcpPaths } from './readMcpPaths';
-import { checkPublicReaders } from './readPublicReaders';
 import { readSignOutSettings } from './readSignOutSettings';
 import { readTokens } from './readTokens';
 
@@ -79,8 +78,7 @@ export function readApiGateConfig(
     rootConfig.getString('backend.baseUrl'),
     'backend.baseUrl',
   );
-  const allow = readAllowRules(value.allow, at('allow'));
-  checkPublicReaders(allow, at('allow'), rootConfig);
+  const allow = readAllowRules(value.allow, at('allow'), rootConfig);
   return {
     ...readMode(value, CONFIG_KEY),
     allow,

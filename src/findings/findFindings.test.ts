@@ -460,7 +460,7 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'public-as-service': ['catalog', 'hello'].map((plugin): Row => {
     const plain = rule(plugin, '/x');
-    const reader = {
+    const entry = {
       type: 'static',
       options: { token: 'reader-token', subject: 'reader' },
       accessRestrictions: [
@@ -471,7 +471,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       `auth.apiGate.allow[0] (GET /api/${plugin}/x)`,
       {
         ...allow({ ...plain, as: 'reader' } as typeof plain),
-        backend: { auth: { externalAccess: [reader] } },
+        backend: { auth: { externalAccess: [entry] } },
       },
       allow(plain),
     ];

@@ -10,6 +10,7 @@ describe('formatPolicyReport', () => {
     enforced: true,
     allow: [],
     builtIn: [],
+    tokens: [],
     lists: [],
     closed: [],
     unknown: [],

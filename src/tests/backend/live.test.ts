@@ -6,14 +6,14 @@ import { AddressInfo, connect, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import timers from 'node:timers/promises';
-import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
+import { serve } from '../../__testUtils__/serve';
 import {
   freePort,
   RunningBackend,
   startBackend,
-} from '../__testUtils__/startBackend';
+} from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
