@@ -219,12 +219,14 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
 }
 
 function configWith(key: SigningKey): JsonObject {
+  const { apiGate, backend, changeRule } = attackedSettings;
   return {
+    backend,
     auth: {
       ...(key.config.auth as JsonObject),
       providers: { 'signs-in': { signIn: {} } },
       apiGate: {
-        ...attackedSettings,
+        ...apiGate,
         // It ends with the token, so that answers of two moments are the same.
         cookie: { maxAge: '24h' },
         // It opens everything, and must change nothing.
@@ -244,7 +246,7 @@ function configWith(key: SigningKey): JsonObject {
           { plugin: 'hello', path: '/demo/**', until: '2020-01-01' },
           { plugin: 'docs', path: '/static/public' },
           { plugin: 'forwarding', path: '/public/**' },
-        ],
+        ].map(changeRule),
       },
     },
   };

@@ -1,4 +1,10 @@
 import type { JsonObject } from '@backstage/types';
 
-/** Settings of `auth.apiGate` that a test file replaces to run all attacks with them. */
-export const attackedSettings: JsonObject = {};
+/** The configuration that a test file replaces to run all attacks with other settings. */
+export const attackedSettings = {
+  /** Settings of `auth.apiGate`, besides the rules. */
+  apiGate: {} as JsonObject,
+  backend: {} as JsonObject,
+  /** Changes a rule that opens something. */
+  changeRule: (rule: JsonObject): JsonObject => rule,
+};

@@ -9,6 +9,7 @@ import './vectors';
 import './connections';
 import './upgrades';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import { attackedSettings } from '../__testUtils__/attackedSettings';
 
 const backend = useAttackedBackend();
 
@@ -30,11 +31,21 @@ it('[P14] nothing that was presented, and no query, is in the log or the audit',
   );
 });
 
-it('[P31] the record of use has the rules alone, and nothing of a request', async () => {
+it('[P31] the record of use has what the configuration names, and nothing of a request', async () => {
   const { usage } = backend();
   await usage.sync();
   const rows = await usage.rows();
-  expect(rows.map(({ name }) => name).sort()).toEqual([
+  const namesOf = (kinds: string[]) => [
+    ...new Set(
+      rows.filter(row => kinds.includes(row.kind)).map(({ name }) => name),
+    ),
+  ];
+  const { auth } = attackedSettings.backend as any;
+  const tokens = (auth?.externalAccess ?? []) as any[];
+  expect(namesOf(['token', 'call', 'delegation', 'worked']).sort()).toEqual(
+    tokens.map(({ options }) => options.subject).sort(),
+  );
+  expect(namesOf(['rule']).sort()).toEqual([
     'GET docs/static/public',
     'GET forwarding/public/**',
     'GET hello/demo/**',
