@@ -64,6 +64,46 @@ describe('api-gate diff', () => {
     },
   );
 
+  it.each<[string, string, string[]]>([
+    ['', ', requires: a.secret', ['- newly requires a.secret']],
+    [', requires: a.secret', '', ['+ no longer requires a.secret']],
+    [
+      ', requires: a.secret',
+      ', requires: b.secret',
+      ['+ no longer requires a.secret'],
+    ],
+    [', requires: a.secret', ', requires: a.secret, reason: x', []],
+    ['', ', as: reader', ['+ reads as reader']],
+    [', as: reader', '', ['- no longer reads as reader']],
+    [', as: reader', ', as: other', ['+ reads as other']],
+    [', as: reader', ', as: reader, reason: x', []],
+  ])(
+    'compares the conditions of a rule (%s, %s)',
+    async (before, after, lines) => {
+      const rule = '{ plugin: catalog, path: /entities/by-query';
+      const tokens = ['reader', 'other'].map(
+        subject =>
+          `{ type: static, options: { token: token-of-${subject}, subject: ${subject} }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }`,
+      );
+      const config = (conditions: string) =>
+        configWith([`${rule}${conditions} }`]).replace(
+          'auth:',
+          `  auth: { externalAccess: [${tokens}] }\nauth:`,
+        );
+      const { code, stdout } = await diff(
+        config(before),
+        config(after),
+        ...['--fail-on', 'new-public'],
+      );
+      expect(stdout).toBe(
+        lines.length === 0
+          ? 'No difference in what is public\n'
+          : `${lines}  GET /api/catalog/entities/by-query  auth.apiGate.allow[0]\n`,
+      );
+      expect(code).toBe(lines.join().startsWith('+') ? 1 : 0);
+    },
+  );
+
   it('finds no difference between equivalent rules', async () => {
     const { code, stdout } = await diff(
       configWith([ECHO, STATIC]),

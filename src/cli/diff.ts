@@ -6,6 +6,7 @@ import { formatRequirement } from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
+import { compareConditions } from './compareConditions';
 import { withFilesAt } from './gitFiles';
 import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
 import { formatLocation, Lines } from './output';
@@ -26,12 +27,13 @@ export const diff: Command = {
 Prints what a change of the configuration makes public, what it closes, and which expectations it adds
 or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
 is not public; where two rules end at different times, the difference is shown as longer or shorter.
+What rules require, and as whom handlers read, is compared too.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --against git:REF          the same files at a commit, a branch or a tag, such as git:origin/main
   --against FILE             other files, in the backend's order
-  --fail-on new-public|any   exits with 1 for what is newly public or longer so, or no longer expected to be closed;
-                             or for any difference
+  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, reads as another subject,
+                             or is no longer expected to be closed; or for any difference
   --mock-env                 uses a made-up value for each variable that is not set
 
 Exit code: 0; 1 for differences that --fail-on names; 2 a file can not be read or compared, or
@@ -66,6 +68,7 @@ that were read has it.`,
       ...compareModes(before, after.gate),
       ...opened.map(change => describe('+ public', change, after.gate)),
       ...longer.map(change => describe('+ longer', change, after.gate)),
+      ...compareConditions(before?.allow ?? [], after.gate.allow),
       ...compareExpectations(before?.expect ?? [], after.gate.expect),
       ...closed.map(change => describe('- closed', change)),
       ...shorter.map(change => describe('- shorter', change)),
