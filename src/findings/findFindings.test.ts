@@ -130,6 +130,23 @@ const seen = (subject: string, lastUsed: string | null): Facts => ({
     externalTokens: [{ subject, lastUsed }],
   },
 });
+/** A rule whose handler reads as an external token. */
+const reading = (plugin: string) => ({
+  ...allow({ ...rule(plugin, '/x'), as: 'reader' } as ReturnType<typeof rule>),
+  backend: {
+    auth: {
+      externalAccess: [
+        {
+          type: 'static',
+          options: { token: 'reader-token', subject: 'reader' },
+          accessRestrictions: [
+            { plugin, permissionAttribute: { action: ['read'] } },
+          ],
+        },
+      ],
+    },
+  },
+});
 const openA = allow(rule('a', '/x'));
 const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
 const endingIn = (days: number): Facts => {
@@ -458,24 +475,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
     ],
   ],
-  'public-as-service': ['catalog', 'hello'].map((plugin): Row => {
-    const plain = rule(plugin, '/x');
-    const entry = {
-      type: 'static',
-      options: { token: 'reader-token', subject: 'reader' },
-      accessRestrictions: [
-        { plugin, permissionAttribute: { action: ['read'] } },
-      ],
-    };
-    return [
-      `auth.apiGate.allow[0] (GET /api/${plugin}/x)`,
-      {
-        ...allow({ ...plain, as: 'reader' } as typeof plain),
-        backend: { auth: { externalAccess: [entry] } },
-      },
-      allow(plain),
-    ];
-  }),
+  'public-as-service': ['catalog', 'hello'].map((plugin): Row => [
+    `auth.apiGate.allow[0] (GET /api/${plugin}/x)`,
+    reading(plugin),
+    allow(rule(plugin, '/x')),
+  ]),
   'refresh-tokens-survive': [
     [
       'auth.apiGate.signOut.offlineSessions',
@@ -649,6 +653,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       'backend.auth.externalAccess[0] (ci)',
       limiting({ reason: 'builds' }),
       limiting({ until: '2026-01-01' }),
+    ],
+    [
+      'backend.auth.externalAccess[0] (reader)',
+      { backend: reading('a').backend },
+      reading('a'),
     ],
   ],
   'unrestricted-external-token': [
