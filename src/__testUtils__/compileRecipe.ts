@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
+import { temporaryFolder } from './temporaryFolder';
 
 /** The parts of Backstage's frontend API that the documents use. Its package is not installed here. */
 const FRONTEND_API = `declare module '@backstage/core-plugin-api' {
@@ -17,7 +17,7 @@ const FRONTEND_API = `declare module '@backstage/core-plugin-api' {
 
 /** Compiles a module of the documents as a frontend does, and returns its exports and what the compiler reports. */
 export function compileRecipe(recipe: string) {
-  const folder = mkdtempSync(path.join(tmpdir(), 'recipe-'));
+  const folder = temporaryFolder();
   const files = Object.entries({ 'x.ts': recipe, 'api.d.ts': FRONTEND_API });
   const paths = files.map(([name, text]) => {
     const file = path.join(folder, name);

@@ -1,14 +1,9 @@
 import { spawn } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { run } from '../cli';
+import { temporaryFolder } from './temporaryFolder';
 
 /** The exit code and the output of a run of the command. */
 export interface CliResult {
@@ -90,7 +85,7 @@ export async function runCliIn(
  * @returns a function that lists the copies of files of commits which were not removed
  */
 export function ownTemporaryFolder(): { leftovers(): string[] } {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'cli-test-'));
+  const folder = temporaryFolder();
   beforeEach(() => {
     jest.spyOn(os, 'tmpdir').mockReturnValue(folder);
   });
@@ -102,7 +97,7 @@ export function ownTemporaryFolder(): { leftovers(): string[] } {
 
 /** Creates a folder with files in it, and returns its path. */
 export function folderWith(files: Record<string, string>): string {
-  const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'cli-test-')));
+  const folder = temporaryFolder();
   writeInto(folder, { 'package.json': '{"name":"root"}', ...files });
   return folder;
 }
