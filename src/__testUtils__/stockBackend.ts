@@ -63,6 +63,9 @@ const [, minor, patch] = backstage.version.split('.').map(Number);
 /** Whether Backstage refuses to call plugins for a token whose restrictions do not name them. */
 export const isDelegationChecked = minor > 17 || (minor === 17 && patch >= 8);
 
+// Goes in August 2027: releases before September 2026 keep the credentials of a request for all plugins.
+export const keepsFirstCredentials = minor < 18;
+
 const entity = (apiVersion: string, kind: string, name: string) => ({
   apiVersion,
   kind,

@@ -21,6 +21,7 @@ import {
   SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { keepsFirstCredentials } from '../../__testUtils__/stockBackend';
 import { until } from '../../__testUtils__/until';
 
 const backends = signedBackends();
@@ -51,8 +52,14 @@ describe('with credentialHeader and foreignAuthorization', () => {
         }).feature,
         recordingPlugin('behind', {
           handle: async (req, res, { httpAuth }) => {
-            const { principal } = await httpAuth.credentials(req);
-            res.json(principal);
+            const { principal } = await httpAuth.credentials(req, {
+              allow: ['user'],
+            });
+            const { identity } = (req as any).user;
+            res.json({
+              decided: identity.userEntityRef,
+              authenticated: principal.userEntityRef,
+            });
           },
         }).feature,
       ],
@@ -273,9 +280,13 @@ describe('with credentialHeader and foreignAuthorization', () => {
       inHeader(token),
       authorization(BASIC),
     );
-    expect([status, JSON.parse(body).userEntityRef]).toEqual([
+    const first = `user:default/user-${users}`;
+    expect([status, JSON.parse(body)]).toEqual([
       200,
-      'user:default/second',
+      {
+        decided: 'user:default/second',
+        authenticated: keepsFirstCredentials ? first : 'user:default/second',
+      },
     ]);
   });
 
