@@ -13,7 +13,11 @@ import path from 'node:path';
 import { merge } from 'lodash';
 import { recordSpans } from '../../__testUtils__/recordSpans';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+} from '../../__testUtils__/requestParts';
 import {
   SignedBackend,
   SignedBackendOptions,
@@ -125,6 +129,11 @@ describeIfChecked('a rule with `as`', () => {
     // No handler of a public path sees the gate's cookie, so that the page is the same to everybody.
     const withCookie = await get('/api/hello/read/x', cookie(user));
     expect(typeIn(withCookie.body)).toBe('service');
+    // Browsers have Backstage's own cookie after a look at TechDocs.
+    const { headers } = await get(`/api/hello${COOKIE_ENDPOINT}`, bearer(user));
+    const [own] = headers['set-cookie']!.match(/backstage-auth=[^;]+/)!;
+    const withOwn = await get('/api/hello/read/x', `Cookie: ${own}`);
+    expect(typeIn(withOwn.body)).toBe('service');
     const ofBasic = await get('/api/hello/read/x', 'Authorization: Basic YTpi');
     expect(typeIn(ofBasic.body)).toBe('none');
   });
