@@ -109,7 +109,7 @@ async function decide(request: GateRequest): Promise<Passed> {
 function findReader(request: GateRequest, rule: AllowRule): string | undefined {
   const { places, policy, req, services } = request;
   const token = policy.isEnforced && services.publicReaders?.tokenFor(rule);
-  if (!token) {
+  if (!token || policy.tokenLimits.findRefusal(rule.as!, request)) {
     return undefined;
   }
   const withoutCookie = { ...places, cookie: undefined };

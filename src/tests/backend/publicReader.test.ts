@@ -226,6 +226,27 @@ describeIfChecked('a rule with `as`', () => {
     expect(recorded).not.toContain(TOKEN);
   });
 
+  it('[P83][P85] reads nothing after the end of its token, and where only excludes it', async () => {
+    const { change, get } = await startHello();
+    const read = async (limits: JsonObject) => {
+      change({
+        config: accessWith(entryFor('hello')),
+        apiGate: {
+          allow: [{ ...RULE, plugin: 'hello', path: '/read/*' }],
+          tokens: [{ subject: 'public-reader', ...limits }],
+        },
+      });
+      return typeIn((await get('/api/hello/read/x')).body);
+    };
+    expect(await read({ until: '2999-01-01' })).toBe('service');
+    expect(await read({ until: '2020-01-01' })).toBe('none');
+    expect(await read({ only: [{ plugin: 'hello', path: '/x' }] })).toBe(
+      'none',
+    );
+    const only = [{ plugin: 'hello', path: '/read/**' }];
+    expect(await read({ only })).toBe('service');
+  });
+
   it('[P85] binds nothing in report-only, and nothing for a candidate', async () => {
     const reportOnly = await startHello({ apiGate: { mode: 'report-only' } });
     expect((await reportOnly.get('/api/hello/read/x')).status).toBe(401);
