@@ -1,5 +1,9 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { findBearer, readUserCookie } from '../credentials/readCredential';
+import {
+  findBearer,
+  readProtocols,
+  readUserCookie,
+} from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
@@ -42,26 +46,39 @@ export async function refuseRevokedSession(
  * @throws Refusal 401 or 403
  */
 export async function refuseLimitedToken(request: GateRequest): Promise<void> {
-  const token = findBearer(request.req, request.places);
-  if (token === undefined || request.policy.tokenLimits.isEmpty) {
+  const { isUpgrade, places, policy, req } = request;
+  if (policy.tokenLimits.isEmpty) {
     return;
   }
-  const { claims, userToken } = request.services.tokens.read(token);
-  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
-    return;
-  }
-  const presented = { kind: 'bearer', token } as const;
-  let refusal: Refusal | undefined;
-  try {
-    const verified = await verifyCredential(request, presented);
-    refusal = findRefusal(verified, request);
-  } catch (error) {
-    if (!(error instanceof Refusal)) {
-      throw error;
+  const bearer = findBearer(req, places) ?? [];
+  for (const token of [
+    ...(isUpgrade ? readProtocols(req) : []),
+    bearer,
+  ].flat()) {
+    const refusal = await findLimit(token, request);
+    if (refusal) {
+      throw refusal;
     }
   }
-  if (refusal) {
-    throw refusal;
+}
+
+async function findLimit(
+  token: string,
+  request: GateRequest,
+): Promise<Refusal | undefined> {
+  const { claims, userToken } = request.services.tokens.read(token);
+  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
+    return undefined;
+  }
+  try {
+    const presented = { kind: 'bearer', token } as const;
+    const verified = await verifyCredential(request, presented);
+    return findRefusal(verified, request);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -352,7 +352,11 @@ describe('a WebSocket of an external token', () => {
     });
     const ci = bearer(tokenOf('ci'));
     expect(await backend.upgradeStatus('/api/ws/open', ci)).toBe(403);
+    const offered = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('ci')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', offered)).toBe(403);
     expect(backend.upgrades).toEqual([]);
+    const others = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('other')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', others)).not.toBe(403);
     expect(await backend.upgradeStatus('/api/ws/open')).not.toBe(403);
   });
 });
