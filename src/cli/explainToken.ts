@@ -35,8 +35,12 @@ export function explainToken(
       token.plugins.length > 0 &&
       !token.plugins.includes(pluginId),
   );
-  const reason = new Policy(gate).tokenLimits.findRefusal(subject, request);
+  const reason = gate.allow.some(rule => rule.as === subject)
+    ? 'public-reader'
+    : new Policy(gate).tokenLimits.findRefusal(subject, request);
   const answers = {
+    'public-reader':
+      'refused with 403 (restricted): a rule has it as a public reader, and no request may present it',
     restricted: 'refused with 403 (restricted): no only has it',
     'token-ended': 'refused with 401 (token-ended)',
   };
