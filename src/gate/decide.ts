@@ -114,9 +114,11 @@ function findReader(request: GateRequest, rule: AllowRule): string | undefined {
   }
   const withoutCookie = { ...places, cookie: undefined };
   const presented = readCredential(req, withoutCookie, () => false);
-  return presented === Refusal.because('missing-credentials')
-    ? token
-    : undefined;
+  if (presented !== Refusal.because('missing-credentials')) {
+    return undefined;
+  }
+  services.observer.externalTokenUsed(rule.as!, request);
+  return token;
 }
 
 /** Accepts the credential of a request: chooses what its handler and its answer get. */

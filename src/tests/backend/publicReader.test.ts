@@ -278,6 +278,15 @@ describeIfChecked('a rule with `as`', () => {
     );
   });
 
+  it('is in the record of use as that token', async () => {
+    const { get, policy, hello } = await startHello();
+    await get('/api/hello/read/x');
+    const { usage } = await policy(await hello.tokenFor('auth'));
+    expect(usage!.externalTokens).toMatchObject([
+      { subject: 'public-reader', requests30d: 1, plugins: ['hello'] },
+    ]);
+  });
+
   it('is named at the start, in a finding and in the policy', async () => {
     const { log, policy, hello } = await startHello();
     const found = log.find(({ message }) =>
