@@ -1,5 +1,7 @@
 import type {
   AuthService,
+  BackstageCredentials,
+  BackstageServicePrincipal,
   HttpAuthService,
   LoggerService,
   RootConfigService,
@@ -91,7 +93,13 @@ export class PublicReaders {
           `${at} needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or as`,
         );
       }
-      const isBounded = await isNotDelegated(token, auth);
+      const credentials = await auth.authenticate(token).catch(() => undefined);
+      if (!credentials || !isSubject(credentials, rule.as!)) {
+        throw new InputError(
+          `${at} names the token of ${rule.as}, and another entry of backend.auth.externalAccess has the same token: give each entry a token of its own`,
+        );
+      }
+      const isBounded = await isNotDelegated(credentials, auth);
       if (!isBounded) {
         throw new InputError(
           `${at} needs backend-defaults 0.17.8 or later, where a restricted token can't be delegated to other plugins: update Backstage, or remove as`,
@@ -101,13 +109,16 @@ export class PublicReaders {
   }
 }
 
-/** Returns whether Backstage refuses to call another plugin with the credentials of a token. */
+function isSubject({ principal }: BackstageCredentials, subject: string) {
+  return (principal as Partial<BackstageServicePrincipal>).subject === subject;
+}
+
+/** Returns whether Backstage refuses to call another plugin with credentials. */
 async function isNotDelegated(
-  token: string,
+  onBehalfOf: BackstageCredentials,
   auth: AuthService,
 ): Promise<boolean> {
   try {
-    const onBehalfOf = await auth.authenticate(token);
     await auth.getPluginRequestToken({
       onBehalfOf,
       targetPluginId: OTHER_PLUGIN,

@@ -510,6 +510,22 @@ describe('the start with `as`', () => {
       ],
       'must be restricted to reading this plugin',
     ],
+    ...[
+      [{ plugin: 'hello' }],
+      [{ plugin: 'hello', permission: 'x' }],
+      [{ plugin: 'auth' }],
+    ].map((accessRestrictions): [string, JsonObject, JsonObject[], string] => [
+      `a token that another entry has for ${JSON.stringify(accessRestrictions)}`,
+      {},
+      [
+        entryFor('hello', {
+          options: { token: TOKEN, subject: 'other' },
+          accessRestrictions,
+        }),
+        entryFor('hello'),
+      ],
+      'another entry of backend.auth.externalAccess has the same token',
+    ]),
   ])('[P85] is refused for %s', async (_name, rule, entries, message) => {
     await expect(start(rule, entries)).rejects.toThrow(message);
   });
