@@ -32,6 +32,8 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
 export class PolicySource {
   readonly #logger: LoggerService;
   readonly #requirements: Requirements;
+  /** The subjects of the external tokens that Backstage accepts until a restart. */
+  readonly #namedAtStart: readonly string[];
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -51,6 +53,7 @@ export class PolicySource {
     const { config, logger } = options;
     this.#logger = logger;
     this.#requirements = new Requirements(config);
+    this.#namedAtStart = readExternalSubjects(config).named;
     const read = readPolicyConfig(config, options);
     this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
     this.#lists = findListSources(config);
@@ -154,9 +157,12 @@ export class PolicySource {
       this.#current.config;
     const kept = { cookie, credentialHeader, foreignAuthorization, tokenCache };
     // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
-    const { isPossible } = readExternalSubjects(config);
-    const removed = this.#current.config.tokens.filter(
-      ({ subject }) => !isPossible(subject),
+    const { isPossible, named } = readExternalSubjects(config);
+    const removed = this.#current.config.tokens.filter(({ subject }) =>
+      this.#namedAtStart.includes(subject)
+        ? !named.includes(subject) &&
+          !read.tokens.some(each => each.subject === subject)
+        : !isPossible(subject),
     );
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     // The parts of the gate that use these are made, or checked, at the start.

@@ -224,6 +224,31 @@ describe('an external token with only', () => {
     ]);
   });
 
+  it.each([
+    [{ type: 'own', options: {} }, 'ci'],
+    [
+      { type: 'jwks', options: { url: 'https://a.test', issuer: 'a' } },
+      'external:ci',
+    ],
+  ])(
+    '[P82] keeps them beside an entry of the type %j, whose tokens may have any subject',
+    async (entry, subject) => {
+      const backend = await start([{ subject, only }], {
+        access: [external(subject), entry],
+        features: [ownHandler],
+      });
+      backend.change({
+        config: { backend: { auth: { externalAccess: [entry] } } },
+        apiGate: { tokens: [] },
+      });
+      const token = bearer(tokenOf(subject));
+      expect(await outcome(backend, 'GET /api/hello/x', token)).toEqual(
+        REFUSED,
+      );
+      expect(await outcome(backend, 'GET /api/hello/ok', token)).toBe(200);
+    },
+  );
+
   it('[P82] would be refused in report-only, and passes', async () => {
     const backend = await start([{ subject: 'ci', only }], {
       apiGate: { mode: 'report-only' },
