@@ -3,7 +3,6 @@ import type {
   BackstageCredentials,
   BackstageServicePrincipal,
   HttpAuthService,
-  LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
@@ -49,17 +48,6 @@ export class PublicReaders {
   /** Returns whether a text is the token of a public reader. */
   has(text: string): boolean {
     return this.#texts.has(text);
-  }
-
-  /** Logs the rules of a new configuration whose reader the start has not checked. */
-  logUnchecked(rules: readonly AllowRule[], logger: LoggerService): void {
-    rules.forEach((rule, i) => {
-      if (rule.as !== undefined && this.tokenFor(rule) === undefined) {
-        logger.warn(
-          `${CONFIG_KEY}.allow[${i}].as has changed, and takes effect after a restart`,
-        );
-      }
-    });
   }
 
   /** @throws InputError if a rule has `as` for a plugin that this backend does not have */

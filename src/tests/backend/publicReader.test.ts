@@ -264,7 +264,7 @@ describeIfChecked('a rule with `as`', () => {
 
   it('[P85] needs a restart where a reload adds it, and ends at once where one removes it', async () => {
     const config = accessWith(entryFor('hello'));
-    const { change, get, log } = await startHello();
+    const { change, get, hello, log, policy } = await startHello();
     const plain = [{ plugin: 'hello', path: '/read/*' }];
     change({ config, apiGate: { allow: plain } });
     expect(typeIn((await get('/api/hello/read/x')).body)).toBe('none');
@@ -276,6 +276,8 @@ describeIfChecked('a rule with `as`', () => {
     expect(log.map(({ message }) => message)).toContain(
       'auth.apiGate.allow[0].as has changed, and takes effect after a restart',
     );
+    const { needsRestart } = await policy(await hello.tokenFor('auth'));
+    expect(needsRestart).toEqual(['auth.apiGate.allow[0].as']);
   });
 
   it('is in the record of use as that token', async () => {
