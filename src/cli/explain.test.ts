@@ -41,6 +41,7 @@ describe('api-gate explain --subject', () => {
       - { type: static, options: { token: '\${CI}', subject: ci-deploy } }
       - { type: legacy, options: { secret: x, subject: old }, accessRestrictions: [{ plugin: catalog }] }
       - { type: static, options: { token: xxxxxxxx, subject: open } }
+      - { type: static, options: { token: yyyyyyyy, subject: narrow }, accessRestrictions: [{ plugin: catalog }] }
       - { type: jwks, options: { url: 'https://a' } }
       - { type: static, options: { token: xxxxxxxx, subject: reader }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }
 `;
@@ -71,6 +72,11 @@ describe('api-gate explain --subject', () => {
       'GET /api/techdocs/x',
       'old',
       /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: all requests {2}\(ended, and refused since 2020/,
+    ],
+    [
+      'GET /api/techdocs/x',
+      'narrow',
+      /\nWith a token of narrow: refused with 403 \(restricted\)\n {2}refused with 403 \(restricted\): the accessRestrictions/,
     ],
     ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
     [

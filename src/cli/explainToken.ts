@@ -28,9 +28,11 @@ export function explainToken(
     );
   }
   const { pluginId } = request;
-  const excluding = readExternalTokens(root).filter(
+  const entries = readExternalTokens(root).filter(
+    token => token.subject === subject,
+  );
+  const excluding = entries.filter(
     token =>
-      token.subject === subject &&
       token.plugins &&
       token.plugins.length > 0 &&
       !token.plugins.includes(pluginId),
@@ -44,8 +46,13 @@ export function explainToken(
     restricted: 'refused with 403 (restricted): no only has it',
     'token-ended': 'refused with 401 (token-ended)',
   };
+  const isExcluded =
+    excluding.length > 0 && excluding.length === entries.length;
+  const otherwise = isExcluded
+    ? 'refused with 403 (restricted)'
+    : 'passes the gate';
   return [
-    `With a token of ${subject}: ${reason ? answers[reason] : 'passes the gate'}`,
+    `With a token of ${subject}: ${reason ? answers[reason] : otherwise}`,
     ...excluding.map(
       ({ at }) =>
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
