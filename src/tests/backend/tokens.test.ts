@@ -325,6 +325,7 @@ describe('a WebSocket of an external token', () => {
       '/live': undefined,
       '/other': undefined,
       '/open': undefined,
+      '/unauthenticated': 'unauthenticated',
     });
     const backend = await start(tokens, { apiGate, features: [ws.feature] });
     // Releases before November 2026 have their handlers after a first request.
@@ -378,7 +379,11 @@ describe('a WebSocket of an external token', () => {
 
   it('[P82] gets no credentials on a public path that only does not have', async () => {
     const backend = await startSockets([{ subject: 'ci', only: wsOnly }], {
-      allow: [{ plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] }],
+      allow: ['/open', '/unauthenticated'].map(path => ({
+        plugin: 'ws',
+        path,
+        methods: ['WEBSOCKET'],
+      })),
     });
     const ci = bearer(tokenOf('ci'));
     expect(await backend.upgradeStatus('/api/ws/open', ci)).toBe(403);
@@ -387,6 +392,13 @@ describe('a WebSocket of an external token', () => {
     expect(backend.upgrades).toEqual([]);
     const others = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('other')}`;
     expect(await backend.upgradeStatus('/api/ws/open', others)).not.toBe(403);
+    // An open one is closed when a change excludes it.
+    const open = [
+      await backend.upgrade('/api/ws/open', others),
+      await backend.upgrade('/api/ws/unauthenticated', others),
+    ];
+    backend.limit([{ subject: 'other', only: wsOnly }]);
+    await Promise.all(open.map(({ closed }) => closed));
     expect(await backend.upgradeStatus('/api/ws/open')).not.toBe(403);
   });
 });
