@@ -30,7 +30,8 @@ const explain = (request: string, ...args: string[]) =>
   explainWith('', request, ...args);
 
 describe('api-gate explain --subject', () => {
-  const ACCESS = `    tokens:
+  const ACCESS = `      - { plugin: catalog, path: /open, as: reader }
+    tokens:
       - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
       - { subject: old, until: 2020-01-01 }
       - { subject: 'external:job', only: [{ plugin: catalog, path: /x }] }
@@ -40,7 +41,9 @@ describe('api-gate explain --subject', () => {
       - { type: static, options: { token: '\${CI}', subject: ci-deploy } }
       - { type: legacy, options: { secret: x, subject: old }, accessRestrictions: [{ plugin: catalog }] }
       - { type: static, options: { token: xxxxxxxx, subject: open } }
+      - { type: static, options: { token: yyyyyyyy, subject: narrow }, accessRestrictions: [{ plugin: catalog }] }
       - { type: jwks, options: { url: 'https://a' } }
+      - { type: static, options: { token: xxxxxxxx, subject: reader }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }
 `;
   const withTokens = folderWith({
     'app-config.yaml':
@@ -70,7 +73,17 @@ describe('api-gate explain --subject', () => {
       'old',
       /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: all requests {2}\(ended, and refused since 2020/,
     ],
+    [
+      'GET /api/techdocs/x',
+      'narrow',
+      /\nWith a token of narrow: refused with 403 \(restricted\)\n {2}refused with 403 \(restricted\): the accessRestrictions/,
+    ],
     ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
+    [
+      'GET /api/catalog/open',
+      'reader',
+      /\nWith a token of reader: refused with 403 \(restricted\): a rule has it as a public reader/,
+    ],
     ['GET /api/x/y', 'external:other', /: passes the gate\n$/],
     ['GET /api/x/y', 'external:job', /: refused with 403 \(restricted\)/],
   ])(

@@ -28,20 +28,31 @@ export function explainToken(
     );
   }
   const { pluginId } = request;
-  const excluding = readExternalTokens(root).filter(
+  const entries = readExternalTokens(root).filter(
+    token => token.subject === subject,
+  );
+  const excluding = entries.filter(
     token =>
-      token.subject === subject &&
       token.plugins &&
       token.plugins.length > 0 &&
       !token.plugins.includes(pluginId),
   );
-  const reason = new Policy(gate).tokenLimits.findRefusal(subject, request);
+  const reason = gate.allow.some(rule => rule.as === subject)
+    ? 'public-reader'
+    : new Policy(gate).tokenLimits.findRefusal(subject, request);
   const answers = {
+    'public-reader':
+      'refused with 403 (restricted): a rule has it as a public reader, and no request may present it',
     restricted: 'refused with 403 (restricted): no only has it',
     'token-ended': 'refused with 401 (token-ended)',
   };
+  const isExcluded =
+    excluding.length > 0 && excluding.length === entries.length;
+  const otherwise = isExcluded
+    ? 'refused with 403 (restricted)'
+    : 'passes the gate';
   return [
-    `With a token of ${subject}: ${reason ? answers[reason] : 'passes the gate'}`,
+    `With a token of ${subject}: ${reason ? answers[reason] : otherwise}`,
     ...excluding.map(
       ({ at }) =>
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,

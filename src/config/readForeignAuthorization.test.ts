@@ -46,6 +46,7 @@ describe('credentialHeader', () => {
     'X-Auth-Request-Access-Token',
     'X-HTTP-Method-Override',
     'X-Requested-With',
+    'Backstage-Kubernetes-Authorization',
     'X-Api-Gate-Cookie-Issued-In-Front',
   ])('must not be %j', credentialHeader => {
     expect(() => read({ credentialHeader })).toThrow(

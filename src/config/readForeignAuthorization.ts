@@ -16,7 +16,7 @@ const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
 
 /** The headers that ingresses, load balancers, frontends, Express and this gate set or read. */
 const HEADERS_OF_OTHERS =
-  /^X-(Forwarded-.*|Real-IP|Goog-.*|Amzn-.*|Ms-.*|Auth-Request-.*|HTTP-Method-Override|Requested-With|Api-Gate-.*)$/i;
+  /^(X-(Forwarded-.*|Real-IP|Goog-.*|Amzn-.*|Ms-.*|Auth-Request-.*|HTTP-Method-Override|Requested-With|Api-Gate-.*)|Backstage-Kubernetes-.*)$/i;
 
 /** The gate's built-in public routes of these plugins are for signing in. */
 const NEVER_FOREIGN = ['auth', 'app'];

@@ -39,6 +39,21 @@ export function checkPublicReaders(
   });
 }
 
+/** Returns the config paths of `as` in rules that read only after a restart, since there was no such rule at the start. */
+export function findAddedReaders(
+  allow: readonly AllowRule[],
+  atStart: readonly AllowRule[],
+): string[] {
+  return allow.flatMap(({ as, path, plugin }, i) =>
+    as === undefined ||
+    atStart.some(
+      rule => rule.as === as && rule.path === path && rule.plugin === plugin,
+    )
+      ? []
+      : `auth.apiGate.allow[${i}].as`,
+  );
+}
+
 /** Returns the token of a subject; `undefined` if the configuration has none. */
 export function readReaderToken(
   rootConfig: Config,

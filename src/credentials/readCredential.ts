@@ -217,11 +217,19 @@ export function presentsCredential(
 }
 
 /**
- * Returns a request that holds a bearer token and nothing else. Backstage's `httpAuth` reads the token of a request only, and
- * caches one result per request, which must not be that of a token which the real request does not present as its own.
+ * Returns a request that holds a token and nothing else: in Backstage's own cookie, where an app's own `httpAuth` may look for it, or
+ * as a bearer token. Backstage's `httpAuth` reads the token of a request only, and caches one result per request, which must not be
+ * that of a token which the real request does not present as its own.
  */
-export function substituteRequest(token: string): Request {
-  return { headers: { authorization: `Bearer ${token}` } } as Request;
+export function substituteRequest(
+  token: string,
+  kind: PresentedToken['kind'] = 'bearer',
+): Request {
+  const headers =
+    kind === 'user-cookie'
+      ? { cookie: `${BACKSTAGE_AUTH_COOKIE}=${encodeURIComponent(token)}` }
+      : { authorization: `Bearer ${token}` };
+  return { headers } as Request;
 }
 
 function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {

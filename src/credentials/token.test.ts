@@ -1,3 +1,4 @@
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import {
   decodeToken,
   effectiveUserToken,
@@ -40,6 +41,11 @@ describe('decodeToken', () => {
       expect(decoded!.ent).toEqual(['a']);
     },
   );
+
+  it.each([7, null, {}, true])('ignores a typ that is %j', odd => {
+    const token = unsignedToken(odd as never, { sub: 'a' });
+    expect(decodeToken(token)).toMatchObject({ typ: undefined, sub: 'a' });
+  });
 
   it.each(['1', null, {}, [1], true])('ignores a time that is %j', odd =>
     expect(decodeToken(jwtOf({ iat: odd, exp: odd }))).toMatchObject({

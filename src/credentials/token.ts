@@ -106,7 +106,7 @@ export function decodeToken(token: string): DecodedToken | undefined {
     const { alg, typ, kid } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
-      typ,
+      typ: isString(typ) ? typ : undefined,
       kid: isString(kid) ? kid : undefined,
       isSymmetric: /^HS/.test(alg ?? ''),
       sub: isString(sub) ? sub : undefined,

@@ -3,6 +3,7 @@ import type { AllowRule } from '../config/AllowRule';
 import {
   PresentedToken,
   presentsCredential,
+  readCredential,
 } from '../credentials/readCredential';
 import type { Decision, PassReason } from '../decision/Decision';
 import { toRefusal } from '../decision/failClosed';
@@ -104,15 +105,20 @@ async function decide(request: GateRequest): Promise<Passed> {
   return passed;
 }
 
-/** Returns the token of a public reader, if the handler would get no credential. The gate's cookie is removed on public paths. */
-function findReader(
-  { places, policy, req, services }: GateRequest,
-  rule: AllowRule,
-): string | undefined {
+/** Returns the token of a public reader, if no header has a credential. Cookies do not count, so that the page is the same to everybody. */
+function findReader(request: GateRequest, rule: AllowRule): string | undefined {
+  const { places, policy, req, services } = request;
   const token = policy.isEnforced && services.publicReaders?.tokenFor(rule);
-  return token && !presentsCredential(req, { ...places, cookie: undefined })
-    ? token
-    : undefined;
+  if (!token || policy.tokenLimits.findRefusal(rule.as!, request)) {
+    return undefined;
+  }
+  const withoutCookie = { ...places, cookie: undefined };
+  const presented = readCredential(req, withoutCookie, () => false);
+  if (presented !== Refusal.because('missing-credentials')) {
+    return undefined;
+  }
+  services.observer.externalTokenUsed(rule.as!, request);
+  return token;
 }
 
 /** Accepts the credential of a request: chooses what its handler and its answer get. */

@@ -40,9 +40,9 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   const { plugin, req, route } = request;
   await plugin.started();
   if (typeof route === 'object') {
-    const sessions = await readPublicSessions(request);
+    const ofUsers = await readPublicSessions(request);
     await removeRevokedUserCookie(request);
-    await refuseLimitedToken(request);
+    const sessions = [...ofUsers, ...(await refuseLimitedToken(request))];
     request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
     return { reason: 'allow-rule', rule: route, sessions };

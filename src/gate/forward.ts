@@ -53,8 +53,8 @@ export function forward(request: GateRequest, passed?: Passed): void {
   }
   if (passed?.presented) {
     handOn(request, passed.presented);
-  } else if (passed && headerToken) {
-    // On a public path the gate needs no token, and a handler may read one.
+  } else if (passed && headerToken !== undefined) {
+    // On a public path the gate needs no token, and a handler may read one. A malformed header leaves it none, as it is final.
     handOn(request, { kind: 'bearer', token: headerToken });
   } else if (passed?.reader) {
     bindToken(req, passed.reader);

@@ -1,15 +1,21 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { findBearer, readUserCookie } from '../credentials/readCredential';
+import {
+  findBearer,
+  readProtocols,
+  readUserCookie,
+} from '../credentials/readCredential';
 import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
-import { findRefusal } from './externalTokens';
+import type { SocketSession } from '../revocation/SessionSockets';
+import { findRefusal, socketSessionOf } from './externalTokens';
 import { assertForeign } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
   findSessionRefusal,
   Verification,
+  VerifiedCredential,
   verifyCredential,
 } from './verifyCredential';
 
@@ -39,29 +45,47 @@ export async function refuseRevokedSession(
  * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does
  * not verify passes, because other systems call public routes with tokens of their own.
  *
+ * @returns what ends the socket of an upgrade, for each token that verifies
  * @throws Refusal 401 or 403
  */
-export async function refuseLimitedToken(request: GateRequest): Promise<void> {
-  const token = findBearer(request.req, request.places);
-  if (token === undefined || request.policy.tokenLimits.isEmpty) {
-    return;
+export async function refuseLimitedToken(
+  request: GateRequest,
+): Promise<SocketSession[]> {
+  const { isUpgrade, places, policy, req } = request;
+  const sessions: SocketSession[] = [];
+  if (policy.tokenLimits.isEmpty) {
+    return sessions;
   }
-  const { claims, userToken } = request.services.tokens.read(token);
-  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
-    return;
-  }
-  const presented = { kind: 'bearer', token } as const;
-  let refusal: Refusal | undefined;
-  try {
-    const verified = await verifyCredential(request, presented);
-    refusal = findRefusal(verified, request);
-  } catch (error) {
-    if (!(error instanceof Refusal)) {
-      throw error;
+  const bearer = findBearer(req, places) ?? [];
+  for (const token of [isUpgrade ? readProtocols(req) : [], bearer].flat()) {
+    const verified = await verifyExternal(token, request);
+    const refusal = verified && findRefusal(verified, request);
+    if (refusal) {
+      throw refusal;
+    }
+    const session = verified && socketSessionOf(verified, request);
+    if (session) {
+      sessions.push(session);
     }
   }
-  if (refusal) {
-    throw refusal;
+  return sessions;
+}
+
+async function verifyExternal(
+  token: string,
+  request: GateRequest,
+): Promise<VerifiedCredential | undefined> {
+  const { claims, userToken } = request.services.tokens.read(token);
+  if (userToken || claims?.typ === tokenTypes.plugin.typParam) {
+    return undefined;
+  }
+  try {
+    return await verifyCredential(request, { kind: 'bearer', token });
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return undefined;
+    }
+    throw error;
   }
 }
 

@@ -12,12 +12,9 @@ import {
 } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 import { clearCookie } from './answer';
+import { findRefusal } from './externalTokens';
 import type { GateRequest } from './GateRequest';
-import {
-  findSessionRefusal,
-  VerifiedCredential,
-  verifyCredential,
-} from './verifyCredential';
+import { VerifiedCredential, verifyCredential } from './verifyCredential';
 
 // A browser that has a cookie of an earlier domain sends two. Any client can send more, and each takes time.
 const MAX_CONFLICTING = 5;
@@ -46,16 +43,13 @@ export function createOthersLimit(): RateLimit {
  * @throws Refusal 403 if another site's page made the call, and 503 if the sign-out is not in force everywhere
  */
 export async function endSessions(request: GateRequest): Promise<boolean> {
-  const { services } = request;
   const verified = await verifyAll(request, readTokens(request));
   clearCookie(request);
   const sessions = verified
     .map(({ token }) => token.session)
     .filter(session => session !== undefined);
   // Before the sessions are revoked: afterwards no token would be a credential.
-  const hasCredential = verified.some(
-    ({ token }) => !findSessionRefusal(token, services),
-  );
+  const hasCredential = verified.some(each => !findRefusal(each, request));
   await revokeAll(request, sessions);
   return hasCredential;
 }

@@ -203,7 +203,10 @@ describe('verifyCredential', () => {
     const { calls, req, verify } = create({
       credentials: () => ({ principal }),
     });
-    const headers = { authorization: `Bearer ${token}` };
+    const headers =
+      kind === 'user-cookie'
+        ? { cookie: `backstage-auth=${token}` }
+        : { authorization: `Bearer ${token}` };
     Object.assign(req, { headers: kind === 'bearer' ? headers : {} });
     await verify(token, kind);
     const [call] = calls;

@@ -178,7 +178,7 @@ async function authenticate(
   { kind, token }: PresentedToken,
 ): Promise<VerifiedCredential['credentials']> {
   const own = request.req as Request;
-  const req = tokenOf(own) === token ? own : substituteRequest(token);
+  const req = tokenOf(own) === token ? own : substituteRequest(token, kind);
   const credentials = await httpAuth.credentials(req, {
     allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
     allowLimitedAccess: kind === 'user-cookie',

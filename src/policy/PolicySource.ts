@@ -9,8 +9,10 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
+import type { AllowRule } from '../config/AllowRule';
 import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
+import { findAddedReaders } from '../config/readPublicReaders';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
@@ -32,6 +34,9 @@ export type ReloadOutcome = { policy: Policy } | { problem: string };
 export class PolicySource {
   readonly #logger: LoggerService;
   readonly #requirements: Requirements;
+  /** The subjects of the external tokens that Backstage accepts until a restart. */
+  readonly #namedAtStart: readonly string[];
+  readonly #rulesAtStart: readonly AllowRule[];
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -51,7 +56,9 @@ export class PolicySource {
     const { config, logger } = options;
     this.#logger = logger;
     this.#requirements = new Requirements(config);
+    this.#namedAtStart = readExternalSubjects(config).named;
     const read = readPolicyConfig(config, options);
+    this.#rulesAtStart = read.allow;
     this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
@@ -154,9 +161,12 @@ export class PolicySource {
       this.#current.config;
     const kept = { cookie, credentialHeader, foreignAuthorization, tokenCache };
     // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
-    const { isPossible } = readExternalSubjects(config);
-    const removed = this.#current.config.tokens.filter(
-      ({ subject }) => !isPossible(subject),
+    const { isPossible, named } = readExternalSubjects(config);
+    const removed = this.#current.config.tokens.filter(({ subject }) =>
+      this.#namedAtStart.includes(subject)
+        ? !named.includes(subject) &&
+          !read.tokens.some(each => each.subject === subject)
+        : !isPossible(subject),
     );
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     // The parts of the gate that use these are made, or checked, at the start.
@@ -166,7 +176,10 @@ export class PolicySource {
     if (removed.length > 0) {
       needsRestart.push('backend.auth.externalAccess');
     }
-    needsRestart.push(...this.#requirements.findAdded(read));
+    needsRestart.push(
+      ...this.#requirements.findAdded(read),
+      ...findAddedReaders(read.allow, this.#rulesAtStart),
+    );
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

@@ -1,7 +1,8 @@
 import type {
   AuthService,
+  BackstageCredentials,
+  BackstageServicePrincipal,
   HttpAuthService,
-  LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
@@ -49,17 +50,6 @@ export class PublicReaders {
     return this.#texts.has(text);
   }
 
-  /** Logs the rules of a new configuration whose reader the start has not checked. */
-  logUnchecked(rules: readonly AllowRule[], logger: LoggerService): void {
-    rules.forEach((rule, i) => {
-      if (rule.as !== undefined && this.tokenFor(rule) === undefined) {
-        logger.warn(
-          `${CONFIG_KEY}.allow[${i}].as has changed, and takes effect after a restart`,
-        );
-      }
-    });
-  }
-
   /** @throws InputError if a rule has `as` for a plugin that this backend does not have */
   assertInstalled(isInstalled: (id: string) => boolean): void {
     this.rules.forEach((rule, i) => {
@@ -91,7 +81,13 @@ export class PublicReaders {
           `${at} needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or as`,
         );
       }
-      const isBounded = await isNotDelegated(token, auth);
+      const credentials = await auth.authenticate(token).catch(() => undefined);
+      if (!credentials || !isSubject(credentials, rule.as!)) {
+        throw new InputError(
+          `${at} names the token of ${rule.as}, and another entry of backend.auth.externalAccess has the same token: give each entry a token of its own`,
+        );
+      }
+      const isBounded = await isNotDelegated(credentials, auth);
       if (!isBounded) {
         throw new InputError(
           `${at} needs backend-defaults 0.17.8 or later, where a restricted token can't be delegated to other plugins: update Backstage, or remove as`,
@@ -101,13 +97,16 @@ export class PublicReaders {
   }
 }
 
-/** Returns whether Backstage refuses to call another plugin with the credentials of a token. */
+function isSubject({ principal }: BackstageCredentials, subject: string) {
+  return (principal as Partial<BackstageServicePrincipal>).subject === subject;
+}
+
+/** Returns whether Backstage refuses to call another plugin with credentials. */
 async function isNotDelegated(
-  token: string,
+  onBehalfOf: BackstageCredentials,
   auth: AuthService,
 ): Promise<boolean> {
   try {
-    const onBehalfOf = await auth.authenticate(token);
     await auth.getPluginRequestToken({
       onBehalfOf,
       targetPluginId: OTHER_PLUGIN,

@@ -35,7 +35,7 @@ export const apiGateServiceFactory = createServiceFactory({
   async factory({ config, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
     const gate = await createParts({ ...services, config, logger });
-    const { audit, plugins, publicReaders, source } = gate;
+    const { audit, plugins, source } = gate;
     const findingsLog = new FindingsLog(logger, gate.findFindings);
     const stopGate = mountGate({
       apiGate: gate,
@@ -45,9 +45,6 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     source.onReload(outcome => {
       audit.reloaded(plugins.auditorFor('auth'), outcome);
-      if ('policy' in outcome) {
-        publicReaders.logUnchecked(outcome.policy.config.allow, logger);
-      }
     });
     source.start();
     lifecycle.addStartupHook(() => {

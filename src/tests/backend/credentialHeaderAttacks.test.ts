@@ -135,6 +135,15 @@ describe('[P61] attacks on the credential header', () => {
     expect([400, 401]).toContain(upgraded);
     // It is nobody on a public path, and no handler finds the header.
     const { at } = await scene.send('/api/hello/open', ...lines.map(fill));
+    const beside = await scene.send(
+      '/api/hello/open',
+      ...lines.map(fill),
+      bearer(scene.jwksToken),
+    );
+    expect(beside.at?.principals ?? [undefined, undefined]).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect(at?.headers['x-backstage-token']).toBeUndefined();
     expect(at?.principals ?? []).not.toContain('user:default/test');
     // It ends no session.

@@ -13,7 +13,11 @@ import path from 'node:path';
 import { merge } from 'lodash';
 import { recordSpans } from '../../__testUtils__/recordSpans';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+} from '../../__testUtils__/requestParts';
 import {
   SignedBackend,
   SignedBackendOptions,
@@ -125,6 +129,11 @@ describeIfChecked('a rule with `as`', () => {
     // No handler of a public path sees the gate's cookie, so that the page is the same to everybody.
     const withCookie = await get('/api/hello/read/x', cookie(user));
     expect(typeIn(withCookie.body)).toBe('service');
+    // Browsers have Backstage's own cookie after a look at TechDocs.
+    const { headers } = await get(`/api/hello${COOKIE_ENDPOINT}`, bearer(user));
+    const [own] = headers['set-cookie']!.match(/backstage-auth=[^;]+/)!;
+    const withOwn = await get('/api/hello/read/x', `Cookie: ${own}`);
+    expect(typeIn(withOwn.body)).toBe('service');
     const ofBasic = await get('/api/hello/read/x', 'Authorization: Basic YTpi');
     expect(typeIn(ofBasic.body)).toBe('none');
   });
@@ -217,6 +226,27 @@ describeIfChecked('a rule with `as`', () => {
     expect(recorded).not.toContain(TOKEN);
   });
 
+  it('[P83][P85] reads nothing after the end of its token, and where only excludes it', async () => {
+    const { change, get } = await startHello();
+    const read = async (limits: JsonObject) => {
+      change({
+        config: accessWith(entryFor('hello')),
+        apiGate: {
+          allow: [{ ...RULE, plugin: 'hello', path: '/read/*' }],
+          tokens: [{ subject: 'public-reader', ...limits }],
+        },
+      });
+      return typeIn((await get('/api/hello/read/x')).body);
+    };
+    expect(await read({ until: '2999-01-01' })).toBe('service');
+    expect(await read({ until: '2020-01-01' })).toBe('none');
+    expect(await read({ only: [{ plugin: 'hello', path: '/x' }] })).toBe(
+      'none',
+    );
+    const only = [{ plugin: 'hello', path: '/read/**' }];
+    expect(await read({ only })).toBe('service');
+  });
+
   it('[P85] binds nothing in report-only, and nothing for a candidate', async () => {
     const reportOnly = await startHello({ apiGate: { mode: 'report-only' } });
     expect((await reportOnly.get('/api/hello/read/x')).status).toBe(401);
@@ -234,7 +264,7 @@ describeIfChecked('a rule with `as`', () => {
 
   it('[P85] needs a restart where a reload adds it, and ends at once where one removes it', async () => {
     const config = accessWith(entryFor('hello'));
-    const { change, get, log } = await startHello();
+    const { change, get, hello, log, policy } = await startHello();
     const plain = [{ plugin: 'hello', path: '/read/*' }];
     change({ config, apiGate: { allow: plain } });
     expect(typeIn((await get('/api/hello/read/x')).body)).toBe('none');
@@ -246,6 +276,17 @@ describeIfChecked('a rule with `as`', () => {
     expect(log.map(({ message }) => message)).toContain(
       'auth.apiGate.allow[0].as has changed, and takes effect after a restart',
     );
+    const { needsRestart } = await policy(await hello.tokenFor('auth'));
+    expect(needsRestart).toEqual(['auth.apiGate.allow[0].as']);
+  });
+
+  it('is in the record of use as that token', async () => {
+    const { get, policy, hello } = await startHello();
+    await get('/api/hello/read/x');
+    const { usage } = await policy(await hello.tokenFor('auth'));
+    expect(usage!.externalTokens).toMatchObject([
+      { subject: 'public-reader', requests30d: 1, plugins: ['hello'] },
+    ]);
   });
 
   it('is named at the start, in a finding and in the policy', async () => {
@@ -471,6 +512,22 @@ describe('the start with `as`', () => {
       ],
       'must be restricted to reading this plugin',
     ],
+    ...[
+      [{ plugin: 'hello' }],
+      [{ plugin: 'hello', permission: 'x' }],
+      [{ plugin: 'auth' }],
+    ].map((accessRestrictions): [string, JsonObject, JsonObject[], string] => [
+      `a token that another entry has for ${JSON.stringify(accessRestrictions)}`,
+      {},
+      [
+        entryFor('hello', {
+          options: { token: TOKEN, subject: 'other' },
+          accessRestrictions,
+        }),
+        entryFor('hello'),
+      ],
+      'another entry of backend.auth.externalAccess has the same token',
+    ]),
   ])('[P85] is refused for %s', async (_name, rule, entries, message) => {
     await expect(start(rule, entries)).rejects.toThrow(message);
   });

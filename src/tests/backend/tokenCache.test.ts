@@ -8,7 +8,7 @@ import {
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer } from '../../__testUtils__/requestParts';
+import { bearer, COOKIE_ENDPOINT } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 
 const backends = signedBackends();
@@ -59,29 +59,45 @@ it("uses an app's own httpAuth unchanged, and logs that the cache is off", async
   expect(others).toEqual([]);
 });
 
+/** An `httpAuth` of the app's own, which reads the token in another header. */
+const headerReader = createServiceFactory({
+  service: coreServices.httpAuth,
+  deps: {
+    auth: coreServices.auth,
+    discovery: coreServices.discovery,
+    plugin: coreServices.pluginMetadata,
+  },
+  factory: ({ auth, discovery, plugin }) =>
+    DefaultHttpAuthService.create({
+      auth,
+      discovery,
+      pluginId: plugin.getId(),
+      getTokenFromRequest: req => ({
+        token: req.headers['x-access-token'] as string,
+      }),
+    }),
+});
+
+it("accepts Backstage's own cookie by an httpAuth that reads the token in another header", async () => {
+  const policies = [{ path: '/static', allow: 'user-cookie' }] as const;
+  const hello = recordingPlugin('hello', { policies: [...policies] });
+  const { get, sign, statusOf } = await backends.start({
+    features: [hello.feature, headerReader],
+  });
+  const token = await sign();
+  const { headers } = await get(
+    `/api/hello${COOKIE_ENDPOINT}`,
+    bearer(token),
+    `X-Access-Token: ${token}`,
+  );
+  const [own] = headers['set-cookie']!.match(/backstage-auth=[^;]+/)!;
+  expect(await statusOf('/api/hello/static', `Cookie: ${own}`)).toBe(200);
+});
+
 it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
   const hello = recordingPlugin('hello');
   const backend = await backends.start({
-    features: [
-      hello.feature,
-      createServiceFactory({
-        service: coreServices.httpAuth,
-        deps: {
-          auth: coreServices.auth,
-          discovery: coreServices.discovery,
-          plugin: coreServices.pluginMetadata,
-        },
-        factory: ({ auth, discovery, plugin }) =>
-          DefaultHttpAuthService.create({
-            auth,
-            discovery,
-            pluginId: plugin.getId(),
-            getTokenFromRequest: req => ({
-              token: req.headers['x-access-token'] as string,
-            }),
-          }),
-      }),
-    ],
+    features: [hello.feature, headerReader],
   });
   const iss = `${backend.url}/api/auth`;
   const token = await backend.sign();

@@ -224,6 +224,31 @@ describe('an external token with only', () => {
     ]);
   });
 
+  it.each([
+    [{ type: 'own', options: {} }, 'ci'],
+    [
+      { type: 'jwks', options: { url: 'https://a.test', issuer: 'a' } },
+      'external:ci',
+    ],
+  ])(
+    '[P82] keeps them beside an entry of the type %j, whose tokens may have any subject',
+    async (entry, subject) => {
+      const backend = await start([{ subject, only }], {
+        access: [external(subject), entry],
+        features: [ownHandler],
+      });
+      backend.change({
+        config: { backend: { auth: { externalAccess: [entry] } } },
+        apiGate: { tokens: [] },
+      });
+      const token = bearer(tokenOf(subject));
+      expect(await outcome(backend, 'GET /api/hello/x', token)).toEqual(
+        REFUSED,
+      );
+      expect(await outcome(backend, 'GET /api/hello/ok', token)).toBe(200);
+    },
+  );
+
   it('[P82] would be refused in report-only, and passes', async () => {
     const backend = await start([{ subject: 'ci', only }], {
       apiGate: { mode: 'report-only' },
@@ -284,6 +309,11 @@ describe('an external token with until', () => {
     });
     const ci = bearer(tokenOf('ci'));
     expect(await outcome(backend, 'GET /api/hello/open', ci)).toEqual(ENDED);
+    // A sign-out call passes, as without a credential: it does not show which plugins are installed.
+    for (const plugin of ['hello', 'absent']) {
+      const request = `DELETE /api/${plugin}/.backstage/auth/v1/cookie`;
+      expect(await outcome(backend, request, ci)).toBe(204);
+    }
   });
 });
 
@@ -295,6 +325,7 @@ describe('a WebSocket of an external token', () => {
       '/live': undefined,
       '/other': undefined,
       '/open': undefined,
+      '/unauthenticated': 'unauthenticated',
     });
     const backend = await start(tokens, { apiGate, features: [ws.feature] });
     // Releases before November 2026 have their handlers after a first request.
@@ -348,11 +379,26 @@ describe('a WebSocket of an external token', () => {
 
   it('[P82] gets no credentials on a public path that only does not have', async () => {
     const backend = await startSockets([{ subject: 'ci', only: wsOnly }], {
-      allow: [{ plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] }],
+      allow: ['/open', '/unauthenticated'].map(path => ({
+        plugin: 'ws',
+        path,
+        methods: ['WEBSOCKET'],
+      })),
     });
     const ci = bearer(tokenOf('ci'));
     expect(await backend.upgradeStatus('/api/ws/open', ci)).toBe(403);
+    const offered = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('ci')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', offered)).toBe(403);
     expect(backend.upgrades).toEqual([]);
+    const others = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('other')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', others)).not.toBe(403);
+    // An open one is closed when a change excludes it.
+    const open = [
+      await backend.upgrade('/api/ws/open', others),
+      await backend.upgrade('/api/ws/unauthenticated', others),
+    ];
+    backend.limit([{ subject: 'other', only: wsOnly }]);
+    await Promise.all(open.map(({ closed }) => closed));
     expect(await backend.upgradeStatus('/api/ws/open')).not.toBe(403);
   });
 });
