@@ -113,7 +113,8 @@ function handOn(
     (kind === 'bearer' && places.isBound) ||
     (authProtocol && token !== (readBearer(req) ?? token))
   ) {
-    setRequestHeader(req, 'authorization', `Bearer ${token}`);
+    const value = token ? `Bearer ${token}` : undefined;
+    setRequestHeader(req, 'authorization', value);
   }
 }
 

@@ -266,7 +266,7 @@ describe('a lock', () => {
     [
       'the database is gone',
       { isStoreGone: true },
-      'Signed out at this replica, and the lock is as it was: try again once the database can be reached',
+      'Signed out at this replica, and the lock may be as it was: try again once the database can be reached',
     ],
     [
       'refresh tokens are kept',

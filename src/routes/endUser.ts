@@ -8,7 +8,7 @@ export const NOT_STORED =
   'Signed out at this replica; the others will follow once the database can be reached';
 
 const LOCK_NOT_STORED =
-  'Signed out at this replica, and the lock is as it was: try again once the database can be reached';
+  'Signed out at this replica, and the lock may be as it was: try again once the database can be reached';
 
 const OFFLINE_SESSIONS_KEPT =
   'except that OAuth clients keep their refresh tokens until the auth plugin can be reached';

@@ -43,9 +43,9 @@ export const apiGateServiceFactory = createServiceFactory({
       logger,
       rootHttpRouter,
     });
-    source.onReload(outcome => {
-      audit.reloaded(plugins.auditorFor('auth'), outcome);
-    });
+    source.onReload(outcome =>
+      audit.reloaded(plugins.auditorFor('auth'), outcome),
+    );
     source.start();
     lifecycle.addStartupHook(() => {
       const report = gate.describePolicy();

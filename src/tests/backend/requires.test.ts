@@ -305,7 +305,7 @@ events: { modules: { github: { webhookSecret: ${secret} } } }
   });
 });
 
-it('[P84] check and diff take every requirement for met', async () => {
+it('[P84] check and diff treat every requirement as met', async () => {
   const base = 'backend: { baseUrl: http://a.example.com }\n';
   const file = path.join(folder, 'app-config.yaml');
   const before = path.join(folder, 'before.yaml');
