@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
-import { isHeader } from '../http/requestHeaders';
+import { countHeader } from '../http/requestHeaders';
 import { decodeToken } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -103,8 +103,7 @@ export function readCredential(
   places: CredentialPlaces,
   acceptsUserCookie: () => boolean,
 ): PresentedToken | Refusal {
-  // Node keeps the first of several `Authorization` headers and drops the others, so only the raw headers show them.
-  if (countRawHeaders(req, 'authorization') > 1) {
+  if (countHeader(req, 'authorization') > 1) {
     return Refusal.because('repeated-authorization');
   }
   const token = findBearer(req, places);
@@ -242,14 +241,4 @@ function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
     default:
       return Refusal.because('missing-credentials');
   }
-}
-
-function countRawHeaders({ rawHeaders }: IncomingMessage, name: string) {
-  let count = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (isHeader(rawHeaders[i], name)) {
-      count += 1;
-    }
-  }
-  return count;
 }
