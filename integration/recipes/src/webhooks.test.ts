@@ -126,8 +126,14 @@ describe("GitHub's webhook", () => {
     );
   });
 
-  it('has no path without a secret, and none checks it where the configuration lists the topic', async () => {
-    const without = { modules: [github], allow: parse(ruleOfGitHub) };
+  it('is closed by its rule without a secret. Without `requires` it has no path, and none checks it where the configuration lists the topic', async () => {
+    const [rule] = parse(ruleOfGitHub);
+    const closed = await start({ modules: [github], allow: [rule] });
+    expect(await closed.deliver('/http/github', ...fromGitHub(SECRET))).toBe(
+      401,
+    );
+    const { requires: _requires, ...open } = rule;
+    const without = { modules: [github], allow: [open] };
     const absent = await start(without);
     expect(await absent.deliver('/http/github')).toBe(404);
     const listed = await start({
