@@ -95,7 +95,15 @@ export class GateReport implements GateObserver {
     const { method, pluginId = '' } = request;
     const plugin = this.#labelOf(pluginId);
     usage?.tokenUsed(subject, plugin);
-    usage?.tokenCalled({ subject, plugin, method, path: callPathOf(request) });
+    // At a public path, clients without a credential choose the paths that a public reader reads.
+    if (typeof request.route !== 'object') {
+      usage?.tokenCalled({
+        subject,
+        plugin,
+        method,
+        path: callPathOf(request),
+      });
+    }
   };
 
   /** Records that a handler calls a plugin for an external token. */

@@ -12,7 +12,7 @@ const LIMITS = {
   'lines of the core': 5130,
   'files of the core': 47,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 19380,
+  'lines of src without tests': 19390,
   'files of src without tests': 172,
   'files of src without tests that are under 20 lines': 3,
   'lines of *.test.ts': 45630,
