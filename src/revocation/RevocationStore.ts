@@ -1,4 +1,7 @@
+import { withTimeout } from '../util/time';
 import type { Revocation } from './Revocation';
+
+const STORE_TIMEOUT_MS = 6_000;
 
 export interface RevocationPage {
   revocations: Revocation[];
@@ -23,4 +26,13 @@ export interface RevocationStore {
   add(revocation: Revocation): Promise<void>;
   /** Deletes some revocations that no valid token can match any more. Resolves to whether there may be more of them. */
   removeExpired?(): Promise<boolean>;
+}
+
+/** Bounds the wait for the store: a store that hangs must not stop polling. */
+export function storeInTime<T>(answer: Promise<T>): Promise<T> {
+  return withTimeout(
+    answer,
+    STORE_TIMEOUT_MS,
+    'The store of revocations does not answer',
+  );
 }

@@ -1,12 +1,13 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { poll } from '../util/poll';
-import { withTimeout } from '../util/time';
 import { PendingRevocations } from './PendingRevocations';
 import type { Revocation } from './Revocation';
 import { RevocationList } from './RevocationList';
-import type { RevocationPage, RevocationStore } from './RevocationStore';
-
-const STORE_TIMEOUT_MS = 6_000;
+import {
+  RevocationPage,
+  RevocationStore,
+  storeInTime,
+} from './RevocationStore';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
@@ -215,13 +216,4 @@ export class Revocations extends RevocationList {
     }
     return this.#store;
   }
-}
-
-/** Bounds the wait for the store: a store that hangs must not stop polling. */
-function storeInTime<T>(answer: Promise<T>): Promise<T> {
-  return withTimeout(
-    answer,
-    STORE_TIMEOUT_MS,
-    'The store of revocations does not answer',
-  );
 }

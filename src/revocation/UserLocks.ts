@@ -1,9 +1,7 @@
-import { withTimeout } from '../util/time';
 import type { DatabaseRevocationStore } from './DatabaseRevocationStore';
 import { endOfLock, lockOfUser, now, Revocation } from './Revocation';
 import type { RevocationList } from './RevocationList';
-
-const STORE_TIMEOUT_MS = 6_000;
+import { storeInTime } from './RevocationStore';
 
 /**
  * Locks users out, and lifts locks. A failed write is not retried, since it could replace a change that was made meanwhile. All times
@@ -35,20 +33,12 @@ export class UserLocks {
    */
   async set(userEntityRef: string, end: number): Promise<void> {
     const { revocations, store } = this.options;
-    await inTime(store.add(lockOfUser(userEntityRef, end)));
+    await storeInTime(store.add(lockOfUser(userEntityRef, end)));
     const lock = await this.#read(userEntityRef);
     revocations.add(lock ? [lock] : []);
   }
 
   #read(userEntityRef: string): Promise<Revocation | undefined> {
-    return inTime(this.options.store.readLock(userEntityRef));
+    return storeInTime(this.options.store.readLock(userEntityRef));
   }
-}
-
-function inTime<T>(answer: Promise<T>): Promise<T> {
-  return withTimeout(
-    answer,
-    STORE_TIMEOUT_MS,
-    'The store of revocations does not answer',
-  );
 }
