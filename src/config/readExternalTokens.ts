@@ -28,7 +28,7 @@ const FORMER_SUBJECT = 'external:backstage-plugin';
  * these settings, so this function leaves out what it can't read.
  */
 export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
-  return readEntries(rootConfig, ENTRIES).flatMap((entry, i) => {
+  return readEntries(rootConfig).flatMap((entry, i) => {
     const { accessRestrictions, type } = entry;
     const { subject } = asObject(entry.options);
     return typeof subject === 'string' && subject !== ''
@@ -54,7 +54,7 @@ export function readExternalSubjects(rootConfig: Config): {
   /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
   isPossible(subject: string): boolean;
 } {
-  const entries = readEntries(rootConfig, ENTRIES);
+  const entries = readEntries(rootConfig);
   const named = [
     ...readExternalTokens(rootConfig)
       .filter(({ type }) => type === 'static' || type === 'legacy')
@@ -77,9 +77,10 @@ export function readExternalSubjects(rootConfig: Config): {
   };
 }
 
-function readEntries(
+/** Returns the entries of `backend.auth.externalAccess`, or of older settings. Backstage itself checks them. */
+export function readEntries(
   rootConfig: Config,
-  key: string,
+  key = ENTRIES,
 ): Record<string, unknown>[] {
   try {
     const entries = rootConfig.getOptional(key);

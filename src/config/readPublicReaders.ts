@@ -1,8 +1,7 @@
 import type { Config } from '@backstage/config';
 import { AllowRule, isSubtree, segmentsOf } from './AllowRule';
-import { asObject, check, isObject } from './values';
-
-const EXTERNAL_ACCESS = 'backend.auth.externalAccess';
+import { readEntries } from './readExternalTokens';
+import { asObject, check } from './values';
 
 /** Plugins that act for their callers, sign them in, or serve the frontend. */
 const NEVER_READ = ['app', 'auth', 'mcp-actions', 'proxy', 'scaffolder'];
@@ -67,10 +66,9 @@ function findEntries(
   rootConfig: Config,
   subject: string,
 ): Record<string, unknown>[] {
-  const entries: unknown = rootConfig.getOptional(EXTERNAL_ACCESS);
-  return (Array.isArray(entries) ? (entries as unknown[]) : [])
-    .filter(isObject)
-    .filter(entry => asObject(entry.options).subject === subject);
+  return readEntries(rootConfig).filter(
+    ({ options }) => asObject(options).subject === subject,
+  );
 }
 
 function checkEntry(
@@ -81,7 +79,7 @@ function checkEntry(
   const [entry] = entries;
   check(
     entries.length === 1 && entry.type === 'static',
-    `${at}.as must be the subject of exactly one entry of ${EXTERNAL_ACCESS}, of the type static; ${entries.length} have ${as}`,
+    `${at}.as must be the subject of exactly one entry of backend.auth.externalAccess, of the type static; ${entries.length} have ${as}`,
   );
   const restrictions = entry.accessRestrictions;
   const [restriction, ...others] = Array.isArray(restrictions)
