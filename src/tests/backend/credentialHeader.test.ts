@@ -1,15 +1,11 @@
 import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
-import {
   authorization,
   BASIC,
   HEADER,
   inHeader,
   startForeignScene,
 } from '../../__testUtils__/foreignScene';
+import { ownHttpAuth } from '../../__testUtils__/ownHttpAuth';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -378,24 +374,9 @@ describe('in report-only', () => {
 });
 
 describe('with an httpAuth of the app', () => {
-  const ownHttpAuth = createServiceFactory({
-    service: coreServices.httpAuth,
-    deps: {
-      auth: coreServices.auth,
-      discovery: coreServices.discovery,
-      plugin: coreServices.pluginMetadata,
-    },
-    factory: ({ auth, discovery, plugin }) =>
-      DefaultHttpAuthService.create({
-        auth,
-        discovery,
-        pluginId: plugin.getId(),
-      }),
-  });
-
   it('[P64] foreignAuthorization stops the start', async () => {
     await expect(
-      startForeignScene(backends, { features: [ownHttpAuth] }),
+      startForeignScene(backends, { features: [ownHttpAuth()] }),
     ).rejects.toThrow(
       'auth.apiGate.foreignAuthorization needs the httpAuth service of the gate',
     );
@@ -403,7 +384,7 @@ describe('with an httpAuth of the app', () => {
 
   it('[P64] credentialHeader works, and a line of the log names its limit', async () => {
     const scene = await startForeignScene(backends, {
-      features: [ownHttpAuth],
+      features: [ownHttpAuth()],
       apiGate: { foreignAuthorization: [] },
     });
     const token = await scene.sign({ sub: 'user:default/jane' });

@@ -1,12 +1,10 @@
-import {
-  DefaultHttpAuthService,
-  httpAuthServiceFactory,
-} from '@backstage/backend-defaults/httpAuth';
+import { httpAuthServiceFactory } from '@backstage/backend-defaults/httpAuth';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
+import { ownHttpAuth } from '../../__testUtils__/ownHttpAuth';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, COOKIE_ENDPOINT } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -59,30 +57,11 @@ it("uses an app's own httpAuth unchanged, and logs that the cache is off", async
   expect(others).toEqual([]);
 });
 
-/** An `httpAuth` of the app's own, which reads the token in another header. */
-const headerReader = createServiceFactory({
-  service: coreServices.httpAuth,
-  deps: {
-    auth: coreServices.auth,
-    discovery: coreServices.discovery,
-    plugin: coreServices.pluginMetadata,
-  },
-  factory: ({ auth, discovery, plugin }) =>
-    DefaultHttpAuthService.create({
-      auth,
-      discovery,
-      pluginId: plugin.getId(),
-      getTokenFromRequest: req => ({
-        token: req.headers['x-access-token'] as string,
-      }),
-    }),
-});
-
 it("accepts Backstage's own cookie by an httpAuth that reads the token in another header", async () => {
   const policies = [{ path: '/static', allow: 'user-cookie' }] as const;
   const hello = recordingPlugin('hello', { policies: [...policies] });
   const { get, sign, statusOf } = await backends.start({
-    features: [hello.feature, headerReader],
+    features: [hello.feature, ownHttpAuth('x-access-token')],
   });
   const token = await sign();
   const { headers } = await get(
@@ -97,7 +76,7 @@ it("accepts Backstage's own cookie by an httpAuth that reads the token in anothe
 it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
   const hello = recordingPlugin('hello');
   const backend = await backends.start({
-    features: [hello.feature, headerReader],
+    features: [hello.feature, ownHttpAuth('x-access-token')],
   });
   const iss = `${backend.url}/api/auth`;
   const token = await backend.sign();
