@@ -14,6 +14,7 @@ const ROOMS = [
   ['usage'],
   ['findings'],
   ['observability'],
+  ['page'],
   ['routes'],
   ['services', 'legacy', 'cli'],
 ];

@@ -200,6 +200,12 @@ export interface Config {
        */
       operators?: string[];
 
+      /**
+       * Users who may read the policy and the gate's page only: full entity references of users and groups, as for `operators`. Where
+       * `permission.enabled` is true, they need the permission `auth.api-gate.read` as well. Default: none.
+       */
+      readers?: string[];
+
       /** Verified tokens are remembered for a while, so that the same one is not verified with each request; `false`: never. */
       tokenCache?:
         | false

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   AuditorService,
   AuthService,
@@ -15,6 +16,7 @@ import {
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
 import { findNewerFiles } from './config/configFiles';
+import { createPageRouter } from './routes/createPageRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createUserLookup } from './routes/createUserLookup';
 import { createRevocationRouter } from './routes/createRevocationRouter';
@@ -138,6 +140,7 @@ function addRoutes(services: {
   const access = new RouteAccess({
     ...services,
     operators: () => source.current.config.operators,
+    readers: () => source.current.config.readers,
   });
   httpRouter.use(
     createRevocationRouter({
@@ -151,11 +154,28 @@ function addRoutes(services: {
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),
   );
+  const describe = async () => ({
+    ...gate.describePolicy(),
+    filesNewerThanPolicy: await findNewerFiles(gate.config),
+    replica: {
+      host: hostname(),
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+      gate: '0.1.0',
+      node: process.versions.node,
+      hasAuth: true,
+    },
+    revocations: { sessions: 0, lockedUsers: 0 },
+    refusals: { since: new Date().toISOString(), minutes: [], last: [] },
+  });
+  const explain = async () => ({ lines: ['Not explained yet'] });
+  httpRouter.use(createPolicyRouter({ access, describe }));
   httpRouter.use(
-    createPolicyRouter({
+    createPageRouter({
       access,
-      describe: gate.describePolicy,
-      findNewerFiles: () => findNewerFiles(gate.config),
+      appUrl: gate.config.getOptionalString('app.baseUrl'),
+      describe,
+      explain,
     }),
   );
 }

@@ -12,6 +12,7 @@ import express, { Request, Router } from 'express';
 import { RouteAccess } from '../routes/RouteAccess';
 
 const OPERATOR = 'user:default/operator';
+const READER = 'user:default/reader';
 
 /** The caller whom the permission service allows nothing. */
 export const RESTRICTED = 'plugin:restricted';
@@ -28,7 +29,8 @@ afterEach(async () => {
 
 /**
  * Starts some of the gate's own routes behind Backstage's error middleware, for one test. A caller is named by its bearer token: a
- * service such as `plugin:search`, or a user. `user:default/operator` is the only operator.
+ * service such as `plugin:search`, or a user. `user:default/operator` is the only operator, and
+ * `user:default/reader` the only reader.
  */
 export async function startRoutes(
   createRouter: (access: RouteAccess) => Router,
@@ -61,6 +63,7 @@ export async function startRoutes(
       getUserInfo: async () => ({ ownershipEntityRefs: [] }),
     } as never,
     operators: () => new Set([OPERATOR]),
+    readers: () => new Set([READER]),
   });
   const app = express();
   app.use(createRouter(access));

@@ -40,6 +40,7 @@ const KEYS = [
   'cookie',
   'signOut',
   'operators',
+  'readers',
   'audit',
   'revocation',
   'tokenCache',
@@ -110,7 +111,9 @@ export function readApiGateConfig(
       rootConfig.getOptional('auth.providers'),
     ),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
-    operators: readOperators(value.operators, at('operators')),
+    operators: readEntityRefs(value.operators, at('operators')),
+    /** Entity references, in lower case, of those who may read the policy only. */
+    readers: readEntityRefs(value.readers, at('readers')),
     /** The paths of the plugin `mcp-actions` whose 401 names their metadata (RFC 9728). */
     mcpPaths: readMcpPaths(rootConfig),
     audit: readAudit(value.audit, at('audit')),
@@ -164,7 +167,7 @@ function readIssuers(value: unknown, path: string): string[] {
   });
 }
 
-function readOperators(value: unknown, path: string): ReadonlySet<string> {
+function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {
   const refs = readStringList(value, path, {
     isValid: isFullEntityRef,
     description:

@@ -3,6 +3,7 @@ import onHeaders from 'on-headers';
 import type { IssuedCookie } from '../cookie/CookieIssuer';
 import type { CredentialKind } from '../decision/Decision';
 import type { Refusal } from '../decision/Refusal';
+import { PAGE_PATH } from '../http/backstagePaths';
 import { canRunScript } from '../http/canRunScript';
 import { isPageDestination } from '../http/fetchMetadata';
 import {
@@ -85,7 +86,10 @@ export function setAnswerHeaders(request: ExpressRequest): void {
       makePrivate(res, Boolean(isPage) && trust !== 'plugin');
     }
     if (restrictedFor !== undefined && !trust) {
-      restrict(res, restrictedFor);
+      if (restrictedFor !== 'none') {
+        res.vary('Sec-Fetch-Dest');
+      }
+      sandbox(request);
     }
   });
 }
@@ -164,13 +168,6 @@ function forbidStoring(res: Response): void {
   removeTargetedCacheControl(res);
 }
 
-function restrict(res: Response, credential: CredentialKind): void {
-  if (credential !== 'none') {
-    res.vary('Sec-Fetch-Dest');
-  }
-  sandbox(res);
-}
-
 function makePrivate(res: Response, isPage: boolean): void {
   const own = [res.getHeader('Cache-Control') ?? []].flat().join(', ');
   res.setHeader(
@@ -180,14 +177,18 @@ function makePrivate(res: Response, isPage: boolean): void {
   removeTargetedCacheControl(res);
 }
 
-function sandbox(res: Response): void {
+function sandbox({ method, path, pluginId, res }: ExpressRequest): void {
   const { statusCode } = res;
+  const isPolicyPage =
+    pluginId === 'auth' && path === PAGE_PATH && method === 'GET';
   if (statusCode === 304) {
     // Remove the policy, whatever the type: browsers replace the policies of the stored response by those of a 304, and keep the
     // type that they have stored.
     res.removeHeader('Content-Security-Policy');
   } else if (
     statusCode !== 204 &&
+    // The page of the policy has a sandbox of its own, from which its form can be sent.
+    !(isPolicyPage && statusCode === 200) &&
     canRunScript(res.getHeader('Content-Type'))
   ) {
     addHeader(res, 'Content-Security-Policy', ['sandbox']);

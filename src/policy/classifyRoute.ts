@@ -122,6 +122,5 @@ function isRead(method: string): boolean {
 
 /** Returns whether a path below the `auth` plugin is one of this module's own routes. */
 export function isOwnRoute(path: string): boolean {
-  const lower = path.toLowerCase();
-  return lower === OWN_ROUTES_PATH || lower.startsWith(`${OWN_ROUTES_PATH}/`);
+  return `${path}/`.toLowerCase().startsWith(`${OWN_ROUTES_PATH}/`);
 }

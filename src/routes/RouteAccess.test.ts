@@ -11,6 +11,7 @@ const req = {} as Request;
 function create(options: {
   principal: object;
   operators?: string[];
+  readers?: string[];
   result?: AuthorizeResult;
   userInfo?: () => Promise<string[]>;
 }) {
@@ -33,6 +34,7 @@ function create(options: {
     permissions: { authorize } as never,
     userInfo: { getUserInfo } as never,
     operators: () => new Set(options.operators),
+    readers: () => new Set(options.readers),
   });
   return { access, authorize, getUserInfo };
 }
@@ -132,6 +134,44 @@ describe('[P18] RouteAccess', () => {
           error => error.name,
         ),
     ).toBe(fate);
+  });
+
+  it.each([
+    ['operators', 'requireReader', 'taken'],
+    ['readers', 'requireReader', 'taken'],
+    ['operators', 'requireOperator', 'taken'],
+    ['readers', 'requireOperator', 'NotAllowedError'],
+    ['readers', 'requireUserOrOperator', 'NotAllowedError'],
+    ['readers', 'requireLocker', 'NotAllowedError'],
+    ['neither', 'requireReader', 'NotAllowedError'],
+  ] as const)('of a user among the %s, %s: %s', async (list, method, fate) => {
+    const { access } = create({
+      principal: jane,
+      [list]: ['group:default/a'],
+      userInfo: async () => ['group:default/a'],
+    });
+    expect(
+      await access[method](
+        req,
+        authApiGateReadPermission,
+        'user:default/x',
+      ).then(
+        () => 'taken',
+        error => error.name,
+      ),
+    ).toBe(fate);
+  });
+
+  it('asks for the permission to read for a reader', async () => {
+    const { access, authorize } = create({
+      principal: jane,
+      readers: ['user:default/jane'],
+      result: AuthorizeResult.DENY,
+    });
+    await expect(access.requireReader(req)).rejects.toMatchObject({
+      message: 'This needs the permission auth.api-gate.read',
+    });
+    expect(authorize).toHaveBeenCalledTimes(1);
   });
 
   it('accepts no operator to whom the permission is denied', async () => {

@@ -21,7 +21,8 @@ import type { Request } from 'express';
 import { userKey } from '../util/entityRef';
 
 /**
- * Permission to read the gate's policy and its decisions. Operators need it (`auth.apiGate.operators`); services do not.
+ * Permission to read the gate's policy and its decisions. Operators and readers need it (`auth.apiGate.operators`,
+ * `auth.apiGate.readers`); services do not.
  *
  * @public
  */
@@ -48,8 +49,9 @@ interface AccessServices {
   httpAuth: HttpAuthService;
   permissions: PermissionsService;
   userInfo: UserInfoService;
-  /** Returns entity references in lower case. */
+  /** Return entity references in lower case. */
   operators: () => ReadonlySet<string>;
+  readers: () => ReadonlySet<string>;
 }
 
 /**
@@ -74,6 +76,17 @@ export class RouteAccess {
   /** Accepts services and operators, if the permission allows it. */
   async requireOperator(req: Request, permission: BasicPermission) {
     return this.#requireOperatorOf(await this.#readCaller(req), permission);
+  }
+
+  /** Accepts services, operators and readers, if the permission to read allows it. */
+  async requireReader(req: Request) {
+    const { operators, readers } = this.services;
+    return this.#requireOperatorOf(
+      await this.#readCaller(req),
+      authApiGateReadPermission,
+      new Set([...operators(), ...readers()]),
+      'auth.apiGate.operators or auth.apiGate.readers',
+    );
   }
 
   /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
@@ -125,10 +138,12 @@ export class RouteAccess {
   async #requireOperatorOf(
     credentials: BackstageCredentials<Principal>,
     permission: BasicPermission,
+    refs = this.services.operators(),
+    setting = 'auth.apiGate.operators',
   ) {
-    if (isUser(credentials) && !(await this.#isOperator(credentials))) {
+    if (isUser(credentials) && !(await this.#isAmong(refs, credentials))) {
       throw new NotAllowedError(
-        'This is for services, and for users whom auth.apiGate.operators names',
+        `This is for services, and for users whom ${setting} names`,
       );
     }
     await this.#requirePermission(credentials, permission);
@@ -148,11 +163,12 @@ export class RouteAccess {
     }
   }
 
-  async #isOperator(
+  /** Returns whether a user, or a group that the user's token has among its ownership references, is one of these. */
+  async #isAmong(
+    refs: ReadonlySet<string>,
     credentials: BackstageCredentials<BackstageUserPrincipal>,
   ): Promise<boolean> {
-    const { operators, userInfo } = this.services;
-    const refs = operators();
+    const { userInfo } = this.services;
     if (refs.size === 0) {
       return false;
     }

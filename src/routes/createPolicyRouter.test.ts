@@ -8,20 +8,19 @@ const start = () =>
   startRoutes(access =>
     createPolicyRouter({
       access,
-      describe: () => report as never,
-      findNewerFiles: async () => ['app-config.yaml'],
+      describe: async () => report as never,
     }),
   );
 
 describe('GET of the policy', () => {
-  it.each(['plugin:search', 'user:default/operator'])(
+  it.each(['plugin:search', 'user:default/operator', 'user:default/reader'])(
     'answers %s with the report',
     async caller => {
       const { authorized, send } = await start();
       const answer = await send('GET', '/api-gate/v1/policy', caller);
       expect(answer).toMatchObject({
         status: 200,
-        body: { ...report, filesNewerThanPolicy: ['app-config.yaml'] },
+        body: report,
       });
       expect(authorized).toEqual([authApiGateReadPermission.name]);
     },
@@ -37,7 +36,7 @@ describe('GET of the policy', () => {
         error: {
           name: 'NotAllowedError',
           message:
-            'This is for services, and for users whom auth.apiGate.operators names',
+            'This is for services, and for users whom auth.apiGate.operators or auth.apiGate.readers names',
         },
       },
     });

@@ -5,10 +5,13 @@ import type {
   RootHttpRouterService,
 } from '@backstage/backend-plugin-api';
 import type { ErrorResponseBody } from '@backstage/errors';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { ERRORS } from '../decision/Refusal';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
-import { COOKIE_PATH } from '../http/backstagePaths';
+import { COOKIE_PATH, PAGE_PATH } from '../http/backstagePaths';
+import { isPageDestination } from '../http/fetchMetadata';
+import { requestMethod, withoutQuery } from '../http/requestLine';
+import { answerError as answerPageError } from '../page/answerError';
 import { findServers } from './findServers';
 
 const STATUSES = new Map(
@@ -72,6 +75,15 @@ export function createErrorAnswer(options: {
       middleware(error, req, res, next);
       return;
     }
+    if (opensPolicyPage(req)) {
+      answerPageError(res, {
+        status: statusCode,
+        message,
+        id: String(res.getHeader(DECISION_HEADER)),
+        appUrl: options.config.getOptionalString('app.baseUrl'),
+      });
+      return;
+    }
     const { method, url } = req;
     const answer: ErrorResponseBody = {
       error: { name, message },
@@ -86,4 +98,13 @@ export function createErrorAnswer(options: {
     });
     res.end(body);
   };
+}
+
+/** Returns whether a browser opens the page of the policy. */
+function opensPolicyPage(req: Request): boolean {
+  return (
+    withoutQuery(req.originalUrl) === `/api/auth${PAGE_PATH}` &&
+    requestMethod(req) === 'GET' &&
+    isPageDestination(req)
+  );
 }

@@ -1,0 +1,103 @@
+import { formatRule } from '../config/AllowRule';
+import {
+  formatBuiltIn,
+  formatClosed,
+} from '../observability/formatPolicyReport';
+import { Content, Html, html } from './html';
+import type { PageReport } from './PageReport';
+import { code, list, section, table } from './parts';
+
+/** What answers outside of `/api`, where the gate is not. */
+const OUTSIDE = [
+  'Health checks: /.backstage/health/v1/readiness and …/liveness',
+  'The frontend, which the plugin app serves at /',
+  'What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions',
+];
+
+/** What a plugin has open, for those who have not signed in. */
+interface Exposed {
+  id: string;
+  isInstalled: boolean;
+  byRule: Content[];
+  builtIn: Content[];
+  /** What the plugin has opened in code, and the gate does not let pass. */
+  inCode: Content[];
+}
+
+/** Renders what can be reached without signing in, plugin by plugin. */
+export function renderExposure(report: PageReport): Html {
+  const plugins = readPlugins(report);
+  const isOpen = ({ builtIn, byRule, inCode }: Exposed) =>
+    builtIn.length + byRule.length + inCode.length > 0;
+  const others = plugins.filter(plugin => !isOpen(plugin));
+  const names = others.map(({ id }, i) => [i > 0 && ', ', code(id)]);
+  return section(
+    'exposure',
+    'What is open, by plugin',
+    table<Exposed>(
+      [
+        [
+          'Plugin',
+          ({ id, isInstalled }) => [
+            code(id),
+            !isInstalled &&
+              html` <span class="tag warned"
+                >not installed in this backend</span
+              >`,
+          ],
+        ],
+        ['Public by a rule', ({ byRule }) => list(byRule)],
+        ['Public without a rule', ({ builtIn }) => list(builtIn)],
+        [
+          report.enforced
+            ? 'Opened in code, closed by the gate'
+            : 'Opened in code, closed once you enforce',
+          ({ inCode }) => list(inCode),
+        ],
+      ],
+      plugins.filter(isOpen),
+    ),
+    html`<p>
+        All else of these plugins needs a
+        credential${names.length > 0 && html`, and all of: ${names}`}.
+      </p>
+      <h3>Of every plugin, without a rule</h3>`,
+    list(
+      report.builtIn
+        .filter(({ plugin }) => plugin === '*')
+        .map(({ methods, path, reason }) => `${methods} ${path}  (${reason})`),
+    ),
+    html`<h3>Outside of /api, where the gate is not</h3>`,
+    list(OUTSIDE),
+  );
+}
+
+function readPlugins(report: PageReport): Exposed[] {
+  const { allow, builtIn, closed, installed, unknown } = report;
+  const rules = allow.map((rule, index) => ({ ...rule, index }));
+  const ids = [
+    ...installed,
+    ...[...allow, ...closed].map(({ plugin }) => plugin),
+  ];
+  return [...new Set(ids)].sort().map(id => {
+    const isOwn = ({ plugin }: { plugin: string }) => plugin === id;
+    return {
+      id,
+      isInstalled: installed.includes(id),
+      byRule: rules
+        .filter(isOwn)
+        .map(({ ended, index, unmet, ...rule }) => [
+          html`<a href="#rule-${index}">${formatRule(rule)}</a>`,
+          ended && ' (ended)',
+          unmet && ' (closed)',
+        ]),
+      builtIn: builtIn.filter(isOwn).map(formatBuiltIn),
+      inCode: [
+        ...closed.filter(isOwn).map(formatClosed),
+        ...(unknown.includes(id)
+          ? ['not known: its own policies are not recorded']
+          : []),
+      ],
+    };
+  });
+}

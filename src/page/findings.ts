@@ -1,0 +1,35 @@
+import type { Finding } from '../findings/Finding';
+import { Html, html } from './html';
+import type { PageReport } from './PageReport';
+import { code, Column, section, table } from './parts';
+
+const COLUMNS: readonly Column<Finding & { index: number }>[] = [
+  [
+    'Finding',
+    ({ accepted, id }) => [
+      code(id),
+      accepted &&
+        html` <span class="tag closed">accepted: ${accepted.reason}</span>`,
+    ],
+  ],
+  ['At', ({ at }) => code(at)],
+  ['Why', ({ why }) => why],
+  ['Write', ({ write }) => write],
+];
+
+/** Renders what to change: each finding, with what to write instead. */
+export function renderFindings({ findings }: PageReport): Html {
+  return section(
+    'findings',
+    'Findings',
+    findings.length === 0
+      ? html`<p>
+          No setting makes the gate pointless, and no rule is dangerous.
+        </p>`
+      : table(
+          COLUMNS,
+          findings.map((finding, index) => ({ ...finding, index })),
+          ({ index }) => `finding-${index}`,
+        ),
+  );
+}

@@ -1,0 +1,114 @@
+import { Content, Html, html } from './html';
+
+/** A column of a table: its title, and what a row has there. */
+export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
+
+/** Makes a section of the page, which the links at its top lead to. */
+export function section(id: string, title: string, ...body: Content[]): Html {
+  return html`<section id="${id}" aria-labelledby="${id}-title">
+    <h2 id="${id}-title">${title}</h2>
+    ${body}
+  </section>`;
+}
+
+/**
+ * Makes a table, which narrow screens show as a list of its rows.
+ *
+ * @param idOf - returns the id of a row to which links lead
+ */
+export function table<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  idOf: (row: Row) => string | undefined = () => undefined,
+): Html {
+  const head = columns.map(([title]) => html`<th scope="col">${title}</th>`);
+  const body = rows.map(row => {
+    const id = idOf(row);
+    const cells = columns.map(([title, cell]) => {
+      const content = cell(row);
+      // A narrow screen shows no empty cell.
+      return isEmpty(content)
+        ? html`<td></td>`
+        : html`<td data-label="${title}">${content}</td>`;
+    });
+    return html`<tr${id === undefined ? '' : html` id="${id}"`}>${cells}</tr>
+`;
+  });
+  return html`<table>
+    <thead>
+      <tr>
+        ${head}
+      </tr>
+    </thead>
+    <tbody>
+      ${body}
+    </tbody>
+  </table>`;
+}
+
+function isEmpty(content: Content): boolean {
+  return (
+    content === undefined ||
+    content === false ||
+    content === '' ||
+    (Array.isArray(content) && content.every(isEmpty))
+  );
+}
+
+/** Makes a list, or nothing if there is no item. */
+export function list(items: readonly Content[]): Html | undefined {
+  return items.length > 0
+    ? html`<ul>
+        ${items.map(item => html`<li>${item}</li>`)}
+      </ul>`
+    : undefined;
+}
+
+export function code(text: string): Html {
+  return html`<code>${text}</code>`;
+}
+
+/** Makes a sentence that stands out. */
+export function note(
+  kind: 'good' | 'open' | 'warned',
+  ...content: Content[]
+): Html {
+  return html`<p class="note ${kind}">${content}</p>`;
+}
+
+/** Shows an instant in UTC, to the second. */
+export function time(instant: string): Html {
+  const text = instant.replace(/:00\.000Z$|\.\d+Z$/, '').replace('T', ' ');
+  return html`<time datetime="${instant}">${text} UTC</time>`;
+}
+
+/** Shows counts as bars beside each other; their sum is the text for those who do not see them. */
+export function bars(
+  counts: readonly number[],
+  label: string,
+): Html | undefined {
+  const most = Math.max(0, ...counts);
+  if (most === 0) {
+    return undefined;
+  }
+  const path = counts
+    .map((count, i) =>
+      count > 0
+        ? `M${i * 4} 20v${-Math.max(1, Math.round((count / most) * 20))}h3v${Math.max(1, Math.round((count / most) * 20))}z`
+        : '',
+    )
+    .join('');
+  return html`<svg
+    viewBox="0 0 ${counts.length * 4} 20"
+    preserveAspectRatio="none"
+    role="img"
+    aria-label="${label}"
+  >
+    <path d="${path}" />
+  </svg>`;
+}
+
+/** Writes a number with its noun, such as `1 request` and `2 requests`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,52 @@
+import { Explained, Question, renderAsk } from './ask';
+import { createDocument } from './document';
+import { renderExposure } from './exposure';
+import { renderFindings } from './findings';
+import { renderHead } from './head';
+import { html } from './html';
+import type { PageReport } from './PageReport';
+import { renderRefusals } from './refusals';
+import { renderRules } from './rules';
+import { renderTokens } from './tokens';
+
+/** The sections, by their ids, in the order of an operator's questions. */
+const SECTIONS = {
+  exposure: 'What is open',
+  findings: 'Findings',
+  rules: 'Rules',
+  tokens: 'External tokens',
+  refusals: 'Refusals',
+  ask: 'Ask',
+};
+
+/** Renders the page of the policy. */
+export function renderPage(options: {
+  report: PageReport;
+  question: Question;
+  explained: Explained | undefined;
+  /** The id of a refusal to find; empty for none. */
+  id: string;
+}): string {
+  const { report, question, explained, id } = options;
+  return createDocument(
+    'API gate',
+    html`${renderHead(report)}
+      <nav aria-label="Sections">
+        ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
+      </nav>
+      <main>
+        ${renderExposure(report)} ${renderFindings(report)}
+        ${renderRules(report)} ${renderTokens(report)}
+        ${renderRefusals(report, id)} ${renderAsk(question, explained)}
+      </main>
+      <footer class="muted">
+        <p>
+          This page is about the backend that answers it, whose plugins the gate
+          guards; other backends of a deployment have a gate of their own.
+          Refusals are those of this process, kept in its memory and gone with
+          it; what was asked is not recorded. Ids of refusals, subjects and
+          addresses are personal data: treat a copy of this page as such.
+        </p>
+      </footer>`,
+  );
+}

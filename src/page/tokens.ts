@@ -1,0 +1,71 @@
+import { formatRule } from '../config/AllowRule';
+import type { ReportedToken } from '../observability/describePolicy';
+import { Html, html } from './html';
+import type { PageReport } from './PageReport';
+import { code, counted, list, section, table, time } from './parts';
+
+/** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
+export function renderTokens({ tokens, usage }: PageReport): Html {
+  const used = usage?.externalTokens ?? [];
+  const subjects = [
+    ...new Set([...used, ...tokens].map(({ subject }) => subject)),
+  ];
+  const rows = subjects.map(subject => ({
+    subject,
+    limits: tokens.filter(token => token.subject === subject),
+    use: used.find(token => token.subject === subject),
+  }));
+  type Row = (typeof rows)[number];
+  return section(
+    'tokens',
+    'External tokens',
+    rows.length === 0
+      ? html`<p>No external token is configured, and none was seen.</p>`
+      : table<Row>(
+          [
+            ['Subject', ({ subject }) => code(subject)],
+            ['Calls', ({ use }) => use?.plugins.join(', ')],
+            ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
+            [
+              'Last use',
+              ({ use }) =>
+                use &&
+                (use.lastUsed ??
+                  (use.days === undefined
+                    ? 'none'
+                    : `none in ${counted(use.days, 'day')}`)),
+            ],
+            [
+              '30 days',
+              ({ use }) => use && counted(use.requests30d, 'request'),
+            ],
+            ['May', ({ limits }) => list(limits.map(formatLimit))],
+            [
+              'Could be narrowed to',
+              ({ use }) =>
+                [use?.yaml, use?.only].map(
+                  yaml =>
+                    yaml &&
+                    html`<details>
+                      <summary>
+                        ${yaml === use?.yaml ? 'Plugins' : 'Requests'}
+                      </summary>
+                      <pre>
+${yaml.split('\n').map(line => [line, html`<br />`])}</pre>
+                    </details>`,
+                ),
+            ],
+          ],
+          rows,
+        ),
+  );
+}
+
+function formatLimit({ ended, only, reason, until }: ReportedToken) {
+  return [
+    only ? only.map(formatRule).join('; ') : 'all requests',
+    until && [' until ', time(until)],
+    ended && html` <span class="tag warned">ended</span>`,
+    reason && ` (${reason})`,
+  ];
+}

@@ -1,0 +1,68 @@
+import { isError } from '@backstage/errors';
+import type { Request, Router } from 'express';
+import PromiseRouter from 'express-promise-router';
+import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/backstagePaths';
+import { isPageDestination } from '../http/fetchMetadata';
+import { answerError } from '../page/answerError';
+import type { Explained } from '../page/ask';
+import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
+import type { PageReport } from '../page/PageReport';
+import { renderPage } from '../page/renderPage';
+import type { RouteAccess } from './RouteAccess';
+
+/** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */
+const STATUSES = new Map([
+  ['AuthenticationError', 401],
+  ['NotAllowedError', 403],
+]);
+
+/**
+ * Creates the router for `GET` of the page of the policy, which shows a `PolicyReport` as HTML. Services may read it, and operators
+ * and readers with the permission `auth.api-gate.read`.
+ */
+export function createPageRouter(options: {
+  access: Pick<RouteAccess, 'requireReader'>;
+  /** The address of the frontend. */
+  appUrl: string | undefined;
+  describe: () => Promise<PageReport>;
+  explain: (request: string, subject?: string) => Promise<Explained>;
+}): Router {
+  const { access, appUrl, describe, explain } = options;
+  const router = PromiseRouter({ strict: true });
+  router.get(OWN_ROUTES_PATH, (_req, res) => {
+    res.redirect(PAGE_PATH.slice(1));
+  });
+  router.get(PAGE_PATH, async (req, res) => {
+    try {
+      await access.requireReader(req);
+    } catch (error) {
+      const status = isError(error) ? STATUSES.get(error.name) : undefined;
+      if (!status || !isPageDestination(req)) {
+        throw error;
+      }
+      answerError(res, { status, message: (error as Error).message, appUrl });
+      return;
+    }
+    const request = readText(req, 'request').trim();
+    const subject = readText(req, 'subject').trim();
+    const page = renderPage({
+      report: await describe(),
+      question: { request, subject },
+      explained:
+        request === ''
+          ? undefined
+          : await explain(request, subject || undefined),
+      id: readText(req, 'id').trim(),
+    });
+    res
+      .set({ ...PAGE_HEADERS, 'Content-Security-Policy': PAGE_POLICY })
+      .end(page);
+  });
+  return router;
+}
+
+/** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
+function readText({ query }: Request, name: string): string {
+  const value = query[name];
+  return typeof value === 'string' ? value : '';
+}
