@@ -18,8 +18,8 @@ const OUTSIDE = [
 interface Exposed {
   id: string;
   isInstalled: boolean;
-  byRule: Content[];
-  builtIn: Content[];
+  /** By a rule, and what Backstage can't work without. */
+  open: Content[];
   /** What the plugin has opened in code, and the gate does not let pass. */
   inCode: Content[];
 }
@@ -27,8 +27,7 @@ interface Exposed {
 /** Renders what can be reached without signing in, plugin by plugin. */
 export function renderExposure(report: PageReport): Html {
   const plugins = readPlugins(report);
-  const isOpen = ({ builtIn, byRule, inCode }: Exposed) =>
-    builtIn.length + byRule.length + inCode.length > 0;
+  const isOpen = ({ inCode, open }: Exposed) => inCode.length + open.length > 0;
   const others = plugins.filter(plugin => !isOpen(plugin));
   const names = others.map(({ id }, i) => [i > 0 && ', ', code(id)]);
   return section(
@@ -46,8 +45,7 @@ export function renderExposure(report: PageReport): Html {
               >`,
           ],
         ],
-        ['Public by a rule', ({ byRule }) => list(byRule)],
-        ['Public without a rule', ({ builtIn }) => list(builtIn)],
+        ['Open to everybody', ({ open }) => list(open)],
         [
           report.enforced
             ? 'Opened in code, closed by the gate'
@@ -84,14 +82,18 @@ function readPlugins(report: PageReport): Exposed[] {
     return {
       id,
       isInstalled: installed.includes(id),
-      byRule: rules
-        .filter(isOwn)
-        .map(({ ended, index, unmet, ...rule }) => [
-          html`<a href="#rule-${index}">${formatRule(rule)}</a>`,
-          ended && ' (ended)',
-          unmet && ' (closed)',
-        ]),
-      builtIn: builtIn.filter(isOwn).map(formatBuiltIn),
+      open: [
+        ...rules
+          .filter(isOwn)
+          .map(({ ended, index, unmet, ...rule }) => [
+            html`<a href="#rule-${index}">${formatRule(rule)}</a>`,
+            ended && ' (ended)',
+            unmet && ' (closed)',
+          ]),
+        ...builtIn
+          .filter(isOwn)
+          .map(rule => `${formatBuiltIn(rule)}, without a rule`),
+      ],
       inCode: [
         ...closed.filter(isOwn).map(formatClosed),
         ...(unknown.includes(id)

@@ -110,5 +110,5 @@ export function bars(
 
 /** Writes a number with its noun, such as `1 request` and `2 requests`. */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -52,7 +52,7 @@ function renderWorked({
                 ({ method, plugin, path = '/…' }) =>
                   code(`${method} ${plugin}${path}`),
               ],
-              ['Requests', ({ requests }) => String(requests)],
+              ['Requests', ({ requests }) => requests.toLocaleString('en')],
               [
                 'Seen',
                 ({ firstSeen, lastSeen }) =>
@@ -102,7 +102,7 @@ function renderHour({ minutes, since }: PageReport['refusals']): Html {
         : table<(typeof rows)[number]>(
             [
               ['Reason', ({ reason }) => code(reason)],
-              ['Requests', ({ sum }) => String(sum)],
+              ['Requests', ({ sum }) => sum.toLocaleString('en')],
               [
                 'By minute',
                 ({ counts, reason, sum }) =>
@@ -123,14 +123,19 @@ function refusalTable(refusals: PageReport['refusals']['last']): Html {
   return table<Row>(
     [
       ['Time', refusal => time(refusal.time)],
-      ['Id', ({ id }) => code(id)],
+      ['Id', ({ id }) => html`<code class="id">${id}</code>`],
       [
         'Request',
         ({ method, path, plugin }) => code(`${method} ${plugin}${path}`),
       ],
       [
         'Reason',
-        ({ reason, detail }) => `${reason}${detail ? `, ${detail}` : ''}`,
+        ({ detail, outcome, reason }) => [
+          reason,
+          detail && `, ${detail}`,
+          outcome === 'would-refuse' &&
+            html` <span class="tag warned">passed</span>`,
+        ],
       ],
       ['Subject', ({ subject }) => subject],
       ...(hasAddress

@@ -2,7 +2,6 @@ import { formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { Finding } from '../findings/Finding';
 import { formatCandidate } from '../observability/CandidateCounts';
-import { formatRequirement } from '../observability/formatPolicyReport';
 import { Html, html } from './html';
 import type { PageReport } from './PageReport';
 import { bars, code, Column, counted, section, table, time } from './parts';
@@ -41,7 +40,14 @@ const COLUMNS: readonly Column<RuleRow>[] = [
         ended && html` <span class="tag warned">ended</span>`,
       ],
   ],
-  ['Requires', rule => formatRequirement(rule).trim()],
+  [
+    'Requires',
+    ({ requires, unmet }) =>
+      requires !== undefined && [
+        code(requires),
+        unmet && html` <span class="tag warned">missing, so closed</span>`,
+      ],
+  ],
   [
     'Findings',
     ({ own }) =>

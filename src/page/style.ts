@@ -37,11 +37,13 @@ a.tag { text-decoration: underline; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 0.7rem 1.4rem; margin-top: 1rem; }
 .facts dt { color: var(--muted); font-size: 0.85rem; }
 table { width: 100%; margin-top: 0.7rem; border-collapse: collapse; }
-th, td { padding: 0.45rem 0.9rem 0.45rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { min-width: 6rem; padding: 0.45rem 0.9rem 0.45rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { border-top: 0; color: var(--muted); font-size: 0.85rem; font-weight: 600; }
 td:last-child, th:last-child { padding-right: 0; }
+td:first-child { min-width: 9rem; }
+.id { white-space: nowrap; }
 tr:target td { background: var(--warned-pale); }
-svg { display: block; width: 100%; max-width: 15rem; height: 1.6rem; fill: var(--accent); }
+svg { display: block; width: 100%; max-width: 15rem; height: 1.6rem; border-bottom: 1px solid var(--line); fill: var(--accent); }
 form { display: flex; flex-wrap: wrap; gap: 0.6rem 0.8rem; align-items: end; margin-top: 0.8rem; }
 label { display: grid; flex: 1 1 14rem; gap: 0.2rem; font-size: 0.9rem; }
 input { width: 100%; padding: 0.45rem 0.6rem; border: 1px solid var(--muted); border-radius: 0.45rem; background: var(--card); color: var(--ink); font: inherit; }
@@ -55,7 +57,7 @@ footer { margin-top: 1.5rem; }
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { padding: 0.6rem 0; border-top: 1px solid var(--line); }
-  td { padding: 0.1rem 0; border: 0; }
+  td, td:first-child { min-width: 0; padding: 0.1rem 0; border: 0; }
   td[data-label]::before { content: attr(data-label) ': '; color: var(--muted); font-size: 0.85rem; }
 }
 @media print {

@@ -1,0 +1,208 @@
+import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
+import type { PageReport } from '../page/PageReport';
+
+/** Creates the report of a backend that enforces, as the page of the policy gets it. */
+export function createPageReport(
+  overrides: Partial<PageReport> = {},
+): PageReport {
+  const now = Date.now();
+  const minutesAgo = (minutes: number) =>
+    new Date(now - minutes * 60_000).toISOString();
+  const rule = {
+    plugin: 'events',
+    path: '/http/github',
+    methods: ['POST'],
+    reason: 'GitHub signs these',
+    requires: 'events.modules.github.webhookSecret',
+  };
+  const badge = {
+    plugin: 'badges',
+    path: '/entity/*/*/*/badge/*',
+    methods: ['GET'],
+    reason: 'badges in READMEs',
+  };
+  const health = {
+    plugin: 'permission',
+    path: '/health',
+    methods: ['GET'],
+    until: '2026-12-31T00:00:00.000Z',
+  };
+  const byDay = Array.from({ length: 31 }, (_, day) => (day * 7) % 11);
+  const used = {
+    lastUsed: '2026-11-28',
+    days: 30,
+    requests30d: 1234,
+    withoutCredential30d: 1234,
+    installed: true,
+    byDay,
+  };
+  return {
+    hash: '3f2a9c51e0b7',
+    loadedAt: '2026-11-27T08:15:02.120Z',
+    mode: 'enforce',
+    enforced: true,
+    needsRestart: [],
+    lists: [],
+    allow: [
+      {
+        ...rule,
+        installed: true,
+        at: { file: 'app-config.production.yaml', line: 41 },
+      },
+      {
+        ...badge,
+        installed: true,
+        at: { file: 'app-config.production.yaml', line: 45 },
+      },
+      {
+        ...health,
+        installed: true,
+        at: { file: 'app-config.production.yaml', line: 48 },
+      },
+    ],
+    tokens: [
+      {
+        subject: 'ci-deploy',
+        until: '2027-01-31T00:00:00.000Z',
+        reason: 'Jenkins',
+        only: [{ plugin: 'catalog', path: '/refresh', methods: ['POST'] }],
+      },
+    ],
+    builtIn: BUILT_IN_PUBLIC,
+    findings: [
+      {
+        id: 'open-health' as never,
+        at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
+        why: 'nobody has used it in 30 days',
+        write: 'remove it',
+      },
+    ],
+    installed: [
+      'app',
+      'auth',
+      'badges',
+      'catalog',
+      'events',
+      'permission',
+      'proxy',
+      'scaffolder',
+      'search',
+      'techdocs',
+    ],
+    closed: [
+      {
+        plugin: 'proxy',
+        path: '/status',
+        allow: 'unauthenticated',
+        isWebSocket: false,
+      },
+      {
+        plugin: 'techdocs',
+        path: '/static',
+        allow: 'user-cookie',
+        isWebSocket: false,
+      },
+    ],
+    unknown: [],
+    opensBeyondPlugins: [],
+    decisions: [],
+    wouldRefuse: [],
+    wouldRefuseUncounted: 0,
+    usage: {
+      since: '2026-10-29T00:00:00.000Z',
+      days: 30,
+      complete: true,
+      scope: 'all replicas',
+      rules: [
+        { rule: 'auth.apiGate.allow[0]', ...rule, ...used },
+        {
+          rule: 'auth.apiGate.allow[1]',
+          ...badge,
+          ...used,
+          requests30d: 60_321,
+        },
+        {
+          rule: 'auth.apiGate.allow[2]',
+          ...health,
+          until: undefined,
+          ...used,
+          requests30d: 0,
+          lastUsed: null,
+          byDay: new Array(31).fill(0),
+        },
+      ],
+      externalTokens: [
+        {
+          subject: 'ci-deploy',
+          lastUsed: '2026-11-28',
+          requests30d: 412,
+          days: 30,
+          plugins: ['catalog'],
+          delegatedTo: ['permission'],
+          yaml: 'accessRestrictions:\n  - plugin: catalog\n  - plugin: permission # handlers call it for this token',
+        },
+        {
+          subject: 'mcp-readonly',
+          lastUsed: null,
+          requests30d: 0,
+          days: 12,
+          plugins: [],
+          delegatedTo: [],
+        },
+      ],
+    },
+    replica: {
+      host: 'backstage-7f9c4-x2x9p',
+      pid: 1,
+      startedAt: '2026-11-27T08:15:00.000Z',
+      gate: '0.1.0',
+      backstage: '0.19.1',
+      node: '24.11.0',
+      hasAuth: true,
+    },
+    revocations: { sessions: 17, lockedUsers: 1 },
+    refusals: {
+      since: minutesAgo(60),
+      minutes: [50, 49, 48, 31, 20, 19, 3, 2].map((ago, i) => ({
+        minute: minutesAgo(ago),
+        reasons: {
+          'missing-credentials': 3 + i * 2,
+          ...(i % 2 && { 'invalid-token': i }),
+        },
+      })),
+      last: [
+        {
+          id: '9f3c2a7be1d04c55',
+          time: minutesAgo(2),
+          outcome: 'refused',
+          reason: 'invalid-token',
+          detail: 'expired',
+          plugin: 'catalog',
+          method: 'GET',
+          path: '/entities/by-name/component/default/web',
+        },
+        {
+          id: '1b77c0de55aa9e21',
+          time: minutesAgo(3),
+          outcome: 'refused',
+          reason: 'missing-credentials',
+          plugin: 'proxy',
+          method: 'GET',
+          path: '/status/api/v2/components',
+        },
+        {
+          id: '77aa0de15c1b9e20',
+          time: minutesAgo(19),
+          outcome: 'refused',
+          reason: 'restricted',
+          detail: 'only',
+          subject: 'external:ci-deploy',
+          plugin: 'scaffolder',
+          method: 'POST',
+          path: '/v2/tasks',
+        },
+      ],
+    },
+    ...overrides,
+  };
+}
