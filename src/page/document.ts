@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { Content, Html, html } from './html';
 import { STYLE } from './style';
 
+// The policy has the hash of exactly this text.
+const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const hash = createHash('sha256').update(STYLE).digest('base64');
 
 /**
@@ -17,7 +19,7 @@ export const PAGE_POLICY = [
   'sandbox allow-forms allow-top-navigation-by-user-activation',
 ].join('; ');
 
-/** As {@link PAGE_POLICY}, for the answers that are no page of the policy: nothing in them can be sent. */
+/** As {@link PAGE_POLICY}, for errors: they have no form. */
 export const ERROR_POLICY = PAGE_POLICY.replace(/sandbox .*/, 'sandbox');
 
 /** The headers of a page, beside its policy. No cache stores it, and no address of it leaves the browser. */
@@ -29,20 +31,17 @@ export const PAGE_HEADERS = {
 
 /** Makes a whole document. */
 export function createDocument(title: string, body: Content): string {
-  const document: Html = html`<!doctype html>
+  return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
-        <style>
-          ${new Html(STYLE)}
-        </style>
+        ${STYLE_ELEMENT}
       </head>
       <body>
         ${body}
       </body>
-    </html> `;
-  return document.toString();
+    </html> `.toString();
 }

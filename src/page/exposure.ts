@@ -1,3 +1,4 @@
+import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import {
   formatBuiltIn,
@@ -71,35 +72,36 @@ export function renderExposure(report: PageReport): Html {
 }
 
 function readPlugins(report: PageReport): Exposed[] {
-  const { allow, builtIn, closed, installed, unknown } = report;
-  const rules = allow.map((rule, index) => ({ ...rule, index }));
+  const { builtIn, closed, installed, unknown } = report;
+  const allow = report.allow.map((rule, index) => ({ ...rule, index }));
+  const byPlugin = {
+    allow: groupBy(allow, 'plugin'),
+    builtIn: groupBy(builtIn, 'plugin'),
+    closed: groupBy(closed, 'plugin'),
+  };
   const ids = [
     ...installed,
-    ...[...allow, ...closed].map(({ plugin }) => plugin),
+    ...Object.keys(byPlugin.allow),
+    ...Object.keys(byPlugin.closed),
   ];
-  return [...new Set(ids)].sort().map(id => {
-    const isOwn = ({ plugin }: { plugin: string }) => plugin === id;
-    return {
-      id,
-      isInstalled: installed.includes(id),
-      open: [
-        ...rules
-          .filter(isOwn)
-          .map(({ ended, index, unmet, ...rule }) => [
-            html`<a href="#rule-${index}">${formatRule(rule)}</a>`,
-            ended && ' (ended)',
-            unmet && ' (closed)',
-          ]),
-        ...builtIn
-          .filter(isOwn)
-          .map(rule => `${formatBuiltIn(rule)}, without a rule`),
-      ],
-      inCode: [
-        ...closed.filter(isOwn).map(formatClosed),
-        ...(unknown.includes(id)
-          ? ['not known: its own policies are not recorded']
-          : []),
-      ],
-    };
-  });
+  return [...new Set(ids)].sort().map(id => ({
+    id,
+    isInstalled: installed.includes(id),
+    open: [
+      ...(byPlugin.allow[id] ?? []).map(rule => [
+        html`<a href="#rule-${rule.index}">${formatRule(rule)}</a>`,
+        rule.ended && ' (ended)',
+        rule.unmet && ' (closed)',
+      ]),
+      ...(byPlugin.builtIn[id] ?? []).map(
+        rule => `${formatBuiltIn(rule)}, without a rule`,
+      ),
+    ],
+    inCode: [
+      ...(byPlugin.closed[id] ?? []).map(formatClosed),
+      ...(unknown.includes(id)
+        ? ['not known: its own policies are not recorded']
+        : []),
+    ],
+  }));
 }

@@ -3,6 +3,9 @@ import { Html, html } from './html';
 import type { PageReport } from './PageReport';
 import { code, Column, section, table } from './parts';
 
+/** The page stays readable, and below 1 MB with a finding for each of 1,000 rules. */
+export const MAX_SHOWN = 200;
+
 const COLUMNS: readonly Column<Finding & { index: number }>[] = [
   [
     'Finding',
@@ -19,6 +22,8 @@ const COLUMNS: readonly Column<Finding & { index: number }>[] = [
 
 /** Renders what to change: each finding, with what to write instead. */
 export function renderFindings({ findings }: PageReport): Html {
+  const shown = findings.slice(0, MAX_SHOWN);
+  const left = findings.length - shown.length;
   return section(
     'findings',
     'Findings',
@@ -28,8 +33,10 @@ export function renderFindings({ findings }: PageReport): Html {
         </p>`
       : table(
           COLUMNS,
-          findings.map((finding, index) => ({ ...finding, index })),
+          shown.map((finding, index) => ({ ...finding, index })),
           ({ index }) => `finding-${index}`,
         ),
+    left > 0 &&
+      html`<p>${left} more: the command api-gate check lists all.</p>`,
   );
 }

@@ -1,6 +1,6 @@
 import { escape } from 'lodash';
 
-/** HTML as text. Only {@link html} makes it, so that each text in it is escaped. */
+/** HTML as text: that of {@link html}, in which each value is escaped, or a constant. */
 export class Html {
   constructor(private readonly text: string) {}
 
@@ -13,12 +13,30 @@ export class Html {
 export type Content =
   Html | string | number | undefined | false | readonly Content[];
 
+const PLAIN = /^[\w /.:*,()-]*$/;
+
 // They could change the order in which a browser shows what follows, or stay invisible.
 const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** Makes HTML of a template. Values belong between tags, or between double quotes; never into a tag's name, a style or a script. */
 export function html(parts: TemplateStringsArray, ...values: Content[]): Html {
-  return new Html(String.raw({ raw: parts }, ...values.map(toText)));
+  const [first, ...others] = compact(parts);
+  return new Html(
+    others.reduce((text, part, i) => text + toText(values[i]) + part, first),
+  );
+}
+
+const compacted = new WeakMap<TemplateStringsArray, string[]>();
+
+/** Returns the parts of a template without the indentation of the source, which would be half of a large page. */
+function compact(parts: TemplateStringsArray): string[] {
+  const known = compacted.get(parts);
+  if (known) {
+    return known;
+  }
+  const shorter = parts.map(part => part.replace(/\s*\n\s*/g, '\n'));
+  compacted.set(parts, shorter);
+  return shorter;
 }
 
 function toText(content: Content): string {
@@ -28,7 +46,10 @@ function toText(content: Content): string {
   if (Array.isArray(content)) {
     return content.map(toText).join('');
   }
-  return content === undefined || content === false
-    ? ''
-    : escape(String(content).replace(CONTROLS, '\uFFFD'));
+  if (content === undefined || content === false) {
+    return '';
+  }
+  const text = String(content);
+  // Most of a large page is such text.
+  return PLAIN.test(text) ? text : escape(text.replace(CONTROLS, '\uFFFD'));
 }

@@ -29,7 +29,7 @@ export function table<Row>(
       // A narrow screen shows no empty cell.
       return isEmpty(content)
         ? html`<td></td>`
-        : html`<td data-label="${title}">${content}</td>`;
+        : html`<td data-l="${title}">${content}</td>`;
     });
     return html`<tr${id === undefined ? '' : html` id="${id}"`}>${cells}</tr>
 `;
@@ -82,33 +82,31 @@ export function time(instant: string): Html {
   return html`<time datetime="${instant}">${text} UTC</time>`;
 }
 
-/** Shows counts as bars beside each other; their sum is the text for those who do not see them. */
-export function bars(
-  counts: readonly number[],
-  label: string,
-): Html | undefined {
+/** Draws counts as bars beside each other. Their sum has to be beside it as text, for those who do not see them. */
+export function bars(counts: readonly number[]): Html | undefined {
   const most = Math.max(0, ...counts);
   if (most === 0) {
     return undefined;
   }
-  const path = counts
-    .map((count, i) =>
-      count > 0
-        ? `M${i * 4} 20v${-Math.max(1, Math.round((count / most) * 20))}h3v${Math.max(1, Math.round((count / most) * 20))}z`
-        : '',
-    )
-    .join('');
+  // A single request among many is still seen.
+  const tops = counts.map(count => 20 - Math.ceil((count / most) * 20));
+  const path = `M0 20${tops.map(top => `V${top}h1`).join('')}V20z`;
   return html`<svg
-    viewBox="0 0 ${counts.length * 4} 20"
+    viewBox="0 0 ${counts.length} 20"
     preserveAspectRatio="none"
-    role="img"
-    aria-label="${label}"
+    aria-hidden="true"
   >
     <path d="${path}" />
   </svg>`;
 }
 
+const NUMBERS = new Intl.NumberFormat('en');
+
+export function number(count: number): string {
+  return NUMBERS.format(count);
+}
+
 /** Writes a number with its noun, such as `1 request` and `2 requests`. */
 export function counted(count: number, noun: string): string {
-  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+  return `${number(count)} ${noun}${count === 1 ? '' : 's'}`;
 }

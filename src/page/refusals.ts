@@ -1,19 +1,86 @@
-import { formatWorked } from '../observability/describeReportOnly';
+import type {
+  ReportOnlyReport,
+  WorkedRequests,
+} from '../observability/describeReportOnly';
 import { Html, html } from './html';
 import type { PageReport } from './PageReport';
-import { bars, code, counted, note, section, table, time } from './parts';
+import {
+  bars,
+  code,
+  Column,
+  counted,
+  note,
+  number,
+  section,
+  table,
+  time,
+} from './parts';
+
+type Refused = PageReport['refusals']['last'][number];
+
+/** The refusals of the last hour for one reason. */
+interface Hour {
+  reason: string;
+  /** One number for each minute, the present one last. */
+  counts: number[];
+  sum: number;
+}
 
 const MINUTES = 60;
 
+const WORKED: readonly Column<WorkedRequests>[] = [
+  [
+    'Request',
+    ({ method, path = '/…', plugin }) => code(`${method} ${plugin}${path}`),
+  ],
+  ['Requests', ({ requests }) => number(requests)],
+  [
+    'Seen',
+    ({ firstSeen, lastSeen }) =>
+      firstSeen === lastSeen ? lastSeen : `${firstSeen} to ${lastSeen}`,
+  ],
+  ['Answered', ({ status }) => status],
+  [
+    'To keep it public',
+    worked => (worked.yaml === undefined ? whyNone(worked) : code(worked.yaml)),
+  ],
+];
+
+const HOUR: readonly Column<Hour>[] = [
+  ['Reason', ({ reason }) => code(reason)],
+  ['Requests', ({ sum }) => number(sum)],
+  ['By minute', ({ counts }) => bars(counts)],
+];
+
+const LAST: readonly Column<Refused>[] = [
+  ['Time', refused => time(refused.time)],
+  ['Id', ({ id }) => html`<code class="id">${id}</code>`],
+  ['Request', ({ method, path, plugin }) => code(`${method} ${plugin}${path}`)],
+  [
+    'Reason',
+    ({ detail, outcome, reason }) => [
+      reason,
+      detail && `, ${detail}`,
+      outcome === 'would-refuse' &&
+        html` <span class="tag warned">passed</span>`,
+    ],
+  ],
+  [
+    'Client',
+    ({ address, subject }) => [subject, subject && address && ', ', address],
+  ],
+];
+
 /** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
 export function renderRefusals(report: PageReport, id: string): Html {
-  const { last } = report.refusals;
-  const wanted = last.find(refusal => refusal.id === id);
+  const { enforced, refusals, reportOnly } = report;
+  const { last } = refusals;
+  const found = last.filter(refused => refused.id === id);
   return section(
     'refusals',
-    report.enforced ? 'Refusals' : 'Refusals, once you enforce',
-    report.reportOnly && renderWorked(report.reportOnly),
-    renderHour(report.refusals),
+    enforced ? 'Refusals' : 'Refusals, once you enforce',
+    reportOnly && renderWorked(reportOnly),
+    renderHour(refusals),
     html`<form method="get" action="#refusals">
       <label
         >Id of a refusal<input
@@ -24,124 +91,57 @@ export function renderRefusals(report: PageReport, id: string): Html {
           spellcheck="false" /></label
       ><button>Find</button>
     </form>`,
+    found.length > 0 && table(LAST, found),
     id !== '' &&
-      (wanted
-        ? refusalTable([wanted])
-        : note(
-            'warned',
-            `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
-          )),
+      found.length === 0 &&
+      note(
+        'warned',
+        `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
+      ),
     html`<h3>The last ${counted(last.length, 'refusal')} of this process</h3>`,
-    last.length > 0 && refusalTable(last),
+    last.length > 0 && table(LAST, last),
   );
 }
 
-function renderWorked({
-  note: why,
-  worked,
-}: NonNullable<PageReport['reportOnly']>): Html {
-  return html`<h3>Worked, and will stop working once you enforce</h3>
-    ${why !== undefined && html`<p>${why}</p>`}
-    ${
-      worked.length === 0
-        ? html`<p>Nothing in 30 days.</p>`
-        : table<(typeof worked)[number]>(
-            [
-              [
-                'Request',
-                ({ method, plugin, path = '/…' }) =>
-                  code(`${method} ${plugin}${path}`),
-              ],
-              ['Requests', ({ requests }) => requests.toLocaleString('en')],
-              [
-                'Seen',
-                ({ firstSeen, lastSeen }) =>
-                  firstSeen === lastSeen
-                    ? lastSeen
-                    : `${firstSeen} to ${lastSeen}`,
-              ],
-              ['Answered', ({ status }) => status],
-              [
-                'To keep it public',
-                each =>
-                  each.yaml === undefined
-                    ? (each.why ??
-                      (each.isExpectedClosed && 'expect has it as closed'))
-                    : code(formatWorked(each)),
-              ],
-            ],
-            worked,
-          )
-    }`;
+function whyNone({
+  isExpectedClosed,
+  why,
+}: WorkedRequests): string | undefined {
+  return isExpectedClosed
+    ? 'nothing: auth.apiGate.expect has it as closed'
+    : why;
 }
 
-/** Renders the last hour, one row for each reason. */
+function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
+  return html`<h3>Worked, and will stop working once you enforce</h3>
+    ${why !== undefined && html`<p>${why}</p>`}
+    ${worked.length > 0 ? table(WORKED, worked) : html`<p>No request in 30 days.</p>`}`;
+}
+
 function renderHour({ minutes, since }: PageReport['refusals']): Html {
-  const now = Math.floor(Date.now() / 60_000);
-  const reasons = [
-    ...new Set(minutes.flatMap(minute => Object.keys(minute.reasons))),
-  ];
-  const rows = reasons
-    .map(reason => {
-      const counts = new Array<number>(MINUTES).fill(0);
-      for (const minute of minutes) {
-        const index =
-          MINUTES - 1 - (now - Math.floor(Date.parse(minute.minute) / 60_000));
-        if (index >= 0 && index < MINUTES) {
-          counts[index] += minute.reasons[reason] ?? 0;
-        }
-      }
-      return { reason, counts, sum: counts.reduce((a, b) => a + b, 0) };
-    })
+  const reasons = new Set(
+    minutes.flatMap(minute => Object.keys(minute.reasons)),
+  );
+  const rows = [...reasons]
+    .map(reason => countByMinute(minutes, reason))
     .filter(({ sum }) => sum > 0)
     .sort((a, b) => b.sum - a.sum);
   return html`<h3>The last hour, by minute</h3>
-    ${
-      rows.length === 0
-        ? html`<p>None since ${time(since)}.</p>`
-        : table<(typeof rows)[number]>(
-            [
-              ['Reason', ({ reason }) => code(reason)],
-              ['Requests', ({ sum }) => sum.toLocaleString('en')],
-              [
-                'By minute',
-                ({ counts, reason, sum }) =>
-                  bars(
-                    counts,
-                    `${counted(sum, 'request')} refused for ${reason}, by minute of the last hour`,
-                  ),
-              ],
-            ],
-            rows,
-          )
-    }`;
+    ${rows.length > 0 ? table(HOUR, rows) : html`<p>None since ${time(since)}.</p>`}`;
 }
 
-function refusalTable(refusals: PageReport['refusals']['last']): Html {
-  const hasAddress = refusals.some(({ address }) => address !== undefined);
-  type Row = (typeof refusals)[number];
-  return table<Row>(
-    [
-      ['Time', refusal => time(refusal.time)],
-      ['Id', ({ id }) => html`<code class="id">${id}</code>`],
-      [
-        'Request',
-        ({ method, path, plugin }) => code(`${method} ${plugin}${path}`),
-      ],
-      [
-        'Reason',
-        ({ detail, outcome, reason }) => [
-          reason,
-          detail && `, ${detail}`,
-          outcome === 'would-refuse' &&
-            html` <span class="tag warned">passed</span>`,
-        ],
-      ],
-      ['Subject', ({ subject }) => subject],
-      ...(hasAddress
-        ? [['Address', ({ address }: Row) => address] as const]
-        : []),
-    ],
-    refusals,
-  );
+function countByMinute(
+  minutes: PageReport['refusals']['minutes'],
+  reason: string,
+): Hour {
+  const minuteOf = (ms: number) => Math.floor(ms / 60_000);
+  const first = minuteOf(Date.now()) - MINUTES + 1;
+  const counts = new Array<number>(MINUTES).fill(0);
+  for (const { minute, reasons } of minutes) {
+    const index = minuteOf(Date.parse(minute)) - first;
+    if (index >= 0 && index < MINUTES) {
+      counts[index] += reasons[reason] ?? 0;
+    }
+  }
+  return { reason, counts, sum: counts.reduce((a, b) => a + b, 0) };
 }

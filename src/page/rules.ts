@@ -1,10 +1,13 @@
+import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import type { Finding } from '../findings/Finding';
 import { formatCandidate } from '../observability/CandidateCounts';
+import { MAX_SHOWN } from './findings';
 import { Html, html } from './html';
 import type { PageReport } from './PageReport';
 import { bars, code, Column, counted, section, table, time } from './parts';
+
+/** The config path of a rule, with its index. */
+const RULE = /^auth\.apiGate\.allow\[(\d+)\]/;
 
 /** A rule with all that the report has about it. */
 type RuleRow = ReturnType<typeof readRules>[number];
@@ -13,10 +16,10 @@ const COLUMNS: readonly Column<RuleRow>[] = [
   ['Opens', ({ as, name }) => [code(name), as !== undefined && ` as ${as}`]],
   [
     'Written in',
-    ({ at, setting }) =>
+    ({ at, index }) =>
       at
         ? `${at.file}${at.line === undefined ? '' : `, line ${at.line}`}`
-        : setting,
+        : `auth.apiGate.allow[${index}]`,
   ],
   ['Reason', ({ reason }) => reason],
   [
@@ -28,7 +31,7 @@ const COLUMNS: readonly Column<RuleRow>[] = [
     ({ use }) =>
       use &&
       use.requests30d > 0 && [
-        bars(use.byDay ?? [], `${counted(use.requests30d, 'request')}, by day`),
+        bars(use.byDay ?? []),
         html`<small>${counted(use.requests30d, 'request')}</small>`,
       ],
   ],
@@ -85,21 +88,17 @@ export function renderRules(report: PageReport): Html {
 }
 
 function readRules({ allow, findings, usage }: PageReport) {
-  const numbered = findings.map((finding, index) => ({ ...finding, index }));
-  return allow.map((rule, index) => {
-    const setting = `${CONFIG_KEY}.allow[${index}]`;
-    return {
-      ...rule,
-      index,
-      setting,
-      name: formatRule(rule),
-      own: numbered.filter(finding => isAbout(finding, setting)),
-      use: usage?.rules[index],
-    };
-  });
-}
-
-/** Returns whether a finding is about a setting, or about a part of it. */
-function isAbout({ at }: Finding, setting: string): boolean {
-  return at.startsWith(setting) && /^([ .]|$)/.test(at.slice(setting.length));
+  const byRule = groupBy(
+    findings
+      .slice(0, MAX_SHOWN)
+      .map((finding, index) => ({ ...finding, index })),
+    ({ at }) => RULE.exec(at)?.[1],
+  );
+  return allow.map((rule, index) => ({
+    ...rule,
+    index,
+    name: formatRule(rule),
+    own: byRule[index] ?? [],
+    use: usage?.rules[index],
+  }));
 }

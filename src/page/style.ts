@@ -58,7 +58,7 @@ footer { margin-top: 1.5rem; }
   table, tbody, tr, td { display: block; }
   tr { padding: 0.6rem 0; border-top: 1px solid var(--line); }
   td, td:first-child { min-width: 0; padding: 0.1rem 0; border: 0; }
-  td[data-label]::before { content: attr(data-label) ': '; color: var(--muted); font-size: 0.85rem; }
+  td[data-l]::before { content: attr(data-l) ': '; color: var(--muted); font-size: 0.85rem; }
 }
 @media print {
   :root { --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; }

@@ -1,0 +1,245 @@
+import { createHash } from 'node:crypto';
+import { cloneDeepWith } from 'lodash';
+import { createPageReport } from '../__testUtils__/pageReport';
+import { PAGE_POLICY } from './document';
+import type { PageReport } from './PageReport';
+import { renderPage } from './renderPage';
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  '"><img src=x onerror=alert(1)>',
+  "' onfocus='alert(1)' autofocus='",
+  '</pre></table></style><svg onload=alert(1)>',
+  '&lt;b&gt;&#60;i&#62;',
+  '<!--',
+  ']]>',
+];
+
+const render = (
+  report: PageReport,
+  asked: {
+    request?: string;
+    subject?: string;
+    id?: string;
+    lines?: string[];
+    error?: string;
+  } = {},
+) => {
+  const { request = '', subject = '', id = '', lines, error } = asked;
+  const explained = error === undefined ? lines && { lines } : { error };
+  return renderPage({ report, question: { request, subject }, explained, id });
+};
+
+/** Returns the tags of a document, with the names of their attributes. Text has neither `<` nor `>`, since both are escaped there. */
+const tagsOf = (page: string) =>
+  [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
+
+/** Replaces the end of each text that clients, operators and plugins write. Times and constants stay. */
+const withText = (report: PageReport, text: string): PageReport =>
+  cloneDeepWith(report, value =>
+    typeof value === 'string' &&
+    !/^(\d{4}-|enforce|report-only|refused|would-refuse|all replicas|replica|user-cookie|unauthenticated|not yet|accessRestrictions)/.test(
+      value,
+    )
+      ? `${value}${text}`
+      : undefined,
+  );
+
+const reportOnly: PageReport['reportOnly'] = {
+  enforce: 'not yet',
+  because: 'requests still worked',
+  days: 7,
+  workedLast: '2026-11-28',
+  worked: [
+    {
+      plugin: 'events',
+      method: 'POST',
+      path: '/http/gitlab',
+      status: 202,
+      requests: 81,
+      firstSeen: '2026-11-21',
+      lastSeen: '2026-11-28',
+      yaml: '# - { plugin: events }',
+    },
+    {
+      plugin: 'proxy',
+      method: 'GET',
+      requests: 3,
+      firstSeen: '2026-11-28',
+      lastSeen: '2026-11-28',
+      why: 'no rule is proposed for proxy',
+    },
+  ],
+};
+
+const REPORTS = {
+  enforcing: createPageReport({
+    problem: 'x',
+    needsRestart: ['y'],
+    filesNewerThanPolicy: ['z'],
+    unknown: ['search'],
+    candidate: { problem: 'c' },
+  }),
+  'in report-only': createPageReport({
+    enforced: false,
+    mode: 'report-only',
+    reportOnly,
+  }),
+};
+
+describe.each(Object.entries(REPORTS))('[P89] %s', (_, report) => {
+  it.each(HOSTILE)('shows %s as text, wherever it is', hostile => {
+    const asked = (text: string) => ({
+      request: text,
+      subject: text,
+      id: text,
+      lines: [text],
+    });
+    const page = render(withText(report, hostile), asked(hostile));
+    expect(tagsOf(page)).toEqual(
+      tagsOf(render(withText(report, 'x'), asked('x'))),
+    );
+    expect(tagsOf(render(report, { error: hostile }))).toEqual(
+      tagsOf(render(report, { error: 'x' })),
+    );
+  });
+
+  it('has no script, no style of an element, and addresses within the page only', () => {
+    const tags = [
+      ...render(report, { request: 'x', lines: ['y'] }).matchAll(/<[^>]*>/g),
+    ].map(([tag]) => tag);
+    expect(
+      tags.filter(tag =>
+        /<script|\bstyle=|\bon\w+=|<link|<img|<iframe|<base/i.test(tag),
+      ),
+    ).toEqual([]);
+    const addresses = tags.flatMap(
+      tag => tag.match(/\b(?:href|src|action)="[^"]*"/g) ?? [],
+    );
+    expect(
+      addresses.filter(address => !/^(href|action)="#/.test(address)),
+    ).toEqual([]);
+  });
+
+  it('has each id once, and the target of each link', () => {
+    const page = render(report);
+    const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+    expect(ids).toEqual([...new Set(ids)]);
+    const targets = [...page.matchAll(/ href="#([^"]*)"/g)].map(([, id]) => id);
+    expect(targets.filter(id => !ids.includes(id))).toEqual([]);
+  });
+});
+
+it('[P89] replaces characters that change the order of others, or stay invisible', () => {
+  const { allow, ...report } = createPageReport();
+  const page = render({
+    ...report,
+    allow: [{ ...allow[0], reason: 'a\u202Eb\u0000c\u2028d\u200Be' }],
+  });
+  expect(page).toContain('a\uFFFDb\uFFFDc\uFFFDd\uFFFDe');
+});
+
+describe('the page', () => {
+  it('shows what an operator asks, in this order', () => {
+    const titles = [
+      ...render(createPageReport()).matchAll(/<h2[^>]*>\s*([^<]*?)\s*<\/h2>/g),
+    ].map(([, title]) => title);
+    expect(titles).toEqual([
+      'What is open, by plugin',
+      'Findings',
+      'Rules',
+      'External tokens',
+      'Refusals',
+      'Ask',
+    ]);
+  });
+
+  it('shows first what will stop working, with the rule that would keep it', () => {
+    const page = render(REPORTS['in report-only']);
+    const [worked, hour] = [
+      'Worked, and will stop working',
+      'The last hour',
+    ].map(title => page.indexOf(title));
+    expect(worked).toBeGreaterThan(0);
+    expect(worked).toBeLessThan(hour);
+    expect(page).toContain('# - { plugin: events }');
+    expect(page).toContain('no rule is proposed for proxy');
+  });
+
+  it('finds a refusal by its id', () => {
+    const report = createPageReport();
+    const { id, path } = report.refusals.last[1];
+    const found = render(report, { id });
+    expect(found.split(path)).toHaveLength(3);
+    expect(render(report, { id: 'abc' })).toContain(
+      'No refusal with the id abc is among the last 3 of this process',
+    );
+  });
+
+  it('draws what was refused in the last hour, and nothing older', () => {
+    const at = (minutes: number) =>
+      new Date(Date.now() - minutes * 60_000).toISOString();
+    const report = createPageReport();
+    const minutes: PageReport['refusals']['minutes'] = [
+      { minute: at(61), reasons: { revoked: 5 } },
+      { minute: at(59), reasons: { 'invalid-token': 2 } },
+      { minute: at(0), reasons: { 'invalid-token': 4 } },
+    ];
+    const page = render({
+      ...report,
+      refusals: { ...report.refusals, minutes },
+    });
+    expect(page).not.toContain('revoked');
+    expect(page).toContain('<td data-l="Requests">6</td>');
+    expect(page).toMatch(/ d="M0 20V10h1(V20h1){58}V0h1V20z"/);
+  });
+
+  it('stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 plugins and 200 refusals', () => {
+    const report = createPageReport();
+    const [rule] = report.allow;
+    const [use] = report.usage!.rules;
+    const [refusal] = report.refusals.last;
+    const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
+    const many = <T>(length: number, create: (i: number) => T) =>
+      Array.from({ length }, (_, i) => create(i));
+    const large: PageReport = {
+      ...report,
+      installed: plugins,
+      allow: many(1000, i => ({
+        ...rule,
+        plugin: plugins[i % 200],
+        path: `/some/longer/path/${i}/*/of/a/rule`,
+      })),
+      closed: plugins.map(plugin => ({
+        plugin,
+        path: '/health',
+        allow: 'unauthenticated',
+        isWebSocket: false,
+      })),
+      findings: many(1000, i => ({
+        ...report.findings[0],
+        at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
+      })),
+      usage: { ...report.usage!, rules: many(1000, () => use) },
+      refusals: {
+        ...report.refusals,
+        last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
+      },
+    };
+    const milliseconds = many(10, () => {
+      const begin = process.cpuUsage();
+      expect(Buffer.byteLength(render(large))).toBeLessThan(1_000_000);
+      const { system, user } = process.cpuUsage(begin);
+      return (system + user) / 1000;
+    });
+    expect(Math.min(...milliseconds)).toBeLessThan(50);
+  });
+});
+
+it('[P95] has a policy that allows its own style, runs no script, and is framed by nobody', () => {
+  const [, style] = render(createPageReport()).match(/<style>(.*?)<\/style>/s)!;
+  const hash = createHash('sha256').update(style).digest('base64');
+  expect(PAGE_POLICY).toBe(
+    `default-src 'none'; style-src 'sha256-${hash}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox allow-forms allow-top-navigation-by-user-activation`,
+  );
+});
