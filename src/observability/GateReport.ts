@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type {
   AuditorService,
   LoggerService,
@@ -16,21 +15,20 @@ import {
   CandidateCounts,
   findCandidateChange,
 } from './CandidateCounts';
+import { clientOf, MAX_FIELD_BYTES } from './clientOf';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
 import { callPathOf } from './proposeLimits';
 import { recordablePathOf } from './proposeRule';
+import type { RecentRefusals } from './RecentRefusals';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 export const NOT_INSTALLED = 'not installed';
 
 /** Ends the label of a plugin that a handler calls with a copy of credentials: see `watchDelegations`. */
 const BY_COPY = ' (copied credentials)';
-
-// A client chooses the path, and the issuer of a token the subject.
-const MAX_FIELD_BYTES = 1_000;
 
 /** A request that was refused, or would have been in report-only. */
 interface RefusedRequest {
@@ -60,6 +58,7 @@ export class GateReport implements GateObserver {
       candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
+      refusals?: RecentRefusals;
       usage?: Usage;
     },
   ) {}
@@ -148,7 +147,7 @@ export class GateReport implements GateObserver {
     error: Error | undefined,
     change: CandidateChange | undefined,
   ) {
-    const { candidate, plugins } = this.options;
+    const { candidate, plugins, refusals } = this.options;
     const { method, reportedPath } = decided;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(reportedPath ?? '');
@@ -160,6 +159,7 @@ export class GateReport implements GateObserver {
       candidate?.add(change, decision, request);
     }
     if (error) {
+      refusals?.add(request, decision);
       const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const { outcome, reason, detail = '' } = decision;
@@ -206,16 +206,12 @@ export class GateReport implements GateObserver {
     omittedDecisions: string[],
   ) {
     const { plugin, method, path } = request;
-    const { outcome, reason, detail, id, subject, clientAddress } = decision;
+    const { outcome, reason, detail, id } = decision;
     const { audit, logger } = this.options;
     const identity = {
       ...(detail && { detail }),
       decision: id,
-      ...(subject !== undefined && {
-        subject: shorten(subject, MAX_FIELD_BYTES),
-      }),
-      // A trusted proxy may forward any text that a client sent as its address.
-      ...(isIP(clientAddress ?? '') && { clientAddress }),
+      ...clientOf(decision),
     };
     const meta = {
       plugin,

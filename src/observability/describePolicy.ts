@@ -18,6 +18,7 @@ import type {
 import type { Usage } from '../usage/Usage';
 import type { CandidateCounts, CandidateReport } from './CandidateCounts';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
+import type { ReplicaReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 import type {
   DecisionCount,
@@ -79,6 +80,11 @@ export interface PolicyReport {
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
+  /** The process that answers. */
+  replica: ReplicaReport['replica'];
+  revocations: ReplicaReport['revocations'];
+  /** The last refusals of this process. */
+  refusals: ReplicaReport['refusals'];
   decisions: DecisionCount[];
   /** Requests that would have been refused, in report-only. */
   wouldRefuse: WouldRefuse[];
@@ -130,6 +136,7 @@ export function describePolicy(options: {
   findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
+  replica: ReplicaReport;
   source: PolicySource;
   usage: Usage;
   used: UsageReport | undefined;
@@ -170,6 +177,7 @@ export function describePolicy(options: {
           ),
       )
       .map(({ until, ...rule }) => rule),
+    ...options.replica,
     ...options.counts.describe(),
     reportOnly: describeReportOnly({
       usage,

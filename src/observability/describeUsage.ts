@@ -8,6 +8,8 @@ import {
   dayOf,
   formatDay,
   keyOf,
+  requestsByDay,
+  sumOf,
   tokenCallOf,
   Use,
   usedRule,
@@ -24,6 +26,8 @@ type Requests = Pick<RuleUsage, 'lastUsed' | 'requests30d'>;
 export interface ReportedRule extends AllowRule, RuleUsage {
   /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
   withoutCredential30d: number;
+  /** The requests of each of the 30 days before today, the oldest first, and of today. */
+  byDay: number[];
   /** `false`: its plugin is not in this backend, which may see none of its requests. */
   installed: boolean;
 }
@@ -152,6 +156,7 @@ function describeRule(uses: (Use | undefined)[]) {
     // A method that was added later has fewer days.
     days: Math.min(...uses.map(use => use?.days ?? 0)),
     withoutCredential30d: sumOf(uses, 'anonymous'),
+    byDay: requestsByDay(uses),
   };
 }
 
@@ -238,11 +243,4 @@ function describeRequests(uses: (Use | undefined)[]): Requests {
     lastUsed: lastUsed ? formatDay(lastUsed) : null,
     requests30d: sumOf(uses, 'requests'),
   };
-}
-
-function sumOf(
-  uses: (Use | undefined)[],
-  key: 'anonymous' | 'requests',
-): number {
-  return uses.reduce((sum, use) => sum + (use?.[key] ?? 0), 0);
 }

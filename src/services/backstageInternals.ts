@@ -49,13 +49,16 @@ export function assertBackstageIsKnown(load: LoadModule): void {
   if (missing.length === 0) {
     return;
   }
-  const version = loadOrUndefined(
-    load,
-    '@backstage/backend-defaults/package.json',
-  );
   throw new Error(
-    `API gate does not work with this release of Backstage (backend-defaults ${valueAt(version, 'version') ?? 'is not installed'}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, or stay on one of these: its docs/releases.md lists them`,
+    `API gate does not work with this release of Backstage (backend-defaults ${readBackstageVersion(load) ?? 'is not installed'}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, or stay on one of these: its docs/releases.md lists them`,
   );
+}
+
+/** Returns the version of backend-defaults; `undefined` where it can't be read. */
+export function readBackstageVersion(load: LoadModule): string | undefined {
+  const name = '@backstage/backend-defaults/package.json';
+  const version = valueAt(loadOrUndefined(load, name), 'version');
+  return typeof version === 'string' ? version : undefined;
 }
 
 function prefix(name: string, fields: Record<string, Kind>) {

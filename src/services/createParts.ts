@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import type {
   LoggerService,
   RootConfigService,
@@ -12,6 +13,7 @@ import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { CandidateCounts } from '../observability/CandidateCounts';
 import { DecisionCounts } from '../observability/DecisionCounts';
 import { describePolicy } from '../observability/describePolicy';
+import { describeReplica } from '../observability/describeReplica';
 import {
   countUnusedRules,
   describeUsage,
@@ -19,6 +21,7 @@ import {
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../observability/GateReport';
+import { RecentRefusals } from '../observability/RecentRefusals';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
@@ -29,6 +32,9 @@ import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
 import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
+import { readBackstageVersion } from './backstageInternals';
+
+const backstage = readBackstageVersion(createRequire(__filename));
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
@@ -127,6 +133,7 @@ function createReports(services: Services) {
   const { config, plugins, revocations, source, usage } = services;
   const candidate = new CandidateCounts(source);
   const counts = new DecisionCounts();
+  const refusals = new RecentRefusals();
   const describeUse = () =>
     describeUsage(usage, source.current.config, plugins);
   const find = (used = describeUse()) =>
@@ -144,7 +151,13 @@ function createReports(services: Services) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
   return {
-    observer: new GateReport({ ...services, candidate, counts, metrics }),
+    observer: new GateReport({
+      ...services,
+      candidate,
+      counts,
+      metrics,
+      refusals,
+    }),
     findFindings: () => find(),
     describePolicy() {
       const used = describeUse();
@@ -154,6 +167,7 @@ function createReports(services: Services) {
         candidate,
         counts,
         findings,
+        replica: describeReplica({ backstage, plugins, refusals, revocations }),
         used,
       });
     },

@@ -14,6 +14,7 @@ import { UsageTable } from './UsageTable';
 import {
   keyOf,
   REPORT_ONLY,
+  requestsByDay,
   tokenCallOf,
   Used,
   usedCall,
@@ -342,6 +343,52 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     }
     expect(requestsOf(replica, open)).toEqual([3, 3]);
     expect(requestsOf(await start({ allow: [open] }), open)).toEqual([3, 3]);
+  });
+
+  it('[P29] has the requests of a rule on each day, which it reads once a day', async () => {
+    const goTo = startDays();
+    const gate = await database.openGate();
+    const [a, b] = [await start({ allow: [open] }, gate), await start({})];
+    const use = async (replica: Usage, requests: number) => {
+      for (let i = 0; i < requests; i += 1) {
+        replica.ruleUsed(open, 'GET', true);
+      }
+      await replica.sync();
+    };
+    const byDay = (replica: Usage) =>
+      requestsByDay([useOf(replica, usedRule(open, 'GET'))]);
+    const endingWith = (...days: number[]) => [
+      ...new Array(31 - days.length).fill(0),
+      ...days,
+    ];
+    expect(byDay(a)).toEqual(endingWith());
+    await use(b, 2);
+    await use(a, 1);
+    expect(byDay(a)).toEqual(endingWith(3));
+    goTo(2);
+    await use(a, 4);
+    await use(b, 5);
+    await use(a, 0);
+    a.ruleUsed(open, 'GET', true);
+    // The requests since the last exchange are those of today.
+    expect(byDay(a)).toEqual(endingWith(3, 0, 10));
+    goTo(3);
+    await use(b, 1);
+    await use(a, 0);
+    // A request belongs to the day of the exchange after it.
+    expect(byDay(a)).toEqual(endingWith(3, 0, 9, 2));
+    expect(byDay(a)).toEqual(byDay(await start({ allow: [open] })));
+    goTo(31);
+    await use(a, 0);
+    expect(byDay(a)).toEqual([0, 9, 2, ...endingWith().slice(3)]);
+    const statements: string[] = [];
+    gate.knex.on('query', ({ sql }) => statements.push(sql));
+    await use(a, 1);
+    await use(a, 1);
+    expect(statements.length).toBeGreaterThan(3);
+    expect(
+      statements.filter(sql => /group by .used., .day./.test(sql)),
+    ).toEqual([]);
   });
 
   it('[P31] keeps 30 days and today, in one row for each day that is over', async () => {

@@ -26,6 +26,8 @@ const ROWS_AT_A_TIME = 100;
  */
 export class UsageTable {
   readonly #process = randomUUID();
+  /** What {@link UsageTable.read} has found about rules of the days before a day. It is read once a day, because it is large. */
+  #history = { today: 0, earlier: new Map<string, number[]>() };
 
   constructor(private readonly database: GateDatabase) {}
 
@@ -56,6 +58,10 @@ export class UsageTable {
 
   /** Sums up all rows but those of this process and day. */
   async read(today: number): Promise<Use[]> {
+    if (this.#history.today !== today) {
+      this.#history = { today, earlier: await this.#readEarlier(today) };
+    }
+    const { earlier } = this.#history;
     const uses = await this.database.run(knex =>
       knex(TABLE)
         .select({
@@ -73,12 +79,35 @@ export class UsageTable {
     return uses.map(
       ({ days, recentDays, requests, anonymous, ...use }: any) => ({
         ...use,
+        ...(use.kind === 'rule' && { earlier: earlier.get(use.name) }),
         days: Number(days),
         recentDays: Number(recentDays),
         requests: Number(requests),
         anonymous: Number(anonymous),
       }),
     );
+  }
+
+  /** Returns the requests of each day before today, by the name of the rule. */
+  async #readEarlier(today: number): Promise<Map<string, number[]>> {
+    const first = today - DAYS_KEPT;
+    const rows = await this.database.run(knex =>
+      knex(TABLE)
+        .select('day')
+        .min({ name: 'name' })
+        .sum({ requests: 'requests' })
+        .where({ kind: 'rule' })
+        .where('requests', '>', 0)
+        .whereBetween('day', [first, today - 1])
+        .groupBy('used', 'day'),
+    );
+    const earlier = new Map<string, number[]>();
+    for (const { day, name, requests } of rows as any[]) {
+      const days = earlier.get(name) ?? new Array(DAYS_KEPT).fill(0);
+      days[day - first] = Number(requests);
+      earlier.set(name, days);
+    }
+    return earlier;
   }
 
   /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */

@@ -41,6 +41,8 @@ export interface Use extends Count {
   firstDay: number;
   /** The last day with a request. */
   lastUsed: number | null;
+  /** Of a rule with requests before today: the requests of each of the 30 days before, the oldest first. */
+  earlier?: readonly number[];
 }
 
 /** Names a rule by what it opens: its place in the list and its reason may change. */
@@ -143,6 +145,22 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
   count.anonymous += added.anonymous;
   counts.set(key, count);
   return count;
+}
+
+export function sumOf(
+  uses: (Use | undefined)[],
+  key: 'anonymous' | 'requests',
+): number {
+  return uses.reduce((sum, use) => sum + (use?.[key] ?? 0), 0);
+}
+
+/** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
+export function requestsByDay(uses: (Use | undefined)[]): number[] {
+  const earlier = Array.from({ length: DAYS_KEPT }, (_, i) =>
+    uses.reduce((sum, use) => sum + (use?.earlier?.[i] ?? 0), 0),
+  );
+  const sum = earlier.reduce((a, b) => a + b, 0);
+  return [...earlier, Math.max(0, sumOf(uses, 'requests') - sum)];
 }
 
 /** The use of a rule, as the policy report has it. */

@@ -1,0 +1,200 @@
+import type { Decision } from '../decision/Decision';
+import { REFUSALS, RefusalReason } from '../decision/Refusal';
+import { RecentRefusals } from './RecentRefusals';
+
+const request = { plugin: 'hello', method: 'GET', path: '/x' };
+
+const decisionOf = (decision: Partial<Decision> = {}): Decision => ({
+  plugin: 'hello',
+  outcome: 'refused',
+  reason: 'missing-credentials',
+  credential: 'none',
+  id: '0123456789abcdef',
+  ...decision,
+});
+
+/** Returns the path by which a request is kept. */
+function keptPath(path: string): string {
+  const refusals = new RecentRefusals();
+  refusals.add({ ...request, path }, decisionOf());
+  return refusals.describe().last[0].path;
+}
+
+describe('[P86] the last refusals of a process', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: Date.parse('2026-11-28T12:00:30Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('are none at the start', () => {
+    expect(new RecentRefusals().describe()).toEqual({
+      since: '2026-11-28T12:00:30.000Z',
+      minutes: [],
+      last: [],
+    });
+  });
+
+  it('have what the log has, the newest first', () => {
+    const refusals = new RecentRefusals();
+    refusals.add(request, decisionOf());
+    jest.setSystemTime(Date.parse('2026-11-28T12:00:31.5Z'));
+    refusals.add(
+      { plugin: 'other', method: 'POST', path: '/y' },
+      decisionOf({
+        outcome: 'would-refuse',
+        reason: 'invalid-token',
+        detail: 'expired',
+        id: 'f',
+        subject: 'user:default/jane',
+        clientAddress: '203.0.113.9',
+      }),
+    );
+    expect(refusals.describe().last).toEqual([
+      {
+        id: 'f',
+        time: '2026-11-28T12:00:31.500Z',
+        outcome: 'would-refuse',
+        reason: 'invalid-token',
+        detail: 'expired',
+        plugin: 'other',
+        method: 'POST',
+        path: '/y',
+        subject: 'user:default/jane',
+        address: '203.0.113.9',
+      },
+      {
+        id: '0123456789abcdef',
+        time: '2026-11-28T12:00:30.000Z',
+        outcome: 'refused',
+        reason: 'missing-credentials',
+        ...request,
+      },
+    ]);
+  });
+
+  it('are the latest 200, of any number', () => {
+    const refusals = new RecentRefusals();
+    const ids = Array.from({ length: 450 }, (_, i) => String(i));
+    for (const [i, id] of ids.entries()) {
+      refusals.add(request, decisionOf({ id }));
+      const kept = refusals.describe().last.map(each => each.id);
+      expect(kept).toEqual(ids.slice(Math.max(0, i - 199), i + 1).reverse());
+    }
+  });
+
+  it('are counted by reason in each minute of an hour, the current one included', () => {
+    const refusals = new RecentRefusals();
+    const add = (time: string, reason: RefusalReason) => {
+      jest.setSystemTime(Date.parse(`2026-11-28T${time}Z`));
+      refusals.add(request, decisionOf({ reason }));
+    };
+    add('12:00:59.999', 'revoked');
+    add('12:01:00.000', 'revoked');
+    add('12:01:59.000', 'revoked');
+    add('12:01:59.000', 'locked');
+    add('12:59:59.999', 'failed');
+    const minutes = [
+      { minute: '2026-11-28T12:00:00.000Z', reasons: { revoked: 1 } },
+      {
+        minute: '2026-11-28T12:01:00.000Z',
+        reasons: { revoked: 2, locked: 1 },
+      },
+      { minute: '2026-11-28T12:59:00.000Z', reasons: { failed: 1 } },
+    ];
+    expect(refusals.describe()).toMatchObject({
+      since: '2026-11-28T12:00:30.000Z',
+      minutes,
+    });
+    // A minute later, the first one is over.
+    jest.setSystemTime(Date.parse('2026-11-28T13:00:00Z'));
+    expect(refusals.describe()).toMatchObject({
+      since: '2026-11-28T12:01:00.000Z',
+      minutes: minutes.slice(1),
+    });
+    add('13:01:30', 'restricted');
+    expect(refusals.describe().minutes).toEqual([
+      minutes[2],
+      { minute: '2026-11-28T13:01:00.000Z', reasons: { restricted: 1 } },
+    ]);
+    jest.setSystemTime(Date.parse('2026-11-29T12:00:00Z'));
+    expect(refusals.describe()).toMatchObject({
+      since: '2026-11-29T11:01:00.000Z',
+      minutes: [],
+    });
+    expect(refusals.describe().last).toHaveLength(6);
+  });
+
+  it('have at most 60 minutes in order, though the clock is set back', () => {
+    const refusals = new RecentRefusals();
+    const start = Date.now();
+    for (const shift of [0, 90, -90, 17]) {
+      for (let i = 0; i < 100; i += 1) {
+        jest.setSystemTime(start + (shift + i) * 60_000);
+        refusals.add(request, decisionOf());
+      }
+    }
+    const { minutes } = refusals.describe();
+    expect(minutes).toHaveLength(60);
+    const times = minutes.map(({ minute }) => minute);
+    expect(times).toEqual([...new Set(times)].sort());
+  });
+
+  it.each([
+    ['/entities/by-name', '/entities/by-name'],
+    ['', ''],
+    ['/', '/'],
+    ['//x/', '//x/'],
+    // A name that is almost as long as a token.
+    [`/${'a'.repeat(31)}`, `/${'a'.repeat(31)}`],
+    [`/a/${'a'.repeat(32)}/b`, '/a/…/b'],
+    [`/a/x.${'a-_9'.repeat(8)}.y/b`, '/a/…/b'],
+    [`/a/${'ab+c'.repeat(8)}==/b`, '/a/…/b'],
+    [`/a/${'%61b%2B'.repeat(16)}/b`, '/a/…/b'],
+    ['/eyJhbGciOiJub25lIn0.e30.', '/…'],
+    ['/x/token=eyJhbGciOiJub25lIn0.e30./y', '/x/…/y'],
+    [`/Bearer%20${'a'.repeat(32)}`, '/…'],
+    [`/${'%E3%83%86'.repeat(3)}`, `/${'%E3%83%86'.repeat(3)}`],
+    [`/a/%E3${'a'.repeat(32)}/b`, '/a/…/b'],
+    [`/${'x/'.repeat(99)}x`, `/${'x/'.repeat(99)}x`],
+    [`/${'x/'.repeat(100)}`, `/${'x/'.repeat(99)}x…`],
+  ])('have of the path %s', (path, kept) => {
+    expect(keptPath(path)).toBe(kept);
+  });
+
+  it.each([
+    ['of 32 characters', 'Zx9-_Qw3'.repeat(4)],
+    ['that is escaped', '%5Ax9%2d_Qw3'.repeat(4)],
+    ['of a JSON Web Token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.'],
+  ])('hold no part of a token %s, wherever a path is cut', (_, token) => {
+    for (let before = 0; before < 210; before += 1) {
+      const path = `/${'a.'.repeat(105).slice(0, before)}/${token}/after`;
+      expect(keptPath(path)).not.toContain(token.slice(0, 4));
+      expect(keptPath(`/${'a'.repeat(before)}${path}`)).not.toContain(
+        token.slice(0, 4),
+      );
+    }
+  });
+
+  it('are bounded in a flood of 100,000 with all that clients choose', () => {
+    const refusals = new RecentRefusals();
+    const reasons = Object.keys(REFUSALS) as RefusalReason[];
+    for (let i = 0; i < 100_000; i += 1) {
+      jest.setSystemTime(Date.now() + 97);
+      refusals.add(
+        { ...request, path: `/${'\xff\n"'.repeat(3_000)}${i}` },
+        decisionOf({
+          reason: reasons[i % reasons.length],
+          subject: `user:default/${'ö'.repeat(5_000)}${i}`,
+          clientAddress: `not an address ${'x'.repeat(5_000)}${i}`,
+        }),
+      );
+    }
+    const report = refusals.describe();
+    expect(report.last).toHaveLength(200);
+    expect(report.minutes).toHaveLength(60);
+    expect(JSON.stringify(report)).not.toContain('not an address');
+    expect(JSON.stringify(report).length).toBeLessThan(500_000);
+  });
+});

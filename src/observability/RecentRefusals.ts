@@ -1,0 +1,130 @@
+import type { Decision, Outcome } from '../decision/Decision';
+import type { RefusalDetail } from '../decision/Refusal';
+import { clientOf } from './clientOf';
+import type { ReportedRequest } from './DecisionCounts';
+import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from './proposeRule';
+
+/** The number of refusals that are kept. Each further one replaces the oldest. */
+const MAX_REFUSALS = 200;
+
+/** The number of minutes whose refusals are counted: the current one and those before it. */
+const MINUTES = 60;
+const MINUTE_MS = 60_000;
+
+// More than the characters by which a token is recognised.
+const LOOKAHEAD = 100;
+
+/** A request that was refused, or would have been in report-only. */
+export interface RecentRefusal extends ReportedRequest {
+  /** The id of the decision, as the answer and the log have it. */
+  id: string;
+  time: string;
+  outcome: Exclude<Outcome, 'passed'>;
+  reason: Decision['reason'];
+  detail?: RefusalDetail;
+  /** The subject of a token that has verified. */
+  subject?: string;
+  /** The client's address, with `auth.apiGate.audit.clientAddress`. */
+  address?: string;
+}
+
+/** The refusals of one process, and in report-only the requests that would have been refused. */
+export interface RefusalsReport {
+  /** The time from which `minutes` has all refusals. */
+  since: string;
+  /** The refusals of the last hour by reason, the oldest minute first. A minute without a refusal is left out. */
+  minutes: { minute: string; reasons: Record<string, number> }[];
+  /** The last refusals, the newest first. */
+  last: RecentRefusal[];
+}
+
+interface Minute {
+  /** The number of minutes since the epoch. */
+  minute: number;
+  /** The number of refusals by reason. */
+  reasons: Map<string, number>;
+}
+
+/**
+ * Keeps the last refusals in the memory of this process. The memory is bounded in a flood: clients choose the path alone, and a long one
+ * is cut. A segment that may be a token is not kept.
+ */
+export class RecentRefusals {
+  readonly #startedAt = Date.now();
+  readonly #last: (Omit<RecentRefusal, 'time'> & { time: number })[] = [];
+  readonly #minutes: Minute[] = [];
+  #added = 0;
+
+  /** @param request - without the query */
+  add({ plugin, method, path }: ReportedRequest, decision: Decision): void {
+    const { detail, id = '', outcome, reason } = decision;
+    const { clientAddress, subject } = clientOf(decision);
+    const time = Date.now();
+    this.#last[this.#added % MAX_REFUSALS] = {
+      id,
+      time,
+      // Requests that passed are not added.
+      outcome: outcome as RecentRefusal['outcome'],
+      reason,
+      detail,
+      plugin,
+      method,
+      path: withoutTokens(path),
+      subject,
+      address: clientAddress,
+    };
+    this.#added += 1;
+    const { reasons } = this.#minuteOf(time);
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+
+  describe(): RefusalsReport {
+    const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
+    return {
+      since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),
+      minutes: this.#minutes
+        .filter(({ minute }) => minute >= firstMinute)
+        .sort((a, b) => a.minute - b.minute)
+        .map(({ minute, reasons }) => ({
+          minute: timeOf(minute * MINUTE_MS),
+          reasons: Object.fromEntries(reasons),
+        })),
+      last: this.#last.map((_, i) => {
+        const refusal = this.#last[(this.#added - 1 - i) % MAX_REFUSALS];
+        return { ...refusal, time: timeOf(refusal.time) };
+      }),
+    };
+  }
+
+  /** Returns the counts of a minute. They replace those of an hour before. */
+  #minuteOf(time: number): Minute {
+    const minute = minuteOf(time);
+    const place = minute % MINUTES;
+    if (this.#minutes[place]?.minute !== minute) {
+      this.#minutes[place] = { minute, reasons: new Map() };
+    }
+    return this.#minutes[place];
+  }
+}
+
+/** Returns a path of 200 characters at most, with an ellipsis in place of the rest, and of each segment that may be a token. */
+function withoutTokens(path: string): string {
+  const segments = path.slice(0, MAX_PATH_LENGTH).split('/');
+  // A token may begin in the last segment, and go on after it.
+  const rest = path.slice(MAX_PATH_LENGTH, MAX_PATH_LENGTH + LOOKAHEAD);
+  const kept = segments.map((segment, i) =>
+    LIKE_A_TOKEN.test(i === segments.length - 1 ? segment + rest : segment)
+      ? '…'
+      : segment,
+  );
+  // Joining copies the text. A part of it would keep the whole target in memory, with its query.
+  return kept.join('/') + (rest && '…');
+}
+
+function minuteOf(time: number): number {
+  return Math.floor(time / MINUTE_MS);
+}
+
+function timeOf(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
