@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import {
   AuditorService,
   AuthService,
@@ -157,16 +156,6 @@ function addRoutes(services: {
   const describe = async () => ({
     ...gate.describePolicy(),
     filesNewerThanPolicy: await findNewerFiles(gate.config),
-    replica: {
-      host: hostname(),
-      pid: process.pid,
-      startedAt: new Date().toISOString(),
-      gate: '0.1.0',
-      node: process.versions.node,
-      hasAuth: true,
-    },
-    revocations: { sessions: 0, lockedUsers: 0 },
-    refusals: { since: new Date().toISOString(), minutes: [], last: [] },
   });
   const explain = async () => ({ lines: ['Not explained yet'] });
   httpRouter.use(createPolicyRouter({ access, describe }));

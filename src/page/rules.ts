@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<RuleRow>[] = [
     ({ use }) =>
       use &&
       use.requests30d > 0 && [
-        bars(use.byDay ?? []),
+        bars(use.byDay),
         html`<small>${counted(use.requests30d, 'request')}</small>`,
       ],
   ],
