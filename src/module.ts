@@ -14,7 +14,6 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
-import { findNewerFiles } from './config/configFiles';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createUserLookup } from './routes/createUserLookup';
 import { createRevocationRouter } from './routes/createRevocationRouter';
@@ -154,8 +153,7 @@ function addRoutes(services: {
   httpRouter.use(
     createPolicyRouter({
       access,
-      describe: gate.describePolicy,
-      findNewerFiles: () => findNewerFiles(gate.config),
+      describe: gate.describePolicyWithFiles,
     }),
   );
 }

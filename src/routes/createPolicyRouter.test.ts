@@ -8,8 +8,7 @@ const start = () =>
   startRoutes(access =>
     createPolicyRouter({
       access,
-      describe: () => report as never,
-      findNewerFiles: async () => ['app-config.yaml'],
+      describe: async () => report as never,
     }),
   );
 
@@ -21,7 +20,7 @@ describe('GET of the policy', () => {
       const answer = await send('GET', '/api-gate/v1/policy', caller);
       expect(answer).toMatchObject({
         status: 200,
-        body: { ...report, filesNewerThanPolicy: ['app-config.yaml'] },
+        body: report,
       });
       expect(authorized).toEqual([authApiGateReadPermission.name]);
     },

@@ -10,14 +10,13 @@ import { POLICY_PATH } from '../http/backstagePaths';
  */
 export function createPolicyRouter(options: {
   access: RouteAccess;
-  describe: () => PolicyReport;
-  findNewerFiles: () => Promise<string[] | undefined>;
+  describe: () => Promise<PolicyReport>;
 }): Router {
-  const { access, describe, findNewerFiles } = options;
+  const { access, describe } = options;
   const router = PromiseRouter();
   router.get(POLICY_PATH, async (req, res) => {
     await access.requireOperator(req, authApiGateReadPermission);
-    res.json({ ...describe(), filesNewerThanPolicy: await findNewerFiles() });
+    res.json(await describe());
   });
   return router;
 }

@@ -27,6 +27,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
+import { createPolicyAnswers } from './createPolicyAnswers';
 import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 
@@ -71,6 +72,7 @@ export async function createParts(rootServices: RootServices) {
     ...reports,
     keyEndpoints,
     offlineSessions,
+    ...createPolicyAnswers({ ...services, ...reports }),
     plugins,
     publicReaders,
     webSocketGate: createWebSocketGate(apiGate),
