@@ -14,7 +14,6 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
-import { findNewerFiles } from './config/configFiles';
 import { createPageRouter } from './routes/createPageRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createUserLookup } from './routes/createUserLookup';
@@ -153,18 +152,8 @@ function addRoutes(services: {
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),
   );
-  const describe = async () => ({
-    ...gate.describePolicy(),
-    filesNewerThanPolicy: await findNewerFiles(gate.config),
-  });
-  const explain = async () => ({ lines: ['Not explained yet'] });
+  const { describePolicyWithFiles: describe, explain } = gate;
+  const appUrl = gate.config.getOptionalString('app.baseUrl');
   httpRouter.use(createPolicyRouter({ access, describe }));
-  httpRouter.use(
-    createPageRouter({
-      access,
-      appUrl: gate.config.getOptionalString('app.baseUrl'),
-      describe,
-      explain,
-    }),
-  );
+  httpRouter.use(createPageRouter({ access, appUrl, describe, explain }));
 }

@@ -1,10 +1,10 @@
 import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
-import type { PageReport } from '../page/PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 
 /** Creates the report of a backend that enforces, as the page of the policy gets it. */
 export function createPageReport(
-  overrides: Partial<PageReport> = {},
-): PageReport {
+  overrides: Partial<PolicyReport> = {},
+): PolicyReport {
   const now = Date.now();
   const minutesAgo = (minutes: number) =>
     new Date(now - minutes * 60_000).toISOString();

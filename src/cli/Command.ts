@@ -1,6 +1,7 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
 import { isError } from '@backstage/errors';
-import type { Lines, Location } from './output';
+import type { Location } from '../config/locate';
+import type { Lines } from './output';
 
 /** The options of all commands. */
 const OPTIONS = {

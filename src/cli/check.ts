@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
+import { formatLocation, sourceOf } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
@@ -18,8 +19,7 @@ import { Command, readChoice } from './Command';
 import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
-import { sourceOf } from './locate';
-import { formatLocation, Lines } from './output';
+import type { Lines } from './output';
 import { refuseTrackedLocalFiles } from './unreadFiles';
 
 export const check: Command = {

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
+import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
 import { formatRequirement } from '../observability/formatPolicyReport';
@@ -9,7 +10,7 @@ import { CliError, Command, Options, readChoice } from './Command';
 import { compareConditions } from './compareConditions';
 import { withFilesAt } from './gitFiles';
 import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
-import { formatLocation, Lines } from './output';
+import type { Lines } from './output';
 import {
   CONFIG_FILE,
   findUnreadFiles,

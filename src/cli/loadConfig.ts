@@ -2,6 +2,7 @@ import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
 import { pathsOf } from '../config/configFiles';
+import { createLocate, formatLocation, readYaml } from '../config/locate';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -9,8 +10,7 @@ import {
 } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
 import { CliError, firstLineOf, Options } from './Command';
-import { createLocate, readYaml } from './locate';
-import { formatLocation, Lines } from './output';
+import type { Lines } from './output';
 import { refuseUnreadFiles } from './unreadFiles';
 
 /** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */

@@ -1,14 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { formatLocation, Location } from '../config/locate';
 import { printable } from '../util/logLine';
-
-/** A place in a file of the configuration. */
-export interface Location {
-  /** An absolute path. */
-  file: string;
-  /** The line number, starting at 1. */
-  line?: number;
-}
 
 export interface Problem {
   message: string;
@@ -35,11 +28,6 @@ export interface Lines {
   problem(level: Level, problem: Problem): void;
   /** Writes what was held back until here. */
   end(): void;
-}
-
-export function formatLocation({ file, line }: Location): string {
-  const relative = path.relative(process.cwd(), file);
-  return `${relative}${line === undefined ? '' : `:${line}`}`;
 }
 
 /** Formats a problem as text on a single line. */

@@ -1,11 +1,10 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { formatLocation, readYaml } from '../config/locate';
 import { ANY_SPELLING } from '../config/readApiGateConfig';
 import { isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 import { git } from './gitFiles';
-import { readYaml } from './locate';
-import { formatLocation } from './output';
 
 /** The names of configuration files, by Backstage's convention. */
 export const CONFIG_FILE = /^app-config.*\.ya?ml$/;

@@ -1,21 +1,6 @@
-import {
-  mkdir,
-  mkdtemp,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
-import { ConfigSources } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
-import {
-  findListSources,
-  findNewerFiles,
-  formatListSource,
-} from './configFiles';
+import { findListSources, formatListSource } from './configFiles';
 
 /** Layers files as Backstage does: later ones are stronger. */
 const layered = (...layers: [file: string, apiGate: JsonObject | null][]) =>
@@ -118,88 +103,5 @@ describe('findListSources', () => {
     ],
   ])('is empty for a configuration that %s', (_, config) => {
     expect(findListSources(config as Config)).toEqual([]);
-  });
-});
-
-describe('findNewerFiles', () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'api-gate-files-'));
-  });
-  afterEach(() => rm(folder, { recursive: true }));
-
-  const write = async (name: string, text: string) => {
-    const file = path.join(folder, name);
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, text);
-    return file;
-  };
-
-  /** Loads files without a watcher, as if it had missed each change. */
-  async function load(...files: string[]) {
-    const argv = files.flatMap(file => ['--config', file]);
-    const source = ConfigSources.default({ argv, watch: false, env: {} });
-    const config = await ConfigSources.toConfig(source);
-    return () => findNewerFiles(config, argv);
-  }
-
-  it('finds a file that has changed, by its name', async () => {
-    const files = [
-      await write('app-config.yaml', 'a: 1'),
-      await write('app-config.production.yaml', 'a: 2'),
-      await write('other/app-config.yaml', 'a: 3'),
-    ];
-    const find = await load(...files);
-    expect(await find()).toEqual([]);
-    await write('app-config.production.yaml', 'a: 1');
-    expect(await find()).toEqual(['app-config.production.yaml']);
-    // A comment changes nothing.
-    await write('app-config.production.yaml', 'a: 2 # or 1');
-    await write('other/app-config.yaml', 'a: 1');
-    expect(await find()).toEqual(['app-config.yaml']);
-  });
-
-  it('finds the volume of a Kubernetes ConfigMap that got new files while the old ones stay', async () => {
-    await write('v1/app-config.yaml', 'auth: { apiGate: { allow: [] } }');
-    await write('v2/app-config.yaml', 'auth: { apiGate: { allow: [1] } }');
-    const data = path.join(folder, '..data');
-    await symlink('v1', data);
-    const file = path.join(folder, 'app-config.yaml');
-    await symlink('..data/app-config.yaml', file);
-    const find = await load(file);
-    expect(await find()).toEqual([]);
-    await symlink('v2', `${data}_tmp`);
-    await rename(`${data}_tmp`, data);
-    expect(await find()).toEqual(['app-config.yaml']);
-  });
-
-  it('finds a file whose include has changed, which was empty, and which is gone or broken', async () => {
-    await write('rules.yaml', '[1]');
-    const including = await write(
-      'including.yaml',
-      'allow: { $include: rules.yaml }',
-    );
-    const empty = await write('empty.yaml', '');
-    const gone = await write('gone.yaml', 'a: 1');
-    const broken = await write('broken.yaml', 'a: 1');
-    const find = await load(including, empty, gone, broken);
-    expect(await find()).toEqual([]);
-    await write('rules.yaml', '[1, 2]');
-    await write('empty.yaml', 'a: 1');
-    await rm(gone);
-    await write('broken.yaml', 'a: [');
-    expect(await find()).toEqual([
-      'including.yaml',
-      'empty.yaml',
-      'gone.yaml',
-      'broken.yaml',
-    ]);
-  });
-
-  it('returns nothing for a configuration from elsewhere', async () => {
-    const file = await write('app-config.yaml', 'a: 1');
-    const argv = ['--config', file, '--config', 'https://example.com/x.yaml'];
-    const config = new ConfigReader({ a: 1 });
-    expect(await findNewerFiles(config, argv)).toBeUndefined();
   });
 });

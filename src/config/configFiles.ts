@@ -1,11 +1,5 @@
-import { basename } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import {
-  ConfigSource,
-  ConfigSources,
-  FileConfigSource,
-} from '@backstage/config-loader';
+import type { ConfigSource } from '@backstage/config-loader';
 import { CONFIG_KEY } from './readApiGateConfig';
 import { isObject } from './values';
 
@@ -55,7 +49,7 @@ function readLists(config: Config) {
  * Reads what each file of the configuration has, that of the strongest first, from private fields of Backstage's
  * `ObservableConfigProxy` and `ConfigReader`. Nothing but reports depends on them.
  */
-function readFiles(config: Config): { file: string; data: any }[] {
+export function readFiles(config: Config): { file: string; data: any }[] {
   const files = [];
   try {
     let reader = (config as any).config ?? config;
@@ -79,59 +73,9 @@ function readLengths(value: unknown, path: string): [string, number][] {
   );
 }
 
-/**
- * Finds the configuration files that differ from what the backend has read of them. Backstage's watcher misses some changes, such
- * as a symlink that gets another target while the old target stays. A file that can't be read now differs, too.
- *
- * @param argv - the command line, which may name the files
- * @returns names of files; `undefined` if the configuration is not from the files of the command line
- */
-export async function findNewerFiles(
-  config: Config,
-  argv = process.argv,
-): Promise<string[] | undefined> {
-  // Several files may have one name. Both lists have the weakest first.
-  const loaded = readFiles(config).reverse();
-  let isKnown = false;
-  const newer: string[] = [];
-  for (const file of findPaths(argv)) {
-    const name = basename(file);
-    const index = loaded.findIndex(each => each.file === name);
-    const [before] = index === -1 ? [] : loaded.splice(index, 1);
-    isKnown ||= before !== undefined;
-    if (!isDeepStrictEqual(before?.data, await readData(file))) {
-      newer.push(name);
-    }
-  }
-  return isKnown ? newer : undefined;
-}
-
-function findPaths(argv: string[]): string[] {
-  try {
-    const targets = ConfigSources.parseArgs(argv);
-    return pathsOf(ConfigSources.defaultForTargets({ targets, remote: {} }));
-  } catch {
-    // A backend with a configuration of its own may have no folder in which Backstage looks for files.
-    return [];
-  }
-}
-
 /** Returns the paths of the files that a source reads. Only the text form of Backstage's sources has them. */
 export function pathsOf(source: ConfigSource): string[] {
   return [...String(source).matchAll(/path="([^"]+)"/g)].map(
     ([, file]) => file,
   );
-}
-
-/** Reads a file as Backstage does, with what it includes. */
-async function readData(file: string): Promise<unknown> {
-  try {
-    const source = FileConfigSource.create({ path: file, watch: false });
-    for await (const { configs } of source.readConfigData()) {
-      return configs[0]?.data;
-    }
-  } catch {
-    return 'unreadable';
-  }
-  return undefined;
 }

@@ -47,16 +47,21 @@ export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
   });
 }
 
-/** Returns which subjects external tokens can have, as far as the configuration has it. */
-export function readExternalSubjects(rootConfig: Config): {
+/** The subjects that external tokens can have, as far as the configuration has them. */
+export interface ExternalSubjects {
+  /** The entries whose tokens all have one subject. */
+  tokens: ExternalTokenEntry[];
   /** The subjects of `static` and `legacy` tokens. */
   named: string[];
   /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
   isPossible(subject: string): boolean;
-} {
+}
+
+export function readExternalSubjects(rootConfig: Config): ExternalSubjects {
   const entries = readEntries(rootConfig);
+  const tokens = readExternalTokens(rootConfig);
   const named = [
-    ...readExternalTokens(rootConfig)
+    ...tokens
       .filter(({ type }) => type === 'static' || type === 'legacy')
       .map(({ subject }) => subject),
     ...(readEntries(rootConfig, FORMER_ENTRIES).length > 0
@@ -64,6 +69,7 @@ export function readExternalSubjects(rootConfig: Config): {
       : []),
   ];
   return {
+    tokens,
     named,
     isPossible: subject =>
       named.includes(subject) ||

@@ -26,9 +26,18 @@ import type {
   WouldRefuse,
 } from './DecisionCounts';
 
+/** The place of an entry in a file of the configuration. */
+interface ReportedPlace {
+  /** The path from the working directory of the backend. */
+  file: string;
+  line?: number;
+}
+
 /** An allow rule in a report. */
 export interface ReportedRule extends Omit<AllowRule, 'until'> {
   installed: boolean;
+  /** Present as `filesNewerThanPolicy` is, while the files have the policy in force. */
+  at?: ReportedPlace;
   /** The end of the rule, as an instant in UTC. */
   until?: string;
   /** Present if the rule has ended, so that it opens nothing. */
@@ -37,6 +46,8 @@ export interface ReportedRule extends Omit<AllowRule, 'until'> {
 
 /** An entry of `auth.apiGate.tokens` in a report. */
 export interface ReportedToken extends Omit<TokenEntry, 'until'> {
+  /** As that of a rule. */
+  at?: ReportedPlace;
   /** The end of the entry, as an instant in UTC. */
   until?: string;
   /** Present if the entry has ended, so that it allows nothing. */
@@ -204,7 +215,7 @@ export function withEnd<T extends { until?: number }>(
 }
 
 /** Lists what plugins have opened in code, and no allow rules open as far. */
-function listClosed(
+export function listClosed(
   policies: DeclaredPolicies,
   open: AllowList,
 ): DeclaredPolicy[] {

@@ -1,3 +1,4 @@
+import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
 import { Html, html } from './html';
 import { note, section } from './parts';
 
@@ -6,9 +7,6 @@ export interface Question {
   request: string;
   subject: string;
 }
-
-/** The answer: lines of text, or what is wrong with the question. */
-export type Explained = { lines: string[] } | { error: string };
 
 /** Renders the form, and the answer if something was asked. */
 export function renderAsk(
@@ -28,7 +26,7 @@ export function renderAsk(
             name="request"
             value="${request}"
             placeholder="POST /api/events/http/github"
-            maxlength="8000"
+            maxlength="${MAX_REQUEST_LENGTH}"
             autocomplete="off"
             spellcheck="false"
             required

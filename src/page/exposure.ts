@@ -5,7 +5,7 @@ import {
   formatClosed,
 } from '../observability/formatPolicyReport';
 import { Content, Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { code, list, section, table } from './parts';
 
 /** What answers outside of `/api`, where the gate is not. */
@@ -26,7 +26,7 @@ interface Exposed {
 }
 
 /** Renders what can be reached without signing in, plugin by plugin. */
-export function renderExposure(report: PageReport): Html {
+export function renderExposure(report: PolicyReport): Html {
   const plugins = readPlugins(report);
   const isOpen = ({ inCode, open }: Exposed) => inCode.length + open.length > 0;
   const others = plugins.filter(plugin => !isOpen(plugin));
@@ -71,7 +71,7 @@ export function renderExposure(report: PageReport): Html {
   );
 }
 
-function readPlugins(report: PageReport): Exposed[] {
+function readPlugins(report: PolicyReport): Exposed[] {
   const { builtIn, closed, installed, unknown } = report;
   const allow = report.allow.map((rule, index) => ({ ...rule, index }));
   const byPlugin = {

@@ -1,6 +1,6 @@
 import type { Finding } from '../findings/Finding';
 import { Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { code, Column, section, table } from './parts';
 
 /** The page stays readable, and below 1 MB with a finding for each of 1,000 rules. */
@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<Finding & { index: number }>[] = [
 ];
 
 /** Renders what to change: each finding, with what to write instead. */
-export function renderFindings({ findings }: PageReport): Html {
+export function renderFindings({ findings }: PolicyReport): Html {
   const shown = findings.slice(0, MAX_SHOWN);
   const left = findings.length - shown.length;
   return section(

@@ -1,9 +1,9 @@
 import { Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { counted, list, note, time } from './parts';
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
-export function renderHead(report: PageReport): Html {
+export function renderHead(report: PolicyReport): Html {
   const { enforced, until, problem, needsRestart, reportOnly } = report;
   const newer = report.filesNewerThanPolicy ?? [];
   return html`<header>
@@ -31,7 +31,7 @@ export function renderHead(report: PageReport): Html {
   </header>`;
 }
 
-function facts(report: PageReport) {
+function facts(report: PolicyReport) {
   const { findings, hash, loadedAt, replica, revocations } = report;
   const open = findings.filter(({ accepted }) => !accepted).length;
   return [

@@ -3,7 +3,7 @@ import type {
   WorkedRequests,
 } from '../observability/describeReportOnly';
 import { Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import {
   bars,
   code,
@@ -16,7 +16,7 @@ import {
   time,
 } from './parts';
 
-type Refused = PageReport['refusals']['last'][number];
+type Refused = PolicyReport['refusals']['last'][number];
 
 /** The refusals of the last hour for one reason. */
 interface Hour {
@@ -72,7 +72,7 @@ const LAST: readonly Column<Refused>[] = [
 ];
 
 /** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
-export function renderRefusals(report: PageReport, id: string): Html {
+export function renderRefusals(report: PolicyReport, id: string): Html {
   const { enforced, refusals, reportOnly } = report;
   const { last } = refusals;
   const found = last.filter(refused => refused.id === id);
@@ -118,7 +118,7 @@ function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
     ${worked.length > 0 ? table(WORKED, worked) : html`<p>No request in 30 days.</p>`}`;
 }
 
-function renderHour({ minutes, since }: PageReport['refusals']): Html {
+function renderHour({ minutes, since }: PolicyReport['refusals']): Html {
   const reasons = new Set(
     minutes.flatMap(minute => Object.keys(minute.reasons)),
   );
@@ -131,7 +131,7 @@ function renderHour({ minutes, since }: PageReport['refusals']): Html {
 }
 
 function countByMinute(
-  minutes: PageReport['refusals']['minutes'],
+  minutes: PolicyReport['refusals']['minutes'],
   reason: string,
 ): Hour {
   const minuteOf = (ms: number) => Math.floor(ms / 60_000);

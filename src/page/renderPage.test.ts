@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cloneDeepWith } from 'lodash';
 import { createPageReport } from '../__testUtils__/pageReport';
 import { PAGE_POLICY } from './document';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { renderPage } from './renderPage';
 
 const HOSTILE = [
@@ -16,7 +16,7 @@ const HOSTILE = [
 ];
 
 const render = (
-  report: PageReport,
+  report: PolicyReport,
   asked: {
     request?: string;
     subject?: string;
@@ -35,7 +35,7 @@ const tagsOf = (page: string) =>
   [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
 
 /** Replaces the end of each text that clients, operators and plugins write. Times and constants stay. */
-const withText = (report: PageReport, text: string): PageReport =>
+const withText = (report: PolicyReport, text: string): PolicyReport =>
   cloneDeepWith(report, value =>
     typeof value === 'string' &&
     !/^(\d{4}-|enforce|report-only|refused|would-refuse|all replicas|replica|user-cookie|unauthenticated|not yet|accessRestrictions)/.test(
@@ -45,7 +45,7 @@ const withText = (report: PageReport, text: string): PageReport =>
       : undefined,
   );
 
-const reportOnly: PageReport['reportOnly'] = {
+const reportOnly: PolicyReport['reportOnly'] = {
   enforce: 'not yet',
   because: 'requests still worked',
   days: 7,
@@ -180,7 +180,7 @@ describe('the page', () => {
     const at = (minutes: number) =>
       new Date(Date.now() - minutes * 60_000).toISOString();
     const report = createPageReport();
-    const minutes: PageReport['refusals']['minutes'] = [
+    const minutes: PolicyReport['refusals']['minutes'] = [
       { minute: at(61), reasons: { revoked: 5 } },
       { minute: at(59), reasons: { 'invalid-token': 2 } },
       { minute: at(0), reasons: { 'invalid-token': 4 } },
@@ -202,7 +202,7 @@ describe('the page', () => {
     const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
     const many = <T>(length: number, create: (i: number) => T) =>
       Array.from({ length }, (_, i) => create(i));
-    const large: PageReport = {
+    const large: PolicyReport = {
       ...report,
       installed: plugins,
       allow: many(1000, i => ({

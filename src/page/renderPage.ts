@@ -1,10 +1,11 @@
-import { Explained, Question, renderAsk } from './ask';
+import type { Explained } from '../observability/explainInWords';
+import { Question, renderAsk } from './ask';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
 import { renderHead } from './head';
 import { html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { renderRefusals } from './refusals';
 import { renderRules } from './rules';
 import { renderTokens } from './tokens';
@@ -21,7 +22,7 @@ const SECTIONS = {
 
 /** Renders the page of the policy. */
 export function renderPage(options: {
-  report: PageReport;
+  report: PolicyReport;
   question: Question;
   explained: Explained | undefined;
   /** The id of a refusal to find; empty for none. */

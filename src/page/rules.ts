@@ -3,7 +3,7 @@ import { formatRule } from '../config/AllowRule';
 import { formatCandidate } from '../observability/CandidateCounts';
 import { MAX_SHOWN } from './findings';
 import { Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { bars, code, Column, counted, section, table, time } from './parts';
 
 /** The config path of a rule, with its index. */
@@ -66,7 +66,7 @@ const COLUMNS: readonly Column<RuleRow>[] = [
 ];
 
 /** Renders each allow rule: where it is written, why, who uses it, when it ends, and what is wrong with it. */
-export function renderRules(report: PageReport): Html {
+export function renderRules(report: PolicyReport): Html {
   const { allow, candidate, usage } = report;
   return section(
     'rules',
@@ -87,7 +87,7 @@ export function renderRules(report: PageReport): Html {
   );
 }
 
-function readRules({ allow, findings, usage }: PageReport) {
+function readRules({ allow, findings, usage }: PolicyReport) {
   const byRule = groupBy(
     findings
       .slice(0, MAX_SHOWN)

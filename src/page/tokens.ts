@@ -1,11 +1,11 @@
 import { formatRule } from '../config/AllowRule';
 import type { ReportedToken } from '../observability/describePolicy';
 import { Html, html } from './html';
-import type { PageReport } from './PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { code, counted, list, section, table, time } from './parts';
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function renderTokens({ tokens, usage }: PageReport): Html {
+export function renderTokens({ tokens, usage }: PolicyReport): Html {
   const used = usage?.externalTokens ?? [];
   const subjects = [
     ...new Set([...used, ...tokens].map(({ subject }) => subject)),

@@ -4,9 +4,9 @@ import PromiseRouter from 'express-promise-router';
 import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/backstagePaths';
 import { isPageDestination } from '../http/fetchMetadata';
 import { answerError } from '../page/answerError';
-import type { Explained } from '../page/ask';
+import type { Explained } from '../observability/explainInWords';
 import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
-import type { PageReport } from '../page/PageReport';
+import type { PolicyReport } from '../observability/describePolicy';
 import { renderPage } from '../page/renderPage';
 import type { RouteAccess } from './RouteAccess';
 
@@ -24,7 +24,7 @@ export function createPageRouter(options: {
   access: Pick<RouteAccess, 'requireReader'>;
   /** The address of the frontend. */
   appUrl: string | undefined;
-  describe: () => Promise<PageReport>;
+  describe: () => Promise<PolicyReport>;
   explain: (request: string, subject?: string) => Promise<Explained>;
 }): Router {
   const { access, appUrl, describe, explain } = options;

@@ -45,6 +45,11 @@ export class PublicReaders {
     return rule.as === undefined ? undefined : this.#tokens.get(keyOf(rule));
   }
 
+  /** Returns whether a subject is that of a public reader. */
+  hasSubject(subject: string): boolean {
+    return this.rules.some(rule => rule.as === subject);
+  }
+
   /** Returns whether a text is the token of a public reader. */
   has(text: string): boolean {
     return this.#texts.has(text);

@@ -30,6 +30,7 @@ import { IssuerClock } from '../revocation/IssuerClock';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
+import { createPolicyAnswers } from './createPolicyAnswers';
 import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
@@ -77,6 +78,7 @@ export async function createParts(rootServices: RootServices) {
     ...reports,
     keyEndpoints,
     offlineSessions,
+    ...createPolicyAnswers({ ...services, ...reports }),
     plugins,
     publicReaders,
     webSocketGate: createWebSocketGate(apiGate),

@@ -10,18 +10,38 @@ import {
   LineCounter,
   parseDocument,
 } from 'yaml';
-import { asObject } from '../config/values';
-import type { Location } from './output';
+import { asObject } from './values';
 
 const MAX_INCLUDES = 10;
 
-/** Returns a function that finds the place for a message about a setting, by the config path that the message begins with. */
-export function createLocate(sources: ConfigSourceData[]) {
+/** A place in a file of the configuration. */
+export interface Location {
+  /** An absolute path. */
+  file: string;
+  /** The line number, starting at 1. */
+  line?: number;
+}
+
+/** Formats a place by the path from the working directory. */
+export function formatLocation({ file, line }: Location): string {
+  const relative = path.relative(process.cwd(), file);
+  return `${relative}${line === undefined ? '' : `:${line}`}`;
+}
+
+/**
+ * Returns a function that finds the place for a message about a setting, by the config path that the message begins with.
+ *
+ * @param texts - the texts of files that have been read already, by path
+ */
+export function createLocate(
+  sources: Pick<ConfigSourceData, 'data' | 'path'>[],
+  texts: ReadonlyMap<string, string | undefined> = new Map(),
+) {
   const documents = new Map<string, ReturnType<typeof readYaml>>();
   const read = (file: string) => {
     // A file with 1,000 rules takes too long to parse it for each of them.
     if (!documents.has(file)) {
-      documents.set(file, readYaml(file));
+      documents.set(file, readYaml(file, texts.get(file)));
     }
     return documents.get(file);
   };
@@ -37,10 +57,10 @@ export function createLocate(sources: ConfigSourceData[]) {
 }
 
 /** Returns the last source with a value at a config path: if the value is a list, it is the one in force. */
-export function sourceOf(
-  sources: ConfigSourceData[],
+export function sourceOf<T extends Pick<ConfigSourceData, 'data'>>(
+  sources: T[],
   configPath: string,
-): ConfigSourceData | undefined {
+): T | undefined {
   const keys = configPath.split('.');
   return sources.findLast(({ data }) => {
     const value = keys.reduce<unknown>((at, key) => asObject(at)[key], data);
@@ -87,10 +107,12 @@ function locate(
 }
 
 /** Reads a YAML file with its lines, even if it has errors. Returns nothing if there is no such file. */
-export function readYaml(file: string) {
+export function readYaml(file: string, text?: string) {
   const lineCounter = new LineCounter();
   try {
-    const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter });
+    const document = parseDocument(text ?? readFileSync(file, 'utf8'), {
+      lineCounter,
+    });
     const lineAt = (offset: number) => lineCounter.linePos(offset).line;
     return { document, lineAt };
   } catch {

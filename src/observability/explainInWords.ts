@@ -1,0 +1,190 @@
+import { METHODS } from 'node:http';
+import { AllowRule, formatRule, yamlOf } from '../config/AllowRule';
+import { formatLocation, Location } from '../config/locate';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatExpected } from '../config/readExpectations';
+import type { ExternalSubjects } from '../config/readExternalTokens';
+import { WEBSOCKET } from '../http/requestLine';
+import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
+import { findFailedExpectations } from '../policy/checkExpectations';
+import { Explanation, explainRequest } from '../policy/explainRequest';
+import type { Policy } from '../policy/Policy';
+import { isPrintable } from '../util/logLine';
+import { explainToken } from './explainToken';
+import { formatRequirement } from './formatPolicyReport';
+
+/** The gate that a question is about: that of a running backend, or that of a backend with given files. */
+export interface ExplainedGate {
+  policy: Policy;
+  externalSubjects: ExternalSubjects;
+  /** What plugins open in code and the gate closes, as far as that is known. */
+  closed: Pick<DeclaredPolicy, 'path' | 'plugin'>[];
+  isInstalled(plugin: string): boolean;
+  /** Whether a rule has a subject as its public reader. */
+  isPublicReader(subject: string): boolean;
+  /** Finds the place of a setting, by its config path. */
+  locate(configPath: string): Location | undefined;
+}
+
+/** The answer to a question, or why there is none. */
+export type Explained = { lines: string[] } | { error: string };
+
+/** The answers, by the reason. */
+const ANSWERS: Record<Explanation['because'], string> = {
+  'allow-rule': 'public: a rule names it',
+  'built-in-public':
+    'public: it is public without a rule: signing in and verifying tokens need it',
+  'sign-out': 'public: it is a sign-out call',
+  'no-rule': 'needs a credential: no rule names it',
+  'requirement-not-met':
+    'needs a credential: a rule names it, and opens nothing without the setting that it requires',
+  'not-plain':
+    'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
+  'not-below-a-plugin':
+    'not seen by the gate: the gate guards /api/<plugin> only',
+};
+
+/** The longest request that is explained. The path of a rule has at most 1,000 characters. */
+export const MAX_REQUEST_LENGTH = 2_000;
+
+/** A request as somebody writes it: the method and the raw target, as on its first line. `WEBSOCKET` stands for an upgrade. */
+export interface WrittenRequest {
+  method: string;
+  target: string;
+}
+
+/** Reads a request. Its method may be left out for `GET`. The result is `undefined` if a text is not one request. */
+export function readRequest(text: string): WrittenRequest | undefined {
+  if (text.length > MAX_REQUEST_LENGTH || !isPrintable(text)) {
+    return undefined;
+  }
+  const [, method = 'GET', target] =
+    text.trim().match(/^(?:(\S+) )?(\S+)$/) ?? [];
+  const methods = [...METHODS, WEBSOCKET];
+  return target === undefined ||
+    methods.includes(target) ||
+    !methods.includes(method)
+    ? undefined
+    : { method, target };
+}
+
+/**
+ * Explains whether a request without a credential passes the gate, why, and which rule would open it.
+ *
+ * @param subject - adds what comes of the request with a valid external token of this subject
+ */
+export function explainInWords(
+  request: WrittenRequest,
+  subject: string | undefined,
+  gate: ExplainedGate,
+): Explained {
+  const { closed, isInstalled, policy } = gate;
+  const { method, target } = request;
+  const explanation = explainRequest(request, policy, isInstalled);
+  const { plugin: pluginId, path } = explanation;
+  const isMissing = pluginId !== undefined && !isInstalled(pluginId);
+  const ofToken =
+    subject === undefined || pluginId === undefined
+      ? { lines: [] }
+      : explainToken(subject, { pluginId, method, path }, gate);
+  if ('error' in ofToken) {
+    return ofToken;
+  }
+  // If somebody has copied an address from a browser, the question that is meant is about its path.
+  const [, shownPath] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
+  const lines = [
+    `${method} ${target}`,
+    explanation.because === 'sign-out' && !isMissing
+      ? `${ANSWERS['sign-out']}, for a plugin that is installed`
+      : ANSWERS[explanation.because],
+    isMissing &&
+      `The plugin ${pluginId} is not installed: a misspelling, or a plugin of another backend`,
+    shownPath &&
+      `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
+    describeRule(explanation, gate),
+    describeInCode(explanation, closed),
+    ...describeOpening(explanation, policy),
+    ...ofToken.lines,
+    !policy.isEnforced &&
+      `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
+  ];
+  return { lines: lines.filter(line => typeof line === 'string') };
+}
+
+function describeRule(
+  { rule, nearest }: Explanation,
+  { policy, locate }: ExplainedGate,
+): string | undefined {
+  const shown = rule ?? nearest;
+  if (!shown) {
+    return undefined;
+  }
+  const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
+  const place = locate(name);
+  const { until } = shown;
+  const end =
+    until === undefined
+      ? ''
+      : `  (${policy.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${
+    place ? `  (${formatLocation(place)})` : ''
+  }${formatRequirement(shown)}`;
+}
+
+function describeInCode(
+  { plugin, path }: Explanation,
+  closed: ExplainedGate['closed'],
+): string | undefined {
+  const opened = closed.find(
+    each =>
+      each.plugin === plugin &&
+      path !== undefined &&
+      `${path}/`.toLowerCase().startsWith(
+        // A declared path is a prefix, up to its first parameter.
+        each.path
+          .replace(/[:*{].*$/, '')
+          .replace(/\/?$/, '/')
+          .toLowerCase(),
+      ),
+  );
+  return (
+    opened && `The plugin opens ${opened.path} in code, and the gate closes it`
+  );
+}
+
+/** Returns the rule that would open a request, as YAML. */
+function describeOpening(
+  { because, opening, path }: Explanation,
+  { config }: Policy,
+): string[] {
+  if (because !== 'no-rule') {
+    return [];
+  }
+  if (!opening) {
+    return ['No rule can open it'];
+  }
+  const note =
+    opening.path === path
+      ? ''
+      : '  # wider than this request: a rule has no such characters';
+  return [
+    'This would make it public; a handler that asks for a user still refuses:',
+    `  ${yamlOf(opening)}${note}`,
+    ...describeBroken(opening, config),
+  ];
+}
+
+/** Names the first expectation that a rule would break. */
+function describeBroken(
+  opening: AllowRule,
+  config: Policy['config'],
+): string[] {
+  const broken = findFailedExpectations({ ...config, allow: [opening] })
+    .map(({ index }) => ({ index, ...config.expect[index] }))
+    .find(({ is }) => is === 'closed');
+  return broken
+    ? [
+        `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+      ]
+    : [];
+}

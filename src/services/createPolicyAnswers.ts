@@ -1,0 +1,85 @@
+import type { Config } from '@backstage/config';
+import { formatLocation, Location } from '../config/locate';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { readExternalSubjects } from '../config/readExternalTokens';
+import { listClosed, PolicyReport } from '../observability/describePolicy';
+import {
+  Explained,
+  explainInWords,
+  MAX_REQUEST_LENGTH,
+  readRequest,
+} from '../observability/explainInWords';
+import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
+import type { Plugins } from '../plugins/Plugins';
+import { AllowList } from '../policy/AllowList';
+import { PolicyFiles } from '../policy/PolicyFiles';
+import type { PolicySource } from '../policy/PolicySource';
+import type { PublicReaders } from './PublicReaders';
+
+/** Creates the answers about the policy in force that have places in the configuration files. */
+export function createPolicyAnswers(services: {
+  config: Config;
+  describePolicy: () => PolicyReport;
+  plugins: Plugins;
+  policies: DeclaredPolicies;
+  publicReaders: PublicReaders;
+  source: PolicySource;
+}) {
+  const { config, plugins, policies, publicReaders, source } = services;
+  const files = new PolicyFiles(config, source);
+  // Backstage reads these at the start only.
+  const externalSubjects = readExternalSubjects(config);
+  return {
+    /** Describes the policy, with the files that are newer, and the place of each rule and token. */
+    async describePolicyWithFiles(): Promise<PolicyReport> {
+      const { newer, places } = await files.compare();
+      const report = services.describePolicy();
+      const placeOf = (list: string, i: number) =>
+        inReport(places.get(`${CONFIG_KEY}.${list}[${i}]`));
+      return {
+        ...report,
+        filesNewerThanPolicy: newer,
+        allow: report.allow.map((rule, i) => ({
+          ...rule,
+          ...placeOf('allow', i),
+        })),
+        tokens: report.tokens.map((entry, i) => ({
+          ...entry,
+          ...placeOf('tokens', i),
+        })),
+      };
+    },
+
+    /**
+     * Explains what comes of a request, as the command `api-gate explain` does.
+     *
+     * @param subject - that of an external token; without one, the answer is about a request without a credential
+     */
+    async explain(text: string, subject?: string): Promise<Explained> {
+      const request = readRequest(text);
+      if (!request) {
+        return {
+          error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
+        };
+      }
+      const { places } = await files.compare();
+      const policy = source.current;
+      return explainInWords(request, subject?.trim() || undefined, {
+        policy,
+        externalSubjects,
+        closed: listClosed(policies, new AllowList(policy.openRules)),
+        isInstalled: id => plugins.isInstalled(id),
+        isPublicReader: each => publicReaders.hasSubject(each),
+        locate: entry => places.get(entry),
+      });
+    },
+  };
+}
+
+function inReport(place: Location | undefined) {
+  return (
+    place && {
+      at: { file: formatLocation({ file: place.file }), line: place.line },
+    }
+  );
+}

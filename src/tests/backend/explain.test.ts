@@ -1,0 +1,411 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
+import { createBackendModule } from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { stringify } from 'yaml';
+import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { POLICY } from '../../__testUtils__/requestParts';
+import { runCliHere } from '../../__testUtils__/runCli';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import { freePort } from '../../__testUtils__/startBackend';
+import { isDelegationChecked } from '../../__testUtils__/stockBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
+import { until } from '../../__testUtils__/until';
+import { apiGateServiceRef } from '../../services/apiGateService';
+import type { GateParts } from '../../services/createParts';
+
+const REPORTER = 'reporter-token-of-this-test';
+
+/** The rows of the table, but for the rule that opens all of a plugin. */
+const ROWS = taken
+  .flatMap(row => (allowOf(row) ?? []) as JsonObject[])
+  .filter(rule => rule.path !== '/**');
+
+const ALLOW: JsonObject[] = [
+  ...ROWS,
+  { plugin: 'pub', path: '/users/*/avatar' },
+  { plugin: 'pub', path: '/ended', until: '2020-01-01' },
+  { plugin: 'pub', path: '/ends', until: '2999-01-01T12:00:00Z' },
+  { plugin: 'pub', path: '/signed', methods: ['POST'], requires: 'pub.secret' },
+  { plugin: 'pub', path: '/unmet', methods: ['POST'], requires: 'pub.absent' },
+  { plugin: 'open', path: '/**' },
+  // Releases that let a restricted token be delegated to other plugins do not start with `as`.
+  ...(isDelegationChecked
+    ? [{ plugin: 'reads', path: '/list', as: 'reader' }]
+    : []),
+];
+
+const TOKENS = [
+  {
+    subject: 'ci',
+    only: [{ plugin: 'pub', path: '/jobs/*' }],
+    until: '2999-01-01',
+  },
+  {
+    subject: 'ci',
+    only: [{ plugin: 'closed', path: '/x', methods: ['POST'] }],
+  },
+  { subject: 'old', until: '2020-01-01' },
+  { subject: 'external:job', reason: 'of an issuer' },
+];
+
+const staticToken = (subject: string, more: JsonObject = {}) => ({
+  type: 'static',
+  options: { token: `token-of-${subject}`, subject },
+  ...more,
+});
+
+const EXTERNAL_ACCESS: (JsonObject & { options: JsonObject })[] = [
+  { type: 'static', options: { token: REPORTER, subject: 'reporter' } },
+  staticToken('ci'),
+  staticToken('old'),
+  staticToken('narrow', { accessRestrictions: [{ plugin: 'closed' }] }),
+  staticToken('reader', {
+    accessRestrictions: [
+      { plugin: 'reads', permissionAttribute: { action: ['read'] } },
+    ],
+  }),
+  { type: 'jwks', options: { url: 'http://localhost:1/keys' } },
+];
+
+const GATE: JsonObject = {
+  allow: ALLOW,
+  tokens: TOKENS,
+  expect: [
+    { plugin: 'closed', is: 'closed' },
+    { request: 'GET /api/pub/never', is: 'closed' },
+  ],
+};
+
+const backends = signedBackends();
+const { argv, env } = process;
+afterEach(() => {
+  process.argv = argv;
+  process.env = env;
+});
+
+/** Starts a backend with a file of Backstage's settings and one of the gate's, as from its command line. */
+async function start(apiGate: JsonObject = GATE) {
+  const folder = temporaryFolder();
+  const [base, gateFile] = ['app-config.yaml', 'app-config.gate.yaml'].map(
+    name => path.join(folder, name),
+  );
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const write = (changed: JsonObject) =>
+    writeFileSync(
+      gateFile,
+      `# A comment\n${stringify({ auth: { apiGate: changed } })}`,
+    );
+  const writeBase = (pub: JsonObject, externalAccess: JsonObject[]) =>
+    writeFileSync(
+      base,
+      stringify({
+        app: { baseUrl: 'http://localhost:3000' },
+        backend: {
+          baseUrl: url,
+          listen: { port, host: 'localhost' },
+          database: { client: 'better-sqlite3', connection: ':memory:' },
+          auth: { externalAccess },
+        },
+        pub,
+        auth: { providers: { guest: {} } },
+      }),
+    );
+  writeBase({ secret: 'x' }, EXTERNAL_ACCESS);
+  write(apiGate);
+  const files = [base, gateFile].flatMap(file => ['--config', file]);
+  let gate: GateParts;
+  const backend = await backends.start({
+    port,
+    features: [
+      recordingPlugin('pub').feature,
+      recordingPlugin('open').feature,
+      recordingPlugin('reads').feature,
+      recordingPlugin('closed', {
+        policies: [
+          { path: '/badge/:id', allow: 'unauthenticated' },
+          { path: '/pages', allow: 'user-cookie' },
+        ],
+      }).feature,
+      createBackendModule({
+        pluginId: 'pub',
+        moduleId: 'asks',
+        register: reg =>
+          reg.registerInit({
+            deps: { parts: apiGateServiceRef },
+            async init({ parts }) {
+              gate = parts;
+            },
+          }),
+      }),
+    ],
+    rootConfig: rootConfigServiceFactory({ argv: files }),
+  });
+  process.argv = ['node', 'backend', ...files];
+  process.env = { ...env, REPORTER };
+  return {
+    ...backend,
+    write,
+    writeBase,
+    explain: (request: string, subject?: string) =>
+      gate.explain(request, subject),
+    /** Runs the command with the same files, and the policy of the backend, unless that is left out. */
+    async runCommand(request: string, subject?: string, withPolicy = true) {
+      const { stdout, stderr } = await runCliHere([
+        ...['explain', ...files],
+        ...(withPolicy
+          ? ['--policy', `${url}${POLICY}`, '--token-env', 'REPORTER']
+          : []),
+        ...(subject === undefined ? [] : ['--subject', subject]),
+        request,
+      ]);
+      return { lines: stdout.split('\n').slice(0, -1), stderr };
+    },
+    readPolicy: () => backend.policy(REPORTER),
+  };
+}
+
+/** Returns the requests that a rule names, and some beside it. */
+function requestsNear({ plugin, path: at, methods = ['GET'] }: JsonObject) {
+  const target = `/api/${plugin}${at}`
+    .replace('/**', '/a/b')
+    .replaceAll('*', 'jane')
+    .replace(/(?<=.)\/$/, '');
+  return [
+    ...(methods as string[]).map(method => `${method} ${target}`),
+    `PUT ${target}`,
+    `GET ${target}/x?y=1`,
+  ];
+}
+
+const ODD = [
+  '/api/pub/health',
+  'GET /api/absent/x',
+  'GET /api/absent/.backstage/auth/v1/jwks.json',
+  'GET /api/nosuchplugin/health',
+  'DELETE /api/absent/.backstage/auth/v1/cookie',
+  'GET /api/pub/.backstage/auth/v1/cookie',
+  'POST /api/auth/guest/logout',
+  'GET /api/auth/api-gate/v1/policy',
+  'GET /api/app/x',
+  'GET /healthcheck',
+  'GET /api/pub/a%20b',
+  'GET /api/pub//a',
+  'GET /api/PUB/health',
+  'GET http://a.example.com/api/pub/health',
+  'GET /api/pub/ä',
+  'GET /api/pub/never',
+  'POST /api/closed/x',
+  'GET /api/closed/badge/7',
+  'GET /api/closed/pages/a',
+  'GET /api/pub/jobs/7',
+  'GET /api/reads/list',
+  'TRACE /api/pub/health',
+  'WEBSOCKET /api/closed/x',
+];
+
+const REQUESTS = [...new Set([...ALLOW.flatMap(requestsNear), ...ODD])];
+const SUBJECTS = ['ci', 'old', 'narrow', 'reader', 'external:job', 'reporter'];
+
+const subjectsFor = (request: string) =>
+  ODD.includes(request) ? [undefined, ...SUBJECTS] : [undefined];
+
+describe('the question about a request', () => {
+  it('[P88] has the same answer from a running backend and from the command', async () => {
+    const { explain, runCommand } = await start();
+    const seen = new Set<string>();
+    for (const request of REQUESTS) {
+      for (const subject of subjectsFor(request)) {
+        const { lines } = await runCommand(request, subject);
+        expect(await explain(request, subject)).toEqual({ lines });
+        lines.forEach(line => seen.add(line));
+      }
+    }
+    // The table has each kind of answer.
+    const text = [...seen].join('\n');
+    for (const part of [
+      'public: a rule names it',
+      'public: it is public without a rule',
+      'public: it is a sign-out call',
+      'needs a credential: no rule names it',
+      'opens nothing without the setting that it requires',
+      'routers and proxies may read its path differently',
+      'not seen by the gate',
+      'Nearest rule: ',
+      'app-config.gate.yaml:',
+      'The plugin absent is not installed: a misspelling, or a plugin of another backend',
+      'The plugin opens /badge/:id in code, and the gate closes it',
+      'No rule can open it',
+      'With this rule, the backend does not start while auth.apiGate.expect[1] is there',
+      '(ended 2020-01-01T00:00:00.000Z)',
+      '(closed: pub.absent was not set when the process started, or is not set now)',
+      'With a token of ci: passes the gate',
+      'With a token of ci: refused with 403 (restricted): no only has it',
+      'With a token of old: refused with 401 (token-ended)',
+      'With a token of narrow: refused with 403 (restricted)',
+      ...(isDelegationChecked
+        ? ['With a token of reader: refused with 403 (restricted): a rule has']
+        : []),
+      'With a token of external:job: passes the gate',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+
+  it('[P88] has the same answer from the files alone, where a plugin is installed and opens nothing in code', async () => {
+    const { explain, runCommand } = await start();
+    const requests = REQUESTS.filter(
+      request => !/\/api\/(absent|app|closed|nosuchplugin)\//.test(request),
+    );
+    for (const request of requests) {
+      for (const subject of subjectsFor(request)) {
+        const { lines } = await runCommand(request, subject, false);
+        expect(await explain(request, subject)).toEqual({ lines });
+      }
+    }
+  });
+
+  it('[P88] has the answer of the policy in force, without places while the files have another one', async () => {
+    const { explain, logged, runCommand, write } = await start({
+      ...GATE,
+      mode: 'report-only',
+      until: '2999-01-01',
+    });
+    const reportOnly =
+      'Until the gate enforces, it refuses nothing (auth.apiGate.mode)';
+    const before = await explain('GET /api/closed/x');
+    expect(before).toEqual({
+      lines: (await runCommand('GET /api/closed/x')).lines,
+    });
+    expect(before).toMatchObject({
+      lines: expect.arrayContaining([reportOnly]),
+    });
+
+    write({ ...GATE, allow: [{ plugin: 'pub', path: 'wrong' }] });
+    await until(() => logged('keeps its policy').length > 0);
+    expect(await explain('GET /api/pub/ends')).toEqual({
+      lines: [
+        'GET /api/pub/ends',
+        'public: a rule names it',
+        expect.stringMatching(
+          /^Rule: auth\.apiGate\.allow\[\d+\] {2}GET \/api\/pub\/ends {2}\(until 2999-01-01T12:00:00\.000Z\)$/,
+        ),
+        reportOnly,
+      ],
+    });
+
+    write({ ...GATE, expect: [], allow: [{ plugin: 'closed', path: '/x' }] });
+    await until(() => logged('has a new policy').length > 0);
+    const { lines } = await runCommand('GET /api/closed/x', 'ci');
+    expect(await explain('GET /api/closed/x', 'ci')).toEqual({ lines });
+    expect(lines).toContain('public: a rule names it');
+    expect(lines).not.toContain(reportOnly);
+  });
+
+  it('[P88] has what the process started with: its requirements, and the tokens that Backstage accepts until a restart', async () => {
+    const { explain, logged, runCommand, writeBase } = await start();
+    const kept = EXTERNAL_ACCESS.filter(
+      ({ options }) => options.subject !== 'narrow',
+    );
+    writeBase({ secret: 'x', absent: 'y' }, [...kept, staticToken('added')]);
+    await until(() => logged('pub.absent has changed').length > 0);
+    const { lines } = await runCommand('POST /api/pub/unmet');
+    expect(await explain('POST /api/pub/unmet')).toEqual({ lines });
+    expect(lines[1]).toContain('opens nothing without the setting');
+
+    expect(await explain('GET /api/pub/x', 'narrow')).toMatchObject({
+      lines: expect.arrayContaining([
+        'With a token of narrow: refused with 403 (restricted)',
+      ]),
+    });
+    expect((await runCommand('GET /api/pub/x', 'narrow')).stderr).toContain(
+      'No external token can have the subject narrow',
+    );
+    expect(await explain('GET /api/pub/x', 'added')).toEqual({
+      error:
+        'No external token can have the subject added: compare it with backend.auth.externalAccess',
+    });
+  });
+
+  it('[P88] has the public readers of the start', async () => {
+    const { explain, logged, write } = await start();
+    write({ ...GATE, allow: [] });
+    await until(() => logged('has a new policy').length > 0);
+    expect(await explain('GET /api/reads/list', 'reader')).toMatchObject({
+      lines: expect.arrayContaining([
+        isDelegationChecked
+          ? 'With a token of reader: refused with 403 (restricted): a rule has it as a public reader, and no request may present it'
+          : 'With a token of reader: passes the gate',
+      ]),
+    });
+  });
+});
+
+describe('a bad question', () => {
+  const ASK =
+    'Write one request of at most 2000 characters, such as GET /api/catalog/entities';
+
+  it('is refused in words', async () => {
+    const { explain } = await start({});
+    for (const request of [
+      '',
+      '  ',
+      'GET',
+      'GET /api/x y',
+      'get /api/x',
+      'FETCH /api/x',
+      'GET /api/x\nGET /api/y',
+      'GET /api/x\u2028',
+      'GET /api/\0x',
+      'GET /api/x\u202e',
+      '\ufeffGET /api/x',
+      `GET /api/${'x'.repeat(8_192)}`,
+      ' '.repeat(8_192),
+    ]) {
+      expect([request, await explain(request)]).toEqual([
+        request,
+        { error: ASK },
+      ]);
+    }
+    for (const subject of ['nobody', 'ci\nRule: none', 'x'.repeat(8_192)]) {
+      const explained = await explain('GET /api/pub/x', subject);
+      expect(explained).toEqual({
+        error: expect.stringMatching(
+          /^No external token can have the subject [^\n]{1,1001}: compare it with backend\.auth\.externalAccess$/,
+        ),
+      });
+    }
+    // A form sends a field that was left empty.
+    const { lines } = (await explain(' GET /api/pub/x ', ' ')) as {
+      lines: string[];
+    };
+    expect(lines.slice(0, 2)).toEqual([
+      'GET /api/pub/x',
+      'needs a credential: no rule names it',
+    ]);
+  });
+});
+
+it('with 1,000 rules is answered, and the policy with their places described, without parsing the files again', async () => {
+  const allow = Array.from({ length: 1_000 }, (_, i) => ({
+    plugin: 'pub',
+    path: `/a/b${i}`,
+  }));
+  const { explain, readPolicy } = await start({ allow });
+  const { allow: described } = await readPolicy();
+  expect(described[999].at).toEqual({
+    file: expect.stringMatching(/app-config\.gate\.yaml$/),
+    line: 3 + 2 * 999 + 2,
+  });
+  const startedAt = performance.now();
+  for (let i = 0; i < 20; i += 1) {
+    expect(await explain(`GET /api/pub/a/b${i}`)).toMatchObject({
+      lines: expect.arrayContaining(['public: a rule names it']),
+    });
+  }
+  const each = (performance.now() - startedAt) / 20;
+  expect(each).toBeLessThan(20);
+});
