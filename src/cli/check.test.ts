@@ -39,6 +39,7 @@ describe('api-gate check', () => {
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
       'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
+      'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
       '',

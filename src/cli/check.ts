@@ -10,6 +10,7 @@ import {
   formatClosed,
   formatRequirement,
   formatToken,
+  pageAddressOf,
   section,
   titleOfClosed,
 } from '../observability/formatPolicyReport';
@@ -68,7 +69,7 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
         'Limits of external tokens',
         loaded.gate.tokens.map(entry => formatToken(withEnd(entry))),
       ),
-      ...describeDeclared(declared, options.live !== undefined),
+      ...describeDeclared(loaded, declared, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
@@ -177,12 +178,17 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
 }
 
 function describeDeclared(
+  { root }: LoadedConfig,
   declared: DeclaredInCode | undefined,
   isLive: boolean,
 ) {
   if (!declared) {
+    const baseUrl = root.getOptional('backend.baseUrl');
+    const isKnown = typeof baseUrl === 'string' && !holdsMock(baseUrl);
     return [
       `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
+      isKnown &&
+        `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
     ];
   }
   const { closed, unknown, usage } = declared;

@@ -49,6 +49,7 @@ describe('readApiGateConfig', () => {
         providers: new Set(),
       },
       operators: new Set(),
+      readers: new Set(),
       mcpPaths: new Set(),
       audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
@@ -68,7 +69,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, revocation, tokenCache, usage, findings',
+      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, usage, findings',
       { alow: [] },
     ],
     [

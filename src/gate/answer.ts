@@ -177,10 +177,9 @@ function makePrivate(res: Response, isPage: boolean): void {
   removeTargetedCacheControl(res);
 }
 
-function sandbox({ method, path, pluginId, res }: ExpressRequest): void {
+function sandbox({ path, pluginId, res }: ExpressRequest): void {
   const { statusCode } = res;
-  const isPolicyPage =
-    pluginId === 'auth' && path === PAGE_PATH && method === 'GET';
+  const isPolicyPage = pluginId === 'auth' && path === PAGE_PATH;
   if (statusCode === 304) {
     // Remove the policy, whatever the type: browsers replace the policies of the stored response by those of a 304, and keep the
     // type that they have stored.

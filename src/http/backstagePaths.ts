@@ -12,7 +12,6 @@ export const COOKIE_PATH = '/.backstage/auth/v1/cookie';
 
 /** The path of this module's own routes, below the `auth` plugin. */
 export const OWN_ROUTES_PATH = '/api-gate';
-/** The path of the page of the policy. Its final slash makes relative addresses in the page those of this module's routes. */
 export const PAGE_PATH: string = `${OWN_ROUTES_PATH}/`;
 export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;

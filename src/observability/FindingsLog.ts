@@ -17,6 +17,8 @@ export class FindingsLog {
   constructor(
     private readonly logger: LoggerService,
     private readonly find: () => Finding[],
+    /** The address of the page that shows them, in a backend that has it. */
+    private readonly page?: string,
   ) {}
 
   start(): void {
@@ -52,7 +54,10 @@ export class FindingsLog {
           '\n  ',
         ),
         // The type for the data of a line has no arrays of interfaces.
-        { findings: part.map(finding => ({ ...finding })) },
+        {
+          findings: part.map(finding => ({ ...finding })),
+          ...(this.page && { page: `${this.page}#findings` }),
+        },
       ),
     );
   }

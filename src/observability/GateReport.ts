@@ -15,14 +15,13 @@ import {
   CandidateCounts,
   findCandidateChange,
 } from './CandidateCounts';
-import { clientOf, MAX_FIELD_BYTES } from './clientOf';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
 import { callPathOf } from './proposeLimits';
 import { recordablePathOf } from './proposeRule';
-import type { RecentRefusals } from './RecentRefusals';
+import { clientOf, MAX_FIELD_BYTES, RecentRefusals } from './RecentRefusals';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 export const NOT_INSTALLED = 'not installed';

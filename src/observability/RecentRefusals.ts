@@ -1,7 +1,8 @@
+import { isIP } from 'node:net';
 import type { Decision, Outcome } from '../decision/Decision';
 import type { RefusalDetail } from '../decision/Refusal';
-import { clientOf } from './clientOf';
 import type { ReportedRequest } from './DecisionCounts';
+import { shorten } from '../util/logLine';
 import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from './proposeRule';
 
 /** The number of refusals that are kept. Each further one replaces the oldest. */
@@ -13,6 +14,9 @@ const MINUTE_MS = 60_000;
 
 // More than the characters by which a token is recognised.
 const LOOKAHEAD = 100;
+
+/** The bytes of a text in a report that a client chooses, or the issuer of a token. The rest of a longer one is left out. */
+export const MAX_FIELD_BYTES = 1_000;
 
 /** A request that was refused, or would have been in report-only. */
 export interface RecentRefusal extends ReportedRequest {
@@ -105,6 +109,23 @@ export class RecentRefusals {
     }
     return this.#minutes[place];
   }
+}
+
+/**
+ * Returns what a report of a refusal has of the client: the subject of a token that has verified, and the address where the
+ * configuration has that switched on. Both are personal data.
+ */
+export function clientOf({
+  clientAddress,
+  subject,
+}: Decision): Pick<Decision, 'clientAddress' | 'subject'> {
+  return {
+    ...(subject !== undefined && {
+      subject: shorten(subject, MAX_FIELD_BYTES),
+    }),
+    // A trusted proxy may forward any text that a client sent as its address.
+    ...(isIP(clientAddress ?? '') && { clientAddress }),
+  };
 }
 
 /** Returns a path of 200 characters at most, with an ellipsis in place of the rest, and of each segment that may be a token. */

@@ -26,33 +26,27 @@ import type {
   WouldRefuse,
 } from './DecisionCounts';
 
-/** The place of an entry in a file of the configuration. */
-interface ReportedPlace {
-  /** The path from the working directory of the backend. */
-  file: string;
-  line?: number;
+/** An entry of a list of the configuration in a report. */
+interface ReportedEntry {
+  /**
+   * Its place: the path of the file from the working directory of the backend, and the line. Present as `filesNewerThanPolicy` is,
+   * while the files have the policy in force.
+   */
+  at?: { file: string; line?: number };
+  /** The end of the entry, as an instant in UTC. */
+  until?: string;
+  /** Present if the entry has ended, so that it opens or allows nothing. */
+  ended?: true;
 }
 
 /** An allow rule in a report. */
-export interface ReportedRule extends Omit<AllowRule, 'until'> {
+export interface ReportedRule extends Omit<AllowRule, 'until'>, ReportedEntry {
   installed: boolean;
-  /** Present as `filesNewerThanPolicy` is, while the files have the policy in force. */
-  at?: ReportedPlace;
-  /** The end of the rule, as an instant in UTC. */
-  until?: string;
-  /** Present if the rule has ended, so that it opens nothing. */
-  ended?: true;
 }
 
 /** An entry of `auth.apiGate.tokens` in a report. */
-export interface ReportedToken extends Omit<TokenEntry, 'until'> {
-  /** As that of a rule. */
-  at?: ReportedPlace;
-  /** The end of the entry, as an instant in UTC. */
-  until?: string;
-  /** Present if the entry has ended, so that it allows nothing. */
-  ended?: true;
-}
+export interface ReportedToken
+  extends Omit<TokenEntry, 'until'>, ReportedEntry {}
 
 /** The paths that can be reached without signing in, and why. */
 export interface PolicyReport {

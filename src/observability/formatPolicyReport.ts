@@ -1,6 +1,7 @@
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
+import { PAGE_PATH } from '../http/backstagePaths';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
 import type { PolicyReport, ReportedToken } from './describePolicy';
@@ -10,8 +11,20 @@ import { formatUsage } from './describeUsage';
 // A part may begin with a long heading and a long line below it.
 const MAX_ENTRY_BYTES = 2_000;
 
-/** Formats a report as one block of text, for the log of the start. */
-export function formatPolicyReport(report: PolicyReport): string {
+/** Returns the address of the page of the policy, at the backend with the `auth` plugin. */
+export function pageAddressOf(baseUrl: string): string {
+  return `${baseUrl.replace(/\/$/, '')}/api/auth${PAGE_PATH}`;
+}
+
+/**
+ * Formats a report as one block of text, for the log of the start.
+ *
+ * @param page - the address of the page of the policy, in a backend that has it
+ */
+export function formatPolicyReport(
+  report: PolicyReport,
+  page?: string,
+): string {
   const { allow, builtIn, closed, lists, unknown, opensBeyondPlugins } = report;
   const { candidate, reportOnly, usage } = report;
   const mode = report.enforced
@@ -51,6 +64,7 @@ export function formatPolicyReport(report: PolicyReport): string {
     ...section('Not known what these open themselves', unknown),
     ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
+    ...(page ? [`As a page, for operators and readers: ${page}`] : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
 }

@@ -6,6 +6,7 @@ import {
 import { FindingsLog } from '../observability/FindingsLog';
 import {
   formatPolicyReport,
+  pageAddressOf,
   splitBlock,
 } from '../observability/formatPolicyReport';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
@@ -36,7 +37,11 @@ export const apiGateServiceFactory = createServiceFactory({
     const logger = services.logger.child({ service: 'apiGate' });
     const gate = await createParts({ ...services, config, logger });
     const { audit, plugins, source } = gate;
-    const findingsLog = new FindingsLog(logger, gate.findFindings);
+    // The routes of the gate are the `auth` plugin's.
+    const page = plugins.isInstalled('auth')
+      ? pageAddressOf(config.getString('backend.baseUrl'))
+      : undefined;
+    const findingsLog = new FindingsLog(logger, gate.findFindings, page);
     const stopGate = mountGate({
       apiGate: gate,
       config,
@@ -49,7 +54,7 @@ export const apiGateServiceFactory = createServiceFactory({
     source.start();
     lifecycle.addStartupHook(() => {
       const report = gate.describePolicy();
-      for (const part of splitBlock(formatPolicyReport(report))) {
+      for (const part of splitBlock(formatPolicyReport(report, page))) {
         logger.info(part, { policy: report.hash });
       }
       findingsLog.start();

@@ -267,7 +267,8 @@ describe('the policy report', () => {
     const { logged } = await start({ apiGate });
     const blocks = logged('API gate: enforce');
     expect(blocks).toHaveLength(1);
-    expect(blocks[0].message).toMatchInlineSnapshot(`
+    const text = blocks[0].message.replace(/localhost:\d+/, 'localhost');
+    expect(text).toMatchInlineSnapshot(`
      "API gate: enforce
        Public by rule:
          GET /api/closed/health  (The load balancer asks)
@@ -283,7 +284,8 @@ describe('the policy report', () => {
          closed /ping, to everybody
          closed /users/:id/avatar, to everybody
          closed /static, to Backstage's own cookie, which still opens it
-         hello /, to everybody"
+         hello /, to everybody
+       As a page, for operators and readers: http://localhost/api/auth/api-gate/"
     `);
   });
 
@@ -321,16 +323,17 @@ describe('the policy report', () => {
     });
   });
 
-  it('[P18] is returned to operators alone, where the policy allows everything to everybody', async () => {
-    for (const [operators, expected] of [
-      [undefined, 403],
-      [['user:default/jane', 'group:default/guests'], 403],
-      [['User:Development/Guest'], 200],
+  it('[P18] is returned to operators and readers alone, where the policy allows everything to everybody', async () => {
+    for (const [list, refs, expected] of [
+      ['operators', [], 403],
+      ['operators', ['user:default/jane', 'group:default/guests'], 403],
+      ['operators', ['User:Development/Guest'], 200],
+      ['readers', ['User:Development/Guest'], 200],
     ] as const) {
       const backend = await start({
         features: [permissionPlugin, allowAllPolicy],
         config: { permission: { enabled: true } },
-        apiGate: operators ? { operators: [...operators] } : {},
+        apiGate: { [list]: [...refs] },
       });
       const guest = bearer(await backend.guest());
       expect(await backend.statusOf(POLICY, guest)).toBe(expected);

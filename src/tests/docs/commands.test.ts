@@ -200,7 +200,9 @@ auth:
       });
       // The files are listed first.
       expect((stderr + stdout).trimEnd()).toBe(
-        output.replace(ADDRESS, backend.url),
+        output
+          .replace(`${ADDRESS}/api/`, 'http://localhost:7007/api/')
+          .replace(ADDRESS, backend.url),
       );
     },
   );

@@ -118,11 +118,11 @@ describe('mkdocs.yml', () => {
 });
 
 describe('docs/index.md', () => {
-  it('has the 30 questions, each with a link to its answer', () => {
+  it('has the 31 questions, each with a link to its answer', () => {
     const { text } = readDocument('docs/index.md');
     const questions = [...text.matchAll(/^(\d+)\. \[[^\]]+\?\]\([^)]+\)$/gm)];
     expect(questions.map(([, number]) => Number(number))).toEqual(
-      Array.from({ length: 30 }, (_, i) => i + 1),
+      Array.from({ length: 31 }, (_, i) => i + 1),
     );
   });
 });
