@@ -239,8 +239,8 @@ export interface Config {
       /** The log lines and audit events of refusals. */
       audit?: {
         /**
-         * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it. An address is personal
-         * data in many countries. Default: `false`.
+         * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it, and so the last refusals of the
+         * policy route. An address is personal data in many countries. Default: `false`.
          */
         clientAddress?: boolean;
       };

@@ -1,4 +1,8 @@
-import { assertBackstageIsKnown, INTERNALS } from './backstageInternals';
+import {
+  assertBackstageIsKnown,
+  INTERNALS,
+  readBackstageVersion,
+} from './backstageInternals';
 
 const rows = Object.entries(INTERNALS).flatMap(([module, paths]) =>
   Object.keys(paths).map(field => [module, field] as const),
@@ -88,4 +92,17 @@ describe('assertBackstageIsKnown', () => {
     };
     expect(() => assertBackstageIsKnown(load)).toThrow(SyntaxError);
   });
+});
+
+describe('readBackstageVersion', () => {
+  it('returns the version of the backend-defaults that is loaded', () => {
+    expect(readBackstageVersion(require)).toMatch(/^0\.\d+\.\d+/);
+  });
+
+  it.each([undefined, {}, { version: 1 }])(
+    'returns nothing for %j',
+    exported => {
+      expect(readBackstageVersion(() => exported)).toBeUndefined();
+    },
+  );
 });

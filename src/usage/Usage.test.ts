@@ -362,6 +362,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       ...days,
     ];
     expect(byDay(a)).toEqual(endingWith());
+    b.ruleUsed(ruleFor('/other'), 'GET', true);
     await use(b, 2);
     await use(a, 1);
     expect(byDay(a)).toEqual(endingWith(3));

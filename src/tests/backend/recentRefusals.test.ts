@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import packageJson from '../../../package.json';
+import { blocksAfter } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -11,6 +12,7 @@ import {
   protocol,
   REVOCATIONS,
 } from '../../__testUtils__/requestParts';
+import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import {
   SignedBackendOptions,
   signedBackends,
@@ -185,6 +187,26 @@ describe('[P86] the last refusals', () => {
         reason: 'missing-credentials',
       },
     ]);
+  });
+});
+
+describeWithCurl('docs/troubleshooting.md', () => {
+  const [command] = blocksAfter('docs/troubleshooting.md', 'From an id', 'sh');
+
+  it('finds a refusal by its id', async () => {
+    const { get, operator, url } = await start();
+    await get('/api/hello/before');
+    const id = idOf(await get('/api/hello/data'));
+    await get('/api/hello/after');
+    const find = (wanted: string) =>
+      runShell(command.replace(/\b[0-9a-f]{16}\b/, wanted), {
+        url,
+        env: { TOKEN: operator },
+      });
+    const found = JSON.parse(await find(id));
+    expect(found).toMatchObject({ id, reason: 'missing-credentials' });
+    expect(found.path).toBe('/data');
+    await expect(find('0'.repeat(16))).rejects.toMatchObject({ stdout: '' });
   });
 });
 

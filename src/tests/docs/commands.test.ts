@@ -44,6 +44,8 @@ const NOT_RUN: Record<string, string> = {
     'sends two requests a second: src/cli/audit.test.ts runs it',
   [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "lockedUntil"`]:
     'its date will have passed: src/tests/backend/pages/signOut.test.ts runs it with another one',
+  [`curl -s -H "Authorization: Bearer $TOKEN" ${ADDRESS}/api/auth/api-gate/v1/policy`]:
+    'needs a refusal: src/tests/backend/recentRefusals.test.ts runs it',
   'curl -s --fail-with-body -X DELETE':
     'needs a lock: src/tests/backend/pages/signOut.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
