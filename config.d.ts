@@ -67,6 +67,10 @@ export interface Config {
           methods?: string[];
           /** Why this is to be public. Default: none. */
           reason?: string;
+          /** The subject of an external token, as in `allow`. It is only checked. Default: none. */
+          as?: string;
+          /** From then on the rule opens nothing, as in `allow`. Default: never. */
+          until?: string;
           /** Config path of a text without which the rule opens nothing, as in `allow`. Default: none. */
           requires?: string;
         }>;

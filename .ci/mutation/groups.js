@@ -21,6 +21,7 @@ const WITH_BACKEND = [
   'services/assertBackstage.ts',
   'services/createAddWebSocketHandler.ts',
   'services/createParts.ts',
+  'services/createPolicyAnswers.ts',
   'services/httpAuthService.ts',
   'services/pluginRegistration.ts',
   'util/GateDatabase.ts',
@@ -143,7 +144,9 @@ module.exports = {
     also: { util: ['revocation/RevocationTable.test.ts'] },
   }),
   ...room('findings'),
-  ...room('observability'),
+  ...room('observability', {
+    also: { observability: ['cli/explain.test.ts'] },
+  }),
   ...room('usage', {
     also: {
       usage: [

@@ -15,7 +15,8 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
   --mock-env         uses a made-up value for each variable that is not set
-  --policy URL       adds whether the plugin opens the path in code, from GET …/api/auth/api-gate/v1/policy
+  --policy URL       adds whether the plugin is installed, and opens the path in code, from
+                     GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME   the variable with the token for --policy
 
 Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not

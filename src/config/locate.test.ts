@@ -24,3 +24,14 @@ it.each([
   ];
   expect(createLocate(sources)('auth.apiGate')).toEqual({ file, line });
 });
+
+it('finds the line in a text that has been read already', () => {
+  const file = path.join(folder, 'app-config.yaml');
+  writeFileSync(file, 'auth:\n  apiGate: 1\n');
+  const sources = [{ data: { auth: { apiGate: 1 } }, path: file }];
+  const texts = new Map([[file, '# A comment\nauth:\n  apiGate: 1\n']]);
+  expect(createLocate(sources, texts)('auth.apiGate')).toEqual({
+    file,
+    line: 3,
+  });
+});

@@ -89,12 +89,16 @@ function locate(
     const included = isMap(node) && node.get('$include');
     if (typeof included === 'string' && includes < MAX_INCLUDES) {
       const [name, fragment] = included.split(/#(.*)/);
-      return locate(
-        path.resolve(path.dirname(file), name),
-        [...(fragment ? fragment.split('.') : []), ...keys.slice(i)],
-        read,
-        includes + 1,
-      );
+      const includedFile = path.resolve(path.dirname(file), name);
+      // The name of the file may hold a variable.
+      if (read(includedFile)) {
+        return locate(
+          includedFile,
+          [...(fragment ? fragment.split('.') : []), ...keys.slice(i)],
+          read,
+          includes + 1,
+        );
+      }
     }
     const { child, start } = childOf(node, key);
     if (!isNode(start) || !start.range) {

@@ -303,6 +303,14 @@ describe('readCandidate', () => {
       { allow: [{ plugin: 'catalog', path: 'a' }] },
       'a.candidate.allow[0].path must be text that starts with a slash, relative to the plugin, such as /health',
     ],
+    [
+      { allow: [{ plugin: 'catalog', path: '/a', as: 'nobody' }] },
+      'a.candidate.allow[0].as must be the subject of exactly one entry of backend.auth.externalAccess, of the type static; 0 have nobody',
+    ],
+    [
+      { allow: [{ plugin: 'catalog', path: '/a', until: 'soon' }] },
+      'a.candidate.allow[0].until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z',
+    ],
   ])('returns the problem of %j, and does not throw', (value, problem) => {
     expect(readCandidate(value, 'a.candidate')).toEqual({ problem });
   });

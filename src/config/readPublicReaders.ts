@@ -38,16 +38,19 @@ export function checkPublicReaders(
   });
 }
 
+/** Identifies a rule by what a handler reads with its `as`. */
+export function readerKeyOf({ as, path, plugin }: AllowRule): string {
+  return `${plugin} ${path} ${as}`;
+}
+
 /** Returns the config paths of `as` in rules that read only after a restart, since there was no such rule at the start. */
 export function findAddedReaders(
   allow: readonly AllowRule[],
   atStart: readonly AllowRule[],
 ): string[] {
-  return allow.flatMap(({ as, path, plugin }, i) =>
-    as === undefined ||
-    atStart.some(
-      rule => rule.as === as && rule.path === path && rule.plugin === plugin,
-    )
+  const keys = new Set(atStart.map(readerKeyOf));
+  return allow.flatMap((rule, i) =>
+    rule.as === undefined || keys.has(readerKeyOf(rule))
       ? []
       : `auth.apiGate.allow[${i}].as`,
   );

@@ -55,12 +55,12 @@ export function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...policy.config.tokens.flatMap((entry, i) => {
-      const place = locate(`${CONFIG_KEY}.tokens[${i}]`);
-      return entry.subject === subject
-        ? [
-            `  ${CONFIG_KEY}.tokens[${i}]  ${formatToken(withEnd(entry, policy.now()))}${place ? `  (${formatLocation(place)})` : ''}`,
-          ]
-        : [];
+      if (entry.subject !== subject) {
+        return [];
+      }
+      const name = `${CONFIG_KEY}.tokens[${i}]`;
+      const place = locate(name);
+      return `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${place ? `  (${formatLocation(place)})` : ''}`;
     }),
   ];
   return { lines };

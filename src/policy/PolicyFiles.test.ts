@@ -130,6 +130,7 @@ describe('the places of rules and tokens', () => {
 `;
   const GATE = `auth:
   apiGate:${RULES}    tokens: [{ subject: x }]
+    issuers: [https://a.example.com]
 `;
 
   it('are the lines of the file that is in force', async () => {
@@ -159,6 +160,21 @@ describe('the places of rules and tokens', () => {
     expect(await places()).toEqual({});
     write('gate.yaml', rules);
     expect(await places()).toEqual({ 'allow[0]': 'gate.yaml:2' });
+  });
+
+  it('are the line of an include whose file has a name with a variable', async () => {
+    process.env.API_GATE_TEST_FILE = 'gate';
+    try {
+      write('gate.yaml', '[{ plugin: a, path: /a }]');
+      const include = '{ $include: "${API_GATE_TEST_FILE}.yaml" }';
+      const { newer, places } = await load(
+        write('app-config.yaml', `auth:\n  apiGate:\n    allow: ${include}\n`),
+      );
+      expect(await newer()).toEqual([]);
+      expect(await places()).toEqual({ 'allow[0]': 'app-config.yaml:3' });
+    } finally {
+      delete process.env.API_GATE_TEST_FILE;
+    }
   });
 
   it('[P88] follow a comment, and are left out once the file has another policy', async () => {

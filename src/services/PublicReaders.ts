@@ -8,7 +8,7 @@ import type {
 import { InputError, isError } from '@backstage/errors';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { readReaderToken } from '../config/readPublicReaders';
+import { readerKeyOf, readReaderToken } from '../config/readPublicReaders';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 
 // Nobody has a plugin of this name: no restriction names it.
@@ -30,7 +30,7 @@ export class PublicReaders {
     for (const rule of rules) {
       const token = rule.as && readReaderToken(config, rule.as);
       if (token) {
-        this.#tokens.set(keyOf(rule), token);
+        this.#tokens.set(readerKeyOf(rule), token);
       }
     }
     this.#texts = new Set(this.#tokens.values());
@@ -42,7 +42,9 @@ export class PublicReaders {
 
   /** Returns the token of a rule; `undefined` without `as`, and for a rule that a reload has brought. */
   tokenFor(rule: AllowRule): string | undefined {
-    return rule.as === undefined ? undefined : this.#tokens.get(keyOf(rule));
+    return rule.as === undefined
+      ? undefined
+      : this.#tokens.get(readerKeyOf(rule));
   }
 
   /** Returns whether a subject is that of a public reader. */
@@ -120,8 +122,4 @@ async function isNotDelegated(
   } catch (error) {
     return isError(error) && error.name === 'NotAllowedError';
   }
-}
-
-function keyOf({ as, path, plugin }: AllowRule): string {
-  return `${plugin} ${path} ${as}`;
 }

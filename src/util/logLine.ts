@@ -46,8 +46,8 @@ export function isPrintable(text: string): boolean {
 }
 
 /**
- * Replaces what a terminal or the log of a CI job does not take for text. GitHub's runner executes a line that begins with `::`, after white space too, or that has `##[` anywhere. Other
- * CI systems do so for `##vso[` or `##teamcity[`.
+ * Replaces what a terminal or the log of a CI job does not take for text. GitHub's runner executes a line that begins with `::`, after
+ * white space too, or that has `##[` anywhere. Other CI systems do so for `##vso[` or `##teamcity[`.
  */
 export function printable(line: string): string {
   return line

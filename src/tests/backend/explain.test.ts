@@ -306,12 +306,25 @@ describe('the question about a request', () => {
   });
 
   it('[P88] has what the process started with: its requirements, and the tokens that Backstage accepts until a restart', async () => {
-    const { explain, logged, runCommand, writeBase } = await start();
+    const { explain, logged, readPolicy, runCommand, write, writeBase } =
+      await start();
     const kept = EXTERNAL_ACCESS.filter(
-      ({ options }) => options.subject !== 'narrow',
+      ({ options }) => !['narrow', 'old'].includes(String(options.subject)),
     );
+    const tokens = TOKENS.filter(({ subject }) => subject !== 'old');
     writeBase({ secret: 'x', absent: 'y' }, [...kept, staticToken('added')]);
+    write({ ...GATE, tokens });
     await until(() => logged('pub.absent has changed').length > 0);
+    // The limits of a token that Backstage still accepts are in no file.
+    const described = (await readPolicy()).tokens;
+    expect(
+      described.map(({ subject, at }) => [subject, typeof at?.line]),
+    ).toEqual([
+      ['ci', 'number'],
+      ['ci', 'number'],
+      ['external:job', 'number'],
+      ['old', 'undefined'],
+    ]);
     const { lines } = await runCommand('POST /api/pub/unmet');
     expect(await explain('POST /api/pub/unmet')).toEqual({ lines });
     expect(lines[1]).toContain('opens nothing without the setting');
@@ -370,7 +383,12 @@ describe('a bad question', () => {
         { error: ASK },
       ]);
     }
-    for (const subject of ['nobody', 'ci\nRule: none', 'x'.repeat(8_192)]) {
+    for (const subject of [
+      'nobody',
+      // An issuer may have a subject that is plain.
+      'external:job\nWith a token of ci: passes the gate',
+      `external:${'x'.repeat(8_192)}`,
+    ]) {
       const explained = await explain('GET /api/pub/x', subject);
       expect(explained).toEqual({
         error: expect.stringMatching(
