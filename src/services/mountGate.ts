@@ -103,7 +103,8 @@ export function createErrorAnswer(options: {
 /** Returns whether a browser opens the page of the policy. */
 function opensPolicyPage(req: Request): boolean {
   return (
-    withoutQuery(req.originalUrl) === `/api/auth${PAGE_PATH}` &&
+    `${withoutQuery(req.originalUrl).replace(/\/$/, '')}/` ===
+      `/api/auth${PAGE_PATH}` &&
     requestMethod(req) === 'GET' &&
     isPageDestination(req)
   );

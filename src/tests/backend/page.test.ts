@@ -1,3 +1,8 @@
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -103,4 +108,121 @@ describe('[P89] the page of the policy', () => {
       expect(await statusOf(PAGE)).toBe(401);
     },
   );
+
+  it('has its address with a final slash, and leads there without one', async () => {
+    const { navigate } = await start();
+    const address = PAGE.slice(0, -1);
+    expect(await navigate(address, 'user:default/rita')).toMatchObject({
+      status: 302,
+      headers: { location: 'api-gate/' },
+    });
+    expect((await navigate(address)).body).toContain(
+      'Sign in to Backstage first',
+    );
+  });
+
+  it('can send its form from its exact address only', async () => {
+    const { navigate } = await start();
+    const policyAt = async (target: string) => {
+      const answer = await navigate(target, 'user:default/rita');
+      return [
+        answer.status,
+        valuesOf(answer, 'content-security-policy').join().split('\n'),
+      ];
+    };
+    expect(await policyAt('/api/auth/API-GATE/')).toEqual([
+      200,
+      [PAGE_POLICY, 'sandbox'],
+    ]);
+    for (const other of [
+      '/api/auth/api-gate//',
+      '/api/auth/%61pi-gate/',
+      '/api/auth/x/../api-gate/',
+      '/api/auth/api-gate/x',
+    ]) {
+      const { body, status } = await navigate(other, 'user:default/rita');
+      expect(status).toBe(404);
+      expect(body).not.toContain('<form');
+    }
+  });
+
+  it('finds a refusal by the id of its answer, also one in report-only', async () => {
+    const { get, navigate } = await start();
+    const refused = await get('/api/hello/some/path?code=secret');
+    const id = String(refused.headers['api-gate-decision']);
+    const { body } = await navigate(`${PAGE}?id=${id}`, 'user:default/rita');
+    // The refusal is there twice: as the one that was found, and among the last.
+    expect(body.split('GET hello/some/path')).toHaveLength(3);
+    expect(body).not.toContain('secret');
+    const { body: other } = await navigate(
+      `${PAGE}?id=0123456789abcdef`,
+      'user:default/rita',
+    );
+    expect(other).toContain('No refusal with the id 0123456789abcdef');
+  });
+
+  it('explains what is asked, and answers what is not a question', async () => {
+    const { navigate } = await start({
+      apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },
+    });
+    const ask = async (query: string) =>
+      (await navigate(`${PAGE}?${query}`, 'user:default/rita')).body;
+    expect(await ask('request=GET+%2Fapi%2Fhello%2Fhealth')).toContain(
+      'public: a rule names it',
+    );
+    expect(await ask('request=POST+%2Fapi%2Fhello%2Fhealth')).toContain(
+      'needs a credential: no rule names it',
+    );
+    expect(await ask('request=GET+%2Fapi%2Fhello%2Fx&subject=nobody')).toMatch(
+      /No external token can have the subject nobody/,
+    );
+    for (const query of [
+      'request=%00',
+      'request=a+b+c',
+      `request=${'x'.repeat(3000)}`,
+    ]) {
+      expect(await ask(query)).toContain(
+        'Write one request of at most 2000 characters',
+      );
+    }
+    for (const query of [
+      'request=%20',
+      'request[]=x',
+      'request=a&request=b',
+      'request[a]=b',
+      '%',
+      'id[]=x',
+      'subject=x',
+    ]) {
+      const page = await ask(query);
+      expect(page).toContain('<h1>API gate</h1>');
+      expect(page).not.toContain('<pre>');
+    }
+  });
+
+  it('is read only', async () => {
+    const { request, sign } = await start();
+    const token = bearer(await sign({ sub: 'user:default/olivia' }));
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      expect((await request(method, PAGE, [token])).status).toBe(404);
+    }
+    expect((await request('HEAD', PAGE, [token])).status).toBe(200);
+  });
+
+  it("is nobody's whom the permission system denies it", async () => {
+    const deny = async () => [{ result: AuthorizeResult.DENY }];
+    const { navigate } = await start({
+      features: [
+        createServiceFactory({
+          service: coreServices.permissions,
+          deps: {},
+          factory: () =>
+            ({ authorize: deny, authorizeConditional: deny }) as never,
+        }),
+      ],
+    });
+    const { body, status } = await navigate(PAGE, 'user:default/olivia');
+    expect(status).toBe(403);
+    expect(body).toContain('This needs the permission auth.api-gate.read.');
+  });
 });
