@@ -1,9 +1,7 @@
 import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
-import {
-  formatBuiltIn,
-  formatClosed,
-} from '../observability/formatPolicyReport';
+import { formatBuiltIn } from '../observability/formatPolicyReport';
+import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import { code, list, section, table } from './parts';
@@ -47,12 +45,7 @@ export function renderExposure(report: PolicyReport): Html {
           ],
         ],
         ['Open to everybody', ({ open }) => list(open)],
-        [
-          report.enforced
-            ? 'Opened in code, closed by the gate'
-            : 'Opened in code, closed once you enforce',
-          ({ inCode }) => list(inCode),
-        ],
+        ['Opened in code', ({ inCode }) => list(inCode)],
       ],
       plugins.filter(isOpen),
     ),
@@ -98,10 +91,20 @@ function readPlugins(report: PolicyReport): Exposed[] {
       ),
     ],
     inCode: [
-      ...(byPlugin.closed[id] ?? []).map(formatClosed),
+      ...(byPlugin.closed[id] ?? []).map(policy =>
+        formatInCode(policy, report.enforced),
+      ),
       ...(unknown.includes(id)
         ? ['not known: its own policies are not recorded']
         : []),
     ],
   }));
+}
+
+function formatInCode(
+  { allow, isWebSocket, path }: DeclaredPolicy,
+  isEnforced: boolean,
+): string {
+  const closed = isEnforced ? 'closed by the gate' : 'closed once you enforce';
+  return `${path}${isWebSocket ? ' (WebSocket)' : ''}: ${allow === 'user-cookie' ? "open to Backstage's own cookie only" : closed}`;
 }

@@ -1,6 +1,6 @@
 import { Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
-import { counted, list, note, time } from './parts';
+import { list, note, number, time } from './parts';
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
 export function renderHead(report: PolicyReport): Html {
@@ -45,8 +45,8 @@ function facts(report: PolicyReport) {
       'Versions',
       `gate ${replica.gate}${replica.backstage ? `, Backstage ${replica.backstage}` : ''}, Node ${replica.node}`,
     ],
-    ['Sessions ended', counted(revocations.sessions, 'session')],
-    ['Users locked out', counted(revocations.lockedUsers, 'user')],
+    ['Sessions ended', number(revocations.sessions)],
+    ['Users locked out', number(revocations.lockedUsers)],
     ['Findings', open === 0 ? 'none' : html`<a href="#findings">${open}</a>`],
   ] as const;
 }

@@ -98,8 +98,12 @@ export function renderRefusals(report: PolicyReport, id: string): Html {
         'warned',
         `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
       ),
-    html`<h3>The last ${counted(last.length, 'refusal')} of this process</h3>`,
-    last.length > 0 && table(LAST, last),
+    last.length > 0 && [
+      html`<h3>
+        The last ${counted(last.length, 'refusal')} of this process
+      </h3>`,
+      table(LAST, last),
+    ],
   );
 }
 
