@@ -87,6 +87,7 @@ export interface PolicyReport {
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
   /** The process that answers. */
   replica: ReplicaReport['replica'];
+  /** The sign-outs and locks in force at this process. */
   revocations: ReplicaReport['revocations'];
   /** The last refusals of this process. */
   refusals: ReplicaReport['refusals'];
