@@ -4,8 +4,11 @@ import { withTimeout } from '../../src/util/time';
 import { Checks } from '../browser/Checks';
 import { launchBrowser } from '../browser/launchBrowser';
 import { checkAccess } from './checkAccess';
+import { checkKeyboard, checkLook } from './checkLook';
 import { checkFrames, checkFrontendElsewhere } from './checkOrigins';
 import { checkScript } from './checkScript';
+import { checkSize } from './checkSize';
+import { checkHostile, hostileWorld } from './checkTexts';
 import { withWorld } from './World';
 
 /** Ends a group of checks that waits for an event that does not come. */
@@ -31,6 +34,18 @@ async function main() {
       );
       await group('[P96] In a frame', () => checkFrames(checks, world));
     }),
+  );
+  for (const mode of ['enforce', 'report-only']) {
+    await checks.group(`Texts of others, ${mode}`, () =>
+      withWorld(browser, key, hostileWorld(mode), async world => {
+        await group('As texts', () => checkHostile(checks, world));
+        await group('As people see it', () => checkLook(checks, world));
+        await group('By keyboard', () => checkKeyboard(checks, world));
+      }),
+    );
+  }
+  await group('200 plugins and 1,000 rules', () =>
+    checkSize(browser, checks, key),
   );
   await group('Frontend on another origin', () =>
     checkFrontendElsewhere(browser, checks, key),
