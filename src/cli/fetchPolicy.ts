@@ -1,13 +1,16 @@
 import type { PolicyReport } from '../observability/describePolicy';
+import type { WorkedRequests } from '../observability/describeReportOnly';
 import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
 /** The parts of a running backend's policy that its configuration does not have. */
 export type DeclaredInCode = Pick<
   PolicyReport,
-  'allow' | 'closed' | 'installed' | 'unknown' | 'usage'
+  'allow' | 'closed' | 'installed' | 'reportOnly' | 'unknown' | 'usage'
 >;
 
 /**
@@ -49,7 +52,14 @@ export async function fetchPolicy({
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const { allow = [], closed, installed, unknown, usage } = JSON.parse(body);
+    const {
+      allow = [],
+      closed,
+      installed,
+      reportOnly,
+      unknown,
+      usage,
+    } = JSON.parse(body);
     const isReport =
       closed.every(({ plugin, path }: any) => [plugin, path].every(isText)) &&
       allow.every(({ requires = '' }: { requires?: unknown }) =>
@@ -58,8 +68,11 @@ function parse(body: string): DeclaredInCode | undefined {
       installed.every(isText) &&
       unknown.every(isText) &&
       (usage === undefined ||
-        [usage.rules, usage.externalTokens].every(list => list.every(isUse)));
-    return isReport ? { allow, closed, installed, unknown, usage } : undefined;
+        [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
+      (reportOnly === undefined || reportOnly.worked.every(isWorked));
+    return isReport
+      ? { allow, closed, installed, reportOnly, unknown, usage }
+      : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.
     return undefined;
@@ -76,5 +89,14 @@ function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
     [value.yaml, value.only].every(text =>
       ['string', 'undefined'].includes(typeof text),
     )
+  );
+}
+
+function isWorked(value: { [key in keyof WorkedRequests]?: unknown }): boolean {
+  const { plugin, method, path = '', status = 0, requests } = value;
+  return (
+    [plugin, method, path].every(isText) &&
+    [status, requests].every(Number.isFinite) &&
+    [value.firstSeen, value.lastSeen].every(day => DAY.test(String(day)))
   );
 }

@@ -20,7 +20,7 @@ describe('api-gate', () => {
     expect(await runCli(['chek'], { cwd: '/' })).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'error: chek is no command: use check, diff, explain, audit\n',
+      stderr: 'error: chek is no command: use check, diff, explain, init, audit\n',
     });
   });
 
@@ -36,7 +36,7 @@ describe('api-gate', () => {
   });
 
   it.each([
-    [['chek'], 'chek is no command: use check, diff, explain, audit'],
+    [['chek'], 'chek is no command: use check, diff, explain, init, audit'],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',

@@ -5,6 +5,7 @@ import { check } from './check';
 import { CliError, Command, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
+import { init } from './init';
 import {
   createGitHubLines,
   createTextLines,
@@ -19,12 +20,13 @@ const HELP = `api-gate COMMAND [OPTION]...
   check     checks the API gate's configuration and its expectations
   diff      prints what a change of the configuration makes public
   explain   prints whether one request is public, and why
+  init      prints a block of auth.apiGate to begin with
   audit     asks a running Backstage of your own what it leaves open
 
 api-gate COMMAND --help lists the options. No command changes anything.`;
 
 const COMMANDS = new Map<string, Command>(
-  Object.entries({ check, diff, explain, audit }),
+  Object.entries({ check, diff, explain, init, audit }),
 );
 
 /**

@@ -61,7 +61,10 @@ function escapeProperty(value: string): string {
 /** Writes all lines as text. */
 export function createTextLines({ out, error }: Output): Lines {
   return {
-    out: (...lines) => lines.forEach(line => line && out(printable(line))),
+    out: (...lines) =>
+      lines
+        .filter(line => line !== undefined && line !== false)
+        .forEach(line => out(printable(line))),
     error: line => error(printable(line)),
     problem: (level, problem) => out(formatProblem(level, problem)),
     end: () => {},

@@ -61,6 +61,6 @@ export function formatRule(
 }
 
 /** Formats a rule as an entry of a list in YAML. */
-export function yamlOf({ plugin, path, methods }: AllowRule): string {
-  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
+export function yamlOf({ plugin, path, methods, requires }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}]${requires ? `, requires: ${requires}` : ''} }`;
 }

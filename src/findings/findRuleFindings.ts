@@ -18,12 +18,11 @@ import {
   isText,
   ProxyEndpoint,
   readProxyEndpoints,
+  secretOf,
+  VERIFIED_TOPICS,
 } from './backstageSettings';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
-
-/** Topics of Backstage's own modules, which verify the sender by `events.modules.<topic>.webhookSecret`. */
-const VERIFIED_TOPICS = ['github', 'gitlab', 'azureDevOps'];
 
 /**
  * Routes that ask the permission system, or another plugin, in the name of the caller. Both refuse a caller without a
@@ -127,11 +126,6 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
         : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
     }
   );
-}
-
-/** Returns the config path of the secret by which a module of Backstage's verifies the sender. */
-function secretOf(topic: string): string {
-  return `events.modules.${topic}.webhookSecret`;
 }
 
 /** Returns the topics whose webhooks have a secret, in lower case. */

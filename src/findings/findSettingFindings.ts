@@ -9,14 +9,13 @@ import {
   asList,
   Get,
   isText,
+  NO_BARRIERS,
   ProxyEndpoint,
   readProxyEndpoints,
 } from './backstageSettings';
 
 // A generated app has such an origin in the configuration of production too. It is the developer's own machine.
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
-
-const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
 export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {

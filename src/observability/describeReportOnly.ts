@@ -12,7 +12,7 @@ import {
 } from '../usage/Use';
 import { Proposal, proposeRule } from './proposeRule';
 
-const POLICY_DISABLED =
+export const POLICY_DISABLED =
   'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
 
 /** Similar requests that worked, and that would have been refused. */
@@ -63,7 +63,7 @@ export function describeReportOnly(options: {
   const uses = usage.read();
   const all = [...uses.values()]
     .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
-    .map(use => describeUse(use, policy, isDefaultPolicyDisabled))
+    .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))
     .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
   const holding = all.filter(({ isExpectedClosed }) => !isExpectedClosed);
@@ -81,31 +81,33 @@ export function describeReportOnly(options: {
   };
 }
 
-/** Describes requests that worked; returns nothing if a rule in force opens them. */
-function describeUse(
-  use: Use,
-  { allowList, config }: Policy,
-  isDefaultPolicyDisabled: boolean,
-): WorkedRequests | undefined {
-  const request = workedRequestOf(use);
-  const { plugin, method, seen } = request;
-  if (seen && allowList.match(plugin, method, seen.path)) {
-    return undefined;
-  }
-  const worked = {
-    plugin,
-    method,
+function readUse(use: Use): WorkedRequests {
+  const { seen, ...request } = workedRequestOf(use);
+  return {
+    ...request,
     ...seen,
     requests: use.requests,
     firstSeen: formatDay(use.firstDay),
     lastSeen: formatDay(use.lastUsed!),
   };
+}
+
+/** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
+export function describeWorked(
+  worked: WorkedRequests,
+  { allowList, config }: Pick<Policy, 'allowList' | 'config'>,
+  isDefaultPolicyDisabled: boolean,
+): WorkedRequests | undefined {
+  const { plugin, method, path } = worked;
+  if (path && allowList.match(plugin, method, path)) {
+    return undefined;
+  }
   if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
   return isDefaultPolicyDisabled
     ? worked
-    : { ...worked, ...commentedOut(proposeRule(request), worked) };
+    : { ...worked, ...commentedOut(proposeRule(worked), worked) };
 }
 
 /** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
@@ -188,8 +190,12 @@ export function formatWorked(worked: WorkedRequests): string {
   );
 }
 
-function describeRequests(worked: WorkedRequests): string {
+/** Describes how often requests worked, when, and what answered. */
+export function describeRequests(worked: WorkedRequests): string {
   const { requests, firstSeen, lastSeen, status } = worked;
+  if (requests === 0) {
+    return 'no request is recorded';
+  }
   const days =
     firstSeen === lastSeen
       ? `on ${lastSeen}`

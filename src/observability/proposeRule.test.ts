@@ -68,10 +68,10 @@ describe('[P60] the path of a request that worked', () => {
 });
 
 describe('the proposed rule', () => {
-  const seen = { path: '/x', status: 200 };
+  const path = '/x';
 
   it.each(['GET', 'HEAD'])('names what was seen alone: %s', method => {
-    const { yaml } = proposeRule({ plugin: 'hello', method, seen }) as any;
+    const { yaml } = proposeRule({ plugin: 'hello', method, path }) as any;
     expect(readAllowRules(parse(yaml), 'allow')).toEqual([
       { plugin: 'hello', path: '/x', methods: [method] },
     ]);
@@ -87,9 +87,36 @@ describe('the proposed rule', () => {
     ['kubernetes', 'GET', 'the plugin kubernetes'],
     ['mcp-actions', 'GET', 'the plugin mcp-actions'],
   ])('is none for %s and %s', (plugin, method, text) => {
-    expect(proposeRule({ plugin, method, seen })).toEqual({
+    expect(proposeRule({ plugin, method, path })).toEqual({
       why: expect.stringContaining(text),
     });
+  });
+
+  it.each(['github', 'gitlab', 'azureDevOps'])(
+    '[P91] requires the secret by which a module verifies the sender of a webhook: %s',
+    topic => {
+      const { yaml } = proposeRule({
+        ...{ plugin: 'events', method: 'POST', path: `/http/${topic}` },
+      }) as any;
+      expect(readAllowRules(parse(yaml), 'allow')).toEqual([
+        {
+          ...{ plugin: 'events', path: `/http/${topic}`, methods: ['POST'] },
+          requires: `events.modules.${topic}.webhookSecret`,
+        },
+      ]);
+    },
+  );
+
+  it.each([
+    ['events', 'POST', '/http/bitbucketCloud'],
+    ['events', 'POST', '/http/github/x'],
+    ['events', 'POST', '/http/GitHub'],
+    ['events', 'PUT', '/http/github'],
+    ['events', 'POST', undefined],
+    ['hello', 'POST', '/http/github'],
+  ])('is none for a sender that nothing verifies: %s %s %s', (...request) => {
+    const [plugin, method, of] = request;
+    expect(proposeRule({ plugin, method, path: of })).toHaveProperty('why');
   });
 
   it('is none without a path', () => {

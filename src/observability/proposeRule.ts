@@ -2,9 +2,9 @@ import { yamlOf } from '../config/AllowRule';
 import { RULE_PATH } from '../config/readAllowRules';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest } from '../decision/GateObserver';
+import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
-import type { WorkedRequest } from '../usage/Use';
 
 export const MAX_PATH_LENGTH = 200;
 
@@ -51,8 +51,17 @@ export function isRecordableText(text: string): boolean {
 /** The rule that would keep requests working as YAML, or why none is proposed. */
 export type Proposal = { yaml: string } | { why: string };
 
-/** Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. */
-export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
+/**
+ * Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. A webhook's rule requires the
+ * secret by which its module verifies the sender.
+ */
+export function proposeRule(worked: {
+  plugin: string;
+  method: string;
+  /** `undefined` where it is not recorded. */
+  path?: string;
+}): Proposal {
+  const { plugin, method, path } = worked;
   if (NEVER_PROPOSED.includes(plugin)) {
     return {
       why: `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
@@ -63,15 +72,20 @@ export function proposeRule({ plugin, method, seen }: WorkedRequest): Proposal {
       why: 'no rule is proposed for a WebSocket: see docs/websockets.md',
     };
   }
-  if (method !== 'GET' && method !== 'HEAD') {
+  const topic =
+    plugin === 'events' && method === 'POST'
+      ? VERIFIED_TOPICS.find(each => path === `/http/${each}`)
+      : undefined;
+  if (method !== 'GET' && method !== 'HEAD' && !topic) {
     return {
       why: `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
     };
   }
-  if (!seen) {
+  if (!path) {
     return {
       why: 'no rule is proposed, since the path is not recorded: see docs/usage.md',
     };
   }
-  return { yaml: yamlOf({ plugin, path: seen.path, methods: [method] }) };
+  const requires = topic && secretOf(topic);
+  return { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
 }

@@ -266,7 +266,8 @@ describeWithWebSockets(
           { ...seen, plugin: 'badges', method: 'GET', requests: 4, why },
           {
             ...{ ...once, plugin: 'events', method: 'POST' },
-            ...{ path: '/http/github', status: 202, why },
+            ...{ path: '/http/github', status: 202 },
+            yaml: `# - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  ${note(1, 202)}`,
           },
           {
             ...{ ...once, plugin: 'live', method: 'WEBSOCKET' },
@@ -319,7 +320,7 @@ describeWithWebSockets(
       ] as const) {
         const enforcing = await start(apiGate);
         const { allow } = await enforcing.readPolicy();
-        expect(allow).toHaveLength(status === 401 ? 0 : 4);
+        expect(allow).toHaveLength(status === 401 ? 0 : 5);
         const { get, request, statusOf, upgradeStatus } = enforcing;
         expect(await statusOf(BADGE)).toBe(status);
         expect((await request('HEAD', BADGE)).status).toBe(status);
@@ -337,6 +338,10 @@ describeWithWebSockets(
           expect([target, await statusOf(target)]).toEqual([target, 401]);
         }
         expect((await request('POST', BADGE)).status).toBe(401);
+        // No secret is set, so that the rule of the webhook opens nothing.
+        expect((await request('POST', '/api/events/http/github')).status).toBe(
+          401,
+        );
         expect(await upgradeStatus('/api/live/open')).toBe(401);
         await backends.stopAll();
       }
@@ -421,7 +426,6 @@ describeWithWebSockets(
       );
       const today = new Date().toISOString().slice(0, 10);
       for (const expected of [
-        `    POST /api/events/http/github: 1 request on ${today}, answered 202; no rule is proposed for POST, which may change data: see docs/recipes/webhooks.md`,
         `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
         `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
       ]) {

@@ -1,0 +1,547 @@
+import { readdirSync } from 'node:fs';
+import { parse } from 'yaml';
+import type { WorkedRequests } from '../observability/describeReportOnly';
+import {
+  CliResult,
+  folderWith,
+  runCli,
+  runCliIn,
+  writeInto,
+} from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
+
+jest.setTimeout(60_000);
+
+const BASE = 'backend: { baseUrl: https://backstage.example.com }\n';
+const HTTP = BASE.replace('https', 'http');
+
+const withGate = (settings: string) => `${BASE}auth:\n  apiGate:\n${settings}`;
+
+const BADGE = '/entity/default/component/a/badge/pingback';
+
+const dateIn = (days: number) =>
+  new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+
+/** Requests that worked, as the policy route has them. */
+const workedAt = (
+  plugin: string,
+  change: Partial<WorkedRequests> = {},
+): WorkedRequests => ({
+  ...{ plugin, method: 'GET', path: '/x', status: 200, requests: 12 },
+  ...{ firstSeen: '2026-11-20', lastSeen: '2026-11-27' },
+  ...change,
+});
+
+/** The policy of a backend in report-only. */
+const policyOf = (
+  worked: WorkedRequests[],
+  { reportOnly, ...others }: Record<string, any> = {},
+) => ({
+  ...{ allow: [], closed: [], unknown: [] },
+  installed: ['badges', 'catalog', 'events', 'scaffolder', 'search'],
+  reportOnly: {
+    enforce: 'not yet',
+    because: 'report-only was observed on 3 of the 7 days before today',
+    worked,
+    ...reportOnly,
+  },
+  ...others,
+});
+
+let policy: object;
+let url: string;
+beforeAll(async () => {
+  ({ url } = await serve((_req, res) => res.end(JSON.stringify(policy))));
+});
+
+interface Init extends CliResult {
+  folder: string;
+  /** The block as YAML. */
+  printed: any;
+  /** The block as YAML, with its allow rules. */
+  uncommented: any;
+  /** Runs `check` with the printed block as a further file. */
+  check(...args: string[]): Promise<CliResult>;
+}
+
+/** Runs the command in the folder of a backend. */
+async function init(
+  files: Record<string, string> | string,
+  given?: object,
+  ...args: string[]
+): Promise<Init> {
+  policy = given ?? {};
+  const folder = folderWith(
+    typeof files === 'string' ? { 'app-config.yaml': files } : files,
+  );
+  const result = await runCliIn(
+    ['init', ...args, ...(given ? ['--policy', url] : [])],
+    { cwd: folder },
+  );
+  const { stdout } = result;
+  return {
+    ...result,
+    folder,
+    printed: parse(stdout)?.auth?.apiGate,
+    uncommented: parse(stdout.replace(/^ {4}# (allow:|- \{)/gm, '    $1'))?.auth
+      ?.apiGate,
+    check(...more) {
+      writeInto(folder, { 'printed.yaml': stdout });
+      const configs = ['app-config.yaml', 'printed.yaml'];
+      return runCliIn(
+        ['check', ...configs.flatMap(file => ['--config', file]), ...more],
+        { cwd: folder },
+      );
+    },
+  };
+}
+
+describe('api-gate init without a policy', () => {
+  it('prints a block that begins in report-only, and writes nothing', async () => {
+    const cwd = folderWith({ 'app-config.yaml': BASE });
+    const { code, stdout, stderr } = await runCli(['init'], { cwd });
+    expect(stdout.split('\n')).toEqual([
+      `# Made by api-gate init on ${dateIn(0)} from app-config.yaml. It opens nothing as it is.`,
+      'auth: # if the file has this key already, add what is below it there',
+      '  apiGate:',
+      expect.stringMatching(/^ {4}# Nothing is refused before this day/),
+      expect.stringMatching(/^ {4}# /),
+      '    # Leave out both lines if the gate refuses already.',
+      '    mode: report-only',
+      `    until: ${dateIn(14)}`,
+      '',
+      '    # Browsers accept a cookie of this name from this host only.',
+      '    cookie:',
+      '      name: __Host-token',
+      '',
+      expect.stringMatching(/^ {4}# TODO: name the users and groups/),
+      "    operators: [] # such as ['group:default/platform']",
+      "    # readers: ['group:default/security'] # may read the policy, and end nothing",
+      '',
+    ]);
+    expect(stderr).toBe(
+      'Read app-config.yaml\nWithout --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days\nThen run api-gate check with the same files\n',
+    );
+    expect(code).toBe(0);
+    expect(readdirSync(cwd).sort()).toEqual([
+      'app-config.yaml',
+      'package.json',
+    ]);
+  });
+
+  it.each([
+    ['http', HTTP],
+    [
+      'a cookie that needs a domain',
+      `${BASE}auth: { apiGate: { cookie: { domain: example.com } } }\n`,
+    ],
+    ['no cookie', `${BASE}auth: { apiGate: { cookie: { enabled: false } } }\n`],
+    ['a name', `${BASE}auth: { apiGate: { cookie: { name: session } } }\n`],
+  ])('proposes no other name of the cookie with %s', async (_, text) => {
+    const { code, stdout } = await init(text);
+    expect(stdout).not.toContain('__Host-');
+    expect(code).toBe(0);
+  });
+
+  it('takes the plugins from the workspace, and leaves those that the configuration names as comments', async () => {
+    const dependencies = {
+      '@backstage/plugin-catalog-backend': '1',
+      '@backstage/plugin-app-backend': '1',
+    };
+    const { printed, stdout, check } = await init({
+      'package.json': JSON.stringify({ name: 'backend', dependencies }),
+      'app-config.yaml': `${BASE}catalog: {}\nscaffolder: {}\n`,
+    });
+    expect(printed.expect).toEqual([{ plugin: 'catalog', is: 'closed' }]);
+    expect(stdout).toContain(
+      '    # - { plugin: scaffolder, is: closed } # only if it is installed in this backend\n',
+    );
+    expect((await check()).code).toBe(0);
+  });
+
+  it('proposes the webhooks of the configuration as comments, with what their rules need', async () => {
+    const { printed, uncommented, stdout, check } = await init(
+      `${BASE}events: { http: { topics: [gitlab, "own\\nauth: {}"] }, modules: { github: { webhookSecret: s } } }\n`,
+    );
+    expect(printed).not.toHaveProperty('allow');
+    expect(uncommented.allow).toEqual(
+      ['github', 'gitlab'].map(topic => ({
+        plugin: 'events',
+        path: `/http/${topic}`,
+        methods: ['POST'],
+        requires: `events.modules.${topic}.webhookSecret`,
+      })),
+    );
+    expect(stdout.match(/#   .*/g)).toEqual([
+      '#   opens nothing until events.modules.gitlab.webhookSecret is set',
+      '#   remove gitlab from events.http.topics: without the module of gitlab, everybody could send',
+    ]);
+    expect(stdout).toContain(
+      "    # No rule: POST /api/events/http/own auth: {}: no module of Backstage's verifies the sender",
+    );
+    expect((await check()).code).toBe(0);
+  });
+
+  it('gives each external token an end', async () => {
+    const entries = [
+      '{ type: static, options: { token: a-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
+      '{ type: static, options: { token: b-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
+      '{ type: legacy, options: { secret: c2VjcmV0, subject: "a\'\\nb" }, accessRestrictions: [{ plugin: catalog }] }',
+      '{ type: jwks, options: { url: "http://localhost", subjectPrefix: x } }',
+    ];
+    const { printed, stdout, check } = await init(
+      `backend:\n  baseUrl: https://backstage.example.com\n  auth: { externalAccess: [${entries}] }\n`,
+    );
+    expect(printed.tokens).toEqual([{ subject: 'ci', until: dateIn(180) }]);
+    expect(stdout).toContain('# TODO: an entry for the subject "a\'\\nb"\n');
+    expect((await check()).code).toBe(0);
+  });
+
+  it('keeps what is there, and prints what is missing as comments with its place', async () => {
+    const { code, printed, stdout, stderr, check } = await init(
+      withGate(`    operators: ['user:default/jane']
+    cookie: { sameSite: strict }
+    allow:
+      - { plugin: badges, path: '/entity/*/*/*/badge/*' }
+    expect:
+      - { plugin: search, is: closed }
+`),
+      policyOf([workedAt('badges', { path: BADGE }), workedAt('hello')]),
+    );
+    expect(printed).toBeUndefined();
+    expect(stdout).toContain(
+      [
+        '    # cookie is there already, at app-config.yaml:5. Missing there:',
+        '    # cookie:',
+        '    #   name: __Host-token',
+        '',
+      ].join('\n'),
+    );
+    expect(stdout).toContain(
+      [
+        '    # allow is there already, at app-config.yaml:6. Missing there:',
+        '    # allow:',
+        "    # - { plugin: hello, path: '/x', methods: [GET] }  # 12 requests from 2026-11-20 to 2026-11-27, answered 200",
+        '',
+      ].join('\n'),
+    );
+    expect(stdout).toContain(
+      [
+        '    # expect is there already, at app-config.yaml:8. Missing there:',
+        '    # expect:',
+        '    # - { plugin: catalog, is: closed }',
+        '    # - { plugin: scaffolder, is: closed }',
+        '',
+      ].join('\n'),
+    );
+    expect(stdout).not.toMatch(/report-only$|until:|operators|pingback/m);
+    expect(stderr).toContain(
+      'auth.apiGate is there already (app-config.yaml:3): the block has only what is missing there\n',
+    );
+    expect(code).toBe(0);
+    expect((await check()).code).toBe(0);
+  });
+
+  it.each([
+    [
+      'a wrong value',
+      [withGate('    mode: off\n')],
+      /app-config\.yaml:4: auth\.apiGate\.mode must be/,
+    ],
+    ['no baseUrl', ['app: {}\n'], /backend\.baseUrl.*give --mock-env/],
+    ['an argument', [BASE, undefined, 'x'], /takes no argument "x"/],
+    [
+      'an unknown option',
+      [BASE, undefined, '--against', 'x'],
+      /api-gate init --help/,
+    ],
+    [
+      'an odd list',
+      [BASE, policyOf([null as never])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'an odd number',
+      [BASE, policyOf([workedAt('x', { requests: 'x' as never })])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'no list',
+      [BASE, { ...policyOf([]), reportOnly: null }],
+      /answers 200 and no policy/,
+    ],
+  ] as [string, Parameters<typeof init>, RegExp][])(
+    'exits with 2 and one line for %s',
+    async (_, args, message) => {
+      const { code, stdout, stderr } = await init(...args);
+      expect(stderr).toMatch(message);
+      expect([code, stdout]).toEqual([2, '']);
+    },
+  );
+
+  it('reads a configuration with variables that are not set', async () => {
+    const { code, printed, check } = await init(
+      'backend: { baseUrl: "${URL}", auth: { externalAccess: [{ type: static, options: { token: t, subject: "${SUBJECT}" } }] } }\n',
+      undefined,
+      '--mock-env',
+    );
+    expect(printed).toEqual({
+      mode: 'report-only',
+      until: dateIn(14),
+      operators: [],
+    });
+    expect(code).toBe(0);
+    expect((await check('--mock-env')).code).toBe(0);
+  });
+});
+
+describe('api-gate init --policy', () => {
+  it('[P91] proposes rules for what worked as comments, with how often, when and what answered, and no others', async () => {
+    const { printed, uncommented, stdout, check } = await init(
+      BASE,
+      policyOf([
+        workedAt('badges', { path: BADGE }),
+        workedAt('badges', { path: BADGE, status: 304, requests: 1 }),
+        workedAt('badges', { path: '/home', method: 'HEAD', status: 302 }),
+        workedAt('badges', { path: '/home', method: 'DELETE' }),
+        workedAt('badges', { path: undefined, status: undefined }),
+        workedAt('events', {
+          ...{ path: '/http/github', method: 'POST', status: 202 },
+        }),
+        workedAt('events', { path: '/http/own', method: 'POST', status: 202 }),
+        ...['proxy', 'scaffolder', 'kubernetes', 'mcp-actions'].map(id =>
+          workedAt(id, { path: '/v1' }),
+        ),
+        workedAt('live', { method: 'WEBSOCKET', status: 101 }),
+        workedAt('not installed', { path: undefined, status: undefined }),
+      ]),
+    );
+    expect(printed).not.toHaveProperty('allow');
+    expect(uncommented.allow).toEqual([
+      { plugin: 'badges', path: BADGE, methods: ['GET'] },
+      { plugin: 'badges', path: '/home', methods: ['HEAD'] },
+      {
+        ...{ plugin: 'events', path: '/http/github', methods: ['POST'] },
+        requires: 'events.modules.github.webhookSecret',
+      },
+    ]);
+    const often = '12 requests from 2026-11-20 to 2026-11-27, answered';
+    expect(
+      stdout.match(/^ {4}# (allow:|- \{ .*methods|No rule|  and).*/gm),
+    ).toEqual([
+      '    # allow:',
+      `    # - { plugin: badges, path: '${BADGE}', methods: [GET] }  # ${often} 200`,
+      '    #   and 1 request from 2026-11-20 to 2026-11-27, answered 304',
+      `    # - { plugin: badges, path: '/home', methods: [HEAD] }  # ${often} 302`,
+      `    # - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  # ${often} 202`,
+      expect.stringMatching(
+        /DELETE \/api\/badges\/home: 12 requests.*; no rule is proposed for DELETE/,
+      ),
+      expect.stringMatching(
+        /GET \/api\/badges\/…: 12 requests.*; .* the path is not recorded/,
+      ),
+      expect.stringMatching(
+        /POST \/api\/events\/http\/own: .*; no rule is proposed for POST/,
+      ),
+      expect.stringContaining('GET /api/kubernetes/v1: 12'),
+      expect.stringMatching(
+        /WEBSOCKET \/api\/live\/x: .*; no rule is proposed for a WebSocket/,
+      ),
+      expect.stringContaining('GET /api/mcp-actions/v1: 12'),
+      expect.stringMatching(/GET not installed: 12 requests/),
+      ...['proxy', 'scaffolder'].map(id =>
+        expect.stringContaining(`GET /api/${id}/v1: 12`),
+      ),
+    ]);
+    // The rule of the webhook opens nothing, since the configuration has no secret.
+    expect(stdout).toContain(
+      'opens nothing until events.modules.github.webhookSecret is set\n',
+    );
+    expect((await check()).code).toBe(0);
+  });
+
+  it('expects the plugins to be closed that are installed, except where requests worked', async () => {
+    const { printed, stdout } = await init(
+      BASE,
+      policyOf([workedAt('catalog', { path: '/entities' })]),
+    );
+    expect(printed.expect).toEqual([
+      { plugin: 'scaffolder', is: 'closed' },
+      { plugin: 'search', is: 'closed' },
+    ]);
+    expect(stdout).toContain(
+      '    # - { plugin: catalog, is: closed } # requests worked there without a credential: see allow\n',
+    );
+    expect(stdout).toContain(
+      '    # Enforce: not yet, since report-only was observed on 3 of the 7 days before today\n    mode: report-only\n',
+    );
+  });
+
+  it('proposes no report-only for a gate that enforces', async () => {
+    const { reportOnly: _, ...enforcing } = policyOf([]);
+    const { printed, stderr } = await init(BASE, enforcing);
+    expect(Object.keys(printed)).toEqual(['cookie', 'operators', 'expect']);
+    expect(stderr).toContain('The backend of --policy enforces');
+  });
+
+  it.each([
+    [
+      'the configuration',
+      `${BASE.replace(' }', ', auth: { dangerouslyDisableDefaultAuthPolicy: true } }')}`,
+      {},
+    ],
+    ['the policy', BASE, { reportOnly: { note: 'no rules are proposed' } }],
+  ])(
+    '[P91] proposes no rule while the default auth policy is disabled, by %s',
+    async (_, text, change) => {
+      const { stdout } = await init(
+        text,
+        policyOf([workedAt('badges')], change),
+      );
+      expect(stdout).not.toContain('plugin: badges');
+      expect(stdout.match(/.*dangerouslyDisable.*/g)).toEqual([
+        '    # no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential',
+      ]);
+    },
+  );
+
+  it('has the requests of a token as a comment, as the gate reads them', async () => {
+    const entry = '{ type: static, options: { token: t, subject: ci } }';
+    const text = `backend:\n  baseUrl: https://backstage.example.com\n  auth: { externalAccess: [${entry}] }\n`;
+    const withOnly = (only: string) =>
+      policyOf([], {
+        usage: { rules: [], externalTokens: [{ subject: 'ci', only }] },
+      });
+    const only = (rule: string) =>
+      `# - subject: "ci"\n#   only:\n#     - ${rule}`;
+    const good = await init(
+      text,
+      withOnly(
+        only("{ plugin: catalog, path: '/entities/*', methods: [GET] }"),
+      ),
+    );
+    expect(good.printed.tokens).toEqual([
+      { subject: 'ci', until: dateIn(180) },
+    ]);
+    const restricted = parse(
+      good.stdout.replace(/# (only|- \{ plugin: catalog, path)/g, '$1'),
+    );
+    expect(restricted.auth.apiGate.tokens).toEqual([
+      {
+        ...{ subject: 'ci', until: dateIn(180) },
+        only: [{ plugin: 'catalog', path: '/entities/*', methods: ['GET'] }],
+      },
+    ]);
+    for (const bad of [
+      only("{ plugin: catalog, path: '/a**', methods: [GET] }"),
+      '}{',
+      '- x: &a [*a]',
+      'allow: [{ plugin: catalog, path: /** }]',
+    ]) {
+      const { code, stdout } = await init(text, withOnly(bad));
+      expect(stdout).not.toContain('only:');
+      expect(code).toBe(0);
+    }
+  });
+});
+
+const BREAKS = ['\n', '\r', '\u2028', '\u2029', '\u0085', '\0', '\u001b[2J\n'];
+const OPENING =
+  "auth: { apiGate: { allow: [{ plugin: catalog, path: '/**' }], mode: report-only } }";
+
+describe('[P90] the block of api-gate init opens nothing', () => {
+  it.each(
+    BREAKS.flatMap(end => [
+      [end, 'plugin', { plugin: `x${end}${OPENING}` }],
+      [
+        end,
+        'plugin with a rule',
+        { plugin: `x, path: '/**' }${end}- { plugin: catalog` },
+      ],
+      [end, 'method', { method: `GET${end}${OPENING}` }],
+      [end, 'path', { path: `/x${end}${OPENING}` }],
+      [
+        end,
+        'path with a rule',
+        { path: `/x' }${end}- { plugin: catalog, path: '/**` },
+      ],
+    ]) as [string, string, Partial<WorkedRequests>][],
+  )('with %j in the %s of a request', async (_end, _field, change) => {
+    const { code, stdout, printed, uncommented, check } = await init(
+      BASE,
+      policyOf([workedAt('badges', change)]),
+    );
+    expect(stdout).not.toMatch(/[\r\u2028\u2029\u0085\0\u001b]/);
+    expect(Object.keys(printed)).toEqual([
+      ...['mode', 'until', 'cookie', 'operators', 'expect'],
+    ]);
+    // Not even if somebody removes all comments.
+    expect(uncommented).not.toHaveProperty('allow');
+    expect(code).toBe(0);
+    expect((await check()).code).toBe(0);
+  });
+
+  it.each(BREAKS)(
+    'with %j in the verdict and in the names of plugins',
+    async end => {
+      const { printed, stdout } = await init(
+        BASE,
+        policyOf([], {
+          installed: [`catalog${end}${OPENING}`, 'search'],
+          reportOnly: {
+            enforce: `now${end}${OPENING}`,
+            because: `x${end}${OPENING}`,
+          },
+        }),
+      );
+      expect(printed.expect).toEqual([{ plugin: 'search', is: 'closed' }]);
+      expect(printed).not.toHaveProperty('allow');
+      expect(stdout).not.toMatch(/^auth: \{/m);
+    },
+  );
+
+  it.each([
+    '/**',
+    '/a/**',
+    '/*',
+    '/a/../b',
+    '/.backstage/auth/v1/cookie',
+    '/a%20b',
+    `/${'x/'.repeat(200)}`,
+    `/${'x'.repeat(40)}`,
+  ])(
+    'and proposes no rule for a path that the gate would not record: %s',
+    async path => {
+      const { uncommented, check } = await init(
+        BASE,
+        policyOf([workedAt('badges', { path })]),
+      );
+      expect(uncommented).not.toHaveProperty('allow');
+      expect((await check()).code).toBe(0);
+    },
+  );
+
+  it('and stays short, whatever a server answers', async () => {
+    const long = 'x'.repeat(100_000);
+    const { stdout, check } = await init(
+      BASE,
+      policyOf(
+        [
+          ...Array.from({ length: 3000 }, (_, i) =>
+            workedAt('badges', { path: `/${i}` }),
+          ),
+          ...Array.from({ length: 3000 }, (_, i) =>
+            workedAt(`${long.slice(0, 200)}${i}`, {
+              method: long.slice(0, 200),
+            }),
+          ),
+        ],
+        { reportOnly: { because: long } },
+      ),
+    );
+    expect(stdout.split('\n').length).toBeLessThan(450);
+    expect(stdout.length).toBeLessThan(150_000);
+    expect(stdout.match(/and \d+ more: see reportOnly/g)).toHaveLength(2);
+    expect((await check()).code).toBe(0);
+  });
+});

@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { asObject } from '../config/values';
+import { dayOf, formatDay } from '../usage/Use';
+import { printable } from '../util/logLine';
+import type { Command, Options } from './Command';
+import { fetchPolicy } from './fetchPolicy';
+import { LoadedConfig, loadConfig, readGate } from './loadConfig';
+import { formatLocation } from './output';
+import { proposeAllow } from './proposeAllow';
+import { formatSetting, ProposalFacts } from './ProposedSetting';
+import {
+  isActive,
+  proposeCookie,
+  proposeExpectations,
+  proposeMode,
+  proposePeople,
+  proposeTokens,
+} from './proposeSettings';
+
+/** The keys that a block may set: none of them opens anything. */
+const KEYS = ['mode', 'until', 'cookie', 'operators', 'expect', 'tokens'];
+
+export const init: Command = {
+  help: `api-gate init [--config FILE]...
+
+Prints a block of auth.apiGate to begin with, in report-only, for the backend with these files. It writes no
+file, and the block opens nothing: each allow rule in it is a comment. Where the configuration has auth.apiGate
+already, the block has only what is missing there.
+
+  --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
+  --mock-env         uses a made-up value for each variable that is not set
+  --policy URL       adds the requests that worked without a credential, the installed plugins and the use of
+                     tokens, from GET …/api/auth/api-gate/v1/policy of a running backend in report-only
+  --token-env NAME   the variable with the token for --policy
+
+Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
+read without --config.`,
+  options: ['config', 'mock-env', 'policy', 'token-env'],
+  async run(options, output) {
+    const declared = await fetchPolicy(options);
+    const loaded = await loadConfig(options, output, declared);
+    const { root } = loaded;
+    const facts: ProposalFacts = {
+      loaded,
+      declared,
+      present: asObject(root.getOptional(CONFIG_KEY)),
+      installed: declared?.installed ?? readDependedPlugins(),
+      today: dayOf(Date.now()),
+    };
+    const lines = formatBlock(facts, options).map(printable);
+    assertOpensNothing(lines.join('\n'), loaded, options);
+    output.out(...lines);
+    describeNext(facts).forEach(note => output.error(note));
+    return 0;
+  },
+};
+
+function formatBlock(facts: ProposalFacts, options: Options): string[] {
+  const { declared, loaded, today } = facts;
+  const settings = [
+    proposeMode(facts),
+    proposeCookie(facts, apiGate => isAccepted(apiGate, loaded, options)),
+    proposePeople(facts),
+    proposeAllow(facts),
+    proposeExpectations(facts),
+    proposeTokens(facts),
+  ].flatMap(setting => formatSetting(setting, facts));
+  const files = loaded.files.map(file => formatLocation({ file })).join(', ');
+  const server = declared
+    ? ` and the policy of ${new URL(options.policy!).origin}`
+    : '';
+  return [
+    `# Made by api-gate init on ${formatDay(today)} from ${files}${server}. It opens nothing as it is.`,
+    // A key with nothing but comments below it has the value null.
+    ...(settings.some(isActive)
+      ? [
+          'auth: # if the file has this key already, add what is below it there',
+          '  apiGate:',
+        ]
+      : []),
+    ...settings.slice(1).map(line => line && `    ${line}`),
+  ];
+}
+
+/** Returns whether the gate starts with further settings of `auth.apiGate`. */
+function isAccepted(
+  apiGate: object,
+  loaded: LoadedConfig,
+  options: Options,
+): boolean {
+  try {
+    loadWith({ auth: { apiGate } }, loaded, options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Reads the configuration as a backend would that reads one file more. */
+function loadWith(
+  data: object,
+  { files, sources }: LoadedConfig,
+  options: Options,
+): LoadedConfig {
+  const block = { context: 'api-gate init', data: data as {} };
+  return readGate({ files, sources: [...sources, block] }, options);
+}
+
+/** @throws Error if the block is no valid configuration, or if it opens anything */
+function assertOpensNothing(
+  text: string,
+  loaded: LoadedConfig,
+  options: Options,
+): void {
+  const block = asObject(parse(text));
+  const others = Object.keys(asObject(asObject(block.auth).apiGate)).filter(
+    key => !KEYS.includes(key),
+  );
+  const { gate } = loadWith(block, loaded, options);
+  const isSame =
+    JSON.stringify(gate.allow) === JSON.stringify(loaded.gate.allow);
+  if (others.length > 0 || !isSame) {
+    throw new Error(`The block would change ${[...others, 'allow'][0]}`);
+  }
+}
+
+/** Returns the plugins that the workspace depends on, of the command's working directory. */
+function readDependedPlugins(): string[] {
+  try {
+    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    return Object.keys(asObject(dependencies)).flatMap(
+      name => name.match(/^@backstage\/plugin-(.+)-backend$/)?.[1] ?? [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+function describeNext({ declared, loaded }: ProposalFacts): string[] {
+  const place = loaded.locate(CONFIG_KEY);
+  return [
+    ...(loaded.root.has(CONFIG_KEY)
+      ? [
+          `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
+        ]
+      : []),
+    ...(declared
+      ? []
+      : [
+          'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
+        ]),
+    ...(declared && !declared.reportOnly
+      ? [
+          'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
+        ]
+      : []),
+    'Then run api-gate check with the same files',
+  ];
+}

@@ -1,0 +1,177 @@
+import { parse } from 'yaml';
+import { PLUGIN_ID } from '../config/AllowRule';
+import { readAllowRules } from '../config/readAllowRules';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { holdsText } from '../config/requirements';
+import { isTrue } from '../config/values';
+import {
+  asTexts,
+  createGet,
+  Get,
+  NO_BARRIERS,
+  readProxyEndpoints,
+  secretOf,
+  VERIFIED_TOPICS,
+} from '../findings/backstageSettings';
+import {
+  describeRequests,
+  describeWorked,
+  formatWorked,
+  POLICY_DISABLED,
+  WorkedRequests,
+} from '../observability/describeReportOnly';
+import {
+  isRecordableText,
+  MAX_PATH_LENGTH,
+} from '../observability/proposeRule';
+import { Policy } from '../policy/Policy';
+import { shorten } from '../util/logLine';
+import { firstLineOf } from './Command';
+import { commentOut, ProposalFacts, ProposedSetting } from './ProposedSetting';
+
+const MAX_LINES = 200;
+const MAX_LINE_BYTES = 500;
+
+/**
+ * Proposes allow rules, each as a comment: for requests that worked without a credential in report-only, and for webhooks that the
+ * configuration names.
+ */
+export function proposeAllow(facts: ProposalFacts): ProposedSetting {
+  const { declared, loaded } = facts;
+  const get = createGet(loaded.root);
+  const isDisabled =
+    isTrue(get(NO_BARRIERS)) || declared?.reportOnly?.note !== undefined;
+  return {
+    key: 'allow',
+    comments: [
+      'Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.',
+      'Remove `# ` in front of `allow:` and of each rule that you mean, and add its reason.',
+    ],
+    lines: isDisabled
+      ? [commentOut(POLICY_DISABLED)]
+      : [...proposeRules(facts, get), ...describeOpenInConfig(get)],
+  };
+}
+
+function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
+  const policy = new Policy(loaded.gate);
+  const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
+  const isSeen = (webhook: WorkedRequests) =>
+    seen.some(each => nameOf(each) === nameOf(webhook));
+  const installed = declared?.installed ?? ['events'];
+  const webhooks = installed.includes('events') ? readWebhooks(get) : [];
+  const all = [...seen, ...webhooks.filter(webhook => !isSeen(webhook))]
+    .map(worked => describeWorked(worked, policy, false))
+    .filter(worked => worked !== undefined)
+    .map(worked => withValidRule(worked, loaded))
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const rules = all.filter(({ yaml }) => yaml !== undefined);
+  const others = all.filter(({ yaml }) => yaml === undefined);
+  return [
+    ...(rules.length > 0 ? ['# allow:'] : []),
+    ...limit(
+      rules.flatMap((rule, i) =>
+        i > 0 && nameOf(rule) === nameOf(rules[i - 1])
+          ? [`#   and ${describeRequests(rule)}`]
+          : [formatWorked(rule), ...describeSecret(rule, loaded, get)],
+      ),
+    ),
+    ...limit(others.map(other => `# No rule: ${formatWorked(other)}`)),
+  ];
+}
+
+const nameOf = ({ plugin, method, path }: WorkedRequests) =>
+  `${plugin}${path} ${method}`;
+
+/** Leaves out a path that the gate itself would not record. The policy is the answer of a server. */
+function withSafePath(worked: WorkedRequests): WorkedRequests {
+  const { path, status, ...others } = worked;
+  const isSafe =
+    PLUGIN_ID.test(worked.plugin) &&
+    path !== undefined &&
+    path.length <= MAX_PATH_LENGTH &&
+    isRecordableText(path);
+  return isSafe ? worked : others;
+}
+
+/** Replaces a rule that the gate would not accept by the reason. */
+function withValidRule(
+  worked: WorkedRequests,
+  { root }: ProposalFacts['loaded'],
+): WorkedRequests {
+  const { yaml, ...others } = worked;
+  if (yaml === undefined) {
+    return worked;
+  }
+  try {
+    const rules = parse(yaml.replace(/^# /, ''));
+    readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
+    return worked;
+  } catch (error) {
+    return { ...others, why: firstLineOf(error) };
+  }
+}
+
+/** Returns the webhooks of modules that verify the sender, if the configuration names them. Nobody may have called them yet. */
+function readWebhooks(get: Get): WorkedRequests[] {
+  const topics = asTexts(get('events.http.topics'));
+  return VERIFIED_TOPICS.filter(
+    topic => topics.includes(topic) || get(`events.modules.${topic}`),
+  ).map(topic => ({
+    plugin: 'events',
+    method: 'POST',
+    path: `/http/${topic}`,
+    requests: 0,
+    firstSeen: '',
+    lastSeen: '',
+  }));
+}
+
+/** Describes what the rule of a webhook needs before it opens only what its module verifies. */
+function describeSecret(
+  { plugin, path }: WorkedRequests,
+  { root }: ProposalFacts['loaded'],
+  get: Get,
+): string[] {
+  const topic = VERIFIED_TOPICS.find(each => path === `/http/${each}`);
+  if (plugin !== 'events' || topic === undefined) {
+    return [];
+  }
+  return [
+    ...(holdsText(secretOf(topic), root)
+      ? []
+      : [`#   opens nothing until ${secretOf(topic)} is set`]),
+    ...(asTexts(get('events.http.topics')).includes(topic)
+      ? [
+          `#   remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
+        ]
+      : []),
+  ];
+}
+
+/** Describes what the configuration opens to everybody, and no rule is proposed for. */
+function describeOpenInConfig(get: Get): string[] {
+  return [
+    ...asTexts(get('events.http.topics'))
+      .filter(topic => !VERIFIED_TOPICS.includes(topic))
+      .map(
+        topic =>
+          `POST /api/events/http/${topic}: no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
+      ),
+    ...readProxyEndpoints(get)
+      .filter(({ isPublic }) => isPublic)
+      .map(
+        ({ at }) =>
+          `${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
+      ),
+  ].map(line => `# No rule: ${line}`);
+}
+
+/** Cuts lines and their number: a server may send thousands. A rule is never cut, since its path is short. */
+function limit(lines: string[]): string[] {
+  const left = lines.length - MAX_LINES;
+  return [
+    ...lines.slice(0, MAX_LINES).map(line => shorten(line, MAX_LINE_BYTES)),
+    ...(left > 0 ? [`# and ${left} more: see reportOnly of the policy`] : []),
+  ];
+}

@@ -1,0 +1,204 @@
+import { parse } from 'yaml';
+import { yamlOf } from '../config/AllowRule';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { readExternalSubjects } from '../config/readExternalTokens';
+import { readTokens } from '../config/readTokens';
+import { asObject } from '../config/values';
+import { formatDay } from '../usage/Use';
+import { shorten } from '../util/logLine';
+import { holdsMock } from './loadConfig';
+import { ProposalFacts, ProposedSetting } from './ProposedSetting';
+
+const REPORT_ONLY_DAYS = 14;
+const TOKEN_DAYS = 180;
+const MAX_BYTES = 500;
+
+/** Plugins that nobody means to make public as a whole. */
+const SENSITIVE_PLUGINS = [
+  'catalog',
+  'kubernetes',
+  'mcp-actions',
+  'notifications',
+  'permission',
+  'scaffolder',
+  'search',
+  'techdocs',
+  'user-settings',
+];
+
+/** A subject that YAML reads as the same text in quotes, and that is no text of the environment. */
+const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
+
+/** Proposes report-only for two weeks. A gate that has settings, or that refuses already, is left as it is. */
+export function proposeMode(facts: ProposalFacts): ProposedSetting {
+  const { declared, loaded, today } = facts;
+  const isEnforcing = declared !== undefined && !declared.reportOnly;
+  const { because, enforce } = declared?.reportOnly ?? {};
+  return {
+    key: 'mode',
+    comments: [
+      'Nothing is refused before this day, which begins at 00:00 UTC. From then on the gate enforces by itself. Write a later',
+      'one as long as requests that must work would stop: the log of each start and the policy of the backend list them.',
+      declared
+        ? shorten(`Enforce: ${enforce}, since ${because}`, MAX_BYTES)
+        : 'Leave out both lines if the gate refuses already.',
+    ],
+    lines:
+      loaded.root.has(CONFIG_KEY) || isEnforcing
+        ? []
+        : [
+            'mode: report-only',
+            `until: ${formatDay(today + REPORT_ONLY_DAYS)}`,
+          ],
+  };
+}
+
+/** Proposes a name with `__Host-` where browsers accept a cookie with it. */
+export function proposeCookie(
+  { loaded, present }: ProposalFacts,
+  isAccepted: (settings: object) => boolean,
+): ProposedSetting {
+  const name = '__Host-token';
+  const cookie = asObject(present.cookie);
+  const { attributes, enabled } = loaded.gate.cookie;
+  const isProposed =
+    cookie.name === undefined &&
+    enabled &&
+    attributes.secure &&
+    isAccepted({ cookie: { ...cookie, name } });
+  return {
+    key: 'cookie',
+    comments: ['Browsers accept a cookie of this name from this host only.'],
+    lines: isProposed ? ['cookie:', `  name: ${name}`] : [],
+  };
+}
+
+/** Proposes the settings that only a person can fill in. */
+export function proposePeople({ present }: ProposalFacts): ProposedSetting {
+  const operators = "operators: [] # such as ['group:default/platform']";
+  const readers =
+    "# readers: ['group:default/security'] # may read the policy, and end nothing";
+  return {
+    key: 'operators' in present ? 'readers' : 'operators',
+    comments: [
+      'TODO: name the users and groups that may read the policy, and end the sessions of others.',
+    ],
+    lines: [
+      ...('operators' in present ? [] : [operators]),
+      ...('readers' in present ? [] : [readers]),
+    ],
+  };
+}
+
+/** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
+export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
+  const { declared, installed, loaded } = facts;
+  const { allow, expect } = loaded.gate;
+  const isDecided = (id: string) =>
+    allow.some(({ plugin }) => plugin === id) ||
+    expect.some(({ plugin }) => plugin === id);
+  const hasWorked = (id: string) =>
+    declared?.reportOnly?.worked.some(({ plugin }) => plugin === id);
+  const lines = SENSITIVE_PLUGINS.filter(
+    id =>
+      !isDecided(id) &&
+      (installed.includes(id) || (!declared && loaded.root.has(id))),
+  ).map(id => {
+    const line = `- { plugin: ${id}, is: closed }`;
+    const [doubt] = [
+      !installed.includes(id) && 'only if it is installed in this backend',
+      hasWorked(id) && 'requests worked there without a credential: see allow',
+    ].filter(Boolean);
+    return doubt ? `# ${line} # ${doubt}` : line;
+  });
+  return {
+    key: 'expect',
+    comments: [
+      'What must never become public. With a rule for one of these plugins, the backend does not start, and `api-gate check` fails.',
+    ],
+    lines:
+      lines.length === 0
+        ? []
+        : [lines.some(isActive) ? 'expect:' : '# expect:', ...lines],
+  };
+}
+
+export const isActive = (line: string) => line !== '' && !line.startsWith('#');
+
+/** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
+export function proposeTokens(facts: ProposalFacts): ProposedSetting {
+  const { loaded, today } = facts;
+  const { allow, tokens } = loaded.gate;
+  const isDecided = (subject: string) =>
+    tokens.some(entry => entry.subject === subject) ||
+    // Nobody can present the token of a public reader.
+    allow.some(({ as }) => as === subject);
+  const until = formatDay(today + TOKEN_DAYS);
+  const lines = [...new Set(readExternalSubjects(loaded.root).named)]
+    .filter(subject => !isDecided(subject))
+    .flatMap(subject =>
+      isWritable(subject, facts)
+        ? [
+            `- subject: '${subject}'`,
+            `  until: ${until}`,
+            ...proposeOnly(subject, facts),
+          ]
+        : [`# TODO: an entry for the subject ${JSON.stringify(subject)}`],
+    );
+  return {
+    key: 'tokens',
+    comments: [
+      'The tokens of backend.auth.externalAccess never end by themselves. From this day on each of them is refused: write the',
+      'day on which you will have renewed it.',
+    ],
+    lines:
+      lines.length === 0
+        ? []
+        : [lines.some(isActive) ? 'tokens:' : '# tokens:', ...lines],
+  };
+}
+
+function isWritable(subject: string, { loaded }: ProposalFacts): boolean {
+  return (
+    PLAIN_SUBJECT.test(subject) &&
+    !holdsMock(subject) &&
+    readEntry({ subject }, loaded) !== undefined
+  );
+}
+
+/** Returns an entry as the gate reads it; `undefined` if the gate refuses it. */
+function readEntry(entry: unknown, { root }: ProposalFacts['loaded']) {
+  try {
+    return readTokens([entry], `${CONFIG_KEY}.tokens`, root)[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the requests that a token has made, in the form that the gate itself reads from the policy of a server. */
+function proposeOnly(
+  subject: string,
+  { declared, loaded }: ProposalFacts,
+): string[] {
+  const { only: yaml = '' } =
+    declared?.usage?.externalTokens.find(each => each.subject === subject) ??
+    {};
+  const [entry] = asEntries(yaml.replace(/^# /gm, ''));
+  const { only = [] } =
+    readEntry({ ...asObject(entry), subject }, loaded) ?? {};
+  return only.length === 0
+    ? []
+    : [
+        '  # only: # what it has called in the time of the record',
+        ...only.map(rule => `  # ${yamlOf(rule)}`),
+      ];
+}
+
+function asEntries(yaml: string): unknown[] {
+  try {
+    const value = parse(yaml);
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
