@@ -1,7 +1,7 @@
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { DeclaredInCode } from './fetchPolicy';
 import type { LoadedConfig } from './loadConfig';
-import { formatLocation } from './output';
+import { formatLocation } from '../config/locate';
 
 /** A setting that `api-gate init` prints. */
 export interface ProposedSetting {

@@ -172,7 +172,7 @@ describe('api-gate init without a policy', () => {
         requires: `events.modules.${topic}.webhookSecret`,
       })),
     );
-    expect(stdout.match(/#   .*/g)).toEqual([
+    expect(stdout.match(/# {3}.*/g)).toEqual([
       '#   opens nothing until events.modules.gitlab.webhookSecret is set',
       '#   remove gitlab from events.http.topics: without the module of gitlab, everybody could send',
     ]);
@@ -327,7 +327,7 @@ describe('api-gate init --policy', () => {
     ]);
     const often = '12 requests from 2026-11-20 to 2026-11-27, answered';
     expect(
-      stdout.match(/^ {4}# (allow:|- \{ .*methods|No rule|  and).*/gm),
+      stdout.match(/^ {4}# (allow:|- \{ .*methods|No rule| {2}and).*/gm),
     ).toEqual([
       '    # allow:',
       `    # - { plugin: badges, path: '${BADGE}', methods: [GET] }  # ${often} 200`,

@@ -7,7 +7,7 @@ import { printable } from '../util/logLine';
 import type { Command, Options } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, readGate } from './loadConfig';
-import { formatLocation } from './output';
+import { formatLocation } from '../config/locate';
 import { proposeAllow } from './proposeAllow';
 import { formatSetting, ProposalFacts } from './ProposedSetting';
 import {
