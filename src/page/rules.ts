@@ -2,12 +2,14 @@ import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatCandidate } from '../observability/CandidateCounts';
 import { MAX_SHOWN } from './findings';
-import { Html, html } from './html';
+import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import { bars, code, Column, counted, section, table, time } from './parts';
 
 /** The config path of a rule, with its index. */
 const RULE = /^auth\.apiGate\.allow\[(\d+)\]/;
+
+type UsedRule = NonNullable<PolicyReport['usage']>['rules'][number];
 
 /** A rule with all that the report has about it. */
 type RuleRow = ReturnType<typeof readRules>[number];
@@ -22,19 +24,7 @@ const COLUMNS: readonly Column<RuleRow>[] = [
         : `auth.apiGate.allow[${index}]`,
   ],
   ['Reason', ({ reason }) => reason],
-  [
-    'Last use',
-    ({ use }) => use && (use.lastUsed ?? `none in ${counted(use.days, 'day')}`),
-  ],
-  [
-    '30 days',
-    ({ use }) =>
-      use &&
-      use.requests30d > 0 && [
-        bars(use.byDay),
-        html`<small>${counted(use.requests30d, 'request')}</small>`,
-      ],
-  ],
+  ['Use in 30 days', ({ use }) => use && formatUse(use)],
   [
     'End',
     ({ ended, until }) =>
@@ -85,6 +75,15 @@ export function renderRules(report: PolicyReport): Html {
         ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
       </p>`,
   );
+}
+
+function formatUse({ byDay, days, lastUsed, requests30d }: UsedRule): Content {
+  return lastUsed === null
+    ? `none in ${counted(days, 'day')}`
+    : [
+        bars(byDay),
+        `${counted(requests30d, 'request')}, the last on ${lastUsed}`,
+      ];
 }
 
 function readRules({ allow, findings, usage }: PolicyReport) {
