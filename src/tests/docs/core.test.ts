@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 19670,
   'files of src without tests': 175,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 46170,
+  'lines of *.test.ts': 46200,
   'files that an anonymous request touches': 28,
   'files that a remembered bearer token touches': 46,
   'files that a cookie touches': 46,
