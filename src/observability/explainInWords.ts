@@ -18,7 +18,7 @@ export interface ExplainedGate {
   policy: Policy;
   externalSubjects: ExternalSubjects;
   /** What plugins open in code and the gate closes, as far as that is known. */
-  closed: Pick<DeclaredPolicy, 'path' | 'plugin'>[];
+  closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   isInstalled(plugin: string): boolean;
   /** Whether a rule has a subject as its public reader. */
   isPublicReader(subject: string): boolean;
@@ -148,7 +148,10 @@ function describeInCode(
       ),
   );
   return (
-    opened && `The plugin opens ${opened.path} in code, and the gate closes it`
+    opened &&
+    (opened.allow === 'user-cookie'
+      ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
+      : `The plugin opens ${opened.path} in code, and the gate closes it`)
   );
 }
 

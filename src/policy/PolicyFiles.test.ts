@@ -14,8 +14,10 @@ import { formatLocation } from '../config/locate';
 import { PolicyFiles } from './PolicyFiles';
 
 let folder: string;
+let env: Record<string, string>;
 beforeEach(() => {
   folder = temporaryFolder();
+  env = {};
 });
 
 function write(name: string, text: string): string {
@@ -28,7 +30,7 @@ function write(name: string, text: string): string {
 /** Loads files without a watcher, as if it had missed each change. */
 async function load(...files: string[]) {
   const argv = files.flatMap(file => ['--config', file]);
-  const sources = ConfigSources.default({ argv, watch: false, env: {} });
+  const sources = ConfigSources.default({ argv, watch: false, env });
   const config = await ConfigSources.toConfig(sources);
   const source = {
     current: {} as never,
@@ -142,6 +144,23 @@ describe('the places of rules and tokens', () => {
       'allow[0]': `${file}:4`,
       'allow[1]': `${file}:6`,
       'tokens[0]': `${file}:8`,
+    });
+  });
+
+  it('are those of the stronger of two files with one name, and none for a variable of the environment', async () => {
+    const weaker = write('a/app-config.yaml', GATE);
+    const stronger = write('b/app-config.yaml', `auth:\n  apiGate:\n${RULES}`);
+    const { places } = await load(weaker, stronger);
+    expect(await places()).toEqual({
+      'allow[0]': 'b/app-config.yaml:5',
+      'allow[1]': 'b/app-config.yaml:7',
+      'tokens[0]': 'a/app-config.yaml:8',
+    });
+    env = {
+      APP_CONFIG_auth_apiGate_allow: '[{ "plugin": "c", "path": "/c" }]',
+    };
+    expect(await (await load(weaker, stronger)).places()).toEqual({
+      'tokens[0]': 'a/app-config.yaml:8',
     });
   });
 
