@@ -87,7 +87,7 @@ const REPORTS = {
   }),
 };
 
-describe.each(Object.entries(REPORTS))('[P89] %s', (_, report) => {
+describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
   it.each(HOSTILE)('shows %s as text, wherever it is', hostile => {
     const asked = (text: string) => ({
       request: text,
