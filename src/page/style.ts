@@ -41,7 +41,8 @@ th, td { min-width: 6rem; padding: 0.45rem 0.9rem 0.45rem 0; border-top: 1px sol
 th { border-top: 0; color: var(--muted); font-size: 0.85rem; font-weight: 600; }
 td:last-child, th:last-child { padding-right: 0; }
 td:first-child { min-width: 9rem; }
-.id { white-space: nowrap; }
+.id, time { white-space: nowrap; }
+td small { display: block; }
 tr:target td { background: var(--warned-pale); }
 svg { display: block; width: 100%; max-width: 15rem; height: 1.6rem; border-bottom: 1px solid var(--line); fill: var(--accent); }
 form { display: flex; flex-wrap: wrap; gap: 0.6rem 0.8rem; align-items: end; margin-top: 0.8rem; }
