@@ -33,7 +33,7 @@ async function take(
   );
   const picture = await page.screenshot({
     fullPage: true,
-    clip: { x: 0, y: 0, width: 1060, height: Math.ceil(bottom) + 20 },
+    clip: { x: 0, y: 0, width: 1060, height: Math.ceil(bottom) + 10 },
   });
   await page.close();
   return picture;
