@@ -26,6 +26,9 @@ export interface ProposalFacts {
   today: number;
 }
 
+/** Returns whether a line sets anything. */
+export const isActive = (line: string) => line !== '' && !line.startsWith('#');
+
 export const commentOut = (line: string) => `# ${line}`;
 
 /** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
@@ -44,6 +47,6 @@ export function formatSetting(
     '',
     ...comments.map(commentOut),
     `# ${key} is there already${place ? `, at ${formatLocation(place)}` : ''}. Missing there:`,
-    ...lines.map(line => (line.startsWith('#') ? line : commentOut(line))),
+    ...lines.map(line => (isActive(line) ? commentOut(line) : line)),
   ];
 }

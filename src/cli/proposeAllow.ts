@@ -32,6 +32,9 @@ import { commentOut, ProposalFacts, ProposedSetting } from './ProposedSetting';
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;
 
+const nameOf = ({ plugin, method, path }: WorkedRequests) =>
+  `${plugin}${path} ${method}`;
+
 /**
  * Proposes allow rules, each as a comment: for requests that worked without a credential in report-only, and for webhooks that the
  * configuration names.
@@ -79,9 +82,6 @@ function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
     ...limit(others.map(other => `# No rule: ${formatWorked(other)}`)),
   ];
 }
-
-const nameOf = ({ plugin, method, path }: WorkedRequests) =>
-  `${plugin}${path} ${method}`;
 
 /** Leaves out a path that the gate itself would not record. The policy is the answer of a server. */
 function withSafePath(worked: WorkedRequests): WorkedRequests {

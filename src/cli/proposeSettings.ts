@@ -7,7 +7,7 @@ import { asObject } from '../config/values';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
 import { holdsMock } from './loadConfig';
-import { ProposalFacts, ProposedSetting } from './ProposedSetting';
+import { isActive, ProposalFacts, ProposedSetting } from './ProposedSetting';
 
 const REPORT_ONLY_DAYS = 14;
 const TOKEN_DAYS = 180;
@@ -114,7 +114,8 @@ export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   return {
     key: 'expect',
     comments: [
-      'What must never become public. With a rule for one of these plugins, the backend does not start, and `api-gate check` fails.',
+      'Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and',
+      '`api-gate check` fails. Requests to them that work in report-only are meant to stop.',
     ],
     lines:
       lines.length === 0
@@ -122,8 +123,6 @@ export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
         : [lines.some(isActive) ? 'expect:' : '# expect:', ...lines],
   };
 }
-
-export const isActive = (line: string) => line !== '' && !line.startsWith('#');
 
 /** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
 export function proposeTokens(facts: ProposalFacts): ProposedSetting {
