@@ -109,7 +109,7 @@ runChecks({ name: 'init', limitMs: 240_000 }, async run => {
       expectEqual('its keys', Object.keys(parse(printed).auth.apiGate), [
         ...['mode', 'until', 'operators', 'expect', 'tokens'],
       ]);
-      return `${printed.match(/No rule: /g)?.length} lines without a rule`;
+      return `${printed.match(/no rule is proposed/g)?.length} lines without a rule`;
     },
   );
 
@@ -120,7 +120,7 @@ runChecks({ name: 'init', limitMs: 240_000 }, async run => {
       expectEqual('the YAML', parse(missing), null);
       expectEqual(
         'the rules',
-        missing.match(/# - \{ plugin: .*methods/g)?.length,
+        missing.match(/# {3}- \{ plugin: .*methods/g)?.length,
         2,
       );
       return `${missing.split('\n').length} lines`;
@@ -163,7 +163,7 @@ runChecks({ name: 'init', limitMs: 240_000 }, async run => {
         MEANT_FILE,
         's/^( *operators: )\\[\\]/\\1[user:development\\/guest]/',
         's/^( *)# (allow:)/\\1\\2/',
-        's/^( *)# (- \\{ plugin: (badges|events), .*methods)/\\1\\2/',
+        's/^( *)# ( *- \\{ plugin: (badges|events), .*methods)/\\1\\2/',
         's/^( *)# (- \\{ plugin: catalog, is: closed)/\\1\\2/',
       );
       const checked = await app.apiGate(
@@ -177,7 +177,7 @@ runChecks({ name: 'init', limitMs: 240_000 }, async run => {
   );
 
   await report.check(
-    'enforced: webhook, badge and page answer as before, and each scan is 401',
+    '[P91] enforced: webhook, badge and page answer as before, and each scan is 401',
     async () => {
       backend = await app.start(MEANT_FILE);
       const { scans, ...others } = await sendDay(app.port);
