@@ -37,11 +37,15 @@ export const apiGateServiceFactory = createServiceFactory({
     const gate = await createParts({ ...services, config, logger });
     const { audit, plugins, source } = gate;
     const findingsLog = new FindingsLog(logger, gate.findFindings);
+    const faster = source.current.config.fasterServer
+      ? await import('./presetPrototypes')
+      : undefined;
     const stopGate = mountGate({
       apiGate: gate,
       config,
       logger,
       rootHttpRouter,
+      onServer: server => faster?.presetPrototypes(server, logger),
     });
     source.onReload(outcome =>
       audit.reloaded(plugins.auditorFor('auth'), outcome),
