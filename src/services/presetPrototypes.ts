@@ -96,11 +96,11 @@ function replaceClasses(server: Classes, app: Express): () => boolean {
  * It calls Node's constructor, because `Reflect.construct` takes several times as long.
  */
 function withPrototype(Original: NodeClass, prototype: object): NodeClass {
-  function Preset(this: object, first: unknown, second: unknown) {
-    Reflect.apply(Original, this, [first, second]);
+  function Preset(this: object, ...args: unknown[]) {
+    Reflect.apply(Original, this, args);
   }
   Preset.prototype = prototype;
-  // V8 reserves room for the properties that the constructor's own prototype sets.
+  // V8 then reserves room for the properties that Node's constructor sets.
   return Object.setPrototypeOf(Preset, Original);
 }
 
