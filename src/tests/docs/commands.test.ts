@@ -31,6 +31,7 @@ const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browser/run runs it',
   'npm test': 'runs this test',
+  'node bench/hiddenClasses.js': 'src/tests/docs/performance.test.ts runs it',
   'yarn bench': 'takes eight minutes and two idle cores',
   'yarn --cwd packages/backend add': '.ci/install/run runs it',
   'yarn --cwd packages/backend up': '.ci/install/run runs it',
