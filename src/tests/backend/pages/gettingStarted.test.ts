@@ -1,14 +1,10 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigSources } from '@backstage/config-loader';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import { configFromFiles } from '../../../__testUtils__/configFromFiles';
 import { blocksAfter, readDocument } from '../../../__testUtils__/documents';
 import { rawRequest } from '../../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
@@ -77,15 +73,8 @@ async function start(port: number, file: string) {
       ...[catalogPlugin, permissionPlugin, allowAllPolicy, eventsPlugin],
       hello.feature,
     ],
-    rootConfig: createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      async factory() {
-        const source = ConfigSources.default({ argv: ['--config', file] });
-        const config = await ConfigSources.toConfig(source);
-        closing.push(() => config.close());
-        return config;
-      },
+    rootConfig: configFromFiles(['--config', file], watch => {
+      closing.push(watch.stop);
     }),
   });
   const logged = (text: string) =>
