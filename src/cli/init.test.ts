@@ -187,6 +187,7 @@ describe('api-gate init without a policy', () => {
       '{ type: static, options: { token: a-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: static, options: { token: b-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: legacy, options: { secret: c2VjcmV0, subject: "a\'\\nb" }, accessRestrictions: [{ plugin: catalog }] }',
+      '{ type: static, options: { token: c-token, subject: "it\'s" }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: jwks, options: { url: "http://localhost", subjectPrefix: x } }',
     ];
     const { printed, stdout, check } = await init(
@@ -194,6 +195,7 @@ describe('api-gate init without a policy', () => {
     );
     expect(printed.tokens).toEqual([{ subject: 'ci', until: dateIn(180) }]);
     expect(stdout).toContain('# TODO: an entry for the subject "a\'\\nb"\n');
+    expect(stdout).toContain('# TODO: an entry for the subject "it\'s"\n');
     expect((await check()).code).toBe(0);
   });
 
@@ -263,6 +265,11 @@ describe('api-gate init without a policy', () => {
     [
       'an odd number',
       [BASE, policyOf([workedAt('x', { requests: 'x' as never })])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'an odd day',
+      [BASE, policyOf([workedAt('x', { lastSeen: '2026-11-27\n- x' })])],
       /answers 200 and no policy/,
     ],
     [
