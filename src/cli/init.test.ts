@@ -116,7 +116,7 @@ describe('api-gate init without a policy', () => {
       '',
       expect.stringMatching(/^ {4}# TODO: name the users and groups/),
       "    operators: [] # such as ['group:default/platform']",
-      "    # readers: ['group:default/security'] # may read the policy, and end nothing",
+      "    # readers: ['group:default/security'] # may open the page, and end nothing",
       '',
     ]);
     expect(stderr).toBe(
@@ -157,6 +157,30 @@ describe('api-gate init without a policy', () => {
       '      # - { plugin: scaffolder, is: closed } # only if it is installed in this backend\n',
     );
     expect((await check()).code).toBe(0);
+  });
+
+  it('proposes nothing for plugins whose health checks Backstage opens, since a load balancer may need them', async () => {
+    const dependencies = {
+      '@backstage/plugin-notifications-backend': '1',
+      '@backstage/plugin-permission-backend': '1',
+      '@backstage/plugin-search-backend': '1',
+    };
+    const { printed } = await init({
+      'package.json': JSON.stringify({ name: 'backend', dependencies }),
+      'app-config.yaml': BASE,
+    });
+    expect(printed.expect).toEqual([{ plugin: 'search', is: 'closed' }]);
+  });
+
+  it('has nothing to do for operators who are named', async () => {
+    const { stdout } = await init(
+      `${BASE}auth: { apiGate: { operators: ['group:default/a'] } }\n`,
+    );
+    expect(stdout).not.toContain('TODO');
+    expect(stdout).not.toContain('operators');
+    expect(stdout).toContain(
+      "    # Others who may open the page of the gate:\n    # readers: ['group:default/security']",
+    );
   });
 
   it('proposes the webhooks of the configuration as comments, with what their rules need', async () => {

@@ -15,18 +15,22 @@ export interface PageError {
 /** Answers an error of the page of the policy as HTML, in words that say how to come in. */
 export function answerError(res: Response, error: PageError): void {
   const { status, message, id, appUrl } = error;
-  const app = /^https?:/i.test(appUrl ?? '')
-    ? html`<a href="${appUrl}">Backstage</a>`
-    : 'Backstage';
+  const linkTo = (path: string, text: string) =>
+    /^https?:/i.test(appUrl ?? '')
+      ? html`<a href="${appUrl!.replace(/\/+$/, '')}${path}">${text}</a>`
+      : text;
+  const app = linkTo('', 'Backstage');
+  // TechDocs calls the cookie endpoint for each entity, whether there is one or not, and the list of documents does not.
+  const docs = linkTo('/docs/default/component/any', 'a page of TechDocs');
   const [title, remedy] =
     status === 401
       ? [
           'Sign in to Backstage first',
           html`This page is for operators and readers of the API gate. Sign in
           to ${app} in this browser, wait until it has loaded, and load this
-          page again. If Backstage has another address than this page, open the
-          documentation of an entity there first: plain calls to another address
-          set no cookie.`,
+          page again. If Backstage has another address than this page, open
+          ${docs} there first, even if nothing is documented: plain calls to
+          another address set no cookie.`,
         ]
       : [
           status === 403

@@ -92,6 +92,9 @@ describe('[P89] the page of the policy', () => {
       expect(body).toContain(
         '<a href="https://backstage.example.com/app">Backstage</a>',
       );
+      expect(body).toContain(
+        '<a href="https://backstage.example.com/app/docs/default/component/any">a page of TechDocs</a>',
+      );
       expect(headers).toMatchObject({
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-store',
