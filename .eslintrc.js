@@ -56,14 +56,15 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     selector,
     message: 'Only src/gate/answer.ts sets the headers of an answer.',
   })),
-  // The packages of `integration/legacy`, `integration/recipes` and the backend of `integration/dynamic` are their own, and are installed
-  // there. `integration/delegation` has copies of `src`.
+  // The packages of `integration/faster`, `integration/legacy`, `integration/recipes` and the backend of `integration/dynamic` are their own,
+  // and are installed there. `integration/delegation` has copies of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
     'integration/delegation/**',
     'integration/dynamic/backend/**',
     'integration/dynamic/export/**',
+    'integration/faster/**',
     'integration/legacy/**',
     'integration/recipes/**',
   ],

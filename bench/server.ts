@@ -214,6 +214,18 @@ async function start() {
       }),
     );
   }
+  if (variant.isFaster) {
+    const { presetPrototypes } =
+      await import('../src/services/presetPrototypes');
+    backend.add(
+      rootHttpRouterServiceFactory({
+        configure({ applyDefaults, server }) {
+          presetPrototypes(server, quiet);
+          applyDefaults();
+        },
+      }),
+    );
+  }
   await backend.start();
 }
 

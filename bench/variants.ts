@@ -8,6 +8,8 @@ export interface Variant {
   withCatalog?: boolean;
   /** The number of plugins without work. Default: 1. */
   plugins?: number;
+  /** Whether the server has the prototypes of Express preset, as `fasterServer` of the gate has it. */
+  isFaster?: boolean;
   config?: JsonObject;
 }
 
@@ -47,6 +49,21 @@ export const variants = {
 } satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof variants;
+
+const { 'no-auth': noAuth, stock, gate } = variants;
+
+/** Each backend as it is, and with a server whose prototypes are preset. */
+export const fasterVariants = {
+  'no-auth': noAuth,
+  'no-auth, faster': { ...noAuth, isFaster: true },
+  stock,
+  'stock, faster': { ...stock, isFaster: true },
+  gate,
+  'gate, faster': {
+    withGate: true,
+    config: gateConfig({ allow: [openRule], fasterServer: true }),
+  },
+} satisfies Record<string, Variant>;
 
 /** Returns the gate with a number of rules. All are for the requested plugin, and the matching one is the last. */
 export function withRules(count: number): Variant {

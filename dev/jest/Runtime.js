@@ -2,6 +2,9 @@ const { createRequire, isBuiltin } = require('node:module');
 const { compileFunction } = require('node:vm');
 const { default: JestRuntime } = require('./requireOfJest')('jest-runtime');
 
+// `compileFunction` has no `import()`.
+const IMPORT_OF_FILE = /\bimport\(('\.[^']+')\)/g;
+
 const isOfPackage = name => /^[^./\\]/.test(name) && !isBuiltin(name);
 
 /**
@@ -19,7 +22,11 @@ module.exports = class Runtime extends JestRuntime {
       throw new Error('dev/jest/Runtime.js does not fit this release of Jest');
     }
     executor.compile = (source, filename) =>
-      compileFunction(source, executor.injectedModuleParameters, { filename });
+      compileFunction(
+        source.replace(IMPORT_OF_FILE, 'Promise.resolve(require($1))'),
+        executor.injectedModuleParameters,
+        { filename },
+      );
   }
 
   requireModule(from, moduleName, options, isRequireActual) {

@@ -76,10 +76,13 @@ const backend = createChildBackend(undefined, [
   hello.feature,
   live.feature,
   rootHttpRouterServiceFactory({
-    configure({ server: created, applyDefaults }) {
+    configure({ app, server: created, applyDefaults }) {
       server = created as Server;
       server.on('connection', socket => sockets.add(socket));
-      server.prependListener('request', req => requests.add(req));
+      app.use((req, _res, next) => {
+        requests.add(req);
+        next();
+      });
       applyDefaults();
     },
   }),

@@ -6,6 +6,7 @@ import { launchBrowser } from '../browser/launchBrowser';
 import { checkAccess } from './checkAccess';
 import { checkKeyboard, checkLook } from './checkLook';
 import { checkFrames, checkFrontendElsewhere } from './checkOrigins';
+import { checkReplicas } from './checkReplicas';
 import { checkScript } from './checkScript';
 import { checkSize } from './checkSize';
 import { checkHostile, hostileWorld } from './checkTexts';
@@ -26,24 +27,27 @@ async function main() {
   const browser = await launchBrowser();
   await checks.group('One backend', () =>
     withWorld(browser, key, {}, async world => {
-      await group('[P95] Who sees the page', () =>
+      await group('[P89] Who sees the page', () =>
         checkAccess(browser, checks, world),
       );
-      await group('[P96] The form, and injected script', () =>
+      await group('[P95] The form, and injected script', () =>
         checkScript(checks, world),
       );
-      await group('[P96] In a frame', () => checkFrames(checks, world));
+      await group('[P95] In a frame', () => checkFrames(checks, world));
     }),
   );
   for (const mode of ['enforce', 'report-only']) {
     await checks.group(`Texts of others, ${mode}`, () =>
       withWorld(browser, key, hostileWorld(mode), async world => {
-        await group('As texts', () => checkHostile(checks, world));
+        await group('[P89] As texts', () => checkHostile(checks, world));
         await group('As people see it', () => checkLook(checks, world));
         await group('By keyboard', () => checkKeyboard(checks, world));
       }),
     );
   }
+  await group('Two replicas, and a backend without auth', () =>
+    checkReplicas(browser, checks, key),
+  );
   await group('200 plugins and 1,000 rules', () =>
     checkSize(browser, checks, key),
   );

@@ -33,7 +33,7 @@ async function take(
   );
   const picture = await page.screenshot({
     fullPage: true,
-    clip: { x: 0, y: 0, width: 1060, height: Math.ceil(bottom) + 20 },
+    clip: { x: 0, y: 0, width: 1060, height: Math.ceil(bottom) + 10 },
   });
   await page.close();
   return picture;
@@ -46,27 +46,30 @@ async function compare(
   now: Buffer,
 ): Promise<number> {
   const page = await browser.newPage();
-  const part = await page.evaluate(async pictures => {
-    const [a, b] = await Promise.all(
-      pictures.map(async text => {
-        const blob = await (
-          await fetch(`data:image/png;base64,${text}`)
-        ).blob();
-        const bitmap = await createImageBitmap(blob);
-        const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-        const context = canvas.getContext('2d')!;
-        context.drawImage(bitmap, 0, 0);
-        return context.getImageData(0, 0, bitmap.width, bitmap.height);
-      }),
-    );
-    if (a.width !== b.width || a.height !== b.height) {
-      return 1;
-    }
-    const differ = a.data.filter(
-      (value, i) => Math.abs(value - b.data[i]) > 64,
-    ).length;
-    return differ / a.data.length;
-  }, [before.toString('base64'), now.toString('base64')]);
+  const part = await page.evaluate(
+    async pictures => {
+      const [a, b] = await Promise.all(
+        pictures.map(async text => {
+          const blob = await (
+            await fetch(`data:image/png;base64,${text}`)
+          ).blob();
+          const bitmap = await createImageBitmap(blob);
+          const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+          const context = canvas.getContext('2d')!;
+          context.drawImage(bitmap, 0, 0);
+          return context.getImageData(0, 0, bitmap.width, bitmap.height);
+        }),
+      );
+      if (a.width !== b.width || a.height !== b.height) {
+        return 1;
+      }
+      const differ = a.data.filter(
+        (value, i) => Math.abs(value - b.data[i]) > 64,
+      ).length;
+      return differ / a.data.length;
+    },
+    [before.toString('base64'), now.toString('base64')],
+  );
   await page.close();
   return part;
 }

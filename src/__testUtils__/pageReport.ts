@@ -27,14 +27,22 @@ export function createPageReport(
     methods: ['GET'],
     until: '2026-12-31T00:00:00.000Z',
   };
-  const byDay = Array.from({ length: 31 }, (_, day) => (day * 7) % 11);
-  const used = {
-    lastUsed: '2026-11-28',
-    days: 30,
-    requests30d: 1234,
-    withoutCredential30d: 1234,
-    installed: true,
-    byDay,
+  /** Fewer on each seventh and eighth day, as in a week. */
+  const countsOf = (weekday: number, weekend: number) =>
+    Array.from(
+      { length: 31 },
+      (_, day) => (day % 7 < 2 ? weekend : weekday) + ((day * 5) % 7),
+    );
+  const used = (byDay: number[]) => {
+    const requests30d = byDay.reduce((a, b) => a + b);
+    return {
+      lastUsed: requests30d > 0 ? '2026-11-28' : null,
+      days: 30,
+      requests30d,
+      withoutCredential30d: requests30d,
+      installed: true,
+      byDay,
+    };
   };
   return {
     hash: '3f2a9c51e0b7',
@@ -71,10 +79,10 @@ export function createPageReport(
     builtIn: BUILT_IN_PUBLIC,
     findings: [
       {
-        id: 'open-health' as never,
+        id: 'rule-unused',
         at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
-        why: 'nobody has used it in 30 days',
-        write: 'remove it',
+        why: 'has been used by no request in 30 days',
+        write: 'remove the rule, unless a rare caller needs it',
       },
     ],
     installed: [
@@ -114,21 +122,21 @@ export function createPageReport(
       complete: true,
       scope: 'all replicas',
       rules: [
-        { rule: 'auth.apiGate.allow[0]', ...rule, ...used },
+        {
+          rule: 'auth.apiGate.allow[0]',
+          ...rule,
+          ...used(countsOf(46, 4)),
+        },
         {
           rule: 'auth.apiGate.allow[1]',
           ...badge,
-          ...used,
-          requests30d: 60_321,
+          ...used(countsOf(2_310, 1_420)),
         },
         {
           rule: 'auth.apiGate.allow[2]',
           ...health,
           until: undefined,
-          ...used,
-          requests30d: 0,
-          lastUsed: null,
-          byDay: new Array(31).fill(0),
+          ...used(new Array(31).fill(0)),
         },
       ],
       externalTokens: [

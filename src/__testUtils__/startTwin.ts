@@ -6,9 +6,9 @@ import { recordSpans } from './recordSpans';
 import { RunningBackend, startBackend } from './startBackend';
 
 /**
- * Starts a second backend with the same plugins and settings, with `foreignAuthorization` for paths that nobody requests, and with
- * all reports of the gate switched on: the audit with the client's address, and the spans of requests. It accepts the tokens of the
- * first one.
+ * Starts a second backend with the same plugins and settings, with `foreignAuthorization` for paths that nobody requests, with
+ * `fasterServer`, and with all reports of the gate switched on: the audit with the client's address, and the spans of requests. It
+ * accepts the tokens of the first one.
  *
  * Start it before the first backend and before the provider of metrics, so that those do not see its requests.
  */
@@ -28,6 +28,7 @@ export async function startTwin(options: {
       auth: {
         apiGate: {
           audit: { clientAddress: true },
+          fasterServer: true,
           foreignAuthorization: [
             { plugin: 'hello', path: '/foreign/**' },
             { plugin: 'docs', path: '/foreign' },
@@ -48,6 +49,7 @@ export async function startTwin(options: {
   return {
     /** Whether the reports are really switched on: the attributes of spans, and events with the client's address. */
     reported: { spans: 0, audit },
+    log: twin.log,
     /**
      * Sends the bytes of a request of the first backend.
      *
@@ -80,7 +82,7 @@ export async function startTwin(options: {
 }
 
 /** Returns the bytes of an answer without what differs between two backends and two moments. */
-function comparable({ bytes }: RawResponse, port: string): string {
+export function comparable({ bytes }: RawResponse, port: string): string {
   return (
     bytes
       .replace(/^Api-Gate-Decision: [0-9a-f]{16}\r\n/m, '')

@@ -20,6 +20,13 @@ it('[P38] with all reports switched on, each answer is the same but for its id',
   expect(JSON.stringify(audit)).toMatch(/"clientAddress":"[^"]+"/);
 });
 
+it('[P92] with fasterServer, each answer is the same but for its id', () => {
+  // Each attempt has compared the answers of both backends.
+  const lines = backend().twin.log.map(({ message }) => message);
+  expect(lines).toContain('auth.apiGate.fasterServer is in effect');
+  expect(lines.join()).not.toContain('fasterServer has no effect');
+});
+
 it('[P14] nothing that was presented, and no query, is in the log or the audit', () => {
   const { audit, log } = backend();
   const lines = log.filter(({ message }) => message.startsWith('API gate'));

@@ -9,7 +9,7 @@ export interface ProposedSetting {
   key: string;
   /** Says what the setting is for. */
   comments: string[];
-  /** The lines of YAML that the configuration lacks. Those that begin with `#` are comments. */
+  /** The lines of YAML that the configuration lacks. Some are comments. */
   lines: string[];
 }
 
@@ -26,7 +26,8 @@ export interface ProposalFacts {
   today: number;
 }
 
-export const commentOut = (line: string) => `# ${line}`;
+/** Returns whether a line sets anything. */
+export const isActive = (line: string) => /^ *[^ #]/.test(line);
 
 /** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
 export function formatSetting(
@@ -36,14 +37,15 @@ export function formatSetting(
   if (lines.length === 0) {
     return [];
   }
+  const why = comments.map(comment => `# ${comment}`);
   if (!(key in present)) {
-    return ['', ...comments.map(commentOut), ...lines];
+    return ['', ...why, ...lines];
   }
   const place = loaded.locate(`${CONFIG_KEY}.${key}`);
   return [
     '',
-    ...comments.map(commentOut),
+    ...why,
     `# ${key} is there already${place ? `, at ${formatLocation(place)}` : ''}. Missing there:`,
-    ...lines.map(line => (line.startsWith('#') ? line : commentOut(line))),
+    ...lines.map(line => `# ${line.replace(/^( *)# /, '$1')}`),
   ];
 }

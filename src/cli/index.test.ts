@@ -20,7 +20,8 @@ describe('api-gate', () => {
     expect(await runCli(['chek'], { cwd: '/' })).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'error: chek is no command: use check, diff, explain, init, audit\n',
+      stderr:
+        'error: chek is no command: use check, diff, explain, init, audit\n',
     });
   });
 

@@ -9,9 +9,8 @@ import { fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../config/locate';
 import { proposeAllow } from './proposeAllow';
-import { formatSetting, ProposalFacts } from './ProposedSetting';
+import { formatSetting, isActive, ProposalFacts } from './ProposedSetting';
 import {
-  isActive,
   proposeCookie,
   proposeExpectations,
   proposeMode,

@@ -27,10 +27,13 @@ import {
 import { Policy } from '../policy/Policy';
 import { shorten } from '../util/logLine';
 import { firstLineOf } from './Command';
-import { commentOut, ProposalFacts, ProposedSetting } from './ProposedSetting';
+import { ProposalFacts, ProposedSetting } from './ProposedSetting';
 
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;
+
+const nameOf = ({ plugin, method, path }: WorkedRequests) =>
+  `${plugin}${path} ${method}`;
 
 /**
  * Proposes allow rules, each as a comment: for requests that worked without a credential in report-only, and for webhooks that the
@@ -48,7 +51,7 @@ export function proposeAllow(facts: ProposalFacts): ProposedSetting {
       'Remove `# ` in front of `allow:` and of each rule that you mean, and add its reason.',
     ],
     lines: isDisabled
-      ? [commentOut(POLICY_DISABLED)]
+      ? [`# ${POLICY_DISABLED}`]
       : [...proposeRules(facts, get), ...describeOpenInConfig(get)],
   };
 }
@@ -72,16 +75,16 @@ function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
     ...limit(
       rules.flatMap((rule, i) =>
         i > 0 && nameOf(rule) === nameOf(rules[i - 1])
-          ? [`#   and ${describeRequests(rule)}`]
-          : [formatWorked(rule), ...describeSecret(rule, loaded, get)],
+          ? [`#     and ${describeRequests(rule)}`]
+          : [
+              formatWorked(rule).replace(/^# /, '#   '),
+              ...describeSecret(rule, loaded, get),
+            ],
       ),
     ),
-    ...limit(others.map(other => `# No rule: ${formatWorked(other)}`)),
+    ...limit(others.map(other => `# ${formatWorked(other)}`)),
   ];
 }
-
-const nameOf = ({ plugin, method, path }: WorkedRequests) =>
-  `${plugin}${path} ${method}`;
 
 /** Leaves out a path that the gate itself would not record. The policy is the answer of a server. */
 function withSafePath(worked: WorkedRequests): WorkedRequests {
@@ -140,10 +143,10 @@ function describeSecret(
   return [
     ...(holdsText(secretOf(topic), root)
       ? []
-      : [`#   opens nothing until ${secretOf(topic)} is set`]),
+      : [`#     opens nothing until ${secretOf(topic)} is set`]),
     ...(asTexts(get('events.http.topics')).includes(topic)
       ? [
-          `#   remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
+          `#     remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
         ]
       : []),
   ];
@@ -156,7 +159,7 @@ function describeOpenInConfig(get: Get): string[] {
       .filter(topic => !VERIFIED_TOPICS.includes(topic))
       .map(
         topic =>
-          `POST /api/events/http/${topic}: no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
+          `POST /api/events/http/${topic}: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
       ),
     ...readProxyEndpoints(get)
       .filter(({ isPublic }) => isPublic)
@@ -164,7 +167,7 @@ function describeOpenInConfig(get: Get): string[] {
         ({ at }) =>
           `${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
       ),
-  ].map(line => `# No rule: ${line}`);
+  ].map(line => `# ${line}`);
 }
 
 /** Cuts lines and their number: a server may send thousands. A rule is never cut, since its path is short. */

@@ -7,7 +7,7 @@ import { asObject } from '../config/values';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
 import { holdsMock } from './loadConfig';
-import { ProposalFacts, ProposedSetting } from './ProposedSetting';
+import { isActive, ProposalFacts, ProposedSetting } from './ProposedSetting';
 
 const REPORT_ONLY_DAYS = 14;
 const TOKEN_DAYS = 180;
@@ -37,8 +37,8 @@ export function proposeMode(facts: ProposalFacts): ProposedSetting {
   return {
     key: 'mode',
     comments: [
-      'Nothing is refused before this day, which begins at 00:00 UTC. From then on the gate enforces by itself. Write a later',
-      'one as long as requests that must work would stop: the log of each start and the policy of the backend list them.',
+      'Nothing is refused before this day, 00:00 UTC. From then on, the gate enforces by itself. If requests that must work',
+      'would stop, write a later day: the log of each start and the policy route list these requests.',
       declared
         ? shorten(`Enforce: ${enforce}, since ${because}`, MAX_BYTES)
         : 'Leave out both lines if the gate refuses already.',
@@ -109,12 +109,13 @@ export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
       !installed.includes(id) && 'only if it is installed in this backend',
       hasWorked(id) && 'requests worked there without a credential: see allow',
     ].filter(Boolean);
-    return doubt ? `# ${line} # ${doubt}` : line;
+    return doubt ? `  # ${line} # ${doubt}` : `  ${line}`;
   });
   return {
     key: 'expect',
     comments: [
-      'What must never become public. With a rule for one of these plugins, the backend does not start, and `api-gate check` fails.',
+      'Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and',
+      '`api-gate check` fails. Requests to them that work in report-only are meant to stop.',
     ],
     lines:
       lines.length === 0
@@ -122,8 +123,6 @@ export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
         : [lines.some(isActive) ? 'expect:' : '# expect:', ...lines],
   };
 }
-
-export const isActive = (line: string) => line !== '' && !line.startsWith('#');
 
 /** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
 export function proposeTokens(facts: ProposalFacts): ProposedSetting {
@@ -139,17 +138,17 @@ export function proposeTokens(facts: ProposalFacts): ProposedSetting {
     .flatMap(subject =>
       isWritable(subject, facts)
         ? [
-            `- subject: '${subject}'`,
-            `  until: ${until}`,
+            `  - subject: '${subject}'`,
+            `    until: ${until}`,
             ...proposeOnly(subject, facts),
           ]
-        : [`# TODO: an entry for the subject ${JSON.stringify(subject)}`],
+        : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`],
     );
   return {
     key: 'tokens',
     comments: [
-      'The tokens of backend.auth.externalAccess never end by themselves. From this day on each of them is refused: write the',
-      'day on which you will have renewed it.',
+      'Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write',
+      'the day by which you will have renewed it.',
     ],
     lines:
       lines.length === 0
@@ -189,8 +188,8 @@ function proposeOnly(
   return only.length === 0
     ? []
     : [
-        '  # only: # what it has called in the time of the record',
-        ...only.map(rule => `  # ${yamlOf(rule)}`),
+        '    # only: # what it has called in the time of the record',
+        ...only.map(rule => `    #   ${yamlOf(rule)}`),
       ];
 }
 

@@ -54,6 +54,7 @@ describe('readApiGateConfig', () => {
       audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
+      fasterServer: false,
       acceptedFindings: [],
       candidate: undefined,
       usage: true,
@@ -69,12 +70,16 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, usage, findings',
+      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
       { alow: [] },
     ],
     [
       '.usage must be true or false: the record has 30 days',
       ...['off', 0, { keep: '90d' }].map(usage => ({ usage })),
+    ],
+    [
+      '.fasterServer must be true or false',
+      ...['true', 1, {}].map(fasterServer => ({ fasterServer })),
     ],
     [
       '.issuers must be a list',

@@ -7,6 +7,7 @@ import {
   check,
   checkOneOf,
   readBaseUrl,
+  readBoolean,
   readDuration,
   readInstant,
   readObject,
@@ -44,6 +45,7 @@ const KEYS = [
   'audit',
   'revocation',
   'tokenCache',
+  'fasterServer',
   'usage',
   'findings',
 ] as const;
@@ -69,12 +71,7 @@ export function readApiGateConfig(
   { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
   const at = (key: string) => `${CONFIG_KEY}.${key}`;
-  checkSpelling(rootConfig);
-  const value = readObject(
-    rootConfig.getOptional(CONFIG_KEY) ?? {},
-    CONFIG_KEY,
-    KEYS,
-  );
+  const value = readSettings(rootConfig);
   const backend = readBaseUrl(
     rootConfig.getString('backend.baseUrl'),
     'backend.baseUrl',
@@ -119,6 +116,8 @@ export function readApiGateConfig(
     audit: readAudit(value.audit, at('audit')),
     /** `undefined`: no token is remembered. */
     tokenCache: readTokenCache(value.tokenCache, at('tokenCache')),
+    /** Whether requests and responses have Express's prototypes from the start. */
+    fasterServer: readBoolean(value.fasterServer, at('fasterServer'), false),
     revocation: readRevocation(value.revocation, at('revocation')),
     /** Findings that the operator accepts. */
     acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
@@ -127,8 +126,8 @@ export function readApiGateConfig(
   };
 }
 
-/** Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
-function checkSpelling(rootConfig: Config): void {
+/** Reads the keys. Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
+function readSettings(rootConfig: Config) {
   const root = asObject(rootConfig.getOptional());
   for (const section of Object.keys(root)) {
     for (const key of Object.keys(asObject(root[section]))) {
@@ -139,6 +138,7 @@ function checkSpelling(rootConfig: Config): void {
       );
     }
   }
+  return readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, CONFIG_KEY, KEYS);
 }
 
 function readMode(
@@ -177,16 +177,10 @@ function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {
 }
 
 function readAudit(value: unknown, path: string) {
-  const { clientAddress = false } = readObject(value ?? {}, path, [
-    'clientAddress',
-  ]);
-  check(
-    typeof clientAddress === 'boolean',
-    `${path}.clientAddress must be true or false`,
-  );
+  const { clientAddress } = readObject(value ?? {}, path, ['clientAddress']);
   return {
     /** Whether the log line and the audit event of a refusal have the client's address. */
-    clientAddress,
+    clientAddress: readBoolean(clientAddress, `${path}.clientAddress`, false),
   };
 }
 

@@ -55,6 +55,22 @@ export function readTokens(
   );
 }
 
+/** Returns the entries whose tokens Backstage still accepts although the new configuration does not have them. */
+export function findRemovedTokens(
+  before: { tokens: TokenEntry[] },
+  after: { tokens: TokenEntry[] },
+  namedAtStart: readonly string[],
+  rootConfig: Config,
+): TokenEntry[] {
+  const { isPossible, named } = readExternalSubjects(rootConfig);
+  return before.tokens.filter(({ subject }) =>
+    namedAtStart.includes(subject)
+      ? !named.includes(subject) &&
+        !after.tokens.some(each => each.subject === subject)
+      : !isPossible(subject),
+  );
+}
+
 function readToken(value: unknown, configPath: string): TokenEntry {
   const { subject, only, until, reason } = readObject(value, configPath, [
     'subject',

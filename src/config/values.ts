@@ -28,6 +28,19 @@ export function isTrue(value: unknown): boolean {
   );
 }
 
+/** Reads a boolean of the gate's own configuration, where a text is an error. */
+export function readBoolean(
+  value: unknown,
+  path: string,
+  defaultValue: boolean,
+): boolean {
+  check(
+    value === undefined || typeof value === 'boolean',
+    `${path} must be true or false`,
+  );
+  return value ?? defaultValue;
+}
+
 /** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,

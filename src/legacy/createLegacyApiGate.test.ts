@@ -71,6 +71,7 @@ describe('createLegacyApiGate', () => {
 
   it.each([
     ['credentialHeader', { credentialHeader: 'X-Backstage-Token' }],
+    ['fasterServer', { fasterServer: true }],
     [
       'foreignAuthorization',
       { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
@@ -84,7 +85,7 @@ describe('createLegacyApiGate', () => {
         ],
       },
     ],
-  ])('[P64] refuses %s at the start', async (key, apiGate) => {
+  ])('[P64][P93] refuses %s at the start', async (key, apiGate) => {
     const reader = {
       type: 'static',
       options: { token: 'reader-token', subject: 'reader' },

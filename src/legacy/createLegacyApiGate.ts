@@ -81,7 +81,7 @@ export async function createLegacyApiGate(
 
   const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
-  assertNoCredentialSettings(settings);
+  assertNoSettingsOfNewSystem(settings);
   const revocations = new Revocations({ logger, ...settings.revocation });
   await revocations.follow(await openStore(database, logger));
   const plugins = new LegacyPlugins({
@@ -174,14 +174,16 @@ function createMounts(
 }
 
 /** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
-function assertNoCredentialSettings({
+function assertNoSettingsOfNewSystem({
   allow,
   credentialHeader,
+  fasterServer,
   foreignAuthorization,
 }: ApiGateConfig) {
   const reader = allow.findIndex(rule => rule.as !== undefined);
   const [key] = [
     ...(credentialHeader ? ['credentialHeader'] : []),
+    ...(fasterServer ? ['fasterServer'] : []),
     ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
     ...(reader === -1 ? [] : [`allow[${reader}].as`]),
   ];

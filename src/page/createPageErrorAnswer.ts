@@ -57,8 +57,8 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     'Sign in to Backstage first',
     html`This page is for operators and readers of the API gate. Sign in to
     ${app} in this browser, wait until it has loaded, and load this page again.
-    If Backstage has another address than this page, open a page of TechDocs
-    there first: plain calls to another address set no cookie.`,
+    If Backstage has another address than this page, open the documentation of
+    an entity there first: plain calls to another address set no cookie.`,
   ];
 }
 

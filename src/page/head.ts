@@ -43,7 +43,7 @@ function facts(report: PolicyReport) {
     ],
     [
       'Versions',
-      `gate ${replica.gate}${replica.backstage ? `, Backstage ${replica.backstage}` : ''}, Node ${replica.node}`,
+      `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
     ],
     ['Sessions ended', number(revocations.sessions)],
     ['Users locked out', number(revocations.lockedUsers)],

@@ -12,7 +12,7 @@ export function section(id: string, title: string, ...body: Content[]): Html {
 }
 
 /**
- * Makes a table, which narrow screens show as a list of its rows.
+ * Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows.
  *
  * @param idOf - returns the id of a row to which links lead
  */
@@ -21,16 +21,19 @@ export function table<Row>(
   rows: readonly Row[],
   idOf: (row: Row) => string | undefined = () => undefined,
 ): Html {
-  const head = columns.map(([title]) => html`<th scope="col">${title}</th>`);
-  const body = rows.map(row => {
-    const id = idOf(row);
-    const cells = columns.map(([title, cell]) => {
-      const content = cell(row);
-      // A narrow screen shows no empty cell.
-      return isEmpty(content)
+  const contents = rows.map(row => columns.map(([, cell]) => cell(row)));
+  const used = columns
+    .map(([title], column) => ({ title, column }))
+    .filter(({ column }) => contents.some(row => !isEmpty(row[column])));
+  const head = used.map(({ title }) => html`<th scope="col">${title}</th>`);
+  const body = contents.map((row, i) => {
+    const id = idOf(rows[i]);
+    // A narrow screen shows no empty cell.
+    const cells = used.map(({ title, column }) =>
+      isEmpty(row[column])
         ? html`<td></td>`
-        : html`<td data-l="${title}">${content}</td>`;
-    });
+        : html`<td data-l="${title}">${row[column]}</td>`,
+    );
     return html`<tr${id === undefined ? '' : html` id="${id}"`}>${cells}</tr>
 `;
   });
@@ -80,6 +83,11 @@ export function note(
 export function time(instant: string): Html {
   const text = instant.replace(/:00\.000Z$|\.\d+Z$/, '').replace('T', ' ');
   return html`<time datetime="${instant}">${text} UTC</time>`;
+}
+
+/** Shows a day, such as `2026-11-28`. */
+export function date(day: string): Html {
+  return html`<time>${day}</time>`;
 }
 
 /** Draws counts as bars beside each other. Their sum has to be beside it as text, for those who do not see them. */

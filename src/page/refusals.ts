@@ -9,6 +9,7 @@ import {
   code,
   Column,
   counted,
+  date,
   note,
   number,
   section,
@@ -37,7 +38,9 @@ const WORKED: readonly Column<WorkedRequests>[] = [
   [
     'Seen',
     ({ firstSeen, lastSeen }) =>
-      firstSeen === lastSeen ? lastSeen : `${firstSeen} to ${lastSeen}`,
+      firstSeen === lastSeen
+        ? date(lastSeen)
+        : [date(firstSeen), ' to ', date(lastSeen)],
   ],
   ['Answered', ({ status }) => status],
   [

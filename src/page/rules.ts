@@ -4,7 +4,16 @@ import { formatCandidate } from '../observability/CandidateCounts';
 import { MAX_SHOWN } from './findings';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
-import { bars, code, Column, counted, section, table, time } from './parts';
+import {
+  bars,
+  code,
+  Column,
+  counted,
+  date,
+  section,
+  table,
+  time,
+} from './parts';
 
 /** The config path of a rule, with its index. */
 const RULE = /^auth\.apiGate\.allow\[(\d+)\]/;
@@ -15,13 +24,19 @@ type UsedRule = NonNullable<PolicyReport['usage']>['rules'][number];
 type RuleRow = ReturnType<typeof readRules>[number];
 
 const COLUMNS: readonly Column<RuleRow>[] = [
-  ['Opens', ({ as, name }) => [code(name), as !== undefined && ` as ${as}`]],
   [
-    'Written in',
-    ({ at, index }) =>
-      at
-        ? `${at.file}${at.line === undefined ? '' : `, line ${at.line}`}`
-        : `auth.apiGate.allow[${index}]`,
+    'Opens',
+    ({ as, at, index, name }) => [
+      code(name),
+      as !== undefined && ` as ${as}`,
+      html`<small
+        >${
+          at
+            ? `${at.file}${at.line === undefined ? '' : `, line ${at.line}`}`
+            : `auth.apiGate.allow[${index}]`
+        }</small
+      >`,
+    ],
   ],
   ['Reason', ({ reason }) => reason],
   ['Use in 30 days', ({ use }) => use && formatUse(use)],
@@ -82,7 +97,8 @@ function formatUse({ byDay, days, lastUsed, requests30d }: UsedRule): Content {
     ? `none in ${counted(days, 'day')}`
     : [
         bars(byDay),
-        `${counted(requests30d, 'request')}, the last on ${lastUsed}`,
+        `${counted(requests30d, 'request')}, the last on `,
+        date(lastUsed),
       ];
 }
 

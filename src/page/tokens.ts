@@ -2,7 +2,7 @@ import { formatRule } from '../config/AllowRule';
 import type { ReportedToken } from '../observability/describePolicy';
 import { Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
-import { code, counted, list, section, table, time } from './parts';
+import { code, counted, date, list, section, table, time } from './parts';
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
 export function renderTokens({ tokens, usage }: PolicyReport): Html {
@@ -30,10 +30,9 @@ export function renderTokens({ tokens, usage }: PolicyReport): Html {
               'Last use',
               ({ use }) =>
                 use &&
-                (use.lastUsed ??
-                  (use.days === undefined
-                    ? 'none'
-                    : `none in ${counted(use.days, 'day')}`)),
+                (use.lastUsed === null
+                  ? `none${use.days === undefined ? '' : ` in ${counted(use.days, 'day')}`}`
+                  : date(use.lastUsed)),
             ],
             [
               '30 days',

@@ -68,8 +68,7 @@ export class Policy {
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
   get hash(): string {
-    this.#hash ??= hashPolicy(this.config);
-    return this.#hash;
+    return (this.#hash ??= hashPolicy(this.config));
   }
 
   /** The allow rules that have not ended. */
@@ -92,7 +91,8 @@ export function isEnforced({
 }
 
 /** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
-function hashPolicy({ acceptedFindings, ...settings }: ApiGateConfig): string {
+function hashPolicy(config: ApiGateConfig): string {
+  const { acceptedFindings, fasterServer, ...settings } = config;
   return createHash('sha256')
     .update(JSON.stringify(canonical(settings)))
     .digest('hex')

@@ -168,7 +168,7 @@ describe('PolicySource', () => {
     expect(source.needsRestart).toEqual([]);
   });
 
-  it('keeps the cookie and the cache of tokens until a restart, and logs that once', () => {
+  it('keeps the cookie, the cache of tokens and the server until a restart, and logs that once', () => {
     const { source, take, write } = create({ cookie: { name: 'first' } });
     const restart = (key: string) =>
       `warn: auth.apiGate.${key} has changed, and takes effect after a restart`;
@@ -182,6 +182,9 @@ describe('PolicySource', () => {
     write({ tokenCache: false, cookie: { name: 'first' } });
     expect(source.needsRestart).toEqual(['auth.apiGate.tokenCache']);
     expect(take()).toContain(restart('tokenCache'));
+    write({ fasterServer: true, cookie: { name: 'first' } });
+    expect(source.needsRestart).toEqual(['auth.apiGate.fasterServer']);
+    expect(take()).toContain(restart('fasterServer'));
     write({ cookie: { name: 'first' } });
     expect(source.needsRestart).toEqual([]);
   });

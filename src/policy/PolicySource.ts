@@ -13,6 +13,7 @@ import type { AllowRule } from '../config/AllowRule';
 import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { findAddedReaders } from '../config/readPublicReaders';
+import { findRemovedTokens } from '../config/readTokens';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
@@ -157,17 +158,13 @@ export class PolicySource {
 
   /** Returns the parts of a new configuration that can take effect before a restart. */
   #applicable(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
-    const { cookie, credentialHeader, foreignAuthorization, tokenCache } =
-      this.#current.config;
-    const kept = { cookie, credentialHeader, foreignAuthorization, tokenCache };
+    const before = this.#current.config;
+    const { cookie, fasterServer, tokenCache } = before;
+    const { credentialHeader, foreignAuthorization } = before;
+    const headers = { credentialHeader, foreignAuthorization };
+    const kept = { cookie, ...headers, fasterServer, tokenCache };
     // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
-    const { isPossible, named } = readExternalSubjects(config);
-    const removed = this.#current.config.tokens.filter(({ subject }) =>
-      this.#namedAtStart.includes(subject)
-        ? !named.includes(subject) &&
-          !read.tokens.some(each => each.subject === subject)
-        : !isPossible(subject),
-    );
+    const removed = findRemovedTokens(before, read, this.#namedAtStart, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     // The parts of the gate that use these are made, or checked, at the start.
     const needsRestart = (Object.keys(kept) as (keyof typeof kept)[])

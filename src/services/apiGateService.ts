@@ -42,11 +42,15 @@ export const apiGateServiceFactory = createServiceFactory({
       ? pageAddressOf(config.getString('backend.baseUrl'))
       : undefined;
     const findingsLog = new FindingsLog(logger, gate.findFindings, page);
+    const faster = source.current.config.fasterServer
+      ? await import('./presetPrototypes')
+      : undefined;
     const stopGate = mountGate({
       apiGate: gate,
       config,
       logger,
       rootHttpRouter,
+      onServer: server => faster?.presetPrototypes(server, logger),
     });
     source.onReload(outcome =>
       audit.reloaded(plugins.auditorFor('auth'), outcome),

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type {
   LoggerService,
@@ -28,8 +29,10 @@ export function mountGate(options: {
   config: RootConfigService;
   logger: LoggerService;
   rootHttpRouter: RootHttpRouterService;
+  /** Called with each server, once the gate is in front of its upgrades. */
+  onServer?(server: Server): void;
 }): () => void {
-  const { apiGate, config, logger, rootHttpRouter } = options;
+  const { apiGate, config, logger, rootHttpRouter, onServer } = options;
   const { handler, upgradeGuard } = apiGate;
   const answerError = createErrorAnswer({ config, logger });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
@@ -47,7 +50,10 @@ export function mountGate(options: {
   const stopFinding = findServers({
     config,
     mount: gate,
-    onFound: server => upgradeGuard.guard(server),
+    onFound: server => {
+      upgradeGuard.guard(server);
+      onServer?.(server);
+    },
   });
   return () => {
     stopFinding();

@@ -256,6 +256,19 @@ describe('the question about a request', () => {
     }
   });
 
+  it('names a plugin that is not installed, where the gate itself answers the sign-out call', async () => {
+    const { explain } = await start();
+    expect(
+      await explain('DELETE /api/absent/.backstage/auth/v1/cookie'),
+    ).toEqual({
+      lines: [
+        'DELETE /api/absent/.backstage/auth/v1/cookie',
+        'public: it is a sign-out call',
+        'The plugin absent is not installed: a misspelling, or a plugin of another backend',
+      ],
+    });
+  });
+
   it('[P88] has the same answer from the files alone, where a plugin is installed and opens nothing in code', async () => {
     const { explain, runCommand } = await start();
     const requests = REQUESTS.filter(

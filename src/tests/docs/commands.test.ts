@@ -3,6 +3,7 @@ import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import {
+  blocksAfter,
   codeBlocks,
   codeIn,
   documents,
@@ -10,8 +11,14 @@ import {
 } from '../../__testUtils__/documents';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { folderWith, runCli, runCliHere } from '../../__testUtils__/runCli';
+import {
+  folderWith,
+  runCli,
+  runCliHere,
+  runCliIn,
+} from '../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
+import { serve } from '../../__testUtils__/serve';
 import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -24,6 +31,7 @@ const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browser/run runs it',
   'npm test': 'runs this test',
+  'node bench/hiddenClasses.js': 'src/tests/docs/performance.test.ts runs it',
   'yarn bench': 'takes eight minutes and two idle cores',
   'yarn --cwd packages/backend add': '.ci/install/run runs it',
   'yarn --cwd packages/backend up': '.ci/install/run runs it',
@@ -50,6 +58,8 @@ const NOT_RUN: Record<string, string> = {
     'needs a lock: src/tests/backend/pages/signOut.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
     'needs the repository of an app: src/tests/docs/workflow.test.ts runs it',
+  [`${API_GATE}init --policy`]:
+    'needs a backend in report-only: integration/init/run runs it',
   [`${API_GATE}diff --config ../../app-config.yaml`]:
     'needs a remote: src/tests/docs/workflow.test.ts runs it',
 };
@@ -133,7 +143,10 @@ auth:
       ]);
       expect(result).toMatchObject({
         code: 0,
-        stderr: expect.stringMatching(/^(Read \S+\n)?$/),
+        stderr: expect.stringMatching(
+          // `init` says what to do next.
+          args[0] === 'init' ? /^Read \S+\n/ : /^(Read \S+\n)?$/,
+        ),
       });
     },
   );
@@ -208,6 +221,57 @@ auth:
       );
     },
   );
+});
+
+it('the block of docs/cli.md is what api-gate init prints', async () => {
+  const seen = { firstSeen: '2026-11-21', lastSeen: '2026-11-27' };
+  const worked = [
+    {
+      ...{ plugin: 'badges', method: 'GET', status: 200, requests: 214 },
+      path: '/entity/default/component/website/badge/pingback',
+    },
+    {
+      ...{ plugin: 'catalog', method: 'GET', status: 200, requests: 3 },
+      path: '/export',
+    },
+    {
+      ...{ plugin: 'events', method: 'POST', status: 202, requests: 38 },
+      path: '/http/github',
+    },
+    { plugin: 'proxy', method: 'GET', requests: 7 },
+  ].map(each => ({ ...each, ...seen }));
+  const policy = {
+    ...{ closed: [], unknown: [] },
+    installed: ['badges', 'catalog', 'events', 'scaffolder', 'search'],
+    reportOnly: {
+      enforce: 'not yet',
+      because:
+        'requests that would be refused still worked on 2026-11-27, at badges, catalog, events, proxy',
+      worked,
+    },
+  };
+  const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
+  const folder = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': `backend:
+  baseUrl: https://backstage.example.com
+  auth:
+    externalAccess:
+      - type: static
+        options: { token: '\${CI_TOKEN}', subject: ci-deploy }
+        accessRestrictions: [{ plugin: scaffolder }]
+events: { modules: { github: { webhookSecret: of-a-test } } }
+`,
+  });
+  const now = jest
+    .spyOn(Date, 'now')
+    .mockReturnValue(Date.parse('2026-11-28T12:00:00Z'));
+  const { stdout } = await runCliIn(['init', '--policy', url], {
+    cwd: path.join(folder, 'packages/backend'),
+  });
+  now.mockRestore();
+  const [block] = blocksAfter('docs/cli.md', '`api-gate init`');
+  expect(stdout.trimEnd().replace(url, ADDRESS)).toBe(block.trimEnd());
 });
 
 describeWithCurl('a command of the documents for a shell', () => {

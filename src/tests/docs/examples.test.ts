@@ -9,6 +9,12 @@ import { codeBlocks, codeIn, tableRows } from '../../__testUtils__/documents';
 
 const BASE_URL = 'https://backstage.example.com';
 
+/** The external token that blocks without `backend` name. */
+const createToken = () => ({
+  type: 'static',
+  options: { token: 'a', subject: 'ci-deploy' },
+});
+
 /** Keys of `app-config.yaml` that the documents use. */
 const APP_CONFIG = [
   'app',
@@ -79,7 +85,9 @@ describe('the YAML of the documents', () => {
       for (const key of Object.keys(written)) {
         expect(APP_CONFIG).toContain(key);
       }
-      const config = merge({ backend: { baseUrl: BASE_URL } }, written);
+      const auth = { externalAccess: [createToken()] };
+      const backend = { baseUrl: BASE_URL, auth };
+      const config = merge({ backend }, written);
       const gate = readPolicyConfig(new ConfigReader(config));
       expect(gate.allow).toHaveLength(
         written.auth?.apiGate?.allow?.length ?? 0,
