@@ -152,8 +152,7 @@ function addRoutes(services: {
         audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
     }),
   );
-  const { describePolicyWithFiles: describe, explain } = gate;
-  const appUrl = gate.config.getOptionalString('app.baseUrl');
+  const { config, describePolicyWithFiles: describe, explain } = gate;
   httpRouter.use(createPolicyRouter({ access, describe }));
-  httpRouter.use(createPageRouter({ access, appUrl, describe, explain }));
+  httpRouter.use(createPageRouter({ access, config, describe, explain }));
 }

@@ -45,8 +45,10 @@ export function renderPage(options: {
           This page is about the backend that answers it, whose plugins the gate
           guards; other backends of a deployment have a gate of their own.
           Refusals are those of this process, kept in its memory and gone with
-          it; what was asked is not recorded. Ids of refusals, subjects and
-          addresses are personal data: treat a copy of this page as such.
+          it. The gate does not record what is asked, but the log of Backstage
+          has the address of each request, with the question in it. Ids of
+          refusals, subjects and addresses are personal data: treat a copy of
+          this page as such.
         </p>
       </footer>`,
   );

@@ -240,4 +240,18 @@ describe('the places of rules and tokens', () => {
     const { places: before } = await compare();
     expect((await compare()).places).toBe(before);
   });
+
+  it('are found once for questions at the same time, where a file includes another', async () => {
+    write('rules.yaml', '[{ plugin: a, path: /a }]');
+    const { compare } = await load(
+      write(
+        'app-config.yaml',
+        'auth: { apiGate: { allow: { $include: rules.yaml } } }',
+      ),
+    );
+    const [first, second] = await Promise.all([compare(), compare()]);
+    expect(first.places.size).toBe(1);
+    expect(second).toBe(first);
+    expect(await compare()).not.toBe(first);
+  });
 });

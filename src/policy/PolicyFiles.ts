@@ -33,6 +33,7 @@ const INCLUDES = /\$(include|file)/;
 /** Compares the configuration files with what the backend has read of them, and finds the rules and tokens of the policy in them. */
 export class PolicyFiles {
   #last: { read: unknown[]; compared: ComparedFiles } | undefined;
+  #comparing: Promise<ComparedFiles> | undefined;
 
   /** @param argv - returns the command line, which may name the files */
   constructor(
@@ -41,7 +42,15 @@ export class PolicyFiles {
     private readonly argv = () => process.argv,
   ) {}
 
-  async compare(): Promise<ComparedFiles> {
+  /** Compares the files. Calls during a comparison share its result. */
+  compare(): Promise<ComparedFiles> {
+    this.#comparing ??= this.#compareNow().finally(() => {
+      this.#comparing = undefined;
+    });
+    return this.#comparing;
+  }
+
+  async #compareNow(): Promise<ComparedFiles> {
     const { current } = this.source;
     const { newer, places } = await this.#compareOnce();
     const isInForce =

@@ -1,9 +1,10 @@
+import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/backstagePaths';
 import { isPageDestination } from '../http/fetchMetadata';
-import { answerError } from '../page/answerError';
+import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../observability/explainInWords';
 import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
 import type { PolicyReport } from '../observability/describePolicy';
@@ -22,12 +23,12 @@ const STATUSES = new Map([
  */
 export function createPageRouter(options: {
   access: Pick<RouteAccess, 'requireReader'>;
-  /** The address of the frontend. */
-  appUrl: string | undefined;
+  config: Config;
   describe: () => Promise<PolicyReport>;
   explain: (request: string, subject?: string) => Promise<Explained>;
 }): Router {
-  const { access, appUrl, describe, explain } = options;
+  const { access, config, describe, explain } = options;
+  const answerError = createPageErrorAnswer(config);
   const router = PromiseRouter({ strict: true });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
@@ -40,18 +41,20 @@ export function createPageRouter(options: {
       if (!status || !isPageDestination(req)) {
         throw error;
       }
-      answerError(res, { status, message: (error as Error).message, appUrl });
+      answerError(res, { status, message: (error as Error).message });
       return;
     }
     const request = readText(req, 'request').trim();
     const subject = readText(req, 'subject').trim();
+    // Both compare the configuration files, and share that.
+    const [report, explained] = await Promise.all([
+      describe(),
+      request === '' ? undefined : explain(request, subject || undefined),
+    ]);
     const page = renderPage({
-      report: await describe(),
+      report,
       question: { request, subject },
-      explained:
-        request === ''
-          ? undefined
-          : await explain(request, subject || undefined),
+      explained,
       id: readText(req, 'id').trim(),
     });
     res

@@ -12,7 +12,7 @@ import type { ApiGate } from '../gate/createApiGate';
 import { COOKIE_PATH, PAGE_PATH } from '../http/backstagePaths';
 import { isPageDestination } from '../http/fetchMetadata';
 import { requestMethod, withoutQuery } from '../http/requestLine';
-import { answerError as answerPageError } from '../page/answerError';
+import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import { findServers } from './findServers';
 
 const STATUSES = new Map(
@@ -73,6 +73,7 @@ export function createErrorAnswer(options: {
   logger: LoggerService;
 }): ErrorRequestHandler {
   const middleware = MiddlewareFactory.create(options).error();
+  const answerPageError = createPageErrorAnswer(options.config);
   return (error: Error, req, res, next) => {
     const { name, message } = error;
     const statusCode = STATUSES.get(name);
@@ -82,12 +83,8 @@ export function createErrorAnswer(options: {
       return;
     }
     if (opensPolicyPage(req)) {
-      answerPageError(res, {
-        status: statusCode,
-        message,
-        id: String(res.getHeader(DECISION_HEADER)),
-        appUrl: options.config.getOptionalString('app.baseUrl'),
-      });
+      const id = String(res.getHeader(DECISION_HEADER));
+      answerPageError(res, { status: statusCode, message, id });
       return;
     }
     const { method, url } = req;

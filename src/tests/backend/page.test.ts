@@ -111,6 +111,37 @@ describe('[P89] the page of the policy', () => {
     },
   );
 
+  it('says to a browser that only a token opens it, where there is no cookie', async () => {
+    const { get, navigate, sign } = await start({
+      apiGate: { cookie: { enabled: false } },
+    });
+    const { body, status } = await navigate(PAGE, 'user:default/rita');
+    expect(status).toBe(401);
+    expect(body).toContain('auth.apiGate.cookie.enabled is');
+    expect(body).not.toContain('Sign in to Backstage first');
+    const token = bearer(await sign({ sub: 'user:default/rita' }));
+    expect((await get(PAGE, token)).status).toBe(200);
+  });
+
+  it('names nobody to ask where the gate refuses a page of another site', async () => {
+    const { get, sign } = await start();
+    const rita = cookie(await sign({ sub: 'user:default/rita' }));
+    const origin = 'Origin: https://evil.example.com';
+    const { body, status } = await get(PAGE, rita, NAVIGATION, origin);
+    expect(status).toBe(403);
+    expect(body).toContain('This page can not be shown now');
+    expect(body).toContain('Pages of other sites may not use the cookie');
+    expect(body).not.toContain('auth.apiGate.readers');
+  });
+
+  it('still asks a browser to sign in after a reload with a wrong app.baseUrl', async () => {
+    const { change, navigate } = await start({
+      config: { app: { baseUrl: 'https://backstage.example.com' } },
+    });
+    change({ config: { app: { baseUrl: ['wrong'] } } });
+    expect((await navigate(PAGE)).body).toContain('Sign in to');
+  });
+
   it('has its address with a final slash, and leads there without one', async () => {
     const { navigate } = await start();
     const address = PAGE.slice(0, -1);
@@ -200,6 +231,17 @@ describe('[P89] the page of the policy', () => {
       expect(page).toContain('<h1>API gate</h1>');
       expect(page).not.toContain('<pre>');
     }
+  });
+
+  it('says where a question is recorded: in the log of Backstage, not in that of the gate', async () => {
+    const { log, navigate } = await start();
+    const target = `${PAGE}?request=GET+/api/hello/asked`;
+    const { body } = await navigate(target, 'user:default/rita');
+    expect(body.replace(/\n/g, ' ')).toContain(
+      'The gate does not record what is asked, but the log of Backstage has the address of each request',
+    );
+    const recorded = log.filter(line => JSON.stringify(line).includes('asked'));
+    expect(recorded.map(({ meta }) => meta.type)).toEqual(['incomingRequest']);
   });
 
   it('is read only', async () => {
