@@ -273,6 +273,11 @@ describe('api-gate init without a policy', () => {
       /answers 200 and no policy/,
     ],
     [
+      'no verdict',
+      [BASE, policyOf([], { reportOnly: { because: undefined } })],
+      /answers 200 and no policy/,
+    ],
+    [
       'no list',
       [BASE, { ...policyOf([]), reportOnly: null }],
       /answers 200 and no policy/,
