@@ -83,8 +83,10 @@ async function init(
     ...result,
     folder,
     printed: parse(stdout)?.auth?.apiGate,
-    uncommented: parse(stdout.replace(/^ {4}# (allow:| {2}- \{)/gm, '    $1'))
-      ?.auth?.apiGate,
+    get uncommented() {
+      const rules = /^ {4}# (allow:| {2}- \{)/gm;
+      return parse(stdout.replace(rules, '    $1'))?.auth?.apiGate;
+    },
     check(...more) {
       writeInto(folder, { 'printed.yaml': stdout });
       const configs = ['app-config.yaml', 'printed.yaml'];
@@ -182,6 +184,23 @@ describe('api-gate init without a policy', () => {
       "    # Others who may open the page of the gate:\n    # readers: ['group:default/security']",
     );
   });
+
+  it.each([
+    'allow: [{ plugin: catalog, path: /a }]',
+    'candidate: { allow: [{ plugin: catalog, path: /a }] }',
+    'expect: [{ request: GET /api/catalog/a, is: closed }]',
+  ])(
+    'expects no plugin to be closed about which %s says something',
+    async settings => {
+      const { stdout, check } = await init(
+        withGate(`    ${settings}\n`),
+        policyOf([]),
+      );
+      expect(stdout).not.toContain('plugin: catalog');
+      expect(stdout).toContain('plugin: scaffolder');
+      expect((await check()).code).toBe(0);
+    },
+  );
 
   it('proposes the webhooks of the configuration as comments, with what their rules need', async () => {
     const { printed, uncommented, stdout, check } = await init(
@@ -294,6 +313,11 @@ describe('api-gate init without a policy', () => {
     [
       'an odd day',
       [BASE, policyOf([workedAt('x', { lastSeen: '2026-11-27\n- x' })])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'no verdict',
+      [BASE, policyOf([], { reportOnly: { because: undefined } })],
       /answers 200 and no policy/,
     ],
     [

@@ -93,10 +93,10 @@ export function proposePeople({ present }: ProposalFacts): ProposedSetting {
 /** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
 export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { declared, installed, loaded } = facts;
-  const { allow, expect } = loaded.gate;
+  const { allow, candidate, expect } = loaded.gate;
+  const tried = candidate && 'allow' in candidate ? candidate.allow : [];
   const isDecided = (id: string) =>
-    allow.some(({ plugin }) => plugin === id) ||
-    expect.some(({ plugin }) => plugin === id);
+    [...allow, ...tried, ...expect].some(({ plugin }) => plugin === id);
   const hasWorked = (id: string) =>
     declared?.reportOnly?.worked.some(({ plugin }) => plugin === id);
   const lines = SENSITIVE_PLUGINS.filter(

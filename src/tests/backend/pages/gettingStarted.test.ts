@@ -170,6 +170,20 @@ describePage('docs/getting-started.md', () => {
     expect(policy.closed.map(({ plugin }: any) => plugin)).toContain('hello');
 
     // 5. Write the rules
+    const [propose] = blocksAfter(PAGE, '5. Write the rules', 'sh');
+    const [, args] = propose.match(
+      /^yarn --cwd packages\/backend api-gate (.*)/,
+    )!;
+    const proposed = await runCliIn(
+      args.replace('https://backstage.example.com', backend.url).split(' '),
+      { cwd: app.backend, env },
+    );
+    expect(proposed).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(
+        "#   - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  # 1 request on ",
+      ),
+    });
     const [rules] = blocksAfter(PAGE, '5. Write the rules');
     app.add(rules);
     await until(() => backend.logged('API gate has a new policy').length === 3);
