@@ -42,15 +42,15 @@ export const apiGateServiceFactory = createServiceFactory({
       ? pageAddressOf(config.getString('backend.baseUrl'))
       : undefined;
     const findingsLog = new FindingsLog(logger, gate.findFindings, page);
-    const faster = source.current.config.fasterServer
-      ? await import('./presetPrototypes')
+    const presetPrototypes = source.current.config.fasterServer
+      ? await loadPresetPrototypes()
       : undefined;
     const stopGate = mountGate({
       apiGate: gate,
       config,
       logger,
       rootHttpRouter,
-      onServer: server => faster?.presetPrototypes(server, logger),
+      onServer: server => presetPrototypes?.(server, logger),
     });
     source.onReload(outcome =>
       audit.reloaded(plugins.auditorFor('auth'), outcome),
@@ -76,3 +76,14 @@ export const apiGateServiceFactory = createServiceFactory({
     return gate;
   },
 });
+
+type Loaded = typeof import('./presetPrototypes');
+
+/** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
+async function loadPresetPrototypes() {
+  const loaded: Loaded | { default: Loaded } =
+    await import('./presetPrototypes');
+  return 'default' in loaded
+    ? loaded.default.presetPrototypes
+    : loaded.presetPrototypes;
+}

@@ -7,6 +7,7 @@ import type { JsonObject } from '@backstage/types';
 import cookieParser from 'cookie-parser';
 import express, { Request, Response, Router } from 'express';
 import { WebSocketServer } from 'ws';
+import { startBackendProcess } from '../../__testUtils__/backendProcess';
 import {
   haveSameHiddenClass,
   isReplacingCostly,
@@ -20,6 +21,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { comparable } from '../../__testUtils__/startTwin';
+import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
 const backends = signedBackends();
@@ -130,6 +132,18 @@ it('[P93] is not loaded unless it is on, and is in effect after a restart', asyn
   expect(linesOf(backend)).toEqual([
     'auth.apiGate.fasterServer has changed, and takes effect after a restart',
   ]);
+});
+
+it('[P92] is in effect in a process of its own', async () => {
+  const backend = await startBackendProcess({
+    auth: { apiGate: { fasterServer: true } },
+  });
+  backends.add(backend);
+  await until(
+    async () => (await backend.statusOf('/api/hello/x')) === 401,
+    30_000,
+  );
+  expect(backend.logged(IN_EFFECT)).toHaveLength(1);
 });
 
 it('[P92] has the requests that reach a handler share their hidden class, and their responses', async () => {
