@@ -70,6 +70,7 @@ function readPlugins(report: PolicyReport): Exposed[] {
   return [...new Set(ids)].sort().map(id => {
     const isOfPlugin = ({ plugin }: { plugin: string }) => plugin === id;
     const rules = allow.filter(isOfPlugin);
+    const hasRules = rules.some(({ ended, unmet }) => !ended && !unmet);
     return {
       id,
       isInstalled: installed.includes(id),
@@ -86,9 +87,7 @@ function readPlugins(report: PolicyReport): Exposed[] {
       inCode: [
         ...closed
           .filter(isOfPlugin)
-          .map(policy =>
-            formatInCode(policy, report.enforced, rules.length > 0),
-          ),
+          .map(policy => formatInCode(policy, report.enforced, hasRules)),
         ...(unknown.includes(id)
           ? ['not known: its own policies are not recorded']
           : []),

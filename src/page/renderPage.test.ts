@@ -181,6 +181,11 @@ describe('the page', () => {
     expect(textOf({ enforced: false })).toContain(
       '/health: closed once you enforce, except for its rules|',
     );
+    const ended = createPageReport().allow.map(rule => ({
+      ...rule,
+      ended: true as const,
+    }));
+    expect(textOf({ allow: ended })).not.toContain('except for its rules');
   });
 
   it('finds a refusal by its id', () => {
