@@ -87,7 +87,8 @@ export function formatToken(
   token: Pick<ReportedToken, 'ended' | 'only' | 'reason' | 'subject' | 'until'>,
 ): string {
   const { ended, only, reason, subject, until } = token;
-  const requests = only?.map(formatRule).join('; ') ?? 'all requests';
+  const requests =
+    only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';
   const end = `  (${ended ? 'ended, and refused since' : 'until'} ${until})`;
   return `${subject}: ${requests}${reason ? `  (${reason})` : ''}${until ? end : ''}`;
 }

@@ -1,4 +1,3 @@
-import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatBuiltIn } from '../observability/formatPolicyReport';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
@@ -67,44 +66,44 @@ export function renderExposure(report: PolicyReport): Html {
 function readPlugins(report: PolicyReport): Exposed[] {
   const { builtIn, closed, installed, unknown } = report;
   const allow = report.allow.map((rule, index) => ({ ...rule, index }));
-  const byPlugin = {
-    allow: groupBy(allow, 'plugin'),
-    builtIn: groupBy(builtIn, 'plugin'),
-    closed: groupBy(closed, 'plugin'),
-  };
-  const ids = [
-    ...installed,
-    ...Object.keys(byPlugin.allow),
-    ...Object.keys(byPlugin.closed),
-  ];
-  return [...new Set(ids)].sort().map(id => ({
-    id,
-    isInstalled: installed.includes(id),
-    open: [
-      ...(byPlugin.allow[id] ?? []).map(rule => [
-        html`<a href="#rule-${rule.index}">${formatRule(rule)}</a>`,
-        rule.ended && ' (ended)',
-        rule.unmet && ' (closed)',
-      ]),
-      ...(byPlugin.builtIn[id] ?? []).map(
-        rule => `${formatBuiltIn(rule)}, without a rule`,
-      ),
-    ],
-    inCode: [
-      ...(byPlugin.closed[id] ?? []).map(policy =>
-        formatInCode(policy, report.enforced),
-      ),
-      ...(unknown.includes(id)
-        ? ['not known: its own policies are not recorded']
-        : []),
-    ],
-  }));
+  const ids = [...installed, ...[...allow, ...closed].map(each => each.plugin)];
+  return [...new Set(ids)].sort().map(id => {
+    const isOfPlugin = ({ plugin }: { plugin: string }) => plugin === id;
+    const rules = allow.filter(isOfPlugin);
+    const hasRules = rules.some(({ ended, unmet }) => !ended && !unmet);
+    return {
+      id,
+      isInstalled: installed.includes(id),
+      open: [
+        ...rules.map(rule => [
+          html`<a href="#rule-${rule.index}">${formatRule(rule)}</a>`,
+          rule.ended && ' (ended)',
+          rule.unmet && ' (closed)',
+        ]),
+        ...builtIn
+          .filter(isOfPlugin)
+          .map(rule => `${formatBuiltIn(rule)}, without a rule`),
+      ],
+      inCode: [
+        ...closed
+          .filter(isOfPlugin)
+          .map(policy => formatInCode(policy, report.enforced, hasRules)),
+        ...(unknown.includes(id)
+          ? ['not known: its own policies are not recorded']
+          : []),
+      ],
+    };
+  });
 }
 
 function formatInCode(
   { allow, isWebSocket, path }: DeclaredPolicy,
   isEnforced: boolean,
+  hasRules: boolean,
 ): string {
-  const closed = isEnforced ? 'closed by the gate' : 'closed once you enforce';
-  return `${path}${isWebSocket ? ' (WebSocket)' : ''}: ${allow === 'user-cookie' ? "open to Backstage's own cookie only" : closed}`;
+  const state =
+    allow === 'user-cookie'
+      ? "open to Backstage's own cookie only"
+      : `closed ${isEnforced ? 'by the gate' : 'once you enforce'}${hasRules ? ', except for its rules' : ''}`;
+  return `${path}${isWebSocket ? ' (WebSocket)' : ''}: ${state}`;
 }

@@ -166,6 +166,28 @@ describe('the page', () => {
     expect(page).toContain('no rule is proposed for proxy');
   });
 
+  it('says of a path that a plugin opens in code what its rules leave', () => {
+    const closed = ['constructor', 'permission'].map(plugin => ({
+      ...{ plugin, path: '/health', allow: 'unauthenticated' as const },
+      isWebSocket: false,
+    }));
+    const textOf = (changes: Partial<PolicyReport>) =>
+      render(createPageReport({ closed, ...changes })).replace(/<[^>]*>/g, '|');
+    const enforcing = textOf({});
+    expect(enforcing).toMatch(/\/health: closed by the gate\|/);
+    expect(enforcing).toContain(
+      '/health: closed by the gate, except for its rules|',
+    );
+    expect(textOf({ enforced: false })).toContain(
+      '/health: closed once you enforce, except for its rules|',
+    );
+    const ended = createPageReport().allow.map(rule => ({
+      ...rule,
+      ended: true as const,
+    }));
+    expect(textOf({ allow: ended })).not.toContain('except for its rules');
+  });
+
   it('finds a refusal by its id', () => {
     const report = createPageReport();
     const { id, path } = report.refusals.last[1];

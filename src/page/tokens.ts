@@ -62,7 +62,7 @@ ${yaml.split('\n').map(line => [line, html`<br />`])}</pre>
 
 function formatLimit({ ended, only, reason, until }: ReportedToken) {
   return [
-    only ? only.map(formatRule).join('; ') : 'all requests',
+    only ? only.map(formatRule).join('; ') : 'what accessRestrictions allow',
     until && [' until ', time(until)],
     ended && html` <span class="tag warned">ended</span>`,
     reason && ` (${reason})`,
