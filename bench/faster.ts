@@ -12,7 +12,7 @@ import { writeToDocs } from './writeToDocs';
 
 type Name = keyof typeof fasterVariants;
 
-const GENERATIONS = 1;
+const GENERATIONS = 3;
 const ROUNDS = 4;
 const REQUESTS = 1500;
 const LEAD_IN_REQUESTS = 300;

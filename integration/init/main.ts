@@ -32,7 +32,7 @@ const token = (subject: string, value: string, plugin: string) => ({
   accessRestrictions: [{ plugin }],
 });
 
-runChecks({ name: 'init', limitMs: 240_000 }, async run => {
+runChecks({ name: 'init', limitMs: 400_000 }, async run => {
   const { report, folder, atExit } = run;
   const target = await listen(createServer((_req, res) => res.end('target')));
   atExit.push(() => target.stop());

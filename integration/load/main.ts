@@ -121,7 +121,7 @@ async function startSides({ folder, atExit, createKey }: Run) {
   const sides: Side[] = [];
   for (const name of ['gate', 'stock'] as const) {
     const prefix = `load_${name}_${randomBytes(4).toString('hex')}_`;
-    const side = await Side.create(name, folder, key, {
+    const config = {
       backend: { database: { client: 'pg', connection: url, prefix } },
       auth: {
         ...(key.config.auth as JsonObject),
@@ -133,7 +133,10 @@ async function startSides({ folder, atExit, createKey }: Run) {
           fasterServer: isFaster,
         },
       },
-    });
+    };
+    // The line that fasterServer is in effect is of this level.
+    const logLevel = isFaster ? 'info' : undefined;
+    const side = await Side.create(name, folder, key, config, logLevel);
     sides.push(side);
     atExit.push(() => side.process.killNow());
     await side.start();

@@ -11,6 +11,8 @@ import {
 
 export const PAGE_PATH = '/api/auth/api-gate/';
 
+const openHealth = { path: '/health', allow: 'unauthenticated' } as const;
+
 /** The users of the checks, by what they may do. */
 export const USERS = {
   operator: 'user:default/olivia',
@@ -90,8 +92,6 @@ export async function withWorld(
     await backend.stop();
   }
 }
-
-const openHealth = { path: '/health', allow: 'unauthenticated' } as const;
 
 function frontend() {
   return recordingPlugin('app', {

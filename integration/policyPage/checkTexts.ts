@@ -79,7 +79,7 @@ export async function checkHostile(
         reason: (await page.innerText('#rules')).includes(HOSTILE),
         subject: (await page.innerText('#tokens')).includes(HOSTILE),
         paths: /onerror/.test(await page.innerText('#refusals')),
-        invisible: /[\u202E\u2028\u0000]/.test(
+        invisible: /[\u202E\u2028]/.test(
           (await page.textContent('body'))!,
         ),
       },

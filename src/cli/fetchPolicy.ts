@@ -69,7 +69,9 @@ function parse(body: string): DeclaredInCode | undefined {
       unknown.every(isText) &&
       (usage === undefined ||
         [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
-      (reportOnly === undefined || reportOnly.worked.every(isWorked));
+      (reportOnly === undefined ||
+        ([reportOnly.enforce, reportOnly.because].every(isText) &&
+          reportOnly.worked.every(isWorked)));
     return isReport
       ? { allow, closed, installed, reportOnly, unknown, usage }
       : undefined;

@@ -83,8 +83,10 @@ async function init(
     ...result,
     folder,
     printed: parse(stdout)?.auth?.apiGate,
-    uncommented: parse(stdout.replace(/^ {4}# (allow:| {2}- \{)/gm, '    $1'))
-      ?.auth?.apiGate,
+    get uncommented() {
+      const rules = /^ {4}# (allow:| {2}- \{)/gm;
+      return parse(stdout.replace(rules, '    $1'))?.auth?.apiGate;
+    },
     check(...more) {
       writeInto(folder, { 'printed.yaml': stdout });
       const configs = ['app-config.yaml', 'printed.yaml'];
@@ -116,7 +118,7 @@ describe('api-gate init without a policy', () => {
       '',
       expect.stringMatching(/^ {4}# TODO: name the users and groups/),
       "    operators: [] # such as ['group:default/platform']",
-      "    # readers: ['group:default/security'] # may read the policy, and end nothing",
+      "    # readers: ['group:default/security'] # may open the page, and end nothing",
       '',
     ]);
     expect(stderr).toBe(
@@ -159,6 +161,47 @@ describe('api-gate init without a policy', () => {
     expect((await check()).code).toBe(0);
   });
 
+  it('proposes nothing for plugins whose health checks Backstage opens, since a load balancer may need them', async () => {
+    const dependencies = {
+      '@backstage/plugin-notifications-backend': '1',
+      '@backstage/plugin-permission-backend': '1',
+      '@backstage/plugin-search-backend': '1',
+    };
+    const { printed } = await init({
+      'package.json': JSON.stringify({ name: 'backend', dependencies }),
+      'app-config.yaml': BASE,
+    });
+    expect(printed.expect).toEqual([{ plugin: 'search', is: 'closed' }]);
+  });
+
+  it('has nothing to do for operators who are named', async () => {
+    const { stdout } = await init(
+      `${BASE}auth: { apiGate: { operators: ['group:default/a'] } }\n`,
+    );
+    expect(stdout).not.toContain('TODO');
+    expect(stdout).not.toContain('operators');
+    expect(stdout).toContain(
+      "    # Others who may open the page of the gate:\n    # readers: ['group:default/security']",
+    );
+  });
+
+  it.each([
+    'allow: [{ plugin: catalog, path: /a }]',
+    'candidate: { allow: [{ plugin: catalog, path: /a }] }',
+    'expect: [{ request: GET /api/catalog/a, is: closed }]',
+  ])(
+    'expects no plugin to be closed about which %s says something',
+    async settings => {
+      const { stdout, check } = await init(
+        withGate(`    ${settings}\n`),
+        policyOf([]),
+      );
+      expect(stdout).not.toContain('plugin: catalog');
+      expect(stdout).toContain('plugin: scaffolder');
+      expect((await check()).code).toBe(0);
+    },
+  );
+
   it('proposes the webhooks of the configuration as comments, with what their rules need', async () => {
     const { printed, uncommented, stdout, check } = await init(
       `${BASE}events: { http: { topics: [gitlab, "own\\nauth: {}"] }, modules: { github: { webhookSecret: s } } }\n`,
@@ -187,6 +230,7 @@ describe('api-gate init without a policy', () => {
       '{ type: static, options: { token: a-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: static, options: { token: b-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: legacy, options: { secret: c2VjcmV0, subject: "a\'\\nb" }, accessRestrictions: [{ plugin: catalog }] }',
+      '{ type: static, options: { token: c-token, subject: "it\'s" }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: jwks, options: { url: "http://localhost", subjectPrefix: x } }',
     ];
     const { printed, stdout, check } = await init(
@@ -194,6 +238,7 @@ describe('api-gate init without a policy', () => {
     );
     expect(printed.tokens).toEqual([{ subject: 'ci', until: dateIn(180) }]);
     expect(stdout).toContain('# TODO: an entry for the subject "a\'\\nb"\n');
+    expect(stdout).toContain('# TODO: an entry for the subject "it\'s"\n');
     expect((await check()).code).toBe(0);
   });
 
@@ -263,6 +308,16 @@ describe('api-gate init without a policy', () => {
     [
       'an odd number',
       [BASE, policyOf([workedAt('x', { requests: 'x' as never })])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'an odd day',
+      [BASE, policyOf([workedAt('x', { lastSeen: '2026-11-27\n- x' })])],
+      /answers 200 and no policy/,
+    ],
+    [
+      'no verdict',
+      [BASE, policyOf([], { reportOnly: { because: undefined } })],
       /answers 200 and no policy/,
     ],
     [

@@ -170,7 +170,7 @@ function describeOpenInConfig(get: Get): string[] {
   ].map(line => `# ${line}`);
 }
 
-/** Cuts lines and their number: a server may send thousands. A rule is never cut, since its path is short. */
+/** Limits the lines and their length, since a server may send thousands. */
 function limit(lines: string[]): string[] {
   const left = lines.length - MAX_LINES;
   return [

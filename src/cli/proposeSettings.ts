@@ -13,13 +13,11 @@ const REPORT_ONLY_DAYS = 14;
 const TOKEN_DAYS = 180;
 const MAX_BYTES = 500;
 
-/** Plugins that nobody means to make public as a whole. */
+/** Plugins that nobody means to make public, not even in part. Backstage opens nothing of them to everybody, such as `/health`. */
 const SENSITIVE_PLUGINS = [
   'catalog',
   'kubernetes',
   'mcp-actions',
-  'notifications',
-  'permission',
   'scaffolder',
   'search',
   'techdocs',
@@ -77,11 +75,13 @@ export function proposeCookie(
 export function proposePeople({ present }: ProposalFacts): ProposedSetting {
   const operators = "operators: [] # such as ['group:default/platform']";
   const readers =
-    "# readers: ['group:default/security'] # may read the policy, and end nothing";
+    "# readers: ['group:default/security'] # may open the page, and end nothing";
   return {
     key: 'operators' in present ? 'readers' : 'operators',
     comments: [
-      'TODO: name the users and groups that may read the policy, and end the sessions of others.',
+      'operators' in present
+        ? 'Others who may open the page of the gate:'
+        : 'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
     ],
     lines: [
       ...('operators' in present ? [] : [operators]),
@@ -93,10 +93,10 @@ export function proposePeople({ present }: ProposalFacts): ProposedSetting {
 /** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
 export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { declared, installed, loaded } = facts;
-  const { allow, expect } = loaded.gate;
+  const { allow, candidate, expect } = loaded.gate;
+  const tried = candidate && 'allow' in candidate ? candidate.allow : [];
   const isDecided = (id: string) =>
-    allow.some(({ plugin }) => plugin === id) ||
-    expect.some(({ plugin }) => plugin === id);
+    [...allow, ...tried, ...expect].some(({ plugin }) => plugin === id);
   const hasWorked = (id: string) =>
     declared?.reportOnly?.worked.some(({ plugin }) => plugin === id);
   const lines = SENSITIVE_PLUGINS.filter(

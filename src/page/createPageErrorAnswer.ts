@@ -50,15 +50,19 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     ];
   }
   const appUrl = config.getOptionalString('app.baseUrl') ?? '';
-  const app = /^https?:/i.test(appUrl)
-    ? html`<a href="${appUrl}">Backstage</a>`
-    : 'Backstage';
+  const linkTo = (path: string, text: string) =>
+    /^https?:/i.test(appUrl)
+      ? html`<a href="${appUrl.replace(/\/+$/, '')}${path}">${text}</a>`
+      : text;
+  const app = linkTo('', 'Backstage');
+  // TechDocs calls the cookie endpoint for each entity, whether there is one or not, and the list of documents does not.
+  const docs = linkTo('/docs/default/component/any', 'a page of TechDocs');
   return [
     'Sign in to Backstage first',
     html`This page is for operators and readers of the API gate. Sign in to
     ${app} in this browser, wait until it has loaded, and load this page again.
-    If Backstage has another address than this page, open the documentation of
-    an entity there first: plain calls to another address set no cookie.`,
+    If Backstage has another address than this page, open ${docs} there first,
+    even if nothing is documented: plain calls to another address set no cookie.`,
   ];
 }
 

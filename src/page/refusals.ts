@@ -1,8 +1,9 @@
+import { PLUGIN_ID } from '../config/AllowRule';
 import type {
   ReportOnlyReport,
   WorkedRequests,
 } from '../observability/describeReportOnly';
-import { Html, html } from './html';
+import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import {
   bars,
@@ -29,11 +30,19 @@ interface Hour {
 
 const MINUTES = 60;
 
+/** Formats a request to an installed plugin, or to one of those whose ids are not kept. */
+function formatRequest({
+  method,
+  path = '/…',
+  plugin,
+}: Pick<WorkedRequests, 'method' | 'path' | 'plugin'>): Content {
+  return PLUGIN_ID.test(plugin)
+    ? code(`${method} /api/${plugin}${path}`)
+    : [code(`${method} /api/…${path}`), ` (${plugin})`];
+}
+
 const WORKED: readonly Column<WorkedRequests>[] = [
-  [
-    'Request',
-    ({ method, path = '/…', plugin }) => code(`${method} ${plugin}${path}`),
-  ],
+  ['Request', formatRequest],
   ['Requests', ({ requests }) => number(requests)],
   [
     'Seen',
@@ -58,14 +67,14 @@ const HOUR: readonly Column<Hour>[] = [
 const LAST: readonly Column<Refused>[] = [
   ['Time', refused => time(refused.time)],
   ['Id', ({ id }) => html`<code class="id">${id}</code>`],
-  ['Request', ({ method, path, plugin }) => code(`${method} ${plugin}${path}`)],
+  ['Request', formatRequest],
   [
     'Reason',
     ({ detail, outcome, reason }) => [
       reason,
       detail && `, ${detail}`,
       outcome === 'would-refuse' &&
-        html` <span class="tag warned">passed</span>`,
+        html` <span class="tag warned">not yet refused</span>`,
     ],
   ],
   [

@@ -212,6 +212,14 @@ describe('the page', () => {
     );
   });
 
+  it('names no plugin that is not installed', () => {
+    const { refusals, ...report } = createPageReport();
+    const [refusal] = refusals.last;
+    const last = [{ ...refusal, plugin: 'not installed', path: '/.env' }];
+    const page = render({ ...report, refusals: { ...refusals, last } });
+    expect(page).toContain('<code>GET /api/…/.env</code> (not installed)');
+  });
+
   it('draws what was refused in the last hour, and nothing older', () => {
     const at = (minutes: number) =>
       new Date(Date.now() - minutes * 60_000).toISOString();

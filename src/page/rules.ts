@@ -97,8 +97,8 @@ function formatUse({ byDay, days, lastUsed, requests30d }: UsedRule): Content {
     ? `none in ${counted(days, 'day')}`
     : [
         bars(byDay),
-        `${counted(requests30d, 'request')}, the last on `,
-        date(lastUsed),
+        counted(requests30d, 'request'),
+        html`<small>last ${date(lastUsed)}</small>`,
       ];
 }
 

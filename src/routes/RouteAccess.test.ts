@@ -105,7 +105,7 @@ describe('[P18] RouteAccess', () => {
       {
         name: 'NotAllowedError',
         message:
-          'This is for services, and for users whom auth.apiGate.operators names',
+          'This is for services, and for users whom auth.apiGate.operators names: user:default/Jane is not among them',
       },
     );
     expect(getUserInfo).not.toHaveBeenCalled();

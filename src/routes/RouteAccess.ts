@@ -143,7 +143,7 @@ export class RouteAccess {
   ) {
     if (isUser(credentials) && !(await this.#isAmong(refs, credentials))) {
       throw new NotAllowedError(
-        `This is for services, and for users whom ${setting} names`,
+        `This is for services, and for users whom ${setting} names: ${credentials.principal.userEntityRef} is not among them`,
       );
     }
     await this.#requirePermission(credentials, permission);

@@ -36,7 +36,7 @@ describe('GET of the policy', () => {
         error: {
           name: 'NotAllowedError',
           message:
-            'This is for services, and for users whom auth.apiGate.operators or auth.apiGate.readers names',
+            'This is for services, and for users whom auth.apiGate.operators or auth.apiGate.readers names: user:default/jane is not among them',
         },
       },
     });

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
 import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
+import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { POLICY } from '../../__testUtils__/requestParts';
 import { runCliHere } from '../../__testUtils__/runCli';
@@ -81,9 +81,10 @@ const GATE: JsonObject = {
 
 const backends = signedBackends();
 const { argv, env } = process;
-afterEach(() => {
+afterEach(async () => {
   process.argv = argv;
   process.env = env;
+  await backends.stopAll();
 });
 
 /** Starts a backend with a file of Backstage's settings and one of the gate's, as from its command line. */
@@ -142,7 +143,7 @@ async function start(apiGate: JsonObject = GATE) {
           }),
       }),
     ],
-    rootConfig: rootConfigServiceFactory({ argv: files }),
+    rootConfig: configFromFiles(files, backends.add),
   });
   process.argv = ['node', 'backend', ...files];
   process.env = { ...env, REPORTER };

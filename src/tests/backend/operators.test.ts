@@ -1,15 +1,11 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigSources } from '@backstage/config-loader';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
+import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -407,24 +403,13 @@ describe('a change of the configuration', () => {
     const backend = await start({
       port,
       audit,
-      // Like Backstage's own factory, this one never stops watching the files.
-      rootConfig: createServiceFactory({
-        service: coreServices.rootConfig,
-        deps: {},
-        async factory() {
-          const config = await ConfigSources.toConfig(
-            ConfigSources.default({
-              argv: [
-                ...['--config', file],
-                ...(stronger ? ['--config', strongerFile] : []),
-              ],
-              watch: true,
-            }),
-          );
-          backends.add({ stop: async () => config.close() });
-          return config;
-        },
-      }),
+      rootConfig: configFromFiles(
+        [
+          ...['--config', file],
+          ...(stronger ? ['--config', strongerFile] : []),
+        ],
+        backends.add,
+      ),
     });
     backends.add({ stop: () => rm(folder, { recursive: true }) });
     return { ...backend, audit, file, write, writeText };

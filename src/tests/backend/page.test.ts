@@ -92,6 +92,9 @@ describe('[P89] the page of the policy', () => {
       expect(body).toContain(
         '<a href="https://backstage.example.com/app">Backstage</a>',
       );
+      expect(body).toContain(
+        '<a href="https://backstage.example.com/app/docs/default/component/any">a page of TechDocs</a>',
+      );
       expect(headers).toMatchObject({
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-store',
@@ -194,7 +197,7 @@ describe('[P89] the page of the policy', () => {
     const id = String(refused.headers['api-gate-decision']);
     const { body } = await navigate(`${PAGE}?id=${id}`, 'user:default/rita');
     // The refusal is there twice: as the one that was found, and among the last.
-    expect(body.split('GET hello/some/path')).toHaveLength(3);
+    expect(body.split('GET /api/hello/some/path')).toHaveLength(3);
     expect(body).not.toContain('secret');
     const { body: other } = await navigate(
       `${PAGE}?id=0123456789abcdef`,

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
 import type { JsonObject, JsonValue } from '@backstage/types';
 import { merge } from 'lodash';
+import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -270,7 +270,7 @@ events: { modules: { github: { webhookSecret: ${secret} } } }
       port,
       withAuth: false,
       features: [events.feature],
-      rootConfig: rootConfigServiceFactory({ argv: ['--config', file] }),
+      rootConfig: configFromFiles(['--config', file], backends.add),
     });
     const post = async () => (await backend.request('POST', TARGET)).status;
     const explain = async (...args: string[]) =>

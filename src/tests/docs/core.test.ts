@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 21950,
   'files of src without tests': 196,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 48780,
+  'lines of *.test.ts': 48900,
   'files that an anonymous request touches': 29,
   'files that a remembered bearer token touches': 46,
   'files that a cookie touches': 46,

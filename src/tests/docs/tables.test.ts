@@ -7,7 +7,10 @@ import {
   BUILT_IN_PUBLIC,
   PolicyReport,
 } from '../../observability/describePolicy';
-import { formatPolicyReport } from '../../observability/formatPolicyReport';
+import {
+  formatPolicyReport,
+  pageAddressOf,
+} from '../../observability/formatPolicyReport';
 import {
   blocksAfter,
   codeBlocks,
@@ -204,7 +207,7 @@ describe('docs/reference/http-api.md', () => {
 
   it('has every route of the gate', () => {
     const paths = readDocument('src/http/backstagePaths.ts').text;
-    const own = [...paths.matchAll(/`\$\{OWN_ROUTES_PATH\}(\/[^`]+)`/g)].map(
+    const own = [...paths.matchAll(/`\$\{OWN_ROUTES_PATH\}(\/[^`]*)`/g)].map(
       ([, below]) => `/api/auth/api-gate${below}`,
     );
     const documented = tableRows(page, ['Route', 'For', 'Permission'])
@@ -282,7 +285,8 @@ it('the block of the log in docs/getting-started.md is what the gate logs', () =
   const [block] = codeBlocks('text').filter(
     ({ file }) => file === 'docs/getting-started.md',
   );
-  expect(formatPolicyReport(report as PolicyReport)).toBe(block.text);
+  const page = pageAddressOf('http://localhost:7007');
+  expect(formatPolicyReport(report as PolicyReport, page)).toBe(block.text);
 });
 
 it('docs/reference/http-api.md describes each field of its sample of the policy', () => {

@@ -1,14 +1,10 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigSources } from '@backstage/config-loader';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import { configFromFiles } from '../../../__testUtils__/configFromFiles';
 import { blocksAfter, readDocument } from '../../../__testUtils__/documents';
 import { rawRequest } from '../../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
@@ -77,15 +73,8 @@ async function start(port: number, file: string) {
       ...[catalogPlugin, permissionPlugin, allowAllPolicy, eventsPlugin],
       hello.feature,
     ],
-    rootConfig: createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      async factory() {
-        const source = ConfigSources.default({ argv: ['--config', file] });
-        const config = await ConfigSources.toConfig(source);
-        closing.push(() => config.close());
-        return config;
-      },
+    rootConfig: configFromFiles(['--config', file], watch => {
+      closing.push(watch.stop);
     }),
   });
   const logged = (text: string) =>
@@ -147,7 +136,8 @@ describePage('docs/getting-started.md', () => {
     const [block] = blocksAfter(PAGE, '3. Start in report-only mode', 'text');
     const [[title, ...lines]] = [block.split('\n')];
     const [logged] = backend.logged(title);
-    lines.forEach(line => expect(logged.message).toContain(line));
+    const text = logged.message.replace(backend.url, 'http://localhost:7007');
+    lines.forEach(line => expect(text).toContain(line));
 
     // 4. Look at what would be refused
     expect(await backend.statusOf('POST', WEBHOOK)).toBe(202);
@@ -180,6 +170,20 @@ describePage('docs/getting-started.md', () => {
     expect(policy.closed.map(({ plugin }: any) => plugin)).toContain('hello');
 
     // 5. Write the rules
+    const [propose] = blocksAfter(PAGE, '5. Write the rules', 'sh');
+    const [, args] = propose.match(
+      /^yarn --cwd packages\/backend api-gate (.*)/,
+    )!;
+    const proposed = await runCliIn(
+      args.replace('https://backstage.example.com', backend.url).split(' '),
+      { cwd: app.backend, env },
+    );
+    expect(proposed).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(
+        "#   - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  # 1 request on ",
+      ),
+    });
     const [rules] = blocksAfter(PAGE, '5. Write the rules');
     app.add(rules);
     await until(() => backend.logged('API gate has a new policy').length === 3);

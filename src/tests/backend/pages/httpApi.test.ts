@@ -1,10 +1,6 @@
 import path from 'node:path';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { ConfigSources } from '@backstage/config-loader';
 import { stringify } from 'yaml';
+import { configFromFiles } from '../../../__testUtils__/configFromFiles';
 import {
   blocksAfter,
   codeIn,
@@ -101,18 +97,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   const { request, policy } = await backends.start({
     port,
     features: [hello.feature, events.feature],
-    rootConfig: createServiceFactory({
-      service: coreServices.rootConfig,
-      deps: {},
-      async factory() {
-        const source = ConfigSources.default({
-          argv: options,
-        });
-        const config = await ConfigSources.toConfig(source);
-        backends.add({ stop: () => config.close() });
-        return config;
-      },
-    }),
+    rootConfig: configFromFiles(options, backends.add),
   });
   await request('GET', '/api/hello/data');
   await request('POST', '/api/events/http/github');
