@@ -25,4 +25,7 @@ it('asks for the report and the explanation at the same time, so that both share
     { headers: { Authorization: 'Bearer user:default/reader' } },
   );
   expect(await response.text()).toContain('asked about GET /api/x');
+  // An adopter's root router may have no helmet, which sets the latter too.
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(response.headers.get('referrer-policy')).toBe('no-referrer');
 });

@@ -81,9 +81,8 @@ type Loaded = typeof import('./presetPrototypes');
 
 /** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
 async function loadPresetPrototypes() {
-  const loaded: Loaded | { default: Loaded } =
-    await import('./presetPrototypes');
-  return 'default' in loaded
-    ? loaded.default.presetPrototypes
-    : loaded.presetPrototypes;
+  const loaded = (await import('./presetPrototypes')) as Loaded & {
+    default?: Loaded;
+  };
+  return (loaded.default ?? loaded).presetPrototypes;
 }

@@ -179,6 +179,18 @@ describe('[P89] the page of the policy', () => {
     }
   });
 
+  it("[P95] leaves the pages of other plugins in the gate's sandbox, also at the same path", async () => {
+    const other = recordingPlugin('other', {
+      handle: (_req, res) => res.type('html').send('<p>other</p>'),
+    });
+    const { navigate } = await start({ features: [other.feature] });
+    const answer = await navigate('/api/other/api-gate/', 'user:default/rita');
+    expect(answer.status).toBe(200);
+    expect(valuesOf(answer, 'content-security-policy').join()).toMatch(
+      /\nsandbox$/,
+    );
+  });
+
   it('finds a refusal by the id of its answer, also one in report-only', async () => {
     const { get, navigate } = await start();
     const refused = await get('/api/hello/some/path?code=secret');
