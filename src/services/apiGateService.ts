@@ -76,9 +76,7 @@ type Loaded = typeof import('./presetPrototypes');
 
 /** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
 async function loadPresetPrototypes() {
-  const loaded: Loaded | { default: Loaded } =
+  const loaded: Partial<Loaded> & { default?: Loaded } =
     await import('./presetPrototypes');
-  return 'default' in loaded
-    ? loaded.default.presetPrototypes
-    : loaded.presetPrototypes;
+  return (loaded.default ?? loaded).presetPrototypes;
 }
