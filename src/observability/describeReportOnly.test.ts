@@ -127,7 +127,7 @@ describe('what worked in report-only', () => {
   function describeUses(uses: Use[], isDefaultPolicyDisabled = false) {
     return describeReportOnly({
       usage: {
-        day: TODAY,
+        ...{ isOn: true, isShared: true, isComplete: true, day: TODAY },
         read: () => new Map(uses.map(use => [keyOf(use), use])),
       } as Usage,
       policy: createPolicy({
@@ -215,6 +215,24 @@ describe('what worked in report-only', () => {
       workedLast: null,
       worked: [],
     });
+  });
+
+  it('names what is expected to stop working where all else may be enforced', () => {
+    const week = {
+      ...workedOf(get('hello'), { requests: 0, recentDays: 7 }),
+      ...REPORT_ONLY,
+    };
+    const closed = workedOf(get('hello', '/closed'));
+    const now = (...uses: Use[]) => {
+      const { because, enforce } = describeUses([week, ...uses]);
+      return [enforce, because];
+    };
+    const because = 'nothing that worked in the last 7 days would stop working';
+    expect(now()).toEqual(['now', because]);
+    expect(now(closed)).toEqual([
+      'now',
+      `${because}, except what auth.apiGate.expect has as closed`,
+    ]);
   });
 
   it('is not described once the gate enforces', () => {

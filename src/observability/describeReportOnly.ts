@@ -73,7 +73,7 @@ export function describeReportOnly(options: {
     .sort()
     .at(-1);
   return {
-    ...decideEnforce({ usage, recentDays, workedLast, holding }),
+    ...decideEnforce({ usage, recentDays, workedLast, all, holding }),
     days,
     workedLast: workedLast ?? null,
     worked: all,
@@ -137,9 +137,11 @@ function decideEnforce(options: {
   usage: Usage;
   recentDays: number;
   workedLast: string | undefined;
+  all: WorkedRequests[];
+  /** Those of all that nobody expects to be closed. */
   holding: WorkedRequests[];
 }): Pick<ReportOnlyReport, 'enforce' | 'because'> {
-  const { usage, recentDays, workedLast, holding } = options;
+  const { usage, recentDays, workedLast, all, holding } = options;
   const firstDay = formatDay(usage.day - RECENT_DAYS);
   if (workedLast !== undefined && workedLast >= firstDay) {
     const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
@@ -160,7 +162,7 @@ function decideEnforce(options: {
       }
     : {
         enforce: 'now',
-        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working`,
+        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working${all.length > holding.length ? ', except what auth.apiGate.expect has as closed' : ''}`,
       };
 }
 
