@@ -8,7 +8,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
 import { countShared } from '../policy/explainRequest';
-import { isUnused } from '../usage/Use';
+import { isUnused, RuleUsage } from '../usage/Use';
 import type { Finding, Possible, FindingFacts } from './Finding';
 import { SOON_MS } from './findTokenFindings';
 import {
@@ -39,6 +39,11 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 /** Finds what makes allow rules dangerous or useless. */
 export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
   const endpoints = readProxyEndpoints(get);
+  const uses = new Map(
+    facts.usage?.complete
+      ? facts.usage.rules.map(use => [use.rule, use])
+      : undefined,
+  );
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
@@ -48,7 +53,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
       ...findUseless(rule, facts, get),
-      ...findAge(rule, path, facts),
+      ...findAge(rule, uses.get(path), facts),
     ].map(
       fault =>
         fault && { id: fault.id, at, why: fault.why, write: fault.write },
@@ -195,10 +200,9 @@ function findUseless(
 
 function findAge(
   { reason, requires, unmet, until = Infinity }: AllowRule,
-  path: string,
-  { now, usage }: FindingFacts,
+  used: RuleUsage | undefined,
+  { now }: FindingFacts,
 ): Fault[] {
-  const used = usage?.complete && usage.rules.find(each => each.rule === path);
   return [
     unmet && {
       id: 'rule-requirement-not-met',
