@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { Answer, send } from '../http';
+import { Answer, send, until } from '../http';
 
 export const WEBHOOK_SECRET = 'the-webhook-secret-of-a-test';
 
@@ -58,6 +58,13 @@ const statusesOf = (answers: Record<string, Answer>) =>
 export async function sendDay(port: number): Promise<Day> {
   const signedIn = await send(port, { path: '/api/auth/guest/refresh' });
   const bearer: string = JSON.parse(signedIn.body).backstageIdentity.token;
+  // The catalog reads the app's examples some time after the start.
+  const entity =
+    '/api/catalog/entities/by-name/component/default/example-website';
+  await until('the catalog has the entity', 60_000, async () => {
+    const { status } = await send(port, { path: entity, bearer });
+    return status === 200;
+  });
   const entities = await send(port, { path: '/api/catalog/entities', bearer });
   // Where the gate has issued its cookie, the browser sends it for the page, as for images.
   const cookie = entities.setCookies.map(each => each.split(';')[0]).join('; ');
