@@ -39,12 +39,17 @@ function isSkipping(callee: string): boolean {
   return /^(\w+\.)*(skip|todo)\b|^x(it|test|describe)\b/.test(callee);
 }
 
+/** Finds the files of a folder. Those of installed packages are many, so they are not listed first. */
 function typeScriptFilesIn(folder: string): string[] {
-  return readdirSync(path.join(root, folder), { recursive: true })
-    .map(file => path.posix.join(folder, String(file)))
-    .filter(
-      file => file.endsWith('.ts') && !/node_modules|delegation\/\d/.test(file),
-    );
+  return readdirSync(path.join(root, folder), { withFileTypes: true })
+    .map(entry => ({ entry, file: path.posix.join(folder, entry.name) }))
+    .filter(({ file }) => !/node_modules|delegation\/\d/.test(file))
+    .flatMap(({ entry, file }) => {
+      if (entry.isDirectory()) {
+        return typeScriptFilesIn(file);
+      }
+      return file.endsWith('.ts') ? [file] : [];
+    });
 }
 
 const titledTests = ['src', 'integration']
