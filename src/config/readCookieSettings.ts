@@ -6,6 +6,7 @@ import {
   checkOneOf,
   isTrue,
   readBaseUrl,
+  readBoolean,
   readDuration,
   readList,
   readObject,
@@ -115,12 +116,9 @@ function readCookieSettings(
   configPath: string,
   backend: URL,
 ): CookieSettings {
-  const { enabled = true, name = 'token', domain, sameSite = 'lax' } = settings;
+  const { name = 'token', domain, sameSite = 'lax' } = settings;
   const secure = backend.protocol === 'https:';
-  check(
-    typeof enabled === 'boolean',
-    `${configPath}.enabled must be true or false`,
-  );
+  const enabled = readBoolean(settings.enabled, `${configPath}.enabled`, true);
   checkOneOf(sameSite, `${configPath}.sameSite`, ['strict', 'lax', 'none']);
   check(
     typeof name === 'string' && TOKEN.test(name),

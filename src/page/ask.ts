@@ -1,6 +1,6 @@
 import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
 import { Html, html } from './html';
-import { note, section } from './parts';
+import { note, preformatted, section } from './parts';
 
 /** What the form of the page has asked. */
 export interface Question {
@@ -44,7 +44,6 @@ export function renderAsk(
     explained &&
       ('error' in explained
         ? note('open', explained.error)
-        : html`<pre>
-${explained.lines.map(line => [line, html`<br />`])}</pre>`),
+        : preformatted(explained.lines)),
   );
 }

@@ -3,7 +3,7 @@ import { formatBuiltIn } from '../observability/formatPolicyReport';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
-import { code, list, section, table } from './parts';
+import { code, list, section, table, tag } from './parts';
 
 /** What answers outside of `/api`, where the gate is not. */
 const OUTSIDE = [
@@ -37,10 +37,7 @@ export function renderExposure(report: PolicyReport): Html {
           'Plugin',
           ({ id, isInstalled }) => [
             code(id),
-            !isInstalled &&
-              html` <span class="tag warned"
-                >not installed in this backend</span
-              >`,
+            !isInstalled && tag('warned', 'not installed in this backend'),
           ],
         ],
         ['Open to everybody', ({ open }) => list(open)],

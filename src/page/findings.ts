@@ -1,18 +1,24 @@
 import type { Finding } from '../findings/Finding';
 import { Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
-import { code, Column, section, table } from './parts';
+import { code, Column, section, table, tag } from './parts';
 
 /** The page stays readable, and below 1 MB with a finding for each of 1,000 rules. */
-export const MAX_SHOWN = 200;
+const MAX_SHOWN = 200;
+
+/** Returns the findings that the page shows, with the numbers that the ids of their rows have. */
+export function numberFindings(findings: readonly Finding[]) {
+  return findings
+    .slice(0, MAX_SHOWN)
+    .map((finding, index) => ({ ...finding, index }));
+}
 
 const COLUMNS: readonly Column<Finding & { index: number }>[] = [
   [
     'Finding',
     ({ accepted, id }) => [
       code(id),
-      accepted &&
-        html` <span class="tag closed">accepted: ${accepted.reason}</span>`,
+      accepted && tag('closed', 'accepted: ', accepted.reason),
     ],
   ],
   ['At', ({ at }) => code(at)],
@@ -22,7 +28,7 @@ const COLUMNS: readonly Column<Finding & { index: number }>[] = [
 
 /** Renders what to change: each finding, with what to write instead. */
 export function renderFindings({ findings }: PolicyReport): Html {
-  const shown = findings.slice(0, MAX_SHOWN);
+  const shown = numberFindings(findings);
   const left = findings.length - shown.length;
   return section(
     'findings',
@@ -31,11 +37,7 @@ export function renderFindings({ findings }: PolicyReport): Html {
       ? html`<p>
           No setting makes the gate pointless, and no rule is dangerous.
         </p>`
-      : table(
-          COLUMNS,
-          shown.map((finding, index) => ({ ...finding, index })),
-          ({ index }) => `finding-${index}`,
-        ),
+      : table(COLUMNS, shown, ({ index }) => `finding-${index}`),
     left > 0 &&
       html`<p>${left} more: the command api-gate check lists all.</p>`,
   );

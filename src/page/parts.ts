@@ -71,6 +71,16 @@ export function code(text: string): Html {
   return html`<code>${text}</code>`;
 }
 
+/** Marks what stands before it, with a word or two. */
+export function tag(kind: 'closed' | 'warned', ...content: Content[]): Html {
+  return html` <span class="tag ${kind}">${content}</span>`;
+}
+
+/** Shows lines of text as they are. */
+export function preformatted(lines: readonly string[]): Html {
+  return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
+}
+
 /** Makes a sentence that stands out. */
 export function note(
   kind: 'good' | 'open' | 'warned',

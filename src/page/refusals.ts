@@ -15,6 +15,7 @@ import {
   number,
   section,
   table,
+  tag,
   time,
 } from './parts';
 
@@ -73,8 +74,7 @@ const LAST: readonly Column<Refused>[] = [
     ({ detail, outcome, reason }) => [
       reason,
       detail && `, ${detail}`,
-      outcome === 'would-refuse' &&
-        html` <span class="tag warned">not yet refused</span>`,
+      outcome === 'would-refuse' && tag('warned', 'not yet refused'),
     ],
   ],
   [

@@ -1,7 +1,7 @@
 import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatCandidate } from '../observability/CandidateCounts';
-import { MAX_SHOWN } from './findings';
+import { numberFindings } from './findings';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import {
@@ -12,6 +12,7 @@ import {
   date,
   section,
   table,
+  tag,
   time,
 } from './parts';
 
@@ -43,17 +44,14 @@ const COLUMNS: readonly Column<RuleRow>[] = [
   [
     'End',
     ({ ended, until }) =>
-      until !== undefined && [
-        time(until),
-        ended && html` <span class="tag warned">ended</span>`,
-      ],
+      until !== undefined && [time(until), ended && tag('warned', 'ended')],
   ],
   [
     'Requires',
     ({ requires, unmet }) =>
       requires !== undefined && [
         code(requires),
-        unmet && html` <span class="tag warned">missing, so closed</span>`,
+        unmet && tag('warned', 'missing, so closed'),
       ],
   ],
   [
@@ -104,9 +102,7 @@ function formatUse({ byDay, days, lastUsed, requests30d }: UsedRule): Content {
 
 function readRules({ allow, findings, usage }: PolicyReport) {
   const byRule = groupBy(
-    findings
-      .slice(0, MAX_SHOWN)
-      .map((finding, index) => ({ ...finding, index })),
+    numberFindings(findings),
     ({ at }) => RULE.exec(at)?.[1],
   );
   return allow.map((rule, index) => ({

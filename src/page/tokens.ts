@@ -1,8 +1,20 @@
 import { formatRule } from '../config/AllowRule';
-import type { ReportedToken } from '../observability/describePolicy';
+import type {
+  PolicyReport,
+  ReportedToken,
+} from '../observability/describePolicy';
 import { Html, html } from './html';
-import type { PolicyReport } from '../observability/describePolicy';
-import { code, counted, date, list, section, table, time } from './parts';
+import {
+  code,
+  counted,
+  date,
+  list,
+  preformatted,
+  section,
+  table,
+  tag,
+  time,
+} from './parts';
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
 export function renderTokens({ tokens, usage }: PolicyReport): Html {
@@ -49,8 +61,7 @@ export function renderTokens({ tokens, usage }: PolicyReport): Html {
                       <summary>
                         ${yaml === use?.yaml ? 'Plugins' : 'Requests'}
                       </summary>
-                      <pre>
-${yaml.split('\n').map(line => [line, html`<br />`])}</pre>
+                      ${preformatted(yaml.split('\n'))}
                     </details>`,
                 ),
             ],
@@ -64,7 +75,7 @@ function formatLimit({ ended, only, reason, until }: ReportedToken) {
   return [
     only ? only.map(formatRule).join('; ') : 'what accessRestrictions allow',
     until && [' until ', time(until)],
-    ended && html` <span class="tag warned">ended</span>`,
+    ended && tag('warned', 'ended'),
     reason && ` (${reason})`,
   ];
 }
