@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { errors } from 'playwright-core';
 
 /** Runs checks, and prints their results and totals. */
 export class Checks {
@@ -32,6 +33,27 @@ export class Checks {
     } else {
       this.#fail(`${what}: saw ${show(seen)}`);
     }
+  }
+
+  /**
+   * Runs a group of checks, and once more if Chromium has not done in time what the group waits for, and no check has failed: of
+   * hundreds of pages that Chromium opens, one now and then sends no request for its image, or reports none.
+   */
+  async groupOrAgain(title: string, run: () => Promise<void>): Promise<void> {
+    const passed = this.#passed;
+    const failed = this.#failed;
+    await this.group(title, async () => {
+      try {
+        await run();
+      } catch (error) {
+        if (!(error instanceof errors.TimeoutError) || this.#failed > failed) {
+          throw error;
+        }
+        console.log(`again, since Chromium was late: ${error.stack}`);
+        this.#passed = passed;
+        await run();
+      }
+    });
   }
 
   /** Prints the totals. Returns whether all checks passed. */

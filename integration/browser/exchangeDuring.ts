@@ -1,4 +1,4 @@
-import type { CDPSession, Page } from 'playwright-core';
+import { CDPSession, errors, Page } from 'playwright-core';
 
 const GIVE_UP_AFTER_MS = 30_000;
 
@@ -41,14 +41,17 @@ function firstExchange(
   matches: Parameters<typeof exchangeDuring>[1],
 ): Promise<Exchange> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error('The expected request was not made or answered')),
-      GIVE_UP_AFTER_MS,
-    );
     // DevTools report the three events of each request in any order.
     const matching = new Set<string>();
     const sent = new Map<string, Omit<Exchange, 'status' | 'gate'>>();
     const answered = new Map<string, Pick<Exchange, 'status' | 'gate'>>();
+    const timer = setTimeout(() => {
+      const seen = [...matching].map(
+        id => `sent ${sent.has(id)}, answered ${answered.has(id)}`,
+      );
+      const message = `DevTools report no expected request with an answer. Expected requests: ${seen.join('; ') || 'none'}. All requests: ${sent.size}, answers: ${answered.size}`;
+      reject(new errors.TimeoutError(message));
+    }, GIVE_UP_AFTER_MS);
     const resolveIfComplete = (id: string) => {
       const request = sent.get(id);
       const answer = answered.get(id);

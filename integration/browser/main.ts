@@ -82,7 +82,7 @@ async function main() {
   const check = (
     title: string,
     run: (context: BrowserContext) => Promise<void>,
-  ) => checks.group(title, () => withContext(browser, run));
+  ) => checks.groupOrAgain(title, () => withContext(browser, run));
 
   let largeCookies: JarCookie[] = [];
   await checks.group('Backend with large tokens', () =>
