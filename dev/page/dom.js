@@ -61,21 +61,3 @@ async function readBody(response) {
     ? `${shown.slice(0, MAX_BODY)}\n… (${shown.length} characters in all)`
     : shown;
 }
-
-/** Creates the tables of a list, or nothing for an empty list. */
-export function table(title, headings, rows, cellsOf) {
-  if (rows.length === 0) {
-    return [];
-  }
-  const row = (tag, cells) =>
-    element('tr', {}, ...cells.map(cell => element(tag, {}, cell)));
-  return [
-    element('h3', { textContent: title }),
-    element(
-      'table',
-      { className: 'list' },
-      element('thead', {}, row('th', headings)),
-      element('tbody', {}, ...rows.map(each => row('td', cellsOf(each)))),
-    ),
-  ];
-}

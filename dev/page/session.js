@@ -13,7 +13,7 @@ let session;
 let oldTokenStatus;
 let socket;
 
-export const authorization = () =>
+const authorization = () =>
   session ? { Authorization: `Bearer ${session.token}` } : {};
 
 async function askForSession(path, options) {
