@@ -1,6 +1,5 @@
 import type { RequestHandler } from 'express';
-import { refuseUndecided, toRefusal } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, refuseUndecided, toRefusal } from '../decision/Refusal';
 import {
   clearCookie,
   isCookie,

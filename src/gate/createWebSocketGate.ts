@@ -4,8 +4,7 @@ import type {
   HttpRouterServiceWebSocketHandler,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { refuseUndecided, toRefusal } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, refuseUndecided, toRefusal } from '../decision/Refusal';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';

@@ -6,8 +6,7 @@ import {
   readCredential,
 } from '../credentials/readCredential';
 import type { Decision, PassReason } from '../decision/Decision';
-import { toRefusal } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, toRefusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
