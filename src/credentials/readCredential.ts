@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { countHeader } from '../http/requestHeaders';
-import { decodeToken } from './token';
+import { decodeToken, readBearer } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
@@ -64,11 +64,6 @@ export function readPlaces(
     header !== undefined && /^(?!bearer\b)./i.test(headers.authorization ?? '');
   const isBound = headerToken !== undefined || isForeignPath || isOtherScheme;
   return { cookie, headerToken, isForeignPath, isBound };
-}
-
-/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
-export function readBearer({ headers }: IncomingMessage): string | undefined {
-  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
 }
 
 /** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */

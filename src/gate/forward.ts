@@ -1,11 +1,10 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { bindToken } from '../credentials/boundToken';
+import { bindToken, readBearer } from '../credentials/token';
 import {
   BACKSTAGE_AUTH_COOKIES,
   PresentedToken,
-  readBearer,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
 import { isSentOn } from './foreignAuthorization';

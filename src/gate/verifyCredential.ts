@@ -5,7 +5,6 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
 import type { Request } from 'express';
-import { tokenOf } from '../credentials/boundToken';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -14,7 +13,7 @@ import {
   PresentedToken,
   substituteRequest,
 } from '../credentials/readCredential';
-import { isExpired, Token } from '../credentials/token';
+import { isExpired, Token, tokenOf } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { Policy } from '../policy/Policy';
 import { explainFailure } from './explainFailure';

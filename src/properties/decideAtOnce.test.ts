@@ -15,7 +15,7 @@ import {
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import type { TokenEntry } from '../config/readTokens';
-import { tokenOf } from '../credentials/boundToken';
+import { tokenOf } from '../credentials/token';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';

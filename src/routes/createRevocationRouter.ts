@@ -9,7 +9,7 @@ import {
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { tokenOf } from '../credentials/boundToken';
+import { tokenOf } from '../credentials/token';
 import type { TokenCache } from '../credentials/TokenCache';
 import { endOfLock, now, Revocation } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
