@@ -6,7 +6,7 @@ import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
+import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/requestLine';
 import { RateLimit } from '../util/RateLimit';
 import { fetchKeyIds, KeyAnswer } from './fetchKeyIds';
 import { NewcomerLimit } from './NewcomerLimit';

@@ -4,7 +4,6 @@ import type { Request, Response } from 'express';
 import type { TargetPlugin } from '../credentials/BackendPlugins';
 import { CredentialPlaces, readPlaces } from '../credentials/readCredential';
 import { createDecisionId, CredentialKind } from '../decision/Decision';
-import { COOKIE_PATH, isCookieEndpoint } from '../http/backstagePaths';
 import {
   asksForUpgrade,
   expressPath,
@@ -12,6 +11,8 @@ import {
   requestMethod,
   WEBSOCKET,
   withoutQuery,
+  COOKIE_PATH,
+  isCookieEndpoint,
 } from '../http/requestLine';
 import { MountedRequest, pluginIdOf } from '../http/mountedRequest';
 import { classifyRoute, RouteClass } from '../policy/classifyRoute';

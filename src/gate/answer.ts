@@ -3,7 +3,7 @@ import onHeaders from 'on-headers';
 import type { IssuedCookie } from '../cookie/CookieIssuer';
 import type { CredentialKind } from '../decision/Decision';
 import type { Refusal } from '../decision/Refusal';
-import { PAGE_PATH } from '../http/backstagePaths';
+import { PAGE_PATH } from '../http/requestLine';
 import { canRunScript } from '../http/canRunScript';
 import { isPageDestination } from '../http/fetchMetadata';
 import {

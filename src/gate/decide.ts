@@ -7,7 +7,7 @@ import {
 } from '../credentials/readCredential';
 import type { Decision, PassReason } from '../decision/Decision';
 import { Refusal, toRefusal } from '../decision/Refusal';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/requestLine';
 import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';

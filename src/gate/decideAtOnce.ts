@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
 import type { PresentedToken } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/requestLine';
 import { accept, Passed } from './decide';
 import { findForeignTokens } from './foreignAuthorization';
 import { findRefusal } from './externalTokens';

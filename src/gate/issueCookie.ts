@@ -1,6 +1,6 @@
 import { isError } from '@backstage/errors';
 import type { CookieIssuer, GateCookieIssuer } from '../cookie/CookieIssuer';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/requestLine';
 import { isCrossOrigin } from '../http/fetchMetadata';
 import { withTimeout } from '../util/time';
 import { keepCookies } from './answer';

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import {
   asksForUpgrade,
   expressPath,
+  isCookieEndpoint,
   isUnambiguousPath,
   pathBelowPlugin,
   hasNoDotSegments,
@@ -186,5 +187,23 @@ describe('expressPath', () => {
       },
     } as Request;
     expect(expressPath(unreadable)).toBeUndefined();
+  });
+});
+
+const COOKIE = '/.backstage/auth/v1/cookie';
+
+describe('isCookieEndpoint', () => {
+  it.each([
+    [COOKIE, true],
+    [`${COOKIE}/`, true],
+    [COOKIE.toUpperCase(), true],
+    [`${COOKIE}//`, false],
+    [`${COOKIE}s`, false],
+    [`${COOKIE}/x`, false],
+    [`/x${COOKIE}`, false],
+    ['/', false],
+    [undefined, false],
+  ])('holds for %s: %s', (path, expected) => {
+    expect(isCookieEndpoint(path)).toBe(expected);
   });
 });

@@ -1,10 +1,11 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import {
+  isUnambiguousPath,
+  WEBSOCKET,
   isCookieEndpoint,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
-} from '../http/backstagePaths';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+} from '../http/requestLine';
 import type { AllowList } from './AllowList';
 import { AllowRule, PLUGIN_ID } from '../config/AllowRule';
 

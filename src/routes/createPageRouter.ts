@@ -2,7 +2,7 @@ import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/backstagePaths';
+import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/requestLine';
 import { isPageDestination } from '../http/fetchMetadata';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../observability/explainInWords';

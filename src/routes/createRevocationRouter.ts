@@ -24,7 +24,7 @@ import {
   LOCK_PATH,
   LOCKED_USERS_PATH,
   REVOCATIONS_PATH,
-} from '../http/backstagePaths';
+} from '../http/requestLine';
 import type { UserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
