@@ -4,8 +4,7 @@ import type { IssuedCookie } from '../cookie/CookieIssuer';
 import type { CredentialKind } from '../decision/Decision';
 import type { Refusal } from '../decision/Refusal';
 import { PAGE_PATH } from '../http/requestLine';
-import { canRunScript } from '../http/canRunScript';
-import { isPageDestination } from '../http/fetchMetadata';
+import { isPageDestination, canRunScript } from '../http/browsers';
 import {
   removeTargetedCacheControl,
   toPrivateCacheControl,

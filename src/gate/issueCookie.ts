@@ -1,7 +1,7 @@
 import { isError } from '@backstage/errors';
 import type { CookieIssuer, GateCookieIssuer } from '../cookie/CookieIssuer';
 import { isCookieEndpoint } from '../http/requestLine';
-import { isCrossOrigin } from '../http/fetchMetadata';
+import { isCrossOrigin } from '../http/browsers';
 import { withTimeout } from '../util/time';
 import { keepCookies } from './answer';
 import { COOKIE_ISSUED_IN_FRONT } from './forward';

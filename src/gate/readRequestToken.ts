@@ -1,6 +1,6 @@
 import { PresentedToken, readCredential } from '../credentials/readCredential';
 import { Refusal } from '../decision/Refusal';
-import { isCodeDestination } from '../http/fetchMetadata';
+import { isCodeDestination } from '../http/browsers';
 import { hasNoDotSegments, isUnambiguousPath } from '../http/requestLine';
 import type { GateRequest } from './GateRequest';
 

@@ -3,7 +3,7 @@ import { isError } from '@backstage/errors';
 import type { Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { OWN_ROUTES_PATH, PAGE_PATH } from '../http/requestLine';
-import { isPageDestination } from '../http/fetchMetadata';
+import { isPageDestination } from '../http/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../observability/explainInWords';
 import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';

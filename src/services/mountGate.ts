@@ -9,7 +9,7 @@ import type { ErrorResponseBody } from '@backstage/errors';
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
-import { isPageDestination } from '../http/fetchMetadata';
+import { isPageDestination } from '../http/browsers';
 import {
   requestMethod,
   withoutQuery,
