@@ -98,7 +98,6 @@ module.exports = {
       'gate-credentials': [
         'explainFailure',
         'publicTokens',
-        'readRequestToken',
         'signOut',
         'verifyCredential',
       ],

@@ -10,9 +10,9 @@ import {
   segmentsOf,
 } from './AllowRule';
 import {
+  isCookieEndpoint,
   isUnambiguousPath,
   WEBSOCKET,
-  isCookieEndpoint,
 } from '../http/requestLine';
 import { checkPublicReaders } from './readPublicReaders';
 import { checkRequirements, readRequires } from './requirements';

@@ -10,8 +10,7 @@ import {
   toPrivateCacheControl,
 } from '../http/cacheControl';
 import type { Passed } from './decide';
-import type { ExpressRequest, GateRequest } from './GateRequest';
-import { trustOf } from './readRequestToken';
+import { ExpressRequest, GateRequest, trustOf } from './GateRequest';
 
 /** The headers that an answer gets when it is written. */
 export interface AnswerHeaders {

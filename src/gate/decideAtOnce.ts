@@ -6,9 +6,8 @@ import { isCookieEndpoint } from '../http/requestLine';
 import { accept, Passed } from './decide';
 import { findForeignTokens } from './foreignAuthorization';
 import { findRefusal } from './externalTokens';
-import type { ExpressRequest } from './GateRequest';
+import { ExpressRequest, readRequestToken } from './GateRequest';
 import { findIssuer } from './issueCookie';
-import { readRequestToken } from './readRequestToken';
 import { findMcpResource } from './resourceMetadata';
 import {
   acceptsPrincipal,

@@ -1,10 +1,10 @@
 import type { Finding } from '../findings/Finding';
 import { AllowRule, ANY_SEGMENT, endOf, prefixOf } from '../config/AllowRule';
 import {
-  WEBSOCKET,
   COOKIE_PATH,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
+  WEBSOCKET,
 } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';

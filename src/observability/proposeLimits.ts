@@ -1,8 +1,8 @@
 import { AllowRule, ANY_SEGMENT, PLUGIN_ID, yamlOf } from '../config/AllowRule';
 import {
+  isCookieEndpoint,
   isUnambiguousPath,
   WEBSOCKET,
-  isCookieEndpoint,
 } from '../http/requestLine';
 import { ODD_PATH, tokenCallOf, Use } from '../usage/Use';
 import { isRecordableText, MAX_PATH_LENGTH } from './proposeRule';

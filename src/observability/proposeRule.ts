@@ -4,9 +4,9 @@ import type { Decision } from '../decision/Decision';
 import type { DecidedRequest } from '../decision/GateObserver';
 import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
 import {
+  isCookieEndpoint,
   isUnambiguousPath,
   WEBSOCKET,
-  isCookieEndpoint,
 } from '../http/requestLine';
 
 export const MAX_PATH_LENGTH = 200;

@@ -1,10 +1,10 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import {
-  isUnambiguousPath,
-  WEBSOCKET,
   isCookieEndpoint,
+  isUnambiguousPath,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
+  WEBSOCKET,
 } from '../http/requestLine';
 import type { AllowList } from './AllowList';
 import { AllowRule, PLUGIN_ID } from '../config/AllowRule';

@@ -1,8 +1,8 @@
 import { readApiTarget } from '../config/readExpectations';
 import {
+  isCookieEndpoint,
   isUnambiguousPath,
   WEBSOCKET,
-  isCookieEndpoint,
 } from '../http/requestLine';
 import {
   AllowRule,

@@ -11,10 +11,10 @@ import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
 import { isPageDestination } from '../http/browsers';
 import {
-  requestMethod,
-  withoutQuery,
   COOKIE_PATH,
   PAGE_PATH,
+  requestMethod,
+  withoutQuery,
 } from '../http/requestLine';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import { findServers } from './findServers';
