@@ -9,7 +9,7 @@ import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
 import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
-import { socketSessionOf } from './externalTokens';
+import { socketSessionOf } from './verifyCredential';
 import type { GateServices } from './GateServices';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];

@@ -11,7 +11,6 @@ import { isCookieEndpoint } from '../http/requestLine';
 import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
-import { findRefusal, reportExternalToken } from './externalTokens';
 import { forward } from './forward';
 import { assertForeign } from './foreignAuthorization';
 import { ExpressRequest, GateRequest, readRequestToken } from './GateRequest';
@@ -20,7 +19,13 @@ import { answerKeys, answerSignOut } from './ownAnswers';
 import { findResourceMetadata } from './resourceMetadata';
 import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
 import { endSessions } from './signOut';
-import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
+import {
+  findRefusal,
+  isUser,
+  reportExternalToken,
+  VerifiedCredential,
+  verifyTimed,
+} from './verifyCredential';
 
 /** Why a request passes. */
 export interface Passed {

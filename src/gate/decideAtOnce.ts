@@ -5,13 +5,13 @@ import { Refusal } from '../decision/Refusal';
 import { isCookieEndpoint } from '../http/requestLine';
 import { accept, Passed } from './decide';
 import { findForeignTokens } from './foreignAuthorization';
-import { findRefusal } from './externalTokens';
 import { ExpressRequest, readRequestToken } from './GateRequest';
 import { findIssuer } from './issueCookie';
 import { findMcpResource } from './resourceMetadata';
 import {
   acceptsPrincipal,
   findKnownRefusal,
+  findRefusal,
   isSubject,
   observeToken,
   VerifiedCredential,

@@ -12,9 +12,12 @@ import {
 } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 import { clearCookie } from './answer';
-import { findRefusal } from './externalTokens';
 import type { GateRequest } from './GateRequest';
-import { VerifiedCredential, verifyCredential } from './verifyCredential';
+import {
+  findRefusal,
+  VerifiedCredential,
+  verifyCredential,
+} from './verifyCredential';
 
 // A browser that has a cookie of an earlier domain sends two. Any client can send more, and each takes time.
 const MAX_CONFLICTING = 5;
