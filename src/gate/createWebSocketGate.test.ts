@@ -172,7 +172,7 @@ describe('createWebSocketGate', () => {
         headers: bearer(late),
         policy,
         prepare: ({ invalidTokens }, valid) => {
-          jest.spyOn(invalidTokens, 'get').mockReturnValue(undefined);
+          jest.spyOn(invalidTokens, 'recall').mockReturnValue(undefined);
           const userEntityRef = 'user:default/late';
           valid.set(late, { type: 'user', userEntityRef });
         },

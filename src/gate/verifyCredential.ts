@@ -182,9 +182,10 @@ export function findKnownRefusal(
   if (claims && isExpired(claims)) {
     return Refusal.because('invalid-token', 'expired');
   }
-  return invalidTokens.isEmpty
+  // Without a failure since the start, no key is made, for which a token is hashed.
+  return invalidTokens.size === 0
     ? undefined
-    : invalidTokens.get(failureKey(plugin.id, kind, token));
+    : invalidTokens.recall(failureKey(plugin.id, kind, token));
 }
 
 /**
