@@ -18,9 +18,8 @@ import type { GateServices } from '../gate/GateServices';
 import { createOthersLimit } from '../gate/signOut';
 import { Plugins } from '../plugins/Plugins';
 import { createUserSignOut } from '../revocation/createUserSignOut';
-import { IssuerClock } from '../revocation/IssuerClock';
 import type { OfflineSessions } from '../revocation/OfflineSessions';
-import type { Revocation } from '../revocation/Revocation';
+import { IssuerClock, Revocation } from '../revocation/Revocation';
 import { Revocations } from '../revocation/Revocations';
 import { createPolicy } from './createPolicy';
 

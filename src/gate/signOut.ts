@@ -5,11 +5,7 @@ import {
 } from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
-import {
-  Revocation,
-  revocationOfSession,
-  SessionClaims,
-} from '../revocation/Revocation';
+import type { Revocation, SessionClaims } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 import { clearCookie } from './answer';
 import type { GateRequest } from './GateRequest';
@@ -184,7 +180,7 @@ async function revoke(
   const { scope, offlineSessions } = policy.config.signOut;
   // The token of a revoked session cannot end the user's other sessions.
   const isOfUser = scope === 'user' && !revocations.isRevoked(session);
-  const revocation = revocationOfSession(session);
+  const revocation: Revocation = { scope: 'session', ...session };
   // A session that was revoked before is revoked again, because the store may not have that revocation.
   const stored = revocations.revoke(revocation);
   const ofUser = isOfUser

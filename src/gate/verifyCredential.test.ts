@@ -15,7 +15,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { DecodedToken, decodeToken, Token } from '../credentials/token';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
-import { IssuerClock } from '../revocation/IssuerClock';
+import { IssuerClock } from '../revocation/Revocation';
 import {
   findSessionRefusal,
   verifyCredential,
