@@ -84,12 +84,7 @@ module.exports = {
   ...room('plugins'),
   ...room('credentials', {
     parts: {
-      'credentials-keys': [
-        'KeyEndpoints',
-        'NewcomerLimit',
-        'OwnIssuer',
-        'SeenKeys',
-      ],
+      'credentials-keys': ['KeyEndpoints', 'NewcomerLimit', 'OwnIssuer'],
     },
     also: { credentials: ['gate/verifyCredential.test.ts'] },
   }),

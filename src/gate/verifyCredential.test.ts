@@ -49,14 +49,13 @@ function create(
   const calls: { req: Request; options: object }[] = [];
   const askedKeys: string[] = [];
   const steps: string[] = [];
-  const keyEndpoints = new KeyEndpoints({
-    logger: { warn: () => {} } as never,
-    isKnown: async () => true,
-    fetchKeyIds: async url => {
+  const keyEndpoints = new KeyEndpoints(
+    { logger: { warn: () => {} } as never, isKnown: async () => true },
+    async url => {
       askedKeys.push(url);
       return url in keys ? keys[url] : ['key'];
     },
-  });
+  );
   const gate = createGateServices({
     replaced: {
       keyEndpoints: Object.assign(keyEndpoints, {
