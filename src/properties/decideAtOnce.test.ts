@@ -20,7 +20,7 @@ import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
 import { Passed, settle } from '../gate/decide';
-import { decideAtOnce } from '../gate/decideAtOnce';
+import { decideAtOnce } from '../gate/createGate';
 import { ExpressRequest } from '../gate/GateRequest';
 
 jest.setTimeout(120_000);
