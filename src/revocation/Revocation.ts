@@ -44,7 +44,7 @@ export function revocationKey(revocation: Revocation): string {
 }
 
 /** Returns the key that the tokens of one session have in common. No other session has the same key. */
-export function sessionKey({ sub, iat, exp }: SessionClaims): string {
+function sessionKey({ sub, iat, exp }: SessionClaims): string {
   return `${iat} ${exp} ${sub}`;
 }
 
