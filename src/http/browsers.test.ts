@@ -92,13 +92,20 @@ describe('[P47] isPageDestination', () => {
     },
   );
 
-  it.each(['audio', 'empty', 'font', 'image', 'script', 'sharedworker', ''])(
-    '%s: false, whatever the browser accepts',
-    destination => {
-      const headers = { 'sec-fetch-dest': destination, accept: 'text/html' };
-      expect(isPageDestination(request(headers))).toBe(false);
-    },
-  );
+  it.each([
+    'audio',
+    'empty',
+    'font',
+    'image',
+    'script',
+    'sharedworker',
+    'xdocument',
+    'documents',
+    '',
+  ])('%s: false, whatever the browser accepts', destination => {
+    const headers = { 'sec-fetch-dest': destination, accept: 'text/html' };
+    expect(isPageDestination(request(headers))).toBe(false);
+  });
 
   it.each([
     ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', true],

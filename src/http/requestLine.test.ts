@@ -10,6 +10,7 @@ import {
   requestMethod,
   withoutQuery,
 } from './requestLine';
+import * as paths from './requestLine';
 
 const requestWith = (headers: Record<string, string>, method?: string) =>
   ({ method, headers }) as unknown as IncomingMessage;
@@ -205,5 +206,20 @@ describe('isCookieEndpoint', () => {
     [undefined, false],
   ])('holds for %s: %s', (path, expected) => {
     expect(isCookieEndpoint(path)).toBe(expected);
+  });
+});
+
+it('has the paths of Backstage and of this module as clients call them', () => {
+  expect(paths).toMatchObject({
+    PLUGIN_KEYS_PATH: '/.backstage/auth/v1/jwks.json',
+    USER_KEYS_PATH: '/.well-known/jwks.json',
+    OFFLINE_SESSIONS_PATH: '/v1/offline-sessions/revoke',
+    COOKIE_PATH: COOKIE,
+    OWN_ROUTES_PATH: '/api-gate',
+    PAGE_PATH: '/api-gate/',
+    POLICY_PATH: '/api-gate/v1/policy',
+    REVOCATIONS_PATH: '/api-gate/v1/revocations',
+    LOCKED_USERS_PATH: '/api-gate/v1/revocations/locked',
+    LOCK_PATH: '/api-gate/v1/revocations/*',
   });
 });
