@@ -82,14 +82,12 @@ async function prepare(
   if (!passed || (passed.rule && !request.policy.isEnforced)) {
     return () => backstageHandler(upgrade);
   }
-  const { presented, verified } = passed;
-  const authenticated =
-    presented && verified
-      ? { presented, verified }
-      : await authenticateUnderRule(request, declared);
+  const authenticated = passed.verified
+    ? (passed as AuthenticatedUpgrade)
+    : await authenticateUnderRule(request, declared);
   const session =
     authenticated && socketSessionOf(authenticated.verified, request);
-  if (session && !verified) {
+  if (session && !passed.verified) {
     request.services.sockets.track(upgrade.socket, session);
   }
   const context = await contextOf(authenticated, auth);
