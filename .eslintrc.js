@@ -31,21 +31,14 @@ const zones = ROOMS.flatMap((rooms, level) =>
 );
 
 // That no plugin sees the gate's cookie holds as long as one function changes the headers of a request that goes on
-// (`readCredential` compares their names only). What a browser may do with an answer holds as long as one file sets the headers of
-// answers, in one order.
-zones.push(
-  {
-    target: './src/!(http)/!(forward|readCredential).ts',
-    from: './src/http/requestHeaders.ts',
-    message: 'Only src/gate/forward.ts changes the headers of a request.',
-  },
-  {
-    target: './src/!(http)/!(answer).ts',
-    from: './src/http/cacheControl.ts',
-    message: 'Only src/gate/answer.ts sets the headers of an answer.',
-  },
-);
+// (`readCredential` compares their names only).
+zones.push({
+  target: './src/!(http)/!(forward|readCredential).ts',
+  from: './src/http/requestHeaders.ts',
+  message: 'Only src/gate/forward.ts changes the headers of a request.',
+});
 
+// What a browser may do with an answer holds as long as one file sets the headers of answers, in one order.
 const SETS_ANSWER_HEADERS = [
   "CallExpression[callee.property.name=/^(setHeaders?|appendHeader|removeHeader|append|vary|cookie|clearCookie)$/][callee.object.name='res']",
   "ImportDeclaration[source.value='on-headers']",
@@ -86,7 +79,6 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
         // The answers of the gate's own routes are no answers of a handler behind the gate.
         'src/routes/**',
         'src/gate/answer.ts',
-        'src/http/cacheControl.ts',
       ],
       rules: { 'no-restricted-syntax': 'off' },
     },

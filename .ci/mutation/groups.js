@@ -84,12 +84,7 @@ module.exports = {
   ...room('plugins'),
   ...room('credentials', {
     parts: {
-      'credentials-keys': [
-        'KeyEndpoints',
-        'NewcomerLimit',
-        'OwnIssuer',
-        'SeenKeys',
-      ],
+      'credentials-keys': ['KeyEndpoints', 'NewcomerLimit', 'OwnIssuer'],
     },
     also: { credentials: ['gate/verifyCredential.test.ts'] },
   }),
@@ -98,7 +93,6 @@ module.exports = {
       'gate-credentials': [
         'explainFailure',
         'publicTokens',
-        'readRequestToken',
         'signOut',
         'verifyCredential',
       ],

@@ -9,8 +9,11 @@ import {
   prefixOf,
   segmentsOf,
 } from './AllowRule';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import {
+  isCookieEndpoint,
+  isUnambiguousPath,
+  WEBSOCKET,
+} from '../http/requestLine';
 import { checkPublicReaders } from './readPublicReaders';
 import { checkRequirements, readRequires } from './requirements';
 import { check, readInstant, readList, readObject } from './values';

@@ -6,8 +6,7 @@ import type {
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
-import { tokenOf } from './boundToken';
-import type { Token } from './token';
+import { Token, tokenOf } from './token';
 import type { TokenCache } from './TokenCache';
 
 type Recalled = BackstageCredentials<

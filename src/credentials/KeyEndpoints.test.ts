@@ -7,15 +7,17 @@ const KEYS = ['key'];
 
 function create(answers: Record<string, KeyAnswer> = {}) {
   const asked: string[] = [];
-  const keyEndpoints = new KeyEndpoints({
-    logger: { warn: () => {} } as never,
-    isKnown: async id => id === 'catalog',
-    fetchKeyIds: async url => {
+  const keyEndpoints = new KeyEndpoints(
+    {
+      logger: { warn: () => {} } as never,
+      isKnown: async id => id === 'catalog',
+    },
+    async url => {
       const [, id] = url.match(/^http:\/\/([^/]*)\//)!;
       asked.push(id);
       return id in answers ? answers[id] : 'not-found';
     },
-  });
+  );
   const discovery = {
     getBaseUrl: async id => `http://${id}`,
   } as DiscoveryService;

@@ -2,15 +2,13 @@ import type {
   DiscoveryService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
-import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/backstagePaths';
+import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../http/requestLine';
 import { RateLimit } from '../util/RateLimit';
 import { fetchKeyIds, KeyAnswer } from './fetchKeyIds';
 import { NewcomerLimit } from './NewcomerLimit';
-import { SeenKeys } from './SeenKeys';
 import type { DecodedToken, Token } from './token';
 
 // The time is short: a plugin that did not answer may be up a moment later.
@@ -29,6 +27,10 @@ const PLUGIN_ID = /^[a-z0-9_-]+$/i;
 // Bounds the memory for ids that a client can make up.
 const MAX_ID_LENGTH = 200;
 
+const MAX_USER_KEYS = 1_000;
+// Backstage may wait as long before it fetches the keys of an endpoint again, and does not have a new one until then.
+const NEW_MS = 30_000;
+
 /**
  * Probes the endpoints that offer the keys of tokens.
  *
@@ -43,8 +45,8 @@ export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
-  readonly #fetchKeyIds: typeof fetchKeyIds;
-  readonly #userKeys = new SeenKeys();
+  /** When the gate has first seen each key of user tokens, by `performance.now()`; `undefined` before the first answer. */
+  #userKeys: LRUCache<string, number> | undefined;
   readonly #logLimit = new RateLimit({
     max: 1,
     intervalMs: LOG_AGAIN_AFTER_MS,
@@ -57,12 +59,9 @@ export class KeyEndpoints {
       /** Whether the plugin is installed here, or its address is configured. */
       isKnown(pluginId: string): Promise<boolean>;
       logger: LoggerService;
-      /** For tests. */
-      fetchKeyIds?: typeof fetchKeyIds;
     },
-  ) {
-    this.#fetchKeyIds = options.fetchKeyIds ?? fetchKeyIds;
-  }
+    private readonly fetchKeys = fetchKeyIds,
+  ) {}
 
   /** Returns whether a token names no plugin as its caller, or one that is known to exist. */
   isCallerKnown(token: DecodedToken | undefined): boolean {
@@ -81,9 +80,23 @@ export class KeyEndpoints {
     token: DecodedToken | undefined,
     discovery: DiscoveryService,
   ): Promise<void> {
-    if (!this.isCallerKnown(token)) {
-      await this.#assertKnown(token!.sub, discovery);
+    if (this.isCallerKnown(token)) {
+      return;
     }
+    const { sub } = token!;
+    if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
+      throw Refusal.because('invalid-token', 'malformed');
+    }
+    if (!(await this.options.isKnown(sub))) {
+      const answer = await this.#probeUnknown(sub, discovery);
+      if (answer === 'not-found') {
+        throw Refusal.because('invalid-token', 'unknown-key');
+      }
+      if (answer === undefined) {
+        throw Refusal.because('keys-unavailable');
+      }
+    }
+    this.#known.set(sub, true);
   }
 
   /**
@@ -101,7 +114,8 @@ export class KeyEndpoints {
       if (!offersKeys(keys)) {
         throw Refusal.because('keys-unavailable');
       }
-      if (this.#userKeys.isNew(userToken.kid)) {
+      const firstSeen = this.#userKeys?.get(userToken.kid ?? '') ?? -Infinity;
+      if (performance.now() - firstSeen < NEW_MS) {
         throw Refusal.because('keys-unavailable', 'new-key');
       }
       hasKeys = includesKey(keys, userToken.kid);
@@ -125,38 +139,21 @@ export class KeyEndpoints {
     const kid = userToken?.kid;
     if (
       kid !== undefined &&
-      !this.#userKeys.has(kid) &&
+      !this.#userKeys?.has(kid) &&
       !this.#isFetchingUserKeys
     ) {
       this.#isFetchingUserKeys = true;
       // The answer is not kept for probes, because an outage that begins now must not be taken for a forged token.
       this.#fetch('auth', USER_KEYS_PATH, discovery)
         // The endpoint may no longer offer the key.
-        .then(keys => Array.isArray(keys) && this.#userKeys.add([kid]))
+        .then(keys => Array.isArray(keys) && this.#addUserKeys([kid]))
         .catch(() => {})
         .finally(() => {
-          const end = () => {
+          setTimeout(() => {
             this.#isFetchingUserKeys = false;
-          };
-          setTimeout(end, FAILURE_KEPT_MS).unref();
+          }, FAILURE_KEPT_MS).unref();
         });
     }
-  }
-
-  async #assertKnown(sub: string | undefined, discovery: DiscoveryService) {
-    if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
-      throw Refusal.because('invalid-token', 'malformed');
-    }
-    if (!(await this.options.isKnown(sub))) {
-      const answer = await this.#probeUnknown(sub, discovery);
-      if (answer === 'not-found') {
-        throw Refusal.because('invalid-token', 'unknown-key');
-      }
-      if (answer === undefined) {
-        throw Refusal.because('keys-unavailable');
-      }
-    }
-    this.#known.set(sub, true);
   }
 
   /** Resolves to `undefined` also when the limit is exhausted. */
@@ -203,9 +200,9 @@ export class KeyEndpoints {
     const url = `${await discovery.getBaseUrl(pluginId)}${path}`;
     const isForUsers = path === USER_KEYS_PATH;
     try {
-      const keys = await this.#fetchKeyIds(url);
+      const keys = await this.fetchKeys(url);
       if (isForUsers && Array.isArray(keys)) {
-        this.#userKeys.add(keys);
+        this.#addUserKeys(keys);
       }
       // The endpoint of a plugin that has called no other one has no key, and that of a plugin that does not exist is not found.
       if (isForUsers && !offersKeys(keys)) {
@@ -213,9 +210,19 @@ export class KeyEndpoints {
       }
       return keys;
     } catch (error) {
-      const problem = isError(error) ? error.message : 'the request failed';
-      this.#logFailure(pluginId, url, problem);
+      this.#logFailure(pluginId, url, (error as Error).message);
       return undefined;
+    }
+  }
+
+  /** Adds the keys of an answer. Those of the first answer are old ones: they may have been there for long. */
+  #addUserKeys(kids: readonly unknown[]) {
+    const now = this.#userKeys ? performance.now() : -Infinity;
+    this.#userKeys ??= new LRUCache({ max: MAX_USER_KEYS });
+    for (const kid of kids) {
+      if (typeof kid === 'string' && !this.#userKeys.has(kid)) {
+        this.#userKeys.set(kid, now);
+      }
     }
   }
 

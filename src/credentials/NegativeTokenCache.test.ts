@@ -13,26 +13,26 @@ describe('NegativeTokenCache', () => {
 
   it('remembers a failure for a second', () => {
     const failures = new NegativeTokenCache();
-    expect(failures.isEmpty).toBe(true);
+    expect(failures.size).toBe(0);
     failures.add('a', refusal);
-    expect(failures.isEmpty).toBe(false);
-    expect([failures.get('a'), failures.get('b')]).toEqual([
+    expect(failures.size).toBe(1);
+    expect([failures.recall('a'), failures.recall('b')]).toEqual([
       refusal,
       undefined,
     ]);
     jest.advanceTimersByTime(999);
-    expect(failures.get('a')).toBe(refusal);
+    expect(failures.recall('a')).toBe(refusal);
     jest.advanceTimersByTime(1);
-    expect(failures.get('a')).toBeUndefined();
+    expect(failures.recall('a')).toBeUndefined();
   });
 
   it('forgets a failure in time if the clock is set back', () => {
     const failures = new NegativeTokenCache();
     failures.add('a', refusal);
     jest.setSystemTime(Date.now() - 3_600_000);
-    expect(failures.get('a')).toBe(refusal);
+    expect(failures.recall('a')).toBe(refusal);
     jest.advanceTimersByTime(1_000);
-    expect(failures.get('a')).toBeUndefined();
+    expect(failures.recall('a')).toBeUndefined();
   });
 
   it('is bounded', () => {
@@ -40,7 +40,7 @@ describe('NegativeTokenCache', () => {
     for (let i = 0; i < 2_000; i += 1) {
       failures.add(`${i}`, refusal);
     }
-    expect([failures.get('0'), failures.get('1999')]).toEqual([
+    expect([failures.recall('0'), failures.recall('1999')]).toEqual([
       undefined,
       refusal,
     ]);
@@ -52,7 +52,7 @@ describe('NegativeTokenCache', () => {
     for (let i = 0; i < 100; i += 1) {
       failures.add(long(i), refusal);
     }
-    expect([failures.get(long(0)), failures.get(long(99))]).toEqual([
+    expect([failures.recall(long(0)), failures.recall(long(99))]).toEqual([
       undefined,
       refusal,
     ]);

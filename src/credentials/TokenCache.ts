@@ -149,11 +149,7 @@ function verdictKey(
 
 /** Returns the end of a token, or of the user token that it carries, in milliseconds since the epoch; `Infinity` without one. */
 function expiryOf({ claims, userToken }: Token): number {
-  const expiries = [claims?.exp, userToken?.exp];
-  return (
-    Math.min(...expiries.map(exp => (exp === undefined ? Infinity : exp))) *
-    1000
-  );
+  return Math.min(claims?.exp ?? Infinity, userToken?.exp ?? Infinity) * 1000;
 }
 
 /**

@@ -4,7 +4,6 @@ import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../decision/Refusal';
 import {
   presentsCredential,
-  readBearer,
   readCredential,
   readPlaces,
   readUpgradeTokens,
@@ -106,24 +105,6 @@ describe('readCredential', () => {
     expect(readCredential(req, places, () => false)).toBe(
       Refusal.because('missing-credentials'),
     );
-  });
-});
-
-describe('readBearer', () => {
-  it.each([
-    [undefined, undefined],
-    ['', undefined],
-    ['Bearer x', 'x'],
-    ['BEARER  x', 'x'],
-    ['Bearer x y', undefined],
-    ['Bearer x ', undefined],
-    ['Bearerx', undefined],
-    ['xBearer x', undefined],
-    [' Bearer x', undefined],
-    ['Bearer\tx', undefined],
-    ['Basic x', undefined],
-  ])('for %j returns %j', (authorization, expected) => {
-    expect(readBearer(request({ authorization } as never))).toBe(expected);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { createCookieNames, readCookies } from '../http/cookieHeader';
 import { countHeader } from '../http/requestHeaders';
-import { decodeToken } from './token';
+import { decodeToken, readBearer } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
@@ -66,11 +66,6 @@ export function readPlaces(
   return { cookie, headerToken, isForeignPath, isBound };
 }
 
-/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
-export function readBearer({ headers }: IncomingMessage): string | undefined {
-  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
-}
-
 /** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */
 export function findBearer(
   req: IncomingMessage,
@@ -116,16 +111,27 @@ export function readCredential(
   if (req.headers.authorization && !places.isBound) {
     return Refusal.because('unsupported-scheme');
   }
-  const gateCookie = places.cookie?.read(req.headers.cookie);
-  if (gateCookie?.kind === 'conflict') {
-    return Refusal.because('conflicting-cookies');
+  const gateCookie = places.cookie?.read(req.headers.cookie) ?? {
+    kind: 'none',
+  };
+  if (gateCookie.kind !== 'none' || !acceptsUserCookie()) {
+    return presentCookie('cookie', gateCookie);
   }
-  if (gateCookie?.kind === 'token') {
-    return { kind: 'cookie', token: gateCookie.token };
+  return presentCookie('user-cookie', readUserCookie(req));
+}
+
+function presentCookie(
+  kind: PresentedToken['kind'],
+  cookie: ReadCookie,
+): PresentedToken | Refusal {
+  switch (cookie.kind) {
+    case 'token':
+      return { kind, token: cookie.token };
+    case 'conflict':
+      return Refusal.because('conflicting-cookies');
+    default:
+      return Refusal.because('missing-credentials');
   }
-  return acceptsUserCookie()
-    ? presentUserCookie(req)
-    : Refusal.because('missing-credentials');
 }
 
 /** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
@@ -229,16 +235,4 @@ export function substituteRequest(
       ? { cookie: `${BACKSTAGE_AUTH_COOKIE}=${encodeURIComponent(token)}` }
       : { authorization: `Bearer ${token}` };
   return { headers } as Request;
-}
-
-function presentUserCookie(req: IncomingMessage): PresentedToken | Refusal {
-  const cookie = readUserCookie(req);
-  switch (cookie.kind) {
-    case 'token':
-      return { kind: 'user-cookie', token: cookie.token };
-    case 'conflict':
-      return Refusal.because('conflicting-cookies');
-    default:
-      return Refusal.because('missing-credentials');
-  }
 }

@@ -3,6 +3,7 @@ import {
   decodeToken,
   effectiveUserToken,
   isExpired,
+  readBearer,
   sameSession,
   Token,
 } from './token';
@@ -177,5 +178,23 @@ describe('Token', () => {
     expect(new Token('abc').digest).toBe(
       'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=',
     );
+  });
+});
+
+describe('readBearer', () => {
+  it.each([
+    [undefined, undefined],
+    ['', undefined],
+    ['Bearer x', 'x'],
+    ['BEARER  x', 'x'],
+    ['Bearer x y', undefined],
+    ['Bearer x ', undefined],
+    ['Bearerx', undefined],
+    ['xBearer x', undefined],
+    [' Bearer x', undefined],
+    ['Bearer\tx', undefined],
+    ['Basic x', undefined],
+  ])('for %j returns %j', (authorization, expected) => {
+    expect(readBearer({ headers: { authorization } } as never)).toBe(expected);
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { BackstageCredentials } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -164,4 +165,29 @@ function isString(value: unknown): value is string {
 
 function isNumber(value: unknown): value is number {
   return typeof value === 'number';
+}
+
+/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+}
+
+/** The tokens of requests whose `Authorization` does not hold them. */
+const boundTokens = new WeakMap<object, string>();
+
+/**
+ * Makes a token the one that `httpAuth` reads in a request, whatever `Authorization` holds; `undefined` makes it read that header,
+ * as a handler may have a request decided a second time.
+ */
+export function bindToken(req: object, token: string | undefined): void {
+  if (token === undefined) {
+    boundTokens.delete(req);
+  } else {
+    boundTokens.set(req, token);
+  }
+}
+
+/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
+export function tokenOf(req: IncomingMessage): string | undefined {
+  return boundTokens.get(req) ?? readBearer(req);
 }

@@ -1,101 +1,65 @@
-import { Refusal } from './Refusal';
+import { ServiceUnavailableError } from '@backstage/errors';
+import { Refusal, RefusalReason, refuseUndecided, toRefusal } from './Refusal';
 
 const invalid = 'Bearer realm="Backstage", error="invalid_token"';
 
 describe('Refusal', () => {
-  it.each<[Refusal, string, string]>([
+  it.each<[reason: RefusalReason, error: string, message?: string]>([
+    ['missing-credentials', 'AuthenticationError: Missing credentials'],
     [
-      Refusal.because('missing-credentials'),
-      'missing-credentials',
-      'AuthenticationError: Missing credentials',
-    ],
-    [
-      Refusal.because('unsupported-scheme'),
       'unsupported-scheme',
       'AuthenticationError: The Authorization header must hold a bearer token',
     ],
     [
-      Refusal.because('too-many-tokens'),
       'too-many-tokens',
       'AuthenticationError: A WebSocket may offer at most five tokens',
     ],
     [
-      Refusal.because('conflicting-cookies'),
       'conflicting-cookies',
       'AuthenticationError: More than one value for one cookie',
     ],
-    // All three have the same answer, so that a caller cannot find out why.
+    // These have the same answer, so that a caller cannot find out why.
+    ['invalid-token', 'AuthenticationError: Invalid credentials'],
+    ['untrusted-issuer', 'AuthenticationError: Invalid credentials'],
+    ['revoked', 'AuthenticationError: Invalid credentials'],
+    ['locked', 'AuthenticationError: Invalid credentials'],
+    ['token-ended', 'AuthenticationError: Invalid credentials'],
     [
-      Refusal.because('invalid-token'),
-      'invalid-token',
-      'AuthenticationError: Invalid credentials',
-    ],
-    [
-      Refusal.because('untrusted-issuer'),
-      'untrusted-issuer',
-      'AuthenticationError: Invalid credentials',
-    ],
-    [
-      Refusal.because('revoked'),
-      'revoked',
-      'AuthenticationError: Invalid credentials',
-    ],
-    [
-      Refusal.because('repeated-authorization'),
       'repeated-authorization',
       'InputError: More than one Authorization header',
     ],
     [
-      Refusal.because('cross-site'),
       'cross-site',
       'NotAllowedError: Pages of other sites may not use the cookie; auth.apiGate.cookie.trustedOrigins names those that may',
     ],
     [
-      Refusal.because('unsafe-destination'),
       'unsafe-destination',
       'NotAllowedError: The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
     ],
+    ['restricted', 'NotAllowedError: Not here', 'Not here'],
     [
-      new Refusal('restricted', 'Not here'),
-      'restricted',
-      'NotAllowedError: Not here',
-    ],
-    [
-      Refusal.because('keys-unavailable'),
       'keys-unavailable',
       'ServiceUnavailableError: Credentials can not be verified at the moment',
     ],
     [
-      Refusal.because('revocations-unavailable'),
       'revocations-unavailable',
       'ServiceUnavailableError: Credentials can not be checked yet',
     ],
     [
-      Refusal.because('sign-out-not-stored'),
       'sign-out-not-stored',
       'ServiceUnavailableError: Signed out at this replica; the others follow once the database is back',
     ],
     [
-      Refusal.because('sign-out-incomplete'),
       'sign-out-incomplete',
       'ServiceUnavailableError: Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
     ],
-    [
-      Refusal.because('failed'),
-      'failed',
-      'ServiceUnavailableError: Credentials can not be checked',
-    ],
-    [
-      Refusal.because('starting'),
-      'starting',
-      'ServiceUnavailableError: Service has not started up yet',
-    ],
-    [
-      new Refusal('starting', 'Stopping'),
-      'starting',
-      'ServiceUnavailableError: Stopping',
-    ],
-  ])('%s: %s is %s', (refusal, reason, error) => {
+    ['failed', 'ServiceUnavailableError: Credentials can not be checked'],
+    ['starting', 'ServiceUnavailableError: Service has not started up yet'],
+    ['starting', 'ServiceUnavailableError: Stopping', 'Stopping'],
+  ])('%s is %s', (...[reason, error, message]) => {
+    const refusal = message
+      ? new Refusal(reason, message)
+      : Refusal.because(reason);
     const [status, headers] = {
       InputError: [
         400,
@@ -186,5 +150,78 @@ describe('Refusal', () => {
     expect(new Refusal('restricted', 'not here').error.stack).toBe(
       'NotAllowedError: not here',
     );
+  });
+});
+
+describe('toRefusal', () => {
+  const error = jest.fn();
+  const logger = { error } as never;
+  beforeEach(() => error.mockReset());
+
+  it('returns a refusal as it is, and logs nothing', () => {
+    expect(toRefusal(Refusal.because('cross-site'), logger)).toBe(
+      Refusal.because('cross-site'),
+    );
+    expect(error).not.toHaveBeenCalled();
+  });
+
+  it('returns the refusal of a backend that starts, in its words', () => {
+    const refusal = toRefusal(new ServiceUnavailableError('wait'), logger);
+    expect([refusal.reason, refusal.error.message]).toEqual([
+      'starting',
+      'wait',
+    ]);
+    expect(error).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    new TypeError('unexpected'),
+    // This is no error, though it has the name of one.
+    { name: 'ServiceUnavailableError' },
+    undefined,
+  ])('logs %p, and returns the refusal of a failure', thrown => {
+    expect(toRefusal(thrown, logger)).toBe(Refusal.because('failed'));
+    expect(error.mock.calls).toEqual([
+      ['API gate failed to decide about a request', thrown],
+    ]);
+  });
+});
+
+describe('refuseUndecided', () => {
+  const logger = { info: jest.fn(), error: jest.fn() };
+  beforeEach(() => jest.resetAllMocks());
+
+  it('logs the id that it returns, with the reason', () => {
+    const decision = refuseUndecided(
+      Refusal.because('starting'),
+      logger as never,
+    );
+    expect(decision).toMatch(/^[0-9a-f]{16}$/);
+    expect(logger.info.mock.calls).toEqual([
+      ['API gate refused a request', { reason: 'starting', decision }],
+    ]);
+    expect(logger.error).not.toHaveBeenCalled();
+  });
+
+  it('logs the type of an error and not its text, which may hold anything', () => {
+    const error = new TypeError('secret');
+    const decision = refuseUndecided(
+      Refusal.because('failed'),
+      logger as never,
+      error,
+    );
+    const fields = { reason: 'failed', decision, errorType: 'TypeError' };
+    expect(logger.error.mock.calls).toEqual([
+      ['API gate refused a request', fields],
+    ]);
+  });
+
+  it('returns an id if the log fails', () => {
+    logger.info.mockImplementation(() => {
+      throw new Error('The disk is full');
+    });
+    expect(
+      refuseUndecided(Refusal.because('starting'), logger as never),
+    ).toHaveLength(16);
   });
 });

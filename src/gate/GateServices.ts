@@ -12,7 +12,7 @@ import type { Decisions } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
 import type { PolicySource } from '../policy/PolicySource';
 import type { UserSignOut } from '../revocation/createUserSignOut';
-import type { IssuerClock } from '../revocation/IssuerClock';
+import type { IssuerClock } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { RateLimit } from '../util/RateLimit';

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { refuseUndecided } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, refuseUndecided } from '../decision/Refusal';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import type { MountedRequest } from '../http/mountedRequest';
 import { conclude, Passed, settle } from './decide';

@@ -7,8 +7,7 @@ import {
   UpgradeListener,
 } from '../http/dispatchUpgrade';
 import { MountedRequest, readUpgradeTarget } from '../http/mountedRequest';
-import { refuseUndecided } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, refuseUndecided } from '../decision/Refusal';
 import type { UpgradeGate } from './UpgradeGate';
 import type { GateServices } from './GateServices';
 

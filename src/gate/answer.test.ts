@@ -67,9 +67,14 @@ describe('[P17] an answer to a cookie', () => {
         'x-accel-expires': '1',
         'cloudflare-cdn-cache-control': 'max-age=1',
         'edge-control': 'max-age=1',
-        'x-other': '1',
+        'x-cache-control-by': '1',
+        'x-accel-buffering': '1',
       },
-      { 'cache-control': 'private', 'x-other': '1' },
+      {
+        'cache-control': 'private',
+        'x-cache-control-by': '1',
+        'x-accel-buffering': '1',
+      },
     ],
   ])('turns %j into %j', (own, expected) => {
     const json = { 'content-type': 'application/json' };
@@ -77,6 +82,49 @@ describe('[P17] an answer to a cookie', () => {
       answer({ ...json, ...own }, { credential: 'cookie', trust: 'operator' }),
     ).toEqual({ ...json, ...expected });
   });
+
+  const cacheControlFor = (own: string) =>
+    answer(
+      { 'content-type': 'application/json', 'cache-control': own },
+      { credential: 'cookie', trust: 'operator' },
+    )['cache-control'];
+
+  it.each([
+    ['', 'private'],
+    [' , ', 'private'],
+    ['max-age=3600', 'private, max-age=3600'],
+    ['public, max-age=3600', 'private, max-age=3600'],
+    ['Public,S-MaxAge=60,max-age=3600', 'private, max-age=3600'],
+    ['s-maxage="60", must-revalidate', 'private, must-revalidate'],
+    ['s-maxage = 60, max-age=1', 'private, max-age=1'],
+    ['no-cache', 'private, no-cache'],
+    ['no-cache, no-transform', 'private, no-cache, no-transform'],
+    ['private="Set-Cookie, X", max-age=1', 'private, max-age=1'],
+    [
+      'no-cache="a, public", max-age=1',
+      'private, no-cache="a, public", max-age=1',
+    ],
+    ['x="no-store, private"', 'private, x="no-store, private"'],
+    ['x="a\\", no-store"', 'private, x="a\\", no-store"'],
+    ['x="unclosed, no-store', 'private, x="unclosed, no-store'],
+    ['publicity=1, xprivate', 'private, publicity=1, xprivate'],
+    ['private', 'private'],
+    ['PRIVATE, max-age=0', 'PRIVATE, max-age=0'],
+    ['no-store', 'no-store'],
+    ['public, no-store', 'public, no-store'],
+    ['max-age=1,private', 'max-age=1,private'],
+  ])('turns the Cache-Control %j into %j', (own, expected) => {
+    expect(cacheControlFor(own)).toBe(expected);
+  });
+
+  it.each([',', '"', '"\\', 'a,"', '"\\",'])(
+    'reads 15 KB of %j in linear time',
+    text => {
+      const startedAt = performance.now();
+      cacheControlFor(text.repeat(15_000 / text.length));
+      expect(performance.now() - startedAt).toBeLessThan(200);
+    },
+  );
 
   it('leaves the answer to a bearer token to its handler', () => {
     const own = { 'content-type': 'text/css', 'cache-control': 'public' };

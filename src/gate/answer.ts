@@ -3,16 +3,20 @@ import onHeaders from 'on-headers';
 import type { IssuedCookie } from '../cookie/CookieIssuer';
 import type { CredentialKind } from '../decision/Decision';
 import type { Refusal } from '../decision/Refusal';
-import { PAGE_PATH } from '../http/backstagePaths';
-import { canRunScript } from '../http/canRunScript';
-import { isPageDestination } from '../http/fetchMetadata';
-import {
-  removeTargetedCacheControl,
-  toPrivateCacheControl,
-} from '../http/cacheControl';
+import { PAGE_PATH } from '../http/requestLine';
+import { canRunScript, isPageDestination } from '../http/browsers';
 import type { Passed } from './decide';
-import type { ExpressRequest, GateRequest } from './GateRequest';
-import { trustOf } from './readRequestToken';
+import { ExpressRequest, GateRequest, trustOf } from './GateRequest';
+
+// A directive of RFC 9111, section 5.2; its argument may be quoted, with commas in it.
+const DIRECTIVE = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
+
+// Akamai, Fastly and others (the W3C's note "Edge Architecture"), nginx.
+const OLDER_CACHE_CONTROLS: readonly string[] = [
+  'edge-control',
+  'surrogate-control',
+  'x-accel-expires',
+];
 
 /** The headers that an answer gets when it is written. */
 export interface AnswerHeaders {
@@ -161,20 +165,48 @@ function forbidStoring(res: Response): void {
   const isNoTransform = /\bno-transform\b/i.test(
     String(res.getHeader('Cache-Control')),
   );
-  res.setHeader(
-    'Cache-Control',
-    isNoTransform ? 'no-store, no-transform' : 'no-store',
-  );
-  removeTargetedCacheControl(res);
+  setCacheControl(res, isNoTransform ? 'no-store, no-transform' : 'no-store');
 }
 
 function makePrivate(res: Response, isPage: boolean): void {
   const own = [res.getHeader('Cache-Control') ?? []].flat().join(', ');
-  res.setHeader(
-    'Cache-Control',
-    isPage && own === '' ? 'no-store' : toPrivateCacheControl(own),
+  const isUnstored = isPage && own === '';
+  setCacheControl(res, isUnstored ? 'no-store' : toPrivateCacheControl(own));
+}
+
+/**
+ * Returns a `Cache-Control` that keeps an answer out of shared caches: with `private`, and without directives for shared caches.
+ * A value that has `private` or `no-store` already is returned unchanged. Without any value, a shared cache may keep a 200 by its
+ * own heuristics (RFC 9111, section 4.2.2); only `Authorization` in the request prevents that (section 3.5).
+ */
+function toPrivateCacheControl(cacheControl: string): string {
+  const directives = (cacheControl.match(DIRECTIVE) ?? [])
+    .map(directive => directive.trim())
+    .filter(Boolean);
+  // `private="Set-Cookie"` keeps only that header out of shared caches.
+  if (directives.some(each => /^(private|no-store)$/i.test(each))) {
+    return cacheControl;
+  }
+  const kept = directives.filter(
+    each => !/^(public|private|s-maxage)\s*(=|$)/i.test(each),
   );
-  removeTargetedCacheControl(res);
+  return ['private', ...kept].join(', ');
+}
+
+/**
+ * Sets `Cache-Control`, and removes the headers that some shared caches prefer to it: `CDN-Cache-Control`, those of single caches
+ * such as `Cloudflare-CDN-Cache-Control`, whose names end alike (RFC 9213, section 2), and older ones.
+ */
+function setCacheControl(res: Response, value: string): void {
+  res.setHeader('Cache-Control', value);
+  for (const name of res.getHeaderNames()) {
+    if (
+      name.endsWith('-cache-control') ||
+      OLDER_CACHE_CONTROLS.includes(name)
+    ) {
+      res.removeHeader(name);
+    }
+  }
 }
 
 function sandbox({ path, pluginId, res }: ExpressRequest): void {

@@ -67,6 +67,11 @@ describe('createWebSocketGate', () => {
   it.each([
     ['a bearer token', bearer(jane), undefined],
     ['an offered protocol', { 'sec-websocket-protocol': jane }, jane],
+    [
+      'the cookie',
+      { cookie: `token=${jane}`, origin: 'https://backstage.example.com' },
+      undefined,
+    ],
   ])(
     'hands the credentials of %s on, and decides once',
     async (_, headers, authProtocol) => {
@@ -172,7 +177,7 @@ describe('createWebSocketGate', () => {
         headers: bearer(late),
         policy,
         prepare: ({ invalidTokens }, valid) => {
-          jest.spyOn(invalidTokens, 'get').mockReturnValue(undefined);
+          jest.spyOn(invalidTokens, 'recall').mockReturnValue(undefined);
           const userEntityRef = 'user:default/late';
           valid.set(late, { type: 'user', userEntityRef });
         },

@@ -4,13 +4,12 @@ import type {
   HttpRouterServiceWebSocketHandler,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { refuseUndecided, toRefusal } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
+import { Refusal, refuseUndecided, toRefusal } from '../decision/Refusal';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import { readUpgradeTarget } from '../http/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
 import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
-import { socketSessionOf } from './externalTokens';
+import { socketSessionOf } from './verifyCredential';
 import type { GateServices } from './GateServices';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
@@ -83,14 +82,12 @@ async function prepare(
   if (!passed || (passed.rule && !request.policy.isEnforced)) {
     return () => backstageHandler(upgrade);
   }
-  const { presented, verified } = passed;
-  const authenticated =
-    presented && verified
-      ? { presented, verified }
-      : await authenticateUnderRule(request, declared);
+  const authenticated = passed.verified
+    ? (passed as AuthenticatedUpgrade)
+    : await authenticateUnderRule(request, declared);
   const session =
     authenticated && socketSessionOf(authenticated.verified, request);
-  if (session && !verified) {
+  if (session && !passed.verified) {
     request.services.sockets.track(upgrade.socket, session);
   }
   const context = await contextOf(authenticated, auth);

@@ -6,23 +6,26 @@ import {
   readCredential,
 } from '../credentials/readCredential';
 import type { Decision, PassReason } from '../decision/Decision';
-import { toRefusal } from '../decision/failClosed';
-import { Refusal } from '../decision/Refusal';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { Refusal, toRefusal } from '../decision/Refusal';
+import { isCookieEndpoint } from '../http/requestLine';
 import type { SocketSession } from '../revocation/SessionSockets';
 import { restrictAnswer } from './answer';
 import { decideUpgrade } from './decideUpgrade';
-import { findRefusal, reportExternalToken } from './externalTokens';
 import { forward } from './forward';
 import { assertForeign } from './foreignAuthorization';
-import type { ExpressRequest, GateRequest } from './GateRequest';
+import { ExpressRequest, GateRequest, readRequestToken } from './GateRequest';
 import { issueCookie } from './issueCookie';
 import { answerKeys, answerSignOut } from './ownAnswers';
-import { readRequestToken } from './readRequestToken';
 import { findResourceMetadata } from './resourceMetadata';
 import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
 import { endSessions } from './signOut';
-import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
+import {
+  findRefusal,
+  isUser,
+  reportExternalToken,
+  VerifiedCredential,
+  verifyTimed,
+} from './verifyCredential';
 
 /** Why a request passes. */
 export interface Passed {

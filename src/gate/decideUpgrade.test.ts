@@ -33,6 +33,7 @@ const TOKENS = {
   [ended]: userOf(ENDED),
   [limitedOf(ENDED)]: userOf(ENDED),
   static: { type: 'service', subject: 'external:ci' },
+  plugin: { type: 'service', subject: 'plugin:search' },
   restricted: new NotAllowedError('Not for this plugin'),
 };
 
@@ -56,13 +57,14 @@ async function upgrade(
   });
   prepare(gate);
   const req = upgradeRequest(headers);
-  const { admitted, answer } = await gate.admit(req);
-  const status = admitted ? 101 : Number(answer.split(' ')[1]);
+  const { admitted, answer: text } = await gate.admit(req);
+  const status = admitted ? 101 : Number(text.split(' ')[1]);
   const sessions = gate.track.mock.calls.map(
     ([, session]: any[]) => session.sub,
   );
   const { decision } = gate.decided[0];
   return {
+    answer: admitted?.request.answer,
     decision,
     req: req as typeof req & { user?: object },
     sessions,
@@ -252,6 +254,20 @@ describe('an upgrade', () => {
   });
 });
 
+it.each([
+  ['a user’s token', bearer(user), [], 'bearer', [A]],
+  ['the cookie', ownCookie, [], 'cookie', [A]],
+  ['the token of a plugin', bearer('plugin'), [], undefined, []],
+  ['no credential', {}, [rule], 'none', []],
+])(
+  'the answer in Express to an upgrade with %s is restricted as others are',
+  async (_, headers, allow, restrictedFor, users) => {
+    const { answer, sessions } = await upgrade(headers, { allow });
+    expect(answer!.restrictedFor).toBe(restrictedFor);
+    expect(sessions).toEqual(users);
+  },
+);
+
 describe('an upgrade that a rule opens', () => {
   const five = ['1', '2', '3', '4', '5'];
 
@@ -316,6 +332,9 @@ describe('an upgrade that a rule opens', () => {
       credential: 'none',
     });
     expect(decision.subject).toBe(subject);
+    expect(decision.detail).toBe(
+      reason === 'invalid-token' ? 'malformed' : undefined,
+    );
   });
 
   it('[P10] goes on without Backstage’s own cookie of a revoked session', async () => {

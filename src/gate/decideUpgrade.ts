@@ -11,18 +11,20 @@ import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import { restrictAnswer } from './answer';
 import type { Passed } from './decide';
-import {
-  findRefusal,
-  reportExternalToken,
-  socketSessionOf,
-} from './externalTokens';
 import type { GateRequest } from './GateRequest';
 import {
   refuseLimitedToken,
   removeRevokedUserCookie,
   verifyPublicToken,
 } from './publicTokens';
-import { isUser, VerifiedCredential, verifyTimed } from './verifyCredential';
+import {
+  findRefusal,
+  isUser,
+  reportExternalToken,
+  socketSessionOf,
+  VerifiedCredential,
+  verifyTimed,
+} from './verifyCredential';
 
 /** The token that authenticated an upgrade. */
 export interface AuthenticatedUpgrade {

@@ -3,7 +3,7 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { PresentedToken } from '../credentials/readCredential';
 import { isPast, Token } from '../credentials/token';
 import { InvalidDetail, Refusal } from '../decision/Refusal';
-import { failureKey, Verification } from './verifyCredential';
+import type { Verification } from './verifyCredential';
 
 /**
  * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
@@ -30,6 +30,15 @@ export async function explainFailure(
     invalidTokens.add(failureKey(plugin.id, kind, token), refusal);
   }
   return refusal;
+}
+
+/** Identifies a token and its verifier: the same token may be valid for another plugin. */
+export function failureKey(
+  pluginId: string,
+  kind: PresentedToken['kind'],
+  { digest }: Token,
+): string {
+  return `${pluginId} ${kind} ${digest}`;
 }
 
 /**

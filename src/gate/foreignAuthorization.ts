@@ -1,9 +1,9 @@
 import {
   assertFew,
-  readBearer,
   readProtocols,
   substituteRequest,
 } from '../credentials/readCredential';
+import { readBearer } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { GateRequest } from './GateRequest';
 

@@ -1,28 +1,18 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { bindToken } from '../credentials/boundToken';
+import { bindToken, readBearer } from '../credentials/token';
 import {
   BACKSTAGE_AUTH_COOKIES,
   PresentedToken,
-  readBearer,
 } from '../credentials/readCredential';
 import { removeCookies, setRequestHeader } from '../http/requestHeaders';
 import { isSentOn } from './foreignAuthorization';
 import type { Passed } from './decide';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
-import {
-  isFullUserToken,
-  isUser,
-  VerifiedCredential,
-} from './verifyCredential';
-
-/**
- * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
- * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
- */
-export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
+import { COOKIE_ISSUED_IN_FRONT, isFullUserToken } from './issueCookie';
+import { isUser, VerifiedCredential } from './verifyCredential';
 
 /** The changes of its headers with which a request goes on to the handlers behind the gate. */
 export interface ForwardedHeaders {

@@ -1,14 +1,20 @@
 import { isError } from '@backstage/errors';
 import type { CookieIssuer, GateCookieIssuer } from '../cookie/CookieIssuer';
-import { isCookieEndpoint } from '../http/backstagePaths';
-import { isCrossOrigin } from '../http/fetchMetadata';
+import { isCookieEndpoint } from '../http/requestLine';
+import { isCrossOrigin } from '../http/browsers';
 import { withTimeout } from '../util/time';
 import { keepCookies } from './answer';
-import { COOKIE_ISSUED_IN_FRONT } from './forward';
 import type { ExpressRequest } from './GateRequest';
-import { isFullUserToken, VerifiedCredential } from './verifyCredential';
+import type { GateServices } from './GateServices';
+import { isUser, VerifiedCredential } from './verifyCredential';
 
 const TIMEOUT_MS = 3_000;
+
+/**
+ * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
+ * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
+ */
+export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
 
 /**
  * Returns the issuer that is to issue the gate's cookie to the browser of a user who has sent a bearer token; `undefined` if no
@@ -44,6 +50,21 @@ export function findIssuer(
     return undefined;
   }
   return issuer.isSettled?.(req, verified.token) ? undefined : issuer;
+}
+
+/**
+ * Returns whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor that of
+ * a service that acts for a user.
+ */
+export function isFullUserToken(
+  { credentials, token }: VerifiedCredential,
+  { cookieTypes }: GateServices,
+): boolean {
+  return (
+    cookieTypes.has(token.claims?.typ) &&
+    isUser(credentials) &&
+    !credentials.principal.actor
+  );
 }
 
 /** Issues the gate's cookie where {@link findIssuer} returns an issuer. A failure is logged, and refuses nothing. */

@@ -1,4 +1,4 @@
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/requestLine';
 import { isPluginKeys } from '../policy/classifyRoute';
 import type { Passed } from './decide';
 import type { ExpressRequest, GateRequest } from './GateRequest';

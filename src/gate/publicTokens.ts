@@ -8,12 +8,13 @@ import type { Token } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { SessionClaims } from '../revocation/Revocation';
 import type { SocketSession } from '../revocation/SessionSockets';
-import { findRefusal, socketSessionOf } from './externalTokens';
 import { assertForeign } from './foreignAuthorization';
 import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 import {
+  findRefusal,
   findSessionRefusal,
+  socketSessionOf,
   Verification,
   VerifiedCredential,
   verifyCredential,

@@ -5,16 +5,15 @@ import {
 } from '../credentials/readCredential';
 import type { CredentialKind } from '../decision/Decision';
 import { Refusal } from '../decision/Refusal';
-import {
-  Revocation,
-  revocationOfSession,
-  SessionClaims,
-} from '../revocation/Revocation';
+import type { Revocation, SessionClaims } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 import { clearCookie } from './answer';
-import { findRefusal } from './externalTokens';
 import type { GateRequest } from './GateRequest';
-import { VerifiedCredential, verifyCredential } from './verifyCredential';
+import {
+  findRefusal,
+  VerifiedCredential,
+  verifyCredential,
+} from './verifyCredential';
 
 // A browser that has a cookie of an earlier domain sends two. Any client can send more, and each takes time.
 const MAX_CONFLICTING = 5;
@@ -181,7 +180,7 @@ async function revoke(
   const { scope, offlineSessions } = policy.config.signOut;
   // The token of a revoked session cannot end the user's other sessions.
   const isOfUser = scope === 'user' && !revocations.isRevoked(session);
-  const revocation = revocationOfSession(session);
+  const revocation: Revocation = { scope: 'session', ...session };
   // A session that was revoked before is revoked again, because the store may not have that revocation.
   const stored = revocations.revoke(revocation);
   const ofUser = isOfUser

@@ -15,7 +15,7 @@ import type { PresentedToken } from '../credentials/readCredential';
 import { DecodedToken, decodeToken, Token } from '../credentials/token';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
-import { IssuerClock } from '../revocation/IssuerClock';
+import { IssuerClock } from '../revocation/Revocation';
 import {
   findSessionRefusal,
   verifyCredential,
@@ -49,14 +49,13 @@ function create(
   const calls: { req: Request; options: object }[] = [];
   const askedKeys: string[] = [];
   const steps: string[] = [];
-  const keyEndpoints = new KeyEndpoints({
-    logger: { warn: () => {} } as never,
-    isKnown: async () => true,
-    fetchKeyIds: async url => {
+  const keyEndpoints = new KeyEndpoints(
+    { logger: { warn: () => {} } as never, isKnown: async () => true },
+    async url => {
       askedKeys.push(url);
       return url in keys ? keys[url] : ['key'];
     },
-  });
+  );
   const gate = createGateServices({
     replaced: {
       keyEndpoints: Object.assign(keyEndpoints, {

@@ -5,7 +5,6 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
 import type { Request } from 'express';
-import { tokenOf } from '../credentials/boundToken';
 import type {
   CredentialsReader,
   TargetPlugin,
@@ -14,10 +13,12 @@ import {
   PresentedToken,
   substituteRequest,
 } from '../credentials/readCredential';
-import { isExpired, Token } from '../credentials/token';
+import { isExpired, Token, tokenOf } from '../credentials/token';
 import { Refusal } from '../decision/Refusal';
 import type { Policy } from '../policy/Policy';
-import { explainFailure } from './explainFailure';
+import type { SocketSession } from '../revocation/SessionSockets';
+import { explainFailure, failureKey } from './explainFailure';
+import type { GateRequest } from './GateRequest';
 import type { GateServices } from './GateServices';
 
 /** The part of a {@link GateRequest} that verifying a token needs, for any plugin. */
@@ -37,28 +38,10 @@ export interface VerifiedCredential {
   token: Token;
 }
 
-type UserCredentials = BackstageCredentials<BackstageUserPrincipal>;
-
 export function isUser(
   credentials: VerifiedCredential['credentials'],
-): credentials is UserCredentials {
+): credentials is BackstageCredentials<BackstageUserPrincipal> {
   return credentials.principal.type === 'user';
-}
-
-/**
- * Returns whether a token is a user's own as Backstage has issued it, which the cookie may hold: not a limited one, nor that of
- * a service that acts for a user.
- */
-export function isFullUserToken(
-  verified: VerifiedCredential,
-  { cookieTypes }: GateServices,
-): verified is VerifiedCredential & { credentials: UserCredentials } {
-  const { credentials, token } = verified;
-  return (
-    cookieTypes.has(token.claims?.typ) &&
-    isUser(credentials) &&
-    !credentials.principal.actor
-  );
 }
 
 /**
@@ -138,6 +121,51 @@ export function findSessionRefusal(
     : Refusal.because('revocations-unavailable');
 }
 
+/** Returns the subject of an external token. Those of plugins begin as no subject of the configuration may. */
+function externalSubjectOf(verified: VerifiedCredential): string | undefined {
+  const { principal } = verified.credentials;
+  return principal.type === 'service' && !/^plugin:/.test(principal.subject)
+    ? principal.subject
+    : undefined;
+}
+
+/** Returns the refusal of a verified token: `auth.apiGate.tokens` excludes the request, or its session has ended. */
+export function findRefusal(
+  verified: VerifiedCredential,
+  request: GateRequest,
+): Refusal | undefined {
+  const { policy, services } = request;
+  const subject = externalSubjectOf(verified);
+  const reason = subject && policy.tokenLimits.findRefusal(subject, request);
+  const detail = reason === 'restricted' ? 'only' : undefined;
+  return reason
+    ? Refusal.because(reason, detail).of(subject)
+    : findSessionRefusal(verified.token, services);
+}
+
+/** Reports the request of an external token. */
+export function reportExternalToken(
+  verified: VerifiedCredential,
+  request: GateRequest,
+): void {
+  const subject = externalSubjectOf(verified);
+  if (subject) {
+    request.services.observer.externalTokenUsed(subject, request);
+  }
+}
+
+/** Returns what ends the socket of an upgrade: the session of a user or, for an external token, the limits in force. */
+export function socketSessionOf(
+  verified: VerifiedCredential,
+  request: GateRequest,
+): SocketSession | undefined {
+  const subject = externalSubjectOf(verified);
+  const { source } = request.services;
+  return subject
+    ? () => source.current.tokenLimits.endFor(subject, request)
+    : verified.token.session;
+}
+
 /** Returns the refusal of a token that is wrong by its text alone, or that was invalid a moment ago. */
 export function findKnownRefusal(
   { plugin, services: { invalidTokens, publicReaders } }: Verification,
@@ -154,18 +182,10 @@ export function findKnownRefusal(
   if (claims && isExpired(claims)) {
     return Refusal.because('invalid-token', 'expired');
   }
-  return invalidTokens.isEmpty
+  // Without a failure since the start, no key is made, for which a token is hashed.
+  return invalidTokens.size === 0
     ? undefined
-    : invalidTokens.get(failureKey(plugin.id, kind, token));
-}
-
-/** Identifies a token and its verifier: the same token may be valid for another plugin. */
-export function failureKey(
-  pluginId: string,
-  kind: PresentedToken['kind'],
-  { digest }: Token,
-): string {
-  return `${pluginId} ${kind} ${digest}`;
+    : invalidTokens.recall(failureKey(plugin.id, kind, token));
 }
 
 /**

@@ -79,6 +79,7 @@ describe('readCookieNames', () => {
     [undefined, []],
     ['', []],
     ['a=1; tokens=1; token', []],
+    ['token.x=1; token x', []],
     ['token=', ['token']],
     ['a=1;\ttoken =1; token=2', ['token', 'token']],
   ])('%j', (header, expected) => {

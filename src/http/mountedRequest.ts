@@ -123,10 +123,7 @@ function hasParentSegment(path: string): boolean {
 export function createClientAddress(
   trustProxy: unknown,
 ): (req: IncomingMessage) => string | undefined {
-  const app = express();
-  if (trustProxy !== undefined) {
-    app.set('trust proxy', trustProxy);
-  }
+  const app = express().set('trust proxy', trustProxy);
   // Express computes `ip` by a getter, which reads these properties of a request.
   return ({ headers, socket }) =>
     Reflect.get(app.request, 'ip', {

@@ -3,12 +3,14 @@ import type { Request } from 'express';
 import {
   asksForUpgrade,
   expressPath,
+  isCookieEndpoint,
   isUnambiguousPath,
   pathBelowPlugin,
   hasNoDotSegments,
   requestMethod,
   withoutQuery,
 } from './requestLine';
+import * as paths from './requestLine';
 
 const requestWith = (headers: Record<string, string>, method?: string) =>
   ({ method, headers }) as unknown as IncomingMessage;
@@ -186,5 +188,38 @@ describe('expressPath', () => {
       },
     } as Request;
     expect(expressPath(unreadable)).toBeUndefined();
+  });
+});
+
+const COOKIE = '/.backstage/auth/v1/cookie';
+
+describe('isCookieEndpoint', () => {
+  it.each([
+    [COOKIE, true],
+    [`${COOKIE}/`, true],
+    [COOKIE.toUpperCase(), true],
+    [`${COOKIE}//`, false],
+    [`${COOKIE}s`, false],
+    [`${COOKIE}/x`, false],
+    [`/x${COOKIE}`, false],
+    ['/', false],
+    [undefined, false],
+  ])('holds for %s: %s', (path, expected) => {
+    expect(isCookieEndpoint(path)).toBe(expected);
+  });
+});
+
+it('has the paths of Backstage and of this module as clients call them', () => {
+  expect(paths).toMatchObject({
+    PLUGIN_KEYS_PATH: '/.backstage/auth/v1/jwks.json',
+    USER_KEYS_PATH: '/.well-known/jwks.json',
+    OFFLINE_SESSIONS_PATH: '/v1/offline-sessions/revoke',
+    COOKIE_PATH: COOKIE,
+    OWN_ROUTES_PATH: '/api-gate',
+    PAGE_PATH: '/api-gate/',
+    POLICY_PATH: '/api-gate/v1/policy',
+    REVOCATIONS_PATH: '/api-gate/v1/revocations',
+    LOCKED_USERS_PATH: '/api-gate/v1/revocations/locked',
+    LOCK_PATH: '/api-gate/v1/revocations/*',
   });
 });

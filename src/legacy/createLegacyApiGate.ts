@@ -20,7 +20,7 @@ import { Refusal } from '../decision/Refusal';
 import { DatabaseRevocationStore } from '../revocation/DatabaseRevocationStore';
 import type { RevocationStore } from '../revocation/RevocationStore';
 import { createUserSignOut } from '../revocation/createUserSignOut';
-import { IssuerClock } from '../revocation/IssuerClock';
+import { IssuerClock } from '../revocation/Revocation';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { GateDatabase } from '../util/GateDatabase';

@@ -6,9 +6,13 @@ import type {
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import { readBearer, substituteRequest } from '../credentials/readCredential';
+import { substituteRequest } from '../credentials/readCredential';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
-import { decodeToken, effectiveUserToken } from '../credentials/token';
+import {
+  decodeToken,
+  effectiveUserToken,
+  readBearer,
+} from '../credentials/token';
 
 /**
  * The clients that verify tokens on the legacy system, as its plugins get them in their environment.

@@ -4,8 +4,8 @@ import {
   COOKIE_PATH,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
-} from '../http/backstagePaths';
-import { WEBSOCKET } from '../http/requestLine';
+  WEBSOCKET,
+} from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
 import type { TokenEntry } from '../config/readTokens';

@@ -1,10 +1,10 @@
 import {
   lockOfUser,
   now,
-  revocationOfSession,
+  Revocation,
+  RevocationList,
   revocationOfUser,
 } from '../revocation/Revocation';
-import { RevocationList } from '../revocation/RevocationList';
 import { describeReplica } from './describeReplica';
 import { RecentRefusals } from './RecentRefusals';
 
@@ -28,10 +28,13 @@ describe('describeReplica', () => {
 
   it('counts 100,000 sign-outs and the locks of users apart, in no time', () => {
     const list = new RevocationList();
-    const of = (i: number) => ({ sub: `user:default/u${i}`, iat: i, exp: 9e9 });
-    list.add(
-      Array.from({ length: 100_000 }, (_, i) => revocationOfSession(of(i))),
-    );
+    const of = (i: number): Revocation => ({
+      scope: 'session',
+      sub: `user:default/u${i}`,
+      iat: i,
+      exp: 9e9,
+    });
+    list.add(Array.from({ length: 100_000 }, (_, i) => of(i)));
     list.add([
       revocationOfUser('user:default/jane'),
       lockOfUser('user:default/jane', now() + 60),

@@ -1,7 +1,7 @@
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
-import { PAGE_PATH } from '../http/backstagePaths';
+import { PAGE_PATH } from '../http/requestLine';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { formatCandidate } from './CandidateCounts';
 import type { PolicyReport, ReportedToken } from './describePolicy';

@@ -1,6 +1,9 @@
 import { AllowRule, ANY_SEGMENT, PLUGIN_ID, yamlOf } from '../config/AllowRule';
-import { isCookieEndpoint } from '../http/backstagePaths';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import {
+  isCookieEndpoint,
+  isUnambiguousPath,
+  WEBSOCKET,
+} from '../http/requestLine';
 import { ODD_PATH, tokenCallOf, Use } from '../usage/Use';
 import { isRecordableText, MAX_PATH_LENGTH } from './proposeRule';
 

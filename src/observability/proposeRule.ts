@@ -3,8 +3,11 @@ import { RULE_PATH } from '../config/readAllowRules';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest } from '../decision/GateObserver';
 import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
-import { isCookieEndpoint } from '../http/backstagePaths';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import {
+  isCookieEndpoint,
+  isUnambiguousPath,
+  WEBSOCKET,
+} from '../http/requestLine';
 
 export const MAX_PATH_LENGTH = 200;
 

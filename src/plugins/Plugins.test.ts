@@ -1,7 +1,12 @@
 import { ConfigReader } from '@backstage/config';
 import type { Request, Response } from 'express';
 import type { DecodedToken } from '../credentials/token';
-import { Plugins, RegisteredPlugin, watchStart } from './Plugins';
+import {
+  Plugins,
+  readStartPauseMs,
+  RegisteredPlugin,
+  watchStart,
+} from './Plugins';
 
 const requestTo = (plugin: string) =>
   ({
@@ -210,3 +215,14 @@ it('a plugin is up from its start, for which Backstage limits the wait, until it
   await run(lifecycle.addShutdownHook);
   expect(plugin.isUp()).toBe(false);
 });
+
+it.each([
+  [{}, 5_000],
+  [{ startupRequestPauseTimeout: { seconds: 2 } }, 2_000],
+])(
+  'requests wait for a plugin by backend.lifecycle %j: %i ms',
+  (lifecycle, ms) =>
+    expect(readStartPauseMs(new ConfigReader({ backend: { lifecycle } }))).toBe(
+      ms,
+    ),
+);

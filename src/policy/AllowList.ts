@@ -7,7 +7,7 @@ import {
   prefixOf,
   segmentsOf,
 } from '../config/AllowRule';
-import { isCookieEndpoint } from '../http/backstagePaths';
+import { isCookieEndpoint } from '../http/requestLine';
 
 /** Holds the allow rules of all plugins: for each plugin and method, a tree of the segments of their paths. */
 export class AllowList {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
-import { createCrossSiteCheck } from '../http/fetchMetadata';
+import { createCrossSiteCheck } from '../http/browsers';
 import { TokenLimits } from './TokenLimits';
 
 const HASH_LENGTH = 12;

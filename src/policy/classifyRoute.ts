@@ -1,10 +1,11 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import {
   isCookieEndpoint,
+  isUnambiguousPath,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
-} from '../http/backstagePaths';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+  WEBSOCKET,
+} from '../http/requestLine';
 import type { AllowList } from './AllowList';
 import { AllowRule, PLUGIN_ID } from '../config/AllowRule';
 
@@ -43,7 +44,8 @@ export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   if (method === WEBSOCKET) {
     return allowList.match(plugin, WEBSOCKET, path) ?? 'protected';
   }
-  // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an anonymous client can't find out which plugins are installed.
+  // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an
+  // anonymous client can't find out which plugins are installed.
   if (
     isSignOutCall(plugin, method, path, config.signOut.providers) &&
     (isInstalled || isCookieEndpoint(path))

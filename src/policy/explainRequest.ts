@@ -1,5 +1,9 @@
 import { readApiTarget } from '../config/readExpectations';
-import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import {
+  isCookieEndpoint,
+  isUnambiguousPath,
+  WEBSOCKET,
+} from '../http/requestLine';
 import {
   AllowRule,
   ANY_SEGMENT,
@@ -7,7 +11,6 @@ import {
   segmentsOf,
 } from '../config/AllowRule';
 import { RULE_PATH } from '../config/readAllowRules';
-import { isCookieEndpoint } from '../http/backstagePaths';
 import { classifyRoute, isOwnRoute, RoutePolicy } from './classifyRoute';
 
 /** The access of one request without a credential, and the reason. */

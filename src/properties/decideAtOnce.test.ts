@@ -15,12 +15,12 @@ import {
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
 import type { TokenEntry } from '../config/readTokens';
-import { tokenOf } from '../credentials/boundToken';
+import { tokenOf } from '../credentials/token';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';
 import { Refusal } from '../decision/Refusal';
 import { Passed, settle } from '../gate/decide';
-import { decideAtOnce } from '../gate/decideAtOnce';
+import { decideAtOnce } from '../gate/createGate';
 import { ExpressRequest } from '../gate/GateRequest';
 
 jest.setTimeout(120_000);

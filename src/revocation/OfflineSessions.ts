@@ -5,7 +5,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
-import { OFFLINE_SESSIONS_PATH } from '../http/backstagePaths';
+import { OFFLINE_SESSIONS_PATH } from '../http/requestLine';
 import { userKey } from '../util/entityRef';
 import { poll } from '../util/poll';
 import { fetchFromPlugin } from './fetchFromPlugin';

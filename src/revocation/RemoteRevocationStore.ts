@@ -4,7 +4,7 @@ import type {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
-import { REVOCATIONS_PATH } from '../http/backstagePaths';
+import { REVOCATIONS_PATH } from '../http/requestLine';
 import { fetchFromPlugin } from './fetchFromPlugin';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';

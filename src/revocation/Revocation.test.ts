@@ -1,4 +1,9 @@
-import { revocationOfSession, revocationOfUser } from './Revocation';
+import {
+  IssuerClock,
+  Revocation,
+  RevocationList,
+  revocationOfUser,
+} from './Revocation';
 
 const NOW = 1_780_000_000;
 const DAY = 86_400;
@@ -9,16 +14,6 @@ describe('Revocation', () => {
   });
   afterEach(() => {
     jest.useRealTimers();
-  });
-
-  it('of a session has its claims, and nothing else of the token', () => {
-    const claims = { sub: 'user:default/a', iat: NOW - 10, exp: NOW, ent: [] };
-    expect(revocationOfSession(claims)).toEqual({
-      scope: 'session',
-      sub: 'user:default/a',
-      iat: NOW - 10,
-      exp: NOW,
-    });
   });
 
   it.each([
@@ -49,5 +44,262 @@ describe('Revocation', () => {
       iat: NOW + 60,
       exp: NOW + 60 + DAY,
     });
+  });
+});
+
+describe('[P20] IssuerClock', () => {
+  const NOON = Date.parse('2026-11-25T12:00:00Z');
+  const noon = NOON / 1000;
+
+  beforeEach(() => jest.useFakeTimers({ now: NOON + 900 }));
+  afterEach(() => jest.useRealTimers());
+
+  it('is the clock of this replica while no token is from the future', () => {
+    const clock = new IssuerClock();
+    for (const iat of [undefined, noon - 10, noon]) {
+      clock.observe(iat);
+      expect(clock.now()).toBe(noon);
+    }
+  });
+
+  it('is ahead by as much as the fastest issuer was', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    clock.observe(noon + 20);
+    expect(clock.now()).toBe(noon + 60);
+    jest.setSystemTime(NOON + 30_000);
+    expect(clock.now()).toBe(noon + 90);
+  });
+
+  it('follows an issuer that is further ahead', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 20);
+    clock.observe(noon + 60);
+    expect(clock.now()).toBe(noon + 60);
+  });
+
+  it('keeps a lead for a day after the last token that has shown it', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    jest.setSystemTime(NOON + (DAY * 1000) / 2);
+    clock.observe(noon + DAY / 2 + 60);
+    jest.setSystemTime(NOON + DAY * 1500);
+    clock.observe(noon + DAY * 1.5 + 6);
+    expect(clock.now()).toBe(noon + DAY * 1.5 + 60);
+    jest.setSystemTime(NOON + (DAY * 1.5 + 1) * 1000);
+    expect(clock.now()).toBe(noon + DAY * 1.5 + 1);
+  });
+
+  it('accepts a lead of at most five minutes', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + DAY);
+    expect(clock.now()).toBe(noon + 300);
+  });
+
+  it('forgets a lead that no token has shown for a day', () => {
+    const clock = new IssuerClock();
+    clock.observe(noon + 60);
+    jest.setSystemTime(NOON + DAY * 1000);
+    expect(clock.now()).toBe(noon + DAY + 60);
+    jest.setSystemTime(NOON + (DAY + 1) * 1000);
+    expect(clock.now()).toBe(noon + DAY + 1);
+    clock.observe(noon + DAY + 6);
+    expect(clock.now()).toBe(noon + DAY + 6);
+  });
+});
+
+const claims = { sub: 'user:default/a', iat: NOW - 10, exp: NOW + 3600 };
+const ofSession = (change: Partial<Revocation> = {}): Revocation => ({
+  scope: 'session',
+  ...claims,
+  ...change,
+});
+const ofUser = (change: Partial<Revocation> = {}): Revocation => ({
+  scope: 'user',
+  ...claims,
+  ...change,
+});
+
+describe('RevocationList', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: NOW * 1000 });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('holds for the session alone, by all of its claims', () => {
+    const list = new RevocationList();
+    list.add([ofSession()]);
+    expect(list.isRevoked({ ...claims })).toBe(true);
+    for (const change of [
+      { sub: 'user:default/b' },
+      { iat: claims.iat - 1 },
+      { exp: claims.exp + 1 },
+    ]) {
+      expect(list.isRevoked({ ...claims, ...change })).toBe(false);
+    }
+  });
+
+  it('holds for a user up to the moment, in any spelling', () => {
+    const list = new RevocationList();
+    list.add([ofUser({ sub: 'User:Default/A' })]);
+    for (const [change, expected] of [
+      [{}, true],
+      [{ iat: 0, exp: 1 }, true],
+      [{ sub: 'USER:default/a' }, true],
+      [{ iat: claims.iat + 1 }, false],
+      [{ sub: 'user:default/b' }, false],
+    ] as const) {
+      expect(list.isRevoked({ ...claims, ...change })).toBe(expected);
+    }
+  });
+
+  it('applies the longest of several revocations of one user', () => {
+    const list = new RevocationList();
+    list.add([
+      ofUser({ iat: NOW - 5, exp: NOW + 10 }),
+      ofUser({ iat: NOW - 20, exp: NOW + 20 }),
+      ofUser({ iat: NOW - 30, exp: NOW + 5 }),
+    ]);
+    expect(list.size).toBe(1);
+    expect(list.isRevoked({ ...claims, iat: NOW - 5 })).toBe(true);
+    jest.setSystemTime((NOW + 20 + 300) * 1000);
+    list.removeExpired();
+    expect(list.size).toBe(1);
+    jest.setSystemTime((NOW + 21 + 300) * 1000);
+    list.removeExpired();
+    expect(list.size).toBe(0);
+  });
+
+  it('forgets each five minutes after it has expired, and no other', () => {
+    const list = new RevocationList();
+    list.add([
+      ofSession({ exp: NOW }),
+      ofSession({ exp: NOW + 1 }),
+      ofUser({ exp: NOW }),
+      ofUser({ sub: 'user:default/b', exp: NOW + 1 }),
+    ]);
+    const sizes = [299, 300, 301, 302].map(seconds => {
+      jest.setSystemTime((NOW + seconds) * 1000);
+      list.removeExpired();
+      return list.size;
+    });
+    expect(sizes).toEqual([4, 4, 2, 0]);
+  });
+
+  it('calls back once for all new revocations', () => {
+    const list = new RevocationList();
+    const calls: string[] = [];
+    list.onRevoked(() => calls.push('a'));
+    list.onRevoked(() => calls.push('b'));
+    const callsOf = (...revocations: Revocation[]) => {
+      calls.length = 0;
+      list.add(revocations);
+      return calls.join('');
+    };
+    expect(callsOf()).toBe('');
+    expect(callsOf(ofSession(), ofUser())).toBe('ab');
+    expect(callsOf(ofSession(), ofUser())).toBe('');
+    expect(callsOf(ofSession({ exp: NOW }), ofSession())).toBe('ab');
+    expect(callsOf(ofUser({ iat: NOW - 11 }))).toBe('');
+    expect(callsOf(ofUser({ exp: NOW }))).toBe('');
+    expect(callsOf(ofUser({ iat: NOW }))).toBe('ab');
+    expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
+  });
+
+  describe('[P80] of a locked user', () => {
+    const HOUR = 60 * 60;
+    const lock = (end: number, change: Partial<Revocation> = {}) =>
+      ofUser({ scope: 'lock', iat: NOW, exp: end + DAY, ...change });
+    const issuedAt = (iat: number) => ({ ...claims, iat });
+    const refuses = (list: RevocationList, iat: number) => [
+      list.isRevoked(issuedAt(iat)),
+      list.isLocked(claims.sub),
+    ];
+
+    it('refuses every token until the end, and then those that were issued up to it', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW + HOUR, { sub: 'User:Default/A' })]);
+      const at = (second: number, ...iats: number[]) => {
+        jest.setSystemTime(second * 1000);
+        return iats.map(iat => refuses(list, iat));
+      };
+      const end = NOW + HOUR;
+      const locked = [true, true];
+      // The clock of an issuer may be ahead.
+      expect(at(NOW, 0, NOW, end, end + 5)).toEqual(Array(4).fill(locked));
+      expect(at(end - 1, end - 1, end + 5)).toEqual([locked, locked]);
+      const [ended, next] = [
+        [true, false],
+        [false, false],
+      ];
+      expect(at(end, end - 1, end, end + 1)).toEqual([ended, ended, next]);
+      expect(list.isRevoked({ ...claims, sub: 'user:default/b' })).toBe(false);
+      expect(list.isLocked('user:default/b')).toBe(false);
+    });
+
+    it('refuses them where the clock of the replica is ahead of the end, too', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW + HOUR)]);
+      jest.setSystemTime((NOW + 3 * HOUR) * 1000);
+      expect(refuses(list, NOW + HOUR)).toEqual([true, false]);
+    });
+
+    it.each([
+      ['lifted', NOW],
+      ['shortened', NOW + 60],
+      ['extended', NOW + 2 * HOUR],
+    ])('applies the later change, in either order: %s', (_, end) => {
+      const changes = [lock(NOW + HOUR), lock(end, { iat: NOW + 1 })];
+      for (const order of [changes, [...changes].reverse()]) {
+        const list = new RevocationList();
+        order.forEach(change => list.add([change]));
+        expect(list.size).toBe(1);
+        expect(refuses(list, end)).toEqual([true, end > NOW]);
+        expect(list.locks()).toEqual(end > NOW ? [changes[1]] : []);
+        jest.setSystemTime(end * 1000);
+        expect(refuses(list, end + 1)).toEqual([false, false]);
+        jest.setSystemTime(NOW * 1000);
+      }
+    });
+
+    it('stands beside a sign-out everywhere', () => {
+      const list = new RevocationList();
+      list.add([ofUser({ iat: NOW + 30 }), lock(NOW + HOUR)]);
+      list.add([lock(NOW, { iat: NOW + 1 })]);
+      expect(refuses(list, NOW + 30)).toEqual([true, false]);
+      expect(refuses(list, NOW + 31)).toEqual([false, false]);
+    });
+
+    it('forgets the lock once the last of its tokens has expired', () => {
+      const list = new RevocationList();
+      list.add([lock(NOW)]);
+      const sizes = [300, 301].map(seconds => {
+        jest.setSystemTime((NOW + DAY + seconds) * 1000);
+        list.removeExpired();
+        return list.size;
+      });
+      expect(sizes).toEqual([1, 0]);
+    });
+
+    it('calls back once for each change', () => {
+      const list = new RevocationList();
+      const calls: string[][] = [];
+      list.onRevoked(users => calls.push([...users]));
+      list.add([lock(NOW + HOUR), lock(NOW + HOUR)]);
+      list.add([lock(NOW + 2 * HOUR)]);
+      list.add([lock(NOW, { iat: NOW + 1 })]);
+      expect(calls).toEqual([['user:default/a'], ['user:default/a']]);
+    });
+  });
+
+  it('passes on the users of new revocations, and no others', () => {
+    const list = new RevocationList();
+    const passed: string[][] = [];
+    list.onRevoked(users => passed.push([...users]));
+    list.add([ofSession()]);
+    list.add([ofSession(), ofUser({ sub: 'User:default/B' })]);
+    expect(passed).toEqual([['user:default/a'], ['user:default/b']]);
   });
 });

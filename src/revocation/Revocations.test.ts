@@ -1,9 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import {
-  Revocation,
-  revocationOfSession,
-  revocationOfUser,
-} from './Revocation';
+import { Revocation, revocationOfUser, SessionClaims } from './Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -12,6 +8,10 @@ const session = (sub: string, iat = now() - 10) => ({
   sub,
   iat,
   exp: iat + 3600,
+});
+const revocationOfSession = (claims: SessionClaims): Revocation => ({
+  scope: 'session',
+  ...claims,
 });
 
 /** Follows a store without cursors, which returns all revocations each time. */

@@ -1,8 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { poll } from '../util/poll';
 import { PendingRevocations } from './PendingRevocations';
-import type { Revocation } from './Revocation';
-import { RevocationList } from './RevocationList';
+import { Revocation, RevocationList } from './Revocation';
 import {
   RevocationPage,
   RevocationStore,

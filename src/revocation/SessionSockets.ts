@@ -20,7 +20,7 @@ interface Tracked {
   cancelEnd: () => void;
 }
 
-/** Closes WebSockets when the session that opened them ends: when it is revoked, when the configuration ends it, or when its token expires. */
+/** Closes WebSockets when the session that opened them is revoked, when the configuration ends it, or when its token expires. */
 export class SessionSockets {
   /** Open sockets by user, those of no user at `''`: a revocation affects the sockets of one user only, and there may be many others. */
   readonly #open = new Map<string, Set<Tracked>>();

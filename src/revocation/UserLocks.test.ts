@@ -1,8 +1,7 @@
 import { blocksAfter } from '../__testUtils__/documents';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { DatabaseRevocationStore } from './DatabaseRevocationStore';
-import { lockOfUser } from './Revocation';
-import { RevocationList } from './RevocationList';
+import { lockOfUser, RevocationList } from './Revocation';
 import { SPAN_MS } from './RevocationTable';
 import { UserLocks } from './UserLocks';
 

@@ -1,6 +1,11 @@
 import type { DatabaseRevocationStore } from './DatabaseRevocationStore';
-import { endOfLock, lockOfUser, now, Revocation } from './Revocation';
-import type { RevocationList } from './RevocationList';
+import {
+  endOfLock,
+  lockOfUser,
+  now,
+  Revocation,
+  RevocationList,
+} from './Revocation';
 import { storeInTime } from './RevocationStore';
 
 /**

@@ -1,6 +1,5 @@
 import { createUserSignOut } from './createUserSignOut';
-import { IssuerClock } from './IssuerClock';
-import type { Revocation } from './Revocation';
+import { IssuerClock, Revocation } from './Revocation';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
 const noon = NOON / 1000;

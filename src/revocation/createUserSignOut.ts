@@ -1,6 +1,10 @@
-import type { IssuerClock } from './IssuerClock';
 import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
-import { Revocation, revocationOfUser, SessionClaims } from './Revocation';
+import {
+  IssuerClock,
+  Revocation,
+  revocationOfUser,
+  SessionClaims,
+} from './Revocation';
 import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;

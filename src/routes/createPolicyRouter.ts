@@ -1,7 +1,7 @@
 import type { Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import type { PolicyReport } from '../observability/describePolicy';
-import { POLICY_PATH } from '../http/backstagePaths';
+import { POLICY_PATH } from '../http/requestLine';
 import type { RouteAccess } from './RouteAccess';
 
 /**

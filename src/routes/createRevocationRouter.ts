@@ -9,7 +9,7 @@ import {
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { tokenOf } from '../credentials/boundToken';
+import { tokenOf } from '../credentials/token';
 import type { TokenCache } from '../credentials/TokenCache';
 import { endOfLock, now, Revocation } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
@@ -24,7 +24,7 @@ import {
   LOCK_PATH,
   LOCKED_USERS_PATH,
   REVOCATIONS_PATH,
-} from '../http/backstagePaths';
+} from '../http/requestLine';
 import type { UserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';

@@ -26,7 +26,7 @@ import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
-import { IssuerClock } from '../revocation/IssuerClock';
+import { IssuerClock } from '../revocation/Revocation';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';

@@ -3,7 +3,7 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { tokenOf } from '../credentials/boundToken';
+import { tokenOf } from '../credentials/token';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { apiGateServiceRef } from './apiGateService';
 

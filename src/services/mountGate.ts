@@ -9,9 +9,13 @@ import type { ErrorResponseBody } from '@backstage/errors';
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
-import { COOKIE_PATH, PAGE_PATH } from '../http/backstagePaths';
-import { isPageDestination } from '../http/fetchMetadata';
-import { requestMethod, withoutQuery } from '../http/requestLine';
+import { isPageDestination } from '../http/browsers';
+import {
+  COOKIE_PATH,
+  PAGE_PATH,
+  requestMethod,
+  withoutQuery,
+} from '../http/requestLine';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import { findServers } from './findServers';
 

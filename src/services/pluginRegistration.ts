@@ -12,7 +12,7 @@ import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
 import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
 import { watchStart } from '../plugins/Plugins';
-import { COOKIE_PATH } from '../http/backstagePaths';
+import { COOKIE_PATH } from '../http/requestLine';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { createOwnServicesLog } from './createOwnServicesLog';

@@ -12,7 +12,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
-import { COOKIE_PATH } from '../../http/backstagePaths';
+import { COOKIE_PATH } from '../../http/requestLine';
 import { DeclaredPolicies } from '../../plugins/DeclaredPolicies';
 
 const BADGE = { plugin: 'badges', path: '/entity/*/*/*/badge/*' };

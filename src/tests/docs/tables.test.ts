@@ -206,7 +206,7 @@ describe('docs/reference/http-api.md', () => {
   const page = 'docs/reference/http-api.md';
 
   it('has every route of the gate', () => {
-    const paths = readDocument('src/http/backstagePaths.ts').text;
+    const paths = readDocument('src/http/requestLine.ts').text;
     const own = [...paths.matchAll(/`\$\{OWN_ROUTES_PATH\}(\/[^`]*)`/g)].map(
       ([, below]) => `/api/auth/api-gate${below}`,
     );

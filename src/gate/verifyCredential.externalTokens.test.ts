@@ -1,12 +1,12 @@
 import { createPolicy } from '../__testUtils__/createPolicy';
 import { Refusal } from '../decision/Refusal';
+import type { GateRequest } from './GateRequest';
 import {
   findRefusal,
   reportExternalToken,
   socketSessionOf,
-} from './externalTokens';
-import type { GateRequest } from './GateRequest';
-import type { VerifiedCredential } from './verifyCredential';
+  VerifiedCredential,
+} from './verifyCredential';
 
 const only = [{ plugin: 'hello', path: '/x', methods: ['GET'] }];
 const session = { sub: 'user:default/a', iat: 1, exp: 2 };

@@ -5,7 +5,7 @@ import {
   ISSUER,
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { decideAtOnce } from './decideAtOnce';
+import { decideAtOnce } from './createGate';
 import { ExpressRequest } from './GateRequest';
 
 const NOW = Math.floor(Date.now() / 1000);
