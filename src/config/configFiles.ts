@@ -1,5 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { ConfigSource } from '@backstage/config-loader';
+import { groupBy } from 'lodash';
 import { CONFIG_KEY } from './readApiGateConfig';
 import { isObject } from './values';
 
@@ -15,13 +16,19 @@ export interface ListSource {
 
 /** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
 export function findListSources(config: Config): ListSource[] {
-  const byPath = new Map<string, { file: string; entries: number }[]>();
-  for (const { path, ...source } of readLists(config)) {
-    byPath.set(path, [...(byPath.get(path) ?? []), source]);
-  }
-  return [...byPath]
-    .filter(([path]) => Array.isArray(config.getOptional(path)))
-    .map(([path, [inForce, ...replaces]]) => ({ path, ...inForce, replaces }));
+  const lists = readFiles(config).flatMap(({ file, data }) =>
+    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
+      path,
+      file,
+      entries,
+    })),
+  );
+  return Object.values(groupBy(lists, 'path'))
+    .filter(([{ path }]) => Array.isArray(config.getOptional(path)))
+    .map(([inForce, ...others]) => ({
+      ...inForce,
+      replaces: others.map(({ path, ...source }) => source),
+    }));
 }
 
 export function formatListSource(source: ListSource): string {
@@ -32,17 +39,6 @@ export function formatListSource(source: ListSource): string {
   return `${path}: ${entries} of ${file}${
     replaced && `, in place of ${replaced}: Backstage does not merge lists`
   }`;
-}
-
-/** Reads the lists of all files, those of the strongest first. */
-function readLists(config: Config) {
-  return readFiles(config).flatMap(({ file, data }) =>
-    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
-      path,
-      file,
-      entries,
-    })),
-  );
 }
 
 /**

@@ -30,8 +30,7 @@ export function checkRequirements(
 ): void {
   rules.forEach(({ requires }, i) =>
     check(
-      requires === undefined ||
-        ['text', 'absent'].includes(stateOf(requires, rootConfig)),
+      requires === undefined || readText(requires, rootConfig) !== undefined,
       `${configPath}[${i}].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
     ),
   );
@@ -51,7 +50,7 @@ export function markUnmet(
 
 /** Whether a setting holds a text that is not empty. */
 export function holdsText(key: string, rootConfig: Config): boolean {
-  return stateOf(key, rootConfig) === 'text';
+  return Boolean(readText(key, rootConfig));
 }
 
 /** Returns the config paths of all settings that hold a text that is not empty, without those in lists. */
@@ -70,15 +69,13 @@ export function findTexts(rootConfig: Config): ReadonlySet<string> {
   return found;
 }
 
-function stateOf(key: string, rootConfig: Config): 'text' | 'absent' | 'wrong' {
+/** Reads a text without white space around it, and an absent one as `''`. The result is `undefined` for any other value. */
+function readText(key: string, rootConfig: Config): string | undefined {
   try {
     const value = rootConfig.getOptional(key) ?? '';
-    if (typeof value !== 'string') {
-      return 'wrong';
-    }
-    return value.trim() === '' ? 'absent' : 'text';
+    return typeof value === 'string' ? value.trim() : undefined;
   } catch {
     // A parent has a wrong type.
-    return 'wrong';
+    return undefined;
   }
 }
