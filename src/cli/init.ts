@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { compact } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
@@ -139,22 +140,14 @@ function readDependedPlugins(): string[] {
 
 function describeNext({ declared, loaded }: ProposalFacts): string[] {
   const place = loaded.locate(CONFIG_KEY);
-  return [
-    ...(loaded.root.has(CONFIG_KEY)
-      ? [
-          `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
-        ]
-      : []),
-    ...(declared
-      ? []
-      : [
-          'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
-        ]),
-    ...(declared && !declared.reportOnly
-      ? [
-          'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
-        ]
-      : []),
+  return compact([
+    loaded.root.has(CONFIG_KEY) &&
+      `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
+    !declared &&
+      'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
+    declared &&
+      !declared.reportOnly &&
+      'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
     'Then run api-gate check with the same files',
-  ];
+  ]);
 }

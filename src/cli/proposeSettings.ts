@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
@@ -73,20 +74,19 @@ export function proposeCookie(
 
 /** Proposes the settings that only a person can fill in. */
 export function proposePeople({ present }: ProposalFacts): ProposedSetting {
-  const operators = "operators: [] # such as ['group:default/platform']";
-  const readers =
-    "# readers: ['group:default/security'] # may open the page, and end nothing";
+  const hasOperators = 'operators' in present;
   return {
-    key: 'operators' in present ? 'readers' : 'operators',
+    key: hasOperators ? 'readers' : 'operators',
     comments: [
-      'operators' in present
+      hasOperators
         ? 'Others who may open the page of the gate:'
         : 'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
     ],
-    lines: [
-      ...('operators' in present ? [] : [operators]),
-      ...('readers' in present ? [] : [readers]),
-    ],
+    lines: compact([
+      !hasOperators && "operators: [] # such as ['group:default/platform']",
+      !('readers' in present) &&
+        "# readers: ['group:default/security'] # may open the page, and end nothing",
+    ]),
   };
 }
 
