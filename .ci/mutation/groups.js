@@ -8,7 +8,6 @@ const src = path.resolve(__dirname, '../../src');
 /** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
   'cli/audit.ts',
-  'cli/auditedPaths.ts',
   'cookie/extensionPoint.ts',
   'credentials/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',

@@ -10,8 +10,10 @@ import { fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../config/locate';
 import { proposeAllow } from './proposeAllow';
-import { formatSetting, isActive, ProposalFacts } from './ProposedSetting';
 import {
+  formatSetting,
+  isActive,
+  ProposalFacts,
   proposeCookie,
   proposeExpectations,
   proposeMode,

@@ -28,7 +28,7 @@ import {
 import { Policy } from '../policy/Policy';
 import { shorten } from '../util/logLine';
 import { firstLineOf } from './Command';
-import { ProposalFacts, ProposedSetting } from './ProposedSetting';
+import type { ProposalFacts, ProposedSetting } from './proposeSettings';
 
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;

@@ -1,6 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { AllowRule } from './AllowRule';
-import { check, isObject } from './values';
+import { asObject, check } from './values';
 
 /** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
 const KEY =
@@ -55,18 +55,13 @@ export function holdsText(key: string, rootConfig: Config): boolean {
 
 /** Returns the config paths of all settings that hold a text that is not empty, without those in lists. */
 export function findTexts(rootConfig: Config): ReadonlySet<string> {
-  const found = new Set<string>();
-  const visit = (value: unknown, path: string[]) => {
-    if (isObject(value)) {
-      Object.entries(value).forEach(([key, child]) =>
-        visit(child, [...path, key]),
-      );
-    } else if (typeof value === 'string' && value.trim() !== '') {
-      found.add(path.join('.'));
-    }
-  };
-  visit(rootConfig.getOptional(), []);
-  return found;
+  const pathsIn = (value: unknown, path: string[]): string[] =>
+    typeof value === 'string' && value.trim() !== ''
+      ? [path.join('.')]
+      : Object.entries(asObject(value)).flatMap(([key, child]) =>
+          pathsIn(child, [...path, key]),
+        );
+  return new Set(pathsIn(rootConfig.getOptional(), []));
 }
 
 /** Reads a text without white space around it, and an absent one as `''`. The result is `undefined` for any other value. */
