@@ -85,8 +85,8 @@ function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
   ];
 }
 
-/** Leaves out a path that the gate itself would not record. The policy is the answer of a server. */
-function withSafePath(worked: WorkedRequests): WorkedRequests {
+/** Leaves out a rule, and a path that the gate itself would not record. The policy is the answer of a server. */
+function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
   const { path, status, ...others } = worked;
   const isSafe =
     PLUGIN_ID.test(worked.plugin) &&
