@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { formatLocation, readYaml } from '../config/locate';
 import { ANY_SPELLING } from '../config/readApiGateConfig';
-import { isObject } from '../config/values';
+import { asObject, isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 import { git } from './gitFiles';
 
@@ -62,12 +62,10 @@ export function refuseTrackedLocalFiles(files: string[]): void {
 
 /** Returns whether data of a file have a value for the gate, which may be the removal of another file's, or may include one. */
 export function hasGate(data: unknown): boolean {
-  if (!isObject(data)) {
-    return false;
-  }
+  const root = asObject(data);
   return (
-    '$include' in data ||
-    Object.entries(data)
+    '$include' in root ||
+    Object.entries(root)
       // A backend that reads another spelling of the section does not start.
       .filter(([section]) => /^auth$/i.test(section))
       .some(([section, value]) =>

@@ -5,20 +5,14 @@ import { CONFIG_KEY } from './readApiGateConfig';
 import { isObject } from './values';
 
 /** A list of the configuration, with the file that it is from. */
-export interface ListSource {
-  path: string;
-  /** Name of the file, or what else the configuration is from. */
-  file: string;
-  entries: number;
-  /** Lists of other files that are not in force: Backstage merges objects, and never lists. */
-  replaces: { file: string; entries: number }[];
-}
+export type ListSource = ReturnType<typeof findListSources>[number];
 
 /** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
-export function findListSources(config: Config): ListSource[] {
+export function findListSources(config: Config) {
   const lists = readFiles(config).flatMap(({ file, data }) =>
     readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
       path,
+      /** Name of the file, or what else the configuration is from. */
       file,
       entries,
     })),
@@ -27,6 +21,7 @@ export function findListSources(config: Config): ListSource[] {
     .filter(([{ path }]) => Array.isArray(config.getOptional(path)))
     .map(([inForce, ...others]) => ({
       ...inForce,
+      /** Lists of other files that are not in force: Backstage merges objects, and never lists. */
       replaces: others.map(({ path, ...source }) => source),
     }));
 }
