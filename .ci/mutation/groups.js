@@ -7,7 +7,10 @@ const src = path.resolve(__dirname, '../../src');
 
 /** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
+  'cli/Outcome.ts',
+  'cli/ask.ts',
   'cli/audit.ts',
+  'cli/live.ts',
   'cookie/extensionPoint.ts',
   'credentials/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
@@ -28,6 +31,8 @@ const WITH_BACKEND = [
 const TESTS_WITH_BACKEND = [
   'cli/audit.test.ts',
   'observability/GateMetrics.test.ts',
+  // It measures a time, and a mutated file takes longer.
+  'page/renderPage.speed.test.ts',
   'util/GateDatabase.test.ts',
 ];
 
@@ -122,7 +127,19 @@ module.exports = {
   }),
   ...room('http'),
   ...room('config', {
-    also: { config: ['policy/explainRequest.test.ts'] },
+    parts: {
+      'config-rules': [
+        'AllowRule',
+        'readAllowRules',
+        'readExpectations',
+        'readExternalTokens',
+        'readForeignAuthorization',
+        'readPublicReaders',
+        'readTokens',
+        'requirements',
+      ],
+    },
+    also: { 'config-rules': ['policy/explainRequest.test.ts'] },
   }),
   ...room('revocation', {
     parts: {
@@ -154,7 +171,13 @@ module.exports = {
       ],
     },
   }),
-  ...room('cli'),
+  ...room('page'),
+  ...room('cli', {
+    parts: {
+      'cli-files': ['gitFiles', 'loadConfig', 'unreadFiles'],
+      'cli-init': ['init', 'proposeAllow', 'proposeSettings'],
+    },
+  }),
   ...room('legacy'),
 };
 

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation, sourceOf } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
@@ -161,7 +160,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
     return ['No allow rules'];
   }
   const file = source.path
-    ? path.relative(process.cwd(), source.path)
+    ? formatLocation({ file: source.path })
     : `the environment (${source.context})`;
   return [
     `Allow rules, from ${file}:`,

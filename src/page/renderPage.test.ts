@@ -259,52 +259,6 @@ describe('the page', () => {
     expect(page).toContain('<td data-l="Requests">6</td>');
     expect(page).toMatch(/ d="M0 20V10h1(V20h1){58}V0h1V20z"/);
   });
-
-  it('stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 plugins and 200 refusals', () => {
-    const report = createPageReport();
-    const [rule] = report.allow;
-    const [use] = report.usage!.rules;
-    const [refusal] = report.refusals.last;
-    const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
-    const many = <T>(length: number, create: (i: number) => T) =>
-      Array.from({ length }, (_, i) => create(i));
-    const large: PolicyReport = {
-      ...report,
-      installed: plugins,
-      allow: many(1000, i => ({
-        ...rule,
-        plugin: plugins[i % 200],
-        path: `/some/longer/path/${i}/*/of/a/rule`,
-      })),
-      closed: plugins.map(plugin => ({
-        plugin,
-        path: '/health',
-        allow: 'unauthenticated',
-        isWebSocket: false,
-      })),
-      findings: many(1000, i => ({
-        ...report.findings[0],
-        at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
-      })),
-      usage: { ...report.usage!, rules: many(1000, () => use) },
-      refusals: {
-        ...report.refusals,
-        last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
-      },
-    };
-    const measure = () => {
-      const begin = process.cpuUsage();
-      expect(Buffer.byteLength(render(large))).toBeLessThan(1_000_000);
-      const { system, user } = process.cpuUsage(begin);
-      return (system + user) / 1000;
-    };
-    // Whatever else the machine does makes each time longer, and none shorter.
-    let best = Infinity;
-    for (let i = 0; i < 50 && best >= 50; i += 1) {
-      best = Math.min(best, measure());
-    }
-    expect(best).toBeLessThan(50);
-  });
 });
 
 it('[P95] has a policy that allows its own style, runs no script, and is framed by nobody', () => {
