@@ -88,10 +88,18 @@ function checkConfig(
   output: Lines,
 ): { failed: number; open: number } {
   const { gate, locate } = loaded;
+  const { candidate } = gate;
   const print = (level: 'error' | 'warning', message: string) =>
     output.problem(level, { message, location: locate(message) });
   const failures = findFailedExpectations(gate);
-  const ofCandidate = findCandidateFailures(gate);
+  // These would not hold if the candidate replaced the allow rules.
+  const ofCandidate =
+    candidate && 'allow' in candidate
+      ? findFailedExpectations(
+          { ...gate, allow: candidate.allow },
+          `${CONFIG_KEY}.candidate.allow`,
+        )
+      : [];
   const failed = [...failures, ...ofCandidate].map(({ message }) => message);
   if (gate.until && isEnforced(gate)) {
     failed.push(
@@ -120,17 +128,6 @@ function checkConfig(
     }, ${open} ${open === 1 ? 'finding' : 'findings'}`,
   );
   return { failed: failed.length, open };
-}
-
-/** Finds the expectations that would not hold if the candidate replaced the allow rules. */
-function findCandidateFailures(gate: LoadedConfig['gate']) {
-  const { candidate } = gate;
-  return candidate && 'allow' in candidate
-    ? findFailedExpectations(
-        { ...gate, allow: candidate.allow },
-        `${CONFIG_KEY}.candidate.allow`,
-      )
-    : [];
 }
 
 /** Finds the findings that do not depend on variables that are not set. */
