@@ -90,7 +90,7 @@ function filesBeside(files: string[]): string[] {
   );
 }
 
-/** Says of a file, as it is written and without what it includes, why a backend may read settings of the gate from it. */
+/** Returns why a file, as it is written and without what it includes, may have settings of the gate; `undefined` if it has none. */
 function problemOf(file: string): string | undefined {
   const yaml = readYaml(file);
   if (!yaml) {
