@@ -140,32 +140,6 @@ it('[P89] replaces characters that change the order of others, or stay invisible
 });
 
 describe('the page', () => {
-  it('shows what an operator asks, in this order', () => {
-    const titles = [
-      ...render(createPageReport()).matchAll(/<h2[^>]*>\s*([^<]*?)\s*<\/h2>/g),
-    ].map(([, title]) => title);
-    expect(titles).toEqual([
-      'What is open, by plugin',
-      'Findings',
-      'Rules',
-      'External tokens',
-      'Refusals',
-      'Ask',
-    ]);
-  });
-
-  it('shows first what will stop working, with the rule that would keep it', () => {
-    const page = render(REPORTS['in report-only']);
-    const [worked, hour] = [
-      'Worked, and will stop working',
-      'The last hour',
-    ].map(title => page.indexOf(title));
-    expect(worked).toBeGreaterThan(0);
-    expect(worked).toBeLessThan(hour);
-    expect(page).toContain('# - { plugin: events }');
-    expect(page).toContain('no rule is proposed for proxy');
-  });
-
   it('says of a path that a plugin opens in code what its rules leave', () => {
     const closed = ['constructor', 'permission'].map(plugin => ({
       ...{ plugin, path: '/health', allow: 'unauthenticated' as const },
@@ -186,42 +160,6 @@ describe('the page', () => {
       ended: true as const,
     }));
     expect(textOf({ allow: ended })).not.toContain('except for its rules');
-  });
-
-  it('says of each rule, token and path what it does not open, and why', () => {
-    const { allow, tokens, ...report } = createPageReport();
-    const [rule, other, third] = allow;
-    const changed: PolicyReport = {
-      ...report,
-      allow: [{ ...rule, unmet: true }, other, { ...third, ended: true }],
-      tokens: [{ ...tokens[0], ended: true }],
-      installed: ['badges'],
-      problem: 'auth.apiGate.mode is wrong',
-      filesNewerThanPolicy: ['app-config.yaml'],
-      needsRestart: ['auth.apiGate.cookie'],
-    };
-    const textOf = (page: string) =>
-      page.replace(/<[^>]*>/g, '').replace(/\s+/g, ' ');
-    const text = textOf(render(changed));
-    const unchanged = textOf(render(createPageReport()));
-    for (const said of [
-      'not in force: auth.apiGate.mode is wrong',
-      'has not read the last change of app-config.yaml',
-      'A restart is needed for auth.apiGate.cookie',
-      'POST /api/events/http/github (closed)',
-      'GET /api/permission/health (ended)',
-      '2026-12-31 00:00 UTC ended',
-      `${rule.requires} missing, so closed`,
-      '2027-01-31 00:00 UTC ended',
-      'events not installed in this backend',
-    ]) {
-      expect(text).toContain(said);
-      expect(unchanged).not.toContain(said);
-    }
-    expect(text).toContain('/status: closed by the gate');
-    expect(textOf(render({ ...changed, enforced: false }))).toContain(
-      '/status: closed once you enforce',
-    );
   });
 
   it('finds a refusal by its id', () => {

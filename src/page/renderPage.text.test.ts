@@ -1,5 +1,9 @@
 import { mapValues } from 'lodash';
-import { createPageReport } from '../__testUtils__/pageReport';
+import {
+  createEmptyReport,
+  createOddReport,
+  createPageReport,
+} from '../__testUtils__/pageReport';
 import type { PolicyReport } from '../observability/describePolicy';
 import { renderPage } from './renderPage';
 
@@ -34,116 +38,6 @@ function textsOf(report: PolicyReport) {
 
 const sectionOf = (texts: ReturnType<typeof textsOf>, id: string) =>
   texts(`<section id="${id}" aria-labelledby="${id}-title">`);
-
-/** The report of a backend in report-only, in which each part has what it has rarely. */
-function createOddReport(): PolicyReport {
-  const { allow, findings, replica, tokens, usage, refusals } =
-    createPageReport();
-  const [rule, other] = allow;
-  const [token] = tokens;
-  const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
-  const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
-  return createPageReport({
-    enforced: false,
-    until: '2026-12-31T00:00:00.000Z',
-    problem: 'x',
-    needsRestart: ['a', 'b'],
-    filesNewerThanPolicy: ['f', 'g'],
-    lists: [
-      { path: 'p', file: 'f', entries: 1, replaces: [] },
-      {
-        ...{ path: 'q', file: 'f', entries: 1 },
-        replaces: [
-          { file: 'g', entries: 2 },
-          { file: 'h', entries: 2 },
-        ],
-      },
-    ],
-    reportOnly: {
-      ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },
-      worked: [
-        { ...worked, path: '/a', status: 200, requests: 1234, yaml: '# - r' },
-        { ...worked, lastSeen: worked.firstSeen, isExpectedClosed: true },
-        { ...worked, plugin: 'not installed', why: 'no rule' },
-      ],
-    },
-    replica: { ...replica, backstage: undefined },
-    allow: [
-      { ...rule, at: { file: 'f' }, as: 'ci', unmet: true },
-      { ...other, at: undefined, reason: undefined, ended: true },
-      { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
-    ],
-    closed: [
-      ...[true, false].map(isWebSocket => ({
-        ...{ plugin: 'badges', path: '/d', isWebSocket },
-        allow: 'unauthenticated' as const,
-      })),
-      {
-        ...{ plugin: 'events', path: '/e', isWebSocket: false },
-        allow: 'user-cookie',
-      },
-    ],
-    unknown: ['search'],
-    installed: ['search', 'badges', 'catalog'],
-    candidate: { problem: 'c' },
-    findings: [
-      {
-        ...findings[0],
-        at: 'auth.apiGate.allow[10]',
-        accepted: { reason: 'r' },
-      },
-      { ...findings[0], at: 'auth.apiGate.allow[1].path' },
-      { ...findings[0], at: 'x auth.apiGate.allow[1]' },
-    ] as PolicyReport['findings'],
-    tokens: [
-      { ...token, only: undefined, ended: true },
-      {
-        subject: token.subject,
-        only: [
-          { plugin: 'a', path: '/x', methods: ['GET'] },
-          { plugin: 'b', path: '/y', methods: ['GET', 'POST'] },
-        ],
-      },
-    ],
-    usage: {
-      ...usage!,
-      scope: 'replica',
-      complete: false,
-      rules: usage!.rules.slice(0, 1),
-      externalTokens: [
-        {
-          ...usage!.externalTokens[0],
-          ...{ yaml: 'a\nb', only: 'c', plugins: ['d', 'e'], delegatedTo: [] },
-        },
-        {
-          ...{ subject: 'f', lastUsed: null, requests30d: 1 },
-          ...{ plugins: [], delegatedTo: [] },
-        },
-      ],
-    },
-    refusals: {
-      ...refusals,
-      last: [{ ...refusals.last[0], outcome: 'would-refuse' }],
-      minutes: [],
-    },
-  });
-}
-
-const createEmptyReport = () =>
-  createPageReport({
-    allow: [],
-    builtIn: [],
-    closed: [],
-    findings: [],
-    installed: [],
-    tokens: [],
-    usage: undefined,
-    refusals: {
-      last: [],
-      minutes: [],
-      since: '2026-11-28T10:00:00.000Z',
-    } as never,
-  });
 
 const EVERYWHERE =
   'Of every plugin, without a rule|GET /.backstage/auth/v1/jwks.json (keys that verify tokens)|DELETE /.backstage/auth/v1/cookie (sign-out)|Outside of /api, where the gate is not|Health checks: /.backstage/health/v1/readiness and …/liveness|The frontend, which the plugin app serves at /|What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions';
