@@ -29,7 +29,7 @@ describe('what the cookie trusts', () => {
   it.each([
     ...['https://a.example.com/', 'https://a.example.com:443', 'https://a b'],
     ...['https://*.example.com', 'https://a*.example.com', 'ftp://a', 'a.com'],
-    ...['null', 'HTTPS://a.example.com', 'https://', 'blob:https://a.com'],
+    ...['null', '*', 'HTTPS://a.example.com', 'https://', 'blob:https://a.com'],
   ])('is no origin %s', origin => {
     const trustedOrigins = ['https://b.example.com', origin];
     expect(() => read({ trustedOrigins })).toThrow(

@@ -42,7 +42,11 @@ describe('durations', () => {
       { revocation: 'x' },
       'revocation must be an object with the keys pollInterval',
     ],
-    ...['99ms', '301s', 2, {}].map((pollInterval): [JsonObject, string] => [
+    ...[
+      ...['99ms', '301s', 2, {}, 0, '10ms', '1h', 'often'],
+      // YAML has `.nan`.
+      { seconds: NaN },
+    ].map((pollInterval): [JsonObject, string] => [
       { revocation: { pollInterval } },
       'revocation.pollInterval must be a duration from 100ms to 5m, such as 2s or { seconds: 2 }',
     ]),
@@ -51,7 +55,7 @@ describe('durations', () => {
       'tokenCache must be false, or an object with the key ttl; leave it out for the default',
     ],
     [{ tokenCache: 'x' }, 'tokenCache must be an object with the keys ttl'],
-    ...['999ms', '301s', false].map((ttl): [JsonObject, string] => [
+    ...['999ms', '301s', '1h', false].map((ttl): [JsonObject, string] => [
       { tokenCache: { ttl } },
       'tokenCache.ttl must be a duration from 1s to 5m, such as 30s or { seconds: 30 }',
     ]),

@@ -29,6 +29,7 @@ describe('auth.apiGate.mode', () => {
 
   it.each<[JsonObject, string]>([
     [{ mode: 'off' }, 'mode must be one of enforce, report-only'],
+    [{ mode: 'report' }, 'mode must be one of enforce, report-only'],
     [
       { until: '2026-12-31' },
       'until says when report-only ends: remove it, or set auth.apiGate.mode to report-only',

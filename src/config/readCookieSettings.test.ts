@@ -20,7 +20,11 @@ describe('auth.apiGate.cookie', () => {
     [{}, HTTPS, { sameSite: 'lax', secure: true }],
     [{}, HTTP, { sameSite: 'lax', secure: false }],
     [{ sameSite: 'strict' }, HTTP, { sameSite: 'strict', secure: false }],
-    [{ sameSite: 'none' }, HTTPS, { sameSite: 'none', secure: true }],
+    [
+      { domain: 'example.com', sameSite: 'none' },
+      HTTPS,
+      { domain: 'example.com', sameSite: 'none', secure: true },
+    ],
     ...['example.com', 'Example.COM', 'backstage.example.com'].map(
       (domain): [JsonObject, string, object] => [
         { domain },
@@ -52,9 +56,15 @@ describe('auth.apiGate.cookie', () => {
       'off',
       ` must be an object with the keys enabled, name, maxAge, domain, sameSite, trustedOrigins, trustedPaths`,
     ],
-    [{ enabled: 'no' }, '.enabled must be true or false'],
-    [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],
-    ...[5, '', ' a', 'a ', 'a=b', 'tokén', ['token']].map(
+    ...['no', 'false'].map((enabled): [JsonValue, string] => [
+      { enabled },
+      '.enabled must be true or false',
+    ]),
+    ...['LAX', 'Lax'].map((sameSite): [JsonValue, string] => [
+      { sameSite },
+      '.sameSite must be one of strict, lax, none',
+    ]),
+    ...[5, '', ' a', 'a ', 'a b', 'a=b', 'a;b', 'tokén', ['token']].map(
       (name): [JsonValue, string] => [
         { name },
         '.name must be a cookie name of letters, digits and -_. such as token',
@@ -64,13 +74,13 @@ describe('auth.apiGate.cookie', () => {
       { name: 'backstage-auth' },
       ".name must not be backstage-auth, the name of Backstage's own cookie",
     ],
-    ...['com', '.example.com', 'ample.com', 'example.com.', ''].map(
-      (domain): [JsonValue, string] => [
-        { domain },
-        `.${NO_DOMAIN('backstage.example.com')}`,
-      ],
-    ),
-    [{ domain: ['example.com'] }, `.${NO_DOMAIN('backstage.example.com')}`],
+    ...[
+      ...['com', '.example.com', 'ample.com', 'example.com.', ''],
+      ...['example.org', 5, ['example.com']],
+    ].map((domain): [JsonValue, string] => [
+      { domain },
+      `.${NO_DOMAIN('backstage.example.com')}`,
+    ]),
     ...['__Host-token', '__host-token'].map((name): [JsonValue, string] => [
       { name, domain: 'example.com' },
       `.domain must be left out with a name that starts with ${name.slice(0, 7)}: such a cookie is of one host`,
