@@ -247,3 +247,87 @@ describe('readApiGateConfig', () => {
     ).toEqual(new Set(['group:default/platform', 'user:default/jörg']));
   });
 });
+
+describe('auth.apiGate.mode', () => {
+  it.each<[JsonObject, string, string | undefined]>([
+    [{}, 'enforce', undefined],
+    [{ mode: 'enforce' }, 'enforce', undefined],
+    [{ mode: 'report-only' }, 'report-only', undefined],
+    [
+      { mode: 'report-only', until: '2026-12-31' },
+      'report-only',
+      '2026-12-31T00:00:00.000Z',
+    ],
+  ])('of %j is %s until %s', (apiGate, mode, until) => {
+    const config = read(apiGate);
+    expect(config.mode).toBe(mode);
+    expect(config.until?.toISOString()).toBe(until);
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ mode: 'off' }, 'mode must be one of enforce, report-only'],
+    [{ mode: 'report' }, 'mode must be one of enforce, report-only'],
+    [
+      { until: '2026-12-31' },
+      'until says when report-only ends: remove it, or set auth.apiGate.mode to report-only',
+    ],
+    [
+      { mode: 'report-only', until: 'soon' },
+      'until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z',
+    ],
+  ])('is not %j', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(
+      new InputError(`auth.apiGate.${message}`),
+    );
+  });
+});
+
+describe('durations', () => {
+  it.each<[JsonObject, number, number | undefined]>([
+    [{}, 2_000, 30_000],
+    [{ revocation: {}, tokenCache: {} }, 2_000, 30_000],
+    [
+      { revocation: { pollInterval: '100ms' }, tokenCache: { ttl: '1s' } },
+      100,
+      1_000,
+    ],
+    [
+      { revocation: { pollInterval: '5m' }, tokenCache: { ttl: '5m' } },
+      300_000,
+      300_000,
+    ],
+    [{ tokenCache: false }, 2_000, undefined],
+  ])('of %j are %d ms and %d ms', (apiGate, pollIntervalMs, ttlMs) => {
+    const { revocation, tokenCache } = read(apiGate);
+    expect(revocation).toEqual({ pollIntervalMs });
+    expect(tokenCache).toEqual(ttlMs && { ttlMs });
+  });
+
+  it.each<[JsonObject, string]>([
+    [
+      { revocation: 'x' },
+      'revocation must be an object with the keys pollInterval',
+    ],
+    ...[
+      ...['99ms', '301s', 2, {}, 0, '10ms', '1h', 'often'],
+      // YAML has `.nan`.
+      { seconds: NaN },
+    ].map((pollInterval): [JsonObject, string] => [
+      { revocation: { pollInterval } },
+      'revocation.pollInterval must be a duration from 100ms to 5m, such as 2s or { seconds: 2 }',
+    ]),
+    [
+      { tokenCache: true },
+      'tokenCache must be false, or an object with the key ttl; leave it out for the default',
+    ],
+    [{ tokenCache: 'x' }, 'tokenCache must be an object with the keys ttl'],
+    ...['999ms', '301s', '1h', false].map((ttl): [JsonObject, string] => [
+      { tokenCache: { ttl } },
+      'tokenCache.ttl must be a duration from 1s to 5m, such as 30s or { seconds: 30 }',
+    ]),
+  ])('are not %j', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(
+      new InputError(`auth.apiGate.${message}`),
+    );
+  });
+});
