@@ -325,3 +325,38 @@ export const createEmptyReport = () =>
       since: '2026-11-28T10:00:00.000Z',
     } as never,
   });
+
+/** The report of a backend with 1,000 rules, 200 plugins and 200 refusals. */
+export function createLargeReport(): PolicyReport {
+  const report = createPageReport();
+  const [rule] = report.allow;
+  const [use] = report.usage!.rules;
+  const [refusal] = report.refusals.last;
+  const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
+  const many = <T>(length: number, create: (i: number) => T) =>
+    Array.from({ length }, (_, i) => create(i));
+  return {
+    ...report,
+    installed: plugins,
+    allow: many(1000, i => ({
+      ...rule,
+      plugin: plugins[i % 200],
+      path: `/some/longer/path/${i}/*/of/a/rule`,
+    })),
+    closed: plugins.map(plugin => ({
+      plugin,
+      path: '/health',
+      allow: 'unauthenticated',
+      isWebSocket: false,
+    })),
+    findings: many(1000, i => ({
+      ...report.findings[0],
+      at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
+    })),
+    usage: { ...report.usage!, rules: many(1000, () => use) },
+    refusals: {
+      ...report.refusals,
+      last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
+    },
+  };
+}

@@ -1,41 +1,9 @@
-import { createPageReport } from '../__testUtils__/pageReport';
-import type { PolicyReport } from '../observability/describePolicy';
+import { createLargeReport } from '../__testUtils__/pageReport';
 import { renderPage } from './renderPage';
 
 it('the page stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 plugins and 200 refusals', () => {
-  const report = createPageReport();
-  const [rule] = report.allow;
-  const [use] = report.usage!.rules;
-  const [refusal] = report.refusals.last;
-  const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
-  const many = <T>(length: number, create: (i: number) => T) =>
-    Array.from({ length }, (_, i) => create(i));
-  const large: PolicyReport = {
-    ...report,
-    installed: plugins,
-    allow: many(1000, i => ({
-      ...rule,
-      plugin: plugins[i % 200],
-      path: `/some/longer/path/${i}/*/of/a/rule`,
-    })),
-    closed: plugins.map(plugin => ({
-      plugin,
-      path: '/health',
-      allow: 'unauthenticated',
-      isWebSocket: false,
-    })),
-    findings: many(1000, i => ({
-      ...report.findings[0],
-      at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
-    })),
-    usage: { ...report.usage!, rules: many(1000, () => use) },
-    refusals: {
-      ...report.refusals,
-      last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
-    },
-  };
   const page = {
-    report: large,
+    report: createLargeReport(),
     question: { request: '', subject: '' },
     explained: undefined,
     id: '',
