@@ -168,3 +168,29 @@ it('keeps the question in the form', () => {
   ).toEqual(['id=of-a-refusal', 'request=GET /x', 'subject=ci']);
   expect(page).toContain('<pre>one<br />two<br /></pre>');
 });
+
+it('has a title, links to its sections, and words where a list is empty', () => {
+  const { refusals } = createPageReport();
+  const [refused] = refusals.last;
+  const page = pageOf(
+    createPageReport({
+      reportOnly: {
+        ...{ enforce: 'not yet', because: 'y', days: 1, workedLast: null },
+        worked: [],
+      },
+      refusals: {
+        ...refusals,
+        last: [{ ...refused, subject: 'user:default/a', address: '::1' }],
+      },
+    }),
+  );
+  expect(page).toContain('<title>API gate</title>');
+  const [, nav] = page.split('<nav aria-label="Sections">');
+  expect(nav.split('</nav>')[0].match(/"#\w+">[^<]+/g)).toEqual([
+    ...['"#exposure">What is open', '"#findings">Findings', '"#rules">Rules'],
+    ...['"#tokens">External tokens', '"#refusals">Refusals', '"#ask">Ask'],
+  ]);
+  expect(page).toContain('<p class="note warned">Enforce: not yet, since y.');
+  expect(page).toContain('<p>No request in 30 days.</p>');
+  expect(page).toContain('>user:default/a, ::1</td>');
+});
