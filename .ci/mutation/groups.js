@@ -7,8 +7,10 @@ const src = path.resolve(__dirname, '../../src');
 
 /** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
+  'cli/Outcome.ts',
+  'cli/ask.ts',
   'cli/audit.ts',
-  'cli/auditedPaths.ts',
+  'cli/live.ts',
   'cookie/extensionPoint.ts',
   'credentials/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
@@ -29,6 +31,8 @@ const WITH_BACKEND = [
 const TESTS_WITH_BACKEND = [
   'cli/audit.test.ts',
   'observability/GateMetrics.test.ts',
+  // It measures a time, and a mutated file takes longer.
+  'page/renderPage.speed.test.ts',
   'util/GateDatabase.test.ts',
 ];
 
@@ -117,7 +121,19 @@ module.exports = {
   }),
   ...room('http'),
   ...room('config', {
-    also: { config: ['policy/explainRequest.test.ts'] },
+    parts: {
+      'config-rules': [
+        'AllowRule',
+        'readAllowRules',
+        'readExpectations',
+        'readExternalTokens',
+        'readForeignAuthorization',
+        'readPublicReaders',
+        'readTokens',
+        'requirements',
+      ],
+    },
+    also: { 'config-rules': ['policy/explainRequest.test.ts'] },
   }),
   ...room('revocation', {
     parts: {
@@ -149,7 +165,13 @@ module.exports = {
       ],
     },
   }),
-  ...room('cli'),
+  ...room('page'),
+  ...room('cli', {
+    parts: {
+      'cli-files': ['gitFiles', 'loadConfig', 'unreadFiles'],
+      'cli-init': ['init', 'proposeAllow', 'proposeSettings'],
+    },
+  }),
   ...room('legacy'),
 };
 

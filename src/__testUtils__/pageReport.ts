@@ -214,3 +214,149 @@ export function createPageReport(
     ...overrides,
   };
 }
+
+/** The report of a backend in report-only, in which each part has what it has rarely. */
+export function createOddReport(): PolicyReport {
+  const { allow, findings, replica, tokens, usage, refusals } =
+    createPageReport();
+  const [rule, other] = allow;
+  const [token] = tokens;
+  const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
+  const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
+  return createPageReport({
+    enforced: false,
+    until: '2026-12-31T00:00:00.000Z',
+    problem: 'x',
+    needsRestart: ['a', 'b'],
+    filesNewerThanPolicy: ['f', 'g'],
+    lists: [
+      { path: 'p', file: 'f', entries: 1, replaces: [] },
+      {
+        ...{ path: 'q', file: 'f', entries: 1 },
+        replaces: [
+          { file: 'g', entries: 2 },
+          { file: 'h', entries: 2 },
+        ],
+      },
+    ],
+    reportOnly: {
+      ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },
+      worked: [
+        { ...worked, path: '/a', status: 200, requests: 1234, yaml: '# - r' },
+        { ...worked, lastSeen: worked.firstSeen, isExpectedClosed: true },
+        { ...worked, plugin: 'not installed', why: 'no rule' },
+      ],
+    },
+    replica: { ...replica, backstage: undefined },
+    allow: [
+      { ...rule, at: { file: 'f' }, as: 'ci', unmet: true },
+      { ...other, at: undefined, reason: undefined, ended: true },
+      { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
+    ],
+    closed: [
+      ...[true, false].map(isWebSocket => ({
+        ...{ plugin: 'badges', path: '/d', isWebSocket },
+        allow: 'unauthenticated' as const,
+      })),
+      {
+        ...{ plugin: 'events', path: '/e', isWebSocket: false },
+        allow: 'user-cookie',
+      },
+    ],
+    unknown: ['search'],
+    installed: ['search', 'badges', 'catalog'],
+    candidate: { problem: 'c' },
+    findings: [
+      {
+        ...findings[0],
+        at: 'auth.apiGate.allow[10]',
+        accepted: { reason: 'r' },
+      },
+      { ...findings[0], at: 'auth.apiGate.allow[1].path' },
+      { ...findings[0], at: 'x auth.apiGate.allow[1]' },
+    ] as PolicyReport['findings'],
+    tokens: [
+      { ...token, only: undefined, ended: true },
+      {
+        subject: token.subject,
+        only: [
+          { plugin: 'a', path: '/x', methods: ['GET'] },
+          { plugin: 'b', path: '/y', methods: ['GET', 'POST'] },
+        ],
+      },
+    ],
+    usage: {
+      ...usage!,
+      scope: 'replica',
+      complete: false,
+      rules: usage!.rules.slice(0, 1),
+      externalTokens: [
+        {
+          ...usage!.externalTokens[0],
+          ...{ yaml: 'a\nb', only: 'c', plugins: ['d', 'e'], delegatedTo: [] },
+        },
+        {
+          ...{ subject: 'f', lastUsed: null, requests30d: 1 },
+          ...{ plugins: [], delegatedTo: [] },
+        },
+      ],
+    },
+    refusals: {
+      ...refusals,
+      last: [{ ...refusals.last[0], outcome: 'would-refuse' }],
+      minutes: [],
+    },
+  });
+}
+
+/** The report of a backend that opens nothing and has seen nothing. */
+export const createEmptyReport = () =>
+  createPageReport({
+    allow: [],
+    builtIn: [],
+    closed: [],
+    findings: [],
+    installed: [],
+    tokens: [],
+    usage: undefined,
+    refusals: {
+      last: [],
+      minutes: [],
+      since: '2026-11-28T10:00:00.000Z',
+    } as never,
+  });
+
+/** The report of a backend with 1,000 rules, 200 plugins and 200 refusals. */
+export function createLargeReport(): PolicyReport {
+  const report = createPageReport();
+  const [rule] = report.allow;
+  const [use] = report.usage!.rules;
+  const [refusal] = report.refusals.last;
+  const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
+  const many = <T>(length: number, create: (i: number) => T) =>
+    Array.from({ length }, (_, i) => create(i));
+  return {
+    ...report,
+    installed: plugins,
+    allow: many(1000, i => ({
+      ...rule,
+      plugin: plugins[i % 200],
+      path: `/some/longer/path/${i}/*/of/a/rule`,
+    })),
+    closed: plugins.map(plugin => ({
+      plugin,
+      path: '/health',
+      allow: 'unauthenticated',
+      isWebSocket: false,
+    })),
+    findings: many(1000, i => ({
+      ...report.findings[0],
+      at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
+    })),
+    usage: { ...report.usage!, rules: many(1000, () => use) },
+    refusals: {
+      ...report.refusals,
+      last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
+    },
+  };
+}

@@ -12,8 +12,7 @@ import { startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../config/readAllowRules';
 import { AllowList } from '../policy/AllowList';
 import { parse } from 'yaml';
-import { auditPaths, findVerdict } from './audit';
-import { AUDITED_PATHS, AuditedPath } from './auditedPaths';
+import { AUDITED_PATHS, AuditedPath, auditPaths, findVerdict } from './audit';
 
 jest.setTimeout(60_000);
 

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation, sourceOf } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
@@ -89,10 +88,18 @@ function checkConfig(
   output: Lines,
 ): { failed: number; open: number } {
   const { gate, locate } = loaded;
+  const { candidate } = gate;
   const print = (level: 'error' | 'warning', message: string) =>
     output.problem(level, { message, location: locate(message) });
   const failures = findFailedExpectations(gate);
-  const ofCandidate = findCandidateFailures(gate);
+  // These would not hold if the candidate replaced the allow rules.
+  const ofCandidate =
+    candidate && 'allow' in candidate
+      ? findFailedExpectations(
+          { ...gate, allow: candidate.allow },
+          `${CONFIG_KEY}.candidate.allow`,
+        )
+      : [];
   const failed = [...failures, ...ofCandidate].map(({ message }) => message);
   if (gate.until && isEnforced(gate)) {
     failed.push(
@@ -123,17 +130,6 @@ function checkConfig(
   return { failed: failed.length, open };
 }
 
-/** Finds the expectations that would not hold if the candidate replaced the allow rules. */
-function findCandidateFailures(gate: LoadedConfig['gate']) {
-  const { candidate } = gate;
-  return candidate && 'allow' in candidate
-    ? findFailedExpectations(
-        { ...gate, allow: candidate.allow },
-        `${CONFIG_KEY}.candidate.allow`,
-      )
-    : [];
-}
-
 /** Finds the findings that do not depend on variables that are not set. */
 function findCheckable(
   { gate, leftOut, root }: LoadedConfig,
@@ -161,7 +157,7 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
     return ['No allow rules'];
   }
   const file = source.path
-    ? path.relative(process.cwd(), source.path)
+    ? formatLocation({ file: source.path })
     : `the environment (${source.context})`;
   return [
     `Allow rules, from ${file}:`,

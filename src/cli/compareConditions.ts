@@ -13,11 +13,10 @@ export function compareConditions(
     const former = before.filter(
       other => formatRule(other) === formatRule(rule),
     );
-    const name = `${formatRule(rule)}  ${CONFIG_KEY}.allow[${i}]`;
     return [
-      ...compareRequirements(former, rule).map(line => `${line}  ${name}`),
-      ...compareReaders(former, rule).map(line => `${line}  ${name}`),
-    ];
+      ...compareRequirements(former, rule),
+      ...compareReaders(former, rule),
+    ].map(line => `${line}  ${formatRule(rule)}  ${CONFIG_KEY}.allow[${i}]`);
   });
 }
 
@@ -27,8 +26,7 @@ function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
     return [];
   }
   // The rule was in force without a condition if any of the former ones was.
-  const wasConditional = required.length === former.length;
-  if (wasConditional) {
+  if (required.length === former.length) {
     return [`+ no longer requires ${required}`];
   }
   return rule.requires === undefined

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { differenceWith } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
@@ -52,13 +53,10 @@ that were read has it.`,
     }
     const after = await loadConfig(options, output);
     refuseTrackedLocalFiles(after.files);
+    const other = { ...options, config: against };
     const before =
       ref === undefined
-        ? (
-            await loadConfig({ ...options, config: against }, output, {
-              purpose: PURPOSE,
-            })
-          ).gate
+        ? (await loadConfig(other, output, { purpose: PURPOSE })).gate
         : await readAt(ref, after, options, output);
 
     const { opened, closed, longer, shorter } = comparePolicies(
@@ -171,38 +169,38 @@ function compareExpectations(
   before: readonly Expectation[],
   after: readonly Expectation[],
 ): string[] {
-  const onlyIn = (list: typeof before, other: typeof before) =>
-    list.filter(each => !other.some(one => implies(one, each)));
   return [
-    ...onlyIn(before, after).map(
+    ...differenceWith(before, after, isImplied).map(
       each =>
         `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
     ),
-    ...onlyIn(after, before).map(
+    ...differenceWith(after, before, isImplied).map(
       each => `- newly expected  ${formatExpected(each)} is ${each.is}`,
     ),
   ];
 }
 
-/** Returns whether an expectation holds wherever another one does: it is the same, or it keeps the whole plugin closed. */
-function implies(one: Expectation, other: Expectation): boolean {
+/** Returns whether an expectation holds wherever another one does: that is the same, or keeps the whole plugin closed. */
+function isImplied(expectation: Expectation, by: Expectation): boolean {
   return (
-    one.is === other.is &&
-    one.plugin === other.plugin &&
-    (one.request === undefined || one.request === other.request)
+    expectation.is === by.is &&
+    expectation.plugin === by.plugin &&
+    (by.request === undefined || by.request === expectation.request)
   );
 }
 
 /** Returns the time until which the gate refuses nothing. */
-function openUntil(config: ApiGateConfig): number {
-  return isEnforced(config) ? -Infinity : (config.until?.getTime() ?? Infinity);
+function openUntil(config: ApiGateConfig | undefined): number {
+  return !config || isEnforced(config)
+    ? -Infinity
+    : (config.until?.getTime() ?? Infinity);
 }
 
 function compareModes(
   before: ApiGateConfig | undefined,
   after: ApiGateConfig,
 ): string[] {
-  const old = before ? openUntil(before) : -Infinity;
+  const old = openUntil(before);
   const now = openUntil(after);
   if (now === old) {
     return [];

@@ -3,8 +3,8 @@ import { readExternalSubjects } from '../config/readExternalTokens';
 import { explainInWords, readRequest } from '../observability/explainInWords';
 import { Policy } from '../policy/Policy';
 import { CliError, Command } from './Command';
-import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
-import { LoadedConfig, loadConfig } from './loadConfig';
+import { fetchPolicy } from './fetchPolicy';
+import { loadConfig } from './loadConfig';
 
 export const explain: Command = {
   help: `api-gate explain [--config FILE]... 'METHOD /api/PLUGIN/PATH'
@@ -30,16 +30,23 @@ read without --config.`,
         "Write one request in quotes, such as 'GET /api/catalog/entities'",
       );
     }
-    const files = await loadConfig(options, output);
+    const { gate, locate, root } = await loadConfig(options, output);
     const declared = await fetchPolicy(options);
-    const gate = withRequirements(files, declared);
+    const unmet = declared?.allow.flatMap(rule =>
+      rule.unmet ? rule.requires : [],
+    );
+    // The running backend may have lacked a setting at its start that the files have now.
+    const allow = markUnmet(
+      gate.allow,
+      key => holdsText(key, root) && !unmet?.includes(key),
+    );
     const explained = explainInWords(request, options.subject, {
-      policy: new Policy(gate),
-      externalSubjects: readExternalSubjects(files.root),
+      policy: new Policy({ ...gate, allow }),
+      externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       isInstalled: id => declared?.installed.includes(id) ?? true,
-      isPublicReader: subject => gate.allow.some(rule => rule.as === subject),
-      locate: files.locate,
+      isPublicReader: subject => allow.some(rule => rule.as === subject),
+      locate,
     });
     if ('error' in explained) {
       throw new CliError(explained.error);
@@ -48,18 +55,3 @@ read without --config.`,
     return 0;
   },
 };
-
-/** Marks the rules whose requirement is not met: these files lack the setting, or the running backend lacked it at its start. */
-function withRequirements(
-  { gate, root }: LoadedConfig,
-  declared: DeclaredInCode | undefined,
-): LoadedConfig['gate'] {
-  const unmet = declared?.allow.flatMap(rule =>
-    rule.unmet ? rule.requires : [],
-  );
-  const allow = markUnmet(
-    gate.allow,
-    key => holdsText(key, root) && !unmet?.includes(key),
-  );
-  return { ...gate, allow };
-}

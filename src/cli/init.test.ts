@@ -417,6 +417,17 @@ describe('api-gate init --policy', () => {
     expect((await check()).code).toBe(0);
   });
 
+  it('proposes no rule by the word of the server: these files may expect a request to be closed, and some plugins get none', async () => {
+    const yaml = '# - { plugin: catalog, path: /x }';
+    const { stdout } = await init(
+      withGate('    expect: [{ request: GET /api/catalog/x, is: closed }]\n'),
+      policyOf([workedAt('catalog', { yaml }), workedAt('proxy', { yaml })]),
+    );
+    expect(stdout).not.toContain('- { plugin: catalog, path');
+    expect(stdout).toMatch(/GET \/api\/catalog\/x: .* has it as closed\n/);
+    expect(stdout).toMatch(/GET \/api\/proxy\/x: .*; no rule is proposed/);
+  });
+
   it('expects the plugins to be closed that are installed, except where requests worked', async () => {
     const { printed, stdout } = await init(
       BASE,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { compact } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
@@ -9,8 +10,10 @@ import { fetchPolicy } from './fetchPolicy';
 import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../config/locate';
 import { proposeAllow } from './proposeAllow';
-import { formatSetting, isActive, ProposalFacts } from './ProposedSetting';
 import {
+  formatSetting,
+  isActive,
+  ProposalFacts,
   proposeCookie,
   proposeExpectations,
   proposeMode,
@@ -139,22 +142,14 @@ function readDependedPlugins(): string[] {
 
 function describeNext({ declared, loaded }: ProposalFacts): string[] {
   const place = loaded.locate(CONFIG_KEY);
-  return [
-    ...(loaded.root.has(CONFIG_KEY)
-      ? [
-          `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
-        ]
-      : []),
-    ...(declared
-      ? []
-      : [
-          'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
-        ]),
-    ...(declared && !declared.reportOnly
-      ? [
-          'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
-        ]
-      : []),
+  return compact([
+    loaded.root.has(CONFIG_KEY) &&
+      `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
+    !declared &&
+      'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
+    declared &&
+      !declared.reportOnly &&
+      'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
     'Then run api-gate check with the same files',
-  ];
+  ]);
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { difference, uniqBy } from 'lodash';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
+import { PLUGIN_KEYS_PATH } from '../http/requestLine';
 import { announce, Ask, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Options } from './Command';
 import { readUrl } from './get';
@@ -10,9 +12,6 @@ import type { Lines } from './output';
 
 /** No plugin has this name, so that its path is 404 without the gate, and in report-only. */
 const ABSENT = 'api-gate-check';
-
-/** The path of the keys of every installed plugin, which is public without a rule. */
-const PLUGIN_KEYS = '/.backstage/auth/v1/jwks.json';
 
 const DEFAULT_TIMES = 20;
 const MAX_TIMES = 1000;
@@ -30,14 +29,7 @@ interface Live {
   output: Lines;
 }
 
-/** The expectations, by what is done about them. */
-interface Plan {
-  /** The first one of each plugin that must be installed at this backend. */
-  plugins: Expectation[];
-  asked: Expectation[];
-  notSent: Expectation[];
-  notKnown: Expectation[];
-}
+type Plan = ReturnType<typeof planFor>;
 
 /** @throws CliError unless `--times` is a number in its range, and belongs to `--live` */
 export function readTimes({ live, times }: Options): number {
@@ -96,7 +88,8 @@ export async function checkLive(
   ]);
 }
 
-function planFor({ gate: { expect }, root }: LoadedConfig): Plan {
+/** Sorts the expectations by what is done about them. */
+function planFor({ gate: { expect }, root }: LoadedConfig) {
   const known = expect.filter(each => !holdsMock(each));
   const asked = known.filter(
     ({ request, method }) =>
@@ -104,14 +97,13 @@ function planFor({ gate: { expect }, root }: LoadedConfig): Plan {
   );
   const elsewhere = pluginsElsewhere(root);
   return {
-    plugins: known.filter(
-      ({ plugin }, i) =>
-        known.findIndex(each => each.plugin === plugin) === i &&
-        !elsewhere.includes(plugin),
+    /** The first one of each plugin that must be installed at this backend. */
+    plugins: uniqBy(known, 'plugin').filter(
+      ({ plugin }) => !elsewhere.includes(plugin),
     ),
     asked,
-    notSent: known.filter(each => !asked.includes(each)),
-    notKnown: expect.filter(each => !known.includes(each)),
+    notSent: difference(known, asked),
+    notKnown: difference(expect, known),
   };
 }
 
@@ -164,7 +156,7 @@ async function askForPlugins(
   }
   const codes: Outcome['code'][] = [];
   const isInstalled = async (plugin: string) =>
-    (await outcomeOf(ask(plugin, PLUGIN_KEYS))).status !== 404;
+    (await outcomeOf(ask(plugin, PLUGIN_KEYS_PATH))).status !== 404;
   // A proxy in front may hide the keys of all plugins.
   if (!(await isInstalled('auth'))) {
     output.out(

@@ -1,6 +1,7 @@
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
+import { cloneDeep } from 'lodash';
 import { pathsOf } from '../config/configFiles';
 import { createLocate, formatLocation, readYaml } from '../config/locate';
 import {
@@ -8,7 +9,7 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
-import { asObject, isObject } from '../config/values';
+import { asObject } from '../config/values';
 import { CliError, firstLineOf, Options } from './Command';
 import type { Lines } from './output';
 import { refuseUnreadFiles } from './unreadFiles';
@@ -75,7 +76,7 @@ export function readGate(
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut } = options['mock-env']
-    ? withoutMocked(root.getOptional<JsonObject>() ?? {})
+    ? withoutMocked(cloneDeep(root.getOptional<JsonObject>() ?? {}))
     : { config: root, leftOut: [] };
   try {
     const known = installed && [...installed, ...pluginsElsewhere(root)];
@@ -135,12 +136,12 @@ function assertYaml(file: string): void {
   }
 }
 
-/** Leaves out the settings that can not be checked without the variables that are not set. */
+/** Deletes the settings that can not be checked without the variables that are not set. */
 function withoutMocked(data: JsonObject) {
+  const app = asObject(data.app);
   const auth = asObject(data.auth);
-  const apiGate = { ...asObject(auth.apiGate) };
-  const backend = { ...asObject(data.backend) };
-  const app = { ...asObject(data.app) };
+  const backend = asObject(data.backend);
+  const apiGate = asObject(auth.apiGate);
   const leftOut: string[] = [];
   const leaveOut = (path: string, settings: typeof app, key: string) => {
     delete settings[key];
@@ -168,11 +169,8 @@ function withoutMocked(data: JsonObject) {
   }
   const config = new ConfigReader({
     ...data,
-    app,
-    backend,
-    // Keep a value of another type, so that the error names it.
-    auth: isObject(auth.apiGate) ? { ...auth, apiGate } : auth,
-  } as JsonObject);
+    ...({ app, auth, backend } as JsonObject),
+  });
   return { config, leftOut };
 }
 

@@ -1,3 +1,4 @@
+import { compact, differenceBy } from 'lodash';
 import { parse } from 'yaml';
 import { PLUGIN_ID } from '../config/AllowRule';
 import { readAllowRules } from '../config/readAllowRules';
@@ -27,7 +28,7 @@ import {
 import { Policy } from '../policy/Policy';
 import { shorten } from '../util/logLine';
 import { firstLineOf } from './Command';
-import { ProposalFacts, ProposedSetting } from './ProposedSetting';
+import type { ProposalFacts, ProposedSetting } from './proposeSettings';
 
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;
@@ -59,11 +60,9 @@ export function proposeAllow(facts: ProposalFacts): ProposedSetting {
 function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
   const policy = new Policy(loaded.gate);
   const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
-  const isSeen = (webhook: WorkedRequests) =>
-    seen.some(each => nameOf(each) === nameOf(webhook));
   const installed = declared?.installed ?? ['events'];
   const webhooks = installed.includes('events') ? readWebhooks(get) : [];
-  const all = [...seen, ...webhooks.filter(webhook => !isSeen(webhook))]
+  const all = [...seen, ...differenceBy(webhooks, seen, nameOf)]
     .map(worked => describeWorked(worked, policy, false))
     .filter(worked => worked !== undefined)
     .map(worked => withValidRule(worked, loaded))
@@ -86,8 +85,8 @@ function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
   ];
 }
 
-/** Leaves out a path that the gate itself would not record. The policy is the answer of a server. */
-function withSafePath(worked: WorkedRequests): WorkedRequests {
+/** Leaves out a rule, and a path that the gate itself would not record. The policy is the answer of a server. */
+function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
   const { path, status, ...others } = worked;
   const isSafe =
     PLUGIN_ID.test(worked.plugin) &&
@@ -140,16 +139,12 @@ function describeSecret(
   if (plugin !== 'events' || topic === undefined) {
     return [];
   }
-  return [
-    ...(holdsText(secretOf(topic), root)
-      ? []
-      : [`#     opens nothing until ${secretOf(topic)} is set`]),
-    ...(asTexts(get('events.http.topics')).includes(topic)
-      ? [
-          `#     remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
-        ]
-      : []),
-  ];
+  return compact([
+    !holdsText(secretOf(topic), root) &&
+      `#     opens nothing until ${secretOf(topic)} is set`,
+    asTexts(get('events.http.topics')).includes(topic) &&
+      `#     remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
+  ]);
 }
 
 /** Describes what the configuration opens to everybody, and no rule is proposed for. */

@@ -1,13 +1,38 @@
+import { compact } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../config/AllowRule';
+import { formatLocation } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { readTokens } from '../config/readTokens';
 import { asObject } from '../config/values';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
-import { holdsMock } from './loadConfig';
-import { isActive, ProposalFacts, ProposedSetting } from './ProposedSetting';
+import type { DeclaredInCode } from './fetchPolicy';
+import { holdsMock, LoadedConfig } from './loadConfig';
+
+/** A setting that `api-gate init` prints. */
+export interface ProposedSetting {
+  /** Below `auth.apiGate`. */
+  key: string;
+  /** Says what the setting is for. */
+  comments: string[];
+  /** The lines of YAML that the configuration lacks. Some are comments. */
+  lines: string[];
+}
+
+/** The facts that settings are proposed by. */
+export interface ProposalFacts {
+  loaded: LoadedConfig;
+  /** The policy of a running backend; `undefined` without `--policy`. */
+  declared: DeclaredInCode | undefined;
+  /** `auth.apiGate` of the configuration. */
+  present: Record<string, unknown>;
+  /** Ids of the plugins that are known to be installed. */
+  installed: readonly string[];
+  /** Today as a number of days since the epoch, in UTC. */
+  today: number;
+}
 
 const REPORT_ONLY_DAYS = 14;
 const TOKEN_DAYS = 180;
@@ -26,6 +51,30 @@ const SENSITIVE_PLUGINS = [
 
 /** A subject that YAML reads as the same text in quotes, and that is no text of the environment. */
 const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
+
+/** Returns whether a line sets anything. */
+export const isActive = (line: string) => /^ *[^ #]/.test(line);
+
+/** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
+export function formatSetting(
+  { key, comments, lines }: ProposedSetting,
+  { loaded, present }: ProposalFacts,
+): string[] {
+  if (lines.length === 0) {
+    return [];
+  }
+  const why = comments.map(comment => `# ${comment}`);
+  if (!(key in present)) {
+    return ['', ...why, ...lines];
+  }
+  const place = loaded.locate(`${CONFIG_KEY}.${key}`);
+  return [
+    '',
+    ...why,
+    `# ${key} is there already${place ? `, at ${formatLocation(place)}` : ''}. Missing there:`,
+    ...lines.map(line => `# ${line.replace(/^( *)# /, '$1')}`),
+  ];
+}
 
 /** Proposes report-only for two weeks. A gate that has settings, or that refuses already, is left as it is. */
 export function proposeMode(facts: ProposalFacts): ProposedSetting {
@@ -73,20 +122,19 @@ export function proposeCookie(
 
 /** Proposes the settings that only a person can fill in. */
 export function proposePeople({ present }: ProposalFacts): ProposedSetting {
-  const operators = "operators: [] # such as ['group:default/platform']";
-  const readers =
-    "# readers: ['group:default/security'] # may open the page, and end nothing";
+  const hasOperators = 'operators' in present;
   return {
-    key: 'operators' in present ? 'readers' : 'operators',
+    key: hasOperators ? 'readers' : 'operators',
     comments: [
-      'operators' in present
+      hasOperators
         ? 'Others who may open the page of the gate:'
         : 'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
     ],
-    lines: [
-      ...('operators' in present ? [] : [operators]),
-      ...('readers' in present ? [] : [readers]),
-    ],
+    lines: compact([
+      !hasOperators && "operators: [] # such as ['group:default/platform']",
+      !('readers' in present) &&
+        "# readers: ['group:default/security'] # may open the page, and end nothing",
+    ]),
   };
 }
 
@@ -161,13 +209,19 @@ function isWritable(subject: string, { loaded }: ProposalFacts): boolean {
   return (
     PLAIN_SUBJECT.test(subject) &&
     !holdsMock(subject) &&
-    readEntry({ subject }, loaded) !== undefined
+    readEntry(subject, loaded) !== undefined
   );
 }
 
-/** Returns an entry as the gate reads it; `undefined` if the gate refuses it. */
-function readEntry(entry: unknown, { root }: ProposalFacts['loaded']) {
+/** Returns the entry of a subject, with the settings of YAML, as the gate reads it; `undefined` if the gate refuses it. */
+function readEntry(
+  subject: string,
+  { root }: ProposalFacts['loaded'],
+  yaml = '',
+) {
   try {
+    const [settings] = parse(yaml) ?? [];
+    const entry = { ...asObject(settings), subject };
     return readTokens([entry], `${CONFIG_KEY}.tokens`, root)[0];
   } catch {
     return undefined;
@@ -182,22 +236,12 @@ function proposeOnly(
   const { only: yaml = '' } =
     declared?.usage?.externalTokens.find(each => each.subject === subject) ??
     {};
-  const [entry] = asEntries(yaml.replace(/^# /gm, ''));
   const { only = [] } =
-    readEntry({ ...asObject(entry), subject }, loaded) ?? {};
+    readEntry(subject, loaded, yaml.replace(/^# /gm, '')) ?? {};
   return only.length === 0
     ? []
     : [
         '    # only: # what it has called in the time of the record',
         ...only.map(rule => `    #   ${yamlOf(rule)}`),
       ];
-}
-
-function asEntries(yaml: string): unknown[] {
-  try {
-    const value = parse(yaml);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
 }

@@ -2,16 +2,14 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { formatLocation, readYaml } from '../config/locate';
 import { ANY_SPELLING } from '../config/readApiGateConfig';
-import { isObject } from '../config/values';
+import { asObject, isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 import { git } from './gitFiles';
 
 /** The names of configuration files, by Backstage's convention. */
 export const CONFIG_FILE = /^app-config.*\.ya?ml$/;
 
-/** Stand for data of a file that has an error, and of one that another machine may read, such as a link to nothing. */
-const INVALID = Symbol('is not valid YAML');
-const UNREADABLE = Symbol('can not be read here');
+const HAS_GATE = 'has auth.apiGate';
 
 const LOCAL_FILE = /\.local\.ya?ml$/;
 
@@ -21,13 +19,10 @@ export function findUnreadFiles(
 ): { file: string; problem: string }[] {
   return filesBeside(files)
     .filter(file => !files.includes(file))
-    .map(file => ({ file, data: dataOf(file) }))
-    .filter(({ data }) => typeof data === 'symbol' || hasGate(data))
-    .map(({ file, data }) => ({
-      file,
-      problem:
-        (typeof data === 'symbol' && data.description) || 'has auth.apiGate',
-    }));
+    .flatMap(file => {
+      const problem = problemOf(file);
+      return problem ? [{ file, problem }] : [];
+    });
 }
 
 /** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
@@ -55,7 +50,8 @@ export function refuseUnreadFiles(files: string[]): void {
  */
 export function refuseTrackedLocalFiles(files: string[]): void {
   for (const file of new Set([...files, ...filesBeside(files)])) {
-    if (LOCAL_FILE.test(file) && hasGate(dataOf(file)) && isTracked(file)) {
+    const isLocal = LOCAL_FILE.test(file);
+    if (isLocal && problemOf(file) === HAS_GATE && isTracked(file)) {
       throw new CliError(
         'git tracks this file, and it has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from git',
         { file },
@@ -66,12 +62,10 @@ export function refuseTrackedLocalFiles(files: string[]): void {
 
 /** Returns whether data of a file have a value for the gate, which may be the removal of another file's, or may include one. */
 export function hasGate(data: unknown): boolean {
-  if (!isObject(data)) {
-    return false;
-  }
+  const root = asObject(data);
   return (
-    '$include' in data ||
-    Object.entries(data)
+    '$include' in root ||
+    Object.entries(root)
       // A backend that reads another spelling of the section does not start.
       .filter(([section]) => /^auth$/i.test(section))
       .some(([section, value]) =>
@@ -96,18 +90,21 @@ function filesBeside(files: string[]): string[] {
   );
 }
 
-/** Reads a file as it is written, without what it includes. */
-function dataOf(file: string): unknown {
+/** Returns why a file, as it is written and without what it includes, may have settings of the gate; `undefined` if it has none. */
+function problemOf(file: string): string | undefined {
   const yaml = readYaml(file);
   if (!yaml) {
-    return UNREADABLE;
+    // Another machine may read it, such as a link to nothing.
+    return 'can not be read here';
   }
   try {
-    return yaml.document.errors.length ? INVALID : yaml.document.toJS();
+    if (yaml.document.errors.length === 0) {
+      return hasGate(yaml.document.toJS()) ? HAS_GATE : undefined;
+    }
   } catch {
     // Its aliases lead to nothing, or to too much.
-    return INVALID;
   }
+  return 'is not valid YAML';
 }
 
 function isTracked(file: string): boolean {

@@ -1,27 +1,29 @@
 import type { Config } from '@backstage/config';
 import type { ConfigSource } from '@backstage/config-loader';
+import { groupBy } from 'lodash';
 import { CONFIG_KEY } from './readApiGateConfig';
 import { isObject } from './values';
 
 /** A list of the configuration, with the file that it is from. */
-export interface ListSource {
-  path: string;
-  /** Name of the file, or what else the configuration is from. */
-  file: string;
-  entries: number;
-  /** Lists of other files that are not in force: Backstage merges objects, and never lists. */
-  replaces: { file: string; entries: number }[];
-}
+export type ListSource = ReturnType<typeof findListSources>[number];
 
 /** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
-export function findListSources(config: Config): ListSource[] {
-  const byPath = new Map<string, { file: string; entries: number }[]>();
-  for (const { path, ...source } of readLists(config)) {
-    byPath.set(path, [...(byPath.get(path) ?? []), source]);
-  }
-  return [...byPath]
-    .filter(([path]) => Array.isArray(config.getOptional(path)))
-    .map(([path, [inForce, ...replaces]]) => ({ path, ...inForce, replaces }));
+export function findListSources(config: Config) {
+  const lists = readFiles(config).flatMap(({ file, data }) =>
+    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
+      path,
+      /** Name of the file, or what else the configuration is from. */
+      file,
+      entries,
+    })),
+  );
+  return Object.values(groupBy(lists, 'path'))
+    .filter(([{ path }]) => Array.isArray(config.getOptional(path)))
+    .map(([inForce, ...others]) => ({
+      ...inForce,
+      /** Lists of other files that are not in force: Backstage merges objects, and never lists. */
+      replaces: others.map(({ path, ...source }) => source),
+    }));
 }
 
 export function formatListSource(source: ListSource): string {
@@ -32,17 +34,6 @@ export function formatListSource(source: ListSource): string {
   return `${path}: ${entries} of ${file}${
     replaced && `, in place of ${replaced}: Backstage does not merge lists`
   }`;
-}
-
-/** Reads the lists of all files, those of the strongest first. */
-function readLists(config: Config) {
-  return readFiles(config).flatMap(({ file, data }) =>
-    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
-      path,
-      file,
-      entries,
-    })),
-  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSourceData } from '@backstage/config-loader';
+import { memoize } from 'lodash';
 import {
   isAlias,
   isMap,
@@ -37,14 +38,8 @@ export function createLocate(
   sources: Pick<ConfigSourceData, 'data' | 'path'>[],
   texts: ReadonlyMap<string, string | undefined> = new Map(),
 ) {
-  const documents = new Map<string, ReturnType<typeof readYaml>>();
-  const read = (file: string) => {
-    // A file with 1,000 rules takes too long to parse it for each of them.
-    if (!documents.has(file)) {
-      documents.set(file, readYaml(file, texts.get(file)));
-    }
-    return documents.get(file);
-  };
+  // A file with 1,000 rules takes too long to parse it for each of them.
+  const read = memoize((file: string) => readYaml(file, texts.get(file)));
   return (message: string): Location | undefined => {
     const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
     if (!configPath) {

@@ -44,20 +44,10 @@ export const FORMER_FINDING_IDS = [
 
 export type FindingId = (typeof FINDING_IDS)[number];
 
-/** An entry of `auth.apiGate.findings.accept`, checked: it silences a finding. */
-export interface AcceptedFinding {
-  id: string;
-  /** The place that the finding names. */
-  at: string;
-  reason: string;
-  /** The time from which on the finding is reported again. Default: never. */
-  until?: Date;
-}
+/** An entry of `auth.apiGate.findings.accept`, checked: it silences a finding at one place. */
+export type AcceptedFinding = ReturnType<typeof readAcceptedFindings>[number];
 
-export function readAcceptedFindings(
-  value: unknown,
-  configPath: string,
-): AcceptedFinding[] {
+export function readAcceptedFindings(value: unknown, configPath: string) {
   const { accept } = readObject(value ?? {}, configPath, ['accept']);
   return readList(
     accept,
@@ -84,6 +74,7 @@ export function readAcceptedFindings(
         `${path}.reason must be text that says why this is meant so`,
       );
       const end = readInstant(until, `${path}.until`);
+      // From its end on, the finding is reported again.
       return { id, at, reason, ...(end && { until: end }) };
     },
   );

@@ -253,7 +253,7 @@ describe('readAllowRules', () => {
 
 describe('readPluginPath', () => {
   it.each(['/', '/a/b', '/a/**', '/**'])('takes %s', path => {
-    expect(readPluginPath('pub', path, 'x')).toStrictEqual({
+    expect(readPluginPath({ plugin: 'pub', path }, 'x')).toStrictEqual({
       plugin: 'pub',
       path,
     });
@@ -278,7 +278,7 @@ describe('readPluginPath', () => {
       ],
     ),
   ])('refuses the path of %s: %s', (plugin, path, message) => {
-    expect(() => readPluginPath(plugin, path, 'x')).toThrow(
+    expect(() => readPluginPath({ plugin, path }, 'x')).toThrow(
       new InputError(message),
     );
   });

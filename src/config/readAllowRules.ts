@@ -109,10 +109,9 @@ export function readOpenedRequests(
   value: { plugin?: unknown; path?: unknown; methods?: unknown },
   configPath: string,
 ): AllowRule {
-  const { plugin, path, methods } = value;
   const rule = {
-    ...readPluginPath(plugin, path, configPath, true),
-    methods: readMethods(methods, `${configPath}.methods`),
+    ...readPluginPath(value, configPath, true),
+    methods: readMethods(value.methods, `${configPath}.methods`),
   };
   check(
     !rule.methods.includes(WEBSOCKET) ||
@@ -122,17 +121,19 @@ export function readOpenedRequests(
   return rule;
 }
 
+/** A path below a plugin: exact, or a subtree with a trailing `/**`. */
+export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
+
 /**
- * Reads a plugin id, and a path below that plugin: exact, or a subtree with a trailing `/**`.
+ * Reads a plugin id, and a path below that plugin.
  *
  * @param hasWildcards - whether a segment after the first may be `*`
  */
 export function readPluginPath(
-  plugin: unknown,
-  path: unknown,
+  { plugin, path }: { plugin?: unknown; path?: unknown },
   configPath: string,
   hasWildcards = false,
-): { plugin: string; path: string } {
+): PluginPath {
   check(
     typeof plugin === 'string' && PLUGIN_ID.test(plugin),
     `${configPath}.plugin must be one plugin id in lower case, such as catalog`,

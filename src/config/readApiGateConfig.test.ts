@@ -92,56 +92,6 @@ describe('readApiGateConfig', () => {
       { issuers: ['ftp://a.example.com'] },
     ],
     ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
-    ['.cookie.enabled must be true or false', { cookie: { enabled: 'false' } }],
-    [
-      '.cookie.name must be a cookie name',
-      ...['', 'a b', 'a;b'].map(name => ({ cookie: { name } })),
-    ],
-    ['.cookie.name must not be', { cookie: { name: 'backstage-auth' } }],
-    [
-      '.cookie.sameSite must be one of strict, lax, none',
-      { cookie: { sameSite: 'Lax' } },
-    ],
-    [
-      '.cookie.domain must be a domain that the host',
-      ...['example.org', 'ample.com', 'com', 5].map(domain => ({
-        cookie: { domain },
-      })),
-    ],
-    [
-      '.cookie.domain must be left out',
-      { cookie: { name: '__Host-token', domain: 'example.com' } },
-    ],
-    [
-      '.cookie.trustedOrigins must be a list',
-      { cookie: { trustedOrigins: 'https://a.example.com' } },
-    ],
-    [
-      '.cookie.trustedOrigins[0] must be one origin',
-      ...[
-        '*',
-        'null',
-        'https://*.example.com',
-        'https://a.example.com:443',
-        'a.example.com',
-      ].map(origin => ({ cookie: { trustedOrigins: [origin] } })),
-    ],
-    [
-      '.cookie.trustedOrigins[1] must be one origin',
-      {
-        cookie: {
-          trustedOrigins: ['https://a.example.com', 'https://a.example.com/'],
-        },
-      },
-    ],
-    [
-      '.cookie.trustedPaths must be a list of objects',
-      { cookie: { trustedPaths: { plugin: 'proxy' } } },
-    ],
-    [
-      '.cookie.trustedPaths[0] must be an object with the keys plugin, path',
-      trusting('/proxy'),
-    ],
     [
       '.cookie.trustedPaths[0].methods is not known: use plugin, path',
       trusting({ plugin: 'proxy', path: '/a', methods: [] }),
@@ -151,14 +101,6 @@ describe('readApiGateConfig', () => {
       trusting({ plugin: 'proxy', path: '/a' }, {}),
     ],
     [
-      '.cookie.trustedPaths[0].plugin must be one plugin id in lower case',
-      trusting({ plugin: 'Proxy', path: '/a' }),
-    ],
-    [
-      '.cookie.trustedPaths[0].path must be text that starts with a slash',
-      trusting({ plugin: 'proxy' }),
-    ],
-    [
       '.cookie.trustedPaths[0].path ',
       ...[
         ...['/api/proxy/a', '/a/*', '/a/', '/a/**/b', '/a//b', '/a/../b'],
@@ -166,21 +108,8 @@ describe('readApiGateConfig', () => {
       ].map(path => trusting({ plugin: 'proxy', path })),
     ],
     [
-      '.signOut.scope must be one of session, user',
-      { signOut: { scope: 'all' } },
-    ],
-    [
       '.signOut.provider is not known: use scope, providers',
       { signOut: { provider: [] } },
-    ],
-    ['.signOut.providers must be a list', { signOut: { providers: 'github' } }],
-    [
-      '.signOut.offlineSessions must be one of keep, end',
-      { signOut: { scope: 'user', offlineSessions: 'yes' } },
-    ],
-    [
-      '.signOut.offlineSessions must be keep unless auth.apiGate.signOut.scope is user',
-      { signOut: { offlineSessions: 'end' } },
     ],
     [
       '.operators must be a list',
@@ -201,26 +130,8 @@ describe('readApiGateConfig', () => {
         `group:default/${'a'.repeat(1000)}`,
       ].map(ref => ({ operators: ['user:default/jane', ref] })),
     ],
-    [
-      '.revocation.pollInterval must be a duration',
-      // YAML has `.nan`.
-      ...[0, '10ms', '1h', 'often', { seconds: NaN }].map(pollInterval => ({
-        revocation: { pollInterval },
-      })),
-    ],
     ['.revocation.interval is not known', { revocation: { interval: '2s' } }],
-    ['.tokenCache must be false, or an object', { tokenCache: true }],
-    ['.tokenCache.ttl must be a duration', { tokenCache: { ttl: '1h' } }],
     ['.tokenCache.max is not known', { tokenCache: { max: 1 } }],
-    ['.mode must be one of enforce, report-only', { mode: 'report' }],
-    ['.until says when report-only ends', { until: '2026-12-31' }],
-    [
-      '.until must be a date',
-      ...[
-        ...['2026-12-31T18:00', '2026-02-30', '2026-13-01', 'tomorrow'],
-        1_800_000_000,
-      ].map(until => ({ mode: 'report-only', until })),
-    ],
     ['.audit must be an object with the keys clientAddress', { audit: true }],
     [
       '.audit.clientAdress is not known: use clientAddress',
@@ -309,42 +220,6 @@ describe('readApiGateConfig', () => {
     );
   });
 
-  it.each<[JsonValue, string]>([
-    [
-      { cookie: { sameSite: 'none' } },
-      'auth.apiGate.cookie.sameSite must be lax or strict',
-    ],
-    [
-      { cookie: { name: '__Host-token' } },
-      'auth.apiGate.cookie.name must not start with __Host-',
-    ],
-    [
-      { cookie: { name: '__Secure-token' } },
-      'auth.apiGate.cookie.name must not start with __Secure-',
-    ],
-  ])('refuses %j without https', (apiGate, message) => {
-    expect(() => read(apiGate, 'http://backstage.example.com')).toThrow(
-      message,
-    );
-    expect(() => read(apiGate)).not.toThrow();
-  });
-
-  it('takes what browsers take', () => {
-    expect(
-      read({ cookie: { domain: 'example.com', sameSite: 'none' } }).cookie
-        .attributes,
-    ).toEqual({
-      domain: 'example.com',
-      httpOnly: true,
-      path: '/',
-      sameSite: 'none',
-      secure: true,
-    });
-    expect(
-      read({ issuers: ['https://a.example.com/api/auth'] }).issuers,
-    ).toHaveLength(1);
-  });
-
   it('trusts the frontend, the backend and what is listed', () => {
     const config = new ConfigReader({
       app: { baseUrl: 'https://portal.example.com/backstage' },
@@ -360,50 +235,9 @@ describe('readApiGateConfig', () => {
     ]);
   });
 
-  it('reads the paths that the cookie is trusted at', () => {
-    const trustedPaths = [
-      { plugin: 'proxy', path: '/sonar/**' },
-      { plugin: 'reports', path: '/**' },
-    ];
-    const config = read({ cookie: { trustedPaths } });
-    expect(config.trustedPaths).toEqual(trustedPaths);
-  });
-
-  it('knows the providers that sign users in', () => {
-    const config = new ConfigReader({
-      backend: { baseUrl: 'https://api.example.com' },
-      auth: {
-        providers: {
-          Okta: { production: { clientId: 'x', signIn: { resolvers: [] } } },
-          proxy: { signIn: { resolvers: [] } },
-          github: { production: { clientId: 'x' } },
-          guest: {},
-        },
-        apiGate: {
-          signOut: { providers: ['guest'] },
-          revocation: { pollInterval: { minutes: 1 } },
-        },
-      },
-    });
-    const { signOut, revocation } = readApiGateConfig(config);
-    expect([...signOut.providers]).toEqual(['okta', 'proxy', 'guest']);
-    expect(revocation.pollIntervalMs).toBe(60_000);
-  });
-
-  it.each([
-    ['2026-12-31', '2026-12-31T00:00:00.000Z'],
-    ['2026-12-31T18:00:00Z', '2026-12-31T18:00:00.000Z'],
-    ['2026-12-31T18:00+02:00', '2026-12-31T16:00:00.000Z'],
-  ])('reads until: %s', (until, expected) => {
-    const config = read({ mode: 'report-only', until });
-    expect(config.until?.toISOString()).toBe(expected);
-  });
-
-  it('reads tokenCache', () => {
-    expect(read({ tokenCache: false }).tokenCache).toBeUndefined();
-    expect(read({ tokenCache: { ttl: '5s' } }).tokenCache).toEqual({
-      ttlMs: 5000,
-    });
+  it('reads issuers', () => {
+    const issuers = ['https://a.example.com/api/auth'];
+    expect(read({ issuers }).issuers).toEqual(issuers);
   });
 
   it('reads operators without case', () => {
@@ -411,5 +245,89 @@ describe('readApiGateConfig', () => {
       read({ operators: ['Group:default/Platform', 'user:default/jörg'] })
         .operators,
     ).toEqual(new Set(['group:default/platform', 'user:default/jörg']));
+  });
+});
+
+describe('auth.apiGate.mode', () => {
+  it.each<[JsonObject, string, string | undefined]>([
+    [{}, 'enforce', undefined],
+    [{ mode: 'enforce' }, 'enforce', undefined],
+    [{ mode: 'report-only' }, 'report-only', undefined],
+    [
+      { mode: 'report-only', until: '2026-12-31' },
+      'report-only',
+      '2026-12-31T00:00:00.000Z',
+    ],
+  ])('of %j is %s until %s', (apiGate, mode, until) => {
+    const config = read(apiGate);
+    expect(config.mode).toBe(mode);
+    expect(config.until?.toISOString()).toBe(until);
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ mode: 'off' }, 'mode must be one of enforce, report-only'],
+    [{ mode: 'report' }, 'mode must be one of enforce, report-only'],
+    [
+      { until: '2026-12-31' },
+      'until says when report-only ends: remove it, or set auth.apiGate.mode to report-only',
+    ],
+    [
+      { mode: 'report-only', until: 'soon' },
+      'until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z',
+    ],
+  ])('is not %j', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(
+      new InputError(`auth.apiGate.${message}`),
+    );
+  });
+});
+
+describe('durations', () => {
+  it.each<[JsonObject, number, number | undefined]>([
+    [{}, 2_000, 30_000],
+    [{ revocation: {}, tokenCache: {} }, 2_000, 30_000],
+    [
+      { revocation: { pollInterval: '100ms' }, tokenCache: { ttl: '1s' } },
+      100,
+      1_000,
+    ],
+    [
+      { revocation: { pollInterval: '5m' }, tokenCache: { ttl: '5m' } },
+      300_000,
+      300_000,
+    ],
+    [{ tokenCache: false }, 2_000, undefined],
+  ])('of %j are %d ms and %d ms', (apiGate, pollIntervalMs, ttlMs) => {
+    const { revocation, tokenCache } = read(apiGate);
+    expect(revocation).toEqual({ pollIntervalMs });
+    expect(tokenCache).toEqual(ttlMs && { ttlMs });
+  });
+
+  it.each<[JsonObject, string]>([
+    [
+      { revocation: 'x' },
+      'revocation must be an object with the keys pollInterval',
+    ],
+    ...[
+      ...['99ms', '301s', 2, {}, 0, '10ms', '1h', 'often'],
+      // YAML has `.nan`.
+      { seconds: NaN },
+    ].map((pollInterval): [JsonObject, string] => [
+      { revocation: { pollInterval } },
+      'revocation.pollInterval must be a duration from 100ms to 5m, such as 2s or { seconds: 2 }',
+    ]),
+    [
+      { tokenCache: true },
+      'tokenCache must be false, or an object with the key ttl; leave it out for the default',
+    ],
+    [{ tokenCache: 'x' }, 'tokenCache must be an object with the keys ttl'],
+    ...['999ms', '301s', '1h', false].map((ttl): [JsonObject, string] => [
+      { tokenCache: { ttl } },
+      'tokenCache.ttl must be a duration from 1s to 5m, such as 30s or { seconds: 30 }',
+    ]),
+  ])('are not %j', (apiGate, message) => {
+    expect(() => read(apiGate)).toThrow(
+      new InputError(`auth.apiGate.${message}`),
+    );
   });
 });

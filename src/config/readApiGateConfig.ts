@@ -70,59 +70,60 @@ export function readApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
-  const at = (key: string) => `${CONFIG_KEY}.${key}`;
-  const value = readSettings(rootConfig);
+  const settings = readSettings(rootConfig);
+  const read = <T, A extends unknown[]>(
+    key: (typeof KEYS)[number],
+    reader: (value: unknown, path: string, ...facts: A) => T,
+    ...facts: A
+  ) => reader(settings[key], `${CONFIG_KEY}.${key}`, ...facts);
   const backend = readBaseUrl(
     rootConfig.getString('backend.baseUrl'),
     'backend.baseUrl',
   );
-  const allow = readAllowRules(value.allow, at('allow'), rootConfig);
+  const allow = read('allow', readAllowRules, rootConfig);
   return {
-    ...readMode(value, CONFIG_KEY),
+    ...readMode(settings, CONFIG_KEY),
     allow,
     /** Rules that are compared with those in force, and never decide. */
-    candidate: readCandidate(value.candidate, at('candidate'), rootConfig),
+    candidate: read('candidate', readCandidate, rootConfig),
     /** Requests that must be public or closed with these rules. */
-    expect: readExpectations(value.expect, at('expect'), isKnownPlugin),
+    expect: read('expect', readExpectations, isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */
-    issuers: readIssuers(value.issuers, at('issuers')),
+    issuers: read('issuers', readIssuers),
     /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
-    credentialHeader: readCredentialHeader(
-      value.credentialHeader,
-      at('credentialHeader'),
-    ),
+    credentialHeader: read('credentialHeader', readCredentialHeader),
     /** The paths where `Authorization` is for the server behind the handler. */
-    foreignAuthorization: readForeignAuthorization(
-      value.foreignAuthorization,
-      at('foreignAuthorization'),
+    foreignAuthorization: read(
+      'foreignAuthorization',
+      readForeignAuthorization,
       allow,
     ),
     /** What external tokens may do, and until when, by subject. */
-    tokens: readTokens(value.tokens, at('tokens'), rootConfig, isLegacy),
-    ...readCookie(value.cookie, at('cookie'), rootConfig, backend),
+    tokens: read('tokens', readTokens, rootConfig, isLegacy),
+    ...read('cookie', readCookie, rootConfig, backend),
     /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,
-    signOut: readSignOutSettings(
-      value.signOut,
-      at('signOut'),
+    signOut: read(
+      'signOut',
+      readSignOutSettings,
       rootConfig.getOptional('auth.providers'),
     ),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
-    operators: readEntityRefs(value.operators, at('operators')),
+    operators: read('operators', readEntityRefs),
     /** Entity references, in lower case, of those who may read the policy only. */
-    readers: readEntityRefs(value.readers, at('readers')),
+    readers: read('readers', readEntityRefs),
     /** The paths of the plugin `mcp-actions` whose 401 names their metadata (RFC 9728). */
     mcpPaths: readMcpPaths(rootConfig),
-    audit: readAudit(value.audit, at('audit')),
+    audit: read('audit', readAudit),
     /** `undefined`: no token is remembered. */
-    tokenCache: readTokenCache(value.tokenCache, at('tokenCache')),
+    tokenCache: read('tokenCache', readTokenCache),
     /** Whether requests and responses have Express's prototypes from the start. */
-    fasterServer: readBoolean(value.fasterServer, at('fasterServer'), false),
-    revocation: readRevocation(value.revocation, at('revocation')),
+    fasterServer: read('fasterServer', readBoolean, false),
+    revocation: read('revocation', readRevocation),
     /** Findings that the operator accepts. */
-    acceptedFindings: readAcceptedFindings(value.findings, at('findings')),
+    acceptedFindings: read('findings', readAcceptedFindings),
     /** Whether the use of rules and of external tokens is recorded. */
-    usage: readUsage(value.usage, at('usage')),
+    usage: read('usage', readUsage),
   };
 }
 

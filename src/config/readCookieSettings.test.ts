@@ -12,6 +12,8 @@ const read = (cookie: JsonValue, baseUrl = HTTPS) =>
   );
 
 const AT = 'auth.apiGate.cookie';
+const NO_ORIGIN =
+  'must be one origin, such as https://portal.example.com, without a path or a wildcard';
 const NO_DOMAIN = (host: string) =>
   `domain must be a domain that the host of backend.baseUrl (${host}) is in; leave it out for a cookie of that host alone`;
 
@@ -20,7 +22,11 @@ describe('auth.apiGate.cookie', () => {
     [{}, HTTPS, { sameSite: 'lax', secure: true }],
     [{}, HTTP, { sameSite: 'lax', secure: false }],
     [{ sameSite: 'strict' }, HTTP, { sameSite: 'strict', secure: false }],
-    [{ sameSite: 'none' }, HTTPS, { sameSite: 'none', secure: true }],
+    [
+      { domain: 'example.com', sameSite: 'none' },
+      HTTPS,
+      { domain: 'example.com', sameSite: 'none', secure: true },
+    ],
     ...['example.com', 'Example.COM', 'backstage.example.com'].map(
       (domain): [JsonObject, string, object] => [
         { domain },
@@ -52,9 +58,15 @@ describe('auth.apiGate.cookie', () => {
       'off',
       ` must be an object with the keys enabled, name, maxAge, domain, sameSite, trustedOrigins, trustedPaths`,
     ],
-    [{ enabled: 'no' }, '.enabled must be true or false'],
-    [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],
-    ...[5, '', ' a', 'a ', 'a=b', 'tokén', ['token']].map(
+    ...['no', 'false'].map((enabled): [JsonValue, string] => [
+      { enabled },
+      '.enabled must be true or false',
+    ]),
+    ...['LAX', 'Lax'].map((sameSite): [JsonValue, string] => [
+      { sameSite },
+      '.sameSite must be one of strict, lax, none',
+    ]),
+    ...[5, '', ' a', 'a ', 'a b', 'a=b', 'a;b', 'tokén', ['token']].map(
       (name): [JsonValue, string] => [
         { name },
         '.name must be a cookie name of letters, digits and -_. such as token',
@@ -64,13 +76,13 @@ describe('auth.apiGate.cookie', () => {
       { name: 'backstage-auth' },
       ".name must not be backstage-auth, the name of Backstage's own cookie",
     ],
-    ...['com', '.example.com', 'ample.com', 'example.com.', ''].map(
-      (domain): [JsonValue, string] => [
-        { domain },
-        `.${NO_DOMAIN('backstage.example.com')}`,
-      ],
-    ),
-    [{ domain: ['example.com'] }, `.${NO_DOMAIN('backstage.example.com')}`],
+    ...[
+      ...['com', '.example.com', 'ample.com', 'example.com.', ''],
+      ...['example.org', 5, ['example.com']],
+    ].map((domain): [JsonValue, string] => [
+      { domain },
+      `.${NO_DOMAIN('backstage.example.com')}`,
+    ]),
     ...['__Host-token', '__host-token'].map((name): [JsonValue, string] => [
       { name, domain: 'example.com' },
       `.domain must be left out with a name that starts with ${name.slice(0, 7)}: such a cookie is of one host`,
@@ -103,6 +115,69 @@ describe('auth.apiGate.cookie', () => {
       );
     },
   );
+});
+
+describe('what the cookie trusts', () => {
+  it('is the backend, and origins and paths that are named', () => {
+    const trustedOrigins = ['http://localhost:3000', 'https://a.example.com'];
+    const trustedPaths = [{ plugin: 'proxy', path: '/a/**' }];
+    const config = read({ trustedOrigins, trustedPaths });
+    expect(config.trustedOrigins).toEqual([HTTPS, ...trustedOrigins]);
+    expect(config.trustedPaths).toStrictEqual(trustedPaths);
+  });
+
+  it.each([
+    ...['https://a.example.com/', 'https://a.example.com:443', 'https://a b'],
+    ...['https://*.example.com', 'https://a*.example.com', 'ftp://a', 'a.com'],
+    ...['null', '*', 'HTTPS://a.example.com', 'https://', 'blob:https://a.com'],
+  ])('is no origin %s', origin => {
+    const trustedOrigins = ['https://b.example.com', origin];
+    expect(() => read({ trustedOrigins })).toThrow(
+      new InputError(`${AT}.trustedOrigins[1] ${NO_ORIGIN}`),
+    );
+  });
+
+  it.each(['app', 'backend'])(
+    'is not the origin null of a %s.baseUrl without its scheme',
+    key => {
+      for (const baseUrl of [
+        ...['portal.example.com:443', 'localhost:3000', 'x'],
+        ...['httpx://portal.example.com', 'xhttp://portal.example.com'],
+      ]) {
+        const config = new ConfigReader({
+          backend: { baseUrl: HTTPS },
+          [key]: { baseUrl },
+        });
+        expect(() => readApiGateConfig(config)).toThrow(
+          new InputError(
+            `${key}.baseUrl must be a URL that begins with http:// or https://, such as https://backstage.example.com`,
+          ),
+        );
+      }
+    },
+  );
+
+  it.each<[JsonObject, string]>([
+    [{ trustedOrigins: 'x' }, 'trustedOrigins must be a list of texts'],
+    [
+      { trustedPaths: 'x' },
+      'trustedPaths must be a list of objects, each with a plugin and a path',
+    ],
+    [
+      { trustedPaths: [[]] },
+      'trustedPaths[0] must be an object with the keys plugin, path',
+    ],
+    [
+      { trustedPaths: [{ plugin: 'A', path: '/a' }] },
+      'trustedPaths[0].plugin must be one plugin id in lower case, such as catalog',
+    ],
+    [
+      { trustedPaths: [{ plugin: 'a', path: '/a/*' }] },
+      'trustedPaths[0].path may have a wildcard only as a trailing /**, which covers everything below',
+    ],
+  ])('is not %j', (written, message) => {
+    expect(() => read(written)).toThrow(new InputError(`${AT}.${message}`));
+  });
 });
 
 const MINUTE = 60_000;

@@ -14,21 +14,7 @@ import {
 } from './values';
 
 /** `auth.apiGate.cookie`, checked and with its defaults. */
-export interface CookieSettings {
-  /** Whether the gate reads and issues its cookie. */
-  enabled: boolean;
-  name: string;
-  /** How long the cookie lives at most. `undefined`: as long as its token. */
-  maxAgeMs?: number;
-  /** RFC 6265, section 4.1.2, as the `cookie` package spells them. */
-  attributes: {
-    domain?: string;
-    httpOnly: true;
-    path: '/';
-    sameSite: 'strict' | 'lax' | 'none';
-    secure: boolean;
-  };
-}
+export type CookieSettings = ReturnType<typeof readCookie>['cookie'];
 
 // RFC 9110, section 5.6.2: token.
 const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/;
@@ -68,6 +54,7 @@ export function readCookie(
   return {
     cookie: {
       ...readCookieSettings(settings, path, backend),
+      /** How long the cookie lives at most. `undefined`: as long as its token. */
       maxAgeMs: readCookieMaxAge(
         settings.maxAge,
         `${path}.maxAge`,
@@ -85,10 +72,11 @@ export function readCookie(
       settings.trustedPaths,
       `${path}.trustedPaths`,
       'a list of objects, each with a plugin and a path',
-      (item, itemPath) => {
-        const trusted = readObject(item, itemPath, ['plugin', 'path']);
-        return readPluginPath(trusted.plugin, trusted.path, itemPath);
-      },
+      (item, itemPath) =>
+        readPluginPath(
+          readObject(item, itemPath, ['plugin', 'path']),
+          itemPath,
+        ),
     ),
   };
 }
@@ -115,7 +103,7 @@ function readCookieSettings(
   settings: Record<string, unknown>,
   configPath: string,
   backend: URL,
-): CookieSettings {
+) {
   const { name = 'token', domain, sameSite = 'lax' } = settings;
   const secure = backend.protocol === 'https:';
   const enabled = readBoolean(settings.enabled, `${configPath}.enabled`, true);
@@ -146,11 +134,13 @@ function readCookieSettings(
     `${configPath}.domain must be left out with a name that starts with ${prefix}: such a cookie is of one host`,
   );
   return {
+    /** Whether the gate reads and issues its cookie. */
     enabled,
     name,
+    /** RFC 6265, section 4.1.2, as the `cookie` package spells them. */
     attributes: {
       ...(domain !== undefined && { domain }),
-      httpOnly: true,
+      httpOnly: true as const,
       path: '/',
       sameSite,
       secure,

@@ -130,25 +130,15 @@ function readExpectedTarget(target: string, configPath: string) {
   return { plugin, path };
 }
 
-/** The parts of a raw target that the gate decides by. */
-export interface ApiTarget {
-  /** The plugin's id in lower case. */
-  plugin: string;
-  /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
-  path: string | undefined;
-}
-
 /**
  * Reads a raw request target as Express and the gate read it, for a backend whose plugin ids are in lower case.
  *
  * @returns `undefined` for a target that is not below `/api/<plugin>`, which the gate does not guard; `unreadable` for a target
  *   that is not in origin-form, which is never public
  */
-export function readApiTarget(
-  target: string,
-): ApiTarget | 'unreadable' | undefined {
+export function readApiTarget(target: string) {
   if (!ORIGIN_FORM.test(target)) {
-    return 'unreadable';
+    return 'unreadable' as const;
   }
   const [, api, id, below] =
     withoutQuery(target).match(/^\/(api)\/([^/]+)(.*)$/i) ?? [];
@@ -159,7 +149,9 @@ export function readApiTarget(
   // Express routes other spellings too. The gate accepts none of them for the allowlist.
   const isExact = api === 'api' && id === plugin && !id.includes('%');
   return {
+    /** The plugin's id in lower case. */
     plugin,
+    /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
     path: isExact && below !== '/' ? below || '/' : undefined,
   };
 }

@@ -1,22 +1,6 @@
 import type { Config } from '@backstage/config';
 import { asObject } from './values';
 
-/** An entry of `backend.auth.externalAccess` whose tokens all have one subject. */
-export interface ExternalToken {
-  subject: string;
-  /** Whether `accessRestrictions` name the plugins that it may call. */
-  isRestricted: boolean;
-}
-
-interface ExternalTokenEntry extends ExternalToken {
-  /** Config path of the entry. */
-  at: string;
-  /** `static` and `legacy` are Backstage's own; any other type is that of a handler of the adopter's. */
-  type: unknown;
-  /** The plugins that `accessRestrictions` name; `undefined` without restrictions. */
-  plugins?: unknown[];
-}
-
 const ENTRIES = 'backend.auth.externalAccess';
 
 /** Older settings, whose tokens share a subject. */
@@ -27,7 +11,7 @@ const FORMER_SUBJECT = 'external:backstage-plugin';
  * Returns the subjects that the configuration names. The subjects of a `jwks` entry are in its tokens. Backstage itself checks
  * these settings, so this function leaves out what it can't read.
  */
-export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
+export function readExternalTokens(rootConfig: Config) {
   return readEntries(rootConfig).flatMap((entry, i) => {
     const { accessRestrictions, type } = entry;
     const { subject } = asObject(entry.options);
@@ -35,9 +19,13 @@ export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
       ? [
           {
             subject,
+            /** Config path of the entry. */
             at: `${ENTRIES}[${i}]`,
+            /** `static` and `legacy` are Backstage's own; any other type is that of a handler of the adopter's. */
             type,
+            /** Whether `accessRestrictions` name the plugins that it may call. */
             isRestricted: accessRestrictions !== undefined,
+            /** The plugins that they name. */
             ...(Array.isArray(accessRestrictions) && {
               plugins: accessRestrictions.map(each => asObject(each).plugin),
             }),
@@ -47,17 +35,16 @@ export function readExternalTokens(rootConfig: Config): ExternalTokenEntry[] {
   });
 }
 
-/** The subjects that external tokens can have, as far as the configuration has them. */
-export interface ExternalSubjects {
-  /** The entries whose tokens all have one subject. */
-  tokens: ExternalTokenEntry[];
-  /** The subjects of `static` and `legacy` tokens. */
-  named: string[];
-  /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
-  isPossible(subject: string): boolean;
-}
+/** An entry of `backend.auth.externalAccess` whose tokens all have one subject. */
+export type ExternalToken = Pick<
+  ReturnType<typeof readExternalTokens>[number],
+  'isRestricted' | 'subject'
+>;
 
-export function readExternalSubjects(rootConfig: Config): ExternalSubjects {
+export type ExternalSubjects = ReturnType<typeof readExternalSubjects>;
+
+/** Returns the subjects that external tokens can have, as far as the configuration has them. */
+export function readExternalSubjects(rootConfig: Config) {
   const entries = readEntries(rootConfig);
   const tokens = readExternalTokens(rootConfig);
   const named = [
@@ -69,9 +56,12 @@ export function readExternalSubjects(rootConfig: Config): ExternalSubjects {
       : []),
   ];
   return {
+    /** The entries whose tokens all have one subject. */
     tokens,
+    /** The subjects of `static` and `legacy` tokens. */
     named,
-    isPossible: subject =>
+    /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
+    isPossible: (subject: string) =>
       named.includes(subject) ||
       entries.some(({ options, type }) => {
         const prefix = asObject(options).subjectPrefix;

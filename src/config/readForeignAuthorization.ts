@@ -5,11 +5,8 @@ import {
   isSubtree,
   segmentsOf,
 } from './AllowRule';
-import { readPluginPath } from './readAllowRules';
+import { PluginPath, readPluginPath } from './readAllowRules';
 import { check, readList, readObject } from './values';
-
-/** A path below a plugin: exact, or a subtree with a trailing `/**`. */
-type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.
 const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
@@ -52,7 +49,7 @@ export function readForeignAuthorization(
     'a list of objects, each with a plugin and a path',
     (item, itemPath) => {
       const entry = readObject(item, itemPath, ['plugin', 'path']);
-      const foreign = readPluginPath(entry.plugin, entry.path, itemPath);
+      const foreign = readPluginPath(entry, itemPath);
       check(
         !NEVER_FOREIGN.includes(foreign.plugin),
         `${itemPath}.plugin must not be ${foreign.plugin}, whose routes are for signing in`,

@@ -35,6 +35,13 @@ describe('auth.apiGate.signOut', () => {
     [{ github: { development: { clientId: 'x' } } }, []],
     [{ github: { clientId: 'signIn' }, guest: 'signIn', okta: null }, []],
     ['github', []],
+    [
+      {
+        ...{ Okta: { production: { clientId: 'x', signIn: {} } }, guest: {} },
+        ...{ proxy: { signIn: { resolvers: [] } } },
+      },
+      ['okta', 'proxy'],
+    ],
   ])('with the providers %j is by %j', (providers, ids) => {
     expect([...read({}, providers).signOut.providers]).toEqual(ids);
     const signOut = { providers: ['Mine'] };

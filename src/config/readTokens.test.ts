@@ -1,7 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import type { JsonArray, JsonValue } from '@backstage/types';
-import { readTokens } from './readTokens';
+import { findRemovedTokens, readTokens } from './readTokens';
 
 const named = [
   { type: 'static', options: { token: 'x'.repeat(8), subject: 'ci' } },
@@ -159,5 +159,30 @@ describe('readTokens', () => {
   it('takes the subject of older settings', () => {
     const subject = 'external:backstage-plugin';
     expect(read([{ subject }], [], [{ secret: 'x' }])).toEqual([{ subject }]);
+  });
+});
+
+describe('findRemovedTokens', () => {
+  const configOf = (...externalAccess: JsonArray) =>
+    new ConfigReader({ backend: { auth: { externalAccess } } });
+  const jwks = { type: 'jwks', options: { url: 'https://a' } };
+  const tokens = [{ subject: 'ci' }, { subject: 'external:a' }];
+  const find = (after: typeof tokens, ...access: JsonArray) =>
+    findRemovedTokens(
+      { tokens },
+      { tokens: after },
+      ['ci'],
+      configOf(...access),
+    ).map(({ subject }) => subject);
+
+  it('finds the entries of tokens that Backstage accepts until a restart', () => {
+    expect(find([], jwks)).toEqual(['ci']);
+    expect(find([], ...named)).toEqual(['external:a']);
+    expect(find([])).toEqual(['ci', 'external:a']);
+  });
+
+  it('finds none that stays, or whose subject is still named', () => {
+    expect(find(tokens, jwks)).toEqual([]);
+    expect(find([], ...named, jwks)).toEqual([]);
   });
 });

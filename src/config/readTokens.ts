@@ -5,14 +5,7 @@ import { readExternalSubjects } from './readExternalTokens';
 import { check, readInstant, readList, readObject } from './values';
 
 /** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
-export interface TokenEntry {
-  subject: string;
-  /** The requests that the tokens may make. Default: all. */
-  only?: AllowRule[];
-  /** The time from which on the entry allows nothing, in milliseconds since 1970. Default: the entry does not end. */
-  until?: number;
-  reason?: string;
-}
+export type TokenEntry = ReturnType<typeof readToken>;
 
 // Backstage allows no space in the subjects that the configuration names.
 const SUBJECT = /^\S{1,1000}$/;
@@ -71,7 +64,7 @@ export function findRemovedTokens(
   );
 }
 
-function readToken(value: unknown, configPath: string): TokenEntry {
+function readToken(value: unknown, configPath: string) {
   const { subject, only, until, reason } = readObject(value, configPath, [
     'subject',
     'only',
@@ -98,12 +91,16 @@ function readToken(value: unknown, configPath: string): TokenEntry {
   const end = readInstant(until, `${configPath}.until`);
   return {
     subject,
+    /** The requests that the tokens may make. Default: all. */
     ...(only !== undefined && {
       only: only.map((each, i) =>
         readRequest(each, `${configPath}.only[${i}]`),
       ),
     }),
-    // An end in the past is no error, so that a restart never fails for it.
+    /**
+     * The time from which on the entry allows nothing, in milliseconds since 1970. Default: the entry does not end. An end in the past
+     * is no error, so that a restart never fails for it.
+     */
     ...(end && { until: +end }),
     ...(reason !== undefined && { reason }),
   };

@@ -1,6 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { AllowRule } from './AllowRule';
-import { check, isObject } from './values';
+import { asObject, check } from './values';
 
 /** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
 const KEY =
@@ -30,8 +30,7 @@ export function checkRequirements(
 ): void {
   rules.forEach(({ requires }, i) =>
     check(
-      requires === undefined ||
-        ['text', 'absent'].includes(stateOf(requires, rootConfig)),
+      requires === undefined || readText(requires, rootConfig) !== undefined,
       `${configPath}[${i}].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
     ),
   );
@@ -51,34 +50,27 @@ export function markUnmet(
 
 /** Whether a setting holds a text that is not empty. */
 export function holdsText(key: string, rootConfig: Config): boolean {
-  return stateOf(key, rootConfig) === 'text';
+  return Boolean(readText(key, rootConfig));
 }
 
 /** Returns the config paths of all settings that hold a text that is not empty, without those in lists. */
 export function findTexts(rootConfig: Config): ReadonlySet<string> {
-  const found = new Set<string>();
-  const visit = (value: unknown, path: string[]) => {
-    if (isObject(value)) {
-      Object.entries(value).forEach(([key, child]) =>
-        visit(child, [...path, key]),
-      );
-    } else if (typeof value === 'string' && value.trim() !== '') {
-      found.add(path.join('.'));
-    }
-  };
-  visit(rootConfig.getOptional(), []);
-  return found;
+  const pathsIn = (value: unknown, path: string[]): string[] =>
+    typeof value === 'string' && value.trim() !== ''
+      ? [path.join('.')]
+      : Object.entries(asObject(value)).flatMap(([key, child]) =>
+          pathsIn(child, [...path, key]),
+        );
+  return new Set(pathsIn(rootConfig.getOptional(), []));
 }
 
-function stateOf(key: string, rootConfig: Config): 'text' | 'absent' | 'wrong' {
+/** Reads a text without white space around it, and an absent one as `''`. The result is `undefined` for any other value. */
+function readText(key: string, rootConfig: Config): string | undefined {
   try {
     const value = rootConfig.getOptional(key) ?? '';
-    if (typeof value !== 'string') {
-      return 'wrong';
-    }
-    return value.trim() === '' ? 'absent' : 'text';
+    return typeof value === 'string' ? value.trim() : undefined;
   } catch {
     // A parent has a wrong type.
-    return 'wrong';
+    return undefined;
   }
 }

@@ -7,7 +7,12 @@ const attributes = {
   sameSite: 'lax',
   secure: true,
 } as const;
-const settings = { enabled: true, name: 'token', attributes };
+const settings = {
+  enabled: true,
+  name: 'token',
+  maxAgeMs: undefined,
+  attributes,
+};
 const cookie = new GateCookie(settings, 'backstage.example.com');
 const expires = new Date('2030-01-01T00:00:00Z');
 

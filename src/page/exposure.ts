@@ -1,7 +1,7 @@
 import { formatRule } from '../config/AllowRule';
 import { formatBuiltIn } from '../observability/formatPolicyReport';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
-import { Content, Html, html } from './html';
+import { Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import { code, list, section, table, tag } from './parts';
 
@@ -13,14 +13,7 @@ const OUTSIDE = [
 ];
 
 /** What a plugin has open, for those who have not signed in. */
-interface Exposed {
-  id: string;
-  isInstalled: boolean;
-  /** By a rule, and what Backstage can't work without. */
-  open: Content[];
-  /** What the plugin has opened in code, and the gate does not let pass. */
-  inCode: Content[];
-}
+type Exposed = ReturnType<typeof readPlugins>[number];
 
 /** Renders what can be reached without signing in, plugin by plugin. */
 export function renderExposure(report: PolicyReport): Html {
@@ -60,7 +53,7 @@ export function renderExposure(report: PolicyReport): Html {
   );
 }
 
-function readPlugins(report: PolicyReport): Exposed[] {
+function readPlugins(report: PolicyReport) {
   const { builtIn, closed, installed, unknown } = report;
   const allow = report.allow.map((rule, index) => ({ ...rule, index }));
   const ids = [...installed, ...[...allow, ...closed].map(each => each.plugin)];
@@ -71,6 +64,7 @@ function readPlugins(report: PolicyReport): Exposed[] {
     return {
       id,
       isInstalled: installed.includes(id),
+      /** By a rule, and what Backstage can't work without. */
       open: [
         ...rules.map(rule => [
           html`<a href="#rule-${rule.index}">${formatRule(rule)}</a>`,
@@ -81,6 +75,7 @@ function readPlugins(report: PolicyReport): Exposed[] {
           .filter(isOfPlugin)
           .map(rule => `${formatBuiltIn(rule)}, without a rule`),
       ],
+      /** What the plugin has opened in code, and the gate does not let pass. */
       inCode: [
         ...closed
           .filter(isOfPlugin)

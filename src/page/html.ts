@@ -1,4 +1,4 @@
-import { escape } from 'lodash';
+import { escape, memoize } from 'lodash';
 
 /** HTML as text: that of {@link html}, in which each value is escaped, or a constant. */
 export class Html {
@@ -18,25 +18,17 @@ const PLAIN = /^[\w /.:*,()-]*$/;
 // They could change the order in which a browser shows what follows, or stay invisible.
 const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
+/** Returns the parts of a template without the indentation of the source, which would be half of a large page. */
+const compact = memoize((parts: TemplateStringsArray) =>
+  parts.map(part => part.replace(/\s*\n\s*/g, '\n')),
+);
+
 /** Makes HTML of a template. Values belong between tags, or between double quotes; never into a tag's name, a style or a script. */
 export function html(parts: TemplateStringsArray, ...values: Content[]): Html {
   const [first, ...others] = compact(parts);
   return new Html(
     others.reduce((text, part, i) => text + toText(values[i]) + part, first),
   );
-}
-
-const compacted = new WeakMap<TemplateStringsArray, string[]>();
-
-/** Returns the parts of a template without the indentation of the source, which would be half of a large page. */
-function compact(parts: TemplateStringsArray): string[] {
-  const known = compacted.get(parts);
-  if (known) {
-    return known;
-  }
-  const shorter = parts.map(part => part.replace(/\s*\n\s*/g, '\n'));
-  compacted.set(parts, shorter);
-  return shorter;
 }
 
 function toText(content: Content): string {

@@ -21,13 +21,7 @@ import {
 
 type Refused = PolicyReport['refusals']['last'][number];
 
-/** The refusals of the last hour for one reason. */
-interface Hour {
-  reason: string;
-  /** One number for each minute, the present one last. */
-  counts: number[];
-  sum: number;
-}
+type Hour = ReturnType<typeof countByMinute>;
 
 const MINUTES = 60;
 
@@ -55,7 +49,11 @@ const WORKED: readonly Column<WorkedRequests>[] = [
   ['Answered', ({ status }) => status],
   [
     'To keep it public',
-    worked => (worked.yaml === undefined ? whyNone(worked) : code(worked.yaml)),
+    ({ isExpectedClosed, why, yaml }) => [
+      isExpectedClosed && 'nothing: auth.apiGate.expect has it as closed',
+      why,
+      yaml !== undefined && code(yaml),
+    ],
   ],
 ];
 
@@ -119,15 +117,6 @@ export function renderRefusals(report: PolicyReport, id: string): Html {
   );
 }
 
-function whyNone({
-  isExpectedClosed,
-  why,
-}: WorkedRequests): string | undefined {
-  return isExpectedClosed
-    ? 'nothing: auth.apiGate.expect has it as closed'
-    : why;
-}
-
 function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
   return html`<h3>Worked, and will stop working once you enforce</h3>
     ${why !== undefined && html`<p>${why}</p>`}
@@ -146,10 +135,11 @@ function renderHour({ minutes, since }: PolicyReport['refusals']): Html {
     ${rows.length > 0 ? table(HOUR, rows) : html`<p>None since ${time(since)}.</p>`}`;
 }
 
+/** Counts the refusals for one reason: one number for each minute of the last hour, the present one last. */
 function countByMinute(
   minutes: PolicyReport['refusals']['minutes'],
   reason: string,
-): Hour {
+) {
   const minuteOf = (ms: number) => Math.floor(ms / 60_000);
   const first = minuteOf(Date.now()) - MINUTES + 1;
   const counts = new Array<number>(MINUTES).fill(0);

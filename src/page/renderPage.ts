@@ -1,14 +1,19 @@
-import type { Explained } from '../observability/explainInWords';
-import { Question, renderAsk } from './ask';
+import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
+import type { PolicyReport } from '../observability/describePolicy';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
-import { renderHead } from './head';
-import { html } from './html';
-import type { PolicyReport } from '../observability/describePolicy';
+import { Html, html } from './html';
+import { list, note, number, preformatted, section, time } from './parts';
 import { renderRefusals } from './refusals';
 import { renderRules } from './rules';
 import { renderTokens } from './tokens';
+
+/** What the form of the page has asked. */
+export interface Question {
+  request: string;
+  subject: string;
+}
 
 /** The sections, by their ids, in the order of an operator's questions. */
 const SECTIONS = {
@@ -51,5 +56,94 @@ export function renderPage(options: {
           this page as such.
         </p>
       </footer>`,
+  );
+}
+
+/** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
+function renderHead(report: PolicyReport): Html {
+  const { enforced, until, problem, needsRestart, reportOnly } = report;
+  const newer = report.filesNewerThanPolicy ?? [];
+  return html`<header>
+    <h1>API gate</h1>
+    <p>
+      <span class="mode ${enforced ? 'good' : 'warned'}"
+        >${enforced ? 'Enforcing' : 'Report-only'}</span
+      >
+      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Nothing is refused', until ? [' until ', time(until)] : '', '.']}
+    </p>
+    ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `Enforce: ${reportOnly.enforce}, since ${reportOnly.because}.`)}
+    ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
+    ${needsRestart.length > 0 && note('warned', `A restart is needed for ${needsRestart.join(', ')}.`)}
+    ${newer.length > 0 && note('warned', `The backend has not read the last change of ${newer.join(', ')}.`)}
+    <dl class="facts">
+      ${facts(report).map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>
+    ${list(report.lists.filter(({ replaces }) => replaces.length > 0).map(({ path, file, replaces }) => `${path} is that of ${file}; Backstage does not merge lists, so that of ${replaces.map(each => each.file).join(' and ')} is not in force`))}
+  </header>`;
+}
+
+function facts(report: PolicyReport) {
+  const { findings, hash, loadedAt, replica, revocations } = report;
+  const open = findings.filter(({ accepted }) => !accepted).length;
+  return [
+    ['Policy', html`<code>${hash}</code>, in force since ${time(loadedAt)}`],
+    [
+      'Replica',
+      html`${replica.host}, process ${replica.pid}, since
+      ${time(replica.startedAt)}`,
+    ],
+    [
+      'Versions',
+      `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
+    ],
+    ['Sessions ended', number(revocations.sessions)],
+    ['Users locked out', number(revocations.lockedUsers)],
+    ['Findings', open === 0 ? 'none' : html`<a href="#findings">${open}</a>`],
+  ] as const;
+}
+
+/** Renders the form, and the answer if something was asked. */
+function renderAsk(
+  { request, subject }: Question,
+  explained: Explained | undefined,
+): Html {
+  return section(
+    'ask',
+    'Ask',
+    html`<p>
+        What comes of a request without a credential, or with the token of a
+        subject? No request is made.
+      </p>
+      <form method="get" action="#ask">
+        <label
+          >Request<input
+            name="request"
+            value="${request}"
+            placeholder="POST /api/events/http/github"
+            maxlength="${MAX_REQUEST_LENGTH}"
+            autocomplete="off"
+            spellcheck="false"
+            required
+        /></label>
+        <label
+          >Subject of an external token, or empty<input
+            name="subject"
+            value="${subject}"
+            maxlength="1000"
+            autocomplete="off"
+            spellcheck="false"
+        /></label>
+        <button>Explain</button>
+      </form>`,
+    explained &&
+      ('error' in explained
+        ? note('open', explained.error)
+        : preformatted(explained.lines)),
   );
 }

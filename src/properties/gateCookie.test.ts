@@ -41,6 +41,7 @@ const anySettings: fc.Arbitrary<CookieSettings> = fc
   .map(({ name, domain, sameSite }) => ({
     enabled: true,
     name,
+    maxAgeMs: undefined,
     attributes: {
       ...(domain && !name.startsWith('__Host-') && { domain }),
       httpOnly: true,
