@@ -185,8 +185,7 @@ export class GateReport implements GateObserver {
       addAnswer(kind);
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {
-        const seen = path === undefined ? undefined : { path, status };
-        usage?.worked({ plugin, method, seen });
+        usage?.worked({ plugin, method, ...(path && { path, status }) });
       }
     });
   }

@@ -5,6 +5,7 @@ import type { DecidedRequest } from '../decision/GateObserver';
 import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
 import { isCookieEndpoint } from '../http/backstagePaths';
 import { isUnambiguousPath, WEBSOCKET } from '../http/requestLine';
+import type { WorkedRequest } from '../usage/Use';
 
 export const MAX_PATH_LENGTH = 200;
 
@@ -55,12 +56,7 @@ export type Proposal = { yaml: string } | { why: string };
  * Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. A webhook's rule requires the
  * secret by which its module verifies the sender.
  */
-export function proposeRule(worked: {
-  plugin: string;
-  method: string;
-  /** `undefined` where it is not recorded. */
-  path?: string;
-}): Proposal {
+export function proposeRule(worked: WorkedRequest): Proposal {
   const { plugin, method, path } = worked;
   if (NEVER_PROPOSED.includes(plugin)) {
     return {

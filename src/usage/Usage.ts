@@ -16,6 +16,7 @@ import {
   TokenCall,
   Use,
   Used,
+  usedBy,
   usedRule,
   WorkedRequest,
 } from './Use';
@@ -103,7 +104,7 @@ export class Usage {
     plugin: string,
     kind: 'token' | 'delegation' = 'token',
   ): void {
-    this.#add({ kind, name: this.#names.subject(subject), plugin }, false);
+    this.#add(usedBy(kind, this.#names.subject(subject), plugin), false);
   }
 
   /** Counts a request by a token, if the configuration names its subject. */
