@@ -24,15 +24,11 @@ const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
 /** Groups similar requests. The number of groups is bounded, because clients choose the paths. */
 export class RequestGroups<Group> {
   readonly #groups = new Map<string, Group>();
-  #uncounted = 0;
+  /** The number of requests beyond those in groups. */
+  uncounted = 0;
 
   get all(): Group[] {
     return [...this.#groups.values()];
-  }
-
-  /** The number of requests beyond those in groups. */
-  get uncounted(): number {
-    return this.#uncounted;
   }
 
   /**
@@ -51,7 +47,7 @@ export class RequestGroups<Group> {
     let group = this.#groups.get(key);
     if (!group) {
       if (this.#groups.size >= MAX_GROUPS) {
-        this.#uncounted += 1;
+        this.uncounted += 1;
         return undefined;
       }
       group = create({ plugin, method, segment });
@@ -62,10 +58,10 @@ export class RequestGroups<Group> {
 }
 
 /** The number of equal decisions since the start. */
-export interface DecisionCount {
-  plugin: string;
-  outcome: Decision['outcome'];
-  reason: Decision['reason'];
+export interface DecisionCount extends Pick<
+  Decision,
+  'plugin' | 'outcome' | 'reason'
+> {
   count: number;
 }
 
@@ -84,7 +80,9 @@ export class DecisionCounts {
   describe() {
     return {
       decisions: [...this.#decisions.values()],
+      /** Requests that would have been refused, in report-only. */
       wouldRefuse: this.#wouldRefuse.all,
+      /** The number of such requests beyond those in `wouldRefuse`. */
       wouldRefuseUncounted: this.#wouldRefuse.uncounted,
     };
   }

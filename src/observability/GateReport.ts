@@ -1,12 +1,8 @@
-import type {
-  AuditorService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestLine';
-import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/logLine';
 import { watchAnswer } from './Answer';
@@ -34,7 +30,6 @@ interface RefusedRequest {
   decision: Decision;
   request: ReportedRequest;
   error: Error;
-  auditor: AuditorService | undefined;
 }
 
 /** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
@@ -51,8 +46,7 @@ export class GateReport implements GateObserver {
   constructor(
     private readonly options: {
       logger: LoggerService;
-      plugins: Pick<BackendPlugins, 'isInstalled'> &
-        Partial<Pick<Plugins, 'auditorFor'>>;
+      plugins: Pick<BackendPlugins, 'isInstalled'>;
       audit?: GateAudit;
       candidate?: CandidateCounts;
       counts?: DecisionCounts;
@@ -123,9 +117,9 @@ export class GateReport implements GateObserver {
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    const { audit, metrics, plugins } = this.options;
+    const { audit, metrics } = this.options;
     metrics?.cookieIssued();
-    audit?.cookieIssued(plugins.auditorFor?.(plugin), userEntityRef);
+    audit?.cookieIssued(plugin, userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
@@ -133,9 +127,8 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const { audit, plugins } = this.options;
-    const auditor = plugins.auditorFor?.(plugin);
-    audit?.record(auditor, 'api-gate-sign-out', 'high', ended);
+    const { audit } = this.options;
+    audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
 
   /** Reports a request with its path, in groups and in the log. */
@@ -146,7 +139,7 @@ export class GateReport implements GateObserver {
     error: Error | undefined,
     change: CandidateChange | undefined,
   ) {
-    const { candidate, plugins, refusals } = this.options;
+    const { candidate, refusals } = this.options;
     const { method, reportedPath } = decided;
     // A target such as `foo://any/api/x` has no path.
     const path = withoutQuery(reportedPath ?? '');
@@ -159,12 +152,10 @@ export class GateReport implements GateObserver {
     }
     if (error) {
       refusals?.add(request, decision);
-      const auditor = plugins.auditorFor?.(decision.plugin);
       // Refusals with the same key share one line a second.
       const { outcome, reason, detail = '' } = decision;
       const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
-      const refused = { decision, request, error, auditor };
-      this.#refusals.add(key, decision.id ?? '', refused);
+      this.#refusals.add(key, decision.id ?? '', { decision, request, error });
     }
   }
 
@@ -199,7 +190,7 @@ export class GateReport implements GateObserver {
    * @param omittedDecisions - their ids, without those that a line of their own has
    */
   #reportRefusal(
-    { decision, request, error, auditor }: RefusedRequest,
+    { decision, request, error }: RefusedRequest,
     omitted: number,
     omittedDecisions: string[],
   ) {
@@ -227,7 +218,7 @@ export class GateReport implements GateObserver {
     );
     if (outcome === 'refused') {
       audit?.record(
-        auditor,
+        decision.plugin,
         'api-gate-denial',
         'medium',
         { plugin, reason, method, omitted, ...identity },

@@ -20,11 +20,7 @@ import type { CandidateCounts, CandidateReport } from './CandidateCounts';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
 import type { ReplicaReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
-import type {
-  DecisionCount,
-  DecisionCounts,
-  WouldRefuse,
-} from './DecisionCounts';
+import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 interface ReportedEntry {
@@ -49,7 +45,8 @@ export interface ReportedToken
   extends Omit<TokenEntry, 'until'>, ReportedEntry {}
 
 /** The paths that can be reached without signing in, and why. */
-export interface PolicyReport {
+export interface PolicyReport
+  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {
   /** Identifies the settings in force: it is equal on replicas with equal configuration. */
   hash: string;
   /** The time at which the policy in force was read from the configuration. */
@@ -85,17 +82,6 @@ export interface PolicyReport {
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
-  /** The process that answers. */
-  replica: ReplicaReport['replica'];
-  /** The sign-outs and locks in force at this process. */
-  revocations: ReplicaReport['revocations'];
-  /** The last refusals of this process. */
-  refusals: ReplicaReport['refusals'];
-  decisions: DecisionCount[];
-  /** Requests that would have been refused, in report-only. */
-  wouldRefuse: WouldRefuse[];
-  /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
-  wouldRefuseUncounted: number;
   /** In report-only: what enforcing would stop. */
   reportOnly?: ReportOnlyReport;
   /** With `auth.apiGate.candidate`: the requests that it would decide differently. */

@@ -40,8 +40,6 @@ const MAX_PER_SERVICE = 1_000;
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
 
-const PERMISSION = authApiGateRevokePermission;
-
 type Caller = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that the routes of revocations need. */
@@ -90,7 +88,10 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
     if ('revocation' in body) {
-      const caller = await access.assertService(req, PERMISSION);
+      const caller = await access.assertService(
+        req,
+        authApiGateRevokePermission,
+      );
       assertMayWrite(req, res, caller);
       const { revocation } = body;
       const isStored = await revocations.revoke(revocation);
@@ -102,8 +103,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
     const { userEntityRef: sub, lockedUntil } = body;
     const isLock = lockedUntil !== undefined;
     const caller = isLock
-      ? await access.requireLocker(req, PERMISSION, sub)
-      : await access.requireUserOrOperator(req, PERMISSION, sub);
+      ? await access.requireLocker(req, sub)
+      : await access.requireUserOrOperator(req, sub);
     assertMayWrite(req, res, caller);
     const [{ scope, ...ended }, known] = await Promise.all([
       endUser(options, sub, lockedUntil),
@@ -132,7 +133,7 @@ function addLockRoutes(
   const { access, locks, revocations } = options;
 
   router.get(LOCKED_USERS_PATH, async (req, res) => {
-    await access.requireOperator(req, authApiGateReadPermission);
+    await access.requireOperator(req);
     const locked = revocations.locks().map(lock => ({
       userEntityRef: lock.sub,
       lockedUntil: toInstant(endOfLock(lock)),
@@ -142,7 +143,7 @@ function addLockRoutes(
 
   router.delete(LOCK_PATH, async (req, res) => {
     const sub = readUserEntityRef(req.params[0]);
-    const caller = await access.requireLocker(req, PERMISSION, sub);
+    const caller = await access.requireLocker(req, sub);
     assertMayWrite(req, res, caller);
     const former = await locks.find(sub).catch(() => {
       throw new ServiceUnavailableError(LOCKS_UNREADABLE);
