@@ -50,14 +50,14 @@ describe('GET of the policy', () => {
 
 it('the page asks for the report and the explanation at the same time, so that both share one comparison of the files', async () => {
   let asked = (_: PolicyReport) => {};
-  const report = new Promise<PolicyReport>(resolve => {
+  const described = new Promise<PolicyReport>(resolve => {
     asked = resolve;
   });
   const { port } = await startRoutes(access =>
     createPolicyRouter({
       access,
       config: new ConfigReader({}),
-      describe: () => report,
+      describe: () => described,
       async explain(request) {
         asked(createPageReport());
         return { lines: [`asked about ${request}`] };

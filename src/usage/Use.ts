@@ -147,10 +147,13 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
 export function requestsByDay(uses: Use[]): number[] {
-  const earlier = Array.from({ length: DAYS_KEPT }, (_, i) =>
-    sumBy(uses, use => use.earlier?.[i] ?? 0),
-  );
-  return [...earlier, Math.max(0, sumBy(uses, 'requests') - sum(earlier))];
+  const byDay = new Array<number>(DAYS_KEPT).fill(0);
+  for (const { earlier = [] } of uses) {
+    earlier.forEach((requests, i) => {
+      byDay[i] += requests;
+    });
+  }
+  return [...byDay, Math.max(0, sumBy(uses, 'requests') - sum(byDay))];
 }
 
 /** The use of a rule, as the policy report has it. */
