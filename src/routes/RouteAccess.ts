@@ -42,7 +42,8 @@ export const authApiGateRevokePermission = createPermission({
   attributes: { action: 'update' },
 });
 
-type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
+/** Who calls a route. */
+export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that authorizing callers needs. */
 interface AccessServices {
@@ -110,15 +111,20 @@ export class RouteAccess {
   async requireLocker(req: Request, userEntityRef: string) {
     const permission = authApiGateRevokePermission;
     const credentials = await this.#readCaller(req);
-    const isAccepted = isUser(credentials)
-      ? !credentials.principal.actor
-      : isRestrictedTo(credentials, permission);
+    const { principal } = credentials;
+    // Without restrictions, a service is allowed everything.
+    const isAccepted =
+      principal.type === 'user'
+        ? !principal.actor
+        : principal.accessRestrictions?.permissionNames?.includes(
+            permission.name,
+          );
     if (!isAccepted) {
       throw new NotAllowedError(
         `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
       );
     }
-    const principal = await this.#requireOperatorOf(credentials, permission);
+    await this.#requireOperatorOf(credentials, permission);
     if (isSelf(credentials, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
@@ -199,16 +205,5 @@ function isSelf(
   return (
     isUser(credentials) &&
     userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
-  );
-}
-
-/** Returns whether the access restrictions of a service name a permission. Without restrictions, a service is allowed everything. */
-function isRestrictedTo(
-  { principal }: BackstageCredentials<Principal>,
-  { name }: BasicPermission,
-): boolean {
-  return Boolean(
-    principal.type === 'service' &&
-    principal.accessRestrictions?.permissionNames?.includes(name),
   );
 }

@@ -1,7 +1,3 @@
-import type {
-  BackstageServicePrincipal,
-  BackstageUserPrincipal,
-} from '@backstage/backend-plugin-api';
 import {
   AuthenticationError,
   NotFoundError,
@@ -16,6 +12,7 @@ import type { Revocations } from '../revocation/Revocations';
 import { userKey } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
 import {
+  Principal,
   RouteAccess,
   authApiGateReadPermission,
   authApiGateRevokePermission,
@@ -39,8 +36,6 @@ const MAX_PER_SERVICE = 1_000;
 
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
-
-type Caller = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that the routes of revocations need. */
 interface RevocationRoutes extends EndUserServices {
@@ -166,7 +161,7 @@ function createWriteLimit(services: RevocationRoutes) {
     user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
     service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
   };
-  return (req: Request, res: Response, caller: Caller) => {
+  return (req: Request, res: Response, caller: Principal) => {
     // The claims may be forged: they may only refuse the request.
     const { session } = services.tokens.read(tokenOf(req) ?? '');
     if (session && services.revocations.isRevoked(session)) {
@@ -179,7 +174,13 @@ function createWriteLimit(services: RevocationRoutes) {
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1000);
       res.setHeader('Retry-After', seconds);
-      throw tooManyRevocations(seconds);
+      // Backstage has no error class for 429: its middleware answers with the `statusCode`.
+      throw Object.assign(
+        new Error(
+          `Too many sign-outs by this caller: try again in ${seconds} s`,
+        ),
+        { name: 'TooManyRequestsError', statusCode: 429 },
+      );
     }
   };
 }
@@ -192,7 +193,7 @@ function createWriteLimit(services: RevocationRoutes) {
  */
 function finish(
   { onRevoked }: RevocationRoutes,
-  caller: Caller,
+  caller: Principal,
   revocation: Pick<Revocation, 'scope' | 'sub'>,
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
@@ -203,15 +204,4 @@ function finish(
     throw error;
   }
   return answer;
-}
-
-/** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */
-function tooManyRevocations(seconds: number): Error {
-  const error = new Error(
-    `Too many sign-outs by this caller: try again in ${seconds} s`,
-  );
-  return Object.assign(error, {
-    name: 'TooManyRequestsError',
-    statusCode: 429,
-  });
 }
