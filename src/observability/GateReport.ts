@@ -6,11 +6,7 @@ import { withoutQuery } from '../http/requestLine';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/logLine';
 import { watchAnswer } from './Answer';
-import {
-  CandidateChange,
-  CandidateCounts,
-  findCandidateChange,
-} from './CandidateCounts';
+import { CandidateCounts, findCandidateChange } from './CandidateCounts';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
@@ -56,24 +52,38 @@ export class GateReport implements GateObserver {
     },
   ) {}
 
-  decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { counts, metrics, usage } = this.options;
-    const { rule, isAnonymous = false } = decision;
+  decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
+    const { candidate, counts, metrics, refusals, usage } = this.options;
+    const { method, policy } = decided;
+    const { isAnonymous = false, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
     metrics?.decided(plugin, decision);
     counts?.add(plugin, decision);
     if (rule) {
-      usage?.ruleUsed(rule, request.method, isAnonymous);
+      usage?.ruleUsed(rule, method, isAnonymous);
     }
     annotateSpan(decision);
     const change =
-      request.policy?.candidate &&
-      findCandidateChange(request, decision.plugin);
+      policy?.candidate && findCandidateChange(decided, decision.plugin);
+    if (!error && !change) {
+      return;
+    }
+    // A target such as `foo://any/api/x` has no path.
+    const path = withoutQuery(decided.reportedPath ?? '');
+    const request = { plugin, method, path };
+    if (outcome === 'would-refuse') {
+      this.#countAnswer(decided, request, decision);
+    }
     if (change) {
       metrics?.candidateDiffers(change);
+      candidate?.add(change, decision, request);
     }
-    if (error || change) {
-      this.#reportRequest(request, plugin, decision, error, change);
+    if (error) {
+      refusals?.add(request, decision);
+      // Refusals with the same key share one line a second.
+      const { detail = '', id = '' } = decision;
+      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
+      this.#refusals.add(key, id, { decision, request, error });
     }
   }
 
@@ -130,34 +140,6 @@ export class GateReport implements GateObserver {
     const { audit } = this.options;
     audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
-
-  /** Reports a request with its path, in groups and in the log. */
-  #reportRequest(
-    decided: DecidedRequest,
-    plugin: string,
-    decision: Decision,
-    error: Error | undefined,
-    change: CandidateChange | undefined,
-  ) {
-    const { candidate, refusals } = this.options;
-    const { method, reportedPath } = decided;
-    // A target such as `foo://any/api/x` has no path.
-    const path = withoutQuery(reportedPath ?? '');
-    const request = { plugin, method, path };
-    if (decision.outcome === 'would-refuse') {
-      this.#countAnswer(decided, request, decision);
-    }
-    if (change) {
-      candidate?.add(change, decision, request);
-    }
-    if (error) {
-      refusals?.add(request, decision);
-      // Refusals with the same key share one line a second.
-      const { outcome, reason, detail = '' } = decision;
-      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
-      this.#refusals.add(key, decision.id ?? '', { decision, request, error });
-    }
-  }
 
   /** Counts a request that report-only let pass, and what comes of it. */
   #countAnswer(
