@@ -66,12 +66,7 @@ export class CandidateCounts {
     const { change, rule } = candidate;
     const group = this.#groups.find(
       request,
-      requests => ({
-        ...requests,
-        ...candidate,
-        requests: 0,
-        withoutCredential: 0,
-      }),
+      { ...candidate, requests: 0, withoutCredential: 0 },
       `${change} ${rule.path}`,
     );
     if (group) {

@@ -22,7 +22,7 @@ const MAX_GROUPS = 500;
 const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
 
 /** Groups similar requests. The number of groups is bounded, because clients choose the paths. */
-export class RequestGroups<Group> {
+export class RequestGroups<Group extends SimilarRequests> {
   readonly #groups = new Map<string, Group>();
   /** The number of requests beyond those in groups. */
   uncounted = 0;
@@ -34,11 +34,12 @@ export class RequestGroups<Group> {
   /**
    * Returns the group of a request; `undefined` if it would be one more than the limit.
    *
+   * @param counts - what a new group has besides its requests
    * @param kind - keeps groups with other kinds apart
    */
   find(
     { plugin, method, path }: ReportedRequest,
-    create: (requests: SimilarRequests) => Group,
+    counts: Omit<Group, keyof SimilarRequests>,
     kind = '',
   ): Group | undefined {
     const first = path.split('/', 2)[1] ?? '';
@@ -50,7 +51,7 @@ export class RequestGroups<Group> {
         this.uncounted += 1;
         return undefined;
       }
-      group = create({ plugin, method, segment });
+      group = { plugin, method, segment, ...counts } as Group;
       this.#groups.set(key, group);
     }
     return group;
@@ -103,11 +104,7 @@ export class DecisionCounts {
    * @returns a function that adds what came of it
    */
   addWouldRefuse(request: ReportedRequest): (kind: AnswerKind) => void {
-    const group = this.#wouldRefuse.find(request, requests => ({
-      ...requests,
-      count: 0,
-      answers: {},
-    }));
+    const group = this.#wouldRefuse.find(request, { count: 0, answers: {} });
     if (!group) {
       return () => {};
     }
