@@ -1003,6 +1003,20 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     expect(of('2026-11-26')).toBeDefined();
   });
 
+  it('is taken from the first entry for a finding that has not ended', () => {
+    const entries = [
+      { reason: 'ended', until: '2026-11-25' },
+      { reason: 'first' },
+      { reason: 'second' },
+    ];
+    const accept = entries.map(entry => ({
+      ...{ id: 'rule-opens-plugin', at },
+      ...entry,
+    }));
+    const [found] = find(gate({ allow: rules, findings: { accept } }));
+    expect(found.accepted).toEqual({ reason: 'first' });
+  });
+
   it('is a part of the line, with its end', () => {
     const lines = (entry: JsonObject) => {
       const accept = [

@@ -33,14 +33,13 @@ class RecordedNames {
     private readonly groupOf: (used: Used) => string,
   ) {}
 
-  /** Returns whether a use is recorded by its name. */
-  has(used: Used, max = this.max): boolean {
+  /** Adds the name of a use while its group has room, and returns whether the use is recorded by that name. */
+  add(used: Used, max = this.max): boolean {
     const { name } = used;
     const group = this.groupOf(used);
     const names = this.#groups.get(group) ?? new Set();
     this.#groups.set(group, names);
-    const isNew = !names.has(name) && names.size < max;
-    if (isNew && STORABLE_NAME.test(name)) {
+    if (names.size < max && STORABLE_NAME.test(name)) {
       names.add(name);
     }
     return names.has(name);
@@ -49,14 +48,14 @@ class RecordedNames {
   /** Replaces the names by those that all replicas have recorded. */
   setRecorded(uses: readonly Used[], max?: number): void {
     this.#groups.clear();
-    uses.forEach(use => this.has(use, max));
+    uses.forEach(use => this.add(use, max));
   }
 }
 
 /** The names of all that is recorded by a name which clients, or issuers of tokens, choose. */
 export class UsageNames {
   readonly #configured: ReadonlySet<string>;
-  readonly #subjects = new RecordedNames(MAX_OTHER_NAMES, () => '');
+  readonly #subjects = new RecordedNames(MAX_OTHER_NAMES, ({ kind }) => kind);
   readonly #worked = new RecordedNames(
     MAX_NAMES_OF_GROUP,
     ({ plugin }) => plugin,
@@ -74,14 +73,14 @@ export class UsageNames {
   /** Returns the name by which a subject is recorded. */
   subject(subject: string): string {
     return this.#configured.has(subject) ||
-      this.#subjects.has(usedBy('token', subject))
+      this.#subjects.add(usedBy('token', subject))
       ? subject
       : FURTHER_NAMES;
   }
 
   worked(request: WorkedRequest): Used {
     const used = usedWorked(request);
-    return this.#worked.has(used) ? used : { ...used, name: request.method };
+    return this.#worked.add(used) ? used : { ...used, name: request.method };
   }
 
   /** Returns nothing for a subject that the configuration does not name: there may be any number of them. */
@@ -90,7 +89,7 @@ export class UsageNames {
       return undefined;
     }
     const used = usedCall(call);
-    return this.#calls.has(used)
+    return this.#calls.add(used)
       ? used
       : usedCall({ ...call, path: undefined });
   }
