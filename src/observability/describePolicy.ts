@@ -1,3 +1,4 @@
+import { pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
 import { AllowRule, ANY_SEGMENT, endOf, prefixOf } from '../config/AllowRule';
 import {
@@ -207,12 +208,7 @@ export function listClosed(
         // The built-in public routes of these are enough for signing in.
         !['auth', 'app'].includes(policy.plugin) && !isCovered(policy, open),
     )
-    .map(({ plugin, path, allow, isWebSocket }) => ({
-      plugin,
-      path,
-      allow,
-      isWebSocket,
-    }));
+    .map(policy => pick(policy, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
