@@ -209,4 +209,25 @@ describe('[P18] RouteAccess', () => {
       await expect(access.requireOperator(req)).rejects.toMatchObject({ name });
     },
   );
+
+  const refused =
+    'This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission auth.api-gate.revoke';
+  it.each([
+    [undefined, refused],
+    [{}, refused],
+    [{ permissionNames: ['catalog.entity.read'] }, refused],
+    [{ permissionNames: [permission.name] }, 'service'],
+  ])(
+    'lets a service with the access restrictions %j lock users out: %s',
+    async (accessRestrictions, outcome) => {
+      const { access } = create({
+        principal: { ...service, accessRestrictions },
+      });
+      const locker = access.requireLocker(req, 'user:default/jane').then(
+        ({ type }) => type,
+        ({ message }) => message,
+      );
+      expect(await locker).toBe(outcome);
+    },
+  );
 });
