@@ -1,5 +1,4 @@
 import {
-  AuditorService,
   AuthService,
   coreServices,
   createBackendModule,
@@ -14,7 +13,6 @@ import {
   AuthCookieIssuanceExtensionPoint,
   authCookieIssuanceExtensionPoint,
 } from './cookie/extensionPoint';
-import { createPageRouter } from './routes/createPageRouter';
 import { createPolicyRouter } from './routes/createPolicyRouter';
 import { createUserLookup } from './routes/createUserLookup';
 import { createRevocationRouter } from './routes/createRevocationRouter';
@@ -69,7 +67,6 @@ export const authModuleApiGate = createBackendModule({
     reg.registerInit({
       deps: {
         gate: apiGateServiceRef,
-        auditor: coreServices.auditor,
         auth: coreServices.auth,
         database: coreServices.database,
         discovery: coreServices.discovery,
@@ -82,14 +79,7 @@ export const authModuleApiGate = createBackendModule({
         rootLifecycle: coreServices.rootLifecycle,
         userInfo: coreServices.userInfo,
       },
-      async init({
-        gate,
-        auditor,
-        database,
-        logger,
-        rootLifecycle,
-        ...services
-      }) {
+      async init({ gate, database, logger, rootLifecycle, ...services }) {
         const { offlineSessions, revocations } = gate;
         issuance.applyTo(gate);
         const gateDatabase = await GateDatabase.open(database, logger);
@@ -104,7 +94,7 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        addRoutes({ ...services, auditor, gate, gateDatabase, store });
+        addRoutes({ ...services, gate, gateDatabase, store });
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         services.lifecycle.addStartupHook(() => {
           offlineSessions
@@ -122,7 +112,6 @@ export const authModuleApiGate = createBackendModule({
 
 /** Adds the gate's own routes to the `auth` plugin. */
 function addRoutes(services: {
-  auditor: AuditorService;
   auth: AuthService;
   discovery: DiscoveryService;
   gate: GateParts;
@@ -133,7 +122,7 @@ function addRoutes(services: {
   store: DatabaseRevocationStore;
   userInfo: UserInfoService;
 }): void {
-  const { auditor, gate, gateDatabase, httpRouter, store } = services;
+  const { gate, gateDatabase, httpRouter, store } = services;
   const { audit, revocations, signOutUser, source, tokens } = gate;
   const access = new RouteAccess({
     ...services,
@@ -148,11 +137,9 @@ function addRoutes(services: {
       signOutUser,
       locks: new UserLocks({ store, revocations }),
       lookUpUser: createUserLookup({ ...services, database: gateDatabase }),
-      onRevoked: ({ scope, sub }, outcome) =>
-        audit.revoked(auditor, { scope, userEntityRef: sub }, outcome),
+      onRevoked: (revocation, outcome) => audit.revoked(revocation, outcome),
     }),
   );
   const { config, describePolicyWithFiles: describe, explain } = gate;
-  httpRouter.use(createPolicyRouter({ access, describe }));
-  httpRouter.use(createPageRouter({ access, config, describe, explain }));
+  httpRouter.use(createPolicyRouter({ access, config, describe, explain }));
 }

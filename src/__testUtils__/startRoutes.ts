@@ -44,13 +44,14 @@ export async function startRoutes(
         if (!allow.includes(type)) {
           throw new NotAllowedError(`No ${type} here`);
         }
-        return { principal: { type, subject, userEntityRef: subject } };
+        const name = type === 'user' ? 'userEntityRef' : 'subject';
+        return { principal: { type, [name]: subject } };
       },
     } as never,
     permissions: {
       authorize: async (
         [{ permission }]: { permission: BasicPermission }[],
-        { credentials }: { credentials: { principal: { subject: string } } },
+        { credentials }: { credentials: { principal: { subject?: string } } },
       ) => {
         authorized.push(permission.name);
         const isDenied = credentials.principal.subject === RESTRICTED;

@@ -1,8 +1,5 @@
 import type { Config } from '@backstage/config';
-import type {
-  AcceptedFinding,
-  FindingId,
-} from '../config/readAcceptedFindings';
+import type { FindingId } from '../config/readAcceptedFindings';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import type { RuleUsage } from '../usage/Use';
 import { printable } from '../util/logLine';
@@ -52,35 +49,19 @@ export function formatFinding(finding: Finding): string {
   );
 }
 
-/** Marks a finding as accepted, if an entry accepts it at that time. */
-export function markAccepted(
-  finding: Finding,
-  accept: readonly AcceptedFinding[],
-  now: Date,
-): Finding {
-  const entry = accept.find(
-    ({ id, at, until }) =>
-      id === finding.id &&
-      identityOf(at) === identityOf(finding.at) &&
-      (until === undefined || now < until),
+/** Finds a plugin that a setting names, and that is known not to be installed. */
+export function findAbsentPlugin(
+  { isInstalled }: FindingFacts,
+  plugin: string,
+  at: string,
+  entry: string,
+): Possible {
+  return (
+    isInstalled?.(plugin) === false && {
+      id: 'plugin-not-installed',
+      at,
+      why: `names the plugin ${plugin}, which is not installed in this backend`,
+      write: `correct the id, or remove ${entry}`,
+    }
   );
-  if (!entry) {
-    return finding;
-  }
-  const { reason, until } = entry;
-  return {
-    ...finding,
-    accepted: { reason, ...(until && { until: until.toISOString() }) },
-  };
-}
-
-/**
- * An entry of a list is compared by its content where that is known, and not by its index. Otherwise a new rule at the top of
- * `allow` would be accepted in place of the one below.
- */
-function identityOf(at: string): string {
-  const [path, ...content] = at.split(' (');
-  return content.length > 0
-    ? [path.replace(/\[\d+\]/g, '[]'), ...content].join(' (')
-    : at;
 }

@@ -969,6 +969,31 @@ describe('[P34] a generated app', () => {
   });
 });
 
+it.each([
+  [
+    rule('events', '/http/github', 'POST'),
+    'set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule',
+  ],
+  [
+    rule('events', '/http/**', 'POST'),
+    'set events.modules.github.webhookSecret and events.modules.gitlab.webhookSecret to the secret of the sender, or remove the rule',
+  ],
+  [
+    rule('absent', '/x'),
+    'correct the id, or remove the rule if it is for a plugin of another backend',
+  ],
+])('for the rule %j, write: %s', (opening, write) => {
+  const topics = ['github', 'gitlab'];
+  const settings = [
+    allow(opening),
+    opening.path === '/http/**' ? { events: { http: { topics } } } : {},
+  ];
+  const isInstalled = (id: string) => id !== 'absent';
+  expect(find(settings, { isInstalled }).map(each => each.write)).toContain(
+    write,
+  );
+});
+
 describe('[P34] auth.apiGate.findings.accept', () => {
   const rules = [rule('a', '/**'), rule('b', '/**')];
   const at = 'auth.apiGate.allow[0] (GET /api/a/**)';
@@ -1001,6 +1026,20 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     expect(of('2026-11-25T12:00:00Z')).toBeUndefined();
     expect(of('2026-11-25')).toBeUndefined();
     expect(of('2026-11-26')).toBeDefined();
+  });
+
+  it('is taken from the first entry for a finding that has not ended', () => {
+    const entries = [
+      { reason: 'ended', until: '2026-11-25' },
+      { reason: 'first' },
+      { reason: 'second' },
+    ];
+    const accept = entries.map(entry => ({
+      ...{ id: 'rule-opens-plugin', at },
+      ...entry,
+    }));
+    const [found] = find(gate({ allow: rules, findings: { accept } }));
+    expect(found.accepted).toEqual({ reason: 'first' });
   });
 
   it('is a part of the line, with its end', () => {

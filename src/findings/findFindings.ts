@@ -1,6 +1,8 @@
+import { compact } from 'lodash';
+import type { AcceptedFinding } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import { Finding, markAccepted, Possible, FindingFacts } from './Finding';
+import type { Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
 import { createGet } from './backstageSettings';
@@ -9,14 +11,35 @@ import { createGet } from './backstageSettings';
 export function findFindings(facts: FindingFacts): Finding[] {
   const { config, gate, isLegacy, now } = facts;
   const get = createGet(config);
-  return [
+  const findings = compact([
     ...findRuleFindings(facts, get),
     ...findEndedExpectations(gate),
     !isLegacy && findCandidateFinding(gate),
     ...findSettingFindings(facts, get),
-  ]
-    .filter(finding => finding !== false && finding !== undefined)
-    .map(finding => markAccepted(finding, gate.acceptedFindings, now));
+  ]);
+  // The first entry for a finding precedes others.
+  const accepting = new Map(
+    gate.acceptedFindings
+      .filter(({ until }) => until === undefined || now < until)
+      .reverse()
+      .map(entry => [identityOf(entry), entry]),
+  );
+  return findings.map(finding => {
+    const { reason, until } = accepting.get(identityOf(finding)) ?? {};
+    return reason === undefined
+      ? finding
+      : { ...finding, accepted: { reason, until: until?.toISOString() } };
+  });
+}
+
+/**
+ * An entry of a list is compared by its content where that is known, and not by its index. Otherwise a new rule at the top of
+ * `allow` would be accepted in place of the one below.
+ */
+function identityOf({ id, at }: Pick<AcceptedFinding, 'id' | 'at'>): string {
+  const [path, ...content] = at.split(' (');
+  const place = content.length > 0 ? path.replace(/\[\d+\]/g, '[]') : path;
+  return [id, place, ...content].join(' (');
 }
 
 /** Finds expectations that a rule fulfilled until its end. */

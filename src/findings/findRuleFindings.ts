@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import {
   AllowRule,
   formatRule,
@@ -9,7 +10,7 @@ import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
 import { countShared } from '../policy/explainRequest';
 import { isUnused, RuleUsage } from '../usage/Use';
-import type { Finding, Possible, FindingFacts } from './Finding';
+import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
 import {
   asList,
@@ -37,7 +38,7 @@ const AUTHORIZED_ROUTES = new Map([
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
 /** Finds what makes allow rules dangerous or useless. */
-export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
+export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
   const endpoints = readProxyEndpoints(get);
   const uses = new Map(
     facts.usage?.complete
@@ -47,17 +48,20 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Possible[] {
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
-    return [
+    return compact([
       findWidth(rule),
       findReader(rule),
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
-      ...findUseless(rule, facts, get),
+      findAbsentPlugin(
+        facts,
+        rule.plugin,
+        at,
+        'the rule if it is for a plugin of another backend',
+      ),
+      findRefused(rule, facts, get),
       ...findAge(rule, uses.get(path), facts),
-    ].map(
-      fault =>
-        fault && { id: fault.id, at, why: fault.why, write: fault.write },
-    );
+    ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
 }
 
@@ -170,32 +174,26 @@ function findProxyFaults(
     ]);
 }
 
-function findUseless(
+function findRefused(
   rule: AllowRule,
-  { isInstalled, isLegacy }: FindingFacts,
+  { isLegacy }: FindingFacts,
   get: Get,
-): Fault[] {
+): Fault {
   const { as, plugin } = rule;
   const refused = (AUTHORIZED_ROUTES.get(plugin) ?? []).filter(path =>
     reaches(rule, path),
   );
-  return [
-    isInstalled?.(plugin) === false && {
-      id: 'plugin-not-installed',
-      why: `names the plugin ${plugin}, which is not installed in this backend`,
-      write:
-        'correct the id, or remove the rule if it is for a plugin of another backend',
-    },
+  return (
     refused.length > 0 &&
-      as === undefined &&
-      !isLegacy &&
-      isTrue(get('permission.enabled')) && {
-        id: 'rule-will-not-work',
-        why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
-        write:
-          'remove the rule and give the caller a token, or let the handler read by `as`',
-      },
-  ];
+    as === undefined &&
+    !isLegacy &&
+    isTrue(get('permission.enabled')) && {
+      id: 'rule-will-not-work',
+      why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
+      write:
+        'remove the rule and give the caller a token, or let the handler read by `as`',
+    }
+  );
 }
 
 function findAge(

@@ -2,7 +2,7 @@ import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { isTrue } from '../config/values';
-import type { Finding, Possible, FindingFacts } from './Finding';
+import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
 import { findTokenFindings } from './findTokenFindings';
 import {
@@ -109,16 +109,11 @@ function isBelow(path: string, prefix: string): boolean {
   return withSlash(path).startsWith(withSlash(prefix));
 }
 
-function findForeignFindings({ gate, isInstalled }: FindingFacts): Possible[] {
-  return gate.foreignAuthorization.map(
-    ({ plugin, path }, i): Possible =>
-      isInstalled?.(plugin) === false && {
-        id: 'plugin-not-installed',
-        at: `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`,
-        why: `names the plugin ${plugin}, which is not installed in this backend`,
-        write: 'correct the id, or remove the entry',
-      },
-  );
+function findForeignFindings(facts: FindingFacts): Possible[] {
+  return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
+    const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
+    return findAbsentPlugin(facts, plugin, at, 'the entry');
+  });
 }
 
 function findCookieFindings(
@@ -164,11 +159,8 @@ function readCorsOrigins(get: Get): { place: string; origin: string }[] {
       );
 }
 
-function findTrustedPathFindings({
-  gate,
-  isInstalled,
-}: FindingFacts): Possible[] {
-  return gate.trustedPaths.flatMap(({ plugin, path }, i) => {
+function findTrustedPathFindings(facts: FindingFacts): Possible[] {
+  return facts.gate.trustedPaths.flatMap(({ plugin, path }, i) => {
     const at = `${CONFIG_KEY}.cookie.trustedPaths[${i}] (/api/${plugin}${path})`;
     return [
       path === '/**' && {
@@ -177,12 +169,7 @@ function findTrustedPathFindings({
         why: `lets every page and script of the plugin ${plugin} act as the user who opens it`,
         write: 'name the paths whose content you trust',
       },
-      isInstalled?.(plugin) === false && {
-        id: 'plugin-not-installed',
-        at,
-        why: `names the plugin ${plugin}, which is not installed in this backend`,
-        write: 'correct the id, or remove the entry',
-      },
+      findAbsentPlugin(facts, plugin, at, 'the entry'),
     ];
   });
 }

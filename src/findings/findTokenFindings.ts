@@ -4,7 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
 import { DAY_MS } from '../util/time';
 import { asList, Get, isText } from './backstageSettings';
-import type { FindingFacts, Possible } from './Finding';
+import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
 
 /** An end within this time is reported. */
 export const SOON_MS = 7 * DAY_MS;
@@ -67,7 +67,7 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
 }
 
 function findLimits(facts: FindingFacts): Possible[] {
-  const { config, gate, isInstalled, now, usage } = facts;
+  const { config, gate, now, usage } = facts;
   const named = readExternalTokens(config).map(({ subject }) => subject);
   return gate.tokens.flatMap(({ only = [], subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
@@ -89,15 +89,13 @@ function findLimits(facts: FindingFacts): Possible[] {
           write:
             'compare the subject with that of the token, in the policy report or in the log of a refusal',
         },
-      ...only.map(
-        ({ plugin }, j) =>
-          isInstalled?.(plugin) === false && {
-            id: 'plugin-not-installed' as const,
-            at: `${path}.only[${j}] (${subject})`,
-            why: `names the plugin ${plugin}, which is not installed in this backend`,
-            write:
-              'correct the id, or remove it if it is for a plugin of another backend',
-          },
+      ...only.map(({ plugin }, j) =>
+        findAbsentPlugin(
+          facts,
+          plugin,
+          `${path}.only[${j}] (${subject})`,
+          'it if it is for a plugin of another backend',
+        ),
       ),
     ];
   });

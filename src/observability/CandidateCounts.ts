@@ -1,3 +1,4 @@
+import { sumBy } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { AllowRule } from '../config/AllowRule';
 import type { Decision } from '../decision/Decision';
@@ -65,12 +66,7 @@ export class CandidateCounts {
     const { change, rule } = candidate;
     const group = this.#groups.find(
       request,
-      requests => ({
-        ...requests,
-        ...candidate,
-        requests: 0,
-        withoutCredential: 0,
-      }),
+      { ...candidate, requests: 0, withoutCredential: 0 },
       `${change} ${rule.path}`,
     );
     if (group) {
@@ -120,10 +116,8 @@ export function formatCandidate(report: CandidateReport): string {
   if ('problem' in report) {
     return `not judged: ${report.problem}`;
   }
-  const count = (groups: CandidateCount[]) =>
-    groups.reduce((sum, { requests }) => sum + requests, 0);
   const { wouldClose, wouldOpen, since } = report;
-  return `would close the routes of ${count(wouldClose)} requests and open those of ${count(wouldOpen)}, since ${since}`;
+  return `would close the routes of ${sumBy(wouldClose, 'requests')} requests and open those of ${sumBy(wouldOpen, 'requests')}, since ${since}`;
 }
 
 /**

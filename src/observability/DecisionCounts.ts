@@ -22,27 +22,24 @@ const MAX_GROUPS = 500;
 const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
 
 /** Groups similar requests. The number of groups is bounded, because clients choose the paths. */
-export class RequestGroups<Group> {
+export class RequestGroups<Group extends SimilarRequests> {
   readonly #groups = new Map<string, Group>();
-  #uncounted = 0;
+  /** The number of requests beyond those in groups. */
+  uncounted = 0;
 
   get all(): Group[] {
     return [...this.#groups.values()];
   }
 
-  /** The number of requests beyond those in groups. */
-  get uncounted(): number {
-    return this.#uncounted;
-  }
-
   /**
    * Returns the group of a request; `undefined` if it would be one more than the limit.
    *
+   * @param counts - what a new group has besides its requests
    * @param kind - keeps groups with other kinds apart
    */
   find(
     { plugin, method, path }: ReportedRequest,
-    create: (requests: SimilarRequests) => Group,
+    counts: Omit<Group, keyof SimilarRequests>,
     kind = '',
   ): Group | undefined {
     const first = path.split('/', 2)[1] ?? '';
@@ -51,10 +48,10 @@ export class RequestGroups<Group> {
     let group = this.#groups.get(key);
     if (!group) {
       if (this.#groups.size >= MAX_GROUPS) {
-        this.#uncounted += 1;
+        this.uncounted += 1;
         return undefined;
       }
-      group = create({ plugin, method, segment });
+      group = { plugin, method, segment, ...counts } as Group;
       this.#groups.set(key, group);
     }
     return group;
@@ -62,10 +59,10 @@ export class RequestGroups<Group> {
 }
 
 /** The number of equal decisions since the start. */
-export interface DecisionCount {
-  plugin: string;
-  outcome: Decision['outcome'];
-  reason: Decision['reason'];
+export interface DecisionCount extends Pick<
+  Decision,
+  'plugin' | 'outcome' | 'reason'
+> {
   count: number;
 }
 
@@ -84,7 +81,9 @@ export class DecisionCounts {
   describe() {
     return {
       decisions: [...this.#decisions.values()],
+      /** Requests that would have been refused, in report-only. */
       wouldRefuse: this.#wouldRefuse.all,
+      /** The number of such requests beyond those in `wouldRefuse`. */
       wouldRefuseUncounted: this.#wouldRefuse.uncounted,
     };
   }
@@ -105,11 +104,7 @@ export class DecisionCounts {
    * @returns a function that adds what came of it
    */
   addWouldRefuse(request: ReportedRequest): (kind: AnswerKind) => void {
-    const group = this.#wouldRefuse.find(request, requests => ({
-      ...requests,
-      count: 0,
-      answers: {},
-    }));
+    const group = this.#wouldRefuse.find(request, { count: 0, answers: {} });
     if (!group) {
       return () => {};
     }

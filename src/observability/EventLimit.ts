@@ -42,7 +42,11 @@ export class EventLimit<T> {
   add(key: string, id: string, event: T): void {
     const known = this.#intervals.has(key) || this.#intervals.size < MAX_KEYS;
     const boundedKey = known ? key : OTHER_KEYS;
-    const interval = this.#current(boundedKey);
+    let interval = this.#intervals.get(boundedKey);
+    // Timers may be late: an interval that is over ends here, as its timer would end it.
+    if (interval && Date.now() - interval.beganAt >= INTERVAL_MS) {
+      interval = this.#renew(boundedKey);
+    }
     if (!interval) {
       if (!this.#isStopped) {
         this.#begin(boundedKey);
@@ -68,14 +72,6 @@ export class EventLimit<T> {
     for (const key of this.#intervals.keys()) {
       this.#end(key);
     }
-  }
-
-  /** Returns the current interval. Timers may be late: an interval that is over ends here, as its timer would end it. */
-  #current(key: string): Interval<T> | undefined {
-    const interval = this.#intervals.get(key);
-    return interval && Date.now() - interval.beganAt >= INTERVAL_MS
-      ? this.#renew(key)
-      : interval;
   }
 
   /** Ends an interval, and begins another if it had an event to emit. */

@@ -23,8 +23,7 @@ export class FindingsLog {
 
   start(): void {
     this.update();
-    this.#timer = setInterval(() => this.update(), CHECK_MS);
-    this.#timer.unref();
+    this.#timer = setInterval(() => this.update(), CHECK_MS).unref();
   }
 
   stop(): void {

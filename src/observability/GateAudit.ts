@@ -1,10 +1,11 @@
 import type {
-  AuditorService,
   AuditorServiceEventSeverityLevel,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import type { JsonObject, JsonValue } from '@backstage/types';
+import type { JsonObject } from '@backstage/types';
 import { InputError } from '@backstage/errors';
+import { isUndefined, omitBy } from 'lodash';
+import type { Plugins } from '../plugins/Plugins';
 import type { ReloadOutcome } from '../policy/PolicySource';
 import type { Revocation } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
@@ -12,21 +13,21 @@ import { RateLimit } from '../util/RateLimit';
 const COOKIE_INTERVAL_MS = 60_000;
 
 /**
- * Reports to Backstage's auditor; to none while no plugin has registered. No event names the request: the auditor would add
- * its URL with the query, and refuses a request whose credentials are not valid.
+ * Reports to Backstage's auditor, as the plugin that an event is about; to none while no plugin has registered. No event names the
+ * request: the auditor would add its URL with the query, and refuses a request whose credentials are not valid.
  */
 export class GateAudit {
   readonly #cookies = new RateLimit({ max: 1, intervalMs: COOKIE_INTERVAL_MS });
 
-  constructor(private readonly logger: LoggerService) {}
+  constructor(
+    private readonly logger: LoggerService,
+    private readonly plugins: Pick<Plugins, 'auditorFor'>,
+  ) {}
 
   /** At most one event a minute per user: a client that keeps no cookies is issued one with each request. */
-  cookieIssued(
-    auditor: AuditorService | undefined,
-    userEntityRef: string,
-  ): void {
-    if (auditor && this.#cookies.take(userEntityRef) === 0) {
-      this.record(auditor, 'api-gate-cookie-issue', 'low', { userEntityRef });
+  cookieIssued(plugin: string, userEntityRef: string): void {
+    if (this.#cookies.take(userEntityRef) === 0) {
+      this.record(plugin, 'api-gate-cookie-issue', 'low', { userEntityRef });
     }
   }
 
@@ -36,20 +37,17 @@ export class GateAudit {
    * @param outcome - what came of it: fields that are `undefined` are left out
    */
   revoked(
-    auditor: AuditorService | undefined,
-    revocation: { scope: Revocation['scope']; userEntityRef: string },
+    { scope, sub }: Pick<Revocation, 'scope' | 'sub'>,
     { error, ...outcome }: { error?: Error; [field: string]: unknown },
   ): void {
-    const fields = Object.entries(outcome).filter(
-      ([, value]) => value !== undefined,
-    ) as [string, JsonValue][];
-    const meta = { ...revocation, ...Object.fromEntries(fields) };
-    this.record(auditor, 'api-gate-revocation', 'high', meta, error);
+    const fields = omitBy(outcome, isUndefined) as JsonObject;
+    const meta = { scope, userEntityRef: sub, ...fields };
+    this.record('auth', 'api-gate-revocation', 'high', meta, error);
   }
 
-  reloaded(auditor: AuditorService | undefined, outcome: ReloadOutcome): void {
+  reloaded(outcome: ReloadOutcome): void {
     const report = (meta: JsonObject, error?: Error) =>
-      this.record(auditor, 'api-gate-policy-reload', 'high', meta, error);
+      this.record('auth', 'api-gate-policy-reload', 'high', meta, error);
     if ('problem' in outcome) {
       report({}, new InputError(outcome.problem));
     } else {
@@ -60,13 +58,14 @@ export class GateAudit {
 
   /** @param error - why the reported action has failed; without it, the event is a success */
   record(
-    auditor: AuditorService | undefined,
+    plugin: string,
     eventId: string,
     severityLevel: AuditorServiceEventSeverityLevel,
     meta: JsonObject,
     error?: Error,
   ): void {
-    auditor
+    this.plugins
+      .auditorFor(plugin)
       ?.createEvent({ eventId, severityLevel, meta })
       .then(event => (error ? event.fail({ error }) : event.success()))
       .catch(() => this.logger.warn(`API gate could not audit ${eventId}`));

@@ -1,20 +1,12 @@
-import type {
-  AuditorService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
 import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestLine';
-import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/logLine';
 import { watchAnswer } from './Answer';
-import {
-  CandidateChange,
-  CandidateCounts,
-  findCandidateChange,
-} from './CandidateCounts';
+import { CandidateCounts, findCandidateChange } from './CandidateCounts';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
@@ -34,7 +26,6 @@ interface RefusedRequest {
   decision: Decision;
   request: ReportedRequest;
   error: Error;
-  auditor: AuditorService | undefined;
 }
 
 /** Reports what the gate does to the log, and to the counts, the metrics and the audit where a backend has them. */
@@ -51,8 +42,7 @@ export class GateReport implements GateObserver {
   constructor(
     private readonly options: {
       logger: LoggerService;
-      plugins: Pick<BackendPlugins, 'isInstalled'> &
-        Partial<Pick<Plugins, 'auditorFor'>>;
+      plugins: Pick<BackendPlugins, 'isInstalled'>;
       audit?: GateAudit;
       candidate?: CandidateCounts;
       counts?: DecisionCounts;
@@ -62,24 +52,38 @@ export class GateReport implements GateObserver {
     },
   ) {}
 
-  decided(request: DecidedRequest, decision: Decision, error?: Error): void {
-    const { counts, metrics, usage } = this.options;
-    const { rule, isAnonymous = false } = decision;
+  decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
+    const { candidate, counts, metrics, refusals, usage } = this.options;
+    const { method, policy } = decided;
+    const { isAnonymous = false, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
     metrics?.decided(plugin, decision);
     counts?.add(plugin, decision);
     if (rule) {
-      usage?.ruleUsed(rule, request.method, isAnonymous);
+      usage?.ruleUsed(rule, method, isAnonymous);
     }
     annotateSpan(decision);
     const change =
-      request.policy?.candidate &&
-      findCandidateChange(request, decision.plugin);
+      policy?.candidate && findCandidateChange(decided, decision.plugin);
+    if (!error && !change) {
+      return;
+    }
+    // A target such as `foo://any/api/x` has no path.
+    const path = withoutQuery(decided.reportedPath ?? '');
+    const request = { plugin, method, path };
+    if (outcome === 'would-refuse') {
+      this.#countAnswer(decided, request, decision);
+    }
     if (change) {
       metrics?.candidateDiffers(change);
+      candidate?.add(change, decision, request);
     }
-    if (error || change) {
-      this.#reportRequest(request, plugin, decision, error, change);
+    if (error) {
+      refusals?.add(request, decision);
+      // Refusals with the same key share one line a second.
+      const { detail = '', id = '' } = decision;
+      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
+      this.#refusals.add(key, id, { decision, request, error });
     }
   }
 
@@ -123,9 +127,9 @@ export class GateReport implements GateObserver {
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    const { audit, metrics, plugins } = this.options;
+    const { audit, metrics } = this.options;
     metrics?.cookieIssued();
-    audit?.cookieIssued(plugins.auditorFor?.(plugin), userEntityRef);
+    audit?.cookieIssued(plugin, userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
@@ -133,40 +137,9 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const { audit, plugins } = this.options;
-    const auditor = plugins.auditorFor?.(plugin);
-    audit?.record(auditor, 'api-gate-sign-out', 'high', ended);
+    const { audit } = this.options;
+    audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
-
-  /** Reports a request with its path, in groups and in the log. */
-  #reportRequest(
-    decided: DecidedRequest,
-    plugin: string,
-    decision: Decision,
-    error: Error | undefined,
-    change: CandidateChange | undefined,
-  ) {
-    const { candidate, plugins, refusals } = this.options;
-    const { method, reportedPath } = decided;
-    // A target such as `foo://any/api/x` has no path.
-    const path = withoutQuery(reportedPath ?? '');
-    const request = { plugin, method, path };
-    if (decision.outcome === 'would-refuse') {
-      this.#countAnswer(decided, request, decision);
-    }
-    if (change) {
-      candidate?.add(change, decision, request);
-    }
-    if (error) {
-      refusals?.add(request, decision);
-      const auditor = plugins.auditorFor?.(decision.plugin);
-      // Refusals with the same key share one line a second.
-      const { outcome, reason, detail = '' } = decision;
-      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
-      const refused = { decision, request, error, auditor };
-      this.#refusals.add(key, decision.id ?? '', refused);
-    }
-  }
 
   /** Counts a request that report-only let pass, and what comes of it. */
   #countAnswer(
@@ -185,8 +158,7 @@ export class GateReport implements GateObserver {
       addAnswer(kind);
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {
-        const seen = path === undefined ? undefined : { path, status };
-        usage?.worked({ plugin, method, seen });
+        usage?.worked({ plugin, method, ...(path && { path, status }) });
       }
     });
   }
@@ -200,7 +172,7 @@ export class GateReport implements GateObserver {
    * @param omittedDecisions - their ids, without those that a line of their own has
    */
   #reportRefusal(
-    { decision, request, error, auditor }: RefusedRequest,
+    { decision, request, error }: RefusedRequest,
     omitted: number,
     omittedDecisions: string[],
   ) {
@@ -228,7 +200,7 @@ export class GateReport implements GateObserver {
     );
     if (outcome === 'refused') {
       audit?.record(
-        auditor,
+        decision.plugin,
         'api-gate-denial',
         'medium',
         { plugin, reason, method, omitted, ...identity },

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import type { Decision, Outcome } from '../decision/Decision';
-import type { RefusalDetail } from '../decision/Refusal';
 import type { ReportedRequest } from './DecisionCounts';
 import { shorten } from '../util/logLine';
 import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from './proposeRule';
@@ -19,15 +19,12 @@ const LOOKAHEAD = 100;
 export const MAX_FIELD_BYTES = 1_000;
 
 /** A request that was refused, or would have been in report-only. */
-export interface RecentRefusal extends ReportedRequest {
+export interface RecentRefusal
+  extends ReportedRequest, Pick<Decision, 'detail' | 'reason' | 'subject'> {
   /** The id of the decision, as the answer and the log have it. */
   id: string;
   time: string;
   outcome: Exclude<Outcome, 'passed'>;
-  reason: Decision['reason'];
-  detail?: RefusalDetail;
-  /** The subject of a token that has verified. */
-  subject?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */
   address?: string;
 }
@@ -42,31 +39,26 @@ export interface RefusalsReport {
   last: RecentRefusal[];
 }
 
-interface Minute {
-  /** The number of minutes since the epoch. */
-  minute: number;
-  /** The number of refusals by reason. */
-  reasons: Map<string, number>;
-}
-
 /**
  * Keeps the last refusals in the memory of this process. The memory is bounded in a flood: clients choose the path alone, and a long one
  * is cut. A segment that may be a token is not kept.
  */
 export class RecentRefusals {
   readonly #startedAt = Date.now();
-  readonly #last: (Omit<RecentRefusal, 'time'> & { time: number })[] = [];
-  readonly #minutes: Minute[] = [];
-  #added = 0;
+  readonly #last: RecentRefusal[] = [];
+  /** The number of refusals by reason, by the number of minutes since the epoch. */
+  readonly #minutes = new LRUCache<number, Record<string, number>>({
+    max: MINUTES,
+  });
 
   /** @param request - without the query */
   add({ plugin, method, path }: ReportedRequest, decision: Decision): void {
     const { detail, id = '', outcome, reason } = decision;
     const { clientAddress, subject } = clientOf(decision);
-    const time = Date.now();
-    this.#last[this.#added % MAX_REFUSALS] = {
+    const now = Date.now();
+    this.#last.push({
       id,
-      time,
+      time: new Date(now).toISOString(),
       // Requests that passed are not added.
       outcome: outcome as RecentRefusal['outcome'],
       reason,
@@ -76,38 +68,32 @@ export class RecentRefusals {
       path: withoutTokens(path),
       subject,
       address: clientAddress,
-    };
-    this.#added += 1;
-    const { reasons } = this.#minuteOf(time);
-    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    });
+    if (this.#last.length > MAX_REFUSALS) {
+      this.#last.shift();
+    }
+    const reasons = this.#minutes.get(minuteOf(now)) ?? {};
+    reasons[reason] = (reasons[reason] ?? 0) + 1;
+    this.#minutes.set(minuteOf(now), reasons);
   }
 
   describe(): RefusalsReport {
     const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
+    const timeOf = (minute: number) =>
+      new Date(minute * MINUTE_MS).toISOString();
     return {
-      since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),
-      minutes: this.#minutes
-        .filter(({ minute }) => minute >= firstMinute)
-        .sort((a, b) => a.minute - b.minute)
-        .map(({ minute, reasons }) => ({
-          minute: timeOf(minute * MINUTE_MS),
-          reasons: Object.fromEntries(reasons),
+      since: new Date(
+        Math.max(this.#startedAt, firstMinute * MINUTE_MS),
+      ).toISOString(),
+      minutes: [...this.#minutes]
+        .filter(([minute]) => minute >= firstMinute)
+        .sort(([a], [b]) => a - b)
+        .map(([minute, reasons]) => ({
+          minute: timeOf(minute),
+          reasons: { ...reasons },
         })),
-      last: this.#last.map((_, i) => {
-        const refusal = this.#last[(this.#added - 1 - i) % MAX_REFUSALS];
-        return { ...refusal, time: timeOf(refusal.time) };
-      }),
+      last: [...this.#last].reverse(),
     };
-  }
-
-  /** Returns the counts of a minute. They replace those of an hour before. */
-  #minuteOf(time: number): Minute {
-    const minute = minuteOf(time);
-    const place = minute % MINUTES;
-    if (this.#minutes[place]?.minute !== minute) {
-      this.#minutes[place] = { minute, reasons: new Map() };
-    }
-    return this.#minutes[place];
   }
 }
 
@@ -144,8 +130,4 @@ function withoutTokens(path: string): string {
 
 function minuteOf(time: number): number {
   return Math.floor(time / MINUTE_MS);
-}
-
-function timeOf(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }

@@ -1,3 +1,4 @@
+import { pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
 import { AllowRule, ANY_SEGMENT, endOf, prefixOf } from '../config/AllowRule';
 import {
@@ -20,11 +21,7 @@ import type { CandidateCounts, CandidateReport } from './CandidateCounts';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
 import type { ReplicaReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
-import type {
-  DecisionCount,
-  DecisionCounts,
-  WouldRefuse,
-} from './DecisionCounts';
+import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 interface ReportedEntry {
@@ -49,7 +46,8 @@ export interface ReportedToken
   extends Omit<TokenEntry, 'until'>, ReportedEntry {}
 
 /** The paths that can be reached without signing in, and why. */
-export interface PolicyReport {
+export interface PolicyReport
+  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {
   /** Identifies the settings in force: it is equal on replicas with equal configuration. */
   hash: string;
   /** The time at which the policy in force was read from the configuration. */
@@ -85,17 +83,6 @@ export interface PolicyReport {
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
-  /** The process that answers. */
-  replica: ReplicaReport['replica'];
-  /** The sign-outs and locks in force at this process. */
-  revocations: ReplicaReport['revocations'];
-  /** The last refusals of this process. */
-  refusals: ReplicaReport['refusals'];
-  decisions: DecisionCount[];
-  /** Requests that would have been refused, in report-only. */
-  wouldRefuse: WouldRefuse[];
-  /** The number of requests that would have been refused beyond those in `wouldRefuse`. */
-  wouldRefuseUncounted: number;
   /** In report-only: what enforcing would stop. */
   reportOnly?: ReportOnlyReport;
   /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
@@ -221,12 +208,7 @@ export function listClosed(
         // The built-in public routes of these are enough for signing in.
         !['auth', 'app'].includes(policy.plugin) && !isCovered(policy, open),
     )
-    .map(({ plugin, path, allow, isWebSocket }) => ({
-      plugin,
-      path,
-      allow,
-      isWebSocket,
-    }));
+    .map(policy => pick(policy, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */

@@ -7,6 +7,7 @@ import type { RecentRefusals, RefusalsReport } from './RecentRefusals';
 
 /** The process that answers, and what it has in its memory. */
 export interface ReplicaReport {
+  /** The process that answers. */
   replica: {
     host: string;
     pid: number;
@@ -20,12 +21,14 @@ export interface ReplicaReport {
     /** Whether the `auth` plugin is installed here, and with it the database of the gate. */
     hasAuth: boolean;
   };
+  /** The sign-outs and locks in force at this process. */
   revocations: {
     /** The number of sign-outs in force: of one session, of all sessions of a user, or by a lock that has ended. */
     sessions: number;
     /** The number of users who are locked out now. */
     lockedUsers: number;
   };
+  /** The last refusals of this process. */
   refusals: RefusalsReport;
 }
 

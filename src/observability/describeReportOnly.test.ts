@@ -6,7 +6,7 @@ import {
   keyOf,
   REPORT_ONLY,
   Use,
-  usedToken,
+  usedBy,
   usedWorked,
   WorkedRequest,
 } from '../usage/Use';
@@ -99,7 +99,7 @@ describe('what worked in report-only', () => {
   const get = (plugin: string, path?: string): WorkedRequest => ({
     plugin,
     method: 'GET',
-    seen: path ? { path, status: 200 } : undefined,
+    ...(path && { path, status: 200 }),
   });
   const workedOf = (request: WorkedRequest, change: Partial<Use> = {}) => ({
     ...usedWorked(request),
@@ -145,7 +145,7 @@ describe('what worked in report-only', () => {
       workedOf(get('hello', '/few'), { lastUsed: TODAY - 2 }),
       workedOf(get('hello', '/open')),
       workedOf(get('hello', '/none'), { requests: 0 }),
-      { ...workedOf(get('hello')), ...usedToken('hello') },
+      { ...workedOf(get('hello')), ...usedBy('token', 'hello') },
       workedOf(get('hello', '/many'), { requests: 9, firstDay: TODAY - 1 }),
       workedOf(get('hello', '/closed'), { requests: 5, lastUsed: TODAY }),
       workedOf(get('proxy'), { requests: 4 }),

@@ -8,21 +8,16 @@ import {
   RECENT_DAYS,
   REPORT_ONLY,
   Use,
+  WorkedRequest,
   workedRequestOf,
 } from '../usage/Use';
-import { Proposal, proposeRule } from './proposeRule';
+import { proposeRule } from './proposeRule';
 
 export const POLICY_DISABLED =
   'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
 
 /** Similar requests that worked, and that would have been refused. */
-export interface WorkedRequests {
-  plugin: string;
-  method: string;
-  /** The path below the plugin; absent for requests whose path is not recorded. */
-  path?: string;
-  /** The status of the answers; absent where the path is. */
-  status?: number;
+export interface WorkedRequests extends WorkedRequest {
   requests: number;
   firstSeen: string;
   lastSeen: string;
@@ -82,10 +77,8 @@ export function describeReportOnly(options: {
 }
 
 function readUse(use: Use): WorkedRequests {
-  const { seen, ...request } = workedRequestOf(use);
   return {
-    ...request,
-    ...seen,
+    ...workedRequestOf(use),
     requests: use.requests,
     firstSeen: formatDay(use.firstDay),
     lastSeen: formatDay(use.lastUsed!),
@@ -105,9 +98,14 @@ export function describeWorked(
   if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
-  return isDefaultPolicyDisabled
-    ? worked
-    : { ...worked, ...commentedOut(proposeRule(worked), worked) };
+  if (isDefaultPolicyDisabled) {
+    return worked;
+  }
+  const proposal = proposeRule(worked);
+  // As a comment, so that pasting it opens nothing.
+  return 'yaml' in proposal
+    ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
+    : { ...worked, ...proposal };
 }
 
 /** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
@@ -123,13 +121,6 @@ function expectsClosed(
       (request === undefined ||
         (method === worked.method && path === worked.path)),
   );
-}
-
-/** Makes a proposed rule a comment, so that pasting it opens nothing. */
-function commentedOut(proposal: Proposal, worked: WorkedRequests): Proposal {
-  return 'yaml' in proposal
-    ? { yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
-    : proposal;
 }
 
 /** Decides whether the gate may enforce. What is known to work comes first, because it holds even while the record is not complete. */

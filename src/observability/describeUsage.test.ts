@@ -7,9 +7,8 @@ import {
   keyOf,
   Use,
   Used,
-  usedDelegation,
+  usedBy,
   usedRule,
-  usedToken,
   usedWorked,
 } from '../usage/Use';
 import { DAY_MS } from '../util/time';
@@ -47,8 +46,8 @@ function describeUses(options: {
       each.methods.map(method => use(usedRule(each, method))),
     ),
     ...externalTokens.flatMap(({ subject }) => [
-      use(usedToken(subject)),
-      use(usedDelegation(subject)),
+      use(usedBy('token', subject)),
+      use(usedBy('delegation', subject)),
     ]),
     ...uses,
   ];
@@ -72,8 +71,8 @@ describe('describeUsage', () => {
       uses: [
         use(usedRule(rule, 'GET'), { days: 3, firstDay: today - 3 }),
         use(usedRule(rule, 'POST'), { days: 3, firstDay: today - 3 }),
-        use(usedToken('ci'), { days: 4, firstDay: today - 4 }),
-        use(usedDelegation('ci'), { days: 2, firstDay: today - 2 }),
+        use(usedBy('token', 'ci'), { days: 4, firstDay: today - 4 }),
+        use(usedBy('delegation', 'ci'), { days: 2, firstDay: today - 2 }),
         use(worked, { days: 29, firstDay: today - 29 }),
       ],
     };
@@ -154,7 +153,7 @@ describe('describeUsage', () => {
   it('proposes restrictions only for a token of its own that has none and has called plugins', () => {
     const called = (subject: string) =>
       ['catalog', 'auth'].map(plugin =>
-        use(usedToken(subject, plugin), { days: 2, requests: 3 }),
+        use(usedBy('token', subject, plugin), { days: 2, requests: 3 }),
       );
     const { externalTokens } = describeUses({
       tokens: [
@@ -190,35 +189,35 @@ describe('describeUsage', () => {
         '  - plugin: techdocs',
       ].join('\n'),
       [
-        use(usedDelegation('ci', 'catalog')),
-        use(usedDelegation('ci', 'auth')),
-        use(usedToken('ci', 'catalog')),
+        use(usedBy('delegation', 'ci', 'catalog')),
+        use(usedBy('delegation', 'ci', 'auth')),
+        use(usedBy('token', 'ci', 'catalog')),
       ],
     ],
     [
       'nothing if handlers called a plugin of another backend',
       undefined,
-      [use(usedDelegation('ci', 'not installed'))],
+      [use(usedBy('delegation', 'ci', 'not installed'))],
     ],
     [
       'nothing if a handler used a copy of the credentials',
       undefined,
-      [use(usedDelegation('ci', 'catalog (copied credentials)'))],
+      [use(usedBy('delegation', 'ci', 'catalog (copied credentials)'))],
     ],
     [
       'nothing before calls of handlers were observed for seven days',
       undefined,
-      [use(usedDelegation('ci'), { days: 6 })],
+      [use(usedBy('delegation', 'ci'), { days: 6 })],
     ],
     [
       'the plugins after seven days',
       'accessRestrictions:\n  - plugin: techdocs',
-      [use(usedDelegation('ci'), { days: 7 })],
+      [use(usedBy('delegation', 'ci'), { days: 7 })],
     ],
   ])('proposes %s', (_, yaml, uses) => {
     const { externalTokens } = describeUses({
       tokens: [{ subject: 'ci', isRestricted: false }],
-      uses: [use(usedToken('ci', 'techdocs'), { requests: 3 }), ...uses],
+      uses: [use(usedBy('token', 'ci', 'techdocs'), { requests: 3 }), ...uses],
     });
     expect(externalTokens.map(token => token.yaml)).toEqual([yaml]);
   });
@@ -227,8 +226,14 @@ describe('describeUsage', () => {
     const { externalTokens } = describeUses({
       tokens: [{ subject: 'ci', isRestricted: false }],
       uses: [
-        use(usedToken('ci', 'techdocs'), { requests: 3, lastUsed: today - 5 }),
-        use(usedDelegation('ci', 'catalog'), { requests: 9, lastUsed: today }),
+        use(usedBy('token', 'ci', 'techdocs'), {
+          requests: 3,
+          lastUsed: today - 5,
+        }),
+        use(usedBy('delegation', 'ci', 'catalog'), {
+          requests: 9,
+          lastUsed: today,
+        }),
       ],
     });
     expect(externalTokens).toMatchObject([
@@ -296,8 +301,8 @@ describe('formatUsage', () => {
       rules: [rule],
       uses: [
         use(usedRule(rule, 'GET'), { days: 1 }),
-        use(usedToken('ci', 'techdocs'), { requests: 3 }),
-        use(usedToken('ci', 'catalog'), { requests: 3 }),
+        use(usedBy('token', 'ci', 'techdocs'), { requests: 3 }),
+        use(usedBy('token', 'ci', 'catalog'), { requests: 3 }),
       ],
       tokens: [{ subject: 'ci', isRestricted: false }],
     });

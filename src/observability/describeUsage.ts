@@ -1,15 +1,16 @@
+import { compact, sumBy } from 'lodash';
 import { AllowRule, formatRule, PLUGIN_ID } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Plugins } from '../plugins/Plugins';
-import { isUnused, RuleUsage } from '../usage/Use';
 import type { Usage } from '../usage/Usage';
 import {
   dayOf,
   formatDay,
+  isUnused,
   keyOf,
   requestsByDay,
-  sumOf,
+  RuleUsage,
   tokenCallOf,
   Use,
   usedRule,
@@ -150,12 +151,13 @@ function formatUnused(
     : [];
 }
 
-function describeRule(uses: (Use | undefined)[]) {
+function describeRule(usesOfMethods: (Use | undefined)[]) {
+  const uses = compact(usesOfMethods);
   return {
     ...describeRequests(uses),
     // A method that was added later has fewer days.
-    days: Math.min(...uses.map(use => use?.days ?? 0)),
-    withoutCredential30d: sumOf(uses, 'anonymous'),
+    days: Math.min(...usesOfMethods.map(use => use?.days ?? 0)),
+    withoutCredential30d: sumBy(uses, 'anonymous'),
     byDay: requestsByDay(uses),
   };
 }
@@ -174,7 +176,6 @@ function describeTokens(
   return [...new Set(subjects)].map(subject => {
     const tokens = configured.filter(token => token.subject === subject);
     const own = uses.filter(({ name }) => name === subject);
-    const isLimited = limited.includes(subject);
     const called = own.filter(({ kind }) => kind === 'token');
     const delegated = own.filter(({ kind }) => kind === 'delegation');
     const plugins = pluginsOf(called);
@@ -190,23 +191,24 @@ function describeTokens(
       ...(tokens.length > 0 && { days: daysOf(called) }),
       plugins,
       delegatedTo,
-      ...(isRestrictable && proposeRestrictions(plugins, delegatedTo)),
-      ...(!isLimited && tokens.length > 0 && proposeOnly(subject, calls)),
+      yaml: isRestrictable
+        ? proposeRestrictions(plugins, delegatedTo)
+        : undefined,
+      only:
+        tokens.length > 0 && !limited.includes(subject)
+          ? proposeOnly(subject, calls)
+          : undefined,
     };
   });
 }
 
 /** Proposes an entry of `auth.apiGate.tokens` for a subject, after seven days with a record of its requests. */
-function proposeOnly(subject: string, calls: Use[]): { only?: string } {
+function proposeOnly(subject: string, calls: Use[]): string | undefined {
   const own = calls.filter(use => tokenCallOf(use).subject === subject);
-  const only =
-    daysOf(own.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
-      ? proposeLimits(
-          subject,
-          own.filter(({ requests }) => requests > 0),
-        )
-      : undefined;
-  return only ? { only } : {};
+  const used = own.filter(({ requests }) => requests > 0);
+  return daysOf(own.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
+    ? proposeLimits(subject, used)
+    : undefined;
 }
 
 /**
@@ -216,17 +218,17 @@ function proposeOnly(subject: string, calls: Use[]): { only?: string } {
 function proposeRestrictions(
   called: string[],
   delegatedTo: string[],
-): { yaml?: string } {
+): string | undefined {
   const plugins = [...new Set([...called, ...delegatedTo])].sort();
   // Other labels are those of plugins of other backends, and of calls that no restrictions allow.
   if (!plugins.every(id => PLUGIN_ID.test(id))) {
-    return {};
+    return undefined;
   }
   const restrictions = plugins.map(
     id =>
       `  - plugin: ${id}${called.includes(id) ? '' : ' # handlers call it for this token'}`,
   );
-  return { yaml: ['accessRestrictions:', ...restrictions].join('\n') };
+  return ['accessRestrictions:', ...restrictions].join('\n');
 }
 
 function pluginsOf(uses: Use[]): string[] {
@@ -237,10 +239,10 @@ function daysOf(uses: Use[]): number {
   return Math.max(0, ...uses.map(({ days }) => days));
 }
 
-function describeRequests(uses: (Use | undefined)[]): Requests {
-  const lastUsed = Math.max(0, ...uses.map(use => use?.lastUsed ?? 0));
+function describeRequests(uses: Use[]): Requests {
+  const lastUsed = Math.max(0, ...uses.map(use => use.lastUsed ?? 0));
   return {
     lastUsed: lastUsed ? formatDay(lastUsed) : null,
-    requests30d: sumOf(uses, 'requests'),
+    requests30d: sumBy(uses, 'requests'),
   };
 }

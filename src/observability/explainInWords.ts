@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { AllowRule, formatRule, yamlOf } from '../config/AllowRule';
+import { formatRule, yamlOf } from '../config/AllowRule';
 import { formatLocation, Location } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatExpected } from '../config/readExpectations';
@@ -9,9 +9,10 @@ import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
 import type { Policy } from '../policy/Policy';
-import { isPrintable } from '../util/logLine';
-import { explainToken } from './explainToken';
-import { formatRequirement } from './formatPolicyReport';
+import type { LimitedRequest } from '../policy/TokenLimits';
+import { isPrintable, printable, shorten } from '../util/logLine';
+import { withEnd } from './describePolicy';
+import { formatRequirement, formatToken } from './formatPolicyReport';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 export interface ExplainedGate {
@@ -43,6 +44,16 @@ const ANSWERS: Record<Explanation['because'], string> = {
   'not-below-a-plugin':
     'not seen by the gate: the gate guards /api/<plugin> only',
 };
+
+/** The answers to a request with an external token that the gate refuses. */
+const REFUSALS = {
+  'public-reader':
+    'refused with 403 (restricted): a rule has it as a public reader, and no request may present it',
+  restricted: 'refused with 403 (restricted): no only has it',
+  'token-ended': 'refused with 401 (token-ended)',
+};
+
+const MAX_SUBJECT_LENGTH = 1_000;
 
 /** The longest request that is explained. The path of a rule has at most 1,000 characters. */
 export const MAX_REQUEST_LENGTH = 2_000;
@@ -120,15 +131,16 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const place = locate(name);
   const { until } = shown;
   const end =
     until === undefined
       ? ''
       : `  (${policy.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${
-    place ? `  (${formatLocation(place)})` : ''
-  }${formatRequirement(shown)}`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate(name))}${formatRequirement(shown)}`;
+}
+
+function formatPlace(place: Location | undefined): string {
+  return place ? `  (${formatLocation(place)})` : '';
 }
 
 function describeInCode(
@@ -155,11 +167,11 @@ function describeInCode(
   );
 }
 
-/** Returns the rule that would open a request, as YAML. */
+/** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
 function describeOpening(
   { because, opening, path }: Explanation,
   { config }: Policy,
-): string[] {
+): (string | undefined)[] {
   if (because !== 'no-rule') {
     return [];
   }
@@ -170,24 +182,63 @@ function describeOpening(
     opening.path === path
       ? ''
       : '  # wider than this request: a rule has no such characters';
-  return [
-    'This would make it public; a handler that asks for a user still refuses:',
-    `  ${yamlOf(opening)}${note}`,
-    ...describeBroken(opening, config),
-  ];
-}
-
-/** Names the first expectation that a rule would break. */
-function describeBroken(
-  opening: AllowRule,
-  config: Policy['config'],
-): string[] {
   const broken = findFailedExpectations({ ...config, allow: [opening] })
     .map(({ index }) => ({ index, ...config.expect[index] }))
     .find(({ is }) => is === 'closed');
-  return broken
-    ? [
-        `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
-      ]
-    : [];
+  return [
+    'This would make it public; a handler that asks for a user still refuses:',
+    `  ${yamlOf(opening)}${note}`,
+    broken &&
+      `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+  ];
+}
+
+/**
+ * Explains what comes of a request with a valid token of a subject: Backstage's `accessRestrictions` decide first, and then
+ * `auth.apiGate.tokens`.
+ */
+function explainToken(
+  subject: string,
+  request: LimitedRequest,
+  { externalSubjects, isPublicReader, locate, policy }: ExplainedGate,
+): Explained {
+  if (
+    subject.length > MAX_SUBJECT_LENGTH ||
+    !isPrintable(subject) ||
+    !externalSubjects.isPossible(subject)
+  ) {
+    return {
+      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}: compare it with backend.auth.externalAccess`,
+    };
+  }
+  const { pluginId } = request;
+  const entries = externalSubjects.tokens.filter(
+    token => token.subject === subject,
+  );
+  const excluding = entries.filter(
+    ({ plugins = [] }) => plugins.length > 0 && !plugins.includes(pluginId),
+  );
+  const reason = isPublicReader(subject)
+    ? 'public-reader'
+    : policy.tokenLimits.findRefusal(subject, request);
+  const isExcluded =
+    excluding.length > 0 && excluding.length === entries.length;
+  const otherwise = isExcluded
+    ? 'refused with 403 (restricted)'
+    : 'passes the gate';
+  const ofEntries = policy.config.tokens.flatMap((entry, i) => {
+    const name = `${CONFIG_KEY}.tokens[${i}]`;
+    return entry.subject === subject
+      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(locate(name))}`
+      : [];
+  });
+  const lines = [
+    `With a token of ${subject}: ${reason ? REFUSALS[reason] : otherwise}`,
+    ...excluding.map(
+      ({ at }) =>
+        `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
+    ),
+    ...ofEntries,
+  ];
+  return { lines };
 }

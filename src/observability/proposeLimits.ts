@@ -1,4 +1,5 @@
 import { AllowRule, ANY_SEGMENT, PLUGIN_ID, yamlOf } from '../config/AllowRule';
+import type { DecidedRequest } from '../decision/GateObserver';
 import {
   isCookieEndpoint,
   isUnambiguousPath,
@@ -11,11 +12,10 @@ import { isRecordableText, MAX_PATH_LENGTH } from './proposeRule';
  * Returns the path by which a request of an external token is recorded, so that a rule may have it. A segment that may be an id is
  * `*`. The result is `undefined` where only a rule for the whole plugin would do, and {@link ODD_PATH} where no rule would.
  */
-export function callPathOf(request: {
-  readonly method: string;
-  readonly path?: string;
-}): string | undefined {
-  const { method, path } = request;
+export function callPathOf({
+  method,
+  path,
+}: Pick<DecidedRequest, 'method' | 'path'>): string | undefined {
   if (!path || !isUnambiguousPath(path) || isCookieEndpoint(path)) {
     return ODD_PATH;
   }

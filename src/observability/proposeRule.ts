@@ -8,6 +8,7 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../http/requestLine';
+import type { WorkedRequest } from '../usage/Use';
 
 export const MAX_PATH_LENGTH = 200;
 
@@ -58,12 +59,7 @@ export type Proposal = { yaml: string } | { why: string };
  * Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. A webhook's rule requires the
  * secret by which its module verifies the sender.
  */
-export function proposeRule(worked: {
-  plugin: string;
-  method: string;
-  /** `undefined` where it is not recorded. */
-  path?: string;
-}): Proposal {
+export function proposeRule(worked: WorkedRequest): Proposal {
   const { plugin, method, path } = worked;
   if (NEVER_PROPOSED.includes(plugin)) {
     return {

@@ -46,19 +46,17 @@ describe('[P18] RouteAccess', () => {
   it('accepts services by the permission', async () => {
     const { access } = create({ principal: service });
     expect(await access.assertService(req, permission)).toBe(service);
-    expect(await access.requireOperator(req, permission)).toBe(service);
-    expect(await access.requireUserOrOperator(req, permission, 'x')).toBe(
-      service,
-    );
+    expect(await access.requireOperator(req)).toBe(service);
+    expect(await access.requireUserOrOperator(req, 'x')).toBe(service);
     const denied = create({ principal: service, result: AuthorizeResult.DENY });
-    for (const judged of [
-      denied.access.assertService(req, permission),
-      denied.access.requireOperator(req, permission),
-      denied.access.requireUserOrOperator(req, permission, 'x'),
-    ]) {
+    for (const [judged, name] of [
+      [denied.access.assertService(req, permission), 'revoke'],
+      [denied.access.requireOperator(req), 'read'],
+      [denied.access.requireUserOrOperator(req, 'x'), 'revoke'],
+    ] as const) {
       await expect(judged).rejects.toMatchObject({
         name: 'NotAllowedError',
-        message: 'This needs the permission auth.api-gate.revoke',
+        message: `This needs the permission auth.api-gate.${name}`,
       });
     }
   });
@@ -93,21 +91,19 @@ describe('[P18] RouteAccess', () => {
       operators: ['group:default/a'],
       result: AuthorizeResult.DENY,
     });
-    expect(
-      await access.requireUserOrOperator(req, permission, 'USER:Default/jane'),
-    ).toBe(jane);
+    expect(await access.requireUserOrOperator(req, 'USER:Default/jane')).toBe(
+      jane,
+    );
     expect(getUserInfo).not.toHaveBeenCalled();
   });
 
   it('requests no groups if there are no operators', async () => {
     const { access, getUserInfo } = create({ principal: jane });
-    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
-      {
-        name: 'NotAllowedError',
-        message:
-          'This is for services, and for users whom auth.apiGate.operators names: user:default/Jane is not among them',
-      },
-    );
+    await expect(access.requireOperator(req)).rejects.toMatchObject({
+      name: 'NotAllowedError',
+      message:
+        'This is for services, and for users whom auth.apiGate.operators names: user:default/Jane is not among them',
+    });
     expect(getUserInfo).not.toHaveBeenCalled();
   });
 
@@ -127,12 +123,10 @@ describe('[P18] RouteAccess', () => {
       userInfo: async () => refs,
     });
     expect(
-      await access
-        .requireUserOrOperator(req, permission, 'user:default/x')
-        .then(
-          () => 'taken',
-          error => error.name,
-        ),
+      await access.requireUserOrOperator(req, 'user:default/x').then(
+        () => 'taken',
+        error => error.name,
+      ),
     ).toBe(fate);
   });
 
@@ -151,11 +145,7 @@ describe('[P18] RouteAccess', () => {
       userInfo: async () => ['group:default/a'],
     });
     expect(
-      await access[method](
-        req,
-        authApiGateReadPermission,
-        'user:default/x',
-      ).then(
+      await access[method](req, 'user:default/x').then(
         () => 'taken',
         error => error.name,
       ),
@@ -180,9 +170,9 @@ describe('[P18] RouteAccess', () => {
       operators: ['user:default/jane'],
       result: AuthorizeResult.DENY,
     });
-    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
-      { name: 'NotAllowedError' },
-    );
+    await expect(access.requireOperator(req)).rejects.toMatchObject({
+      name: 'NotAllowedError',
+    });
   });
 
   it.each([
@@ -194,12 +184,10 @@ describe('[P18] RouteAccess', () => {
       operators: ['group:default/a'],
       userInfo: () => Promise.reject(error),
     });
-    await expect(access.requireOperator(req, permission)).rejects.toMatchObject(
-      {
-        name: 'ServiceUnavailableError',
-        message: 'The groups of the user can not be read at the moment',
-      },
-    );
+    await expect(access.requireOperator(req)).rejects.toMatchObject({
+      name: 'ServiceUnavailableError',
+      message: 'The groups of the user can not be read at the moment',
+    });
   });
 
   it.each([
@@ -218,9 +206,28 @@ describe('[P18] RouteAccess', () => {
           });
         },
       });
-      await expect(
-        access.requireOperator(req, permission),
-      ).rejects.toMatchObject({ name });
+      await expect(access.requireOperator(req)).rejects.toMatchObject({ name });
+    },
+  );
+
+  const refused =
+    'This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission auth.api-gate.revoke';
+  it.each([
+    [undefined, refused],
+    [{}, refused],
+    [{ permissionNames: ['catalog.entity.read'] }, refused],
+    [{ permissionNames: [permission.name] }, 'service'],
+  ])(
+    'lets a service with the access restrictions %j lock users out: %s',
+    async (accessRestrictions, outcome) => {
+      const { access } = create({
+        principal: { ...service, accessRestrictions },
+      });
+      const locker = access.requireLocker(req, 'user:default/jane').then(
+        ({ type }) => type,
+        ({ message }) => message,
+      );
+      expect(await locker).toBe(outcome);
     },
   );
 });

@@ -42,7 +42,8 @@ export const authApiGateRevokePermission = createPermission({
   attributes: { action: 'update' },
 });
 
-type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
+/** Who calls a route. */
+export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that authorizing callers needs. */
 interface AccessServices {
@@ -73,9 +74,12 @@ export class RouteAccess {
     return credentials.principal;
   }
 
-  /** Accepts services and operators, if the permission allows it. */
-  async requireOperator(req: Request, permission: BasicPermission) {
-    return this.#requireOperatorOf(await this.#readCaller(req), permission);
+  /** Accepts services and operators, if the permission to read allows it. */
+  async requireOperator(req: Request) {
+    return this.#requireOperatorOf(
+      await this.#readCaller(req),
+      authApiGateReadPermission,
+    );
   }
 
   /** Accepts services, operators and readers, if the permission to read allows it. */
@@ -89,40 +93,38 @@ export class RouteAccess {
     );
   }
 
-  /** Accepts the users themselves without the permission. Other callers are authorized as in `requireOperator`. */
-  async requireUserOrOperator(
-    req: Request,
-    permission: BasicPermission,
-    userEntityRef: string,
-  ) {
+  /** Accepts users themselves, and services and operators if the permission to revoke allows it. */
+  async requireUserOrOperator(req: Request, userEntityRef: string) {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
     return isSelf(credentials, userEntityRef)
       ? credentials.principal
-      : this.#requireOperatorOf(credentials, permission);
+      : this.#requireOperatorOf(credentials, authApiGateRevokePermission);
   }
 
   /**
-   * Accepts operators, and services whose access restrictions name the permission, which are external tokens: plugins have none. A
+   * Accepts operators, and services whose access restrictions name the permission to revoke, which are external tokens: plugins have none. A
    * plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
    *
    * @throws ConflictError for users who would lock themselves out
    */
-  async requireLocker(
-    req: Request,
-    permission: BasicPermission,
-    userEntityRef: string,
-  ) {
+  async requireLocker(req: Request, userEntityRef: string) {
+    const permission = authApiGateRevokePermission;
     const credentials = await this.#readCaller(req);
-    const isAccepted = isUser(credentials)
-      ? !credentials.principal.actor
-      : isRestrictedTo(credentials, permission);
+    const { principal } = credentials;
+    // Without restrictions, a service is allowed everything.
+    const isAccepted =
+      principal.type === 'user'
+        ? !principal.actor
+        : principal.accessRestrictions?.permissionNames?.includes(
+            permission.name,
+          );
     if (!isAccepted) {
       throw new NotAllowedError(
         `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
       );
     }
-    const principal = await this.#requireOperatorOf(credentials, permission);
+    await this.#requireOperatorOf(credentials, permission);
     if (isSelf(credentials, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
@@ -203,16 +205,5 @@ function isSelf(
   return (
     isUser(credentials) &&
     userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
-  );
-}
-
-/** Returns whether the access restrictions of a service name a permission. Without restrictions, a service is allowed everything. */
-function isRestrictedTo(
-  { principal }: BackstageCredentials<Principal>,
-  { name }: BasicPermission,
-): boolean {
-  return Boolean(
-    principal.type === 'service' &&
-    principal.accessRestrictions?.permissionNames?.includes(name),
   );
 }

@@ -1,44 +1,126 @@
+import { ConfigReader } from '@backstage/config';
+import {
+  AuthenticationError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import { createPageReport } from '../__testUtils__/pageReport';
 import { startRoutes } from '../__testUtils__/startRoutes';
+import { PAGE_POLICY } from '../page/document';
 import { createPolicyRouter } from './createPolicyRouter';
-import { authApiGateReadPermission } from './RouteAccess';
 
-const report = { mode: 'enforce', hash: 'abc' };
+const READER = 'user:default/reader';
+const report = createPageReport();
 
-const start = () =>
-  startRoutes(access =>
+/** Starts the routes. Each caller gets an error, if there is one. */
+async function start(error?: Error, describePolicy = async () => report) {
+  const explain = jest.fn(async (..._question: unknown[]) => ({
+    lines: ['explained'],
+  }));
+  const { authorized, port } = await startRoutes(access =>
     createPolicyRouter({
-      access,
-      describe: async () => report as never,
+      access: error ? { requireReader: () => Promise.reject(error) } : access,
+      config: new ConfigReader({}),
+      describe: describePolicy,
+      explain,
     }),
   );
+  const get = async (path: string, caller = READER, destination = 'empty') => {
+    const response = await fetch(`http://localhost:${port}/api-gate${path}`, {
+      headers: {
+        Authorization: `Bearer ${caller}`,
+        'Sec-Fetch-Dest': destination,
+      },
+      redirect: 'manual',
+    });
+    const { status, headers } = response;
+    return { status, headers, text: await response.text() };
+  };
+  return { authorized, explain, get };
+}
 
 describe('GET of the policy', () => {
-  it.each(['plugin:search', 'user:default/operator', 'user:default/reader'])(
+  it.each(['plugin:search', 'user:default/operator', READER])(
     'answers %s with the report',
     async caller => {
-      const { authorized, send } = await start();
-      const answer = await send('GET', '/api-gate/v1/policy', caller);
-      expect(answer).toMatchObject({
-        status: 200,
-        body: report,
-      });
-      expect(authorized).toEqual([authApiGateReadPermission.name]);
+      const { authorized, get } = await start();
+      for (const path of ['/v1/policy', '/v1/policy/']) {
+        const { status, text } = await get(path, caller);
+        expect([status, JSON.parse(text)]).toEqual([200, report]);
+      }
+      expect(authorized).toEqual(['auth.api-gate.read', 'auth.api-gate.read']);
     },
   );
 
   it('is for no other user', async () => {
-    const { send } = await start();
-    expect(
-      await send('GET', '/api-gate/v1/policy', 'user:default/jane'),
-    ).toMatchObject({
-      status: 403,
-      body: {
-        error: {
-          name: 'NotAllowedError',
-          message:
-            'This is for services, and for users whom auth.apiGate.operators or auth.apiGate.readers names: user:default/jane is not among them',
-        },
+    const { get } = await start();
+    const { status, text } = await get('/v1/policy', 'user:default/jane');
+    expect([status, JSON.parse(text).error]).toMatchObject([
+      403,
+      {
+        name: 'NotAllowedError',
+        message:
+          'This is for services, and for users whom auth.apiGate.operators or auth.apiGate.readers names: user:default/jane is not among them',
       },
+    ]);
+  });
+});
+
+describe('the page of the policy', () => {
+  it('is below the path of the gate', async () => {
+    const { status, headers } = await (await start()).get('');
+    expect([status, headers.get('location')]).toEqual([302, 'api-gate/']);
+  });
+
+  it.each([
+    ['', []],
+    ['?request=+', []],
+    ['?request=+GET+/api/x+', [['GET /api/x', undefined]]],
+    ['?request=a&subject=+', [['a', undefined]]],
+    ['?request=a&subject=+ci+', [['a', 'ci']]],
+    ['?request=a&request=b', []],
+  ])('explains what the query %s asks', async (query, questions) => {
+    const { explain, get } = await start();
+    const { headers, text } = await get(`/${query}`);
+    expect(explain.mock.calls).toEqual(questions);
+    expect(text.includes('explained')).toBe(questions.length > 0);
+    expect(headers.get('content-security-policy')).toBe(PAGE_POLICY);
+    // An adopter's root router may have no helmet, which sets the latter too.
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+  });
+
+  it('asks for the report and the explanation at the same time, so that both share one comparison of the files', async () => {
+    let asked = () => {};
+    const { explain, get } = await start(undefined, async () => {
+      await new Promise<void>(resolve => {
+        asked = resolve;
+      });
+      return report;
     });
+    explain.mockImplementation(async () => {
+      asked();
+      return { lines: [] };
+    });
+    expect((await get('/?request=GET+/api/x')).status).toBe(200);
+  });
+
+  it('looks for the refusal with an id', async () => {
+    const { text } = await (await start()).get('/?id=+f0f0+');
+    expect(text).toContain('No refusal with the id f0f0 is among');
+  });
+
+  it.each([
+    [new AuthenticationError('no'), 401, 'Sign in to Backstage first'],
+    [new NotAllowedError('no'), 403, 'for operators and readers'],
+    [new ServiceUnavailableError('no'), 503, '"error"'],
+    [new Error('no'), 500, '"error"'],
+  ])('is an error for %s in browsers: %i', async (error, status, text) => {
+    const { get } = await start(error);
+    expect(await get('/', READER, 'document')).toMatchObject({
+      status,
+      text: expect.stringContaining(text),
+    });
+    expect((await get('/')).text).toContain('"error"');
   });
 });

@@ -1,22 +1,75 @@
-import type { Router } from 'express';
+import type { Config } from '@backstage/config';
+import { isError } from '@backstage/errors';
+import type { Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
+import { OWN_ROUTES_PATH, PAGE_PATH, POLICY_PATH } from '../http/requestLine';
+import { isPageDestination } from '../http/browsers';
+import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
+import type { Explained } from '../observability/explainInWords';
+import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
 import type { PolicyReport } from '../observability/describePolicy';
-import { POLICY_PATH } from '../http/requestLine';
+import { renderPage } from '../page/renderPage';
 import type { RouteAccess } from './RouteAccess';
 
+/** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */
+const STATUSES = new Map([
+  ['AuthenticationError', 401],
+  ['NotAllowedError', 403],
+]);
+
 /**
- * Creates the router for `GET` of the {@link PolicyReport}: the public routes, and the counts of decisions since the start.
- * Services may read it, and operators and readers with the permission `auth.api-gate.read`.
+ * Creates the router for `GET` of a {@link PolicyReport}, with the public routes and the counts of decisions since the start: as JSON,
+ * and as the page of the policy. Services may read it, and operators and readers with the permission `auth.api-gate.read`.
  */
 export function createPolicyRouter(options: {
   access: Pick<RouteAccess, 'requireReader'>;
+  config: Config;
   describe: () => Promise<PolicyReport>;
+  explain: (request: string, subject?: string) => Promise<Explained>;
 }): Router {
-  const { access, describe } = options;
-  const router = PromiseRouter();
-  router.get(POLICY_PATH, async (req, res) => {
+  const { access, config, describe, explain } = options;
+  const answerError = createPageErrorAnswer(config);
+  const router = PromiseRouter({ strict: true });
+  router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     await access.requireReader(req);
     res.json(await describe());
   });
+  router.get(OWN_ROUTES_PATH, (_req, res) => {
+    res.redirect(PAGE_PATH.slice(1));
+  });
+  router.get(PAGE_PATH, async (req, res) => {
+    try {
+      await access.requireReader(req);
+    } catch (error) {
+      const status = isError(error) ? STATUSES.get(error.name) : undefined;
+      if (!status || !isPageDestination(req)) {
+        throw error;
+      }
+      answerError(res, { status, message: (error as Error).message });
+      return;
+    }
+    const request = readText(req, 'request').trim();
+    const subject = readText(req, 'subject').trim();
+    // Both compare the configuration files, and share that.
+    const [report, explained] = await Promise.all([
+      describe(),
+      request === '' ? undefined : explain(request, subject || undefined),
+    ]);
+    const page = renderPage({
+      report,
+      question: { request, subject },
+      explained,
+      id: readText(req, 'id').trim(),
+    });
+    res
+      .set({ ...PAGE_HEADERS, 'Content-Security-Policy': PAGE_POLICY })
+      .end(page);
+  });
   return router;
+}
+
+/** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
+function readText({ query }: Request, name: string): string {
+  const value = query[name];
+  return typeof value === 'string' ? value : '';
 }

@@ -3,7 +3,7 @@ import { exchangeBytes } from '../__testUtils__/exchangeBytes';
 import { RESTRICTED, startRoutes } from '../__testUtils__/startRoutes';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { TokenCache } from '../credentials/TokenCache';
-import type { Revocation } from '../revocation/Revocation';
+import { lockOfUser, Revocation } from '../revocation/Revocation';
 import type { UserSignOutResult } from '../revocation/createUserSignOut';
 import { createRevocationRouter } from './createRevocationRouter';
 
@@ -48,7 +48,8 @@ async function start(
     isRevoked: ({ sub }: Revocation) => sub === 'user:default/gone',
     readPage: jest.fn(async (_cursor: string | undefined) => page),
     revoke: jest.fn(async (_revocation: Revocation) => !options.isStoreGone),
-    locks: () => [],
+    locks: () =>
+      options.lockedUntil ? [lockOfUser(JANE, options.lockedUntil)] : [],
   };
   const unlessGone = <T>(answer: T) =>
     options.isStoreGone ? Promise.reject(new Error('gone')) : answer;
@@ -311,14 +312,45 @@ describe('a lock', () => {
     expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
   });
 
+  it('is in the list for services and operators, and for no other user', async () => {
+    const { authorized, get } = await start({ lockedUntil: inAnHour });
+    const locked = [{ userEntityRef: JANE, lockedUntil: body.lockedUntil }];
+    for (const caller of [SERVICE, OPERATOR]) {
+      expect(await get('/locked', caller)).toMatchObject({
+        status: 200,
+        body: { locked },
+      });
+    }
+    expect(authorized).toEqual(['auth.api-gate.read', 'auth.api-gate.read']);
+    expect((await get('/locked', JANE)).status).toBe(403);
+  });
+
   it.each<[number, string, string, Parameters<typeof start>[0]]>([
-    [404, 'is not there', JANE, {}],
-    [400, 'is of no full entity reference', 'jane', { lockedUntil: inAnHour }],
-    [409, 'is of the caller', OPERATOR, { lockedUntil: inAnHour }],
-    [503, 'can not be read', JANE, { isStoreGone: true }],
-  ])('is %i where it %s', async (status, _, user, options) => {
+    [404, `${JANE} is not locked`, JANE, {}],
+    [
+      400,
+      'userEntityRef must be a full entity reference, such as user:default/jane',
+      'jane',
+      { lockedUntil: inAnHour },
+    ],
+    [
+      409,
+      'Operators can not lock themselves out',
+      OPERATOR,
+      { lockedUntil: inAnHour },
+    ],
+    [
+      503,
+      'The lock is as it was: try again once the database can be reached',
+      JANE,
+      { isStoreGone: true },
+    ],
+  ])('is not lifted: %i, %s', async (status, message, user, options) => {
     const { lift, locks, revoked, signOutUser } = await start(options);
-    expect((await lift(user)).status).toBe(status);
+    expect(await lift(user)).toMatchObject({
+      status,
+      body: { error: { message } },
+    });
     expect(locks.set).not.toHaveBeenCalled();
     expect(signOutUser).not.toHaveBeenCalled();
     expect(revoked).toEqual([]);

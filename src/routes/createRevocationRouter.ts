@@ -1,7 +1,3 @@
-import type {
-  BackstageServicePrincipal,
-  BackstageUserPrincipal,
-} from '@backstage/backend-plugin-api';
 import {
   AuthenticationError,
   NotFoundError,
@@ -16,6 +12,7 @@ import type { Revocations } from '../revocation/Revocations';
 import { userKey } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
 import {
+  Principal,
   RouteAccess,
   authApiGateReadPermission,
   authApiGateRevokePermission,
@@ -39,10 +36,6 @@ const MAX_PER_SERVICE = 1_000;
 
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
-
-const PERMISSION = authApiGateRevokePermission;
-
-type Caller = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that the routes of revocations need. */
 interface RevocationRoutes extends EndUserServices {
@@ -90,7 +83,10 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
     if ('revocation' in body) {
-      const caller = await access.assertService(req, PERMISSION);
+      const caller = await access.assertService(
+        req,
+        authApiGateRevokePermission,
+      );
       assertMayWrite(req, res, caller);
       const { revocation } = body;
       const isStored = await revocations.revoke(revocation);
@@ -102,8 +98,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
     const { userEntityRef: sub, lockedUntil } = body;
     const isLock = lockedUntil !== undefined;
     const caller = isLock
-      ? await access.requireLocker(req, PERMISSION, sub)
-      : await access.requireUserOrOperator(req, PERMISSION, sub);
+      ? await access.requireLocker(req, sub)
+      : await access.requireUserOrOperator(req, sub);
     assertMayWrite(req, res, caller);
     const [{ scope, ...ended }, known] = await Promise.all([
       endUser(options, sub, lockedUntil),
@@ -132,7 +128,7 @@ function addLockRoutes(
   const { access, locks, revocations } = options;
 
   router.get(LOCKED_USERS_PATH, async (req, res) => {
-    await access.requireOperator(req, authApiGateReadPermission);
+    await access.requireOperator(req);
     const locked = revocations.locks().map(lock => ({
       userEntityRef: lock.sub,
       lockedUntil: toInstant(endOfLock(lock)),
@@ -142,7 +138,7 @@ function addLockRoutes(
 
   router.delete(LOCK_PATH, async (req, res) => {
     const sub = readUserEntityRef(req.params[0]);
-    const caller = await access.requireLocker(req, PERMISSION, sub);
+    const caller = await access.requireLocker(req, sub);
     assertMayWrite(req, res, caller);
     const former = await locks.find(sub).catch(() => {
       throw new ServiceUnavailableError(LOCKS_UNREADABLE);
@@ -165,7 +161,7 @@ function createWriteLimit(services: RevocationRoutes) {
     user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
     service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
   };
-  return (req: Request, res: Response, caller: Caller) => {
+  return (req: Request, res: Response, caller: Principal) => {
     // The claims may be forged: they may only refuse the request.
     const { session } = services.tokens.read(tokenOf(req) ?? '');
     if (session && services.revocations.isRevoked(session)) {
@@ -178,7 +174,13 @@ function createWriteLimit(services: RevocationRoutes) {
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1000);
       res.setHeader('Retry-After', seconds);
-      throw tooManyRevocations(seconds);
+      // Backstage has no error class for 429: its middleware answers with the `statusCode`.
+      throw Object.assign(
+        new Error(
+          `Too many sign-outs by this caller: try again in ${seconds} s`,
+        ),
+        { name: 'TooManyRequestsError', statusCode: 429 },
+      );
     }
   };
 }
@@ -191,7 +193,7 @@ function createWriteLimit(services: RevocationRoutes) {
  */
 function finish(
   { onRevoked }: RevocationRoutes,
-  caller: Caller,
+  caller: Principal,
   revocation: Pick<Revocation, 'scope' | 'sub'>,
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
@@ -202,15 +204,4 @@ function finish(
     throw error;
   }
   return answer;
-}
-
-/** 429, which has no error class in Backstage: its middleware answers with the `statusCode`. */
-function tooManyRevocations(seconds: number): Error {
-  const error = new Error(
-    `Too many sign-outs by this caller: try again in ${seconds} s`,
-  );
-  return Object.assign(error, {
-    name: 'TooManyRequestsError',
-    statusCode: 429,
-  });
 }

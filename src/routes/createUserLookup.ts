@@ -23,14 +23,13 @@ export function createUserLookup(services: {
   discovery: DiscoveryService;
 }): UserLookup {
   return async userEntityRef => {
-    const found = await Promise.allSettled(
+    const answers = await Promise.all(
       [
         hasSignedIn(services.database, userEntityRef),
         isInCatalog(services, userEntityRef),
-      ].map(answer => withTimeout(answer, TIMEOUT_MS, 'No answer')),
-    );
-    const answers = found.map(each =>
-      each.status === 'fulfilled' ? each.value : undefined,
+      ].map(answer =>
+        withTimeout(answer, TIMEOUT_MS, 'No answer').catch(() => undefined),
+      ),
     );
     if (answers.includes(true)) {
       return true;

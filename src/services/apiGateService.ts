@@ -52,9 +52,7 @@ export const apiGateServiceFactory = createServiceFactory({
       rootHttpRouter,
       onServer: server => presetPrototypes?.(server, logger),
     });
-    source.onReload(outcome =>
-      audit.reloaded(plugins.auditorFor('auth'), outcome),
-    );
+    source.onReload(outcome => audit.reloaded(outcome));
     source.start();
     lifecycle.addStartupHook(() => {
       const report = gate.describePolicy();

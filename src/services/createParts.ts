@@ -110,7 +110,7 @@ async function createServices(rootServices: RootServices) {
   const publicReaders = new PublicReaders(config, source.current.config.allow);
   publicReaders.assertInstalled(id => plugins.isInstalled(id));
   return {
-    audit: new GateAudit(logger),
+    audit: new GateAudit(logger, plugins),
     config,
     issuerClock: new IssuerClock(),
     logger,
@@ -195,8 +195,7 @@ function createOfflineSessions(services: Services): OfflineSessions {
         offlineSessions: 'keep',
       });
       audit.revoked(
-        plugins.auditorFor('auth'),
-        { scope: 'user', userEntityRef },
+        { scope: 'user', sub: userEntityRef },
         {
           error: isStored ? undefined : new Error('Not stored yet'),
           offlineSessions: answer,

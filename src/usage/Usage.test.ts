@@ -18,9 +18,8 @@ import {
   tokenCallOf,
   Used,
   usedCall,
-  usedDelegation,
+  usedBy,
   usedRule,
-  usedToken,
   usedWorked,
   workedRequestOf,
 } from './Use';
@@ -143,10 +142,10 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect([...replica.read().values()]).toEqual([
       { ...usedRule(open, 'GET'), ...once, anonymous: 1 },
       { ...usedWorked(request), ...once },
-      { ...usedToken(names[0], 'hello'), ...once },
-      { ...usedToken(names[1], 'hello'), ...once },
+      { ...usedBy('token', names[0], 'hello'), ...once },
+      { ...usedBy('token', names[1], 'hello'), ...once },
       // Databases do not store such names.
-      { ...usedToken(FURTHER_NAMES, 'hello'), ...once, requests: 3 },
+      { ...usedBy('token', FURTHER_NAMES, 'hello'), ...once, requests: 3 },
     ]);
     expect([replica.isShared, replica.day]).toEqual([false, today]);
     await replica.follow(await database.openGate());
@@ -356,7 +355,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       await replica.sync();
     };
     const byDay = (replica: Usage) =>
-      requestsByDay([useOf(replica, usedRule(open, 'GET'))]);
+      requestsByDay([useOf(replica, usedRule(open, 'GET'))!]);
     const endingWith = (...days: number[]) => [
       ...new Array(31 - days.length).fill(0),
       ...days,
@@ -462,9 +461,9 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const used = await knex(TABLE).distinct('kind', 'name', 'plugin');
     // The token of the configuration has three rows, and one at its plugin. The sum of all further subjects is beside those of the others.
     expect(used).toHaveLength(3 + 4 + 2 * (MAX_OTHER_NAMES + 1));
-    const further = useOf(all[1], usedToken('…', 'hello'));
+    const further = useOf(all[1], usedBy('token', '…', 'hello'));
     expect(further?.requests).toBe(600 + 4 - 200);
-    const furtherCalls = useOf(all[1], usedDelegation('…', 'other'));
+    const furtherCalls = useOf(all[1], usedBy('delegation', '…', 'other'));
     expect(furtherCalls?.requests).toBe(600 - 200);
   }, 60_000);
 
@@ -479,11 +478,11 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const exchange = replica.sync();
     for (let i = 0; i < 100_000; i += 1) {
       const seen = { path: `/${i % 20_000}`, status: 200 };
-      replica.worked({ plugin: 'hello', method: 'GET', seen });
+      replica.worked({ plugin: 'hello', method: 'GET', ...seen });
     }
     const named = [...replica.read().values()].map(workedRequestOf);
     expect(named).toHaveLength(MAX_NAMES_OF_GROUP + 1);
-    expect(named[0].seen).toEqual({ path: '/0', status: 200 });
+    expect(named[0]).toMatchObject({ path: '/0', status: 200 });
     const further = usedWorked({ plugin: 'hello', method: 'GET' });
     expect(useOf(replica, further)?.requests).toBe(
       100_000 - 5 * MAX_NAMES_OF_GROUP,
@@ -491,7 +490,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     // One plugin that answers any path does not hide the others.
     const ofOther = {
       ...{ plugin: 'other', method: 'GET' },
-      seen: { path: '/0', status: 200 },
+      ...{ path: '/0', status: 200 },
     };
     replica.worked(ofOther);
     expect(useOf(replica, usedWorked(ofOther))?.requests).toBe(1);
@@ -503,7 +502,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const [a, b] = await startMany(2, []);
     const requestTo = (i: number) => ({
       ...{ plugin: 'hello', method: 'GET' },
-      seen: { path: `/${i}`, status: 200 },
+      ...{ path: `/${i}`, status: 200 },
     });
     for (let i = 0; i < MAX_NAMES_OF_GROUP; i += 1) {
       a.worked(requestTo(i));
@@ -557,7 +556,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const [a, b] = [await start(reporting), await start(reporting)];
     const request = {
       ...{ plugin: 'hello', method: 'GET' },
-      seen: { path: '/a/b', status: 200 },
+      ...{ path: '/a/b', status: 200 },
     };
     a.worked(request);
     b.worked(request);

@@ -16,6 +16,7 @@ import {
   TokenCall,
   Use,
   Used,
+  usedBy,
   usedRule,
   WorkedRequest,
 } from './Use';
@@ -47,7 +48,6 @@ export class Usage {
   #recorded: Use[] = [];
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
-  #tidiedOn: number | undefined;
   #table: UsageTable | undefined;
   #hasTable = false;
   #hasWarned = false;
@@ -103,7 +103,7 @@ export class Usage {
     plugin: string,
     kind: 'token' | 'delegation' = 'token',
   ): void {
-    this.#add({ kind, name: this.#names.subject(subject), plugin }, false);
+    this.#add(usedBy(kind, this.#names.subject(subject), plugin), false);
   }
 
   /** Counts a request by a token, if the configuration names its subject. */
@@ -178,10 +178,6 @@ export class Usage {
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
       this.#names.setRecorded(this.read().values());
-      if (this.#tidiedOn !== this.#day) {
-        await table.tidy(this.#day);
-        this.#tidiedOn = this.#day;
-      }
       this.#isStored = true;
     } catch (error) {
       if (!this.#hasTable && !this.#hasWarned) {
@@ -205,7 +201,7 @@ export class Usage {
     }
     // The clock of another database that takes over may be behind.
     if (today > this.#day) {
-      // Counts of an earlier day may be part of a sum by now: see `tidy`.
+      // Counts of an earlier day may be part of a sum by now: see `UsageTable.read`.
       this.#hasDropped ||= this.#unwritten.size > 0;
       this.#unwritten.clear();
       this.#counts.clear();

@@ -2,6 +2,7 @@ import {
   TokenCall,
   tokenCallOf,
   Used,
+  usedBy,
   usedCall,
   usedWorked,
   WorkedRequest,
@@ -19,101 +20,78 @@ export const FURTHER_NAMES = '…';
 // Databases do not store every character.
 const STORABLE_NAME = /^[^\p{Cc}\p{Cs}]{1,250}$/u;
 
-/** The names that are recorded one by one. Clients and issuers of tokens could otherwise make any number of them. */
+/** The names that are recorded one by one, in groups. Clients and issuers of tokens could otherwise make any number of them. */
 class RecordedNames {
-  readonly #configured: ReadonlySet<string>;
-  #others = new Set<string>();
+  readonly #groups = new Map<string, Set<string>>();
 
   /**
-   * @param configured - names that are always recorded
-   * @param max - the number of all other names
+   * @param max - the number of names of a group: one with many names, such as a plugin that answers any path, leaves those of the others
+   * @param groupOf - returns the group of a use. The configuration limits the number of groups
    */
   constructor(
-    configured: Iterable<string>,
-    private readonly max = MAX_OTHER_NAMES,
-  ) {
-    this.#configured = new Set(configured);
-  }
+    private readonly max: number,
+    private readonly groupOf: (used: Used) => string,
+  ) {}
 
-  /** Returns the name by which a name is recorded. */
-  nameOf(name: string): string {
-    if (this.#configured.has(name) || this.#others.has(name)) {
-      return name;
-    }
-    if (this.#others.size >= this.max || !STORABLE_NAME.test(name)) {
-      return FURTHER_NAMES;
-    }
-    this.#others.add(name);
-    return name;
-  }
-
-  /** Replaces the names by those that all replicas have recorded. */
-  setRecorded(names: Iterable<string>): void {
-    this.#others = new Set(names);
-    this.#configured.forEach(name => this.#others.delete(name));
-    this.#others.delete(FURTHER_NAMES);
-  }
-}
-
-/** The names of requests in groups. A group with many names, such as a plugin that answers any path, leaves those of the others. */
-class GroupedNames {
-  readonly #groups = new Map<string, RecordedNames>();
-
-  /** @param groupOf - returns the group of a use. The configuration limits the number of groups */
-  constructor(private readonly groupOf: (used: Used) => string) {}
-
-  /** Returns a use as it is recorded. Beyond the number of names, its name is the shorter one. */
-  recordedAs(used: Used, shorterName: string): Used {
-    return this.#nameOf(used) === FURTHER_NAMES
-      ? { ...used, name: shorterName }
-      : used;
-  }
-
-  /** Replaces the names by those that all replicas have recorded. */
-  setRecorded(uses: readonly Used[]): void {
-    this.#groups.clear();
-    uses.forEach(use => this.#nameOf(use));
-  }
-
-  #nameOf(used: Used): string {
+  /** Adds the name of a use while its group has room, and returns whether the use is recorded by that name. */
+  add(used: Used, max = this.max): boolean {
+    const { name } = used;
     const group = this.groupOf(used);
-    let names = this.#groups.get(group);
-    if (!names) {
-      names = new RecordedNames([], MAX_NAMES_OF_GROUP);
-      this.#groups.set(group, names);
+    const names = this.#groups.get(group) ?? new Set();
+    this.#groups.set(group, names);
+    if (names.size < max && STORABLE_NAME.test(name)) {
+      names.add(name);
     }
-    return names.nameOf(used.name);
+    return names.has(name);
+  }
+
+  /** Replaces the names by those that all replicas have recorded. */
+  setRecorded(uses: readonly Used[], max?: number): void {
+    this.#groups.clear();
+    uses.forEach(use => this.add(use, max));
   }
 }
 
 /** The names of all that is recorded by a name which clients, or issuers of tokens, choose. */
 export class UsageNames {
   readonly #configured: ReadonlySet<string>;
-  readonly #subjects: RecordedNames;
-  readonly #worked = new GroupedNames(({ plugin }) => plugin);
-  readonly #calls = new GroupedNames(used => tokenCallOf(used).subject);
+  readonly #subjects = new RecordedNames(MAX_OTHER_NAMES, ({ kind }) => kind);
+  readonly #worked = new RecordedNames(
+    MAX_NAMES_OF_GROUP,
+    ({ plugin }) => plugin,
+  );
+  readonly #calls = new RecordedNames(
+    MAX_NAMES_OF_GROUP,
+    used => tokenCallOf(used).subject,
+  );
 
   /** @param subjects - those of the external tokens that the configuration names */
   constructor(subjects: readonly string[]) {
     this.#configured = new Set(subjects);
-    this.#subjects = new RecordedNames(subjects);
   }
 
   /** Returns the name by which a subject is recorded. */
   subject(subject: string): string {
-    return this.#subjects.nameOf(subject);
+    return this.#configured.has(subject) ||
+      this.#subjects.add(usedBy('token', subject))
+      ? subject
+      : FURTHER_NAMES;
   }
 
   worked(request: WorkedRequest): Used {
-    return this.#worked.recordedAs(usedWorked(request), request.method);
+    const used = usedWorked(request);
+    return this.#worked.add(used) ? used : { ...used, name: request.method };
   }
 
   /** Returns nothing for a subject that the configuration does not name: there may be any number of them. */
   call(call: TokenCall): Used | undefined {
-    const { name } = usedCall({ ...call, path: undefined });
-    return this.#configured.has(call.subject)
-      ? this.#calls.recordedAs(usedCall(call), name)
-      : undefined;
+    if (!this.#configured.has(call.subject)) {
+      return undefined;
+    }
+    const used = usedCall(call);
+    return this.#calls.add(used)
+      ? used
+      : usedCall({ ...call, path: undefined });
   }
 
   /** Replaces the names by those that all replicas have recorded. */
@@ -122,7 +100,11 @@ export class UsageNames {
     const named = [...uses].filter(({ plugin }) => plugin !== '');
     const usesOf = (kind: Used['kind']) =>
       named.filter(use => use.kind === kind);
-    this.#subjects.setRecorded(usesOf('token').map(({ name }) => name));
+    const others = usesOf('token').filter(
+      ({ name }) => name !== FURTHER_NAMES && !this.#configured.has(name),
+    );
+    // Replicas may have recorded more at the same time.
+    this.#subjects.setRecorded(others, Infinity);
     this.#worked.setRecorded(usesOf('worked'));
     this.#calls.setRecorded(usesOf('call'));
   }

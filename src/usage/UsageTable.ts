@@ -40,7 +40,7 @@ export class UsageTable {
     return dayOf(await readDatabaseTime(this.database));
   }
 
-  /** Writes rows of this process, of today or yesterday: {@link tidy} may have summed up an earlier day. */
+  /** Writes rows of this process, of today or yesterday: an earlier day may have been summed up. */
   async write(day: number, counts: Iterable<Count>): Promise<void> {
     const rows = [...counts].map(count => ({
       ...count,
@@ -56,9 +56,10 @@ export class UsageTable {
     }
   }
 
-  /** Sums up all rows but those of this process and day. */
+  /** Sums up all rows but those of this process and day. The first call of a day tidies the table. */
   async read(today: number): Promise<Use[]> {
     if (this.#history.today !== today) {
+      await this.#tidy(today);
       this.#history = { today, earlier: await this.#readEarlier(today) };
     }
     const { earlier } = this.#history;
@@ -111,7 +112,7 @@ export class UsageTable {
   }
 
   /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */
-  async tidy(today: number): Promise<void> {
+  async #tidy(today: number): Promise<void> {
     const { knex } = this.database;
     // A process may write to yesterday. A statement that it began before midnight then writes to the day before yesterday.
     const over = knex(TABLE)

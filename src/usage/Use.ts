@@ -1,3 +1,4 @@
+import { sum, sumBy } from 'lodash';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Policy } from '../policy/Policy';
@@ -50,20 +51,19 @@ export function usedRule({ plugin, path }: AllowRule, method: string): Used {
   return { kind: 'rule', name: `${method} ${plugin}${path}`, plugin: '' };
 }
 
-export function usedToken(subject: string, plugin = ''): Used {
-  return { kind: 'token', name: subject, plugin };
-}
-
-export function usedDelegation(subject: string, plugin = ''): Used {
-  return { kind: 'delegation', name: subject, plugin };
+/** Names the use of external tokens with a subject. The plugin is empty where the configuration names the subject. */
+export function usedBy(kind: Used['kind'], name: string, plugin = ''): Used {
+  return { kind, name, plugin };
 }
 
 /** Requests that report-only let pass, and that worked. */
 export interface WorkedRequest {
   plugin: string;
   method: string;
-  /** The path below the plugin, and the status of the answer, where both may be recorded. */
-  seen?: { path: string; status: number };
+  /** The path below the plugin; absent where it may not be recorded. */
+  path?: string;
+  /** The status of the answer; absent where the path is. */
+  status?: number;
 }
 
 /** Requests by an external token. */
@@ -89,8 +89,9 @@ export function tokenCallOf({ name, plugin }: Used): TokenCall {
   return { subject, plugin, method, ...(path && { path }) };
 }
 
-export function usedWorked({ plugin, method, seen }: WorkedRequest): Used {
-  const name = seen ? `${method} ${plugin}${seen.path} ${seen.status}` : method;
+export function usedWorked(request: WorkedRequest): Used {
+  const { plugin, method, path, status } = request;
+  const name = path ? `${method} ${plugin}${path} ${status}` : method;
   return { kind: 'worked', name, plugin };
 }
 
@@ -98,11 +99,7 @@ export function usedWorked({ plugin, method, seen }: WorkedRequest): Used {
 export function workedRequestOf({ name, plugin }: Used): WorkedRequest {
   const [method, target, status] = name.split(' ');
   const path = target?.slice(plugin.length);
-  return {
-    plugin,
-    method,
-    ...(path && { seen: { path, status: Number(status) } }),
-  };
+  return { plugin, method, ...(path && { path, status: Number(status) }) };
 }
 
 /** Lists what is in force, used or not. */
@@ -115,11 +112,12 @@ export function listConfigured(
     ...config.allow.flatMap(rule =>
       rule.methods.map(method => usedRule(rule, method)),
     ),
+    // `call` records on which days the requests of the token were recorded.
     ...externalTokens.flatMap(({ subject }) => [
-      usedToken(subject),
-      usedDelegation(subject),
+      usedBy('token', subject),
+      usedBy('delegation', subject),
       // Records on which days the requests of the token were recorded.
-      { kind: 'call' as const, name: subject, plugin: '' },
+      usedBy('call', subject),
     ]),
   ];
 }
@@ -147,20 +145,15 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
   return count;
 }
 
-export function sumOf(
-  uses: (Use | undefined)[],
-  key: 'anonymous' | 'requests',
-): number {
-  return uses.reduce((sum, use) => sum + (use?.[key] ?? 0), 0);
-}
-
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
-export function requestsByDay(uses: (Use | undefined)[]): number[] {
-  const earlier = Array.from({ length: DAYS_KEPT }, (_, i) =>
-    uses.reduce((sum, use) => sum + (use?.earlier?.[i] ?? 0), 0),
-  );
-  const sum = earlier.reduce((a, b) => a + b, 0);
-  return [...earlier, Math.max(0, sumOf(uses, 'requests') - sum)];
+export function requestsByDay(uses: Use[]): number[] {
+  const byDay = new Array<number>(DAYS_KEPT).fill(0);
+  for (const { earlier = [] } of uses) {
+    earlier.forEach((requests, i) => {
+      byDay[i] += requests;
+    });
+  }
+  return [...byDay, Math.max(0, sumBy(uses, 'requests') - sum(byDay))];
 }
 
 /** The use of a rule, as the policy report has it. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
+import { DecisionCounts } from '../../observability/DecisionCounts';
 import {
   BUILT_IN_PUBLIC,
   PolicyReport,
@@ -228,13 +229,17 @@ describe('docs/reference/http-api.md', () => {
   it('has a sample of the policy with every field, and no others', () => {
     const { text } = readDocument(page);
     const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
-    const report = readDocument('src/observability/describePolicy.ts').text;
-    const [, body] = report.match(
-      /^export interface PolicyReport \{\n(.*?)^\}/ms,
-    )!;
-    const fields = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(
-      ([, field]) => field,
-    );
+    const fieldsOf = (type: string, file: string) => {
+      const [, body] = readDocument(`src/observability/${file}.ts`).text.match(
+        new RegExp(`^export interface ${type}\\b[^{]*\\{\\n(.*?)^\\}`, 'ms'),
+      )!;
+      return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field);
+    };
+    const fields = [
+      ...fieldsOf('PolicyReport', 'describePolicy'),
+      ...fieldsOf('ReplicaReport', 'describeReplica'),
+      ...Object.keys(new DecisionCounts().describe()),
+    ];
     // A sample with a problem would confuse.
     expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
     expect(sample.builtIn).toEqual(BUILT_IN_PUBLIC);
