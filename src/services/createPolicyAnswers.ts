@@ -1,4 +1,3 @@
-import type { Config } from '@backstage/config';
 import { formatLocation, Location } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
@@ -9,31 +8,21 @@ import {
   MAX_REQUEST_LENGTH,
   readRequest,
 } from '../observability/explainInWords';
-import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
-import type { Plugins } from '../plugins/Plugins';
 import { AllowList } from '../policy/AllowList';
 import { PolicyFiles } from '../policy/PolicyFiles';
-import type { PolicySource } from '../policy/PolicySource';
-import type { PublicReaders } from './PublicReaders';
+import type { GateParts } from './createParts';
 
 /** Creates the answers about the policy in force that have places in the configuration files. */
-export function createPolicyAnswers(services: {
-  config: Config;
-  describePolicy: () => PolicyReport;
-  plugins: Plugins;
-  policies: DeclaredPolicies;
-  publicReaders: PublicReaders;
-  source: PolicySource;
-}) {
-  const { config, plugins, policies, publicReaders, source } = services;
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, plugins, policies, publicReaders, source } = gate;
   const files = new PolicyFiles(config, source);
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
   return {
     /** Describes the policy, with the files that are newer, and the place of each rule and token. */
-    async describePolicyWithFiles(): Promise<PolicyReport> {
+    async describe(): Promise<PolicyReport> {
       const { newer, places } = await files.compare();
-      const report = services.describePolicy();
+      const report = gate.describePolicy();
       const placeOf = (list: string, i: number) =>
         inReport(places.get(`${CONFIG_KEY}.${list}[${i}]`));
       return {

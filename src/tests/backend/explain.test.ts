@@ -14,7 +14,7 @@ import { isDelegationChecked } from '../../__testUtils__/stockBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { apiGateServiceRef } from '../../services/apiGateService';
-import type { GateParts } from '../../services/createParts';
+import { createPolicyAnswers } from '../../services/createPolicyAnswers';
 
 const REPORTER = 'reporter-token-of-this-test';
 
@@ -118,7 +118,7 @@ async function start(apiGate: JsonObject = GATE) {
   writeBase({ secret: 'x' }, EXTERNAL_ACCESS);
   write(apiGate);
   const files = [base, gateFile].flatMap(file => ['--config', file]);
-  let gate: GateParts;
+  let answers: ReturnType<typeof createPolicyAnswers>;
   const backend = await backends.start({
     port,
     features: [
@@ -136,9 +136,9 @@ async function start(apiGate: JsonObject = GATE) {
         moduleId: 'asks',
         register: reg =>
           reg.registerInit({
-            deps: { parts: apiGateServiceRef },
-            async init({ parts }) {
-              gate = parts;
+            deps: { gate: apiGateServiceRef },
+            async init({ gate }) {
+              answers = createPolicyAnswers(gate);
             },
           }),
       }),
@@ -152,7 +152,7 @@ async function start(apiGate: JsonObject = GATE) {
     write,
     writeBase,
     explain: (request: string, subject?: string) =>
-      gate.explain(request, subject),
+      answers.explain(request, subject),
     /** Runs the command with the same files, and the policy of the backend, unless that is left out. */
     async runCommand(request: string, subject?: string, withPolicy = true) {
       const { stdout, stderr } = await runCliHere([
