@@ -1,4 +1,4 @@
-import { formatLocation, Location } from '../config/locate';
+import { formatLocation } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { listClosed, PolicyReport } from '../observability/describePolicy';
@@ -23,19 +23,17 @@ export function createPolicyAnswers(gate: GateParts) {
     async describe(): Promise<PolicyReport> {
       const { newer, places } = await files.compare();
       const report = gate.describePolicy();
-      const placeOf = (list: string, i: number) =>
-        inReport(places.get(`${CONFIG_KEY}.${list}[${i}]`));
+      const withPlaces = <T>(list: string, entries: T[]) =>
+        entries.map((entry, i) => {
+          const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
+          const file = place && formatLocation({ file: place.file });
+          return file ? { ...entry, at: { file, line: place.line } } : entry;
+        });
       return {
         ...report,
         filesNewerThanPolicy: newer,
-        allow: report.allow.map((rule, i) => ({
-          ...rule,
-          ...placeOf('allow', i),
-        })),
-        tokens: report.tokens.map((entry, i) => ({
-          ...entry,
-          ...placeOf('tokens', i),
-        })),
+        allow: withPlaces('allow', report.allow),
+        tokens: withPlaces('tokens', report.tokens),
       };
     },
 
@@ -63,12 +61,4 @@ export function createPolicyAnswers(gate: GateParts) {
       });
     },
   };
-}
-
-function inReport(place: Location | undefined) {
-  return (
-    place && {
-      at: { file: formatLocation({ file: place.file }), line: place.line },
-    }
-  );
 }
