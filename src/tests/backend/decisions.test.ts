@@ -1,5 +1,6 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { JsonObject } from '@backstage/types';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import {
   denialsIn,
@@ -40,15 +41,7 @@ async function start(options: SignedBackendOptions = {}) {
     ],
     config: {
       backend: {
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: EXTERNAL, subject: 'ci' },
-              accessRestrictions: [{ plugin: 'other' }],
-            },
-          ],
-        },
+        auth: { externalAccess: [staticToken(EXTERNAL, 'ci', 'other')] },
         ...(options.config?.backend as JsonObject),
       },
       auth: { providers: { 'signs-in': { signIn: {} } } },

@@ -5,6 +5,7 @@ import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
 import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { POLICY } from '../../__testUtils__/requestParts';
 import { runCliHere } from '../../__testUtils__/runCli';
@@ -51,21 +52,17 @@ const TOKENS = [
   { subject: 'external:job', reason: 'of an issuer' },
 ];
 
-const staticToken = (subject: string, more: JsonObject = {}) => ({
-  type: 'static',
-  options: { token: `token-of-${subject}`, subject },
-  ...more,
-});
+const external = (subject: string, ...restrictions: JsonObject[]) =>
+  staticToken(`token-of-${subject}`, subject, ...restrictions);
 
 const EXTERNAL_ACCESS: (JsonObject & { options: JsonObject })[] = [
-  { type: 'static', options: { token: REPORTER, subject: 'reporter' } },
-  staticToken('ci'),
-  staticToken('old'),
-  staticToken('narrow', { accessRestrictions: [{ plugin: 'closed' }] }),
-  staticToken('reader', {
-    accessRestrictions: [
-      { plugin: 'reads', permissionAttribute: { action: ['read'] } },
-    ],
+  staticToken(REPORTER, 'reporter'),
+  external('ci'),
+  external('old'),
+  external('narrow', { plugin: 'closed' }),
+  external('reader', {
+    plugin: 'reads',
+    permissionAttribute: { action: ['read'] },
   }),
   { type: 'jwks', options: { url: 'http://localhost:1/keys' } },
 ];
@@ -327,7 +324,7 @@ describe('the question about a request', () => {
       ({ options }) => !['narrow', 'old'].includes(String(options.subject)),
     );
     const tokens = TOKENS.filter(({ subject }) => subject !== 'old');
-    writeBase({ secret: 'x', absent: 'y' }, [...kept, staticToken('added')]);
+    writeBase({ secret: 'x', absent: 'y' }, [...kept, external('added')]);
     // The other file has limits of the token that is gone. Read first, that file without them would lift them.
     await until(() => logged('keeps its policy').length > 0);
     write({ ...GATE, tokens });

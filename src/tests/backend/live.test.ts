@@ -102,9 +102,7 @@ const startReplica = (
   });
 
 // Only one test measures the pauses between requests.
-beforeEach(() => {
-  jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
-});
+beforeEach(() => jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined));
 afterEach(() => jest.restoreAllMocks());
 
 describe('[P72] api-gate check --live', () => {

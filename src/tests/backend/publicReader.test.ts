@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { merge } from 'lodash';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordSpans } from '../../__testUtils__/recordSpans';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -35,14 +36,11 @@ const RULE = {
 
 /** The entry of `backend.auth.externalAccess` for the plugin of a rule. */
 const entryFor = (plugin: string, changed: JsonObject = {}): JsonObject => ({
-  type: 'static',
-  options: { token: TOKEN, subject: 'public-reader' },
-  accessRestrictions: [{ plugin, permissionAttribute: { action: ['read'] } }],
+  ...staticToken(TOKEN, 'public-reader', {
+    plugin,
+    permissionAttribute: { action: ['read'] },
+  }),
   ...changed,
-});
-
-const accessWith = (...externalAccess: JsonObject[]) => ({
-  backend: { auth: { externalAccess } },
 });
 
 const backends = signedBackends();

@@ -10,6 +10,7 @@ import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -26,11 +27,7 @@ afterEach(async () => {
 });
 
 const SERVICE = 'a-static-token-of-an-operator';
-const OPERATOR = {
-  externalAccess: [
-    { type: 'static', options: { token: SERVICE, subject: 'ops' } },
-  ],
-};
+const OPERATOR = { externalAccess: [staticToken(SERVICE, 'ops')] };
 const JWT = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl';
 const ID = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
 const BADGE = '/api/badges/entity/default/component/x/badge/status';

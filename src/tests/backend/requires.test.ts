@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { JsonObject, JsonValue } from '@backstage/types';
 import { merge } from 'lodash';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -32,13 +33,7 @@ afterEach(async () => {
 });
 
 const withSecret = (webhookSecret: JsonValue | undefined): JsonObject => ({
-  backend: {
-    auth: {
-      externalAccess: [
-        { type: 'static', options: { token: REPORTER, subject: 'reporter' } },
-      ],
-    },
-  },
+  ...accessWith(staticToken(REPORTER, 'reporter')),
   ...(webhookSecret !== undefined && {
     events: { modules: { github: { webhookSecret } } },
   }),

@@ -18,6 +18,7 @@ import type { JsonObject } from '@backstage/types';
 import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { codeIn, proseOf, readDocument } from '../../__testUtils__/documents';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -413,14 +414,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         backend: {
           baseUrl: `https://localhost:${port}`,
           https: true,
-          auth: {
-            externalAccess: [
-              {
-                type: 'static',
-                options: { token: 'static-token', subject: 'script' },
-              },
-            ],
-          },
+          auth: { externalAccess: [staticToken('static-token', 'script')] },
         },
       },
     });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { tableRows } from '../../__testUtils__/documents';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
@@ -17,13 +18,8 @@ import type { PolicyReport } from '../../observability/describePolicy';
 jest.setTimeout(60_000);
 
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
-const external = (subject: string, ...restrictedTo: string[]) => ({
-  type: 'static',
-  options: { token: tokenOf(subject), subject },
-  ...(restrictedTo.length && {
-    accessRestrictions: restrictedTo.map(plugin => ({ plugin })),
-  }),
-});
+const external = (subject: string, ...restrictedTo: string[]) =>
+  staticToken(tokenOf(subject), subject, ...restrictedTo);
 
 const allow = [
   { plugin: 'hello', path: '/used/**', methods: ['GET', 'POST'] },
