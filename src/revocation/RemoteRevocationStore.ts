@@ -1,11 +1,7 @@
-import type {
-  AuthService,
-  DiscoveryService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../http/backstagePaths';
-import { fetchFromPlugin } from './fetchFromPlugin';
+import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -14,11 +10,7 @@ export class RemoteRevocationStore implements RevocationStore {
   #hasWarned = false;
 
   constructor(
-    private readonly options: {
-      auth: AuthService;
-      discovery: DiscoveryService;
-      logger: LoggerService;
-    },
+    private readonly options: CallServices & { logger: LoggerService },
   ) {}
 
   async read(cursor = ''): Promise<RevocationPage> {
