@@ -4,12 +4,8 @@ const NOW = 1_780_000_000;
 const DAY = 86_400;
 
 describe('Revocation', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: NOW * 1000 + 999 });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers({ now: NOW * 1000 + 999 }));
+  afterEach(() => jest.useRealTimers());
 
   it('of a session has its claims, and nothing else of the token', () => {
     const claims = { sub: 'user:default/a', iat: NOW - 10, exp: NOW, ent: [] };

@@ -15,12 +15,8 @@ const ofUser = (change: Partial<Revocation> = {}): Revocation => ({
 });
 
 describe('RevocationList', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: NOW * 1000 });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers({ now: NOW * 1000 }));
+  afterEach(() => jest.useRealTimers());
 
   it('holds for the session alone, by all of its claims', () => {
     const list = new RevocationList();

@@ -35,12 +35,8 @@ function create({
 }
 
 describe('Revocations', () => {
-  beforeEach(() => {
-    jest.useFakeTimers();
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
 
   it('is not up before it follows a store', async () => {
     const logger = { warn: () => {} } as unknown as LoggerService;
@@ -488,12 +484,8 @@ function follow(
 }
 
 describe('Revocations of a store with a cursor', () => {
-  beforeEach(() => {
-    jest.useFakeTimers();
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
   const of = (sub: string) => [revocationOfSession(session(sub))];
 
   it('[P24] reads all pages, then what came meanwhile, then what is new', async () => {
