@@ -1,5 +1,4 @@
-import { createServer, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server } from 'node:http';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
@@ -96,7 +95,6 @@ describe('mountGate', () => {
 describe('createErrorAnswer', () => {
   let error: Error;
   let hasBegun: boolean;
-  let server: Server;
 
   async function answerOf(
     answerError: ErrorRequestHandler,
@@ -110,14 +108,11 @@ describe('createErrorAnswer', () => {
       }
       answerError(error, req, res, next);
     });
-    server = createServer(app).listen(0, '127.0.0.1');
-    await new Promise(resolve => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    const response = await fetch(`http://127.0.0.1:${port}${target}`, {
-      method,
-    });
+    const { url, stop } = await serve(app);
+    const response = await fetch(`${url}${target}`, { method });
     const { etag, date, ...headers } = Object.fromEntries(response.headers);
     const body = await response.text().catch(() => 'cut off');
+    stop();
     return { status: response.status, headers, etag, body };
   }
 
@@ -125,7 +120,6 @@ describe('createErrorAnswer', () => {
     logged.length = 0;
     hasBegun = false;
   });
-  afterEach(() => new Promise(resolve => server.close(resolve)));
 
   it.each(REASONS)(
     'answers %s as Backstage’s error middleware does',
@@ -139,7 +133,6 @@ describe('createErrorAnswer', () => {
         const own = createErrorAnswer({ config, logger });
         const answer = await answerOf(own, method, target);
         const ownLog = logged.splice(0);
-        server.close();
         const stock = MiddlewareFactory.create({ config, logger }).error();
         const expected = await answerOf(stock, method, target);
         expect(answer).toEqual({ ...expected, etag: undefined });
@@ -147,7 +140,6 @@ describe('createErrorAnswer', () => {
         // Backstage's middleware logs each 503. The gate has logged it already, within its limit.
         expect(ownLog).toEqual([]);
         logged.length = 0;
-        server.close();
       }
     },
   );

@@ -8,7 +8,7 @@ import path from 'node:path';
 import timers from 'node:timers/promises';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
-import { serve } from '../../__testUtils__/serve';
+import { listen, serve } from '../../__testUtils__/serve';
 import {
   freePort,
   RunningBackend,
@@ -541,10 +541,7 @@ describe('[P72] a private authority', () => {
       },
       (_req, res) => refuse(res),
     );
-    await new Promise<void>(resolve => {
-      server.listen(0, 'localhost', resolve);
-    });
-    const { port } = server.address() as AddressInfo;
+    const { port, stop } = await listen(server);
     const url = `https://localhost:${port}`;
     const cwd = folderWith({ 'app-config.yaml': BASE });
     const args = ['check', '--live', url, '--times', '2'];
@@ -553,7 +550,7 @@ describe('[P72] a private authority', () => {
       cwd,
       env: { NODE_EXTRA_CA_CERTS: file('authority.pem') },
     });
-    server.close();
+    stop();
     expect(refused.stderr).toContain(
       `${url} can not be asked: its TLS certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file of your certificate authority`,
     );

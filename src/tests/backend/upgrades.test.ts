@@ -33,6 +33,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import type { UserTokenClaims } from '../../__testUtils__/signingKey';
+import { listen } from '../../__testUtils__/serve';
 import { discovery, freePort } from '../../__testUtils__/startBackend';
 import { Plugins } from '../../plugins/Plugins';
 import { until } from '../../__testUtils__/until';
@@ -457,15 +458,11 @@ describe('[P11] a proxy endpoint with ws: true', () => {
       asked.push(`${req.url} ${req.headers.authorization ?? ''}`.trim());
       client.send('hello');
     });
-    await new Promise<void>(resolve => {
-      target.listen(0, 'localhost', resolve);
-    });
+    const { stop, url } = await listen(target);
     cleanUp(() => {
-      target.closeAllConnections();
+      stop();
       echo.clients.forEach(client => client.terminate());
-      target.close();
     });
-    const { port } = target.address() as AddressInfo;
     const backend = await start({
       apiGate,
       features: [proxyPlugin],
@@ -473,7 +470,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
         proxy: {
           endpoints: {
             '/echo': {
-              target: `http://localhost:${port}`,
+              target: url,
               ws: true,
               allowedHeaders: ALLOWED_HEADERS,
             },
