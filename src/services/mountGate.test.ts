@@ -40,8 +40,8 @@ describe('mountGate', () => {
     });
     app.use((_req, res) => res.send('behind'));
     const { url } = await serve(app);
-    const get = async (path: string) => {
-      const response = await fetch(`${url}${path}`);
+    const get = async (path: string, init?: RequestInit) => {
+      const response = await fetch(`${url}${path}`, init);
       return [response.status, await response.text()];
     };
     return { app, get, judged, upgradeGuard };
@@ -69,6 +69,28 @@ describe('mountGate', () => {
     const [status] = await get('/.backstage/auth/v1/cookie');
     expect([status, judged]).toEqual([401, ['app']]);
   });
+
+  it.each([
+    ['GET', '/api/auth/api-gate', 'document', true],
+    ['GET', '/api/auth/api-gate/?request=x', 'document', true],
+    ['GET', '/api/auth/api-gate/', 'empty', false],
+    ['POST', '/api/auth/api-gate/', 'document', false],
+    ['GET', '/api/auth/api-gate/v1/policy', 'document', false],
+    ['GET', '/api/hello/api-gate/', 'document', false],
+  ])(
+    'answers %s %s for the destination %s by a page: %j',
+    async (method, path, destination, isPage) => {
+      const { get } = await serveBehind(
+        () => Refusal.because('restricted').error,
+      );
+      const headers = { 'Sec-Fetch-Dest': destination };
+      const [status, body] = await get(path, { method, headers });
+      expect([status, String(body).startsWith('<!doctype html>')]).toEqual([
+        403,
+        isPage,
+      ]);
+    },
+  );
 
   it('leaves an unexpected error to Backstage’s error middleware', async () => {
     logged.length = 0;
