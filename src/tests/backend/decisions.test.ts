@@ -21,10 +21,8 @@ const EXTERNAL = 'a-static-token-of-a-ci-server';
 const EVIL = from('https://evil.example');
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 async function start(options: SignedBackendOptions = {}) {
   const audit: object[] = [];

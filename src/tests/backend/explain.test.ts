@@ -2,15 +2,16 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
-import { staticToken } from '../../__testUtils__/externalAccess';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { POLICY } from '../../__testUtils__/requestParts';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { signedBackends } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { backendConfig, freePort } from '../../__testUtils__/startBackend';
 import { isDelegationChecked } from '../../__testUtils__/stockBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
@@ -101,13 +102,7 @@ async function start(apiGate: JsonObject = GATE) {
     writeFileSync(
       base,
       stringify({
-        app: { baseUrl: 'http://localhost:3000' },
-        backend: {
-          baseUrl: url,
-          listen: { port, host: 'localhost' },
-          database: { client: 'better-sqlite3', connection: ':memory:' },
-          auth: { externalAccess },
-        },
+        ...merge(backendConfig(port), accessWith(...externalAccess)),
         pub,
         auth: { providers: { guest: {} } },
       }),

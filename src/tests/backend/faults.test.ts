@@ -31,10 +31,8 @@ const describeOnCoolDown = release >= '2026-09' ? describe : describe.skip;
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const TARGET = '/api/hello/x';
 

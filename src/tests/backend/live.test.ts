@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { AddressInfo, connect, createServer } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import timers from 'node:timers/promises';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -14,6 +13,7 @@ import {
   RunningBackend,
   startBackend,
 } from '../../__testUtils__/startBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 jest.setTimeout(60_000);
 
@@ -515,8 +515,7 @@ describe('[P72] the requests of api-gate check --live', () => {
 });
 
 describe('[P72] a private authority', () => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'live-test-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
 
   it('is trusted by NODE_EXTRA_CA_CERTS, and by nothing else', async () => {
     const file = (name: string) => path.join(folder, name);

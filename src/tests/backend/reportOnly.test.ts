@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
@@ -14,6 +11,7 @@ import { staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { usageProbe } from '../../__testUtils__/usageProbe';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
@@ -21,10 +19,8 @@ import { UsageTable } from '../../usage/UsageTable';
 import { DAY_MS } from '../../util/time';
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const SERVICE = 'a-static-token-of-an-operator';
 const OPERATOR = { externalAccess: [staticToken(SERVICE, 'ops')] };
@@ -396,7 +392,7 @@ describeWithWebSockets(
     });
 
     it('lists what worked in the log of the next start, with its rules as comments', async () => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-worked-'));
+      const directory = temporaryFolder();
       const database = { client: 'better-sqlite3', connection: { directory } };
       const before = await start(
         { mode: 'report-only' },
@@ -428,7 +424,6 @@ describeWithWebSockets(
       ]) {
         expect(lines).toContain(expected);
       }
-      await rm(directory, { recursive: true });
     });
 
     it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {

@@ -45,10 +45,8 @@ const ownHandler = createServiceFactory({
 });
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const only = [{ plugin: 'hello', path: '/ok', methods: ['GET', 'POST'] }];
 
