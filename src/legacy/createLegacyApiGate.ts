@@ -138,13 +138,10 @@ function createMounts(
   gatedIds: Set<string>,
 ): LegacyApiGate {
   // The gate decides once per request, however many of these handlers the request passes.
-  const gateOnce: RequestHandler = (req, res, next) => {
-    if (decisions.hasPassed(req, pluginIdOf(req))) {
-      next();
-    } else {
-      handler(req, res, next);
-    }
-  };
+  const gateOnce: RequestHandler = (req, res, next) =>
+    decisions.hasPassed(req, pluginIdOf(req))
+      ? next()
+      : handler(req, res, next);
   const handlerFor =
     (gatedPluginId: string): RequestHandler =>
     (req, res, next) => {
