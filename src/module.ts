@@ -1,12 +1,6 @@
 import {
-  AuthService,
   coreServices,
   createBackendModule,
-  DiscoveryService,
-  HttpAuthService,
-  HttpRouterService,
-  PermissionsService,
-  UserInfoService,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
 import {
@@ -24,34 +18,30 @@ import {
 import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import { UserLocks } from './revocation/UserLocks';
 import { apiGateServiceRef } from './services/apiGateService';
-import type { GateParts } from './services/createParts';
+import { createPolicyAnswers } from './services/createPolicyAnswers';
 import { GateDatabase } from './util/GateDatabase';
 
 type IssuerChoice = Parameters<
   AuthCookieIssuanceExtensionPoint['setCookieIssuer']
 >[0];
 
-/** Keeps the issuer that another module sets, until the gate can be reached. */
-class CookieIssuance implements AuthCookieIssuanceExtensionPoint {
-  #chosen: IssuerChoice | undefined;
+const deps = {
+  gate: apiGateServiceRef,
+  auth: coreServices.auth,
+  database: coreServices.database,
+  discovery: coreServices.discovery,
+  httpAuth: coreServices.httpAuth,
+  httpRouter: coreServices.httpRouter,
+  lifecycle: coreServices.lifecycle,
+  logger: coreServices.logger,
+  permissions: coreServices.permissions,
+  permissionsRegistry: coreServices.permissionsRegistry,
+  rootLifecycle: coreServices.rootLifecycle,
+  userInfo: coreServices.userInfo,
+};
 
-  // An arrow function, because a module may call it without the extension point.
-  readonly setCookieIssuer = (choice: IssuerChoice): void => {
-    if (this.#chosen) {
-      throw new ConflictError(
-        `The modules ${this.#chosen.moduleId} and ${choice.moduleId} both set an issuer of the API gate's cookie: install one of them`,
-      );
-    }
-    this.#chosen = choice;
-  };
-
-  applyTo(gate: Pick<GateParts, 'setCookieIssuer'>): void {
-    if (this.#chosen) {
-      const { issuer } = this.#chosen;
-      gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
-    }
-  }
-}
+/** The services in `deps`, by name. */
+type Services = { [Name in keyof typeof deps]: (typeof deps)[Name]['T'] };
 
 /**
  * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
@@ -61,43 +51,43 @@ export const authModuleApiGate = createBackendModule({
   pluginId: 'auth',
   moduleId: 'api-gate',
   register(reg) {
-    const issuance = new CookieIssuance();
-    reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, issuance);
+    // The issuer that another module sets is kept until the gate can be reached.
+    let chosen: IssuerChoice | undefined;
+    reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, {
+      setCookieIssuer(choice) {
+        if (chosen) {
+          throw new ConflictError(
+            `The modules ${chosen.moduleId} and ${choice.moduleId} both set an issuer of the API gate's cookie: install one of them`,
+          );
+        }
+        chosen = choice;
+      },
+    });
 
     reg.registerInit({
-      deps: {
-        gate: apiGateServiceRef,
-        auth: coreServices.auth,
-        database: coreServices.database,
-        discovery: coreServices.discovery,
-        httpAuth: coreServices.httpAuth,
-        httpRouter: coreServices.httpRouter,
-        lifecycle: coreServices.lifecycle,
-        logger: coreServices.logger,
-        permissions: coreServices.permissions,
-        permissionsRegistry: coreServices.permissionsRegistry,
-        rootLifecycle: coreServices.rootLifecycle,
-        userInfo: coreServices.userInfo,
-      },
-      async init({ gate, database, logger, rootLifecycle, ...services }) {
-        const { offlineSessions, revocations } = gate;
-        issuance.applyTo(gate);
-        const gateDatabase = await GateDatabase.open(database, logger);
-        const store = await DatabaseRevocationStore.create(gateDatabase);
-        await revocations.follow(store);
-        await gate.usage.follow(gateDatabase);
+      deps,
+      async init(services) {
+        const { gate, lifecycle, logger } = services;
+        if (chosen) {
+          const { issuer } = chosen;
+          gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
+        }
+        const database = await GateDatabase.open(services.database, logger);
+        const store = await DatabaseRevocationStore.create(database);
+        await gate.revocations.follow(store);
+        await gate.usage.follow(database);
         // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.
-        services.lifecycle.addShutdownHook(() => gate.usage.stop());
-        rootLifecycle.addShutdownHook(() => gateDatabase.close());
+        lifecycle.addShutdownHook(() => gate.usage.stop());
+        services.rootLifecycle.addShutdownHook(() => database.close());
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        addRoutes({ ...services, gate, gateDatabase, store });
+        addRoutes({ ...services, database, store });
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
-        services.lifecycle.addStartupHook(() => {
-          offlineSessions
+        lifecycle.addStartupHook(() => {
+          gate.offlineSessions
             .check()
             .catch(() =>
               logger.warn(
@@ -111,19 +101,14 @@ export const authModuleApiGate = createBackendModule({
 });
 
 /** Adds the gate's own routes to the `auth` plugin. */
-function addRoutes(services: {
-  auth: AuthService;
-  discovery: DiscoveryService;
-  gate: GateParts;
-  gateDatabase: GateDatabase;
-  httpAuth: HttpAuthService;
-  httpRouter: HttpRouterService;
-  permissions: PermissionsService;
-  store: DatabaseRevocationStore;
-  userInfo: UserInfoService;
-}): void {
-  const { gate, gateDatabase, httpRouter, store } = services;
-  const { audit, revocations, signOutUser, source, tokens } = gate;
+function addRoutes(
+  services: Omit<Services, 'database'> & {
+    database: GateDatabase;
+    store: DatabaseRevocationStore;
+  },
+): void {
+  const { gate, httpRouter, store } = services;
+  const { audit, config, revocations, signOutUser, source, tokens } = gate;
   const access = new RouteAccess({
     ...services,
     operators: () => source.current.config.operators,
@@ -136,10 +121,10 @@ function addRoutes(services: {
       revocations,
       signOutUser,
       locks: new UserLocks({ store, revocations }),
-      lookUpUser: createUserLookup({ ...services, database: gateDatabase }),
+      lookUpUser: createUserLookup(services),
       onRevoked: (revocation, outcome) => audit.revoked(revocation, outcome),
     }),
   );
-  const { config, describePolicyWithFiles: describe, explain } = gate;
+  const { describe, explain } = createPolicyAnswers(gate);
   httpRouter.use(createPolicyRouter({ access, config, describe, explain }));
 }

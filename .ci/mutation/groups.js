@@ -21,7 +21,6 @@ const WITH_BACKEND = [
   'observability/describePolicy.ts',
   'services/apiGateService.ts',
   'services/assertBackstage.ts',
-  'services/createAddWebSocketHandler.ts',
   'services/createParts.ts',
   'services/createPolicyAnswers.ts',
   'services/httpAuthService.ts',

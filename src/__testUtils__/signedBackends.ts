@@ -4,7 +4,14 @@ import { merge } from 'lodash';
 import type { PolicyReport } from '../observability/describePolicy';
 import { rawRequest } from './rawRequest';
 import { rawUpgrade } from './rawUpgrade';
-import { bearer, JSON_TYPE, POLICY, REVOCATIONS } from './requestParts';
+import {
+  bearer,
+  COOKIE_ENDPOINT,
+  JSON_TYPE,
+  POLICY,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from './requestParts';
 import { serve } from './serve';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { LogLine, startBackend } from './startBackend';
@@ -110,6 +117,12 @@ function clientOf(
       destroy();
       return status;
     },
+    /** Signs out at the cookie endpoint of a plugin, as a page of this origin does. */
+    signOut: (headerLine: string, plugin = 'hello') =>
+      request('DELETE', `/api/${plugin}${COOKIE_ENDPOINT}`, [
+        headerLine,
+        SAME_ORIGIN,
+      ]),
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
     /** Signs a guest in, whom the `auth` plugin has. */

@@ -38,6 +38,16 @@ export interface RunningBackend {
   stop(): Promise<void>;
 }
 
+/** Creates the configuration of a backend at a port, with SQLite in memory. */
+export const backendConfig = (port: number) => ({
+  app: { baseUrl: 'http://localhost:3000' },
+  backend: {
+    baseUrl: `http://localhost:${port}`,
+    listen: { port, host: 'localhost' },
+    database: { client: 'better-sqlite3', connection: ':memory:' },
+  },
+});
+
 /**
  * Starts a backend: Backstage's own services, SQLite in memory, the real `auth` plugin with the guest provider, the gate.
  */
@@ -60,13 +70,8 @@ export async function startBackend(options: {
   const { logger, log } = createRecordingLogger();
   const configWith = (given?: JsonObject) =>
     merge(
+      backendConfig(port),
       {
-        app: { baseUrl: 'http://localhost:3000' },
-        backend: {
-          baseUrl: url,
-          listen: { port, host: 'localhost' },
-          database: { client: 'better-sqlite3', connection: ':memory:' },
-        },
         auth: {
           providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
           ...(IS_FASTER && { apiGate: { fasterServer: true } }),

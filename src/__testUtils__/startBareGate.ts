@@ -1,9 +1,9 @@
-import type { AddressInfo } from 'node:net';
 import express, { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { createGate } from '../gate/createGate';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createGateServices } from './createGateServices';
 import { rawRequest } from './rawRequest';
+import { serve } from './serve';
 
 export { ISSUER } from './createGateServices';
 
@@ -63,9 +63,7 @@ export async function startBareGate(
     res.end('handled');
   });
   app.use(answerError);
-  const server = app.listen(0, 'localhost');
-  await new Promise(resolve => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { port, stop } = await serve(app);
   await gate.loadRevocations();
 
   return Object.assign(gate, {
@@ -74,10 +72,9 @@ export async function startBareGate(
     handler,
     send: (method: string, target: string, ...headerLines: string[]) =>
       rawRequest(port, target, { method, headerLines }),
-    stop: async () => {
+    stop() {
       revocations.stop();
-      server.closeAllConnections();
-      await new Promise(resolve => server.close(resolve));
+      stop();
     },
   });
 }

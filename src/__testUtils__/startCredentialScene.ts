@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { accessWith, staticToken } from './externalAccess';
 import { rawRequest } from './rawRequest';
 import { recordingPlugin } from './recordingPlugin';
 import { createSigningKey } from './signingKey';
@@ -75,21 +76,10 @@ export async function startCredentialScene(
         ...(key.config.auth as object),
         apiGate: { allow },
       },
-      backend: {
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: 'external-token', subject: 'external' },
-            },
-            {
-              type: 'static',
-              options: { token: 'restricted-token', subject: 'restricted' },
-              accessRestrictions: [{ plugin: 'elsewhere' }],
-            },
-          ],
-        },
-      },
+      ...accessWith(
+        staticToken('external-token', 'external'),
+        staticToken('restricted-token', 'restricted', 'elsewhere'),
+      ),
     },
   });
 

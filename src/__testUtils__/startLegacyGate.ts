@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type {
   DiscoveryService,
@@ -12,6 +11,7 @@ import {
   LegacyApiGateOptions,
 } from '../legacy';
 import { createReloadableConfig } from './reloadableConfig';
+import { serve } from './serve';
 
 /** The one service token that the gate's `tokenManager` accepts. */
 export const SERVICE_TOKEN = 'service';
@@ -29,7 +29,7 @@ export interface RunningLegacyGate {
   log: string[];
   /** Changes `auth.apiGate`, as an edit of a watched file does. */
   change(apiGate: JsonObject): void;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 /** Starts the gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
@@ -96,17 +96,12 @@ export async function startLegacyGate(options: {
   app.use('/api', apiRouter);
   // `errorHandler` of `@backstage/backend-common` uses this middleware.
   app.use(MiddlewareFactory.create({ config, logger }).error());
-  const server = app.listen(0, 'localhost');
-  await new Promise(resolve => server.once('listening', resolve));
+  const { port, stop } = await serve(app);
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     handled,
     log,
     change: apiGate => change(withGate(apiGate)),
-    stop: () =>
-      new Promise<void>(resolve => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    stop,
   };
 }

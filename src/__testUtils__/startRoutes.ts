@@ -1,5 +1,3 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
@@ -10,6 +8,7 @@ import {
 } from '@backstage/plugin-permission-common';
 import express, { Request, Router } from 'express';
 import { RouteAccess } from '../routes/RouteAccess';
+import { serve } from './serve';
 
 const OPERATOR = 'user:default/operator';
 const READER = 'user:default/reader';
@@ -17,18 +16,8 @@ const READER = 'user:default/reader';
 /** The caller whom the permission service allows nothing. */
 export const RESTRICTED = 'plugin:restricted';
 
-const servers = new Set<Server>();
-
-afterEach(async () => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
-  }
-  servers.clear();
-});
-
 /**
- * Starts some of the gate's own routes behind Backstage's error middleware, for one test. A caller is named by its bearer token: a
+ * Starts some of the gate's own routes behind Backstage's error middleware, to the end of the tests of a file. A caller is named by its bearer token: a
  * service such as `plugin:search`, or a user. `user:default/operator` is the only operator, and
  * `user:default/reader` the only reader.
  */
@@ -71,16 +60,13 @@ export async function startRoutes(
   const logger = { error: () => {}, child: () => logger } as never;
   const config = new ConfigReader({}) as unknown as RootConfigService;
   app.use(MiddlewareFactory.create({ config, logger }).error());
-  const server = app.listen(0, 'localhost');
-  servers.add(server);
-  await new Promise(resolve => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { port, url } = await serve(app);
   return {
     port,
     /** The names of the permissions that were checked. */
     authorized,
     async send(method: string, path: string, caller: string, body?: unknown) {
-      const response = await fetch(`http://localhost:${port}${path}`, {
+      const response = await fetch(`${url}${path}`, {
         method,
         headers: {
           Authorization: `Bearer ${caller}`,

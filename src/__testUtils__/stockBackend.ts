@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { BackendFeature } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
+import { staticToken } from './externalAccess';
 import { RunningBackend, startBackend } from './startBackend';
 import { until } from './until';
 import { usageProbe } from './usageProbe';
@@ -151,11 +152,8 @@ export async function startStockBackend(
         actions: { pluginSources },
         auth: {
           externalAccess: Object.entries(tokens).map(
-            ([subject, accessRestrictions]) => ({
-              type: 'static',
-              options: { token: stockToken(subject), subject },
-              ...(accessRestrictions && { accessRestrictions }),
-            }),
+            ([subject, restrictions = []]) =>
+              staticToken(stockToken(subject), subject, ...restrictions),
           ),
         },
         database: {

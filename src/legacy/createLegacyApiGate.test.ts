@@ -18,6 +18,19 @@ import { until } from '../__testUtils__/until';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import type { LegacyApiGate, LegacyApiGateOptions } from './index.ts';
 
+const USER = 'user:default/test';
+
+/** Verifies the token of one user, whatever is presented. */
+const identityOf = (token: string): LegacyApiGateOptions['identity'] => {
+  const identity = { type: 'user', userEntityRef: USER } as const;
+  return {
+    getIdentity: async () => ({
+      token,
+      identity: { ...identity, ownershipEntityRefs: [] },
+    }),
+  };
+};
+
 // Tests that need a whole legacy backend are in `integration/legacy`.
 jest.setTimeout(30_000);
 
@@ -366,20 +379,7 @@ describe('createLegacyApiGate', () => {
     const key = await createSigningKey();
     const token = await key.sign({ iss: 'http://localhost/api/auth' });
     await key.remove();
-    await start({
-      env: {
-        identity: {
-          getIdentity: async () => ({
-            token,
-            identity: {
-              type: 'user',
-              userEntityRef: 'user:default/test',
-              ownershipEntityRefs: [],
-            },
-          }),
-        },
-      },
-    });
+    await start({ env: { identity: identityOf(token) } });
     for (const [junk, expected] of [
       ['', [200, true]],
       ['%', [401, false]],
@@ -394,7 +394,6 @@ describe('createLegacyApiGate', () => {
   });
 
   describe('with a signed-in user', () => {
-    const USER = 'user:default/test';
     const iss = 'http://localhost/api/auth';
     const now = Math.floor(Date.now() / 1000);
     let token: string;
@@ -403,19 +402,7 @@ describe('createLegacyApiGate', () => {
 
     const startWith = async (env: Partial<LegacyApiGateOptions>) =>
       start({
-        env: {
-          identity: {
-            getIdentity: async () => ({
-              token,
-              identity: {
-                type: 'user',
-                userEntityRef: USER,
-                ownershipEntityRefs: [],
-              },
-            }),
-          },
-          ...env,
-        },
+        env: { identity: identityOf(token), ...env },
         mount(apiRouter, gate) {
           apiRouter.use(cookieParser('secret'));
           apiRouter.use(gate());

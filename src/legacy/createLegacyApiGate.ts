@@ -83,7 +83,13 @@ export async function createLegacyApiGate(
   const settings = source.current.config;
   assertNoSettingsOfNewSystem(settings);
   const revocations = new Revocations({ logger, ...settings.revocation });
-  await revocations.follow(await openStore(database, logger));
+  await revocations.follow(
+    database
+      ? await DatabaseRevocationStore.create(
+          await GateDatabase.open(database, logger),
+        )
+      : NO_STORE,
+  );
   const plugins = new LegacyPlugins({
     discovery,
     httpAuth: createLegacyHttpAuth(options),
@@ -126,28 +132,16 @@ export async function createLegacyApiGate(
   return createMounts(apiGate, plugins.gatedIds);
 }
 
-async function openStore(
-  database: LegacyApiGateOptions['database'],
-  logger: LoggerService,
-): Promise<RevocationStore> {
-  return database
-    ? DatabaseRevocationStore.create(await GateDatabase.open(database, logger))
-    : NO_STORE;
-}
-
 /** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */
 function createMounts(
   { decisions, handler }: ApiGate,
   gatedIds: Set<string>,
 ): LegacyApiGate {
   // The gate decides once per request, however many of these handlers the request passes.
-  const gateOnce: RequestHandler = (req, res, next) => {
-    if (decisions.hasPassed(req, pluginIdOf(req))) {
-      next();
-    } else {
-      handler(req, res, next);
-    }
-  };
+  const gateOnce: RequestHandler = (req, res, next) =>
+    decisions.hasPassed(req, pluginIdOf(req))
+      ? next()
+      : handler(req, res, next);
   const handlerFor =
     (gatedPluginId: string): RequestHandler =>
     (req, res, next) => {

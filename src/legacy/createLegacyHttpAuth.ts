@@ -33,11 +33,10 @@ export interface LegacyVerifiers {
  * Makes an `httpAuth` for the gate from the clients of the legacy system. Backstage's own clients verify the signatures. The
  * token decides which of the two is called, as in `createLegacyAuthAdapters` of `@backstage/backend-common`.
  */
-export function createLegacyHttpAuth(
-  verifiers: LegacyVerifiers,
-): CredentialsReader {
-  const { identity, tokenManager } = verifiers;
-
+export function createLegacyHttpAuth({
+  identity,
+  tokenManager,
+}: LegacyVerifiers): CredentialsReader {
   async function principalOf(
     token: string,
   ): Promise<BackstageUserPrincipal | BackstageServicePrincipal> {

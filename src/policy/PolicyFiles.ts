@@ -67,7 +67,7 @@ export class PolicyFiles {
     const files = await readTexts(findPaths(this.argv()));
     const loaded = readFiles(this.config).map(({ data }) => data);
     const read = [...files.flat(), ...loaded, lists];
-    if (this.#last && isSame(this.#last.read, read)) {
+    if (this.#last && isDeepStrictEqual(this.#last.read, read)) {
       return this.#last.compared;
     }
     const compared = await compareFiles(this.config, files, lists);
@@ -76,10 +76,6 @@ export class PolicyFiles {
     this.#last = isWhole ? { read, compared } : undefined;
     return compared;
   }
-}
-
-function isSame(a: unknown[], b: unknown[]): boolean {
-  return a.length === b.length && a.every((each, i) => each === b[i]);
 }
 
 async function compareFiles(

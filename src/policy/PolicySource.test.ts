@@ -47,9 +47,7 @@ describe('PolicySource', () => {
   beforeEach(() => {
     jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
   });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  afterEach(() => jest.useRealTimers());
 
   it('logs every hour that nothing is refused, until the end of report-only', () => {
     const { source, enforced, take } = create({

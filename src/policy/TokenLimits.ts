@@ -50,7 +50,7 @@ export class TokenLimits {
     request: LimitedRequest,
   ): 'restricted' | 'token-ended' | undefined {
     const limit = this.#limits.get(subject);
-    if (!limit || (limit.until === Infinity && !limit.only)) {
+    if (!limit) {
       return undefined;
     }
     if (limit.until <= this.now()) {

@@ -62,37 +62,30 @@ export function explainRequest(
   if (path === undefined || !isUnambiguousPath(path)) {
     return { anonymous: 'needs-credential', because: 'not-plain', plugin };
   }
+  const { method } = request;
   const route = classifyRoute(
-    { plugin, path, method: request.method, isInstalled: isInstalled(plugin) },
+    { plugin, path, method, isInstalled: isInstalled(plugin) },
     policy,
   );
-  const unmet = isCookieEndpoint(path)
-    ? undefined
-    : policy.allowList
-        .covering({ plugin, path }, request.method)
-        .find(rule => rule.unmet);
-  if (route === 'protected' && unmet) {
-    return {
-      anonymous: 'needs-credential',
-      because: 'requirement-not-met',
-      rule: unmet,
-      plugin,
-      path,
-    };
+  if (typeof route === 'object') {
+    const because = 'allow-rule';
+    return { anonymous: 'public', because, rule: route, plugin, path };
   }
-  if (route === 'protected') {
-    return {
-      anonymous: 'needs-credential',
-      because: 'no-rule',
-      nearest: findNearestRule(policy.allowList.rules, plugin, path),
-      opening: ruleFor(request.method, plugin, path),
-      plugin,
-      path,
-    };
+  if (route !== 'protected') {
+    return { anonymous: 'public', because: route, plugin, path };
   }
-  return typeof route === 'object'
-    ? { anonymous: 'public', because: 'allow-rule', rule: route, plugin, path }
-    : { anonymous: 'public', because: route, plugin, path };
+  const { allowList } = policy;
+  const covering = allowList.covering({ plugin, path }, method);
+  const unmet = covering.find(rule => rule.unmet);
+  const closed = { anonymous: 'needs-credential', plugin, path } as const;
+  return unmet && !isCookieEndpoint(path)
+    ? { ...closed, because: 'requirement-not-met', rule: unmet }
+    : {
+        ...closed,
+        because: 'no-rule',
+        nearest: findNearestRule(allowList.rules, plugin, path),
+        opening: ruleFor(method, plugin, path),
+      };
 }
 
 /**

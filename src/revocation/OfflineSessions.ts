@@ -1,14 +1,10 @@
-import type {
-  AuthService,
-  DiscoveryService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
 import { OFFLINE_SESSIONS_PATH } from '../http/requestLine';
 import { userKey } from '../util/entityRef';
 import { poll } from '../util/poll';
-import { fetchFromPlugin } from './fetchFromPlugin';
+import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;
@@ -41,7 +37,7 @@ export class OfflineSessions {
   constructor(
     private readonly options: {
       /** Returns the services of any plugin. */
-      services(): { auth: AuthService; discovery: DiscoveryService };
+      services(): CallServices;
       /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin runs in another backend. */
       isEnabled(): boolean | undefined;
       logger: LoggerService;

@@ -41,12 +41,8 @@ function create(fails: (sub: string) => Error | false = () => false) {
 const gone = () => new Error('gone');
 
 describe('[P22] PendingRevocations', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: NOW * 1000 });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers({ now: NOW * 1000 }));
+  afterEach(() => jest.useRealTimers());
 
   it('holds what could not be written, until it is', async () => {
     const { pending, state, stored } = create(gone);

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
+import { chunk } from 'lodash';
 import { RateLimit } from '../util/RateLimit';
 import {
   isStorable,
@@ -56,13 +57,10 @@ export class PendingRevocations {
    * @throws Error, the first one, if a revocation is still pending
    */
   async retry(): Promise<void> {
-    const pending = [...this.#pending.values()];
     let failure: PromiseRejectedResult | undefined;
-    for (let i = 0; i < pending.length; i += WRITES_AT_A_TIME) {
+    for (const batch of chunk([...this.#pending.values()], WRITES_AT_A_TIME)) {
       const results = await Promise.allSettled(
-        pending
-          .slice(i, i + WRITES_AT_A_TIME)
-          .map(revocation => this.#retryOne(revocation)),
+        batch.map(revocation => this.#retryOne(revocation)),
       );
       const failures = results.filter(({ status }) => status === 'rejected');
       failure ??= failures[0] as PromiseRejectedResult | undefined;

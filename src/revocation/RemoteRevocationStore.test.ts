@@ -1,10 +1,5 @@
-import {
-  createServer,
-  IncomingMessage,
-  Server,
-  ServerResponse,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { serve } from '../__testUtils__/serve';
 import { RemoteRevocationStore } from './RemoteRevocationStore';
 import type { Revocation } from './Revocation';
 
@@ -16,7 +11,6 @@ const revocation: Revocation = {
 };
 
 describe('RemoteRevocationStore', () => {
-  let server: Server;
   let answer: (req: IncomingMessage, res: ServerResponse) => void;
   let asked: string[];
   let received: { headers: IncomingMessage['headers']; body: string }[];
@@ -25,16 +19,12 @@ describe('RemoteRevocationStore', () => {
 
   beforeEach(async () => {
     [asked, received, warnings] = [[], [], []];
-    server = createServer(async (req, res) => {
+    const { url } = await serve(async (req, res) => {
       asked.push(`${req.method} ${req.url}`);
       const body = (await req.toArray()).join('');
       received.push({ headers: req.headers, body });
       answer(req, res);
     });
-    await new Promise<void>(resolve => {
-      server.listen(0, 'localhost', resolve);
-    });
-    const { port } = server.address() as AddressInfo;
     store = new RemoteRevocationStore({
       auth: {
         getOwnServiceCredentials: async () => 'own',
@@ -43,14 +33,10 @@ describe('RemoteRevocationStore', () => {
         }),
       } as never,
       discovery: {
-        getBaseUrl: async (id: string) => `http://localhost:${port}/api/${id}`,
+        getBaseUrl: async (id: string) => `${url}/api/${id}`,
       } as never,
       logger: { warn: (message: string) => warnings.push(message) } as never,
     });
-  });
-  afterEach(async () => {
-    server.closeAllConnections();
-    await new Promise(resolve => server.close(resolve));
   });
   const answerJson =
     (body: unknown, status = 200): typeof answer =>

@@ -1,11 +1,7 @@
-import type {
-  AuthService,
-  DiscoveryService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../http/requestLine';
-import { fetchFromPlugin } from './fetchFromPlugin';
+import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
 import type { Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -14,21 +10,13 @@ export class RemoteRevocationStore implements RevocationStore {
   #hasWarned = false;
 
   constructor(
-    private readonly options: {
-      auth: AuthService;
-      discovery: DiscoveryService;
-      logger: LoggerService;
-    },
+    private readonly options: CallServices & { logger: LoggerService },
   ) {}
 
   async read(cursor = ''): Promise<RevocationPage> {
-    const response = await fetchFromPlugin(
-      this.options,
-      'auth',
-      `${REVOCATIONS_PATH}?since=${encodeURIComponent(cursor)}`,
-    );
+    const since = `?since=${encodeURIComponent(cursor)}`;
+    const response = await this.#fetch(`${REVOCATIONS_PATH}${since}`);
     if (response.status === 404) {
-      this.#warnNoGateOnce();
       return { revocations: [] };
     }
     const page = await response.json();
@@ -39,26 +27,23 @@ export class RemoteRevocationStore implements RevocationStore {
   }
 
   async add(revocation: Revocation): Promise<void> {
-    const response = await fetchFromPlugin(
-      this.options,
-      'auth',
-      REVOCATIONS_PATH,
-      { body: revocation },
-    );
-    if (response.status === 404) {
-      this.#warnNoGateOnce();
-    }
-    if (response.status === 400) {
+    const { status } = await this.#fetch(REVOCATIONS_PATH, revocation);
+    if (status === 400) {
       throw new InputError('The auth backend can not store this revocation');
     }
   }
 
-  #warnNoGateOnce() {
-    if (!this.#hasWarned) {
+  /** Warns once if the other backend has no such route. */
+  async #fetch(path: string, body?: Revocation): Promise<Response> {
+    const response = await fetchFromPlugin(this.options, 'auth', path, {
+      body,
+    });
+    if (response.status === 404 && !this.#hasWarned) {
       this.#hasWarned = true;
       this.options.logger.warn(
         'The backend of the auth plugin has no API gate: a sign-out there ends no session here',
       );
     }
+    return response;
   }
 }

@@ -9,12 +9,8 @@ const NOW = 1_780_000_000;
 const DAY = 86_400;
 
 describe('Revocation', () => {
-  beforeEach(() => {
-    jest.useFakeTimers({ now: NOW * 1000 + 999 });
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers({ now: NOW * 1000 + 999 }));
+  afterEach(() => jest.useRealTimers());
 
   it.each([
     [undefined, NOW + DAY],

@@ -35,12 +35,8 @@ function create({
 }
 
 describe('Revocations', () => {
-  beforeEach(() => {
-    jest.useFakeTimers();
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
 
   it('is not up before it follows a store', async () => {
     const logger = { warn: () => {} } as unknown as LoggerService;
@@ -64,7 +60,6 @@ describe('Revocations', () => {
     });
     expect(revocations.isSyncing).toBe(true);
     expect(stored).toEqual(['user:default/a']);
-    revocations.stop();
   });
 
   it('reports the age of the list, in seconds', async () => {
@@ -73,7 +68,6 @@ describe('Revocations', () => {
     expect(revocations.staleness).toBe(0);
     await jest.advanceTimersByTimeAsync(1_500);
     expect(revocations.staleness).toBe(1.5);
-    revocations.stop();
   });
 
   it('reads the store at its interval, and twice a second until it has answered', async () => {
@@ -121,7 +115,6 @@ describe('Revocations', () => {
     loads = 0;
     await jest.advanceTimersByTimeAsync(1_000);
     expect(loads).toBe(10);
-    revocations.stop();
   });
 
   it('reads a page on request, in bounded time', async () => {
@@ -138,7 +131,6 @@ describe('Revocations', () => {
     const failure = revocations.readPage('').catch(error => error.message);
     await jest.advanceTimersByTimeAsync(6_000);
     expect(await failure).toContain('does not answer');
-    revocations.stop();
   });
 
   it('calls back when a session was revoked here or elsewhere', async () => {
@@ -154,7 +146,6 @@ describe('Revocations', () => {
     rows = [theirs];
     await jest.advanceTimersByTimeAsync(10_000);
     expect(calls).toBe(2);
-    revocations.stop();
   });
 
   it('reads again if the store hangs, and logs that', async () => {
@@ -176,13 +167,12 @@ describe('Revocations', () => {
     silent = false;
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.staleness).toBeLessThan(3);
-    revocations.stop();
   });
 
   it('[P43] waits longer after each poll that times out, and eight seconds at most', async () => {
     let silent = true;
     let loads: number[] = [];
-    const { revocations } = create({
+    create({
       load: async () => {
         loads.push(Date.now());
         await (silent && new Promise(() => {}));
@@ -205,7 +195,6 @@ describe('Revocations', () => {
     loads = [];
     await jest.advanceTimersByTimeAsync(10_000);
     expect(loads).toHaveLength(5);
-    revocations.stop();
   });
 
   it('is in force at once, and rejects, while the store is silent', async () => {
@@ -228,7 +217,6 @@ describe('Revocations', () => {
     const writes = added;
     await jest.advanceTimersByTimeAsync(20_000);
     expect(added).toBe(writes);
-    revocations.stop();
   });
 
   it('keeps its revocations if a reading that began before lacks them', async () => {
@@ -237,7 +225,6 @@ describe('Revocations', () => {
     expect(await revocations.revoke(revocationOfSession(claims))).toBe(true);
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.isRevoked(claims)).toBe(true);
-    revocations.stop();
   });
 
   it('forgets what has expired, and not before', async () => {
@@ -253,7 +240,6 @@ describe('Revocations', () => {
     expect(revocations.size).toBe(1);
     await jest.advanceTimersByTimeAsync(24 * 3600_000);
     expect(revocations.size).toBe(0);
-    revocations.stop();
   });
 
   it('refuses what was issued up to the moment of a user, in any case, and nothing later', async () => {
@@ -264,7 +250,6 @@ describe('Revocations', () => {
       false,
     );
     expect(revocations.isRevoked(session('user:default/b'))).toBe(false);
-    revocations.stop();
   });
 
   it('reads the revocations of others even if its own can not be written', async () => {
@@ -280,7 +265,6 @@ describe('Revocations', () => {
     expect(revocations.isRevoked(mine)).toBe(true);
     expect(revocations.staleness).toBeLessThan(3);
     expect(warnings).toHaveLength(1);
-    revocations.stop();
   });
 
   it('keeps one of many equal revocations to write, and writes a few at a time', async () => {
@@ -311,7 +295,6 @@ describe('Revocations', () => {
     await jest.advanceTimersByTimeAsync(10_000);
     expect(added).toBe(100);
     expect(most).toBeLessThanOrEqual(10);
-    revocations.stop();
   });
 
   it('writes what is revoked while it stops, and reads no more', async () => {
@@ -351,7 +334,6 @@ describe('Revocations', () => {
       expect.stringContaining('has written the sessions'),
       expect.stringContaining('reads the list of revoked sessions again'),
     ]);
-    revocations.stop();
   });
 
   it('stops reading if it is stopped during a reading', async () => {
@@ -401,7 +383,6 @@ describe('Revocations', () => {
     await jest.advanceTimersByTimeAsync(6_999);
     expect(await revoking).toBe(false);
     expect(writes).toBe(2);
-    revocations.stop();
   });
 
   it('looks once a minute for what has expired', async () => {
@@ -413,7 +394,6 @@ describe('Revocations', () => {
     expect(removeExpired).toHaveBeenCalledTimes(1);
     await jest.advanceTimersByTimeAsync(60_000);
     expect(removeExpired).toHaveBeenCalledTimes(2);
-    revocations.stop();
   });
 
   it('does not write any more what has expired meanwhile', async () => {
@@ -438,7 +418,6 @@ describe('Revocations', () => {
     gone = false;
     await jest.advanceTimersByTimeAsync(10_000);
     expect(stored).toEqual(['user:default/long']);
-    revocations.stop();
   });
 
   it('is not undone by a shorter one of the same user', async () => {
@@ -453,7 +432,6 @@ describe('Revocations', () => {
     });
     await jest.advanceTimersByTimeAsync(10_000);
     expect(revocations.isRevoked(claims)).toBe(true);
-    revocations.stop();
   });
 
   it('refuses at once, and does not store, a revocation that no store accepts', async () => {
@@ -463,7 +441,6 @@ describe('Revocations', () => {
     expect(await revocations.revoke(revocationOfSession(claims))).toBe(false);
     expect(revocations.isRevoked(claims)).toBe(true);
     expect(add).not.toHaveBeenCalled();
-    revocations.stop();
   });
 });
 
@@ -488,12 +465,8 @@ function follow(
 }
 
 describe('Revocations of a store with a cursor', () => {
-  beforeEach(() => {
-    jest.useFakeTimers();
-  });
-  afterEach(() => {
-    jest.useRealTimers();
-  });
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
   const of = (sub: string) => [revocationOfSession(session(sub))];
 
   it('[P24] reads all pages, then what came meanwhile, then what is new', async () => {
@@ -516,7 +489,6 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(4_000);
     expect(cursors()).toEqual(['end 2', 'end 3']);
     expect(revocations.size).toBe(5);
-    revocations.stop();
   });
 
   it('goes on from the page that failed, and is loaded after the last', async () => {
@@ -539,7 +511,6 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(500);
     expect(revocations.isLoaded).toBe(true);
     expect(cursors()).toEqual(['page 2', 'end']);
-    revocations.stop();
   });
 
   it('reports the age of a list that took long to read', async () => {
@@ -551,7 +522,6 @@ describe('Revocations of a store with a cursor', () => {
     await following;
     // The second reading began after 1.5 s.
     expect(revocations.staleness).toBe(1.5);
-    revocations.stop();
   });
 
   it('is followed in six seconds, and read on after that, where the store is slow', async () => {
@@ -575,7 +545,6 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(95_000);
     expect([revocations.isLoaded, revocations.size]).toEqual([true, 101]);
     expect(cursors()).toHaveLength(101);
-    revocations.stop();
   });
 
   it.each([500, 2_000, 6_000])(
@@ -606,7 +575,6 @@ describe('Revocations of a store with a cursor', () => {
       expect(allPages()).toBe(7);
       await jest.advanceTimersByTimeAsync(400_000);
       expect(allPages()).toBe(14);
-      revocations.stop();
     },
   );
 
@@ -664,7 +632,6 @@ describe('Revocations of a store with a cursor', () => {
     fails = false;
     await jest.advanceTimersByTimeAsync(4_000);
     expect(asked()).toEqual(['end', 'end', 'page 2']);
-    revocations.stop();
   });
 
   it('reads no page twice whose cursor the store returns again', async () => {
@@ -679,7 +646,6 @@ describe('Revocations of a store with a cursor', () => {
     await expect(revocations.readPage('same')).rejects.toThrow(
       'cursor of the same page',
     );
-    revocations.stop();
   });
 
   it.each([

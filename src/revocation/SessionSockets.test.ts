@@ -59,12 +59,8 @@ function open(seconds: number) {
   return socket;
 }
 
-beforeEach(() => {
-  jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
-});
-afterEach(() => {
-  jest.useRealTimers();
-});
+beforeEach(() => jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') }));
+afterEach(() => jest.useRealTimers());
 
 describe('a WebSocket whose token expires', () => {
   it.each([

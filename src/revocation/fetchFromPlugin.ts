@@ -6,6 +6,12 @@ import { ResponseError } from '@backstage/errors';
 
 const TIMEOUT_MS = 5_000;
 
+/** The services with which one plugin calls another. */
+export interface CallServices {
+  auth: AuthService;
+  discovery: DiscoveryService;
+}
+
 /**
  * Calls a route of a plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
  *
@@ -13,12 +19,11 @@ const TIMEOUT_MS = 5_000;
  * @throws ResponseError for any other status
  */
 export async function fetchFromPlugin(
-  services: { auth: AuthService; discovery: DiscoveryService },
+  { auth, discovery }: CallServices,
   pluginId: string,
   path: string,
   { body, redirect }: { body?: object; redirect?: RequestRedirect } = {},
 ): Promise<Response> {
-  const { auth, discovery } = services;
   const { token } = await auth.getPluginRequestToken({
     onBehalfOf: await auth.getOwnServiceCredentials(),
     targetPluginId: pluginId,

@@ -2,7 +2,6 @@ import type {
   AuthService,
   BackstageCredentials,
   BackstageServicePrincipal,
-  HttpAuthService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
@@ -10,6 +9,7 @@ import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readerKeyOf, readReaderToken } from '../config/readPublicReaders';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
+import type { RegisteredPlugin } from '../plugins/Plugins';
 
 // Nobody has a plugin of this name: no restriction names it.
 const OTHER_PLUGIN = 'api-gate-other-plugin';
@@ -75,7 +75,7 @@ export class PublicReaders {
    */
   async assertUsable(
     pluginId: string,
-    { auth, httpAuth }: { auth: AuthService; httpAuth: HttpAuthService },
+    { auth, httpAuth }: Pick<RegisteredPlugin, 'auth' | 'httpAuth'>,
   ): Promise<void> {
     for (const rule of this.rules) {
       const token = rule.plugin === pluginId ? this.tokenFor(rule) : undefined;
@@ -89,7 +89,9 @@ export class PublicReaders {
         );
       }
       const credentials = await auth.authenticate(token).catch(() => undefined);
-      if (!credentials || !isSubject(credentials, rule.as!)) {
+      const principal = credentials?.principal as
+        Partial<BackstageServicePrincipal> | undefined;
+      if (!credentials || principal?.subject !== rule.as) {
         throw new InputError(
           `${at} names the token of ${rule.as}, and another entry of backend.auth.externalAccess has the same token: give each entry a token of its own`,
         );
@@ -102,10 +104,6 @@ export class PublicReaders {
       }
     }
   }
-}
-
-function isSubject({ principal }: BackstageCredentials, subject: string) {
-  return (principal as Partial<BackstageServicePrincipal>).subject === subject;
 }
 
 /** Returns whether Backstage refuses to call another plugin with credentials. */

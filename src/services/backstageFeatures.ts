@@ -8,17 +8,13 @@ import {
 // Backstage's own service where the release has it. Elsewhere its default factory is the fallback. Looking at `coreServices`
 // would not do: a second copy of backend-plugin-api names services that the backend does not have.
 
-interface PluginInfo {
-  readonly pluginId: string;
-}
-
 /**
  * Lists the plugins of all backends of the deployment. Goes in July 2027: releases before August 2026 have no rootSystemMetadata.
  *
  * Fallback: the plugins in `discovery.endpoints`, which is where Backstage's service finds those of other backends.
  */
 export const rootSystemMetadataServiceRef = createServiceRef<{
-  getInstalledPlugins(): Promise<readonly PluginInfo[]>;
+  getInstalledPlugins(): Promise<readonly { pluginId: string }[]>;
 }>({
   id: 'core.rootSystemMetadata',
   scope: 'root',

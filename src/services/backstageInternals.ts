@@ -7,29 +7,27 @@ type Kind = 'function' | 'object' | 'string';
 export const TESTED_RELEASES =
   'December 2025 (backend-defaults 0.14) to November 2026 (0.19)';
 
-const factoryFields = {
-  'service.id': 'string',
-  deps: 'object',
-  factory: 'function',
-} as const;
-
 /**
  * The fields of Backstage's exports that the gate uses and no public type has: module, then path, then type. What the public types
  * have, the peer dependencies ask for.
  */
 export const INTERNALS: Record<string, Record<string, Kind>> = {
-  '@backstage/backend-defaults/auth': prefix('authServiceFactory', {
-    ...factoryFields,
-    'deps.config': 'object',
+  '@backstage/backend-defaults/auth': {
+    'authServiceFactory.service.id': 'string',
+    'authServiceFactory.deps': 'object',
+    'authServiceFactory.factory': 'function',
+    'authServiceFactory.deps.config': 'object',
     // The gate replaces both to verify tokens for a plugin that is not installed.
-    'deps.database': 'object',
-    'deps.plugin': 'object',
-    'deps.discovery': 'object',
-  }),
-  '@backstage/backend-defaults/httpRouter': prefix('httpRouterServiceFactory', {
-    ...factoryFields,
-    initialization: 'string',
-  }),
+    'authServiceFactory.deps.database': 'object',
+    'authServiceFactory.deps.plugin': 'object',
+    'authServiceFactory.deps.discovery': 'object',
+  },
+  '@backstage/backend-defaults/httpRouter': {
+    'httpRouterServiceFactory.service.id': 'string',
+    'httpRouterServiceFactory.deps': 'object',
+    'httpRouterServiceFactory.factory': 'function',
+    'httpRouterServiceFactory.initialization': 'string',
+  },
 };
 
 /**
@@ -59,12 +57,6 @@ export function readBackstageVersion(load: LoadModule): string | undefined {
   const name = '@backstage/backend-defaults/package.json';
   const version = valueAt(loadOrUndefined(load, name), 'version');
   return typeof version === 'string' ? version : undefined;
-}
-
-function prefix(name: string, fields: Record<string, Kind>) {
-  return Object.fromEntries(
-    Object.entries(fields).map(([field, kind]) => [`${name}.${field}`, kind]),
-  );
 }
 
 /** Returns `undefined` for a module that is not there, or that its package does not export. */

@@ -30,7 +30,6 @@ import { IssuerClock } from '../revocation/Revocation';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
-import { createPolicyAnswers } from './createPolicyAnswers';
 import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
@@ -56,31 +55,26 @@ export async function createParts(rootServices: RootServices) {
   const { plugins, publicReaders } = services;
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
-  const keyEndpoints = new KeyEndpoints({
-    logger: rootServices.logger,
-    isKnown: async id =>
-      plugins.isInstalled(id) ||
-      (await rootServices.system.getInstalledPlugins()).some(
-        ({ pluginId }) => pluginId === id,
-      ),
-  });
   const apiGate = createApiGate({
     ...services,
     cookieTypes: new Set([tokenTypes.user.typParam]),
-    keyEndpoints,
+    keyEndpoints: new KeyEndpoints({
+      logger: rootServices.logger,
+      isKnown: async id =>
+        plugins.isInstalled(id) ||
+        (await rootServices.system.getInstalledPlugins()).some(
+          ({ pluginId }) => pluginId === id,
+        ),
+    }),
     observer: reports.observer,
     publicReaders: publicReaders.isEmpty ? undefined : publicReaders,
     signOutUser: createUserSignOut({ ...services, offlineSessions }),
   });
   return {
-    ...services,
     ...apiGate,
+    ...services,
     ...reports,
-    keyEndpoints,
     offlineSessions,
-    ...createPolicyAnswers({ ...services, ...reports }),
-    plugins,
-    publicReaders,
     webSocketGate: createWebSocketGate(apiGate),
   };
 }

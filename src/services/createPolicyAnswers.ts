@@ -1,5 +1,4 @@
-import type { Config } from '@backstage/config';
-import { formatLocation, Location } from '../config/locate';
+import { formatLocation } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { listClosed, PolicyReport } from '../observability/describePolicy';
@@ -9,44 +8,32 @@ import {
   MAX_REQUEST_LENGTH,
   readRequest,
 } from '../observability/explainInWords';
-import type { DeclaredPolicies } from '../plugins/DeclaredPolicies';
-import type { Plugins } from '../plugins/Plugins';
 import { AllowList } from '../policy/AllowList';
 import { PolicyFiles } from '../policy/PolicyFiles';
-import type { PolicySource } from '../policy/PolicySource';
-import type { PublicReaders } from './PublicReaders';
+import type { GateParts } from './createParts';
 
 /** Creates the answers about the policy in force that have places in the configuration files. */
-export function createPolicyAnswers(services: {
-  config: Config;
-  describePolicy: () => PolicyReport;
-  plugins: Plugins;
-  policies: DeclaredPolicies;
-  publicReaders: PublicReaders;
-  source: PolicySource;
-}) {
-  const { config, plugins, policies, publicReaders, source } = services;
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, plugins, policies, publicReaders, source } = gate;
   const files = new PolicyFiles(config, source);
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
   return {
     /** Describes the policy, with the files that are newer, and the place of each rule and token. */
-    async describePolicyWithFiles(): Promise<PolicyReport> {
+    async describe(): Promise<PolicyReport> {
       const { newer, places } = await files.compare();
-      const report = services.describePolicy();
-      const placeOf = (list: string, i: number) =>
-        inReport(places.get(`${CONFIG_KEY}.${list}[${i}]`));
+      const report = gate.describePolicy();
+      const withPlaces = <T>(list: string, entries: T[]) =>
+        entries.map((entry, i) => {
+          const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
+          const file = place && formatLocation({ file: place.file });
+          return file ? { ...entry, at: { file, line: place.line } } : entry;
+        });
       return {
         ...report,
         filesNewerThanPolicy: newer,
-        allow: report.allow.map((rule, i) => ({
-          ...rule,
-          ...placeOf('allow', i),
-        })),
-        tokens: report.tokens.map((entry, i) => ({
-          ...entry,
-          ...placeOf('tokens', i),
-        })),
+        allow: withPlaces('allow', report.allow),
+        tokens: withPlaces('tokens', report.tokens),
       };
     },
 
@@ -74,12 +61,4 @@ export function createPolicyAnswers(services: {
       });
     },
   };
-}
-
-function inReport(place: Location | undefined) {
-  return (
-    place && {
-      at: { file: formatLocation({ file: place.file }), line: place.line },
-    }
-  );
 }

@@ -1,9 +1,13 @@
-import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
+import {
+  createWebSocketRouter,
+  httpRouterServiceFactory,
+} from '@backstage/backend-defaults/httpRouter';
 import {
   coreServices,
   createServiceFactory,
   createServiceRef,
   HttpRouterService,
+  RootHttpRouterServiceWebSocketHandler,
   ServiceFactory,
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
@@ -12,7 +16,6 @@ import { Refusal } from '../decision/Refusal';
 import { setRefusalHeaders } from '../gate/answer';
 import { expressPath } from '../http/requestLine';
 import { apiGateServiceRef } from './apiGateService';
-import { createAddWebSocketHandler } from './createAddWebSocketHandler';
 import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
@@ -95,5 +98,38 @@ function requireGateDecision(
     );
     setRefusalHeaders(res, refusal, id);
     next(refusal.error);
+  };
+}
+
+/**
+ * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the
+ * plugin has declared, is the fallback in report-only.
+ */
+function createAddWebSocketHandler(
+  options: Parameters<typeof createWebSocketRouter>[0] &
+    Pick<GateParts, 'webSocketGate'>,
+): HttpRouterService['addWebSocketHandler'] {
+  const { auth, pluginId, rootHttpRouter, webSocketGate } = options;
+  let backstageHandler!: RootHttpRouterServiceWebSocketHandler;
+  const registerWithBackstage = createWebSocketRouter({
+    ...options,
+    rootHttpRouter: {
+      use: () => {},
+      addWebSocketHandler: handler => {
+        backstageHandler = handler;
+      },
+    },
+  });
+  return declared => {
+    registerWithBackstage(declared);
+    rootHttpRouter.addWebSocketHandler({
+      path: backstageHandler.path,
+      handler: webSocketGate({
+        pluginId,
+        auth,
+        declared,
+        backstageHandler: backstageHandler.handler,
+      }),
+    });
   };
 }

@@ -1,5 +1,4 @@
-import { createServer, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server } from 'node:http';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
@@ -41,8 +40,8 @@ describe('mountGate', () => {
     });
     app.use((_req, res) => res.send('behind'));
     const { url } = await serve(app);
-    const get = async (path: string) => {
-      const response = await fetch(`${url}${path}`);
+    const get = async (path: string, init?: RequestInit) => {
+      const response = await fetch(`${url}${path}`, init);
       return [response.status, await response.text()];
     };
     return { app, get, judged, upgradeGuard };
@@ -71,6 +70,28 @@ describe('mountGate', () => {
     expect([status, judged]).toEqual([401, ['app']]);
   });
 
+  it.each([
+    ['GET', '/api/auth/api-gate', 'document', true],
+    ['GET', '/api/auth/api-gate/?request=x', 'document', true],
+    ['GET', '/api/auth/api-gate/', 'empty', false],
+    ['POST', '/api/auth/api-gate/', 'document', false],
+    ['GET', '/api/auth/api-gate/v1/policy', 'document', false],
+    ['GET', '/api/hello/api-gate/', 'document', false],
+  ])(
+    'answers %s %s for the destination %s by a page: %j',
+    async (method, path, destination, isPage) => {
+      const { get } = await serveBehind(
+        () => Refusal.because('restricted').error,
+      );
+      const headers = { 'Sec-Fetch-Dest': destination };
+      const [status, body] = await get(path, { method, headers });
+      expect([status, String(body).startsWith('<!doctype html>')]).toEqual([
+        403,
+        isPage,
+      ]);
+    },
+  );
+
   it('leaves an unexpected error to Backstage’s error middleware', async () => {
     logged.length = 0;
     const error = new Error('unexpected');
@@ -96,7 +117,6 @@ describe('mountGate', () => {
 describe('createErrorAnswer', () => {
   let error: Error;
   let hasBegun: boolean;
-  let server: Server;
 
   async function answerOf(
     answerError: ErrorRequestHandler,
@@ -110,14 +130,11 @@ describe('createErrorAnswer', () => {
       }
       answerError(error, req, res, next);
     });
-    server = createServer(app).listen(0, '127.0.0.1');
-    await new Promise(resolve => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    const response = await fetch(`http://127.0.0.1:${port}${target}`, {
-      method,
-    });
+    const { url, stop } = await serve(app);
+    const response = await fetch(`${url}${target}`, { method });
     const { etag, date, ...headers } = Object.fromEntries(response.headers);
     const body = await response.text().catch(() => 'cut off');
+    stop();
     return { status: response.status, headers, etag, body };
   }
 
@@ -125,7 +142,6 @@ describe('createErrorAnswer', () => {
     logged.length = 0;
     hasBegun = false;
   });
-  afterEach(() => new Promise(resolve => server.close(resolve)));
 
   it.each(REASONS)(
     'answers %s as Backstage’s error middleware does',
@@ -139,7 +155,6 @@ describe('createErrorAnswer', () => {
         const own = createErrorAnswer({ config, logger });
         const answer = await answerOf(own, method, target);
         const ownLog = logged.splice(0);
-        server.close();
         const stock = MiddlewareFactory.create({ config, logger }).error();
         const expected = await answerOf(stock, method, target);
         expect(answer).toEqual({ ...expected, etag: undefined });
@@ -147,7 +162,6 @@ describe('createErrorAnswer', () => {
         // Backstage's middleware logs each 503. The gate has logged it already, within its limit.
         expect(ownLog).toEqual([]);
         logged.length = 0;
-        server.close();
       }
     },
   );

@@ -72,10 +72,9 @@ export function mountGate(options: {
  * Refusals do not go through that middleware: anybody can cause them, it takes a fifth of the time of the whole request, and it
  * logs each 503. The gate's own log has one line a second of each kind, with the number of those left out.
  */
-export function createErrorAnswer(options: {
-  config: RootConfigService;
-  logger: LoggerService;
-}): ErrorRequestHandler {
+export function createErrorAnswer(
+  options: Parameters<typeof MiddlewareFactory.create>[0],
+): ErrorRequestHandler {
   const middleware = MiddlewareFactory.create(options).error();
   const answerPageError = createPageErrorAnswer(options.config);
   return (error: Error, req, res, next) => {

@@ -5,6 +5,7 @@ import {
   DiscoveryService,
   HttpAuthService,
   LoggerService,
+  RootLoggerService,
 } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
@@ -15,7 +16,6 @@ import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/requestLine';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { createOwnServicesLog } from './createOwnServicesLog';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -23,6 +23,13 @@ const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
   scope: 'plugin',
 });
+
+/** What the gate lacks where a backend has its own service. */
+const LOSSES = {
+  httpRouter:
+    'the policy does not list what plugins open in code, and no second check is in front of their routes',
+  httpAuth: 'verified tokens are not remembered',
+};
 
 /**
  * Hands each plugin's own services to the gate before the plugin's `init` runs. A service token is valid for one plugin,
@@ -91,6 +98,32 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     return {};
   },
 });
+
+/**
+ * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each line is logged once. The
+ * line names what to set in Red Hat Developer Hub, where a dynamic plugin replaces a service only if a variable allows it.
+ */
+function createOwnServicesLog(rootLogger: RootLoggerService) {
+  const logger = rootLogger.child({ service: 'apiGate' });
+  const logged = new Set<string>();
+
+  return (isOwn: Record<keyof typeof LOSSES, boolean>): void => {
+    const own = (['httpRouter', 'httpAuth'] as const).filter(id => isOwn[id]);
+    if (own.length === 0) {
+      return;
+    }
+    const services = `${own.join(' and ')} service${own.length > 1 ? 's' : ''}`;
+    const losses = own.map(id => LOSSES[id]).join('; ');
+    const variables = own
+      .map(id => `ENABLE_CORE_${id.toUpperCase()}_OVERRIDE=true`)
+      .join(' and ');
+    const line = `API gate decides every request, but this backend has its own ${services}: ${losses}. In Red Hat Developer Hub, set ${variables}`;
+    if (!logged.has(line)) {
+      logged.add(line);
+      logger[isOwn.httpRouter ? 'warn' : 'info'](line);
+    }
+  };
+}
 
 /**
  * Only the gate's own `httpAuth` reads a token that `Authorization` does not hold.

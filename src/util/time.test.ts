@@ -1,11 +1,7 @@
 import { callAt, createForwardClock, DAY_MS, withTimeout } from './time';
 
-beforeEach(() => {
-  jest.useFakeTimers({ now: 1_000 });
-});
-afterEach(() => {
-  jest.useRealTimers();
-});
+beforeEach(() => jest.useFakeTimers({ now: 1_000 }));
+afterEach(() => jest.useRealTimers());
 
 describe('createForwardClock', () => {
   it('stands still until a clock that was set back is there again', () => {

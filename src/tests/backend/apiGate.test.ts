@@ -9,6 +9,7 @@ import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { base64url } from 'jose';
 import supertest from 'supertest';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -106,18 +107,13 @@ describe('a backend with the gate', () => {
           cors: { origin: APP_ORIGIN, credentials: true },
           auth: {
             externalAccess: [
-              {
-                type: 'static',
-                options: { token: RESTRICTED_TOKEN, subject: 'restricted' },
-                accessRestrictions: [
-                  { plugin: 'catalog' },
-                  { plugin: 'elsewhere' },
-                ],
-              },
-              {
-                type: 'static',
-                options: { token: UNRESTRICTED_TOKEN, subject: 'unrestricted' },
-              },
+              staticToken(
+                RESTRICTED_TOKEN,
+                'restricted',
+                'catalog',
+                'elsewhere',
+              ),
+              staticToken(UNRESTRICTED_TOKEN, 'unrestricted'),
             ],
           },
         },

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@backstage/types';
 import { ConfigReader } from '@backstage/config';
 import { exportMetrics } from '../../__testUtils__/exportMetrics';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -51,15 +52,7 @@ afterEach(backends.stopAll);
 
 const configWith = (apiGate: JsonObject) => ({
   apiGate: { allow, ...apiGate },
-  config: {
-    backend: {
-      auth: {
-        externalAccess: [
-          { type: 'static', options: { token: TOKEN, subject: 'test' } },
-        ],
-      },
-    },
-  },
+  config: accessWith(staticToken(TOKEN, 'test')),
 });
 
 async function start(apiGate: JsonObject) {

@@ -1,5 +1,6 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { JsonObject } from '@backstage/types';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import {
   denialsIn,
@@ -20,10 +21,8 @@ const EXTERNAL = 'a-static-token-of-a-ci-server';
 const EVIL = from('https://evil.example');
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 async function start(options: SignedBackendOptions = {}) {
   const audit: object[] = [];
@@ -40,15 +39,7 @@ async function start(options: SignedBackendOptions = {}) {
     ],
     config: {
       backend: {
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: EXTERNAL, subject: 'ci' },
-              accessRestrictions: [{ plugin: 'other' }],
-            },
-          ],
-        },
+        auth: { externalAccess: [staticToken(EXTERNAL, 'ci', 'other')] },
         ...(options.config?.backend as JsonObject),
       },
       auth: { providers: { 'signs-in': { signIn: {} } } },

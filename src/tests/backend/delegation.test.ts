@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
@@ -12,6 +10,7 @@ import {
   stock,
   writeStockFiles,
 } from '../../__testUtils__/stockBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import {
   connectClient,
   ofServers,
@@ -48,7 +47,7 @@ function testTokens(
   subjects: string[],
   pluginSources: string[],
 ) {
-  let folder: string;
+  const folder = temporaryFolder();
   let usage: Record<string, TokenUsage>;
 
   /** Starts the backend anew, with the access restrictions of some tokens. */
@@ -81,7 +80,6 @@ function testTokens(
     Object.fromEntries(subjects.map(subject => [subject, uses[subject][key]]));
 
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'api-gate-delegation-'));
     await writeStockFiles(folder);
     await start();
     expect(await useAll()).toEqual(expected('worked'));
@@ -101,7 +99,6 @@ function testTokens(
   afterAll(async () => {
     await backend?.stop();
     backend = undefined;
-    await rm(folder, { recursive: true });
   });
 
   it('are recorded with the plugins that they call, and those that handlers call for them', () => {

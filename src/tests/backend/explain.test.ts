@@ -2,19 +2,21 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { POLICY } from '../../__testUtils__/requestParts';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { signedBackends } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { backendConfig, freePort } from '../../__testUtils__/startBackend';
 import { isDelegationChecked } from '../../__testUtils__/stockBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { apiGateServiceRef } from '../../services/apiGateService';
-import type { GateParts } from '../../services/createParts';
+import { createPolicyAnswers } from '../../services/createPolicyAnswers';
 
 const REPORTER = 'reporter-token-of-this-test';
 
@@ -51,21 +53,17 @@ const TOKENS = [
   { subject: 'external:job', reason: 'of an issuer' },
 ];
 
-const staticToken = (subject: string, more: JsonObject = {}) => ({
-  type: 'static',
-  options: { token: `token-of-${subject}`, subject },
-  ...more,
-});
+const external = (subject: string, ...restrictions: JsonObject[]) =>
+  staticToken(`token-of-${subject}`, subject, ...restrictions);
 
 const EXTERNAL_ACCESS: (JsonObject & { options: JsonObject })[] = [
-  { type: 'static', options: { token: REPORTER, subject: 'reporter' } },
-  staticToken('ci'),
-  staticToken('old'),
-  staticToken('narrow', { accessRestrictions: [{ plugin: 'closed' }] }),
-  staticToken('reader', {
-    accessRestrictions: [
-      { plugin: 'reads', permissionAttribute: { action: ['read'] } },
-    ],
+  staticToken(REPORTER, 'reporter'),
+  external('ci'),
+  external('old'),
+  external('narrow', { plugin: 'closed' }),
+  external('reader', {
+    plugin: 'reads',
+    permissionAttribute: { action: ['read'] },
   }),
   { type: 'jwks', options: { url: 'http://localhost:1/keys' } },
 ];
@@ -104,13 +102,7 @@ async function start(apiGate: JsonObject = GATE) {
     writeFileSync(
       base,
       stringify({
-        app: { baseUrl: 'http://localhost:3000' },
-        backend: {
-          baseUrl: url,
-          listen: { port, host: 'localhost' },
-          database: { client: 'better-sqlite3', connection: ':memory:' },
-          auth: { externalAccess },
-        },
+        ...merge(backendConfig(port), accessWith(...externalAccess)),
         pub,
         auth: { providers: { guest: {} } },
       }),
@@ -118,7 +110,7 @@ async function start(apiGate: JsonObject = GATE) {
   writeBase({ secret: 'x' }, EXTERNAL_ACCESS);
   write(apiGate);
   const files = [base, gateFile].flatMap(file => ['--config', file]);
-  let gate: GateParts;
+  let answers: ReturnType<typeof createPolicyAnswers>;
   const backend = await backends.start({
     port,
     features: [
@@ -136,9 +128,9 @@ async function start(apiGate: JsonObject = GATE) {
         moduleId: 'asks',
         register: reg =>
           reg.registerInit({
-            deps: { parts: apiGateServiceRef },
-            async init({ parts }) {
-              gate = parts;
+            deps: { gate: apiGateServiceRef },
+            async init({ gate }) {
+              answers = createPolicyAnswers(gate);
             },
           }),
       }),
@@ -152,7 +144,7 @@ async function start(apiGate: JsonObject = GATE) {
     write,
     writeBase,
     explain: (request: string, subject?: string) =>
-      gate.explain(request, subject),
+      answers.explain(request, subject),
     /** Runs the command with the same files, and the policy of the backend, unless that is left out. */
     async runCommand(request: string, subject?: string, withPolicy = true) {
       const { stdout, stderr } = await runCliHere([
@@ -327,7 +319,7 @@ describe('the question about a request', () => {
       ({ options }) => !['narrow', 'old'].includes(String(options.subject)),
     );
     const tokens = TOKENS.filter(({ subject }) => subject !== 'old');
-    writeBase({ secret: 'x', absent: 'y' }, [...kept, staticToken('added')]);
+    writeBase({ secret: 'x', absent: 'y' }, [...kept, external('added')]);
     // The other file has limits of the token that is gone. Read first, that file without them would lift them.
     await until(() => logged('keeps its policy').length > 0);
     write({ ...GATE, tokens });

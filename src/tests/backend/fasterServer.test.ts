@@ -8,6 +8,7 @@ import cookieParser from 'cookie-parser';
 import express, { Request, Response, Router } from 'express';
 import { WebSocketServer } from 'ws';
 import { startBackendProcess } from '../../__testUtils__/backendProcess';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import {
   haveSameHiddenClass,
   isReplacingCostly,
@@ -279,14 +280,7 @@ it('[P92] is in effect on https', async () => {
     config: {
       backend: {
         https: true,
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: 'static-token', subject: 'script' },
-            },
-          ],
-        },
+        auth: { externalAccess: [staticToken('static-token', 'script')] },
       },
     },
   }));

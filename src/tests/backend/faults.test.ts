@@ -31,18 +31,10 @@ const describeOnCoolDown = release >= '2026-09' ? describe : describe.skip;
 const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const TARGET = '/api/hello/x';
-
-const signOut = ({ request }: SignedBackend, token: string) =>
-  request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
-    cookie(token),
-    SAME_ORIGIN,
-  ]);
 
 /** Lets time pass for Backstage and for the gate. */
 function passTime(milliseconds: number) {
@@ -324,7 +316,7 @@ describe('a clock that is five minutes off', () => {
       for (const token of [earlier, latest]) {
         expect(await gated.statusOf(TARGET, bearer(token))).toBe(200);
       }
-      expect((await signOut(gated, latest)).status).toBe(204);
+      expect((await gated.signOut(cookie(latest))).status).toBe(204);
       for (const token of [earlier, latest]) {
         expect(await gated.statusOf(TARGET, bearer(token))).toBe(401);
         expect(await gated.statusOf(TARGET, cookie(token))).toBe(401);
@@ -433,7 +425,7 @@ describe('a database that is gone at the start', () => {
     for (const answer of [
       await get(TARGET, bearer(token)),
       await get(TARGET, cookie(token)),
-      await signOut(backend, token),
+      await backend.signOut(cookie(token)),
     ]) {
       expect([answer.status, answer.headers['retry-after']]).toEqual([
         503,
@@ -470,7 +462,7 @@ describe('a database that is gone at the start', () => {
     expect(await statusOf(TARGET)).toBe(401);
     // The handler of a public path may read the token, too.
     expect(await statusOf('/api/hello/open', bearer(token))).toBe(503);
-    expect((await signOut(backend, leaves)).status).toBe(503);
+    expect((await backend.signOut(cookie(leaves))).status).toBe(503);
     expect(hello.handled).toHaveLength(0);
     // A token that belongs to no session needs no list.
     const serviceToken = await service.tokenFor('hello');

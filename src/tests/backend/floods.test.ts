@@ -22,9 +22,7 @@ const countFetch = () => {
 
 const backends = signedBackends();
 beforeAll(() => subscribe('undici:request:create', countFetch));
-afterAll(() => {
-  unsubscribe('undici:request:create', countFetch);
-});
+afterAll(() => unsubscribe('undici:request:create', countFetch));
 afterEach(backends.stopAll);
 
 /** Starts a backend with the plugin `hello`. */

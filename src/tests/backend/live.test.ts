@@ -1,19 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { AddressInfo, connect, createServer } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
 import timers from 'node:timers/promises';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
-import { serve } from '../../__testUtils__/serve';
+import { listen, serve } from '../../__testUtils__/serve';
 import {
   freePort,
   RunningBackend,
   startBackend,
 } from '../../__testUtils__/startBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 jest.setTimeout(60_000);
 
@@ -102,9 +102,7 @@ const startReplica = (
   });
 
 // Only one test measures the pauses between requests.
-beforeEach(() => {
-  jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined);
-});
+beforeEach(() => jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined));
 afterEach(() => jest.restoreAllMocks());
 
 describe('[P72] api-gate check --live', () => {
@@ -517,8 +515,7 @@ describe('[P72] the requests of api-gate check --live', () => {
 });
 
 describe('[P72] a private authority', () => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'live-test-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
 
   it('is trusted by NODE_EXTRA_CA_CERTS, and by nothing else', async () => {
     const file = (name: string) => path.join(folder, name);
@@ -543,10 +540,7 @@ describe('[P72] a private authority', () => {
       },
       (_req, res) => refuse(res),
     );
-    await new Promise<void>(resolve => {
-      server.listen(0, 'localhost', resolve);
-    });
-    const { port } = server.address() as AddressInfo;
+    const { port, stop } = await listen(server);
     const url = `https://localhost:${port}`;
     const cwd = folderWith({ 'app-config.yaml': BASE });
     const args = ['check', '--live', url, '--times', '2'];
@@ -555,7 +549,7 @@ describe('[P72] a private authority', () => {
       cwd,
       env: { NODE_EXTRA_CA_CERTS: file('authority.pem') },
     });
-    server.close();
+    stop();
     expect(refused.stderr).toContain(
       `${url} can not be asked: its TLS certificate is not trusted here: set NODE_EXTRA_CA_CERTS to the file of your certificate authority`,
     );

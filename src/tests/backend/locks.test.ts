@@ -12,6 +12,7 @@ import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { blocksAfter } from '../../__testUtils__/documents';
 import { exportMetrics } from '../../__testUtils__/exportMetrics';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import {
   identityProvider,
   identityProviderConfig,
@@ -31,11 +32,9 @@ import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
-  COOKIE_ENDPOINT,
   now,
   protocol,
   REVOCATIONS,
-  SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
@@ -59,23 +58,19 @@ jest.setTimeout(120_000);
 afterEach(backends.stopAll);
 
 const [page] = blocksAfter('docs/sign-out.md', 'Who may lock');
-const external = (token: string, accessRestrictions?: JsonObject[]) => ({
-  type: 'static',
-  options: { token, subject: token },
-  ...(accessRestrictions && { accessRestrictions }),
-});
+const external = (token: string, ...restrictions: JsonObject[]) =>
+  staticToken(token, token, ...restrictions);
 /** The external tokens of the page, and others that may not lock. */
 const externalAccess = [
   ...parse(page.replace('${OFFBOARDING_TOKEN}', OFFBOARDING)).backend.auth
     .externalAccess,
   external('unrestricted'),
-  external('for-auth', [{ plugin: 'auth' }]),
-  external('for-reading', [
-    { plugin: 'auth', permission: 'auth.api-gate.read' },
-  ]),
-  external('for-updates', [
-    { plugin: 'auth', permissionAttribute: { action: 'update' } },
-  ]),
+  external('for-auth', { plugin: 'auth' }),
+  external('for-reading', { plugin: 'auth', permission: 'auth.api-gate.read' }),
+  external('for-updates', {
+    plugin: 'auth',
+    permissionAttribute: { action: 'update' },
+  }),
 ];
 
 const folder = folderWith({
@@ -107,7 +102,7 @@ async function start(options: SignedBackendOptions = {}) {
   const backend = await backends.start({
     ...options,
     features: [hello.feature, ...features],
-    config: merge({ backend: { auth: { externalAccess } } }, config),
+    config: merge(accessWith(...externalAccess), config),
     apiGate: {
       operators: [OPERATOR],
       revocation: { pollInterval: '200ms' },
@@ -300,11 +295,7 @@ describe('a user who is locked out', () => {
     const backend = await start();
     const token = await backend.jane(now() - 10);
     await backend.lock();
-    const { status, headers } = await backend.request(
-      'DELETE',
-      `/api/hello${COOKIE_ENDPOINT}`,
-      [cookie(token), SAME_ORIGIN],
-    );
+    const { status, headers } = await backend.signOut(cookie(token));
     expect(status).toBe(204);
     expect(String(headers['set-cookie'])).toContain('token=;');
   });

@@ -61,10 +61,8 @@ function closedBy(backend: SignedBackend): string[] {
 }
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const start = (
   allow: JsonObject[],

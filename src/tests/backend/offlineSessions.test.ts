@@ -9,7 +9,6 @@ import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
-  COOKIE_ENDPOINT,
   JSON_TYPE,
   REVOCATIONS,
   SAME_ORIGIN,
@@ -245,11 +244,7 @@ describeWithRoute('in a split backend', () => {
       const guest = await auth.guest();
       const tokens = await signInClient(auth.authUrl, 'one', guest);
       await until(async () => (await other.status(guest)) === 200);
-      const { status } = await other.request(
-        'DELETE',
-        `/api/other${COOKIE_ENDPOINT}`,
-        [cookie(guest), SAME_ORIGIN],
-      );
+      const { status } = await other.signOut(cookie(guest), 'other');
       expect(status).toBe(204);
       const refreshed = await auth.refresh('one', tokens.refresh_token!);
       expect(refreshed.status).toBe(offlineSessions === 'end' ? 400 : 200);

@@ -1,9 +1,9 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { rawRequest } from '../../__testUtils__/rawRequest';
@@ -15,7 +15,8 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { backendConfig, freePort } from '../../__testUtils__/startBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -370,7 +371,7 @@ describe('a change of the configuration', () => {
     stronger?: JsonObject,
     baseUrl?: string,
   ) {
-    const folder = await mkdtemp(path.join(tmpdir(), 'api-gate-config-'));
+    const folder = temporaryFolder();
     const file = path.join(folder, 'app-config.yaml');
     const strongerFile = path.join(folder, 'app-config.production.yaml');
     const port = await freePort();
@@ -381,19 +382,16 @@ describe('a change of the configuration', () => {
     };
     const write = (changed: JsonObject) =>
       writeText(
-        stringify({
-          app: { baseUrl: 'http://localhost:3000' },
-          backend: {
-            baseUrl: baseUrl ?? `http://localhost:${port}`,
-            listen: { port, host: 'localhost' },
-            database: { client: 'better-sqlite3', connection: ':memory:' },
-          },
-          auth: {
-            ...(backends.key.config.auth as JsonObject),
-            providers,
-            apiGate: changed,
-          },
-        }),
+        stringify(
+          merge(backendConfig(port), {
+            backend: baseUrl && { baseUrl },
+            auth: {
+              ...(backends.key.config.auth as JsonObject),
+              providers,
+              apiGate: changed,
+            },
+          }),
+        ),
       );
     await write(apiGate);
     if (stronger) {
@@ -411,7 +409,6 @@ describe('a change of the configuration', () => {
         backends.add,
       ),
     });
-    backends.add({ stop: () => rm(folder, { recursive: true }) });
     return { ...backend, audit, file, write, writeText };
   }
 

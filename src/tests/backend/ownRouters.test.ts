@@ -11,7 +11,6 @@ import {
   cookie,
   COOKIE_ENDPOINT,
   KEYS,
-  SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import {
@@ -155,11 +154,7 @@ describe('a backend with an httpRouter of its own', () => {
   it('passes a sign-out with a session on to the handler, and ends the session', async () => {
     backend.hello.handled.length = 0;
     const token = await backend.sign({ sub: 'user:default/leaving' });
-    const { status, headers } = await backend.request(
-      'DELETE',
-      `/api/hello${COOKIE_ENDPOINT}`,
-      [cookie(token), SAME_ORIGIN],
-    );
+    const { status, headers } = await backend.signOut(cookie(token));
     expect(status).toBe(200);
     expect(headers['set-cookie']).toContain('token=;');
     expect(backend.hello.handled).toHaveLength(1);

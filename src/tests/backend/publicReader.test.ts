@@ -7,10 +7,10 @@ import {
 } from '@backstage/plugin-permission-common';
 import { policyExtensionPoint } from '@backstage/plugin-permission-node/alpha';
 import type { JsonObject } from '@backstage/types';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { merge } from 'lodash';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordSpans } from '../../__testUtils__/recordSpans';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -24,6 +24,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { isDelegationChecked, stock } from '../../__testUtils__/stockBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 
 const TOKEN = 'token-of-the-public-reader';
@@ -35,14 +36,11 @@ const RULE = {
 
 /** The entry of `backend.auth.externalAccess` for the plugin of a rule. */
 const entryFor = (plugin: string, changed: JsonObject = {}): JsonObject => ({
-  type: 'static',
-  options: { token: TOKEN, subject: 'public-reader' },
-  accessRestrictions: [{ plugin, permissionAttribute: { action: ['read'] } }],
+  ...staticToken(TOKEN, 'public-reader', {
+    plugin,
+    permissionAttribute: { action: ['read'] },
+  }),
   ...changed,
-});
-
-const accessWith = (...externalAccess: JsonObject[]) => ({
-  backend: { auth: { externalAccess } },
 });
 
 const backends = signedBackends();
@@ -306,8 +304,7 @@ const describeStock =
   isDelegationChecked && stock.catalog ? describe : describe.skip;
 
 describeStock('a rule with `as` for the catalog', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'api-gate-reader-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+  const folder = temporaryFolder();
 
   /** Creates a policy that answers every question about a user or a service alike. */
   const policyOf = (decide: (request: any) => any) =>

@@ -5,6 +5,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request } from 'express';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer as bearerOf,
@@ -46,20 +47,10 @@ const plugin = (pluginId: string) =>
 const sign = (claims: object = {}) => backend.sign({ sub: USER, ...claims });
 
 /** Creates the settings of a static token with restrictions. */
-const restricted = (...accessRestrictions: JsonObject[]) => ({
-  config: {
-    backend: {
-      auth: {
-        externalAccess: [
-          {
-            type: 'static',
-            options: { token: 'restricted-token', subject: 'external' },
-            accessRestrictions,
-          },
-        ],
-      },
-    },
-  },
+const restricted = (...restrictions: JsonObject[]) => ({
+  config: accessWith(
+    staticToken('restricted-token', 'external', ...restrictions),
+  ),
 });
 
 async function start(options: SignedBackendOptions = {}) {

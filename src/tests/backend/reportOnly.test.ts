@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
@@ -10,9 +7,11 @@ import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { usageProbe } from '../../__testUtils__/usageProbe';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
@@ -20,17 +19,11 @@ import { UsageTable } from '../../usage/UsageTable';
 import { DAY_MS } from '../../util/time';
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const SERVICE = 'a-static-token-of-an-operator';
-const OPERATOR = {
-  externalAccess: [
-    { type: 'static', options: { token: SERVICE, subject: 'ops' } },
-  ],
-};
+const OPERATOR = { externalAccess: [staticToken(SERVICE, 'ops')] };
 const JWT = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl';
 const ID = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
 const BADGE = '/api/badges/entity/default/component/x/badge/status';
@@ -399,7 +392,7 @@ describeWithWebSockets(
     });
 
     it('lists what worked in the log of the next start, with its rules as comments', async () => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-worked-'));
+      const directory = temporaryFolder();
       const database = { client: 'better-sqlite3', connection: { directory } };
       const before = await start(
         { mode: 'report-only' },
@@ -431,7 +424,6 @@ describeWithWebSockets(
       ]) {
         expect(lines).toContain(expected);
       }
-      await rm(directory, { recursive: true });
     });
 
     it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {

@@ -1,14 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { JsonObject, JsonValue } from '@backstage/types';
 import { merge } from 'lodash';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/startBackend';
 import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 
 const KEY = 'events.modules.github.webhookSecret';
@@ -23,22 +24,13 @@ const REPORTER = 'reporter-token-of-this-test';
 
 const backends = signedBackends();
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'api-gate-requires-'));
+beforeEach(() => {
+  folder = temporaryFolder();
 });
-afterEach(async () => {
-  await backends.stopAll();
-  await rm(folder, { recursive: true });
-});
+afterEach(backends.stopAll);
 
 const withSecret = (webhookSecret: JsonValue | undefined): JsonObject => ({
-  backend: {
-    auth: {
-      externalAccess: [
-        { type: 'static', options: { token: REPORTER, subject: 'reporter' } },
-      ],
-    },
-  },
+  ...accessWith(staticToken(REPORTER, 'reporter')),
   ...(webhookSecret !== undefined && {
     events: { modules: { github: { webhookSecret } } },
   }),

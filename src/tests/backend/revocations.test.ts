@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
@@ -12,6 +10,7 @@ import {
   REVOCATIONS,
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 const TABLE = 'api_gate_revocations';
 
@@ -25,10 +24,7 @@ interface Database {
 }
 
 function createSqlite(): Database {
-  const directory = mkdtempSync(path.join(tmpdir(), 'api-gate-'));
-  backends.add({
-    stop: () => rmSync(directory, { recursive: true, force: true }),
-  });
+  const directory = temporaryFolder();
   return {
     config: { client: 'better-sqlite3', connection: { directory } },
     open: () =>

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { authProvider } from '../../__testUtils__/authProvider';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -91,11 +92,7 @@ async function start(
         `Cookie: a=1; token=${token}`,
         SAME_ORIGIN,
       ]),
-    signOutHere: (token: string) =>
-      request('DELETE', `/api/${pluginId}${COOKIE_ENDPOINT}`, [
-        cookie(token),
-        SAME_ORIGIN,
-      ]),
+    signOutHere: (token: string) => backend.signOut(cookie(token), pluginId),
   };
 }
 
@@ -265,21 +262,12 @@ it("a revoked session does not keep Backstage's own cookie from being issued aga
 it('the routes of revocations are not for an external token that is restricted to other permissions', async () => {
   const restricted = 'restricted-static-token';
   const { post, request, statusOf } = await start({
-    config: {
-      backend: {
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: restricted, subject: 'script' },
-              accessRestrictions: [
-                { plugin: 'auth', permission: 'catalog.entity.read' },
-              ],
-            },
-          ],
-        },
-      },
-    },
+    config: accessWith(
+      staticToken(restricted, 'script', {
+        plugin: 'auth',
+        permission: 'catalog.entity.read',
+      }),
+    ),
   });
   for (const body of [
     { userEntityRef: 'user:default/a' },

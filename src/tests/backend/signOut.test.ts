@@ -76,11 +76,6 @@ async function start(
       (await backend.post(REVOCATIONS, token, { userEntityRef })).status,
     status: (token: string, target = '/api/hello/x') =>
       backend.statusOf(target, bearer(token)),
-    signOut: (headerLine: string, plugin = 'hello') =>
-      backend.request('DELETE', `/api/${plugin}${COOKIE_ENDPOINT}`, [
-        headerLine,
-        SAME_ORIGIN,
-      ]),
     revocations: async () => {
       const service = await hello.tokenFor('auth');
       const { body } = await backend.get(REVOCATIONS, bearer(service));

@@ -1,5 +1,4 @@
-import { createServer, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import {
   BackendFeature,
   createBackendModule,
@@ -22,6 +21,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
+import { serve } from '../../__testUtils__/serve';
 import { freePort } from '../../__testUtils__/startBackend';
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
@@ -260,13 +260,9 @@ describe('a backend with the auth plugin', () => {
   it('can stop while another one reads its revoked sessions', async () => {
     const { otherPort, start, hello } = await reserve();
     const asked: ServerResponse[] = [];
-    const auth = createServer((_req, res) => {
+    const { server: auth, port } = await serve((_req, res) => {
       asked.push(res);
     });
-    await new Promise<void>(resolve => {
-      auth.listen(0, 'localhost', resolve);
-    });
-    const { port } = auth.address() as AddressInfo;
     await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
       withAuth: false,
       features: [hello.feature],

@@ -5,6 +5,7 @@ import {
 import { createServiceFactory } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer } from '../../__testUtils__/requestParts';
 import {
@@ -17,13 +18,8 @@ import { usageProbe } from '../../__testUtils__/usageProbe';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
-const external = (subject: string, ...restrictedTo: string[]) => ({
-  type: 'static',
-  options: { token: tokenOf(subject), subject },
-  ...(restrictedTo.length && {
-    accessRestrictions: restrictedTo.map(plugin => ({ plugin })),
-  }),
-});
+const external = (subject: string, ...restrictedTo: string[]) =>
+  staticToken(tokenOf(subject), subject, ...restrictedTo);
 const SECRET = Buffer.alloc(32, 1);
 const legacy = {
   type: 'legacy',
@@ -49,10 +45,8 @@ const ownHandler = createServiceFactory({
 });
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 const only = [{ plugin: 'hello', path: '/ok', methods: ['GET', 'POST'] }];
 
@@ -67,7 +61,7 @@ async function start(
   const { access = [external('ci'), external('other')] } = options;
   const hello = recordingPlugin('hello');
   const settings = (limits: JsonObject[], externalAccess = access) => ({
-    config: { backend: { auth: { externalAccess } } },
+    config: accessWith(...externalAccess),
     apiGate: { ...options.apiGate, tokens: limits },
   });
   const backend = await backends.start({
@@ -212,7 +206,7 @@ describe('an external token with only', () => {
     const backend = await start([{ subject: 'ci', only }]);
     const ci = bearer(tokenOf('ci'));
     backend.change({
-      config: { backend: { auth: { externalAccess: [external('other')] } } },
+      config: accessWith(external('other')),
       apiGate: { tokens: [] },
     });
     expect(await outcome(backend, 'GET /api/hello/x', ci)).toEqual(REFUSED);
@@ -238,7 +232,7 @@ describe('an external token with only', () => {
         features: [ownHandler],
       });
       backend.change({
-        config: { backend: { auth: { externalAccess: [entry] } } },
+        config: accessWith(entry),
         apiGate: { tokens: [] },
       });
       const token = bearer(tokenOf(subject));
@@ -464,7 +458,7 @@ describe('the tokens of each kind of handler', () => {
     expect(await backend.statusOf('/api/hello/x', bearer(asPlugin))).toBe(401);
 
     backend.change({
-      config: { backend: { auth: { externalAccess: access } } },
+      config: accessWith(...access),
       apiGate: {
         tokens: subjects.map(subject => ({ subject, until: '2020-01-01' })),
       },

@@ -18,6 +18,7 @@ import type { JsonObject } from '@backstage/types';
 import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { codeIn, proseOf, readDocument } from '../../__testUtils__/documents';
+import { staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -32,6 +33,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import type { UserTokenClaims } from '../../__testUtils__/signingKey';
+import { listen } from '../../__testUtils__/serve';
 import { discovery, freePort } from '../../__testUtils__/startBackend';
 import { Plugins } from '../../plugins/Plugins';
 import { until } from '../../__testUtils__/until';
@@ -413,14 +415,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         backend: {
           baseUrl: `https://localhost:${port}`,
           https: true,
-          auth: {
-            externalAccess: [
-              {
-                type: 'static',
-                options: { token: 'static-token', subject: 'script' },
-              },
-            ],
-          },
+          auth: { externalAccess: [staticToken('static-token', 'script')] },
         },
       },
     });
@@ -463,15 +458,11 @@ describe('[P11] a proxy endpoint with ws: true', () => {
       asked.push(`${req.url} ${req.headers.authorization ?? ''}`.trim());
       client.send('hello');
     });
-    await new Promise<void>(resolve => {
-      target.listen(0, 'localhost', resolve);
-    });
+    const { stop, url } = await listen(target);
     cleanUp(() => {
-      target.closeAllConnections();
+      stop();
       echo.clients.forEach(client => client.terminate());
-      target.close();
     });
-    const { port } = target.address() as AddressInfo;
     const backend = await start({
       apiGate,
       features: [proxyPlugin],
@@ -479,7 +470,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
         proxy: {
           endpoints: {
             '/echo': {
-              target: `http://localhost:${port}`,
+              target: url,
               ws: true,
               allowedHeaders: ALLOWED_HEADERS,
             },

@@ -1,29 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
 import { tableRows } from '../../__testUtils__/documents';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
 import {
+  backendConfig,
   freePort,
   RunningBackend,
   startBackend,
 } from '../../__testUtils__/startBackend';
+import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { usageProbe } from '../../__testUtils__/usageProbe';
 import type { PolicyReport } from '../../observability/describePolicy';
 
 jest.setTimeout(60_000);
 
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
-const external = (subject: string, ...restrictedTo: string[]) => ({
-  type: 'static',
-  options: { token: tokenOf(subject), subject },
-  ...(restrictedTo.length && {
-    accessRestrictions: restrictedTo.map(plugin => ({ plugin })),
-  }),
-});
+const external = (subject: string, ...restrictedTo: string[]) =>
+  staticToken(tokenOf(subject), subject, ...restrictedTo);
 
 const allow = [
   { plugin: 'hello', path: '/used/**', methods: ['GET', 'POST'] },
@@ -240,7 +236,7 @@ describe('the record of use in a backend', () => {
   });
 
   it('[P30] lists in the log of the start what was not used for a day, after a restart too', async () => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'api-gate-usage-'));
+    const directory = temporaryFolder();
     const database = { client: 'better-sqlite3', connection: { directory } };
     await start({}, { database });
     await send('/api/hello/used/a');
@@ -273,7 +269,6 @@ describe('the record of use in a backend', () => {
     const { usage } = await report();
     expect(usage!.rules.map(({ days }) => days)).toEqual([30, 30, 30]);
     expect(usage!.days).toBe(30);
-    await rm(directory, { recursive: true });
   });
 
   it('is off with usage: false, without a table', async () => {
@@ -287,13 +282,7 @@ describe('the record of use in a backend', () => {
   it('follows a change of the rules', async () => {
     const port = await freePort();
     const configWith = (rules: JsonObject[]) => ({
-      app: { baseUrl: 'http://localhost:3000' },
-      backend: {
-        baseUrl: `http://localhost:${port}`,
-        listen: { port, host: 'localhost' },
-        database: { client: 'better-sqlite3', connection: ':memory:' },
-        auth: { externalAccess },
-      },
+      ...merge(backendConfig(port), accessWith(...externalAccess)),
       auth: { providers: { guest: {} }, apiGate: { allow: rules } },
     });
     const config = createReloadableConfig(configWith(allow));

@@ -6,6 +6,7 @@ import {
   coreServices,
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -62,17 +63,7 @@ async function start(
     ...others,
     features: [live.feature, caller.feature],
     config: {
-      backend: {
-        auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: RESTRICTED, subject: 'script' },
-              accessRestrictions: [{ plugin: 'caller' }],
-            },
-          ],
-        },
-      },
+      ...accessWith(staticToken(RESTRICTED, 'script', 'caller')),
       ...options.config,
     },
     apiGate: {

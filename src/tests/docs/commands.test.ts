@@ -9,6 +9,7 @@ import {
   documents,
   proseOf,
 } from '../../__testUtils__/documents';
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -279,23 +280,17 @@ describeWithCurl('a command of the documents for a shell', () => {
   let env: Record<string, string>;
 
   beforeAll(async () => {
-    const token = (subject: string, plugin: string, permission?: string) => ({
-      type: 'static',
-      options: { token: `${subject}-of-a-test`, subject },
-      accessRestrictions: [{ plugin, ...(permission && { permission }) }],
-    });
     backend = await startBackend({
       features: [catalogPlugin, permissionPlugin, allowAllPolicy],
       config: {
         permission: { enabled: true },
-        backend: {
-          auth: {
-            externalAccess: [
-              token('catalog-script', 'catalog'),
-              token('api-gate-policy', 'auth', 'auth.api-gate.read'),
-            ],
-          },
-        },
+        ...accessWith(
+          staticToken('catalog-script-of-a-test', 'catalog-script', 'catalog'),
+          staticToken('api-gate-policy-of-a-test', 'api-gate-policy', {
+            plugin: 'auth',
+            permission: 'auth.api-gate.read',
+          }),
+        ),
         auth: { apiGate: { operators: ['user:development/guest'] } },
       },
     });

@@ -3,6 +3,7 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../../__testUtils__/documents';
+import { accessWith, staticToken } from '../../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
 import { bearer } from '../../../__testUtils__/requestParts';
 import {
@@ -25,15 +26,8 @@ function readToken(subject: string): JsonObject & { options: JsonObject } {
   return parse(text).backend.auth.externalAccess[0];
 }
 
-const staticToken = (token: string, ...plugins: (string | JsonObject)[]) => ({
-  type: 'static',
-  options: { token, subject: token },
-  ...(plugins.length > 0 && {
-    accessRestrictions: plugins.map(each =>
-      typeof each === 'string' ? { plugin: each } : each,
-    ),
-  }),
-});
+const external = (token: string, ...restrictions: (string | JsonObject)[]) =>
+  staticToken(token, token, ...restrictions);
 
 /** Creates a plugin that calls the next of the plugins in the path for its caller, and answers as that one does. */
 const calling = (pluginId: string) =>
@@ -62,7 +56,7 @@ const start = (
 ) =>
   backends.start({
     features: ['catalog', 'other', 'third'].map(id => calling(id).feature),
-    config: { backend: { auth: { externalAccess } } },
+    config: accessWith(...externalAccess),
     ...options,
   });
 
@@ -98,7 +92,7 @@ describe('docs/recipes/clients.md', () => {
     });
     const secret = Buffer.alloc(32, 1);
     const backend = await start([
-      staticToken(TOKEN),
+      external(TOKEN),
       {
         type: 'jwks',
         options: {
@@ -148,14 +142,14 @@ describe('docs/recipes/clients.md', () => {
   it.each(['seven77', 'with-a-line-break\n'])(
     'has a static token that stops the start: %j',
     async token => {
-      await expect(start([staticToken(token)])).rejects.toThrow(
+      await expect(start([external(token)])).rejects.toThrow(
         /Illegal token, must be/,
       );
     },
   );
 
   it('has the text for such a token without the gate', async () => {
-    const { get } = await start([staticToken(TOKEN)], { withGate: false });
+    const { get } = await start([external(TOKEN)], { withGate: false });
     const { status, body } = await get('/api/catalog', bearer(`${TOKEN}x`));
     expect([status, JSON.parse(body).error.message]).toEqual([
       401,
@@ -165,12 +159,12 @@ describe('docs/recipes/clients.md', () => {
 
   it('has the answers for a token whose restrictions lack what handlers call', async () => {
     const backend = await start([
-      staticToken('lacking-token', 'other'),
-      staticToken('narrowed-token', 'other', {
+      external('lacking-token', 'other'),
+      external('narrowed-token', 'other', {
         plugin: 'catalog',
         permission: 'x',
       }),
-      staticToken('enough-token', 'other', 'catalog'),
+      external('enough-token', 'other', 'catalog'),
     ]);
     const ask = async (token: string, target: string) => {
       const { status, body } = await backend.get(target, bearer(token));
@@ -208,7 +202,7 @@ describe('docs/recipes/clients.md', () => {
   });
 
   it('has calls between plugins, which need a token', async () => {
-    const backend = await start([staticToken(TOKEN)]);
+    const backend = await start([external(TOKEN)]);
     const statusOf = (target: string) =>
       backend.statusOf(target, bearer(TOKEN));
     expect(await statusOf('/api/other/catalog')).toBe(200);
@@ -228,7 +222,7 @@ describe('docs/recipes/clients.md', () => {
     const backend = await backends.start({
       features: [proxyPlugin],
       config: {
-        backend: { auth: { externalAccess: [staticToken(TOKEN)] } },
+        ...accessWith(external(TOKEN)),
         proxy: {
           endpoints: {
             '/adds': { target, headers: { Authorization: 'Bearer of-server' } },

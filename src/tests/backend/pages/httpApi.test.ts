@@ -8,6 +8,7 @@ import {
   readDocument,
   tableRows,
 } from '../../../__testUtils__/documents';
+import { staticToken } from '../../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
 import { bearer, REVOCATIONS } from '../../../__testUtils__/requestParts';
 import { folderWith } from '../../../__testUtils__/runCli';
@@ -51,12 +52,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
         listen: { port, host: 'localhost' },
         database: { client: 'better-sqlite3', connection: ':memory:' },
         auth: {
-          externalAccess: [
-            {
-              type: 'static',
-              options: { token: 'a-static-token', subject: 'old-jenkins' },
-            },
-          ],
+          externalAccess: [staticToken('a-static-token', 'old-jenkins')],
         },
       },
       auth: {

@@ -21,10 +21,8 @@ import { until } from '../../../__testUtils__/until';
 import { webSocketPlugin } from '../../../__testUtils__/webSocketPlugin';
 
 const backends = signedBackends();
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await backends.stopAll();
-});
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
 
 // Goes in October 2027: plugins of releases before November 2026 differ, or are not installed.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;

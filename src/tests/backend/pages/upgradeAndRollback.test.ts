@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { codeIn, tableRows } from '../../../__testUtils__/documents';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
@@ -9,6 +6,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../../__testUtils__/signedBackends';
+import { temporaryFolder } from '../../../__testUtils__/temporaryFolder';
 
 const PAGE = 'docs/upgrade-and-rollback.md';
 
@@ -17,8 +15,7 @@ afterEach(backends.stopAll);
 
 /** Returns a function that starts the same backend, with the same database, each time. */
 function createDeployment() {
-  const directory = mkdtempSync(path.join(tmpdir(), 'api-gate-page-'));
-  backends.add({ stop: () => rmSync(directory, { recursive: true }) });
+  const directory = temporaryFolder();
   return (options: SignedBackendOptions) =>
     backends.start({
       ...options,
