@@ -9,16 +9,16 @@ import {
 
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
-  'lines of the core': 5130,
-  'files of the core': 47,
+  'lines of the core': 5008,
+  'files of the core': 38,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 22000,
-  'files of src without tests': 196,
+  'lines of src without tests': 21500,
+  'files of src without tests': 176,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 48900,
-  'files that an anonymous request touches': 29,
-  'files that a remembered bearer token touches': 46,
-  'files that a cookie touches': 46,
+  'lines of *.test.ts': 49060,
+  'files that an anonymous request touches': 27,
+  'files that a remembered bearer token touches': 36,
+  'files that a cookie touches': 35,
   'turns in the way of an upgrade': 0,
 };
 
