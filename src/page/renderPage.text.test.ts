@@ -194,3 +194,48 @@ it('has a title, links to its sections, and words where a list is empty', () => 
   expect(page).toContain('<p>No request in 30 days.</p>');
   expect(page).toContain('>user:default/a, ::1</td>');
 });
+
+it('shows the limits of a token that has made no request', () => {
+  const { usage } = createPageReport();
+  const texts = textsOf(
+    createPageReport({
+      usage: { ...usage!, externalTokens: [] },
+      tokens: [{ subject: 'unused', reason: 'Jenkins' }],
+    }),
+  );
+  expect(sectionOf(texts, 'tokens')).toBe(
+    '|External tokens|Subject|May|unused|what accessRestrictions allow (Jenkins)|',
+  );
+});
+
+it('draws the refusals of 60 minutes for each reason, the most frequent one first', () => {
+  const minutesAgo = (minutes: number, reasons: object) => ({
+    minute: new Date(Date.now() - minutes * 60_000).toISOString(),
+    reasons: reasons as Record<string, number>,
+  });
+  const { refusals } = createPageReport();
+  const page = pageOf(
+    createPageReport({
+      refusals: {
+        ...refusals,
+        minutes: [
+          minutesAgo(60, { revoked: 7 }),
+          minutesAgo(59, { restricted: 1 }),
+          minutesAgo(1, { restricted: 2, locked: 1 }),
+          minutesAgo(0, { locked: 4 }),
+          minutesAgo(-1, { revoked: 8 }),
+        ],
+      },
+    }),
+  );
+  const rows = [
+    ...page.matchAll(
+      /<code>(\w+)<\/code><\/td><td data-l="Requests">(\d+)<.*?d="([^"]*)"/gs,
+    ),
+  ].map(([, reason, sum, path]) => `${reason} ${sum} ${path}`);
+  const none = (minutes: number) => 'V20h1'.repeat(minutes);
+  expect(rows).toEqual([
+    `locked 5 M0 20${none(58)}V15h1V0h1V20z`,
+    `restricted 3 M0 20V10h1${none(57)}V0h1V20h1V20z`,
+  ]);
+});
