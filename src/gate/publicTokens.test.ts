@@ -6,10 +6,12 @@ import {
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { GateRequest } from './GateRequest';
 import {
-  verifyPublicToken,
+  refuseLimitedToken,
   refuseRevokedSession,
   removeRevokedUserCookie,
+  verifyPublicToken,
 } from './publicTokens';
+import { verifyCredential } from './verifyCredential';
 
 const NOW = Math.floor(Date.now() / 1000);
 const ended = { sub: 'user:default/ended', iat: NOW, exp: NOW + 3600 };
@@ -27,6 +29,7 @@ const live = tokenOf(alive);
 const elsewhere = { iss: 'https://staging.example.com/api/auth' };
 const foreign = tokenOf({ ...ended, ...elsewhere });
 
+const rule = { plugin: 'hello', path: '/x', methods: ['GET'] };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const cookie = (token: string) => ({ cookie: `a=1; backstage-auth=${token}` });
 
@@ -123,8 +126,9 @@ describe('[P10] refuseRevokedSession', () => {
     async (_, token) => {
       const { find, gate } = create();
       const refusal = await find(`${token}==`);
-      expect([refusal.reason, refusal.subject]).toEqual([
+      expect([refusal.reason, refusal.detail, refusal.subject]).toEqual([
         'invalid-token',
+        'malformed',
         undefined,
       ]);
       expect(gate.asked).toEqual([]);
@@ -186,6 +190,29 @@ describe('[P10] refuseRevokedSession', () => {
     expect(await find(token)).toMatchObject({ reason: 'keys-unavailable' });
   });
 
+  it('[P85] refuses the token of a public reader, and verifies it nowhere', async () => {
+    const { find, gate, requestWith } = create();
+    gate.services.publicReaders = {
+      has: (text: string) => text === 'reader',
+    } as never;
+    const restricted = { reason: 'restricted' };
+    expect(await find('reader')).toMatchObject(restricted);
+    expect(await verifyPublicToken('reader', requestWith({}))).toMatchObject(
+      restricted,
+    );
+    const presented = { kind: 'bearer', token: 'reader' } as const;
+    await expect(
+      verifyCredential(requestWith({}), presented),
+    ).rejects.toMatchObject(restricted);
+    expect(gate.asked).toEqual([]);
+  });
+
+  it('verifies no token of a service that acts for no user', async () => {
+    const { gate, requestWith } = create();
+    expect(await verifyPublicToken('static', requestWith({}))).toBeUndefined();
+    expect(gate.asked).toEqual([]);
+  });
+
   it('rejects with an unexpected error, whatever properties that has', async () => {
     const { find, gate } = create();
     const error = Object.assign(new Error('unexpected'), { isFinal: true });
@@ -228,5 +255,69 @@ describe.each([
     await check(request);
     expect(request.forwarded).toEqual({ userCookie: 'removed' });
     expect(await find(full)).toMatchObject({ reason: 'keys-unavailable' });
+  });
+});
+
+describe('[P82] refuseLimitedToken', () => {
+  const limit = { subject: 'ci', only: [rule] };
+
+  /** Returns what comes of a token in a request to `/y`, which the limit excludes. */
+  async function refuse(headers: object, change: object = {}) {
+    const { gate, requestWith } = create();
+    gate.policy = { tokens: [limit] };
+    gate.tokens.set('static', { type: 'service', subject: 'ci' });
+    gate.tokens.set('other', { type: 'service', subject: 'plugin:search' });
+    const request = Object.assign(requestWith(headers), {
+      ...{ isUpgrade: false, method: 'GET', path: '/y', pluginId: 'hello' },
+      ...change,
+    });
+    const sessions = await refuseLimitedToken(request).catch(error => error);
+    return { asked: gate.asked, sessions };
+  }
+  const restricted = { reason: 'restricted', detail: 'only', subject: 'ci' };
+  const protocols = { 'sec-websocket-protocol': 'static, other' };
+
+  it('refuses a request that the limits of the token exclude', async () => {
+    const { sessions } = await refuse(bearer('static'));
+    expect(sessions).toMatchObject(restricted);
+  });
+
+  it('passes a request that they allow, until they end', async () => {
+    const { sessions } = await refuse(bearer('static'), { path: '/x' });
+    expect(sessions.map((end: () => number) => end())).toEqual([Infinity]);
+  });
+
+  it('refuses a limited token in the protocols of an upgrade, and of no other request', async () => {
+    const upgrade = await refuse(protocols, { isUpgrade: true });
+    expect(upgrade.sessions).toMatchObject(restricted);
+    const other = await refuse(protocols);
+    expect(other).toEqual({ asked: [], sessions: [] });
+  });
+
+  it.each([
+    ['a user', live, []],
+    ['a plugin', unsignedToken('vnd.backstage.plugin', { sub: 'search' }), []],
+    ['nobody', '', []],
+    ['another service, which has no end', 'other', ['hello']],
+    ['another system, which does not verify', 'unknown', ['hello']],
+  ])('passes a token of %s', async (_, token, asked) => {
+    const headers = token ? bearer(token) : {};
+    expect(await refuse(headers)).toEqual({ asked, sessions: [] });
+  });
+
+  it('verifies no token while none is limited', async () => {
+    const { gate, requestWith } = create();
+    const request = requestWith(bearer('static'));
+    expect(await refuseLimitedToken(request)).toEqual([]);
+    expect(gate.asked).toEqual([]);
+  });
+
+  it('rejects with an unexpected error', async () => {
+    const { gate, requestWith } = create();
+    gate.policy = { tokens: [limit] };
+    const error = new Error('unexpected');
+    gate.services.keyEndpoints.assertCallerKnown = () => Promise.reject(error);
+    const request = requestWith(bearer('static'));
+    await expect(refuseLimitedToken(request)).rejects.toBe(error);
   });
 });

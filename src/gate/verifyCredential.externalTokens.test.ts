@@ -11,13 +11,15 @@ import {
 const only = [{ plugin: 'hello', path: '/x', methods: ['GET'] }];
 const session = { sub: 'user:default/a', iat: 1, exp: 2 };
 
-/** Makes a request to `/y`, which the limits of the subjects `ci` and `plugin:ci` exclude, with the credential of a principal. */
+const SUBJECTS = ['ci', 'a plugin:ci', 'plugin:ci', 'user:default/a'];
+
+/** Makes a request to `/y`, which the limits of the subjects exclude, with the credential of a principal. */
 function create(principal: object) {
   const policy = createPolicy({
-    tokens: ['ci', 'plugin:ci', 'user:default/a'].map(subject => ({
-      subject,
-      only,
-    })),
+    tokens: [
+      ...SUBJECTS.map(subject => ({ subject, only })),
+      { subject: 'ended', until: 1 },
+    ],
   });
   const used: unknown[] = [];
   const request = {
@@ -43,26 +45,41 @@ function create(principal: object) {
 }
 
 describe('an authenticated request', () => {
-  it.each<[string, object, boolean]>([
-    ['an external token', { type: 'service', subject: 'ci' }, true],
-    ['a plugin', { type: 'service', subject: 'plugin:ci' }, false],
-    ['a user', { type: 'user', userEntityRef: 'user:default/a' }, false],
-    ['a service without a subject', { type: 'service' }, false],
-  ])(
-    '[P82] reports and limits the requests of %s: %s',
-    (_, principal, isLimited) => {
-      const { request, used, verified } = create(principal);
-      const refusal = findRefusal(verified, request);
-      expect(refusal?.reason).toBe(isLimited ? 'restricted' : undefined);
-      expect(refusal?.subject).toBe(isLimited ? 'ci' : undefined);
-      expect(refusal === undefined || refusal instanceof Refusal).toBe(true);
+  it.each(['ci', 'a plugin:ci'])(
+    '[P82] of the external token %s is reported and limited',
+    subject => {
+      const { request, used, verified } = create({ type: 'service', subject });
+      expect(findRefusal(verified, request)).toMatchObject({
+        reason: 'restricted',
+        detail: 'only',
+        subject,
+      });
       reportExternalToken(verified, request);
-      expect(used).toEqual(isLimited ? [['ci', request]] : []);
-      const end = socketSessionOf(verified, request);
-      const isEnded = typeof end === 'function' && end() === -Infinity;
-      expect(isEnded).toBe(isLimited);
+      expect(used).toEqual([[subject, request]]);
+      const end = socketSessionOf(verified, request) as () => number;
+      expect(end()).toBe(-Infinity);
     },
   );
+
+  it('[P82] of an external token that has ended is refused', () => {
+    const { request, verified } = create({ type: 'service', subject: 'ended' });
+    const refusal = findRefusal(verified, request);
+    expect(refusal).toBeInstanceOf(Refusal);
+    expect(refusal).toMatchObject({ reason: 'token-ended', subject: 'ended' });
+    expect(refusal!.detail).toBeUndefined();
+  });
+
+  it.each([
+    ['a plugin', { type: 'service', subject: 'plugin:ci' }],
+    ['a user', { type: 'user', userEntityRef: 'user:default/a' }],
+    ['a service without a subject', { type: 'service' }],
+  ])('[P82] of %s is neither reported nor limited', (_, principal) => {
+    const { request, used, verified } = create(principal);
+    expect(findRefusal(verified, request)).toBeUndefined();
+    reportExternalToken(verified, request);
+    expect(used).toEqual([]);
+    expect(socketSessionOf(verified, request)).not.toBeInstanceOf(Function);
+  });
 
   it('has the session of a user for its socket, and none of a plugin', () => {
     const ofUser = create({ type: 'user', userEntityRef: 'user:default/a' });
