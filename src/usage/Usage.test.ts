@@ -3,7 +3,7 @@ import { FaultyProxy } from '../__testUtils__/FaultyProxy';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
-import type { GateDatabase } from '../util/GateDatabase';
+import { GateDatabase } from '../util/GateDatabase';
 import {
   FURTHER_NAMES,
   MAX_NAMES_OF_GROUP,
@@ -410,6 +410,15 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(daysOf(later, open)).toBe(30);
     expect(log).toEqual([]);
   }, 60_000);
+
+  it('has the requests of other replicas where the table can not be tidied', async () => {
+    const other = await start({ allow: [open] });
+    other.ruleUsed(open, 'GET', true);
+    await other.sync();
+    jest.spyOn(GateDatabase.prototype, 'runAll').mockRejectedValue(new Error());
+    const replica = await start({ allow: [open] });
+    expect(requestsOf(replica, open)).toEqual([1, 1]);
+  });
 
   it('writes the last counts of yesterday today, and drops older ones, after which it is not complete', async () => {
     const goTo = startDays();

@@ -48,6 +48,7 @@ export class Usage {
   #recorded: Use[] = [];
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
+  #tidiedOn: number | undefined;
   #table: UsageTable | undefined;
   #hasTable = false;
   #hasWarned = false;
@@ -135,13 +136,12 @@ export class Usage {
   /** Starts to share the counts in a database. Resolves after the first exchange, and after six seconds at the latest. */
   async follow(database: GateDatabase): Promise<void> {
     this.#table = new UsageTable(database);
-    const { logger } = this.options;
     const polling = poll(() => this.sync(), {
       intervalMs: () =>
         MIN_INTERVAL_MS + (MAX_INTERVAL_MS - MIN_INTERVAL_MS) * Math.random(),
       signal: this.#stopping.signal,
       log: {
-        logger,
+        logger: this.options.logger,
         failing:
           'API gate can not store which rules and tokens are used: it counts in memory meanwhile, and its report is not complete',
         again: 'API gate stores again which rules and tokens are used',
@@ -178,6 +178,10 @@ export class Usage {
       await this.#write(table);
       this.#recorded = await table.read(this.#day);
       this.#names.setRecorded(this.read().values());
+      if (this.#tidiedOn !== this.#day) {
+        await table.tidy(this.#day);
+        this.#tidiedOn = this.#day;
+      }
       this.#isStored = true;
     } catch (error) {
       if (!this.#hasTable && !this.#hasWarned) {
@@ -201,7 +205,7 @@ export class Usage {
     }
     // The clock of another database that takes over may be behind.
     if (today > this.#day) {
-      // Counts of an earlier day may be part of a sum by now: see `UsageTable.read`.
+      // Counts of an earlier day may be part of a sum by now: see `UsageTable.tidy`.
       this.#hasDropped ||= this.#unwritten.size > 0;
       this.#unwritten.clear();
       this.#counts.clear();

@@ -2,8 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
-import { DAYS_KEPT, RECENT_DAYS } from './Use';
-import { Count, dayOf, keyOf, Use } from './Use';
+import { Count, dayOf, DAYS_KEPT, keyOf, RECENT_DAYS, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['used', 'day', 'process'];
@@ -40,7 +39,7 @@ export class UsageTable {
     return dayOf(await readDatabaseTime(this.database));
   }
 
-  /** Writes rows of this process, of today or yesterday: an earlier day may have been summed up. */
+  /** Writes rows of this process, of today or yesterday: {@link tidy} may have summed up an earlier day. */
   async write(day: number, counts: Iterable<Count>): Promise<void> {
     const rows = [...counts].map(count => ({
       ...count,
@@ -56,10 +55,9 @@ export class UsageTable {
     }
   }
 
-  /** Sums up all rows but those of this process and day. The first call of a day tidies the table. */
+  /** Sums up all rows but those of this process and day. */
   async read(today: number): Promise<Use[]> {
     if (this.#history.today !== today) {
-      await this.#tidy(today);
       this.#history = { today, earlier: await this.#readEarlier(today) };
     }
     const { earlier } = this.#history;
@@ -112,7 +110,7 @@ export class UsageTable {
   }
 
   /** Deletes old rows, and sums up days that are over. Processes that do so at the same time have the same sums, of which one is written. */
-  async #tidy(today: number): Promise<void> {
+  async tidy(today: number): Promise<void> {
     const { knex } = this.database;
     // A process may write to yesterday. A statement that it began before midnight then writes to the day before yesterday.
     const over = knex(TABLE)

@@ -112,7 +112,6 @@ export function listConfigured(
     ...config.allow.flatMap(rule =>
       rule.methods.map(method => usedRule(rule, method)),
     ),
-    // `call` records on which days the requests of the token were recorded.
     ...externalTokens.flatMap(({ subject }) => [
       usedBy('token', subject),
       usedBy('delegation', subject),
