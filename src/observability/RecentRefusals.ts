@@ -79,17 +79,15 @@ export class RecentRefusals {
 
   describe(): RefusalsReport {
     const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
-    const timeOf = (minute: number) =>
-      new Date(minute * MINUTE_MS).toISOString();
+    const timeOf = (milliseconds: number) =>
+      new Date(milliseconds).toISOString();
     return {
-      since: new Date(
-        Math.max(this.#startedAt, firstMinute * MINUTE_MS),
-      ).toISOString(),
+      since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),
       minutes: [...this.#minutes]
         .filter(([minute]) => minute >= firstMinute)
         .sort(([a], [b]) => a - b)
         .map(([minute, reasons]) => ({
-          minute: timeOf(minute),
+          minute: timeOf(minute * MINUTE_MS),
           reasons: { ...reasons },
         })),
       last: [...this.#last].reverse(),
