@@ -59,7 +59,7 @@ export class RequestGroups<Group extends SimilarRequests> {
 }
 
 /** The number of equal decisions since the start. */
-export interface DecisionCount extends Pick<
+interface DecisionCount extends Pick<
   Decision,
   'plugin' | 'outcome' | 'reason'
 > {
@@ -67,7 +67,7 @@ export interface DecisionCount extends Pick<
 }
 
 /** The number of similar requests that would have been refused, in report-only. */
-export interface WouldRefuse extends SimilarRequests {
+interface WouldRefuse extends SimilarRequests {
   count: number;
   /** The number of these requests by what came of them. A request without an answer has none yet. */
   answers: Partial<Record<AnswerKind, number>>;

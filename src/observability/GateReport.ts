@@ -137,8 +137,7 @@ export class GateReport implements GateObserver {
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
-    const { audit } = this.options;
-    audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
+    this.options.audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
 
   /** Counts a request that report-only let pass, and what comes of it. */

@@ -15,7 +15,7 @@ import { withEnd } from './describePolicy';
 import { formatRequirement, formatToken } from './formatPolicyReport';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
-export interface ExplainedGate {
+interface ExplainedGate {
   policy: Policy;
   externalSubjects: ExternalSubjects;
   /** What plugins open in code and the gate closes, as far as that is known. */

@@ -53,7 +53,7 @@ export function isRecordableText(text: string): boolean {
 }
 
 /** The rule that would keep requests working as YAML, or why none is proposed. */
-export type Proposal = { yaml: string } | { why: string };
+type Proposal = { yaml: string } | { why: string };
 
 /**
  * Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. A webhook's rule requires the

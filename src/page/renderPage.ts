@@ -10,7 +10,7 @@ import { renderRules } from './rules';
 import { renderTokens } from './tokens';
 
 /** What the form of the page has asked. */
-export interface Question {
+interface Question {
   request: string;
   subject: string;
 }
