@@ -98,8 +98,8 @@ function readToken(value: unknown, configPath: string) {
       ),
     }),
     /**
-     * The time from which on the entry allows nothing, in milliseconds since 1970. Default: the entry does not end. An end in the past
-     * is no error, so that a restart never fails for it.
+     * The time from which on the entry allows nothing, in milliseconds since 1970. Default: never. An end in the past is no error,
+     * so that a restart never fails for it.
      */
     ...(end && { until: +end }),
     ...(reason !== undefined && { reason }),

@@ -42,7 +42,7 @@ export const authApiGateRevokePermission = createPermission({
   attributes: { action: 'update' },
 });
 
-/** Who calls a route. */
+/** The user or the service that calls a route. */
 export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /** The services that authorizing callers needs. */
@@ -103,8 +103,8 @@ export class RouteAccess {
   }
 
   /**
-   * Accepts operators, and services whose access restrictions name the permission to revoke, which are external tokens: plugins have none. A
-   * plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
+   * Accepts operators, and services whose access restrictions name the permission to revoke. Those are external tokens: plugins
+   * have none. A plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
    *
    * @throws ConflictError for users who would lock themselves out
    */
@@ -112,7 +112,7 @@ export class RouteAccess {
     const permission = authApiGateRevokePermission;
     const credentials = await this.#readCaller(req);
     const { principal } = credentials;
-    // Without restrictions, a service is allowed everything.
+    // A service without restrictions is refused here, because Backstage allows it every permission.
     const isAccepted =
       principal.type === 'user'
         ? !principal.actor

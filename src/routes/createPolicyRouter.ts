@@ -18,8 +18,8 @@ const STATUSES = new Map([
 ]);
 
 /**
- * Creates the router for `GET` of a {@link PolicyReport}, with the public routes and the counts of decisions since the start: as JSON,
- * and as the page of the policy. Services may read it, and operators and readers with the permission `auth.api-gate.read`.
+ * Creates the router for `GET` of a {@link PolicyReport}: as JSON, and as the page of the policy. Services may read it, and so may
+ * operators and readers with the permission `auth.api-gate.read`.
  */
 export function createPolicyRouter(options: {
   access: Pick<RouteAccess, 'requireReader'>;
@@ -29,6 +29,7 @@ export function createPolicyRouter(options: {
 }): Router {
   const { access, config, describe, explain } = options;
   const answerError = createPageErrorAnswer(config);
+  // The redirect would match its own target otherwise.
   const router = PromiseRouter({ strict: true });
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     await access.requireReader(req);

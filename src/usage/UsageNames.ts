@@ -25,7 +25,7 @@ class RecordedNames {
   readonly #groups = new Map<string, Set<string>>();
 
   /**
-   * @param max - the number of names of a group: one with many names, such as a plugin that answers any path, leaves those of the others
+   * @param max - the number of names of a group: one with many, such as a plugin that answers any path, leaves those of the others
    * @param groupOf - returns the group of a use. The configuration limits the number of groups
    */
   constructor(
