@@ -1,4 +1,5 @@
 import express, { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import { tokenOf } from '../credentials/token';
 import { createGate } from '../gate/createGate';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createGateServices } from './createGateServices';
@@ -42,6 +43,8 @@ export async function startBareGate(
   /** The requests that the gate passed. */
   const handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {
     user?: unknown;
+    /** The token that `httpAuth` reads. */
+    token: string | undefined;
   })[] = [];
 
   const answerError: ErrorRequestHandler = (error, _req, res, _next) => {
@@ -59,7 +62,8 @@ export async function startBareGate(
   app.use((req, res) => {
     const { method, headers, rawHeaders } = req;
     const { user } = req as { user?: unknown };
-    handled.push({ method, headers, rawHeaders, user });
+    const token = tokenOf(req);
+    handled.push({ method, headers, rawHeaders, token, user });
     res.end('handled');
   });
   app.use(answerError);
