@@ -16,6 +16,7 @@ const rule = (path: string, methods = ['GET']) => ({
 function createServices() {
   const gate = createGateServices({ installed: ['Hello'] });
   gate.policy.allow = [rule('/open'), rule('/ws', ['GET', 'WEBSOCKET'])];
+  gate.policy.foreignAuthorization = [rule('/open'), rule('/foreign/**')];
   return gate.services;
 }
 
@@ -82,6 +83,21 @@ describe('ExpressRequest', () => {
       );
     },
   );
+});
+
+describe('a path where Authorization is for another server', () => {
+  it.each([
+    ['/api/Hello/foreign/x', true],
+    // It has no path by which the gate may decide, and Express finds the handler.
+    ['/api/Hello/foreign/x#', true],
+    ['/api/Hello/x', false],
+    ['/api/Hello/x#', false],
+    // A reload may have opened it.
+    ['/api/Hello/open', false],
+  ])('is %s: %s', (target, isForeignPath) => {
+    const { places } = createRequest('GET', target);
+    expect(places.isForeignPath).toBe(isForeignPath);
+  });
 });
 
 describe('UpgradeRequest', () => {

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import express, { type Response } from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import type { CredentialKind } from '../decision/Decision';
+import { PAGE_PATH } from '../http/requestLine';
 import { clearCookie, restrictAnswer, setAnswerHeaders } from './answer';
 import { ExpressRequest } from './GateRequest';
 
@@ -14,6 +15,8 @@ function answer(
     trust?: 'plugin' | 'operator';
     status?: number;
     destination?: string;
+    /** The plugin and the path, in place of those that `trust` says. */
+    at?: [plugin: string, path: string];
     /** Collects other headers in the request. */
     prepare?: (request: ExpressRequest) => void;
   } = {},
@@ -21,13 +24,14 @@ function answer(
   const { credential, trust, status = 200, destination, prepare } = options;
   const { policy, services } = createGateServices();
   policy.trustedPaths = [{ plugin: 'hello', path: '/operator/x' }];
-  const url = `/${trust === 'plugin' ? 'static' : trust}/x`;
+  const path = `/${trust === 'plugin' ? 'static' : trust}/x`;
+  const [plugin, url] = options.at ?? ['hello', path];
   const req = Object.assign(new IncomingMessage(new Socket()), {
     method: 'GET',
-    baseUrl: '/api/hello',
-    originalUrl: `/api/hello${url}`,
+    baseUrl: `/api/${plugin}`,
+    originalUrl: `/api/${plugin}${url}`,
     url,
-    params: { gatedPluginId: 'hello' },
+    params: { gatedPluginId: plugin },
   });
   if (destination) {
     req.headers['sec-fetch-dest'] = destination;
@@ -207,6 +211,18 @@ describe('[P16] an answer', () => {
     expect(answerOn(HTML, { trust: 'operator' })).toEqual(HTML);
     expect(answerOn({}, { status: 204 })).toEqual({});
   });
+
+  it.each<[[plugin: string, path: string], number, string | undefined]>([
+    [['auth', PAGE_PATH], 200, undefined],
+    [['auth', PAGE_PATH], 500, 'sandbox'],
+    [['auth', `${PAGE_PATH}x`], 200, 'sandbox'],
+    [['hello', PAGE_PATH], 200, 'sandbox'],
+  ])(
+    'leaves the sandbox of the page of the policy alone: %j, %i',
+    (at, status, expected) => {
+      expect(answerOn(HTML, { at, status })[POLICY]).toBe(expected);
+    },
+  );
 
   it('removes the policy of a 304, so that the one that the browser has stored stays', () => {
     const own = { etag: 'x', [POLICY]: "default-src 'self'" };

@@ -27,12 +27,13 @@ async function decide(
     userKeysPlugin = undefined as { isUp: () => boolean } | undefined,
   } = {},
 ) {
-  const { plugins, services, told } = createGateServices({
+  const { plugins, policy, services, told } = createGateServices({
     replaced: {
       revocations: { isLoaded: true, isRevoked: () => false } as never,
       cookieIssuer: undefined,
     },
   });
+  policy.credentialHeader = 'x-token';
   const { source } = services;
   // The issuer is remembered from another token.
   await services.ownIssuer.trusts({ iss: ISSUER }, source.current);
@@ -95,6 +96,15 @@ describe('[P12] decideAtOnce', () => {
   ])('decides about %s: %j', async (_, options, isDecided) => {
     const { reason } = await decide(bearer(user), principal, options);
     expect(reason).toBe(isDecided ? 'bearer' : undefined);
+  });
+
+  // It may be a token of this backend, which `httpAuth` has to find out.
+  it.each([
+    ['Basic x', 'bearer'],
+    ['Bearer x', undefined],
+  ])('with %s beside the token decides: %s', async (authorization, reason) => {
+    const headers = { authorization, 'x-token': user };
+    expect(await decide(headers, principal)).toMatchObject({ reason });
   });
 
   it.each<[string, Record<string, string>, object | undefined]>([

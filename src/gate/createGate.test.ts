@@ -259,6 +259,9 @@ describe('the gate', () => {
       for (const lines of [[], [bearer('x')], [bearer(user)], [cookie(user)]]) {
         const answer = await keys(plugin, method, ...lines);
         expect([answer.status, answer.body]).toEqual([status, body]);
+        expect(answer.headers['content-type']).toBe(
+          status === 404 ? undefined : 'application/json; charset=utf-8',
+        );
         expect(gate.decided.at(-1)!.decision).toMatchObject({
           outcome: 'passed',
           reason: 'built-in-public',
@@ -395,6 +398,8 @@ describe('the gate', () => {
       expect(status).toBe(200);
       expect(headers['content-security-policy']).toBe(policy);
       expect(headers['cache-control']).toBe(cacheControl);
+      const isBound = policy && target !== '/api/hello/open';
+      expect(headers.vary).toBe(isBound ? 'Sec-Fetch-Dest' : undefined);
     },
   );
 
@@ -1546,6 +1551,14 @@ describe('the gate', () => {
       }
       expect(bare.handled).toEqual([]);
       expect(bare.log).toHaveLength(2);
+    });
+
+    it('ends closed if only the decision at once fails', async () => {
+      const isUp = jest.spyOn(gate.starting, 'has').mockImplementation(fail);
+      const { status } = await gate.send('GET', '/api/hello/open/x');
+      isUp.mockRestore();
+      expect([status, gate.handled]).toEqual([503, []]);
+      expect(gate.decided[0].decision.reason).toBe('failed');
     });
 
     it.each([
