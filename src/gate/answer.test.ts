@@ -218,7 +218,7 @@ describe('[P16] an answer', () => {
     [['auth', `${PAGE_PATH}x`], 200, 'sandbox'],
     [['hello', PAGE_PATH], 200, 'sandbox'],
   ])(
-    'leaves the sandbox of the page of the policy alone: %j, %i',
+    'sandboxes all but the page of the policy, which has its own: %j, %i, %s',
     (at, status, expected) => {
       expect(answerOn(HTML, { at, status })[POLICY]).toBe(expected);
     },

@@ -15,26 +15,26 @@ describe('a rule with `as`', () => {
   const limits = [{ subject: 'reader', only: [rule('/other')] }];
 
   it.each<
-    [string, string, string[], Partial<ApiGateConfig>, string | undefined]
+    [string, string | undefined, string, string[], Partial<ApiGateConfig>]
   >([
-    ['nobody', '/read', [], {}, 'of the reader'],
-    ['the cookie', '/read', ['Cookie: token=x'], {}, 'of the reader'],
+    ['no credential', 'of the reader', '/read', [], {}],
+    ['the cookie', 'of the reader', '/read', ['Cookie: token=x'], {}],
     [
       'Backstage’s own cookie',
+      'of the reader',
       '/read',
       ['Cookie: backstage-auth=x'],
       {},
-      'of the reader',
     ],
-    ['a password', '/read', [PASSWORD], {}, 'of the reader'],
-    ['a bearer', '/read', ['Authorization: Bearer x'], {}, 'x'],
-    ['a token in the header', '/read', ['X-Backstage-Token: x'], {}, 'x'],
-    ['nobody, in report-only', '/read', [], { mode: 'report-only' }, undefined],
-    ['nobody, beyond its limits', '/read', [], { tokens: limits }, undefined],
-    ['nobody, by another rule', '/open', [], {}, undefined],
+    ['a password', 'of the reader', '/read', [PASSWORD], {}],
+    ['a bearer', 'x', '/read', ['Authorization: Bearer x'], {}],
+    ['a token in the header', 'x', '/read', ['X-Backstage-Token: x'], {}],
+    ['none in report-only', undefined, '/read', [], { mode: 'report-only' }],
+    ['none beyond the limits', undefined, '/read', [], { tokens: limits }],
+    ['none by another rule', undefined, '/open', [], {}],
   ])(
-    'has the handler read for %s',
-    async (_, path, headerLines, settings, token) => {
+    'with %s has the handler read with the token %s',
+    async (_, token, path, headerLines, settings) => {
       const gate = await startBareGate({
         replaced: {
           publicReaders: {
