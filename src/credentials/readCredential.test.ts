@@ -106,6 +106,15 @@ describe('readCredential', () => {
       Refusal.because('missing-credentials'),
     );
   });
+
+  it('reads Backstage’s own cookie also if the gate’s is disabled', () => {
+    const req = request({ cookie: 'token=c; token=d; backstage-auth=s' });
+    const places = placesFor(req, { cookie: undefined });
+    expect(readCredential(req, places, () => true)).toEqual({
+      kind: 'user-cookie',
+      token: 's',
+    });
+  });
 });
 
 describe('readCredential with a credential header', () => {
@@ -281,6 +290,16 @@ describe('readUpgradeTokens', () => {
     expect(() => readAll(twice, 'authorization', 'Bearer y')).toThrow(
       Refusal.because('repeated-authorization'),
     );
+  });
+
+  it.each([
+    ['a credential header', { header: 'x-backstage-token' }, 'bearer', 'x'],
+    ['a foreign path', { isForeignPath: true }, 'cookie', 'c'],
+  ])('reads no protocol beside %s', (_, settings, kind, token) => {
+    const headers = { ...protocols('p'), 'x-backstage-token': 'x' };
+    const req = request({ ...headers, ...bearer, ...ofCookie });
+    const places = placesFor(req, settings);
+    expect(readUpgradeTokens(req, places)).toEqual([{ kind, token }]);
   });
 
   it('returns at most five tokens, besides the cookie', () => {

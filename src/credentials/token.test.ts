@@ -1,11 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import {
+  bindToken,
   decodeToken,
   effectiveUserToken,
   isExpired,
   readBearer,
   sameSession,
   Token,
+  tokenOf,
 } from './token';
 
 const jwtOf = (payload: unknown) =>
@@ -54,6 +57,19 @@ describe('decodeToken', () => {
       exp: undefined,
     }),
   );
+
+  it.each([
+    ['HS256', true],
+    ['HS512', true],
+    ['ES256', false],
+    ['xHS256', false],
+    [undefined, false],
+  ])('knows of %s whether its secret is shared: %s', (alg, expected) => {
+    const parts = [{ alg }, {}, {}].map(part =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    expect(decodeToken(parts.join('.'))!.isSymmetric).toBe(expected);
+  });
 
   it.each([
     '',
@@ -197,4 +213,20 @@ describe('readBearer', () => {
   ])('for %j returns %j', (authorization, expected) => {
     expect(readBearer({ headers: { authorization } } as never)).toBe(expected);
   });
+});
+
+describe('tokenOf', () => {
+  it.each([{ authorization: 'Bearer x' }, { authorization: 'Basic x' }, {}])(
+    'returns the token that is bound to a request with %j, until none is',
+    headers => {
+      const req = { headers } as IncomingMessage;
+      const unbound = readBearer(req);
+      expect(tokenOf(req)).toBe(unbound);
+      bindToken(req, 'y');
+      expect(tokenOf(req)).toBe('y');
+      expect(tokenOf({ ...req } as IncomingMessage)).toBe(unbound);
+      bindToken(req, undefined);
+      expect(tokenOf(req)).toBe(unbound);
+    },
+  );
 });
