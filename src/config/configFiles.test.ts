@@ -1,6 +1,12 @@
 import { Config, ConfigReader } from '@backstage/config';
+import type { ConfigSource } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
-import { findListSources, formatListSource } from './configFiles';
+import {
+  findListSources,
+  formatListSource,
+  pathsOf,
+  readFiles,
+} from './configFiles';
 
 /** Layers files as Backstage does: later ones are stronger. */
 const layered = (...layers: [file: string, apiGate: JsonObject | null][]) =>
@@ -73,6 +79,7 @@ describe('findListSources', () => {
     expect(
       findListSources({ config, getOptional } as unknown as Config),
     ).toEqual([]);
+    expect(readFiles({ config } as unknown as Config)).toEqual([]);
   });
 
   it('has none that a stronger file takes away', () => {
@@ -104,4 +111,23 @@ describe('findListSources', () => {
   ])('is empty for a configuration that %s', (_, config) => {
     expect(findListSources(config as Config)).toEqual([]);
   });
+});
+
+it('reads the data of each file, that of the strongest first', () => {
+  const config = layered(['app-config.yaml', {}], ['local.yaml', null]);
+  expect(readFiles(config)).toEqual([
+    { file: 'local.yaml', data: { auth: { apiGate: null } } },
+    { file: 'app-config.yaml', data: { auth: { apiGate: {} } } },
+  ]);
+});
+
+it.each([
+  [
+    'MergedConfigSource{FileConfigSource{path="/app/app-config.yaml"}, FileConfigSource{path="/app/b c.yaml"}, EnvConfigSource{count=0}}',
+    ['/app/app-config.yaml', '/app/b c.yaml'],
+  ],
+  ['EnvConfigSource{count=1}', []],
+])('finds the files of %s', (text, files) => {
+  const source = { toString: () => text } as unknown as ConfigSource;
+  expect(pathsOf(source)).toEqual(files);
 });

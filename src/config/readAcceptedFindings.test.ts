@@ -1,9 +1,5 @@
 import type { JsonObject } from '@backstage/types';
-import {
-  FINDING_IDS,
-  FORMER_FINDING_IDS,
-  readAcceptedFindings,
-} from './readAcceptedFindings';
+import { FINDING_IDS, readAcceptedFindings } from './readAcceptedFindings';
 
 const read = (value: unknown) => readAcceptedFindings(value, 'findings');
 const entry = { id: 'rule-unused', at: 'auth.apiGate.allow[0]', reason: 'x' };
@@ -21,10 +17,13 @@ describe('readAcceptedFindings', () => {
     ]);
   });
 
-  it('reads the ids of earlier versions, too', () => {
-    for (const id of [...FINDING_IDS, ...FORMER_FINDING_IDS]) {
-      expect(read({ accept: [{ ...entry, id }] })).toEqual([{ ...entry, id }]);
-    }
+  it.each([
+    ...FINDING_IDS,
+    // Those of earlier versions.
+    ...['list-replaced', 'oauth-redirects-anywhere', 'rule-opens-root'],
+    ...['rule-repeated', 'setting-without-effect', 'short-external-token'],
+  ])('reads the id %s', id => {
+    expect(read({ accept: [{ ...entry, id }] })).toEqual([{ ...entry, id }]);
   });
 
   it.each<[JsonObject, string]>([

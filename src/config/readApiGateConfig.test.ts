@@ -196,6 +196,7 @@ describe('readApiGateConfig', () => {
     );
     expect(readFor({ other: { [key]: {} } }).mode).toBe('enforce');
     expect(readFor({ auth: { [`${key}s`]: {} } }).mode).toBe('enforce');
+    expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
   });
 
   it('keeps the reason why the candidate is wrong', () => {
@@ -240,11 +241,31 @@ describe('readApiGateConfig', () => {
     expect(read({ issuers }).issuers).toEqual(issuers);
   });
 
-  it('reads operators without case', () => {
+  it('reads the header that holds the token, and the paths where Authorization is for another server', () => {
+    const foreignAuthorization = [{ plugin: 'proxy', path: '/a/**' }];
     expect(
-      read({ operators: ['Group:default/Platform', 'user:default/jörg'] })
-        .operators,
-    ).toEqual(new Set(['group:default/platform', 'user:default/jörg']));
+      read({ credentialHeader: 'X-Backstage-Token', foreignAuthorization }),
+    ).toMatchObject({
+      credentialHeader: 'x-backstage-token',
+      foreignAuthorization,
+    });
+  });
+
+  it('refuses a token that no external access has', () => {
+    expect(() => read({ tokens: [{ subject: 'ci' }] })).toThrow(
+      /^auth\.apiGate\.tokens\[0\]/,
+    );
+  });
+
+  it.each(['operators', 'readers'] as const)('reads %s without case', key => {
+    const refs = ['Group:default/Platform', 'user:default/jörg'];
+    expect(read({ [key]: refs })[key]).toEqual(
+      new Set(['group:default/platform', 'user:default/jörg']),
+    );
+  });
+
+  it.each([true, false])('reads the usage %s', usage => {
+    expect(read({ usage }).usage).toBe(usage);
   });
 });
 

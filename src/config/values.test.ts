@@ -3,6 +3,7 @@ import {
   asObject,
   checkOneOf,
   isObject,
+  isTrue,
   readDuration,
   readInstant,
   readList,
@@ -20,6 +21,20 @@ it.each([
 ])('isObject(%j) is %s', (value, expected) => {
   expect(isObject(value)).toBe(expected);
   expect(asObject(value)).toEqual(expected ? value : {});
+});
+
+it.each([
+  ...[true, 1, 'true', 'y', 'yes', 'on', '1', 'TRUE', ' on\n'].map(
+    value => [value, true] as const,
+  ),
+  ...[false, 0, 'false', 'no', '', 'trues', 'untrue', '10', undefined].map(
+    value => [value, false] as const,
+  ),
+  // Their texts are true.
+  [['true'], false] as const,
+  [{ toString: () => 'true' }, false] as const,
+])('isTrue(%j) is %s', (value, expected) => {
+  expect(isTrue(value)).toBe(expected);
 });
 
 describe('readObject', () => {
