@@ -35,7 +35,8 @@ function create(answers: Record<string, KeyAnswer> = {}) {
         );
         return 'verified';
       } catch (refusal) {
-        return (refusal as Refusal).reason;
+        const { detail, reason } = refusal as Refusal;
+        return [reason, detail].filter(Boolean).join(', ');
       }
     },
   };
@@ -80,7 +81,7 @@ describe('[P13] KeyEndpoints', () => {
     ['a'.repeat(201)],
   ])('refuses the id %p without a probe', async sub => {
     const { asked, fate } = create();
-    expect(await fate(sub)).toBe('invalid-token');
+    expect(await fate(sub)).toBe('invalid-token, malformed');
     expect(asked).toEqual([]);
   });
 
@@ -98,12 +99,12 @@ describe('[P13] KeyEndpoints', () => {
   it('probes again after five seconds if the plugin does not exist', async () => {
     const { answers, asked, fate } = create();
     expect(await Promise.all([fate('gone'), fate('gone')])).toEqual([
-      'invalid-token',
-      'invalid-token',
+      'invalid-token, unknown-key',
+      'invalid-token, unknown-key',
     ]);
     jest.advanceTimersByTime(4_999);
     answers.gone = KEYS;
-    expect(await fate('gone')).toBe('invalid-token');
+    expect(await fate('gone')).toBe('invalid-token, unknown-key');
     expect(asked).toHaveLength(1);
     jest.advanceTimersByTime(1);
     expect(await fate('gone')).toBe('verified');
@@ -122,17 +123,17 @@ describe('[P13] KeyEndpoints', () => {
 
   it('probes an id of two hundred characters', async () => {
     const { asked, fate } = create();
-    expect(await fate('a'.repeat(200))).toBe('invalid-token');
+    expect(await fate('a'.repeat(200))).toBe('invalid-token, unknown-key');
     expect(asked).toHaveLength(1);
   });
 
   it('takes no room of new ids for one whose answer it has', async () => {
     const { asked, fate } = create();
     for (let i = 0; i < 20; i += 1) {
-      expect(await fate('gone')).toBe('invalid-token');
+      expect(await fate('gone')).toBe('invalid-token, unknown-key');
     }
     for (let i = 1; i < 10; i += 1) {
-      expect(await fate(`made-up-${i}`)).toBe('invalid-token');
+      expect(await fate(`made-up-${i}`)).toBe('invalid-token, unknown-key');
     }
     expect(asked).toHaveLength(10);
   });
@@ -158,12 +159,14 @@ describe('[P13] KeyEndpoints', () => {
       fates.push(await fate(`made-up-${i}`));
     }
     expect(asked).toHaveLength(10);
-    expect(fates.slice(0, 9)).toEqual(Array(9).fill('invalid-token'));
+    expect(fates.slice(0, 9)).toEqual(
+      Array(9).fill('invalid-token, unknown-key'),
+    );
     expect(new Set(fates.slice(9))).toEqual(new Set(['keys-unavailable']));
     expect(await fate('remote')).toBe('verified');
     expect(await fate('catalog')).toBe('verified');
     jest.advanceTimersByTime(60_000);
-    expect(await fate('made-up-600')).toBe('invalid-token');
+    expect(await fate('made-up-600')).toBe('invalid-token, unknown-key');
   });
 
   it('accepts a new plugin within seconds while twenty made-up ones a second arrive', async () => {
@@ -399,7 +402,9 @@ describe('KeyEndpoints that fetch the keys', () => {
   it('fetch them from the endpoint, and follow no redirect', async () => {
     fetched.mockImplementation(async () => keySet([{ kid: 'key' }]));
     expect(await resultFor(ofUser)).toBe(true);
+    expect(warnings).toEqual([]);
     expect(await resultFor(ofPlugin)).toBe(true);
+    expect(warnings).toEqual([]);
     const options = { signal: expect.any(AbortSignal), redirect: 'manual' };
     expect(fetched.mock.calls).toEqual([
       ['http://backend/api/auth/.well-known/jwks.json', options],
@@ -464,16 +469,20 @@ describe('KeyEndpoints that fetch the keys', () => {
     for (const sub of ['search', 'made-up-1', 'made-up-2', 'search']) {
       await ask(sub);
     }
+    await keyEndpoints.hasKeysOf(ofUser, discovery).catch(() => {});
     expect(warnings.map(text => text.match(/api\/([^/]+)/)![1])).toEqual([
       'search',
       'made-up-1',
+      'auth',
     ]);
   });
 
   it('accept an empty list for a plugin, which may not have called yet', async () => {
     fetched.mockImplementation(async () => keySet([]));
     expect(await resultFor(ofUser)).toBe('keys-unavailable');
+    expect(warnings).toHaveLength(1);
     expect(await resultFor(ofPlugin)).toBe(false);
+    expect(warnings).toEqual([]);
   });
 
   it.each([
