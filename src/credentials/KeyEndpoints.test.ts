@@ -69,20 +69,14 @@ describe('[P13] KeyEndpoints', () => {
     expect(asked).toEqual([]);
   });
 
-  it.each([
-    [undefined],
-    [null],
-    [''],
-    [7],
-    [{}],
-    ['a/../b'],
-    ['a b'],
-    ['a.b'],
-  ])('refuses the id %p without a probe', async sub => {
-    const { asked, fate } = create();
-    expect(await fate(sub)).toBe('invalid-token, malformed');
-    expect(asked).toEqual([]);
-  });
+  it.each([[undefined], [null], [''], [7], [{}], ['a/../b'], ['a b'], ['a.b']])(
+    'refuses the id %p without a probe',
+    async sub => {
+      const { asked, fate } = create();
+      expect(await fate(sub)).toBe('invalid-token, malformed');
+      expect(asked).toEqual([]);
+    },
+  );
 
   it('probes an unknown plugin once, and never again if it answers', async () => {
     const { asked, fate } = create({ remote: KEYS, quiet: [] });
