@@ -4,10 +4,11 @@ passed=0
 failed=0
 failures=()
 work=$(mktemp -d)
-# The checks that run beside others: their names, processes and outputs.
+# The checks that run beside others: their names, processes, outputs and starts in seconds.
 names=()
 pids=()
 logs=()
+starts=()
 
 # Ends what still runs. `timeout` hands the signal on to all processes of its check.
 clean_up() {
@@ -70,19 +71,21 @@ beside() {
   names+=("$1")
   pids+=("$pid")
   logs+=("$log")
+  starts+=("$SECONDS")
 }
 
 # Waits for the checks that run beside others, and prints the output of one after the other.
 join() {
-  local i status
+  local i status last
   for i in "${!names[@]}"; do
     status=0
     wait "${pids[i]}" || status=$?
-    printf '\n=== %s, until %s s\n' "${names[i]}" "$SECONDS"
+    last=$((SECONDS - $(date +%s) + $(stat -c %Y "${logs[i]}")))
+    printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "${starts[i]}" "$last"
     cat "${logs[i]}"
     count "${names[i]}" "${logs[i]}" "$status"
   done
-  names=() pids=() logs=()
+  names=() pids=() logs=() starts=()
 }
 
 # Names the checks that have failed, and ends the script.
