@@ -22,7 +22,7 @@ const NEW_PER_MINUTE = 10;
 const MAX_KNOWN = 1_000;
 
 // Backstage accepts these ids for plugins that call.
-const PLUGIN_ID = /^[a-z0-9_-]+$/i;
+const CALLER_ID = /^[a-z0-9_-]+$/i;
 
 // Bounds the memory for ids that a client can make up.
 const MAX_ID_LENGTH = 200;
@@ -84,7 +84,7 @@ export class KeyEndpoints {
       return;
     }
     const { sub } = token!;
-    if (typeof sub !== 'string' || !PLUGIN_ID.test(sub)) {
+    if (typeof sub !== 'string' || !CALLER_ID.test(sub)) {
       throw Refusal.because('invalid-token', 'malformed');
     }
     if (!(await this.options.isKnown(sub))) {

@@ -28,8 +28,11 @@ export class OwnIssuer {
       return true;
     }
     const { iss } = userToken;
-    if (iss === undefined || config.issuers.includes(iss)) {
-      return iss !== undefined;
+    if (iss === undefined) {
+      return false;
+    }
+    if (config.issuers.includes(iss)) {
+      return true;
     }
     return this.#discovered && performance.now() < this.#discovered.until
       ? iss === this.#discovered.issuer

@@ -17,7 +17,10 @@ import { ExpressRequest, GateRequest, readRequestToken } from './GateRequest';
 import { issueCookie } from './issueCookie';
 import { answerKeys, answerSignOut } from './ownAnswers';
 import { findResourceMetadata } from './resourceMetadata';
-import { refuseRevokedSession, removeRevokedUserCookie } from './publicTokens';
+import {
+  assertPublicTokensHarmless,
+  removeRevokedUserCookie,
+} from './publicTokens';
 import { endSessions } from './signOut';
 import {
   findRefusal,
@@ -70,7 +73,7 @@ async function decide(request: GateRequest): Promise<Passed> {
     };
   }
   if (route === 'built-in-public') {
-    await refuseRevokedSession(request);
+    await assertPublicTokensHarmless(request);
     // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
     if (!request.isInstalled && plugin.id === 'auth') {
       request.forwarded.gateCookie = 'as received';
@@ -78,7 +81,7 @@ async function decide(request: GateRequest): Promise<Passed> {
     return { reason: 'built-in-public', answer: await answerKeys(request) };
   }
   if (route !== 'protected') {
-    await refuseRevokedSession(request);
+    await assertPublicTokensHarmless(request);
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
     request.isAnonymous = !presentsCredential(request.req, request.places);

@@ -7,7 +7,7 @@ import { unsignedToken } from '../__testUtils__/unsignedToken';
 import type { GateRequest } from './GateRequest';
 import {
   refuseLimitedToken,
-  refuseRevokedSession,
+  assertPublicTokensHarmless,
   removeRevokedUserCookie,
   verifyPublicToken,
 } from './publicTokens';
@@ -64,14 +64,14 @@ function create() {
     requestWith,
     /** Returns the refusal of a request with a bearer token. */
     find: (token: string) =>
-      refuseRevokedSession(requestWith(bearer(token))).then(
+      assertPublicTokensHarmless(requestWith(bearer(token))).then(
         () => undefined,
         error => error,
       ),
   };
 }
 
-describe('[P10] refuseRevokedSession', () => {
+describe('[P10] assertPublicTokensHarmless', () => {
   it.each([
     ['the full token', full],
     ['the limited token', limited],
@@ -223,7 +223,7 @@ describe('[P10] refuseRevokedSession', () => {
 
 describe.each([
   ['removeRevokedUserCookie', removeRevokedUserCookie],
-  ['refuseRevokedSession', refuseRevokedSession],
+  ['assertPublicTokensHarmless', assertPublicTokensHarmless],
 ])('%s', (_, check) => {
   it.each([
     ['no cookie', {}, undefined],

@@ -28,7 +28,7 @@ import {
  *
  * @throws Refusal 401 or 403, or 503 if the keys can't be had, or if the list of revocations is not loaded
  */
-export async function refuseRevokedSession(
+export async function assertPublicTokensHarmless(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
