@@ -131,11 +131,8 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const { until } = shown;
-  const end =
-    until === undefined
-      ? ''
-      : `  (${policy.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
+  const { ended, until } = withEnd(shown, policy.now());
+  const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
   return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate(name))}${formatRequirement(shown)}`;
 }
 
