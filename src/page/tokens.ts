@@ -25,13 +25,12 @@ export function renderTokens({ tokens, usage }: PolicyReport): Html {
     limits: tokens.filter(token => token.subject === subject),
     use: used.find(token => token.subject === subject),
   }));
-  type Row = (typeof rows)[number];
   return section(
     'tokens',
     'External tokens',
     rows.length === 0
       ? html`<p>No external token is configured, and none was seen.</p>`
-      : table<Row>(
+      : table(
           [
             ['Subject', ({ subject }) => code(subject)],
             ['Calls', ({ use }) => use?.plugins.join(', ')],

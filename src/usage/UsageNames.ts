@@ -1,3 +1,4 @@
+import { groupBy } from 'lodash';
 import {
   TokenCall,
   tokenCallOf,
@@ -98,14 +99,13 @@ export class UsageNames {
   setRecorded(uses: Iterable<Used>): void {
     // A use without a plugin records only that something was in force.
     const named = [...uses].filter(({ plugin }) => plugin !== '');
-    const usesOf = (kind: Used['kind']) =>
-      named.filter(use => use.kind === kind);
-    const others = usesOf('token').filter(
+    const { call = [], token = [], worked = [] } = groupBy(named, 'kind');
+    const others = token.filter(
       ({ name }) => name !== FURTHER_NAMES && !this.#configured.has(name),
     );
     // Replicas may have recorded more at the same time.
     this.#subjects.setRecorded(others, Infinity);
-    this.#worked.setRecorded(usesOf('worked'));
-    this.#calls.setRecorded(usesOf('call'));
+    this.#worked.setRecorded(worked);
+    this.#calls.setRecorded(call);
   }
 }
