@@ -67,9 +67,7 @@ export function describeUsage(
 }
 
 /** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
-export function countUnusedRules(
-  report: UsageReport | undefined,
-): number | undefined {
+export function countUnusedRules(report?: UsageReport): number | undefined {
   return report?.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
