@@ -19,30 +19,16 @@ export interface CandidateChange {
 }
 
 /** The number of similar requests that the candidate would decide differently. */
-export interface CandidateCount extends SimilarRequests {
-  /** The config path of the rule: in force if the candidate would close the route, and the candidate's own if it would open it. */
-  rule: string;
+interface Group extends SimilarRequests, CandidateChange {
   requests: number;
   /** The number of these requests without a credential: the candidate decides about them alone. */
   withoutCredential: number;
 }
 
-/** The requests that `auth.apiGate.candidate` would decide differently. */
-export type CandidateReport =
-  | {
-      /** The beginning of the counts: the start of this process, or the last change of the policy. */
-      since: string;
-      wouldClose: CandidateCount[];
-      wouldOpen: CandidateCount[];
-      /** The number of requests beyond those in the lists. */
-      uncounted: number;
-    }
-  | {
-      /** Why no request is compared with the candidate. */
-      problem: string;
-    };
-
-interface Group extends Omit<CandidateCount, 'rule'>, CandidateChange {}
+/** The requests that `auth.apiGate.candidate` would decide differently, or why no request is compared with it. */
+export type CandidateReport = NonNullable<
+  ReturnType<CandidateCounts['describe']>
+>;
 
 /** Counts the requests that a candidate would decide differently, from the last change of the policy on, at this replica. */
 export class CandidateCounts {
@@ -77,15 +63,17 @@ export class CandidateCounts {
   }
 
   /** Returns `undefined` without a candidate. */
-  describe(): CandidateReport | undefined {
+  describe() {
     const { allow, candidate } = this.source.current.config;
     if (!candidate || 'problem' in candidate) {
       return candidate;
     }
     return {
+      /** The beginning of the counts: the start of this process, or the last change of the policy. */
       since: this.#since.toISOString(),
       wouldClose: this.#counts('would-close', 'allow', allow),
       wouldOpen: this.#counts('would-open', 'candidate.allow', candidate.allow),
+      /** The number of requests beyond those in the lists. */
       uncounted: this.#groups.uncounted,
     };
   }
@@ -94,13 +82,16 @@ export class CandidateCounts {
     wanted: CandidateChange['change'],
     key: string,
     rules: ApiGateConfig['allow'],
-  ): CandidateCount[] {
+  ) {
     return this.#groups.all
       .filter(({ change }) => change === wanted)
       .map(({ change, rule, ...count }) => {
         const index = rules.indexOf(rule);
         return {
-          // A request may still have been decided by the policy before a reload.
+          /**
+           * The config path of the rule: in force if the candidate would close the route, and the candidate's own if it would open it.
+           * A request may still have been decided by the policy before a reload.
+           */
           rule:
             index === -1
               ? `/api/${rule.plugin}${rule.path}`

@@ -17,9 +17,6 @@ type ObservedSource = Pick<
 
 const A_YEAR_S = 365 * 24 * 60 * 60;
 
-/** The value of `api_gate.rules.unused` where the number is not known. */
-const UNKNOWN = -1;
-
 /** Returns the seconds until the first allow rule ends: 0 once one has ended, and a year at most, also where no rule ends. */
 function firstEndIn({ config, now }: Policy): number {
   const rules = config.allow.filter(({ unmet }) => !unmet);
@@ -81,7 +78,7 @@ export class GateMetrics {
       'api_gate.rules.unused',
       '{rule}',
       'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
-      () => unusedRules() ?? UNKNOWN,
+      () => unusedRules() ?? -1,
     );
     this.#createGauge(
       'api_gate.revocations.held',

@@ -18,9 +18,6 @@ import { clientOf, MAX_FIELD_BYTES, RecentRefusals } from './RecentRefusals';
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 export const NOT_INSTALLED = 'not installed';
 
-/** Ends the label of a plugin that a handler calls with a copy of credentials: see `watchDelegations`. */
-const BY_COPY = ' (copied credentials)';
-
 /** A request that was refused, or would have been in report-only. */
 interface RefusedRequest {
   decision: Decision;
@@ -108,7 +105,7 @@ export class GateReport implements GateObserver {
     }
   };
 
-  /** Records that a handler calls a plugin for an external token. */
+  /** Records that a handler calls a plugin for an external token; with `isCopy`, by a copy of its credentials: see `watchDelegations`. */
   externalTokenDelegated(
     subject: string,
     plugin: string,
@@ -117,7 +114,7 @@ export class GateReport implements GateObserver {
     const label = this.#labelOf(plugin.toLowerCase());
     this.options.usage?.tokenUsed(
       subject,
-      isCopy ? `${label}${BY_COPY}` : label,
+      isCopy ? `${label} (copied credentials)` : label,
       'delegation',
     );
   }

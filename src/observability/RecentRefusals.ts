@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
-import type { Decision, Outcome } from '../decision/Decision';
+import type { Decision } from '../decision/Decision';
 import type { ReportedRequest } from './DecisionCounts';
 import { shorten } from '../util/logLine';
 import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from './proposeRule';
@@ -20,23 +20,14 @@ export const MAX_FIELD_BYTES = 1_000;
 
 /** A request that was refused, or would have been in report-only. */
 export interface RecentRefusal
-  extends ReportedRequest, Pick<Decision, 'detail' | 'reason' | 'subject'> {
+  extends
+    ReportedRequest,
+    Pick<Decision, 'detail' | 'outcome' | 'reason' | 'subject'> {
   /** The id of the decision, as the answer and the log have it. */
   id: string;
   time: string;
-  outcome: Exclude<Outcome, 'passed'>;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */
   address?: string;
-}
-
-/** The refusals of one process, and in report-only the requests that would have been refused. */
-export interface RefusalsReport {
-  /** The time from which `minutes` has all refusals. */
-  since: string;
-  /** The refusals of the last hour by reason, the oldest minute first. A minute without a refusal is left out. */
-  minutes: { minute: string; reasons: Record<string, number> }[];
-  /** The last refusals, the newest first. */
-  last: RecentRefusal[];
 }
 
 /**
@@ -59,8 +50,7 @@ export class RecentRefusals {
     this.#last.push({
       id,
       time: new Date(now).toISOString(),
-      // Requests that passed are not added.
-      outcome: outcome as RecentRefusal['outcome'],
+      outcome,
       reason,
       detail,
       plugin,
@@ -77,12 +67,15 @@ export class RecentRefusals {
     this.#minutes.set(minuteOf(now), reasons);
   }
 
-  describe(): RefusalsReport {
+  /** Describes the refusals of this process, and in report-only the requests that would have been refused. */
+  describe() {
     const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
     const timeOf = (milliseconds: number) =>
       new Date(milliseconds).toISOString();
     return {
+      /** The time from which `minutes` has all refusals. */
       since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),
+      /** The refusals of the last hour by reason, the oldest minute first. A minute without a refusal is left out. */
       minutes: [...this.#minutes]
         .filter(([minute]) => minute >= firstMinute)
         .sort(([a], [b]) => a - b)
@@ -90,6 +83,7 @@ export class RecentRefusals {
           minute: timeOf(minute * MINUTE_MS),
           reasons: { ...reasons },
         })),
+      /** The last refusals, the newest first. */
       last: [...this.#last].reverse(),
     };
   }

@@ -24,7 +24,7 @@ import type { UsageReport } from './describeUsage';
 import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
-interface ReportedEntry {
+type Reported<T> = Omit<T, 'until'> & {
   /**
    * Its place: the path of the file from the working directory of the backend, and the line. Present as `filesNewerThanPolicy` is,
    * while the files have the policy in force.
@@ -34,16 +34,10 @@ interface ReportedEntry {
   until?: string;
   /** Present if the entry has ended, so that it opens or allows nothing. */
   ended?: true;
-}
-
-/** An allow rule in a report. */
-export interface ReportedRule extends Omit<AllowRule, 'until'>, ReportedEntry {
-  installed: boolean;
-}
+};
 
 /** An entry of `auth.apiGate.tokens` in a report. */
-export interface ReportedToken
-  extends Omit<TokenEntry, 'until'>, ReportedEntry {}
+export type ReportedToken = Reported<TokenEntry>;
 
 /** The paths that can be reached without signing in, and why. */
 export interface PolicyReport
@@ -68,7 +62,7 @@ export interface PolicyReport
   filesNewerThanPolicy?: string[];
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
-  allow: ReportedRule[];
+  allow: (Reported<AllowRule> & { installed: boolean })[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
   /** What is public without a rule. */

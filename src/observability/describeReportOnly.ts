@@ -1,3 +1,4 @@
+import { maxBy, partition, reject } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
@@ -30,19 +31,9 @@ export interface WorkedRequests extends WorkedRequest {
 }
 
 /** What enforcing would stop, in report-only. */
-export interface ReportOnlyReport {
-  /** `now`: for seven days, nothing has worked that would stop working. */
-  enforce: 'now' | 'not yet' | 'not known';
-  because: string;
-  /** The number of the 30 days before today on which a replica was up in report-only. */
-  days: number;
-  /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
-  workedLast: string | null;
-  /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
-  worked: WorkedRequests[];
-  /** Why no rules are proposed at all. */
-  note?: string;
-}
+export type ReportOnlyReport = NonNullable<
+  ReturnType<typeof describeReportOnly>
+>;
 
 /** Describes what enforcing would stop. Returns `undefined` if the gate enforces. */
 export function describeReportOnly(options: {
@@ -50,7 +41,7 @@ export function describeReportOnly(options: {
   policy: Policy;
   /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
   isDefaultPolicyDisabled: boolean;
-}): ReportOnlyReport | undefined {
+}) {
   const { usage, policy, isDefaultPolicyDisabled } = options;
   if (policy.isEnforced) {
     return undefined;
@@ -61,17 +52,17 @@ export function describeReportOnly(options: {
     .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))
     .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
-  const holding = all.filter(({ isExpectedClosed }) => !isExpectedClosed);
+  const holding = reject(all, 'isExpectedClosed');
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
-  const workedLast = holding
-    .map(({ lastSeen }) => lastSeen)
-    .sort()
-    .at(-1);
   return {
-    ...decideEnforce({ usage, recentDays, workedLast, all, holding }),
+    ...decideEnforce(usage, recentDays, all),
+    /** The number of the 30 days before today on which a replica was up in report-only. */
     days,
-    workedLast: workedLast ?? null,
+    /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
+    workedLast: maxBy(holding, 'lastSeen')?.lastSeen ?? null,
+    /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
     worked: all,
+    /** Why no rules are proposed at all. */
     ...(isDefaultPolicyDisabled && { note: POLICY_DISABLED }),
   };
 }
@@ -123,23 +114,23 @@ function expectsClosed(
   );
 }
 
-/** Decides whether the gate may enforce. What is known to work comes first, because it holds even while the record is not complete. */
-function decideEnforce(options: {
-  usage: Usage;
-  recentDays: number;
-  workedLast: string | undefined;
-  all: WorkedRequests[];
-  /** Those of all that nobody expects to be closed. */
-  holding: WorkedRequests[];
-}): Pick<ReportOnlyReport, 'enforce' | 'because'> {
-  const { usage, recentDays, workedLast, all, holding } = options;
+/**
+ * Decides whether the gate may enforce: `now` if for seven days, nothing has worked that would stop working. What is known to work comes
+ * first, because it holds even while the record is not complete.
+ */
+function decideEnforce(
+  usage: Usage,
+  recentDays: number,
+  worked: WorkedRequests[],
+): { enforce: 'now' | 'not yet' | 'not known'; because: string } {
   const firstDay = formatDay(usage.day - RECENT_DAYS);
-  if (workedLast !== undefined && workedLast >= firstDay) {
-    const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
+  const [expected, holding] = partition(worked, 'isExpectedClosed');
+  const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
+  if (recent.length > 0) {
     const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
     return {
       enforce: 'not yet',
-      because: `requests that would be refused still worked on ${workedLast}, at ${plugins.join(', ')}`,
+      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}`,
     };
   }
   const unknown = whyNotKnown(usage);
@@ -153,7 +144,7 @@ function decideEnforce(options: {
       }
     : {
         enforce: 'now',
-        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working${all.length > holding.length ? ', except what auth.apiGate.expect has as closed' : ''}`,
+        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working${expected.length > 0 ? ', except what auth.apiGate.expect has as closed' : ''}`,
       };
 }
 

@@ -1,5 +1,5 @@
-import { compact, sumBy } from 'lodash';
-import { AllowRule, formatRule, PLUGIN_ID } from '../config/AllowRule';
+import { compact, partition, sumBy } from 'lodash';
+import { formatRule, PLUGIN_ID } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Plugins } from '../plugins/Plugins';
@@ -10,7 +10,6 @@ import {
   isUnused,
   keyOf,
   requestsByDay,
-  RuleUsage,
   tokenCallOf,
   Use,
   usedRule,
@@ -21,72 +20,42 @@ import { proposeLimits } from './proposeLimits';
 // A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
 const MIN_DAYS = 7;
 
-type Requests = Pick<RuleUsage, 'lastUsed' | 'requests30d'>;
-
-/** The use of one allow rule. */
-export interface ReportedRule extends AllowRule, RuleUsage {
-  /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
-  withoutCredential30d: number;
-  /** The requests of each of the 30 days before today, the oldest first, and of today. */
-  byDay: number[];
-  /** `false`: its plugin is not in this backend, which may see none of its requests. */
-  installed: boolean;
-}
-
-/** The use of the external tokens with one subject. */
-export interface TokenUsage extends Requests {
-  subject: string;
-  /** As for a rule; absent for subjects that the configuration does not name. */
-  days?: number;
-  /** Plugins that were called. */
-  plugins: string[];
-  /** Plugins that handlers have called for it. */
-  delegatedTo: string[];
-  /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
-  yaml?: string;
-  /** The entry of `auth.apiGate.tokens` that allows what was called and nothing else, as a comment, for a token that has no `only`. */
-  only?: string;
-}
-
 /** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
-export interface UsageReport {
-  /** The first day of the record. */
-  since: string;
-  /** The largest number of days that a rule or token has. */
-  days: number;
-  /** Whether all requests are in the report, but for those of the last minute and a half. */
-  complete: boolean;
-  /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
-  scope: 'all replicas' | 'replica';
-  rules: ReportedRule[];
-  externalTokens: TokenUsage[];
-}
+export type UsageReport = NonNullable<ReturnType<typeof describeUsage>>;
 
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
 export function describeUsage(
   usage: Usage,
   { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,
-): UsageReport | undefined {
+) {
   if (!usage.isOn) {
     return undefined;
   }
   const uses = usage.read();
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
+  const scope: 'all replicas' | 'replica' = usage.isShared
+    ? 'all replicas'
+    : 'replica';
   return {
+    /** The first day of the record. */
     since: new Date(
       Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
     ).toISOString(),
-    days: Math.max(0, ...all.map(({ days }) => days)),
+    /** The largest number of days that a rule or token has. */
+    days: daysOf(all),
+    /** Whether all requests are in the report, but for those of the last minute and a half. */
     complete: usage.isComplete,
-    scope: usage.isShared ? 'all replicas' : 'replica',
+    /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
+    scope,
     rules: rules.map((rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
       ...describeRule(
         rule.methods.map(method => uses.get(keyOf(usedRule(rule, method)))),
       ),
+      /** `false`: its plugin is not in this backend, which may see none of its requests. */
       installed: plugins.isInstalled(rule.plugin),
     })),
     externalTokens: describeTokens(
@@ -98,9 +67,7 @@ export function describeUsage(
 }
 
 /** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
-export function countUnusedRules(
-  report: UsageReport | undefined,
-): number | undefined {
+export function countUnusedRules(report?: UsageReport): number | undefined {
   return report?.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
@@ -141,7 +108,7 @@ function formatProposal(title: string, yaml: string | undefined): string[] {
 /** Returns a line about a rule or token that was observed for a day and has no request. */
 function formatUnused(
   name: string,
-  use: Requests & { days?: number; reason?: string },
+  use: { days?: number; reason?: string; requests30d: number },
 ): string[] {
   const { days = 0, reason, requests30d } = use;
   return days > 0 && requests30d === 0
@@ -157,7 +124,9 @@ function describeRule(usesOfMethods: (Use | undefined)[]) {
     ...describeRequests(uses),
     // A method that was added later has fewer days.
     days: Math.min(...usesOfMethods.map(use => use?.days ?? 0)),
+    /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
     withoutCredential30d: sumBy(uses, 'anonymous'),
+    /** The requests of each of the 30 days before today, the oldest first, and of today. */
     byDay: requestsByDay(uses),
   };
 }
@@ -167,17 +136,16 @@ function describeTokens(
   configured: readonly ExternalToken[],
   uses: Use[],
   limited: readonly string[],
-): TokenUsage[] {
-  const calls = uses.filter(({ kind }) => kind === 'call');
+) {
+  const [calls, others] = partition(uses, { kind: 'call' });
   const subjects = [
     ...configured.map(({ subject }) => subject),
-    ...uses.filter(({ kind }) => kind !== 'call').map(({ name }) => name),
+    ...others.map(({ name }) => name),
   ];
   return [...new Set(subjects)].map(subject => {
     const tokens = configured.filter(token => token.subject === subject);
-    const own = uses.filter(({ name }) => name === subject);
-    const called = own.filter(({ kind }) => kind === 'token');
-    const delegated = own.filter(({ kind }) => kind === 'delegation');
+    const own = others.filter(({ name }) => name === subject);
+    const [called, delegated] = partition(own, { kind: 'token' });
     const plugins = pluginsOf(called);
     const delegatedTo = pluginsOf(delegated);
     // The restrictions of a `jwks` entry hold for all of its subjects.
@@ -188,16 +156,19 @@ function describeTokens(
     return {
       subject,
       ...describeRequests(called),
+      /** As for a rule; absent for subjects that the configuration does not name. */
       ...(tokens.length > 0 && { days: daysOf(called) }),
+      /** Plugins that were called. */
       plugins,
+      /** Plugins that handlers have called for it. */
       delegatedTo,
-      yaml: isRestrictable
-        ? proposeRestrictions(plugins, delegatedTo)
-        : undefined,
-      only:
-        tokens.length > 0 && !limited.includes(subject)
-          ? proposeOnly(subject, calls)
-          : undefined,
+      /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
+      ...(isRestrictable && {
+        yaml: proposeRestrictions(plugins, delegatedTo),
+      }),
+      /** The entry of `auth.apiGate.tokens` that allows what was called and nothing else, as a comment, for a token that has no `only`. */
+      ...(tokens.length > 0 &&
+        !limited.includes(subject) && { only: proposeOnly(subject, calls) }),
     };
   });
 }
@@ -239,7 +210,7 @@ function daysOf(uses: Use[]): number {
   return Math.max(0, ...uses.map(({ days }) => days));
 }
 
-function describeRequests(uses: Use[]): Requests {
+function describeRequests(uses: Use[]) {
   const lastUsed = Math.max(0, ...uses.map(use => use.lastUsed ?? 0));
   return {
     lastUsed: lastUsed ? formatDay(lastUsed) : null,

@@ -58,14 +58,11 @@ const MAX_SUBJECT_LENGTH = 1_000;
 /** The longest request that is explained. The path of a rule has at most 1,000 characters. */
 export const MAX_REQUEST_LENGTH = 2_000;
 
-/** A request as somebody writes it: the method and the raw target, as on its first line. `WEBSOCKET` stands for an upgrade. */
-export interface WrittenRequest {
-  method: string;
-  target: string;
-}
-
-/** Reads a request. Its method may be left out for `GET`. The result is `undefined` if a text is not one request. */
-export function readRequest(text: string): WrittenRequest | undefined {
+/**
+ * Reads a request as somebody writes it: the method and the raw target, as on its first line. `WEBSOCKET` stands for an upgrade, and the
+ * method may be left out for `GET`. The result is `undefined` if a text is not one request.
+ */
+export function readRequest(text: string) {
   if (text.length > MAX_REQUEST_LENGTH || !isPrintable(text)) {
     return undefined;
   }
@@ -85,7 +82,7 @@ export function readRequest(text: string): WrittenRequest | undefined {
  * @param subject - adds what comes of the request with a valid external token of this subject
  */
 export function explainInWords(
-  request: WrittenRequest,
+  request: { method: string; target: string },
   subject: string | undefined,
   gate: ExplainedGate,
 ): Explained {
@@ -131,11 +128,8 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const { until } = shown;
-  const end =
-    until === undefined
-      ? ''
-      : `  (${policy.now() < until ? 'until' : 'ended'} ${new Date(until).toISOString()})`;
+  const { ended, until } = withEnd(shown, policy.now());
+  const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
   return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate(name))}${formatRequirement(shown)}`;
 }
 

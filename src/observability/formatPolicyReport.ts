@@ -42,12 +42,10 @@ export function formatPolicyReport(
     ...section('Limits of external tokens', report.tokens.map(formatToken)),
     ...section('Public without a rule', builtIn.map(formatBuiltIn)),
     ...section('Lists, by file', lists.map(formatListSource)),
-    ...(report.enforced
-      ? []
-      : section(
-          'Newly public once it is enforced',
-          opensBeyondPlugins.map(formatRule),
-        )),
+    ...section(
+      'Newly public once it is enforced',
+      report.enforced ? [] : opensBeyondPlugins.map(formatRule),
+    ),
     ...section(
       titleOfClosed(
         report.enforced ? 'closed by the gate' : 'closed once you enforce',
@@ -83,9 +81,7 @@ export function formatRequirement({
 }
 
 /** Formats an entry of `auth.apiGate.tokens` as one line. */
-export function formatToken(
-  token: Pick<ReportedToken, 'ended' | 'only' | 'reason' | 'subject' | 'until'>,
-): string {
+export function formatToken(token: ReportedToken): string {
   const { ended, only, reason, subject, until } = token;
   const requests =
     only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';

@@ -19,15 +19,12 @@ export function callPathOf({
   if (!path || !isUnambiguousPath(path) || isCookieEndpoint(path)) {
     return ODD_PATH;
   }
-  const [first, ...others] = path.slice(1).split('/');
-  const segments = [
-    first,
-    ...others.map(segment =>
-      isRecordableText(segment) ? segment : ANY_SEGMENT,
-    ),
-  ];
+  const segments = path
+    .slice(1)
+    .split('/')
+    .map(segment => (isRecordableText(segment) ? segment : ANY_SEGMENT));
   const recorded = `/${segments.join('/')}`;
-  return isRecordableText(first) &&
+  return segments[0] !== ANY_SEGMENT &&
     recorded.length <= MAX_PATH_LENGTH &&
     !(method === WEBSOCKET && segments.includes(ANY_SEGMENT))
     ? recorded

@@ -52,14 +52,13 @@ export function isRecordableText(text: string): boolean {
   );
 }
 
-/** The rule that would keep requests working as YAML, or why none is proposed. */
-type Proposal = { yaml: string } | { why: string };
-
 /**
- * Proposes the rule for requests that worked: the path and the method that were seen, and nothing else. A webhook's rule requires the
- * secret by which its module verifies the sender.
+ * Proposes the rule for requests that worked as YAML: the path and the method that were seen, and nothing else. A webhook's rule requires
+ * the secret by which its module verifies the sender. Where no rule is proposed, the reason is returned.
  */
-export function proposeRule(worked: WorkedRequest): Proposal {
+export function proposeRule(
+  worked: WorkedRequest,
+): { yaml: string } | { why: string } {
   const { plugin, method, path } = worked;
   if (NEVER_PROPOSED.includes(plugin)) {
     return {

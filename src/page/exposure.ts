@@ -24,7 +24,7 @@ export function renderExposure(report: PolicyReport): Html {
   return section(
     'exposure',
     'What is open, by plugin',
-    table<Exposed>(
+    table(
       [
         [
           'Plugin',

@@ -19,7 +19,7 @@ export function section(id: string, title: string, ...body: Content[]): Html {
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  idOf: (row: Row) => string | undefined = () => undefined,
+  idOf?: (row: Row) => string,
 ): Html {
   const contents = rows.map(row => columns.map(([, cell]) => cell(row)));
   const used = columns
@@ -27,14 +27,13 @@ export function table<Row>(
     .filter(({ column }) => contents.some(row => !isEmpty(row[column])));
   const head = used.map(({ title }) => html`<th scope="col">${title}</th>`);
   const body = contents.map((row, i) => {
-    const id = idOf(rows[i]);
     // A narrow screen shows no empty cell.
     const cells = used.map(({ title, column }) =>
       isEmpty(row[column])
         ? html`<td></td>`
         : html`<td data-l="${title}">${row[column]}</td>`,
     );
-    return html`<tr${id === undefined ? '' : html` id="${id}"`}>${cells}</tr>
+    return html`<tr${idOf && html` id="${idOf(rows[i])}"`}>${cells}</tr>
 `;
   });
   return html`<table>

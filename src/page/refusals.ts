@@ -1,3 +1,4 @@
+import { keyBy, orderBy, range, sum, uniq } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
 import type {
   ReportOnlyReport,
@@ -21,9 +22,11 @@ import {
 
 type Refused = PolicyReport['refusals']['last'][number];
 
-type Hour = ReturnType<typeof countByMinute>;
-
-const MINUTES = 60;
+/** The refusals for one reason: one number for each minute of the last hour, the present one last. */
+interface Hour {
+  reason: string;
+  counts: number[];
+}
 
 /** Formats a request to an installed plugin, or to one of those whose ids are not kept. */
 function formatRequest({
@@ -59,7 +62,7 @@ const WORKED: readonly Column<WorkedRequests>[] = [
 
 const HOUR: readonly Column<Hour>[] = [
   ['Reason', ({ reason }) => code(reason)],
-  ['Requests', ({ sum }) => number(sum)],
+  ['Requests', ({ counts }) => number(sum(counts))],
   ['By minute', ({ counts }) => bars(counts)],
 ];
 
@@ -124,30 +127,17 @@ function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
 }
 
 function renderHour({ minutes, since }: PolicyReport['refusals']): Html {
-  const reasons = new Set(
-    minutes.flatMap(minute => Object.keys(minute.reasons)),
-  );
-  const rows = [...reasons]
-    .map(reason => countByMinute(minutes, reason))
-    .filter(({ sum }) => sum > 0)
-    .sort((a, b) => b.sum - a.sum);
-  return html`<h3>The last hour, by minute</h3>
-    ${rows.length > 0 ? table(HOUR, rows) : html`<p>None since ${time(since)}.</p>`}`;
-}
-
-/** Counts the refusals for one reason: one number for each minute of the last hour, the present one last. */
-function countByMinute(
-  minutes: PolicyReport['refusals']['minutes'],
-  reason: string,
-) {
   const minuteOf = (ms: number) => Math.floor(ms / 60_000);
-  const first = minuteOf(Date.now()) - MINUTES + 1;
-  const counts = new Array<number>(MINUTES).fill(0);
-  for (const { minute, reasons } of minutes) {
-    const index = minuteOf(Date.parse(minute)) - first;
-    if (index >= 0 && index < MINUTES) {
-      counts[index] += reasons[reason] ?? 0;
-    }
-  }
-  return { reason, counts, sum: counts.reduce((a, b) => a + b, 0) };
+  const present = minuteOf(Date.now());
+  const byMinute = keyBy(minutes, each => minuteOf(Date.parse(each.minute)));
+  const hour = range(present - 59, present + 1).map(
+    minute => byMinute[minute]?.reasons ?? {},
+  );
+  const rows = uniq(hour.flatMap(Object.keys)).map(reason => ({
+    reason,
+    counts: hour.map(reasons => reasons[reason] ?? 0),
+  }));
+  const sorted = orderBy(rows, ({ counts }) => sum(counts), 'desc');
+  return html`<h3>The last hour, by minute</h3>
+    ${sorted.length > 0 ? table(HOUR, sorted) : html`<p>None since ${time(since)}.</p>`}`;
 }

@@ -1,3 +1,4 @@
+import { uniqBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import type {
   PolicyReport,
@@ -19,21 +20,17 @@ import {
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
 export function renderTokens({ tokens, usage }: PolicyReport): Html {
   const used = usage?.externalTokens ?? [];
-  const subjects = [
-    ...new Set([...used, ...tokens].map(({ subject }) => subject)),
-  ];
-  const rows = subjects.map(subject => ({
+  const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
     limits: tokens.filter(token => token.subject === subject),
     use: used.find(token => token.subject === subject),
   }));
-  type Row = (typeof rows)[number];
   return section(
     'tokens',
     'External tokens',
     rows.length === 0
       ? html`<p>No external token is configured, and none was seen.</p>`
-      : table<Row>(
+      : table(
           [
             ['Subject', ({ subject }) => code(subject)],
             ['Calls', ({ use }) => use?.plugins.join(', ')],

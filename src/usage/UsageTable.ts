@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
+import { mapValues, pick } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { GateDatabase } from '../util/GateDatabase';
 import { Count, dayOf, DAYS_KEPT, keyOf, RECENT_DAYS, Use } from './Use';
@@ -75,16 +76,12 @@ export class UsageTable {
         .groupBy('used'),
     );
     // PostgreSQL's driver returns a bigint as text.
-    return uses.map(
-      ({ days, recentDays, requests, anonymous, ...use }: any) => ({
-        ...use,
-        ...(use.kind === 'rule' && { earlier: earlier.get(use.name) }),
-        days: Number(days),
-        recentDays: Number(recentDays),
-        requests: Number(requests),
-        anonymous: Number(anonymous),
-      }),
-    );
+    const numbers = ['days', 'recentDays', ...Object.keys(COUNTS)];
+    return uses.map((use: any) => ({
+      ...use,
+      ...(use.kind === 'rule' && { earlier: earlier.get(use.name) }),
+      ...mapValues(pick(use, numbers), Number),
+    }));
   }
 
   /** Returns the requests of each day before today, by the name of the rule. */

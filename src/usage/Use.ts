@@ -1,4 +1,4 @@
-import { sum, sumBy } from 'lodash';
+import { sum, sumBy, times } from 'lodash';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Policy } from '../policy/Policy';
@@ -146,12 +146,9 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
 export function requestsByDay(uses: Use[]): number[] {
-  const byDay = new Array<number>(DAYS_KEPT).fill(0);
-  for (const { earlier = [] } of uses) {
-    earlier.forEach((requests, i) => {
-      byDay[i] += requests;
-    });
-  }
+  const byDay = times(DAYS_KEPT, i =>
+    sumBy(uses, use => use.earlier?.[i] ?? 0),
+  );
   return [...byDay, Math.max(0, sumBy(uses, 'requests') - sum(byDay))];
 }
 

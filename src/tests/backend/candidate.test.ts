@@ -9,10 +9,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { readApiGateConfig } from '../../config/readApiGateConfig';
-import type {
-  CandidateCount,
-  CandidateReport,
-} from '../../observability/CandidateCounts';
+import type { CandidateReport } from '../../observability/CandidateCounts';
 import { AllowList } from '../../policy/AllowList';
 import { explainRequest } from '../../policy/explainRequest';
 
@@ -118,7 +115,9 @@ describe('a candidate', () => {
         );
         return [those.length, anonymous.length];
       });
-    const sums = (counts: CandidateCount[]) => [
+    const sums = (
+      counts: { requests: number; withoutCredential: number }[],
+    ) => [
       counts.reduce((sum, { requests }) => sum + requests, 0),
       counts.reduce((sum, { withoutCredential }) => sum + withoutCredential, 0),
     ];

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { keyBy } from 'lodash';
 import { parse } from 'yaml';
 import {
   hasMcpServers,
@@ -17,7 +18,6 @@ import {
   ofTasks,
   TokenUse,
 } from '../../__testUtils__/stockTokenUses';
-import type { TokenUsage } from '../../observability/describeUsage';
 
 jest.setTimeout(120_000);
 
@@ -48,7 +48,7 @@ function testTokens(
   pluginSources: string[],
 ) {
   const folder = temporaryFolder();
-  let usage: Record<string, TokenUsage>;
+  let usage: Record<string, { yaml?: string }>;
 
   /** Starts the backend anew, with the access restrictions of some tokens. */
   async function start(
@@ -89,12 +89,7 @@ function testTokens(
       'reporter',
       '/auth/api-gate/v1/policy',
     );
-    usage = Object.fromEntries(
-      body.usage.externalTokens.map((token: TokenUsage) => [
-        token.subject,
-        token,
-      ]),
-    );
+    usage = keyBy(body.usage.externalTokens, 'subject');
   });
   afterAll(async () => {
     await backend?.stop();

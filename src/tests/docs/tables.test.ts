@@ -8,10 +8,12 @@ import {
   BUILT_IN_PUBLIC,
   PolicyReport,
 } from '../../observability/describePolicy';
+import { describeReplica } from '../../observability/describeReplica';
 import {
   formatPolicyReport,
   pageAddressOf,
 } from '../../observability/formatPolicyReport';
+import { RecentRefusals } from '../../observability/RecentRefusals';
 import {
   blocksAfter,
   codeBlocks,
@@ -229,15 +231,19 @@ describe('docs/reference/http-api.md', () => {
   it('has a sample of the policy with every field, and no others', () => {
     const { text } = readDocument(page);
     const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
-    const fieldsOf = (type: string, file: string) => {
-      const [, body] = readDocument(`src/observability/${file}.ts`).text.match(
-        new RegExp(`^export interface ${type}\\b[^{]*\\{\\n(.*?)^\\}`, 'ms'),
-      )!;
-      return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field);
-    };
+    const [, body] = readDocument(
+      'src/observability/describePolicy.ts',
+    ).text.match(/^export interface PolicyReport[^{]*\{\n(.*?)^\}/ms)!;
     const fields = [
-      ...fieldsOf('PolicyReport', 'describePolicy'),
-      ...fieldsOf('ReplicaReport', 'describeReplica'),
+      ...[...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
+      ...Object.keys(
+        describeReplica({
+          backstage: undefined,
+          plugins: { isInstalled: () => true },
+          refusals: new RecentRefusals(),
+          revocations: { locks: () => [], size: 0 },
+        }),
+      ),
       ...Object.keys(new DecisionCounts().describe()),
     ];
     // A sample with a problem would confuse.
