@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { WorkedRequests } from '../observability/describeReportOnly';
 import {
@@ -611,5 +612,223 @@ describe('[P90] the block of api-gate init opens nothing', () => {
     expect(stdout.length).toBeLessThan(150_000);
     expect(stdout.match(/and \d+ more: see reportOnly/g)).toHaveLength(2);
     expect((await check()).code).toBe(0);
+  });
+});
+
+describe('the whole output of api-gate init', () => {
+  const fileWith = (scheme: string, subjects: string[], more = '') =>
+    `${more}backend:
+  baseUrl: ${scheme}://backstage.example.com
+  auth:
+    externalAccess:
+${subjects
+  .map(
+    subject => `      - type: static
+        options: { token: a-token, subject: '${subject}' }
+        accessRestrictions: [{ plugin: badges, permissionAttribute: { action: [read] } }]
+`,
+  )
+  .join('')}`;
+
+  it('explains each setting, and lists what the configuration opens', async () => {
+    const dependencies = Object.fromEntries(
+      [
+        ...['kubernetes', 'mcp-actions', 'techdocs', 'user-settings'].map(
+          id => `@backstage/plugin-${id}-backend`,
+        ),
+        '@backstage/plugin-search-backend-module-catalog',
+        'not-@backstage/plugin-scaffolder-backend',
+        'lodash',
+      ].map(name => [name, '1']),
+    );
+    const { stdout, stderr } = await init({
+      'package.json': JSON.stringify({ name: 'backend', dependencies }),
+      'app-config.yaml': fileWith('https', ['ci', 'plugin:x'], 'catalog: {}\n'),
+      'app-config.local.yaml': `
+events: { http: { topics: [gitlab, own] } }
+proxy: { endpoints: { /open: { credentials: dangerously-allow-unauthenticated }, /closed: {} } }
+`,
+    });
+    expect(stdout)
+      .toBe(`# Made by api-gate init on ${dateIn(0)} from app-config.yaml, app-config.local.yaml. It opens nothing as it is.
+auth: # if the file has this key already, add what is below it there
+  apiGate:
+    # Nothing is refused before this day, 00:00 UTC. From then on, the gate enforces by itself. If requests that must work
+    # would stop, write a later day: the log of each start and the policy route list these requests.
+    # Leave out both lines if the gate refuses already.
+    mode: report-only
+    until: ${dateIn(14)}
+
+    # Browsers accept a cookie of this name from this host only.
+    cookie:
+      name: __Host-token
+
+    # TODO: name the users and groups that may open the page of the gate, and end the sessions of others.
+    operators: [] # such as ['group:default/platform']
+    # readers: ['group:default/security'] # may open the page, and end nothing
+
+    # Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.
+    # Remove \`# \` in front of \`allow:\` and of each rule that you mean, and add its reason.
+    # allow:
+    #   - { plugin: events, path: '/http/gitlab', methods: [POST], requires: events.modules.gitlab.webhookSecret }  # no request is recorded
+    #     opens nothing until events.modules.gitlab.webhookSecret is set
+    #     remove gitlab from events.http.topics: without the module of gitlab, everybody could send
+    # POST /api/events/http/own: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md
+    # proxy.endpoints./open is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own
+
+    # Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and
+    # \`api-gate check\` fails. Requests to them that work in report-only are meant to stop.
+    expect:
+      # - { plugin: catalog, is: closed } # only if it is installed in this backend
+      - { plugin: kubernetes, is: closed }
+      - { plugin: mcp-actions, is: closed }
+      - { plugin: techdocs, is: closed }
+      - { plugin: user-settings, is: closed }
+
+    # Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write
+    # the day by which you will have renewed it.
+    tokens:
+      - subject: 'ci'
+        until: ${dateIn(180)}
+      # TODO: an entry for the subject "plugin:x"
+`);
+    expect(stderr).toBe(`Read app-config.yaml, app-config.local.yaml
+Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days
+Then run api-gate check with the same files
+`);
+  });
+
+  it('has what settings of the environment lack, and names no file for these', async () => {
+    const longest = `/${'ab/'.repeat(66)}x`;
+    policy = policyOf(
+      [
+        workedAt('badges', { path: '/http/github' }),
+        workedAt('badges', { path: '/kept' }),
+        workedAt('catalog', { path: '/..' }),
+        workedAt('events'),
+        workedAt('long', { path: longest }),
+        workedAt('longer', { path: `${longest}x` }),
+      ],
+      {
+        installed: ['badges', 'catalog', 'search'],
+        usage: {
+          rules: [],
+          externalTokens: ['limited', 'ci'].map(subject => ({
+            subject,
+            only: `# - only:\n#     - { plugin: catalog, path: '/${subject}' } # 3 requests`,
+          })),
+        },
+      },
+    );
+    const settings = {
+      readers: ['user:default/jane'],
+      cookie: { sameSite: 'strict' },
+      allow: [{ plugin: 'badges', path: '/kept', as: 'reader' }],
+      expect: [{ plugin: 'search', is: 'closed' }],
+      tokens: [{ subject: 'limited', until: '2099-01-01' }],
+    };
+    const { stdout, stderr } = await runCliIn(['init', '--policy', url], {
+      cwd: folderWith({
+        'app-config.yaml': fileWith(
+          'https',
+          ['ci', 'limited', 'reader'],
+          'events: { modules: { gitlab: {} } }\ntechdocs: {}\n',
+        ),
+      }),
+      env: { APP_CONFIG_auth_apiGate: JSON.stringify(settings) },
+    });
+    const often = '12 requests from 2026-11-20 to 2026-11-27';
+    expect(stdout)
+      .toBe(`# Made by api-gate init on ${dateIn(0)} from app-config.yaml and the policy of ${url}. It opens nothing as it is.
+auth: # if the file has this key already, add what is below it there
+  apiGate:
+    # Browsers accept a cookie of this name from this host only.
+    # cookie is there already. Missing there:
+    # cookie:
+    #   name: __Host-token
+
+    # TODO: name the users and groups that may open the page of the gate, and end the sessions of others.
+    operators: [] # such as ['group:default/platform']
+
+    # Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.
+    # Remove \`# \` in front of \`allow:\` and of each rule that you mean, and add its reason.
+    # allow is there already. Missing there:
+    # allow:
+    #   - { plugin: badges, path: '/http/github', methods: [GET] }  # ${often}, answered 200
+    #   - { plugin: events, path: '/x', methods: [GET] }  # ${often}, answered 200
+    #   - { plugin: long, path: '${longest}', methods: [GET] }  # ${often}, answered 200
+    # GET /api/catalog/..: ${often}, answered 200; auth.apiGate.allow[0].path must not have an empty, "." or ".." segment
+    # GET /api/longer/…: ${often}; no rule is proposed, since the path is not recorded: see docs/usage.md
+
+    # Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and
+    # \`api-gate check\` fails. Requests to them that work in report-only are meant to stop.
+    # expect is there already. Missing there:
+    # expect:
+    #   - { plugin: catalog, is: closed } # requests worked there without a credential: see allow
+
+    # Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write
+    # the day by which you will have renewed it.
+    # tokens is there already. Missing there:
+    # tokens:
+    #   - subject: 'ci'
+    #     until: ${dateIn(180)}
+    #     only: # what it has called in the time of the record
+    #       - { plugin: catalog, path: '/ci', methods: [GET] }
+`);
+    expect(stderr)
+      .toBe(`Read app-config.yaml, variables of the environment (APP_CONFIG_…)
+auth.apiGate is there already: the block has only what is missing there
+Then run api-gate check with the same files
+`);
+  });
+
+  it.each([
+    ['nothing where nothing is missing', [], '', ''],
+    [
+      'no key above mere comments',
+      ['plugin:x'],
+      'scaffolder: {}\n',
+      `    # expect:
+      # - { plugin: scaffolder, is: closed } # only if it is installed in this backend
+
+    # tokens:
+      # TODO: an entry for the subject "plugin:x"
+`,
+    ],
+  ])(
+    'has %s, in a folder without a package.json',
+    async (_, subjects, more, lines) => {
+      const gate = 'auth: { apiGate: { operators: [], readers: [] } }\n';
+      const text = fileWith('http', subjects, more + gate);
+      const { stdout } = await runCliIn(['init', '--config', 'a.yaml'], {
+        cwd: join(folderWith({ 'config/a.yaml': text }), 'config'),
+      });
+      expect(stdout.replace(/^ {4}# .*[a-z,.]\n/gm, '')).toBe(
+        `# Made by api-gate init on ${dateIn(0)} from a.yaml. It opens nothing as it is.\n${lines}`,
+      );
+    },
+  );
+
+  it.each([
+    [200, null],
+    [201, ['# and 1 more: see reportOnly of the policy']],
+  ])('has at most 200 rules of %i', async (rules, more) => {
+    const { printed, stdout } = await init(
+      fileWith('https', ['ci']),
+      policyOf(
+        Array.from({ length: rules }, (_, i) =>
+          workedAt('badges', { path: `/${i}` }),
+        ),
+      ),
+    );
+    expect(stdout.match(/# and .*/g)).toEqual(more);
+    expect(printed.tokens).toHaveLength(1);
+  });
+
+  it('is the help with --help', async () => {
+    const cwd = folderWith({});
+    const { code, stdout } = await runCliIn(['init', '--help'], { cwd });
+    expect(stdout).toMatch(/^api-gate init \[--config FILE\]\.\.\.\n/);
+    expect(code).toBe(0);
   });
 });

@@ -1,0 +1,49 @@
+import { folderWith, runCliIn } from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
+
+// Lets line breaks through, as a defect would.
+jest.mock('../util/logLine', () => ({
+  ...jest.requireActual('../util/logLine'),
+  printable: (line: string) => line,
+}));
+
+it.each([
+  [
+    '    candidate: { allow: [{ plugin: catalog, path: /x }] }',
+    '',
+    'The block would change candidate',
+  ],
+  [
+    'auth: null',
+    'operators: [], readers: [], cookie: { name: a }, ',
+    'The block would change allow',
+  ],
+  ['backend: { baseUrl: 5 }', '', "in 'api-gate init'"],
+])(
+  'api-gate init prints no block if a server got the line %j into it',
+  async (line, settings, message) => {
+    const policy = {
+      ...{ closed: [], unknown: [], installed: [] },
+      reportOnly: {
+        ...{ enforce: 'now', because: 'x' },
+        worked: [
+          {
+            ...{ plugin: `x\n${line}\n#`, method: 'GET', requests: 1 },
+            ...{ firstSeen: '2026-11-20', lastSeen: '2026-11-27' },
+          },
+        ],
+      },
+    };
+    const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
+    const cwd = folderWith({
+      'app-config.yaml': `backend: { baseUrl: https://backstage.example.com }
+auth: { apiGate: { ${settings}allow: [{ plugin: catalog, path: /a }] } }
+`,
+    });
+    const { code, stdout, stderr } = await runCliIn(['init', '--policy', url], {
+      cwd,
+    });
+    expect(stderr).toContain(message);
+    expect([code, stdout]).toEqual([2, '']);
+  },
+);
