@@ -65,27 +65,26 @@ export function readForeignAuthorization(
 }
 
 /**
- * Returns whether some path is foreign, and opened by a rule. Express serves a path in any letter case, and the root of a subtree by the
- * same handler.
+ * Returns whether some path is one of `paths`, and opened by a rule. Express serves a path in any letter case, and the root of a subtree
+ * by the same handler.
+ *
+ * @param paths - without wildcards
  */
-function overlap(foreign: PluginPath, rule: AllowRule): boolean {
-  const [short, long] =
-    segmentsOf(foreign).length < segmentsOf(rule).length
-      ? [foreign, rule]
-      : [rule, foreign];
-  const shared = segmentsOf(short);
-  const others = segmentsOf(long);
-  const isSameDepth = shared.length === others.length;
+export function overlap(paths: PluginPath, rule: PluginPath): boolean {
+  const own = segmentsOf(paths);
+  const opened = segmentsOf(rule);
+  const isSameDepth = own.length === opened.length;
   return (
-    foreign.plugin === rule.plugin &&
-    shared.every(
+    paths.plugin === rule.plugin &&
+    own.every(
       (segment, i) =>
-        segment.toLowerCase() === others[i].toLowerCase() ||
-        [segment, others[i]].includes(ANY_SEGMENT),
+        i >= opened.length ||
+        opened[i] === ANY_SEGMENT ||
+        opened[i].toLowerCase() === segment.toLowerCase(),
     ) &&
     (isSameDepth
       ? // `/**` covers the root of the plugin too.
-        isSubtree(foreign) || !isSubtree(rule) || shared.length === 0
-      : isSubtree(short))
+        isSubtree(paths) || !isSubtree(rule) || own.length === 0
+      : isSubtree(own.length < opened.length ? paths : rule))
   );
 }

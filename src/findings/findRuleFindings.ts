@@ -1,14 +1,9 @@
 import { compact } from 'lodash';
-import {
-  AllowRule,
-  formatRule,
-  isSubtree,
-  segmentsOf,
-} from '../config/AllowRule';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { overlap } from '../config/readForeignAuthorization';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
-import { countShared } from '../policy/explainRequest';
 import { isUnused, RuleUsage } from '../usage/Use';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
@@ -227,13 +222,7 @@ function findAge(
   ];
 }
 
-/** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
+/** Whether a rule opens a route, or a part of what is below it. */
 function reaches(rule: AllowRule, route: string): boolean {
-  const path = rule.path.toLowerCase();
-  const segments = route.toLowerCase().split('/').filter(Boolean);
-  const { length } = segmentsOf({ path });
-  const [shared] = countShared({ path }, segments);
-  return isSubtree(rule)
-    ? shared === Math.min(length, segments.length)
-    : shared === segments.length;
+  return overlap({ plugin: rule.plugin, path: `${route}/**` }, rule);
 }
