@@ -6,7 +6,7 @@ import {
   segmentsOf,
 } from './AllowRule';
 import { PluginPath, readPluginPath } from './readAllowRules';
-import { check, readList, readObject } from './values';
+import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.
 const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
@@ -48,8 +48,7 @@ export function readForeignAuthorization(
     path,
     'a list of objects, each with a plugin and a path',
     (item, itemPath) => {
-      const entry = readObject(item, itemPath, ['plugin', 'path']);
-      const foreign = readPluginPath(entry, itemPath);
+      const foreign = readPluginPath(item, itemPath);
       check(
         !NEVER_FOREIGN.includes(foreign.plugin),
         `${itemPath}.plugin must not be ${foreign.plugin}, whose routes are for signing in`,

@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../config/values';
 
 // Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
@@ -8,14 +9,8 @@ import { asObject, isObject, isTrue } from '../config/values';
 export type Get = (key: string) => unknown;
 
 export function createGet(config: Config): Get {
-  return key => {
-    try {
-      return config.getOptional(key);
-    } catch {
-      // A parent has a wrong type.
-      return undefined;
-    }
-  };
+  const root = config.getOptional();
+  return key => valueAt(root, key.split('.'));
 }
 
 export function isText(value: unknown): value is string {
