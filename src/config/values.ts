@@ -33,10 +33,11 @@ export function readBoolean(
   value: unknown,
   path: string,
   defaultValue: boolean,
+  hint = '',
 ): boolean {
   check(
     value === undefined || typeof value === 'boolean',
-    `${path} must be true or false`,
+    `${path} must be true or false${hint}`,
   );
   return value ?? defaultValue;
 }

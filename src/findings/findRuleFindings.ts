@@ -1,4 +1,4 @@
-import { compact } from 'lodash';
+import { compact, keyBy, pickBy } from 'lodash';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { overlap } from '../config/readForeignAuthorization';
@@ -35,11 +35,7 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 /** Finds what makes allow rules dangerous or useless. */
 export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
   const endpoints = readProxyEndpoints(get);
-  const uses = new Map(
-    facts.usage?.complete
-      ? facts.usage.rules.map(use => [use.rule, use])
-      : undefined,
-  );
+  const uses = keyBy(facts.usage?.complete ? facts.usage.rules : [], 'rule');
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
@@ -55,7 +51,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
         'the rule if it is for a plugin of another backend',
       ),
       findRefused(rule, facts, get),
-      ...findAge(rule, uses.get(path), facts),
+      ...findAge(rule, uses[path], facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
 }
@@ -134,15 +130,15 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
 
 /** Returns the topics whose webhooks have a secret, in lower case. */
 function readWebhookSecrets(get: Get): ReadonlySet<string> {
-  const modules = Object.entries(asObject(get('events.modules'))).filter(
-    ([, module]) => isText(asObject(module).webhookSecret),
+  const modules = pickBy(asObject(get('events.modules')), module =>
+    isText(asObject(module).webhookSecret),
   );
   const hasGithubApp = asList(get('integrations.github'))
     .flatMap(integration => asList(asObject(integration).apps))
     .map(asObject)
     .some(({ appId, webhookSecret }) => appId && isText(webhookSecret));
   return new Set([
-    ...modules.map(([id]) => id.toLowerCase()),
+    ...Object.keys(modules).map(id => id.toLowerCase()),
     ...(hasGithubApp ? ['github'] : []),
   ]);
 }
