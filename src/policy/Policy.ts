@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
+import { isObject } from '../config/values';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/browsers';
 import { TokenLimits } from './TokenLimits';
@@ -94,26 +95,18 @@ export function isEnforced({
 function hashPolicy(config: ApiGateConfig): string {
   const { acceptedFindings, fasterServer, ...settings } = config;
   return createHash('sha256')
-    .update(JSON.stringify(canonical(settings)))
+    .update(JSON.stringify(settings, toCanonical))
     .digest('hex')
     .slice(0, HASH_LENGTH);
 }
 
-function canonical(value: unknown): unknown {
-  if (value instanceof Date) {
-    return value.toISOString();
-  }
+function toCanonical(_key: string, value: unknown): unknown {
   if (value instanceof Set) {
     return [...value].sort();
   }
-  if (Array.isArray(value)) {
-    return value.map(canonical);
-  }
-  if (typeof value === 'object' && value !== null) {
-    return Object.entries(value)
-      .filter(([, child]) => child !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, child]) => [key, canonical(child)]);
-  }
-  return value;
+  return isObject(value)
+    ? Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+    : value;
 }

@@ -125,24 +125,18 @@ function ruleFor(
     isCookieEndpoint(path) ||
     (plugin === 'auth' && isOwnRoute(path)) ||
     ['TRACE', 'CONNECT'].includes(method) ||
+    (method === WEBSOCKET && !RULE_PATH.test(path)) ||
     !PLUGIN_ID.test(plugin)
   ) {
     return undefined;
   }
-  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
-  if (RULE_PATH.test(path)) {
-    return { ...rule, path };
-  }
-  if (method === WEBSOCKET) {
-    return undefined;
-  }
-  const [first, ...others] = path.slice(1).split('/');
-  const segments = [
-    first,
-    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
-  ];
+  const segments = path
+    .slice(1)
+    .split('/')
+    .map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT));
   return {
-    ...rule,
-    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
+    plugin,
+    path: segments[0] === ANY_SEGMENT ? '/**' : `/${segments.join('/')}`,
+    methods: [method === 'HEAD' ? 'GET' : method],
   };
 }
