@@ -133,14 +133,9 @@ export function readDuration(
   const { defaultSeconds, min, max } = range;
   const read =
     value === undefined ? defaultSeconds * 1000 : toMilliseconds(value);
-  const days = defaultSeconds / (24 * 60 * 60);
-  const example =
-    days >= 1
-      ? `${days}d or { days: ${days} }`
-      : `${defaultSeconds}s or { seconds: ${defaultSeconds} }`;
   check(
     read >= toMilliseconds(min) && read <= toMilliseconds(max),
-    `${path} must be a duration from ${min} to ${max}, such as ${example}`,
+    `${path} must be a duration from ${min} to ${max}, such as ${defaultSeconds}s or { seconds: ${defaultSeconds} }`,
   );
   return read;
 }

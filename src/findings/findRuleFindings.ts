@@ -105,13 +105,11 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
   );
   const topics = new Set([...asTexts(get('events.http.topics')), ...named]);
   const withSecret = readWebhookSecrets(get);
-  const isRequired = (topic: string) =>
-    VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic);
   const open = [...topics].filter(
     topic =>
       reaches(rule, `/http/${topic}`) &&
       !withSecret.has(topic.toLowerCase()) &&
-      !isRequired(topic),
+      !(VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic)),
   );
   return (
     open.length > 0 && {
