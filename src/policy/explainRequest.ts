@@ -136,7 +136,7 @@ function ruleFor(
     .map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT));
   return {
     plugin,
-    path: segments[0] === ANY_SEGMENT ? '/**' : `/${segments.join('/')}`,
     methods: [method === 'HEAD' ? 'GET' : method],
+    path: segments[0] === ANY_SEGMENT ? '/**' : `/${segments.join('/')}`,
   };
 }
