@@ -84,10 +84,7 @@ export class Policy {
 }
 
 /** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
-export function isEnforced({
-  mode,
-  until,
-}: Pick<ApiGateConfig, 'mode' | 'until'>): boolean {
+export function isEnforced({ mode, until }: ApiGateConfig): boolean {
   return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
 }
 

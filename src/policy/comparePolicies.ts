@@ -39,11 +39,7 @@ export function comparePolicies(
 }
 
 /** Returns the paths that `list` opens and `other` does not, and those that it opens longer. */
-function beyond(
-  list: AllowList,
-  other: AllowList,
-  now: number,
-): [alone: RouteChange[], longer: RouteChange[]] {
+function beyond(list: AllowList, other: AllowList, now: number) {
   const changes = new Map<string, RouteChange>();
   for (const rule of list.rules) {
     for (const method of new Set(openedMethods(rule))) {

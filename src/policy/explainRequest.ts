@@ -116,11 +116,7 @@ function countShared(rule: AllowRule, segments: readonly string[]) {
 }
 
 /** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
-function ruleFor(
-  method: string,
-  plugin: string,
-  path: string,
-): AllowRule | undefined {
+function ruleFor(method: string, plugin: string, path: string) {
   if (
     isCookieEndpoint(path) ||
     (plugin === 'auth' && isOwnRoute(path)) ||
