@@ -132,7 +132,12 @@ module.exports = {
         'requirements',
       ],
     },
-    also: { 'config-rules': ['policy/explainRequest.test.ts'] },
+    also: {
+      'config-rules': [
+        'policy/PolicySource.test.ts',
+        'policy/explainRequest.test.ts',
+      ],
+    },
   }),
   ...room('revocation', {
     parts: {

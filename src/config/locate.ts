@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSourceData } from '@backstage/config-loader';
-import { memoize } from 'lodash';
+import { get, memoize } from 'lodash';
 import {
   isAlias,
   isMap,
@@ -11,7 +11,6 @@ import {
   LineCounter,
   parseDocument,
 } from 'yaml';
-import { asObject } from './values';
 
 const MAX_INCLUDES = 10;
 
@@ -57,10 +56,7 @@ export function sourceOf<T extends Pick<ConfigSourceData, 'data'>>(
   configPath: string,
 ): T | undefined {
   const keys = configPath.split('.');
-  return sources.findLast(({ data }) => {
-    const value = keys.reduce<unknown>((at, key) => asObject(at)[key], data);
-    return value !== undefined;
-  });
+  return sources.findLast(({ data }) => get(data, keys) !== undefined);
 }
 
 /**

@@ -106,12 +106,14 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
 
 /** Reads the plugin, the path and the methods of a rule. */
 export function readOpenedRequests(
-  value: { plugin?: unknown; path?: unknown; methods?: unknown },
+  value: unknown,
   configPath: string,
 ): AllowRule {
+  const keys = ['plugin', 'path', 'methods'] as const;
+  const { methods, ...place } = readObject(value, configPath, keys);
   const rule = {
-    ...readPluginPath(value, configPath, true),
-    methods: readMethods(value.methods, `${configPath}.methods`),
+    ...readPluginPath(place, configPath, true),
+    methods: readMethods(methods, `${configPath}.methods`),
   };
   check(
     !rule.methods.includes(WEBSOCKET) ||
@@ -130,10 +132,11 @@ export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
  * @param hasWildcards - whether a segment after the first may be `*`
  */
 export function readPluginPath(
-  { plugin, path }: { plugin?: unknown; path?: unknown },
+  value: unknown,
   configPath: string,
   hasWildcards = false,
 ): PluginPath {
+  const { plugin, path } = readObject(value, configPath, ['plugin', 'path']);
   check(
     typeof plugin === 'string' && PLUGIN_ID.test(plugin),
     `${configPath}.plugin must be one plugin id in lower case, such as catalog`,

@@ -123,7 +123,7 @@ export function readApiGateConfig(
     /** Findings that the operator accepts. */
     acceptedFindings: read('findings', readAcceptedFindings),
     /** Whether the use of rules and of external tokens is recorded. */
-    usage: read('usage', readUsage),
+    usage: read('usage', readBoolean, true, ': the record has 30 days'),
   };
 }
 
@@ -214,12 +214,4 @@ function readTokenCache(value: unknown, path: string) {
       max: '5m',
     }),
   };
-}
-
-function readUsage(value: unknown, path: string): boolean {
-  check(
-    value === undefined || typeof value === 'boolean',
-    `${path} must be true or false: the record has 30 days`,
-  );
-  return value ?? true;
 }

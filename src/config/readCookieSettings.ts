@@ -32,8 +32,6 @@ const PROXY_PROVIDERS = [
   'oauth2proxy',
 ];
 
-const SILENT_SIGN_OUT_SECONDS = 15 * 60;
-
 /** Reads `auth.apiGate.cookie`. The origins and paths that it trusts can change without a restart, its other settings can't. */
 export function readCookie(
   value: unknown,
@@ -72,11 +70,7 @@ export function readCookie(
       settings.trustedPaths,
       `${path}.trustedPaths`,
       'a list of objects, each with a plugin and a path',
-      (item, itemPath) =>
-        readPluginPath(
-          readObject(item, itemPath, ['plugin', 'path']),
-          itemPath,
-        ),
+      readPluginPath,
     ),
   };
 }
@@ -171,7 +165,7 @@ function readCookieMaxAge(
     return undefined;
   }
   return readDuration(value, path, {
-    defaultSeconds: SILENT_SIGN_OUT_SECONDS,
+    defaultSeconds: 15 * 60,
     min: '1m',
     // Backstage issues no longer tokens.
     max: '24h',
@@ -179,17 +173,14 @@ function readCookieMaxAge(
 }
 
 function signsOutSilently(providers: Record<string, unknown>): boolean {
-  return Object.entries(providers).some(
-    ([id, settings]) =>
-      PROXY_PROVIDERS.includes(id.toLowerCase().replaceAll('-', '')) ||
-      (id === 'guest' && mayGuestsSignIn(asObject(settings))),
-  );
-}
-
-/** Decides as the guest provider does: a generated app has its configuration in every environment. */
-function mayGuestsSignIn(settings: Record<string, unknown>): boolean {
+  const { guest } = providers;
   return (
-    process.env.NODE_ENV === 'development' ||
-    isTrue(settings.dangerouslyAllowOutsideDevelopment)
+    Object.keys(providers).some(id =>
+      PROXY_PROVIDERS.includes(id.toLowerCase().replaceAll('-', '')),
+    ) ||
+    // The guest provider decides so too: a generated app has its configuration in every environment.
+    (guest !== undefined &&
+      (process.env.NODE_ENV === 'development' ||
+        isTrue(asObject(guest).dangerouslyAllowOutsideDevelopment)))
   );
 }

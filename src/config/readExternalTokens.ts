@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { get } from 'lodash';
 import { asObject } from './values';
 
 const ENTRIES = 'backend.auth.externalAccess';
@@ -78,11 +79,6 @@ export function readEntries(
   rootConfig: Config,
   key = ENTRIES,
 ): Record<string, unknown>[] {
-  try {
-    const entries = rootConfig.getOptional(key);
-    return Array.isArray(entries) ? entries.map(asObject) : [];
-  } catch {
-    // A parent has a wrong type.
-    return [];
-  }
+  const entries = get(rootConfig.getOptional(), key.split('.'));
+  return Array.isArray(entries) ? entries.map(asObject) : [];
 }

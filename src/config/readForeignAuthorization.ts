@@ -6,7 +6,7 @@ import {
   segmentsOf,
 } from './AllowRule';
 import { PluginPath, readPluginPath } from './readAllowRules';
-import { check, readList, readObject } from './values';
+import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.
 const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
@@ -48,8 +48,7 @@ export function readForeignAuthorization(
     path,
     'a list of objects, each with a plugin and a path',
     (item, itemPath) => {
-      const entry = readObject(item, itemPath, ['plugin', 'path']);
-      const foreign = readPluginPath(entry, itemPath);
+      const foreign = readPluginPath(item, itemPath);
       check(
         !NEVER_FOREIGN.includes(foreign.plugin),
         `${itemPath}.plugin must not be ${foreign.plugin}, whose routes are for signing in`,
@@ -65,27 +64,26 @@ export function readForeignAuthorization(
 }
 
 /**
- * Returns whether some path is foreign, and opened by a rule. Express serves a path in any letter case, and the root of a subtree by the
- * same handler.
+ * Returns whether some path is one of `paths`, and opened by a rule. Express serves a path in any letter case, and the root of a subtree
+ * by the same handler.
+ *
+ * @param paths - without wildcards
  */
-function overlap(foreign: PluginPath, rule: AllowRule): boolean {
-  const [short, long] =
-    segmentsOf(foreign).length < segmentsOf(rule).length
-      ? [foreign, rule]
-      : [rule, foreign];
-  const shared = segmentsOf(short);
-  const others = segmentsOf(long);
-  const isSameDepth = shared.length === others.length;
+export function overlap(paths: PluginPath, rule: PluginPath): boolean {
+  const own = segmentsOf(paths);
+  const opened = segmentsOf(rule);
+  const isSameDepth = own.length === opened.length;
   return (
-    foreign.plugin === rule.plugin &&
-    shared.every(
+    paths.plugin === rule.plugin &&
+    own.every(
       (segment, i) =>
-        segment.toLowerCase() === others[i].toLowerCase() ||
-        [segment, others[i]].includes(ANY_SEGMENT),
+        i >= opened.length ||
+        opened[i] === ANY_SEGMENT ||
+        opened[i].toLowerCase() === segment.toLowerCase(),
     ) &&
     (isSameDepth
       ? // `/**` covers the root of the plugin too.
-        isSubtree(foreign) || !isSubtree(rule) || shared.length === 0
-      : isSubtree(short))
+        isSubtree(paths) || !isSubtree(rule) || own.length === 0
+      : isSubtree(own.length < opened.length ? paths : rule))
   );
 }

@@ -1,5 +1,5 @@
 import type { Config } from '@backstage/config';
-import { isObject } from './values';
+import { asObject } from './values';
 
 /**
  * Reads the paths at which the plugin `mcp-actions` serves RFC 9728 metadata for what is below it: `/v1` and each named
@@ -10,13 +10,9 @@ export function readMcpPaths(rootConfig: Config): ReadonlySet<string> {
   if (!hasOAuthClients(rootConfig)) {
     return new Set();
   }
-  const servers = rootConfig.getOptional('mcpActions.servers');
-  return new Set([
-    '/v1',
-    ...(isObject(servers)
-      ? Object.keys(servers).map(server => `/v1/${server}`)
-      : []),
-  ]);
+  const servers = asObject(rootConfig.getOptional('mcpActions.servers'));
+  const paths = Object.keys(servers).map(server => `/v1/${server}`);
+  return new Set(['/v1', ...paths]);
 }
 
 function hasOAuthClients(rootConfig: Config): boolean {

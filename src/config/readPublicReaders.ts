@@ -65,10 +65,7 @@ export function readReaderToken(
   return typeof token === 'string' ? token : undefined;
 }
 
-function findEntries(
-  rootConfig: Config,
-  subject: string,
-): Record<string, unknown>[] {
+function findEntries(rootConfig: Config, subject: string) {
   return readEntries(rootConfig).filter(
     ({ options }) => asObject(options).subject === subject,
   );

@@ -1,7 +1,8 @@
+import { pickBy } from 'lodash';
 import {
+  asObject,
   check,
   checkOneOf,
-  isObject,
   readObject,
   readStringList,
 } from './values';
@@ -32,9 +33,7 @@ export function readSignOutSettings(
     `${configPath}.offlineSessions must be keep unless ${configPath}.scope is user: a sign-out of one session leaves other clients alone`,
   );
   const ids = [
-    ...Object.entries(isObject(authProviders) ? authProviders : {})
-      .filter(([, provider]) => signsUsersIn(provider))
-      .map(([id]) => id),
+    ...Object.keys(pickBy(asObject(authProviders), signsUsersIn)),
     ...readStringList(providers, `${configPath}.providers`),
   ];
   return {
@@ -49,10 +48,8 @@ export function readSignOutSettings(
 
 /** `signIn` stands in a provider's settings, or one level below, per environment. */
 function signsUsersIn(provider: unknown): boolean {
-  return (
-    isObject(provider) &&
-    [provider, ...Object.values(provider)].some(
-      level => isObject(level) && level.signIn !== undefined,
-    )
+  const settings = asObject(provider);
+  return [settings, ...Object.values(settings)].some(
+    level => asObject(level).signIn !== undefined,
   );
 }

@@ -1,5 +1,4 @@
 import type { Config } from '@backstage/config';
-import type { AllowRule } from './AllowRule';
 import { readOpenedRequests } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
 import { check, readInstant, readList, readObject } from './values';
@@ -94,7 +93,7 @@ function readToken(value: unknown, configPath: string) {
     /** The requests that the tokens may make. Default: all. */
     ...(only !== undefined && {
       only: only.map((each, i) =>
-        readRequest(each, `${configPath}.only[${i}]`),
+        readOpenedRequests(each, `${configPath}.only[${i}]`),
       ),
     }),
     /**
@@ -104,9 +103,4 @@ function readToken(value: unknown, configPath: string) {
     ...(end && { until: +end }),
     ...(reason !== undefined && { reason }),
   };
-}
-
-function readRequest(value: unknown, configPath: string): AllowRule {
-  const keys = ['plugin', 'path', 'methods'] as const;
-  return readOpenedRequests(readObject(value, configPath, keys), configPath);
 }

@@ -1,5 +1,7 @@
 import type { Config } from '@backstage/config';
+import { compact, uniq } from 'lodash';
 import type { AllowRule } from './AllowRule';
+import type { ApiGateConfig } from './readApiGateConfig';
 import { asObject, check } from './values';
 
 /** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
@@ -34,6 +36,42 @@ export function checkRequirements(
       `${configPath}[${i}].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
     ),
   );
+}
+
+/** Closes the rules whose requirement is not met: the setting was no text when the process started, or is none now. */
+export class Requirements {
+  // Other plugins read their secrets at the start only.
+  readonly #textsAtStart: ReadonlySet<string>;
+
+  /** @param config - the configuration at the start, which follows changes */
+  constructor(private readonly config: Config) {
+    this.#textsAtStart = findTexts(config);
+  }
+
+  /** Returns a configuration with a mark on the rules whose requirement is not met. Expectations are checked without these marks. */
+  applyTo(read: ApiGateConfig): ApiGateConfig {
+    const { allow, candidate } = read;
+    const mark = (rules: AllowRule[]) =>
+      markUnmet(
+        rules,
+        key => this.#textsAtStart.has(key) && holdsText(key, this.config),
+      );
+    return {
+      ...read,
+      allow: mark(allow),
+      ...(candidate &&
+        'allow' in candidate && {
+          candidate: { allow: mark(candidate.allow) },
+        }),
+    };
+  }
+
+  /** Returns the settings that rules require and that were added since the start. */
+  findAdded({ allow }: ApiGateConfig): string[] {
+    return uniq(compact(allow.map(({ requires }) => requires))).filter(
+      key => holdsText(key, this.config) && !this.#textsAtStart.has(key),
+    );
+  }
 }
 
 /** Returns rules with a mark on those whose requirement is not met. */

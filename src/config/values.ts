@@ -33,10 +33,11 @@ export function readBoolean(
   value: unknown,
   path: string,
   defaultValue: boolean,
+  hint = '',
 ): boolean {
   check(
     value === undefined || typeof value === 'boolean',
-    `${path} must be true or false`,
+    `${path} must be true or false${hint}`,
   );
   return value ?? defaultValue;
 }
@@ -132,14 +133,9 @@ export function readDuration(
   const { defaultSeconds, min, max } = range;
   const read =
     value === undefined ? defaultSeconds * 1000 : toMilliseconds(value);
-  const days = defaultSeconds / (24 * 60 * 60);
-  const example =
-    days >= 1
-      ? `${days}d or { days: ${days} }`
-      : `${defaultSeconds}s or { seconds: ${defaultSeconds} }`;
   check(
     read >= toMilliseconds(min) && read <= toMilliseconds(max),
-    `${path} must be a duration from ${min} to ${max}, such as ${example}`,
+    `${path} must be a duration from ${min} to ${max}, such as ${defaultSeconds}s or { seconds: ${defaultSeconds} }`,
   );
   return read;
 }

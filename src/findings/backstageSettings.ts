@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../config/values';
 
 // Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
@@ -8,14 +9,8 @@ import { asObject, isObject, isTrue } from '../config/values';
 export type Get = (key: string) => unknown;
 
 export function createGet(config: Config): Get {
-  return key => {
-    try {
-      return config.getOptional(key);
-    } catch {
-      // A parent has a wrong type.
-      return undefined;
-    }
-  };
+  const root = config.getOptional();
+  return key => valueAt(root, key.split('.'));
 }
 
 export function isText(value: unknown): value is string {
@@ -42,24 +37,12 @@ export function secretOf(topic: string): string {
 }
 
 /** An endpoint of the proxy plugin. */
-export interface ProxyEndpoint {
-  /** Config path. */
-  at: string;
-  /** Below the plugin, as the configuration has it. */
-  path: string;
-  /** Whether the plugin itself lets requests without a credential pass. */
-  isPublic: boolean;
-  /** Names of the settings that give each request a credential for the target. */
-  secrets: string[];
-  /** Whether the caller's `Authorization` goes to the target. */
-  forwardsToken: boolean;
-  isWebSocket: boolean;
-}
+export type ProxyEndpoint = ReturnType<typeof readProxyEndpoints>[number];
 
 const SECRET_HEADER =
   /auth|token|secret|cookie|session|password|credential|api-?key|(^|[-_])key$/i;
 
-export function readProxyEndpoints(get: Get): ProxyEndpoint[] {
+export function readProxyEndpoints(get: Get) {
   const isAuthorization = (name: string) => /^authorization$/i.test(name);
   // The plugin still reads endpoints of the former place, if the present one is empty.
   const parent = isObject(get('proxy.endpoints')) ? 'proxy.endpoints' : 'proxy';
@@ -71,15 +54,20 @@ export function readProxyEndpoints(get: Get): ProxyEndpoint[] {
     const headers = Object.keys(asObject(settings.headers));
     const forwarded = asTexts(settings.allowedHeaders);
     return {
+      /** Config path. */
       at: `${parent}.${route}`,
+      /** Below the plugin, as the configuration has it. */
       path: route,
+      /** Whether the plugin itself lets requests without a credential pass. */
       isPublic: credentials === 'dangerously-allow-unauthenticated',
+      /** Names of the settings that give each request a credential for the target. */
       secrets: [
         ...headers
           .filter(name => SECRET_HEADER.test(name))
           .map(name => `headers.${name}`),
         ...(isText(auth) ? ['auth'] : []),
       ],
+      /** Whether the caller's `Authorization` goes to the target. */
       forwardsToken:
         (credentials === 'forward' || forwarded.some(isAuthorization)) &&
         // The header of the configuration replaces the caller's.

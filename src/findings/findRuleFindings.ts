@@ -1,14 +1,9 @@
-import { compact } from 'lodash';
-import {
-  AllowRule,
-  formatRule,
-  isSubtree,
-  segmentsOf,
-} from '../config/AllowRule';
+import { compact, keyBy, pickBy } from 'lodash';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { overlap } from '../config/readForeignAuthorization';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
-import { countShared } from '../policy/explainRequest';
 import { isUnused, RuleUsage } from '../usage/Use';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
@@ -40,11 +35,7 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 /** Finds what makes allow rules dangerous or useless. */
 export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
   const endpoints = readProxyEndpoints(get);
-  const uses = new Map(
-    facts.usage?.complete
-      ? facts.usage.rules.map(use => [use.rule, use])
-      : undefined,
-  );
+  const uses = keyBy(facts.usage?.complete ? facts.usage.rules : [], 'rule');
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
@@ -60,7 +51,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
         'the rule if it is for a plugin of another backend',
       ),
       findRefused(rule, facts, get),
-      ...findAge(rule, uses.get(path), facts),
+      ...findAge(rule, uses[path], facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
 }
@@ -114,13 +105,11 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
   );
   const topics = new Set([...asTexts(get('events.http.topics')), ...named]);
   const withSecret = readWebhookSecrets(get);
-  const isRequired = (topic: string) =>
-    VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic);
   const open = [...topics].filter(
     topic =>
       reaches(rule, `/http/${topic}`) &&
       !withSecret.has(topic.toLowerCase()) &&
-      !isRequired(topic),
+      !(VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic)),
   );
   return (
     open.length > 0 && {
@@ -139,15 +128,15 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
 
 /** Returns the topics whose webhooks have a secret, in lower case. */
 function readWebhookSecrets(get: Get): ReadonlySet<string> {
-  const modules = Object.entries(asObject(get('events.modules'))).filter(
-    ([, module]) => isText(asObject(module).webhookSecret),
+  const modules = pickBy(asObject(get('events.modules')), module =>
+    isText(asObject(module).webhookSecret),
   );
   const hasGithubApp = asList(get('integrations.github'))
     .flatMap(integration => asList(asObject(integration).apps))
     .map(asObject)
     .some(({ appId, webhookSecret }) => appId && isText(webhookSecret));
   return new Set([
-    ...modules.map(([id]) => id.toLowerCase()),
+    ...Object.keys(modules).map(id => id.toLowerCase()),
     ...(hasGithubApp ? ['github'] : []),
   ]);
 }
@@ -227,13 +216,7 @@ function findAge(
   ];
 }
 
-/** Whether a rule opens a route, or a part of what is below it. Routers of plugins match without case. */
+/** Whether a rule opens a route, or a part of what is below it. */
 function reaches(rule: AllowRule, route: string): boolean {
-  const path = rule.path.toLowerCase();
-  const segments = route.toLowerCase().split('/').filter(Boolean);
-  const { length } = segmentsOf({ path });
-  const [shared] = countShared({ path }, segments);
-  return isSubtree(rule)
-    ? shared === Math.min(length, segments.length)
-    : shared === segments.length;
+  return overlap({ plugin: rule.plugin, path: `${route}/**` }, rule);
 }

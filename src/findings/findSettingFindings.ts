@@ -1,10 +1,10 @@
 import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
-import { AllowRule, isSubtree, prefixOf } from '../config/AllowRule';
+import { isSubtree, prefixOf } from '../config/AllowRule';
+import type { PluginPath } from '../config/readAllowRules';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { isTrue } from '../config/values';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
-import { findSignInFindings } from './findSignInFindings';
-import { findTokenFindings } from './findTokenFindings';
+import { findSignInFindings, findTokenFindings } from './findTokenFindings';
 import {
   asList,
   Get,
@@ -83,8 +83,6 @@ function findEndpointFindings(
     },
   ];
 }
-
-type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 /** Returns whether an entry of `foreignAuthorization` covers a whole endpoint. */
 function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {

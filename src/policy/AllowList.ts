@@ -7,6 +7,7 @@ import {
   prefixOf,
   segmentsOf,
 } from '../config/AllowRule';
+import type { PluginPath } from '../config/readAllowRules';
 import { isCookieEndpoint } from '../http/requestLine';
 
 /** Holds the allow rules of all plugins: for each plugin and method, a tree of the segments of their paths. */
@@ -40,7 +41,7 @@ export class AllowList {
   }
 
   /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
-  covering(rule: RulePath, method: string): AllowRule[] {
+  covering(rule: PluginPath, method: string): AllowRule[] {
     const rules: AllowRule[] = [];
     const tree = this.#trees.get(rule.plugin)?.get(method);
     const search = {
@@ -64,7 +65,7 @@ export class AllowList {
    * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as
    * the segment below its path and the subtree below that segment, which different rules may cover.
    */
-  coveredUntil(rule: RulePath, method: string): number {
+  coveredUntil(rule: PluginPath, method: string): number {
     const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
     if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
       return Math.max(...this.covering(rule, method).map(endOf));
@@ -96,8 +97,6 @@ export class AllowList {
     }
   }
 }
-
-type RulePath = Pick<AllowRule, 'plugin' | 'path'>;
 
 interface RuleTree {
   root: RuleNode;

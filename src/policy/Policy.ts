@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
+import { isObject } from '../config/values';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/browsers';
 import { TokenLimits } from './TokenLimits';
@@ -83,10 +84,7 @@ export class Policy {
 }
 
 /** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
-export function isEnforced({
-  mode,
-  until,
-}: Pick<ApiGateConfig, 'mode' | 'until'>): boolean {
+export function isEnforced({ mode, until }: ApiGateConfig): boolean {
   return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
 }
 
@@ -94,26 +92,18 @@ export function isEnforced({
 function hashPolicy(config: ApiGateConfig): string {
   const { acceptedFindings, fasterServer, ...settings } = config;
   return createHash('sha256')
-    .update(JSON.stringify(canonical(settings)))
+    .update(JSON.stringify(settings, toCanonical))
     .digest('hex')
     .slice(0, HASH_LENGTH);
 }
 
-function canonical(value: unknown): unknown {
-  if (value instanceof Date) {
-    return value.toISOString();
-  }
+function toCanonical(_key: string, value: unknown): unknown {
   if (value instanceof Set) {
     return [...value].sort();
   }
-  if (Array.isArray(value)) {
-    return value.map(canonical);
-  }
-  if (typeof value === 'object' && value !== null) {
-    return Object.entries(value)
-      .filter(([, child]) => child !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, child]) => [key, canonical(child)]);
-  }
-  return value;
+  return isObject(value)
+    ? Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+    : value;
 }

@@ -14,11 +14,11 @@ import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { findAddedReaders } from '../config/readPublicReaders';
 import { findRemovedTokens } from '../config/readTokens';
+import { Requirements } from '../config/requirements';
 import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { Policy } from './Policy';
-import { Requirements } from './Requirements';
 
 const REMIND_MS = 60 * 60 * 1000;
 

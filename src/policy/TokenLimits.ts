@@ -2,31 +2,21 @@ import { AllowRule, endOf } from '../config/AllowRule';
 import type { TokenEntry } from '../config/readTokens';
 import { isUnambiguousPath } from '../http/requestLine';
 import { AllowList } from './AllowList';
+import type { Route } from './classifyRoute';
 
 /** The part of a request that the limits of a token depend on. */
-export interface LimitedRequest {
+export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
   pluginId: string;
-  /** `WEBSOCKET` stands for an upgrade. */
-  method: string;
-  /** `undefined` if routers and proxies may read it differently. */
-  path: string | undefined;
-}
-
-/** The entries of one subject. */
-interface Limit {
-  /** The end of the entry that ends last. */
-  until: number;
-  /** The requests that the entries allow until they end; `undefined`: all. */
-  only?: AllowList;
 }
 
 /** Holds what the external tokens of a subject may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
 export class TokenLimits {
-  readonly #limits = new Map<string, Limit>();
+  /** By subject, the end of the entry that ends last, and the requests that the entries allow until they end; `undefined`: all. */
+  readonly #limits = new Map<string, { until: number; only?: AllowList }>();
 
   /** @param now - returns the time by which entries end, in milliseconds since 1970 */
   constructor(
-    readonly entries: readonly TokenEntry[],
+    entries: readonly TokenEntry[],
     private readonly now: () => number = Date.now,
   ) {
     for (const { subject } of entries) {

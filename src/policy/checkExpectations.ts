@@ -12,24 +12,17 @@ import { AllowList } from './AllowList';
 import { classifyRoute, RouteClass, RoutePolicy } from './classifyRoute';
 import { findNearestRule } from './explainRequest';
 
-/** An entry of `auth.apiGate.expect` that the rules do not fulfil. */
-export interface FailedExpectation {
-  index: number;
-  /** The message, on a single line, names the expectation and the rule. */
-  message: string;
-  heldUntilRuleEnded: boolean;
-}
-
 /**
  * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is
  * installed.
  *
  * @param allowKey - the config path of the rules
+ * @returns for each, a message on a single line that names the expectation and the rule
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
   allowKey = `${CONFIG_KEY}.allow`,
-): FailedExpectation[] {
+) {
   const { allow } = config;
   const allowList = new AllowList(allow);
   // No rule has ended by this clock.
@@ -97,8 +90,7 @@ export function readPolicyConfig(
   options: ReadOptions = {},
 ): ApiGateConfig {
   const config = readApiGateConfig(rootConfig, options);
-  const failed = findFailedExpectations(config);
-  const [first, ...others] = failed.filter(
+  const [first, ...others] = findFailedExpectations(config).filter(
     ({ heldUntilRuleEnded }) => !heldUntilRuleEnded,
   );
   if (first) {

@@ -1,3 +1,4 @@
+import { partition } from 'lodash';
 import { AllowRule, endOf, openedMethods } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 
@@ -11,17 +12,6 @@ export interface RouteChange extends Omit<AllowRule, 'reason'> {
   otherUntil?: number;
 }
 
-export interface PolicyDifference {
-  /** Paths that are newly public. */
-  opened: RouteChange[];
-  /** Paths that are no longer public. */
-  closed: RouteChange[];
-  /** Paths that both lists open now, and that the new one closes later or not at all. */
-  longer: RouteChange[];
-  /** Paths that both lists open now, and that the new one closes earlier. */
-  shorter: RouteChange[];
-}
-
 /**
  * Compares the requests that two lists of rules open, now and until their ends. The order of rules, their reasons, repetitions,
  * rules that have ended, and rules that wider ones cover make no difference.
@@ -30,30 +20,33 @@ export function comparePolicies(
   before: readonly AllowRule[],
   after: readonly AllowRule[],
   now = Date.now(),
-): PolicyDifference {
+) {
   const [old, current] = [before, after].map(
     rules => new AllowList(rules.filter(rule => endOf(rule) > now)),
   );
   const [opened, longer] = beyond(current, old, now);
   const [closed, shorter] = beyond(old, current, now);
-  return { opened, closed, longer, shorter };
+  return {
+    /** Paths that are newly public. */
+    opened,
+    /** Paths that are no longer public. */
+    closed,
+    /** Paths that both lists open now, and that the new one closes later or not at all. */
+    longer,
+    /** Paths that both lists open now, and that the new one closes earlier. */
+    shorter,
+  };
 }
 
 /** Returns the paths that `list` opens and `other` does not, and those that it opens longer. */
-function beyond(
-  list: AllowList,
-  other: AllowList,
-  now: number,
-): [alone: RouteChange[], longer: RouteChange[]] {
-  const alone = new Map<string, RouteChange>();
-  const longer = new Map<string, RouteChange>();
+function beyond(list: AllowList, other: AllowList, now: number) {
+  const changes = new Map<string, RouteChange>();
   for (const rule of list.rules) {
     for (const method of new Set(openedMethods(rule))) {
       const otherUntil = other.coveredUntil(rule, method);
       if (endOf(rule) > otherUntil && !isRepeated(rule, method, list)) {
         const { reason, ...opening } = rule;
         const place = `${rule.plugin}${rule.path} ${rule.until} ${otherUntil}`;
-        const changes = otherUntil > now ? longer : alone;
         const change = changes.get(place) ?? {
           ...opening,
           methods: [],
@@ -65,7 +58,10 @@ function beyond(
       }
     }
   }
-  return [[...alone.values()], [...longer.values()]];
+  return partition(
+    [...changes.values()],
+    change => change.otherUntil === undefined,
+  );
 }
 
 /** Whether another rule of a list opens the same paths as long: a wider one, or an equal one before it. */

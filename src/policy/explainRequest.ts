@@ -1,3 +1,4 @@
+import { orderBy, takeWhile } from 'lodash';
 import { readApiTarget } from '../config/readExpectations';
 import {
   isCookieEndpoint,
@@ -98,65 +99,40 @@ export function findNearestRule(
   path: string,
 ): AllowRule | undefined {
   const segments = path.split('/').filter(Boolean);
-  let nearest: AllowRule | undefined;
-  let most: [all: number, literal: number] = [-1, -1];
-  for (const rule of rules.filter(each => each.plugin === plugin)) {
-    const shared = countShared(rule, segments);
-    if ((shared[0] - most[0] || shared[1] - most[1]) > 0) {
-      nearest = rule;
-      most = shared;
-    }
-  }
-  return nearest;
+  const shared = rules
+    .filter(rule => rule.plugin === plugin)
+    .map(rule => ({ rule, ...countShared(rule, segments) }));
+  return orderBy(shared, ['all', 'literal'], ['desc', 'desc'])[0]?.rule;
 }
 
-/** Returns the number of leading segments that a rule shares with a path, and how many of them are literal: `*` shares every one. */
-export function countShared(
-  rule: Pick<AllowRule, 'path'>,
-  segments: readonly string[],
-): [all: number, literal: number] {
-  const own = segmentsOf(rule);
-  let all = 0;
-  let literal = 0;
-  while (all < Math.min(own.length, segments.length)) {
-    if (own[all] === segments[all]) {
-      literal += 1;
-    } else if (own[all] !== ANY_SEGMENT) {
-      break;
-    }
-    all += 1;
-  }
-  return [all, literal];
+/** Counts the leading segments that a rule shares with a path. */
+function countShared(rule: AllowRule, segments: readonly string[]) {
+  const shared = takeWhile(
+    segmentsOf(rule).slice(0, segments.length),
+    (own, i) => own === segments[i] || own === ANY_SEGMENT,
+  );
+  const literal = shared.filter((own, i) => own === segments[i]);
+  return { all: shared.length, literal: literal.length };
 }
 
 /** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
-function ruleFor(
-  method: string,
-  plugin: string,
-  path: string,
-): AllowRule | undefined {
+function ruleFor(method: string, plugin: string, path: string) {
   if (
     isCookieEndpoint(path) ||
     (plugin === 'auth' && isOwnRoute(path)) ||
     ['TRACE', 'CONNECT'].includes(method) ||
+    (method === WEBSOCKET && !RULE_PATH.test(path)) ||
     !PLUGIN_ID.test(plugin)
   ) {
     return undefined;
   }
-  const rule = { plugin, methods: [method === 'HEAD' ? 'GET' : method] };
-  if (RULE_PATH.test(path)) {
-    return { ...rule, path };
-  }
-  if (method === WEBSOCKET) {
-    return undefined;
-  }
-  const [first, ...others] = path.slice(1).split('/');
-  const segments = [
-    first,
-    ...others.map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT)),
-  ];
+  const segments = path
+    .slice(1)
+    .split('/')
+    .map(segment => (RULE_PATH.test(segment) ? segment : ANY_SEGMENT));
   return {
-    ...rule,
-    path: RULE_PATH.test(first) ? `/${segments.join('/')}` : '/**',
+    plugin,
+    methods: [method === 'HEAD' ? 'GET' : method],
+    path: segments[0] === ANY_SEGMENT ? '/**' : `/${segments.join('/')}`,
   };
 }
