@@ -56,7 +56,7 @@ that were read has it.`,
     const other = { ...options, config: against };
     const before =
       ref === undefined
-        ? (await loadConfig(other, output, { purpose: PURPOSE })).gate
+        ? (await loadConfig(other, output, undefined, PURPOSE)).gate
         : await readAt(ref, after, options, output);
 
     const { opened, closed, longer, shorter } = comparePolicies(
