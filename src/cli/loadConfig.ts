@@ -79,10 +79,7 @@ export function readGate(
     ? withoutMocked(cloneDeep(root.getOptional<JsonObject>() ?? {}))
     : { config: root, leftOut: [] };
   try {
-    const known = declared && [
-      ...declared.installed,
-      ...pluginsElsewhere(root),
-    ];
+    const known = declared?.installed.concat(pluginsElsewhere(root));
     const gate = readApiGateConfig(config, {
       isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
     });
