@@ -1,5 +1,6 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
 import { isError } from '@backstage/errors';
+import { pick } from 'lodash';
 import type { Location } from '../config/locate';
 import type { Lines } from './output';
 
@@ -60,17 +61,10 @@ export function readOptions(
   command: string,
   args: string[],
   names: readonly OptionName[],
-): { options: Options; positionals: string[] } {
-  const options = Object.fromEntries(
-    ['help' as const, ...names].map(name => [name, OPTIONS[name]]),
-  );
+): { values: Options; positionals: string[] } {
+  const options = pick(OPTIONS, ['help', ...names]);
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      options,
-      allowPositionals: true,
-    });
-    return { options: values as Options, positionals };
+    return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     throw new CliError(
       `${firstLineOf(error)}: api-gate ${command} --help lists the options`,

@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import { DECISION_HEADER } from '../decision/Refusal';
 import { CliError } from './Command';
 import type { GetAnswer } from './get';
@@ -16,12 +17,9 @@ export interface Outcome {
 }
 
 /** Returns the outcome of a request. Having no answer is one too. */
-export async function outcomeOf(
-  asked: Promise<GetAnswer>,
-  method?: 'GET' | 'HEAD',
-): Promise<Outcome> {
+export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
   try {
-    return judge(await asked, method);
+    return judge(await asked);
   } catch (error) {
     if (error instanceof CliError) {
       return { code: 2, text: `has no answer: ${error.message}` };
@@ -36,51 +34,43 @@ export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
 }
 
 /** Returns what an answer shows. */
-export function judge(
-  answer: GetAnswer,
-  method: 'GET' | 'HEAD' = 'GET',
-): Outcome {
+export function judge(answer: GetAnswer): Outcome {
   const { status } = answer;
-  const outcome = (code: Outcome['code'], text: string) => ({
-    code,
-    text: `answers ${status}${text}`,
-    status,
-  });
+  const [code, text] = explain(answer);
+  return { code, text: `answers ${status}${text}`, status };
+}
+
+function explain(answer: GetAnswer): [code: Outcome['code'], text: string] {
+  const { status } = answer;
   if (status >= 300 && status < 400) {
-    return outcome(
-      2,
-      ', which is not followed: give the address that it leads to',
-    );
+    return [2, ', which is not followed: give the address that it leads to'];
   }
   if (status === 429 || status >= 500) {
-    return outcome(2, ': ask again once the backend is up');
+    return [2, ': ask again once the backend is up'];
   }
   if (status === 404) {
-    return outcome(1, ': the gate is missing, or in report-only');
+    return [1, ': the gate is missing, or in report-only'];
   }
   if (status !== 401) {
-    return outcome(1, ': something else answers for it');
+    return [1, ': something else answers for it'];
   }
-  const missing = missingParts(answer, method);
-  return missing.length === 0
-    ? outcome(0, ' from the gate')
-    : outcome(
+  const missing = missingParts(answer).join(' and ');
+  return missing === ''
+    ? [0, ' from the gate']
+    : [
         1,
-        ` without ${missing.join(' and ')}: something else answers for it, or removes these from the gate's answer`,
-      );
+        ` without ${missing}: something else answers for it, or removes these from the gate's answer`,
+      ];
 }
 
 /** Returns the parts of the gate's own 401 that an answer lacks. */
-function missingParts(
-  { headers, body }: GetAnswer,
-  method: 'GET' | 'HEAD',
-): string[] {
+function missingParts({ method, headers, body }: GetAnswer): string[] {
   const challenge = headers.get('www-authenticate') ?? '';
-  return [
-    headers.get(DECISION_HEADER) ? '' : DECISION_HEADER,
-    challenge.startsWith(CHALLENGE) ? '' : `WWW-Authenticate: ${CHALLENGE}`,
-    method === 'HEAD' || isBackstageError(body) ? '' : "Backstage's JSON",
-  ].filter(part => part !== '');
+  return compact([
+    !headers.get(DECISION_HEADER) && DECISION_HEADER,
+    !challenge.startsWith(CHALLENGE) && `WWW-Authenticate: ${CHALLENGE}`,
+    method !== 'HEAD' && !isBackstageError(body) && "Backstage's JSON",
+  ]);
 }
 
 function isBackstageError(body: string): boolean {

@@ -1,14 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { get, GetAnswer } from './get';
+import { get } from './get';
 
 const INTERVAL_MS = 500;
-
-/** Sends a request without a credential to a path of a plugin. */
-export type Ask = (
-  plugin: string,
-  path: string,
-  method?: 'GET' | 'HEAD',
-) => Promise<GetAnswer>;
 
 /** Returns the path of all plugins, below the path of `backend.baseUrl`. */
 export function prefixOf({ pathname }: URL): string {
@@ -27,15 +20,16 @@ export function announce(base: URL, requests: number): string {
 }
 
 /**
- * Returns a function that sends requests, at most two a second. On a terminal it shows how many of them are left.
+ * Returns a function that sends requests without a credential to plugins, at most two a second. On a terminal it shows how many of
+ * them are left.
  *
  * @param maxBytes - the rest of a longer body is not read
  */
-export function createAsk(base: URL, requests: number, maxBytes: number): Ask {
+export function createAsk(base: URL, requests: number, maxBytes: number) {
   let next = 0;
   let left = requests;
   const { stderr } = process;
-  return async (plugin, path, method) => {
+  return async (plugin: string, path: string, method?: 'GET' | 'HEAD') => {
     if (stderr.isTTY) {
       stderr.write(`${left} requests left`);
     }

@@ -122,9 +122,7 @@ Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or 
 };
 
 /** Returns all requests of an audit: one that shows whether the gate is there, one to each plugin, and then the paths. */
-function requestsFor(
-  paths: readonly AuditedPath[],
-): Pick<AuditedPath, 'plugin' | 'path'>[] {
+function requestsFor(paths: readonly AuditedPath[]) {
   const plugins = [ABSENT, ...paths.map(({ plugin }) => plugin)];
   return [
     ...[...new Set(plugins)].map(plugin => ({ plugin, path: `/${ABSENT}` })),
@@ -153,14 +151,16 @@ export async function auditPaths(
   const prefix = prefixOf(base);
   const counts = { open: 0, closed: 0, 'not-installed': 0, unclear: 0 };
   for (const each of paths) {
-    const answer = await ask(each.plugin, each.path);
-    const verdict = findVerdict(answer, guarded.has(each.plugin));
+    const { plugin, path } = each;
+    const answer = await ask(plugin, path);
+    const verdict = findVerdict(answer, guarded.has(plugin));
+    const answered = `GET ${prefix}${plugin}${path}  answers ${answer.status}`;
     counts[verdict] += 1;
     if (verdict === 'open') {
-      describeOpen(each, prefix, answer, isGated).forEach(line => print(line));
+      print(`open     ${answered}`);
+      describeOpen(each, isGated).forEach(line => print(`         ${line}`));
     } else if (verdict === 'unclear') {
-      const { plugin, path } = each;
-      print(`unclear  GET ${prefix}${plugin}${path}  answers ${answer.status}`);
+      print(`unclear  ${answered}`);
     }
   }
   print(
@@ -209,20 +209,14 @@ export function findVerdict(
   return status < 300 || /"name":"InputError"/.test(body) ? 'open' : 'unclear';
 }
 
-function describeOpen(
-  audited: AuditedPath,
-  prefix: string,
-  { status }: GetAnswer,
-  isGated: boolean,
-): string[] {
-  const { plugin, path, gives, rule, remedy } = audited;
+function describeOpen(audited: AuditedPath, isGated: boolean): string[] {
+  const { plugin, gives, rule, remedy } = audited;
   const advice = isGated
     ? 'a rule of auth.apiGate.allow opens it: remove the rule to close it'
     : `the gate closes it${rule ? '; this rule keeps it open:' : ''}`;
   return [
-    `open     GET ${prefix}${plugin}${path}  answers ${status}`,
-    `         plugin ${plugin}: gives ${gives}`,
-    `         ${remedy ?? advice}`,
-    ...(rule && !isGated ? [`           ${rule}`] : []),
+    `plugin ${plugin}: gives ${gives}`,
+    remedy ?? advice,
+    ...(rule && !isGated ? [`  ${rule}`] : []),
   ];
 }

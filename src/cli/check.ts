@@ -16,7 +16,7 @@ import {
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { isEnforced } from '../policy/Policy';
 import { Command, readChoice } from './Command';
-import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
+import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
 import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
 import type { Lines } from './output';
@@ -68,11 +68,11 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
         'Limits of external tokens',
         loaded.gate.tokens.map(entry => formatToken(withEnd(entry))),
       ),
-      ...describeDeclared(loaded, declared, options.live !== undefined),
+      ...describeDeclared(loaded, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
-    const { failed, open } = checkConfig(loaded, declared, output);
+    const { failed, open } = checkConfig(loaded, output);
     const ofLive =
       options.live === undefined
         ? 0
@@ -82,11 +82,7 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
 };
 
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
-function checkConfig(
-  loaded: LoadedConfig,
-  declared: DeclaredInCode | undefined,
-  output: Lines,
-): { failed: number; open: number } {
+function checkConfig(loaded: LoadedConfig, output: Lines) {
   const { gate, locate } = loaded;
   const { candidate } = gate;
   const print = (level: 'error' | 'warning', message: string) =>
@@ -108,7 +104,7 @@ function checkConfig(
   }
   failed.forEach(message => print('error', message));
 
-  const findings = findCheckable(loaded, declared);
+  const findings = findCheckable(loaded);
   for (const finding of findings) {
     const message = formatFinding(finding);
     if (finding.accepted) {
@@ -131,10 +127,7 @@ function checkConfig(
 }
 
 /** Finds the findings that do not depend on variables that are not set. */
-function findCheckable(
-  { gate, leftOut, root }: LoadedConfig,
-  declared: DeclaredInCode | undefined,
-) {
+function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   const installed = declared?.installed;
   return findFindings({
     config: root,
@@ -164,20 +157,15 @@ function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
     ...gate.allow.map((rule, i) => {
       const name = `${CONFIG_KEY}.allow[${i}]`;
       const location = locate(name);
-      const { reason, until } = rule;
+      const { reason, until } = withEnd(rule);
       const why = reason ? `  (${reason})` : '';
-      const end =
-        until === undefined ? '' : `  (until ${new Date(until).toISOString()})`;
+      const end = until ? `  (until ${until})` : '';
       return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}${formatRequirement(rule)}`;
     }),
   ];
 }
 
-function describeDeclared(
-  { root }: LoadedConfig,
-  declared: DeclaredInCode | undefined,
-  isLive: boolean,
-) {
+function describeDeclared({ declared, root }: LoadedConfig, isLive: boolean) {
   if (!declared) {
     const baseUrl = root.getOptional('backend.baseUrl');
     const isKnown = typeof baseUrl === 'string' && !holdsMock(baseUrl);

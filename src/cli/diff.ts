@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { differenceWith } from 'lodash';
-import { formatRule } from '../config/AllowRule';
+import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
@@ -8,7 +8,6 @@ import { formatRequirement } from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
-import { compareConditions } from './compareConditions';
 import { withFilesAt } from './gitFiles';
 import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
 import type { Lines } from './output';
@@ -56,21 +55,20 @@ that were read has it.`,
     const other = { ...options, config: against };
     const before =
       ref === undefined
-        ? (await loadConfig(other, output, { purpose: PURPOSE })).gate
+        ? (await loadConfig(other, output, undefined, PURPOSE)).gate
         : await readAt(ref, after, options, output);
 
-    const { opened, closed, longer, shorter } = comparePolicies(
-      before?.allow ?? [],
-      after.gate.allow,
-    );
+    const { gate } = after;
+    const { allow = [], expect = [] } = before ?? {};
+    const changes = comparePolicies(allow, gate.allow);
     const lines = [
-      ...compareModes(before, after.gate),
-      ...opened.map(change => describe('+ public', change, after.gate)),
-      ...longer.map(change => describe('+ longer', change, after.gate)),
-      ...compareConditions(before?.allow ?? [], after.gate.allow),
-      ...compareExpectations(before?.expect ?? [], after.gate.expect),
-      ...closed.map(change => describe('- closed', change)),
-      ...shorter.map(change => describe('- shorter', change)),
+      ...compareModes(gate, before),
+      ...changes.opened.map(change => describe('+ public', change, gate)),
+      ...changes.longer.map(change => describe('+ longer', change, gate)),
+      ...compareConditions(allow, gate.allow),
+      ...compareExpectations(expect, gate.expect),
+      ...changes.closed.map(change => describe('- closed', change)),
+      ...changes.shorter.map(change => describe('- shorter', change)),
     ];
     output.out(
       ...lines,
@@ -96,12 +94,11 @@ async function readAt(
 ): Promise<ApiGateConfig | undefined> {
   const files = options.config ? after.files : defaultFiles(after.files[0]);
   return withFilesAt(ref, files, async (copies, copyBeside) => {
-    const nameOf = (file: string) =>
-      `${formatLocation({ file })} of ${GIT}${ref}`;
     if (copies.size > 0) {
-      output.error(
-        `Read ${PURPOSE}${[...copies.keys()].map(nameOf).join(', ')}`,
+      const names = [...copies.keys()].map(
+        file => `${formatLocation({ file })} of ${GIT}${ref}`,
       );
+      output.error(`Read ${PURPOSE}${names.join(', ')}`);
     }
     const missing = after.files.filter(file => !copies.has(file));
     missing.forEach(file =>
@@ -164,6 +161,46 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
+/**
+ * Compares what rules require, and as whom handlers read, where rules open the same requests. A line with `+` is one that shows or
+ * opens more.
+ */
+function compareConditions(
+  before: readonly AllowRule[],
+  after: readonly AllowRule[],
+): string[] {
+  return after.flatMap((rule, i) => {
+    const name = formatRule(rule);
+    const former = before.filter(other => formatRule(other) === name);
+    return [
+      ...compareRequirements(former, rule),
+      ...compareReaders(former, rule),
+    ].map(line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`);
+  });
+}
+
+function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
+  const required = former.flatMap(({ requires }) => requires ?? []);
+  if (former.length === 0 || required.includes(rule.requires ?? '')) {
+    return [];
+  }
+  // The rule was in force without a condition if any of the former ones was.
+  if (required.length === former.length) {
+    return [`+ no longer requires ${required}`];
+  }
+  return rule.requires === undefined
+    ? []
+    : [`- newly requires ${rule.requires}`];
+}
+
+function compareReaders(former: AllowRule[], rule: AllowRule): string[] {
+  const readers = former.flatMap(({ as }) => as ?? []);
+  if (rule.as !== undefined) {
+    return readers.includes(rule.as) ? [] : [`+ reads as ${rule.as}`];
+  }
+  return readers.map(reader => `- no longer reads as ${reader}`);
+}
+
 /** Compares expectations. A line with + is one that no longer keeps requests closed. */
 function compareExpectations(
   before: readonly Expectation[],
@@ -196,10 +233,7 @@ function openUntil(config: ApiGateConfig | undefined): number {
     : (config.until?.getTime() ?? Infinity);
 }
 
-function compareModes(
-  before: ApiGateConfig | undefined,
-  after: ApiGateConfig,
-): string[] {
+function compareModes(after: ApiGateConfig, before?: ApiGateConfig): string[] {
   const old = openUntil(before);
   const now = openUntil(after);
   if (now === old) {

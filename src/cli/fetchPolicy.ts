@@ -1,3 +1,4 @@
+import { pick } from 'lodash';
 import type { PolicyReport } from '../observability/describePolicy';
 import type { WorkedRequests } from '../observability/describeReportOnly';
 import { CliError, Options } from './Command';
@@ -7,11 +8,17 @@ const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
+const PARTS = [
+  'allow',
+  'closed',
+  'installed',
+  'reportOnly',
+  'unknown',
+  'usage',
+] as const;
+
 /** The parts of a running backend's policy that its configuration does not have. */
-export type DeclaredInCode = Pick<
-  PolicyReport,
-  'allow' | 'closed' | 'installed' | 'reportOnly' | 'unknown' | 'usage'
->;
+export type DeclaredInCode = Pick<PolicyReport, (typeof PARTS)[number]>;
 
 /**
  * Fetches from the running backend of `--policy`, if that is given, the paths that its plugins open in code and the gate closes.
@@ -52,29 +59,18 @@ export async function fetchPolicy({
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const {
-      allow = [],
-      closed,
-      installed,
-      reportOnly,
-      unknown,
-      usage,
-    } = JSON.parse(body);
+    const report = pick({ allow: [], ...JSON.parse(body) }, PARTS);
+    const { allow, closed, installed, reportOnly, unknown, usage } = report;
     const isReport =
       closed.every(({ plugin, path }: any) => [plugin, path].every(isText)) &&
-      allow.every(({ requires = '' }: { requires?: unknown }) =>
-        isText(requires),
-      ) &&
-      installed.every(isText) &&
-      unknown.every(isText) &&
+      allow.every(({ requires = '' }: any) => isText(requires)) &&
+      [installed, unknown].every(names => names.every(isText)) &&
       (usage === undefined ||
         [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
       (reportOnly === undefined ||
         ([reportOnly.enforce, reportOnly.because].every(isText) &&
           reportOnly.worked.every(isWorked)));
-    return isReport
-      ? { allow, closed, installed, reportOnly, unknown, usage }
-      : undefined;
+    return isReport ? report : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.
     return undefined;
@@ -86,12 +82,8 @@ function isText(value: unknown): boolean {
 }
 
 function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
-  return (
-    typeof value === 'object' &&
-    [value.yaml, value.only].every(text =>
-      ['string', 'undefined'].includes(typeof text),
-    )
-  );
+  const { yaml = '', only = '' } = value;
+  return typeof value === 'object' && [yaml, only].every(isText);
 }
 
 function isWorked(value: { [key in keyof WorkedRequests]?: unknown }): boolean {

@@ -3,16 +3,16 @@ import { CliError } from './Command';
 const TIMEOUT_MS = 10_000;
 
 export interface GetAnswer {
+  /** The method of the request. Default: `GET`. */
+  method?: 'GET' | 'HEAD';
   status: number;
   headers: Headers;
   body: string;
 }
 
-interface GetOptions {
+interface GetOptions extends Pick<GetAnswer, 'method'> {
   /** The rest of a longer body is not read. */
   maxBytes: number;
-  /** Default: `GET`. */
-  method?: 'GET' | 'HEAD';
   headers?: Record<string, string>;
 }
 
@@ -34,6 +34,7 @@ export async function get(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     return {
+      method,
       status: response.status,
       headers: response.headers,
       body: await readBeginning(response, maxBytes),

@@ -2,7 +2,7 @@ import { isError } from '@backstage/errors';
 import { printable } from '../util/logLine';
 import { audit } from './audit';
 import { check } from './check';
-import { CliError, Command, readOptions } from './Command';
+import { CliError, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
 import { init } from './init';
@@ -25,9 +25,7 @@ const HELP = `api-gate COMMAND [OPTION]...
 
 api-gate COMMAND --help lists the options. No command changes anything.`;
 
-const COMMANDS = new Map<string, Command>(
-  Object.entries({ check, diff, explain, init, audit }),
-);
+const COMMANDS = new Map(Object.entries({ check, diff, explain, init, audit }));
 
 /**
  * Runs the command `api-gate`. Returns the exit code.
@@ -60,8 +58,8 @@ async function runCommand(name: string, args: string[], output: Output) {
       `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
     );
   }
-  const { options, positionals } = readOptions(name, args, command.options);
-  if (options.help) {
+  const { values, positionals } = readOptions(name, args, command.options);
+  if (values.help) {
     output.out(command.help);
     return 0;
   }
@@ -70,12 +68,12 @@ async function runCommand(name: string, args: string[], output: Output) {
       `api-gate ${name} takes no argument "${positionals[0]}": give files with --config`,
     );
   }
-  const isForGitHub = options.format === 'github';
+  const isForGitHub = values.format === 'github';
   const lines = isForGitHub
     ? createGitHubLines(output)
     : createTextLines(output);
   try {
-    return await command.run(options, lines, positionals);
+    return await command.run(values, lines, positionals);
   } catch (error) {
     if (isForGitHub && error instanceof CliError) {
       lines.problem('error', error);

@@ -1,25 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { compact } from 'lodash';
+import { compact, isEqual } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
 import { dayOf, formatDay } from '../usage/Use';
 import { printable } from '../util/logLine';
-import type { Command, Options } from './Command';
+import type { Command } from './Command';
 import { fetchPolicy } from './fetchPolicy';
-import { LoadedConfig, loadConfig, readGate } from './loadConfig';
+import { loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../config/locate';
-import { proposeAllow } from './proposeAllow';
-import {
-  formatSetting,
-  isActive,
-  ProposalFacts,
-  proposeCookie,
-  proposeExpectations,
-  proposeMode,
-  proposePeople,
-  proposeTokens,
-} from './proposeSettings';
+import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
 
 /** The keys that a block may set: none of them opens anything. */
 const KEYS = ['mode', 'until', 'cookie', 'operators', 'expect', 'tokens'];
@@ -43,38 +33,31 @@ read without --config.`,
   async run(options, output) {
     const declared = await fetchPolicy(options);
     const loaded = await loadConfig(options, output, declared);
-    const { root } = loaded;
+    const { files, root, sources } = loaded;
     const facts: ProposalFacts = {
-      loaded,
-      declared,
+      ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),
       installed: declared?.installed ?? readDependedPlugins(),
+      readWith(data) {
+        const block = { context: 'api-gate init', data: data as {} };
+        return readGate({ files, sources: [...sources, block] }, options).gate;
+      },
       today: dayOf(Date.now()),
     };
-    const lines = formatBlock(facts, options).map(printable);
-    assertOpensNothing(lines.join('\n'), loaded, options);
+    const lines = formatBlock(facts, options.policy).map(printable);
+    assertOpensNothing(lines.join('\n'), facts);
     output.out(...lines);
     describeNext(facts).forEach(note => output.error(note));
     return 0;
   },
 };
 
-function formatBlock(facts: ProposalFacts, options: Options): string[] {
-  const { declared, loaded, today } = facts;
-  const settings = [
-    proposeMode(facts),
-    proposeCookie(facts, apiGate => isAccepted(apiGate, loaded, options)),
-    proposePeople(facts),
-    proposeAllow(facts),
-    proposeExpectations(facts),
-    proposeTokens(facts),
-  ].flatMap(setting => formatSetting(setting, facts));
-  const files = loaded.files.map(file => formatLocation({ file })).join(', ');
-  const server = declared
-    ? ` and the policy of ${new URL(options.policy!).origin}`
-    : '';
+function formatBlock(facts: ProposalFacts, policy?: string): string[] {
+  const settings = proposeSettings(facts);
+  const files = facts.files.map(file => formatLocation({ file })).join(', ');
+  const server = policy ? ` and the policy of ${new URL(policy).origin}` : '';
   return [
-    `# Made by api-gate init on ${formatDay(today)} from ${files}${server}. It opens nothing as it is.`,
+    `# Made by api-gate init on ${formatDay(facts.today)} from ${files}${server}. It opens nothing as it is.`,
     // A key with nothing but comments below it has the value null.
     ...(settings.some(isActive)
       ? [
@@ -86,43 +69,13 @@ function formatBlock(facts: ProposalFacts, options: Options): string[] {
   ];
 }
 
-/** Returns whether the gate starts with further settings of `auth.apiGate`. */
-function isAccepted(
-  apiGate: object,
-  loaded: LoadedConfig,
-  options: Options,
-): boolean {
-  try {
-    loadWith({ auth: { apiGate } }, loaded, options);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Reads the configuration as a backend would that reads one file more. */
-function loadWith(
-  data: object,
-  { files, sources }: LoadedConfig,
-  options: Options,
-): LoadedConfig {
-  const block = { context: 'api-gate init', data: data as {} };
-  return readGate({ files, sources: [...sources, block] }, options);
-}
-
 /** @throws Error if the block is no valid configuration, or if it opens anything */
-function assertOpensNothing(
-  text: string,
-  loaded: LoadedConfig,
-  options: Options,
-): void {
+function assertOpensNothing(text: string, facts: ProposalFacts): void {
   const block = asObject(parse(text));
   const others = Object.keys(asObject(asObject(block.auth).apiGate)).filter(
     key => !KEYS.includes(key),
   );
-  const { gate } = loadWith(block, loaded, options);
-  const isSame =
-    JSON.stringify(gate.allow) === JSON.stringify(loaded.gate.allow);
+  const isSame = isEqual(facts.readWith(block).allow, facts.gate.allow);
   if (others.length > 0 || !isSame) {
     throw new Error(`The block would change ${[...others, 'allow'][0]}`);
   }
@@ -140,10 +93,10 @@ function readDependedPlugins(): string[] {
   }
 }
 
-function describeNext({ declared, loaded }: ProposalFacts): string[] {
-  const place = loaded.locate(CONFIG_KEY);
+function describeNext({ declared, locate, root }: ProposalFacts): string[] {
+  const place = locate(CONFIG_KEY);
   return compact([
-    loaded.root.has(CONFIG_KEY) &&
+    root.has(CONFIG_KEY) &&
       `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
     !declared &&
       'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',

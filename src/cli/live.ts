@@ -3,7 +3,7 @@ import { difference, uniqBy } from 'lodash';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { Expectation, formatExpected } from '../config/readExpectations';
 import { PLUGIN_KEYS_PATH } from '../http/requestLine';
-import { announce, Ask, createAsk, nameOf, prefixOf } from './ask';
+import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Options } from './Command';
 import { readUrl } from './get';
 import { holdsMock, LoadedConfig, pluginsElsewhere } from './loadConfig';
@@ -22,14 +22,12 @@ const MAX_NUMBERS = 20;
 /** The gate's 401 has a body of about 200 bytes, and in development a stack more. */
 const MAX_BYTES = 16 * 1024;
 
-/** A running backend, and where to report about it. */
-interface Live {
-  ask: Ask;
+/** A running backend, what it is asked for, and where to report about it. */
+interface Live extends LoadedConfig, ReturnType<typeof planFor> {
+  ask: ReturnType<typeof createAsk>;
   base: URL;
   output: Lines;
 }
-
-type Plan = ReturnType<typeof planFor>;
 
 /** @throws CliError unless `--times` is a number in its range, and belongs to `--live` */
 export function readTimes({ live, times }: Options): number {
@@ -76,15 +74,16 @@ export async function checkLive(
     notKnown.length > 0 &&
       `Not asked, since they hold variables that are not set: ${list(notKnown)}`,
   );
-  const live = { ask: createAsk(base, requests, MAX_BYTES), base, output };
+  const ask = createAsk(base, requests, MAX_BYTES);
+  const live = { ...loaded, ...plan, ask, base, output };
   const code = await askForGate(live, times);
   if (code !== 0) {
     output.out('No expectation is asked where the gate may be missing');
     return code;
   }
   return exitCodeFor([
-    ...(await askForPlugins(live, plan, loaded)),
-    ...(await askExpected(live, plan, loaded)),
+    ...(await askForPlugins(live)),
+    ...(await askExpected(live)),
   ]);
 }
 
@@ -108,10 +107,7 @@ function planFor({ gate: { expect }, root }: LoadedConfig) {
 }
 
 /** Sends one request several times, since a load balancer may have one replica without the gate. Returns the exit code. */
-async function askForGate(
-  { ask, base, output }: Live,
-  times: number,
-): Promise<Outcome['code']> {
+async function askForGate({ ask, base, output }: Live, times: number) {
   const name = `GET ${prefixOf(base)}${ABSENT}`;
   const outcomes: Outcome[] = [];
   for (let i = 0; i < times; i += 1) {
@@ -146,11 +142,8 @@ function formatNumbers(numbers: number[], times: number): string {
 }
 
 /** Finds the expectations of plugins that are not installed, with which a backend does not start. */
-async function askForPlugins(
-  { ask, base, output }: Live,
-  { plugins }: Plan,
-  { gate, locate }: LoadedConfig,
-): Promise<Outcome['code'][]> {
+async function askForPlugins(live: Live): Promise<Outcome['code'][]> {
+  const { ask, base, gate, locate, output, plugins } = live;
   if (plugins.length === 0) {
     return [];
   }
@@ -177,20 +170,15 @@ async function askForPlugins(
 }
 
 /** Sends the requests of the expectations as anybody may send them, each once. A public one may have any answer but the gate's. */
-async function askExpected(
-  { ask, output }: Live,
-  { asked }: Plan,
-  { gate, locate }: LoadedConfig,
-): Promise<Outcome['code'][]> {
+async function askExpected(live: Live): Promise<Outcome['code'][]> {
+  const { ask, asked, gate, locate, output } = live;
   const codes: Outcome['code'][] = [];
   for (const expectation of asked) {
     const { plugin, path, is } = expectation;
     const method = expectation.method === 'HEAD' ? 'HEAD' : 'GET';
-    const outcome = await outcomeOf(
+    const { code, status, text } = await outcomeOf(
       ask(plugin, path === '/' ? '' : path, method),
-      method,
     );
-    const { code, status, text } = outcome;
     if (status === undefined || (code === 0) !== (is === 'closed')) {
       // The gate is there, and does not redirect.
       const isRedirect = status !== undefined && status >= 300 && status < 400;

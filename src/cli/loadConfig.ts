@@ -1,7 +1,7 @@
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
-import { cloneDeep } from 'lodash';
+import { cloneDeep, pick } from 'lodash';
 import { pathsOf } from '../config/configFiles';
 import { createLocate, formatLocation, readYaml } from '../config/locate';
 import {
@@ -10,7 +10,9 @@ import {
   readApiGateConfig,
 } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
+import { asList } from '../findings/backstageSettings';
 import { CliError, firstLineOf, Options } from './Command';
+import type { DeclaredInCode } from './fetchPolicy';
 import type { Lines } from './output';
 import { refuseUnreadFiles } from './unreadFiles';
 
@@ -33,24 +35,22 @@ export interface LoadedConfig {
   locate: ReturnType<typeof createLocate>;
   /** Config paths that were left out, since they hold variables that are not set. */
   leftOut: string[];
+  /** The policy of a running backend; `undefined` if it is not known. */
+  declared?: DeclaredInCode;
 }
-
-type LoadOptions = Pick<Options, 'config' | 'mock-env'>;
 
 /**
  * Reads the configuration, and lists the files that it is from.
  *
- * @param installed - the plugins of the backend, where they are known
+ * @param declared - the policy of the running backend, where it is known
  * @param purpose - what the files are read for, where the command has read others before
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
 export async function loadConfig(
-  options: LoadOptions,
+  options: Options,
   output: Lines,
-  {
-    installed,
-    purpose = '',
-  }: { installed?: readonly string[]; purpose?: string } = {},
+  declared?: DeclaredInCode,
+  purpose = '',
 ): Promise<LoadedConfig> {
   const read = await readSources(options);
   const { sources, files } = read;
@@ -64,14 +64,14 @@ export async function loadConfig(
   if (!options.config) {
     refuseUnreadFiles(files);
   }
-  return readGate(read, options, installed);
+  return readGate(read, options, declared);
 }
 
 /** @throws CliError if the backend would not start with this configuration */
 export function readGate(
   { sources, files }: Pick<LoadedConfig, 'sources' | 'files'>,
-  options: LoadOptions,
-  installed?: readonly string[],
+  options: Options,
+  declared?: DeclaredInCode,
 ): LoadedConfig {
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
@@ -79,11 +79,11 @@ export function readGate(
     ? withoutMocked(cloneDeep(root.getOptional<JsonObject>() ?? {}))
     : { config: root, leftOut: [] };
   try {
-    const known = installed && [...installed, ...pluginsElsewhere(root)];
+    const known = declared?.installed.concat(pluginsElsewhere(root));
     const gate = readApiGateConfig(config, {
       isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
     });
-    return { gate, root, sources, files, locate, leftOut };
+    return { gate, root, sources, files, locate, leftOut, declared };
   } catch (error) {
     const message = firstLineOf(error);
     const hint = /^Missing .*baseUrl/.test(message)
@@ -102,7 +102,7 @@ export function pluginsElsewhere(root: Config): string[] {
 }
 
 /** @throws CliError if a file can not be read */
-export async function readSources(options: LoadOptions) {
+export async function readSources(options: Options) {
   const files: string[] = [];
   try {
     const source = ConfigSources.default({
@@ -152,8 +152,11 @@ function withoutMocked(data: JsonObject) {
       leaveOut(CONFIG_KEY, apiGate, key);
     }
   }
-  const access = asObject(backend.auth).externalAccess;
-  if (apiGate.tokens !== undefined && holdsMockSubject(access)) {
+  // A token itself may be a variable that is not set.
+  const subjects = asList(asObject(backend.auth).externalAccess).map(entry =>
+    pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
+  );
+  if (apiGate.tokens !== undefined && holdsMock(subjects)) {
     leaveOut(CONFIG_KEY, apiGate, 'tokens');
   }
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
@@ -172,16 +175,6 @@ function withoutMocked(data: JsonObject) {
     ...({ app, auth, backend } as JsonObject),
   });
   return { config, leftOut };
-}
-
-/** Whether the subjects of external tokens depend on variables that are not set. A token itself may be one. */
-function holdsMockSubject(access: unknown): boolean {
-  return (Array.isArray(access) ? access.map(asObject) : []).some(
-    ({ options, type }) => {
-      const { subject, subjectPrefix } = asObject(options);
-      return holdsMock([type, subject, subjectPrefix]);
-    },
-  );
 }
 
 /** Whether a value holds a variable that is not set. */

@@ -1,4 +1,5 @@
-import { compact, differenceBy } from 'lodash';
+import type { Config } from '@backstage/config';
+import { compact, differenceBy, partition } from 'lodash';
 import { parse } from 'yaml';
 import { PLUGIN_ID } from '../config/AllowRule';
 import { readAllowRules } from '../config/readAllowRules';
@@ -41,8 +42,8 @@ const nameOf = ({ plugin, method, path }: WorkedRequests) =>
  * configuration names.
  */
 export function proposeAllow(facts: ProposalFacts): ProposedSetting {
-  const { declared, loaded } = facts;
-  const get = createGet(loaded.root);
+  const { declared, root } = facts;
+  const get = createGet(root);
   const isDisabled =
     isTrue(get(NO_BARRIERS)) || declared?.reportOnly?.note !== undefined;
   return {
@@ -57,18 +58,17 @@ export function proposeAllow(facts: ProposalFacts): ProposedSetting {
   };
 }
 
-function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
-  const policy = new Policy(loaded.gate);
+function proposeRules(facts: ProposalFacts, get: Get): string[] {
+  const { declared, gate, root } = facts;
+  const policy = new Policy(gate);
   const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
   const installed = declared?.installed ?? ['events'];
   const webhooks = installed.includes('events') ? readWebhooks(get) : [];
   const all = [...seen, ...differenceBy(webhooks, seen, nameOf)]
-    .map(worked => describeWorked(worked, policy, false))
-    .filter(worked => worked !== undefined)
-    .map(worked => withValidRule(worked, loaded))
+    .flatMap(worked => describeWorked(worked, policy, false) ?? [])
+    .map(worked => withValidRule(worked, root))
     .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const rules = all.filter(({ yaml }) => yaml !== undefined);
-  const others = all.filter(({ yaml }) => yaml === undefined);
+  const [rules, others] = partition(all, 'yaml');
   return [
     ...(rules.length > 0 ? ['# allow:'] : []),
     ...limit(
@@ -77,7 +77,7 @@ function proposeRules({ declared, loaded }: ProposalFacts, get: Get): string[] {
           ? [`#     and ${describeRequests(rule)}`]
           : [
               formatWorked(rule).replace(/^# /, '#   '),
-              ...describeSecret(rule, loaded, get),
+              ...describeSecret(rule, root, get),
             ],
       ),
     ),
@@ -97,14 +97,8 @@ function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
 }
 
 /** Replaces a rule that the gate would not accept by the reason. */
-function withValidRule(
-  worked: WorkedRequests,
-  { root }: ProposalFacts['loaded'],
-): WorkedRequests {
-  const { yaml, ...others } = worked;
-  if (yaml === undefined) {
-    return worked;
-  }
+function withValidRule(worked: WorkedRequests, root: Config): WorkedRequests {
+  const { yaml = '', ...others } = worked;
   try {
     const rules = parse(yaml.replace(/^# /, ''));
     readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
@@ -132,7 +126,7 @@ function readWebhooks(get: Get): WorkedRequests[] {
 /** Describes what the rule of a webhook needs before it opens only what its module verifies. */
 function describeSecret(
   { plugin, path }: WorkedRequests,
-  { root }: ProposalFacts['loaded'],
+  root: Config,
   get: Get,
 ): string[] {
   const topic = VERIFIED_TOPICS.find(each => path === `/http/${each}`);

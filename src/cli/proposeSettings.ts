@@ -1,15 +1,15 @@
-import { compact } from 'lodash';
+import { attempt, compact, difference, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { readTokens } from '../config/readTokens';
 import { asObject } from '../config/values';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
-import type { DeclaredInCode } from './fetchPolicy';
 import { holdsMock, LoadedConfig } from './loadConfig';
+import { proposeAllow } from './proposeAllow';
 
 /** A setting that `api-gate init` prints. */
 export interface ProposedSetting {
@@ -22,14 +22,13 @@ export interface ProposedSetting {
 }
 
 /** The facts that settings are proposed by. */
-export interface ProposalFacts {
-  loaded: LoadedConfig;
-  /** The policy of a running backend; `undefined` without `--policy`. */
-  declared: DeclaredInCode | undefined;
+export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;
   /** Ids of the plugins that are known to be installed. */
   installed: readonly string[];
+  /** Reads the settings as a backend would that reads one file more, and throws if it would not start. */
+  readWith(data: object): ApiGateConfig;
   /** Today as a number of days since the epoch, in UTC. */
   today: number;
 }
@@ -55,10 +54,22 @@ const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
 /** Returns whether a line sets anything. */
 export const isActive = (line: string) => /^ *[^ #]/.test(line);
 
+/** Returns the lines of all settings that the configuration lacks. */
+export function proposeSettings(facts: ProposalFacts): string[] {
+  return [
+    proposeMode(facts),
+    proposeCookie(facts),
+    proposePeople(facts),
+    proposeAllow(facts),
+    proposeExpectations(facts),
+    proposeTokens(facts),
+  ].flatMap(setting => formatSetting(setting, facts));
+}
+
 /** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
-export function formatSetting(
+function formatSetting(
   { key, comments, lines }: ProposedSetting,
-  { loaded, present }: ProposalFacts,
+  { locate, present }: ProposalFacts,
 ): string[] {
   if (lines.length === 0) {
     return [];
@@ -67,7 +78,7 @@ export function formatSetting(
   if (!(key in present)) {
     return ['', ...why, ...lines];
   }
-  const place = loaded.locate(`${CONFIG_KEY}.${key}`);
+  const place = locate(`${CONFIG_KEY}.${key}`);
   return [
     '',
     ...why,
@@ -77,8 +88,8 @@ export function formatSetting(
 }
 
 /** Proposes report-only for two weeks. A gate that has settings, or that refuses already, is left as it is. */
-export function proposeMode(facts: ProposalFacts): ProposedSetting {
-  const { declared, loaded, today } = facts;
+function proposeMode(facts: ProposalFacts): ProposedSetting {
+  const { declared, root, today } = facts;
   const isEnforcing = declared !== undefined && !declared.reportOnly;
   const { because, enforce } = declared?.reportOnly ?? {};
   return {
@@ -91,7 +102,7 @@ export function proposeMode(facts: ProposalFacts): ProposedSetting {
         : 'Leave out both lines if the gate refuses already.',
     ],
     lines:
-      loaded.root.has(CONFIG_KEY) || isEnforcing
+      root.has(CONFIG_KEY) || isEnforcing
         ? []
         : [
             'mode: report-only',
@@ -101,18 +112,16 @@ export function proposeMode(facts: ProposalFacts): ProposedSetting {
 }
 
 /** Proposes a name with `__Host-` where browsers accept a cookie with it. */
-export function proposeCookie(
-  { loaded, present }: ProposalFacts,
-  isAccepted: (settings: object) => boolean,
-): ProposedSetting {
+function proposeCookie(facts: ProposalFacts): ProposedSetting {
   const name = '__Host-token';
-  const cookie = asObject(present.cookie);
-  const { attributes, enabled } = loaded.gate.cookie;
+  const cookie = asObject(facts.present.cookie);
+  const { attributes, enabled } = facts.gate.cookie;
+  const block = { auth: { apiGate: { cookie: { ...cookie, name } } } };
   const isProposed =
     cookie.name === undefined &&
     enabled &&
     attributes.secure &&
-    isAccepted({ cookie: { ...cookie, name } });
+    !isError(attempt(facts.readWith, block));
   return {
     key: 'cookie',
     comments: ['Browsers accept a cookie of this name from this host only.'],
@@ -121,7 +130,7 @@ export function proposeCookie(
 }
 
 /** Proposes the settings that only a person can fill in. */
-export function proposePeople({ present }: ProposalFacts): ProposedSetting {
+function proposePeople({ present }: ProposalFacts): ProposedSetting {
   const hasOperators = 'operators' in present;
   return {
     key: hasOperators ? 'readers' : 'operators',
@@ -139,24 +148,21 @@ export function proposePeople({ present }: ProposalFacts): ProposedSetting {
 }
 
 /** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
-export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
-  const { declared, installed, loaded } = facts;
-  const { allow, candidate, expect } = loaded.gate;
+function proposeExpectations(facts: ProposalFacts): ProposedSetting {
+  const { declared, gate, installed, root } = facts;
+  const { allow, candidate, expect } = gate;
   const tried = candidate && 'allow' in candidate ? candidate.allow : [];
-  const isDecided = (id: string) =>
-    [...allow, ...tried, ...expect].some(({ plugin }) => plugin === id);
-  const hasWorked = (id: string) =>
-    declared?.reportOnly?.worked.some(({ plugin }) => plugin === id);
-  const lines = SENSITIVE_PLUGINS.filter(
-    id =>
-      !isDecided(id) &&
-      (installed.includes(id) || (!declared && loaded.root.has(id))),
-  ).map(id => {
+  const decided = map([...allow, ...tried, ...expect], 'plugin');
+  const worked = map(declared?.reportOnly?.worked, 'plugin');
+  const ids = difference(SENSITIVE_PLUGINS, decided).filter(
+    id => installed.includes(id) || (!declared && root.has(id)),
+  );
+  const lines = ids.map(id => {
     const line = `- { plugin: ${id}, is: closed }`;
-    const [doubt] = [
-      !installed.includes(id) && 'only if it is installed in this backend',
-      hasWorked(id) && 'requests worked there without a credential: see allow',
-    ].filter(Boolean);
+    const doubt =
+      (!installed.includes(id) && 'only if it is installed in this backend') ||
+      (worked.includes(id) &&
+        'requests worked there without a credential: see allow');
     return doubt ? `  # ${line} # ${doubt}` : `  ${line}`;
   });
   return {
@@ -165,60 +171,55 @@ export function proposeExpectations(facts: ProposalFacts): ProposedSetting {
       'Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and',
       '`api-gate check` fails. Requests to them that work in report-only are meant to stop.',
     ],
-    lines:
-      lines.length === 0
-        ? []
-        : [lines.some(isActive) ? 'expect:' : '# expect:', ...lines],
+    lines: withKey('expect', lines),
   };
 }
 
 /** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
-export function proposeTokens(facts: ProposalFacts): ProposedSetting {
-  const { loaded, today } = facts;
-  const { allow, tokens } = loaded.gate;
-  const isDecided = (subject: string) =>
-    tokens.some(entry => entry.subject === subject) ||
-    // Nobody can present the token of a public reader.
-    allow.some(({ as }) => as === subject);
-  const until = formatDay(today + TOKEN_DAYS);
-  const lines = [...new Set(readExternalSubjects(loaded.root).named)]
-    .filter(subject => !isDecided(subject))
-    .flatMap(subject =>
-      isWritable(subject, facts)
-        ? [
-            `  - subject: '${subject}'`,
-            `    until: ${until}`,
-            ...proposeOnly(subject, facts),
-          ]
-        : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`],
-    );
+function proposeTokens(facts: ProposalFacts): ProposedSetting {
+  const { allow, tokens } = facts.gate;
+  // Nobody can present the token of a public reader.
+  const readers = allow.flatMap(({ as }) => as ?? []);
+  const decided = [...map(tokens, 'subject'), ...readers];
+  const { named } = readExternalSubjects(facts.root);
+  const until = formatDay(facts.today + TOKEN_DAYS);
+  const lines = difference(uniq(named), decided).flatMap(subject =>
+    isWritable(subject, facts)
+      ? [
+          `  - subject: '${subject}'`,
+          `    until: ${until}`,
+          ...proposeOnly(subject, facts),
+        ]
+      : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`],
+  );
   return {
     key: 'tokens',
     comments: [
       'Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write',
       'the day by which you will have renewed it.',
     ],
-    lines:
-      lines.length === 0
-        ? []
-        : [lines.some(isActive) ? 'tokens:' : '# tokens:', ...lines],
+    lines: withKey('tokens', lines),
   };
 }
 
-function isWritable(subject: string, { loaded }: ProposalFacts): boolean {
+/** Adds the key of a list, which is a comment if all entries are. */
+function withKey(key: string, entries: string[]): string[] {
+  const isComment = !entries.some(isActive);
+  return entries.length > 0
+    ? [`${isComment ? '# ' : ''}${key}:`, ...entries]
+    : [];
+}
+
+function isWritable(subject: string, facts: ProposalFacts): boolean {
   return (
     PLAIN_SUBJECT.test(subject) &&
     !holdsMock(subject) &&
-    readEntry(subject, loaded) !== undefined
+    readEntry(subject, facts) !== undefined
   );
 }
 
 /** Returns the entry of a subject, with the settings of YAML, as the gate reads it; `undefined` if the gate refuses it. */
-function readEntry(
-  subject: string,
-  { root }: ProposalFacts['loaded'],
-  yaml = '',
-) {
+function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
   try {
     const [settings] = parse(yaml) ?? [];
     const entry = { ...asObject(settings), subject };
@@ -229,15 +230,12 @@ function readEntry(
 }
 
 /** Returns the requests that a token has made, in the form that the gate itself reads from the policy of a server. */
-function proposeOnly(
-  subject: string,
-  { declared, loaded }: ProposalFacts,
-): string[] {
+function proposeOnly(subject: string, facts: ProposalFacts): string[] {
+  const tokens = facts.declared?.usage?.externalTokens ?? [];
   const { only: yaml = '' } =
-    declared?.usage?.externalTokens.find(each => each.subject === subject) ??
-    {};
+    tokens.find(each => each.subject === subject) ?? {};
   const { only = [] } =
-    readEntry(subject, loaded, yaml.replace(/^# /gm, '')) ?? {};
+    readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
   return only.length === 0
     ? []
     : [

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { difference } from 'lodash';
 import { formatLocation, readYaml } from '../config/locate';
 import { ANY_SPELLING } from '../config/readApiGateConfig';
 import { asObject, isObject } from '../config/values';
@@ -14,15 +15,10 @@ const HAS_GATE = 'has auth.apiGate';
 const LOCAL_FILE = /\.local\.ya?ml$/;
 
 /** Finds the files beside those that a command has read, if they have settings of the gate, or may have them. */
-export function findUnreadFiles(
-  files: string[],
-): { file: string; problem: string }[] {
-  return filesBeside(files)
-    .filter(file => !files.includes(file))
-    .flatMap(file => {
-      const problem = problemOf(file);
-      return problem ? [{ file, problem }] : [];
-    });
+export function findUnreadFiles(files: string[]) {
+  return difference(filesBeside(files), files)
+    .map(file => ({ file, problem: problemOf(file) }))
+    .filter(({ problem }) => problem !== undefined);
 }
 
 /** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
