@@ -53,21 +53,6 @@ export function oldestLive(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
 }
 
-/**
- * Creates a revocation of every sign-in of a user up to now. It lasts as long as the longest token lifetime of Backstage, or as
- * the known session if that expires later.
- *
- * @param known - a session of the user. If the clock of its issuer is ahead, the revocation covers all tokens up to that session
- */
-export function revocationOfUser(
-  sub: string,
-  known?: SessionClaims,
-): Revocation {
-  const iat = Math.max(now(), known?.iat ?? 0);
-  const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
-  return { scope: 'user', sub, iat, exp };
-}
-
 /** Creates a lock that ends at a time, in seconds since the epoch. A lock that ends now leaves a sign-out everywhere behind. */
 export function lockOfUser(sub: string, end: number): Revocation {
   return { scope: 'lock', sub, iat: now(), exp: end + LONGEST_SESSION_SECONDS };

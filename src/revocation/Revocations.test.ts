@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { Revocation, revocationOfUser, SessionClaims } from './Revocation';
+import type { Revocation, SessionClaims } from './Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -13,6 +13,10 @@ const revocationOfSession = (claims: SessionClaims): Revocation => ({
   scope: 'session',
   ...claims,
 });
+const revocationOfUser = (sub: string): Revocation => {
+  const iat = now();
+  return { scope: 'user', sub, iat, exp: iat + 86_400 };
+};
 
 /** Follows a store without cursors, which returns all revocations each time. */
 function create({

@@ -1,8 +1,8 @@
 import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
 import {
   IssuerClock,
+  LONGEST_SESSION_SECONDS,
   Revocation,
-  revocationOfUser,
   SessionClaims,
 } from './Revocation';
 import type { Revocations } from './Revocations';
@@ -42,12 +42,11 @@ export function createUserSignOut(options: {
   const { issuerClock, revocations } = options;
 
   return async (userEntityRef, { known, offlineSessions }) => {
-    const upToNow = () =>
-      revocationOfUser(userEntityRef, {
-        sub: userEntityRef,
-        iat: Math.max(known?.iat ?? 0, issuerClock.now()),
-        exp: known?.exp ?? 0,
-      });
+    const upToNow = (): Revocation => {
+      const iat = Math.max(known?.iat ?? 0, issuerClock.now());
+      const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
+      return { scope: 'user', sub: userEntityRef, iat, exp };
+    };
     const endOfflineSessions = async () => {
       if (offlineSessions === 'keep' || !options.offlineSessions) {
         return 'kept';
