@@ -82,7 +82,10 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
   assertNoSettingsOfNewSystem(settings);
-  const revocations = new Revocations({ logger, ...settings.revocation });
+  const revocations = new Revocations({
+    logger,
+    pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
+  });
   await revocations.follow(
     database
       ? await DatabaseRevocationStore.create(
@@ -90,10 +93,8 @@ export async function createLegacyApiGate(
         )
       : NO_STORE,
   );
-  const plugins = new LegacyPlugins({
-    discovery,
-    httpAuth: createLegacyHttpAuth(options),
-  });
+  const httpAuth = createLegacyHttpAuth(options);
+  const plugins = new LegacyPlugins({ discovery, httpAuth });
   const issuerClock = new IssuerClock();
   const apiGate = createApiGate({
     config,

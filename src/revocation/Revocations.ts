@@ -36,10 +36,8 @@ const WRITING = {
  */
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
-  readonly #logger: LoggerService;
   readonly #pending: PendingRevocations;
   readonly #stopping = new AbortController();
-  #pollIntervalMs: number;
   #store: RevocationStore | undefined;
 
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
@@ -51,11 +49,15 @@ export class Revocations extends RevocationList {
   /** The place of the repeated full reading that is in progress. */
   #again: { cursor?: string } | undefined;
 
-  constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
+  constructor(
+    private readonly options: {
+      logger: LoggerService;
+      /** Returns the wait between two readings. A change applies after the current wait. */
+      pollIntervalMs(): number;
+    },
+  ) {
     super();
-    const { logger, pollIntervalMs } = options;
-    this.#logger = logger;
-    this.#pollIntervalMs = pollIntervalMs;
+    const { logger } = options;
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
@@ -108,11 +110,11 @@ export class Revocations extends RevocationList {
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
     const { signal } = this.#stopping;
-    const logger = this.#logger;
+    const { logger, pollIntervalMs } = this.options;
     const intervalMs = () =>
       this.isLoaded
-        ? this.#pollIntervalMs
-        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
+        ? pollIntervalMs()
+        : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
     const reading = poll(() => this.#read(), {
       intervalMs,
       signal,
@@ -144,11 +146,6 @@ export class Revocations extends RevocationList {
       isDelayed: true,
     });
     await storeInTime(reading).catch(() => {});
-  }
-
-  /** Sets the interval. The change applies after the current wait. */
-  setPollInterval(milliseconds: number): void {
-    this.#pollIntervalMs = milliseconds;
   }
 
   /** Stops reading. Revocations of requests in progress are still written. */

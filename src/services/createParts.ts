@@ -112,7 +112,7 @@ async function createServices(rootServices: RootServices) {
     policies,
     revocations: new Revocations({
       logger,
-      ...source.current.config.revocation,
+      pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
     }),
     source,
     publicReaders,
