@@ -1,4 +1,4 @@
-import { isStorableSub, userKey } from '../util/entityRef';
+import { userKey } from '../util/entityRef';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -25,11 +25,6 @@ export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 
 /** Clocks of replicas may differ: a revocation is kept this long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
-
-/** Returns whether every store can keep a revocation. */
-export function isStorable({ sub, iat, exp }: Revocation): boolean {
-  return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
-}
 
 /** Joins two sign-outs of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
 export function joinRevocations(a: Revocation, b: Revocation): Revocation {

@@ -140,7 +140,13 @@ export class RevocationTable {
     const rows = await this.database.run(knex =>
       narrow(knex(TABLE).select(COLUMNS)).limit(limit),
     );
-    return rows.map(toRow);
+    // PostgreSQL's driver returns a bigint as text.
+    return rows.map(({ iat, exp, recorded_at, ...row }: any) => ({
+      ...row,
+      iat: Number(iat),
+      exp: Number(exp),
+      recorded_at: Number(recorded_at),
+    }));
   }
 }
 
@@ -164,16 +170,6 @@ function higher(knex: Knex, column: string, value: number): Knex.Raw {
   const name = `${TABLE}.${column}`;
   const bindings = [name, value, value, name];
   return knex.raw('case when ?? < ? then ? else ?? + 1 end', bindings);
-}
-
-/** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */
-function toRow({ iat, exp, recorded_at, ...row }: any): RevocationRow {
-  return {
-    ...row,
-    iat: Number(iat),
-    exp: Number(exp),
-    recorded_at: Number(recorded_at),
-  };
 }
 
 /** A hash, because a database may compare text without case, and limits the length of a key. */

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { poll } from '../util/poll';
+import { poll, PollOptions } from '../util/poll';
 import { PendingRevocations } from './PendingRevocations';
 import { Revocation, RevocationList } from './Revocation';
 import {
@@ -109,40 +109,36 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    const { signal } = this.#stopping;
     const { logger, pollIntervalMs } = this.options;
     const intervalMs = () =>
       this.isLoaded
         ? pollIntervalMs()
         : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
-    const reading = poll(() => this.#read(), {
+    const keep = (run: () => unknown, options: Omit<PollOptions, 'signal'>) =>
+      poll(run, { ...options, signal: this.#stopping.signal });
+    const reading = keep(() => this.#read(), {
       intervalMs,
-      signal,
       log: { logger, ...READING },
     });
     // What waits to be written is written again at the same interval, which is short until the list is loaded.
     reading.then(() =>
-      poll(() => this.#pending.retry(), {
+      keep(() => this.#pending.retry(), {
         intervalMs,
-        signal,
         log: { logger, ...WRITING },
       }),
     );
-    poll(() => this.#readPageAgain(), {
+    keep(() => this.#readPageAgain(), {
       intervalMs: () =>
         this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
-      signal,
       isDelayed: true,
       log: { logger, ...READING },
     });
-    poll(() => this.removeExpired(), {
+    keep(() => this.removeExpired(), {
       intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
-      signal,
     });
-    poll(() => this.#removeExpiredRows(), {
+    keep(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
-      signal,
       isDelayed: true,
     });
     await storeInTime(reading).catch(() => {});
