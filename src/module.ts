@@ -125,6 +125,6 @@ function addRoutes(
       onRevoked: (revocation, outcome) => audit.revoked(revocation, outcome),
     }),
   );
-  const { describe, explain } = createPolicyAnswers(gate);
-  httpRouter.use(createPolicyRouter({ access, config, describe, explain }));
+  const answers = createPolicyAnswers(gate);
+  httpRouter.use(createPolicyRouter({ access, config, ...answers }));
 }

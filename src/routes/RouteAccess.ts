@@ -97,7 +97,7 @@ export class RouteAccess {
   async requireUserOrOperator(req: Request, userEntityRef: string) {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
-    return isSelf(credentials, userEntityRef)
+    return isSelf(credentials.principal, userEntityRef)
       ? credentials.principal
       : this.#requireOperatorOf(credentials, authApiGateRevokePermission);
   }
@@ -125,7 +125,7 @@ export class RouteAccess {
       );
     }
     await this.#requireOperatorOf(credentials, permission);
-    if (isSelf(credentials, userEntityRef)) {
+    if (isSelf(principal, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
     return principal;
@@ -143,13 +143,17 @@ export class RouteAccess {
     refs = this.services.operators(),
     setting = 'auth.apiGate.operators',
   ) {
-    if (isUser(credentials) && !(await this.#isAmong(refs, credentials))) {
+    const { principal } = credentials;
+    if (
+      principal.type === 'user' &&
+      !(await this.#isAmong(refs, principal, credentials))
+    ) {
       throw new NotAllowedError(
-        `This is for services, and for users whom ${setting} names: ${credentials.principal.userEntityRef} is not among them`,
+        `This is for services, and for users whom ${setting} names: ${principal.userEntityRef} is not among them`,
       );
     }
     await this.#requirePermission(credentials, permission);
-    return credentials.principal;
+    return principal;
   }
 
   async #requirePermission(
@@ -168,13 +172,14 @@ export class RouteAccess {
   /** Returns whether a user, or a group that the user's token has among its ownership references, is one of these. */
   async #isAmong(
     refs: ReadonlySet<string>,
-    credentials: BackstageCredentials<BackstageUserPrincipal>,
+    { userEntityRef }: BackstageUserPrincipal,
+    credentials: BackstageCredentials,
   ): Promise<boolean> {
     const { userInfo } = this.services;
     if (refs.size === 0) {
       return false;
     }
-    if (refs.has(userKey(credentials.principal.userEntityRef))) {
+    if (refs.has(userKey(userEntityRef))) {
       return true;
     }
     try {
@@ -192,18 +197,9 @@ export class RouteAccess {
   }
 }
 
-function isUser(
-  credentials: BackstageCredentials<Principal>,
-): credentials is BackstageCredentials<BackstageUserPrincipal> {
-  return credentials.principal.type === 'user';
-}
-
-function isSelf(
-  credentials: BackstageCredentials<Principal>,
-  userEntityRef: string,
-): boolean {
+function isSelf(principal: Principal, userEntityRef: string): boolean {
   return (
-    isUser(credentials) &&
-    userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
+    principal.type === 'user' &&
+    userKey(principal.userEntityRef) === userKey(userEntityRef)
   );
 }

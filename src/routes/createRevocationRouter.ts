@@ -82,20 +82,19 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
-    if ('revocation' in body) {
+    const { revocation, userEntityRef: sub, lockedUntil } = body;
+    if (revocation) {
       const caller = await access.assertService(
         req,
         authApiGateRevokePermission,
       );
       assertMayWrite(req, res, caller);
-      const { revocation } = body;
       const isStored = await revocations.revoke(revocation);
       const problem = isStored ? undefined : NOT_STORED;
       const answer = finish(options, caller, revocation, { problem });
       res.status(201).json(answer);
       return;
     }
-    const { userEntityRef: sub, lockedUntil } = body;
     const isLock = lockedUntil !== undefined;
     const caller = isLock
       ? await access.requireLocker(req, sub)

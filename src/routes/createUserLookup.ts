@@ -1,8 +1,4 @@
-import type {
-  AuthService,
-  DiscoveryService,
-} from '@backstage/backend-plugin-api';
-import { fetchFromPlugin } from '../revocation/fetchFromPlugin';
+import { CallServices, fetchFromPlugin } from '../revocation/fetchFromPlugin';
 import type { GateDatabase } from '../util/GateDatabase';
 import { withTimeout } from '../util/time';
 
@@ -17,11 +13,9 @@ export type UserLookup = (
 ) => Promise<boolean | undefined>;
 
 /** Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. */
-export function createUserLookup(services: {
-  auth: AuthService;
-  database: Pick<GateDatabase, 'run'>;
-  discovery: DiscoveryService;
-}): UserLookup {
+export function createUserLookup(
+  services: CallServices & { database: Pick<GateDatabase, 'run'> },
+): UserLookup {
   return async userEntityRef => {
     const answers = await Promise.all(
       [
@@ -52,7 +46,7 @@ async function hasSignedIn(
 }
 
 async function isInCatalog(
-  services: { auth: AuthService; discovery: DiscoveryService },
+  services: CallServices,
   userEntityRef: string,
 ): Promise<boolean> {
   const response = await fetchFromPlugin(
