@@ -7,8 +7,9 @@ import {
   LoggerService,
   RootLoggerService,
 } from '@backstage/backend-plugin-api';
-import { InputError, isError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { check } from '../config/values';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
 import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
@@ -139,11 +140,10 @@ function checkCredentialSettings(
   if (httpAuth instanceof CachingHttpAuth) {
     return;
   }
-  if (foreignAuthorization.some(({ plugin }) => plugin === pluginId)) {
-    throw new InputError(
-      `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
-    );
-  }
+  check(
+    foreignAuthorization.every(({ plugin }) => plugin !== pluginId),
+    `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
+  );
   if (credentialHeader) {
     logger.info(
       `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,
