@@ -109,11 +109,7 @@ function addRoutes(
 ): void {
   const { gate, httpRouter, store } = services;
   const { audit, config, revocations, signOutUser, source, tokens } = gate;
-  const access = new RouteAccess({
-    ...services,
-    operators: () => source.current.config.operators,
-    readers: () => source.current.config.readers,
-  });
+  const access = new RouteAccess({ ...services, source });
   httpRouter.use(
     createRevocationRouter({
       access,
@@ -122,7 +118,7 @@ function addRoutes(
       signOutUser,
       locks: new UserLocks({ store, revocations }),
       lookUpUser: createUserLookup(services),
-      onRevoked: (revocation, outcome) => audit.revoked(revocation, outcome),
+      audit,
     }),
   );
   const answers = createPolicyAnswers(gate);

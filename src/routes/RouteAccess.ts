@@ -18,6 +18,7 @@ import {
   createPermission,
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { userKey } from '../util/entityRef';
 
 /**
@@ -50,9 +51,7 @@ interface AccessServices {
   httpAuth: HttpAuthService;
   permissions: PermissionsService;
   userInfo: UserInfoService;
-  /** Return entity references in lower case. */
-  operators: () => ReadonlySet<string>;
-  readers: () => ReadonlySet<string>;
+  source: { current: { config: Pick<ApiGateConfig, 'operators' | 'readers'> } };
 }
 
 /**
@@ -84,11 +83,11 @@ export class RouteAccess {
 
   /** Accepts services, operators and readers, if the permission to read allows it. */
   async requireReader(req: Request) {
-    const { operators, readers } = this.services;
+    const { operators, readers } = this.services.source.current.config;
     return this.#requireOperatorOf(
       await this.#readCaller(req),
       authApiGateReadPermission,
-      new Set([...operators(), ...readers()]),
+      new Set([...operators, ...readers]),
       'auth.apiGate.operators or auth.apiGate.readers',
     );
   }
@@ -140,7 +139,7 @@ export class RouteAccess {
   async #requireOperatorOf(
     credentials: BackstageCredentials<Principal>,
     permission: BasicPermission,
-    refs = this.services.operators(),
+    refs = this.services.source.current.config.operators,
     setting = 'auth.apiGate.operators',
   ) {
     const { principal } = credentials;

@@ -71,7 +71,7 @@ async function start(
       signOutUser: signOutUser as never,
       locks,
       lookUpUser: async () => true,
-      onRevoked: (...args) => revoked.push(args),
+      audit: { revoked: (...args) => revoked.push(args) },
     }),
   );
   return {

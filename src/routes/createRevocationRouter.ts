@@ -9,6 +9,7 @@ import { tokenOf } from '../credentials/token';
 import type { TokenCache } from '../credentials/TokenCache';
 import { endOfLock, now, Revocation } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
+import type { GateAudit } from '../observability/GateAudit';
 import { userKey } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
 import {
@@ -22,7 +23,7 @@ import {
   LOCKED_USERS_PATH,
   REVOCATIONS_PATH,
 } from '../http/requestLine';
-import type { UserLookup } from './createUserLookup';
+import type { createUserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
 
@@ -42,12 +43,9 @@ interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
   tokens: TokenCache;
   revocations: Revocations;
-  lookUpUser: UserLookup;
-  /** Called with each revocation that a request has put in force, and with what the answer has. */
-  onRevoked(
-    revocation: Pick<Revocation, 'scope' | 'sub'>,
-    outcome: { by: string; error?: Error; [field: string]: unknown },
-  ): void;
+  lookUpUser: ReturnType<typeof createUserLookup>;
+  /** Records each revocation that a request has put in force, with what the answer has. */
+  audit: Pick<GateAudit, 'revoked'>;
 }
 
 /**
@@ -191,14 +189,14 @@ function createWriteLimit(services: RevocationRoutes) {
  * @throws ServiceUnavailableError if there is a problem
  */
 function finish(
-  { onRevoked }: RevocationRoutes,
+  { audit }: RevocationRoutes,
   caller: Principal,
   revocation: Pick<Revocation, 'scope' | 'sub'>,
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
   const error = problem ? new ServiceUnavailableError(problem) : undefined;
   const by = caller.type === 'user' ? caller.userEntityRef : caller.subject;
-  onRevoked(revocation, { by, error, ...answer });
+  audit.revoked(revocation, { by, error, ...answer });
   if (error) {
     throw error;
   }

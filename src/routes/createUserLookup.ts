@@ -7,16 +7,14 @@ const TABLE = 'user_info';
 
 const TIMEOUT_MS = 5_000;
 
-/** Returns whether a user exists; `undefined` if that can't be found out now. */
-export type UserLookup = (
-  userEntityRef: string,
-) => Promise<boolean | undefined>;
-
-/** Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. */
+/**
+ * Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. It returns whether
+ * the user exists; `undefined` if that can't be found out now.
+ */
 export function createUserLookup(
   services: CallServices & { database: Pick<GateDatabase, 'run'> },
-): UserLookup {
-  return async userEntityRef => {
+) {
+  return async (userEntityRef: string): Promise<boolean | undefined> => {
     const answers = await Promise.all(
       [
         hasSignedIn(services.database, userEntityRef),
