@@ -108,17 +108,14 @@ function addRoutes(
   },
 ): void {
   const { gate, httpRouter, store } = services;
-  const { audit, config, revocations, signOutUser, source, tokens } = gate;
+  const { config, revocations, source } = gate;
   const access = new RouteAccess({ ...services, source });
   httpRouter.use(
     createRevocationRouter({
+      ...gate,
       access,
-      tokens,
-      revocations,
-      signOutUser,
       locks: new UserLocks({ store, revocations }),
       lookUpUser: createUserLookup(services),
-      audit,
     }),
   );
   const answers = createPolicyAnswers(gate);

@@ -59,7 +59,7 @@ export async function startRoutes(
           readers: new Set([READER]),
         },
       },
-    },
+    } as never,
   });
   const app = express();
   app.use(createRouter(access));

@@ -40,7 +40,7 @@ function create(options: {
           readers: new Set(options.readers),
         },
       },
-    },
+    } as never,
   });
   return { access, authorize, getUserInfo };
 }

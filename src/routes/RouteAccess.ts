@@ -18,7 +18,7 @@ import {
   createPermission,
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
-import type { ApiGateConfig } from '../config/readApiGateConfig';
+import type { PolicySource } from '../policy/PolicySource';
 import { userKey } from '../util/entityRef';
 
 /**
@@ -46,14 +46,6 @@ export const authApiGateRevokePermission = createPermission({
 /** The user or the service that calls a route. */
 export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
-/** The services that authorizing callers needs. */
-interface AccessServices {
-  httpAuth: HttpAuthService;
-  permissions: PermissionsService;
-  userInfo: UserInfoService;
-  source: { current: { config: Pick<ApiGateConfig, 'operators' | 'readers'> } };
-}
-
 /**
  * Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`.
  *
@@ -62,7 +54,14 @@ interface AccessServices {
  * `permission.enabled`, Backstage allows users everything, and only the list of operators decides.
  */
 export class RouteAccess {
-  constructor(private readonly services: AccessServices) {}
+  constructor(
+    private readonly services: {
+      httpAuth: HttpAuthService;
+      permissions: PermissionsService;
+      userInfo: UserInfoService;
+      source: Pick<PolicySource, 'current'>;
+    },
+  ) {}
 
   /** Accepts services, if the permission allows it. */
   async assertService(req: Request, permission: BasicPermission) {

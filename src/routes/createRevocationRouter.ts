@@ -89,8 +89,7 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       assertMayWrite(req, res, caller);
       const isStored = await revocations.revoke(revocation);
       const problem = isStored ? undefined : NOT_STORED;
-      const answer = finish(options, caller, revocation, { problem });
-      res.status(201).json(answer);
+      res.status(201).json(finish(options, caller, revocation, { problem }));
       return;
     }
     const isLock = lockedUntil !== undefined;
@@ -103,13 +102,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       isLock ? options.lookUpUser(sub) : undefined,
     ]);
     const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
-    const answer = finish(
-      options,
-      caller,
-      { scope, sub },
-      { ...lock, ...ended },
-    );
-    res.status(201).json(answer);
+    const outcome = { ...lock, ...ended };
+    res.status(201).json(finish(options, caller, { scope, sub }, outcome));
   });
 
   addLockRoutes(router, options, assertMayWrite);
