@@ -36,7 +36,8 @@ export type UserSignOut = (
  */
 export function createUserSignOut(options: {
   issuerClock: IssuerClock;
-  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
+  /** Without these, all refresh tokens are kept. */
+  offlineSessions?: Pick<OfflineSessions, 'end'>;
   revocations: Pick<Revocations, 'revoke'>;
 }): UserSignOut {
   const { issuerClock, revocations } = options;
