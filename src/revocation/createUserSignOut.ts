@@ -9,16 +9,6 @@ import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;
 
-/** The result of a sign-out everywhere. */
-export interface UserSignOutResult {
-  /** The revocation, which is in force at this replica. */
-  revocation: Revocation;
-  /** Whether the revocation is in the store, so that other replicas will see it. */
-  isStored: boolean;
-  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
-  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
-}
-
 /** Ends every session of a user. */
 export type UserSignOut = (
   userEntityRef: string,
@@ -28,7 +18,14 @@ export type UserSignOut = (
     /** Whether to end the refresh tokens of OAuth clients too. */
     offlineSessions: 'keep' | 'end';
   },
-) => Promise<UserSignOutResult>;
+) => Promise<{
+  /** The revocation, which is in force at this replica. */
+  revocation: Revocation;
+  /** Whether the revocation is in the store, so that other replicas will see it. */
+  isStored: boolean;
+  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
+  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
+}>;
 
 /**
  * Creates the function that ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued

@@ -10,7 +10,6 @@ const LOCK_NOT_STORED =
 const OFFLINE_SESSIONS_KEPT =
   'except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
 
-/** The services that end the sessions of a user. */
 export interface EndUserServices {
   locks: Pick<UserLocks, 'find' | 'set'>;
   signOutUser: UserSignOut;

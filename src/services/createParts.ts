@@ -38,7 +38,6 @@ const backstage = readBackstageVersion(createRequire(__filename));
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
-/** The root services that the gate is made of. */
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;

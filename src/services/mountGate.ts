@@ -106,7 +106,6 @@ export function createErrorAnswer(
   };
 }
 
-/** Returns whether a browser opens the page of the policy. */
 function opensPolicyPage(req: Request): boolean {
   return (
     `${withoutQuery(req.originalUrl).replace(/\/$/, '')}/` ===
