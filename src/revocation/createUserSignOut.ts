@@ -45,20 +45,13 @@ export function createUserSignOut(options: {
       const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
       return { scope: 'user', sub: userEntityRef, iat, exp };
     };
-    const endOfflineSessions = async () => {
-      if (offlineSessions === 'keep' || !options.offlineSessions) {
-        return 'kept';
-      }
-      return options.offlineSessions
-        .end(userEntityRef)
-        .catch((): 'unreachable' => 'unreachable');
-    };
+    const toEnd = offlineSessions === 'end' ? options.offlineSessions : null;
 
     // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
     let revocation = upToNow();
-    const [wasStored, answer] = await Promise.all([
+    const [wasStored, answer = 'kept'] = await Promise.all([
       revocations.revoke(revocation),
-      endOfflineSessions(),
+      toEnd?.end(userEntityRef).catch((): 'unreachable' => 'unreachable'),
     ]);
     let isStored = wasStored;
     // Revoke again: a refresh token may have produced a token while it was being ended, and another while the store was written.
