@@ -42,6 +42,7 @@ export function createUserSignOut(options: {
   return async (userEntityRef, { known, offlineSessions }) => {
     const upToNow = (): Revocation => {
       const iat = Math.max(known?.iat ?? 0, issuerClock.now());
+      // The longest lifetime of a token, or that of the known session if it expires later.
       const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
       return { scope: 'user', sub: userEntityRef, iat, exp };
     };
