@@ -40,9 +40,6 @@ const deps = {
   userInfo: coreServices.userInfo,
 };
 
-/** The services in `deps`, by name. */
-type Services = { [Name in keyof typeof deps]: (typeof deps)[Name]['T'] };
-
 /**
  * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
  * without that plugin, so no code that refuses requests is here.
@@ -67,7 +64,7 @@ export const authModuleApiGate = createBackendModule({
     reg.registerInit({
       deps,
       async init(services) {
-        const { gate, lifecycle, logger } = services;
+        const { gate, httpRouter, lifecycle, logger } = services;
         if (chosen) {
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
@@ -84,7 +81,17 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        addRoutes({ ...services, database, store });
+        const access = new RouteAccess({ ...services, source: gate.source });
+        httpRouter.use(
+          createRevocationRouter({
+            ...gate,
+            access,
+            locks: new UserLocks({ revocations: gate.revocations, store }),
+            lookUpUser: createUserLookup({ ...services, database }),
+          }),
+        );
+        const answers = createPolicyAnswers(gate);
+        httpRouter.use(createPolicyRouter({ ...gate, ...answers, access }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions
@@ -99,32 +106,3 @@ export const authModuleApiGate = createBackendModule({
     });
   },
 });
-
-/** Adds the gate's own routes to the `auth` plugin. */
-function addRoutes(
-  services: Omit<Services, 'database'> & {
-    database: GateDatabase;
-    store: DatabaseRevocationStore;
-  },
-): void {
-  const { gate, httpRouter, store } = services;
-  const { audit, config, revocations, signOutUser, source, tokens } = gate;
-  const access = new RouteAccess({
-    ...services,
-    operators: () => source.current.config.operators,
-    readers: () => source.current.config.readers,
-  });
-  httpRouter.use(
-    createRevocationRouter({
-      access,
-      tokens,
-      revocations,
-      signOutUser,
-      locks: new UserLocks({ store, revocations }),
-      lookUpUser: createUserLookup(services),
-      onRevoked: (revocation, outcome) => audit.revoked(revocation, outcome),
-    }),
-  );
-  const { describe, explain } = createPolicyAnswers(gate);
-  httpRouter.use(createPolicyRouter({ access, config, describe, explain }));
-}

@@ -49,7 +49,10 @@ export function createGateServices(
     info: record,
     warn: record,
   } as unknown as LoggerService;
-  const revocations = new Revocations({ logger, pollIntervalMs: 3600_000 });
+  const revocations = new Revocations({
+    logger,
+    pollIntervalMs: () => 3600_000,
+  });
   const state = {
     /** The principal of each valid token, or the error of an invalid one. */
     tokens: new Map<string, object | Error>(),

@@ -52,8 +52,14 @@ export async function startRoutes(
     userInfo: {
       getUserInfo: async () => ({ ownershipEntityRefs: [] }),
     } as never,
-    operators: () => new Set([OPERATOR]),
-    readers: () => new Set([READER]),
+    source: {
+      current: {
+        config: {
+          operators: new Set([OPERATOR]),
+          readers: new Set([READER]),
+        },
+      },
+    } as never,
   });
   const app = express();
   app.use(createRouter(access));

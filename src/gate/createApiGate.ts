@@ -43,10 +43,10 @@ export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
   const upgradeGuard = new UpgradeGuard({ services, upgradeGate });
-  followPollInterval(system);
   return {
-    ...services,
     ...system,
+    decisions: services.decisions,
+    tokens: services.tokens,
     /** The Express handler for `/api/:gatedPluginId`. */
     handler: createGate(services, upgradeGuard),
     upgradeGate,
@@ -88,15 +88,6 @@ function createServices(system: FromSystem): GateServices {
       session !== undefined && revocations.isRevoked(session),
   });
   return services;
-}
-
-function followPollInterval({ revocations, source }: FromSystem): void {
-  source.onReload(outcome => {
-    if ('policy' in outcome) {
-      const { revocation } = outcome.policy.config;
-      revocations.setPollInterval(revocation.pollIntervalMs);
-    }
-  });
 }
 
 /** Returns whether the gate would accept a token as its cookie: it verifies, is a user's own, and its session is not revoked. */

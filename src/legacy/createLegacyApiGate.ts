@@ -4,12 +4,12 @@ import type {
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { InputError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { formatListSource } from '../config/configFiles';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { check } from '../config/values';
 import { findFindings } from '../findings/findFindings';
 import { ApiGate, createApiGate } from '../gate/createApiGate';
 import { FindingsLog } from '../observability/FindingsLog';
@@ -82,7 +82,10 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
   assertNoSettingsOfNewSystem(settings);
-  const revocations = new Revocations({ logger, ...settings.revocation });
+  const revocations = new Revocations({
+    logger,
+    pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
+  });
   await revocations.follow(
     database
       ? await DatabaseRevocationStore.create(
@@ -90,10 +93,8 @@ export async function createLegacyApiGate(
         )
       : NO_STORE,
   );
-  const plugins = new LegacyPlugins({
-    discovery,
-    httpAuth: createLegacyHttpAuth(options),
-  });
+  const httpAuth = createLegacyHttpAuth(options);
+  const plugins = new LegacyPlugins({ discovery, httpAuth });
   const issuerClock = new IssuerClock();
   const apiGate = createApiGate({
     config,
@@ -106,12 +107,8 @@ export async function createLegacyApiGate(
     plugins,
     publicReaders: undefined,
     revocations,
-    signOutUser: createUserSignOut({
-      issuerClock,
-      // The route that ends them accepts tokens of the new backend system only.
-      offlineSessions: undefined,
-      revocations,
-    }),
+    // The route that ends refresh tokens accepts tokens of the new backend system only.
+    signOutUser: createUserSignOut({ issuerClock, revocations }),
     source,
   });
 
@@ -181,11 +178,10 @@ function assertNoSettingsOfNewSystem({
     ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
     ...(reader === -1 ? [] : [`allow[${reader}].as`]),
   ];
-  if (key) {
-    throw new InputError(
-      `${CONFIG_KEY}.${key} is for the new backend system: remove it`,
-    );
-  }
+  check(
+    key === undefined,
+    `${CONFIG_KEY}.${key} is for the new backend system: remove it`,
+  );
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */

@@ -3,7 +3,6 @@ import {
   now,
   Revocation,
   RevocationList,
-  revocationOfUser,
 } from '../revocation/Revocation';
 import { describeReplica } from './describeReplica';
 import { RecentRefusals } from './RecentRefusals';
@@ -36,7 +35,7 @@ describe('describeReplica', () => {
     });
     list.add(Array.from({ length: 100_000 }, (_, i) => of(i)));
     list.add([
-      revocationOfUser('user:default/jane'),
+      { ...of(now()), scope: 'user', sub: 'user:default/jane' },
       lockOfUser('user:default/jane', now() + 60),
       lockOfUser('user:default/john', now() - 60),
     ]);

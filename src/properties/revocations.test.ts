@@ -44,7 +44,10 @@ class Replica {
   start() {
     this.#revocations?.stop();
     this.#startedAt = Date.now();
-    this.#revocations = new Revocations({ logger, pollIntervalMs: POLL_MS });
+    this.#revocations = new Revocations({
+      logger,
+      pollIntervalMs: () => POLL_MS,
+    });
     const store = new DatabaseRevocationStore(this.table);
     const unlessGone = <T>(answer: () => Promise<T>) =>
       Date.now() < this.#goneUntil
@@ -193,12 +196,12 @@ describe('a sign-out', () => {
   }
 
   it('is found among all the others of a day, and the list holds no more than what is live', async () => {
-    const pollMs = 300_000;
+    const pollIntervalMs = () => 300_000;
     const [polls, perPoll] = isLong
       ? [24 * 12, ROWS_A_DAY / (24 * 12)]
       : [24, 200];
     const table = new SimulatedTable();
-    const revocations = new Revocations({ logger, pollIntervalMs: pollMs });
+    const revocations = new Revocations({ logger, pollIntervalMs });
     await revocations.follow(new DatabaseRevocationStore(table));
     let expected: SessionClaims[] = [];
     const missed: SessionClaims[] = [];
@@ -210,7 +213,7 @@ describe('a sign-out', () => {
       added.forEach((claims, i) =>
         table.writeLate({ scope: 'session', ...claims }, (i % 3) * 10_000),
       );
-      await jest.advanceTimersByTimeAsync(pollMs);
+      await jest.advanceTimersByTimeAsync(pollIntervalMs());
       missed.push(...expected.filter(claims => !revocations.isRevoked(claims)));
       expected = added;
       most = Math.max(most, revocations.size);

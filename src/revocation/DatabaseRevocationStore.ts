@@ -42,12 +42,16 @@ export class DatabaseRevocationStore implements RevocationStore {
   }
 
   async read(cursor?: string): Promise<RevocationPage> {
-    const place = await this.#placeOf(cursor);
-    const rows = await this.#readFrom(place);
+    const { startedAt, spans, recordedAt, id } = await this.#placeOf(cursor);
+    let rows: RevocationRow[] = [];
+    if (recordedAt !== undefined) {
+      rows = await this.table.readByTime({ recordedAt, id }, PAGE_ROWS);
+    } else if (!spans) {
+      rows = await this.table.readById(id, PAGE_ROWS);
+    }
 
     const hasMore = rows.length === PAGE_ROWS;
     const oldest = oldestLive();
-    const { startedAt, spans, recordedAt } = place;
     const reading = spans ? `${startedAt};${spans.join()}` : `${startedAt}`;
     const last = rows[rows.length - 1];
     return {
@@ -82,13 +86,6 @@ export class DatabaseRevocationStore implements RevocationStore {
     const before = oldestLive(Math.min(Date.now(), await this.table.now()));
     const found = await this.table.removeExpired(before, PAGE_ROWS);
     return found === PAGE_ROWS;
-  }
-
-  async #readFrom({ spans, recordedAt, id }: Place): Promise<RevocationRow[]> {
-    if (recordedAt !== undefined) {
-      return this.table.readByTime({ recordedAt, id }, PAGE_ROWS);
-    }
-    return spans ? [] : this.table.readById(id, PAGE_ROWS);
   }
 
   /**

@@ -1,14 +1,9 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
 import { chunk } from 'lodash';
+import { isStorableSub } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
-import {
-  isStorable,
-  joinRevocations,
-  now,
-  Revocation,
-  revocationKey,
-} from './Revocation';
+import { joinRevocations, now, Revocation, revocationKey } from './Revocation';
 
 const WRITES_AT_A_TIME = 10;
 const MAX_PENDING = 10_000;
@@ -41,7 +36,8 @@ export class PendingRevocations {
    * @throws InputError if the store will never accept the revocation; Error if the write has to be retried
    */
   async write(revocation: Revocation): Promise<void> {
-    if (!isStorable(revocation)) {
+    const { sub, iat, exp } = revocation;
+    if (!isStorableSub(sub) || ![iat, exp].every(Number.isSafeInteger)) {
       this.#logDropped('refused');
       throw new InputError(
         'sub must be at most 1000 characters of text without control characters',

@@ -1,47 +1,7 @@
-import {
-  IssuerClock,
-  Revocation,
-  RevocationList,
-  revocationOfUser,
-} from './Revocation';
+import { IssuerClock, Revocation, RevocationList } from './Revocation';
 
 const NOW = 1_780_000_000;
 const DAY = 86_400;
-
-describe('Revocation', () => {
-  beforeEach(() => jest.useFakeTimers({ now: NOW * 1000 + 999 }));
-  afterEach(() => jest.useRealTimers());
-
-  it.each([
-    [undefined, NOW + DAY],
-    [NOW + DAY - 1, NOW + DAY],
-    [NOW + DAY + 1, NOW + DAY + 1],
-  ])(
-    'of a user with a session until %s is kept until %i',
-    (sessionUntil, exp) => {
-      const sub = 'user:default/a';
-      expect(
-        revocationOfUser(
-          sub,
-          sessionUntil === undefined
-            ? undefined
-            : { sub, iat: NOW - 10, exp: sessionUntil },
-        ),
-      ).toEqual({ scope: 'user', sub, iat: NOW, exp });
-    },
-  );
-
-  it('of a user covers a session from a clock that is ahead', () => {
-    const sub = 'user:default/a';
-    const session = { sub, iat: NOW + 60, exp: NOW + 120 };
-    expect(revocationOfUser(sub, session)).toEqual({
-      scope: 'user',
-      sub,
-      iat: NOW + 60,
-      exp: NOW + 60 + DAY,
-    });
-  });
-});
 
 describe('[P20] IssuerClock', () => {
   const NOON = Date.parse('2026-11-25T12:00:00Z');

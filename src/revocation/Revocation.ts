@@ -1,4 +1,4 @@
-import { isStorableSub, userKey } from '../util/entityRef';
+import { userKey } from '../util/entityRef';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -26,11 +26,6 @@ export const LONGEST_SESSION_SECONDS = 24 * 60 * 60;
 /** Clocks of replicas may differ: a revocation is kept this long after its tokens have expired. */
 export const CLOCK_SKEW_SECONDS = 5 * 60;
 
-/** Returns whether every store can keep a revocation. */
-export function isStorable({ sub, iat, exp }: Revocation): boolean {
-  return isStorableSub(sub) && [iat, exp].every(Number.isSafeInteger);
-}
-
 /** Joins two sign-outs of one user, or of one session. The later `iat` and `exp` of both apply: a revocation never shrinks. */
 export function joinRevocations(a: Revocation, b: Revocation): Revocation {
   return { ...a, iat: Math.max(a.iat, b.iat), exp: Math.max(a.exp, b.exp) };
@@ -51,21 +46,6 @@ function sessionKey({ sub, iat, exp }: SessionClaims): string {
 /** Returns the time, in seconds since the epoch, before which an expired revocation can match no valid token any more. */
 export function oldestLive(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
-}
-
-/**
- * Creates a revocation of every sign-in of a user up to now. It lasts as long as the longest token lifetime of Backstage, or as
- * the known session if that expires later.
- *
- * @param known - a session of the user. If the clock of its issuer is ahead, the revocation covers all tokens up to that session
- */
-export function revocationOfUser(
-  sub: string,
-  known?: SessionClaims,
-): Revocation {
-  const iat = Math.max(now(), known?.iat ?? 0);
-  const exp = Math.max(iat + LONGEST_SESSION_SECONDS, known?.exp ?? 0);
-  return { scope: 'user', sub, iat, exp };
 }
 
 /** Creates a lock that ends at a time, in seconds since the epoch. A lock that ends now leaves a sign-out everywhere behind. */

@@ -106,13 +106,13 @@ export class RevocationTable {
       if (scope === 'session') {
         return insert.ignore();
       }
-      return scope === 'lock'
-        ? insert.merge({ iat: higher(knex, 'iat', iat), exp, recorded_at })
-        : insert.merge({
-            iat: atLeast(knex, 'iat', iat),
-            exp: atLeast(knex, 'exp', exp),
-            recorded_at,
-          });
+      const isLock = scope === 'lock';
+      return insert.merge({
+        // That of the next lock is higher, whatever the clock of the replica that writes.
+        iat: atLeast(knex, 'iat', iat, isLock ? '?? + 1' : '??'),
+        exp: isLock ? exp : atLeast(knex, 'exp', exp),
+        recorded_at,
+      });
     });
   }
 
@@ -140,7 +140,13 @@ export class RevocationTable {
     const rows = await this.database.run(knex =>
       narrow(knex(TABLE).select(COLUMNS)).limit(limit),
     );
-    return rows.map(toRow);
+    // PostgreSQL's driver returns a bigint as text.
+    return rows.map(({ iat, exp, recorded_at, ...row }: any) => ({
+      ...row,
+      iat: Number(iat),
+      exp: Number(exp),
+      recorded_at: Number(recorded_at),
+    }));
   }
 }
 
@@ -153,27 +159,16 @@ function define(table: Knex.CreateTableBuilder): void {
   table.bigInteger('recorded_at').notNullable().index();
 }
 
-function atLeast(knex: Knex, column: string, value: number): Knex.Raw {
+/** @param otherwise - what follows from the column's own number, if the value is no higher */
+function atLeast(
+  knex: Knex,
+  column: string,
+  value: number,
+  otherwise = '??',
+): Knex.Raw {
   const name = `${TABLE}.${column}`;
   const bindings = [name, value, value, name];
-  return knex.raw('case when ?? < ? then ? else ?? end', bindings);
-}
-
-/** Returns a number that is higher than the column's, whatever the clock of the replica that writes. */
-function higher(knex: Knex, column: string, value: number): Knex.Raw {
-  const name = `${TABLE}.${column}`;
-  const bindings = [name, value, value, name];
-  return knex.raw('case when ?? < ? then ? else ?? + 1 end', bindings);
-}
-
-/** Converts the numbers of a row: PostgreSQL's driver returns a bigint as text. */
-function toRow({ iat, exp, recorded_at, ...row }: any): RevocationRow {
-  return {
-    ...row,
-    iat: Number(iat),
-    exp: Number(exp),
-    recorded_at: Number(recorded_at),
-  };
+  return knex.raw(`case when ?? < ? then ? else ${otherwise} end`, bindings);
 }
 
 /** A hash, because a database may compare text without case, and limits the length of a key. */

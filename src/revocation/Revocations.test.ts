@@ -1,7 +1,13 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { Revocation, revocationOfUser, SessionClaims } from './Revocation';
+import type { Revocation, SessionClaims } from './Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
+
+let intervalMs = 2_000;
+const pollIntervalMs = () => intervalMs;
+afterEach(() => {
+  intervalMs = 2_000;
+});
 
 const now = () => Math.floor(Date.now() / 1000);
 const session = (sub: string, iat = now() - 10) => ({
@@ -13,6 +19,10 @@ const revocationOfSession = (claims: SessionClaims): Revocation => ({
   scope: 'session',
   ...claims,
 });
+const revocationOfUser = (sub: string): Revocation => {
+  const iat = now();
+  return { scope: 'user', sub, iat, exp: iat + 86_400 };
+};
 
 /** Follows a store without cursors, which returns all revocations each time. */
 function create({
@@ -25,7 +35,7 @@ function create({
     warn: (message: string) => warnings.push(message),
     info: (message: string) => infos.push(message),
   } as unknown as LoggerService;
-  const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
+  const revocations = new Revocations({ logger, pollIntervalMs });
   revocations.follow({
     read: async () => ({ revocations: await load() }),
     add: async () => {},
@@ -40,7 +50,7 @@ describe('Revocations', () => {
 
   it('is not up before it follows a store', async () => {
     const logger = { warn: () => {} } as unknown as LoggerService;
-    const revocations = new Revocations({ logger, pollIntervalMs: 2_000 });
+    const revocations = new Revocations({ logger, pollIntervalMs });
     const claims = session('user:default/a');
     expect(revocations.isSyncing).toBe(false);
     expect(revocations.isLoaded).toBe(false);
@@ -95,7 +105,7 @@ describe('Revocations', () => {
     expect(await loadsIn(1)).toBe(1);
     gone = true;
     expect(await loadsIn(4_000)).toBe(2);
-    revocations.setPollInterval(100);
+    intervalMs = 100;
     await jest.advanceTimersByTimeAsync(2_000);
     expect(await loadsIn(1_000)).toBe(10);
     revocations.stop();
@@ -104,13 +114,13 @@ describe('Revocations', () => {
 
   it('reads no more often before the store has answered than it does later', async () => {
     let loads = 0;
-    const { revocations } = create({
+    create({
       load: async () => {
         loads += 1;
         throw new Error('gone');
       },
     });
-    revocations.setPollInterval(100);
+    intervalMs = 100;
     await jest.advanceTimersByTimeAsync(0);
     loads = 0;
     await jest.advanceTimersByTimeAsync(1_000);
@@ -230,7 +240,7 @@ describe('Revocations', () => {
   it('forgets what has expired, and not before', async () => {
     const { revocations } = create({});
     // Simulating a day of polls, one every two seconds, would take seconds.
-    revocations.setPollInterval(60_000);
+    intervalMs = 60_000;
     const claims = session('user:default/a');
     await revocations.revoke(revocationOfSession(claims));
     await revocations.revoke(revocationOfUser('user:default/b'));
@@ -453,7 +463,7 @@ function follow(
   const warn = jest.fn();
   const revocations = new Revocations({
     logger: { warn, info: () => {} } as unknown as LoggerService,
-    pollIntervalMs: 2_000,
+    pollIntervalMs,
   });
   const following = revocations.follow({
     read,
@@ -550,7 +560,7 @@ describe('Revocations of a store with a cursor', () => {
   it.each([500, 2_000, 6_000])(
     'reads all again after ten minutes, a page every two seconds: with a poll every %i ms',
     async interval => {
-      const { revocations, following, read } = follow(async cursor => {
+      const { following, read } = follow(async cursor => {
         const [kind, page] = cursor?.split(' ') ?? ['all', '0'];
         return kind === 'end' || page === '6'
           ? { revocations: [], cursor: 'end' }
@@ -560,7 +570,7 @@ describe('Revocations of a store with a cursor', () => {
               hasMore: true,
             };
       });
-      revocations.setPollInterval(interval);
+      intervalMs = interval;
       await following;
       read.mockClear();
       const allPages = () =>
@@ -591,7 +601,7 @@ describe('Revocations of a store with a cursor', () => {
         ? { revocations: [], cursor: 'page 2', hasMore: true }
         : { revocations: [], cursor: 'end' };
     });
-    revocations.setPollInterval(6_000);
+    intervalMs = 6_000;
     await following;
     await jest.advanceTimersByTimeAsync(599_999);
     cursors();

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { poll } from '../util/poll';
+import { poll, PollOptions } from '../util/poll';
 import { PendingRevocations } from './PendingRevocations';
 import { Revocation, RevocationList } from './Revocation';
 import {
@@ -36,10 +36,8 @@ const WRITING = {
  */
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
-  readonly #logger: LoggerService;
   readonly #pending: PendingRevocations;
   readonly #stopping = new AbortController();
-  #pollIntervalMs: number;
   #store: RevocationStore | undefined;
 
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
@@ -51,11 +49,15 @@ export class Revocations extends RevocationList {
   /** The place of the repeated full reading that is in progress. */
   #again: { cursor?: string } | undefined;
 
-  constructor(options: { logger: LoggerService; pollIntervalMs: number }) {
+  constructor(
+    private readonly options: {
+      logger: LoggerService;
+      /** Returns the wait between two readings. A change applies after the current wait. */
+      pollIntervalMs(): number;
+    },
+  ) {
     super();
-    const { logger, pollIntervalMs } = options;
-    this.#logger = logger;
-    this.#pollIntervalMs = pollIntervalMs;
+    const { logger } = options;
     this.#pending = new PendingRevocations({
       logger,
       store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
@@ -107,48 +109,39 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    const { signal } = this.#stopping;
-    const logger = this.#logger;
+    const { logger, pollIntervalMs } = this.options;
     const intervalMs = () =>
       this.isLoaded
-        ? this.#pollIntervalMs
-        : Math.min(this.#pollIntervalMs, RETRY_BEFORE_LOADED_MS);
-    const reading = poll(() => this.#read(), {
+        ? pollIntervalMs()
+        : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
+    const keep = (run: () => unknown, options: Omit<PollOptions, 'signal'>) =>
+      poll(run, { ...options, signal: this.#stopping.signal });
+    const reading = keep(() => this.#read(), {
       intervalMs,
-      signal,
       log: { logger, ...READING },
     });
     // What waits to be written is written again at the same interval, which is short until the list is loaded.
     reading.then(() =>
-      poll(() => this.#pending.retry(), {
+      keep(() => this.#pending.retry(), {
         intervalMs,
-        signal,
         log: { logger, ...WRITING },
       }),
     );
-    poll(() => this.#readPageAgain(), {
+    keep(() => this.#readPageAgain(), {
       intervalMs: () =>
         this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
-      signal,
       isDelayed: true,
       log: { logger, ...READING },
     });
-    poll(() => this.removeExpired(), {
+    keep(() => this.removeExpired(), {
       intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
-      signal,
     });
-    poll(() => this.#removeExpiredRows(), {
+    keep(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
-      signal,
       isDelayed: true,
     });
     await storeInTime(reading).catch(() => {});
-  }
-
-  /** Sets the interval. The change applies after the current wait. */
-  setPollInterval(milliseconds: number): void {
-    this.#pollIntervalMs = milliseconds;
   }
 
   /** Stops reading. Revocations of requests in progress are still written. */

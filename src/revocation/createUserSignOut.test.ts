@@ -63,7 +63,6 @@ describe('[P20] createUserSignOut', () => {
   it('keeps offline sessions where the gate can end none', async () => {
     const signOut = createUserSignOut({
       issuerClock: new IssuerClock(),
-      offlineSessions: undefined,
       revocations: { revoke: async () => true },
     });
     expect(await signOut(USER, { offlineSessions: 'end' })).toMatchObject({
@@ -142,4 +141,24 @@ describe('[P20] createUserSignOut', () => {
       86_490, 200_000, 86_490,
     ]);
   });
+
+  it.each([
+    [-10, undefined, 0, 86_400],
+    [-10, 86_399, 0, 86_400],
+    [-10, 86_401, 0, 86_401],
+    [60, 120, 60, 86_460],
+  ])(
+    'with a session from %i until %s covers tokens up to %i, and is kept until %i',
+    async (from, until, iat, exp) => {
+      jest.setSystemTime(NOON + 999);
+      const known = until
+        ? { sub: USER, iat: noon + from, exp: noon + until }
+        : undefined;
+      const { revoked, signOut } = create();
+      await signOut(USER, { known, offlineSessions: 'keep' });
+      expect(revoked).toEqual([
+        { scope: 'user', sub: USER, iat: noon + iat, exp: noon + exp },
+      ]);
+    },
+  );
 });

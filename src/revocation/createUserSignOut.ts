@@ -1,23 +1,13 @@
 import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
 import {
   IssuerClock,
+  LONGEST_SESSION_SECONDS,
   Revocation,
-  revocationOfUser,
   SessionClaims,
 } from './Revocation';
 import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;
-
-/** The result of a sign-out everywhere. */
-export interface UserSignOutResult {
-  /** The revocation, which is in force at this replica. */
-  revocation: Revocation;
-  /** Whether the revocation is in the store, so that other replicas will see it. */
-  isStored: boolean;
-  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
-  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
-}
 
 /** Ends every session of a user. */
 export type UserSignOut = (
@@ -28,7 +18,14 @@ export type UserSignOut = (
     /** Whether to end the refresh tokens of OAuth clients too. */
     offlineSessions: 'keep' | 'end';
   },
-) => Promise<UserSignOutResult>;
+) => Promise<{
+  /** The revocation, which is in force at this replica. */
+  revocation: Revocation;
+  /** Whether the revocation is in the store, so that other replicas will see it. */
+  isStored: boolean;
+  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
+  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
+}>;
 
 /**
  * Creates the function that ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued
@@ -36,32 +33,26 @@ export type UserSignOut = (
  */
 export function createUserSignOut(options: {
   issuerClock: IssuerClock;
-  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
+  /** Without these, all refresh tokens are kept. */
+  offlineSessions?: Pick<OfflineSessions, 'end'>;
   revocations: Pick<Revocations, 'revoke'>;
 }): UserSignOut {
   const { issuerClock, revocations } = options;
 
   return async (userEntityRef, { known, offlineSessions }) => {
-    const upToNow = () =>
-      revocationOfUser(userEntityRef, {
-        sub: userEntityRef,
-        iat: Math.max(known?.iat ?? 0, issuerClock.now()),
-        exp: known?.exp ?? 0,
-      });
-    const endOfflineSessions = async () => {
-      if (offlineSessions === 'keep' || !options.offlineSessions) {
-        return 'kept';
-      }
-      return options.offlineSessions
-        .end(userEntityRef)
-        .catch((): 'unreachable' => 'unreachable');
+    const upToNow = (): Revocation => {
+      const iat = Math.max(known?.iat ?? 0, issuerClock.now());
+      // The longest lifetime of a token, or that of the known session if it expires later.
+      const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
+      return { scope: 'user', sub: userEntityRef, iat, exp };
     };
+    const toEnd = offlineSessions === 'end' ? options.offlineSessions : null;
 
     // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
     let revocation = upToNow();
-    const [wasStored, answer] = await Promise.all([
+    const [wasStored, answer = 'kept'] = await Promise.all([
       revocations.revoke(revocation),
-      endOfflineSessions(),
+      toEnd?.end(userEntityRef).catch((): 'unreachable' => 'unreachable'),
     ]);
     let isStored = wasStored;
     // Revoke again: a refresh token may have produced a token while it was being ended, and another while the store was written.

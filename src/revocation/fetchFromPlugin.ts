@@ -22,27 +22,25 @@ export async function fetchFromPlugin(
   { auth, discovery }: CallServices,
   pluginId: string,
   path: string,
-  { body, redirect }: { body?: object; redirect?: RequestRedirect } = {},
+  { body, redirect }: { body?: object; redirect?: RequestRedirect },
 ): Promise<Response> {
   const { token } = await auth.getPluginRequestToken({
     onBehalfOf: await auth.getOwnServiceCredentials(),
     targetPluginId: pluginId,
   });
-  const response = await fetch(
-    `${await discovery.getBaseUrl(pluginId)}${path}`,
-    {
-      method: body ? 'POST' : 'GET',
-      headers: {
-        Authorization: `Bearer ${token}`,
-        // Polling over a keep-alive connection would keep the other backend from shutting down.
-        Connection: 'close',
-        ...(body && { 'Content-Type': 'application/json' }),
-      },
-      body: body && JSON.stringify(body),
-      redirect,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+  const baseUrl = await discovery.getBaseUrl(pluginId);
+  const response = await fetch(`${baseUrl}${path}`, {
+    method: body ? 'POST' : 'GET',
+    headers: {
+      Authorization: `Bearer ${token}`,
+      // Polling over a keep-alive connection would keep the other backend from shutting down.
+      Connection: 'close',
+      ...(body && { 'Content-Type': 'application/json' }),
     },
-  );
+    body: body && JSON.stringify(body),
+    redirect,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
   if (!response.ok && response.status !== 400 && response.status !== 404) {
     throw await ResponseError.fromResponse(response);
   }

@@ -33,8 +33,14 @@ function create(options: {
     } as never,
     permissions: { authorize } as never,
     userInfo: { getUserInfo } as never,
-    operators: () => new Set(options.operators),
-    readers: () => new Set(options.readers),
+    source: {
+      current: {
+        config: {
+          operators: new Set(options.operators),
+          readers: new Set(options.readers),
+        },
+      },
+    } as never,
   });
   return { access, authorize, getUserInfo };
 }

@@ -18,6 +18,7 @@ import {
   createPermission,
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
+import type { PolicySource } from '../policy/PolicySource';
 import { userKey } from '../util/entityRef';
 
 /**
@@ -45,16 +46,6 @@ export const authApiGateRevokePermission = createPermission({
 /** The user or the service that calls a route. */
 export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
-/** The services that authorizing callers needs. */
-interface AccessServices {
-  httpAuth: HttpAuthService;
-  permissions: PermissionsService;
-  userInfo: UserInfoService;
-  /** Return entity references in lower case. */
-  operators: () => ReadonlySet<string>;
-  readers: () => ReadonlySet<string>;
-}
-
 /**
  * Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`.
  *
@@ -63,7 +54,14 @@ interface AccessServices {
  * `permission.enabled`, Backstage allows users everything, and only the list of operators decides.
  */
 export class RouteAccess {
-  constructor(private readonly services: AccessServices) {}
+  constructor(
+    private readonly services: {
+      httpAuth: HttpAuthService;
+      permissions: PermissionsService;
+      userInfo: UserInfoService;
+      source: Pick<PolicySource, 'current'>;
+    },
+  ) {}
 
   /** Accepts services, if the permission allows it. */
   async assertService(req: Request, permission: BasicPermission) {
@@ -84,11 +82,11 @@ export class RouteAccess {
 
   /** Accepts services, operators and readers, if the permission to read allows it. */
   async requireReader(req: Request) {
-    const { operators, readers } = this.services;
+    const { operators, readers } = this.services.source.current.config;
     return this.#requireOperatorOf(
       await this.#readCaller(req),
       authApiGateReadPermission,
-      new Set([...operators(), ...readers()]),
+      new Set([...operators, ...readers]),
       'auth.apiGate.operators or auth.apiGate.readers',
     );
   }
@@ -97,7 +95,7 @@ export class RouteAccess {
   async requireUserOrOperator(req: Request, userEntityRef: string) {
     const credentials = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
-    return isSelf(credentials, userEntityRef)
+    return isSelf(credentials.principal, userEntityRef)
       ? credentials.principal
       : this.#requireOperatorOf(credentials, authApiGateRevokePermission);
   }
@@ -125,7 +123,7 @@ export class RouteAccess {
       );
     }
     await this.#requireOperatorOf(credentials, permission);
-    if (isSelf(credentials, userEntityRef)) {
+    if (isSelf(principal, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
     return principal;
@@ -140,16 +138,20 @@ export class RouteAccess {
   async #requireOperatorOf(
     credentials: BackstageCredentials<Principal>,
     permission: BasicPermission,
-    refs = this.services.operators(),
+    refs = this.services.source.current.config.operators,
     setting = 'auth.apiGate.operators',
   ) {
-    if (isUser(credentials) && !(await this.#isAmong(refs, credentials))) {
+    const { principal } = credentials;
+    if (
+      principal.type === 'user' &&
+      !(await this.#isAmong(refs, principal, credentials))
+    ) {
       throw new NotAllowedError(
-        `This is for services, and for users whom ${setting} names: ${credentials.principal.userEntityRef} is not among them`,
+        `This is for services, and for users whom ${setting} names: ${principal.userEntityRef} is not among them`,
       );
     }
     await this.#requirePermission(credentials, permission);
-    return credentials.principal;
+    return principal;
   }
 
   async #requirePermission(
@@ -168,13 +170,14 @@ export class RouteAccess {
   /** Returns whether a user, or a group that the user's token has among its ownership references, is one of these. */
   async #isAmong(
     refs: ReadonlySet<string>,
-    credentials: BackstageCredentials<BackstageUserPrincipal>,
+    { userEntityRef }: BackstageUserPrincipal,
+    credentials: BackstageCredentials,
   ): Promise<boolean> {
     const { userInfo } = this.services;
     if (refs.size === 0) {
       return false;
     }
-    if (refs.has(userKey(credentials.principal.userEntityRef))) {
+    if (refs.has(userKey(userEntityRef))) {
       return true;
     }
     try {
@@ -192,18 +195,9 @@ export class RouteAccess {
   }
 }
 
-function isUser(
-  credentials: BackstageCredentials<Principal>,
-): credentials is BackstageCredentials<BackstageUserPrincipal> {
-  return credentials.principal.type === 'user';
-}
-
-function isSelf(
-  credentials: BackstageCredentials<Principal>,
-  userEntityRef: string,
-): boolean {
+function isSelf(principal: Principal, userEntityRef: string): boolean {
   return (
-    isUser(credentials) &&
-    userKey(credentials.principal.userEntityRef) === userKey(userEntityRef)
+    principal.type === 'user' &&
+    userKey(principal.userEntityRef) === userKey(userEntityRef)
   );
 }

@@ -4,7 +4,7 @@ import { RESTRICTED, startRoutes } from '../__testUtils__/startRoutes';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { TokenCache } from '../credentials/TokenCache';
 import { lockOfUser, Revocation } from '../revocation/Revocation';
-import type { UserSignOutResult } from '../revocation/createUserSignOut';
+import type { UserSignOut } from '../revocation/createUserSignOut';
 import { createRevocationRouter } from './createRevocationRouter';
 
 jest.setTimeout(20_000);
@@ -40,7 +40,7 @@ async function start(
     isStoreGone?: boolean;
     /** The end of the lock of each user. */
     lockedUntil?: number;
-    signedOut?: Partial<UserSignOutResult>;
+    signedOut?: Partial<Awaited<ReturnType<UserSignOut>>>;
   } = {},
 ) {
   const revoked: unknown[][] = [];
@@ -71,7 +71,7 @@ async function start(
       signOutUser: signOutUser as never,
       locks,
       lookUpUser: async () => true,
-      onRevoked: (...args) => revoked.push(args),
+      audit: { revoked: (...args) => revoked.push(args) },
     }),
   );
   return {

@@ -9,6 +9,7 @@ import { tokenOf } from '../credentials/token';
 import type { TokenCache } from '../credentials/TokenCache';
 import { endOfLock, now, Revocation } from '../revocation/Revocation';
 import type { Revocations } from '../revocation/Revocations';
+import type { GateAudit } from '../observability/GateAudit';
 import { userKey } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
 import {
@@ -22,7 +23,7 @@ import {
   LOCKED_USERS_PATH,
   REVOCATIONS_PATH,
 } from '../http/requestLine';
-import type { UserLookup } from './createUserLookup';
+import type { createUserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
 
@@ -42,12 +43,9 @@ interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
   tokens: TokenCache;
   revocations: Revocations;
-  lookUpUser: UserLookup;
-  /** Called with each revocation that a request has put in force, and with what the answer has. */
-  onRevoked(
-    revocation: Pick<Revocation, 'scope' | 'sub'>,
-    outcome: { by: string; error?: Error; [field: string]: unknown },
-  ): void;
+  lookUpUser: ReturnType<typeof createUserLookup>;
+  /** Records each revocation that a request has put in force, with what the answer has. */
+  audit: Pick<GateAudit, 'revoked'>;
 }
 
 /**
@@ -82,20 +80,18 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
-    if ('revocation' in body) {
+    const { revocation, userEntityRef: sub, lockedUntil } = body;
+    if (revocation) {
       const caller = await access.assertService(
         req,
         authApiGateRevokePermission,
       );
       assertMayWrite(req, res, caller);
-      const { revocation } = body;
       const isStored = await revocations.revoke(revocation);
       const problem = isStored ? undefined : NOT_STORED;
-      const answer = finish(options, caller, revocation, { problem });
-      res.status(201).json(answer);
+      res.status(201).json(finish(options, caller, revocation, { problem }));
       return;
     }
-    const { userEntityRef: sub, lockedUntil } = body;
     const isLock = lockedUntil !== undefined;
     const caller = isLock
       ? await access.requireLocker(req, sub)
@@ -106,13 +102,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       isLock ? options.lookUpUser(sub) : undefined,
     ]);
     const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
-    const answer = finish(
-      options,
-      caller,
-      { scope, sub },
-      { ...lock, ...ended },
-    );
-    res.status(201).json(answer);
+    const outcome = { ...lock, ...ended };
+    res.status(201).json(finish(options, caller, { scope, sub }, outcome));
   });
 
   addLockRoutes(router, options, assertMayWrite);
@@ -192,14 +183,14 @@ function createWriteLimit(services: RevocationRoutes) {
  * @throws ServiceUnavailableError if there is a problem
  */
 function finish(
-  { onRevoked }: RevocationRoutes,
+  { audit }: RevocationRoutes,
   caller: Principal,
   revocation: Pick<Revocation, 'scope' | 'sub'>,
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
   const error = problem ? new ServiceUnavailableError(problem) : undefined;
   const by = caller.type === 'user' ? caller.userEntityRef : caller.subject;
-  onRevoked(revocation, { by, error, ...answer });
+  audit.revoked(revocation, { by, error, ...answer });
   if (error) {
     throw error;
   }

@@ -1,8 +1,4 @@
-import type {
-  AuthService,
-  DiscoveryService,
-} from '@backstage/backend-plugin-api';
-import { fetchFromPlugin } from '../revocation/fetchFromPlugin';
+import { CallServices, fetchFromPlugin } from '../revocation/fetchFromPlugin';
 import type { GateDatabase } from '../util/GateDatabase';
 import { withTimeout } from '../util/time';
 
@@ -11,18 +7,14 @@ const TABLE = 'user_info';
 
 const TIMEOUT_MS = 5_000;
 
-/** Returns whether a user exists; `undefined` if that can't be found out now. */
-export type UserLookup = (
-  userEntityRef: string,
-) => Promise<boolean | undefined>;
-
-/** Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. */
-export function createUserLookup(services: {
-  auth: AuthService;
-  database: Pick<GateDatabase, 'run'>;
-  discovery: DiscoveryService;
-}): UserLookup {
-  return async userEntityRef => {
+/**
+ * Creates the function that finds a user in the catalog, or among those to whom the `auth` plugin has issued a token. It returns whether
+ * the user exists; `undefined` if that can't be found out now.
+ */
+export function createUserLookup(
+  services: CallServices & { database: Pick<GateDatabase, 'run'> },
+) {
+  return async (userEntityRef: string): Promise<boolean | undefined> => {
     const answers = await Promise.all(
       [
         hasSignedIn(services.database, userEntityRef),
@@ -52,7 +44,7 @@ async function hasSignedIn(
 }
 
 async function isInCatalog(
-  services: { auth: AuthService; discovery: DiscoveryService },
+  services: CallServices,
   userEntityRef: string,
 ): Promise<boolean> {
   const response = await fetchFromPlugin(

@@ -1,7 +1,4 @@
-import type {
-  UserSignOut,
-  UserSignOutResult,
-} from '../revocation/createUserSignOut';
+import type { UserSignOut } from '../revocation/createUserSignOut';
 import type { UserLocks } from '../revocation/UserLocks';
 
 export const NOT_STORED =
@@ -13,21 +10,9 @@ const LOCK_NOT_STORED =
 const OFFLINE_SESSIONS_KEPT =
   'except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
 
-/** The services that end the sessions of a user. */
 export interface EndUserServices {
   locks: Pick<UserLocks, 'find' | 'set'>;
   signOutUser: UserSignOut;
-}
-
-/** What came of ending all sessions of a user. */
-interface EndedUser {
-  scope: 'user' | 'lock';
-  /** Why not everything has ended everywhere. */
-  problem?: string;
-  /** What became of the refresh tokens, unless there is a problem. */
-  offlineSessions?: UserSignOutResult['offlineSessions'];
-  /** The end of the lock that was replaced or lifted, as an instant. */
-  formerLockedUntil?: string;
 }
 
 /**
@@ -35,19 +20,21 @@ interface EndedUser {
  * other.
  *
  * @param lockedUntil - seconds since the epoch; the present second lifts a lock
+ * @returns `problem`: why not everything has ended everywhere; without one, what became of the refresh tokens, and the end of the
+ * lock that was replaced or lifted
  */
 export async function endUser(
   { locks, signOutUser }: EndUserServices,
   userEntityRef: string,
   lockedUntil?: number,
-): Promise<EndedUser> {
+) {
   const [lock, { isStored, offlineSessions }] = await Promise.all([
     lockedUntil === undefined
       ? undefined
       : replaceLock(locks, userEntityRef, lockedUntil),
     signOutUser(userEntityRef, { offlineSessions: 'end' }),
   ]);
-  const scope = lock ? 'lock' : 'user';
+  const scope: 'lock' | 'user' = lock ? 'lock' : 'user';
   if (lock === 'failed') {
     return { scope, problem: LOCK_NOT_STORED };
   }

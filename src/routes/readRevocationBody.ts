@@ -9,23 +9,14 @@ import { isFullEntityRef, isStorableSub, userKey } from '../util/entityRef';
 
 const LONGEST_LOCK_DAYS = 90;
 
-/** A user whose sessions are to end. */
-interface EndedUser {
-  /** In lower case. */
-  userEntityRef: string;
-  /** The end of a lock, in seconds since the epoch; `undefined` locks nobody out. */
-  lockedUntil?: number;
-}
-
 /**
  * Reads the body of a `POST` of revocations.
  *
- * @returns the user whose sessions are to end, or one revocation
+ * @returns one revocation, or the user whose sessions are to end, in lower case. `lockedUntil` is the end of a lock, in seconds since
+ * the epoch; `undefined` locks nobody out.
  * @throws InputError that names the field
  */
-export function readRevocationBody(
-  body: unknown,
-): EndedUser | { revocation: Revocation } {
+export function readRevocationBody(body: unknown) {
   check(isObject(body), 'The body must be a JSON object with userEntityRef');
   const { userEntityRef, lockedUntil, ...others } = body;
   if (userEntityRef === undefined) {

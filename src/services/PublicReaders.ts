@@ -4,10 +4,11 @@ import type {
   BackstageServicePrincipal,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { InputError, isError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readerKeyOf, readReaderToken } from '../config/readPublicReaders';
+import { check } from '../config/values';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import type { RegisteredPlugin } from '../plugins/Plugins';
 
@@ -59,13 +60,12 @@ export class PublicReaders {
 
   /** @throws InputError if a rule has `as` for a plugin that this backend does not have */
   assertInstalled(isInstalled: (id: string) => boolean): void {
-    this.rules.forEach((rule, i) => {
-      if (rule.as !== undefined && !isInstalled(rule.plugin)) {
-        throw new InputError(
-          `${CONFIG_KEY}.allow[${i}].as needs the plugin ${rule.plugin} in this backend: set it in the backend that has the plugin`,
-        );
-      }
-    });
+    this.rules.forEach(({ as, plugin }, i) =>
+      check(
+        as === undefined || isInstalled(plugin),
+        `${CONFIG_KEY}.allow[${i}].as needs the plugin ${plugin} in this backend: set it in the backend that has the plugin`,
+      ),
+    );
   }
 
   /**
@@ -83,25 +83,21 @@ export class PublicReaders {
         continue;
       }
       const at = `${CONFIG_KEY}.allow (${formatRule(rule)}).as`;
-      if (!(httpAuth instanceof CachingHttpAuth)) {
-        throw new InputError(
-          `${at} needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or as`,
-        );
-      }
+      check(
+        httpAuth instanceof CachingHttpAuth,
+        `${at} needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or as`,
+      );
       const credentials = await auth.authenticate(token).catch(() => undefined);
       const principal = credentials?.principal as
         Partial<BackstageServicePrincipal> | undefined;
-      if (!credentials || principal?.subject !== rule.as) {
-        throw new InputError(
-          `${at} names the token of ${rule.as}, and another entry of backend.auth.externalAccess has the same token: give each entry a token of its own`,
-        );
-      }
-      const isBounded = await isNotDelegated(credentials, auth);
-      if (!isBounded) {
-        throw new InputError(
-          `${at} needs backend-defaults 0.17.8 or later, where a restricted token can't be delegated to other plugins: update Backstage, or remove as`,
-        );
-      }
+      check(
+        credentials !== undefined && principal?.subject === rule.as,
+        `${at} names the token of ${rule.as}, and another entry of backend.auth.externalAccess has the same token: give each entry a token of its own`,
+      );
+      check(
+        await isNotDelegated(credentials, auth),
+        `${at} needs backend-defaults 0.17.8 or later, where a restricted token can't be delegated to other plugins: update Backstage, or remove as`,
+      );
     }
   }
 }

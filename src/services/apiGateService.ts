@@ -46,9 +46,7 @@ export const apiGateServiceFactory = createServiceFactory({
       ? await loadPresetPrototypes()
       : undefined;
     const stopGate = mountGate({
-      apiGate: gate,
-      config,
-      logger,
+      gate,
       rootHttpRouter,
       onServer: server => presetPrototypes?.(server, logger),
     });

@@ -1,3 +1,5 @@
+import { get } from 'lodash';
+
 /** Loads a module, or throws as `require` does. */
 export type LoadModule = (name: string) => unknown;
 
@@ -41,7 +43,11 @@ export function assertBackstageIsKnown(load: LoadModule): void {
     return exported === undefined
       ? [module]
       : Object.entries(paths)
-          .filter(([path, kind]) => typeof valueAt(exported, path) !== kind)
+          // `null` is no object here.
+          .filter(
+            ([path, kind]) =>
+              typeof (get(exported, path) ?? undefined) !== kind,
+          )
           .map(([path]) => `${path} of ${module}`);
   });
   if (missing.length === 0) {
@@ -55,7 +61,7 @@ export function assertBackstageIsKnown(load: LoadModule): void {
 /** Returns the version of backend-defaults; `undefined` where it can't be read. */
 export function readBackstageVersion(load: LoadModule): string | undefined {
   const name = '@backstage/backend-defaults/package.json';
-  const version = valueAt(loadOrUndefined(load, name), 'version');
+  const version: unknown = get(loadOrUndefined(load, name), 'version');
   return typeof version === 'string' ? version : undefined;
 }
 
@@ -73,10 +79,4 @@ function loadOrUndefined(load: LoadModule, name: string): unknown {
     }
     throw error;
   }
-}
-
-function valueAt(value: unknown, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<any>((parent, name) => parent?.[name] ?? undefined, value);
 }

@@ -38,7 +38,6 @@ const backstage = readBackstageVersion(createRequire(__filename));
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
-/** The root services that the gate is made of. */
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
@@ -112,7 +111,7 @@ async function createServices(rootServices: RootServices) {
     policies,
     revocations: new Revocations({
       logger,
-      ...source.current.config.revocation,
+      pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
     }),
     source,
     publicReaders,
@@ -173,10 +172,7 @@ function createReports(services: Services) {
 /** Makes the offline sessions. If they could be ended only after the answer to a sign-out, the user is signed out once more. */
 function createOfflineSessions(services: Services): OfflineSessions {
   const { audit, config, logger, plugins } = services;
-  const revokeUser = createUserSignOut({
-    ...services,
-    offlineSessions: undefined,
-  });
+  const revokeUser = createUserSignOut(services);
   return new OfflineSessions({
     logger,
     services: () => plugins.anyRegistered(),

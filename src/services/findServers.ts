@@ -35,7 +35,10 @@ export function findServers(options: {
       return;
     }
     judged.add(server);
-    if (listensAt(server, port) || leadsTo(server, mount)) {
+    const address = server.address();
+    const listensAtPort = typeof address === 'object' && address?.port === port;
+    const apps = server.listeners('request');
+    if (listensAtPort || apps.some(app => holds(app, mount, MAX_DEPTH))) {
       onFound(server);
     }
   };
@@ -53,15 +56,6 @@ function readPort(config: RootConfigService): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function listensAt(server: Server, port: number | undefined): boolean {
-  const address = server.address();
-  return typeof address === 'object' && address?.port === port;
-}
-
-function leadsTo(server: Server, mount: RequestHandler): boolean {
-  return server.listeners('request').some(app => holds(app, mount, MAX_DEPTH));
 }
 
 /** Whether a handler is another, or an Express app or router that holds it. */

@@ -27,15 +27,15 @@ describe('mountGate', () => {
     const upgradeGuard = { guard: jest.fn(), stop: jest.fn() };
     const app = express();
     stop = mountGate({
-      apiGate: {
+      gate: {
+        config,
+        logger,
         handler: (req, _res, next) => {
           judged.push(req.params.gatedPluginId);
           next(decide(req.params.gatedPluginId));
         },
         upgradeGuard: upgradeGuard as unknown as UpgradeGuard,
       },
-      config,
-      logger,
       rootHttpRouter: app as unknown as RootHttpRouterService,
     });
     app.use((_req, res) => res.send('behind'));

@@ -1,10 +1,6 @@
 import type { Server } from 'node:http';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import type {
-  LoggerService,
-  RootConfigService,
-  RootHttpRouterService,
-} from '@backstage/backend-plugin-api';
+import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import type { ErrorResponseBody } from '@backstage/errors';
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
@@ -29,15 +25,13 @@ const STATUSES = new Map(
  * @returns a function that stops the search for the server, and refuses all further upgrades
  */
 export function mountGate(options: {
-  apiGate: Pick<ApiGate, 'handler' | 'upgradeGuard'>;
-  config: RootConfigService;
-  logger: LoggerService;
+  gate: Pick<ApiGate, 'config' | 'handler' | 'logger' | 'upgradeGuard'>;
   rootHttpRouter: RootHttpRouterService;
   /** Called with each server, once the gate is in front of its upgrades. */
   onServer?(server: Server): void;
 }): () => void {
-  const { apiGate, config, logger, rootHttpRouter, onServer } = options;
-  const { handler, upgradeGuard } = apiGate;
+  const { rootHttpRouter, onServer } = options;
+  const { config, handler, logger, upgradeGuard } = options.gate;
   const answerError = createErrorAnswer({ config, logger });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
   const gate: RequestHandler = (req, res, next) =>
@@ -106,7 +100,6 @@ export function createErrorAnswer(
   };
 }
 
-/** Returns whether a browser opens the page of the policy. */
 function opensPolicyPage(req: Request): boolean {
   return (
     `${withoutQuery(req.originalUrl).replace(/\/$/, '')}/` ===

@@ -5,10 +5,10 @@ import {
   DiscoveryService,
   HttpAuthService,
   LoggerService,
-  RootLoggerService,
 } from '@backstage/backend-plugin-api';
-import { InputError, isError } from '@backstage/errors';
+import { isError } from '@backstage/errors';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { check } from '../config/values';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
 import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
@@ -43,21 +43,19 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     uninstalledPluginAuth: uninstalledPluginAuthServiceRef,
     auditor: coreServices.auditor,
     auth: coreServices.auth,
-    config: coreServices.rootConfig,
     discovery: coreServices.discovery,
     httpAuth: coreServices.httpAuth,
     httpRouter: coreServices.httpRouter,
     lifecycle: coreServices.lifecycle,
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
-    rootLogger: coreServices.rootLogger,
   },
-  createRootContext: ({ rootLogger }) => createOwnServicesLog(rootLogger),
+  createRootContext: ({ gate }) => createOwnServicesLog(gate.logger),
   async factory({ gate, plugin, ...services }, logOwnServices) {
     const id = plugin.getId();
-    const { auth, config, discovery, httpAuth } = services;
+    const { auth, discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
-    const { plugins, policies, revocations, source } = gate;
+    const { config, plugins, policies, revocations, source } = gate;
 
     await gate.publicReaders.assertUsable(id, services);
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
@@ -103,8 +101,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
  * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each line is logged once. The
  * line names what to set in Red Hat Developer Hub, where a dynamic plugin replaces a service only if a variable allows it.
  */
-function createOwnServicesLog(rootLogger: RootLoggerService) {
-  const logger = rootLogger.child({ service: 'apiGate' });
+function createOwnServicesLog(logger: LoggerService) {
   const logged = new Set<string>();
 
   return (isOwn: Record<keyof typeof LOSSES, boolean>): void => {
@@ -139,11 +136,10 @@ function checkCredentialSettings(
   if (httpAuth instanceof CachingHttpAuth) {
     return;
   }
-  if (foreignAuthorization.some(({ plugin }) => plugin === pluginId)) {
-    throw new InputError(
-      `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
-    );
-  }
+  check(
+    foreignAuthorization.every(({ plugin }) => plugin !== pluginId),
+    `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
+  );
   if (credentialHeader) {
     logger.info(
       `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,

@@ -5,6 +5,7 @@ import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import type { Express } from 'express';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { check } from '../config/values';
 
 const SETTING = `${CONFIG_KEY}.fasterServer`;
 
@@ -56,11 +57,8 @@ function findApp(server: Server): Express {
   const [app, ...others] = server.listeners('request') as (Express & {
     lazyrouter?: unknown;
   })[];
-  assertThat(
-    others.length === 0,
-    'the server has several listeners for requests',
-  );
-  assertThat(
+  check(others.length === 0, 'the server has several listeners for requests');
+  check(
     // Express 5 has no `lazyrouter`.
     typeof app?.lazyrouter === 'function',
     'the listener for requests is no app of Express 4',
@@ -111,7 +109,7 @@ function assertSameProperties(
   argument: object,
 ): void {
   const keys = (Class: NodeClass) => Reflect.ownKeys(new Class(argument));
-  assertThat(
+  check(
     isDeepStrictEqual(keys(Preset), keys(Original)),
     `Node's class ${Original.name} works only with a prototype of its own`,
   );
@@ -122,7 +120,7 @@ function findSymbol(server: Classes, Original: NodeClass): symbol {
   const [found, ...others] = Object.getOwnPropertySymbols(server).filter(
     symbol => server[symbol] === Original,
   );
-  assertThat(
+  check(
     found !== undefined && others.length === 0,
     `Node's class ${Original.name} is not at the server`,
   );
@@ -144,10 +142,4 @@ function restorePrototypes(server: Server): void {
     }
     return Reflect.apply(emit, server, [event, ...args]);
   };
-}
-
-function assertThat(condition: boolean, reason: string): asserts condition {
-  if (!condition) {
-    throw new Error(reason);
-  }
 }

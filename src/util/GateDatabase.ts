@@ -84,9 +84,28 @@ export class GateDatabase {
 
   /** Runs one statement. */
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
-    return this.setsLimits
-      ? this.#runWithLimits(statement)
-      : statement(this.knex).timeout(GIVE_UP_MS);
+    const { knex } = this;
+    if (!this.setsLimits) {
+      return statement(knex).timeout(GIVE_UP_MS);
+    }
+    const connection = await knex.client.acquireConnection();
+    const run = <R>(each: Timed<R>) =>
+      each.connection(connection).timeout(GIVE_UP_MS);
+    try {
+      // One message has both, so that a transaction never waits for its next statement without a limit.
+      await run(knex.raw(`begin; ${SET_LOCAL}`));
+      const answer = await run(statement(knex));
+      await run(knex.raw('commit'));
+      return answer;
+    } catch (error) {
+      // Knex closes a connection that has timed out.
+      if ((error as Error).name !== 'KnexTimeoutError') {
+        await run(knex.raw('rollback')).then(undefined, () => {});
+      }
+      throw error;
+    } finally {
+      await knex.client.releaseConnection(connection);
+    }
   }
 
   /** Runs all statements or none, where the database can roll back changes of tables. */
@@ -106,28 +125,6 @@ export class GateDatabase {
     if (this.isOwn) {
       const closing = this.knex.destroy();
       await withTimeout(closing, CLOSE_MS, 'No answer').catch(() => {});
-    }
-  }
-
-  async #runWithLimits<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
-    const { knex } = this;
-    const connection = await knex.client.acquireConnection();
-    const run = <R>(each: Timed<R>) =>
-      each.connection(connection).timeout(GIVE_UP_MS);
-    try {
-      // One message has both, so that a transaction never waits for its next statement without a limit.
-      await run(knex.raw(`begin; ${SET_LOCAL}`));
-      const answer = await run(statement(knex));
-      await run(knex.raw('commit'));
-      return answer;
-    } catch (error) {
-      // Knex closes a connection that has timed out.
-      if ((error as Error).name !== 'KnexTimeoutError') {
-        await run(knex.raw('rollback')).then(undefined, () => {});
-      }
-      throw error;
-    } finally {
-      await knex.client.releaseConnection(connection);
     }
   }
 }
@@ -224,21 +221,18 @@ function openPool(
       acquireTimeoutMillis: ACQUIRE_MS,
       createTimeoutMillis: GIVE_UP_MS + ACQUIRE_MS,
       idleTimeoutMillis: IDLE_MS,
-      ...(first && { afterCreate: beginWith(first) }),
+      ...(first && {
+        afterCreate: (created: any, done: (...result: unknown[]) => void) =>
+          created.query(first, (error: unknown) => {
+            if (error) {
+              // Knex drops such a connection without closing it.
+              created.end();
+            }
+            done(error, created);
+          }),
+      }),
     },
     // The gate logs itself that the database fails.
     log: { warn: () => {} },
   });
-}
-
-/** Makes the function that a pool calls with each new connection. */
-function beginWith(statement: string) {
-  return (connection: any, done: (error: unknown, conn: unknown) => void) =>
-    connection.query(statement, (error: unknown) => {
-      if (error) {
-        // Knex drops such a connection without closing it.
-        connection.end();
-      }
-      done(error, connection);
-    });
 }

@@ -6,7 +6,6 @@ import type { GateDatabase } from './GateDatabase';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-/** A table of the gate. */
 interface TableDefinition {
   name: string;
   /** The columns that the gate reads or writes. */

@@ -36,13 +36,6 @@ export async function poll(
   let failures = 0;
   let backoffMs = 0;
 
-  const succeeded = () => {
-    if (failures >= FAILURES_BEFORE_WARNING) {
-      log?.logger.info(log.again);
-    }
-    failures = 0;
-    backoffMs = 0;
-  };
   const failed = (error: unknown, milliseconds: number) => {
     failures += 1;
     if (failures === FAILURES_BEFORE_WARNING) {
@@ -65,7 +58,11 @@ export async function poll(
     const startedAt = performance.now();
     try {
       await run();
-      succeeded();
+      if (failures >= FAILURES_BEFORE_WARNING) {
+        log?.logger.info(log.again);
+      }
+      failures = 0;
+      backoffMs = 0;
     } catch (error) {
       failed(error, performance.now() - startedAt);
     }
