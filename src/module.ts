@@ -19,7 +19,7 @@ import { DatabaseRevocationStore } from './revocation/DatabaseRevocationStore';
 import { UserLocks } from './revocation/UserLocks';
 import { apiGateServiceRef } from './services/apiGateService';
 import { createPolicyAnswers } from './services/createPolicyAnswers';
-import { GateDatabase } from './util/GateDatabase';
+import { DatabaseConnections } from './util/DatabaseConnections';
 
 type IssuerChoice = Parameters<
   AuthCookieIssuanceExtensionPoint['setCookieIssuer']
@@ -69,7 +69,10 @@ export const authModuleApiGate = createBackendModule({
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
-        const database = await GateDatabase.open(services.database, logger);
+        const database = await DatabaseConnections.open(
+          services.database,
+          logger,
+        );
         const store = await DatabaseRevocationStore.create(database);
         await gate.revocations.follow(store);
         await gate.usage.follow(database);

@@ -25,14 +25,14 @@ const WITH_BACKEND = [
   'services/createPolicyAnswers.ts',
   'services/httpAuthService.ts',
   'services/pluginRegistration.ts',
-  'util/GateDatabase.ts',
+  'util/DatabaseConnections.ts',
 ];
 const TESTS_WITH_BACKEND = [
   'cli/audit.test.ts',
   'observability/GateMetrics.test.ts',
   // It measures a time, and a mutated file takes longer.
   'page/renderPage.speed.test.ts',
-  'util/GateDatabase.test.ts',
+  'util/DatabaseConnections.test.ts',
 ];
 
 /** A moved file must not leave its group, or a list above, unnoticed. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import knexFactory, { Knex } from 'knex';
-import { GateDatabase } from '../util/GateDatabase';
+import { DatabaseConnections } from '../util/DatabaseConnections';
 
 /** A new, empty database for one test. */
 export interface TestDatabase {
@@ -8,7 +8,10 @@ export interface TestDatabase {
   /** Opens another connection, of a role with fewer privileges. PostgreSQL only. */
   connect(user: string): Knex;
   /** Opens the gate's access, by default with the connection of the test. */
-  openGate(options?: { as?: Knex; skip?: boolean }): Promise<GateDatabase>;
+  openGate(options?: {
+    as?: Knex;
+    skip?: boolean;
+  }): Promise<DatabaseConnections>;
   remove(): Promise<void>;
 }
 
@@ -72,10 +75,10 @@ async function createPostgres(): Promise<TestDatabase> {
 }
 
 function gates(knex: Knex) {
-  const opened: GateDatabase[] = [];
+  const opened: DatabaseConnections[] = [];
   return {
     openGate: async ({ as = knex, skip = false } = {}) => {
-      const gate = await GateDatabase.open(
+      const gate = await DatabaseConnections.open(
         { getClient: async () => as, migrations: { skip } },
         { info: () => {} } as never,
       );

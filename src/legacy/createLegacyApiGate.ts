@@ -23,7 +23,7 @@ import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/Revocation';
 import { Revocations } from '../revocation/Revocations';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
-import { GateDatabase } from '../util/GateDatabase';
+import { DatabaseConnections } from '../util/DatabaseConnections';
 import { ALL_PLUGINS, LegacyPlugins } from './LegacyPlugins';
 
 /** Without a database, the list in memory is complete for this process. */
@@ -89,7 +89,7 @@ export async function createLegacyApiGate(
   await revocations.follow(
     database
       ? await DatabaseRevocationStore.create(
-          await GateDatabase.open(database, logger),
+          await DatabaseConnections.open(database, logger),
         )
       : NO_STORE,
   );
@@ -107,8 +107,12 @@ export async function createLegacyApiGate(
     plugins,
     publicReaders: undefined,
     revocations,
-    // The route that ends refresh tokens accepts tokens of the new backend system only.
-    signOutUser: createUserSignOut({ issuerClock, revocations }),
+    signOutUser: createUserSignOut({
+      issuerClock,
+      // The route that ends them accepts tokens of the new backend system only.
+      offlineSessions: undefined,
+      revocations,
+    }),
     source,
   });
 

@@ -1,5 +1,5 @@
 import { InputError } from '@backstage/errors';
-import type { GateDatabase } from '../util/GateDatabase';
+import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { oldestLive, Revocation } from './Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 import { RevocationRow, RevocationTable, SPAN_MS } from './RevocationTable';
@@ -36,7 +36,7 @@ export class DatabaseRevocationStore implements RevocationStore {
 
   /** Creates the table if it is missing. */
   static async create(
-    database: GateDatabase,
+    database: DatabaseConnections,
   ): Promise<DatabaseRevocationStore> {
     return new DatabaseRevocationStore(await RevocationTable.create(database));
   }

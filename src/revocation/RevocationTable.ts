@@ -5,7 +5,7 @@ import {
   databaseTime,
   readDatabaseTime,
 } from '../util/createTable';
-import type { GateDatabase } from '../util/GateDatabase';
+import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { Revocation, revocationKey } from './Revocation';
 
 const TABLE = 'api_gate_revocations';
@@ -30,10 +30,10 @@ export interface SpanSummary {
 
 /** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
-  private constructor(private readonly database: GateDatabase) {}
+  private constructor(private readonly database: DatabaseConnections) {}
 
   /** Creates the table if it is missing: see {@link createTable}. */
-  static async create(database: GateDatabase): Promise<RevocationTable> {
+  static async create(database: DatabaseConnections): Promise<RevocationTable> {
     await createTable(database, { name: TABLE, columns: COLUMNS, define });
     return new RevocationTable(database);
   }

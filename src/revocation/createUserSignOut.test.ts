@@ -63,6 +63,7 @@ describe('[P20] createUserSignOut', () => {
   it('keeps offline sessions where the gate can end none', async () => {
     const signOut = createUserSignOut({
       issuerClock: new IssuerClock(),
+      offlineSessions: undefined,
       revocations: { revoke: async () => true },
     });
     expect(await signOut(USER, { offlineSessions: 'end' })).toMatchObject({

@@ -33,8 +33,8 @@ export type UserSignOut = (
  */
 export function createUserSignOut(options: {
   issuerClock: IssuerClock;
-  /** Without these, all refresh tokens are kept. */
-  offlineSessions?: Pick<OfflineSessions, 'end'>;
+  /** `undefined`: all refresh tokens are kept. */
+  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
   revocations: Pick<Revocations, 'revoke'>;
 }): UserSignOut {
   const { issuerClock, revocations } = options;

@@ -1,5 +1,5 @@
 import { CallServices, fetchFromPlugin } from '../revocation/fetchFromPlugin';
-import type { GateDatabase } from '../util/GateDatabase';
+import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { withTimeout } from '../util/time';
 
 /** The table of the `auth` plugin with the users to whom it has issued a token. */
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000;
  * the user exists; `undefined` if that can't be found out now.
  */
 export function createUserLookup(
-  services: CallServices & { database: Pick<GateDatabase, 'run'> },
+  services: CallServices & { database: Pick<DatabaseConnections, 'run'> },
 ) {
   return async (userEntityRef: string): Promise<boolean | undefined> => {
     const answers = await Promise.all(
@@ -31,7 +31,7 @@ export function createUserLookup(
 }
 
 async function hasSignedIn(
-  database: Pick<GateDatabase, 'run'>,
+  database: Pick<DatabaseConnections, 'run'>,
   userEntityRef: string,
 ): Promise<boolean> {
   const rows = await database.run(knex =>

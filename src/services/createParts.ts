@@ -172,7 +172,10 @@ function createReports(services: Services) {
 /** Makes the offline sessions. If they could be ended only after the answer to a sign-out, the user is signed out once more. */
 function createOfflineSessions(services: Services): OfflineSessions {
   const { audit, config, logger, plugins } = services;
-  const revokeUser = createUserSignOut(services);
+  const revokeUser = createUserSignOut({
+    ...services,
+    offlineSessions: undefined,
+  });
   return new OfflineSessions({
     logger,
     services: () => plugins.anyRegistered(),

@@ -3,7 +3,7 @@ import { FaultyProxy } from '../__testUtils__/FaultyProxy';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
-import { GateDatabase } from '../util/GateDatabase';
+import { DatabaseConnections } from '../util/DatabaseConnections';
 import {
   FURTHER_NAMES,
   MAX_NAMES_OF_GROUP,
@@ -78,7 +78,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
 
   async function start(
     settings: Parameters<typeof createReplica>[0],
-    gate?: GateDatabase,
+    gate?: DatabaseConnections,
   ) {
     const replica = createReplica(settings);
     await replica.follow(gate ?? (await database.openGate()));
@@ -110,7 +110,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   }
 
   /** Opens the gate's access. `fault` runs after each statement that inserts, in place of its answer. */
-  async function openFaulty(fault: () => void): Promise<GateDatabase> {
+  async function openFaulty(fault: () => void): Promise<DatabaseConnections> {
     const gate = await database.openGate();
     const run = gate.run.bind(gate);
     jest.spyOn(gate, 'run').mockImplementation(async statement => {
@@ -415,7 +415,9 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const other = await start({ allow: [open] });
     other.ruleUsed(open, 'GET', true);
     await other.sync();
-    jest.spyOn(GateDatabase.prototype, 'runAll').mockRejectedValue(new Error());
+    jest
+      .spyOn(DatabaseConnections.prototype, 'runAll')
+      .mockRejectedValue(new Error());
     const replica = await start({ allow: [open] });
     expect(requestsOf(replica, open)).toEqual([1, 1]);
   });
@@ -591,7 +593,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       },
       run: reachable.run.bind(reachable),
       runAll: reachable.runAll.bind(reachable),
-    } as GateDatabase;
+    } as DatabaseConnections;
     const replica = await start({ allow: [open] }, gate);
     expect(replica.isComplete).toBe(false);
     replica.ruleUsed(open, 'GET', true);

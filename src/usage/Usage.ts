@@ -2,7 +2,7 @@ import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
-import type { GateDatabase } from '../util/GateDatabase';
+import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
 import { UsageNames } from './UsageNames';
@@ -134,7 +134,7 @@ export class Usage {
   }
 
   /** Starts to share the counts in a database. Resolves after the first exchange, and after six seconds at the latest. */
-  async follow(database: GateDatabase): Promise<void> {
+  async follow(database: DatabaseConnections): Promise<void> {
     this.#table = new UsageTable(database);
     const polling = poll(() => this.sync(), {
       intervalMs: () =>

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import { mapValues, pick } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
-import type { GateDatabase } from '../util/GateDatabase';
+import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { Count, dayOf, DAYS_KEPT, keyOf, RECENT_DAYS, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
@@ -29,7 +29,7 @@ export class UsageTable {
   /** What {@link UsageTable.read} has found about rules of the days before a day. It is read once a day, because it is large. */
   #history = { today: 0, earlier: new Map<string, number[]>() };
 
-  constructor(private readonly database: GateDatabase) {}
+  constructor(private readonly database: DatabaseConnections) {}
 
   /** Creates the table if it is missing: see {@link createTable}. */
   async create(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { GateDatabase } from './GateDatabase';
+import type { DatabaseConnections } from './DatabaseConnections';
 
 // Another replica may be creating the table at the same time.
 const ATTEMPTS = 3;
@@ -19,7 +19,7 @@ interface TableDefinition {
  * @throws Error if the table is missing and can't be created, or lacks a column; the message holds the SQL that creates it
  */
 export async function createTable(
-  database: GateDatabase,
+  database: DatabaseConnections,
   { name, columns, define }: TableDefinition,
 ): Promise<void> {
   const { knex } = database;
@@ -67,7 +67,7 @@ export function databaseTime({ client: { dialect } }: Knex): string {
 
 /** Reads the milliseconds since the epoch by the database's own clock. */
 export async function readDatabaseTime(
-  database: GateDatabase,
+  database: DatabaseConnections,
 ): Promise<number> {
   const [{ now }] = await database.run(knex =>
     knex.select({ now: knex.raw(databaseTime(knex)) }),

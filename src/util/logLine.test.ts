@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { runnerCommandsIn } from '../__testUtils__/runnerCommandsIn';
 import {
   groupBySize,
+  isPrintable,
   jsonBytes,
   MAX_LINE_BYTES,
   printable,
@@ -43,6 +44,14 @@ describe('groupBySize', () => {
     expect(groupBySize([], () => 1)).toEqual([[]]);
   });
 });
+
+it.each([
+  ['Grüße 😀', true],
+  ['two\nlines', false],
+  ['hid\u200bden', false],
+])('finds whether %j is printable: %j', (text, is) =>
+  expect(isPrintable(text)).toBe(is),
+);
 
 describe('printable', () => {
   it.each([

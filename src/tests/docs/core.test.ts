@@ -9,13 +9,13 @@ import {
 
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
-  'lines of the core': 5008,
+  'lines of the core': 5005,
   'files of the core': 38,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 21500,
-  'files of src without tests': 176,
+  'lines of src without tests': 20940,
+  'files of src without tests': 173,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 49930,
+  'lines of *.test.ts': 50600,
   'files that an anonymous request touches': 27,
   'files that a remembered bearer token touches': 36,
   'files that a cookie touches': 35,

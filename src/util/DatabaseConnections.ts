@@ -56,11 +56,11 @@ const MYSQL_LIMITS = [
 ].join(', ');
 
 /**
- * The gate's access to the `auth` plugin's database. The pool on PostgreSQL and MySQL is the gate's own, and the server ends what is
+ * The gate's connections to the `auth` plugin's database. The pool on PostgreSQL and MySQL is the gate's own, and the server ends what is
  * not answered in time. A limit on this side alone would leave each statement waiting at the server and open another connection for
  * the next one, until the database refuses all of Backstage. SQLite runs in this process, so the gate uses the plugin's connection.
  */
-export class GateDatabase {
+export class DatabaseConnections {
   private constructor(
     /** Builds statements, which {@link run} runs. */
     readonly knex: Knex,
@@ -75,11 +75,16 @@ export class GateDatabase {
   static async open(
     database: Pick<DatabaseService, 'getClient' | 'migrations'>,
     logger: LoggerService,
-  ): Promise<GateDatabase> {
+  ): Promise<DatabaseConnections> {
     const shared = await database.getClient();
     const { knex, setsLimits } = await openOwn(shared, logger);
     const skipMigrations = database.migrations?.skip ?? false;
-    return new GateDatabase(knex, skipMigrations, knex !== shared, setsLimits);
+    return new DatabaseConnections(
+      knex,
+      skipMigrations,
+      knex !== shared,
+      setsLimits,
+    );
   }
 
   /** Runs one statement. */

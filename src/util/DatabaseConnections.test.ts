@@ -3,12 +3,12 @@ import { tableRows } from '../__testUtils__/documents';
 import { FaultyProxy } from '../__testUtils__/FaultyProxy';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { until } from '../__testUtils__/until';
-import type { GateDatabase } from './GateDatabase';
+import type { DatabaseConnections } from './DatabaseConnections';
 
-describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
+describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
   let database: TestDatabase;
   let knex: Knex;
-  let gate: GateDatabase;
+  let gate: DatabaseConnections;
 
   beforeEach(async () => {
     database = await create();
