@@ -12,7 +12,7 @@ const LIMITS = {
   'lines of the core': 5005,
   'files of the core': 38,
   'types of the core that bundle services': 1,
-  'lines of src without tests': 20940,
+  'lines of src without tests': 20950,
   'files of src without tests': 173,
   'files of src without tests that are under 20 lines': 3,
   'lines of *.test.ts': 50600,
