@@ -100,6 +100,7 @@ function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
 function withValidRule(worked: WorkedRequests, root: Config): WorkedRequests {
   const { yaml = '', ...others } = worked;
   try {
+    // Without a rule, the gate reads an empty list, and the reason is kept.
     const rules = parse(yaml.replace(/^# /, ''));
     readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
     return worked;

@@ -103,6 +103,21 @@ describe('the place of a message', () => {
     ]);
   });
 
+  it('is in the file that has a key which every object inherits', () => {
+    const file = path.join(folder, 'a.yaml');
+    const locate = createLocate(
+      [
+        { data: { auth: { apiGate: { toString: 1 } } }, path: file },
+        { data: { auth: { apiGate: {} } }, path: path.join(folder, 'b.yaml') },
+      ],
+      new Map([[file, 'auth:\n  apiGate:\n    toString: 1\n']]),
+    );
+    expect(locate('auth.apiGate.toString is not known')).toEqual({
+      file,
+      line: 3,
+    });
+  });
+
   it('has no line in a file that is gone', () => {
     const file = path.join(folder, 'gone.yaml');
     const data = { auth: { apiGate: {} } };

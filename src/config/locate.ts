@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ConfigSourceData } from '@backstage/config-loader';
-import { get, memoize } from 'lodash';
+import { has, memoize } from 'lodash';
 import {
   isAlias,
   isMap,
@@ -56,7 +56,7 @@ export function sourceOf<T extends Pick<ConfigSourceData, 'data'>>(
   configPath: string,
 ): T | undefined {
   const keys = configPath.split('.');
-  return sources.findLast(({ data }) => get(data, keys) !== undefined);
+  return sources.findLast(({ data }) => has(data, keys));
 }
 
 /**

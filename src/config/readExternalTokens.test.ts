@@ -42,6 +42,15 @@ describe('readExternalTokens', () => {
     expect(readExternalTokens(new ConfigReader({ backend: 'x' }))).toEqual([]);
   });
 
+  it('has the entries of a file that replaces a parent of a wrong type', () => {
+    const externalAccess = [{ type: 'static', options: { subject: 'ci' } }];
+    const config = ConfigReader.fromConfigs([
+      { context: 'a', data: { backend: { auth: 'x' } } },
+      { context: 'b', data: { backend: { auth: { externalAccess } } } },
+    ]);
+    expect(readExternalTokens(config)).toMatchObject([{ subject: 'ci' }]);
+  });
+
   it.each<[JsonValue]>([
     ['x'],
     [{}],

@@ -35,6 +35,8 @@ describe('auth.apiGate.signOut', () => {
     [{ github: { development: { clientId: 'x' } } }, []],
     [{ github: { clientId: 'signIn' }, guest: 'signIn', okta: null }, []],
     ['github', []],
+    // `constructor` is a key of every object.
+    [{ constructor: { signIn: {} }, prototype: {} }, ['constructor']],
     [
       {
         ...{ Okta: { production: { clientId: 'x', signIn: {} } }, guest: {} },

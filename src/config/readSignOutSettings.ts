@@ -1,4 +1,3 @@
-import { pickBy } from 'lodash';
 import {
   asObject,
   check,
@@ -32,8 +31,9 @@ export function readSignOutSettings(
     offlineSessions === 'keep' || scope === 'user',
     `${configPath}.offlineSessions must be keep unless ${configPath}.scope is user: a sign-out of one session leaves other clients alone`,
   );
+  const configured = asObject(authProviders);
   const ids = [
-    ...Object.keys(pickBy(asObject(authProviders), signsUsersIn)),
+    ...Object.keys(configured).filter(id => signsUsersIn(configured[id])),
     ...readStringList(providers, `${configPath}.providers`),
   ];
   return {

@@ -395,6 +395,12 @@ const rowsOf: Record<FindingId, Row[]> = {
       events(['gitlab'], { gitlab: { webhookSecret: 's' } }),
     ],
     [
+      'auth.apiGate.allow[0] (POST /api/events/http/**)',
+      events(['constructor']),
+      // A key of every object.
+      events(['constructor'], { constructor: { webhookSecret: 's' } }),
+    ],
+    [
       'auth.apiGate.allow[0] (POST /api/events/http/gitlab)',
       {
         ...events([], { gitlab: { webhookSecret: '' } }),

@@ -1,4 +1,4 @@
-import { compact, keyBy, pickBy } from 'lodash';
+import { compact, keyBy } from 'lodash';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { overlap } from '../config/readForeignAuthorization';
@@ -128,15 +128,15 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
 
 /** Returns the topics whose webhooks have a secret, in lower case. */
 function readWebhookSecrets(get: Get): ReadonlySet<string> {
-  const modules = pickBy(asObject(get('events.modules')), module =>
-    isText(asObject(module).webhookSecret),
+  const modules = Object.entries(asObject(get('events.modules'))).filter(
+    ([, module]) => isText(asObject(module).webhookSecret),
   );
   const hasGithubApp = asList(get('integrations.github'))
     .flatMap(integration => asList(asObject(integration).apps))
     .map(asObject)
     .some(({ appId, webhookSecret }) => appId && isText(webhookSecret));
   return new Set([
-    ...Object.keys(modules).map(id => id.toLowerCase()),
+    ...modules.map(([id]) => id.toLowerCase()),
     ...(hasGithubApp ? ['github'] : []),
   ]);
 }

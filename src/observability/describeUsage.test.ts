@@ -150,6 +150,15 @@ describe('describeUsage', () => {
     expect([report.rules[0].days, report.days]).toEqual([0, 0]);
   });
 
+  it('counts a kind of use that a later release may record as no call by a handler', () => {
+    const later = { kind: 'later' as 'token', name: 'ci', plugin: 'catalog' };
+    const { externalTokens } = describeUses({
+      tokens: [{ subject: 'ci', isRestricted: false }],
+      uses: [use(later)],
+    });
+    expect(externalTokens).toMatchObject([{ plugins: [], delegatedTo: [] }]);
+  });
+
   it('proposes restrictions only for a token of its own that has none and has called plugins', () => {
     const called = (subject: string) =>
       ['catalog', 'auth'].map(plugin =>

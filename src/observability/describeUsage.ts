@@ -145,7 +145,8 @@ function describeTokens(
   return [...new Set(subjects)].map(subject => {
     const tokens = configured.filter(token => token.subject === subject);
     const own = others.filter(({ name }) => name === subject);
-    const [called, delegated] = partition(own, { kind: 'token' });
+    const called = own.filter(({ kind }) => kind === 'token');
+    const delegated = own.filter(({ kind }) => kind === 'delegation');
     const plugins = pluginsOf(called);
     const delegatedTo = pluginsOf(delegated);
     // The restrictions of a `jwks` entry hold for all of its subjects.

@@ -11,7 +11,7 @@ export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
 
 /** Holds what the external tokens of a subject may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
 export class TokenLimits {
-  /** By subject, the end of the entry that ends last, and the requests that the entries allow until they end; `undefined`: all. */
+  /** The end of the entry that ends last, and the requests that the entries allow until they end (`undefined`: all), by subject. */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
 
   /** @param now - returns the time by which entries end, in milliseconds since 1970 */

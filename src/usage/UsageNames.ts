@@ -20,12 +20,10 @@ export const FURTHER_NAMES = '…';
 // Databases do not store every character.
 const STORABLE_NAME = /^[^\p{Cc}\p{Cs}]{1,250}$/u;
 
-/**
- * The names of all that is recorded by a name which clients, or issuers of tokens, choose. They could otherwise make any number of them.
- */
+/** Limits the names in the record that clients, or issuers of tokens, choose. They could otherwise make any number of them. */
 export class UsageNames {
   readonly #configured: ReadonlySet<string>;
-  /** The names that are recorded one by one, by {@link groupOf}. */
+  /** The names that are recorded one by one, by the group that {@link groupOf} returns. */
   readonly #groups = new Map<string, Set<string>>();
 
   /** @param subjects - those of the external tokens that the configuration names */
@@ -89,8 +87,8 @@ export class UsageNames {
 }
 
 /**
- * Returns the group of a use. One with many names, such as a plugin that answers any path, leaves those of the others. The configuration
- * limits the number of groups.
+ * Returns the group of a use. Each group has a limit of its own, so that a plugin that answers any path takes no names from other
+ * plugins. The configuration limits the number of groups.
  */
 function groupOf(used: Used): string {
   const { kind, plugin } = used;
