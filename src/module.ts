@@ -40,9 +40,6 @@ const deps = {
   userInfo: coreServices.userInfo,
 };
 
-/** The services in `deps`, by name. */
-type Services = { [Name in keyof typeof deps]: (typeof deps)[Name]['T'] };
-
 /**
  * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
  * without that plugin, so no code that refuses requests is here.
@@ -66,16 +63,13 @@ export const authModuleApiGate = createBackendModule({
 
     reg.registerInit({
       deps,
-      async init(services) {
-        const { gate, lifecycle, logger } = services;
+      async init({ database: pluginDatabase, ...services }) {
+        const { gate, httpRouter, lifecycle, logger } = services;
         if (chosen) {
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
-        const database = await DatabaseConnections.open(
-          services.database,
-          logger,
-        );
+        const database = await DatabaseConnections.open(pluginDatabase, logger);
         const store = await DatabaseRevocationStore.create(database);
         await gate.revocations.follow(store);
         await gate.usage.follow(database);
@@ -87,7 +81,18 @@ export const authModuleApiGate = createBackendModule({
           authApiGateReadPermission,
           authApiGateRevokePermission,
         ]);
-        addRoutes(services, database, store);
+        const access = new RouteAccess({ ...services, source: gate.source });
+        httpRouter.use(
+          createRevocationRouter({
+            ...gate,
+            access,
+            locks: new UserLocks({ revocations: gate.revocations, store }),
+            lookUpUser: createUserLookup({ ...services, database }),
+          }),
+        );
+        const answers = createPolicyAnswers(gate);
+        const { config } = gate;
+        httpRouter.use(createPolicyRouter({ ...answers, access, config }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions
@@ -102,27 +107,3 @@ export const authModuleApiGate = createBackendModule({
     });
   },
 });
-
-/** Adds the gate's own routes to the `auth` plugin. */
-function addRoutes(
-  services: Services,
-  database: DatabaseConnections,
-  store: DatabaseRevocationStore,
-): void {
-  const { gate, httpRouter } = services;
-  const { audit, config, revocations, signOutUser, source, tokens } = gate;
-  const access = new RouteAccess({ ...services, source });
-  httpRouter.use(
-    createRevocationRouter({
-      access,
-      audit,
-      locks: new UserLocks({ revocations, store }),
-      lookUpUser: createUserLookup({ ...services, database }),
-      revocations,
-      signOutUser,
-      tokens,
-    }),
-  );
-  const answers = createPolicyAnswers(gate);
-  httpRouter.use(createPolicyRouter({ ...answers, access, config }));
-}
