@@ -63,16 +63,13 @@ export const authModuleApiGate = createBackendModule({
 
     reg.registerInit({
       deps,
-      async init(services) {
+      async init({ database: pluginDatabase, ...services }) {
         const { gate, httpRouter, lifecycle, logger } = services;
         if (chosen) {
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
-        const database = await DatabaseConnections.open(
-          services.database,
-          logger,
-        );
+        const database = await DatabaseConnections.open(pluginDatabase, logger);
         const store = await DatabaseRevocationStore.create(database);
         await gate.revocations.follow(store);
         await gate.usage.follow(database);
@@ -94,7 +91,8 @@ export const authModuleApiGate = createBackendModule({
           }),
         );
         const answers = createPolicyAnswers(gate);
-        httpRouter.use(createPolicyRouter({ ...gate, ...answers, access }));
+        const { config } = gate;
+        httpRouter.use(createPolicyRouter({ ...answers, access, config }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions

@@ -108,9 +108,9 @@ export class RevocationTable {
       }
       const isLock = scope === 'lock';
       return insert.merge({
-        // That of the next lock is higher, whatever the clock of the replica that writes.
-        iat: atLeast(knex, 'iat', iat, isLock ? '?? + 1' : '??'),
-        exp: isLock ? exp : atLeast(knex, 'exp', exp),
+        // The next lock has a higher `iat`, whatever the clock of the replica that writes.
+        iat: raise(knex, 'iat', iat, isLock ? '?? + 1' : '??'),
+        exp: isLock ? exp : raise(knex, 'exp', exp),
         recorded_at,
       });
     });
@@ -159,12 +159,12 @@ function define(table: Knex.CreateTableBuilder): void {
   table.bigInteger('recorded_at').notNullable().index();
 }
 
-/** @param otherwise - what follows from the column's own number, if the value is no higher */
-function atLeast(
+/** Returns the value if it is higher than the column's number. Otherwise that number stays, or with `?? + 1` rises by one. */
+function raise(
   knex: Knex,
-  column: string,
+  column: 'iat' | 'exp',
   value: number,
-  otherwise = '??',
+  otherwise: '??' | '?? + 1' = '??',
 ): Knex.Raw {
   const name = `${TABLE}.${column}`;
   const bindings = [name, value, value, name];

@@ -114,29 +114,31 @@ export class Revocations extends RevocationList {
       this.isLoaded
         ? pollIntervalMs()
         : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
-    const keep = (run: () => unknown, options: Omit<PollOptions, 'signal'>) =>
-      poll(run, { ...options, signal: this.#stopping.signal });
-    const reading = keep(() => this.#read(), {
+    const pollUntilStopped = (
+      run: () => unknown,
+      options: Omit<PollOptions, 'signal'>,
+    ) => poll(run, { ...options, signal: this.#stopping.signal });
+    const reading = pollUntilStopped(() => this.#read(), {
       intervalMs,
       log: { logger, ...READING },
     });
     // What waits to be written is written again at the same interval, which is short until the list is loaded.
     reading.then(() =>
-      keep(() => this.#pending.retry(), {
+      pollUntilStopped(() => this.#pending.retry(), {
         intervalMs,
         log: { logger, ...WRITING },
       }),
     );
-    keep(() => this.#readPageAgain(), {
+    pollUntilStopped(() => this.#readPageAgain(), {
       intervalMs: () =>
         this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
       isDelayed: true,
       log: { logger, ...READING },
     });
-    keep(() => this.removeExpired(), {
+    pollUntilStopped(() => this.removeExpired(), {
       intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
     });
-    keep(() => this.#removeExpiredRows(), {
+    pollUntilStopped(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
       isDelayed: true,

@@ -46,13 +46,18 @@ export function createUserSignOut(options: {
       const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
       return { scope: 'user', sub: userEntityRef, iat, exp };
     };
-    const toEnd = offlineSessions === 'end' ? options.offlineSessions : null;
+    const endOfflineSessions = async () =>
+      offlineSessions === 'end' && options.offlineSessions
+        ? options.offlineSessions
+            .end(userEntityRef)
+            .catch((): 'unreachable' => 'unreachable')
+        : 'kept';
 
     // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
     let revocation = upToNow();
-    const [wasStored, answer = 'kept'] = await Promise.all([
+    const [wasStored, answer] = await Promise.all([
       revocations.revoke(revocation),
-      toEnd?.end(userEntityRef).catch((): 'unreachable' => 'unreachable'),
+      endOfflineSessions(),
     ]);
     let isStored = wasStored;
     // Revoke again: a refresh token may have produced a token while it was being ended, and another while the store was written.

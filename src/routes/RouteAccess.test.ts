@@ -21,6 +21,9 @@ function create(options: {
   const authorize = jest.fn(async (..._args: unknown[]) => [
     { result: options.result ?? AuthorizeResult.ALLOW },
   ]);
+  const { operators, readers } = options;
+  const config = { operators: new Set(operators), readers: new Set(readers) };
+  const source = { current: { config } };
   const access = new RouteAccess({
     httpAuth: {
       credentials: async (_: Request, { allow }: { allow: string[] }) => {
@@ -33,16 +36,9 @@ function create(options: {
     } as never,
     permissions: { authorize } as never,
     userInfo: { getUserInfo } as never,
-    source: {
-      current: {
-        config: {
-          operators: new Set(options.operators),
-          readers: new Set(options.readers),
-        },
-      },
-    } as never,
+    source: source as never,
   });
-  return { access, authorize, getUserInfo };
+  return { access, authorize, getUserInfo, source };
 }
 
 const jane = { type: 'user', userEntityRef: 'user:default/Jane' };
@@ -157,6 +153,21 @@ describe('[P18] RouteAccess', () => {
       ),
     ).toBe(fate);
   });
+
+  it.each(['requireReader', 'requireOperator'] as const)(
+    'refuses a user who is taken from the lists while %s reads the credentials',
+    async method => {
+      const operators = ['user:default/jane'];
+      const { access, source } = create({ principal: jane, operators });
+      const reading = access[method](req);
+      const config = {
+        operators: new Set<string>(),
+        readers: new Set<string>(),
+      };
+      source.current = { config };
+      await expect(reading).rejects.toMatchObject({ name: 'NotAllowedError' });
+    },
+  );
 
   it('asks for the permission to read for a reader', async () => {
     const { access, authorize } = create({

@@ -82,9 +82,10 @@ export class RouteAccess {
 
   /** Accepts services, operators and readers, if the permission to read allows it. */
   async requireReader(req: Request) {
+    const credentials = await this.#readCaller(req);
     const { operators, readers } = this.services.source.current.config;
     return this.#requireOperatorOf(
-      await this.#readCaller(req),
+      credentials,
       authApiGateReadPermission,
       new Set([...operators, ...readers]),
       'auth.apiGate.operators or auth.apiGate.readers',

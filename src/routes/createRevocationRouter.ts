@@ -89,7 +89,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       assertMayWrite(req, res, caller);
       const isStored = await revocations.revoke(revocation);
       const problem = isStored ? undefined : NOT_STORED;
-      res.status(201).json(finish(options, caller, revocation, { problem }));
+      const answer = finish(options, caller, revocation, { problem });
+      res.status(201).json(answer);
       return;
     }
     const isLock = lockedUntil !== undefined;
@@ -103,7 +104,8 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
     ]);
     const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
     const outcome = { ...lock, ...ended };
-    res.status(201).json(finish(options, caller, { scope, sub }, outcome));
+    const answer = finish(options, caller, { scope, sub }, outcome);
+    res.status(201).json(answer);
   });
 
   addLockRoutes(router, options, assertMayWrite);

@@ -34,20 +34,20 @@ export function mountGate(options: {
   const { config, handler, logger, upgradeGuard } = options.gate;
   const answerError = createErrorAnswer({ config, logger });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
-  const gate: RequestHandler = (req, res, next) =>
+  const mount: RequestHandler = (req, res, next) =>
     handler(req, res, error =>
       error ? answerError(error, req, res, next) : next(),
     );
-  rootHttpRouter.use('/api/:gatedPluginId', gate);
+  rootHttpRouter.use('/api/:gatedPluginId', mount);
   // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. The endpoint comes in
   // front of all handlers that the plugin's router could check.
   rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
     req.params = { gatedPluginId: 'app' };
-    gate(req, res, next);
+    mount(req, res, next);
   });
   const stopFinding = findServers({
     config,
-    mount: gate,
+    mount,
     onFound: server => {
       upgradeGuard.guard(server);
       onServer?.(server);

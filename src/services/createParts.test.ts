@@ -1,0 +1,35 @@
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
+import { createParts } from './createParts';
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+it('reads revocations at the interval of the configuration in force', async () => {
+  const configWith = (pollInterval: string) => ({
+    backend: { baseUrl: 'http://localhost' },
+    auth: { apiGate: { revocation: { pollInterval } } },
+  });
+  const { config, change } = createReloadableConfig(configWith('1s'));
+  const ignore = () => {};
+  const getInstalledPlugins = async () => [];
+  const { revocations } = await createParts({
+    config,
+    instance: { getId: () => 'test', getInstalledPlugins },
+    logger: { error: ignore, info: ignore, warn: ignore } as never,
+    system: { getInstalledPlugins },
+  });
+  const read = jest.fn(async () => ({ revocations: [] }));
+  await revocations.follow({ read, add: async () => {} });
+  const readsIn = async (milliseconds: number) => {
+    read.mockClear();
+    await jest.advanceTimersByTimeAsync(milliseconds);
+    return read.mock.calls.length;
+  };
+  expect(await readsIn(10_000)).toBe(10);
+  change(configWith('5s'));
+  await jest.advanceTimersByTimeAsync(1_000);
+  expect(await readsIn(10_000)).toBe(2);
+  change(configWith('wrong'));
+  expect(await readsIn(10_000)).toBe(2);
+  revocations.stop();
+});
