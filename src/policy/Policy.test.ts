@@ -89,6 +89,37 @@ describe('Policy', () => {
     expect(policy.isTrustedPath('other', '/static/a')).toBe(false);
   });
 
+  it.each([
+    ['proxy', '/v1.2', true],
+    ['proxy', '/V1.2/A?q', true],
+    ['proxy', '/v1.2?q', true],
+    ['proxy', '/v1.2x', false],
+    ['proxy', '/v1x2/a', false],
+    ['proxy', '/a/v1.2', false],
+    ['git', '/info', true],
+    ['git', '/Info//', true],
+    ['git', '/info/?q', true],
+    ['git', '/info?q', true],
+    ['git', '/info/a', false],
+    ['git', '/infox', false],
+    ['git', '/v1.2', false],
+    ['other', '/info', false],
+    // Express can't read this path.
+    ['git', undefined, true],
+    ['other', undefined, false],
+  ])(
+    'has at the plugin %s the path %s as a foreign one: %p',
+    (plugin, path, expected) => {
+      const policy = policyOf({
+        foreignAuthorization: [
+          { plugin: 'proxy', path: '/v1.2/**' },
+          { plugin: 'git', path: '/info' },
+        ],
+      });
+      expect(policy.isForeignPath(plugin, path)).toBe(expected);
+    },
+  );
+
   it('has the rules of a candidate, unless these are wrong', () => {
     const candidate = { allow: [{ plugin: 'pub', path: '/a' }] };
     expect(policyOf({ candidate }).candidate?.rules).toHaveLength(1);

@@ -7,7 +7,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { ConfigReader } from '@backstage/config';
-import { ConfigSources } from '@backstage/config-loader';
+import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 import { findListSources } from '../config/configFiles';
 import { formatLocation } from '../config/locate';
@@ -30,8 +30,9 @@ function write(name: string, text: string): string {
 /** Loads files without a watcher, as if it had missed each change. */
 async function load(...files: string[]) {
   const argv = files.flatMap(file => ['--config', file]);
-  const sources = ConfigSources.default({ argv, watch: false, env });
-  const config = await ConfigSources.toConfig(sources);
+  const read = () =>
+    ConfigSources.toConfig(ConfigSources.default({ argv, watch: false, env }));
+  const config = await read();
   const source = {
     current: {} as never,
     lists: findListSources(config),
@@ -41,6 +42,8 @@ async function load(...files: string[]) {
   return {
     source,
     compare: () => compared.compare(),
+    /** Reads the files again, as a backend whose watcher has seen the change. */
+    reload: async () => Object.assign(config, await read()),
     newer: async () => (await compared.compare()).newer,
     /** Returns the places by config path, with paths from the folder. */
     async places() {
@@ -62,10 +65,14 @@ describe('the files that are newer than the policy', () => {
       write('app-config.production.yaml', 'a: 2'),
       write('other/app-config.yaml', 'a: 3'),
     ];
-    const { newer } = await load(...files);
+    const { newer, reload } = await load(...files);
     expect(await newer()).toEqual([]);
     write('app-config.production.yaml', 'a: 1');
     expect(await newer()).toEqual(['app-config.production.yaml']);
+    await reload();
+    expect(await newer()).toEqual([]);
+    write('app-config.production.yaml', 'a: 2');
+    await reload();
     // A comment changes nothing.
     write('app-config.production.yaml', 'a: 2 # or 1');
     write('other/app-config.yaml', 'a: 1');
@@ -95,18 +102,40 @@ describe('the files that are newer than the policy', () => {
     const empty = write('empty.yaml', '');
     const gone = write('gone.yaml', 'a: 1');
     const broken = write('broken.yaml', 'a: 1');
-    const { newer } = await load(including, empty, gone, broken);
+    const both = write('both.yaml', '');
+    const { newer } = await load(including, empty, gone, broken, both);
     expect(await newer()).toEqual([]);
     write('rules.yaml', '[1, 2]');
     write('empty.yaml', 'a: 1');
     rmSync(gone);
     write('broken.yaml', 'a: [');
+    write('both.yaml', 'a: [');
     expect(await newer()).toEqual([
       'including.yaml',
       'empty.yaml',
       'gone.yaml',
       'broken.yaml',
+      'both.yaml',
     ]);
+  });
+
+  it('are not known where Backstage has no folder in which it looks for files', async () => {
+    const { compare } = await load(write('app-config.yaml', 'a: 1'));
+    const cwd = jest.spyOn(process, 'cwd');
+    cwd.mockReturnValue(path.join(folder, 'none'));
+    const compared = await compare();
+    cwd.mockRestore();
+    expect(compared).toEqual({ places: new Map() });
+    expect(await compare()).toMatchObject({ newer: [] });
+  });
+
+  it('are read without a watcher, which nothing would close', async () => {
+    const file = write('app-config.yaml', 'a: 1');
+    const { newer } = await load(file);
+    const create = jest.spyOn(FileConfigSource, 'create');
+    expect(await newer()).toEqual([]);
+    expect(create).toHaveBeenLastCalledWith({ path: file, watch: false });
+    create.mockRestore();
   });
 
   it('are not known for a configuration from elsewhere', async () => {
@@ -171,7 +200,7 @@ describe('the places of rules and tokens', () => {
       'app-config.yaml',
       'auth:\n  apiGate:\n    allow: { $include: gate.yaml#allow }\n',
     );
-    const { places } = await load(file);
+    const { places } = await load(file, write('other.yaml', 'a: 1'));
     expect(await places()).toEqual({ 'allow[0]': 'gate.yaml:2' });
     write('gate.yaml', `# A comment moves them.\n${rules}`);
     expect(await places()).toEqual({ 'allow[0]': 'gate.yaml:3' });

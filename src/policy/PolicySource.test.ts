@@ -3,18 +3,18 @@ import type {
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject } from '@backstage/types';
+import type { JsonArray, JsonObject } from '@backstage/types';
 import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
 import { PolicySource } from './PolicySource';
 
 const HOUR = 60 * 60 * 1000;
 
-const withGate = (apiGate: JsonObject) => ({
-  backend: { baseUrl: 'http://localhost' },
+const withGate = (apiGate: JsonObject, externalAccess: JsonArray = []) => ({
+  backend: { baseUrl: 'http://localhost', auth: { externalAccess } },
   auth: { apiGate },
 });
 
-function create(apiGate: JsonObject) {
+function create(...settings: Parameters<typeof withGate>) {
   const lines: string[] = [];
   const fields: unknown[] = [];
   const record = (level: string) => (message: string, meta?: unknown) => {
@@ -28,7 +28,7 @@ function create(apiGate: JsonObject) {
     debug: record('debug'),
     child: () => logger,
   } as LoggerService;
-  const { config, change } = createReloadableConfig(withGate(apiGate));
+  const { config, change } = createReloadableConfig(withGate(...settings));
   const source = new PolicySource({ config, logger });
   const enforced = jest.fn();
   source.onEnforced(enforced);
@@ -39,7 +39,8 @@ function create(apiGate: JsonObject) {
     take: () => lines.splice(0),
     /** The fields of the lines. */
     fields,
-    write: (changed: JsonObject) => change(withGate(changed)),
+    write: (...changed: Parameters<typeof withGate>) =>
+      change(withGate(...changed)),
   };
 }
 
@@ -99,7 +100,9 @@ describe('PolicySource', () => {
     ]);
     jest.advanceTimersByTime(HOUR);
     expect(take()).toEqual([
-      expect.stringMatching(/^error: .*auth\.apiGate\.allow must be a list/),
+      expect.stringMatching(
+        /^error: .* as the configuration is wrong: auth\.apiGate\.allow must be a list/,
+      ),
     ]);
     write({});
     expect(source.problem).toBeUndefined();
@@ -166,8 +169,9 @@ describe('PolicySource', () => {
     expect(source.needsRestart).toEqual([]);
   });
 
-  it('keeps the cookie, the cache of tokens and the server until a restart, and logs that once', () => {
+  it('keeps the settings of what is made at the start until a restart, and logs each once', () => {
     const { source, take, write } = create({ cookie: { name: 'first' } });
+    const { config: start } = source.current;
     const restart = (key: string) =>
       `warn: auth.apiGate.${key} has changed, and takes effect after a restart`;
     const cookie = { name: 'second' };
@@ -177,13 +181,38 @@ describe('PolicySource', () => {
     write({ cookie, allow: [{ plugin: 'a', path: '/a' }] });
     expect(take()).toEqual([expect.stringContaining('has a new policy')]);
     expect(source.current.config.cookie).toMatchObject({ name: 'first' });
-    write({ tokenCache: false, cookie: { name: 'first' } });
-    expect(source.needsRestart).toEqual(['auth.apiGate.tokenCache']);
-    expect(take()).toContain(restart('tokenCache'));
-    write({ fasterServer: true, cookie: { name: 'first' } });
-    expect(source.needsRestart).toEqual(['auth.apiGate.fasterServer']);
-    expect(take()).toContain(restart('fasterServer'));
+    for (const [key, value] of Object.entries({
+      tokenCache: false,
+      fasterServer: true,
+      credentialHeader: 'X-Backstage-Token',
+      foreignAuthorization: [{ plugin: 'a', path: '/a' }],
+    })) {
+      write({ [key]: value, cookie: { name: 'first' } });
+      expect(source.needsRestart).toEqual([`auth.apiGate.${key}`]);
+      expect(take()).toContain(restart(key));
+      expect(source.current.config).toEqual(start);
+    }
     write({ cookie: { name: 'first' } });
+    expect(source.needsRestart).toEqual([]);
+  });
+
+  it('keeps the limits of external tokens that Backstage accepts until a restart', () => {
+    const access = (...subjects: string[]) =>
+      subjects.map(subject => ({ type: 'static', options: { subject } }));
+    const ended = { subject: 'ci', until: '2026-05-01' };
+    const { source, take, write } = create({ tokens: [ended] }, access('ci'));
+    const judge = (subject: string) =>
+      source.current.tokenLimits.findRefusal(subject, {
+        ...{ pluginId: 'a', method: 'GET', path: '/a' },
+      });
+    write({ tokens: [{ ...ended, subject: 'new' }] }, access('new'));
+    expect(['ci', 'new'].map(judge)).toEqual(['token-ended', 'token-ended']);
+    expect(source.needsRestart).toEqual(['backend.auth.externalAccess']);
+    expect(take()).toContain(
+      'warn: backend.auth.externalAccess has changed, and takes effect after a restart',
+    );
+    write({}, access('ci', 'new'));
+    expect(['ci', 'new'].map(judge)).toEqual([undefined, undefined]);
     expect(source.needsRestart).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ const rule = (path: string, ...methods: string[]) => ({
 let now = 1_000;
 
 /** Returns a function that judges a request of the subject `ci`, such as `GET /x`, to the plugin `a`. */
-function limits(...entries: Omit<TokenEntry, 'subject'>[]) {
+function limits(...entries: Partial<TokenEntry>[]) {
   now = 1_000;
   const all = new TokenLimits(
     entries.map(entry => ({ subject: 'ci', ...entry })),
@@ -72,6 +72,26 @@ describe('TokenLimits', () => {
     }
     expect(all.isEmpty).toBe(false);
     expect(limits().all.isEmpty).toBe(true);
+  });
+
+  it('limits each subject by its own entries', () => {
+    const { judge } = limits(
+      { only: [rule('/x')], until: 2_000 },
+      { subject: 'other', only: [rule('/y')], until: 3_000 },
+    );
+    const judgeBoth = () => [
+      ...['GET /x', 'GET /y'].map(r => judge(r)),
+      ...['GET /x', 'GET /y'].map(r => judge(r, 'other')),
+    ];
+    expect(judgeBoth()).toEqual([
+      ...[undefined, 'restricted'],
+      ...['restricted', undefined],
+    ]);
+    now = 2_000;
+    expect(judgeBoth()).toEqual([
+      ...['token-ended', 'token-ended'],
+      ...['restricted', undefined],
+    ]);
   });
 
   it('[P83] refuses from until on', () => {
