@@ -302,6 +302,11 @@ describe('api-gate init without a policy', () => {
       /api-gate init --help/,
     ],
     [
+      'a variable of the token that is not set',
+      [BASE, policyOf([]), '--token-env', 'NOT_SET'],
+      /NOT_SET/,
+    ],
+    [
       'an odd list',
       [BASE, policyOf([null as never])],
       /answers 200 and no policy/,

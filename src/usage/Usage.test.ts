@@ -13,6 +13,7 @@ import { Usage } from './Usage';
 import { UsageTable } from './UsageTable';
 import {
   keyOf,
+  ODD_PATH,
   REPORT_ONLY,
   requestsByDay,
   tokenCallOf,
@@ -391,6 +392,72 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     ).toEqual([]);
   });
 
+  it('reads the history of a rule from a driver that returns counts as text, although a token has the name of the rule', async () => {
+    const goTo = startDays();
+    const other = await start({ allow: [open] });
+    const used = usedRule(open, 'GET');
+    const plugins = ['hello', 'other', 'third'];
+    plugins.forEach(plugin => other.tokenUsed(used.name, plugin));
+    for (const day of [0, 1]) {
+      goTo(day);
+      other.ruleUsed(open, 'GET', true);
+      other.ruleUsed(open, 'GET', true);
+      await other.sync();
+    }
+    const gate = await database.openGate();
+    const run = gate.run.bind(gate);
+    const counts = ['days', 'recentDays', 'requests', 'anonymous'];
+    jest.spyOn(gate, 'run').mockImplementation(async statement => {
+      const answer = await run(statement);
+      return JSON.parse(JSON.stringify(answer), (key, value) =>
+        counts.includes(key) ? String(value) : value,
+      );
+    });
+    const replica = await start({}, gate);
+    expect(useOf(replica, used)).toMatchObject({
+      ...{ days: 1, recentDays: 1, requests: 4, anonymous: 4 },
+      earlier: [...new Array(29).fill(0), 2],
+    });
+    const ofTokens = plugins.map(
+      plugin => useOf(replica, usedBy('token', used.name, plugin))!.earlier,
+    );
+    expect(ofTokens).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('stores uses by the names and keys that replicas of other releases have', async () => {
+    const goTo = startDays();
+    const replica = await start({
+      ...{ allow: [open], isEnforced: false },
+      externalTokens: [{ subject: 'ci', isRestricted: false }],
+    });
+    const request = { plugin: 'hello', method: 'GET', path: '/x' };
+    replica.worked({ ...request, status: 200 });
+    replica.tokenCalled({ ...request, subject: 'ci', path: ODD_PATH });
+    replica.tokenUsed('ci', 'hello');
+    replica.tokenUsed('ci', 'other', 'delegation');
+    await replica.sync();
+    goTo(3);
+    await replica.sync();
+    // The days that are over have rows of no process.
+    const rows = await knex(TABLE).where({ process: '' }).select();
+    expect(
+      rows.map(row => [row.kind, row.name, row.plugin].join('|')).sort(),
+    ).toEqual([
+      'call|ci GET ?|hello',
+      'call|ci|',
+      'delegation|ci|',
+      'delegation|ci|other',
+      'rule|GET hello/open|',
+      'token|ci|',
+      'token|ci|hello',
+      'worked|GET hello/x 200|hello',
+      'worked||',
+    ]);
+    expect(rows.map(({ used }) => used)).toContain(
+      '2aae99b26a66a6605c32605ae477556a6e9aa80675c34c7def5a57c40215a9a3',
+    );
+  });
+
   it('[P31] keeps 30 days and today, in one row for each day that is over', async () => {
     const goTo = startDays();
     const all = await startMany(5, [open]);
@@ -458,13 +525,15 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const settings = { allow, externalTokens };
     const all = [await start(settings), await start(settings)];
     for (const [n, replica] of all.entries()) {
+      replica.tokenUsed('external:\u0000', 'hello');
+      replica.tokenUsed('x'.repeat(251), 'hello');
+      replica.tokenUsed('ci', 'hello');
+      // None of them takes the place of another subject once it is recorded.
+      await replica.sync();
       for (let i = 0; i < 300; i += 1) {
         replica.tokenUsed(`external:${n}-${i}`, 'hello');
         replica.tokenUsed(`external:${n}-${i}`, 'other', 'delegation');
       }
-      replica.tokenUsed('external:\u0000', 'hello');
-      replica.tokenUsed('x'.repeat(251), 'hello');
-      replica.tokenUsed('ci', 'hello');
       replica.ruleUsed(allow[0], 'HEAD', true);
       await replica.sync();
       await all[1].sync();
@@ -509,23 +578,31 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     await expect(exchange).rejects.toThrow('gone');
   });
 
-  it('names at most 50 paths of a plugin that worked, over all replicas', async () => {
-    const [a, b] = await startMany(2, []);
-    const requestTo = (i: number) => ({
-      ...{ plugin: 'hello', method: 'GET' },
-      ...{ path: `/${i}`, status: 200 },
-    });
-    for (let i = 0; i < MAX_NAMES_OF_GROUP; i += 1) {
-      a.worked(requestTo(i));
-    }
-    await a.sync();
-    await b.sync();
-    b.worked(requestTo(0));
-    b.worked(requestTo(MAX_NAMES_OF_GROUP));
-    const further = { plugin: 'hello', method: 'GET' };
-    expect(useOf(b, usedWorked(requestTo(0)))?.requests).toBe(2);
-    expect(useOf(b, usedWorked(further))?.requests).toBe(1);
-  });
+  it.each([
+    ['a plugin that worked', usedWorked, 'worked'],
+    ['a configured token', usedCall, 'tokenCalled'],
+  ] as const)(
+    'names at most 50 paths of %s, over all replicas',
+    async (_, usedIn, count) => {
+      const externalTokens = [{ subject: 'ci', isRestricted: false }];
+      const a = await start({ externalTokens });
+      const b = await start({ externalTokens });
+      const further = { subject: 'ci', plugin: 'hello', method: 'GET' };
+      const requestTo = (i: number) => ({
+        ...further,
+        ...{ path: `/${i}`, status: 200 },
+      });
+      for (let i = 0; i < MAX_NAMES_OF_GROUP; i += 1) {
+        a[count](requestTo(i));
+      }
+      await a.sync();
+      await b.sync();
+      b[count](requestTo(0));
+      b[count](requestTo(MAX_NAMES_OF_GROUP));
+      expect(useOf(b, usedIn(requestTo(0)))?.requests).toBe(2);
+      expect(useOf(b, usedIn(further))?.requests).toBe(1);
+    },
+  );
 
   it('[P82] names at most 50 paths of each configured token, of 100,000 requests, while the database hangs', async () => {
     const gate = await database.openGate();
@@ -547,16 +624,15 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     }
     const ofCi = { ...call, subject: 'old', path: '/0' };
     replica.tokenCalled(ofCi);
-    const calls = [...replica.read().values()].filter(
-      use => use.kind === 'call' && use.requests > 0,
-    );
+    const calls = [...replica.read().values()].filter(use => use.requests > 0);
     expect(calls).toHaveLength(MAX_NAMES_OF_GROUP + 2);
     expect(calls.map(tokenCallOf)).toEqual(
       expect.arrayContaining([call, { ...call, path: '/0' }, ofCi]),
     );
-    expect(useOf(replica, usedCall(call))?.requests).toBe(
-      100_000 - 5 * MAX_NAMES_OF_GROUP,
-    );
+    expect(useOf(replica, usedCall(call))).toMatchObject({
+      requests: 100_000 - 5 * MAX_NAMES_OF_GROUP,
+      anonymous: 0,
+    });
     fail(new Error('gone'));
     await expect(exchange).rejects.toThrow('gone');
   });
@@ -643,7 +719,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     replicas = [];
   });
 
-  it('logs once that the database stays out of reach', async () => {
+  it('logs once that the database stays out of reach, and once that it is back', async () => {
     const replica = createReplica({ allow: [open] });
     const gate = await database.openGate();
     jest.spyOn(gate.knex, 'from').mockImplementation(() => {
@@ -652,9 +728,12 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     jest.useFakeTimers();
     await replica.follow(gate);
     await jest.advanceTimersByTimeAsync(300_000);
+    jest.spyOn(replica, 'sync').mockResolvedValue();
+    await jest.advanceTimersByTimeAsync(100_000);
     expect(log).toEqual([
       'API gate keeps no record of which rules and tokens are used. connection refused',
       'API gate can not store which rules and tokens are used: it counts in memory meanwhile, and its report is not complete',
+      'API gate stores again which rules and tokens are used',
     ]);
   });
 
