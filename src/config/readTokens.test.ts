@@ -22,6 +22,14 @@ const read = (
 const only = [{ plugin: 'a', path: '/x' }];
 
 describe('readTokens', () => {
+  it('refuses the setting on the legacy backend system', () => {
+    const config = new ConfigReader({});
+    expect(() => readTokens([], 'tokens', config, true)).toThrow(
+      'tokens needs the new backend system, since all service tokens of the legacy one have the same subject',
+    );
+    expect(readTokens(undefined, 'tokens', config, true)).toEqual([]);
+  });
+
   it('reads what each subject may do, with the grammar of allow rules', () => {
     expect(
       read([

@@ -1,7 +1,10 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonValue } from '@backstage/types';
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
+import type { AllowRule } from './AllowRule';
 import { readAllowRules } from './readAllowRules';
-import { findTexts, holdsText, markUnmet } from './requirements';
+import type { ApiGateConfig } from './readApiGateConfig';
+import { findTexts, holdsText, markUnmet, Requirements } from './requirements';
 
 const config = new ConfigReader({
   a: { text: 'x', empty: '', blank: ' ', number: 7, on: true },
@@ -67,4 +70,34 @@ it('marks the rules that lack what they require, and no others', () => {
     { ...rules[1], unmet: true },
     rule,
   ]);
+});
+
+describe('Requirements', () => {
+  const rules = [undefined, 'a.kept', 'a.removed', 'a.added', 'a.added'].map(
+    requires => ({ plugin: 'p', path: `/${requires}`, methods: [], requires }),
+  ) as AllowRule[];
+  const texts = createReloadableConfig({ a: { kept: 'x', removed: 'x' } });
+  const requirements = new Requirements(texts.config);
+  texts.change({ a: { kept: 'y', added: 'x' } });
+  const apply = (candidate?: object) =>
+    requirements.applyTo({ allow: rules, candidate } as ApiGateConfig);
+  const opened = (allow: readonly AllowRule[]) =>
+    allow.filter(({ unmet }) => !unmet).map(({ path }) => path);
+
+  it('closes a rule whose setting was no text at the start, or is none now, and one of a candidate too', () => {
+    const open = ['/undefined', '/a.kept'];
+    const { allow, candidate } = apply({ allow: rules });
+    expect(opened(allow)).toEqual(open);
+    expect(opened((candidate as { allow: AllowRule[] }).allow)).toEqual(open);
+  });
+
+  it('leaves a problem of the candidate as it is, and adds no candidate', () => {
+    expect(apply({ problem: 'x' }).candidate).toEqual({ problem: 'x' });
+    expect(apply().candidate).toBeUndefined();
+  });
+
+  it('finds each required setting once that was added since the start', () =>
+    expect(requirements.findAdded({ allow: rules } as ApiGateConfig)).toEqual([
+      'a.added',
+    ]));
 });
