@@ -1,4 +1,4 @@
-import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
+import { folderWith, runCliIn } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
 
 jest.setTimeout(60_000);
@@ -30,9 +30,7 @@ const check = (
 
 describe('api-gate check', () => {
   it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
-    const { code, stdout, stderr } = await runCli(['check'], {
-      cwd: folderWith({ 'app-config.yaml': GATE }),
-    });
+    const { code, stdout, stderr } = await check(GATE);
     expect(stderr).toBe('Read app-config.yaml\n');
     expect(stdout.split('\n')).toEqual([
       'Allow rules, from app-config.yaml:',
@@ -107,6 +105,43 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const { code, stdout } = await check(text, args);
     expect(stdout).toMatch(/ 0 findings\n$/);
     expect(code).toBe(0);
+  });
+
+  it.each([
+    ['http://backstage.example.com', '1 finding'],
+    ['${BASE}', '0 findings'],
+  ])(
+    'finds an origin that is not trusted only where the address is known (%s)',
+    async (baseUrl, findings) => {
+      const { stdout } = await check(
+        `backend: { baseUrl: '${baseUrl}', cors: { origin: '*' } }\nauth: { apiGate: { allow: [] } }\n`,
+        ['--mock-env'],
+      );
+      expect(stdout).toMatch(
+        /^No allow rules\nWithout --policy, check does not /,
+      );
+      expect(stdout).toContain(`0 of 0 expectations hold, ${findings}\n`);
+    },
+  );
+
+  it('finds nothing in a setting that it has left out', async () => {
+    const { stdout } = await check(
+      "backend: { baseUrl: 'https://a.example.com' }\nauth: { apiGate: { cookie: { name: token, domain: '${DOMAIN}' } } }\n",
+      ['--mock-env'],
+    );
+    expect(stdout).toContain('are not set: auth.apiGate.cookie\n');
+    expect(stdout).toContain('0 of 0 expectations hold, 0 findings\n');
+  });
+
+  it('asks the backend of --live too, and exits with 1 where the gate is missing', async () => {
+    const { url } = await serve((_req, res) => res.writeHead(404).end());
+    const args = ['--live', url, '--times', '1'];
+    const { code, stdout } = await check(BASE, args);
+    expect(stdout).toContain(
+      'No allow rules\nWithout --policy, check does not list the paths that plugins open in code and the gate closes\n',
+    );
+    expect(stdout).toContain('\nNo expectation is asked where the gate may');
+    expect(code).toBe(1);
   });
 
   it('[P37] prints the ends of rules, warns of one that has ended, and fails where an expectation needs it', async () => {
@@ -286,10 +321,20 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(1);
   });
 
+  it('prints that the rules are from the environment', async () => {
+    const { stdout } = await check(BASE, [], {
+      APP_CONFIG_auth_apiGate_allow: '[{"plugin":"one","path":"/a"}]',
+    });
+    expect(stdout).toMatch(
+      /^Allow rules, from the environment \(env\):\n {2}the environment \(env\) {2}auth\.apiGate\.allow\[0\] {2}GET /,
+    );
+  });
+
   it('needs no variable that is not set with --mock-env', async () => {
     const text = `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    issuers: ['\${ISSUER}']\n    cookie: { domain: example.com }\n`;
     const { code, stdout } = await check(text, ['--mock-env']);
-    expect(stdout).toContain('2 of 2 expectations hold');
+    expect(stdout).toContain('2 of 2 expectations hold, 3 findings\n');
+    expect(stdout).not.toContain('The page of the running gate');
     expect(stdout).toContain(
       'Not checked, since they hold variables that are not set: auth.apiGate.issuers, backend.baseUrl, auth.apiGate.cookie, app.baseUrl',
     );
@@ -411,7 +456,7 @@ describe('api-gate check --policy', () => {
           { plugin: 'techdocs', path: '/static', allow: 'user-cookie' },
         ],
         installed: ['badges', 'hello', 'own', 'techdocs'],
-        unknown: ['own'],
+        unknown: ['own', 'hello'],
         usage: {
           since: '2026-08-20T10:00:00.000Z',
           complete: true,
@@ -463,7 +508,7 @@ describe('api-gate check --policy', () => {
         'Opened by plugins in code, and closed by the gate, except for what your rules name:',
         '  badges /entity/:a, to everybody',
         "  techdocs /static, to Backstage's own cookie, which still opens it",
-        'Not known what these plugins open in code: own',
+        'Not known what these plugins open in code: own, hello',
         'Use, at that backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
         '  the external token of ci has no restrictions; these allow what it and handlers for it have called:',

@@ -1,3 +1,4 @@
+import { main } from '.';
 import { runCli, runCliHere } from '../__testUtils__/runCli';
 
 const NAMES = ['check', 'diff', 'explain', 'audit'];
@@ -24,6 +25,41 @@ describe('api-gate', () => {
         'error: chek is no command: use check, diff, explain, init, audit\n',
     });
   });
+
+  it.each<[string, number, unknown, unknown]>([
+    ['--help', 0, expect.stringMatching(/^api-gate COMMAND [^]*\.\n$/), ''],
+    [
+      'chek',
+      2,
+      '',
+      'error: chek is no command: use check, diff, explain, init, audit\n',
+    ],
+  ])(
+    'writes to the streams of its process: %s',
+    async (arg, code, ...texts) => {
+      const written = ['', ''];
+      const streams = [process.stdout, process.stderr];
+      const spies = streams.map((stream, i) =>
+        jest.spyOn(stream, 'write').mockImplementation(text => {
+          written[i] += text;
+          return true;
+        }),
+      );
+      const on = jest.spyOn(process.stdout, 'on').mockReturnThis();
+      const { argv, exitCode } = process;
+      process.argv = ['node', 'api-gate', arg];
+      process.on('warning', () => {});
+      try {
+        await main();
+        expect([process.exitCode, ...written]).toEqual([code, ...texts]);
+        expect(process.listenerCount('warning')).toBe(0);
+        expect(on).toHaveBeenCalledWith('error', expect.any(Function));
+      } finally {
+        Object.assign(process, { argv, exitCode });
+        [...spies, on].forEach(spy => spy.mockRestore());
+      }
+    },
+  );
 
   it.each(NAMES)('explains %s, and each option of it', async name => {
     const { code, stdout, stderr } = await runCliHere([name, '--help']);
