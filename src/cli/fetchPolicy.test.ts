@@ -36,10 +36,9 @@ describe('fetchPolicy', () => {
     expect(await fetched).toEqual(REPORT);
   });
 
-  it('takes a report of a release without rules for one', async () => {
-    const report = { closed: [], installed: [], unknown: [] };
-    const { fetched } = await fetchFrom(report);
-    expect(await fetched).toEqual({ ...report, allow: [] });
+  it('takes a report without rules, as older releases answer, for one', async () => {
+    const { fetched } = await fetchFrom({ ...REPORT, allow: undefined });
+    expect(await fetched).toEqual({ ...REPORT, allow: [] });
   });
 
   it.each([
@@ -48,6 +47,8 @@ describe('fetchPolicy', () => {
     ['closed[0].path', 7],
     ['installed[1]', 7],
     ['unknown[0]', 7],
+    ['installed', undefined],
+    ['usage.rules[1]', null],
     ['usage.rules[1]', 'text'],
     ['usage.rules[0].yaml', 7],
     ['usage.externalTokens[1].only', 7],
@@ -71,7 +72,6 @@ describe('fetchPolicy', () => {
   });
 
   it.each([
-    [401, 'name with --token-env a variable with a token'],
     [403, 'name with --token-env a variable with a token'],
     [404, 'write the address of GET'],
   ])('reads no report of an answer %i', async (status, message) => {

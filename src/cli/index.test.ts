@@ -37,27 +37,20 @@ describe('api-gate', () => {
   ])(
     'writes to the streams of its process: %s',
     async (arg, code, ...texts) => {
-      const written = ['', ''];
-      const streams = [process.stdout, process.stderr];
-      const spies = streams.map((stream, i) =>
-        jest.spyOn(stream, 'write').mockImplementation(text => {
-          written[i] += text;
-          return true;
-        }),
+      const writes = [process.stdout, process.stderr].map(stream =>
+        jest.spyOn(stream, 'write').mockReturnValue(true),
       );
       const on = jest.spyOn(process.stdout, 'on').mockReturnThis();
-      const { argv, exitCode } = process;
-      process.argv = ['node', 'api-gate', arg];
+      const { exitCode } = process;
+      jest.replaceProperty(process, 'argv', ['node', 'api-gate', arg]);
       process.on('warning', () => {});
-      try {
-        await main();
-        expect([process.exitCode, ...written]).toEqual([code, ...texts]);
-        expect(process.listenerCount('warning')).toBe(0);
-        expect(on).toHaveBeenCalledWith('error', expect.any(Function));
-      } finally {
-        Object.assign(process, { argv, exitCode });
-        [...spies, on].forEach(spy => spy.mockRestore());
-      }
+      await main();
+      const written = writes.map(({ mock }) => mock.calls.join(''));
+      expect([process.exitCode, ...written]).toEqual([code, ...texts]);
+      expect(process.listenerCount('warning')).toBe(0);
+      expect(on).toHaveBeenCalledWith('error', expect.any(Function));
+      process.exitCode = exitCode;
+      jest.restoreAllMocks();
     },
   );
 
