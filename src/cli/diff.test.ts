@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import {
   folderWith,
@@ -86,7 +87,7 @@ describe('api-gate diff', () => {
           `{ type: static, options: { token: token-of-${subject}, subject: ${subject} }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }`,
       );
       const config = (conditions: string) =>
-        configWith([`${rule}${conditions} }`]).replace(
+        configWith([`${rule}${conditions} }`, ECHO]).replace(
           'auth:',
           `  auth: { externalAccess: [${tokens}] }\nauth:`,
         );
@@ -272,6 +273,20 @@ describe('api-gate diff', () => {
     expect((await run('any')).code).toBe(lines.startsWith('No') ? 0 : 1);
   });
 
+  it('compares with several files, and uses made-up values for variables', async () => {
+    const cwd = folderWith({
+      'a.yaml': configWith([ECHO]),
+      'b.yaml': "app: { title: '${NOT_SET}' }\n",
+    });
+    const args = ['diff', '--config', 'a.yaml', '--mock-env'];
+    const against = ['--against', 'a.yaml', '--against', 'b.yaml'];
+    expect(await runCliIn([...args, ...against], { cwd })).toEqual({
+      code: 0,
+      stdout: 'No difference in what is public\n',
+      stderr: 'Read a.yaml\nRead to compare with: a.yaml, b.yaml\n',
+    });
+  });
+
   it('takes report-only that has ended for enforce', async () => {
     const ended = configWith(
       [],
@@ -369,20 +384,60 @@ describe('api-gate diff --against git:', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('reports everything as new if the commit has no configuration', async () => {
-    writeInto(repository, { 'new.yaml': configWith([ECHO]) });
-    const { code, stdout, stderr } = await runCliIn(
-      [
-        ...['diff', '--config', 'new.yaml', '--against', 'git:HEAD'],
-        ...['--fail-on', 'new-public'],
-      ],
-      { cwd: repository },
+  const PUBLIC = '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]';
+  const READ = 'Read to compare with: app-config.yaml of git:HEAD\n';
+
+  it.each([
+    [['new.yaml'], '', PUBLIC],
+    [['app-config.yaml', 'new.yaml'], READ, PUBLIC],
+    [['plain.yaml'], '', 'No difference in what is public'],
+  ])(
+    'reports everything as new if the commit lacks a file with rules, or all files (%j)',
+    async (files, compared, line) => {
+      writeInto(repository, {
+        'new.yaml': configWith([ECHO]),
+        'plain.yaml': 'backend: { baseUrl: https://a.example.com }\n',
+      });
+      const named = files.flatMap(file => ['--config', file]);
+      const { code, stdout, stderr } = await runCliIn(
+        [
+          ...['diff', ...named, '--against', 'git:HEAD'],
+          ...['--fail-on', 'new-public'],
+        ],
+        { cwd: repository },
+      );
+      expect([code, stdout]).toEqual([line === PUBLIC ? 1 : 0, `${line}\n`]);
+      expect(stderr).toBe(
+        `Read ${files.join(', ')}\n${compared}${files.at(-1)} is not in HEAD\n`,
+      );
+    },
+  );
+
+  it('reads the files of BACKSTAGE_ENV at the commit, and refuses others with rules', async () => {
+    const cwd = folderWith({
+      'app-config.yaml': configWith([ECHO]),
+      'app-config.production.yaml': configWith([ECHO]),
+      'app-config.production.local.yaml': 'app: {}\n',
+    });
+    git(cwd, 'init', '--quiet', '--initial-branch=main');
+    git(cwd, 'add', '--force', '.');
+    git(cwd, 'commit', '--quiet', '-m', 'x');
+    const args = ['diff', '--against', 'git:main'];
+    const env = { BACKSTAGE_ENV: 'x, production' };
+    expect(await runCliIn(args, { cwd, env })).toEqual({
+      code: 0,
+      stdout: 'No difference in what is public\n',
+      stderr:
+        'Read app-config.yaml, app-config.production.yaml, app-config.production.local.yaml\nRead to compare with: app-config.yaml of git:main, app-config.production.yaml of git:main, app-config.production.local.yaml of git:main\n',
+    });
+    rmSync(path.join(cwd, 'app-config.production.yaml'));
+    const { code, stderr } = await runCliIn(args, { cwd });
+    expect(stderr).toContain(
+      'error: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
     );
-    expect(stdout).toBe(
-      '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]\n',
-    );
-    expect(stderr).toBe('Read new.yaml\nnew.yaml is not in HEAD\n');
-    expect(code).toBe(1);
+    expect(code).toBe(2);
+    const named = [...args, '--config', 'app-config.yaml'];
+    expect((await runCliIn(named, { cwd })).code).toBe(0);
   });
 
   it('prints the git command to run in a shallow clone', async () => {

@@ -28,6 +28,15 @@ describe('get', () => {
     expect(seen).toEqual(['GET /x api-gate', 'GET / api-gate']);
   });
 
+  it('reads all parts of a body up to the limit, and waits for no more', async () => {
+    const { url } = await serve((_req, res) => {
+      res.write('01234567');
+      setTimeout(() => res.write('8901'), 50);
+    });
+    const { body } = await get(readUrl(url), { maxBytes: 12 });
+    expect(body).toBe('012345678901');
+  });
+
   it('returns an answer without a body', async () => {
     const { url } = await serve((_req, res) => res.writeHead(204).end());
     expect(await get(readUrl(url), { maxBytes: 12 })).toMatchObject({

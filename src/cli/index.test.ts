@@ -1,3 +1,4 @@
+import { main } from '.';
 import { runCli, runCliHere } from '../__testUtils__/runCli';
 
 const NAMES = ['check', 'diff', 'explain', 'audit'];
@@ -24,6 +25,34 @@ describe('api-gate', () => {
         'error: chek is no command: use check, diff, explain, init, audit\n',
     });
   });
+
+  it.each<[string, number, unknown, unknown]>([
+    ['--help', 0, expect.stringMatching(/^api-gate COMMAND [^]*\.\n$/), ''],
+    [
+      'chek',
+      2,
+      '',
+      'error: chek is no command: use check, diff, explain, init, audit\n',
+    ],
+  ])(
+    'writes to the streams of its process: %s',
+    async (arg, code, ...texts) => {
+      const writes = [process.stdout, process.stderr].map(stream =>
+        jest.spyOn(stream, 'write').mockReturnValue(true),
+      );
+      const on = jest.spyOn(process.stdout, 'on').mockReturnThis();
+      const { exitCode } = process;
+      jest.replaceProperty(process, 'argv', ['node', 'api-gate', arg]);
+      process.on('warning', () => {});
+      await main();
+      const written = writes.map(({ mock }) => mock.calls.join(''));
+      expect([process.exitCode, ...written]).toEqual([code, ...texts]);
+      expect(process.listenerCount('warning')).toBe(0);
+      expect(on).toHaveBeenCalledWith('error', expect.any(Function));
+      process.exitCode = exitCode;
+      jest.restoreAllMocks();
+    },
+  );
 
   it.each(NAMES)('explains %s, and each option of it', async name => {
     const { code, stdout, stderr } = await runCliHere([name, '--help']);

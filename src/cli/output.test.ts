@@ -5,6 +5,7 @@ import {
 import { run } from '.';
 import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
 import { serve } from '../__testUtils__/serve';
+import { createGitHubLines } from './output';
 
 jest.setTimeout(60_000);
 
@@ -170,5 +171,24 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
         expect.objectContaining({ name: 'warning' }),
       ]);
     }
+  });
+});
+
+describe('createGitHubLines', () => {
+  it('annotates a problem without a place, and leaves out lines whose condition does not hold', () => {
+    const written: string[] = [];
+    const lines = createGitHubLines({
+      out: line => written.push(line),
+      error: line => written.push(line),
+    });
+    lines.problem('error', { message: '100 % of it' });
+    lines.out('one', undefined, false, 'two');
+    lines.end();
+    expect(written.slice(1)).toEqual([
+      'one',
+      'two',
+      written[0].replace('stop-commands::', '').concat('::'),
+      '::error title=API gate::100 %25 of it',
+    ]);
   });
 });

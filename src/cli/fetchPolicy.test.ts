@@ -1,0 +1,81 @@
+import { cloneDeep, set } from 'lodash';
+import { serve } from '../__testUtils__/serve';
+import { fetchPolicy } from './fetchPolicy';
+
+const WORKED = {
+  ...{ plugin: 'a', method: 'GET', path: '/x', status: 200, requests: 3 },
+  ...{ firstSeen: '2026-11-01', lastSeen: '2026-11-24' },
+};
+const REPORT = {
+  allow: [{}, { requires: 'a.secret' }],
+  closed: [{ plugin: 'badges', path: '/entity/:a' }],
+  installed: ['badges', 'own'],
+  unknown: ['own'],
+  usage: {
+    rules: [{ yaml: '- plugin: a' }, {}],
+    externalTokens: [{}, { only: '- plugin: b' }],
+  },
+  reportOnly: {
+    ...{ enforce: 'wait', because: 'of these requests' },
+    worked: [WORKED, { ...WORKED, path: undefined, status: undefined }],
+  },
+};
+
+/** Fetches the policy from a server with this answer. */
+async function fetchFrom(body: object, status = 200) {
+  const { url } = await serve((_req, res) =>
+    res.writeHead(status).end(JSON.stringify(body)),
+  );
+  return { url, fetched: fetchPolicy({ policy: url }) };
+}
+
+describe('fetchPolicy', () => {
+  it('returns the parts of a report, without others', async () => {
+    const { fetched } = await fetchFrom({ ...REPORT, mode: 'enforce' });
+    // JSON has no undefined.
+    expect(await fetched).toEqual(REPORT);
+  });
+
+  it('takes a report without rules, as older releases answer, for one', async () => {
+    const { fetched } = await fetchFrom({ ...REPORT, allow: undefined });
+    expect(await fetched).toEqual({ ...REPORT, allow: [] });
+  });
+
+  it.each([
+    ['allow[1].requires', 7],
+    ['closed[0].plugin', 7],
+    ['closed[0].path', 7],
+    ['installed[1]', 7],
+    ['unknown[0]', 7],
+    ['installed', undefined],
+    ['usage.rules[1]', null],
+    ['usage.rules[1]', 'text'],
+    ['usage.rules[0].yaml', 7],
+    ['usage.externalTokens[1].only', 7],
+    ['reportOnly.enforce', 7],
+    ['reportOnly.because', 7],
+    ['reportOnly.worked[1].plugin', 7],
+    ['reportOnly.worked[0].method', 7],
+    ['reportOnly.worked[0].path', 7],
+    ['reportOnly.worked[0].status', '200'],
+    ['reportOnly.worked[0].requests', '3'],
+    ['reportOnly.worked[0].firstSeen', 'on 2026-11-01'],
+    ['reportOnly.worked[0].lastSeen', '2026-11-24T00:00'],
+  ])('refuses a report whose %s is %j', async (path, value) => {
+    const { url, fetched } = await fetchFrom(
+      set(cloneDeep(REPORT), path, value),
+    );
+    await expect(fetched).rejects.toMatchObject({
+      name: 'CliError',
+      message: `${url} answers 200 and no policy: write the address of GET …/api/auth/api-gate/v1/policy`,
+    });
+  });
+
+  it.each([
+    [403, 'name with --token-env a variable with a token'],
+    [404, 'write the address of GET'],
+  ])('reads no report of an answer %i', async (status, message) => {
+    const { fetched } = await fetchFrom(REPORT, status);
+    await expect(fetched).rejects.toThrow(message);
+  });
+});
