@@ -423,7 +423,7 @@ describe('api-gate diff --against git:', () => {
     git(cwd, 'add', '--force', '.');
     git(cwd, 'commit', '--quiet', '-m', 'x');
     const args = ['diff', '--against', 'git:main'];
-    const env = { BACKSTAGE_ENV: 'x, production' };
+    const env = { BACKSTAGE_ENV: 'production' };
     expect(await runCliIn(args, { cwd, env })).toEqual({
       code: 0,
       stdout: 'No difference in what is public\n',
