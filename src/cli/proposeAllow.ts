@@ -98,9 +98,11 @@ function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
 
 /** Replaces a rule that the gate would not accept by the reason. */
 function withValidRule(worked: WorkedRequests, root: Config): WorkedRequests {
-  const { yaml = '', ...others } = worked;
+  const { yaml, ...others } = worked;
+  if (yaml === undefined) {
+    return worked;
+  }
   try {
-    // Without a rule, the gate reads an empty list, and the reason is kept.
     const rules = parse(yaml.replace(/^# /, ''));
     readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
     return worked;
