@@ -1,4 +1,4 @@
-import { maxBy, partition, reject } from 'lodash';
+import { maxBy, partition } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
@@ -52,10 +52,10 @@ export function describeReportOnly(options: {
     .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))
     .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
-  const holding = reject(all, 'isExpectedClosed');
+  const [expected, holding] = partition(all, 'isExpectedClosed');
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
   return {
-    ...decideEnforce(usage, recentDays, all),
+    ...decideEnforce(usage, recentDays, expected, holding),
     /** The number of the 30 days before today on which a replica was up in report-only. */
     days,
     /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
@@ -121,10 +121,10 @@ function expectsClosed(
 function decideEnforce(
   usage: Usage,
   recentDays: number,
-  worked: WorkedRequests[],
+  expected: WorkedRequests[],
+  holding: WorkedRequests[],
 ): { enforce: 'now' | 'not yet' | 'not known'; because: string } {
   const firstDay = formatDay(usage.day - RECENT_DAYS);
-  const [expected, holding] = partition(worked, 'isExpectedClosed');
   const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
   if (recent.length > 0) {
     const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
