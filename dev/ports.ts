@@ -1,6 +1,6 @@
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { InputError } from '@backstage/errors';
+import { freePort } from '../src/__testUtils__/freePort';
 
 const HIGHEST_PORT = 65_535;
 
@@ -30,18 +30,6 @@ export async function choosePort(
     );
   }
   return port;
-}
-
-/** Returns a port that no program used a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /**

@@ -4,7 +4,7 @@ import { merge } from 'lodash';
 import type { Browser, Page } from 'playwright-core';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../src/__testUtils__/documents';
-import { freePort } from '../../dev/ports';
+import { freePort } from '../../src/__testUtils__/freePort';
 import { BackendProcess } from '../BackendProcess';
 import { send } from '../http';
 import { runNginx } from '../runNginx';

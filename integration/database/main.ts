@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
-import { freePort } from '../../src/__testUtils__/startBackend';
+import { freePort } from '../../src/__testUtils__/freePort';
 import { BackendProcess } from '../BackendProcess';
 import { postgresUrl, Run, runChecks } from '../runChecks';
 import { checkFault, Fault } from './checkFault';

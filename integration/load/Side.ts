@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { SigningKey } from '../../src/__testUtils__/signingKey';
-import { freePort } from '../../src/__testUtils__/startBackend';
+import { freePort } from '../../src/__testUtils__/freePort';
 import { BackendProcess } from '../BackendProcess';
 import { send, until } from '../http';
 import { MixedLoad, openPath } from './MixedLoad';

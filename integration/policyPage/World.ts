@@ -3,8 +3,8 @@ import { merge } from 'lodash';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
 import type { SigningKey } from '../../src/__testUtils__/signingKey';
+import { freePort } from '../../src/__testUtils__/freePort';
 import {
-  freePort,
   RunningBackend,
   startBackend,
 } from '../../src/__testUtils__/startBackend';

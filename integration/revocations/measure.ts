@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
 import type { SigningKey } from '../../src/__testUtils__/signingKey';
-import { freePort } from '../../src/__testUtils__/startBackend';
+import { freePort } from '../../src/__testUtils__/freePort';
 import { BackendProcess } from '../BackendProcess';
 import { send, sleep } from '../http';
 import { expectEqual } from '../Report';

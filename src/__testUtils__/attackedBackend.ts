@@ -15,7 +15,8 @@ import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
 import { recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
-import { freePort, RunningBackend, startBackend } from './startBackend';
+import { freePort } from './freePort';
+import { RunningBackend, startBackend } from './startBackend';
 import { startTwin } from './startTwin';
 import { usageProbe } from './usageProbe';
 

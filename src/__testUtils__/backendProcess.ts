@@ -7,7 +7,7 @@ import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { rawRequest, RawResponse } from './rawRequest';
 import { folderWith, writeInto } from './runCli';
-import { freePort } from './startBackend';
+import { freePort } from './freePort';
 
 const FILE = 'app-config.yaml';
 

@@ -3,7 +3,7 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { parseScrape, Scrape } from './prometheusText';
 import { rawRequest } from './rawRequest';
-import { freePort } from './startBackend';
+import { freePort } from './freePort';
 
 /** Exports the metrics of this process by the exporter that Backstage documents, until {@link stop}. */
 export async function exportMetrics() {

@@ -1,6 +1,3 @@
-import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { createBackend } from '@backstage/backend-defaults';
 import {
   BackendFeature,
@@ -14,6 +11,7 @@ import { merge } from 'lodash';
 import authPlugin from '@backstage/plugin-auth-backend';
 import guestProvider from '@backstage/plugin-auth-backend-module-guest-provider';
 import apiGate from '..';
+import { freePort } from './freePort';
 import { createReloadableConfig } from './reloadableConfig';
 
 /** With this variable, all tests with a backend run with `fasterServer`: see `npm run test:faster`. */
@@ -125,21 +123,6 @@ export const discovery = (port: number, ...plugins: string[]) => ({
     ],
   },
 });
-
-/** Returns a port that no server used a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer();
-    // The system gives the ports from 32768 on to connections, so that one of those may be in use a moment later.
-    const listen = () => server.listen(randomInt(20_000, 32_768), 'localhost');
-    server.on('error', listen);
-    server.once('listening', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-    listen();
-  });
-}
 
 function createRecordingLogger(): {
   logger: RootLoggerService;

@@ -14,10 +14,8 @@ import {
   SigningKey,
   UserTokenClaims,
 } from '../../../src/__testUtils__/signingKey';
-import {
-  freePort,
-  startBackend,
-} from '../../../src/__testUtils__/startBackend';
+import { freePort } from '../../../src/__testUtils__/freePort';
+import { startBackend } from '../../../src/__testUtils__/startBackend';
 import { ATTACKS, nameOf } from '../../../src/__testUtils__/wellKnownAttacks';
 import { Placement, startLegacyBackend } from './backend';
 import { createRecordingRouter } from './recordingRouter';

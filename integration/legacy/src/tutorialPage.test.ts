@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { blocksAfter } from '../../../src/__testUtils__/documents';
 import { rawRequest } from '../../../src/__testUtils__/rawRequest';
 import { runSnippet } from '../../../src/__testUtils__/runSnippet';
-import { freePort } from '../../../src/__testUtils__/startBackend';
+import { freePort } from '../../../src/__testUtils__/freePort';
 import { createNames, serveApi } from './backend';
 
 jest.setTimeout(120_000);

@@ -18,7 +18,8 @@ import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
 // These tests show that no fault around the gate opens a route. Faults of a start, of a database that is lost later, of split

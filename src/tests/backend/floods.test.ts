@@ -10,7 +10,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
 import { until } from '../../__testUtils__/until';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 

@@ -8,11 +8,8 @@ import timers from 'node:timers/promises';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
 import { listen, serve } from '../../__testUtils__/serve';
-import {
-  freePort,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 jest.setTimeout(60_000);

@@ -41,7 +41,8 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { folderWith } from '../../__testUtils__/runCli';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 

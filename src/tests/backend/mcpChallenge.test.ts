@@ -15,7 +15,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
 
 // Goes in October 2027: plugins of releases before November 2026 differ, or are not installed. Their folders have no mcp-actions;
 // the main install's is not for them.

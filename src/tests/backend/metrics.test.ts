@@ -13,7 +13,8 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 
 const page = readFileSync(
   path.resolve(__dirname, '../../../docs/observability.md'),

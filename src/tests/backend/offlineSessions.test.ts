@@ -17,7 +17,8 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
 // Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.

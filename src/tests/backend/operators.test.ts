@@ -15,7 +15,8 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { backendConfig, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { backendConfig } from '../../__testUtils__/startBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
 const backends = signedBackends();

@@ -7,7 +7,7 @@ import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { signedBackends } from '../../__testUtils__/signedBackends';
-import { freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
 import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';

@@ -26,7 +26,8 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { createSigningKey, SigningKey } from '../../__testUtils__/signingKey';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 

@@ -22,7 +22,7 @@ import {
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { serve } from '../../__testUtils__/serve';
-import { freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
 

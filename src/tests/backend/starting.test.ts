@@ -13,7 +13,8 @@ import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 
 // Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.

@@ -1,5 +1,3 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { createBackend } from '@backstage/backend-defaults';
 import {
   coreServices,
@@ -8,6 +6,7 @@ import {
   RootLoggerService,
 } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
+import { freePort } from '../../__testUtils__/freePort';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 
 jest.setTimeout(60_000);
@@ -35,15 +34,6 @@ const hello = createBackendPlugin({
     });
   },
 });
-
-// The module of `startBackend` would load the gate.
-const freePort = () =>
-  new Promise<number>(resolve => {
-    const server = createServer().listen(0, 'localhost', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 
 /** Starts a real backend that installs the gate as an adopter's does; the gate loads changed modules of Backstage. */
 async function startOn(changed: Record<string, object | undefined>) {

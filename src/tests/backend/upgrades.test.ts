@@ -34,7 +34,8 @@ import {
 } from '../../__testUtils__/signedBackends';
 import type { UserTokenClaims } from '../../__testUtils__/signingKey';
 import { listen } from '../../__testUtils__/serve';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { Plugins } from '../../plugins/Plugins';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';

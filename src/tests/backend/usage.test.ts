@@ -5,9 +5,9 @@ import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
+import { freePort } from '../../__testUtils__/freePort';
 import {
   backendConfig,
-  freePort,
   RunningBackend,
   startBackend,
 } from '../../__testUtils__/startBackend';

@@ -21,7 +21,8 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { discovery, freePort } from '../../__testUtils__/startBackend';
+import { freePort } from '../../__testUtils__/freePort';
+import { discovery } from '../../__testUtils__/startBackend';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 

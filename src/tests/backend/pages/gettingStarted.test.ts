@@ -11,8 +11,8 @@ import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
 import { JSON_TYPE } from '../../../__testUtils__/requestParts';
 import { folderWith, runCliIn } from '../../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../../__testUtils__/runShell';
+import { freePort } from '../../../__testUtils__/freePort';
 import {
-  freePort,
   RunningBackend,
   startBackend,
 } from '../../../__testUtils__/startBackend';

@@ -13,7 +13,7 @@ import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
 import { bearer, REVOCATIONS } from '../../../__testUtils__/requestParts';
 import { folderWith } from '../../../__testUtils__/runCli';
 import { signedBackends } from '../../../__testUtils__/signedBackends';
-import { freePort } from '../../../__testUtils__/startBackend';
+import { freePort } from '../../../__testUtils__/freePort';
 
 const PAGE = 'docs/reference/http-api.md';
 const backends = signedBackends();
