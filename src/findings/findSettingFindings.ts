@@ -4,7 +4,8 @@ import type { PluginPath } from '../config/readAllowRules';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { isTrue } from '../config/values';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
-import { findSignInFindings, findTokenFindings } from './findTokenFindings';
+import { findSignInFindings } from './findSignInFindings';
+import { findTokenFindings } from './findTokenFindings';
 import {
   asList,
   Get,
