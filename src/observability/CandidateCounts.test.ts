@@ -72,6 +72,7 @@ describe('findCandidateChange', () => {
     expect(changeOf('GET', '/open', undefined)).toBeUndefined();
     const policy = createPolicy({ candidate: { allow: [added] } as never });
     const request = { method: 'GET', reportedPath: '/new/x', path: '/new/x' };
+    expect(findCandidateChange(request, 'hello')).toBeUndefined();
     expect(
       findCandidateChange({ ...request, policy }, 'hello'),
     ).toBeUndefined();

@@ -97,7 +97,7 @@ describe('[P26] EventLimit', () => {
     const { add, take } = create();
     add('a', 'a1');
     add('a', 'a2');
-    jest.setSystemTime(Date.now() + 1_500);
+    jest.setSystemTime(Date.now() + 1_000);
     add('a', 'a3');
     expect(take()).toEqual([
       ['a1', 0],
@@ -140,6 +140,20 @@ describe('[P26] EventLimit', () => {
     expect(takeLabels()).toEqual(
       Array.from({ length: 2_500 }, (_, i) => `event${i + 1}`),
     );
+  });
+
+  it('emits a group once its labels have more than 4,000 bytes, for all further keys as one', () => {
+    const { add, limit, takeGroups } = create();
+    for (let i = 0; i < 100; i += 1) {
+      add(`key${i}`, '');
+    }
+    for (let i = 0; i < 12; i += 1) {
+      // Ten labels wait, each of which has 400 bytes as JSON.
+      limit.add('further', 'x'.repeat(389), '');
+    }
+    expect(takeGroups()).toEqual([]);
+    limit.add('further', 'x', '');
+    expect(takeGroups()).toEqual([['…', 11]]);
   });
 
   it('adds the key to the labels that several keys share', () => {

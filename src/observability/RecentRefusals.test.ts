@@ -38,7 +38,7 @@ describe('[P86] the last refusals of a process', () => {
 
   it('have what the log has, the newest first', () => {
     const refusals = new RecentRefusals();
-    refusals.add(request, decisionOf());
+    refusals.add(request, decisionOf({ id: undefined }));
     jest.setSystemTime(Date.parse('2026-11-28T12:00:31.5Z'));
     refusals.add(
       { plugin: 'other', method: 'POST', path: '/y' },
@@ -65,7 +65,7 @@ describe('[P86] the last refusals of a process', () => {
         address: '203.0.113.9',
       },
       {
-        id: '0123456789abcdef',
+        id: '',
         time: '2026-11-28T12:00:30.000Z',
         outcome: 'refused',
         reason: 'missing-credentials',
@@ -159,6 +159,8 @@ describe('[P86] the last refusals of a process', () => {
     [`/a/%E3${'a'.repeat(32)}/b`, '/a/…/b'],
     [`/${'x/'.repeat(99)}x`, `/${'x/'.repeat(99)}x`],
     [`/${'x/'.repeat(100)}`, `/${'x/'.repeat(99)}x…`],
+    // The last segment that is kept may be the beginning of a token, and no other one.
+    [`/${'x/'.repeat(99)}${'a'.repeat(33)}`, `/${'x/'.repeat(99)}……`],
   ])('have of the path %s', (path, kept) => {
     expect(keptPath(path)).toBe(kept);
   });

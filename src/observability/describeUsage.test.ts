@@ -231,6 +231,46 @@ describe('describeUsage', () => {
     expect(externalTokens.map(token => token.yaml)).toEqual([yaml]);
   });
 
+  const called = usedBy('call', 'ci GET /entities', 'catalog');
+  const only = { only: [] } as unknown as TokenEntry;
+  it.each<[string, boolean, Parameters<typeof describeUses>[0]]>([
+    ['what was called, after seven days', true, {}],
+    [
+      'nothing before seven days',
+      false,
+      { uses: [use(usedBy('call', 'ci'), { days: 6 })] },
+    ],
+    [
+      'nothing for a token that has them',
+      false,
+      { limits: [{ ...only, subject: 'ci' }] },
+    ],
+    ['nothing for a token that is not configured', false, { tokens: [] }],
+  ])('proposes as limits %s', (_, isProposed, { uses = [], ...options }) => {
+    const { externalTokens } = describeUses({
+      tokens: [{ subject: 'ci', isRestricted: true }],
+      limits: [
+        { ...only, subject: 'other' },
+        { ...only, subject: 'ci', only: undefined },
+      ],
+      uses: [
+        use(usedBy('token', 'ci')),
+        use(usedBy('call', 'ci'), { days: 7 }),
+        use(called, { days: 2, requests: 1 }),
+        use({ ...called, name: 'ci GET /unused' }, { days: 8 }),
+        use({ ...called, name: 'other GET /x' }, { requests: 1 }),
+        ...uses,
+      ],
+      ...options,
+    });
+    const yaml = `# - subject: "ci"
+#   only:
+#     - { plugin: catalog, path: '/entities', methods: [GET] }`;
+    expect(externalTokens.map(token => token.only)).toEqual([
+      isProposed ? yaml : undefined,
+    ]);
+  });
+
   it('counts no calls of handlers as requests of the token', () => {
     const { externalTokens } = describeUses({
       tokens: [{ subject: 'ci', isRestricted: false }],
@@ -312,6 +352,8 @@ describe('formatUsage', () => {
         use(usedRule(rule, 'GET'), { days: 1 }),
         use(usedBy('token', 'ci', 'techdocs'), { requests: 3 }),
         use(usedBy('token', 'ci', 'catalog'), { requests: 3 }),
+        use(usedBy('call', 'ci')),
+        use(usedBy('call', 'ci GET /x', 'techdocs'), { requests: 3 }),
       ],
       tokens: [{ subject: 'ci', isRestricted: false }],
     });
@@ -322,6 +364,10 @@ describe('formatUsage', () => {
       '  accessRestrictions:',
       '    - plugin: catalog',
       '    - plugin: techdocs',
+      'the external token of ci has no only; this entry of auth.apiGate.tokens allows what it has called:',
+      '  # - subject: "ci"',
+      '  #   only:',
+      "  #     - { plugin: techdocs, path: '/x', methods: [GET] }",
     ]);
   });
 

@@ -27,6 +27,7 @@ describe('callPathOf', () => {
     ['/x/a:b/y', '/x/*/y'],
     ['/a:b/y', undefined],
     [`/${'x'.repeat(40)}`, undefined],
+    [`/a${'/b'.repeat(99)}`, `/a${'/b'.repeat(99)}`],
     [`/a${'/b'.repeat(100)}`, undefined],
     ['/x//y', '?'],
     ['/x/%61', '?'],
@@ -53,6 +54,8 @@ describe('proposeLimits', () => {
       { plugin: 'c', method: 'GET' },
       { plugin: 'c', method: 'GET', path: '/y' },
       { plugin: 'c', method: 'PUT', path: '/y' },
+      { plugin: 'c', method: 'GET', path: '/z' },
+      { plugin: 'd', method: 'WEBSOCKET', path: '/ws' },
     );
     expect(text?.split('\n').every(line => line.startsWith('# '))).toBe(true);
     expect(readOnly(text)).toEqual([
@@ -61,6 +64,7 @@ describe('proposeLimits', () => {
       { plugin: 'b', path: '/v2/tasks/*', methods: ['GET'] },
       { plugin: 'c', path: '/**', methods: ['GET'] },
       { plugin: 'c', path: '/y', methods: ['PUT'] },
+      { plugin: 'd', path: '/ws', methods: ['WEBSOCKET'] },
     ]);
   });
 
@@ -68,6 +72,7 @@ describe('proposeLimits', () => {
     ['an odd path', { plugin: 'a', method: 'GET', path: '?' }],
     ['another backend', { plugin: 'not installed', method: 'GET', path: '/x' }],
     ['TRACE', { plugin: 'a', method: 'TRACE', path: '/x' }],
+    ['CONNECT', { plugin: 'a', method: 'CONNECT', path: '/x' }],
     ['a WebSocket without a path', { plugin: 'a', method: 'WEBSOCKET' }],
   ])(
     'proposes nothing for %s, which no entry would keep working',
