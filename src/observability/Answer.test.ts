@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -84,6 +84,23 @@ describe('an answer', () => {
       res.writeHead(307, { Location: '/start' }).end(),
     );
     expect(answers).toEqual([{ status: 307, kind: 'redirected' }]);
+  });
+
+  it('that redirects is `redirected` where no policy has the origins of this deployment', () => {
+    const answers: Answer[] = [];
+    const res = Object.assign(new EventEmitter(), {
+      ...{ statusCode: 302, getHeader: () => 'https://app.example.com/x' },
+      writeHead: () => res,
+    }) as unknown as ServerResponse;
+    watchAnswer({ ...decided, policy: undefined, res }, answer =>
+      answers.push(answer),
+    );
+    res.writeHead(302);
+    expect(answers).toEqual([{ status: 302, kind: 'redirected' }]);
+  });
+
+  it('is not awaited where nothing can show it', () => {
+    expect(() => watchAnswer(decided, () => {})).not.toThrow();
   });
 
   it('is `aborted` if the client leaves before it', async () => {

@@ -89,6 +89,16 @@ describe('FindingsLog', () => {
     }
   });
 
+  it('names the page, in a backend that has it', () => {
+    const info = jest.fn();
+    const logger = { info } as unknown as LoggerService;
+    new FindingsLog(logger, () => [], 'https://a.example/').update();
+    expect(info).toHaveBeenCalledWith(expect.anything(), {
+      findings: [],
+      page: 'https://a.example/#findings',
+    });
+  });
+
   it('logs nothing once it has stopped', () => {
     found = [];
     log.start();

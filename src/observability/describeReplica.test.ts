@@ -7,10 +7,14 @@ import {
 import { describeReplica } from './describeReplica';
 import { RecentRefusals } from './RecentRefusals';
 
-function describeWith(revocations: RevocationList, backstage?: string) {
+function describeWith(
+  revocations: RevocationList,
+  backstage?: string,
+  installed = 'hello',
+) {
   return describeReplica({
     backstage,
-    plugins: { isInstalled: id => id === 'hello' },
+    plugins: { isInstalled: id => id === installed },
     refusals: new RecentRefusals(),
     revocations,
   });
@@ -21,6 +25,7 @@ describe('describeReplica', () => {
     const list = new RevocationList();
     const { replica } = describeWith(list, '0.19.0');
     expect(replica).toMatchObject({ hasAuth: false, backstage: '0.19.0' });
+    expect(describeWith(list, '0.19.0', 'auth').replica.hasAuth).toBe(true);
     const json = JSON.stringify(describeWith(list).replica);
     expect(JSON.parse(json)).not.toHaveProperty('backstage');
   });

@@ -10,7 +10,11 @@ import {
   usedWorked,
   WorkedRequest,
 } from '../usage/Use';
-import { describeReportOnly, formatWorked } from './describeReportOnly';
+import {
+  describeReportOnly,
+  describeRequests,
+  formatWorked,
+} from './describeReportOnly';
 
 const TODAY = 20_000;
 
@@ -206,6 +210,17 @@ describe('what worked in report-only', () => {
     expect(report.worked.map(formatWorked)).toEqual([
       `GET /api/hello/x: 1 request from ${first} to ${last}, answered 200`,
     ]);
+  });
+
+  it('names plugins in the order of their names, and says where nothing is recorded', () => {
+    const { because, worked } = describeUses([
+      workedOf(get('search'), { requests: 2 }),
+      workedOf(get('badges')),
+    ]);
+    expect(because).toMatch(/, at badges, search$/);
+    expect(describeRequests({ ...worked[0], requests: 0 })).toBe(
+      'no request is recorded',
+    );
   });
 
   it('has the days in report-only, and no last day of nothing', () => {

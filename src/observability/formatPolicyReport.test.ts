@@ -1,6 +1,10 @@
-import { jsonBytes } from '../util/logLine';
+import { jsonBytes, MAX_LINE_BYTES } from '../util/logLine';
 import type { PolicyReport } from './describePolicy';
-import { formatPolicyReport, splitBlock } from './formatPolicyReport';
+import {
+  formatPolicyReport,
+  pageAddressOf,
+  splitBlock,
+} from './formatPolicyReport';
 
 describe('formatPolicyReport', () => {
   const health = { plugin: 'hello', path: '/health', methods: ['GET'] };
@@ -30,7 +34,13 @@ describe('formatPolicyReport', () => {
         { ...health, installed: true, reason: 'The load balancer asks' },
         { ...health, installed: true, until },
         { ...health, installed: false, until, ended: true },
+        { ...health, installed: true, as: 'reader', requires: 'a.b' },
+        { ...health, installed: true, requires: 'a.b', unmet: true },
       ],
+      tokens: [
+        { subject: 'ci', only: [health, health], reason: 'It deploys' },
+        { subject: 'old', until },
+      ] as PolicyReport['tokens'],
       builtIn: [{ ...health, reason: 'sign-in' }],
       lists: [
         {
@@ -61,6 +71,11 @@ describe('formatPolicyReport', () => {
          GET /api/hello/health  (The load balancer asks)
          GET /api/hello/health  (until 2026-12-01T00:00:00.000Z)
          GET /api/hello/health  (ended, and closed since 2026-12-01T00:00:00.000Z)  (not installed in this backend: a misspelling, or a plugin of another one)
+         GET /api/hello/health as reader  (requires a.b)
+         GET /api/hello/health  (closed: a.b was not set when the process started, or is not set now)
+       Limits of external tokens:
+         ci: GET /api/hello/health; GET /api/hello/health  (It deploys)
+         old: what accessRestrictions allow  (until 2026-12-01T00:00:00.000Z)
        Public without a rule:
          GET /api/hello/health  (sign-in)
        Lists, by file:
@@ -76,6 +91,15 @@ describe('formatPolicyReport', () => {
          the record since 2026-12-01T00:00:00.000Z is not complete, since the database can not be reached"
     `);
   });
+
+  it.each(['https://a.example/b/', 'https://a.example/b'])(
+    'ends with the address of the page, below %s',
+    baseUrl => {
+      expect(formatPolicyReport(report, pageAddressOf(baseUrl))).toBe(
+        'API gate: enforce\n  No allow rules.\n  As a page, for operators and readers: https://a.example/b/api/auth/api-gate/',
+      );
+    },
+  );
 
   it.each([
     [undefined, 'API gate: report-only, nothing is refused'],
@@ -152,6 +176,12 @@ describe('[P56] splitBlock', () => {
     const lines = parts.join('\n').split('\n');
     expect(lines.filter(line => rules.includes(line))).toEqual(rules);
     expect(lines.slice(-2)).toEqual(['  d:', '    e']);
+  });
+
+  it('fills a line of the log to its last byte', () => {
+    const line = 'x'.repeat(MAX_LINE_BYTES / 7 - 2);
+    const text = ['Title', ...Array(7).fill(line)].join('\n');
+    expect(splitBlock(text)).toEqual([text]);
   });
 
   it('shortens a line that is too long, visibly', () => {
