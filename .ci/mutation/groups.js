@@ -172,8 +172,17 @@ module.exports = {
   ...room('page'),
   ...room('cli', {
     parts: {
-      'cli-files': ['gitFiles', 'loadConfig', 'unreadFiles'],
+      'cli-config': ['loadConfig'],
+      'cli-files': ['gitFiles', 'unreadFiles'],
       'cli-init': ['init', 'proposeAllow', 'proposeSettings'],
+    },
+    also: {
+      'cli-config': [
+        'cli/check.test.ts',
+        'cli/diff.test.ts',
+        'cli/explain.test.ts',
+      ],
+      'cli-files': ['cli/diff.test.ts'],
     },
   }),
   ...room('legacy'),

@@ -16,7 +16,8 @@ const CLOSED = 'allow: []\n';
 const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";
 const OPENED = '+ public  GET,HEAD /api/catalog/**  auth.apiGate.allow[0]\n';
 
-const BASE = 'backend: { baseUrl: https://backstage.example.com }\n';
+const BASE =
+  'backend: { baseUrl: https://backstage.example.com, listen: 7007, csp: }\n';
 
 /** A configuration file whose rules are a YAML value. */
 const withAllow = (value: string) =>
@@ -132,15 +133,16 @@ describe('[P52] diff --against git:', () => {
     },
   );
 
-  it.each(['./deploy/rules.yaml', 'deploy/../deploy//rules.yaml'])(
-    'compares what is included by %s',
+  it.each(['./deploy../rules.yaml', 'deploy../../deploy..//rules.yaml'])(
+    'compares what is included by %s, beside a text that is no YAML',
     async file => {
       const repository = folderWith({
-        'app-config.yaml': including(file),
-        'deploy/rules.yaml': CLOSED,
+        'app-config.yaml': `${including(file)}app: { title: { $file: title.txt } }\n`,
+        'title.txt': 'title: "',
+        'deploy../rules.yaml': CLOSED,
       });
       commit(repository);
-      writeInto(repository, { 'deploy/rules.yaml': OPEN });
+      writeInto(repository, { 'deploy../rules.yaml': OPEN });
       expect(await diffAgainstMain(repository)).toEqual({
         code: 0,
         stdout: OPENED,
@@ -270,6 +272,32 @@ describe('[P52] diff --against git:', () => {
     });
   });
 
+  it('takes a file for new where the commit has a file in place of its folder', async () => {
+    const file = 'deploy/app-config.yaml';
+    const repository = folderWith({ deploy: '' });
+    commit(repository);
+    rmSync(path.join(repository, 'deploy'));
+    writeInto(repository, { [file]: withAllow('[]') });
+    const args = ['--config', file];
+    expect((await diffAgainstMain(repository, args)).stderr).toBe(
+      `Read ${file}\n${file} is not in main\n`,
+    );
+  });
+
+  it('finds the files of the commit beside files in a folder', async () => {
+    const repository = folderWith({
+      'deploy/app/package.json': '{ "name": "root", "workspaces": [] }',
+      'deploy/app/app-config.yaml': BASE,
+      'deploy/app/app-config.production.yaml': withAllow('[]'),
+    });
+    commit(repository);
+    rmSync(path.join(repository, 'deploy/app/app-config.production.yaml'));
+    const cwd = path.join(repository, 'deploy/app');
+    expect((await diffAgainstMain(cwd)).stderr).toContain(
+      'error: app-config.production.yaml of git:main has auth.apiGate, ',
+    );
+  });
+
   it('compares with files that are empty or deleted by now', async () => {
     const repository = folderWith({
       'app-config.yaml': withAllow("[{ plugin: catalog, path: '/**' }]"),
@@ -354,15 +382,21 @@ describe('[P52] a file app-config.local.yaml', () => {
     expect((await diffAgainstMain(repository)).stdout).toBe(OPENED);
   });
 
-  it('ends with 2 if git can not say whether it tracks it', async () => {
-    const repository = repositoryWith('auth: { apiGate: {} }');
-    const env = { PATH: '/nowhere' };
-    expect(await runCliIn(['check'], { cwd: repository, env })).toEqual({
-      code: 2,
-      stdout: '',
-      stderr: expect.stringContaining(
-        'error: app-config.local.yaml: git can not say ',
-      ),
-    });
-  });
+  it.each<[string, string, Record<string, string>]>([
+    ['spawnSync git ENOENT', 'HEAD', { PATH: '/nowhere' }],
+    ['fatal: .git/index: index file smaller than expected', 'index', {}],
+  ])(
+    'ends with 2 if git can not say whether it tracks it: %s',
+    async (why, broken, env) => {
+      const repository = repositoryWith('auth: { apiGate: {} }');
+      writeInto(repository, { [`.git/${broken}`]: '' });
+      expect(await runCliIn(['check'], { cwd: repository, env })).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining(
+          `error: app-config.local.yaml: git can not say whether it tracks this file (${why}): `,
+        ),
+      });
+    },
+  );
 });

@@ -79,7 +79,7 @@ function createCopy(commit: Commit, folder: string) {
     }
     const target = path.join(folder, name);
     await mkdir(path.dirname(target), { recursive: true });
-    await writeFile(target, text, { mode: 0o600 });
+    await writeFile(target, text);
     if (!isText && !followed.has(name)) {
       followed.add(name);
       const origin = `${name} of ${commit.name}`;
@@ -102,10 +102,10 @@ function readAt({ top, id, name }: Commit, file: string) {
   const object = `${id}:${file.split(path.sep).join('/')}`;
   const output = git(top, args, `${object}\n`);
   const [header] = output.split('\n', 1);
-  if (/ missing$|^notdir \d+$/.test(header)) {
+  if (header.endsWith(' missing') || header.startsWith('notdir ')) {
     return undefined;
   }
-  if (!/^\w+ blob \d+$/.test(header)) {
+  if (header.split(' ')[1] !== 'blob') {
     throw new CliError(
       `${file} of ${name} is no file, or a link to none of that commit, so that it can not be compared: put the file in its place, or give --against FILE`,
     );
@@ -152,7 +152,7 @@ function nameOfIncluded(name: string, included: string, origin: string) {
   const joined = path.join(path.dirname(name), included);
   if (
     path.isAbsolute(included) ||
-    /^\.\.([\\/]|$)/.test(joined) ||
+    /^\.\.[\\/]/.test(joined) ||
     // Backstage replaces variables before it resolves the path.
     /\$\{|\n/.test(included)
   ) {
@@ -165,14 +165,11 @@ function nameOfIncluded(name: string, included: string, origin: string) {
 
 /** Finds the files that a value includes, each with its key, also those that Backstage would not read. */
 function includesOf(value: unknown): [key: string, file: string][] {
-  if (typeof value !== 'object' || value === null) {
-    return [];
-  }
-  return Object.entries(value).flatMap(([key, child]) => {
+  return Object.entries(value ?? {}).flatMap(([key, child]) => {
     if (typeof child !== 'string') {
       return includesOf(child);
     }
-    return /^\$(include|file)$/.test(key)
+    return ['$include', '$file'].includes(key)
       ? [[key, key === '$include' ? child.split('#')[0] : child]]
       : [];
   });
@@ -190,7 +187,7 @@ function parseAt(origin: string, text: string): unknown {
 async function findTop(cwd: string): Promise<string> {
   try {
     const top = git(cwd, ['rev-parse', '--show-toplevel']);
-    return await realpath(top.replace(/\n$/, ''));
+    return await realpath(top.slice(0, -1));
   } catch (error) {
     throw new CliError(
       (error as { code?: unknown }).code === 'ENOENT'

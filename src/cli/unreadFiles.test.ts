@@ -50,8 +50,14 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     ['app-config.yml', GATE, 'has auth.apiGate'],
     ['app-config-staging.yaml', GATE, 'has auth.apiGate'],
     ['app-config.production.local.yaml', GATE, 'has auth.apiGate'],
+    ['app-config.local.yml', GATE, 'has auth.apiGate'],
+    ['app-config.local.yaml.yaml', GATE, 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth: { apiGate: null }', 'has auth.apiGate'],
-    ['app-config.x.yaml', 'auth: { apigate: {} }', 'has auth.apiGate'],
+    [
+      'app-config.x.yaml',
+      'auth: { providers: {}, apigate: {} }',
+      'has auth.apiGate',
+    ],
     ['app-config.x.yaml', 'Auth: { apiGate: {} }', 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth:\n', 'has auth.apiGate'],
     ['app-config.x.yaml', 'auth: { $include: x.yaml }', 'has auth.apiGate'],
@@ -78,7 +84,7 @@ describe('[P52] a configuration file beside those that a command reads', () => {
         );
         expect(stdout + stderr).toContain(
           `this file ${problem}, and the command has not read it: give each file that the backend reads, in its order, such as --config ../../app-config.yaml${
-            name.includes('.local.') ? '' : ` --config ../../${name}`
+            /local.ya?ml$/.test(name) ? '' : ` --config ../../${name}`
           }\n`,
         );
         expect(stdout + stderr).not.toContain('secret');
@@ -109,10 +115,11 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     const repository = repositoryWith({
       'app-config.a.yaml': GATE,
       'app-config.b.yaml': 'x: [',
+      'app-config.c.yaml': GATE,
     });
     const { stderr } = await run(repository, ['check']);
     expect(stderr).toContain(
-      '\nerror: ../../app-config.a.yaml: this file has auth.apiGate, and the command has not read it; ../../app-config.b.yaml is not valid YAML: give ',
+      '\nerror: ../../app-config.a.yaml: this file has auth.apiGate, and the command has not read it; ../../app-config.b.yaml is not valid YAML; ../../app-config.c.yaml has auth.apiGate: give ',
     );
   });
 
@@ -120,9 +127,11 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     ['app-config.production.yaml', ''],
     ['app-config.production.yaml', 'app: {}\nauth: { providers: {} }'],
     ['app-config.production.yaml', '- auth'],
+    ['app-config.production.yaml', 'oauth:\nauthors:'],
     // Nothing reads what it includes.
     ['app-config.production.yaml', 'app: { $include: /nowhere/x.yaml }'],
     ['app-config.production.json', GATE],
+    ['app-config.yaml.bak', GATE],
     ['my-app-config.yaml', GATE],
     ['packages/backend/app-config.yaml', GATE],
     ['app-config.d/x.yaml', GATE],

@@ -64,13 +64,13 @@ export function hasGate(data: unknown): boolean {
     Object.entries(root)
       // A backend that reads another spelling of the section does not start.
       .filter(([section]) => /^auth$/i.test(section))
-      .some(([section, value]) =>
-        isObject(value)
-          ? '$include' in value ||
-            Object.keys(value).some(key =>
-              ANY_SPELLING.test(`${section}.${key}`),
-            )
-          : value !== undefined,
+      .some(
+        ([section, value]) =>
+          !isObject(value) ||
+          '$include' in value ||
+          Object.keys(value).some(key =>
+            ANY_SPELLING.test(`${section}.${key}`),
+          ),
       )
   );
 }
