@@ -181,6 +181,7 @@ module.exports = {
         'cli/check.test.ts',
         'cli/diff.test.ts',
         'cli/explain.test.ts',
+        'cli/unreadFiles.test.ts',
       ],
       'cli-files': ['cli/diff.test.ts'],
     },

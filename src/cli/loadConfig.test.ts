@@ -1,0 +1,75 @@
+import { folderWith, runCliIn } from '../__testUtils__/runCli';
+
+const APP = 'app: { baseUrl: https://app.example.com }\n';
+const BACKEND = 'baseUrl: https://backstage.example.com';
+
+/** Settings with the options of an external token, and with settings of the gate. */
+const withToken = (options: string, apiGate = '') =>
+  `${APP}backend: { ${BACKEND}, auth: { externalAccess: [{ type: static, options: ${options} }] } }\nauth: { apiGate: { allow: [], ${apiGate} } }\n`;
+
+function check(text: string, args: string[], env: Record<string, string> = {}) {
+  const cwd = folderWith({ 'app-config.yaml': text });
+  return runCliIn(['check', ...args], { cwd, env });
+}
+
+describe('check --mock-env', () => {
+  const TOKENS = 'tokens: [{ subject: ci, until: 2999-01-01 }]';
+
+  it.each<[what: string, text: string, leftOut: string | undefined]>([
+    [
+      'a subject, without limits of tokens',
+      withToken("{ token: t, subject: '${CI}' }"),
+      undefined,
+    ],
+    [
+      'the prefix of subjects that the limits of tokens may name',
+      withToken("{ token: t, subjectPrefix: '${CI}' }", TOKENS),
+      'auth.apiGate.tokens',
+    ],
+    [
+      'the type of a token that the limits of tokens may name',
+      withToken('{ token: t, subject: ci }', TOKENS).replace(
+        'static',
+        "'${TYPE}'",
+      ),
+      'auth.apiGate.tokens',
+    ],
+    [
+      'the address of the backend, without settings of the cookie',
+      withToken('{ token: t, subject: ci }').replace(
+        BACKEND,
+        "baseUrl: '${URL}'",
+      ),
+      'backend.baseUrl',
+    ],
+  ])('lists what it does not check: %s', async (_, text, leftOut) => {
+    const env = { SPACES: ' https://backstage.example.com\n' };
+    const { code, stdout } = await check(text, ['--mock-env'], env);
+    const [, named] = stdout.match(/^Not checked, .* not set: (.*)$/m) ?? [];
+    expect(named).toBe(leftOut);
+    expect(code).toBe(0);
+  });
+
+  it('checks rules with a variable, and removes the spaces around its value', async () => {
+    const withPath = (path: string) =>
+      withToken('{ token: t, subject: ci }').replace(
+        'allow: []',
+        `allow: [{ plugin: '\${PLUGIN}', path: ${path} }]`,
+      );
+    const { code, stderr } = await check(withPath('x'), ['--mock-env']);
+    expect(stderr).toContain('auth.apiGate.allow[0].path must be text that');
+    expect(code).toBe(2);
+    const env = { PLUGIN: ' catalog\n' };
+    const { stdout } = await check(withPath('/x'), ['--mock-env'], env);
+    expect(stdout).toContain('GET /api/catalog/x\n');
+  });
+});
+
+it('names the place of broken YAML once', async () => {
+  expect(await check('a: b\n}', ['--config', 'app-config.yaml'])).toEqual({
+    code: 2,
+    stdout: '',
+    stderr:
+      'error: app-config.yaml:2: Unexpected flow-map-end token in YAML stream: "}" at line 2, column 1\n',
+  });
+});
