@@ -104,6 +104,10 @@ const commands: Command[] = [
     ),
 ].filter(({ command }) => command !== 'yarn install --immutable');
 
+/** Returns the arguments of a command as a shell splits them. */
+const argsIn = (command: string) =>
+  command.match(/'[^']*'|\S+/g)!.map(arg => arg.replace(/^'|'$/g, ''));
+
 const reasonNotToRun = ({ command }: Command) =>
   Object.keys(NOT_RUN).find(start => command.startsWith(start));
 const isCli = ({ command }: Command) => command.startsWith(API_GATE);
@@ -132,10 +136,7 @@ auth:
   it.each(named(run.filter(isCli)))(
     'ends with 0: %s',
     async (_, { command }) => {
-      const args = command
-        .slice(API_GATE.length)
-        .match(/'[^']*'|\S+/g)!
-        .map(arg => arg.replace(/^'|'$/g, ''));
+      const args = argsIn(command.slice(API_GATE.length));
       const result = await runCliHere([
         ...args,
         ...(args.includes('--help')
@@ -207,9 +208,7 @@ auth:
   it.each(samples.map(([, args, output]) => [args, output] as const))(
     'is what the command prints: %s',
     async (line, output) => {
-      const args = line
-        .match(/'[^']*'|\S+/g)!
-        .map(arg => arg.replace(/^'|'$/g, '').replace(ADDRESS, backend.url));
+      const args = argsIn(line.replace(ADDRESS, backend.url));
       const isLive = args.includes('--live');
       const { stdout, stderr } = await runCli(args, {
         cwd: path.join(isLive ? withExpectations : folder, 'packages/backend'),

@@ -77,7 +77,9 @@ describe('the package', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   );
-  const packed = new Set<string>(files.map((file: Packed) => file.path));
+  const packed = new Set<string>(
+    files.map((file: { path: string }) => file.path),
+  );
 
   it.each(documents.map(({ file }) => file))('has %s', file =>
     expect(packed).toContain(file),
@@ -88,10 +90,6 @@ describe('the package', () => {
     (_, link) => expect(packed).toContain(targetOf(link).file),
   );
 });
-
-interface Packed {
-  path: string;
-}
 
 describe('the README', () => {
   const { text } = readDocument('README.md');

@@ -3,6 +3,7 @@ import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
+import { REFUSALS } from '../../decision/Refusal';
 import { DecisionCounts } from '../../observability/DecisionCounts';
 import {
   BUILT_IN_PUBLIC,
@@ -191,18 +192,26 @@ it('the reasons of requests that pass are those of the code', () => {
   ).toEqual(reasons);
 });
 
-it('the reasons in the table of symptoms are those of the code', () => {
-  const known = tableRows('docs/troubleshooting.md', [
+it('the table of reasons lists every reason once, in the order of the code, with its status', () => {
+  const rows = tableRows('docs/troubleshooting.md', [
     'reason',
     'status',
     'meaning',
-  ]).flatMap(([reason]) => codeIn(reason));
+  ]);
+  expect(
+    rows.map(([reason, status]) => [codeIn(reason), Number(status)]),
+  ).toEqual(
+    Object.entries(REFUSALS).map(([reason, { status }]) => [[reason], status]),
+  );
+});
+
+it('the reasons in the table of symptoms are those of the code', () => {
   const used = tableRows('docs/troubleshooting.md', [
     'Symptom',
     'Reason',
     'What to do',
   ]).flatMap(([, reason]) => codeIn(reason));
-  expect(known).toEqual(expect.arrayContaining(used));
+  expect(Object.keys(REFUSALS)).toEqual(expect.arrayContaining(used));
 });
 
 describe('docs/reference/http-api.md', () => {
