@@ -135,13 +135,15 @@ describe('[P36] a rule with * in a backend', () => {
     expect(closedBy(await start([], ...features))).toEqual(all);
     expect(closedBy(await start([BADGE], ...features))).toEqual(all);
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const whole = [
+    const odd = { plugin: 'odd', path: '/ok/*' };
+    const others = [
       { ...BADGE, methods },
-      { plugin: 'badges', path: `${BADGE.path}/**`, methods },
-      { plugin: 'odd', path: '/ok/*', methods },
-      { plugin: 'odd', path: '/ok/*/**', methods },
+      { ...BADGE, path: `${BADGE.path}/**`, methods },
+      { ...odd, path: '/ok/*/**', methods },
     ];
-    const open = await start(whole, ...features);
+    const fewer = await start([odd, ...others], ...features);
+    expect(closedBy(fewer)).toEqual([all[0], all[2], all[3]]);
+    const open = await start([{ ...odd, methods }, ...others], ...features);
     expect(closedBy(open)).toEqual([all[0], all[2]]);
     expect(await statusOf(open.port, '/api/badges/entity/a/b/c/badge/d')).toBe(
       200,

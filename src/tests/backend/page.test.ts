@@ -1,8 +1,4 @@
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
+import { deniedPermissions } from '../../__testUtils__/deniedPermissions';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -266,17 +262,7 @@ describe('[P89] the page of the policy', () => {
   });
 
   it("is nobody's whom the permission system denies it", async () => {
-    const deny = async () => [{ result: AuthorizeResult.DENY }];
-    const { navigate } = await start({
-      features: [
-        createServiceFactory({
-          service: coreServices.permissions,
-          deps: {},
-          factory: () =>
-            ({ authorize: deny, authorizeConditional: deny }) as never,
-        }),
-      ],
-    });
+    const { navigate } = await start({ features: [deniedPermissions] });
     const { body, status } = await navigate(PAGE, 'user:default/olivia');
     expect(status).toBe(403);
     expect(body).toContain('This needs the permission auth.api-gate.read.');

@@ -1,12 +1,8 @@
 import { connect } from 'node:net';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
+import { deniedPermissions } from '../../__testUtils__/deniedPermissions';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -146,19 +142,8 @@ describe('[P18] who may end the sessions of a user', () => {
   });
 
   it('an operator without the permission: their own', async () => {
-    const denial = async () => [{ result: AuthorizeResult.DENY }];
     const backend = await start({
-      features: [
-        // The policy denies everything.
-        createServiceFactory({
-          service: coreServices.permissions,
-          deps: {},
-          factory: () => ({
-            authorize: denial as never,
-            authorizeConditional: denial as never,
-          }),
-        }),
-      ],
+      features: [deniedPermissions],
       apiGate: { operators: ['user:development/guest'] },
     });
     const guest = await backend.guest();

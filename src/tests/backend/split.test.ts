@@ -1,13 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import {
-  BackendFeature,
-  createBackendModule,
-} from '@backstage/backend-plugin-api';
+import type { BackendFeature } from '@backstage/backend-plugin-api';
 import gatewayPlugin from '@backstage/plugin-gateway-backend';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { blocksAfter, readDocument } from '../../__testUtils__/documents';
+import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -367,18 +365,10 @@ describe('behind a gateway', () => {
   });
 
   it('a request waits until the gateway is up', async () => {
-    let open!: () => void;
-    const opened = new Promise<void>(resolve => {
-      open = resolve;
-    });
-    const slow = createBackendModule({
-      pluginId: 'gateway',
-      moduleId: 'slow',
-      register(reg) {
-        reg.registerInit({ deps: {}, init: () => opened });
-      },
-    });
-    const { startGateway, send, sign } = await startGatewayAlone([slow]);
+    const { open, opened } = latch();
+    const { startGateway, send, sign } = await startGatewayAlone([
+      slowModule('gateway', opened),
+    ]);
     const starting = startGateway();
     const line = bearer(await sign());
     const answer = () => send('GET', '/api/hello/x', line);

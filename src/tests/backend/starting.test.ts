@@ -1,7 +1,6 @@
 import {
   AuditorService,
   coreServices,
-  createBackendModule,
   createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
@@ -9,6 +8,7 @@ import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import signalsPlugin from '@backstage/plugin-signals-backend';
+import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
@@ -27,15 +27,6 @@ const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
-
-/** Returns a promise that a test resolves. */
-function latch() {
-  let open!: () => void;
-  const opened = new Promise<void>(resolve => {
-    open = resolve;
-  });
-  return { open, opened };
-}
 
 /** Waits until a backend that starts answers a request with a status. */
 const untilAnswered = (port: number, target: string, expected: number) =>
@@ -84,18 +75,7 @@ describe('a request while the backend starts', () => {
         port,
         features: [
           slow.feature,
-          createBackendModule({
-            pluginId: 'auth',
-            moduleId: 'slow',
-            register(reg) {
-              reg.registerInit({
-                deps: {},
-                init: async () => {
-                  await (slowPlugin === 'auth' && opened);
-                },
-              });
-            },
-          }),
+          ...(slowPlugin === 'auth' ? [slowModule('auth', opened)] : []),
         ],
         config: pause(200),
       });

@@ -4,8 +4,12 @@ import {
 } from '@backstage/backend-defaults/auth';
 import { createServiceFactory } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
+import {
+  createIssuer,
+  legacyEntry,
+  legacyToken,
+} from '../../__testUtils__/externalIssuers';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer } from '../../__testUtils__/requestParts';
 import {
@@ -20,16 +24,6 @@ import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
 const external = (subject: string, ...restrictedTo: string[]) =>
   staticToken(tokenOf(subject), subject, ...restrictedTo);
-const SECRET = Buffer.alloc(32, 1);
-const legacy = {
-  type: 'legacy',
-  options: { secret: SECRET.toString('base64'), subject: 'old' },
-};
-const legacyToken = () =>
-  new SignJWT({ sub: 'backstage-server' })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1h')
-    .sign(SECRET);
 
 /** A handler of the adopter's own, whose tokens are `own <subject>`. */
 const ownHandler = createServiceFactory({
@@ -345,15 +339,11 @@ describe('a WebSocket of an external token', () => {
     const open = (subject: string) =>
       backend.upgrade('/api/ws/live', bearer(tokenOf(subject)));
     const [ci, other] = [await open('ci'), await open('other')];
-    let isClosed = false;
-    ci.closed.then(() => {
-      isClosed = true;
-    });
     backend.limit([{ subject: 'ci', only: wsOnly }]);
     expect(
       await backend.statusOf('/api/hello/x', bearer(tokenOf('other'))),
     ).toBe(200);
-    expect(isClosed).toBe(false);
+    expect(ci.isClosed()).toBe(false);
     backend.limit([{ subject: 'ci', only }]);
     await ci.closed;
     other.destroy();
@@ -399,18 +389,7 @@ describe('a WebSocket of an external token', () => {
 
 describe('the tokens of each kind of handler', () => {
   it('[P82][P83] of static, legacy and jwks entries, and of handlers of the adopter, are limited by their subject', async () => {
-    const keys = await generateKeyPair('ES256', { extractable: true });
-    const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k' };
-    const port = await backends.serve((_, res) => {
-      res.setHeader('Content-Type', 'application/json');
-      res.end(JSON.stringify({ keys: [jwk] }));
-    });
-    const sign = (subject: string, typ?: string) =>
-      new SignJWT({ iss: 'https://ci.example.com', aud: 'ci' })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k', ...(typ && { typ }) })
-        .setSubject(subject)
-        .setExpirationTime('1h')
-        .sign(keys.privateKey);
+    const { entry, sign } = await createIssuer(backends.serve);
     const subjects = [
       'ci',
       'old',
@@ -420,28 +399,19 @@ describe('the tokens of each kind of handler', () => {
     const [, , ofIssuer] = subjects;
     const access = [
       external('ci'),
-      legacy,
-      {
-        type: 'jwks',
-        options: {
-          url: `http://localhost:${port}/keys`,
-          issuer: 'https://ci.example.com',
-          audience: 'ci',
-          algorithm: 'ES256',
-          subjectPrefix: 'gh',
-        },
-      },
+      legacyEntry,
+      entry({ audience: 'ci', subjectPrefix: 'gh' }),
       { type: 'own', options: {} },
     ];
     const backend = await start(
       subjects.map(subject => ({ subject, only })),
       { access, features: [ownHandler] },
     );
-    const job = ofIssuer.replace('external:gh:', '');
+    const sub = ofIssuer.replace('external:gh:', '');
     const tokens = [
       tokenOf('ci'),
       await legacyToken(),
-      await sign(job),
+      await sign({ sub }),
       'own-bot',
     ];
     for (const token of tokens) {
@@ -450,11 +420,11 @@ describe('the tokens of each kind of handler', () => {
       expect([ok, x]).toEqual([200, REFUSED]);
     }
     // Other subjects of the same issuer and handler are not limited.
-    for (const token of [await sign('another'), 'own-another']) {
+    for (const token of [await sign({ sub: 'another' }), 'own-another']) {
       expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
     }
     // An issuer can't pass its token off as that of a plugin.
-    const asPlugin = await sign(job, 'vnd.backstage.plugin');
+    const asPlugin = await sign({ sub }, 'vnd.backstage.plugin');
     expect(await backend.statusOf('/api/hello/x', bearer(asPlugin))).toBe(401);
 
     backend.change({

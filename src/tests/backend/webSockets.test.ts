@@ -7,6 +7,7 @@ import {
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
+import { latch } from '../../__testUtils__/latch';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -466,13 +467,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const token = await backends.key.sign({
       iss: `http://localhost:${port}/api/auth`,
     });
-    let finishInit!: () => void;
-    const initFinishes = new Promise<void>(resolve => {
-      finishInit = resolve;
-    });
+    const { open, opened } = latch();
     const starting = start({
       port,
-      init: () => initFinishes,
+      init: () => opened,
       config: {
         backend: {
           lifecycle: { startupRequestPauseTimeout: { milliseconds: 500 } },
@@ -489,7 +487,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
     expect(early!.headers['retry-after']).toMatch(/^\d+$/);
     const waiting = rawUpgrade(port, '/api/live/open', [bearer(token)]);
-    finishInit();
+    open();
     const backend = await starting;
     const { status, destroy } = await waiting;
     destroy();
@@ -548,10 +546,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       ),
       await backend.upgrade('/api/live/open', bearer(await backend.sign())),
     ];
-    let otherIsClosed = false;
-    other.closed.then(() => {
-      otherIsClosed = true;
-    });
     expect([ended, endedByCookie, bySignOut, expiring, other]).toMatchObject(
       Array(5).fill({ status: 101 }),
     );
@@ -567,7 +561,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(Date.now()).toBeLessThan(exp * 1000);
     await expiring.closed;
     expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 100);
-    expect(otherIsClosed).toBe(false);
+    expect(other.isClosed()).toBe(false);
     other.destroy();
   });
 
@@ -677,14 +671,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         await backend.upgrade('/api/live/open'),
         await backend.upgrade('/api/live/open', bearer(await backend.sign())),
       ];
-      let userIsClosed = false;
-      user.closed.then(() => {
-        userIsClosed = true;
-      });
       expect([nobody.status, user.status]).toEqual([101, 101]);
       await nobody.closed;
       expect(Date.now()).toBeGreaterThanOrEqual(+instant);
-      expect(userIsClosed).toBe(false);
+      expect(user.isClosed()).toBe(false);
       user.destroy();
       expect(await backend.upgradeStatus('/api/live/open')).toBe(401);
       expect(await backend.upgradeStatus('/api/live/closed')).toBe(101);
