@@ -94,6 +94,13 @@ function clientOf(
   { port, url, log }: Awaited<ReturnType<typeof startBackend>>,
   key: SigningKey,
 ) {
+  const upgrade = (target: string, ...headerLines: string[]) =>
+    rawUpgrade(port, target, headerLines);
+  const upgradeOnce = async (target: string, ...headerLines: string[]) => {
+    const answer = await upgrade(target, ...headerLines);
+    answer.destroy();
+    return answer;
+  };
   const request = (
     method: string,
     target: string,
@@ -110,13 +117,11 @@ function clientOf(
     post,
     statusOf: async (target: string, ...headerLines: string[]) =>
       (await get(target, ...headerLines)).status,
-    upgrade: (target: string, ...headerLines: string[]) =>
-      rawUpgrade(port, target, headerLines),
-    async upgradeStatus(target: string, ...headerLines: string[]) {
-      const { status, destroy } = await rawUpgrade(port, target, headerLines);
-      destroy();
-      return status;
-    },
+    upgrade,
+    /** Closes the socket as soon as it is answered. */
+    upgradeOnce,
+    upgradeStatus: async (target: string, ...headerLines: string[]) =>
+      (await upgradeOnce(target, ...headerLines)).status,
     /** Signs out at the cookie endpoint of a plugin, as a page of this origin does. */
     signOut: (headerLine: string, plugin = 'hello') =>
       request('DELETE', `/api/${plugin}${COOKIE_ENDPOINT}`, [
@@ -125,6 +130,12 @@ function clientOf(
       ]),
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
+    /** Returns Backstage's own cookie, which a plugin issues to whom header lines show. */
+    async stockCookie(plugin: string, ...headerLines: string[]) {
+      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
+      const { headers } = await get(target, ...headerLines);
+      return headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
+    },
     /** Signs a guest in, whom the `auth` plugin has. */
     async guest(): Promise<string> {
       const { body } = await get('/api/auth/guest/refresh');

@@ -223,15 +223,9 @@ it('the policy route has the process that answers, and the sign-outs and locks i
     });
   expect((await lock(3600)).status).toBe(201);
   // The call that locks a user out signs that user out, too.
-  expect((await report()).revocations).toEqual({
-    sessions: 3,
-    lockedUsers: 1,
-  });
+  expect((await report()).revocations).toEqual({ sessions: 3, lockedUsers: 1 });
   // A lock that is lifted leaves a sign-out behind.
   const john = `${REVOCATIONS}/user:default/john`;
   expect((await request('DELETE', john, [bearer(operator)])).status).toBe(200);
-  expect((await report()).revocations).toEqual({
-    sessions: 4,
-    lockedUsers: 0,
-  });
+  expect((await report()).revocations).toEqual({ sessions: 4, lockedUsers: 0 });
 });

@@ -5,6 +5,7 @@ import eventsPlugin from '@backstage/plugin-events-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
+import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
 import { staticToken } from '../../__testUtils__/externalAccess';
@@ -69,7 +70,6 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
     '/closed': undefined,
   });
   const probe = usageProbe();
-  const { auth, ...backend } = (config.backend ?? {}) as JsonObject;
   const started = await backends.start({
     apiGate,
     features: [
@@ -80,15 +80,8 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
       probe.feature,
       proxyPlugin,
     ],
-    config: {
-      ...config,
-      backend: {
-        ...backend,
-        auth: {
-          ...(auth as JsonObject),
-          ...OPERATOR,
-        },
-      },
+    config: merge({}, config, {
+      backend: { auth: OPERATOR },
       events: { http: { topics: ['github'] } },
       proxy: {
         endpoints: {
@@ -98,7 +91,7 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
           },
         },
       },
-    },
+    }),
   });
   return {
     ...started,
@@ -109,9 +102,7 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
       const { reportOnly } = await started.policy(SERVICE);
       return reportOnly!;
     },
-    block: () =>
-      started.log.find(({ message }) => message.startsWith('API gate: '))!
-        .message,
+    block: () => started.logged('API gate: report-only')[0].message,
   };
 }
 

@@ -107,10 +107,7 @@ describe('a rule that requires a setting', () => {
 
   it('[P84] stops the start if a parent of the setting is no object, or if it is no config path', async () => {
     await expect(
-      backends.start({
-        config: { events: 'x' },
-        apiGate: { allow: [RULE] },
-      }),
+      backends.start({ config: { events: 'x' }, apiGate: { allow: [RULE] } }),
     ).rejects.toThrow(`requires names ${KEY}, which is no text`);
     for (const requires of ['', 'a.b.', 'a[0].b', 'a b', 7, [KEY]]) {
       await expect(

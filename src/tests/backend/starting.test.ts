@@ -224,23 +224,6 @@ describe('an adopter', () => {
     expect(others).toEqual([]);
   });
 
-  it('with dangerouslyDisableDefaultAuthPolicy is gated, and finds a warning in the log', async () => {
-    const plugin = recordingPlugin('closed');
-    const { logged, statusOf } = await backends.start({
-      features: [plugin.feature],
-      config: {
-        backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
-      },
-      apiGate: { allow: [{ plugin: 'closed', path: '/health' }] },
-    });
-    expect(await statusOf('/api/closed/x')).toBe(401);
-    expect(plugin.handled).toHaveLength(0);
-    expect(await statusOf('/api/closed/health')).toBe(200);
-    expect(logged('DefaultAuthPolicy: takes the barriers', 'warn')).not.toEqual(
-      [],
-    );
-  });
-
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
     let handled = 0;
     // The gateway plugin mounts itself like this: a function, not a router, which runs for targets without a path.

@@ -74,15 +74,19 @@ async function start(
       ...options.apiGate,
     },
   });
+  const withHandled =
+    (upgrade: typeof backend.upgrade) =>
+    async (target: string, ...headerLines: string[]) => {
+      const before = live.handled.length;
+      const answer = await upgrade(target, ...headerLines);
+      return { ...answer, handled: live.handled[before] };
+    };
   return {
     ...backend,
     live,
     caller,
-    upgrade: async (target: string, ...headerLines: string[]) => {
-      const before = live.handled.length;
-      const answer = await backend.upgrade(target, ...headerLines);
-      return { ...answer, handled: live.handled[before] };
-    },
+    upgrade: withHandled(backend.upgrade),
+    upgradeOnce: withHandled(backend.upgradeOnce),
     endSessions: async (userEntityRef: string) =>
       backend.endSessions(await caller.tokenFor('auth'), userEntityRef),
     policy: async () => backend.policy(await caller.tokenFor('auth')),
@@ -219,11 +223,10 @@ describe('[P8] an upgrade', () => {
 
     it.each(passing)('passes by %s: %s', async (reason, sender) => {
       const headerLines = linesOf(sender, values);
-      const { status, message, handled, destroy } = await backend.upgrade(
+      const { status, message, handled } = await backend.upgradeOnce(
         target,
         ...headerLines,
       );
-      destroy();
       expect([status, message]).toEqual([101, 'hello']);
       expect(handled.path).toBe(path);
       expect(handled.headers.cookie).toBe(
@@ -302,11 +305,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         [bearer(user)],
         [bearer(service)],
       ]) {
-        const { status, handled, destroy } = await backend.upgrade(
+        const { status, handled } = await backend.upgradeOnce(
           '/api/live/closed?a=1',
           ...headerLines,
         );
-        destroy();
         const { credentials, authProtocol } = handled;
         contexts.push({
           status,
@@ -326,12 +328,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'GET', 'POST')],
       },
     });
-    const { status, handled, destroy } = await backend.upgrade(
+    const { status, handled } = await backend.upgradeOnce(
       '/api/live/open?x=1',
       cookie(await backend.sign()),
       from(FOREIGN),
     );
-    destroy();
     expect(status).toBe(101);
     expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
     expect(handled.headers.cookie).toBe('a=1');
@@ -384,11 +385,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const principalsOf = async (...headerLines: string[]) => {
       const types = [];
       for (const path of ['open', 'closed']) {
-        const { handled, status, destroy } = await backend.upgrade(
+        const { handled, status } = await backend.upgradeOnce(
           `/api/live/${path}`,
           ...headerLines,
         );
-        destroy();
         types.push(handled ? principalOf(handled.credentials).type : status);
       }
       return types;
@@ -446,8 +446,8 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       { ...declared, path: '/open', isWebSocket: true },
       { ...declared, path: '/open/', isWebSocket: true },
     ]);
-    const atStart = ({ log }: Backend) =>
-      log.find(({ message }) => message.startsWith('API gate: '))!.message;
+    const atStart = ({ logged }: Backend) =>
+      logged('API gate: enforce')[0].message;
     expect(atStart(backend)).toContain('live /open (WebSocket), to everybody');
 
     const opened = await start({
@@ -508,23 +508,18 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
     const iss = `http://localhost:${authPort}/api/auth`;
     const token = await backends.key.sign({ iss });
-    const headersOf = async (...headerLines: string[]) => {
-      const { status, headers, handled } = await backend.upgrade(
-        '/api/live/open',
-        ...headerLines,
-      );
-      expect(handled).toBeUndefined();
-      return [status, headers['retry-after']];
-    };
-    for (const headerLines of [
-      [protocol(token)],
-      [protocol('graphql-ws', token, 'a.b')],
-      [bearer(token)],
-      [cookie(token), from(APP)],
-    ]) {
-      expect(await headersOf(...headerLines)).toEqual([503, '5']);
+    for (const [status, retryAfter, ...headerLines] of [
+      [503, '5', protocol(token)],
+      [503, '5', protocol('graphql-ws', token, 'a.b')],
+      [503, '5', bearer(token)],
+      [503, '5', cookie(token), from(APP)],
+      [401, undefined],
+    ] as [number, string | undefined, ...string[]][]) {
+      const target = '/api/live/open';
+      const answer = await backend.upgrade(target, ...headerLines);
+      expect(answer).toMatchObject({ status, handled: undefined });
+      expect(answer.headers['retry-after']).toBe(retryAfter);
     }
-    expect(await headersOf()).toEqual([401, undefined]);
   });
 
   it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
@@ -597,11 +592,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         const outcomes: Record<string, unknown> = {};
         for (const path of ['open', 'open/', 'closed']) {
           for (const [name, headerLines] of Object.entries(callers)) {
-            const { status, handled, destroy } = await backend.upgrade(
+            const { status, handled } = await backend.upgradeOnce(
               `/api/live/${path}`,
               ...headerLines,
             );
-            destroy();
             outcomes[`${name} at ${path}`] = [
               status,
               handled && principalOf(handled.credentials).type,
@@ -652,12 +646,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
     it('accepts the cookie', async () => {
       const backend = await start({ apiGate: reportOnly });
-      const { status, handled, destroy } = await backend.upgrade(
+      const { status, handled } = await backend.upgradeOnce(
         '/api/live/open',
         cookie(await backend.sign()),
         from(APP),
       );
-      destroy();
       expect(status).toBe(101);
       expect(principalOf(handled.credentials).type).toBe('user');
     });
@@ -722,11 +715,10 @@ describe('an upgrade that passes Express', () => {
       const { handled } = backend.caller;
       for (const path of ['x', 'public/', 'public']) {
         const before = handled.length;
-        const { status, headers, destroy } = await backend.upgrade(
+        const { status, headers } = await backend.upgradeOnce(
           `/api/caller/${path}`,
           ...linesOf(sender, { ...ORIGINS, ...tokens }),
         );
-        destroy();
         const isUnderRule = path === 'public';
         expect([path, status]).toEqual([
           path,

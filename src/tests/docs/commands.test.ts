@@ -158,17 +158,18 @@ const WORKSPACE = {
   'package.json': '{"name":"root","workspaces":["packages/*"]}',
   'packages/backend/package.json': '{"name":"backend"}',
 };
-
-describe('a sample of docs/cli.md', () => {
-  const folder = folderWith({
-    ...WORKSPACE,
-    'app-config.yaml': `backend:
+const WITH_RULE = `backend:
   baseUrl: http://localhost:7007
 auth:
   apiGate:
     allow:
       - { plugin: hello, path: /health }
-`,
+`;
+
+describe('a sample of docs/cli.md', () => {
+  const folder = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': WITH_RULE,
     'app-config.production.yaml': `auth:
   apiGate:
     allow:
@@ -180,13 +181,7 @@ auth:
   });
   const withExpectations = folderWith({
     ...WORKSPACE,
-    'app-config.yaml': `backend:
-  baseUrl: http://localhost:7007
-auth:
-  apiGate:
-    allow:
-      - { plugin: hello, path: /health }
-    expect:
+    'app-config.yaml': `${WITH_RULE}    expect:
       - { request: GET /api/hello/users, is: closed }
       - { plugin: catalog, is: closed }
 `,

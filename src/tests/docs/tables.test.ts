@@ -5,19 +5,11 @@ import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
 import { REFUSALS } from '../../decision/Refusal';
 import { DecisionCounts } from '../../observability/DecisionCounts';
-import {
-  BUILT_IN_PUBLIC,
-  PolicyReport,
-} from '../../observability/describePolicy';
+import { BUILT_IN_PUBLIC } from '../../observability/describePolicy';
 import { describeReplica } from '../../observability/describeReplica';
-import {
-  formatPolicyReport,
-  pageAddressOf,
-} from '../../observability/formatPolicyReport';
 import { RecentRefusals } from '../../observability/RecentRefusals';
 import {
   blocksAfter,
-  codeBlocks,
   codeIn,
   documents,
   productSources,
@@ -275,40 +267,6 @@ it('each alert of ops/alerts.yaml has a test of promtool and one on a live Prome
   }
 });
 
-it('the block of the log in docs/getting-started.md is what the gate logs', () => {
-  const report: Partial<PolicyReport> = {
-    mode: 'report-only',
-    enforced: false,
-    lists: [],
-    allow: [],
-    builtIn: BUILT_IN_PUBLIC,
-    closed: [
-      {
-        plugin: 'hello',
-        path: '/',
-        allow: 'unauthenticated',
-        isWebSocket: false,
-      },
-    ],
-    tokens: [],
-    unknown: [],
-    opensBeyondPlugins: [],
-    reportOnly: {
-      enforce: 'not yet',
-      because:
-        'report-only was observed on 0 of the 7 days before today, and all are needed',
-      days: 0,
-      workedLast: null,
-      worked: [],
-    },
-  };
-  const [block] = codeBlocks('text').filter(
-    ({ file }) => file === 'docs/getting-started.md',
-  );
-  const page = pageAddressOf('http://localhost:7007');
-  expect(formatPolicyReport(report as PolicyReport, page)).toBe(block.text);
-});
-
 it('docs/reference/http-api.md describes each field of its sample of the policy', () => {
   const page = 'docs/reference/http-api.md';
   const [sample] = blocksAfter(page, 'GET policy', 'json');
@@ -398,18 +356,16 @@ describe('the messages that the documents quote from the log', () => {
   it('are found', () => expect(quoted.length).toBeGreaterThan(5));
 });
 
-describe('the published bypasses in docs/assurance.md', () => {
-  it('are those of src/attacks', () => {
-    const attacks = ts.sys
-      .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
-      .map(file => ts.sys.readFile(file)!)
-      .join('\n');
-    const idsIn = (text: string) =>
-      [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
-    const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
-    expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
-    const counted = `${idsIn(attacks).length} advisories`;
-    expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
-    expect(readDocument('README.md').text).toContain(counted);
-  });
+it('the published bypasses in docs/assurance.md are those of src/attacks', () => {
+  const attacks = ts.sys
+    .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
+    .map(file => ts.sys.readFile(file)!)
+    .join('\n');
+  const idsIn = (text: string) =>
+    [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
+  const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
+  expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
+  const counted = `${idsIn(attacks).length} advisories`;
+  expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
+  expect(readDocument('README.md').text).toContain(counted);
 });

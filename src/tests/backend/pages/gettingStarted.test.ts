@@ -109,10 +109,12 @@ describePage('docs/getting-started.md', () => {
     app.add(inReportOnly);
     let backend = await start(port, app.file);
     const [block] = blocksAfter(PAGE, '3. Start in report-only mode', 'text');
-    const [[title, ...lines]] = [block.split('\n')];
-    const [logged] = backend.logged(title);
-    const text = logged.message.replace(backend.url, 'http://localhost:7007');
-    lines.forEach(line => expect(text).toContain(line));
+    const [{ message }] = backend.logged('API gate: report-only');
+    // The app of the page has no other plugin that opens paths than `hello`.
+    const text = message
+      .replace(/^ {4}(events|permission) \/.*\n/gm, '')
+      .replace(backend.url, 'http://localhost:7007');
+    expect(text).toBe(block);
 
     // 4. Look at what would be refused
     expect(await backend.post(WEBHOOK)).toBe(202);

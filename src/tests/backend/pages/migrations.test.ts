@@ -93,6 +93,8 @@ describe('docs/migrate/disabled-policy.md', () => {
     expect(await enforcing.anonymous()).toEqual([401, 200]);
     expect(await enforcing.bySignedIn()).toBe(200);
     expect(await enforcing.betweenPlugins()).toBe(401);
+    const warning = 'DefaultAuthPolicy: takes the barriers';
+    expect(enforcing.logged(warning, 'warn')).not.toEqual([]);
 
     const without = await start({
       withSetting: false,
@@ -145,9 +147,7 @@ describe('docs/migrate/tutorial-new.md', () => {
         await configureWithoutTutorial(),
       ],
       config: merge(
-        {
-          backend: { cors: { origin: FRONTEND, credentials: true } },
-        },
+        { backend: { cors: { origin: FRONTEND, credentials: true } } },
         parse(rules),
       ),
     });
