@@ -62,6 +62,9 @@ export function signedBackends() {
     get key(): SigningKey {
       return key;
     },
+    /** Signs a token of the backend at a port, which need not run. */
+    signFor: (port: number, claims: Partial<UserTokenClaims> = {}) =>
+      key.sign({ iss: `http://localhost:${port}/api/auth`, ...claims }),
     stopAll,
     add,
     /** Starts another server, and returns its port. */

@@ -321,7 +321,6 @@ describe('[P7] while the database is gone', () => {
 describe('a backend without the auth plugin', () => {
   async function startBoth(options: { gateAtAuth?: boolean } = {}) {
     const [authPort, otherPort] = [await freePort(), await freePort()];
-    const iss = `http://localhost:${authPort}/api/auth`;
     return {
       startAuth: () =>
         start({
@@ -336,7 +335,7 @@ describe('a backend without the auth plugin', () => {
           pluginId: 'other',
           config: discovery(authPort, 'auth'),
         }),
-      sign: (sub: string) => backends.key.sign({ iss, sub }),
+      sign: (sub: string) => backends.signFor(authPort, { sub }),
     };
   }
 

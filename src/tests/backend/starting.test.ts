@@ -1,17 +1,18 @@
 import {
   AuditorService,
   coreServices,
-  createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import signalsPlugin from '@backstage/plugin-signals-backend';
+import type { RequestHandler } from 'express';
 import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
+import { rootHandler } from '../../__testUtils__/rootHandler';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
 import { discovery } from '../../__testUtils__/startBackend';
@@ -37,6 +38,14 @@ const untilAnswered = (port: number, target: string, expected: number) =>
     ),
   );
 
+/** Creates an adopter's root router, with middleware in front of the routes and nothing behind them. */
+const ownRootRouter = (...middleware: RequestHandler[]) =>
+  rootHttpRouterServiceFactory({
+    configure({ app, routes }) {
+      app.use(...middleware, routes);
+    },
+  });
+
 const pause = (milliseconds: number) => ({
   backend: { lifecycle: { startupRequestPauseTimeout: { milliseconds } } },
 });
@@ -46,9 +55,7 @@ describe('a request while the backend starts', () => {
     const { open, opened } = latch();
     const slow = recordingPlugin('slow', { init: () => opened });
     const port = await freePort();
-    const token = await backends.key.sign({
-      iss: `http://localhost:${port}/api/auth`,
-    });
+    const token = await backends.signFor(port);
     const starting = backends.start({ port, features: [slow.feature] });
     await untilAnswered(port, '/api/auth/.well-known/jwks.json', 200);
     const answer = rawRequest(port, '/api/slow/x', {
@@ -68,9 +75,7 @@ describe('a request while the backend starts', () => {
         init: () => (slowPlugin === 'slow' ? opened : undefined),
       });
       const port = await freePort();
-      const token = await backends.key.sign({
-        iss: `http://localhost:${port}/api/auth`,
-      });
+      const token = await backends.signFor(port);
       const starting = backends.start({
         port,
         features: [
@@ -183,14 +188,7 @@ describe('an adopter', () => {
   it('with a root router of their own, and no error middleware, is gated', async () => {
     const plugin = hello();
     const { get } = await backends.start({
-      features: [
-        plugin.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use(routes);
-          },
-        }),
-      ],
+      features: [plugin.feature, ownRootRouter()],
     });
     for (const target of ['/api/hello/x', '/api/nosuchplugin/x']) {
       const { status, headers, body } = await get(target);
@@ -225,23 +223,9 @@ describe('an adopter', () => {
   });
 
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
-    let handled = 0;
-    // The gateway plugin mounts itself like this: a function, not a router, which runs for targets without a path.
-    const rootHandler = createBackendPlugin({
-      pluginId: 'rooted',
-      register(reg) {
-        reg.registerInit({
-          deps: { rootHttpRouter: coreServices.rootHttpRouter },
-          async init({ rootHttpRouter }) {
-            rootHttpRouter.use('/api/rawfn', (_req, res) => {
-              handled += 1;
-              res.end('raw');
-            });
-          },
-        });
-      },
-    });
-    const { request } = await backends.start({ features: [rootHandler] });
+    // Such a function, which is no router, runs for targets without a path.
+    const { feature, handled } = rootHandler('/api/rawfn');
+    const { request } = await backends.start({ features: [feature] });
     for (const target of [
       '/api/rawfn',
       'foo://any/api/rawfn',
@@ -255,7 +239,7 @@ describe('an adopter', () => {
         expect([target, method, status]).toEqual([target, method, 401]);
       }
     }
-    expect(handled).toBe(0);
+    expect(handled).toEqual([]);
   });
 
   it('whose plugin has an id with capitals is served and gated like any other', async () => {
@@ -291,14 +275,9 @@ describe('an adopter', () => {
       port,
       features: [
         slow.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use((_req, res, next) => {
-              setTimeout(() => res.headersSent || res.status(504).end(), 100);
-              next();
-            });
-            app.use(routes);
-          },
+        ownRootRouter((_req, res, next) => {
+          setTimeout(() => res.headersSent || res.status(504).end(), 100);
+          next();
         }),
       ],
       config: pause(300),
@@ -327,14 +306,9 @@ describe('an adopter', () => {
     const { get, sign } = await backends.start({
       features: [
         plugin.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use((req, _res, next) => {
-              expect(req.headersDistinct).toBeDefined();
-              next();
-            });
-            app.use(routes);
-          },
+        ownRootRouter((req, _res, next) => {
+          expect(req.headersDistinct).toBeDefined();
+          next();
         }),
       ],
     });
@@ -355,9 +329,7 @@ describe('an adopter', () => {
       features: [hello().feature],
       config: discovery(authPort, 'auth'),
     });
-    const token = await backends.key.sign({
-      iss: `http://localhost:${authPort}/api/auth`,
-    });
+    const token = await backends.signFor(authPort);
     fetches = 0;
     for (let i = 0; i < 60; i += 1) {
       expect(await statusOf(`/api/absent${i}/x`, bearer(token))).toBe(401);

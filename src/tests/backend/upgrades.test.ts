@@ -379,10 +379,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       withAuth: false,
       config: discovery(authPort, 'auth'),
     });
-    const token = await backends.key.sign({
-      iss: `http://localhost:${authPort}/api/auth`,
-      sub: SUB,
-    });
+    const token = await backends.signFor(authPort, { sub: SUB });
     const answer = backend.upgrade('/api/caller/x', bearer(token));
     // The backend also reads the list of revoked sessions there.
     await until(() => asked.some(url => url?.endsWith('/jwks.json')));

@@ -293,8 +293,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
-    const iss = `${gated.url}/api/auth`;
-    const user = await backends.key.sign({ iss, sub: 'user:default/jane' });
+    const user = await gated.sign({ sub: 'user:default/jane' });
     const contextsAt = async (backend: Backend) => {
       const service = await backend.caller.tokenFor('live');
       const contexts = [];
@@ -464,9 +463,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('makes upgrades wait while it starts, then answers 503', async () => {
     const port = await freePort();
-    const token = await backends.key.sign({
-      iss: `http://localhost:${port}/api/auth`,
-    });
+    const token = await backends.signFor(port);
     const { open, opened } = latch();
     const starting = start({
       port,
@@ -506,8 +503,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       withAuth: false,
       config: discovery(authPort, 'auth'),
     });
-    const iss = `http://localhost:${authPort}/api/auth`;
-    const token = await backends.key.sign({ iss });
+    const token = await backends.signFor(authPort);
     for (const [status, retryAfter, ...headerLines] of [
       [503, '5', protocol(token)],
       [503, '5', protocol('graphql-ws', token, 'a.b')],
@@ -571,11 +567,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         await start({ withGate: false }),
         await start({ apiGate: reportOnly }),
       ];
-      const iss = `${reporting.url}/api/auth`;
+      const { sign } = reporting;
       const [user, revoked, foreign] = [
-        await backends.key.sign({ iss }),
-        await backends.key.sign({ iss, sub: 'user:default/ended' }),
-        await backends.key.sign({ iss: 'https://other.example.com/api/auth' }),
+        await sign(),
+        await sign({ sub: 'user:default/ended' }),
+        await sign({ iss: 'https://other.example.com/api/auth' }),
       ];
       await reporting.endSessions('user:default/ended');
       const callers: Record<string, string[]> = {
