@@ -1,6 +1,7 @@
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import {
   AuthProviderFactory,
+  AuthProviderRouteHandlers,
   authProvidersExtensionPoint,
 } from '@backstage/plugin-auth-node';
 
@@ -19,3 +20,14 @@ export function authProvider(providerId: string, factory: AuthProviderFactory) {
     },
   });
 }
+
+/** Adds a provider whose routes all answer alike. */
+export const answeringProvider = (
+  providerId: string,
+  answer: AuthProviderRouteHandlers['start'],
+) =>
+  authProvider(providerId, () => ({
+    start: answer,
+    frameHandler: answer,
+    logout: answer,
+  }));

@@ -54,6 +54,15 @@ export class BrowserCookies {
     return sent.length > 0 ? sent.join('; ') : undefined;
   }
 
+  /** Sends a request with the cookies that apply, and stores those of the answer. */
+  async fetch(url: string, init: RequestInit = {}): Promise<Response> {
+    const cookie = this.headerFor(url);
+    const headers = { ...init.headers, ...(cookie && { cookie }) };
+    const response = await fetch(url, { ...init, headers });
+    this.store(url, response.headers.getSetCookie());
+    return response;
+  }
+
   #storeOne({ hostname, pathname, protocol }: URL, setCookie: string): void {
     if (setCookie.length > MAX_COOKIE_BYTES) {
       return;

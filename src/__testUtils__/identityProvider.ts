@@ -116,14 +116,10 @@ export class Laptop {
     headers: Record<string, string> = {},
     form?: URLSearchParams,
   ): Promise<Response> {
-    const url = new URL(target, this.url).href;
-    const cookie = this.#cookies.headerFor(url);
-    const response = await fetch(url, {
+    return this.#cookies.fetch(new URL(target, this.url).href, {
       redirect: 'manual',
       ...(form && { method: 'POST', body: form }),
-      headers: { ...headers, ...(cookie && { cookie }) },
+      headers,
     });
-    this.#cookies.store(url, response.headers.getSetCookie());
-    return response;
   }
 }

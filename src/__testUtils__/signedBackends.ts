@@ -62,6 +62,9 @@ export function signedBackends() {
     get key(): SigningKey {
       return key;
     },
+    /** Signs a token of the backend at a port, which need not run. */
+    signFor: (port: number, claims: Partial<UserTokenClaims> = {}) =>
+      key.sign({ iss: `http://localhost:${port}/api/auth`, ...claims }),
     stopAll,
     add,
     /** Starts another server, and returns its port. */
@@ -94,6 +97,13 @@ function clientOf(
   { port, url, log }: Awaited<ReturnType<typeof startBackend>>,
   key: SigningKey,
 ) {
+  const upgrade = (target: string, ...headerLines: string[]) =>
+    rawUpgrade(port, target, headerLines);
+  const upgradeOnce = async (target: string, ...headerLines: string[]) => {
+    const answer = await upgrade(target, ...headerLines);
+    answer.destroy();
+    return answer;
+  };
   const request = (
     method: string,
     target: string,
@@ -110,12 +120,16 @@ function clientOf(
     post,
     statusOf: async (target: string, ...headerLines: string[]) =>
       (await get(target, ...headerLines)).status,
-    upgrade: (target: string, ...headerLines: string[]) =>
-      rawUpgrade(port, target, headerLines),
-    async upgradeStatus(target: string, ...headerLines: string[]) {
-      const { status, destroy } = await rawUpgrade(port, target, headerLines);
-      destroy();
-      return status;
+    upgrade,
+    /** Closes the socket as soon as it is answered. */
+    upgradeOnce,
+    upgradeStatus: async (target: string, ...headerLines: string[]) =>
+      (await upgradeOnce(target, ...headerLines)).status,
+    /** Returns Backstage's own cookie, which a plugin issues to whom header lines show. */
+    async stockCookie(plugin: string, ...headerLines: string[]) {
+      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
+      const { headers } = await get(target, ...headerLines);
+      return headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
     },
     /** Signs out at the cookie endpoint of a plugin, as a page of this origin does. */
     signOut: (headerLine: string, plugin = 'hello') =>

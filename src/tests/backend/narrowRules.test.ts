@@ -117,31 +117,35 @@ describe('[P36] a rule with * in a backend', () => {
   });
 
   it('takes a path from what the start log lists as closed only if it opens as much as the plugin does', async () => {
+    const opening = (pluginId: string, ...paths: string[]) =>
+      recordingPlugin(pluginId, {
+        policies: paths.map(path => ({ path, allow: 'unauthenticated' })),
+      }).feature;
     const features = [
       badgesPlugin(),
-      recordingPlugin('odd', {
-        policies: ['/:any/x', '/ok/:id'].map(path => ({
-          path,
-          allow: 'unauthenticated',
-        })),
-      }).feature,
+      opening('odd', '/:any/x', '/ok/:id'),
+      opening('whole', '/'),
     ];
     const all = [
       'badges /entity/:entityUuid/:badgeId',
       'badges /entity/:namespace/:kind/:name/badge/:badgeId',
       'odd /:any/x',
       'odd /ok/:id',
+      'whole /',
     ];
     expect(closedBy(await start([], ...features))).toEqual(all);
     expect(closedBy(await start([BADGE], ...features))).toEqual(all);
     const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const whole = [
+    const odd = { plugin: 'odd', path: '/ok/*' };
+    const others = [
       { ...BADGE, methods },
-      { plugin: 'badges', path: `${BADGE.path}/**`, methods },
-      { plugin: 'odd', path: '/ok/*', methods },
-      { plugin: 'odd', path: '/ok/*/**', methods },
+      { ...BADGE, path: `${BADGE.path}/**`, methods },
+      { ...odd, path: '/ok/*/**', methods },
+      { plugin: 'whole', path: '/**', methods },
     ];
-    const open = await start(whole, ...features);
+    const fewer = await start([odd, ...others], ...features);
+    expect(closedBy(fewer)).toEqual([all[0], all[2], all[3]]);
+    const open = await start([{ ...odd, methods }, ...others], ...features);
     expect(closedBy(open)).toEqual([all[0], all[2]]);
     expect(await statusOf(open.port, '/api/badges/entity/a/b/c/badge/d')).toBe(
       200,

@@ -1,9 +1,8 @@
 import {
   coreServices,
-  createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { Request, Response, Router } from 'express';
+import { Router } from 'express';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -12,6 +11,7 @@ import {
   COOKIE_ENDPOINT,
   KEYS,
 } from '../../__testUtils__/requestParts';
+import { rootHandler } from '../../__testUtils__/rootHandler';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import {
   ATTACKS,
@@ -42,30 +42,10 @@ const ownHttpRouter = createServiceFactory({
   },
 });
 
-/** A plugin that handles all requests below `/api/mounted`, at the root router. */
-function createRootHandler() {
-  const handled: string[] = [];
-  const feature = createBackendPlugin({
-    pluginId: 'mounting',
-    register(reg) {
-      reg.registerInit({
-        deps: { router: coreServices.rootHttpRouter },
-        async init({ router }) {
-          router.use('/api/mounted', (req: Request, res: Response) => {
-            handled.push(`${req.method} ${req.url}`);
-            res.json({ mounted: true });
-          });
-        },
-      });
-    },
-  });
-  return { feature, handled };
-}
-
 async function start(features: Parameters<typeof backends.start>[0]) {
   const hello = recordingPlugin('hello');
   const caller = recordingPlugin('caller');
-  const mounted = createRootHandler();
+  const mounted = rootHandler('/api/mounted');
   const backend = await backends.start({
     ...features,
     features: [

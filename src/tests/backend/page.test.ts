@@ -1,8 +1,4 @@
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
+import { deniedPermissions } from '../../__testUtils__/deniedPermissions';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
@@ -12,6 +8,8 @@ import {
 import { PAGE_POLICY } from '../../page/document';
 
 const PAGE = '/api/auth/api-gate/';
+const OLIVIA = 'user:default/olivia';
+const RITA = 'user:default/rita';
 const NAVIGATION = 'Sec-Fetch-Dest: document';
 
 const backends = signedBackends();
@@ -24,8 +22,8 @@ async function start(options: SignedBackendOptions = {}) {
     features: [hello.feature],
     ...others,
     apiGate: {
-      operators: ['user:default/olivia'],
-      readers: ['user:default/rita'],
+      operators: [OLIVIA],
+      readers: [RITA],
       ...apiGate,
     },
   });
@@ -49,8 +47,8 @@ describe('[P89] the page of the policy', () => {
     const { get, hello, navigate } = await start();
     const byService = await get(PAGE, bearer(await hello.tokenFor('auth')));
     for (const answer of [
-      await navigate(PAGE, 'user:default/olivia'),
-      await navigate(PAGE, 'user:default/rita'),
+      await navigate(PAGE, OLIVIA),
+      await navigate(PAGE, RITA),
       byService,
     ]) {
       expect(answer.status).toBe(200);
@@ -115,17 +113,17 @@ describe('[P89] the page of the policy', () => {
     const { get, navigate, sign } = await start({
       apiGate: { cookie: { enabled: false } },
     });
-    const { body, status } = await navigate(PAGE, 'user:default/rita');
+    const { body, status } = await navigate(PAGE, RITA);
     expect(status).toBe(401);
     expect(body).toContain('auth.apiGate.cookie.enabled is');
     expect(body).not.toContain('Sign in to Backstage first');
-    const token = bearer(await sign({ sub: 'user:default/rita' }));
+    const token = bearer(await sign({ sub: RITA }));
     expect((await get(PAGE, token)).status).toBe(200);
   });
 
   it('names nobody to ask where the gate refuses a page of another site', async () => {
     const { get, sign } = await start();
-    const rita = cookie(await sign({ sub: 'user:default/rita' }));
+    const rita = cookie(await sign({ sub: RITA }));
     const origin = 'Origin: https://evil.example.com';
     const { body, status } = await get(PAGE, rita, NAVIGATION, origin);
     expect(status).toBe(403);
@@ -145,7 +143,7 @@ describe('[P89] the page of the policy', () => {
   it('has its address with a final slash, and leads there without one', async () => {
     const { navigate } = await start();
     const address = PAGE.slice(0, -1);
-    expect(await navigate(address, 'user:default/rita')).toMatchObject({
+    expect(await navigate(address, RITA)).toMatchObject({
       status: 302,
       headers: { location: 'api-gate/' },
     });
@@ -157,7 +155,7 @@ describe('[P89] the page of the policy', () => {
   it('can send its form from its exact address only', async () => {
     const { navigate } = await start();
     const policyAt = async (target: string) => {
-      const answer = await navigate(target, 'user:default/rita');
+      const answer = await navigate(target, RITA);
       return [
         answer.status,
         valuesOf(answer, 'content-security-policy').join().split('\n'),
@@ -173,7 +171,7 @@ describe('[P89] the page of the policy', () => {
       '/api/auth/x/../api-gate/',
       '/api/auth/api-gate/x',
     ]) {
-      const { body, status } = await navigate(other, 'user:default/rita');
+      const { body, status } = await navigate(other, RITA);
       expect(status).toBe(404);
       expect(body).not.toContain('<form');
     }
@@ -184,7 +182,7 @@ describe('[P89] the page of the policy', () => {
       handle: (_req, res) => res.type('html').send('<p>other</p>'),
     });
     const { navigate } = await start({ features: [other.feature] });
-    const answer = await navigate('/api/other/api-gate/', 'user:default/rita');
+    const answer = await navigate('/api/other/api-gate/', RITA);
     expect(answer.status).toBe(200);
     expect(valuesOf(answer, 'content-security-policy').join()).toMatch(
       /\nsandbox$/,
@@ -195,14 +193,11 @@ describe('[P89] the page of the policy', () => {
     const { get, navigate } = await start();
     const refused = await get('/api/hello/some/path?code=secret');
     const id = String(refused.headers['api-gate-decision']);
-    const { body } = await navigate(`${PAGE}?id=${id}`, 'user:default/rita');
+    const { body } = await navigate(`${PAGE}?id=${id}`, RITA);
     // The refusal is there twice: as the one that was found, and among the last.
     expect(body.split('GET /api/hello/some/path')).toHaveLength(3);
     expect(body).not.toContain('secret');
-    const { body: other } = await navigate(
-      `${PAGE}?id=0123456789abcdef`,
-      'user:default/rita',
-    );
+    const { body: other } = await navigate(`${PAGE}?id=0123456789abcdef`, RITA);
     expect(other).toContain('No refusal with the id 0123456789abcdef');
   });
 
@@ -211,7 +206,7 @@ describe('[P89] the page of the policy', () => {
       apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },
     });
     const ask = async (query: string) =>
-      (await navigate(`${PAGE}?${query}`, 'user:default/rita')).body;
+      (await navigate(`${PAGE}?${query}`, RITA)).body;
     expect(await ask('request=GET+%2Fapi%2Fhello%2Fhealth')).toContain(
       'public: a rule names it',
     );
@@ -248,7 +243,7 @@ describe('[P89] the page of the policy', () => {
   it('says where a question is recorded: in the log of Backstage, not in that of the gate', async () => {
     const { log, navigate } = await start();
     const target = `${PAGE}?request=GET+/api/hello/asked`;
-    const { body } = await navigate(target, 'user:default/rita');
+    const { body } = await navigate(target, RITA);
     expect(body.replace(/\n/g, ' ')).toContain(
       'The gate does not record what is asked, but the log of Backstage has the address of each request',
     );
@@ -258,7 +253,7 @@ describe('[P89] the page of the policy', () => {
 
   it('is read only', async () => {
     const { request, sign } = await start();
-    const token = bearer(await sign({ sub: 'user:default/olivia' }));
+    const token = bearer(await sign({ sub: OLIVIA }));
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
       expect((await request(method, PAGE, [token])).status).toBe(404);
     }
@@ -266,18 +261,8 @@ describe('[P89] the page of the policy', () => {
   });
 
   it("is nobody's whom the permission system denies it", async () => {
-    const deny = async () => [{ result: AuthorizeResult.DENY }];
-    const { navigate } = await start({
-      features: [
-        createServiceFactory({
-          service: coreServices.permissions,
-          deps: {},
-          factory: () =>
-            ({ authorize: deny, authorizeConditional: deny }) as never,
-        }),
-      ],
-    });
-    const { body, status } = await navigate(PAGE, 'user:default/olivia');
+    const { navigate } = await start({ features: [deniedPermissions] });
+    const { body, status } = await navigate(PAGE, OLIVIA);
     expect(status).toBe(403);
     expect(body).toContain('This needs the permission auth.api-gate.read.');
   });

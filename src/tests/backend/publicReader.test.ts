@@ -13,11 +13,7 @@ import { merge } from 'lodash';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordSpans } from '../../__testUtils__/recordSpans';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import {
-  bearer,
-  cookie,
-  COOKIE_ENDPOINT,
-} from '../../__testUtils__/requestParts';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
   SignedBackend,
   SignedBackendOptions,
@@ -47,8 +43,8 @@ const backends = signedBackends();
 afterEach(backends.stopAll);
 
 /** Answers the principal that `httpAuth` returns to a handler, with the names and values of all headers that it sees. */
-const reader = () =>
-  recordingPlugin('hello', {
+const reader = (pluginId = 'hello') =>
+  recordingPlugin(pluginId, {
     handle: async (req, res, { httpAuth }) => {
       const { principal } = await httpAuth.credentials(req);
       const { rawHeaders } = req;
@@ -75,10 +71,16 @@ async function startHello({
     },
     config: merge(accessWith(entryFor('hello')), config),
   });
-  return { ...backend, hello };
+  return {
+    ...backend,
+    hello,
+    /** Returns the type of the principal whose request the handler gets. */
+    typeAt: async (target: string, ...headerLines: string[]) => {
+      const { body } = await backend.get(target, ...headerLines);
+      return JSON.parse(body).principal.type;
+    },
+  };
 }
-
-const typeIn = (body: string) => JSON.parse(body).principal.type;
 
 const describeIfChecked = isDelegationChecked ? describe : describe.skip;
 
@@ -100,8 +102,8 @@ describeIfChecked('a rule with `as`', () => {
   });
 
   it('[P85] does so for GET and HEAD of its paths alone', async () => {
-    const { get, request, hello } = await startHello();
-    expect(typeIn((await get('/api/hello/open')).body)).toBe('none');
+    const { request, hello, typeAt } = await startHello();
+    expect(await typeAt('/api/hello/open')).toBe('none');
     for (const [method, target, status] of [
       ['HEAD', '/api/hello/read/x', 200],
       ['POST', '/api/hello/read/x', 401],
@@ -120,20 +122,16 @@ describeIfChecked('a rule with `as`', () => {
   });
 
   it('[P85] leaves a request with a credential to that one', async () => {
-    const { get, sign } = await startHello();
+    const { sign, stockCookie, typeAt } = await startHello();
     const user = await sign();
-    const ofUser = await get('/api/hello/read/x', bearer(user));
-    expect(typeIn(ofUser.body)).toBe('user');
+    const target = '/api/hello/read/x';
+    expect(await typeAt(target, bearer(user))).toBe('user');
     // No handler of a public path sees the gate's cookie, so that the page is the same to everybody.
-    const withCookie = await get('/api/hello/read/x', cookie(user));
-    expect(typeIn(withCookie.body)).toBe('service');
+    expect(await typeAt(target, cookie(user))).toBe('service');
     // Browsers have Backstage's own cookie after a look at TechDocs.
-    const { headers } = await get(`/api/hello${COOKIE_ENDPOINT}`, bearer(user));
-    const [own] = headers['set-cookie']!.match(/backstage-auth=[^;]+/)!;
-    const withOwn = await get('/api/hello/read/x', `Cookie: ${own}`);
-    expect(typeIn(withOwn.body)).toBe('service');
-    const ofBasic = await get('/api/hello/read/x', 'Authorization: Basic YTpi');
-    expect(typeIn(ofBasic.body)).toBe('none');
+    const own = await stockCookie('hello', bearer(user));
+    expect(await typeAt(target, `Cookie: ${own}`)).toBe('service');
+    expect(await typeAt(target, 'Authorization: Basic YTpi')).toBe('none');
   });
 
   it('[P85] refuses every request that presents its token', async () => {
@@ -168,12 +166,7 @@ describeIfChecked('a rule with `as`', () => {
   });
 
   it('[P85] gives a handler of another plugin, and another server, nothing', async () => {
-    const other = recordingPlugin('other', {
-      handle: async (req, res, { httpAuth }) => {
-        const { principal } = await httpAuth.credentials(req);
-        res.json({ principal });
-      },
-    });
+    const other = reader('other');
     const forwarding = recordingPlugin('forwarding', {
       handle: (req, res) => {
         req.url = '/api/other/x';
@@ -183,9 +176,7 @@ describeIfChecked('a rule with `as`', () => {
     });
     const { get } = await startHello({
       features: [other.feature, forwarding.feature],
-      apiGate: {
-        allow: [{ ...RULE, plugin: 'forwarding', path: '/read' }],
-      },
+      apiGate: { allow: [{ ...RULE, plugin: 'forwarding', path: '/read' }] },
       config: accessWith(entryFor('forwarding')),
     });
     expect((await get('/api/forwarding/read')).status).toBe(401);
@@ -225,7 +216,7 @@ describeIfChecked('a rule with `as`', () => {
   });
 
   it('[P83][P85] reads nothing after the end of its token, and where only excludes it', async () => {
-    const { change, get } = await startHello();
+    const { change, typeAt } = await startHello();
     const read = async (limits: JsonObject) => {
       change({
         config: accessWith(entryFor('hello')),
@@ -234,7 +225,7 @@ describeIfChecked('a rule with `as`', () => {
           tokens: [{ subject: 'public-reader', ...limits }],
         },
       });
-      return typeIn((await get('/api/hello/read/x')).body);
+      return typeAt('/api/hello/read/x');
     };
     expect(await read({ until: '2999-01-01' })).toBe('service');
     expect(await read({ until: '2020-01-01' })).toBe('none');
@@ -255,22 +246,20 @@ describeIfChecked('a rule with `as`', () => {
         candidate: { allow: [{ ...RULE, plugin: 'hello', path: '/read/*' }] },
       },
     });
-    expect(typeIn((await candidate.get('/api/hello/read/x')).body)).toBe(
-      'none',
-    );
+    expect(await candidate.typeAt('/api/hello/read/x')).toBe('none');
   });
 
   it('[P85] needs a restart where a reload adds it, and ends at once where one removes it', async () => {
     const config = accessWith(entryFor('hello'));
-    const { change, get, hello, log, policy } = await startHello();
+    const { change, hello, log, policy, typeAt } = await startHello();
     const plain = [{ plugin: 'hello', path: '/read/*' }];
     change({ config, apiGate: { allow: plain } });
-    expect(typeIn((await get('/api/hello/read/x')).body)).toBe('none');
+    expect(await typeAt('/api/hello/read/x')).toBe('none');
     change({
       config,
       apiGate: { allow: [{ ...RULE, plugin: 'hello', path: '/new' }] },
     });
-    expect(typeIn((await get('/api/hello/new')).body)).toBe('none');
+    expect(await typeAt('/api/hello/new')).toBe('none');
     expect(log.map(({ message }) => message)).toContain(
       'auth.apiGate.allow[0].as has changed, and takes effect after a restart',
     );
@@ -288,11 +277,8 @@ describeIfChecked('a rule with `as`', () => {
   });
 
   it('is named at the start, in a finding and in the policy', async () => {
-    const { log, policy, hello } = await startHello();
-    const found = log.find(({ message }) =>
-      message.includes('[public-as-service]'),
-    );
-    expect(found?.message).toContain(
+    const { logged, policy, hello } = await startHello();
+    expect(logged('[public-as-service]')[0].message).toContain(
       'lets anybody read as public-reader whatever the plugin hello shows to it',
     );
     const { allow } = await policy(await hello.tokenFor('auth'));
@@ -370,12 +356,8 @@ describeStock('a rule with `as` for the catalog', () => {
         });
       const backend = await start(RULE);
       await until(async () => (await readNames(backend))[0] === 'example');
-      const denied = await backend.request(
-        'POST',
-        '/api/catalog/refresh',
-        [],
-        '{}',
-      );
+      const target = '/api/catalog/refresh';
+      const denied = await backend.request('POST', target, [], '{}');
       expect(denied.status).toBe(401);
       await backends.stopAll();
       const { as: _as, ...without } = RULE;

@@ -88,36 +88,16 @@ describe('[P86] the last refusals', () => {
     ];
     const { last } = await refusals();
     expect(last.map(({ id }) => id).reverse()).toEqual(answers.map(idOf));
+    const ofHello = { plugin: 'hello', method: 'GET', path: '/data' };
+    const reason = 'missing-credentials';
     expect(
       last.map(({ id, time, outcome, ...refusal }) => refusal).reverse(),
     ).toEqual([
-      {
-        reason: 'revoked',
-        plugin: 'hello',
-        method: 'GET',
-        path: '/data',
-        subject: JANE,
-      },
-      {
-        reason: 'invalid-token',
-        detail: 'expired',
-        plugin: 'hello',
-        method: 'GET',
-        path: '/data',
-      },
-      { reason: 'cross-site', plugin: 'hello', method: 'GET', path: '/data' },
-      {
-        reason: 'missing-credentials',
-        plugin: 'not installed',
-        method: 'GET',
-        path: '/data',
-      },
-      {
-        reason: 'missing-credentials',
-        plugin: 'live',
-        method: 'WEBSOCKET',
-        path: '/ws',
-      },
+      { ...ofHello, reason: 'revoked', subject: JANE },
+      { ...ofHello, reason: 'invalid-token', detail: 'expired' },
+      { ...ofHello, reason: 'cross-site' },
+      { ...ofHello, plugin: 'not installed', reason },
+      { plugin: 'live', method: 'WEBSOCKET', path: '/ws', reason },
     ]);
   });
 
@@ -180,12 +160,9 @@ describe('[P86] the last refusals', () => {
     expect((await get('/api/hello/data')).status).toBe(401);
     const { last } = await refusals();
     const [{ meta }] = logged('API gate would have refused a request');
+    const { decision: id } = meta as { decision: string };
     expect(last).toMatchObject([
-      {
-        id: (meta as { decision: string }).decision,
-        outcome: 'would-refuse',
-        reason: 'missing-credentials',
-      },
+      { id, outcome: 'would-refuse', reason: 'missing-credentials' },
     ]);
   });
 });
@@ -246,15 +223,9 @@ it('the policy route has the process that answers, and the sign-outs and locks i
     });
   expect((await lock(3600)).status).toBe(201);
   // The call that locks a user out signs that user out, too.
-  expect((await report()).revocations).toEqual({
-    sessions: 3,
-    lockedUsers: 1,
-  });
+  expect((await report()).revocations).toEqual({ sessions: 3, lockedUsers: 1 });
   // A lock that is lifted leaves a sign-out behind.
   const john = `${REVOCATIONS}/user:default/john`;
   expect((await request('DELETE', john, [bearer(operator)])).status).toBe(200);
-  expect((await report()).revocations).toEqual({
-    sessions: 4,
-    lockedUsers: 0,
-  });
+  expect((await report()).revocations).toEqual({ sessions: 4, lockedUsers: 0 });
 });

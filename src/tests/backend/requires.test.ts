@@ -6,6 +6,7 @@ import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { POLICY } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
 import { startLegacyGate } from '../../__testUtils__/startLegacyGate';
@@ -59,6 +60,15 @@ async function start(secret: JsonValue | undefined, apiGate: JsonObject = {}) {
   };
 }
 
+/** Returns what `api-gate explain` prints about the request, with a file and further arguments. */
+const explain = async (file: string, ...args: string[]) =>
+  (
+    await runCliHere([
+      ...['explain', '--config', file, ...args],
+      `POST ${TARGET}`,
+    ])
+  ).stdout;
+
 describe('a rule that requires a setting', () => {
   it.each<[JsonValue | undefined, number]>([
     ['a secret', 200],
@@ -71,13 +81,8 @@ describe('a rule that requires a setting', () => {
     expect(await backend.post()).toBe(status);
     expect(backend.handled).toHaveLength(status === 200 ? 1 : 0);
     const { allow, findings, needsRestart } = await backend.describe();
-    expect(allow).toEqual([
-      {
-        ...RULE,
-        installed: true,
-        ...(status === 401 && { unmet: true }),
-      },
-    ]);
+    const unmet = status === 401 && { unmet: true };
+    expect(allow).toEqual([{ ...RULE, installed: true, ...unmet }]);
     expect(needsRestart).toEqual([]);
     const ids = findings.map(({ id }) => id);
     expect(ids.includes('rule-requirement-not-met')).toBe(status === 401);
@@ -102,10 +107,7 @@ describe('a rule that requires a setting', () => {
 
   it('[P84] stops the start if a parent of the setting is no object, or if it is no config path', async () => {
     await expect(
-      backends.start({
-        config: { events: 'x' },
-        apiGate: { allow: [RULE] },
-      }),
+      backends.start({ config: { events: 'x' }, apiGate: { allow: [RULE] } }),
     ).rejects.toThrow(`requires names ${KEY}, which is no text`);
     for (const requires of ['', 'a.b.', 'a[0].b', 'a b', 7, [KEY]]) {
       await expect(
@@ -154,22 +156,15 @@ describe('a rule that requires a setting', () => {
       ...process.env,
       REPORTER,
     });
-    const explain = async (...args: string[]) =>
-      (
-        await runCliHere([
-          ...['explain', '--config', file, ...args],
-          `POST ${TARGET}`,
-        ])
-      ).stdout;
     const asked = await explain(
-      ...['--policy', `${backend.url}/api/auth/api-gate/v1/policy`],
+      ...[file, '--policy', `${backend.url}${POLICY}`],
       ...['--token-env', 'REPORTER'],
     );
     variable.restore();
     expect(asked).toContain(
       'opens nothing without the setting that it requires',
     );
-    expect(await explain()).toContain('public: a rule names it');
+    expect(await explain(file)).toContain('public: a rule names it');
     expect(
       backend.logged(
         `${KEY} has changed, and takes effect after a restart`,
@@ -222,13 +217,8 @@ describe('a rule that requires a setting', () => {
       apiGate: { allow: [{ ...RULE, plugin: 'pub' }] },
     });
     backends.add(gate);
-    const answer = await fetch(
-      `http://localhost:${gate.port}/api/pub/http/github`,
-      {
-        method: 'POST',
-      },
-    );
-    expect(answer.status).toBe(401);
+    const url = `http://localhost:${gate.port}/api/pub/http/github`;
+    expect((await fetch(url, { method: 'POST' })).status).toBe(401);
   });
 });
 
@@ -265,14 +255,7 @@ events: { modules: { github: { webhookSecret: ${secret} } } }
       rootConfig: configFromFiles(['--config', file], backends.add),
     });
     const post = async () => (await backend.request('POST', TARGET)).status;
-    const explain = async (...args: string[]) =>
-      (
-        await runCliHere([
-          ...['explain', '--config', file, ...args],
-          `POST ${TARGET}`,
-        ])
-      ).stdout;
-    return { ...backend, explain, file, post, write };
+    return { ...backend, explain: () => explain(file), post, write };
   }
 
   it('[P84] is closed if the variable is not set, and stays closed when the file has a text', async () => {
@@ -307,11 +290,8 @@ it('[P84] check and diff treat every requirement as met', async () => {
     `${base}auth: { apiGate: { allow: [${JSON.stringify(RULE)}], expect: [{ request: POST ${TARGET}, is: public }] } }\n`,
   );
   const checked = await runCliHere([
-    'check',
-    '--config',
-    file,
-    '--fail-on',
-    'findings',
+    ...['check', '--config', file],
+    ...['--fail-on', 'findings'],
   ]);
   expect(checked.stdout).toMatch(
     /POST \/api\/events\/http\/github {2}\(requires events\.modules\.github\.webhookSecret\)\n[^]*1 of 1 expectations hold, 0 findings\n/,

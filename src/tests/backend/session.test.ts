@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import { authProvider } from '../../__testUtils__/authProvider';
+import { answeringProvider } from '../../__testUtils__/authProvider';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -52,11 +52,7 @@ async function start(
   };
   // The test has two providers: one signs users in, the other connects accounts.
   const providers = ['signs-in', 'connects'].map(providerId =>
-    authProvider(providerId, () => ({
-      start: answer,
-      frameHandler: answer,
-      logout: answer,
-    })),
+    answeringProvider(providerId, answer),
   );
   const backend = await backends.start({
     ...others,
@@ -151,10 +147,7 @@ describe.each(databases)('sign-out, on %s', (_, config) => {
     const docs = recordingPlugin('docs', {
       policies: [{ path: '/static', allow: 'user-cookie' }],
     });
-    const backend = await start({
-      config: config(),
-      features: [docs.feature],
-    });
+    const backend = await start({ config: config(), features: [docs.feature] });
     const token = await backend.sign();
     const credentials = await docs.auth.authenticate(token);
     const { token: limited } = await docs.auth.getLimitedUserToken(
@@ -328,7 +321,6 @@ describe('[P7] while the database is gone', () => {
 describe('a backend without the auth plugin', () => {
   async function startBoth(options: { gateAtAuth?: boolean } = {}) {
     const [authPort, otherPort] = [await freePort(), await freePort()];
-    const iss = `http://localhost:${authPort}/api/auth`;
     return {
       startAuth: () =>
         start({
@@ -343,7 +335,7 @@ describe('a backend without the auth plugin', () => {
           pluginId: 'other',
           config: discovery(authPort, 'auth'),
         }),
-      sign: (sub: string) => backends.key.sign({ iss, sub }),
+      sign: (sub: string) => backends.signFor(authPort, { sub }),
     };
   }
 

@@ -1,12 +1,8 @@
 import { connect } from 'node:net';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
+import { deniedPermissions } from '../../__testUtils__/deniedPermissions';
 import { verificationsDuring } from '../../__testUtils__/verificationsDuring';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -146,19 +142,8 @@ describe('[P18] who may end the sessions of a user', () => {
   });
 
   it('an operator without the permission: their own', async () => {
-    const denial = async () => [{ result: AuthorizeResult.DENY }];
     const backend = await start({
-      features: [
-        // The policy denies everything.
-        createServiceFactory({
-          service: coreServices.permissions,
-          deps: {},
-          factory: () => ({
-            authorize: denial as never,
-            authorizeConditional: denial as never,
-          }),
-        }),
-      ],
+      features: [deniedPermissions],
       apiGate: { operators: ['user:development/guest'] },
     });
     const guest = await backend.guest();
@@ -176,9 +161,9 @@ describe('what a caller may write', () => {
     const sockets = await Promise.all(
       Array.from({ length: 20 }, () => holdBack(backend.port, token, body)),
     );
-    await until(() => sockets.every(socket => socket.bytesWritten > 0) && true);
+    await until(() => sockets.every(({ socket }) => socket.bytesWritten > 0));
     await new Promise(resolve => setTimeout(resolve, 500));
-    const answers = await Promise.all(sockets.map(socket => socket.finish()));
+    const answers = await Promise.all(sockets.map(({ finish }) => finish()));
     expect(answers.filter(status => status === 201)).toHaveLength(1);
     expect(answers.filter(status => status === 401)).toHaveLength(19);
   });
@@ -207,9 +192,7 @@ describe('what a caller may write', () => {
       ].join('\r\n'),
     );
     return {
-      get bytesWritten() {
-        return socket.bytesWritten;
-      },
+      socket,
       finish: () => {
         socket.write(body);
         return answer;

@@ -1,16 +1,15 @@
 import { once } from 'node:events';
 import { connect as connectTcp, Socket } from 'node:net';
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
-import {
-  coreServices,
-  createBackendPlugin,
-} from '@backstage/backend-plugin-api';
+import { createBackendPlugin } from '@backstage/backend-plugin-api';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import {
   SignalsService,
   signalsServiceRef,
 } from '@backstage/plugin-signals-node';
 import { WebSocket } from 'ws';
+import { openedOrRefused } from '../../__testUtils__/openedOrRefused';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { forge } from '../../__testUtils__/requestParts';
 import {
   SignedBackend,
@@ -29,30 +28,26 @@ const routesUpgrades = 'createWebSocketRouter' in httpRouter;
 const backends = signedBackends();
 let backend: SignedBackend;
 let signals: SignalsService;
-let serviceToken: () => Promise<string>;
+let caller: ReturnType<typeof recordingPlugin>;
 let first: Socket | undefined;
 
 const sender = createBackendPlugin({
   pluginId: 'sender',
   register(reg) {
     reg.registerInit({
-      deps: { auth: coreServices.auth, signals: signalsServiceRef },
+      deps: { signals: signalsServiceRef },
       async init(deps) {
         signals = deps.signals;
-        serviceToken = async () => {
-          const { token } = await deps.auth.getPluginRequestToken({
-            onBehalfOf: await deps.auth.getOwnServiceCredentials(),
-            targetPluginId: 'auth',
-          });
-          return token;
-        };
       },
     });
   },
 });
 
 beforeEach(async () => {
-  backend = await backends.start({ features: [signalsPlugin, sender] });
+  caller = recordingPlugin('caller');
+  backend = await backends.start({
+    features: [signalsPlugin, sender, caller.feature],
+  });
 });
 afterEach(async () => {
   first?.destroy();
@@ -62,34 +57,23 @@ afterEach(async () => {
 /** Returns a token of a user whom the `auth` plugin knows. */
 const signIn = () => backend.guest();
 
-const endSessions = async () => backend.endSessions(await serviceToken(), USER);
+const endSessions = async () =>
+  backend.endSessions(await caller.tokenFor('auth'), USER);
 
 /** Opens a WebSocket as a frontend does: a first upgrade that signals takes from Express gets no answer, and frontends retry. */
-async function connect(options: {
-  path?: string;
-  protocol?: string;
-  cookie?: string;
-  origin?: string;
-}): Promise<WebSocket | number> {
-  const client = new WebSocket(
-    `ws://localhost:${backend.port}${options.path ?? '/api/signals'}`,
-    options.protocol ?? [],
-    {
-      origin: options.origin ?? APP,
+const connect = ({
+  path = '/api/signals',
+  protocol = [] as string | string[],
+  cookie = '',
+  origin = APP,
+}): Promise<WebSocket | number> =>
+  openedOrRefused(
+    new WebSocket(`ws://localhost:${backend.port}${path}`, protocol, {
+      origin,
       handshakeTimeout: 4_000,
-      headers: options.cookie ? { Cookie: `token=${options.cookie}` } : {},
-    },
+      headers: cookie ? { Cookie: `token=${cookie}` } : {},
+    }),
   );
-  return new Promise((resolve, reject) => {
-    client.once('open', () => resolve(client));
-    client.once('unexpected-response', (_, { statusCode }) => {
-      client.on('error', () => {});
-      client.terminate();
-      resolve(statusCode!);
-    });
-    client.once('error', reject);
-  });
-}
 
 /** Sends a first upgrade. Without handlers, signals takes it from Express, and listens at the server from then on. */
 async function wakeSignals(): Promise<Socket> {

@@ -1,13 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import {
-  BackendFeature,
-  createBackendModule,
-} from '@backstage/backend-plugin-api';
+import type { BackendFeature } from '@backstage/backend-plugin-api';
 import gatewayPlugin from '@backstage/plugin-gateway-backend';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { blocksAfter, readDocument } from '../../__testUtils__/documents';
+import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -256,30 +254,28 @@ describe('the configuration of docs/split-backends.md', () => {
   });
 });
 
-describe('a backend with the auth plugin', () => {
-  it('can stop while another one reads its revoked sessions', async () => {
-    const { otherPort, start, hello } = await reserve();
-    const asked: ServerResponse[] = [];
-    const { server: auth, port } = await serve((_req, res) => {
-      asked.push(res);
-    });
-    await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
-      withAuth: false,
-      features: [hello.feature],
-    });
-    await until(() => asked.length > 0);
-    // Backstage behaves the same: a client with an open request may send more over the same connection.
-    auth.closeIdleConnections();
-    const stopped = new Promise(resolve => auth.close(resolve));
-    const answering = setInterval(
-      () => asked.splice(0).forEach(res => res.end('{"revocations":[]}')),
-      10,
-    );
-    const late = new Promise(resolve => setTimeout(resolve, 2_000, 'late'));
-    expect(await Promise.race([stopped, late])).not.toBe('late');
-    clearInterval(answering);
-    auth.closeAllConnections();
+it('a backend with the auth plugin can stop while another one reads its revoked sessions', async () => {
+  const { otherPort, start, hello } = await reserve();
+  const asked: ServerResponse[] = [];
+  const { server: auth, port } = await serve((_req, res) => {
+    asked.push(res);
   });
+  await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
+    withAuth: false,
+    features: [hello.feature],
+  });
+  await until(() => asked.length > 0);
+  // Backstage behaves the same: a client with an open request may send more over the same connection.
+  auth.closeIdleConnections();
+  const stopped = new Promise(resolve => auth.close(resolve));
+  const answering = setInterval(
+    () => asked.splice(0).forEach(res => res.end('{"revocations":[]}')),
+    10,
+  );
+  const late = new Promise(resolve => setTimeout(resolve, 2_000, 'late'));
+  expect(await Promise.race([stopped, late])).not.toBe('late');
+  clearInterval(answering);
+  auth.closeAllConnections();
 });
 
 describe('behind a gateway', () => {
@@ -352,11 +348,7 @@ describe('behind a gateway', () => {
   it("TechDocs reads by Backstage's own cookie", async () => {
     const { send, sign, second, techdocs } = await startGatewayWithAuth();
     const token = await sign();
-    const issued = await second.get(
-      `/api/techdocs${COOKIE_ENDPOINT}`,
-      bearer(token),
-    );
-    const stock = issued.headers['set-cookie']!.match(/backstage-auth=[^;]+/);
+    const stock = await second.stockCookie('techdocs', bearer(token));
     const statusOf = async (method: string, target: string) =>
       (await send(method, target, `Cookie: ${stock}`)).status;
     expect(await statusOf('GET', '/api/techdocs/static/x.png')).toBe(200);
@@ -367,18 +359,10 @@ describe('behind a gateway', () => {
   });
 
   it('a request waits until the gateway is up', async () => {
-    let open!: () => void;
-    const opened = new Promise<void>(resolve => {
-      open = resolve;
-    });
-    const slow = createBackendModule({
-      pluginId: 'gateway',
-      moduleId: 'slow',
-      register(reg) {
-        reg.registerInit({ deps: {}, init: () => opened });
-      },
-    });
-    const { startGateway, send, sign } = await startGatewayAlone([slow]);
+    const { open, opened } = latch();
+    const { startGateway, send, sign } = await startGatewayAlone([
+      slowModule('gateway', opened),
+    ]);
     const starting = startGateway();
     const line = bearer(await sign());
     const answer = () => send('GET', '/api/hello/x', line);

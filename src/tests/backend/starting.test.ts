@@ -1,17 +1,18 @@
 import {
   AuditorService,
   coreServices,
-  createBackendModule,
-  createBackendPlugin,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { httpRouterServiceFactory } from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import eventsPlugin from '@backstage/plugin-events-backend';
 import signalsPlugin from '@backstage/plugin-signals-backend';
+import type { RequestHandler } from 'express';
+import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
+import { rootHandler } from '../../__testUtils__/rootHandler';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
 import { discovery } from '../../__testUtils__/startBackend';
@@ -28,15 +29,6 @@ const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
-/** Returns a promise that a test resolves. */
-function latch() {
-  let open!: () => void;
-  const opened = new Promise<void>(resolve => {
-    open = resolve;
-  });
-  return { open, opened };
-}
-
 /** Waits until a backend that starts answers a request with a status. */
 const untilAnswered = (port: number, target: string, expected: number) =>
   until(() =>
@@ -45,6 +37,14 @@ const untilAnswered = (port: number, target: string, expected: number) =>
       () => false,
     ),
   );
+
+/** Creates an adopter's root router, with middleware in front of the routes and nothing behind them. */
+const ownRootRouter = (...middleware: RequestHandler[]) =>
+  rootHttpRouterServiceFactory({
+    configure({ app, routes }) {
+      app.use(...middleware, routes);
+    },
+  });
 
 const pause = (milliseconds: number) => ({
   backend: { lifecycle: { startupRequestPauseTimeout: { milliseconds } } },
@@ -55,9 +55,7 @@ describe('a request while the backend starts', () => {
     const { open, opened } = latch();
     const slow = recordingPlugin('slow', { init: () => opened });
     const port = await freePort();
-    const token = await backends.key.sign({
-      iss: `http://localhost:${port}/api/auth`,
-    });
+    const token = await backends.signFor(port);
     const starting = backends.start({ port, features: [slow.feature] });
     await untilAnswered(port, '/api/auth/.well-known/jwks.json', 200);
     const answer = rawRequest(port, '/api/slow/x', {
@@ -77,25 +75,12 @@ describe('a request while the backend starts', () => {
         init: () => (slowPlugin === 'slow' ? opened : undefined),
       });
       const port = await freePort();
-      const token = await backends.key.sign({
-        iss: `http://localhost:${port}/api/auth`,
-      });
+      const token = await backends.signFor(port);
       const starting = backends.start({
         port,
         features: [
           slow.feature,
-          createBackendModule({
-            pluginId: 'auth',
-            moduleId: 'slow',
-            register(reg) {
-              reg.registerInit({
-                deps: {},
-                init: async () => {
-                  await (slowPlugin === 'auth' && opened);
-                },
-              });
-            },
-          }),
+          ...(slowPlugin === 'auth' ? [slowModule('auth', opened)] : []),
         ],
         config: pause(200),
       });
@@ -203,14 +188,7 @@ describe('an adopter', () => {
   it('with a root router of their own, and no error middleware, is gated', async () => {
     const plugin = hello();
     const { get } = await backends.start({
-      features: [
-        plugin.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use(routes);
-          },
-        }),
-      ],
+      features: [plugin.feature, ownRootRouter()],
     });
     for (const target of ['/api/hello/x', '/api/nosuchplugin/x']) {
       const { status, headers, body } = await get(target);
@@ -244,41 +222,10 @@ describe('an adopter', () => {
     expect(others).toEqual([]);
   });
 
-  it('with dangerouslyDisableDefaultAuthPolicy is gated, and finds a warning in the log', async () => {
-    const plugin = recordingPlugin('closed');
-    const { logged, statusOf } = await backends.start({
-      features: [plugin.feature],
-      config: {
-        backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } },
-      },
-      apiGate: { allow: [{ plugin: 'closed', path: '/health' }] },
-    });
-    expect(await statusOf('/api/closed/x')).toBe(401);
-    expect(plugin.handled).toHaveLength(0);
-    expect(await statusOf('/api/closed/health')).toBe(200);
-    expect(logged('DefaultAuthPolicy: takes the barriers', 'warn')).not.toEqual(
-      [],
-    );
-  });
-
   it('with a handler on the root router below /api is gated, whatever the form of the target', async () => {
-    let handled = 0;
-    // The gateway plugin mounts itself like this: a function, not a router, which runs for targets without a path.
-    const rootHandler = createBackendPlugin({
-      pluginId: 'rooted',
-      register(reg) {
-        reg.registerInit({
-          deps: { rootHttpRouter: coreServices.rootHttpRouter },
-          async init({ rootHttpRouter }) {
-            rootHttpRouter.use('/api/rawfn', (_req, res) => {
-              handled += 1;
-              res.end('raw');
-            });
-          },
-        });
-      },
-    });
-    const { request } = await backends.start({ features: [rootHandler] });
+    // Such a function, which is no router, runs for targets without a path.
+    const { feature, handled } = rootHandler('/api/rawfn');
+    const { request } = await backends.start({ features: [feature] });
     for (const target of [
       '/api/rawfn',
       'foo://any/api/rawfn',
@@ -292,7 +239,7 @@ describe('an adopter', () => {
         expect([target, method, status]).toEqual([target, method, 401]);
       }
     }
-    expect(handled).toBe(0);
+    expect(handled).toEqual([]);
   });
 
   it('whose plugin has an id with capitals is served and gated like any other', async () => {
@@ -328,14 +275,9 @@ describe('an adopter', () => {
       port,
       features: [
         slow.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use((_req, res, next) => {
-              setTimeout(() => res.headersSent || res.status(504).end(), 100);
-              next();
-            });
-            app.use(routes);
-          },
+        ownRootRouter((_req, res, next) => {
+          setTimeout(() => res.headersSent || res.status(504).end(), 100);
+          next();
         }),
       ],
       config: pause(300),
@@ -364,14 +306,9 @@ describe('an adopter', () => {
     const { get, sign } = await backends.start({
       features: [
         plugin.feature,
-        rootHttpRouterServiceFactory({
-          configure({ app, routes }) {
-            app.use((req, _res, next) => {
-              expect(req.headersDistinct).toBeDefined();
-              next();
-            });
-            app.use(routes);
-          },
+        ownRootRouter((req, _res, next) => {
+          expect(req.headersDistinct).toBeDefined();
+          next();
         }),
       ],
     });
@@ -392,9 +329,7 @@ describe('an adopter', () => {
       features: [hello().feature],
       config: discovery(authPort, 'auth'),
     });
-    const token = await backends.key.sign({
-      iss: `http://localhost:${authPort}/api/auth`,
-    });
+    const token = await backends.signFor(authPort);
     fetches = 0;
     for (let i = 0; i < 60; i += 1) {
       expect(await statusOf(`/api/absent${i}/x`, bearer(token))).toBe(401);

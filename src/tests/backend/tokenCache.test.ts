@@ -6,8 +6,9 @@ import {
 } from '@backstage/backend-plugin-api';
 import { ownHttpAuth } from '../../__testUtils__/ownHttpAuth';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, COOKIE_ENDPOINT } from '../../__testUtils__/requestParts';
+import { bearer } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
+import { withSubject } from '../../__testUtils__/withSubject';
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -60,16 +61,12 @@ it("uses an app's own httpAuth unchanged, and logs that the cache is off", async
 it("accepts Backstage's own cookie by an httpAuth that reads the token in another header", async () => {
   const policies = [{ path: '/static', allow: 'user-cookie' }] as const;
   const hello = recordingPlugin('hello', { policies: [...policies] });
-  const { get, sign, statusOf } = await backends.start({
+  const { sign, statusOf, stockCookie } = await backends.start({
     features: [hello.feature, ownHttpAuth('x-access-token')],
   });
   const token = await sign();
-  const { headers } = await get(
-    `/api/hello${COOKIE_ENDPOINT}`,
-    bearer(token),
-    `X-Access-Token: ${token}`,
-  );
-  const [own] = headers['set-cookie']!.match(/backstage-auth=[^;]+/)!;
+  const headerLines = [bearer(token), `X-Access-Token: ${token}`];
+  const own = await stockCookie('hello', ...headerLines);
   expect(await statusOf('/api/hello/static', `Cookie: ${own}`)).toBe(200);
 });
 
@@ -78,16 +75,8 @@ it("accepts no other token than the one that an app's own httpAuth has verified"
   const backend = await backends.start({
     features: [hello.feature, ownHttpAuth('x-access-token')],
   });
-  const iss = `${backend.url}/api/auth`;
   const token = await backend.sign();
-  const [header] = token.split('.');
-  const forged = [
-    header,
-    Buffer.from(
-      JSON.stringify({ iss, sub: 'user:default/eve', iat: 1, exp: 1e10 }),
-    ).toString('base64url'),
-    'AAAA',
-  ].join('.');
+  const forged = withSubject(token, 'user:default/eve');
   const send = (presented: string) =>
     backend.get('/api/hello/x', bearer(presented), `X-Access-Token: ${token}`);
 

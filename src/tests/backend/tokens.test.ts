@@ -4,8 +4,12 @@ import {
 } from '@backstage/backend-defaults/auth';
 import { createServiceFactory } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
+import {
+  createIssuer,
+  legacyEntry,
+  legacyToken,
+} from '../../__testUtils__/externalIssuers';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer } from '../../__testUtils__/requestParts';
 import {
@@ -20,16 +24,8 @@ import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
 const external = (subject: string, ...restrictedTo: string[]) =>
   staticToken(tokenOf(subject), subject, ...restrictedTo);
-const SECRET = Buffer.alloc(32, 1);
-const legacy = {
-  type: 'legacy',
-  options: { secret: SECRET.toString('base64'), subject: 'old' },
-};
-const legacyToken = () =>
-  new SignJWT({ sub: 'backstage-server' })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1h')
-    .sign(SECRET);
+const CI = bearer(tokenOf('ci'));
+const OTHER = bearer(tokenOf('other'));
 
 /** A handler of the adopter's own, whose tokens are `own <subject>`. */
 const ownHandler = createServiceFactory({
@@ -101,14 +97,13 @@ describe('an external token with only', () => {
   it('[P82] may make these requests, and no others, whatever the spelling', async () => {
     const subtree = { plugin: 'hello', path: '/sub/**' };
     const backend = await start([{ subject: 'ci', only: [...only, subtree] }]);
-    const ci = bearer(tokenOf('ci'));
     for (const request of [
       'GET /api/hello/sub/a/b',
       'GET /api/hello/ok',
       'HEAD /api/hello/ok?x=1',
       'POST /api/hello/ok',
     ]) {
-      expect([request, await outcome(backend, request, ci)]).toEqual([
+      expect([request, await outcome(backend, request, CI)]).toEqual([
         request,
         200,
       ]);
@@ -145,16 +140,14 @@ describe('an external token with only', () => {
       'GET /api/absent/ok',
       'POST /api/absent/ok',
     ]) {
-      expect([request, await outcome(backend, request, ci)]).toEqual([
+      expect([request, await outcome(backend, request, CI)]).toEqual([
         request,
         REFUSED,
       ]);
     }
     expect(backend.handled).toEqual([]);
     // Nobody else is limited, and the entry opens nothing.
-    expect(
-      await backend.statusOf('/api/hello/x', bearer(tokenOf('other'))),
-    ).toBe(200);
+    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
     expect(await backend.statusOf('/api/hello/ok')).toBe(401);
     const user = bearer(await backend.sign());
     expect(await backend.statusOf('/api/hello/x', user)).toBe(200);
@@ -167,9 +160,8 @@ describe('an external token with only', () => {
     const backend = await start([{ subject: 'ci', only }], {
       apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
     });
-    const ci = bearer(tokenOf('ci'));
-    expect(await outcome(backend, 'GET /api/hello/open', ci)).toEqual(REFUSED);
-    expect(await outcome(backend, 'GET /api/auth/v1/userinfo', ci)).toEqual(
+    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/auth/v1/userinfo', CI)).toEqual(
       REFUSED,
     );
     expect(backend.handled).toEqual([]);
@@ -191,26 +183,24 @@ describe('an external token with only', () => {
 
   it('[P82] is limited at the next request after a change of the configuration, and as before after a wrong one', async () => {
     const backend = await start([]);
-    const ci = bearer(tokenOf('ci'));
-    expect(await outcome(backend, 'GET /api/hello/x', ci)).toBe(200);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
     backend.limit([{ subject: 'ci', only }]);
-    expect(await outcome(backend, 'GET /api/hello/x', ci)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
     backend.limit([{ subject: 'cii', only }]);
-    expect(await outcome(backend, 'GET /api/hello/x', ci)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
     expect(backend.logged('keeps its policy')).toHaveLength(1);
     backend.limit([]);
-    expect(await outcome(backend, 'GET /api/hello/x', ci)).toBe(200);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
   });
 
   it('keeps its limits until a restart, if a change removes them with the token, which Backstage accepts until then', async () => {
     const backend = await start([{ subject: 'ci', only }]);
-    const ci = bearer(tokenOf('ci'));
     backend.change({
       config: accessWith(external('other')),
       apiGate: { tokens: [] },
     });
-    expect(await outcome(backend, 'GET /api/hello/x', ci)).toEqual(REFUSED);
-    expect(await outcome(backend, 'GET /api/hello/ok', ci)).toBe(200);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/hello/ok', CI)).toBe(200);
     expect(
       backend.logged('takes effect after a restart', 'warn'),
     ).toMatchObject([
@@ -231,10 +221,7 @@ describe('an external token with only', () => {
         access: [external(subject), entry],
         features: [ownHandler],
       });
-      backend.change({
-        config: accessWith(entry),
-        apiGate: { tokens: [] },
-      });
+      backend.change({ config: accessWith(entry), apiGate: { tokens: [] } });
       const token = bearer(tokenOf(subject));
       expect(await outcome(backend, 'GET /api/hello/x', token)).toEqual(
         REFUSED,
@@ -247,8 +234,7 @@ describe('an external token with only', () => {
     const backend = await start([{ subject: 'ci', only }], {
       apiGate: { mode: 'report-only' },
     });
-    const ci = bearer(tokenOf('ci'));
-    expect(await backend.statusOf('/api/hello/x', ci)).toBe(200);
+    expect(await backend.statusOf('/api/hello/x', CI)).toBe(200);
     expect(backend.logged('would have refused')).toMatchObject([
       { meta: { reason: 'restricted', detail: 'only', subject: 'ci' } },
     ]);
@@ -270,43 +256,39 @@ describe('an external token with until', () => {
         }),
       );
     }
-    const ci = bearer(tokenOf('ci'));
     const monotonic = performance.now();
     jest.spyOn(performance, 'now').mockReturnValue(monotonic);
     for (const replica of replicas) {
       for (let i = 0; i < 2; i += 1) {
-        expect(await outcome(replica, 'GET /api/hello/x', ci)).toBe(200);
+        expect(await outcome(replica, 'GET /api/hello/x', CI)).toBe(200);
       }
     }
     moveClock(until);
     for (const replica of replicas) {
       replica.handled.splice(0);
-      expect(await outcome(replica, 'GET /api/hello/x', ci)).toEqual(ENDED);
-      const answer = await replica.get('/api/hello/x', ci);
+      expect(await outcome(replica, 'GET /api/hello/x', CI)).toEqual(ENDED);
+      const answer = await replica.get('/api/hello/x', CI);
       expect(answer.headers['www-authenticate']).toBe(
         'Bearer realm="Backstage", error="invalid_token"',
       );
       expect(answer.body).not.toMatch(/ci|ended/);
       expect(replica.handled).toEqual([]);
-      expect(
-        await replica.statusOf('/api/hello/x', bearer(tokenOf('other'))),
-      ).toBe(200);
+      expect(await replica.statusOf('/api/hello/x', OTHER)).toBe(200);
     }
     // It stays refused if the clock is set back.
     jest.spyOn(Date, 'now').mockReturnValue(Date.parse(until) - 1_000);
-    expect(await outcome(replicas[0], 'GET /api/hello/x', ci)).toEqual(ENDED);
+    expect(await outcome(replicas[0], 'GET /api/hello/x', CI)).toEqual(ENDED);
   });
 
   it('[P83] is refused on public routes too', async () => {
     const backend = await start([{ subject: 'ci', until: '2020-01-01' }], {
       apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
     });
-    const ci = bearer(tokenOf('ci'));
-    expect(await outcome(backend, 'GET /api/hello/open', ci)).toEqual(ENDED);
+    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(ENDED);
     // A sign-out call passes, as without a credential: it does not show which plugins are installed.
     for (const plugin of ['hello', 'absent']) {
       const request = `DELETE /api/${plugin}/.backstage/auth/v1/cookie`;
-      expect(await outcome(backend, request, ci)).toBe(204);
+      expect(await outcome(backend, request, CI)).toBe(204);
     }
   });
 });
@@ -323,21 +305,20 @@ describe('a WebSocket of an external token', () => {
     });
     const backend = await start(tokens, { apiGate, features: [ws.feature] });
     // Releases before November 2026 have their handlers after a first request.
-    await backend.get('/api/ws/x', bearer(tokenOf('other')));
+    await backend.get('/api/ws/x', OTHER);
     return { ...backend, upgrades: ws.handled };
   }
 
   it('[P82][P83] opens where only has it, and is refused elsewhere and from until on', async () => {
     const backend = await startSockets([{ subject: 'ci', only: wsOnly }]);
-    const ci = bearer(tokenOf('ci'));
-    expect(await backend.upgradeStatus('/api/ws/live', ci)).toBe(101);
-    expect(await backend.upgradeStatus('/api/ws/other', ci)).toBe(403);
-    expect(await backend.upgradeStatus('/api/ws/live/', ci)).toBe(403);
-    expect(await backend.upgradeStatus('/api/ws//live', ci)).toBe(403);
-    expect(await outcome(backend, 'GET /api/ws/live', ci)).toEqual(REFUSED);
+    expect(await backend.upgradeStatus('/api/ws/live', CI)).toBe(101);
+    expect(await backend.upgradeStatus('/api/ws/other', CI)).toBe(403);
+    expect(await backend.upgradeStatus('/api/ws/live/', CI)).toBe(403);
+    expect(await backend.upgradeStatus('/api/ws//live', CI)).toBe(403);
+    expect(await outcome(backend, 'GET /api/ws/live', CI)).toEqual(REFUSED);
     expect(backend.upgrades.map(({ path }) => path)).toEqual(['/live']);
     backend.limit([{ subject: 'ci', only: wsOnly, until: '2020-01-01' }]);
-    expect(await backend.upgradeStatus('/api/ws/live', ci)).toBe(401);
+    expect(await backend.upgradeStatus('/api/ws/live', CI)).toBe(401);
   });
 
   it('[P82] is closed when a change of the configuration excludes it, and stays open otherwise', async () => {
@@ -345,15 +326,9 @@ describe('a WebSocket of an external token', () => {
     const open = (subject: string) =>
       backend.upgrade('/api/ws/live', bearer(tokenOf(subject)));
     const [ci, other] = [await open('ci'), await open('other')];
-    let isClosed = false;
-    ci.closed.then(() => {
-      isClosed = true;
-    });
     backend.limit([{ subject: 'ci', only: wsOnly }]);
-    expect(
-      await backend.statusOf('/api/hello/x', bearer(tokenOf('other'))),
-    ).toBe(200);
-    expect(isClosed).toBe(false);
+    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
+    expect(ci.isClosed()).toBe(false);
     backend.limit([{ subject: 'ci', only }]);
     await ci.closed;
     other.destroy();
@@ -364,7 +339,7 @@ describe('a WebSocket of an external token', () => {
     const backend = await startSockets([
       { subject: 'ci', until: '2999-01-01' },
     ]);
-    const ci = await backend.upgrade('/api/ws/live', bearer(tokenOf('ci')));
+    const ci = await backend.upgrade('/api/ws/live', CI);
     const until = new Date(Date.now() + 300).toISOString();
     backend.limit([{ subject: 'ci', until }]);
     await ci.closed;
@@ -379,8 +354,7 @@ describe('a WebSocket of an external token', () => {
         methods: ['WEBSOCKET'],
       })),
     });
-    const ci = bearer(tokenOf('ci'));
-    expect(await backend.upgradeStatus('/api/ws/open', ci)).toBe(403);
+    expect(await backend.upgradeStatus('/api/ws/open', CI)).toBe(403);
     const offered = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('ci')}`;
     expect(await backend.upgradeStatus('/api/ws/open', offered)).toBe(403);
     expect(backend.upgrades).toEqual([]);
@@ -399,18 +373,7 @@ describe('a WebSocket of an external token', () => {
 
 describe('the tokens of each kind of handler', () => {
   it('[P82][P83] of static, legacy and jwks entries, and of handlers of the adopter, are limited by their subject', async () => {
-    const keys = await generateKeyPair('ES256', { extractable: true });
-    const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'k' };
-    const port = await backends.serve((_, res) => {
-      res.setHeader('Content-Type', 'application/json');
-      res.end(JSON.stringify({ keys: [jwk] }));
-    });
-    const sign = (subject: string, typ?: string) =>
-      new SignJWT({ iss: 'https://ci.example.com', aud: 'ci' })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k', ...(typ && { typ }) })
-        .setSubject(subject)
-        .setExpirationTime('1h')
-        .sign(keys.privateKey);
+    const { entry, sign } = await createIssuer(backends.serve);
     const subjects = [
       'ci',
       'old',
@@ -420,28 +383,19 @@ describe('the tokens of each kind of handler', () => {
     const [, , ofIssuer] = subjects;
     const access = [
       external('ci'),
-      legacy,
-      {
-        type: 'jwks',
-        options: {
-          url: `http://localhost:${port}/keys`,
-          issuer: 'https://ci.example.com',
-          audience: 'ci',
-          algorithm: 'ES256',
-          subjectPrefix: 'gh',
-        },
-      },
+      legacyEntry,
+      entry({ audience: 'ci', subjectPrefix: 'gh' }),
       { type: 'own', options: {} },
     ];
     const backend = await start(
       subjects.map(subject => ({ subject, only })),
       { access, features: [ownHandler] },
     );
-    const job = ofIssuer.replace('external:gh:', '');
+    const sub = ofIssuer.replace('external:gh:', '');
     const tokens = [
       tokenOf('ci'),
       await legacyToken(),
-      await sign(job),
+      await sign({ sub }),
       'own-bot',
     ];
     for (const token of tokens) {
@@ -450,11 +404,11 @@ describe('the tokens of each kind of handler', () => {
       expect([ok, x]).toEqual([200, REFUSED]);
     }
     // Other subjects of the same issuer and handler are not limited.
-    for (const token of [await sign('another'), 'own-another']) {
+    for (const token of [await sign({ sub: 'another' }), 'own-another']) {
       expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
     }
     // An issuer can't pass its token off as that of a plugin.
-    const asPlugin = await sign(job, 'vnd.backstage.plugin');
+    const asPlugin = await sign({ sub }, 'vnd.backstage.plugin');
     expect(await backend.statusOf('/api/hello/x', bearer(asPlugin))).toBe(401);
 
     backend.change({
@@ -530,9 +484,9 @@ describe('the reports', () => {
       'POST /api/hello/a',
       'HEAD /api/hello/a',
     ]) {
-      expect(await outcome(backend, request, bearer(tokenOf('ci')))).toBe(200);
+      expect(await outcome(backend, request, CI)).toBe(200);
     }
-    await backend.get('/api/hello/x', bearer(tokenOf('other')));
+    await backend.get('/api/hello/x', OTHER);
     const seenIds = async () => {
       await probe.sync();
       const { findings } = await backend.policy(tokenOf('reporter'));

@@ -1,13 +1,14 @@
 import { createBackend } from '@backstage/backend-defaults';
 import {
   coreServices,
-  createBackendPlugin,
   createServiceFactory,
   RootLoggerService,
 } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import { freePort } from '../../__testUtils__/freePort';
 import { rawRequest } from '../../__testUtils__/rawRequest';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { backendConfig } from '../../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
@@ -21,18 +22,9 @@ const silent: RootLoggerService = {
 };
 
 const ran: string[] = [];
-const hello = createBackendPlugin({
-  pluginId: 'hello',
-  register(reg) {
-    reg.registerInit({
-      deps: { httpRouter: coreServices.httpRouter },
-      async init({ httpRouter }) {
-        ran.push('init');
-        httpRouter.addAuthPolicy({ path: '/', allow: 'unauthenticated' });
-        httpRouter.use((_, res) => res.json({}));
-      },
-    });
-  },
+const hello = recordingPlugin('hello', {
+  policies: [{ path: '/', allow: 'unauthenticated' }],
+  init: () => void ran.push('init'),
 });
 
 /** Starts a real backend that installs the gate as an adopter's does; the gate loads changed modules of Backstage. */
@@ -43,15 +35,7 @@ async function startOn(changed: Record<string, object | undefined>) {
     createServiceFactory({
       service: coreServices.rootConfig,
       deps: {},
-      factory: () =>
-        new ConfigReader({
-          app: { baseUrl: `http://localhost:${port}` },
-          backend: {
-            baseUrl: `http://localhost:${port}`,
-            listen: { port, host: 'localhost' },
-            database: { client: 'better-sqlite3', connection: ':memory:' },
-          },
-        }),
+      factory: () => new ConfigReader(backendConfig(port)),
     }),
   );
   backend.add(
@@ -61,7 +45,7 @@ async function startOn(changed: Record<string, object | undefined>) {
       factory: () => silent,
     }),
   );
-  backend.add(hello);
+  backend.add(hello.feature);
   for (const [module, exports] of Object.entries(changed)) {
     jest.doMock(module, () => ({ ...jest.requireActual(module), ...exports }));
   }

@@ -19,6 +19,7 @@ import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { codeIn, proseOf, readDocument } from '../../__testUtils__/documents';
 import { staticToken } from '../../__testUtils__/externalAccess';
+import { openedOrRefused } from '../../__testUtils__/openedOrRefused';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
@@ -241,13 +242,8 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       expect(heard).toEqual([]);
       await expectGuarded(backend, '/api/root/live');
       heard.length = 0;
-      const { status, destroy } = await backend.upgrade(
-        '/live',
-        cookie('x'),
-        from(FOREIGN),
-      );
-      destroy();
-      expect(status).toBe(101);
+      const headerLines = [cookie('x'), from(FOREIGN)];
+      expect(await backend.upgradeStatus('/live', ...headerLines)).toBe(101);
       expect(heard[0].headers.cookie).toBe('a=1; token=x');
     });
 
@@ -383,10 +379,7 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       withAuth: false,
       config: discovery(authPort, 'auth'),
     });
-    const token = await backends.key.sign({
-      iss: `http://localhost:${authPort}/api/auth`,
-      sub: SUB,
-    });
+    const token = await backends.signFor(authPort, { sub: SUB });
     const answer = backend.upgrade('/api/caller/x', bearer(token));
     // The backend also reads the list of revoked sessions there.
     await until(() => asked.some(url => url?.endsWith('/jwks.json')));
@@ -420,21 +413,13 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
         },
       },
     });
-    const open = (headers: Record<string, string>) => {
-      const client = new WebSocket(`wss://localhost:${port}/api/caller/x`, {
-        rejectUnauthorized: false,
-        headers,
-      });
-      return new Promise<number | WebSocket>((resolve, reject) => {
-        client.once('open', () => resolve(client));
-        client.once('unexpected-response', (_, { statusCode }) => {
-          client.on('error', () => {});
-          client.terminate();
-          resolve(statusCode!);
-        });
-        client.once('error', reject);
-      });
-    };
+    const open = (headers: Record<string, string>) =>
+      openedOrRefused(
+        new WebSocket(`wss://localhost:${port}/api/caller/x`, {
+          rejectUnauthorized: false,
+          headers,
+        }),
+      );
     expect(await open({})).toBe(401);
     const client = await open({ Authorization: 'Bearer static-token' });
     expect(client).toBeInstanceOf(WebSocket);
@@ -470,11 +455,7 @@ describe('[P11] a proxy endpoint with ws: true', () => {
       config: {
         proxy: {
           endpoints: {
-            '/echo': {
-              target: url,
-              ws: true,
-              allowedHeaders: ALLOWED_HEADERS,
-            },
+            '/echo': { target: url, ws: true, allowedHeaders: ALLOWED_HEADERS },
           },
         },
       },
@@ -564,10 +545,15 @@ describe('[P28] as without the gate, byte for byte', () => {
         resolve(text.replace(/^(Date|RateLimit-Reset|ETag): .*\r\n/gim, '')),
       );
     });
-  const upgradeTo = (what: string, ...headerLines: string[]) => [
+  const upgrade = (
+    target: string,
+    to = 'websocket',
+    ...headerLines: string[]
+  ) => [
+    `GET ${target} HTTP/1.1`,
     'Host: localhost',
     'Connection: Upgrade',
-    `Upgrade: ${what}`,
+    `Upgrade: ${to}`,
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
     ...headerLines,
@@ -595,35 +581,23 @@ describe('[P28] as without the gate, byte for byte', () => {
         }
         const { port, sign } = await start({ withGate, features });
         const token = await sign();
-        answers.push(
-          await Promise.all([
-            exchange(port, 'GET /live HTTP/1.1', ...upgradeTo('websocket')),
-            exchange(port, 'GET /live/ HTTP/1.1', ...upgradeTo('x')),
-            exchange(port, 'GET / HTTP/1.1', ...upgradeTo('websocket')),
-            exchange(
-              port,
-              'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
-              ...upgradeTo('websocket', 'Cookie: token=x'),
-            ),
-            exchange(
-              port,
-              'GET http://localhost/live HTTP/1.1',
-              ...upgradeTo('websocket'),
-            ),
-            exchange(port, 'GET /x HTTP/1.1', ...upgradeTo('h2c')),
-            exchange(
-              port,
-              'GET /.backstage/health/v1/liveness HTTP/1.1',
-              ...upgradeTo('h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'),
-            ),
-            exchange(
-              port,
-              'GET /api/auth/.well-known/jwks.json HTTP/1.1',
-              ...upgradeTo('h2c', bearer(token)),
-            ).then(answer => answer.split('\r\n\r\n')[0]),
-            exchange(port, 'CONNECT x:1 HTTP/1.1', 'Host: localhost'),
-          ]),
+        const socketIo = '/socket.io/?EIO=4&transport=websocket';
+        const ofHttp2 = 'HTTP2-Settings: AAMAAABkAAQAAP__';
+        const bytes = await Promise.all(
+          [
+            upgrade('/live'),
+            upgrade('/live/', 'x'),
+            upgrade('/'),
+            upgrade(socketIo, 'websocket', 'Cookie: token=x'),
+            upgrade('http://localhost/live'),
+            upgrade('/x', 'h2c'),
+            upgrade('/.backstage/health/v1/liveness', 'h2c', ofHttp2),
+            ['CONNECT x:1 HTTP/1.1', 'Host: localhost'],
+            upgrade('/api/auth/.well-known/jwks.json', 'h2c', bearer(token)),
+          ].map(lines => exchange(port, ...lines)),
         );
+        const [headOfKeys] = bytes.pop()!.split('\r\n\r\n');
+        answers.push([...bytes, headOfKeys]);
       }
       expect(answers[1]).toEqual(answers[0]);
     },

@@ -1,21 +1,14 @@
 import type { JsonObject } from '@backstage/types';
-import { merge } from 'lodash';
 import { tableRows } from '../../__testUtils__/documents';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { createReloadableConfig } from '../../__testUtils__/reloadableConfig';
-import { freePort } from '../../__testUtils__/freePort';
+import { bearer, cookie } from '../../__testUtils__/requestParts';
 import {
-  backendConfig,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { usageProbe } from '../../__testUtils__/usageProbe';
-import type { PolicyReport } from '../../observability/describePolicy';
-
-jest.setTimeout(60_000);
 
 const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
 const external = (subject: string, ...restrictedTo: string[]) =>
@@ -33,7 +26,12 @@ const externalAccess = [
   external('reporter', 'auth'),
 ];
 
-let backend: RunningBackend;
+const ofCi = bearer(tokenOf('ci-deploy'));
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+let backend: SignedBackend;
 let probe: ReturnType<typeof usageProbe>;
 let other: ReturnType<typeof recordingPlugin>;
 
@@ -55,50 +53,29 @@ const callingPlugin = (pluginId: string) =>
 async function start(apiGate: JsonObject = {}, settings: JsonObject = {}) {
   probe = usageProbe();
   other = recordingPlugin('other');
-  backend = await startBackend({
+  backend = await backends.start({
     features: [callingPlugin('hello').feature, other.feature, probe.feature],
-    config: {
-      backend: { auth: { externalAccess }, ...settings },
-      auth: { apiGate: { allow, ...apiGate } },
-    },
+    config: { backend: { auth: { externalAccess }, ...settings } },
+    apiGate: { allow, ...apiGate },
   });
+  return backend;
 }
-afterEach(() => backend.stop());
 
-const send = (
-  target: string,
-  options: { token?: string; method?: string; headerLines?: string[] } = {},
-) => {
-  const { token, method, headerLines = [] } = options;
-  const line = token ? [`Authorization: Bearer ${token}`] : [];
-  return rawRequest(backend.port, target, {
-    method,
-    headerLines: [...line, ...headerLines],
-  });
-};
-
-async function report(): Promise<PolicyReport> {
-  const { body } = await send('/api/auth/api-gate/v1/policy', {
-    token: tokenOf('reporter'),
-  });
-  return JSON.parse(body);
-}
+const report = () => backend.policy(tokenOf('reporter'));
 
 const today = () => new Date().toISOString().slice(0, 10);
 
 describe('the record of use in a backend', () => {
   it('[P29] has the last use of each rule, and how many requests had no credential', async () => {
-    await start();
-    await send('/api/hello/used/a');
-    await send('/api/hello/used/a?x=1', { method: 'HEAD' });
-    await send('/api/hello/used/b', { method: 'POST', token: 'not-valid' });
-    await send('/api/hello/used/b', {
-      headerLines: ['Cookie: token=not-valid'],
-    });
+    const { get, request } = await start();
+    await get('/api/hello/used/a');
+    await request('HEAD', '/api/hello/used/a?x=1');
+    await request('POST', '/api/hello/used/b', [bearer('not-valid')]);
+    await get('/api/hello/used/b', cookie('not-valid'));
     // None of these is public.
-    await send('/api/hello/unused', { method: 'POST' });
-    await send('/api/hello/unused/x');
-    await send('/api/hello/unused//');
+    await request('POST', '/api/hello/unused');
+    await get('/api/hello/unused/x');
+    await get('/api/hello/unused//');
     const { usage } = await report();
     expect(usage).toMatchObject({ complete: true, scope: 'all replicas' });
     expect(usage!.since).toBe(`${today()}T00:00:00.000Z`);
@@ -129,19 +106,13 @@ describe('the record of use in a backend', () => {
   });
 
   it('[P31] has the plugins that each external token has called, and those that handlers called for it', async () => {
-    await start();
-    for (const target of [
-      '/api/other/y',
-      '/api/hello/x',
-      '/api/hello/calls/auth',
-    ]) {
-      expect((await send(target, { token: tokenOf('ci-deploy') })).status).toBe(
-        200,
-      );
+    const { get, statusOf } = await start();
+    for (const target of ['other/y', 'hello/x', 'hello/calls/auth']) {
+      expect(await statusOf(`/api/${target}`, ofCi)).toBe(200);
     }
-    await send('/api/hello/x', { token: tokenOf('reader') });
-    const restricted = await send('/api/other/x', { token: tokenOf('reader') });
-    expect(restricted.status).toBe(403);
+    const ofReader = bearer(tokenOf('reader'));
+    await get('/api/hello/x', ofReader);
+    expect(await statusOf('/api/other/x', ofReader)).toBe(403);
     const { usage } = await report();
     const called = { lastUsed: today(), days: 0, delegatedTo: [] };
     expect(usage!.externalTokens).toEqual([
@@ -165,14 +136,12 @@ describe('the record of use in a backend', () => {
   });
 
   it('[P31] has no calls of handlers for users and plugins, and none for tokens that do not verify', async () => {
-    await start();
+    const { guest, statusOf } = await start();
     const target = '/api/hello/calls/auth';
-    const { body } = await send('/api/auth/guest/refresh');
-    const { token: guestToken } = JSON.parse(body).backstageIdentity;
-    for (const token of [guestToken, await other.tokenFor('hello')]) {
-      expect((await send(target, { token })).status).toBe(200);
+    for (const token of [await guest(), await other.tokenFor('hello')]) {
+      expect(await statusOf(target, bearer(token))).toBe(200);
     }
-    expect((await send(target, { token: 'not-valid' })).status).toBe(401);
+    expect(await statusOf(target, bearer('not-valid'))).toBe(401);
     await probe.sync();
     const names = (await probe.rows()).map(({ name }) => name);
     expect(new Set(names.filter(name => !/^(GET|POST) /.test(name)))).toEqual(
@@ -181,8 +150,8 @@ describe('the record of use in a backend', () => {
   });
 
   it('has the fields of docs/usage.md for each rule and token', async () => {
-    await start();
-    await send('/api/hello/calls/other', { token: tokenOf('ci-deploy') });
+    const { get } = await start();
+    await get('/api/hello/calls/other', ofCi);
     await probe.sync();
     await probe.letPass(7);
     const { usage } = await report();
@@ -201,9 +170,9 @@ describe('the record of use in a backend', () => {
   });
 
   it('proposes nothing for a token that has called plugins of other backends', async () => {
-    await start();
-    await send('/api/hello/x', { token: tokenOf('ci-deploy') });
-    await send('/api/absent/x', { token: tokenOf('ci-deploy') });
+    const { get } = await start();
+    await get('/api/hello/x', ofCi);
+    await get('/api/absent/x', ofCi);
     await probe.sync();
     await probe.letPass(7);
     const { usage } = await report();
@@ -215,18 +184,16 @@ describe('the record of use in a backend', () => {
   });
 
   it('[P31] records nothing of tokens that do not verify, and nothing of a request', async () => {
-    await start();
-    const forged = Array.from({ length: 300 }, (_, i) => i);
+    const { get } = await start();
+    const forged = Array.from({ length: 300 }, (_, i) => `secret-${i}`);
     for (let i = 0; i < forged.length; i += 50) {
       await Promise.all(
-        forged.slice(i, i + 50).map(n =>
-          send(`/api/hello/secret-${n}?q=secret-${n}`, {
-            token: `secret-${n}-of-nobody`,
-          }),
-        ),
+        forged
+          .slice(i, i + 50)
+          .map(n => get(`/api/hello/${n}?q=${n}`, bearer(`${n}-of-nobody`))),
       );
     }
-    await send('/api/hello/used/secret-path?q=secret', { token: 'secret' });
+    await get('/api/hello/used/secret-path?q=secret', bearer('secret'));
     await probe.sync();
     const rows = await probe.rows();
     // Four methods of rules, and three rows of each of four tokens.
@@ -238,17 +205,16 @@ describe('the record of use in a backend', () => {
   it('[P30] lists in the log of the start what was not used for a day, after a restart too', async () => {
     const directory = temporaryFolder();
     const database = { client: 'better-sqlite3', connection: { directory } };
-    await start({}, { database });
-    await send('/api/hello/used/a');
-    await send('/api/hello/calls/other', { token: tokenOf('ci-deploy') });
+    const { get } = await start({}, { database });
+    await get('/api/hello/used/a');
+    await get('/api/hello/calls/other', ofCi);
     const block = () =>
-      backend.log
-        .map(({ message }) => message)
-        .find(message => message.startsWith('API gate: enforce'))!
-        .replace(/\n {2}As a page.*$/, '');
+      backend
+        .logged('API gate: enforce')[0]
+        .message.replace(/\n {2}As a page.*$/, '');
     expect(block()).not.toContain('Use,');
     await probe.letPass(30);
-    await backend.stop();
+    await backends.stopAll();
     await start({}, { database });
     expect(block().split('Use, at this backend:\n')[1].split('\n')).toEqual(
       [
@@ -272,27 +238,20 @@ describe('the record of use in a backend', () => {
   });
 
   it('is off with usage: false, without a table', async () => {
-    await start({ usage: false });
-    await send('/api/hello/used/a');
+    const { get } = await start({ usage: false });
+    await get('/api/hello/used/a');
     await probe.sync();
     expect((await report()).usage).toBeUndefined();
     expect(await probe.hasTable()).toBe(false);
   });
 
   it('follows a change of the rules', async () => {
-    const port = await freePort();
-    const configWith = (rules: JsonObject[]) => ({
-      ...merge(backendConfig(port), accessWith(...externalAccess)),
-      auth: { providers: { guest: {} }, apiGate: { allow: rules } },
+    const { change, get } = await start();
+    await get('/api/hello/used/a');
+    change({
+      config: accessWith(...externalAccess),
+      apiGate: { allow: [allow[1], { ...allow[0], reason: 'new words' }] },
     });
-    const config = createReloadableConfig(configWith(allow));
-    backend = await startBackend({
-      port,
-      rootConfig: config.feature,
-      features: [recordingPlugin('hello').feature],
-    });
-    await send('/api/hello/used/a');
-    config.change(configWith([allow[1], { ...allow[0], reason: 'new words' }]));
     const { usage } = await report();
     expect(
       usage!.rules.map(({ rule, requests30d }) => [rule, requests30d]),

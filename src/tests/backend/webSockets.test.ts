@@ -7,6 +7,7 @@ import {
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
+import { latch } from '../../__testUtils__/latch';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
@@ -73,15 +74,19 @@ async function start(
       ...options.apiGate,
     },
   });
+  const withHandled =
+    (upgrade: typeof backend.upgrade) =>
+    async (target: string, ...headerLines: string[]) => {
+      const before = live.handled.length;
+      const answer = await upgrade(target, ...headerLines);
+      return { ...answer, handled: live.handled[before] };
+    };
   return {
     ...backend,
     live,
     caller,
-    upgrade: async (target: string, ...headerLines: string[]) => {
-      const before = live.handled.length;
-      const answer = await backend.upgrade(target, ...headerLines);
-      return { ...answer, handled: live.handled[before] };
-    },
+    upgrade: withHandled(backend.upgrade),
+    upgradeOnce: withHandled(backend.upgradeOnce),
     endSessions: async (userEntityRef: string) =>
       backend.endSessions(await caller.tokenFor('auth'), userEntityRef),
     policy: async () => backend.policy(await caller.tokenFor('auth')),
@@ -218,11 +223,10 @@ describe('[P8] an upgrade', () => {
 
     it.each(passing)('passes by %s: %s', async (reason, sender) => {
       const headerLines = linesOf(sender, values);
-      const { status, message, handled, destroy } = await backend.upgrade(
+      const { status, message, handled } = await backend.upgradeOnce(
         target,
         ...headerLines,
       );
-      destroy();
       expect([status, message]).toEqual([101, 'hello']);
       expect(handled.path).toBe(path);
       expect(handled.headers.cookie).toBe(
@@ -289,8 +293,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('passes to handlers the same requests as a stock backend', async () => {
     const [stock, gated] = [await start({ withGate: false }), await start()];
-    const iss = `${gated.url}/api/auth`;
-    const user = await backends.key.sign({ iss, sub: 'user:default/jane' });
+    const user = await gated.sign({ sub: 'user:default/jane' });
     const contextsAt = async (backend: Backend) => {
       const service = await backend.caller.tokenFor('live');
       const contexts = [];
@@ -301,11 +304,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         [bearer(user)],
         [bearer(service)],
       ]) {
-        const { status, handled, destroy } = await backend.upgrade(
+        const { status, handled } = await backend.upgradeOnce(
           '/api/live/closed?a=1',
           ...headerLines,
         );
-        destroy();
         const { credentials, authProtocol } = handled;
         contexts.push({
           status,
@@ -325,12 +327,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'GET', 'POST')],
       },
     });
-    const { status, handled, destroy } = await backend.upgrade(
+    const { status, handled } = await backend.upgradeOnce(
       '/api/live/open?x=1',
       cookie(await backend.sign()),
       from(FOREIGN),
     );
-    destroy();
     expect(status).toBe(101);
     expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
     expect(handled.headers.cookie).toBe('a=1');
@@ -383,11 +384,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     const principalsOf = async (...headerLines: string[]) => {
       const types = [];
       for (const path of ['open', 'closed']) {
-        const { handled, status, destroy } = await backend.upgrade(
+        const { handled, status } = await backend.upgradeOnce(
           `/api/live/${path}`,
           ...headerLines,
         );
-        destroy();
         types.push(handled ? principalOf(handled.credentials).type : status);
       }
       return types;
@@ -445,8 +445,8 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       { ...declared, path: '/open', isWebSocket: true },
       { ...declared, path: '/open/', isWebSocket: true },
     ]);
-    const atStart = ({ log }: Backend) =>
-      log.find(({ message }) => message.startsWith('API gate: '))!.message;
+    const atStart = ({ logged }: Backend) =>
+      logged('API gate: enforce')[0].message;
     expect(atStart(backend)).toContain('live /open (WebSocket), to everybody');
 
     const opened = await start({
@@ -463,16 +463,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
   it('makes upgrades wait while it starts, then answers 503', async () => {
     const port = await freePort();
-    const token = await backends.key.sign({
-      iss: `http://localhost:${port}/api/auth`,
-    });
-    let finishInit!: () => void;
-    const initFinishes = new Promise<void>(resolve => {
-      finishInit = resolve;
-    });
+    const token = await backends.signFor(port);
+    const { open, opened } = latch();
     const starting = start({
       port,
-      init: () => initFinishes,
+      init: () => opened,
       config: {
         backend: {
           lifecycle: { startupRequestPauseTimeout: { milliseconds: 500 } },
@@ -489,7 +484,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     });
     expect(early!.headers['retry-after']).toMatch(/^\d+$/);
     const waiting = rawUpgrade(port, '/api/live/open', [bearer(token)]);
-    finishInit();
+    open();
     const backend = await starting;
     const { status, destroy } = await waiting;
     destroy();
@@ -508,25 +503,19 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       withAuth: false,
       config: discovery(authPort, 'auth'),
     });
-    const iss = `http://localhost:${authPort}/api/auth`;
-    const token = await backends.key.sign({ iss });
-    const headersOf = async (...headerLines: string[]) => {
-      const { status, headers, handled } = await backend.upgrade(
-        '/api/live/open',
-        ...headerLines,
-      );
-      expect(handled).toBeUndefined();
-      return [status, headers['retry-after']];
-    };
-    for (const headerLines of [
-      [protocol(token)],
-      [protocol('graphql-ws', token, 'a.b')],
-      [bearer(token)],
-      [cookie(token), from(APP)],
-    ]) {
-      expect(await headersOf(...headerLines)).toEqual([503, '5']);
+    const token = await backends.signFor(authPort);
+    for (const [status, retryAfter, ...headerLines] of [
+      [503, '5', protocol(token)],
+      [503, '5', protocol('graphql-ws', token, 'a.b')],
+      [503, '5', bearer(token)],
+      [503, '5', cookie(token), from(APP)],
+      [401, undefined],
+    ] as [number, string | undefined, ...string[]][]) {
+      const target = '/api/live/open';
+      const answer = await backend.upgrade(target, ...headerLines);
+      expect(answer).toMatchObject({ status, handled: undefined });
+      expect(answer.headers['retry-after']).toBe(retryAfter);
     }
-    expect(await headersOf()).toEqual([401, undefined]);
   });
 
   it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
@@ -548,10 +537,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       ),
       await backend.upgrade('/api/live/open', bearer(await backend.sign())),
     ];
-    let otherIsClosed = false;
-    other.closed.then(() => {
-      otherIsClosed = true;
-    });
     expect([ended, endedByCookie, bySignOut, expiring, other]).toMatchObject(
       Array(5).fill({ status: 101 }),
     );
@@ -567,7 +552,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(Date.now()).toBeLessThan(exp * 1000);
     await expiring.closed;
     expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 100);
-    expect(otherIsClosed).toBe(false);
+    expect(other.isClosed()).toBe(false);
     other.destroy();
   });
 
@@ -582,11 +567,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         await start({ withGate: false }),
         await start({ apiGate: reportOnly }),
       ];
-      const iss = `${reporting.url}/api/auth`;
+      const { sign } = reporting;
       const [user, revoked, foreign] = [
-        await backends.key.sign({ iss }),
-        await backends.key.sign({ iss, sub: 'user:default/ended' }),
-        await backends.key.sign({ iss: 'https://other.example.com/api/auth' }),
+        await sign(),
+        await sign({ sub: 'user:default/ended' }),
+        await sign({ iss: 'https://other.example.com/api/auth' }),
       ];
       await reporting.endSessions('user:default/ended');
       const callers: Record<string, string[]> = {
@@ -603,11 +588,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         const outcomes: Record<string, unknown> = {};
         for (const path of ['open', 'open/', 'closed']) {
           for (const [name, headerLines] of Object.entries(callers)) {
-            const { status, handled, destroy } = await backend.upgrade(
+            const { status, handled } = await backend.upgradeOnce(
               `/api/live/${path}`,
               ...headerLines,
             );
-            destroy();
             outcomes[`${name} at ${path}`] = [
               status,
               handled && principalOf(handled.credentials).type,
@@ -658,12 +642,11 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 
     it('accepts the cookie', async () => {
       const backend = await start({ apiGate: reportOnly });
-      const { status, handled, destroy } = await backend.upgrade(
+      const { status, handled } = await backend.upgradeOnce(
         '/api/live/open',
         cookie(await backend.sign()),
         from(APP),
       );
-      destroy();
       expect(status).toBe(101);
       expect(principalOf(handled.credentials).type).toBe('user');
     });
@@ -677,14 +660,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         await backend.upgrade('/api/live/open'),
         await backend.upgrade('/api/live/open', bearer(await backend.sign())),
       ];
-      let userIsClosed = false;
-      user.closed.then(() => {
-        userIsClosed = true;
-      });
       expect([nobody.status, user.status]).toEqual([101, 101]);
       await nobody.closed;
       expect(Date.now()).toBeGreaterThanOrEqual(+instant);
-      expect(userIsClosed).toBe(false);
+      expect(user.isClosed()).toBe(false);
       user.destroy();
       expect(await backend.upgradeStatus('/api/live/open')).toBe(401);
       expect(await backend.upgradeStatus('/api/live/closed')).toBe(101);
@@ -732,11 +711,10 @@ describe('an upgrade that passes Express', () => {
       const { handled } = backend.caller;
       for (const path of ['x', 'public/', 'public']) {
         const before = handled.length;
-        const { status, headers, destroy } = await backend.upgrade(
+        const { status, headers } = await backend.upgradeOnce(
           `/api/caller/${path}`,
           ...linesOf(sender, { ...ORIGINS, ...tokens }),
         );
-        destroy();
         const isUnderRule = path === 'public';
         expect([path, status]).toEqual([
           path,

@@ -104,6 +104,10 @@ const commands: Command[] = [
     ),
 ].filter(({ command }) => command !== 'yarn install --immutable');
 
+/** Returns the arguments of a command as a shell splits them. */
+const argsIn = (command: string) =>
+  command.match(/'[^']*'|\S+/g)!.map(arg => arg.replace(/^'|'$/g, ''));
+
 const reasonNotToRun = ({ command }: Command) =>
   Object.keys(NOT_RUN).find(start => command.startsWith(start));
 const isCli = ({ command }: Command) => command.startsWith(API_GATE);
@@ -132,10 +136,7 @@ auth:
   it.each(named(run.filter(isCli)))(
     'ends with 0: %s',
     async (_, { command }) => {
-      const args = command
-        .slice(API_GATE.length)
-        .match(/'[^']*'|\S+/g)!
-        .map(arg => arg.replace(/^'|'$/g, ''));
+      const args = argsIn(command.slice(API_GATE.length));
       const result = await runCliHere([
         ...args,
         ...(args.includes('--help')
@@ -157,17 +158,18 @@ const WORKSPACE = {
   'package.json': '{"name":"root","workspaces":["packages/*"]}',
   'packages/backend/package.json': '{"name":"backend"}',
 };
-
-describe('a sample of docs/cli.md', () => {
-  const folder = folderWith({
-    ...WORKSPACE,
-    'app-config.yaml': `backend:
+const WITH_RULE = `backend:
   baseUrl: http://localhost:7007
 auth:
   apiGate:
     allow:
       - { plugin: hello, path: /health }
-`,
+`;
+
+describe('a sample of docs/cli.md', () => {
+  const folder = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': WITH_RULE,
     'app-config.production.yaml': `auth:
   apiGate:
     allow:
@@ -179,13 +181,7 @@ auth:
   });
   const withExpectations = folderWith({
     ...WORKSPACE,
-    'app-config.yaml': `backend:
-  baseUrl: http://localhost:7007
-auth:
-  apiGate:
-    allow:
-      - { plugin: hello, path: /health }
-    expect:
+    'app-config.yaml': `${WITH_RULE}    expect:
       - { request: GET /api/hello/users, is: closed }
       - { plugin: catalog, is: closed }
 `,
@@ -207,9 +203,7 @@ auth:
   it.each(samples.map(([, args, output]) => [args, output] as const))(
     'is what the command prints: %s',
     async (line, output) => {
-      const args = line
-        .match(/'[^']*'|\S+/g)!
-        .map(arg => arg.replace(/^'|'$/g, '').replace(ADDRESS, backend.url));
+      const args = argsIn(line.replace(ADDRESS, backend.url));
       const isLive = args.includes('--live');
       const { stdout, stderr } = await runCli(args, {
         cwd: path.join(isLive ? withExpectations : folder, 'packages/backend'),

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { codeIn, readDocument } from '../../__testUtils__/documents';
+import { codeIn, readDocument, root } from '../../__testUtils__/documents';
 
 /** Returns the packages that an entry point loads, directly or indirectly. */
 function packagesLoadedBy(entryPoint: string): Set<string> {
@@ -11,7 +11,7 @@ function packagesLoadedBy(entryPoint: string): Set<string> {
   const output = execFileSync(
     process.execPath,
     ['-r', '@backstage/cli-node/config/nodeTransform.cjs', '-e', script],
-    { cwd: path.resolve(__dirname, '../../..'), encoding: 'utf8' },
+    { cwd: root, encoding: 'utf8' },
   );
   const files: string[] = JSON.parse(output);
   return new Set(

@@ -1,11 +1,8 @@
 import { ConfigReader } from '@backstage/config';
 import { merge } from 'lodash';
 import { parseAllDocuments } from 'yaml';
-import { AllowList } from '../../policy/AllowList';
-import { explainRequest } from '../../policy/explainRequest';
-import { readAllowRules } from '../../config/readAllowRules';
 import { readPolicyConfig } from '../../policy/checkExpectations';
-import { codeBlocks, codeIn, tableRows } from '../../__testUtils__/documents';
+import { codeBlocks } from '../../__testUtils__/documents';
 
 const BASE_URL = 'https://backstage.example.com';
 
@@ -92,35 +89,6 @@ describe('the YAML of the documents', () => {
       expect(gate.allow).toHaveLength(
         written.auth?.apiGate?.allow?.length ?? 0,
       );
-    },
-  );
-});
-
-describe('the table of what a rule matches', () => {
-  it.each(tableRows('docs/allow-rules.md', ['Rule', 'Request', 'Public']))(
-    '%s and %s: %s',
-    (rule, request, isPublic) => {
-      const [plugin, path, methods] = codeIn(rule);
-      const rules = readAllowRules(
-        [
-          {
-            plugin,
-            path,
-            methods: methods?.replace(/[[\]]/g, '').split(/, */),
-          },
-        ],
-        'allow',
-      );
-      const [method, target] = codeIn(request)[0].split(' ');
-      const { anonymous } = explainRequest(
-        { method, target },
-        {
-          allowList: new AllowList(rules),
-          config: { signOut: { providers: new Set() } },
-        },
-        () => true,
-      );
-      expect(anonymous === 'public' ? 'yes' : 'no').toBe(isPublic);
     },
   );
 });

@@ -1,8 +1,8 @@
 import { readDocument } from '../../__testUtils__/documents';
 
-/** Returns the value of a constant in the code. */
+/** Returns the value of a constant in a file of `src`. */
 function constant(file: string, name: string): number {
-  const { text } = readDocument(file);
+  const { text } = readDocument(`src/${file}.ts`);
   const [, value] = text.match(
     new RegExp(`^(?:export )?const ${name} = ([\\d_]+);`, 'm'),
   )!;
@@ -18,35 +18,20 @@ const WORDS: Record<number, string> = {
 const inWords = (value: number) => WORDS[value];
 const inDigits = (value: number) => value.toLocaleString('en-US');
 
-const NEW_ENDPOINTS = constant(
-  'src/credentials/KeyEndpoints.ts',
-  'NEW_PER_MINUTE',
-);
+const NEW_ENDPOINTS = constant('credentials/KeyEndpoints', 'NEW_PER_MINUTE');
 const NEW_PLUGINS = constant(
-  'src/credentials/uninstalledPluginAuth.ts',
+  'credentials/uninstalledPluginAuth',
   'NEW_PER_MINUTE',
 );
-const RETURNING = constant(
-  'src/credentials/NewcomerLimit.ts',
-  'RETURNING_PER_SECOND',
-);
-const TURNED_AWAY = constant(
-  'src/credentials/NewcomerLimit.ts',
-  'MAX_TURNED_AWAY',
-);
-const TOKENS = constant('src/credentials/TokenCache.ts', 'MAX_TOKENS');
-const PENDING = constant('src/revocation/PendingRevocations.ts', 'MAX_PENDING');
-const GROUPS = constant('src/observability/DecisionCounts.ts', 'MAX_GROUPS');
-const OF_USER = constant(
-  'src/routes/createRevocationRouter.ts',
-  'MAX_PER_USER',
-);
-const OF_SERVICE = constant(
-  'src/routes/createRevocationRouter.ts',
-  'MAX_PER_SERVICE',
-);
-const DAYS_NEEDED = constant('src/usage/Use.ts', 'RECENT_DAYS');
-const MIN_DAYS = constant('src/observability/describeUsage.ts', 'MIN_DAYS');
+const RETURNING = constant('credentials/NewcomerLimit', 'RETURNING_PER_SECOND');
+const TURNED_AWAY = constant('credentials/NewcomerLimit', 'MAX_TURNED_AWAY');
+const TOKENS = constant('credentials/TokenCache', 'MAX_TOKENS');
+const PENDING = constant('revocation/PendingRevocations', 'MAX_PENDING');
+const GROUPS = constant('observability/DecisionCounts', 'MAX_GROUPS');
+const OF_USER = constant('routes/createRevocationRouter', 'MAX_PER_USER');
+const OF_SERVICE = constant('routes/createRevocationRouter', 'MAX_PER_SERVICE');
+const DAYS_NEEDED = constant('usage/Use', 'RECENT_DAYS');
+const MIN_DAYS = constant('observability/describeUsage', 'MIN_DAYS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
 const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
 

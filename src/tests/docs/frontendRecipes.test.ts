@@ -28,13 +28,7 @@ const signOutRecipe = compileRecipe(signOut);
 /** Signs a guest in, in a browser with cookies. Returns the APIs of a frontend there. */
 async function openFrontend(backend: RunningBackend) {
   const cookies = new BrowserCookies();
-  const withCookies = async (url: string, init: RequestInit = {}) => {
-    const cookie = cookies.headerFor(url);
-    const headers = { ...init.headers, ...(cookie && { cookie }) };
-    const response = await fetch(url, { ...init, headers });
-    cookies.store(url, response.headers.getSetCookie());
-    return response;
-  };
+  const withCookies = cookies.fetch.bind(cookies);
   const signedIn = await withCookies(`${backend.url}/api/auth/guest/refresh`);
   const { token } = (await signedIn.json()).backstageIdentity;
   const bearer = { Authorization: `Bearer ${token}` };

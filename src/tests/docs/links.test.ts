@@ -77,7 +77,9 @@ describe('the package', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   );
-  const packed = new Set<string>(files.map((file: Packed) => file.path));
+  const packed = new Set<string>(
+    files.map((file: { path: string }) => file.path),
+  );
 
   it.each(documents.map(({ file }) => file))('has %s', file =>
     expect(packed).toContain(file),
@@ -89,40 +91,28 @@ describe('the package', () => {
   );
 });
 
-interface Packed {
-  path: string;
-}
-
-describe('the README', () => {
+it('the README has at most 1,150 words and 9 KB', () => {
   const { text } = readDocument('README.md');
-
-  it('has at most 1,150 words and 9 KB', () => {
-    expect(text.match(/\S*[a-z0-9]\S*/gi)!.length).toBeLessThanOrEqual(1150);
-    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(9 * 1024);
-  });
+  expect(text.match(/\S*[a-z0-9]\S*/gi)!.length).toBeLessThanOrEqual(1150);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(9 * 1024);
 });
 
-describe('mkdocs.yml', () => {
+it('mkdocs.yml has every page once', () => {
   const pagesOf = (nav: unknown): string[] =>
     typeof nav === 'string'
       ? [nav]
       : Object.values(nav as object).flatMap(pagesOf);
-
-  it('has every page once', () => {
-    const { nav } = parse(readDocument('mkdocs.yml').text);
-    const pages = documents
-      .filter(({ file }) => file.startsWith('docs/'))
-      .map(({ file }) => file.slice('docs/'.length));
-    expect(pagesOf(nav).sort()).toEqual(pages.sort());
-  });
+  const { nav } = parse(readDocument('mkdocs.yml').text);
+  const pages = documents
+    .filter(({ file }) => file.startsWith('docs/'))
+    .map(({ file }) => file.slice('docs/'.length));
+  expect(pagesOf(nav).sort()).toEqual(pages.sort());
 });
 
-describe('docs/index.md', () => {
-  it('has the 31 questions, each with a link to its answer', () => {
-    const { text } = readDocument('docs/index.md');
-    const questions = [...text.matchAll(/^(\d+)\. \[[^\]]+\?\]\([^)]+\)$/gm)];
-    expect(questions.map(([, number]) => Number(number))).toEqual(
-      Array.from({ length: 31 }, (_, i) => i + 1),
-    );
-  });
+it('docs/index.md has the 31 questions, each with a link to its answer', () => {
+  const { text } = readDocument('docs/index.md');
+  const questions = [...text.matchAll(/^(\d+)\. \[[^\]]+\?\]\([^)]+\)$/gm)];
+  expect(questions.map(([, number]) => Number(number))).toEqual(
+    Array.from({ length: 31 }, (_, i) => i + 1),
+  );
 });

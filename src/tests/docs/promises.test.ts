@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
-
-const root = path.resolve(__dirname, '../../..');
+import { readDocument, root } from '../../__testUtils__/documents';
 
 /** A test, or a group of tests, whose title begins with ids of promises. */
 interface TitledTest {
@@ -54,13 +53,11 @@ function typeScriptFilesIn(folder: string): string[] {
 
 const titledTests = ['src', 'integration']
   .flatMap(typeScriptFilesIn)
-  .flatMap(file =>
-    titledTestsIn(file, readFileSync(path.join(root, file), 'utf8')),
-  );
+  .flatMap(file => titledTestsIn(file, readDocument(file).text));
 
 /** The promises of docs/assurance.md: a heading with the id, then a list of `file`: title of a test. A row for each test. */
-const promisedTests = readFileSync(path.join(root, 'docs/assurance.md'), 'utf8')
-  .split(/^### (?=P\d+$)/m)
+const promisedTests = readDocument('docs/assurance.md')
+  .text.split(/^### (?=P\d+$)/m)
   .slice(1)
   .flatMap(section => {
     const id = section.match(/^P\d+/)![0];
@@ -100,19 +97,17 @@ describe('the promises of docs/assurance.md', () => {
   );
 });
 
-describe('a test that holds a promise', () => {
-  it.each([
-    ["it('[P1] closes', () => {})", ['P1']],
-    ["it('[P1][P2] closes', () => {})", ['P1', 'P2']],
-    ["describeIfRouted('[P1] closes', () => {})", ['P1']],
-    ["it('closes', () => {})", []],
-    ["it.skip('[P1] closes', () => {})", []],
-    ["it.todo('[P1] closes')", []],
-    ["xit('[P1] closes', () => {})", []],
-    ["describe.skip('all', () => it('[P1] closes', () => {}))", []],
-    ["describe.skip.each([1])('all', () => it('[P1] closes', () => {}))", []],
-    ["// it('[P1] closes', () => {})", []],
-  ])('is found: %s holds %j', (text, ids) => {
-    expect(titledTestsIn('x.ts', text).map(({ id }) => id)).toEqual(ids);
-  });
+it.each([
+  ["it('[P1] closes', () => {})", ['P1']],
+  ["it('[P1][P2] closes', () => {})", ['P1', 'P2']],
+  ["describeIfRouted('[P1] closes', () => {})", ['P1']],
+  ["it('closes', () => {})", []],
+  ["it.skip('[P1] closes', () => {})", []],
+  ["it.todo('[P1] closes')", []],
+  ["xit('[P1] closes', () => {})", []],
+  ["describe.skip('all', () => it('[P1] closes', () => {}))", []],
+  ["describe.skip.each([1])('all', () => it('[P1] closes', () => {}))", []],
+  ["// it('[P1] closes', () => {})", []],
+])('a test that holds a promise is found: %s holds %j', (text, ids) => {
+  expect(titledTestsIn('x.ts', text).map(({ id }) => id)).toEqual(ids);
 });

@@ -54,16 +54,14 @@ function errorOf(apiGate: object): string {
   throw new Error('There is no error');
 }
 
-describe('the error of a mistake in the configuration', () => {
-  it.each(MISTAKES)(
-    'names its place, and a value that is right there: %s',
-    text => {
-      const apiGate = parse(text);
-      const message = errorOf(apiGate);
-      const [, place] = message.match(/^auth\.apiGate\.(\S+) /)!;
-      const [, value] = message.match(VALUE)!;
-      const corrected = set(apiGate, place, parse(value));
-      expect(() => read(corrected)).not.toThrow();
-    },
-  );
-});
+it.each(MISTAKES)(
+  'the error of a mistake in the configuration names its place, and a value that is right there: %s',
+  text => {
+    const apiGate = parse(text);
+    const message = errorOf(apiGate);
+    const [, place] = message.match(/^auth\.apiGate\.(\S+) /)!;
+    const [, value] = message.match(VALUE)!;
+    const corrected = set(apiGate, place, parse(value));
+    expect(() => read(corrected)).not.toThrow();
+  },
+);

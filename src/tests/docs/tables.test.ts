@@ -3,20 +3,13 @@ import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
+import { REFUSALS } from '../../decision/Refusal';
 import { DecisionCounts } from '../../observability/DecisionCounts';
-import {
-  BUILT_IN_PUBLIC,
-  PolicyReport,
-} from '../../observability/describePolicy';
+import { BUILT_IN_PUBLIC } from '../../observability/describePolicy';
 import { describeReplica } from '../../observability/describeReplica';
-import {
-  formatPolicyReport,
-  pageAddressOf,
-} from '../../observability/formatPolicyReport';
 import { RecentRefusals } from '../../observability/RecentRefusals';
 import {
   blocksAfter,
-  codeBlocks,
   codeIn,
   documents,
   productSources,
@@ -191,18 +184,26 @@ it('the reasons of requests that pass are those of the code', () => {
   ).toEqual(reasons);
 });
 
-it('the reasons in the table of symptoms are those of the code', () => {
-  const known = tableRows('docs/troubleshooting.md', [
+it('the table of reasons lists every reason once, in the order of the code, with its status', () => {
+  const rows = tableRows('docs/troubleshooting.md', [
     'reason',
     'status',
     'meaning',
-  ]).flatMap(([reason]) => codeIn(reason));
+  ]);
+  expect(
+    rows.map(([reason, status]) => [codeIn(reason), Number(status)]),
+  ).toEqual(
+    Object.entries(REFUSALS).map(([reason, { status }]) => [[reason], status]),
+  );
+});
+
+it('the reasons in the table of symptoms are those of the code', () => {
   const used = tableRows('docs/troubleshooting.md', [
     'Symptom',
     'Reason',
     'What to do',
   ]).flatMap(([, reason]) => codeIn(reason));
-  expect(known).toEqual(expect.arrayContaining(used));
+  expect(Object.keys(REFUSALS)).toEqual(expect.arrayContaining(used));
 });
 
 describe('docs/reference/http-api.md', () => {
@@ -264,40 +265,6 @@ it('each alert of ops/alerts.yaml has a test of promtool and one on a live Prome
       `'${alert}'`,
     );
   }
-});
-
-it('the block of the log in docs/getting-started.md is what the gate logs', () => {
-  const report: Partial<PolicyReport> = {
-    mode: 'report-only',
-    enforced: false,
-    lists: [],
-    allow: [],
-    builtIn: BUILT_IN_PUBLIC,
-    closed: [
-      {
-        plugin: 'hello',
-        path: '/',
-        allow: 'unauthenticated',
-        isWebSocket: false,
-      },
-    ],
-    tokens: [],
-    unknown: [],
-    opensBeyondPlugins: [],
-    reportOnly: {
-      enforce: 'not yet',
-      because:
-        'report-only was observed on 0 of the 7 days before today, and all are needed',
-      days: 0,
-      workedLast: null,
-      worked: [],
-    },
-  };
-  const [block] = codeBlocks('text').filter(
-    ({ file }) => file === 'docs/getting-started.md',
-  );
-  const page = pageAddressOf('http://localhost:7007');
-  expect(formatPolicyReport(report as PolicyReport, page)).toBe(block.text);
 });
 
 it('docs/reference/http-api.md describes each field of its sample of the policy', () => {
@@ -389,18 +356,16 @@ describe('the messages that the documents quote from the log', () => {
   it('are found', () => expect(quoted.length).toBeGreaterThan(5));
 });
 
-describe('the published bypasses in docs/assurance.md', () => {
-  it('are those of src/attacks', () => {
-    const attacks = ts.sys
-      .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
-      .map(file => ts.sys.readFile(file)!)
-      .join('\n');
-    const idsIn = (text: string) =>
-      [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
-    const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
-    expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
-    const counted = `${idsIn(attacks).length} advisories`;
-    expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
-    expect(readDocument('README.md').text).toContain(counted);
-  });
+it('the published bypasses in docs/assurance.md are those of src/attacks', () => {
+  const attacks = ts.sys
+    .readDirectory(path.join(root, 'src/attacks'), ['.ts', '.json'])
+    .map(file => ts.sys.readFile(file)!)
+    .join('\n');
+  const idsIn = (text: string) =>
+    [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
+  const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
+  expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
+  const counted = `${idsIn(attacks).length} advisories`;
+  expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
+  expect(readDocument('README.md').text).toContain(counted);
 });

@@ -1,9 +1,14 @@
 import type { JsonObject } from '@backstage/types';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { generateKeyPair } from 'jose';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../../__testUtils__/documents';
 import { accessWith, staticToken } from '../../../__testUtils__/externalAccess';
+import {
+  createIssuer,
+  legacyEntry,
+  legacyToken,
+} from '../../../__testUtils__/externalIssuers';
 import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
 import { bearer } from '../../../__testUtils__/requestParts';
 import {
@@ -84,42 +89,14 @@ describe('docs/recipes/clients.md', () => {
   });
 
   it('has the causes for which tokens of each type are refused', async () => {
-    const keys = await generateKeyPair('ES256', { extractable: true });
-    const jwks = { keys: [{ ...(await exportJWK(keys.publicKey)), kid: 'k' }] };
-    const port = await backends.serve((_, res) => {
-      res.setHeader('Content-Type', 'application/json');
-      res.end(JSON.stringify(jwks));
-    });
-    const secret = Buffer.alloc(32, 1);
+    const { entry, sign } = await createIssuer(backends.serve);
     const backend = await start([
       external(TOKEN),
-      {
-        type: 'jwks',
-        options: {
-          url: `http://localhost:${port}/keys`,
-          issuer: 'https://ci.example.com',
-          audience: ['ci', 'backstage'],
-          algorithm: 'ES256',
-        },
-      },
-      {
-        type: 'legacy',
-        options: { secret: secret.toString('base64'), subject: 'old' },
-      },
+      entry({ audience: ['ci', 'backstage'] }),
+      legacyEntry,
     ]);
-    const sign = (claims: JsonObject, key = keys.privateKey) =>
-      new SignJWT({ iss: 'https://ci.example.com', aud: 'ci', ...claims })
-        .setProtectedHeader({ alg: 'ES256', kid: 'k' })
-        .setSubject('job')
-        .setExpirationTime('1h')
-        .sign(key);
-    const legacy = (key: Uint8Array) =>
-      new SignJWT({ sub: 'backstage-server' })
-        .setProtectedHeader({ alg: 'HS256' })
-        .setExpirationTime('1h')
-        .sign(key);
     const other = await generateKeyPair('ES256');
-    for (const token of [TOKEN, await legacy(secret), await sign({})]) {
+    for (const token of [TOKEN, await legacyToken(), await sign()]) {
       expect(await backend.statusOf('/api/catalog', bearer(token))).toBe(200);
     }
     for (const token of [
@@ -128,8 +105,8 @@ describe('docs/recipes/clients.md', () => {
       // The audience of user tokens
       await sign({ aud: 'backstage' }),
       await sign({ iss: 'https://another.example.com' }),
-      await sign({}, other.privateKey),
-      await legacy(Buffer.alloc(32, 2)),
+      await sign({}, undefined, other.privateKey),
+      await legacyToken(Buffer.alloc(32, 2)),
     ]) {
       expect(await backend.statusOf('/api/catalog', bearer(token))).toBe(401);
     }

@@ -118,9 +118,10 @@ describe('the routes of the page', () => {
   );
   const [ofUser, ofSession] = bodies;
 
-  async function start() {
+  async function start(apiGate = {}) {
     const caller = recordingPlugin('caller');
-    const backend = await backends.start({ features: [caller.feature] });
+    const features = [caller.feature];
+    const backend = await backends.start({ features, apiGate });
     const service = await caller.tokenFor('auth');
     return {
       ...backend,
@@ -171,11 +172,7 @@ describe('the routes of the page', () => {
   });
 
   it('lock a user out, list the lock and lift it', async () => {
-    const caller = recordingPlugin('caller');
-    const backend = await backends.start({
-      features: [caller.feature],
-      apiGate: { operators: ['user:development/guest'] },
-    });
+    const backend = await start({ operators: ['user:development/guest'] });
     const guest = await backend.guest();
     const codes = codeIn(proseOf(readDocument(PAGE)));
     const [field] = codes.filter(code => code.startsWith('"lockedUntil"'));

@@ -93,6 +93,8 @@ describe('docs/migrate/disabled-policy.md', () => {
     expect(await enforcing.anonymous()).toEqual([401, 200]);
     expect(await enforcing.bySignedIn()).toBe(200);
     expect(await enforcing.betweenPlugins()).toBe(401);
+    const warning = 'DefaultAuthPolicy: takes the barriers';
+    expect(enforcing.logged(warning, 'warn')).not.toEqual([]);
 
     const without = await start({
       withSetting: false,
@@ -145,9 +147,7 @@ describe('docs/migrate/tutorial-new.md', () => {
         await configureWithoutTutorial(),
       ],
       config: merge(
-        {
-          backend: { cors: { origin: FRONTEND, credentials: true } },
-        },
+        { backend: { cors: { origin: FRONTEND, credentials: true } } },
         parse(rules),
       ),
     });
@@ -170,20 +170,9 @@ describe('docs/migrate/tutorial-new.md', () => {
     const token = await backend.guest();
     const cookies = new BrowserCookies();
     /** Sends a request as a page of the frontend does, with credentials. */
-    const send = async (url: string, init: RequestInit = {}) => {
-      const cookie = cookies.headerFor(url);
-      const response = await fetch(url, {
-        ...init,
-        headers: {
-          Origin: FRONTEND,
-          ...init.headers,
-          ...(cookie && { cookie }),
-        },
-      });
-      cookies.store(url, response.headers.getSetCookie());
-      return response;
-    };
-    const asUser = { headers: { Authorization: `Bearer ${token}` } };
+    const send = (url: string, headers = {}) =>
+      cookies.fetch(url, { headers: { Origin: FRONTEND, ...headers } });
+    const asUser = { Authorization: `Bearer ${token}` };
     const target = `${backend.url}/api/hello/x`;
     await send(target, asUser);
     expect(cookies.headerFor(target)).toBeUndefined();
@@ -202,8 +191,8 @@ describe('docs/migrate/tutorial-new.md', () => {
           identityApi: { getCredentials(): Promise<{ token: string }> },
         ) => {
           const credentials = await identityApi.getCredentials();
-          const headers = { Authorization: `Bearer ${credentials.token}` };
-          called.push(await send(url, { headers }));
+          const Authorization = `Bearer ${credentials.token}`;
+          called.push(await send(url, { Authorization }));
         },
       },
       '0',

@@ -34,6 +34,15 @@ const CANDIDATE = 'docs/candidate.md';
 const gateOf = (text: string): JsonObject => parse(text).auth.apiGate;
 const rulesOf = (text: string): JsonObject => ({ allow: parse(text) });
 
+/** Runs `api-gate check` with settings, and with an environment. */
+const check = (text: string, env: Record<string, string> = {}) =>
+  runCliIn(['check', '--config', 'app-config.yaml'], {
+    cwd: folderWith({
+      'app-config.yaml': `backend: { baseUrl: http://a }\n${text}\n`,
+    }),
+    env,
+  });
+
 /** Returns the status of `METHOD /target`, of which `WEBSOCKET` stands for an upgrade, without a credential. */
 async function statusOf(
   backend: SignedBackend,
@@ -117,29 +126,22 @@ describe('docs/allow-rules.md', () => {
     const [inFolder, alone] = codes.filter(code => code.includes('${DIR}'));
     const unset = codes.filter(code => /^\w+: \$\{/.test(code));
     expect(unset).toHaveLength(2);
-    const checkWith = (env: Record<string, string>, ...lines: string[]) =>
-      runCliIn(['check', '--config', 'app-config.yaml'], {
-        cwd: folderWith({
-          'app-config.yaml': [
-            'backend: { baseUrl: http://a }',
-            ...['auth:', '  apiGate:', '    allow:', '    - plugin: hello'],
-            ...lines.map(line => `      ${line}`),
-          ].join('\n'),
-        }),
-        env,
-      });
-    const check = (...lines: string[]) => checkWith({ DIR: '' }, ...lines);
-    expect(await check(`path: ${inFolder}`)).toMatchObject({
+    const checkRule = (lines: string[], env = {}) => {
+      const rule = ['- plugin: hello', ...lines].join('\n      ');
+      const settings = `auth:\n  apiGate:\n    allow:\n    ${rule}`;
+      return check(settings, { DIR: '', ...env });
+    };
+    expect(await checkRule([`path: ${inFolder}`])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('has an empty segment'),
     });
-    expect((await check(`path: ${alone}`)).stdout).toContain(
+    expect((await checkRule([`path: ${alone}`])).stdout).toContain(
       '[rule-opens-plugin]',
     );
-    const { stdout } = await check('path: /x', ...unset);
+    const { stdout } = await checkRule(['path: /x', ...unset]);
     expect(stdout).toMatch(/ {2}GET \/api\/hello\/x$/m);
     const [end] = unset;
-    const ending = await checkWith({ END: '2999-01-01' }, 'path: /x', end);
+    const ending = await checkRule(['path: /x', end], { END: '2999-01-01' });
     expect(ending.stdout).toContain('GET /api/hello/x  (until 2999-01-01');
   });
 
@@ -237,12 +239,6 @@ describe('docs/candidate.md', () => {
   });
 
   it('has a candidate that api-gate check tests, and that stops no start where it is wrong', async () => {
-    const check = (text: string) =>
-      runCliIn(['check', '--config', 'app-config.yaml'], {
-        cwd: folderWith({
-          'app-config.yaml': `backend: { baseUrl: http://a }\n${text}\n`,
-        }),
-      });
     const expecting = (request: string) =>
       `${yaml}\n    expect:\n      - { request: GET ${request}, is: public }`;
     expect((await check(expecting(BADGE))).code).toBe(0);
@@ -258,32 +254,30 @@ describe('docs/candidate.md', () => {
   });
 });
 
-describe('docs/websockets.md', () => {
-  it('has a rule by which a WebSocket is public, and nothing else', async () => {
-    const [yaml] = blocksAfter('docs/websockets.md', 'A public WebSocket');
-    const status = webSocketPlugin('status', {
-      '/live': 'unauthenticated',
-      '/closed': 'unauthenticated',
-    });
-    const backend = await backends.start({
-      apiGate: rulesOf(yaml),
-      features: [status.feature],
-    });
-    // Goes in October 2027: releases before November 2026 have no handlers, and the plugin listens from its first request on.
-    await backend.get('/api/status/x', bearer(await backend.sign()));
-    const {
-      status: opened,
-      message,
-      destroy,
-    } = await backend.upgrade('/api/status/live');
-    destroy();
-    expect([opened, message]).toEqual([101, 'hello']);
-    for (const other of [
-      'WEBSOCKET /api/status/closed',
-      'WEBSOCKET /api/status/live/',
-      'GET /api/status/live',
-    ]) {
-      expect([other, await statusOf(backend, other)]).toEqual([other, 401]);
-    }
+it('docs/websockets.md has a rule by which a WebSocket is public, and nothing else', async () => {
+  const [yaml] = blocksAfter('docs/websockets.md', 'A public WebSocket');
+  const status = webSocketPlugin('status', {
+    '/live': 'unauthenticated',
+    '/closed': 'unauthenticated',
   });
+  const backend = await backends.start({
+    apiGate: rulesOf(yaml),
+    features: [status.feature],
+  });
+  // Goes in October 2027: releases before November 2026 have no handlers, and the plugin listens from its first request on.
+  await backend.get('/api/status/x', bearer(await backend.sign()));
+  const {
+    status: opened,
+    message,
+    destroy,
+  } = await backend.upgrade('/api/status/live');
+  destroy();
+  expect([opened, message]).toEqual([101, 'hello']);
+  for (const other of [
+    'WEBSOCKET /api/status/closed',
+    'WEBSOCKET /api/status/live/',
+    'GET /api/status/live',
+  ]) {
+    expect([other, await statusOf(backend, other)]).toEqual([other, 401]);
+  }
 });

@@ -3,7 +3,7 @@ import { symlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
-import { authProvider } from '../../../__testUtils__/authProvider';
+import { answeringProvider } from '../../../__testUtils__/authProvider';
 import {
   blocksAfter,
   codeIn,
@@ -42,7 +42,6 @@ const gateOf = (text: string): JsonObject => parse(text).auth.apiGate;
 
 /** Starts a backend with a provider that has `signIn`, and the plugin `catalog`. */
 async function start(apiGate: JsonObject = {}) {
-  const answer = async (_req: unknown, res: any) => res.end();
   // It finds nobody.
   const catalog = recordingPlugin('catalog', {
     handle: (_req, res) => res.json({ items: [null] }),
@@ -51,15 +50,9 @@ async function start(apiGate: JsonObject = {}) {
     apiGate,
     features: [
       catalog.feature,
-      authProvider('signs-in', () => ({
-        start: answer,
-        frameHandler: answer,
-        logout: answer,
-      })),
+      answeringProvider('signs-in', async (_req, res) => void res.end()),
     ],
-    config: {
-      auth: { providers: { 'signs-in': { test: { signIn: {} } } } },
-    },
+    config: { auth: { providers: { 'signs-in': { test: { signIn: {} } } } } },
   });
   return {
     ...backend,

@@ -29,10 +29,7 @@ function createDeployment() {
         ...options.config,
         backend: {
           ...(options.config?.backend as JsonObject),
-          database: {
-            client: 'better-sqlite3',
-            connection: { directory },
-          },
+          database: { client: 'better-sqlite3', connection: { directory } },
         },
       },
     });
