@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 20951,
   'files of src without tests': 174,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 51152,
+  'lines of *.test.ts': 50494,
   'files that an anonymous request touches': 27,
   'files that a remembered bearer token touches': 36,
   'files that a cookie touches': 35,
@@ -83,7 +83,7 @@ const figures: Record<keyof typeof LIMITS, number> = {
   'files of src without tests that are under 20 lines': product.filter(
     ({ text }) => linesIn([text]) < 20,
   ).length,
-  'lines of *.test.ts': 51152linesIn(tests),
+  'lines of *.test.ts': linesIn(tests),
   'files that an anonymous request touches': requests.anonymous.length,
   'files that a remembered bearer token touches': requests.bearer.length,
   'files that a cookie touches': requests.cookie.length,
