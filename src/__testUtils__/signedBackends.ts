@@ -125,6 +125,12 @@ function clientOf(
       ]),
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
+    /** Returns the limited token of a user token, which a plugin hands out in Backstage's own cookie. */
+    async limitedToken(token: string, plugin = 'hello'): Promise<string> {
+      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
+      const { headers } = await get(target, bearer(token));
+      return headers['set-cookie']!.match(/^backstage-auth=([^;]+)/m)![1];
+    },
     /** Signs a guest in, whom the `auth` plugin has. */
     async guest(): Promise<string> {
       const { body } = await get('/api/auth/guest/refresh');

@@ -1,17 +1,15 @@
 import path from 'node:path';
-import type {
-  BackstageCredentials,
-  BackstageUserPrincipal,
-} from '@backstage/backend-plugin-api';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import { base64url } from 'jose';
 import supertest from 'supertest';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   claimsOf,
@@ -26,7 +24,6 @@ import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { createSigningKey } from '../../__testUtils__/signingKey';
 import { until } from '../../__testUtils__/until';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
@@ -43,9 +40,7 @@ const IMAGE = '/api/techdocs/static/docs/default/component/example/image.png';
 const backends = signedBackends();
 
 describe('a backend with the gate', () => {
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const hello = openPlugin('hello');
   const closed = recordingPlugin('closed');
   let echoed: string[][] = [];
   let backend: SignedBackend;
@@ -281,29 +276,15 @@ describe('a backend with the gate', () => {
     });
 
     it.each([
-      ['POST', '/api/closed/health'],
       ['DELETE', '/api/closed/health'],
       ...[
-        ...['/api/closed/hook', '/api/closed/healthx'],
         ...['/api/closed/health.json', '/api/closed/health/x'],
-        ...['/api/closed/static', '/api/closed/staticx/a.js'],
-        // The following are spellings that Express, or another server, might read as one of the paths above.
-        ...['/api/closed/Health', '/api/Closed/health', '/API/closed/health'],
-        ...['/api/closed/health/', '/api/closed//health'],
-        ...['//api/closed/health', '/api/closed/health#'],
-        ...['/api/closed/health#x', '/api/closed/health?#x'],
-        ...['/api/closed/./health', '/api/closed/x/../health'],
-        ...['/api/closed/static/../secret', '/api/closed/static/..;/secret'],
-        ...['/api/closed/static/;/secret', '/api/closed/static/%2e%2e/secret'],
-        ...['/api/closed/static/..%2fsecret', '/api/closed/static\\..\\secret'],
-        ...['/api/closed/static/a\\b', '/api/closed/he%61lth'],
-        ...['/api/closed/health%00', '/api/closed/health%20'],
+        // The following are spellings that Express, or another server, might read as one of the paths above. `src/attacks` has more.
+        ...['/api/closed/static/;/secret', '/api/closed/static/a\\b'],
+        ...['/api/closed/health%00', '//api/closed/health'],
         ...['/api/closed/static/\xa0', '/api/closed/static/caf\xe9'],
         ...['/api/closed/health?\xa0', '/api/cl%6fsed/health'],
-        '/api/hello/../closed/health',
-        '/api/closed/static/^^^^/static/secret#',
-        ...['/api/closed/^^^^/static/secret#', '/api\\closed/health#'],
-        ...['http://any/api/closed/health', 'http://any/api/hello/data'],
+        ...['/api/hello/../closed/health', '/api\\closed/health#'],
         ...['foo://any/api/closed/health', 'foo:///api/closed/health'],
         ...['http:///api/closed', 'file:///api/closed'],
         'foo://any/api/closed?q',
@@ -380,71 +361,26 @@ describe('a backend with the gate', () => {
   });
 
   describe('Backstage’s own cookie', () => {
-    let stockCookie: string;
-
-    beforeAll(async () => {
-      const target = `/api/techdocs${COOKIE_ENDPOINT}`;
-      const { headers } = await get(target, bearer(guestToken));
-      [stockCookie] = headers['set-cookie']!.match(/^backstage-auth=[^;]+/m)!;
-    });
-
-    it('is not hidden by an empty cookie of the gate', async () => {
-      expect(await statusOf(IMAGE, `Cookie: token=; ${stockCookie}`)).toBe(200);
-    });
-
-    it('loads an image of TechDocs', async () => {
-      const { status, headers } = await get(IMAGE, `Cookie: ${stockCookie}`);
+    it('loads an image of TechDocs, and opens nothing else', async () => {
+      const limited = await backend.limitedToken(guestToken, 'techdocs');
+      const line = `Cookie: backstage-auth=${limited}`;
+      const { status, headers } = await get(IMAGE, line);
       expect(status).toBe(200);
       expect(headers['content-type']).toBe('image/png');
-    });
-
-    it('opens nothing else', async () => {
-      const line = `Cookie: ${stockCookie}`;
-      await expectRefused(get('/api/hello/data', line));
       await expectRefused(get('/api/techdocs/metadata/x', line));
-      await expectRefused(get('/api/techdocs/x#/static/', line));
-      for (const odd of [
-        '..',
-        '%2e%2e',
-        '..;',
-        '%2E.',
-        'a/..%2f..',
-        '..%5c',
-        '%',
-        '',
-      ]) {
+      for (const odd of ['%', '%2E.', 'a/..%2f..']) {
         await expectRefused(get(`/api/techdocs/static/${odd}/metadata`, line));
       }
-      await expectRefused(backend.request('POST', IMAGE, [line]));
     });
   });
 
   describe('[P6] tokens that are not valid', () => {
     const cases: Record<string, () => Promise<string> | string> = {
       expired: () => signUser({ exp: now() - 10 }),
-      'of a foreign key': async () => {
-        const foreign = await createSigningKey();
-        const token = await foreign.sign({ iss: `${backend.url}/api/auth` });
-        await foreign.remove();
-        return token;
-      },
       'of a foreign issuer': () =>
         signUser({ iss: 'https://evil.example.com/api/auth' }),
-      'with alg none': async () => {
-        const [, payload] = (await signUser()).split('.');
-        const header = { typ: 'vnd.backstage.user', alg: 'none' };
-        return `${base64url.encode(JSON.stringify(header))}.${payload}.`;
-      },
-      truncated: async () => (await signUser()).slice(0, -20),
-      'without a signature': async () =>
-        (await signUser()).split('.').slice(0, 2).join('.'),
       'flipped in the middle': async () => forge(await signUser()),
-      limited: async () => {
-        const credentials = (await hello.auth.authenticate(
-          guestToken,
-        )) as BackstageCredentials<BackstageUserPrincipal>;
-        return (await hello.auth.getLimitedUserToken(credentials)).token;
-      },
+      limited: () => backend.limitedToken(guestToken),
       'of an unknown type': () => signUser({ typ: 'JWT' }).then(t => `${t}x`),
       'three dots': () => '...',
       garbage: () => 'a.b.c',
@@ -474,63 +410,27 @@ describe('a backend with the gate', () => {
   });
 
   describe('[P5] the one credential of a request', () => {
-    it('is never a second Authorization', async () => {
-      const before = handledCount();
-      for (const second of [bearer(guestToken), bearer('x'), 'a: ']) {
-        const { status, headers } = await get(
-          '/api/hello/data',
-          bearer(guestToken),
-          second.replace(/^\w+/, 'authorization'),
-        );
-        expect(status).toBe(400);
-        expect(headers['www-authenticate']).toBe(
-          `${CHALLENGE}, error="invalid_request"`,
-        );
-      }
-      expect(handledCount()).toBe(before);
-    });
-
-    it.each(['Basic dXNlcjpwYXNz', 'Bearer', 'Bearer a b', 'bearer\t', 'x'])(
+    it.each(['Bearer', 'x', 'Bearer x'])(
       'is not the cookie behind "Authorization: %s"',
       async authorization => {
+        const line = `Authorization: ${authorization}`;
         await expectRefused(
-          get(
-            '/api/hello/data',
-            `Authorization: ${authorization}`,
-            cookie(guestToken),
-          ),
+          get('/api/hello/data', line, cookie(guestToken)),
           INVALID,
         );
       },
     );
-
-    it('is not the cookie behind a bearer that fails', async () => {
-      await expectRefused(
-        get('/api/hello/data', bearer('x'), cookie(guestToken)),
-        INVALID,
-      );
-    });
 
     it('is the bearer where there is a cookie too', async () => {
       const line = `Authorization: bearer ${guestToken}`;
       expect(await statusOf('/api/closed/x', line, cookie('x'))).toBe(200);
     });
 
-    it('is the cookie behind an empty Authorization', async () => {
-      const lines = ['Authorization: ', cookie(guestToken)];
-      expect(await statusOf('/api/closed/x', ...lines)).toBe(200);
-    });
-
     it('is not a cookie with two values', async () => {
-      for (const headerLines of [
-        [cookie(`${guestToken}; token=x`)],
-        [cookie(`x; token=${guestToken}`)],
-        [cookie(guestToken), cookie('x')],
-      ]) {
-        await expectRefused(get('/api/hello/data', ...headerLines), INVALID, {
-          clearsCookie: true,
-        });
-      }
+      const two = [cookie(guestToken), cookie('x')];
+      await expectRefused(get('/api/hello/data', ...two), INVALID, {
+        clearsCookie: true,
+      });
       const twice = cookie(`${guestToken}; a=b; token=${guestToken}`);
       expect(await statusOf('/api/hello/data', twice)).toBe(200);
     });
@@ -642,9 +542,7 @@ describe('a backend with the gate', () => {
 
 describe('a plugin that is served a second time at the root', () => {
   it('[P1] is closed at the root too', async () => {
-    const hello = recordingPlugin('hello', {
-      policies: [{ path: '/', allow: 'unauthenticated' }],
-    });
+    const hello = openPlugin('hello');
     const backend = await backends.start({
       features: [
         hello.feature,

@@ -172,30 +172,17 @@ describe('the answer to a request by cookie', () => {
     it.each([
       '/hello/static/x?type=text/html',
       ...['/hello/trusted/a/b?type=text/html', '/hello/report?type=text/html'],
-      ...['/hello/x?type=image/png', '/hello/x?type=application/pdf'],
-      ...['/hello/x?type=application/json', '/hello/x?type=text/event-stream'],
-      '/hello/x?status=204',
+      ...['/hello/x?type=image/png', '/hello/x?status=204'],
     ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
     it.each([
       ...['/hello/trusted?type=text/html', '/hello/Trusted/a?type=text/html'],
-      '/hello/trusted/../x?type=text/html',
-      '/hello/trusted//x?type=text/html',
-      '/hello/trusted/%61?type=text/html',
       ...['/HELLO/trusted/a?type=text/html', '/hello/report/?type=text/html'],
       '/hello/report/x?type=text/html',
-      '/hello/static/..%2fx?type=text/html',
     ])('is sandboxed beside a trusted path: %s', async path => {
       expect(await cspOf(path)).toMatch(SANDBOX);
-    });
-
-    it('has no policy at all in a 304, so that the browser keeps that of what it has stored', async () => {
-      expect(await cspOf('/hello/x?status=304')).toBeUndefined();
-      expect(await cspOf('/hello/trusted/x?status=304')).toContain(
-        'script-src',
-      );
     });
   });
 
@@ -232,17 +219,9 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
-    it('whatever headers a proxied server sends, and whatever other header a cache prefers', async () => {
+    it('whatever headers a proxied server sends', async () => {
       const { headers } = await get('/proxy/target/image.png');
       expect(headers['cache-control']).toBe('private, max-age=60');
-      const other = await get(
-        '/hello/x?CDN-Cache-Control=max-age%3D60&Surrogate-Control=x&X-Accel-Expires=9',
-      );
-      expect(Object.keys(other.headers)).not.toEqual(
-        expect.arrayContaining([
-          expect.stringMatching(/cdn|surrogate|x-accel/),
-        ]),
-      );
     });
 
     it('except to a bearer token, and on a public path', async () => {
@@ -326,10 +305,8 @@ describe('the answer to a request by cookie', () => {
 
   describe('that would run as code', () => {
     it.each([
-      ...[
-        ...['script', 'style', 'xslt', 'worker', 'sharedworker'],
-        ...['serviceworker', 'audioworklet', 'paintworklet'],
-      ].map(destination => `Sec-Fetch-Dest: ${destination}`),
+      'Sec-Fetch-Dest: script',
+      'Sec-Fetch-Dest: style',
       'Service-Worker: script',
     ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;
@@ -359,17 +336,6 @@ describe('the answer to a request by cookie', () => {
         }),
       );
     });
-
-    it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
-      'is not refused as %s',
-      async destination => {
-        const { status } = await get(
-          '/hello/x?type=image/png',
-          `Sec-Fetch-Dest: ${destination}`,
-        );
-        expect(status).toBe(200);
-      },
-    );
   });
 });
 

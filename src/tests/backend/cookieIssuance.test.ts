@@ -72,25 +72,14 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     expect(await statusOf(TARGET, cookie(token))).toBe(200);
   });
 
-  it.each([
-    [
-      'throws',
-      () => {
-        throw new Error('issuer');
-      },
-    ],
-    [
-      'throws after it has set one',
-      ({ res }: CookieIssuerContext) => {
-        res.cookie('mine', 'yes');
-        throw new Error('issuer');
-      },
-    ],
-    ['rejects', () => Promise.reject(new Error('issuer'))],
-    ['rejects without an error', () => Promise.reject()],
-  ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
+  it('sets no cookie when the issuer throws after it has set one', async () => {
     const { cookiesFor, logged } = await signIn([
-      cookieIssuer('mine', { issueCookie }),
+      cookieIssuer('mine', {
+        issueCookie({ res }) {
+          res.cookie('mine', 'yes');
+          throw new Error('issuer');
+        },
+      }),
     ]);
     expect(await cookiesFor()).toBeUndefined();
     expect(logged('issued no cookie', 'warn')).not.toEqual([]);
