@@ -1,5 +1,4 @@
 import type { CookieIssuerContext } from '../..';
-import { BrowserCookies } from '../../__testUtils__/browserCookies';
 import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
@@ -91,50 +90,6 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     ).rejects.toThrow(
       /The modules (one and two|two and one) both set an issuer/,
     );
-  });
-});
-
-describe('a session with a new token at each page load', () => {
-  /** Returns the `Set-Cookie` headers of two answers to each token, in a browser that has a cookie before. */
-  async function answersTo(ages: number[], before: string) {
-    const { get, sign, url } = await backends.start({
-      features: [recordingPlugin('hello').feature],
-    });
-    const now = Math.floor(Date.now() / 1000);
-    const tokens = await Promise.all(ages.map(age => sign({ iat: now - age })));
-    const browser = new BrowserCookies();
-    browser.store(url, [before.replace('OLDEST', tokens[0])]);
-    const answers: string[][] = [];
-    for (const token of tokens.slice(1)) {
-      for (const line of [bearer(token), bearer(token)]) {
-        const sent = browser.headerFor(url);
-        const { headers } = await get(
-          TARGET,
-          line,
-          'Sec-Fetch-Site: same-origin',
-          ...(sent ? [`Cookie: ${sent}`] : []),
-        );
-        const set = headers['set-cookie']?.split('\n') ?? [];
-        browser.store(url, set);
-        answers.push(set);
-      }
-    }
-    return { answers, last: browser.headerFor(url), tokens };
-  }
-
-  it('sets one cookie for each, and clears none', async () => {
-    const { answers, last, tokens } = await answersTo([30, 20, 10], 'a=1');
-    expect(answers.map(set => set.length)).toEqual([1, 0, 1, 0]);
-    expect(last).toBe(`a=1; token=${tokens[2]}`);
-  });
-
-  it('clears the cookie of the tutorial, which has a domain, with the second answer', async () => {
-    const { answers, last, tokens } = await answersTo(
-      [30, 20],
-      'token=OLDEST; Path=/; Domain=localhost',
-    );
-    expect(answers.map(set => set.length)).toEqual([1, 3]);
-    expect(last).toBe(`token=${tokens[1]}`);
   });
 });
 

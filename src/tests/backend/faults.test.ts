@@ -5,13 +5,15 @@ import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
   COOKIE_ENDPOINT,
   now,
-  REVOCATIONS,
   SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
 import {
@@ -28,8 +30,6 @@ import { until } from '../../__testUtils__/until';
 // Goes in August 2027: releases before September 2026 fetch the keys of users again for each unknown key.
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const describeOnCoolDown = release >= '2026-09' ? describe : describe.skip;
-
-const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
 const backends = signedBackends();
 afterEach(() => jest.restoreAllMocks());
@@ -77,7 +77,7 @@ describe('[P7] the key endpoint of auth', () => {
           }
         })
       : await freePort();
-    const hello = recordingPlugin('hello', { policies: openAll });
+    const hello = openPlugin('hello');
     const { get, log } = await backends.start({
       withAuth: false,
       features: [hello.feature],
@@ -326,30 +326,12 @@ describe('a clock that is five minutes off', () => {
       expect(await gated.statusOf(TARGET, next)).toBe(200);
     },
   );
-
-  it('a sign-out that another backend reports is accepted', async () => {
-    const service = recordingPlugin('service');
-    const backend = await backends.start({ features: [service.feature] });
-    const token = await service.tokenFor('auth');
-    for (const off of [OFF - 5, -OFF]) {
-      for (const scope of ['session', 'user']) {
-        const { status } = await backend.post(REVOCATIONS, token, {
-          sub: 'user:default/reported',
-          scope,
-          iat: now() + off,
-          exp: now() + off + 24 * 3600,
-        });
-        expect([off, scope, status]).toEqual([off, scope, 201]);
-      }
-    }
-  });
 });
 
 describe('[P4] a plugin whose init throws', () => {
   it('is closed to everyone, its allow rules too, and the others go on', async () => {
-    const hello = recordingPlugin('hello', { policies: openAll });
-    const failing = recordingPlugin('failing', {
-      policies: openAll,
+    const hello = openPlugin('hello');
+    const failing = openPlugin('failing', {
       init: () => {
         throw new Error('init failed');
       },
@@ -401,7 +383,7 @@ describe('a database that is gone at the start', () => {
   });
 
   it('[P7] lets no user in where the start goes on without it', async () => {
-    const hello = recordingPlugin('hello', { policies: openAll });
+    const hello = openPlugin('hello');
     const service = recordingPlugin('service');
     const backend = await backends.start({
       features: [
@@ -443,7 +425,7 @@ describe('a database that is gone at the start', () => {
   it('lets users in once the revoked sessions can be read', async () => {
     const database = flakyDatabase();
     database.isGone = true;
-    const hello = recordingPlugin('hello', { policies: openAll });
+    const hello = openPlugin('hello');
     const service = recordingPlugin('service');
     const backend = await backends.start({
       features: [database.feature, hello.feature, service.feature],
@@ -502,7 +484,7 @@ describe('a backend that stops', () => {
   }
 
   it('answers 503 with Retry-After to later requests, a sign-out too', async () => {
-    const hello = recordingPlugin('hello', { policies: openAll });
+    const hello = openPlugin('hello');
     const { port, sign, statusOf, stop } = await backends.start({
       features: [hello.feature],
     });
