@@ -102,8 +102,6 @@ describe('the answer to a request by cookie', () => {
     it.each<Record<string, string>>([
       { type: 'text/html' },
       { type: 'image/svg+xml' },
-      { type: 'application/xhtml+xml' },
-      { type: 'text/plain, text/html' },
       {},
       { type: 'text/html', early: 'yes' },
       { type: 'text/html', status: '404' },
@@ -208,7 +206,6 @@ describe('the answer to a request by cookie', () => {
       [undefined, 'private'],
       ['public, max-age=60, s-maxage=600', 'private, max-age=60'],
       ['no-cache, no-transform', 'private, no-cache, no-transform'],
-      ['private, max-age=1', 'private, max-age=1'],
       ['no-store', 'no-store'],
     ])('%s becomes %s', async (cache, expected) => {
       for (const path of ['/hello/x', '/hello/static/x', '/hello/trusted/x']) {
@@ -235,9 +232,9 @@ describe('the answer to a request by cookie', () => {
   describe('[P46] is used from the browser’s cache for requests of the same kind only', () => {
     const varyOf = async (
       path: string,
-      ...headerLines: [string, ...string[]]
-    ) =>
-      (await getBy(headerLines[0], path, ...headerLines.slice(1))).headers.vary;
+      credential: string,
+      ...lines: string[]
+    ) => (await getBy(credential, path, ...lines)).headers.vary;
 
     it('by cookie and by a bearer token, whatever proxied servers and the compression add', async () => {
       for (const credential of [cookie(token), bearer(token)]) {
@@ -272,22 +269,20 @@ describe('the answer to a request by cookie', () => {
     const cacheControlOf = async (path: string, ...headerLines: string[]) =>
       (await get(path, ...headerLines)).headers['cache-control'];
 
-    it.each([
-      'Sec-Fetch-Dest: document',
-      'Sec-Fetch-Dest: iframe',
-      'Sec-Fetch-Dest: object',
-      NAVIGATION,
-    ])('%s', async headerLine => {
-      for (const path of [
-        '/hello/x',
-        '/hello/trusted/x',
-        '/nowhere/x',
-        // The proxy plugin removes Sec-Fetch-Dest from the request.
-        '/proxy/target/table.csv',
-      ]) {
-        expect(await cacheControlOf(path, headerLine)).toBe('no-store');
-      }
-    });
+    it.each(['Sec-Fetch-Dest: document', NAVIGATION])(
+      '%s',
+      async headerLine => {
+        for (const path of [
+          '/hello/x',
+          '/hello/trusted/x',
+          '/nowhere/x',
+          // The proxy plugin removes Sec-Fetch-Dest from the request.
+          '/proxy/target/table.csv',
+        ]) {
+          expect(await cacheControlOf(path, headerLine)).toBe('no-store');
+        }
+      },
+    );
 
     it('except where the handler or the plugin decides, and for other kinds of requests', async () => {
       const page = 'Sec-Fetch-Dest: document';

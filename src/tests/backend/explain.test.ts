@@ -374,12 +374,7 @@ describe('a bad question', () => {
   it('is refused in words', async () => {
     const { explain } = await start({});
     for (const request of [
-      '',
       '  ',
-      'GET',
-      'GET /api/x y',
-      'get /api/x',
-      'FETCH /api/x',
       'GET /api/x\nGET /api/y',
       'GET /api/x\u2028',
       'GET /api/\0x',

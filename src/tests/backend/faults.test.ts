@@ -1,9 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { exportJWK, generateKeyPair, JWK, SignJWT } from 'jose';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
+import { createForge, ecdsa } from '../../__testUtils__/forge';
 import { flakyDatabase } from '../../__testUtils__/flakyDatabase';
 import {
   openPlugin,
@@ -46,20 +47,18 @@ function passTime(milliseconds: number) {
 }
 
 /** Makes a key of an `auth` plugin. */
-async function createKey(kid: string) {
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
+function createKey(kid: string) {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+  });
   return {
-    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256' } as JWK,
-    sign: (iss: string, sub: string) =>
-      new SignJWT({ iss, sub: `user:default/${sub}`, aud: 'backstage' })
-        .setProtectedHeader({
-          typ: 'vnd.backstage.user',
-          alg: 'ES256',
-          kid,
-        })
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(privateKey),
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256' },
+    sign: (iss: string, name: string) =>
+      createForge(backends.key, iss).token({
+        header: { kid },
+        claims: { sub: `user:default/${name}` },
+        signer: ecdsa(privateKey),
+      }),
   };
 }
 
@@ -137,19 +136,19 @@ describe('[P7] the key endpoint of auth', () => {
   });
 
   it('rotates keys: a new one is accepted at once, an old one while it is published, and none longer than it is cached', async () => {
-    const [old, other] = [await createKey('old'), await createKey('new')];
+    const [old, other] = [createKey('old'), createKey('new')];
     let served = [old.jwk];
     const { get, iss } = await startWithKeysFrom(res =>
       res.end(JSON.stringify({ keys: served })),
     );
-    const seen = await old.sign(iss, 'seen');
+    const seen = old.sign(iss, 'seen');
     await until(async () => (await get(bearer(seen))).status === 200);
 
     served = [old.jwk, other.jwk];
-    const current = await other.sign(iss, 'current');
+    const current = other.sign(iss, 'current');
     expect((await get(bearer(current))).status).toBe(200);
     expect((await get(bearer(seen))).status).toBe(200);
-    const unseen = await old.sign(iss, 'unseen');
+    const unseen = old.sign(iss, 'unseen');
     expect((await get(cookie(unseen))).status).toBe(200);
 
     served = [other.jwk];
@@ -158,7 +157,7 @@ describe('[P7] the key endpoint of auth', () => {
     for (const headerLine of [
       bearer(seen),
       cookie(seen),
-      bearer(await old.sign(iss, 'late')),
+      bearer(old.sign(iss, 'late')),
     ]) {
       const { status, headers } = await get(headerLine);
       expect(status).toBe(401);
@@ -171,32 +170,32 @@ describe('[P7] the key endpoint of auth', () => {
 
   describeOnCoolDown('on a release that waits', () => {
     it('[P55] rotates keys within the time in which Backstage fetches none: a new one is 503 until then, and a forged token of an old one 401', async () => {
-      const [old, other] = [await createKey('old'), await createKey('new')];
+      const [old, other] = [createKey('old'), createKey('new')];
       let served = [old.jwk];
       const { get, handled, log, iss } = await startWithKeysFrom(res =>
         res.end(JSON.stringify({ keys: served })),
       );
-      const forged = async (kid: string, sub: string) =>
-        bearer(await (await createKey(kid)).sign(iss, sub));
-      const seen = bearer(await old.sign(iss, 'seen'));
+      const forged = (kid: string, name: string) =>
+        bearer(createKey(kid).sign(iss, name));
+      const seen = bearer(old.sign(iss, 'seen'));
       await until(async () => (await get(seen)).status === 200);
-      expect((await get(await forged('old', 'a'))).status).toBe(401);
+      expect((await get(forged('old', 'a'))).status).toBe(401);
       // Backstage fetches keys ten times a minute in spite of its cool-down.
       for (let i = 0; i < 12; i += 1) {
-        expect((await get(await forged(`key-${i}`, 'b'))).status).toBe(401);
+        expect((await get(forged(`key-${i}`, 'b'))).status).toBe(401);
       }
 
       served = [old.jwk, other.jwk];
       // The gate keeps the keys for a second.
       await new Promise(resolve => setTimeout(resolve, 1_100));
-      const token = await other.sign(iss, 'current');
+      const token = other.sign(iss, 'current');
       for (const headerLine of [bearer(token), cookie(token)]) {
         const { status, headers } = await get(headerLine);
         expect([status, headers['retry-after']]).toEqual([503, '5']);
         expect(headers['set-cookie']).toBeUndefined();
       }
-      expect((await get(await forged('old', 'c'))).status).toBe(401);
-      expect((await get(await forged('made-up', 'c'))).status).toBe(401);
+      expect((await get(forged('old', 'c'))).status).toBe(401);
+      expect((await get(forged('made-up', 'c'))).status).toBe(401);
       expect((await get(seen)).status).toBe(200);
       expect(handled).toHaveLength(2);
       expect(log.map(({ meta }) => meta)).toContainEqual(
@@ -211,7 +210,7 @@ describe('[P7] the key endpoint of auth', () => {
         expect((await get(headerLine)).status).toBe(200);
       }
       for (const kid of ['old', 'new']) {
-        expect((await get(await forged(kid, 'd'))).status).toBe(401);
+        expect((await get(forged(kid, 'd'))).status).toBe(401);
       }
     });
   });

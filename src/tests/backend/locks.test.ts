@@ -148,6 +148,8 @@ async function start(options: SignedBackendOptions = {}) {
   };
 }
 
+type Backend = Awaited<ReturnType<typeof start>>;
+
 describe('a user who is locked out', () => {
   it('[P80] gets no further by another page load, until the lock is lifted', async () => {
     const backend = await start({
@@ -302,7 +304,7 @@ describe('a user who is locked out', () => {
 });
 
 describe('[P81] who may lock a user out', () => {
-  it.each([
+  it.each<[string, (backend: Backend) => Promise<string | undefined>, number]>([
     ['an operator', async () => undefined, 201],
     ['an external token of the page', async () => OFFBOARDING, 201],
     ['a user', b => b.jane(), 403],
@@ -312,11 +314,7 @@ describe('[P81] who may lock a user out', () => {
     ['one for the plugin alone', async () => 'for-auth', 403],
     ['one for another permission', async () => 'for-reading', 403],
     ['one that names no permission', async () => 'for-updates', 403],
-  ] as [
-    string,
-    (backend: Awaited<ReturnType<typeof start>>) => Promise<string | undefined>,
-    number,
-  ][])('%s', async (_, tokenOf, expected) => {
+  ])('%s', async (_, tokenOf, expected) => {
     const backend = await start({
       features: [permissionPlugin, allowAllPolicy],
       config: { permission: { enabled: true } },
