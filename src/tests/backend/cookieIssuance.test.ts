@@ -1,7 +1,13 @@
 import type { CookieIssuerContext } from '../..';
+import { BrowserCookies } from '../../__testUtils__/browserCookies';
 import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  now,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
@@ -71,14 +77,18 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
     expect(await statusOf(TARGET, cookie(token))).toBe(200);
   });
 
-  it('sets no cookie when the issuer throws after it has set one', async () => {
+  it.each([
+    [
+      'throws after it has set one',
+      ({ res }: CookieIssuerContext) => {
+        res.cookie('mine', 'yes');
+        throw new Error('issuer');
+      },
+    ],
+    ['rejects without an error', () => Promise.reject()],
+  ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
     const { cookiesFor, logged } = await signIn([
-      cookieIssuer('mine', {
-        issueCookie({ res }) {
-          res.cookie('mine', 'yes');
-          throw new Error('issuer');
-        },
-      }),
+      cookieIssuer('mine', { issueCookie }),
     ]);
     expect(await cookiesFor()).toBeUndefined();
     expect(logged('issued no cookie', 'warn')).not.toEqual([]);
@@ -91,6 +101,26 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
       /The modules (one and two|two and one) both set an issuer/,
     );
   });
+});
+
+it('clears the cookie of the tutorial, which has a domain, with the second answer', async () => {
+  const { get, sign, url } = await backends.start({
+    features: [recordingPlugin('hello').feature],
+  });
+  const older = await sign({ iat: now() - 30 });
+  const token = await sign({ iat: now() - 20 });
+  const browser = new BrowserCookies();
+  browser.store(url, [`token=${older}; Path=/; Domain=localhost`]);
+  const counts = [];
+  for (let i = 0; i < 2; i += 1) {
+    const sent = `Cookie: ${browser.headerFor(url)}`;
+    const { headers } = await get(TARGET, bearer(token), SAME_ORIGIN, sent);
+    const set = headers['set-cookie']!.split('\n');
+    browser.store(url, set);
+    counts.push(set.length);
+  }
+  expect(counts).toEqual([1, 3]);
+  expect(browser.headerFor(url)).toBe(`token=${token}`);
 });
 
 describe('auth.apiGate.cookie', () => {
