@@ -3,7 +3,6 @@ import catalogPlugin from '@backstage/plugin-catalog-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import supertest from 'supertest';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import {
@@ -16,6 +15,7 @@ import {
   cookie,
   COOKIE_ENDPOINT,
   forge,
+  from,
   KEYS,
   now,
   SAME_ORIGIN,
@@ -45,7 +45,6 @@ describe('a backend with the gate', () => {
   let echoed: string[][] = [];
   let backend: SignedBackend;
   let guestToken: string;
-  let request: ReturnType<typeof supertest>;
 
   const get = (target: string, ...headerLines: string[]) =>
     backend.get(target, ...headerLines);
@@ -140,7 +139,6 @@ describe('a backend with the gate', () => {
         },
       },
     });
-    request = supertest(backend.url);
     guestToken = await backend.guest();
     // TechDocs queries the catalog, which takes a moment to process its locations.
     const entity = '/api/catalog/entities/by-name/component/default/example';
@@ -194,26 +192,28 @@ describe('a backend with the gate', () => {
   });
 
   it('signs a guest in without a credential', async () => {
-    for (const method of ['get', 'post'] as const) {
-      const { status, body } = await request[method]('/api/auth/guest/refresh');
+    for (const method of ['GET', 'POST']) {
+      const target = '/api/auth/guest/refresh';
+      const { status, body } = await backend.request(method, target);
       expect(status).toBe(200);
-      expect(body.backstageIdentity.token).toMatch(/^\S+\.\S+\.\S+$/);
+      const { token } = JSON.parse(body).backstageIdentity;
+      expect(token).toMatch(/^\S+\.\S+\.\S+$/);
     }
   });
 
   it('serves keys without a credential', async () => {
     for (const plugin of ['auth', 'catalog', 'hello', 'proxy', 'techdocs']) {
-      await request.get(`/api/${plugin}${KEYS}`).expect(200);
-      await request.head(`/api/${plugin}${KEYS}`).expect(200);
+      expect(await statusBy('GET', `/api/${plugin}${KEYS}`)).toBe(200);
+      expect(await statusBy('HEAD', `/api/${plugin}${KEYS}`)).toBe(200);
     }
-    await request.get('/api/auth/.well-known/jwks.json').expect(200);
+    expect(await statusOf('/api/auth/.well-known/jwks.json')).toBe(200);
   });
 
   it('serves health and 404 outside /api as without the gate', async () => {
-    await request.get('/.backstage/health/v1/readiness').expect(200);
-    await request.get('/').expect(404);
-    await request.get('/api').expect(404);
-    await request.get('/api/').expect(404);
+    expect(await statusOf('/.backstage/health/v1/readiness')).toBe(200);
+    for (const target of ['/', '/api', '/api/']) {
+      expect(await statusOf(target)).toBe(404);
+    }
   });
 
   it('guards its own routes, and those of the cookie endpoints', async () => {
@@ -234,22 +234,23 @@ describe('a backend with the gate', () => {
   });
 
   describe('CORS', () => {
+    const origin = from(APP_ORIGIN);
+
     it('answers a preflight of a configured origin', async () => {
-      const response = await request
-        .options('/api/catalog/entities')
-        .set('Origin', APP_ORIGIN)
-        .set('Access-Control-Request-Method', 'GET');
-      expect(response.status).toBe(204);
-      expect(response.headers['access-control-allow-origin']).toBe(APP_ORIGIN);
+      const { status, headers } = await backend.request(
+        'OPTIONS',
+        '/api/catalog/entities',
+        [origin, 'Access-Control-Request-Method: GET'],
+      );
+      expect(status).toBe(204);
+      expect(headers['access-control-allow-origin']).toBe(APP_ORIGIN);
     });
 
     it('lets a page of a configured origin read a 401', async () => {
-      const response = await request
-        .get('/api/catalog/entities')
-        .set('Origin', APP_ORIGIN);
-      expect(response.status).toBe(401);
-      expect(response.headers['access-control-allow-origin']).toBe(APP_ORIGIN);
-      expect(response.headers['access-control-allow-credentials']).toBe('true');
+      const { status, headers } = await get('/api/catalog/entities', origin);
+      expect(status).toBe(401);
+      expect(headers['access-control-allow-origin']).toBe(APP_ORIGIN);
+      expect(headers['access-control-allow-credentials']).toBe('true');
     });
   });
 
@@ -291,12 +292,6 @@ describe('a backend with the gate', () => {
       // 400: Node's parser rejects the bytes. 404: no route matches, not even the gate's.
       expect([400, 401, 404]).toContain(status);
       expect(handledCount()).toBe(before);
-    });
-
-    it('leave odd paths usable with a credential', async () => {
-      expect(await statusOf('/api/closed/a%20b//c', bearer(guestToken))).toBe(
-        200,
-      );
     });
   });
 

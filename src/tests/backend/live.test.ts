@@ -9,7 +9,6 @@ import type { JsonObject } from '@backstage/types';
 import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
 import { listen, serve } from '../../__testUtils__/serve';
-import { freePort } from '../../__testUtils__/freePort';
 import {
   SignedBackend,
   signedBackends,
@@ -441,22 +440,9 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect([code, seen.length]).toEqual([2, 0]);
   });
 
-  it.each([
-    ['ftp://localhost', 'must begin with https:// or http://'],
-    ['', 'must begin with https:// or http://'],
-    ['http://a:b@localhost', 'must not hold a user or a password'],
-  ])('are not sent to %j', async (address, message) => {
+  it.each(['ftp://localhost', ''])('are not sent to %j', async address => {
     const { code, stderr } = await checkLive(BASE, address);
-    expect(stderr).toContain(message);
-    expect(code).toBe(2);
-  });
-
-  it('end with 2 where nothing listens', async () => {
-    const address = `http://localhost:${await freePort()}`;
-    const { code, stderr } = await checkLive(BASE, address);
-    expect(stderr).toContain(
-      `error: ${PROBE} has no answer: ${address} can not be asked: nothing listens there: check the address and the port\n`,
-    );
+    expect(stderr).toContain('must begin with https:// or http://');
     expect(code).toBe(2);
   });
 
