@@ -14,15 +14,7 @@ import type { CandidateReport } from '../../observability/CandidateCounts';
 import { AllowList } from '../../policy/AllowList';
 import { explainRequest } from '../../policy/explainRequest';
 
-const ALL_METHODS = [
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 const TOKEN = 'token-of-this-test';
 
 const allow = [
@@ -39,8 +31,8 @@ const candidate = {
 };
 const opensEverything = {
   allow: ['hello', 'other', 'auth', 'absent'].flatMap(plugin => [
-    { plugin, path: '/**', methods: ALL_METHODS },
-    { plugin, path: '/', methods: ALL_METHODS },
+    { plugin, path: '/**', methods: METHODS },
+    { plugin, path: '/', methods: METHODS },
     { plugin, path: '/socket', methods: ['WEBSOCKET'] },
   ]),
 };
@@ -159,8 +151,7 @@ describe('a candidate', () => {
     const requests: typeof REQUESTS = [
       ...REQUESTS,
       ...['/api/other/x', '/api/other', '/api/absent/x', '/api/auth/x'].flatMap(
-        target =>
-          ALL_METHODS.map(method => ({ method, target, headerLines: [] })),
+        target => METHODS.map(method => ({ method, target, headerLines: [] })),
       ),
       ...['/api/hello/socket', '/api/hello/x', '/api/other/socket'].map(
         target => ({

@@ -404,16 +404,13 @@ describe('a database that is gone at the start', () => {
     });
     const { get, statusOf } = backend;
     const token = await backend.sign();
-    for (const answer of [
+    for (const { status, headers } of [
       await get(TARGET, bearer(token)),
       await get(TARGET, cookie(token)),
       await backend.signOut(cookie(token)),
     ]) {
-      expect([answer.status, answer.headers['retry-after']]).toEqual([
-        503,
-        '5',
-      ]);
-      expect(answer.headers['set-cookie']).toBeUndefined();
+      expect([status, headers['retry-after']]).toEqual([503, '5']);
+      expect(headers['set-cookie']).toBeUndefined();
     }
     expect(await statusOf(TARGET)).toBe(401);
     expect(hello.handled).toHaveLength(0);
