@@ -9,6 +9,7 @@ export interface RawUpgrade {
   message: string | undefined;
   /** Resolves once the server has closed the socket. */
   closed: Promise<void>;
+  isClosed(): boolean;
   destroy(): void;
 }
 
@@ -71,7 +72,8 @@ export function rawUpgrade(
         const destroy = () => socket.destroy();
         // Only the server closes the socket from here on.
         socket.setTimeout(0);
-        resolve({ status, headers, message, closed, destroy });
+        const isClosed = () => socket.closed;
+        resolve({ status, headers, message, closed, isClosed, destroy });
       }
     });
   });

@@ -125,11 +125,11 @@ function clientOf(
       ]),
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
-    /** Returns the limited token of a user token, which a plugin hands out in Backstage's own cookie. */
-    async limitedToken(token: string, plugin = 'hello'): Promise<string> {
+    /** Returns Backstage's own cookie, which a plugin issues to whom header lines show. */
+    async stockCookie(plugin: string, ...headerLines: string[]) {
       const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
-      const { headers } = await get(target, bearer(token));
-      return headers['set-cookie']!.match(/^backstage-auth=([^;]+)/m)![1];
+      const { headers } = await get(target, ...headerLines);
+      return headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
     },
     /** Signs a guest in, whom the `auth` plugin has. */
     async guest(): Promise<string> {

@@ -78,7 +78,7 @@ describe('with credentialHeader and foreignAuthorization', () => {
       const own: Record<string, string> = {
         user,
         'the same user': token,
-        limited: await scene.limitedToken(user),
+        limited: (await scene.stockCookie('hello', bearer(user))).split('=')[1],
         'of a plugin': await scene.hello.tokenFor('proxy'),
         static: 'external-token',
         'static for another plugin': 'restricted-token',
@@ -142,11 +142,11 @@ describe('with credentialHeader and foreignAuthorization', () => {
   });
 
   it('[P62] no cookie of Backstage reaches the target', async () => {
-    const limited = await scene.limitedToken(token);
+    const stock = await scene.stockCookie('hello', bearer(token));
     for (const path of ['foreign/x', 'FOREIGN/x']) {
       const { at, status } = await scene.send(
         `/api/proxy/${path}`,
-        `Cookie: token=${token}; a=1; backstage-auth=${limited}`,
+        `Cookie: token=${token}; a=1; ${stock}`,
       );
       expect([status, at!.headers.cookie]).toEqual([200, 'a=1']);
     }

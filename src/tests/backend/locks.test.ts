@@ -1,15 +1,11 @@
 import path from 'node:path';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
-import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
+import { deniedPermissions } from '../../__testUtils__/deniedPermissions';
 import { blocksAfter } from '../../__testUtils__/documents';
 import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
@@ -282,14 +278,10 @@ describe('a user who is locked out', () => {
       await backend.upgrade('/api/live/ws', protocol(backend.operator)),
     ];
     expect([socket.status, other.status]).toEqual([101, 101]);
-    let isOtherOpen = true;
-    other.closed.then(() => {
-      isOtherOpen = false;
-    });
     await backend.lock();
     await socket.closed;
     expect((await open()).status).toBe(401);
-    expect(isOtherOpen).toBe(true);
+    expect(other.isClosed()).toBe(false);
     other.destroy();
   });
 
@@ -339,16 +331,7 @@ describe('[P81] who may lock a user out', () => {
   });
 
   it('an operator without the permission: nobody', async () => {
-    const deny = async () => [{ result: AuthorizeResult.DENY }];
-    const denied = createServiceFactory({
-      service: coreServices.permissions,
-      deps: {},
-      factory: () => ({
-        authorize: deny as never,
-        authorizeConditional: deny as never,
-      }),
-    });
-    const backend = await start({ features: [denied] });
+    const backend = await start({ features: [deniedPermissions] });
     expect((await backend.lock()).status).toBe(403);
     expect((await backend.lift()).status).toBe(403);
     expect(await backend.status(await backend.jane())).toBe(200);
