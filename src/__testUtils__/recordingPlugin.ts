@@ -99,3 +99,16 @@ export function recordingPlugin(
     },
   };
 }
+
+/** Creates such a plugin that has opened all its paths, so that only the gate stands between a request and its handler. */
+export const openPlugin = (
+  pluginId: string,
+  options: Omit<
+    NonNullable<Parameters<typeof recordingPlugin>[1]>,
+    'policies'
+  > = {},
+) =>
+  recordingPlugin(pluginId, {
+    ...options,
+    policies: [{ path: '/', allow: 'unauthenticated' }],
+  });

@@ -1,23 +1,21 @@
 import path from 'node:path';
-import type {
-  BackstageCredentials,
-  BackstageUserPrincipal,
-} from '@backstage/backend-plugin-api';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import { base64url } from 'jose';
-import supertest from 'supertest';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   claimsOf,
   cookie,
   COOKIE_ENDPOINT,
   forge,
+  from,
   KEYS,
   now,
   SAME_ORIGIN,
@@ -26,7 +24,6 @@ import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { createSigningKey } from '../../__testUtils__/signingKey';
 import { until } from '../../__testUtils__/until';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
@@ -43,14 +40,11 @@ const IMAGE = '/api/techdocs/static/docs/default/component/example/image.png';
 const backends = signedBackends();
 
 describe('a backend with the gate', () => {
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const hello = openPlugin('hello');
   const closed = recordingPlugin('closed');
   let echoed: string[][] = [];
   let backend: SignedBackend;
   let guestToken: string;
-  let request: ReturnType<typeof supertest>;
 
   const get = (target: string, ...headerLines: string[]) =>
     backend.get(target, ...headerLines);
@@ -145,7 +139,6 @@ describe('a backend with the gate', () => {
         },
       },
     });
-    request = supertest(backend.url);
     guestToken = await backend.guest();
     // TechDocs queries the catalog, which takes a moment to process its locations.
     const entity = '/api/catalog/entities/by-name/component/default/example';
@@ -199,30 +192,28 @@ describe('a backend with the gate', () => {
   });
 
   it('signs a guest in without a credential', async () => {
-    for (const method of ['get', 'post'] as const) {
-      const { status, body } = await request[method]('/api/auth/guest/refresh');
+    for (const method of ['GET', 'POST']) {
+      const target = '/api/auth/guest/refresh';
+      const { status, body } = await backend.request(method, target);
       expect(status).toBe(200);
-      expect(body.backstageIdentity.token).toMatch(/^\S+\.\S+\.\S+$/);
+      const { token } = JSON.parse(body).backstageIdentity;
+      expect(token).toMatch(/^\S+\.\S+\.\S+$/);
     }
   });
 
   it('serves keys without a credential', async () => {
     for (const plugin of ['auth', 'catalog', 'hello', 'proxy', 'techdocs']) {
-      await request.get(`/api/${plugin}${KEYS}`).expect(200);
-      await request.head(`/api/${plugin}${KEYS}`).expect(200);
+      expect(await statusBy('GET', `/api/${plugin}${KEYS}`)).toBe(200);
+      expect(await statusBy('HEAD', `/api/${plugin}${KEYS}`)).toBe(200);
     }
-    await request.get('/api/auth/.well-known/jwks.json').expect(200);
-    await request.get(`/api/nosuchplugin${KEYS}`).expect(404);
-    await request.post(`/api/catalog${KEYS}`).expect(401);
-    await request.get(`/api/catalog${KEYS}/x`).expect(401);
-    await request.get(`/api/catalog${KEYS.toUpperCase()}`).expect(401);
+    expect(await statusOf('/api/auth/.well-known/jwks.json')).toBe(200);
   });
 
   it('serves health and 404 outside /api as without the gate', async () => {
-    await request.get('/.backstage/health/v1/readiness').expect(200);
-    await request.get('/').expect(404);
-    await request.get('/api').expect(404);
-    await request.get('/api/').expect(404);
+    expect(await statusOf('/.backstage/health/v1/readiness')).toBe(200);
+    for (const target of ['/', '/api', '/api/']) {
+      expect(await statusOf(target)).toBe(404);
+    }
   });
 
   it('guards its own routes, and those of the cookie endpoints', async () => {
@@ -243,22 +234,23 @@ describe('a backend with the gate', () => {
   });
 
   describe('CORS', () => {
+    const origin = from(APP_ORIGIN);
+
     it('answers a preflight of a configured origin', async () => {
-      const response = await request
-        .options('/api/catalog/entities')
-        .set('Origin', APP_ORIGIN)
-        .set('Access-Control-Request-Method', 'GET');
-      expect(response.status).toBe(204);
-      expect(response.headers['access-control-allow-origin']).toBe(APP_ORIGIN);
+      const { status, headers } = await backend.request(
+        'OPTIONS',
+        '/api/catalog/entities',
+        [origin, 'Access-Control-Request-Method: GET'],
+      );
+      expect(status).toBe(204);
+      expect(headers['access-control-allow-origin']).toBe(APP_ORIGIN);
     });
 
     it('lets a page of a configured origin read a 401', async () => {
-      const response = await request
-        .get('/api/catalog/entities')
-        .set('Origin', APP_ORIGIN);
-      expect(response.status).toBe(401);
-      expect(response.headers['access-control-allow-origin']).toBe(APP_ORIGIN);
-      expect(response.headers['access-control-allow-credentials']).toBe('true');
+      const { status, headers } = await get('/api/catalog/entities', origin);
+      expect(status).toBe(401);
+      expect(headers['access-control-allow-origin']).toBe(APP_ORIGIN);
+      expect(headers['access-control-allow-credentials']).toBe('true');
     });
   });
 
@@ -281,29 +273,15 @@ describe('a backend with the gate', () => {
     });
 
     it.each([
-      ['POST', '/api/closed/health'],
       ['DELETE', '/api/closed/health'],
       ...[
-        ...['/api/closed/hook', '/api/closed/healthx'],
         ...['/api/closed/health.json', '/api/closed/health/x'],
-        ...['/api/closed/static', '/api/closed/staticx/a.js'],
-        // The following are spellings that Express, or another server, might read as one of the paths above.
-        ...['/api/closed/Health', '/api/Closed/health', '/API/closed/health'],
-        ...['/api/closed/health/', '/api/closed//health'],
-        ...['//api/closed/health', '/api/closed/health#'],
-        ...['/api/closed/health#x', '/api/closed/health?#x'],
-        ...['/api/closed/./health', '/api/closed/x/../health'],
-        ...['/api/closed/static/../secret', '/api/closed/static/..;/secret'],
-        ...['/api/closed/static/;/secret', '/api/closed/static/%2e%2e/secret'],
-        ...['/api/closed/static/..%2fsecret', '/api/closed/static\\..\\secret'],
-        ...['/api/closed/static/a\\b', '/api/closed/he%61lth'],
-        ...['/api/closed/health%00', '/api/closed/health%20'],
+        // The following are spellings that Express, or another server, might read as one of the paths above. `src/attacks` has more.
+        ...['/api/closed/static/;/secret', '/api/closed/static/a\\b'],
+        ...['/api/closed/health%00', '//api/closed/health'],
         ...['/api/closed/static/\xa0', '/api/closed/static/caf\xe9'],
         ...['/api/closed/health?\xa0', '/api/cl%6fsed/health'],
-        '/api/hello/../closed/health',
-        '/api/closed/static/^^^^/static/secret#',
-        ...['/api/closed/^^^^/static/secret#', '/api\\closed/health#'],
-        ...['http://any/api/closed/health', 'http://any/api/hello/data'],
+        ...['/api/hello/../closed/health', '/api\\closed/health#'],
         ...['foo://any/api/closed/health', 'foo:///api/closed/health'],
         ...['http:///api/closed', 'file:///api/closed'],
         'foo://any/api/closed?q',
@@ -314,12 +292,6 @@ describe('a backend with the gate', () => {
       // 400: Node's parser rejects the bytes. 404: no route matches, not even the gate's.
       expect([400, 401, 404]).toContain(status);
       expect(handledCount()).toBe(before);
-    });
-
-    it('leave odd paths usable with a credential', async () => {
-      expect(await statusOf('/api/closed/a%20b//c', bearer(guestToken))).toBe(
-        200,
-      );
     });
   });
 
@@ -380,71 +352,27 @@ describe('a backend with the gate', () => {
   });
 
   describe('Backstage’s own cookie', () => {
-    let stockCookie: string;
-
-    beforeAll(async () => {
-      const target = `/api/techdocs${COOKIE_ENDPOINT}`;
-      const { headers } = await get(target, bearer(guestToken));
-      [stockCookie] = headers['set-cookie']!.match(/^backstage-auth=[^;]+/m)!;
-    });
-
-    it('is not hidden by an empty cookie of the gate', async () => {
-      expect(await statusOf(IMAGE, `Cookie: token=; ${stockCookie}`)).toBe(200);
-    });
-
-    it('loads an image of TechDocs', async () => {
-      const { status, headers } = await get(IMAGE, `Cookie: ${stockCookie}`);
+    it('loads an image of TechDocs, and opens nothing else', async () => {
+      const shown = bearer(guestToken);
+      const line = `Cookie: ${await backend.stockCookie('techdocs', shown)}`;
+      const { status, headers } = await get(IMAGE, line);
       expect(status).toBe(200);
       expect(headers['content-type']).toBe('image/png');
-    });
-
-    it('opens nothing else', async () => {
-      const line = `Cookie: ${stockCookie}`;
-      await expectRefused(get('/api/hello/data', line));
       await expectRefused(get('/api/techdocs/metadata/x', line));
-      await expectRefused(get('/api/techdocs/x#/static/', line));
-      for (const odd of [
-        '..',
-        '%2e%2e',
-        '..;',
-        '%2E.',
-        'a/..%2f..',
-        '..%5c',
-        '%',
-        '',
-      ]) {
+      for (const odd of ['%', '%2E.', 'a/..%2f..']) {
         await expectRefused(get(`/api/techdocs/static/${odd}/metadata`, line));
       }
-      await expectRefused(backend.request('POST', IMAGE, [line]));
     });
   });
 
   describe('[P6] tokens that are not valid', () => {
     const cases: Record<string, () => Promise<string> | string> = {
       expired: () => signUser({ exp: now() - 10 }),
-      'of a foreign key': async () => {
-        const foreign = await createSigningKey();
-        const token = await foreign.sign({ iss: `${backend.url}/api/auth` });
-        await foreign.remove();
-        return token;
-      },
       'of a foreign issuer': () =>
         signUser({ iss: 'https://evil.example.com/api/auth' }),
-      'with alg none': async () => {
-        const [, payload] = (await signUser()).split('.');
-        const header = { typ: 'vnd.backstage.user', alg: 'none' };
-        return `${base64url.encode(JSON.stringify(header))}.${payload}.`;
-      },
-      truncated: async () => (await signUser()).slice(0, -20),
-      'without a signature': async () =>
-        (await signUser()).split('.').slice(0, 2).join('.'),
       'flipped in the middle': async () => forge(await signUser()),
-      limited: async () => {
-        const credentials = (await hello.auth.authenticate(
-          guestToken,
-        )) as BackstageCredentials<BackstageUserPrincipal>;
-        return (await hello.auth.getLimitedUserToken(credentials)).token;
-      },
+      limited: async () =>
+        (await backend.stockCookie('hello', bearer(guestToken))).split('=')[1],
       'of an unknown type': () => signUser({ typ: 'JWT' }).then(t => `${t}x`),
       'three dots': () => '...',
       garbage: () => 'a.b.c',
@@ -474,63 +402,27 @@ describe('a backend with the gate', () => {
   });
 
   describe('[P5] the one credential of a request', () => {
-    it('is never a second Authorization', async () => {
-      const before = handledCount();
-      for (const second of [bearer(guestToken), bearer('x'), 'a: ']) {
-        const { status, headers } = await get(
-          '/api/hello/data',
-          bearer(guestToken),
-          second.replace(/^\w+/, 'authorization'),
-        );
-        expect(status).toBe(400);
-        expect(headers['www-authenticate']).toBe(
-          `${CHALLENGE}, error="invalid_request"`,
-        );
-      }
-      expect(handledCount()).toBe(before);
-    });
-
-    it.each(['Basic dXNlcjpwYXNz', 'Bearer', 'Bearer a b', 'bearer\t', 'x'])(
+    it.each(['Bearer', 'x', 'Bearer x'])(
       'is not the cookie behind "Authorization: %s"',
       async authorization => {
+        const line = `Authorization: ${authorization}`;
         await expectRefused(
-          get(
-            '/api/hello/data',
-            `Authorization: ${authorization}`,
-            cookie(guestToken),
-          ),
+          get('/api/hello/data', line, cookie(guestToken)),
           INVALID,
         );
       },
     );
-
-    it('is not the cookie behind a bearer that fails', async () => {
-      await expectRefused(
-        get('/api/hello/data', bearer('x'), cookie(guestToken)),
-        INVALID,
-      );
-    });
 
     it('is the bearer where there is a cookie too', async () => {
       const line = `Authorization: bearer ${guestToken}`;
       expect(await statusOf('/api/closed/x', line, cookie('x'))).toBe(200);
     });
 
-    it('is the cookie behind an empty Authorization', async () => {
-      const lines = ['Authorization: ', cookie(guestToken)];
-      expect(await statusOf('/api/closed/x', ...lines)).toBe(200);
-    });
-
     it('is not a cookie with two values', async () => {
-      for (const headerLines of [
-        [cookie(`${guestToken}; token=x`)],
-        [cookie(`x; token=${guestToken}`)],
-        [cookie(guestToken), cookie('x')],
-      ]) {
-        await expectRefused(get('/api/hello/data', ...headerLines), INVALID, {
-          clearsCookie: true,
-        });
-      }
+      const two = [cookie(guestToken), cookie('x')];
+      await expectRefused(get('/api/hello/data', ...two), INVALID, {
+        clearsCookie: true,
+      });
       const twice = cookie(`${guestToken}; a=b; token=${guestToken}`);
       expect(await statusOf('/api/hello/data', twice)).toBe(200);
     });
@@ -642,9 +534,7 @@ describe('a backend with the gate', () => {
 
 describe('a plugin that is served a second time at the root', () => {
   it('[P1] is closed at the root too', async () => {
-    const hello = recordingPlugin('hello', {
-      policies: [{ path: '/', allow: 'unauthenticated' }],
-    });
+    const hello = openPlugin('hello');
     const backend = await backends.start({
       features: [
         hello.feature,

@@ -2,7 +2,12 @@ import type { CookieIssuerContext } from '../..';
 import { BrowserCookies } from '../../__testUtils__/browserCookies';
 import { cookieIssuer } from '../../__testUtils__/cookieIssuer';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, cookie } from '../../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  now,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
@@ -74,19 +79,12 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
 
   it.each([
     [
-      'throws',
-      () => {
-        throw new Error('issuer');
-      },
-    ],
-    [
       'throws after it has set one',
       ({ res }: CookieIssuerContext) => {
         res.cookie('mine', 'yes');
         throw new Error('issuer');
       },
     ],
-    ['rejects', () => Promise.reject(new Error('issuer'))],
     ['rejects without an error', () => Promise.reject()],
   ])('sets no cookie when the issuer %s', async (_, issueCookie) => {
     const { cookiesFor, logged } = await signIn([
@@ -105,48 +103,24 @@ describe('[P15] authCookieIssuanceExtensionPoint', () => {
   });
 });
 
-describe('a session with a new token at each page load', () => {
-  /** Returns the `Set-Cookie` headers of two answers to each token, in a browser that has a cookie before. */
-  async function answersTo(ages: number[], before: string) {
-    const { get, sign, url } = await backends.start({
-      features: [recordingPlugin('hello').feature],
-    });
-    const now = Math.floor(Date.now() / 1000);
-    const tokens = await Promise.all(ages.map(age => sign({ iat: now - age })));
-    const browser = new BrowserCookies();
-    browser.store(url, [before.replace('OLDEST', tokens[0])]);
-    const answers: string[][] = [];
-    for (const token of tokens.slice(1)) {
-      for (const line of [bearer(token), bearer(token)]) {
-        const sent = browser.headerFor(url);
-        const { headers } = await get(
-          TARGET,
-          line,
-          'Sec-Fetch-Site: same-origin',
-          ...(sent ? [`Cookie: ${sent}`] : []),
-        );
-        const set = headers['set-cookie']?.split('\n') ?? [];
-        browser.store(url, set);
-        answers.push(set);
-      }
-    }
-    return { answers, last: browser.headerFor(url), tokens };
+it('clears the cookie of the tutorial, which has a domain, with the second answer', async () => {
+  const { get, sign, url } = await backends.start({
+    features: [recordingPlugin('hello').feature],
+  });
+  const older = await sign({ iat: now() - 30 });
+  const token = await sign({ iat: now() - 20 });
+  const browser = new BrowserCookies();
+  browser.store(url, [`token=${older}; Path=/; Domain=localhost`]);
+  const counts = [];
+  for (let i = 0; i < 2; i += 1) {
+    const sent = `Cookie: ${browser.headerFor(url)}`;
+    const { headers } = await get(TARGET, bearer(token), SAME_ORIGIN, sent);
+    const set = headers['set-cookie']!.split('\n');
+    browser.store(url, set);
+    counts.push(set.length);
   }
-
-  it('sets one cookie for each, and clears none', async () => {
-    const { answers, last, tokens } = await answersTo([30, 20, 10], 'a=1');
-    expect(answers.map(set => set.length)).toEqual([1, 0, 1, 0]);
-    expect(last).toBe(`a=1; token=${tokens[2]}`);
-  });
-
-  it('clears the cookie of the tutorial, which has a domain, with the second answer', async () => {
-    const { answers, last, tokens } = await answersTo(
-      [30, 20],
-      'token=OLDEST; Path=/; Domain=localhost',
-    );
-    expect(answers.map(set => set.length)).toEqual([1, 3]);
-    expect(last).toBe(`token=${tokens[1]}`);
-  });
+  expect(counts).toEqual([1, 3]);
+  expect(browser.headerFor(url)).toBe(`token=${token}`);
 });
 
 describe('auth.apiGate.cookie', () => {

@@ -14,11 +14,7 @@ import { unsignedToken } from '../../__testUtils__/unsignedToken';
 /** Values and lines that some reader takes for `TOKEN`, which is valid. */
 const FORMS: [name: string, ...lines: string[]][] = [
   ['twice', 'X-Backstage-Token: TOKEN', 'X-Backstage-Token: TOKEN'],
-  [
-    'in two letter cases',
-    'x-backstage-token: TOKEN',
-    'X-BACKSTAGE-TOKEN: TOKEN',
-  ],
+  ['in two cases', 'x-backstage-token: TOKEN', 'X-BACKSTAGE-TOKEN: TOKEN'],
   ['and an empty line', 'X-Backstage-Token: TOKEN', 'X-Backstage-Token:'],
   ['after an empty line', 'X-Backstage-Token:', 'X-Backstage-Token: TOKEN'],
   ['and another one', 'X-Backstage-Token: TOKEN', 'X-Backstage-Token: x'],
@@ -84,16 +80,12 @@ describe('[P61] attacks on the credential header', () => {
       config: { auth: { providers: { 'signs-in': { signIn: {} } } } },
     });
     token = await scene.sign();
-    const { headers } = await scene.get(
-      `/api/hello${COOKIE_ENDPOINT}`,
-      bearer(token),
-    );
     const tokens: Record<string, string> = {
       TOKEN: token,
       FORGED: forge(token),
       UNSIGNED: unsignedToken('vnd.backstage.user', { sub: 'user:default/a' }),
       EXPIRED: await scene.sign({ iat: 1, exp: 2 }),
-      LIMITED: headers['set-cookie']!.match(/backstage-auth=([^;]+)/)![1],
+      LIMITED: (await scene.stockCookie('hello', bearer(token))).split('=')[1],
     };
     fill = line =>
       line.replace(/(?<!-)[A-Z]{5,}/g, name => tokens[name] ?? name);

@@ -367,54 +367,46 @@ describe('the question about a request', () => {
   });
 });
 
-describe('a bad question', () => {
-  const ASK =
+it('a bad question is refused in words', async () => {
+  const ask =
     'Write one request of at most 2000 characters, such as GET /api/catalog/entities';
-
-  it('is refused in words', async () => {
-    const { explain } = await start({});
-    for (const request of [
-      '',
-      '  ',
-      'GET',
-      'GET /api/x y',
-      'get /api/x',
-      'FETCH /api/x',
-      'GET /api/x\nGET /api/y',
-      'GET /api/x\u2028',
-      'GET /api/\0x',
-      'GET /api/x\u202e',
-      '\ufeffGET /api/x',
-      `GET /api/${'x'.repeat(8_192)}`,
-      ' '.repeat(8_192),
-    ]) {
-      expect([request, await explain(request)]).toEqual([
-        request,
-        { error: ASK },
-      ]);
-    }
-    for (const subject of [
-      'nobody',
-      // An issuer may have a subject that is plain.
-      'external:job\nWith a token of ci: passes the gate',
-      `external:${'x'.repeat(8_192)}`,
-    ]) {
-      const explained = await explain('GET /api/pub/x', subject);
-      expect(explained).toEqual({
-        error: expect.stringMatching(
-          /^No external token can have the subject [^\n]{1,1001}: compare it with backend\.auth\.externalAccess$/,
-        ),
-      });
-    }
-    // A form sends a field that was left empty.
-    const { lines } = (await explain(' GET /api/pub/x ', ' ')) as {
-      lines: string[];
-    };
-    expect(lines.slice(0, 2)).toEqual([
-      'GET /api/pub/x',
-      'needs a credential: no rule names it',
+  const { explain } = await start({});
+  for (const request of [
+    '  ',
+    'GET /api/x\nGET /api/y',
+    'GET /api/x\u2028',
+    'GET /api/\0x',
+    'GET /api/x\u202e',
+    '\ufeffGET /api/x',
+    `GET /api/${'x'.repeat(8_192)}`,
+    ' '.repeat(8_192),
+  ]) {
+    expect([request, await explain(request)]).toEqual([
+      request,
+      { error: ask },
     ]);
-  });
+  }
+  for (const subject of [
+    'nobody',
+    // An issuer may have a subject that is plain.
+    'external:job\nWith a token of ci: passes the gate',
+    `external:${'x'.repeat(8_192)}`,
+  ]) {
+    const explained = await explain('GET /api/pub/x', subject);
+    expect(explained).toEqual({
+      error: expect.stringMatching(
+        /^No external token can have the subject [^\n]{1,1001}: compare it with backend\.auth\.externalAccess$/,
+      ),
+    });
+  }
+  // A form sends a field that was left empty.
+  const { lines } = (await explain(' GET /api/pub/x ', ' ')) as {
+    lines: string[];
+  };
+  expect(lines.slice(0, 2)).toEqual([
+    'GET /api/pub/x',
+    'needs a credential: no rule names it',
+  ]);
 });
 
 it('with 1,000 rules is answered, and the policy with their places described, without parsing the files again', async () => {

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServiceFactory } from '@backstage/backend-plugin-api';
 import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { attackersKey, createForge, ecdsa } from '../../__testUtils__/forge';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, forge, now } from '../../__testUtils__/requestParts';
@@ -49,20 +49,15 @@ const looking = recordingPlugin('looking', {
 const ask = (path: string, token: string) => backend.get(path, bearer(token));
 
 /** Makes service tokens for `hello` that no key verifies, of a plugin each, or tokens with other claims. */
-async function forgedServiceTokens(
+function forgedServiceTokens(
   count: number,
   claimsOf = (i: number) => ({ sub: `made-up-${i}`, aud: 'hello' }),
-): Promise<string[]> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
-  const { kid = 'forged' } = await exportJWK(privateKey);
-  return Promise.all(
-    Array.from({ length: count }, (_, i) =>
-      new SignJWT(claimsOf(i))
-        .setProtectedHeader({ typ: 'vnd.backstage.plugin', alg: 'ES256', kid })
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(privateKey),
-    ),
+): string[] {
+  const { token } = createForge(backends.key, '');
+  const header = { typ: 'vnd.backstage.plugin', kid: 'forged' };
+  const signer = ecdsa(attackersKey().privateKey);
+  return Array.from({ length: count }, (_, i) =>
+    token({ header, claims: { iss: undefined, ...claimsOf(i) }, signer }),
   );
 }
 
@@ -79,7 +74,7 @@ it('[P13] fetches keys for ten made up plugins a minute, and goes on serving the
     features: [other.feature, looking.feature],
     apiGate: { allow: [{ plugin: 'looking', path: '/public' }] },
   });
-  const tokens = await forgedServiceTokens(240);
+  const tokens = forgedServiceTokens(240);
   fetched = 0;
   const refused = [];
   for (const token of tokens.slice(0, 60)) {
@@ -137,7 +132,7 @@ it('starts where the backend has its own decorator of plugin tokens, and holds t
       }),
     ],
   });
-  const tokens = await forgedServiceTokens(60);
+  const tokens = forgedServiceTokens(60);
   fetched = 0;
   for (const token of tokens) {
     expectRefused([await ask('/api/hello/x', token)]);
@@ -153,7 +148,7 @@ it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up'
   const real = (target: string) => hello.tokenFor(target);
   expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
 
-  const tokens = await forgedServiceTokens(100, i => ({
+  const tokens = forgedServiceTokens(100, i => ({
     sub: 'hello',
     aud: `absent${i}`,
   }));
@@ -223,7 +218,7 @@ it('[P25] lets a backend in that only a wildcard of discovery covers, while twen
     withGate: false,
     config: { discovery },
   });
-  const tokens = await forgedServiceTokens(300);
+  const tokens = forgedServiceTokens(300);
   const real = await peer.tokenFor('hello');
   fetched = 0;
   const { status, seconds } = await whileFlooded(
@@ -239,7 +234,7 @@ it('[P25] lets a backend in that only a wildcard of discovery covers, while twen
 
 it('[P25] answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
   const hello = await start();
-  const tokens = await forgedServiceTokens(500, i => ({
+  const tokens = forgedServiceTokens(500, i => ({
     sub: 'hello',
     aud: `absent${i}`,
   }));
@@ -328,7 +323,7 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
 
 it('[P26] logs no line of its own for each refusal by 503', async () => {
   await start();
-  const tokens = await forgedServiceTokens(60);
+  const tokens = forgedServiceTokens(60);
   const statuses = [];
   for (const token of tokens) {
     statuses.push((await ask('/api/hello/x', token)).status);

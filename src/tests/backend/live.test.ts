@@ -5,14 +5,17 @@ import { createServer as createHttpsServer } from 'node:https';
 import { AddressInfo, connect, createServer } from 'node:net';
 import path from 'node:path';
 import timers from 'node:timers/promises';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import type { JsonObject } from '@backstage/types';
+import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import { folderWith, runCli, runCliIn } from '../../__testUtils__/runCli';
 import { listen, serve } from '../../__testUtils__/serve';
-import { freePort } from '../../__testUtils__/freePort';
-import { RunningBackend, startBackend } from '../../__testUtils__/startBackend';
+import {
+  SignedBackend,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
-jest.setTimeout(60_000);
+const backends = signedBackends();
 
 const BASE = 'backend: { baseUrl: http://backstage.example.com }\n';
 const PROBE = 'GET /api/api-gate-check';
@@ -75,27 +78,11 @@ async function balance(ports: number[]): Promise<string> {
   return `http://localhost:${(balancer.address() as AddressInfo).port}`;
 }
 
-const startReplica = (
-  options: {
-    withGate?: boolean;
-    apiGate?: Record<string, string>;
-  } = {},
-) =>
-  startBackend({
-    withGate: options.withGate,
-    features: [
-      recordingPlugin('hello', {
-        policies: [{ path: '/', allow: 'unauthenticated' }],
-      }).feature,
-    ],
-    config: {
-      auth: {
-        apiGate: {
-          allow: [{ plugin: 'hello', path: '/health' }],
-          ...options.apiGate,
-        },
-      },
-    },
+const startReplica = (withGate: boolean, apiGate: JsonObject = {}) =>
+  backends.start({
+    withGate,
+    features: [openPlugin('hello').feature],
+    apiGate: { allow: [{ plugin: 'hello', path: '/health' }], ...apiGate },
   });
 
 // Only one test measures the pauses between requests.
@@ -103,13 +90,12 @@ beforeEach(() => jest.spyOn(timers, 'setTimeout').mockResolvedValue(undefined));
 afterEach(() => jest.restoreAllMocks());
 
 describe('[P72] api-gate check --live', () => {
-  let gated: RunningBackend;
-  let ungated: RunningBackend;
+  let gated: SignedBackend;
+  let ungated: SignedBackend;
   beforeAll(async () => {
-    gated = await startReplica();
-    ungated = await startReplica({ withGate: false });
+    gated = await startReplica(true);
+    ungated = await startReplica(false);
   });
-  afterAll(() => Promise.all([gated.stop(), ungated.stop()]));
 
   it('exits with 0 where the gate is there, and asks what expectations a GET or HEAD request can show', async () => {
     const text = expecting(
@@ -147,18 +133,9 @@ describe('[P72] api-gate check --live', () => {
     expect(result.code).toBe(1);
   });
 
-  it('exits with 1 where no replica has the gate', async () => {
-    const result = await checkLive(BASE, ungated.url, '--times', '2');
-    expect(linesOf(result)[0]).toBe(
-      `error: ${PROBE} answers 404: the gate is missing, or in report-only (all of 2 requests)`,
-    );
-    expect(result.code).toBe(1);
-  });
-
   it('exits with 1 in report-only', async () => {
-    const replica = await startReplica({ apiGate: { mode: 'report-only' } });
+    const replica = await startReplica(true, { mode: 'report-only' });
     const result = await checkLive(BASE, replica.url, '--times', '1');
-    await replica.stop();
     expect(linesOf(result)[0]).toContain(
       'error: GET /api/api-gate-check answers 404: the gate is missing, or in report-only',
     );
@@ -281,65 +258,55 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect(result.code).toBe(0);
   });
 
-  const removed = (...names: string[]) =>
-    ((_req, res) =>
-      refuse(
-        res,
-        Object.fromEntries(names.map(name => [name, undefined])),
-      )) as RequestListener;
-
-  it.each<[string, RequestListener, number, string]>([
+  it.each<[string, RequestListener, string]>([
     [
       'an ingress that answers 401 to everything',
       (_req, res) =>
         res
           .writeHead(401, { 'WWW-Authenticate': 'Basic realm="Staging"' })
           .end('<h1>401</h1>'),
-      1,
       'answers 401 without Api-Gate-Decision and WWW-Authenticate: Bearer realm="Backstage" and Backstage\'s JSON: something else answers for it, or removes these from the gate\'s answer',
     ],
     [
       'a proxy that removes headers',
-      removed('Api-Gate-Decision', 'WWW-Authenticate'),
-      1,
+      (_req, res) =>
+        refuse(res, {
+          'Api-Gate-Decision': undefined,
+          'WWW-Authenticate': undefined,
+        }),
       'answers 401 without Api-Gate-Decision and WWW-Authenticate: Bearer realm="Backstage": something else',
     ],
     [
       'a plugin of Backstage that has a credentials barrier',
-      removed('Api-Gate-Decision'),
-      1,
+      (_req, res) => refuse(res, { 'Api-Gate-Decision': undefined }),
       'answers 401 without Api-Gate-Decision: something else',
     ],
     [
       'a realm that only begins with that of Backstage',
       (_req, res) =>
         refuse(res, { 'WWW-Authenticate': 'Bearer realm="Backstage2"' }),
-      1,
       'answers 401 without WWW-Authenticate',
     ],
     [
       'a page in place of the body',
       (_req, res) => refuse(res, {}, '<h1>Please sign in</h1>'),
-      1,
       "answers 401 without Backstage's JSON: something else",
     ],
     [
       'a page for everything',
       (_req, res) => res.writeHead(200).end('<html></html>'),
-      1,
       'answers 200: something else answers for it',
     ],
     [
       'a firewall',
       (_req, res) => res.writeHead(403).end(),
-      1,
       'answers 403: something else answers for it',
     ],
-  ])('find %s', async (_, listener, code, text) => {
+  ])('find %s', async (_, listener, text) => {
     answer = listener;
     const result = await checkLive(BASE, url, '--times', '2');
     expect(linesOf(result)[0]).toContain(`error: ${PROBE} ${text}`);
-    expect(result.code).toBe(code);
+    expect(result.code).toBe(1);
   });
 
   it.each<[string, RequestListener, string]>([
@@ -417,39 +384,34 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect(missing.code).toBe(1);
   });
 
-  it('exit with 2 where the answer to an expectation shows nothing', async () => {
-    answer = ({ url: target }, res) =>
-      /secret/.test(target!) ? res.writeHead(502).end() : refuse(res);
-    const text = expecting('request: GET /api/hello/secret, is: closed');
-    const result = await checkLive(text, url, '--times', '1');
-    expect(linesOf(result)[1]).toContain(
-      'auth.apiGate.expect[0]: GET /api/hello/secret should be closed, and answers 502: ask again once the backend is up',
-    );
-    expect(result.code).toBe(2);
-  });
-
-  it('exit with 2 where an expectation has no answer', async () => {
+  it.each<[string, RequestListener, number, RegExp]>([
+    [
+      'exit with 2 where the answer to an expectation shows nothing',
+      (_req, res) => res.writeHead(502).end(),
+      2,
+      /closed, and answers 502: ask again once the backend is up$/,
+    ],
+    [
+      'exit with 2 where an expectation has no answer',
+      req => req.socket.destroy(),
+      2,
+      /closed, and has no answer: /,
+    ],
+    [
+      'show that a closed path is open where it redirects',
+      (_req, res) => res.writeHead(302, { Location: '/login' }).end(),
+      1,
+      /closed, and answers 302$/,
+    ],
+  ])('%s', async (_, listener, code, text) => {
     answer = (req, res) =>
-      /health/.test(req.url!) ? req.socket.destroy() : refuse(res);
-    const text = expecting('request: GET /api/hello/health, is: public');
-    const result = await checkLive(text, url, '--times', '1');
-    expect(linesOf(result)[1]).toContain(
-      'GET /api/hello/health should be public, and has no answer: ',
-    );
-    expect(result.code).toBe(2);
-  });
-
-  it('show that a closed path is open where it redirects', async () => {
-    answer = ({ url: target }, res) =>
-      /secret/.test(target!)
-        ? res.writeHead(302, { Location: '/login' }).end()
-        : refuse(res);
-    const text = expecting('request: GET /api/hello/secret, is: closed');
-    const result = await checkLive(text, url, '--times', '1');
-    expect(linesOf(result)[1]).toMatch(
-      /GET \/api\/hello\/secret should be closed, and answers 302$/,
-    );
-    expect(result.code).toBe(1);
+      /secret/.test(req.url!) ? listener(req, res) : refuse(res);
+    const expectation = 'request: GET /api/hello/secret, is: closed';
+    const result = await checkLive(expecting(expectation), url, '--times', '1');
+    const [, line] = linesOf(result);
+    expect(line).toContain('expect[0]: GET /api/hello/secret should be closed');
+    expect(line).toMatch(text);
+    expect(result.code).toBe(code);
   });
 
   it('take no plugin for missing where a proxy hides the keys of all', async () => {
@@ -470,33 +432,17 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect(result.code).toBe(1);
   });
 
-  it.each([
-    [['--times', '0'], '--times must be a whole number from 1 to 1000'],
-    [['--times', '1001'], '--times must be a whole number from 1 to 1000'],
-    [['--times', '1e2'], '--times must be a whole number from 1 to 1000'],
-    [['--times', ''], '--times must be a whole number from 1 to 1000'],
-  ])('are not sent with %j', async (args, message) => {
-    const { code, stderr } = await checkLive(BASE, url, ...args);
-    expect(stderr).toContain(`error: ${message}`);
+  it.each(['0', '1001', '1e2', ''])('are not sent %s times', async times => {
+    const { code, stderr } = await checkLive(BASE, url, '--times', times);
+    expect(stderr).toContain(
+      'error: --times must be a whole number from 1 to 1000',
+    );
     expect([code, seen.length]).toEqual([2, 0]);
   });
 
-  it.each([
-    ['ftp://localhost', 'must begin with https:// or http://'],
-    ['', 'must begin with https:// or http://'],
-    ['http://a:b@localhost', 'must not hold a user or a password'],
-  ])('are not sent to %j', async (address, message) => {
+  it.each(['ftp://localhost', ''])('are not sent to %j', async address => {
     const { code, stderr } = await checkLive(BASE, address);
-    expect(stderr).toContain(message);
-    expect(code).toBe(2);
-  });
-
-  it('end with 2 where nothing listens', async () => {
-    const address = `http://localhost:${await freePort()}`;
-    const { code, stderr } = await checkLive(BASE, address);
-    expect(stderr).toContain(
-      `error: ${PROBE} has no answer: ${address} can not be asked: nothing listens there: check the address and the port\n`,
-    );
+    expect(stderr).toContain('must begin with https:// or http://');
     expect(code).toBe(2);
   });
 

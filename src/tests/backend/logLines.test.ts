@@ -1,13 +1,11 @@
 import type { Writable } from 'node:stream';
 import { WinstonLogger } from '@backstage/backend-defaults/rootLogger';
-import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import {
-  LogLine,
-  RunningBackend,
-  startBackend,
-} from '../../__testUtils__/startBackend';
+import { bearer } from '../../__testUtils__/requestParts';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import type { LogLine } from '../../__testUtils__/startBackend';
 
+const backends = signedBackends();
 jest.setTimeout(120_000);
 
 const MAX_BYTES = 8 * 1024;
@@ -42,41 +40,28 @@ function writtenLines(log: LogLine[]): string[] {
 
 describe('[P56] no line of the log has more than 8 KB', () => {
   const reason = '"Ünusually long" \\ reason. '.repeat(60);
-  let backend: RunningBackend;
   let lines: string[];
   let ids: string[];
 
   beforeAll(async () => {
-    const plugins = PLUGINS.map(id => recordingPlugin(id));
-    backend = await startBackend({
-      features: plugins.map(({ feature }) => feature),
-      config: {
-        auth: {
-          apiGate: {
-            allow: Array.from({ length: 1_000 }, (_, i) => ({
-              // Every second rule is for a plugin that is not installed, which is a finding.
-              plugin: i % 2 ? PLUGINS[i % 120] : `missing-${i}`,
-              path: `/public/${i}/${'x'.repeat(i === 7 ? 900 : 20)}`,
-              reason: i % 50 ? `Rule ${i}` : `Rule ${i}: ${reason}`,
-            })),
-          },
-        },
+    const backend = await backends.start({
+      features: PLUGINS.map(id => recordingPlugin(id).feature),
+      apiGate: {
+        allow: Array.from({ length: 1_000 }, (_, i) => ({
+          // Every second rule is for a plugin that is not installed, which is a finding.
+          plugin: i % 2 ? PLUGINS[i % 120] : `missing-${i}`,
+          path: `/public/${i}/${'x'.repeat(i === 7 ? 900 : 20)}`,
+          reason: i % 50 ? `Rule ${i}` : `Rule ${i}: ${reason}`,
+        })),
       },
     });
     ids = [];
-    const { port } = backend;
     const long = 'y'.repeat(15_000);
     for (let round = 0; round < 30; round += 1) {
+      const path = `${round ? 'x' : long}?${long.slice(0, 500)}`;
+      const headerLines = round % 2 ? [bearer('no-token')] : [];
       const answers = await Promise.all(
-        PLUGINS.map(id =>
-          rawRequest(
-            port,
-            `/api/${id}/${round ? 'x' : long}?${long.slice(0, 500)}`,
-            {
-              headerLines: round % 2 ? ['Authorization: Bearer no-token'] : [],
-            },
-          ),
-        ),
+        PLUGINS.map(id => backend.get(`/api/${id}/${path}`, ...headerLines)),
       );
       ids.push(...answers.map(({ headers }) => headers['api-gate-decision']!));
     }
