@@ -139,12 +139,6 @@ function clientOf(
       ]),
     sign: (claims: Partial<UserTokenClaims> = {}) =>
       key.sign({ iss: `${url}/api/auth`, ...claims }),
-    /** Returns Backstage's own cookie, which a plugin issues to whom header lines show. */
-    async stockCookie(plugin: string, ...headerLines: string[]) {
-      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
-      const { headers } = await get(target, ...headerLines);
-      return headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
-    },
     /** Signs a guest in, whom the `auth` plugin has. */
     async guest(): Promise<string> {
       const { body } = await get('/api/auth/guest/refresh');

@@ -3,6 +3,7 @@ import catalogPlugin from '@backstage/plugin-catalog-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import { base64url } from 'jose';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import type { RawResponse } from '../../__testUtils__/rawRequest';
 import {
@@ -24,6 +25,7 @@ import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
+import { createSigningKey } from '../../__testUtils__/signingKey';
 import { until } from '../../__testUtils__/until';
 
 const CHALLENGE = 'Bearer realm="Backstage"';
@@ -207,6 +209,10 @@ describe('a backend with the gate', () => {
       expect(await statusBy('HEAD', `/api/${plugin}${KEYS}`)).toBe(200);
     }
     expect(await statusOf('/api/auth/.well-known/jwks.json')).toBe(200);
+    expect(await statusOf(`/api/nosuchplugin${KEYS}`)).toBe(404);
+    expect(await statusBy('POST', `/api/catalog${KEYS}`)).toBe(401);
+    expect(await statusOf(`/api/catalog${KEYS}/x`)).toBe(401);
+    expect(await statusOf(`/api/catalog${KEYS.toUpperCase()}`)).toBe(401);
   });
 
   it('serves health and 404 outside /api as without the gate', async () => {
@@ -273,15 +279,29 @@ describe('a backend with the gate', () => {
     });
 
     it.each([
+      ['POST', '/api/closed/health'],
       ['DELETE', '/api/closed/health'],
       ...[
+        ...['/api/closed/hook', '/api/closed/healthx'],
         ...['/api/closed/health.json', '/api/closed/health/x'],
-        // The following are spellings that Express, or another server, might read as one of the paths above. `src/attacks` has more.
-        ...['/api/closed/static/;/secret', '/api/closed/static/a\\b'],
-        ...['/api/closed/health%00', '//api/closed/health'],
+        ...['/api/closed/static', '/api/closed/staticx/a.js'],
+        // The following are spellings that Express, or another server, might read as one of the paths above.
+        ...['/api/closed/Health', '/api/Closed/health', '/API/closed/health'],
+        ...['/api/closed/health/', '/api/closed//health'],
+        ...['//api/closed/health', '/api/closed/health#'],
+        ...['/api/closed/health#x', '/api/closed/health?#x'],
+        ...['/api/closed/./health', '/api/closed/x/../health'],
+        ...['/api/closed/static/../secret', '/api/closed/static/..;/secret'],
+        ...['/api/closed/static/;/secret', '/api/closed/static/%2e%2e/secret'],
+        ...['/api/closed/static/..%2fsecret', '/api/closed/static\\..\\secret'],
+        ...['/api/closed/static/a\\b', '/api/closed/he%61lth'],
+        ...['/api/closed/health%00', '/api/closed/health%20'],
         ...['/api/closed/static/\xa0', '/api/closed/static/caf\xe9'],
         ...['/api/closed/health?\xa0', '/api/cl%6fsed/health'],
-        ...['/api/hello/../closed/health', '/api\\closed/health#'],
+        '/api/hello/../closed/health',
+        '/api/closed/static/^^^^/static/secret#',
+        ...['/api/closed/^^^^/static/secret#', '/api\\closed/health#'],
+        ...['http://any/api/closed/health', 'http://any/api/hello/data'],
         ...['foo://any/api/closed/health', 'foo:///api/closed/health'],
         ...['http:///api/closed', 'file:///api/closed'],
         'foo://any/api/closed?q',
@@ -292,6 +312,12 @@ describe('a backend with the gate', () => {
       // 400: Node's parser rejects the bytes. 404: no route matches, not even the gate's.
       expect([400, 401, 404]).toContain(status);
       expect(handledCount()).toBe(before);
+    });
+
+    it('leave odd paths usable with a credential', async () => {
+      expect(await statusOf('/api/closed/a%20b//c', bearer(guestToken))).toBe(
+        200,
+      );
     });
   });
 
@@ -352,24 +378,64 @@ describe('a backend with the gate', () => {
   });
 
   describe('Backstage’s own cookie', () => {
-    it('loads an image of TechDocs, and opens nothing else', async () => {
-      const shown = bearer(guestToken);
-      const line = `Cookie: ${await backend.stockCookie('techdocs', shown)}`;
-      const { status, headers } = await get(IMAGE, line);
+    let stockCookie: string;
+
+    beforeAll(async () => {
+      const target = `/api/techdocs${COOKIE_ENDPOINT}`;
+      const { headers } = await get(target, bearer(guestToken));
+      [stockCookie] = headers['set-cookie']!.match(/^backstage-auth=[^;]+/m)!;
+    });
+
+    it('is not hidden by an empty cookie of the gate', async () => {
+      expect(await statusOf(IMAGE, `Cookie: token=; ${stockCookie}`)).toBe(200);
+    });
+
+    it('loads an image of TechDocs', async () => {
+      const { status, headers } = await get(IMAGE, `Cookie: ${stockCookie}`);
       expect(status).toBe(200);
       expect(headers['content-type']).toBe('image/png');
+    });
+
+    it('opens nothing else', async () => {
+      const line = `Cookie: ${stockCookie}`;
+      await expectRefused(get('/api/hello/data', line));
       await expectRefused(get('/api/techdocs/metadata/x', line));
-      for (const odd of ['%', '%2E.', 'a/..%2f..']) {
+      await expectRefused(get('/api/techdocs/x#/static/', line));
+      for (const odd of [
+        '..',
+        '%2e%2e',
+        '..;',
+        '%2E.',
+        'a/..%2f..',
+        '..%5c',
+        '%',
+        '',
+      ]) {
         await expectRefused(get(`/api/techdocs/static/${odd}/metadata`, line));
       }
+      await expectRefused(backend.request('POST', IMAGE, [line]));
     });
   });
 
   describe('[P6] tokens that are not valid', () => {
     const cases: Record<string, () => Promise<string> | string> = {
       expired: () => signUser({ exp: now() - 10 }),
+      'of a foreign key': async () => {
+        const foreign = await createSigningKey();
+        const token = await foreign.sign({ iss: `${backend.url}/api/auth` });
+        await foreign.remove();
+        return token;
+      },
       'of a foreign issuer': () =>
         signUser({ iss: 'https://evil.example.com/api/auth' }),
+      'with alg none': async () => {
+        const [, payload] = (await signUser()).split('.');
+        const header = { typ: 'vnd.backstage.user', alg: 'none' };
+        return `${base64url.encode(JSON.stringify(header))}.${payload}.`;
+      },
+      truncated: async () => (await signUser()).slice(0, -20),
+      'without a signature': async () =>
+        (await signUser()).split('.').slice(0, 2).join('.'),
       'flipped in the middle': async () => forge(await signUser()),
       limited: async () =>
         (await backend.stockCookie('hello', bearer(guestToken))).split('=')[1],
@@ -402,27 +468,63 @@ describe('a backend with the gate', () => {
   });
 
   describe('[P5] the one credential of a request', () => {
-    it.each(['Bearer', 'x', 'Bearer x'])(
+    it('is never a second Authorization', async () => {
+      const before = handledCount();
+      for (const second of [bearer(guestToken), bearer('x'), 'a: ']) {
+        const { status, headers } = await get(
+          '/api/hello/data',
+          bearer(guestToken),
+          second.replace(/^\w+/, 'authorization'),
+        );
+        expect(status).toBe(400);
+        expect(headers['www-authenticate']).toBe(
+          `${CHALLENGE}, error="invalid_request"`,
+        );
+      }
+      expect(handledCount()).toBe(before);
+    });
+
+    it.each(['Basic dXNlcjpwYXNz', 'Bearer', 'Bearer a b', 'bearer\t', 'x'])(
       'is not the cookie behind "Authorization: %s"',
       async authorization => {
-        const line = `Authorization: ${authorization}`;
         await expectRefused(
-          get('/api/hello/data', line, cookie(guestToken)),
+          get(
+            '/api/hello/data',
+            `Authorization: ${authorization}`,
+            cookie(guestToken),
+          ),
           INVALID,
         );
       },
     );
+
+    it('is not the cookie behind a bearer that fails', async () => {
+      await expectRefused(
+        get('/api/hello/data', bearer('x'), cookie(guestToken)),
+        INVALID,
+      );
+    });
 
     it('is the bearer where there is a cookie too', async () => {
       const line = `Authorization: bearer ${guestToken}`;
       expect(await statusOf('/api/closed/x', line, cookie('x'))).toBe(200);
     });
 
+    it('is the cookie behind an empty Authorization', async () => {
+      const lines = ['Authorization: ', cookie(guestToken)];
+      expect(await statusOf('/api/closed/x', ...lines)).toBe(200);
+    });
+
     it('is not a cookie with two values', async () => {
-      const two = [cookie(guestToken), cookie('x')];
-      await expectRefused(get('/api/hello/data', ...two), INVALID, {
-        clearsCookie: true,
-      });
+      for (const headerLines of [
+        [cookie(`${guestToken}; token=x`)],
+        [cookie(`x; token=${guestToken}`)],
+        [cookie(guestToken), cookie('x')],
+      ]) {
+        await expectRefused(get('/api/hello/data', ...headerLines), INVALID, {
+          clearsCookie: true,
+        });
+      }
       const twice = cookie(`${guestToken}; a=b; token=${guestToken}`);
       expect(await statusOf('/api/hello/data', twice)).toBe(200);
     });

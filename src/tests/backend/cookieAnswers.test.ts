@@ -102,6 +102,8 @@ describe('the answer to a request by cookie', () => {
     it.each<Record<string, string>>([
       { type: 'text/html' },
       { type: 'image/svg+xml' },
+      { type: 'application/xhtml+xml' },
+      { type: 'text/plain, text/html' },
       {},
       { type: 'text/html', early: 'yes' },
       { type: 'text/html', status: '404' },
@@ -159,20 +161,41 @@ describe('the answer to a request by cookie', () => {
       expect(await cspOf('/hello/opened/x?type=text/html')).toMatch(SANDBOX);
     });
 
+    // The browser sends the cookie with the requests of a public page, too.
+    it('is sandboxed at a path that a rule makes public', async () => {
+      expect(await cspOf('/hello/public?type=text/html')).toMatch(SANDBOX);
+      expect(await cspOf('/hello/public?type=image/png')).not.toMatch(
+        /sandbox/,
+      );
+    });
+
     it.each([
       '/hello/static/x?type=text/html',
       ...['/hello/trusted/a/b?type=text/html', '/hello/report?type=text/html'],
-      ...['/hello/x?type=image/png', '/hello/x?status=204'],
+      ...['/hello/x?type=image/png', '/hello/x?type=application/pdf'],
+      ...['/hello/x?type=application/json', '/hello/x?type=text/event-stream'],
+      '/hello/x?status=204',
     ])('is not sandboxed: %s', async path => {
       expect(await cspOf(path)).not.toMatch(/sandbox/);
     });
 
     it.each([
       ...['/hello/trusted?type=text/html', '/hello/Trusted/a?type=text/html'],
+      '/hello/trusted/../x?type=text/html',
+      '/hello/trusted//x?type=text/html',
+      '/hello/trusted/%61?type=text/html',
       ...['/HELLO/trusted/a?type=text/html', '/hello/report/?type=text/html'],
       '/hello/report/x?type=text/html',
+      '/hello/static/..%2fx?type=text/html',
     ])('is sandboxed beside a trusted path: %s', async path => {
       expect(await cspOf(path)).toMatch(SANDBOX);
+    });
+
+    it('has no policy at all in a 304, so that the browser keeps that of what it has stored', async () => {
+      expect(await cspOf('/hello/x?status=304')).toBeUndefined();
+      expect(await cspOf('/hello/trusted/x?status=304')).toContain(
+        'script-src',
+      );
     });
   });
 
@@ -198,6 +221,7 @@ describe('the answer to a request by cookie', () => {
       [undefined, 'private'],
       ['public, max-age=60, s-maxage=600', 'private, max-age=60'],
       ['no-cache, no-transform', 'private, no-cache, no-transform'],
+      ['private, max-age=1', 'private, max-age=1'],
       ['no-store', 'no-store'],
     ])('%s becomes %s', async (cache, expected) => {
       for (const path of ['/hello/x', '/hello/static/x', '/hello/trusted/x']) {
@@ -208,9 +232,17 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
-    it('whatever headers a proxied server sends', async () => {
+    it('whatever headers a proxied server sends, and whatever other header a cache prefers', async () => {
       const { headers } = await get('/proxy/target/image.png');
       expect(headers['cache-control']).toBe('private, max-age=60');
+      const other = await get(
+        '/hello/x?CDN-Cache-Control=max-age%3D60&Surrogate-Control=x&X-Accel-Expires=9',
+      );
+      expect(Object.keys(other.headers)).not.toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(/cdn|surrogate|x-accel/),
+        ]),
+      );
     });
 
     it('except to a bearer token, and on a public path', async () => {
@@ -224,9 +256,9 @@ describe('the answer to a request by cookie', () => {
   describe('[P46] is used from the browser’s cache for requests of the same kind only', () => {
     const varyOf = async (
       path: string,
-      credential: string,
-      ...lines: string[]
-    ) => (await getBy(credential, path, ...lines)).headers.vary;
+      ...headerLines: [string, ...string[]]
+    ) =>
+      (await getBy(headerLines[0], path, ...headerLines.slice(1))).headers.vary;
 
     it('by cookie and by a bearer token, whatever proxied servers and the compression add', async () => {
       for (const credential of [cookie(token), bearer(token)]) {
@@ -261,20 +293,22 @@ describe('the answer to a request by cookie', () => {
     const cacheControlOf = async (path: string, ...headerLines: string[]) =>
       (await get(path, ...headerLines)).headers['cache-control'];
 
-    it.each(['Sec-Fetch-Dest: document', NAVIGATION])(
-      '%s',
-      async headerLine => {
-        for (const path of [
-          '/hello/x',
-          '/hello/trusted/x',
-          '/nowhere/x',
-          // The proxy plugin removes Sec-Fetch-Dest from the request.
-          '/proxy/target/table.csv',
-        ]) {
-          expect(await cacheControlOf(path, headerLine)).toBe('no-store');
-        }
-      },
-    );
+    it.each([
+      'Sec-Fetch-Dest: document',
+      'Sec-Fetch-Dest: iframe',
+      'Sec-Fetch-Dest: object',
+      NAVIGATION,
+    ])('%s', async headerLine => {
+      for (const path of [
+        '/hello/x',
+        '/hello/trusted/x',
+        '/nowhere/x',
+        // The proxy plugin removes Sec-Fetch-Dest from the request.
+        '/proxy/target/table.csv',
+      ]) {
+        expect(await cacheControlOf(path, headerLine)).toBe('no-store');
+      }
+    });
 
     it('except where the handler or the plugin decides, and for other kinds of requests', async () => {
       const page = 'Sec-Fetch-Dest: document';
@@ -292,8 +326,10 @@ describe('the answer to a request by cookie', () => {
 
   describe('that would run as code', () => {
     it.each([
-      'Sec-Fetch-Dest: script',
-      'Sec-Fetch-Dest: style',
+      ...[
+        ...['script', 'style', 'xslt', 'worker', 'sharedworker'],
+        ...['serviceworker', 'audioworklet', 'paintworklet'],
+      ].map(destination => `Sec-Fetch-Dest: ${destination}`),
       'Service-Worker: script',
     ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;
@@ -315,6 +351,25 @@ describe('the answer to a request by cookie', () => {
       const { status } = await getBy(bearer(token), '/hello/x', headerLine);
       expect(status).toBe(200);
     });
+
+    it('is logged with a reason of its own', () => {
+      expect(backend.logged('API gate refused a request')).toContainEqual(
+        expect.objectContaining({
+          meta: expect.objectContaining({ reason: 'unsafe-destination' }),
+        }),
+      );
+    });
+
+    it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
+      'is not refused as %s',
+      async destination => {
+        const { status } = await get(
+          '/hello/x?type=image/png',
+          `Sec-Fetch-Dest: ${destination}`,
+        );
+        expect(status).toBe(200);
+      },
+    );
   });
 });
 
