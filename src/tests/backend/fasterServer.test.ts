@@ -144,6 +144,8 @@ it('[P92] is in effect in a process of its own', async () => {
     async () => (await backend.statusOf('/api/hello/x')) === 401,
     30_000,
   );
+  // An answer may arrive before what the process has logged before it.
+  await until(() => backend.logged(IN_EFFECT).length > 0);
   expect(backend.logged(IN_EFFECT)).toHaveLength(1);
 });
 

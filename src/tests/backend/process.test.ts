@@ -26,6 +26,12 @@ const withRule = (rule: JsonObject) => ({
   auth: { apiGate: { allow: [rule] } },
 });
 
+/** Waits for a line: an answer may arrive before what the process has logged before it. */
+async function expectLoggedOnce(backend: BackendProcess, text: string) {
+  await until(() => backend.logged(text).length > 0);
+  expect(backend.logged(text)).toHaveLength(1);
+}
+
 describe('a backend in a process of its own', () => {
   it('stays, live and not ready, while its configuration is wrong, and comes up after a restart with what the error asks for', async () => {
     const first = await start(withRule({ ...RULE, path: 'health' }));
@@ -51,7 +57,7 @@ describe('a backend in a process of its own', () => {
     expect(await first.probe()).toEqual([503, 200]);
     const second = await start(withRule(RULE));
     await until(async () => (await second.probe())[0] === 200);
-    expect(second.logged('API gate: enforce')).toHaveLength(1);
+    await expectLoggedOnce(second, 'API gate: enforce');
   });
 
   it.each(['"report-only"', 'report-only'])(
@@ -61,11 +67,9 @@ describe('a backend in a process of its own', () => {
         APP_CONFIG_auth_apiGate_mode: mode,
       });
       await until(async () => (await backend.probe())[0] === 200);
-      expect(backend.logged('API gate: report-only')).toHaveLength(1);
+      await expectLoggedOnce(backend, 'API gate: report-only');
       expect(await backend.statusOf('/api/absent/x')).toBe(404);
-      expect(
-        backend.logged('API gate would have refused a request'),
-      ).toHaveLength(1);
+      await expectLoggedOnce(backend, 'API gate would have refused a request');
     },
   );
 
