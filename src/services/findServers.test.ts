@@ -53,6 +53,23 @@ describe('findServers', () => {
     expect(found).toEqual([servers[1]]);
   });
 
+  it('finds a server that listens already without a new connection, and one that gets the app later by the next', async () => {
+    const servers = [
+      createServer(appWith(mount)),
+      createServer(),
+      createServer(),
+    ];
+    for (const server of servers) {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+    }
+    const found = start();
+    expect(found).toEqual([servers[0]]);
+    servers[1].on('request', appWith(mount));
+    servers.forEach(connectTo);
+    servers.forEach(server => server.close());
+    expect(found).toEqual(servers.slice(0, 2));
+  });
+
   it('finds a server that has other listeners beside the app', () => {
     const found = start();
     const server = createServer(() => {}).on('request', appWith(mount));

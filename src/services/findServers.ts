@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:http';
+import { Server as AnyServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
@@ -11,8 +12,8 @@ const NEW_CONNECTION = 'net.server.socket';
 const MAX_DEPTH = 5;
 
 /**
- * Finds the HTTP servers of a backend, each by its first connection, before any request: Backstage hands its server to nobody but
- * an adopter's `configure`, and an adopter may have the app listen at a second one.
+ * Finds the HTTP servers of a backend, those that listen already at once, and others by their first connection, before any request:
+ * Backstage hands its server to nobody but an adopter's `configure`, and an adopter may have the app listen at a second one.
  *
  * A server is the backend's if it listens at the port that the configuration names, or if its listener for `request` is, or
  * holds, the Express app that leads to `mount`. Other servers in the process are left alone.
@@ -27,6 +28,12 @@ export function findServers(options: {
   const { config, mount, onFound } = options;
   const port = readPort(config);
   const judged = new WeakSet<Server>();
+  const isOfBackend = (server: Server) => {
+    const address = server.address();
+    const listensAtPort = typeof address === 'object' && address?.port === port;
+    const apps = server.listeners('request');
+    return listensAtPort || apps.some(app => holds(app, mount, MAX_DEPTH));
+  };
   const onConnection = (message: unknown) => {
     const { server } = (message as { socket: Socket & { server?: Server } })
       .socket;
@@ -35,17 +42,32 @@ export function findServers(options: {
       return;
     }
     judged.add(server);
-    const address = server.address();
-    const listensAtPort = typeof address === 'object' && address?.port === port;
-    const apps = server.listeners('request');
-    if (listensAtPort || apps.some(app => holds(app, mount, MAX_DEPTH))) {
+    if (isOfBackend(server)) {
       onFound(server);
     }
   };
+  // Backstage's server listens before the gate is mounted: an upgrade may come by a connection from that time. Another server may
+  // get the app later.
+  for (const server of listeningServers().filter(isOfBackend)) {
+    judged.add(server);
+    onFound(server);
+  }
   subscribe(NEW_CONNECTION, onConnection);
   return () => {
     unsubscribe(NEW_CONNECTION, onConnection);
   };
+}
+
+/** Returns the servers of this process that listen. No documented function of Node does; without it, there are none. */
+function listeningServers(): Server[] {
+  const { _getActiveHandles } = process as { _getActiveHandles?(): unknown[] };
+  const handles = _getActiveHandles?.call(process) ?? [];
+  return handles.filter(
+    each =>
+      each instanceof AnyServer &&
+      each.listening &&
+      each.listenerCount('request') > 0,
+  ) as Server[];
 }
 
 /** The port at which Backstage's own root router listens. An adopter's may read nothing of the configuration. */

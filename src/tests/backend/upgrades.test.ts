@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import {
   createServer,
   IncomingMessage,
   RequestListener,
   Server,
 } from 'node:http';
-import { AddressInfo, connect } from 'node:net';
+import { AddressInfo, connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as defaultHttpRouter from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
@@ -38,6 +39,7 @@ import { listen } from '../../__testUtils__/serve';
 import { freePort } from '../../__testUtils__/freePort';
 import { discovery } from '../../__testUtils__/startBackend';
 import { Plugins } from '../../plugins/Plugins';
+import { rootSystemMetadataServiceRef } from '../../services/backstageFeatures';
 import { until } from '../../__testUtils__/until';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
@@ -165,6 +167,45 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
     );
     await closed;
     expect(status).toBe(404);
+  });
+
+  it('also by a connection from before the gate was mounted', async () => {
+    const port = await freePort();
+    const early = new Socket();
+    const connectEarly = () => early.connect(port, 'localhost');
+    early.on('error', () => setTimeout(connectEarly, 5));
+    connectEarly();
+    const slow = createServiceFactory({
+      service: rootSystemMetadataServiceRef,
+      deps: {},
+      async factory() {
+        // The server listens by now, and the gate waits for this service.
+        await until(() => early.readyState === 'open');
+        return { getInstalledPlugins: async () => [] };
+      },
+    });
+    const handled: string[] = [];
+    await backends.start({
+      port,
+      features: [
+        slow,
+        rootHttpRouterServiceFactory({
+          configure({ applyDefaults, server }) {
+            applyDefaults();
+            server.on('upgrade', (req, socket) => {
+              handled.push(req.url!);
+              socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+            });
+          },
+        }),
+      ],
+    });
+    early.write(
+      'GET /api/x/y HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    );
+    const [answer] = await once(early, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1.1 401 /);
+    expect(handled).toEqual([]);
   });
 
   it('a rule for WEBSOCKET opens a path to everybody, and no other', async () => {
