@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
 import { visitorProvider } from '../../dev/visitorProvider';
 import apiGate from '../../src';
-import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { openPlugin } from '../../src/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
 
@@ -33,8 +33,7 @@ function count({ path }: Request, res: Response) {
   }
 }
 
-const app = recordingPlugin('app', {
-  policies: [{ path: '/', allow: 'unauthenticated' }],
+const app = openPlugin('app', {
   handle(_req, res) {
     res.setHeader('Cache-Control', 'no-store');
     res.send('<!doctype html><title>Frontend</title><h1>Frontend</h1>');

@@ -6,7 +6,7 @@ import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHt
 import type { Request, Response } from 'express';
 import apiGate from '../../src';
 import { cookieIssuer } from '../../src/__testUtils__/cookieIssuer';
-import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import { openPlugin } from '../../src/__testUtils__/recordingPlugin';
 import { createChildBackend } from '../createChildBackend';
 import { runAsChild } from '../runAsChild';
 import type { BackendOptions } from './World';
@@ -24,8 +24,7 @@ async function handle({ query }: Request, res: Response) {
   res.end('end\n');
 }
 
-const hello = recordingPlugin('hello', {
-  policies: [{ path: '/', allow: 'unauthenticated' }],
+const hello = openPlugin('hello', {
   handle,
 });
 

@@ -1,7 +1,10 @@
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../src/__testUtils__/recordingPlugin';
 import type { SigningKey } from '../../src/__testUtils__/signingKey';
 import { freePort } from '../../src/__testUtils__/freePort';
 import {
@@ -94,8 +97,7 @@ export async function withWorld(
 }
 
 function frontend() {
-  return recordingPlugin('app', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
+  return openPlugin('app', {
     handle: (_req, res) =>
       res.send('<!doctype html><title>Frontend</title><h1>Frontend</h1>'),
   }).feature;

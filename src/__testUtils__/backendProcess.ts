@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { rawRequest, RawResponse } from './rawRequest';
 import { folderWith, writeInto } from './runCli';
 import { freePort } from './freePort';
+import { until } from './until';
 
 const FILE = 'app-config.yaml';
 
@@ -71,6 +72,8 @@ export async function startBackendProcess(
   };
   child.stdout.on('data', record);
   child.stderr.on('data', record);
+  const logged = (text: string) =>
+    log.split('\n').filter(line => line.includes(text));
   const get = (target: string): Promise<RawResponse> =>
     rawRequest(port, target);
   const statusOf = (target: string): Promise<number | undefined> =>
@@ -92,8 +95,12 @@ export async function startBackendProcess(
     /** Replaces the settings in the file. */
     write: (changed: JsonObject) => writeInto(folder, filesWith(changed)),
     /** Returns the lines of the log with a text. */
-    logged: (text: string) =>
-      log.split('\n').filter(line => line.includes(text)),
+    logged,
+    /** Waits for such lines, and returns them: an answer may arrive before what the process has logged before it. */
+    async waitForLogged(text: string) {
+      await until(() => logged(text).length > 0, 25_000);
+      return logged(text);
+    },
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop() {
       child.kill('SIGKILL');

@@ -28,23 +28,22 @@ export function handledRequest(req: Request): HandledRequest {
   };
 }
 
-/**
- * Creates a plugin that answers 200 to every request and records the requests that reached its handler.
- *
- * @param options.init - runs within the plugin's own `init`
- * @param options.handle - replaces the answer; the services are the plugin's own
- */
+interface RecordingOptions {
+  policies?: HttpRouterServiceAuthPolicy[];
+  /** Runs within the plugin's own `init`. */
+  init?: () => Promise<void> | void;
+  /** Replaces the answer; the services are the plugin's own. */
+  handle?: (
+    req: Request,
+    res: Response,
+    services: { auth: AuthService; httpAuth: HttpAuthService },
+  ) => unknown;
+}
+
+/** Creates a plugin that answers 200 to every request and records the requests that reached its handler. */
 export function recordingPlugin(
   pluginId: string,
-  options: {
-    policies?: HttpRouterServiceAuthPolicy[];
-    init?: () => Promise<void> | void;
-    handle?: (
-      req: Request,
-      res: Response,
-      services: { auth: AuthService; httpAuth: HttpAuthService },
-    ) => unknown;
-  } = {},
+  options: RecordingOptions = {},
 ) {
   const handled: HandledRequest[] = [];
   let auth: AuthService | undefined;
@@ -103,10 +102,7 @@ export function recordingPlugin(
 /** Creates such a plugin that has opened all its paths, so that only the gate stands between a request and its handler. */
 export const openPlugin = (
   pluginId: string,
-  options: Omit<
-    NonNullable<Parameters<typeof recordingPlugin>[1]>,
-    'policies'
-  > = {},
+  options: Omit<RecordingOptions, 'policies'> = {},
 ) =>
   recordingPlugin(pluginId, {
     ...options,

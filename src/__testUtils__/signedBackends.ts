@@ -129,7 +129,7 @@ function clientOf(
     async stockCookie(plugin: string, ...headerLines: string[]) {
       const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
       const { headers } = await get(target, ...headerLines);
-      return headers['set-cookie']!.match(/backstage-auth=[^;]+/)![0];
+      return headers['set-cookie']!.match(/^backstage-auth=[^;]+/m)![0];
     },
     /** Signs out at the cookie endpoint of a plugin, as a page of this origin does. */
     signOut: (headerLine: string, plugin = 'hello') =>

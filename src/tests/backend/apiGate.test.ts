@@ -381,9 +381,7 @@ describe('a backend with the gate', () => {
     let stockCookie: string;
 
     beforeAll(async () => {
-      const target = `/api/techdocs${COOKIE_ENDPOINT}`;
-      const { headers } = await get(target, bearer(guestToken));
-      [stockCookie] = headers['set-cookie']!.match(/^backstage-auth=[^;]+/m)!;
+      stockCookie = await backend.stockCookie('techdocs', bearer(guestToken));
     });
 
     it('is not hidden by an empty cookie of the gate', async () => {

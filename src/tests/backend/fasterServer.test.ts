@@ -144,9 +144,7 @@ it('[P92] is in effect in a process of its own', async () => {
     async () => (await backend.statusOf('/api/hello/x')) === 401,
     30_000,
   );
-  // An answer may arrive before what the process has logged before it.
-  await until(() => backend.logged(IN_EFFECT).length > 0);
-  expect(backend.logged(IN_EFFECT)).toHaveLength(1);
+  expect(await backend.waitForLogged(IN_EFFECT)).toHaveLength(1);
 });
 
 it('[P92] has the requests that reach a handler share their hidden class, and their responses', async () => {

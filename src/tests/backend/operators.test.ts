@@ -9,7 +9,10 @@ import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { latch } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, from, POLICY } from '../../__testUtils__/requestParts';
 import { until } from '../../__testUtils__/until';
 import {
@@ -29,9 +32,7 @@ async function start(
   options: SignedBackendOptions & { audit?: object[] } = {},
 ) {
   const { audit, features = [], config, ...others } = options;
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const hello = openPlugin('hello');
   const closed = recordingPlugin('closed', {
     policies: [
       { path: '/ping', allow: 'unauthenticated' },

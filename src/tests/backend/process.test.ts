@@ -26,12 +26,6 @@ const withRule = (rule: JsonObject) => ({
   auth: { apiGate: { allow: [rule] } },
 });
 
-/** Waits for a line: an answer may arrive before what the process has logged before it. */
-async function expectLoggedOnce(backend: BackendProcess, text: string) {
-  await until(() => backend.logged(text).length > 0);
-  expect(backend.logged(text)).toHaveLength(1);
-}
-
 describe('a backend in a process of its own', () => {
   it('stays, live and not ready, while its configuration is wrong, and comes up after a restart with what the error asks for', async () => {
     const first = await start(withRule({ ...RULE, path: 'health' }));
@@ -57,7 +51,7 @@ describe('a backend in a process of its own', () => {
     expect(await first.probe()).toEqual([503, 200]);
     const second = await start(withRule(RULE));
     await until(async () => (await second.probe())[0] === 200);
-    await expectLoggedOnce(second, 'API gate: enforce');
+    expect(await second.waitForLogged('API gate: enforce')).toHaveLength(1);
   });
 
   it.each(['"report-only"', 'report-only'])(
@@ -67,9 +61,13 @@ describe('a backend in a process of its own', () => {
         APP_CONFIG_auth_apiGate_mode: mode,
       });
       await until(async () => (await backend.probe())[0] === 200);
-      await expectLoggedOnce(backend, 'API gate: report-only');
+      expect(await backend.waitForLogged('API gate: report-only')).toHaveLength(
+        1,
+      );
       expect(await backend.statusOf('/api/absent/x')).toBe(404);
-      await expectLoggedOnce(backend, 'API gate would have refused a request');
+      expect(
+        await backend.waitForLogged('API gate would have refused a request'),
+      ).toHaveLength(1);
     },
   );
 
@@ -83,7 +81,7 @@ describe('a backend in a process of its own', () => {
       const { headers } = await backend.get('/api/auth/api-gate/v1/policy');
       // One more refusal shows that all lines of the first are there.
       await backend.get('/api/absent/x');
-      await until(() => backend.logged('"not installed"').length > 0);
+      await backend.waitForLogged('"not installed"');
       return backend
         .logged(headers['api-gate-decision']!)
         .map(line => JSON.parse(line))

@@ -9,7 +9,7 @@ import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
 import { staticToken } from '../../__testUtils__/externalAccess';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
@@ -61,8 +61,7 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
     res.statusCode = req.url!.startsWith('/page') ? 200 : 404;
     res.end();
   });
-  const badges = recordingPlugin('badges', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
+  const badges = openPlugin('badges', {
     handle: answerBadges,
   });
   const live = webSocketPlugin('live', {

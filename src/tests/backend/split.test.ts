@@ -7,7 +7,10 @@ import { parse } from 'yaml';
 import { blocksAfter, readDocument } from '../../__testUtils__/documents';
 import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
@@ -52,8 +55,7 @@ async function reserve() {
         options.config,
       ),
     });
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
+  const hello = openPlugin('hello', {
     handle: (_req, res) => {
       res.set('Cache-Control', 'max-age=60').json({});
     },

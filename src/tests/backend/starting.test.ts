@@ -10,7 +10,10 @@ import signalsPlugin from '@backstage/plugin-signals-backend';
 import type { RequestHandler } from 'express';
 import { latch, slowModule } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie, KEYS } from '../../__testUtils__/requestParts';
 import { rootHandler } from '../../__testUtils__/rootHandler';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -23,8 +26,6 @@ const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const limitsFetches = release >= '2026-09';
 // Goes in December 2026: the events plugin that the registry has does not start on December 2025.
 const describeWithEvents = release >= '2026-01' ? describe : describe.skip;
-
-const openAll = [{ path: '/', allow: 'unauthenticated' } as const];
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -70,8 +71,7 @@ describe('a request while the backend starts', () => {
     'is 503 with Retry-After, never open and never 401, when %s takes too long',
     async slowPlugin => {
       const { open, opened } = latch();
-      const slow = recordingPlugin('slow', {
-        policies: openAll,
+      const slow = openPlugin('slow', {
         init: () => (slowPlugin === 'slow' ? opened : undefined),
       });
       const port = await freePort();
@@ -138,8 +138,7 @@ describe('a request while the backend starts', () => {
   it('[P4] is never open to a plugin that registers late', async () => {
     const statuses: number[] = [];
     let probing = true;
-    const late = recordingPlugin('late', {
-      policies: openAll,
+    const late = openPlugin('late', {
       init: () => new Promise(resolve => setTimeout(resolve, 500)),
     });
     let probes: Promise<void> | undefined;
@@ -170,7 +169,7 @@ describe('a request while the backend starts', () => {
 });
 
 describe('an adopter', () => {
-  const hello = () => recordingPlugin('hello', { policies: openAll });
+  const hello = () => openPlugin('hello');
 
   it('without the auth plugin is gated', async () => {
     const plugin = hello();

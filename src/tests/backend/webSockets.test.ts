@@ -9,7 +9,7 @@ import {
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { latch } from '../../__testUtils__/latch';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
-import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
+import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   COOKIE_ENDPOINT,
@@ -58,9 +58,7 @@ async function start(
       : {},
     init,
   );
-  const caller = recordingPlugin('caller', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const caller = openPlugin('caller');
   const backend = await backends.start({
     ...others,
     features: [live.feature, caller.feature],

@@ -15,7 +15,7 @@ const LIMITS = {
   'lines of src without tests': 20973,
   'files of src without tests': 174,
   'files of src without tests that are under 20 lines': 3,
-  'lines of *.test.ts': 50198,
+  'lines of *.test.ts': 50193,
   'files that an anonymous request touches': 27,
   'files that a remembered bearer token touches': 36,
   'files that a cookie touches': 35,

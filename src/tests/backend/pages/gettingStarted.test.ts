@@ -6,7 +6,7 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import { configFromFiles } from '../../../__testUtils__/configFromFiles';
 import { blocksAfter, readDocument } from '../../../__testUtils__/documents';
-import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
+import { openPlugin } from '../../../__testUtils__/recordingPlugin';
 import { JSON_TYPE } from '../../../__testUtils__/requestParts';
 import { folderWith, runCliIn } from '../../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../../__testUtils__/runShell';
@@ -60,9 +60,7 @@ function createApp(port: number) {
 
 /** Starts the backend of an app, which watches the file. */
 async function start(port: number, file: string) {
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const hello = openPlugin('hello');
   const backend = await backends.start({
     port,
     features: [

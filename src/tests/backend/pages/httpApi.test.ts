@@ -9,7 +9,10 @@ import {
   tableRows,
 } from '../../../__testUtils__/documents';
 import { staticToken } from '../../../__testUtils__/externalAccess';
-import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../../__testUtils__/recordingPlugin';
 import { bearer, REVOCATIONS } from '../../../__testUtils__/requestParts';
 import { folderWith } from '../../../__testUtils__/runCli';
 import { signedBackends } from '../../../__testUtils__/signedBackends';
@@ -84,9 +87,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   const options = ['app-config.yaml', 'app-config.production.yaml'].flatMap(
     name => ['--config', path.join(folder, name)],
   );
-  const hello = recordingPlugin('hello', {
-    policies: [{ path: '/', allow: 'unauthenticated' }],
-  });
+  const hello = openPlugin('hello');
   const events = recordingPlugin('events', {
     policies: [{ path: '/http/github', allow: 'unauthenticated' }],
   });

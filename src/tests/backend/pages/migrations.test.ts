@@ -4,7 +4,10 @@ import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { BrowserCookies } from '../../../__testUtils__/browserCookies';
 import { blocksAfter } from '../../../__testUtils__/documents';
-import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../../__testUtils__/recordingPlugin';
 import { bearer, JSON_TYPE } from '../../../__testUtils__/requestParts';
 import { runSnippet } from '../../../__testUtils__/runSnippet';
 import { signedBackends } from '../../../__testUtils__/signedBackends';
@@ -40,8 +43,7 @@ describe('docs/migrate/disabled-policy.md', () => {
   }) {
     const { withSetting, withGate, getToken = onBehalfOfNobody } = options;
     let url = '';
-    const caller = recordingPlugin('caller', {
-      policies: [{ path: '/', allow: 'unauthenticated' }],
+    const caller = openPlugin('caller', {
       handle: async (_req, res, { auth }) => {
         const token = await getToken(auth);
         const { status } = await fetch(`${url}/api/catalog/x`, {

@@ -10,7 +10,10 @@ import {
   tableRows,
 } from '../../../__testUtils__/documents';
 import { exportMetrics } from '../../../__testUtils__/exportMetrics';
-import { recordingPlugin } from '../../../__testUtils__/recordingPlugin';
+import {
+  openPlugin,
+  recordingPlugin,
+} from '../../../__testUtils__/recordingPlugin';
 import { bearer, JSON_TYPE } from '../../../__testUtils__/requestParts';
 import { folderWith, runCliIn } from '../../../__testUtils__/runCli';
 import {
@@ -151,9 +154,7 @@ describe('docs/allow-rules.md', () => {
 
   it('has what is public without a rule', async () => {
     const hello = recordingPlugin('hello');
-    const app = recordingPlugin('app', {
-      policies: [{ path: '/', allow: 'unauthenticated' }],
-    });
+    const app = openPlugin('app');
     const backend = await backends.start({
       features: [hello.feature, app.feature],
     });
