@@ -101,7 +101,10 @@ function isCrossSite(
 ): boolean {
   const sites = valuesOf(lines, 'sec-fetch-site');
   const origins = valuesOf(lines, 'origin');
-  if (sites.length === 1 && ['same-origin', 'none'].includes(sites[0])) {
+  if (sites.length === 1 && sites[0] === 'same-origin') {
+    return false;
+  }
+  if (sites.length === 1 && sites[0] === 'none' && origins.length === 0) {
     return false;
   }
   if (origins.length === 1 && trustedOrigins.includes(origins[0])) {

@@ -158,6 +158,10 @@ describe('[P8] createCrossSiteCheck', () => {
     ],
     // The row is a same-origin form of a page with `Referrer-Policy: no-referrer`, which Backstage sets.
     [{ origin: 'null', 'sec-fetch-site': 'same-origin' }, false],
+    // Firefox sends this for another page's form, by a redirect that sends no referrer.
+    [{ origin: 'null', 'sec-fetch-site': 'none' }, true],
+    [{ ...evil, 'sec-fetch-site': 'none' }, true],
+    [{ ...trusted, 'sec-fetch-site': 'none' }, false],
   ])('judges an unsafe method with %j: %s', (headers, expected) => {
     for (const method of [
       'POST',

@@ -55,7 +55,9 @@ export function isPageDestination({ headers }: IncomingMessage): boolean {
  *
  * The rule is that of Go's `http.CrossOriginProtection`, tightened:
  *
- * - `Sec-Fetch-Site: same-origin` or `none` (started by the user) passes: only browsers set it
+ * - `Sec-Fetch-Site: same-origin` passes: only browsers set it
+ * - `Sec-Fetch-Site: none` passes without an `Origin` only, where Go's rule passes it with any. Firefox sends `none` and
+ *   `Origin: null` for a form of another page if that page and the redirect between send `Referrer-Policy: no-referrer`
  * - an `Origin` of the frontend, the backend or a trusted origin passes; any other one does not, nor do `null` and several. GET
  *   is no exception: `backend.cors.origin` may let the pages of more origins read the answer
  * - without an `Origin`, GET, HEAD and OPTIONS pass: they must change nothing, and no other origin can read the answer
@@ -80,13 +82,17 @@ export function createCrossSiteCheck(
     }
     // Node joins several headers of one of these names by a comma, so several values equal none of the values below.
     const fetchSite = headers['sec-fetch-site'];
-    if (fetchSite === 'same-origin' || fetchSite === 'none') {
+    if (fetchSite === 'same-origin') {
       return false;
     }
     if (origin !== undefined) {
       return !trusted.has(origin);
     }
-    return fetchSite !== undefined && !SAFE_METHODS.has(method);
+    return (
+      fetchSite !== undefined &&
+      fetchSite !== 'none' &&
+      !SAFE_METHODS.has(method)
+    );
   };
 }
 

@@ -229,6 +229,8 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=TOKEN\r\nOrigin: http://evil.example\r\nContent-Type: text/plain',
       'Cookie: token=TOKEN\r\nSec-Fetch-Site: cross-site\r\nContent-Type: application/json',
       'Cookie: token=TOKEN\r\nSec-Fetch-Site: same-site',
+      // Firefox sends this for a form, by a redirect that sends no referrer.
+      'Cookie: token=TOKEN\r\nSec-Fetch-Site: none\r\nOrigin: null',
     ],
     refused: { status: 403, reason: 'cross-site', ...cookie } as const,
   })),
