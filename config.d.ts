@@ -52,31 +52,6 @@ export interface Config {
       }>;
 
       /**
-       * Rules that are judged on live traffic beside those of `allow`, and never decide: the policy route and the counter
-       * `api_gate.candidate` report the requests that they would close or open. An error here is a warning at start. Default:
-       * none.
-       */
-      candidate?: {
-        /** The list that `allow` would be. */
-        allow: Array<{
-          /** Id of one plugin, in lower case. */
-          plugin: string;
-          /** A path relative to the plugin, as in `allow`. */
-          path: string;
-          /** Methods in upper case, as in `allow`. Default: `[GET]`. */
-          methods?: string[];
-          /** Why this is to be public. Default: none. */
-          reason?: string;
-          /** The subject of an external token, as in `allow`. It is only checked. Default: none. */
-          as?: string;
-          /** From then on the rule opens nothing, as in `allow`. Default: never. */
-          until?: string;
-          /** Config path of a text without which the rule opens nothing, as in `allow`. Default: none. */
-          requires?: string;
-        }>;
-      };
-
-      /**
        * Requests that must stay public or closed, and plugins that must stay closed, whoever edits the rules. The backend
        * does not start, and a changed configuration is not applied, while one of them does not hold. Default: none.
        */

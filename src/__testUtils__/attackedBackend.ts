@@ -230,14 +230,6 @@ function configWith(key: SigningKey): JsonObject {
         ...apiGate,
         // It ends with the token, so that answers of two moments are the same.
         cookie: { maxAge: '24h' },
-        // It opens everything, and must change nothing.
-        candidate: {
-          allow: ['hello', 'docs', 'forwarding', 'auth'].map(plugin => ({
-            plugin,
-            path: '/**',
-            methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-          })),
-        },
         allow: [
           { plugin: 'hello', path: '/health' },
           { plugin: 'hello', path: '/public/**' },

@@ -265,7 +265,6 @@ export function createOddReport(): PolicyReport {
     ],
     unknown: ['search'],
     installed: ['search', 'badges', 'catalog'],
-    candidate: { problem: 'c' },
     findings: [
       {
         ...findings[0],

@@ -207,36 +207,6 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     });
   });
 
-  it('expects the same of a candidate, and names its rules', async () => {
-    const candidate = (path: string) =>
-      `${GATE}    candidate:\n      allow:\n        - { plugin: events, path: /http/github, methods: [POST] }\n        - { plugin: catalog, path: '${path}' }\n`;
-    const wide = await check(candidate('/**'));
-    expect(wide.stdout).toContain(
-      'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.candidate.allow[1] (/**)\n',
-    );
-    expect(wide.stdout).toContain(
-      '2 of 2 expectations hold, and 1 with the candidate, ',
-    );
-    expect(wide.code).toBe(1);
-    const narrow = await check(candidate('/health'));
-    expect([narrow.stdout.includes('error'), narrow.code]).toEqual([false, 0]);
-    const wrong = await check(candidate('health'));
-    expect(wrong.stdout).toContain(
-      'auth.apiGate.candidate: is not judged: auth.apiGate.candidate.allow[1].path must be text that starts with a slash',
-    );
-    expect(wrong.code).toBe(0);
-  });
-
-  it('expects a plugin to stay closed with a candidate too', async () => {
-    const { code, stdout } = await check(
-      `${BASE}auth:\n  apiGate:\n    expect: [{ plugin: catalog, is: closed }]\n    candidate: { allow: [{ plugin: catalog, path: /x }] }\n`,
-    );
-    expect(stdout).toContain(
-      'the plugin catalog should be closed, and a part of it is public by auth.apiGate.candidate.allow[0] (/x)\n1 of 1 expectations hold, and 0 with the candidate, ',
-    );
-    expect(code).toBe(1);
-  });
-
   it('annotates the lines for GitHub', async () => {
     const { code, stdout } = await check(
       GATE.replace('is: closed', 'is: public'),

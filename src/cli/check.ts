@@ -84,19 +84,10 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
 function checkConfig(loaded: LoadedConfig, output: Lines) {
   const { gate, locate } = loaded;
-  const { candidate } = gate;
   const print = (level: 'error' | 'warning', message: string) =>
     output.problem(level, { message, location: locate(message) });
   const failures = findFailedExpectations(gate);
-  // These would not hold if the candidate replaced the allow rules.
-  const ofCandidate =
-    candidate && 'allow' in candidate
-      ? findFailedExpectations(
-          { ...gate, allow: candidate.allow },
-          `${CONFIG_KEY}.candidate.allow`,
-        )
-      : [];
-  const failed = [...failures, ...ofCandidate].map(({ message }) => message);
+  const failed = failures.map(({ message }) => message);
   if (gate.until && isEnforced(gate)) {
     failed.push(
       `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
@@ -117,11 +108,7 @@ function checkConfig(loaded: LoadedConfig, output: Lines) {
 
   const total = gate.expect.length;
   output.out(
-    `${total - failures.length} of ${total} expectations hold${
-      ofCandidate.length > 0
-        ? `, and ${total - ofCandidate.length} with the candidate`
-        : ''
-    }, ${open} ${open === 1 ? 'finding' : 'findings'}`,
+    `${total - failures.length} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
   );
   return { failed: failed.length, open };
 }

@@ -9,9 +9,9 @@ jest.mock('../util/logLine', () => ({
 
 it.each([
   [
-    '    candidate: { allow: [{ plugin: catalog, path: /x }] }',
+    '    issuers: [https://other.example.com/api/auth]',
     '',
-    'The block would change candidate',
+    'The block would change issuers',
   ],
   [
     'auth: null',

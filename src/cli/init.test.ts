@@ -188,7 +188,6 @@ describe('api-gate init without a policy', () => {
 
   it.each([
     'allow: [{ plugin: catalog, path: /a }]',
-    'candidate: { allow: [{ plugin: catalog, path: /a }] }',
     'expect: [{ request: GET /api/catalog/a, is: closed }]',
   ])(
     'expects no plugin to be closed about which %s says something',

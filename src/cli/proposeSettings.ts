@@ -150,9 +150,7 @@ function proposePeople({ present }: ProposalFacts): ProposedSetting {
 /** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
 function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { declared, gate, installed, root } = facts;
-  const { allow, candidate, expect } = gate;
-  const tried = candidate && 'allow' in candidate ? candidate.allow : [];
-  const decided = map([...allow, ...tried, ...expect], 'plugin');
+  const decided = map([...gate.allow, ...gate.expect], 'plugin');
   const worked = map(declared?.reportOnly?.worked, 'plugin');
   const ids = difference(SENSITIVE_PLUGINS, decided).filter(
     id => installed.includes(id) || (!declared && root.has(id)),

@@ -4,7 +4,6 @@ import { check, readInstant, readList, readObject } from './values';
 export const FINDING_IDS = [
   'accepted-finding-gone',
   'anyone-may-sign-in',
-  'candidate-not-judged',
   'cookie-not-host',
   'cors-not-trusted',
   'expectation-ended',

@@ -5,11 +5,7 @@ import {
   rejected,
   taken,
 } from '../__testUtils__/allowRuleRows';
-import {
-  readAllowRules,
-  readCandidate,
-  readPluginPath,
-} from './readAllowRules';
+import { readAllowRules, readPluginPath } from './readAllowRules';
 
 describe('readAllowRules', () => {
   it('has a table to walk', () => {
@@ -281,37 +277,5 @@ describe('readPluginPath', () => {
     expect(() => readPluginPath({ plugin, path }, 'x')).toThrow(
       new InputError(message),
     );
-  });
-});
-
-describe('readCandidate', () => {
-  it('reads rules as those in force are read', () => {
-    const allow = [{ plugin: 'catalog', path: '/a' }];
-    expect(readCandidate({ allow }, 'a.candidate')).toEqual({
-      allow: readAllowRules(allow, 'a.allow'),
-    });
-    expect(readCandidate(undefined, 'a.candidate')).toBeUndefined();
-  });
-
-  it.each([
-    [
-      {},
-      'a.candidate.allow must be a list of rules, as auth.apiGate.allow would be; leave out a.candidate for no candidate',
-    ],
-    [[], 'a.candidate must be an object with the keys allow'],
-    [
-      { allow: [{ plugin: 'catalog', path: 'a' }] },
-      'a.candidate.allow[0].path must be text that starts with a slash, relative to the plugin, such as /health',
-    ],
-    [
-      { allow: [{ plugin: 'catalog', path: '/a', as: 'nobody' }] },
-      'a.candidate.allow[0].as must be the subject of exactly one entry of backend.auth.externalAccess, of the type static; 0 have nobody',
-    ],
-    [
-      { allow: [{ plugin: 'catalog', path: '/a', until: 'soon' }] },
-      'a.candidate.allow[0].until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z',
-    ],
-  ])('returns the problem of %j, and does not throw', (value, problem) => {
-    expect(readCandidate(value, 'a.candidate')).toEqual({ problem });
   });
 });

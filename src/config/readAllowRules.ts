@@ -1,6 +1,5 @@
 import { METHODS } from 'node:http';
 import { Config, ConfigReader } from '@backstage/config';
-import { isError } from '@backstage/errors';
 import {
   AllowRule,
   ANY_SEGMENT,
@@ -49,33 +48,6 @@ export function readAllowRules(
   checkRequirements(rules, configPath, rootConfig);
   checkPublicReaders(rules, configPath, rootConfig);
   return rules;
-}
-
-/** `auth.apiGate.candidate`: the rules that are compared with those in force, or the reason why they are not. */
-export type Candidate = { allow: AllowRule[] } | { problem: string };
-
-/**
- * Reads `auth.apiGate.candidate` as `allow` is read. Returns an error instead of throwing it: a wrong candidate must not keep a
- * backend from starting, or a policy from loading.
- */
-export function readCandidate(
-  value: unknown,
-  configPath: string,
-  rootConfig?: Config,
-): Candidate | undefined {
-  if (value === undefined) {
-    return undefined;
-  }
-  try {
-    const { allow } = readObject(value, configPath, ['allow']);
-    check(
-      allow !== undefined,
-      `${configPath}.allow must be a list of rules, as auth.apiGate.allow would be; leave out ${configPath} for no candidate`,
-    );
-    return { allow: readAllowRules(allow, `${configPath}.allow`, rootConfig) };
-  } catch (error) {
-    return { problem: isError(error) ? error.message : String(error) };
-  }
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {

@@ -56,7 +56,6 @@ describe('readApiGateConfig', () => {
       tokenCache: { ttlMs: 30000 },
       fasterServer: false,
       acceptedFindings: [],
-      candidate: undefined,
       usage: true,
     };
     expect(read(undefined)).toEqual(defaults);
@@ -70,7 +69,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, candidate, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
+      '.alow is not known: use mode, until, allow, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
       { alow: [] },
     ],
     [
@@ -199,11 +198,12 @@ describe('readApiGateConfig', () => {
     expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
   });
 
-  it('keeps the reason why the candidate is wrong', () => {
-    expect(read({ candidate: { allow: 'all' } }).candidate).toEqual({
-      problem:
-        'auth.apiGate.candidate.allow must be a list of rules, each with a plugin and a path',
-    });
+  it('refuses a key of an earlier version, and names what replaces it', () => {
+    expect(() => read({ candidate: { allow: [] } })).toThrow(
+      new InputError(
+        'auth.apiGate.candidate is not known: remove it; the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
+      ),
+    );
   });
 
   it('refuses an expectation of a plugin that is not known', () => {

@@ -1,7 +1,7 @@
 import { Config } from '@backstage/config';
 import { isFullEntityRef, userKey } from '../util/entityRef';
 import { readAcceptedFindings } from './readAcceptedFindings';
-import { readAllowRules, readCandidate } from './readAllowRules';
+import { readAllowRules } from './readAllowRules';
 import {
   asObject,
   check,
@@ -32,7 +32,6 @@ const KEYS = [
   'mode',
   'until',
   'allow',
-  'candidate',
   'expect',
   'issuers',
   'credentialHeader',
@@ -49,6 +48,12 @@ const KEYS = [
   'usage',
   'findings',
 ] as const;
+
+/** Keys of earlier versions, and what replaces each. */
+const REPLACED = {
+  candidate:
+    'the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
+};
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
@@ -84,8 +89,6 @@ export function readApiGateConfig(
   return {
     ...readMode(settings, CONFIG_KEY),
     allow,
-    /** Rules that are compared with those in force, and never decide. */
-    candidate: read('candidate', readCandidate, rootConfig),
     /** Requests that must be public or closed with these rules. */
     expect: read('expect', readExpectations, isKnownPlugin),
     /** Issuers of user tokens besides this deployment's own `auth` plugin. */
@@ -139,7 +142,14 @@ function readSettings(rootConfig: Config) {
       );
     }
   }
-  return readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, CONFIG_KEY, KEYS);
+  const settings = rootConfig.getOptional(CONFIG_KEY) ?? {};
+  for (const [key, instead] of Object.entries(REPLACED)) {
+    check(
+      !(key in asObject(settings)),
+      `${CONFIG_KEY}.${key} is not known: remove it; ${instead}`,
+    );
+  }
+  return readObject(settings, CONFIG_KEY, KEYS);
 }
 
 function readMode(

@@ -50,19 +50,12 @@ export class Requirements {
 
   /** Returns a configuration with a mark on the rules whose requirement is not met. Expectations are checked without these marks. */
   applyTo(read: ApiGateConfig): ApiGateConfig {
-    const { allow, candidate } = read;
-    const mark = (rules: AllowRule[]) =>
-      markUnmet(
-        rules,
-        key => this.#textsAtStart.has(key) && holdsText(key, this.config),
-      );
     return {
       ...read,
-      allow: mark(allow),
-      ...(candidate &&
-        'allow' in candidate && {
-          candidate: { allow: mark(candidate.allow) },
-        }),
+      allow: markUnmet(
+        read.allow,
+        key => this.#textsAtStart.has(key) && holdsText(key, this.config),
+      ),
     };
   }
 

@@ -258,13 +258,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
     ],
   ],
-  'candidate-not-judged': [
-    [
-      'auth.apiGate.candidate',
-      gate({ candidate: { allow: [{ plugin: 'a', path: 'x' }] } }),
-      gate({ candidate: { allow: [{ plugin: 'a', path: '/x' }] } }),
-    ],
-  ],
   'cookie-not-host': [
     [
       'auth.apiGate.cookie.name',

@@ -2,19 +2,18 @@ import { compact } from 'lodash';
 import type { AcceptedFinding } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import type { Finding, Possible, FindingFacts } from './Finding';
+import type { Finding, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
 import { createGet } from './backstageSettings';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
-  const { config, gate, isLegacy, now } = facts;
+  const { config, gate, now } = facts;
   const get = createGet(config);
   const findings = compact([
     ...findRuleFindings(facts, get),
     ...findEndedExpectations(gate),
-    !isLegacy && findCandidateFinding(gate),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -52,17 +51,4 @@ function findEndedExpectations(gate: ApiGateConfig): Finding[] {
       why: 'does not hold any more, since the rule that fulfilled it has ended',
       write: 'write a later until for the rule, or remove the expectation',
     }));
-}
-
-/** Finds a candidate whose rules are wrong. */
-function findCandidateFinding({ candidate }: ApiGateConfig): Possible {
-  return (
-    candidate !== undefined &&
-    'problem' in candidate && {
-      id: 'candidate-not-judged',
-      at: `${CONFIG_KEY}.candidate`,
-      why: 'is not judged',
-      write: candidate.problem,
-    }
-  );
 }

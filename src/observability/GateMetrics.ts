@@ -6,7 +6,6 @@ import type { PolicySource } from '../policy/PolicySource';
 import type { Revocations } from '../revocation/Revocations';
 import type { NotIssuedReason } from '../decision/GateObserver';
 import type { AnswerKind } from './Answer';
-import type { CandidateChange } from './CandidateCounts';
 
 const METER = 'backstage-plugin-auth-backend-module-api-gate';
 
@@ -55,11 +54,6 @@ export class GateMetrics {
   readonly #cookies = this.#meter.createCounter('api_gate.cookies', {
     description: 'Cookies that were issued, or not',
     unit: '{cookie}',
-  });
-
-  readonly #candidate = this.#meter.createCounter('api_gate.candidate', {
-    description: 'Requests that the candidate would decide differently',
-    unit: '{request}',
   });
 
   readonly #wouldRefuse = this.#meter.createCounter('api_gate.would_refuse', {
@@ -111,10 +105,6 @@ export class GateMetrics {
     plugins.forEach(plugin =>
       this.#wouldRefuse.add(0, { plugin, answer: 'worked' }),
     );
-  }
-
-  candidateDiffers({ change }: CandidateChange): void {
-    this.#candidate.add(1, { change });
   }
 
   verified(seconds: number): void {

@@ -6,7 +6,6 @@ import { withoutQuery } from '../http/requestLine';
 import type { Usage } from '../usage/Usage';
 import { shorten } from '../util/logLine';
 import { watchAnswer } from './Answer';
-import { CandidateCounts, findCandidateChange } from './CandidateCounts';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
 import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
@@ -41,7 +40,6 @@ export class GateReport implements GateObserver {
       logger: LoggerService;
       plugins: Pick<BackendPlugins, 'isInstalled'>;
       audit?: GateAudit;
-      candidate?: CandidateCounts;
       counts?: DecisionCounts;
       metrics?: GateMetrics;
       refusals?: RecentRefusals;
@@ -50,8 +48,8 @@ export class GateReport implements GateObserver {
   ) {}
 
   decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
-    const { candidate, counts, metrics, refusals, usage } = this.options;
-    const { method, policy } = decided;
+    const { counts, metrics, refusals, usage } = this.options;
+    const { method } = decided;
     const { isAnonymous = false, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
     metrics?.decided(plugin, decision);
@@ -60,9 +58,7 @@ export class GateReport implements GateObserver {
       usage?.ruleUsed(rule, method, isAnonymous);
     }
     annotateSpan(decision);
-    const change =
-      policy?.candidate && findCandidateChange(decided, decision.plugin);
-    if (!error && !change) {
+    if (!error) {
       return;
     }
     // A target such as `foo://any/api/x` has no path.
@@ -71,17 +67,11 @@ export class GateReport implements GateObserver {
     if (outcome === 'would-refuse') {
       this.#countAnswer(decided, request, decision);
     }
-    if (change) {
-      metrics?.candidateDiffers(change);
-      candidate?.add(change, decision, request);
-    }
-    if (error) {
-      refusals?.add(request, decision);
-      // Refusals with the same key share one line a second.
-      const { detail = '', id = '' } = decision;
-      const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
-      this.#refusals.add(key, id, { decision, request, error });
-    }
+    refusals?.add(request, decision);
+    // Refusals with the same key share one line a second.
+    const { detail = '', id = '' } = decision;
+    const key = `${plugin} ${outcome} ${reason} ${detail}`.trim();
+    this.#refusals.add(key, id, { decision, request, error });
   }
 
   /** Reports the refusals that wait for their second to end, and each later one at once. */

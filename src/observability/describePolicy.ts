@@ -17,7 +17,6 @@ import type {
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
 import type { Usage } from '../usage/Usage';
-import type { CandidateCounts, CandidateReport } from './CandidateCounts';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
 import type { ReplicaReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
@@ -79,8 +78,6 @@ export interface PolicyReport
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
   /** In report-only: what enforcing would stop. */
   reportOnly?: ReportOnlyReport;
-  /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
-  candidate?: CandidateReport;
   /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
   usage?: UsageReport;
 }
@@ -118,7 +115,6 @@ export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
 
 /** Describes the policy in force beside the policies that plugins declare. */
 export function describePolicy(options: {
-  candidate: CandidateCounts;
   counts: DecisionCounts;
   findings: Finding[];
   plugins: Plugins;
@@ -128,7 +124,7 @@ export function describePolicy(options: {
   usage: Usage;
   used: UsageReport | undefined;
 }): PolicyReport {
-  const { candidate, findings, plugins, policies, source, usage } = options;
+  const { findings, plugins, policies, source, usage } = options;
   const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
   return {
     hash,
@@ -173,7 +169,6 @@ export function describePolicy(options: {
         ({ id }) => id === 'no-barrier-behind',
       ),
     }),
-    candidate: candidate.describe(),
     usage: options.used,
   };
 }

@@ -55,7 +55,6 @@ describe('formatPolicyReport', () => {
         { ...declared, allow: 'user-cookie', isWebSocket: true },
       ],
       unknown: ['own'],
-      candidate: { problem: 'auth.apiGate.candidate.allow must be a list' },
       usage: {
         since: until,
         days: 0,
@@ -85,8 +84,6 @@ describe('formatPolicyReport', () => {
          hello /ping (WebSocket), to Backstage's own cookie, which still opens it
        Not known what these open themselves:
          own
-       Candidate:
-         not judged: auth.apiGate.candidate.allow must be a list
        Use, at this backend:
          the record since 2026-12-01T00:00:00.000Z is not complete, since the database can not be reached"
     `);

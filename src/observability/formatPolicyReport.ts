@@ -3,7 +3,6 @@ import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../http/requestLine';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
-import { formatCandidate } from './CandidateCounts';
 import type { PolicyReport, ReportedToken } from './describePolicy';
 import { formatWorked } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
@@ -26,7 +25,7 @@ export function formatPolicyReport(
   page?: string,
 ): string {
   const { allow, builtIn, closed, lists, unknown, opensBeyondPlugins } = report;
-  const { candidate, reportOnly, usage } = report;
+  const { reportOnly, usage } = report;
   const mode = report.enforced
     ? 'enforce'
     : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`;
@@ -60,7 +59,6 @@ export function formatPolicyReport(
       reportOnly?.worked.map(formatWorked) ?? [],
     ),
     ...section('Not known what these open themselves', unknown),
-    ...section('Candidate', candidate ? [formatCandidate(candidate)] : []),
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
     ...(page ? [`As a page, for operators and readers: ${page}`] : []),
   ];

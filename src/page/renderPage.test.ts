@@ -78,7 +78,6 @@ const REPORTS = {
     needsRestart: ['y'],
     filesNewerThanPolicy: ['z'],
     unknown: ['search'],
-    candidate: { problem: 'c' },
   }),
   'in report-only': createPageReport({
     enforced: false,

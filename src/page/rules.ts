@@ -1,6 +1,5 @@
 import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
-import { formatCandidate } from '../observability/CandidateCounts';
 import { numberFindings } from './findings';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
@@ -70,16 +69,13 @@ const COLUMNS: readonly Column<RuleRow>[] = [
 
 /** Renders each allow rule: where it is written, why, who uses it, when it ends, and what is wrong with it. */
 export function renderRules(report: PolicyReport): Html {
-  const { allow, candidate, usage } = report;
+  const { allow, usage } = report;
   return section(
     'rules',
     'Rules',
     allow.length === 0
       ? html`<p>No rule opens anything.</p>`
       : table(COLUMNS, readRules(report), ({ index }) => `rule-${index}`),
-    candidate &&
-      html`<h3>Candidate</h3>
-        <p>${formatCandidate(candidate)}</p>`,
     usage &&
       html`<p class="muted">
         Use is that of

@@ -120,13 +120,6 @@ describe('Policy', () => {
     },
   );
 
-  it('has the rules of a candidate, unless these are wrong', () => {
-    const candidate = { allow: [{ plugin: 'pub', path: '/a' }] };
-    expect(policyOf({ candidate }).candidate?.rules).toHaveLength(1);
-    expect(policyOf({ candidate: {} }).candidate).toBeUndefined();
-    expect(policyOf({}).candidate).toBeUndefined();
-  });
-
   it('has the rules that have not ended', () => {
     const ends = ['2026-12-31', '2027-12-31', undefined];
     const allow = ends.map((until, i) => ({

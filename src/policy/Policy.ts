@@ -12,8 +12,6 @@ const HASH_LENGTH = 12;
 /** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
   readonly allowList: AllowList;
-  /** The rules of `auth.apiGate.candidate`; `undefined` if there are none, or if they are wrong. */
-  readonly candidate: AllowList | undefined;
   /** The limits of external tokens. */
   readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
@@ -30,12 +28,7 @@ export class Policy {
     readonly config: ApiGateConfig,
     readonly now: () => number = Date.now,
   ) {
-    const { candidate } = config;
     this.allowList = new AllowList(config.allow, now);
-    this.candidate =
-      candidate && 'allow' in candidate
-        ? new AllowList(candidate.allow, now)
-        : undefined;
     this.tokenLimits = new TokenLimits(config.tokens, now);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(

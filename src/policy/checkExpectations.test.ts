@@ -83,18 +83,6 @@ describe('findFailedExpectations', () => {
       ]);
     },
   );
-
-  it('names the rules by another config path', () => {
-    const config = expecting(['GET /api/catalog/open/a', 'closed']);
-    expect(
-      findFailedExpectations(config, 'auth.apiGate.candidate.allow'),
-    ).toMatchObject([
-      {
-        message:
-          'auth.apiGate.expect[0]: GET /api/catalog/open/a should be closed, and is public by auth.apiGate.candidate.allow[0] (/open/**)',
-      },
-    ]);
-  });
 });
 
 describe('findFailedExpectations of a plugin', () => {

@@ -16,19 +16,17 @@ import { findNearestRule } from './explainRequest';
  * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is
  * installed.
  *
- * @param allowKey - the config path of the rules
  * @returns for each, a message on a single line that names the expectation and the rule
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
-  allowKey = `${CONFIG_KEY}.allow`,
 ) {
   const { allow } = config;
   const allowList = new AllowList(allow);
   // No rule has ended by this clock.
   const unending = new AllowList(allow, () => -Infinity);
   const nameOf = (rule: AllowRule) =>
-    `${allowKey}[${allow.indexOf(rule)}] (${rule.path})`;
+    `${CONFIG_KEY}.allow[${allow.indexOf(rule)}] (${rule.path})`;
 
   return config.expect.flatMap((expectation, index) => {
     const { request, is, plugin, path } = expectation;
@@ -56,7 +54,7 @@ export function findFailedExpectations(
     }
     const nearest = findNearestRule(allow, plugin, path);
     return fail(
-      `no rule of ${allowKey} names it${
+      `no rule of ${CONFIG_KEY}.allow names it${
         nearest ? `; the nearest is ${nameOf(nearest)}` : ''
       }`,
     );

@@ -10,7 +10,6 @@ import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { findFindings } from '../findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
-import { CandidateCounts } from '../observability/CandidateCounts';
 import { DecisionCounts } from '../observability/DecisionCounts';
 import { describePolicy } from '../observability/describePolicy';
 import { describeReplica } from '../observability/describeReplica';
@@ -126,7 +125,6 @@ async function createServices(rootServices: RootServices) {
 /** Makes what reports the gate's decisions and describes its policy. */
 function createReports(services: Services) {
   const { config, plugins, revocations, source, usage } = services;
-  const candidate = new CandidateCounts(source);
   const counts = new DecisionCounts();
   const refusals = new RecentRefusals();
   const describeUse = () =>
@@ -148,7 +146,6 @@ function createReports(services: Services) {
   return {
     observer: new GateReport({
       ...services,
-      candidate,
       counts,
       metrics,
       refusals,
@@ -159,7 +156,6 @@ function createReports(services: Services) {
       const findings = find(used);
       return describePolicy({
         ...services,
-        candidate,
         counts,
         findings,
         replica: describeReplica({ backstage, plugins, refusals, revocations }),

@@ -74,7 +74,6 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
       apiGate: {
         mode: 'report-only',
         allow: [rule],
-        candidate: { allow: [{ plugin: 'hello', path: '/x' }] },
       },
     });
     await backend.get('/api/hello/x');

@@ -24,7 +24,6 @@ const MADE_TO_EXPORT = {
     { plugin: 'hello', path: '/health' },
     { plugin: 'hello', path: '/demo', until: '2999-12-31' },
   ],
-  candidate: { allow: [] },
 };
 
 const { panels } = JSON.parse(read('ops/dashboard.json')) as {

@@ -79,7 +79,6 @@ it('a backend answers with the fields of the sample of the policy, and with no o
           mode: 'report-only',
           until: '2099-01-31',
           allow: [rule('events', '/http/github')],
-          candidate: { allow: [] },
         },
       },
     }),

@@ -9,7 +9,6 @@ import {
   readDocument,
   tableRows,
 } from '../../../__testUtils__/documents';
-import { exportMetrics } from '../../../__testUtils__/exportMetrics';
 import {
   openPlugin,
   recordingPlugin,
@@ -20,7 +19,6 @@ import {
   SignedBackend,
   signedBackends,
 } from '../../../__testUtils__/signedBackends';
-import { until } from '../../../__testUtils__/until';
 import { webSocketPlugin } from '../../../__testUtils__/webSocketPlugin';
 
 const backends = signedBackends();
@@ -32,7 +30,6 @@ const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const describePlugins = release >= '2026-11' ? describe : describe.skip;
 
 const RULES = 'docs/allow-rules.md';
-const CANDIDATE = 'docs/candidate.md';
 
 const gateOf = (text: string): JsonObject => parse(text).auth.apiGate;
 const rulesOf = (text: string): JsonObject => ({ allow: parse(text) });
@@ -188,70 +185,6 @@ describePlugins(`${RULES}: opening a path is not enough`, () => {
     expect(await backend.statusOf(`/api/catalog${refused}`)).toBe(401);
     const answer = await fetch(`${backend.url}/api/catalog${empty}`);
     expect([answer.status, await answer.text()]).toEqual([200, '']);
-  });
-});
-
-describe('docs/candidate.md', () => {
-  const [yaml] = blocksAfter(CANDIDATE, 'Try rules on live traffic');
-  const BADGE = '/api/badges/entity/default/component/website/badge/pingback';
-  const SPECS = '/api/badges/entity/default/component/website/badge-specs';
-
-  it('has a candidate that counts what it would close, changes no answer, and closes it once it is moved', async () => {
-    const exported = await exportMetrics();
-    backends.add(exported);
-    const badges = recordingPlugin('badges');
-    const apiGate = gateOf(yaml);
-    const backend = await backends.start({
-      apiGate,
-      features: [badges.feature],
-    });
-    const token = await badges.tokenFor('auth');
-    const user = bearer(await backend.sign());
-    const statuses = async () => [
-      await backend.statusOf(BADGE),
-      await backend.statusOf(SPECS),
-      await backend.statusOf(SPECS, user),
-    ];
-    expect(await statuses()).toEqual([200, 200, 200]);
-    const { candidate } = (await backend.policy(token)) as any;
-    expect(candidate).toMatchObject({
-      wouldClose: [
-        {
-          rule: 'auth.apiGate.allow[0]',
-          plugin: 'badges',
-          method: 'GET',
-          segment: 'entity',
-          requests: 2,
-          withoutCredential: 1,
-        },
-      ],
-      wouldOpen: [],
-    });
-    const { series } = await exported.scrape();
-    expect(
-      series
-        .filter(({ name }) => name === 'api_gate_candidate_total')
-        .map(({ labels }) => labels.change),
-    ).toContain('would-close');
-
-    backend.change({ apiGate: apiGate.candidate as JsonObject });
-    await until(() => backend.logged('API gate has a new policy').length > 0);
-    expect(await statuses()).toEqual([200, 401, 200]);
-  });
-
-  it('has a candidate that api-gate check tests, and that stops no start where it is wrong', async () => {
-    const expecting = (request: string) =>
-      `${yaml}\n    expect:\n      - { request: GET ${request}, is: public }`;
-    expect((await check(expecting(BADGE))).code).toBe(0);
-    const failing = await check(expecting(SPECS));
-    expect(failing.code).toBe(1);
-    expect(failing.stdout).toContain('candidate');
-
-    const wrong = gateOf(yaml.replace("'/entity/*", "'entity/*"));
-    const backend = await backends.start({ apiGate: wrong });
-    expect(
-      backend.logged('auth.apiGate.candidate.allow[0].path', 'warn'),
-    ).toHaveLength(1);
   });
 });
 
