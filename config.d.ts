@@ -206,7 +206,7 @@ export interface Config {
       findings?: {
         /** Findings that are meant so. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */
         accept?: Array<{
-          /** Id of the finding, such as `cookie-not-host`. */
+          /** Id of the finding, such as `token-leaves-house`. */
           id: string;
           /** The place that the finding names. The index of an entry of a list may differ. */
           at: string;

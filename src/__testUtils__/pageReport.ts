@@ -79,10 +79,10 @@ export function createPageReport(
     builtIn: BUILT_IN_PUBLIC,
     findings: [
       {
-        id: 'rule-unused',
+        id: 'rule-ends-soon',
         at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
-        why: 'has been used by no request in 30 days',
-        write: 'remove the rule, unless a rare caller needs it',
+        why: 'opens nothing from 2026-12-31T00:00:00.000Z',
+        write: 'write a later until if the path has to stay public',
       },
     ],
     installed: [

@@ -122,12 +122,7 @@ function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     isInstalled: installed && (id => installed.includes(id)),
     now: new Date(),
     usage: declared?.usage,
-  }).filter(
-    ({ id, at }) =>
-      !leftOut.some(unchecked => at.startsWith(unchecked)) &&
-      // Which origins are trusted depends on addresses, which may be among the variables that are not set.
-      !(id === 'cors-not-trusted' && (leftOut.length > 0 || holdsMock(at))),
-  );
+  }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));
 }
 
 /** Describes the allow rules, each with its place in the configuration. */

@@ -50,7 +50,7 @@ const PLACES: [string, (hostile: string) => Record<string, string>][] = [
   [
     'an accepted finding',
     hostile => ({
-      'app-config.yaml': `${GATE}    findings: { accept: [{ id: cookie-not-host, at: auth.apiGate.cookie.name, reason: ${hostile} }] }`,
+      'app-config.yaml': `${GATE}    cookie: { trustedPaths: [{ plugin: a, path: /** }] }\n    findings: { accept: [{ id: scripts-act-as-user, at: 'auth.apiGate.cookie.trustedPaths[0] (/api/a/**)', reason: ${hostile} }] }`,
     }),
   ],
 ];
@@ -146,7 +146,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
   it('stops the commands of all lines but its annotations, with a token that nobody can guess', async () => {
     const name = 'a, b:c%25\n::d.yaml';
     const cwd = folderWith({
-      [name]: `${GATE}    ${RULES}\n    expect: [{ request: GET /api/a/b, is: closed }]`,
+      [name]: `${GATE}    ${RULES}\n    expect: [{ request: GET /api/a/b, is: closed }]\n    cookie: { trustedPaths: [{ plugin: a, path: /** }] }`,
     });
     const args = ['check', '--format', 'github', '--config', name];
     const tokens = new Set<string>();

@@ -2,44 +2,27 @@ import { check, readInstant, readList, readObject } from './values';
 
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
-  'accepted-finding-gone',
   'anyone-may-sign-in',
-  'cookie-not-host',
-  'cors-not-trusted',
   'expectation-ended',
-  'foreign-authorization-stays',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
   'plugin-not-installed',
   'proxied-websocket',
-  'public-as-service',
   'refresh-tokens-survive',
   'rule-changes-data',
   'rule-ended',
   'rule-ends-soon',
   'rule-opens-plugin',
   'rule-requirement-not-met',
-  'rule-unused',
   'rule-will-not-work',
   'scripts-act-as-user',
-  'sign-out-ends-nothing',
   'token-ends-soon',
   'token-leaves-house',
   'token-never-seen',
   'token-without-end',
   'unrestricted-external-token',
 ] as const;
-
-/** The ids of findings of earlier versions. An entry that accepts one of them is a finding itself, and does not stop the start. */
-export const FORMER_FINDING_IDS = [
-  'list-replaced',
-  'oauth-redirects-anywhere',
-  'rule-opens-root',
-  'rule-repeated',
-  'setting-without-effect',
-  'short-external-token',
-];
 
 export type FindingId = (typeof FINDING_IDS)[number];
 
@@ -60,8 +43,7 @@ export function readAcceptedFindings(value: unknown, configPath: string) {
         'until',
       ]);
       check(
-        typeof id === 'string' &&
-          [...FINDING_IDS, ...FORMER_FINDING_IDS].includes(id),
+        FINDING_IDS.includes(id as FindingId),
         `${path}.id must be one of ${FINDING_IDS.join(', ')}`,
       );
       check(

@@ -1,7 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { FindingId } from '../config/readAcceptedFindings';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import type { RuleUsage } from '../usage/Use';
 import { printable } from '../util/logLine';
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
@@ -31,7 +30,6 @@ export interface FindingFacts {
   /** Not `complete`: some requests may not be among those that were observed. */
   usage?: {
     complete: boolean;
-    rules: readonly RuleUsage[];
     externalTokens: readonly { subject: string; lastUsed: string | null }[];
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject, JsonValue } from '@backstage/types';
+import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
 import { allowOf, nameOf, taken } from '../__testUtils__/allowRuleRows';
@@ -9,7 +9,6 @@ import { FINDING_IDS, FindingId } from '../config/readAcceptedFindings';
 import { readApiGateConfig } from '../config/readApiGateConfig';
 import { formatFinding, FindingFacts } from './Finding';
 import { findFindings } from './findFindings';
-import type { RuleUsage } from '../usage/Use';
 
 type Facts = Partial<FindingFacts>;
 
@@ -90,25 +89,6 @@ const events = (topics: string[], modules: JsonObject = {}) => ({
 });
 const github = rule('events', '/http/github', 'POST');
 
-const accepting = (id: string) =>
-  gate({ findings: { accept: [{ id, at: 'demo', reason: 'demo' }] } });
-
-const neverUsed: RuleUsage = {
-  rule: 'auth.apiGate.allow[0]',
-  lastUsed: null,
-  days: 30,
-  requests30d: 0,
-};
-const usage = (
-  used: Partial<RuleUsage>,
-  complete = true,
-): Pick<FindingFacts, 'usage'> => ({
-  usage: {
-    complete,
-    rules: [{ ...neverUsed, ...used }],
-    externalTokens: [],
-  },
-});
 const limiting = (entry: JsonObject) =>
   merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
 const limitingOfIssuer = merge(
@@ -126,7 +106,6 @@ const requiring = (mark: { unmet?: true }): Facts => ({
 const seen = (subject: string, lastUsed: string | null): Facts => ({
   usage: {
     complete: true,
-    rules: [],
     externalTokens: [{ subject, lastUsed }],
   },
 });
@@ -163,9 +142,6 @@ const endedAt = (until: string) =>
   });
 const trusting = (below: string) =>
   gate({ cookie: { trustedPaths: [{ plugin: 'a', path: below }] } });
-const withCors = (origin: JsonValue) => ({ backend: { cors: { origin } } });
-const ON_HTTPS = { backend: { baseUrl: 'https://a.example.com' } };
-const WITHOUT_COOKIE = gate({ cookie: { enabled: false } });
 const WITH_PERMISSIONS = { permission: { enabled: true } };
 const withGithubApp = (app: JsonObject) => ({
   ...allow(github),
@@ -197,13 +173,6 @@ const anySegment: Facts = {
 };
 
 const rowsOf: Record<FindingId, Row[]> = {
-  'accepted-finding-gone': [
-    [
-      'auth.apiGate.findings.accept (rule-repeated)',
-      accepting('rule-repeated'),
-      accepting('rule-unused'),
-    ],
-  ],
   'anyone-may-sign-in': [
     [
       'auth.providers.guest.dangerouslyAllowOutsideDevelopment',
@@ -258,41 +227,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
     ],
   ],
-  'cookie-not-host': [
-    [
-      'auth.apiGate.cookie.name',
-      ON_HTTPS,
-      { ...ON_HTTPS, ...gate({ cookie: { name: '__Host-token' } }) },
-    ],
-    [
-      'auth.apiGate.cookie.name',
-      {
-        ...ON_HTTPS,
-        ...gate({ cookie: { name: '__Secure-token', domain: 'example.com' } }),
-      },
-      { ...ON_HTTPS, ...WITHOUT_COOKIE },
-    ],
-    [
-      'auth.apiGate.cookie.name',
-      { ...ON_HTTPS, ...gate({ cookie: { name: 'own__Host-token' } }) },
-      { ...ON_HTTPS, ...gate({ cookie: { name: '__HOST-token' } }) },
-    ],
-  ],
-  'cors-not-trusted': [
-    [
-      'backend.cors.origin (*)',
-      withCors('*'),
-      { ...withCors('*'), ...WITHOUT_COOKIE },
-    ],
-    [
-      'backend.cors.origin[1] (https://*.example.com)',
-      withCors(['http://localhost:3000', 'https://*.example.com']),
-      {
-        ...withCors(['http://localhost:3000', 'https://P.example.com']),
-        ...gate({ cookie: { trustedOrigins: ['https://p.example.com'] } }),
-      },
-    ],
-  ],
   'expectation-ended': [
     ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
     [
@@ -300,18 +234,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       endedAt('2020-01-01'),
       gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
     ],
-  ],
-  'foreign-authorization-stays': [
-    [
-      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
-      foreignSonar({}),
-      foreignSonar(forwarding),
-    ],
-    ...['/Sonar', '/sonar/api/**', '/**'].map((foreign): Row => [
-      'auth.apiGate.foreignAuthorization[0] (proxy.endpoints./sonar)',
-      foreignSonar({}, foreign),
-      foreignSonar({}, '/other/**'),
-    ]),
   ],
   'no-barrier-behind': [
     [
@@ -474,11 +396,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
     ],
   ],
-  'public-as-service': ['catalog', 'hello'].map((plugin): Row => [
-    `auth.apiGate.allow[0] (GET /api/${plugin}/x)`,
-    reading(plugin),
-    allow(rule(plugin, '/x')),
-  ]),
   'refresh-tokens-survive': [
     [
       'auth.apiGate.signOut.offlineSessions',
@@ -529,15 +446,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       requiring({}),
     ],
   ],
-  'rule-unused': (
-    [
-      [usage({ installed: true }), usage({ days: 29 })],
-      [usage({}), usage({ lastUsed: '2026-11-20', requests30d: 1 })],
-      [usage({}), usage({}, false)],
-      [usage({}), usage({ installed: false })],
-      [usage({}), usage({ rule: 'auth.apiGate.allow[1]' })],
-    ] as const
-  ).map(facts => [openAAt, openA, openA, ...facts]),
   'rule-will-not-work': [
     [
       'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
@@ -570,14 +478,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/**)',
       trusting('/**'),
       trusting('/x/**'),
-    ],
-  ],
-  'sign-out-ends-nothing': [
-    [
-      'auth.apiGate.signOut.providers',
-      {},
-      gate({ signOut: { providers: ['github'] } }),
-      { isLegacy: true },
     ],
   ],
   'token-ends-soon': [
@@ -626,7 +526,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.tokens[0] (external:ci)',
       limitingOfIssuer,
       limitingOfIssuer,
-      usage({}),
+      seen('other', '2026-11-24'),
       seen('external:ci', '2026-11-24'),
     ],
     [
@@ -634,7 +534,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       limitingOfIssuer,
       limitingOfIssuer,
       seen('external:ci', null),
-      usage({}, false),
+      { usage: { complete: false, externalTokens: [] } },
     ],
   ],
   'token-without-end': [
@@ -733,20 +633,8 @@ describe('[P34] findFindings', () => {
       { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
       'opens /entities, /entity-facets, where',
     ],
-    [
-      'the domain that such a cookie can not have',
-      { ...ON_HTTPS, ...gate({ cookie: { domain: 'example.com' } }) },
-      'set it to __Host-token, and remove auth.apiGate.cookie.domain [',
-    ],
-    ['no domain where there is none', ON_HTTPS, 'set it to __Host-token ['],
-    [
-      'the reason of a rule that is not used',
-      allow({ ...rule('a', '/x'), reason: 'a yearly report' }),
-      'by no request in 30 days (a yearly report):',
-    ],
-    ['no reason where a rule has none', openA, 'by no request in 30 days:'],
   ])('names %s', (_, layers, text) => {
-    const found = find(layers, usage({})).map(formatFinding);
+    const found = find(layers).map(formatFinding);
     expect(found.join('\n')).toContain(text);
   });
 
@@ -778,8 +666,7 @@ describe('[P34] findFindings', () => {
         const settings = { gate: readApiGateConfig(reader({})) };
         const config = new ConfigReader(nested as JsonObject);
         const found = find({}, { config, ...settings }).map(({ id }) => id);
-        // An origin may be any text.
-        expect(found.filter(id => id !== 'cors-not-trusted')).toEqual([]);
+        expect(found).toEqual([]);
       }
     }
   });
@@ -854,66 +741,6 @@ it.each(taken.map(row => [nameOf(row), row] as const))(
   },
 );
 
-describe('backend.cors.origin', () => {
-  const placesOf = (origin: JsonValue | undefined, cors = { origin }) =>
-    find({
-      backend: { baseUrl: 'https://backstage.example.com', cors },
-      ...gate({ cookie: { trustedOrigins: ['https://portal.example.com'] } }),
-    } as JsonObject)
-      .filter(({ id }) => id === 'cors-not-trusted')
-      .map(({ at }) => at);
-
-  it.each<[JsonValue | undefined, string[]]>([
-    [undefined, []],
-    ['http://localhost:3000', []],
-    ['http://localhost', []],
-    [
-      '!http://localhost:3000',
-      ['backend.cors.origin (!http://localhost:3000)'],
-    ],
-    ['HTTPS://Portal.Example.com', []],
-    [
-      [
-        'http://localhost:3000',
-        'https://portal.example.com',
-        'https://backstage.example.com',
-      ],
-      [],
-    ],
-    ['*', ['backend.cors.origin (*)']],
-    [
-      ['http://localhost:3000', 'https://*.example.com'],
-      ['backend.cors.origin[1] (https://*.example.com)'],
-    ],
-    [
-      ['https://other.example.com', 'https://p?rtal.example.com'],
-      [
-        'backend.cors.origin[0] (https://other.example.com)',
-        'backend.cors.origin[1] (https://p?rtal.example.com)',
-      ],
-    ],
-    [
-      'http://localhost:{3000,3001}',
-      ['backend.cors.origin (http://localhost:{3000,3001})'],
-    ],
-    [
-      '!https://evil.example.com',
-      ['backend.cors.origin (!https://evil.example.com)'],
-    ],
-    [42, []],
-    [[42, null], []],
-  ])(
-    '%j is found where it is wider than what is trusted',
-    (origin, expected) => {
-      expect(placesOf(origin)).toEqual(expected);
-    },
-  );
-
-  it.each([null, false, 'x'])('%j for `cors` is left to Backstage', cors => {
-    expect(placesOf(undefined, cors as never)).toEqual([]);
-  });
-});
-
 it('is one line, whatever a value of the configuration has', () => {
   const found = find({
     ...external({ accessRestrictions: [], options: { subject: 'a\nb\u001b' } }),
@@ -955,14 +782,14 @@ describe('[P34] a generated app', () => {
     [
       'in production with https',
       [base, production, { app: onHttps, backend: onHttps }],
-      ['cookie-not-host'],
+      [],
     ],
     [
       'with OAuth clients, as September has it',
       [base, { auth: { clientIdMetadataDocuments: { enabled: true } } }],
       [],
     ],
-  ])('%s has at most cookie-not-host', (_, layers, expected) => {
+  ])('%s has no finding', (_, layers, expected) => {
     const found = find(layers, { isInstalled: () => true });
     expect(found.map(({ id }) => id)).toEqual(expected);
   });
@@ -1109,6 +936,6 @@ describe('[P34] auth.apiGate.findings.accept', () => {
   });
 
   it('accepts no finding of another id', () => {
-    expect(accepted({ id: 'rule-unused' })[0][1]).toBeUndefined();
+    expect(accepted({ id: 'rule-ended' })[0][1]).toBeUndefined();
   });
 });

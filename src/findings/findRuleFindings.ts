@@ -1,10 +1,9 @@
-import { compact, keyBy } from 'lodash';
+import { compact } from 'lodash';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { overlap } from '../config/readForeignAuthorization';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
-import { isUnused, RuleUsage } from '../usage/Use';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
 import {
@@ -35,13 +34,11 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 /** Finds what makes allow rules dangerous or useless. */
 export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
   const endpoints = readProxyEndpoints(get);
-  const uses = keyBy(facts.usage?.complete ? facts.usage.rules : [], 'rule');
   return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return compact([
       findWidth(rule),
-      findReader(rule),
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
       findAbsentPlugin(
@@ -51,7 +48,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
         'the rule if it is for a plugin of another backend',
       ),
       findRefused(rule, facts, get),
-      ...findAge(rule, uses[path], facts),
+      ...findAge(rule, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
 }
@@ -63,22 +60,6 @@ function findWidth({ plugin, path }: AllowRule): Fault {
       why: `makes the whole plugin ${plugin} public`,
       write:
         'name the paths that are meant; if a variable stands before its /**, that variable is empty',
-    }
-  );
-}
-
-/** Finds what a rule publishes with the credentials of an external token. The gate does not filter the answer. */
-function findReader({ as, plugin }: AllowRule): Fault {
-  const shown =
-    plugin === 'catalog'
-      ? 'every entity by every query, users and groups with their mail addresses included'
-      : `whatever the plugin ${plugin} shows to it`;
-  return (
-    as !== undefined && {
-      id: 'public-as-service',
-      why: `lets anybody read as ${as} ${shown}`,
-      write:
-        'accept this finding if all of that may be public, or publish a part of it by a route of your own',
     }
   );
 }
@@ -186,8 +167,7 @@ function findRefused(
 }
 
 function findAge(
-  { reason, requires, unmet, until = Infinity }: AllowRule,
-  used: RuleUsage | undefined,
+  { requires, unmet, until = Infinity }: AllowRule,
   { now }: FindingFacts,
 ): Fault[] {
   return [
@@ -206,12 +186,6 @@ function findAge(
         id: 'rule-ends-soon',
         why: `opens nothing from ${new Date(until).toISOString()}`,
         write: 'write a later until if the path has to stay public',
-      },
-    used &&
-      isUnused(used) && {
-        id: 'rule-unused',
-        why: `has been used by no request in ${used.days} days${reason ? ` (${reason})` : ''}`,
-        write: 'remove the rule, unless a rare caller needs it',
       },
   ];
 }

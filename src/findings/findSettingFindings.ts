@@ -1,51 +1,31 @@
-import { FORMER_FINDING_IDS } from '../config/readAcceptedFindings';
 import { isSubtree, prefixOf } from '../config/AllowRule';
 import type { PluginPath } from '../config/readAllowRules';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { isTrue } from '../config/values';
-import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
+import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
 import { findTokenFindings } from './findTokenFindings';
 import {
-  asList,
   Get,
-  isText,
   NO_BARRIERS,
   ProxyEndpoint,
   readProxyEndpoints,
 } from './backstageSettings';
 
-// A generated app has such an origin in the configuration of production too. It is the developer's own machine.
-const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1)(:\d+)?$/i;
-
 /** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
 export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
   const { gate, isLegacy } = facts;
   return [
-    ...findFormerAcceptances(gate),
     ...findSignInFindings(get),
     ...readProxyEndpoints(get).flatMap(endpoint =>
       findEndpointFindings(endpoint, gate),
     ),
-    ...findCookieFindings(gate, get),
     ...findTrustedPathFindings(facts),
     ...findForeignFindings(facts),
     ...(isLegacy
-      ? [findLegacyFinding(gate)]
+      ? []
       : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),
   ];
-}
-
-/** Finds accepted findings that this version does not have. */
-function findFormerAcceptances({ acceptedFindings }: ApiGateConfig): Finding[] {
-  return acceptedFindings
-    .filter(({ id }) => FORMER_FINDING_IDS.includes(id))
-    .map(({ id }) => ({
-      id: 'accepted-finding-gone',
-      at: `${CONFIG_KEY}.findings.accept (${id})`,
-      why: 'names a finding of an earlier version',
-      write: 'remove the entry',
-    }));
 }
 
 function findEndpointFindings(
@@ -53,21 +33,10 @@ function findEndpointFindings(
   { foreignAuthorization }: ApiGateConfig,
 ): Possible[] {
   const { at, forwardsToken, isWebSocket } = endpoint;
-  const foreignAt = foreignAuthorization.findIndex(each =>
-    overlaps(endpoint, each),
-  );
   // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
   const isForeign =
     !isWebSocket && foreignAuthorization.some(each => covers(each, endpoint));
   return [
-    foreignAt !== -1 &&
-      !forwardsToken && {
-        id: 'foreign-authorization-stays',
-        at: `${CONFIG_KEY}.foreignAuthorization[${foreignAt}] (${at})`,
-        why: 'leaves Authorization to the target, and the endpoint does not send it there',
-        write:
-          'add Authorization to the allowedHeaders of the endpoint, or remove the entry',
-      },
     !isForeign &&
       forwardsToken && {
         id: 'token-leaves-house',
@@ -94,14 +63,6 @@ function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
   );
 }
 
-/** Returns whether an endpoint serves a path that an entry of `foreignAuthorization` names. */
-function overlaps(endpoint: ProxyEndpoint, foreign: PluginPath): boolean {
-  return (
-    covers(foreign, endpoint) ||
-    (foreign.plugin === 'proxy' && isBelow(prefixOf(foreign), endpoint.path))
-  );
-}
-
 /** Compares without letter case, as Express does. */
 function isBelow(path: string, prefix: string): boolean {
   const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
@@ -113,49 +74,6 @@ function findForeignFindings(facts: FindingFacts): Possible[] {
     const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
     return findAbsentPlugin(facts, plugin, at, 'the entry');
   });
-}
-
-function findCookieFindings(
-  { cookie, trustedOrigins }: ApiGateConfig,
-  get: Get,
-): Possible[] {
-  const { attributes, enabled, name } = cookie;
-  const at = `${CONFIG_KEY}.cookie`;
-  const withoutDomain = attributes.domain ? `, and remove ${at}.domain` : '';
-  // Backstage takes each entry for a pattern, and a trusted origin is none.
-  const isWider = (origin: string) =>
-    !trustedOrigins.includes(origin.toLowerCase()) &&
-    !LOOPBACK_ORIGIN.test(origin);
-  return [
-    enabled &&
-      attributes.secure &&
-      !/^__host-/i.test(name) && {
-        id: 'cookie-not-host',
-        at: `${at}.name`,
-        why: 'lets other hosts of the same domain set the cookie',
-        write: `set it to __Host-token${withoutDomain}`,
-      },
-    ...readCorsOrigins(get).map(
-      ({ place, origin }): Possible =>
-        enabled &&
-        isWider(origin) && {
-          id: 'cors-not-trusted',
-          at: `${place} (${origin})`,
-          why: 'is wider than the origins that the API gate trusts, so that pages of other origins get 403 with the cookie',
-          write: `write each origin by itself, and name it in ${at}.trustedOrigins if its pages may use the cookie`,
-        },
-    ),
-  ];
-}
-
-function readCorsOrigins(get: Get): { place: string; origin: string }[] {
-  const place = 'backend.cors.origin';
-  const value = get(place);
-  return isText(value)
-    ? [{ place, origin: value }]
-    : asList(value).flatMap((origin, i) =>
-        isText(origin) ? [{ place: `${place}[${i}]`, origin }] : [],
-      );
 }
 
 function findTrustedPathFindings(facts: FindingFacts): Possible[] {
@@ -189,15 +107,4 @@ function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
         write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
       },
   ];
-}
-
-function findLegacyFinding({ signOut }: ApiGateConfig): Possible {
-  return (
-    signOut.providers.size === 0 && {
-      id: 'sign-out-ends-nothing',
-      at: `${CONFIG_KEY}.signOut.providers`,
-      why: 'names no provider, so that no logout ends a session',
-      write: 'name those that sign users in, such as github',
-    }
-  );
 }

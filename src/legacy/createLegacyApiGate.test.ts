@@ -221,9 +221,6 @@ describe('createLegacyApiGate', () => {
     expect(lines('API gate: auth.apiGate.allow: 1 of')).toHaveLength(1);
     expect(lines('makes the whole plugin pub public')).toHaveLength(1);
     expect(lines('API gate has no database')).toHaveLength(1);
-    expect(
-      lines('auth.apiGate.signOut.providers: names no provider'),
-    ).toHaveLength(1);
   });
 
   it('follows the configuration', async () => {

@@ -5,7 +5,7 @@ import { FindingsLog } from './FindingsLog';
 const HOUR_MS = 60 * 60 * 1000;
 
 const unused = (days: number): Finding => ({
-  id: 'rule-unused',
+  id: 'rule-ends-soon',
   at: 'auth.apiGate.allow[0] (GET /api/a/x)',
   why: `has been used by no request for ${days} days`,
   write: 'remove the rule',
@@ -68,8 +68,8 @@ describe('FindingsLog', () => {
       {
         message: [
           'API gate: 1 finding, 1 accepted',
-          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 30 days: remove the rule [rule-unused]',
-          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 31 days: remove the rule [rule-unused], accepted (rare)',
+          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 30 days: remove the rule [rule-ends-soon]',
+          'auth.apiGate.allow[0] (GET /api/a/x): has been used by no request for 31 days: remove the rule [rule-ends-soon], accepted (rare)',
         ].join('\n  '),
         meta: { findings: found },
       },

@@ -41,8 +41,8 @@ const sectionOf = (texts: ReturnType<typeof textsOf>, id: string) =>
 
 const EVERYWHERE =
   'Of every plugin, without a rule|GET /.backstage/auth/v1/jwks.json (keys that verify tokens)|DELETE /.backstage/auth/v1/cookie (sign-out)|Outside of /api, where the gate is not|Health checks: /.backstage/health/v1/readiness and …/liveness|The frontend, which the plugin app serves at /|What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions';
-const UNUSED =
-  'has been used by no request in 30 days|remove the rule, unless a rare caller needs it';
+const ENDS_SOON =
+  'opens nothing from 2026-12-31T00:00:00.000Z|write a later until if the path has to stay public';
 
 it.each<[string, () => PolicyReport, Record<string, string>]>([
   [
@@ -51,9 +51,9 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     {
       head: 'API gate|Enforcing|Each request that no rule opens needs a credential.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, backend-defaults 0.19.1, Node 24.11.0|Sessions ended|17|Users locked out|1|Findings|1',
       exposure: `What is open, by plugin|Plugin|Open to everybody|Opened in code|app|GET /api/app/** (the frontend, except /.backstage/auth/v1/cookie), without a rule|auth|GET,POST,PUT,PATCH,DELETE /api/auth/** (sign-in, except /api-gate and /.backstage/auth/v1/cookie), without a rule|badges|GET /api/badges/entity/*/*/*/badge/*|events|POST /api/events/http/github|permission|GET /api/permission/health|proxy|/status: closed by the gate|techdocs|/static: open to Backstage&#39;s own cookie only|All else of these plugins needs a credential, and all of:|catalog|,|scaffolder|,|search|.|${EVERYWHERE}`,
-      findings: `Findings|Finding|At|Why|Write|rule-unused|auth.apiGate.allow[2] (GET /api/permission/health)|${UNUSED}`,
+      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|auth.apiGate.allow[2] (GET /api/permission/health)|${ENDS_SOON}`,
       rules:
-        'Rules|Opens|Reason|Use in 30 days|End|Requires|Findings|POST /api/events/http/github|app-config.production.yaml, line 41|GitHub signs these|1,098 requests|last|2026-11-28|events.modules.github.webhookSecret|GET /api/badges/entity/*/*/*/badge/*|app-config.production.yaml, line 45|badges in READMEs|62,802 requests|last|2026-11-28|GET /api/permission/health|app-config.production.yaml, line 48|none in 30 days|2026-12-31 00:00 UTC|rule-unused|Use is that of all replicas of this backend, since|2026-10-29 00:00 UTC|.',
+        'Rules|Opens|Reason|Use in 30 days|End|Requires|Findings|POST /api/events/http/github|app-config.production.yaml, line 41|GitHub signs these|1,098 requests|last|2026-11-28|events.modules.github.webhookSecret|GET /api/badges/entity/*/*/*/badge/*|app-config.production.yaml, line 45|badges in READMEs|62,802 requests|last|2026-11-28|GET /api/permission/health|app-config.production.yaml, line 48|none in 30 days|2026-12-31 00:00 UTC|rule-ends-soon|Use is that of all replicas of this backend, since|2026-10-29 00:00 UTC|.',
       tokens:
         'External tokens|Subject|Calls|Handlers call for it|Last use|30 days|May|Could be narrowed to|ci-deploy|catalog|permission|2026-11-28|412 requests|POST /api/catalog/refresh until|2027-01-31 00:00 UTC|(Jenkins)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|none in 12 days|0 requests',
       refusals:
@@ -67,9 +67,9 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     {
       head: 'API gate|Report-only|Nothing is refused until|2026-12-31 00:00 UTC|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Sessions ended|17|Users locked out|1|Findings|2|q is that of f; Backstage does not merge lists, so that of g and h is not in force',
       exposure: `What is open, by plugin|Plugin|Open to everybody|Opened in code|badges|GET /api/badges/entity/*/*/*/badge/*|(ended)|GET /api/badges/c|(ended)|/d (WebSocket): closed once you enforce|/d: closed once you enforce|events|not installed in this backend|POST /api/events/http/github|(closed)|/e: open to Backstage&#39;s own cookie only|search|not known: its own policies are not recorded|All else of these plugins needs a credential, and all of:|catalog|.|${EVERYWHERE}`,
-      findings: `Findings|Finding|At|Why|Write|rule-unused|accepted: r|auth.apiGate.allow[10]|${UNUSED}|rule-unused|auth.apiGate.allow[1].path|${UNUSED}|rule-unused|x auth.apiGate.allow[1]|${UNUSED}`,
+      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
       rules:
-        'Rules|Opens|Reason|Use in 30 days|End|Requires|Findings|POST /api/events/http/github|as ci|f|GitHub signs these|1,098 requests|last|2026-11-28|events.modules.github.webhookSecret|missing, so closed|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|rule-unused|GET /api/badges/c|app-config.production.yaml, line 45|badges in READMEs|2026-11-01 00:00 UTC|ended|Use is that of this process since its start, since|2026-10-29 00:00 UTC|; the record is not complete.',
+        'Rules|Opens|Reason|Use in 30 days|End|Requires|Findings|POST /api/events/http/github|as ci|f|GitHub signs these|1,098 requests|last|2026-11-28|events.modules.github.webhookSecret|missing, so closed|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|rule-ends-soon|GET /api/badges/c|app-config.production.yaml, line 45|badges in READMEs|2026-11-01 00:00 UTC|ended|Use is that of this process since its start, since|2026-10-29 00:00 UTC|; the record is not complete.',
       tokens:
         'External tokens|Subject|Calls|Last use|30 days|May|Could be narrowed to|ci-deploy|d, e|2026-11-28|412 requests|what accessRestrictions allow until|2027-01-31 00:00 UTC|ended|(Jenkins)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|none|1 request',
       refusals:
@@ -118,7 +118,7 @@ it('marks what is good, closed, or needs a look', () => {
     'warned: not installed in this backend',
     'closed: accepted: r',
     'warned: missing, so closed',
-    'open: rule-unused',
+    'open: rule-ends-soon',
     'warned: ended',
     'warned: ended',
     'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
@@ -127,7 +127,7 @@ it('marks what is good, closed, or needs a look', () => {
   const explained = { error: 'no request' };
   expect(marksOf(createPageReport(), { explained })).toEqual([
     'good: Enforcing',
-    'open: rule-unused',
+    'open: rule-ends-soon',
     'open: no request',
   ]);
 });
