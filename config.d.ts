@@ -198,7 +198,7 @@ export interface Config {
 
       /**
        * Node makes requests and responses with the prototypes that Express sets later, which makes every plugin faster. Where anything
-       * at the server is not as expected, it has no effect, and one line of the log has the reason. Needs a restart. Default: `false`.
+       * at the server is not as expected, it has no effect, and one line of the log has the reason. Not needed on Node 24. Needs a restart. Default: `false`.
        */
       fasterServer?: boolean;
 

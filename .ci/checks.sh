@@ -3,6 +3,8 @@
 passed=0
 failed=0
 failures=()
+# What `finish` prints of each check: its seconds and its name.
+times=()
 work=$(mktemp -d)
 # The checks that run beside others: their names, processes, outputs and starts in seconds.
 names=()
@@ -33,9 +35,10 @@ start() {
   pid=$!
 }
 
-# Counts a check that has ended: a test run by its tests, any other check as one.
+# Counts a check that has ended after some seconds: a test run by its tests, any other check as one.
 count() {
-  local name=$1 log=$2 status=$3
+  local name=$1 log=$2 status=$3 seconds=$4
+  times+=("$(printf '%5s s  %s' "$seconds" "$name")")
   [ "$status" -ne 124 ] || echo "The check was ended after $limit"
   local tests ok ko
   tests=$(grep -E '^Tests: ' "$log" | tail -1 || true)
@@ -54,14 +57,19 @@ count() {
 
 # Runs a check, and prints its output meanwhile: `check NAME COMMAND…`.
 check() {
-  local pid log tail status=0
+  local pid log tail status=0 from=$SECONDS
   start "${@:2}"
   printf '\n=== %s, from %s s\n' "$1" "$SECONDS"
   tail -n +1 -f -s 0.2 --pid="$pid" "$log" &
   tail=$!
   wait "$pid" || status=$?
   wait "$tail"
-  count "$1" "$log" "$status"
+  count "$1" "$log" "$status" $((SECONDS - from))
+}
+
+# Names a check that does not run, and why: `skip NAME REASON`.
+skip() {
+  times+=("skipped  $1: $2")
 }
 
 # Starts a check that runs beside those that follow, until `join`.
@@ -83,15 +91,16 @@ join() {
     last=$((SECONDS - $(date +%s) + $(stat -c %Y "${logs[i]}")))
     printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "${starts[i]}" "$last"
     cat "${logs[i]}"
-    count "${names[i]}" "${logs[i]}" "$status"
+    count "${names[i]}" "${logs[i]}" "$status" $((last - starts[i]))
   done
   names=() pids=() logs=() starts=()
 }
 
-# Names the checks that have failed, and ends the script.
+# Prints the time of each check, names those that have failed, and ends the script.
 finish() {
   join
-  printf '\n'
+  printf '\nAll checks took %s s:\n' "$SECONDS"
+  printf '%s\n' "${times[@]}"
   [ "$failed" -eq 0 ] || printf 'FAILED: %s\n' "${failures[@]}"
   printf '%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

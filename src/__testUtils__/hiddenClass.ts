@@ -17,5 +17,9 @@ const [one, other] = [new Made(), new Made()].map(each =>
   Object.assign(Object.setPrototypeOf(each, prototype), { second: 2 }),
 );
 
+/** Whether `fasterServer` does anything on this Node. */
+export const isFasterServerNeeded =
+  Number.parseInt(process.versions.node, 10) < 24;
+
 /** Whether V8 gives each object whose prototype was replaced a hidden class of its own, as the V8 of Node 20 and 22 does. */
 export const isReplacingCostly = !haveSameHiddenClass(one, other);

@@ -5,6 +5,7 @@ import { connect, Socket } from 'node:net';
 import express from 'express';
 import {
   haveSameHiddenClass,
+  isFasterServerNeeded,
   isReplacingCostly,
 } from '../__testUtils__/hiddenClass';
 import { listen } from '../__testUtils__/serve';
@@ -31,7 +32,9 @@ function recordingApp() {
 const prototypesOf = (...objects: object[]) =>
   objects.map(each => Object.getPrototypeOf(each));
 
-describe('presetPrototypes', () => {
+const describeWhereNeeded = isFasterServerNeeded ? describe : describe.skip;
+
+describeWhereNeeded('presetPrototypes', () => {
   it.each([true, false])(
     '[P92] has requests share their hidden class, and their responses: %s',
     async isPreset => {

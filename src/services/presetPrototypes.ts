@@ -9,6 +9,9 @@ import { check } from '../config/values';
 
 const SETTING = `${CONFIG_KEY}.fasterServer`;
 
+/** Whether objects whose prototype is replaced get a hidden class each: on Node 20 and 22, and not on later ones. */
+const IS_NEEDED = Number.parseInt(process.versions.node, 10) < 24;
+
 /** The events with which Node emits a request, besides the one for Express. */
 const NOT_FOR_EXPRESS = new Set([
   'checkContinue',
@@ -31,8 +34,16 @@ type Classes = Record<symbol, NodeClass>;
  * all code that uses them is slow from then on. If they have these prototypes already, Express changes nothing.
  *
  * If anything is not as expected, this does nothing, and the log has the reason.
+ *
+ * This file and its setting go with Node 22, which Backstage supports until April 2027.
  */
 export function presetPrototypes(server: Server, logger: LoggerService): void {
+  if (!IS_NEEDED) {
+    logger.info(
+      `${SETTING} is not needed on Node 24 and later, and does nothing`,
+    );
+    return;
+  }
   try {
     const app = findApp(server);
     const restoreClasses = replaceClasses(server as unknown as Classes, app);

@@ -1,0 +1,38 @@
+# The checks that `.ci/run` leaves out unless a folder has changed that they depend on. `.ci/nightly` runs all.
+
+# `long NAME FOLDERS COMMAND…` runs a check beside others, in `.ci/run` only if the committed content of the folders is not that of the last
+# recorded run, of which `.ci/nightly.txt` has a hash. With RECORD=1, a check that passes is recorded there.
+long() {
+  local name=$1 folders=$2
+  shift 2
+  local hash
+  hash=$(git ls-files -s -- $folders | sha256sum | cut -c 1-16)
+  if [ -z "${NIGHTLY:-}" ] && grep -qxF "$hash $name" .ci/nightly.txt 2>/dev/null; then
+    skip "$name" "nothing has changed in $folders since .ci/nightly ran it"
+  else
+    beside "$name" .ci/record.sh "$hash $name" "$@"
+  fi
+}
+
+long_checks() {
+  long 'mixed load beside a stock backend' \
+    'src/gate src/credentials src/revocation integration/load' integration/load/run
+  long "restricted tokens with Backstage's own plugins of three releases" \
+    'src/services/watchDelegations.ts src/services/httpAuthService.ts integration/delegation' integration/delegation/run
+  join
+  long 'mixed load, with fasterServer' \
+    'src/services/presetPrototypes.ts integration/load' .ci/withNode.sh 22 integration/load/run faster
+  long 'each alert before a live Prometheus' \
+    'ops src/observability/GateMetrics.ts integration/alerts' integration/alerts/run
+  join
+  long 'api-gate init on the app of create-app' \
+    'src/cli integration/init' integration/init/run
+  long 'the recipes with the plugins that they name' \
+    'docs/recipes integration/recipes' integration/recipes/run
+  join
+  long 'socket.io and OpenTelemetry, with fasterServer' \
+    'src/services/presetPrototypes.ts integration/faster' .ci/withNode.sh 22 integration/faster/run
+  long "the pictures of the gate's page" \
+    'src/page integration/policyPage' integration/policyPage/picture --check
+  join
+}
