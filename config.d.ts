@@ -34,12 +34,6 @@ export interface Config {
         /** Why this is public, for those who read the configuration or the log. Default: none. */
         reason?: string;
         /**
-         * The subject of an entry of `backend.auth.externalAccess`, with which the handler reads for a request without a
-         * credential. Only with GET and HEAD, and with a static token that may read this plugin and nothing else. Needs a restart.
-         * Default: the handler gets no credentials.
-         */
-        as?: string;
-        /**
          * From then on the rule opens nothing. A date in UTC, such as `2026-12-31`, or an instant with a zone, such as
          * `2026-12-31T18:00:00Z`. Default: never.
          */

@@ -2,8 +2,10 @@
 import { runChecks } from '../runChecks';
 import { checkPrometheus } from './checkPrometheus';
 import { checkProxies } from './checkProxies';
+import { checkPublicPage } from './checkPublicPage';
 
-runChecks({ name: 'pages', limitMs: 90_000 }, async run => {
+runChecks({ name: 'pages', limitMs: 150_000 }, async run => {
   await checkProxies(run);
+  await checkPublicPage(run);
   await checkPrometheus(run);
 });

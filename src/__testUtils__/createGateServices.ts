@@ -172,7 +172,6 @@ export function createGateServices(
       observe: () => {},
     },
     ownIssuer: new OwnIssuer(plugins),
-    publicReaders: undefined,
     issuerClock,
     cookie: new GateCookie(
       { enabled: true, name: 'token', attributes: {} } as never,

@@ -249,7 +249,7 @@ export function createOddReport(): PolicyReport {
     },
     replica: { ...replica, backstage: undefined },
     allow: [
-      { ...rule, at: { file: 'f' }, as: 'ci', unmet: true },
+      { ...rule, at: { file: 'f' }, unmet: true },
       { ...other, at: undefined, reason: undefined, ended: true },
       { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
     ],

@@ -74,23 +74,12 @@ describe('api-gate diff', () => {
       ['+ no longer requires a.secret'],
     ],
     [', requires: a.secret', ', requires: a.secret, reason: x', []],
-    ['', ', as: reader', ['+ reads as reader']],
-    [', as: reader', '', ['- no longer reads as reader']],
-    [', as: reader', ', as: other', ['+ reads as other']],
-    [', as: reader', ', as: reader, reason: x', []],
   ])(
     'compares the conditions of a rule (%s, %s)',
     async (before, after, lines) => {
       const rule = '{ plugin: catalog, path: /entities/by-query';
-      const tokens = ['reader', 'other'].map(
-        subject =>
-          `{ type: static, options: { token: token-of-${subject}, subject: ${subject} }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }`,
-      );
       const config = (conditions: string) =>
-        configWith([`${rule}${conditions} }`, ECHO]).replace(
-          'auth:',
-          `  auth: { externalAccess: [${tokens}] }\nauth:`,
-        );
+        configWith([`${rule}${conditions} }`, ECHO]);
       const { code, stdout } = await diff(
         config(before),
         config(after),

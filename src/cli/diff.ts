@@ -162,8 +162,7 @@ function formatEnd(until = Infinity): string {
 }
 
 /**
- * Compares what rules require, and as whom handlers read, where rules open the same requests. A line with `+` is one that shows or
- * opens more.
+ * Compares what rules require where they open the same requests. A line with `+` is one that opens more.
  */
 function compareConditions(
   before: readonly AllowRule[],
@@ -172,10 +171,9 @@ function compareConditions(
   return after.flatMap((rule, i) => {
     const name = formatRule(rule);
     const former = before.filter(other => formatRule(other) === name);
-    return [
-      ...compareRequirements(former, rule),
-      ...compareReaders(former, rule),
-    ].map(line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`);
+    return compareRequirements(former, rule).map(
+      line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`,
+    );
   });
 }
 
@@ -191,14 +189,6 @@ function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
   return rule.requires === undefined
     ? []
     : [`- newly requires ${rule.requires}`];
-}
-
-function compareReaders(former: AllowRule[], rule: AllowRule): string[] {
-  const readers = former.flatMap(({ as }) => as ?? []);
-  if (rule.as !== undefined) {
-    return readers.includes(rule.as) ? [] : [`+ reads as ${rule.as}`];
-  }
-  return readers.map(reader => `- no longer reads as ${reader}`);
 }
 
 /** Compares expectations. A line with + is one that no longer keeps requests closed. */

@@ -30,7 +30,7 @@ const explain = (request: string, ...args: string[]) =>
   explainWith('', request, ...args);
 
 describe('api-gate explain --subject', () => {
-  const ACCESS = `      - { plugin: catalog, path: /open, as: reader }
+  const ACCESS = `      - { plugin: catalog, path: /open }
     tokens:
       - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
       - { subject: old, until: 2020-01-01 }
@@ -43,7 +43,6 @@ describe('api-gate explain --subject', () => {
       - { type: static, options: { token: xxxxxxxx, subject: open } }
       - { type: static, options: { token: yyyyyyyy, subject: narrow }, accessRestrictions: [{ plugin: catalog }] }
       - { type: jwks, options: { url: 'https://a' } }
-      - { type: static, options: { token: xxxxxxxx, subject: reader }, accessRestrictions: [{ plugin: catalog, permissionAttribute: { action: [read] } }] }
 `;
   const withTokens = folderWith({
     'app-config.yaml':
@@ -79,11 +78,6 @@ describe('api-gate explain --subject', () => {
       /\nWith a token of narrow: refused with 403 \(restricted\)\n {2}refused with 403 \(restricted\): the accessRestrictions/,
     ],
     ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
-    [
-      'GET /api/catalog/open',
-      'reader',
-      /\nWith a token of reader: refused with 403 \(restricted\): a rule has it as a public reader/,
-    ],
     ['GET /api/x/y', 'external:other', /: passes the gate\n$/],
     ['GET /api/x/y', 'external:job', /: refused with 403 \(restricted\)/],
   ])(

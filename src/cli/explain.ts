@@ -45,7 +45,6 @@ read without --config.`,
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       isInstalled: id => declared?.installed.includes(id) ?? true,
-      isPublicReader: subject => allow.some(rule => rule.as === subject),
       locate,
     });
     if ('error' in explained) {

@@ -727,7 +727,7 @@ Then run api-gate check with the same files
     const settings = {
       readers: ['user:default/jane'],
       cookie: { sameSite: 'strict' },
-      allow: [{ plugin: 'badges', path: '/kept', as: 'reader' }],
+      allow: [{ plugin: 'badges', path: '/kept' }],
       expect: [{ plugin: 'search', is: 'closed' }],
       tokens: [{ subject: 'limited', until: '2099-01-01' }],
     };
@@ -735,7 +735,7 @@ Then run api-gate check with the same files
       cwd: folderWith({
         'app-config.yaml': fileWith(
           'https',
-          ['ci', 'limited', 'reader'],
+          ['ci', 'limited'],
           'events: { modules: { gitlab: {} } }\ntechdocs: {}\n',
         ),
       }),

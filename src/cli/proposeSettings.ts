@@ -175,10 +175,7 @@ function proposeExpectations(facts: ProposalFacts): ProposedSetting {
 
 /** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
 function proposeTokens(facts: ProposalFacts): ProposedSetting {
-  const { allow, tokens } = facts.gate;
-  // Nobody can present the token of a public reader.
-  const readers = allow.flatMap(({ as }) => as ?? []);
-  const decided = [...map(tokens, 'subject'), ...readers];
+  const decided = map(facts.gate.tokens, 'subject');
   const { named } = readExternalSubjects(facts.root);
   const until = formatDay(facts.today + TOKEN_DAYS);
   const lines = difference(uniq(named), decided).flatMap(subject =>

@@ -10,8 +10,6 @@ export interface AllowRule {
   /** Upper case, without duplicates; `GET` implies `HEAD`. `WEBSOCKET` stands for an upgrade. */
   methods: string[];
   reason?: string;
-  /** The subject of the external token with which the handler reads for a request without a credential. Default: none. */
-  as?: string;
   /** The time from which on the rule opens nothing, in milliseconds since 1970. Default: the rule does not end. */
   until?: number;
   /** The config path of a text without which the rule opens nothing. */

@@ -52,6 +52,10 @@ describe('readAllowRules', () => {
       '[0].method is not known: use plugin, path, methods, reason, until, requires',
     ],
     [
+      { plugin: 'pub', path: '/h', as: 'ci' },
+      '[0].as is not known: remove it; an ingress can add a static token on that path',
+    ],
+    [
       { plugin: 'Pub', path: '/h' },
       '[0].plugin must be one plugin id in lower case',
     ],

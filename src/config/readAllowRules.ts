@@ -13,7 +13,6 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../http/requestLine';
-import { checkPublicReaders } from './readPublicReaders';
 import { checkRequirements, readRequires } from './requirements';
 import { check, readInstant, readList, readObject } from './values';
 
@@ -32,7 +31,7 @@ const RULE_METHODS = [
 /**
  * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
  *
- * @param rootConfig - has what the rules require, and the tokens of `as`
+ * @param rootConfig - has what the rules require
  */
 export function readAllowRules(
   value: unknown,
@@ -46,30 +45,25 @@ export function readAllowRules(
     readAllowRule,
   );
   checkRequirements(rules, configPath, rootConfig);
-  checkPublicReaders(rules, configPath, rootConfig);
   return rules;
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
-  const { plugin, path, methods, reason, until, requires, as } = readObject(
+  const { plugin, path, methods, reason, until, requires } = readObject(
     value,
     configPath,
-    ['plugin', 'path', 'methods', 'reason', 'until', 'requires', 'as'],
+    ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
+    { as: 'an ingress can add a static token on that path' },
   );
   check(
     reason === undefined || typeof reason === 'string',
     `${configPath}.reason must be text that says why this is public`,
-  );
-  check(
-    as === undefined || (typeof as === 'string' && as !== ''),
-    `${configPath}.as must be the subject of an entry of backend.auth.externalAccess, such as public-reader`,
   );
   const end = readInstant(until, `${configPath}.until`);
   const required = readRequires(requires, `${configPath}.requires`);
   return {
     ...readOpenedRequests({ plugin, path, methods }, configPath),
     ...(reason !== undefined && { reason }),
-    ...(as !== undefined && { as }),
     // An end in the past is no error, so that a restart never fails for it.
     ...(end && { until: +end }),
     ...(required !== undefined && { requires: required }),

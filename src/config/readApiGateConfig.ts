@@ -143,13 +143,7 @@ function readSettings(rootConfig: Config) {
     }
   }
   const settings = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  for (const [key, instead] of Object.entries(REPLACED)) {
-    check(
-      !(key in asObject(settings)),
-      `${CONFIG_KEY}.${key} is not known: remove it; ${instead}`,
-    );
-  }
-  return readObject(settings, CONFIG_KEY, KEYS);
+  return readObject(settings, CONFIG_KEY, KEYS, REPLACED);
 }
 
 function readMode(

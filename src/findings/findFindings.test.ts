@@ -109,23 +109,6 @@ const seen = (subject: string, lastUsed: string | null): Facts => ({
     externalTokens: [{ subject, lastUsed }],
   },
 });
-/** A rule whose handler reads as an external token. */
-const reading = (plugin: string) => ({
-  ...allow({ ...rule(plugin, '/x'), as: 'reader' } as ReturnType<typeof rule>),
-  backend: {
-    auth: {
-      externalAccess: [
-        {
-          type: 'static',
-          options: { token: 'reader-token', subject: 'reader' },
-          accessRestrictions: [
-            { plugin, permissionAttribute: { action: ['read'] } },
-          ],
-        },
-      ],
-    },
-  },
-});
 const openA = allow(rule('a', '/x'));
 const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
 const endingIn = (days: number): Facts => {
@@ -552,11 +535,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       'backend.auth.externalAccess[0] (ci)',
       limiting({ reason: 'builds' }),
       limiting({ until: '2026-01-01' }),
-    ],
-    [
-      'backend.auth.externalAccess[0] (reader)',
-      { backend: reading('a').backend },
-      reading('a'),
     ],
   ],
   'unrestricted-external-token': [

@@ -149,19 +149,18 @@ function findRefused(
   { isLegacy }: FindingFacts,
   get: Get,
 ): Fault {
-  const { as, plugin } = rule;
+  const { plugin } = rule;
   const refused = (AUTHORIZED_ROUTES.get(plugin) ?? []).filter(path =>
     reaches(rule, path),
   );
   return (
     refused.length > 0 &&
-    as === undefined &&
     !isLegacy &&
     isTrue(get('permission.enabled')) && {
       id: 'rule-will-not-work',
       why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
       write:
-        'remove the rule and give the caller a token, or let the handler read by `as`',
+        'remove the rule and give the caller a token, or let an ingress add one',
     }
   );
 }

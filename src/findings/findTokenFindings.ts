@@ -45,17 +45,16 @@ function withoutSecrets(name: string): string {
 }
 
 /**
- * Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry. The tokens of issuers expire, and nobody
- * can present the token of a public reader.
+ * Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry.
+ * The tokens of issuers expire.
  */
 function findEndless({ config, gate }: FindingFacts): Possible[] {
-  const { allow, tokens } = gate;
+  const { tokens } = gate;
   return readExternalTokens(config).map(({ at, subject, type }): Possible => {
     const own = tokens.filter(entry => entry.subject === subject);
     const ends = own.length > 0 && own.every(each => endOf(each) < Infinity);
     return (
       (type === 'static' || type === 'legacy') &&
-      !allow.some(({ as }) => as === subject) &&
       !ends && {
         id: 'token-without-end',
         at: `${at} (${subject})`,

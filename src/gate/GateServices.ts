@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { AllowRule } from '../config/AllowRule';
 import type { GateCookieIssuer } from '../cookie/CookieIssuer';
 import type { GateCookie } from '../cookie/GateCookie';
 import type { BackendPlugins } from '../credentials/BackendPlugins';
@@ -32,14 +31,6 @@ export interface GateServices {
   >;
   ownIssuer: Pick<OwnIssuer, 'trusts' | 'trustsAtOnce'>;
   issuerClock: Pick<IssuerClock, 'observe'>;
-
-  /** The tokens with which handlers of public paths read. `undefined`: no rule may have `as`. */
-  publicReaders:
-    | {
-        tokenFor(rule: AllowRule): string | undefined;
-        has(text: string): boolean;
-      }
-    | undefined;
 
   // The cookie and the sessions.
   /** `undefined`: no cookie is read. */

@@ -27,7 +27,6 @@ type FromSystem = Pick<
   | 'logger'
   | 'observer'
   | 'plugins'
-  | 'publicReaders'
   | 'revocations'
   | 'signOutUser'
 > & {

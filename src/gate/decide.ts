@@ -3,7 +3,6 @@ import type { AllowRule } from '../config/AllowRule';
 import {
   PresentedToken,
   presentsCredential,
-  readCredential,
 } from '../credentials/readCredential';
 import type { Decision, PassReason } from '../decision/Decision';
 import { Refusal, toRefusal } from '../decision/Refusal';
@@ -37,8 +36,6 @@ export interface Passed {
   rule?: AllowRule;
   /** The token that authenticated the request, and the credential that Backstage has made of it. */
   presented?: PresentedToken;
-  /** The token with which the handler of a public path reads. It is the operator's, and no header has it. */
-  reader?: string;
   verified?: VerifiedCredential;
   /** The sessions with which the socket of an upgrade is closed. */
   sessions?: SocketSession[];
@@ -85,11 +82,7 @@ async function decide(request: GateRequest): Promise<Passed> {
     // The browser sends the cookie with the requests of a public page, too.
     restrictAnswer(request, 'none');
     request.isAnonymous = !presentsCredential(request.req, request.places);
-    return {
-      reason: 'allow-rule',
-      rule: route,
-      reader: findReader(request, route),
-    };
+    return { reason: 'allow-rule', rule: route };
   }
   await plugin.started();
   const presented = readRequestToken(request);
@@ -109,22 +102,6 @@ async function decide(request: GateRequest): Promise<Passed> {
     await removeRevokedUserCookie(request);
   }
   return passed;
-}
-
-/** Returns the token of a public reader, if no header has a credential. Cookies do not count, so that the page is the same to everybody. */
-function findReader(request: GateRequest, rule: AllowRule): string | undefined {
-  const { places, policy, req, services } = request;
-  const token = policy.isEnforced && services.publicReaders?.tokenFor(rule);
-  if (!token || policy.tokenLimits.findRefusal(rule.as!, request)) {
-    return undefined;
-  }
-  const withoutCookie = { ...places, cookie: undefined };
-  const presented = readCredential(req, withoutCookie, () => false);
-  if (presented !== Refusal.because('missing-credentials')) {
-    return undefined;
-  }
-  services.observer.externalTokenUsed(rule.as!, request);
-  return token;
 }
 
 /** Accepts the credential of a request: chooses what its handler and its answer get. */

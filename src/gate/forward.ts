@@ -46,8 +46,6 @@ export function forward(request: GateRequest, passed?: Passed): void {
   } else if (passed && headerToken !== undefined) {
     // On a public path the gate needs no token, and a handler may read one. A malformed header leaves it none, as it is final.
     handOn(request, { kind: 'bearer', token: headerToken });
-  } else if (passed?.reader) {
-    bindToken(req, passed.reader);
   }
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
   if (verified && !request.isInstalled && mayHoldInCookie(verified, services)) {

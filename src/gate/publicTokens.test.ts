@@ -11,7 +11,6 @@ import {
   removeRevokedUserCookie,
   verifyPublicToken,
 } from './publicTokens';
-import { verifyCredential } from './verifyCredential';
 
 const NOW = Math.floor(Date.now() / 1000);
 const ended = { sub: 'user:default/ended', iat: NOW, exp: NOW + 3600 };
@@ -188,23 +187,6 @@ describe('[P10] assertPublicTokensHarmless', () => {
     expect(await find(token)).toBeUndefined();
     revocations.isLoaded = false;
     expect(await find(token)).toMatchObject({ reason: 'keys-unavailable' });
-  });
-
-  it('[P85] refuses the token of a public reader, and verifies it nowhere', async () => {
-    const { find, gate, requestWith } = create();
-    gate.services.publicReaders = {
-      has: (text: string) => text === 'reader',
-    } as never;
-    const restricted = { reason: 'restricted' };
-    expect(await find('reader')).toMatchObject(restricted);
-    expect(await verifyPublicToken('reader', requestWith({}))).toMatchObject(
-      restricted,
-    );
-    const presented = { kind: 'bearer', token: 'reader' } as const;
-    await expect(
-      verifyCredential(requestWith({}), presented),
-    ).rejects.toMatchObject(restricted);
-    expect(gate.asked).toEqual([]);
   });
 
   it('verifies no token of a service that acts for no user', async () => {

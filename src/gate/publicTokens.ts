@@ -123,7 +123,7 @@ async function findPublicRefusal(
   const { policy, services } = request;
   const token = services.tokens.read(text);
   const isOrdinary =
-    (!token.userToken && !services.publicReaders?.has(text)) ||
+    !token.userToken ||
     (token.isCompact &&
       isInForce(token, services) &&
       (await services.ownIssuer.trusts(token.userToken, policy)));
@@ -151,9 +151,6 @@ export async function verifyPublicToken(
   const { policy, services } = request;
   const token = services.tokens.read(text);
   const { claims, session, userToken } = token;
-  if (services.publicReaders?.has(text)) {
-    return Refusal.because('restricted');
-  }
   if (!userToken) {
     return undefined;
   }

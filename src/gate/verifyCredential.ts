@@ -168,14 +168,11 @@ export function socketSessionOf(
 
 /** Returns the refusal of a token that is wrong by its text alone, or that was invalid a moment ago. */
 export function findKnownRefusal(
-  { plugin, services: { invalidTokens, publicReaders } }: Verification,
+  { plugin, services: { invalidTokens } }: Verification,
   { kind }: PresentedToken,
   token: Token,
 ): Refusal | undefined {
   const { claims } = token;
-  if (publicReaders?.has(token.text)) {
-    return Refusal.because('restricted');
-  }
   if (claims && !token.isCompact) {
     return Refusal.because('invalid-token', 'malformed');
   }

@@ -89,25 +89,8 @@ describe('createLegacyApiGate', () => {
       'foreignAuthorization',
       { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
     ],
-    [
-      'allow[1].as',
-      {
-        allow: [
-          { plugin: 'pub', path: '/a' },
-          { plugin: 'pub', path: '/b', as: 'reader' },
-        ],
-      },
-    ],
   ])('[P64][P93] refuses %s at the start', async (key, apiGate) => {
-    const reader = {
-      type: 'static',
-      options: { token: 'reader-token', subject: 'reader' },
-      accessRestrictions: [
-        { plugin: 'pub', permissionAttribute: { action: 'read' } },
-      ],
-    };
-    const backend = { auth: { externalAccess: [reader] } };
-    await expect(startLegacyGate({ apiGate, backend })).rejects.toThrow(
+    await expect(startLegacyGate({ apiGate })).rejects.toThrow(
       `auth.apiGate.${key} is for the new backend system: remove it`,
     );
   });

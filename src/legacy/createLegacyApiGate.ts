@@ -105,7 +105,6 @@ export async function createLegacyApiGate(
     logger,
     observer: new GateReport({ logger, plugins }),
     plugins,
-    publicReaders: undefined,
     revocations,
     signOutUser: createUserSignOut({
       issuerClock,
@@ -170,17 +169,14 @@ function createMounts(
 
 /** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
 function assertNoSettingsOfNewSystem({
-  allow,
   credentialHeader,
   fasterServer,
   foreignAuthorization,
 }: ApiGateConfig) {
-  const reader = allow.findIndex(rule => rule.as !== undefined);
   const [key] = [
     ...(credentialHeader ? ['credentialHeader'] : []),
     ...(fasterServer ? ['fasterServer'] : []),
     ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
-    ...(reader === -1 ? [] : [`allow[${reader}].as`]),
   ];
   check(
     key === undefined,

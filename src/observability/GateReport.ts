@@ -84,15 +84,7 @@ export class GateReport implements GateObserver {
     const { method, pluginId = '' } = request;
     const plugin = this.#labelOf(pluginId);
     usage?.tokenUsed(subject, plugin);
-    // At a public path, clients without a credential choose the paths that a public reader reads.
-    if (typeof request.route !== 'object') {
-      usage?.tokenCalled({
-        subject,
-        plugin,
-        method,
-        path: callPathOf(request),
-      });
-    }
+    usage?.tokenCalled({ subject, plugin, method, path: callPathOf(request) });
   };
 
   /** Records that a handler calls a plugin for an external token; with `isCopy`, by a copy of its credentials: see `watchDelegations`. */

@@ -47,7 +47,6 @@ describe('explainInWords', () => {
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
       isInstalled: id => id === 'x',
-      isPublicReader: () => false,
       locate: () => undefined,
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';

@@ -21,8 +21,6 @@ interface ExplainedGate {
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   isInstalled(plugin: string): boolean;
-  /** Whether a rule has a subject as its public reader. */
-  isPublicReader(subject: string): boolean;
   /** Finds the place of a setting, by its config path. */
   locate(configPath: string): Location | undefined;
 }
@@ -47,8 +45,6 @@ const ANSWERS: Record<Explanation['because'], string> = {
 
 /** The answers to a request with an external token that the gate refuses. */
 const REFUSALS = {
-  'public-reader':
-    'refused with 403 (restricted): a rule has it as a public reader, and no request may present it',
   restricted: 'refused with 403 (restricted): no only has it',
   'token-ended': 'refused with 401 (token-ended)',
 };
@@ -194,7 +190,7 @@ function describeOpening(
 function explainToken(
   subject: string,
   request: LimitedRequest,
-  { externalSubjects, isPublicReader, locate, policy }: ExplainedGate,
+  { externalSubjects, locate, policy }: ExplainedGate,
 ): Explained {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
@@ -212,9 +208,7 @@ function explainToken(
   const excluding = entries.filter(
     ({ plugins = [] }) => plugins.length > 0 && !plugins.includes(pluginId),
   );
-  const reason = isPublicReader(subject)
-    ? 'public-reader'
-    : policy.tokenLimits.findRefusal(subject, request);
+  const reason = policy.tokenLimits.findRefusal(subject, request);
   const isExcluded =
     excluding.length > 0 && excluding.length === entries.length;
   const otherwise = isExcluded

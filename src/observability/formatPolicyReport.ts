@@ -34,7 +34,7 @@ export function formatPolicyReport(
       'Public by rule',
       allow.map(
         rule =>
-          `${formatRule(rule)}${rule.as ? ` as ${rule.as}` : ''}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${formatRequirement(rule)}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
+          `${formatRule(rule)}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${formatRequirement(rule)}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),

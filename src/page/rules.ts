@@ -26,9 +26,8 @@ type RuleRow = ReturnType<typeof readRules>[number];
 const COLUMNS: readonly Column<RuleRow>[] = [
   [
     'Opens',
-    ({ as, at, index, name }) => [
+    ({ at, index, name }) => [
       code(name),
-      as !== undefined && ` as ${as}`,
       html`<small
         >${
           at

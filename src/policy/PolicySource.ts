@@ -9,10 +9,8 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
-import type { AllowRule } from '../config/AllowRule';
 import { findListSources, ListSource } from '../config/configFiles';
 import { readExternalSubjects } from '../config/readExternalTokens';
-import { findAddedReaders } from '../config/readPublicReaders';
 import { findRemovedTokens } from '../config/readTokens';
 import { Requirements } from '../config/requirements';
 import { readPolicyConfig } from './checkExpectations';
@@ -37,7 +35,6 @@ export class PolicySource {
   readonly #requirements: Requirements;
   /** The subjects of the external tokens that Backstage accepts until a restart. */
   readonly #namedAtStart: readonly string[];
-  readonly #rulesAtStart: readonly AllowRule[];
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
@@ -59,7 +56,6 @@ export class PolicySource {
     this.#requirements = new Requirements(config);
     this.#namedAtStart = readExternalSubjects(config).named;
     const read = readPolicyConfig(config, options);
-    this.#rulesAtStart = read.allow;
     this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
     this.#lists = findListSources(config);
     config.subscribe?.(() => this.#reload(config, options));
@@ -173,10 +169,7 @@ export class PolicySource {
     if (removed.length > 0) {
       needsRestart.push('backend.auth.externalAccess');
     }
-    needsRestart.push(
-      ...this.#requirements.findAdded(read),
-      ...findAddedReaders(read.allow, this.#rulesAtStart),
-    );
+    needsRestart.push(...this.#requirements.findAdded(read));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (this.#hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

@@ -29,7 +29,6 @@ import { IssuerClock } from '../revocation/Revocation';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
-import { PublicReaders } from './PublicReaders';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
 
@@ -50,7 +49,7 @@ export type GateParts = Awaited<ReturnType<typeof createParts>>;
 /** Makes the gate of this backend, and the services that only the new backend system has. */
 export async function createParts(rootServices: RootServices) {
   const services = await createServices(rootServices);
-  const { plugins, publicReaders } = services;
+  const { plugins } = services;
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
   const apiGate = createApiGate({
@@ -65,7 +64,6 @@ export async function createParts(rootServices: RootServices) {
         ),
     }),
     observer: reports.observer,
-    publicReaders: publicReaders.isEmpty ? undefined : publicReaders,
     signOutUser: createUserSignOut({ ...services, offlineSessions }),
   });
   return {
@@ -99,8 +97,6 @@ async function createServices(rootServices: RootServices) {
     policies,
     readStartPauseMs(config),
   );
-  const publicReaders = new PublicReaders(config, source.current.config.allow);
-  publicReaders.assertInstalled(id => plugins.isInstalled(id));
   return {
     audit: new GateAudit(logger, plugins),
     config,
@@ -113,7 +109,6 @@ async function createServices(rootServices: RootServices) {
       pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
     }),
     source,
-    publicReaders,
     usage: new Usage({
       logger,
       source,

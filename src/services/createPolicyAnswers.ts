@@ -14,7 +14,7 @@ import type { GateParts } from './createParts';
 
 /** Creates the answers about the policy in force that have places in the configuration files. */
 export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, policies, publicReaders, source } = gate;
+  const { config, plugins, policies, source } = gate;
   const files = new PolicyFiles(config, source);
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
@@ -56,7 +56,6 @@ export function createPolicyAnswers(gate: GateParts) {
         externalSubjects,
         closed: listClosed(policies, new AllowList(policy.openRules)),
         isInstalled: id => plugins.isInstalled(id),
-        isPublicReader: each => publicReaders.hasSubject(each),
         locate: entry => places.get(entry),
       });
     },

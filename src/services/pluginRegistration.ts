@@ -57,7 +57,6 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     const { httpRouter, lifecycle, logger } = services;
     const { config, plugins, policies, revocations, source } = gate;
 
-    await gate.publicReaders.assertUsable(id, services);
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
     logOwnServices({
       httpRouter: !policies.isWatched(httpRouter),

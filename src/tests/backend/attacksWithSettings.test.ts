@@ -2,15 +2,11 @@ import '../../attacks/attacks.test';
 
 // With all settings that are off by default. The twin of the attacked backend has `foreignAuthorization` and `fasterServer` as well.
 jest.mock('../../__testUtils__/attackedSettings', () => {
-  const { isDelegationChecked } = jest.requireActual(
-    '../../__testUtils__/stockBackend',
-  );
   const token = (subject: string, restriction: object = {}) => ({
     type: 'static',
     options: { token: `token-of-${subject}`, subject },
     accessRestrictions: [{ plugin: 'hello', ...restriction }],
   });
-  const reads = { permissionAttribute: { action: ['read'] } };
   return {
     attackedSettings: {
       apiGate: {
@@ -20,14 +16,11 @@ jest.mock('../../__testUtils__/attackedSettings', () => {
         ],
       },
       backend: {
-        auth: { externalAccess: [token('narrow'), token('reader', reads)] },
+        auth: { externalAccess: [token('narrow')] },
       },
       changeRule: (rule: any) => ({
         ...rule,
         requires: 'backend.baseUrl',
-        ...(isDelegationChecked &&
-          rule.plugin === 'hello' &&
-          !rule.methods && { as: 'reader' }),
       }),
     },
   };

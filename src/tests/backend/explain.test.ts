@@ -13,7 +13,6 @@ import { runCliHere } from '../../__testUtils__/runCli';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
 import { backendConfig } from '../../__testUtils__/startBackend';
-import { isDelegationChecked } from '../../__testUtils__/stockBackend';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { apiGateServiceRef } from '../../services/apiGateService';
@@ -34,10 +33,6 @@ const ALLOW: JsonObject[] = [
   { plugin: 'pub', path: '/signed', methods: ['POST'], requires: 'pub.secret' },
   { plugin: 'pub', path: '/unmet', methods: ['POST'], requires: 'pub.absent' },
   { plugin: 'open', path: '/**' },
-  // Releases that let a restricted token be delegated to other plugins do not start with `as`.
-  ...(isDelegationChecked
-    ? [{ plugin: 'reads', path: '/list', as: 'reader' }]
-    : []),
 ];
 
 const TOKENS = [
@@ -62,10 +57,6 @@ const EXTERNAL_ACCESS: (JsonObject & { options: JsonObject })[] = [
   external('ci'),
   external('old'),
   external('narrow', { plugin: 'closed' }),
-  external('reader', {
-    plugin: 'reads',
-    permissionAttribute: { action: ['read'] },
-  }),
   { type: 'jwks', options: { url: 'http://localhost:1/keys' } },
 ];
 
@@ -117,7 +108,6 @@ async function start(apiGate: JsonObject = GATE) {
     features: [
       recordingPlugin('pub').feature,
       recordingPlugin('open').feature,
-      recordingPlugin('reads').feature,
       recordingPlugin('closed', {
         policies: [
           { path: '/badge/:id', allow: 'unauthenticated' },
@@ -196,13 +186,12 @@ const ODD = [
   'GET /api/closed/badge/7',
   'GET /api/closed/pages/a',
   'GET /api/pub/jobs/7',
-  'GET /api/reads/list',
   'TRACE /api/pub/health',
   'WEBSOCKET /api/closed/x',
 ];
 
 const REQUESTS = [...new Set([...ALLOW.flatMap(requestsNear), ...ODD])];
-const SUBJECTS = ['ci', 'old', 'narrow', 'reader', 'external:job', 'reporter'];
+const SUBJECTS = ['ci', 'old', 'narrow', 'external:job', 'reporter'];
 
 const subjectsFor = (request: string) =>
   ODD.includes(request) ? [undefined, ...SUBJECTS] : [undefined];
@@ -241,9 +230,6 @@ describe('the question about a request', () => {
       'With a token of ci: refused with 403 (restricted): no only has it',
       'With a token of old: refused with 401 (token-ended)',
       'With a token of narrow: refused with 403 (restricted)',
-      ...(isDelegationChecked
-        ? ['With a token of reader: refused with 403 (restricted): a rule has']
-        : []),
       'With a token of external:job: passes the gate',
     ]) {
       expect(text).toContain(part);
@@ -350,19 +336,6 @@ describe('the question about a request', () => {
     expect(await explain('GET /api/pub/x', 'added')).toEqual({
       error:
         'No external token can have the subject added: compare it with backend.auth.externalAccess',
-    });
-  });
-
-  it('[P88] has the public readers of the start', async () => {
-    const { explain, logged, write } = await start();
-    write({ ...GATE, allow: [] });
-    await until(() => logged('has a new policy').length > 0);
-    expect(await explain('GET /api/reads/list', 'reader')).toMatchObject({
-      lines: expect.arrayContaining([
-        isDelegationChecked
-          ? 'With a token of reader: refused with 403 (restricted): a rule has it as a public reader, and no request may present it'
-          : 'With a token of reader: passes the gate',
-      ]),
     });
   });
 });
