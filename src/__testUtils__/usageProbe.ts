@@ -3,6 +3,7 @@ import {
   createBackendModule,
 } from '@backstage/backend-plugin-api';
 import { apiGateServiceRef } from '../services/apiGateService';
+import { DatabaseConnections } from '../util/DatabaseConnections';
 
 interface UsageRow {
   kind: string;
@@ -18,8 +19,12 @@ export function usageProbe() {
       moduleId: 'usage-probe',
       register(reg) {
         reg.registerInit({
-          deps: { gate: apiGateServiceRef, database: coreServices.database },
-          async init({ gate, database }) {
+          deps: {
+            gate: apiGateServiceRef,
+            database: coreServices.database,
+            logger: coreServices.logger,
+          },
+          async init({ gate, database, logger }) {
             const knex = await database.getClient();
             probe.sync = () => gate.usage.sync();
             probe.rows = () => knex('api_gate_usage').select('*');
@@ -31,7 +36,10 @@ export function usageProbe() {
                   rows.map(row => ({ ...row, day: row.day - i, requests: 0 })),
                 );
               }
-              await gate.usage.sync();
+              // Past days are read once a day, and when the record is followed.
+              await gate.usage.follow(
+                await DatabaseConnections.open(database, logger),
+              );
             };
           },
         });

@@ -24,7 +24,8 @@ const rule: AllowRule = {
 
 /** Makes the record of a use, by default with 30 days of observation and no request. */
 const use = (used: Used, record: Partial<Use> = {}): Use => ({
-  ...{ days: 30, recentDays: 7, firstDay: today - 30, lastUsed: null },
+  ...{ days: 30, recentDays: 7, firstDay: today - 30, lastDay: today },
+  ...{ lastUsed: null },
   ...{ requests: 0, anonymous: 0 },
   ...used,
   ...record,
