@@ -10,6 +10,7 @@ import { UsageTable } from './UsageTable';
 import {
   addDay,
   addTo,
+  copyUses,
   Count,
   dayOf,
   formatDay,
@@ -124,10 +125,9 @@ export class Usage {
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
   read(): Map<string, Use> {
-    const uses = new Map(this.#recorded);
-    const { day } = this;
+    const uses = copyUses(this.#recorded);
     for (const count of this.#pending.values()) {
-      addDay(uses, { ...count, day }, day);
+      addDay(uses, { ...count, day: this.day }, this.day);
     }
     return uses;
   }

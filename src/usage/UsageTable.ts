@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { chunk, mapValues, sortBy } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
-import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
+import { addDay, copyUses, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['day', 'hash'];
@@ -74,7 +74,7 @@ export class UsageTable {
       await this.#readDays(today - DAYS_KEPT, today - 2, today, uses);
       this.#past = { today, uses };
     }
-    const uses = new Map(this.#past.uses);
+    const uses = copyUses(this.#past.uses);
     await this.#readDays(today - 1, today, today, uses);
     return uses;
   }

@@ -44,7 +44,7 @@ export interface Use extends Count {
   /** The last day with a request. */
   lastUsed: number | null;
   /** Of a rule with requests before today: the requests of each of the 30 days before, the oldest first. */
-  earlier?: readonly number[];
+  earlier?: number[];
 }
 
 /** Names a rule by what it opens: its place in the list and its reason may change. */
@@ -154,34 +154,47 @@ export function subtractFrom(counts: Map<string, Count>, count: Count): void {
   }
 }
 
-/**
- * Adds the requests of a day to the use of the same rule or token in a map. Days are added in their order. The objects in the map do not
- * change, so that a copy of the map keeps its uses.
- */
+/** Adds the requests of a day to the use of the same rule or token in a map. Days are added in their order. */
 export function addDay(
   uses: Map<string, Use>,
   { day, kind, name, plugin, requests, anonymous }: Count & { day: number },
   today: number,
 ): void {
   const key = keyOf({ kind, name, plugin });
-  const use: Use = uses.get(key) ?? {
-    ...{ kind, name, plugin, requests: 0, anonymous: 0 },
-    ...{ days: 0, recentDays: 0, firstDay: day, lastDay: day, lastUsed: null },
-  };
-  const isOver = day < today;
-  const isRecent = isOver && day >= today - RECENT_DAYS;
-  const earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
-  earlier[day - (today - DAYS_KEPT)] = requests;
-  uses.set(key, {
-    ...use,
-    requests: use.requests + requests,
-    anonymous: use.anonymous + anonymous,
-    days: use.days + Number(isOver),
-    recentDays: use.recentDays + Number(isRecent),
-    lastDay: day,
-    lastUsed: requests > 0 ? day : use.lastUsed,
-    ...(kind === 'rule' && isOver && requests > 0 && { earlier }),
-  });
+  let use = uses.get(key);
+  if (!use) {
+    use = {
+      ...{ kind, name, plugin, requests: 0, anonymous: 0 },
+      ...{
+        days: 0,
+        recentDays: 0,
+        firstDay: day,
+        lastDay: day,
+        lastUsed: null,
+      },
+    };
+    uses.set(key, use);
+  }
+  use.requests += requests;
+  use.anonymous += anonymous;
+  use.lastDay = day;
+  if (day < today) {
+    use.days += 1;
+    use.recentDays += day >= today - RECENT_DAYS ? 1 : 0;
+  }
+  if (requests > 0) {
+    use.lastUsed = day;
+    if (kind === 'rule' && day < today) {
+      // The copy of a use has the same array.
+      use.earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
+      use.earlier[day - (today - DAYS_KEPT)] = requests;
+    }
+  }
+}
+
+/** Copies a map and its uses. */
+export function copyUses(uses: Map<string, Use>): Map<string, Use> {
+  return new Map([...uses].map(([key, use]) => [key, { ...use }]));
 }
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
