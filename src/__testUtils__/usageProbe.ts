@@ -29,6 +29,15 @@ export function usageProbe() {
             probe.sync = () => gate.usage.sync();
             probe.rows = () => knex('api_gate_usage').select('*');
             probe.hasTable = () => knex.schema.hasTable('api_gate_usage');
+            probe.setLost = async isLost => {
+              await knex.schema.dropTable('api_gate_usage');
+              if (isLost) {
+                await knex.schema.createTable('api_gate_usage', table =>
+                  table.text('of_another_form'),
+                );
+              }
+              await gate.usage.sync().catch(() => {});
+            };
             probe.letPass = async days => {
               const rows = await probe.rows();
               for (let i = 1; i <= days; i += 1) {
@@ -49,6 +58,8 @@ export function usageProbe() {
     sync: async () => {},
     rows: async (): Promise<UsageRow[]> => [],
     hasTable: async () => false,
+    /** Replaces the table by one that the gate can't use, or removes that table. */
+    setLost: async (_isLost: boolean) => {},
     /** Adds days before today on which the backend was up with all rules and tokens, and nobody used them. */
     letPass: async (_days: number) => {},
   };

@@ -100,7 +100,7 @@ describe('describeUsage', () => {
         },
       ),
     ).toBeUndefined();
-    expect(countUnusedRules(undefined)).toBeUndefined();
+    expect(countUnusedRules(undefined)).toBe(0);
   });
 
   it('adds up the methods of a rule, and has the time in which all of them were observed', () => {
@@ -322,6 +322,11 @@ describe('countUnusedRules', () => {
       'nothing where the record is not complete',
       undefined,
       { rules: [rule], isComplete: false },
+    ],
+    [
+      'none without a record, which is never complete',
+      0,
+      { rules: [rule], isComplete: false, isShared: false },
     ],
   ])('counts %s', (_, expected, options) => {
     expect(countUnusedRules(describeUses(options))).toBe(expected);
