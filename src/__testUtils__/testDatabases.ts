@@ -12,6 +12,8 @@ export interface TestDatabase {
     as?: Knex;
     skip?: boolean;
   }): Promise<DatabaseConnections>;
+  /** Sets the clock of the database forward by a number of days, first before the gate's access is opened. */
+  setClock(days: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -37,6 +39,14 @@ async function createSqlite(): Promise<TestDatabase> {
       throw new Error('SQLite has no roles');
     },
     ...gates(knex),
+    async setClock(days) {
+      const connection = await knex.client.acquireConnection();
+      connection.function('julianday', (_time: string) => {
+        const now = performance.timeOrigin + performance.now();
+        return now / 86_400_000 + 2_440_587.5 + days;
+      });
+      await knex.client.releaseConnection(connection);
+    },
     remove: () => knex.destroy(),
   };
 }
@@ -60,6 +70,18 @@ async function createPostgres(): Promise<TestDatabase> {
   return {
     knex,
     openGate,
+    async setClock(days) {
+      await server.raw(
+        'alter database ?? set search_path = public, clock, pg_catalog',
+        [name],
+      );
+      await knex.raw('create schema if not exists clock');
+      // Sessions find this function before their own.
+      await knex.raw(
+        `create or replace function clock.clock_timestamp() returns timestamptz language sql
+         as $$ select pg_catalog.clock_timestamp() + interval '${days} days' $$`,
+      );
+    },
     connect: user =>
       open(url => {
         url.pathname = name;

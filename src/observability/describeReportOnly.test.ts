@@ -27,7 +27,10 @@ function describeAfter(options: {
   usage?: Partial<Usage>;
 }) {
   const { days = 7, workedOn } = options;
-  const count = { requests: 0, anonymous: 0, firstDay: TODAY, lastUsed: null };
+  const count = {
+    ...{ requests: 0, anonymous: 0 },
+    ...{ firstDay: TODAY, lastDay: TODAY, lastUsed: null },
+  };
   const observed = { days: 20, recentDays: days };
   const uses: Use[] = [{ ...REPORT_ONLY, ...count, ...observed }];
   if (workedOn !== undefined) {
@@ -105,10 +108,13 @@ describe('what worked in report-only', () => {
     method: 'GET',
     ...(path && { path, status: 200 }),
   });
-  const workedOf = (request: WorkedRequest, change: Partial<Use> = {}) => ({
+  const workedOf = (
+    request: WorkedRequest,
+    change: Partial<Use> = {},
+  ): Use => ({
     ...usedWorked(request),
     ...{ requests: 1, anonymous: 0, days: 3, recentDays: 3 },
-    ...{ firstDay: TODAY - 3, lastUsed: TODAY - 1 },
+    ...{ firstDay: TODAY - 3, lastDay: TODAY - 1, lastUsed: TODAY - 1 },
     ...change,
   });
   const old = formatDay(TODAY - 20);

@@ -157,7 +157,7 @@ function whyNotKnown(usage: Usage): string | undefined {
   }
   return usage.isComplete
     ? undefined
-    : 'the record is not complete, since the database can not be reached';
+    : 'the record is not complete: the log has the reason';
 }
 
 /** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */

@@ -24,7 +24,8 @@ const rule: AllowRule = {
 
 /** Makes the record of a use, by default with 30 days of observation and no request. */
 const use = (used: Used, record: Partial<Use> = {}): Use => ({
-  ...{ days: 30, recentDays: 7, firstDay: today - 30, lastUsed: null },
+  ...{ days: 30, recentDays: 7, firstDay: today - 30, lastDay: today },
+  ...{ lastUsed: null },
   ...{ requests: 0, anonymous: 0 },
   ...used,
   ...record,
@@ -99,7 +100,7 @@ describe('describeUsage', () => {
         },
       ),
     ).toBeUndefined();
-    expect(countUnusedRules(undefined)).toBeUndefined();
+    expect(countUnusedRules(undefined)).toBe(0);
   });
 
   it('adds up the methods of a rule, and has the time in which all of them were observed', () => {
@@ -321,6 +322,11 @@ describe('countUnusedRules', () => {
       'nothing where the record is not complete',
       undefined,
       { rules: [rule], isComplete: false },
+    ],
+    [
+      'none without a record, which is never complete',
+      0,
+      { rules: [rule], isComplete: false, isShared: false },
     ],
   ])('counts %s', (_, expected, options) => {
     expect(countUnusedRules(describeUses(options))).toBe(expected);

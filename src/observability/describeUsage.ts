@@ -66,9 +66,15 @@ export function describeUsage(
   };
 }
 
-/** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if it is not known. */
+/**
+ * Returns the number of rules of installed plugins without a request in 30 days of observation: 0 if no record has so many days, and
+ * `undefined` while the record is not complete.
+ */
 export function countUnusedRules(report?: UsageReport): number | undefined {
-  return report?.complete ? report.rules.filter(isUnused).length : undefined;
+  if (report?.scope !== 'all replicas') {
+    return 0;
+  }
+  return report.complete ? report.rules.filter(isUnused).length : undefined;
 }
 
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
@@ -96,7 +102,7 @@ export function formatUsage(report: UsageReport): string[] {
       : [
           scope === 'replica'
             ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
-            : `the record since ${since} is not complete, since the database can not be reached`,
+            : `the record since ${since} is not complete: the log has the reason`,
         ]),
   ];
 }

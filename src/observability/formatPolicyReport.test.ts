@@ -85,7 +85,7 @@ describe('formatPolicyReport', () => {
        Not known what these open themselves:
          own
        Use, at this backend:
-         the record since 2026-12-01T00:00:00.000Z is not complete, since the database can not be reached"
+         the record since 2026-12-01T00:00:00.000Z is not complete: the log has the reason"
     `);
   });
 

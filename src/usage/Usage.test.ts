@@ -1,4 +1,5 @@
 import knexFactory, { Knex } from 'knex';
+import { countBy, times } from 'lodash';
 import { FaultyProxy } from '../__testUtils__/FaultyProxy';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import type { AllowRule } from '../config/AllowRule';
@@ -101,11 +102,16 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   const daysOf = (replica: Usage, rule: AllowRule) =>
     useOf(replica, usedRule(rule, 'GET'))?.days ?? 0;
 
-  /** Replaces the day of the database's clock. The result changes it. */
+  /** Replaces the day of the database's clock and of the clock of this process. The result changes it. */
   function startDays() {
-    const today = Math.floor(Date.now() / DAY_MS);
+    const now = Date.now();
+    const today = Math.floor(now / DAY_MS);
+    const clock = jest.spyOn(Date, 'now');
     const spy = jest.spyOn(UsageTable.prototype, 'today');
-    const goTo = (day: number) => spy.mockResolvedValue(today + day);
+    const goTo = (day: number) => {
+      clock.mockReturnValue(now + day * DAY_MS);
+      spy.mockResolvedValue(today + day);
+    };
     goTo(0);
     return goTo;
   }
@@ -125,9 +131,8 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   }
 
   it('has the requests of this process before it follows a database, and the day of that later', async () => {
-    const goTo = startDays();
-    goTo(-3);
     const today = Math.floor(Date.now() / DAY_MS);
+    jest.spyOn(UsageTable.prototype, 'today').mockResolvedValue(today - 1);
     const externalTokens = [{ subject: 'ci', isRestricted: false }];
     const replica = createReplica({ allow: [open], externalTokens });
     expect(replica.externalTokens).toBe(externalTokens);
@@ -138,7 +143,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     names.forEach(name => replica.tokenUsed(name, 'hello'));
     const once = {
       ...{ requests: 1, anonymous: 0, days: 0, recentDays: 0 },
-      ...{ firstDay: today, lastUsed: today },
+      ...{ firstDay: today, lastDay: today, lastUsed: today },
     };
     expect([...replica.read().values()]).toEqual([
       { ...usedRule(open, 'GET'), ...once, anonymous: 1 },
@@ -150,12 +155,13 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     ]);
     expect([replica.isShared, replica.day]).toEqual([false, today]);
     await replica.follow(await database.openGate());
-    expect([replica.isShared, replica.day]).toEqual([true, today - 3]);
+    expect([replica.isShared, replica.day]).toEqual([true, today - 1]);
   });
 
   it('writes more rules than one statement can', async () => {
     const allow = Array.from({ length: 600 }, (_, i) => ruleFor(`/${i}`));
     expect((await start({ allow })).isComplete).toBe(true);
+    expect(await knex(TABLE)).toHaveLength(600);
   });
 
   it('[P29] adds up what replicas count, and keeps it over a restart of all', async () => {
@@ -179,16 +185,20 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(c.isComplete).toBe(true);
   });
 
-  it('[P29] loses nothing if twenty replicas stop at once', async () => {
-    const all = await startMany(20, twenty);
-    all.forEach(replica =>
-      twenty.forEach(rule => replica.ruleUsed(rule, 'GET', true)),
-    );
+  it('[P29] loses none of 200,000 requests if twenty replicas stop at once', async () => {
+    const allow = Array.from({ length: 200 }, (_, i) => ruleFor(`/${i}`));
+    const all = await startMany(20, allow);
+    for (const [i, replica] of all.entries()) {
+      // Each writes the same rows, half of them in the other order.
+      for (const rule of i % 2 ? allow : [...allow].reverse()) {
+        times(50, () => replica.ruleUsed(rule, 'GET', true));
+      }
+    }
     await Promise.all(all.map(replica => replica.stop()));
-    const later = await start({ allow: twenty });
-    expect(twenty.map(rule => requestsOf(later, rule))).toEqual(
-      twenty.map(() => [20, 20]),
-    );
+    const later = await start({ allow });
+    expect(countBy(allow.map(rule => requestsOf(later, rule)))).toEqual({
+      '1000,1000': 200,
+    });
     expect(log).toEqual([]);
   }, 60_000);
 
@@ -210,30 +220,44 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     }
   }, 60_000);
 
-  it('[P29] counts nothing twice whose answer was lost', async () => {
+  it('[P29] loses nothing whose answer was lost, and counts it twice at worst', async () => {
+    const allow = Array.from({ length: 510 }, (_, i) => ruleFor(`/${i}`));
     let isLost = false;
     const gate = await openFaulty(() => {
       if (isLost) {
+        isLost = false;
         throw new Error('No answer');
       }
     });
-    const a = await start({ allow: [open] }, gate);
-    const b = await start({ allow: [open] });
+    const a = await start({ allow }, gate);
+    const b = await start({ allow });
+    const requests = (replica: Usage) =>
+      countBy(allow.map(rule => requestsOf(replica, rule)[0]));
+    allow.forEach(rule => a.ruleUsed(rule, 'GET', true));
     isLost = true;
-    for (let i = 1; i <= 3; i += 1) {
-      a.ruleUsed(open, 'GET', true);
-      await expect(a.sync()).rejects.toThrow('No answer');
-      expect(requestsOf(a, open)).toEqual([i, i]);
-      expect(a.isComplete).toBe(false);
-    }
-    isLost = false;
+    await expect(a.sync()).rejects.toThrow('No answer');
+    expect([requests(a), a.isComplete]).toEqual([{ 1: 510 }, false]);
     await a.sync();
     await b.sync();
-    expect([requestsOf(a, open), requestsOf(b, open)]).toEqual([
-      [3, 3],
-      [3, 3],
+    // One statement has 500 of them.
+    expect([requests(a), requests(b)]).toEqual([
+      { 1: 10, 2: 500 },
+      { 1: 10, 2: 500 },
     ]);
     expect([a.isComplete, b.isComplete]).toEqual([true, true]);
+  }, 60_000);
+
+  it('[P104] adds no rows if a process starts over and over', async () => {
+    const gate = await database.openGate();
+    const externalTokens = [{ subject: 'ci', isRestricted: false }];
+    await start({ allow: twenty, externalTokens });
+    const statements: string[] = [];
+    gate.knex.on('query', ({ sql }) => statements.push(sql));
+    for (let i = 0; i < 10; i += 1) {
+      await (await start({ allow: twenty, externalTokens }, gate)).stop();
+    }
+    expect(await knex(TABLE)).toHaveLength(20 + 3);
+    expect(statements.filter(sql => sql.startsWith('insert'))).toEqual([]);
   });
 
   it('writes what has changed and no more: nothing of an idle replica', async () => {
@@ -251,7 +275,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const [written, ...others] = await exchange();
     expect(others).toEqual([]);
     expect(written.bindings).toContain('GET hello/7');
-    expect(written.bindings).toHaveLength(8);
+    expect(written.bindings).toHaveLength(7);
     expect(await exchange()).toEqual([]);
   });
 
@@ -278,6 +302,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   });
 
   it('[P30] has the days on which a replica was up, however many replicas were', async () => {
+    const today = Math.floor(Date.now() / DAY_MS);
     const goTo = startDays();
     const [a, b] = await startMany(2, [open]);
     a.ruleUsed(open, 'GET', true);
@@ -286,7 +311,6 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       await a.sync();
       await b.sync();
     }
-    const today = Math.floor(Date.now() / DAY_MS);
     for (const replica of [a, b]) {
       expect(useOf(replica, usedRule(open, 'GET'))).toMatchObject({
         days: 3,
@@ -332,6 +356,54 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       lastUsed: Math.floor(now / DAY_MS),
     });
   });
+
+  it('[P109] deletes nothing and begins no day while the clock of the database is days away, and warns once an hour', async () => {
+    await database.setClock(0);
+    const a = await start({ allow: [open] });
+    a.ruleUsed(open, 'GET', true);
+    await a.sync();
+    const today = Math.floor(Date.now() / DAY_MS);
+    const [{ hash, ...row }] = await knex(TABLE);
+    await knex(TABLE).insert(
+      times(30, i => ({ ...row, hash, day: today - 1 - i })),
+    );
+    let c = a;
+    // The first warning is of the replica that was up before.
+    for (const [days, warnings] of [
+      [40, 2],
+      [-40, 1],
+      [2, 1],
+    ]) {
+      log.length = 0;
+      await database.setClock(days);
+      a.ruleUsed(open, 'GET', true);
+      await a.sync();
+      await a.sync();
+      // Which clock is wrong is not known here, so the requests wait in memory.
+      c = await start({ allow: [open] });
+      c.ruleUsed(open, 'GET', true);
+      await expect(c.sync()).rejects.toThrow('The day is not known');
+      expect([c.isComplete, requestsOf(c, open)]).toEqual([false, [1, 1]]);
+      const day = new Date((today + days) * DAY_MS).toISOString().slice(0, 10);
+      expect(log).toEqual(
+        times(warnings, () =>
+          expect.stringContaining(`it is ${day} by the clock of`),
+        ),
+      );
+    }
+    log.length = 0;
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(now + 3_600_000);
+    await a.sync();
+    await a.sync();
+    expect(log).toHaveLength(1);
+    const days: number[] = await knex(TABLE).orderBy('day').pluck('day');
+    expect(days).toEqual(times(31, i => today - 30 + i));
+    // By this clock, one of the days is over for 31 days.
+    await database.setClock(1);
+    await c.sync();
+    expect([c.isComplete, requestsOf(c, open)]).toEqual([true, [34, 34]]);
+  }, 60_000);
 
   it('stays at its day if the clock of the database goes back', async () => {
     const goTo = startDays();
@@ -382,14 +454,16 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     goTo(31);
     await use(a, 0);
     expect(byDay(a)).toEqual([0, 9, 2, ...endingWith().slice(3)]);
-    const statements: string[] = [];
-    gate.knex.on('query', ({ sql }) => statements.push(sql));
+    const firstDaysRead: unknown[] = [];
+    gate.knex.on('query', ({ sql, bindings }) => {
+      if (/^select .* from .api_gate_usage/.test(sql)) {
+        firstDaysRead.push(bindings[0]);
+      }
+    });
     await use(a, 1);
     await use(a, 1);
-    expect(statements.length).toBeGreaterThan(3);
-    expect(
-      statements.filter(sql => /group by .used., .day./.test(sql)),
-    ).toEqual([]);
+    const yesterday = Math.floor(Date.now() / DAY_MS) - 1;
+    expect(firstDaysRead).toEqual([yesterday, yesterday]);
   });
 
   it('reads the history of a rule from a driver that returns counts as text, although a token has the name of the rule', async () => {
@@ -425,7 +499,6 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   });
 
   it('stores uses by the names and keys that replicas of other releases have', async () => {
-    const goTo = startDays();
     const replica = await start({
       ...{ allow: [open], isEnforced: false },
       externalTokens: [{ subject: 'ci', isRestricted: false }],
@@ -436,10 +509,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     replica.tokenUsed('ci', 'hello');
     replica.tokenUsed('ci', 'other', 'delegation');
     await replica.sync();
-    goTo(3);
-    await replica.sync();
-    // The days that are over have rows of no process.
-    const rows = await knex(TABLE).where({ process: '' }).select();
+    const rows = await knex(TABLE).select();
     expect(
       rows.map(row => [row.kind, row.name, row.plugin].join('|')).sort(),
     ).toEqual([
@@ -453,12 +523,12 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       'worked|GET hello/x 200|hello',
       'worked||',
     ]);
-    expect(rows.map(({ used }) => used)).toContain(
+    expect(rows.map(({ hash }) => hash)).toContain(
       '2aae99b26a66a6605c32605ae477556a6e9aa80675c34c7def5a57c40215a9a3',
     );
   });
 
-  it('[P31] keeps 30 days and today, in one row for each day that is over', async () => {
+  it('[P31] keeps 30 days and today, in one row of all replicas for each day', async () => {
     const goTo = startDays();
     const all = await startMany(5, [open]);
     for (let day = 0; day <= 32; day += 1) {
@@ -470,7 +540,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     // The first replica has read them before anyone has deleted old rows.
     expect(daysOf(all[0], open)).toBe(30);
     const [{ rows }] = await knex(TABLE).count({ rows: '*' });
-    expect(Number(rows)).toBe(28 + 3 * 5);
+    expect(Number(rows)).toBe(31);
     expect(all.every(({ isComplete }) => isComplete)).toBe(true);
     const later = await start({ allow: [open] });
     expect(requestsOf(later, open)).toEqual([31 * 5, 31 * 5]);
@@ -482,41 +552,37 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     const other = await start({ allow: [open] });
     other.ruleUsed(open, 'GET', true);
     await other.sync();
-    jest
-      .spyOn(DatabaseConnections.prototype, 'runAll')
-      .mockRejectedValue(new Error());
-    const replica = await start({ allow: [open] });
-    expect(requestsOf(replica, open)).toEqual([1, 1]);
-  });
-
-  it('writes the last counts of yesterday today, and drops older ones, after which it is not complete', async () => {
-    const goTo = startDays();
-    let isDown = false;
-    const gate = await openFaulty(() => {
-      if (isDown) {
-        throw new Error('No answer');
+    const gate = await database.openGate();
+    const run = gate.run.bind(gate);
+    jest.spyOn(gate, 'run').mockImplementation(async statement => {
+      if (/^delete/.test(String(statement(gate.knex)))) {
+        throw new Error('permission denied');
       }
+      return run(statement);
     });
     const replica = await start({ allow: [open] }, gate);
-    const fail = async () => {
+    expect(requestsOf(replica, open)).toEqual([1, 1]);
+    expect(replica.isComplete).toBe(false);
+  });
+
+  it('[P29] records what it could not write on the day on which the database answers again', async () => {
+    const goTo = startDays();
+    const replica = await start({ allow: [open] });
+    const add = jest.spyOn(UsageTable.prototype, 'add');
+    add.mockRejectedValue(new Error('No answer'));
+    for (const day of [0, 1, 2, 3]) {
+      goTo(day);
       replica.ruleUsed(open, 'GET', true);
-      isDown = true;
       await expect(replica.sync()).rejects.toThrow('No answer');
-      isDown = false;
-    };
-    await fail();
-    goTo(1);
+    }
+    add.mockRestore();
     await replica.sync();
     expect([requestsOf(replica, open), replica.isComplete]).toEqual([
-      [1, 1],
+      [4, 4],
       true,
     ]);
     const days = await knex(TABLE).where('requests', '>', 0).pluck('day');
     expect(days).toEqual([Math.floor(Date.now() / DAY_MS)]);
-    await fail();
-    goTo(3);
-    await replica.sync();
-    expect(replica.isComplete).toBe(false);
   });
 
   it('[P31] has no more rows a day than rules, their methods and tokens, and 200 subjects of other tokens, for each plugin that these or their handlers call', async () => {
@@ -740,14 +806,39 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
   it('bounds its memory while the database is down, and is not complete after that', async () => {
     const replica = await start({ allow: [] });
     expect(replica.isComplete).toBe(true);
-    for (let i = 0; i < 10_050; i += 1) {
+    for (let i = 0; i < 20_050; i += 1) {
       replica.ruleUsed(ruleFor(`/${i}`), 'GET', true);
     }
     expect(replica.isComplete).toBe(false);
-    expect(requestsOf(replica, ruleFor('/9999'))).toEqual([1, 1]);
-    expect(requestsOf(replica, ruleFor('/10000'))).toEqual([0, 0]);
+    expect(requestsOf(replica, ruleFor('/19999'))).toEqual([1, 1]);
+    expect(requestsOf(replica, ruleFor('/20000'))).toEqual([0, 0]);
     // They are of no use to this test, and many.
     replicas = [];
+  });
+
+  it('logs in one line that a table of another form is in its place, and counts in memory', async () => {
+    await knex.schema.createTable(TABLE, table => {
+      for (const name of ['used', 'process', 'kind', 'name', 'plugin']) {
+        table.string(name).notNullable();
+      }
+      table.integer('day').notNullable();
+      table.bigInteger('requests');
+      table.bigInteger('anonymous');
+    });
+    const replica = await start({ allow: [open] });
+    replica.ruleUsed(open, 'GET', true);
+    expect([replica.isComplete, requestsOf(replica, open)]).toEqual([
+      false,
+      [1, 1],
+    ]);
+    expect(log).toEqual([
+      expect.stringMatching(
+        /^API gate keeps no record of which rules and tokens are used\. The table api_gate_usage [^\n]* lacks: hash\. Drop it, and create it with: create table [^\n]*;$/,
+      ),
+    ]);
+    await knex.schema.dropTable(TABLE);
+    await replica.sync();
+    expect(replica.isComplete).toBe(true);
   });
 
   it('creates its table for twenty replicas at once', async () => {
@@ -834,4 +925,21 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       proxy.stop();
     }, 60_000);
   }
+});
+
+it('adds to the counts in the table on MySQL, too', async () => {
+  const knex = knexFactory({ client: 'mysql2' });
+  const statements: string[] = [];
+  const database = {
+    run: async (statement: (knex: Knex) => Knex.QueryBuilder) =>
+      statements.push(String(statement(knex))),
+  };
+  const table = new UsageTable(database as never);
+  const count = { ...usedRule(open, 'GET'), requests: 2, anonymous: 1 };
+  await table.add(20_000, [count], () => {});
+  expect(statements).toEqual([
+    expect.stringMatching(
+      /^insert into `api_gate_usage` \(.*\) values \(.*\) on duplicate key update `requests` = `api_gate_usage`\.`requests` \+ values\(`requests`\),`anonymous` = `api_gate_usage`\.`anonymous` \+ values\(`anonymous`\)$/,
+    ),
+  ]);
 });

@@ -8,11 +8,15 @@ import { withTimeout } from '../util/time';
 import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
 import {
+  addDay,
   addTo,
+  copyUses,
   Count,
   dayOf,
+  formatDay,
   keyOf,
   listConfigured,
+  subtractFrom,
   TokenCall,
   Use,
   Used,
@@ -30,25 +34,24 @@ const START_TIMEOUT_MS = 6_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 // More than the rules and tokens of a configuration, and of its versions while the database is down.
-const MAX_PENDING = 10_000;
+const MAX_PENDING = 20_000;
+
+const CLOCK_WARNING_MS = 60 * 60 * 1000;
 
 /**
- * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer writes the counts to the
- * database, and reads those of all processes; while the database is down, they wait. The day of a request is that of the exchange after
- * it, by the database's clock.
+ * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer adds the counts to those in
+ * the database, and reads the sums of all processes; while the database is down, the counts wait. The day of a request is the day of the
+ * exchange after it, by the database's clock.
  */
 export class Usage {
   readonly #names: UsageNames;
-  /** The requests since the last exchange. */
+  /** The requests that are not known to be in the database. */
   readonly #pending = new Map<string, Count>();
-  /** The requests of this process on the day of the last exchange. */
-  readonly #counts = new Map<string, Count>();
-  readonly #unwritten = new Set<Count>();
-  /** The requests of all other processes and days. */
-  #recorded: Use[] = [];
+  /** The uses that the last exchange read, and what it wrote. */
+  #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
-  #tidiedOn: number | undefined;
+  #warnedOfClocksAt = -Infinity;
   #table: UsageTable | undefined;
   #hasTable = false;
   #hasWarned = false;
@@ -122,13 +125,9 @@ export class Usage {
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
   read(): Map<string, Use> {
-    const uses = new Map<string, Use>();
-    this.#recorded.forEach(use => addTo(uses, use));
-    const { day } = this;
-    const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
-    for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
-      const use = addTo(uses, { ...today, ...count });
-      use.lastUsed = count.requests > 0 ? day : use.lastUsed;
+    const uses = copyUses(this.#recorded);
+    for (const count of this.#pending.values()) {
+      addDay(uses, { ...count, day: this.day }, this.day);
     }
     return uses;
   }
@@ -174,14 +173,11 @@ export class Usage {
         this.#hasTable = true;
       }
       await this.#beginDay(table);
-      this.#collect();
-      await this.#write(table);
+      await this.#write(table, this.#pending.values());
       this.#recorded = await table.read(this.#day);
       this.#names.setRecorded(this.read().values());
-      if (this.#tidiedOn !== this.#day) {
-        await table.tidy(this.#day);
-        this.#tidiedOn = this.#day;
-      }
+      await this.#write(table, this.#notYetInForce());
+      await table.tidy(this.#day);
       this.#isStored = true;
     } catch (error) {
       if (!this.#hasTable && !this.#hasWarned) {
@@ -197,40 +193,44 @@ export class Usage {
     }
   }
 
-  /** Begins a new day by the database's clock. Counts of yesterday that the last exchange could not write are written first. */
+  /**
+   * Begins a new day by the database's clock. If that clock and the clock of this process are days apart, one of them is wrong. A day that
+   * is not over would then begin, and days would be deleted that the reports need. So the day stays as it is until the clocks agree.
+   */
   async #beginDay(table: UsageTable): Promise<void> {
-    const today = await table.today();
-    if (today === this.#day + 1) {
-      await this.#write(table);
+    const [today, here] = [await table.today(), dayOf(Date.now())];
+    if (Math.abs(today - here) <= 1) {
+      // The clock of another database that takes over may be behind.
+      this.#day = Math.max(this.#day, today);
+      return;
     }
-    // The clock of another database that takes over may be behind.
-    if (today > this.#day) {
-      // Counts of an earlier day may be part of a sum by now: see `UsageTable.tidy`.
-      this.#hasDropped ||= this.#unwritten.size > 0;
-      this.#unwritten.clear();
-      this.#counts.clear();
-      this.#day = today;
+    const now = performance.now();
+    if (now >= this.#warnedOfClocksAt + CLOCK_WARNING_MS) {
+      this.#warnedOfClocksAt = now;
+      this.options.logger.warn(
+        `API gate begins no day in its record of use, and deletes none: it is ${formatDay(today)} by the clock of the auth plugin's database, and ${formatDay(here)} by the clock of this process. Set the clock that is wrong`,
+      );
+    }
+    if (this.#day === 0) {
+      throw new Error('The day is not known');
     }
   }
 
-  /** Adds the pending requests to the counts of the day. A count of 0 records that a rule or token is in force. */
-  #collect(): void {
+  /** Lists the rules and tokens in force that have no row today. A count of 0 records that they are in force. */
+  #notYetInForce(): Count[] {
     const { externalTokens, source } = this.options;
-    for (const used of listConfigured(source.current, externalTokens)) {
-      if (!this.#counts.has(keyOf(used))) {
-        const none = { requests: 0, anonymous: 0 };
-        this.#unwritten.add(addTo(this.#counts, { ...used, ...none }));
-      }
-    }
-    for (const count of this.#pending.values()) {
-      this.#unwritten.add(addTo(this.#counts, count));
-    }
-    this.#pending.clear();
+    return listConfigured(source.current, externalTokens)
+      .filter(used => this.#recorded.get(keyOf(used))?.lastDay !== this.#day)
+      .map(used => ({ ...used, requests: 0, anonymous: 0 }));
   }
 
-  async #write(table: UsageTable): Promise<void> {
-    await table.write(this.#day, this.#unwritten);
-    this.#unwritten.clear();
+  /** Adds counts to the table. If no answer to a statement arrives, it is sent again, and its requests may be counted twice. */
+  async #write(table: UsageTable, counts: Iterable<Count>): Promise<void> {
+    await table.add(this.#day, counts, row => {
+      addDay(this.#recorded, row, this.#day);
+      // Further requests may have been added meanwhile.
+      subtractFrom(this.#pending, row);
+    });
   }
 
   #add(used: Used, isAnonymous: boolean): void {

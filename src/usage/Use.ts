@@ -26,7 +26,7 @@ export interface Used {
 /** Records that a process was up in report-only, with a count of 0. */
 export const REPORT_ONLY: Used = { kind: 'worked', name: '', plugin: '' };
 
-/** The requests of one process on one day. */
+/** A number of requests. */
 export interface Count extends Used {
   requests: number;
   /** The number of these requests that presented no credential. */
@@ -40,10 +40,11 @@ export interface Use extends Count {
   /** The number of these days that are among the last seven. */
   recentDays: number;
   firstDay: number;
+  lastDay: number;
   /** The last day with a request. */
   lastUsed: number | null;
   /** Of a rule with requests before today: the requests of each of the 30 days before, the oldest first. */
-  earlier?: readonly number[];
+  earlier?: number[];
 }
 
 /** Names a rule by what it opens: its place in the list and its reason may change. */
@@ -142,6 +143,58 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
   count.anonymous += added.anonymous;
   counts.set(key, count);
   return count;
+}
+
+/** Subtracts from the count of the same rule or token in a map, and removes a count without requests. */
+export function subtractFrom(counts: Map<string, Count>, count: Count): void {
+  const { requests, anonymous } = count;
+  const negative = { ...count, requests: -requests, anonymous: -anonymous };
+  if (addTo(counts, negative).requests === 0) {
+    counts.delete(keyOf(count));
+  }
+}
+
+/** Adds the requests of a day to the use of the same rule or token in a map. Days are added in their order. */
+export function addDay(
+  uses: Map<string, Use>,
+  { day, kind, name, plugin, requests, anonymous }: Count & { day: number },
+  today: number,
+): void {
+  const key = keyOf({ kind, name, plugin });
+  let use = uses.get(key);
+  if (!use) {
+    use = {
+      ...{ kind, name, plugin, requests: 0, anonymous: 0 },
+      ...{
+        days: 0,
+        recentDays: 0,
+        firstDay: day,
+        lastDay: day,
+        lastUsed: null,
+      },
+    };
+    uses.set(key, use);
+  }
+  use.requests += requests;
+  use.anonymous += anonymous;
+  use.lastDay = day;
+  if (day < today) {
+    use.days += 1;
+    use.recentDays += day >= today - RECENT_DAYS ? 1 : 0;
+  }
+  if (requests > 0) {
+    use.lastUsed = day;
+    if (kind === 'rule' && day < today) {
+      // The copy of a use has the same array.
+      use.earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
+      use.earlier[day - (today - DAYS_KEPT)] = requests;
+    }
+  }
+}
+
+/** Copies a map and its uses. */
+export function copyUses(uses: Map<string, Use>): Map<string, Use> {
+  return new Map([...uses].map(([key, use]) => [key, { ...use }]));
 }
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
