@@ -9,9 +9,7 @@ import { EarlyDecisions } from './EarlyDecisions';
 const TOKEN = 'jane';
 
 /** Starts an app that decides early about each request, and answers with what is known of the decision then. */
-async function start(
-  change: (req: IncomingMessage & { originalUrl?: string }) => void = () => {},
-) {
+async function start(change: (req: IncomingMessage) => void = () => {}) {
   const state = createGateServices();
   const principal = { type: 'service', subject: TOKEN };
   state.tokens.set(TOKEN, principal);
@@ -68,7 +66,7 @@ describe('EarlyDecisions', () => {
 
   it.each<[string, Parameters<typeof start>[0]]>([
     ['method', req => Object.assign(req, { method: 'PUT' })],
-    ['target', req => Object.assign(req, { originalUrl: '/api/hello/y' })],
+    ['target', req => Object.assign(req, { url: '/api/hello/y' })],
     ['Authorization', ({ headers }) => (headers.authorization = 'Bearer y')],
     ['cookies', ({ headers }) => (headers.cookie = 'a=1')],
   ])(

@@ -22,7 +22,7 @@ export interface EarlyDecision {
 export class EarlyDecisions {
   readonly #byRequest = new WeakMap<
     IncomingMessage,
-    EarlyDecision & { decidedBy: string }
+    EarlyDecision & { readings: string[] }
   >();
 
   constructor(
@@ -36,7 +36,7 @@ export class EarlyDecisions {
    */
   find(req: IncomingMessage): EarlyDecision | undefined {
     const early = this.#byRequest.get(req);
-    return early && early.decidedBy === readDecisive(req) ? early : undefined;
+    return early?.readings.includes(readDecisive(req)) ? early : undefined;
   }
 
   /** Decides about a request at a mount in Express. Calls `next` in every case, with an error if the request must be refused at once. */
@@ -57,8 +57,12 @@ export class EarlyDecisions {
           carryOut(request, decided);
           upgradeGuard.decided(req, true);
         }
-        const decidedBy = readDecisive(req);
-        this.#byRequest.set(req, { request, decided, goesOn, decidedBy });
+        // At a mount of Express, and outside of it.
+        const { headers, method, originalUrl: url } = req;
+        const readings = [req, { baseUrl: '', headers, method, url }].map(
+          readDecisive,
+        );
+        this.#byRequest.set(req, { request, decided, goesOn, readings });
       }
     } catch (thrown) {
       error = failClosed(res, services, thrown);
@@ -67,9 +71,15 @@ export class EarlyDecisions {
   };
 }
 
-/** Returns what a decision depends on and a listener may rewrite, as the request goes on. */
-function readDecisive(req: IncomingMessage & { originalUrl?: string }): string {
-  const { headers, method, originalUrl, url } = req;
+/** Returns what a decision depends on and a listener or handler may rewrite. */
+function readDecisive({
+  baseUrl = '',
+  headers,
+  method,
+  url,
+}: Pick<IncomingMessage, 'headers' | 'method' | 'url'> & {
+  baseUrl?: string;
+}): string {
   const { authorization, cookie } = headers;
-  return JSON.stringify([method, originalUrl ?? url, authorization, cookie]);
+  return JSON.stringify([method, baseUrl, url, authorization, cookie]);
 }

@@ -7,8 +7,8 @@ import { Refusal, refuseUndecided } from '../decision/Refusal';
 /** The events by which the listeners of a server get a request. */
 const REQUEST_EVENTS = ['request', 'checkContinue', 'checkExpectation'];
 
-/** The properties that Express sets at a request. An app behind the listeners would not read them anew. */
-const SET_BY_EXPRESS = ['originalUrl', 'query', 'res'];
+/** The properties that Express sets at a request, and does not read anew once they are there. */
+const SET_BY_EXPRESS = ['baseUrl', 'originalUrl', 'params', 'query', 'res'];
 
 /**
  * Has the gate decide about requests before the listeners of a server get them, wherever anybody but the app listens.
@@ -79,6 +79,10 @@ export class RequestGuard {
   /** Calls back, later, for a request that goes on to the listeners. */
   #decide(req: IncomingMessage, res: ServerResponse, goOn: () => void): void {
     const prototypes = [req, res].map(each => Object.getPrototypeOf(each));
+    const forgetExpress = () =>
+      SET_BY_EXPRESS.forEach(key => Reflect.deleteProperty(req, key));
+    // A handler of Express may emit what it has got.
+    forgetExpress();
     try {
       this.#front ??= this.options.createFront();
       this.#front(req as never, res as never, (error?: unknown) => {
@@ -86,7 +90,7 @@ export class RequestGuard {
         [req, res].forEach((each, i) =>
           Object.setPrototypeOf(each, prototypes[i]),
         );
-        SET_BY_EXPRESS.forEach(key => Reflect.deleteProperty(req, key));
+        forgetExpress();
         if (error) {
           res.destroy();
         } else if (!req.socket.destroyed) {

@@ -185,6 +185,31 @@ describe('[P98] a listener for requests beside the app', () => {
     expect(hello.handled).toHaveLength(1);
   });
 
+  it.each(['app', 'server'])(
+    'has a request decided again that a public handler hands to the %s',
+    async again => {
+      const { get, hello, sign } = await start({
+        apiGate: { allow: [{ plugin: 'forwarding', path: '/public' }] },
+        features: [
+          openPlugin('forwarding', {
+            handle: (req, res) => {
+              const { server } = req.socket as unknown as { server: Server };
+              Object.assign(req, { url: '/api/hello/secret', baseUrl: '' });
+              return again === 'app'
+                ? req.app(req, res)
+                : server.emit('request', req, res);
+            },
+          }).feature,
+        ],
+      });
+      const target = '/api/forwarding/public';
+      expect((await get(target)).status).toBe(401);
+      expect(hello.handled).toEqual([]);
+      expect((await get(target, bearer(await sign()))).status).toBe(200);
+      expect(hello.handled).toHaveLength(1);
+    },
+  );
+
   it('gets the whole body of a request whose token takes time to verify', async () => {
     const { heard, request, sign } = await start();
     const body = 'x'.repeat(3_000_000);
