@@ -21,6 +21,7 @@ const WITH_BACKEND = [
   'observability/describePolicy.ts',
   'services/apiGateService.ts',
   'services/assertBackstage.ts',
+  'services/createFront.ts',
   'services/createParts.ts',
   'services/createPolicyAnswers.ts',
   'services/httpAuthService.ts',

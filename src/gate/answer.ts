@@ -1,4 +1,4 @@
-import type { Response } from 'express';
+import express, { Response } from 'express';
 import onHeaders from 'on-headers';
 import type { IssuedCookie } from '../cookie/CookieIssuer';
 import type { CredentialKind } from '../decision/Decision';
@@ -29,6 +29,8 @@ export interface AnswerHeaders {
   isPrivate?: boolean;
   /** Whether a browser shows the answer to a cookie as a page. */
   isPage?: boolean;
+  /** Whether the headers are set. */
+  isSet?: boolean;
 }
 
 /** Clears the gate's cookies of a request with its answer. */
@@ -62,7 +64,7 @@ export function restrictAnswer(
 
 /**
  * Sets the headers of an answer when it is written, since handlers and proxies replace headers late. Nothing else in the gate
- * changes the answer of a handler.
+ * changes the answer of a handler. If the gate calls this twice for an answer, the last call decides when the headers are set.
  */
 export function setAnswerHeaders(request: ExpressRequest): void {
   const { answer, res } = request;
@@ -75,7 +77,11 @@ export function setAnswerHeaders(request: ExpressRequest): void {
     return;
   }
   onHeaders(res, () => {
-    const { cleared, isPage, isPrivate, issued, restrictedFor } = answer;
+    const { cleared, isPage, isPrivate, isSet, issued, restrictedFor } = answer;
+    if (isSet) {
+      return;
+    }
+    answer.isSet = true;
     if (cleared?.length) {
       addHeader(res, 'Set-Cookie', cleared);
       forbidStoring(res);
@@ -91,7 +97,8 @@ export function setAnswerHeaders(request: ExpressRequest): void {
     }
     if (restrictedFor !== undefined && !trust) {
       if (restrictedFor !== 'none') {
-        res.vary('Sec-Fetch-Dest');
+        // A listener in front of Express answers by Node's response, which has no such method.
+        express.response.vary.call(res, 'Sec-Fetch-Dest');
       }
       sandbox(request);
     }

@@ -11,6 +11,7 @@ import { createClientAddress } from '../http/mountedRequest';
 import type { PolicySource } from '../policy/PolicySource';
 import { SessionSockets } from '../revocation/SessionSockets';
 import { createGate } from './createGate';
+import { EarlyDecisions } from './EarlyDecisions';
 import { UpgradeGate } from './UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './issueCookie';
@@ -42,12 +43,14 @@ export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
   const upgradeGuard = new UpgradeGuard({ services, upgradeGate });
+  const earlyDecisions = new EarlyDecisions(services, upgradeGuard);
   return {
     ...system,
     decisions: services.decisions,
     tokens: services.tokens,
     /** The Express handler for `/api/:gatedPluginId`. */
-    handler: createGate(services, upgradeGuard),
+    handler: createGate(services, upgradeGuard, earlyDecisions),
+    earlyDecisions,
     upgradeGate,
     upgradeGuard,
     /** Replaces the issuer of the cookie; `undefined` turns issuing off. */

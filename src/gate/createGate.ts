@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { CredentialsReader } from '../credentials/BackendPlugins';
 import type { PresentedToken } from '../credentials/readCredential';
 import { Refusal, refuseUndecided, toRefusal } from '../decision/Refusal';
@@ -11,6 +11,7 @@ import {
   setRefusalHeaders,
 } from './answer';
 import { accept, conclude, Passed, settle } from './decide';
+import type { EarlyDecisions } from './EarlyDecisions';
 import { findForeignTokens } from './foreignAuthorization';
 import { ExpressRequest, readRequestToken } from './GateRequest';
 import type { GateServices } from './GateServices';
@@ -37,23 +38,28 @@ type NextArguments = [error?: Error] | undefined;
 export function createGate(
   services: GateServices,
   upgradeGuard: Pick<UpgradeGuard, 'decided'>,
+  earlyDecisions?: Pick<EarlyDecisions, 'find'>,
 ): RequestHandler {
   return (req, res, next) => {
-    const fail = (error: unknown): NextArguments => {
-      const refusal = Refusal.because('failed');
-      const id = refuseUndecided(refusal, services.logger, error);
-      setRefusalHeaders(res, refusal, id);
-      return [refusal.error];
-    };
+    const fail = (error: unknown): NextArguments => [
+      failClosed(res, services, error),
+    ];
     let ended: NextArguments | Promise<NextArguments>;
     try {
-      const request = new ExpressRequest(req, res, services);
-      const decided = decideIfKnown(request);
-      ended = decided
-        ? carryOut(request, decided)
-        : settle(request)
-            .then(settled => carryOut(request, settled))
-            .catch(fail);
+      const early = earlyDecisions?.find(req);
+      const request = early?.request ?? new ExpressRequest(req, res, services);
+      const decided = early?.decided ?? decideIfKnown(request);
+      if (early?.goesOn) {
+        // Once more, so that they are set before the handlers in front of this one set theirs.
+        setAnswerHeaders(request);
+        ended = [];
+      } else {
+        ended = decided
+          ? carryOut(request, decided)
+          : settle(request)
+              .then(settled => carryOut(request, settled))
+              .catch(fail);
+      }
     } catch (error) {
       ended = fail(error);
     }
@@ -73,6 +79,18 @@ export function createGate(
       end(ended);
     }
   };
+}
+
+/** Refuses a request about which the gate has failed to decide. Returns the error that answers it. */
+export function failClosed(
+  res: Response,
+  { logger }: GateServices,
+  error: unknown,
+): Error {
+  const refusal = Refusal.because('failed');
+  const id = refuseUndecided(refusal, logger, error);
+  setRefusalHeaders(res, refusal, id);
+  return refusal.error;
 }
 
 function decideIfKnown(request: ExpressRequest): Passed | Refusal | undefined {
@@ -157,7 +175,7 @@ function recall(
 }
 
 /** Carries out a decision about a request in Express: forwards, answers or refuses it. */
-function carryOut(
+export function carryOut(
   request: ExpressRequest,
   decided: Passed | Refusal,
 ): NextArguments {

@@ -140,10 +140,7 @@ export function conclude(
   decided: Passed | Refusal,
 ): boolean {
   const { services } = request;
-  const decision =
-    decided instanceof Refusal
-      ? refusedDecision(request, decided)
-      : passedDecision(request, decided);
+  const decision = decisionOf(request, decided);
   const goesOn = decision.outcome !== 'refused';
   if (goesOn) {
     forward(request, decided instanceof Refusal ? undefined : decided);
@@ -152,6 +149,16 @@ export function conclude(
   const error = decided instanceof Refusal ? decided.error : undefined;
   services.observer.decided(request, decision, error);
   return goesOn;
+}
+
+/** Returns the record of a decision. */
+export function decisionOf(
+  request: GateRequest,
+  decided: Passed | Refusal,
+): Decision {
+  return decided instanceof Refusal
+    ? refusedDecision(request, decided)
+    : passedDecision(request, decided);
 }
 
 function passedDecision(

@@ -32,6 +32,8 @@ export function findIssuer(
     credential !== 'bearer' ||
     req.method === 'OPTIONS' ||
     req.headers[COOKIE_ISSUED_IN_FRONT] !== undefined ||
+    // A listener has changed a request that the gate passed. The bearer token may be the one of the cookie, which must not renew itself.
+    services.decisions.get(req) !== undefined ||
     !isFullUserToken(verified, services)
   ) {
     return undefined;

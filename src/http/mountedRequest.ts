@@ -28,7 +28,7 @@ export function pluginIdOf(
 }
 
 // A segment with an escape never names an installed plugin: see `Plugins`.
-const NO_PLUGIN = '%';
+export const NO_PLUGIN = '%';
 
 const MAX_ESCAPE_LEVELS = 3;
 

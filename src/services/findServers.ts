@@ -11,6 +11,11 @@ const NEW_CONNECTION = 'net.server.socket';
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
 
+/** Returns whether a listener for requests is, or holds, the Express app that leads to a handler. */
+export function leadsTo(listener: unknown, mount: RequestHandler): boolean {
+  return holds(listener, mount, MAX_DEPTH);
+}
+
 /**
  * Finds the HTTP servers of a backend, those that listen already at once, and others by their first connection, before any request:
  * Backstage hands its server to nobody but an adopter's `configure`, and an adopter may have the app listen at a second one.
@@ -32,7 +37,7 @@ export function findServers(options: {
     const address = server.address();
     const listensAtPort = typeof address === 'object' && address?.port === port;
     const apps = server.listeners('request');
-    return listensAtPort || apps.some(app => holds(app, mount, MAX_DEPTH));
+    return listensAtPort || apps.some(app => leadsTo(app, mount));
   };
   const onConnection = (message: unknown) => {
     const { server } = (message as { socket: Socket & { server?: Server } })

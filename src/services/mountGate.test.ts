@@ -4,7 +4,9 @@ import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import express, { ErrorRequestHandler } from 'express';
 import { Refusal, RefusalReason, REFUSALS } from '../decision/Refusal';
+import { EarlyDecisions } from '../gate/EarlyDecisions';
 import type { UpgradeGuard } from '../gate/UpgradeGuard';
+import { createGateServices } from '../__testUtils__/createGateServices';
 import { serve } from '../__testUtils__/serve';
 import { createErrorAnswer, mountGate } from './mountGate';
 
@@ -24,12 +26,18 @@ describe('mountGate', () => {
   /** Serves an app behind a gate that decides as its argument does, and that records which plugins it is asked for. */
   async function serveBehind(decide: (plugin: string) => Error | undefined) {
     const judged: string[] = [];
-    const upgradeGuard = { guard: jest.fn(), stop: jest.fn() };
+    const upgradeGuard = {
+      decided: () => {},
+      guard: jest.fn(),
+      stop: jest.fn(),
+    };
+    const { services } = createGateServices();
     const app = express();
     stop = mountGate({
       gate: {
         config,
         logger,
+        earlyDecisions: new EarlyDecisions(services, upgradeGuard),
         handler: (req, _res, next) => {
           judged.push(req.params.gatedPluginId);
           next(decide(req.params.gatedPluginId));

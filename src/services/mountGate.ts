@@ -6,50 +6,53 @@ import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { DECISION_HEADER, ERRORS } from '../decision/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
 import { isPageDestination } from '../http/browsers';
-import {
-  COOKIE_PATH,
-  PAGE_PATH,
-  requestMethod,
-  withoutQuery,
-} from '../http/requestLine';
+import { PAGE_PATH, requestMethod, withoutQuery } from '../http/requestLine';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
-import { findServers } from './findServers';
+import { createFront, mountAt } from './createFront';
+import { findServers, leadsTo } from './findServers';
+import { RequestGuard } from './RequestGuard';
 
 const STATUSES = new Map(
   Object.entries(ERRORS).map(([status, { name }]) => [name, Number(status)]),
 );
 
 /**
- * Mounts the gate at the root router, and puts it in front of the listeners for upgrades of the backend's HTTP server.
+ * Mounts the gate at the root router. At the backend's HTTP servers, this puts it in front of the listeners for upgrades, and of the
+ * listeners for requests where the app is not the only one.
  *
  * @returns a function that stops the search for the server, and refuses all further upgrades
  */
 export function mountGate(options: {
-  gate: Pick<ApiGate, 'config' | 'handler' | 'logger' | 'upgradeGuard'>;
+  gate: Pick<
+    ApiGate,
+    'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGuard'
+  >;
   rootHttpRouter: RootHttpRouterService;
-  /** Called with each server, once the gate is in front of its upgrades. */
+  /** Called with each server, once the gate is in front of its listeners. */
   onServer?(server: Server): void;
 }): () => void {
-  const { rootHttpRouter, onServer } = options;
-  const { config, handler, logger, upgradeGuard } = options.gate;
+  const { gate, rootHttpRouter, onServer } = options;
+  const { config, handler, logger, upgradeGuard } = gate;
   const answerError = createErrorAnswer({ config, logger });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
-  const mount: RequestHandler = (req, res, next) =>
+  const mount: RequestHandler = (req, res, next) => {
+    requestGuard.guardServerOf(req);
     handler(req, res, error =>
       error ? answerError(error, req, res, next) : next(),
     );
-  rootHttpRouter.use('/api/:gatedPluginId', mount);
-  // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. The endpoint comes in
-  // front of all handlers that the plugin's router could check.
-  rootHttpRouter.use(COOKIE_PATH, (req, res, next) => {
-    req.params = { gatedPluginId: 'app' };
-    mount(req, res, next);
+  };
+  const requestGuard = new RequestGuard({
+    logger,
+    isApp: listener => leadsTo(listener, mount),
+    createFront: () => createFront({ gate, mount, answerError }),
   });
+  mountAt(rootHttpRouter, mount);
   const stopFinding = findServers({
     config,
     mount,
     onFound: server => {
       upgradeGuard.guard(server);
+      requestGuard.guard(server);
       onServer?.(server);
     },
   });

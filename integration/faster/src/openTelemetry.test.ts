@@ -1,4 +1,6 @@
+import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -13,6 +15,7 @@ import {
   NodeTracerProvider,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
+import { Server as SocketIo } from 'socket.io';
 import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
 import { bearer } from '../../../src/__testUtils__/requestParts';
 import { signedBackends } from '../../../src/__testUtils__/signedBackends';
@@ -50,10 +53,21 @@ async function countMeasured(): Promise<number> {
 }
 
 /** Returns what the instrumentation has of the requests of a backend. */
-async function observe(fasterServer: boolean) {
+async function observe(
+  fasterServer: boolean,
+  attach: (server: Server) => void = () => {},
+) {
   const backend = await backends.start({
     apiGate: { fasterServer },
-    features: [recordingPlugin('hello').feature],
+    features: [
+      recordingPlugin('hello').feature,
+      rootHttpRouterServiceFactory({
+        configure({ applyDefaults, server }) {
+          applyDefaults();
+          attach(server as unknown as Server);
+        },
+      }),
+    ],
   });
   const user = bearer(await backend.sign());
   SPANS.reset();
@@ -88,4 +102,13 @@ it('the HTTP instrumentation of OpenTelemetry and its metrics have the same of e
   expect(withIt.spans.length).toBeGreaterThan(2);
   expect(withIt.measured).toBeGreaterThan(2);
   expect(withIt).toEqual(without);
+});
+
+it('[P99] they have the same of each request, a refusal included, with socket.io below /api', async () => {
+  const { log: _, ...without } = await observe(false);
+  const { log, ...attached } = await observe(false, server => {
+    const socketIo = new SocketIo(server, { path: '/api/live/socket.io/' });
+    backends.add({ stop: () => socketIo.disconnectSockets(true) });
+  });
+  expect(attached).toEqual(without);
 });

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http';
+import type { RequestHandler } from 'express';
+import { Refusal } from '../decision/Refusal';
+import { carryOut, failClosed } from './createGate';
+import { decisionOf, Passed, settle } from './decide';
+import { ExpressRequest } from './GateRequest';
+import type { GateServices } from './GateServices';
+import type { UpgradeGuard } from './UpgradeGuard';
+
+/** A decision about a request that no listener of the server has got yet. */
+export interface EarlyDecision {
+  request: ExpressRequest;
+  decided: Passed | Refusal;
+  /** Whether the decision is carried out, and the request goes on. Otherwise the gate in Express carries it out and answers. */
+  goesOn: boolean;
+}
+
+/**
+ * Decides about requests before any listener of a server gets them, and keeps the decisions for the gate in Express. Without these,
+ * that gate would read the `Authorization` that the cookie has become: it would issue a new cookie for it, and count the request twice.
+ */
+export class EarlyDecisions {
+  readonly #byRequest = new WeakMap<
+    IncomingMessage,
+    EarlyDecision & { readings: string[] }
+  >();
+
+  constructor(
+    private readonly services: GateServices,
+    private readonly upgradeGuard: Pick<UpgradeGuard, 'decided'>,
+  ) {}
+
+  /**
+   * Returns the decision about a request; `undefined` if there is none, or if a listener has changed what it depends on: the request
+   * needs another decision then.
+   */
+  find(req: IncomingMessage): EarlyDecision | undefined {
+    const early = this.#byRequest.get(req);
+    return early?.readings.includes(readDecisive(req)) ? early : undefined;
+  }
+
+  /** Decides about a request at a mount in Express. Calls `next` in every case, with an error if the request must be refused at once. */
+  readonly decide: RequestHandler = async (req, res, next) => {
+    const { services, upgradeGuard } = this;
+    let error: Error | undefined;
+    try {
+      const request = new ExpressRequest(req, res, services);
+      const decided = await settle(request);
+      const isRefused = decisionOf(request, decided).outcome === 'refused';
+      const goesOn = !isRefused && !(decided as Passed).answer;
+      // In report-only, a preflight goes on undecided: the gate in Express records it, unless Backstage's CORS answers it before.
+      const isPreflight =
+        req.method === 'OPTIONS' &&
+        decided === Refusal.because('missing-credentials');
+      if (!goesOn || !isPreflight) {
+        if (goesOn) {
+          carryOut(request, decided);
+          upgradeGuard.decided(req, true);
+        }
+        // At a mount of Express, and outside of it.
+        const { headers, method, originalUrl: url } = req;
+        const readings = [req, { baseUrl: '', headers, method, url }].map(
+          readDecisive,
+        );
+        this.#byRequest.set(req, { request, decided, goesOn, readings });
+      }
+    } catch (thrown) {
+      error = failClosed(res, services, thrown);
+    }
+    next(error);
+  };
+}
+
+/** Returns what a decision depends on and a listener or handler may rewrite. */
+function readDecisive({
+  baseUrl = '',
+  headers,
+  method,
+  url,
+}: Pick<IncomingMessage, 'headers' | 'method' | 'url'> & {
+  baseUrl?: string;
+}): string {
+  const { authorization, cookie } = headers;
+  return JSON.stringify([method, baseUrl, url, authorization, cookie]);
+}
