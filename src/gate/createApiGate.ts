@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
@@ -14,6 +15,7 @@ import { createGate } from './createGate';
 import { UpgradeGate } from './UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './issueCookie';
+import { findUndecidedOrder } from './orders';
 import { createOthersLimit } from './signOut';
 import { UpgradeGuard } from './UpgradeGuard';
 import { findSessionRefusal, verifyCredential } from './verifyCredential';
@@ -42,7 +44,11 @@ export type ApiGate = ReturnType<typeof createApiGate>;
 export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
-  const upgradeGuard = new UpgradeGuard({ services, upgradeGate });
+  const upgradeGuard = new UpgradeGuard({
+    services,
+    upgradeGate,
+    findOrder: (req, socket) => findUndecidedOrder(req, services, { socket }),
+  });
   return {
     ...system,
     decisions: services.decisions,
@@ -51,6 +57,9 @@ export function createApiGate(system: FromSystem) {
     handler: createGate(services, upgradeGuard),
     upgradeGate,
     upgradeGuard,
+    /** Returns the refusal to carry out in report-only for a request that a mount of the app's own leads around the gate. */
+    findUndecidedOrder: (req: IncomingMessage, pluginId: string) =>
+      findUndecidedOrder(req, services, { pluginId }),
     /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
     setCookieIssuer(issuer: CookieIssuer | undefined): void {
       services.cookieIssuer = issuer && wrapIssuer(issuer);
