@@ -79,7 +79,10 @@ function decideIfKnown(request: ExpressRequest): Passed | Refusal | undefined {
   try {
     return decideAtOnce(request);
   } catch (error) {
-    return toRefusal(error, request.services.logger);
+    // In report-only the long way meets the error again, and looks up the tokens of the request.
+    return request.policy.isEnforced
+      ? toRefusal(error, request.services.logger)
+      : undefined;
   }
 }
 

@@ -1,0 +1,338 @@
+import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
+import { openPlugin } from '../../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  forge,
+  from,
+  now,
+  protocol,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from '../../__testUtils__/requestParts';
+import { signedBackends } from '../../__testUtils__/signedBackends';
+import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
+import { KeyEndpoints } from '../../credentials/KeyEndpoints';
+import { Refusal, RefusalReason, REFUSALS } from '../../decision/Refusal';
+import { GateReport } from '../../observability/GateReport';
+import { Plugins } from '../../plugins/Plugins';
+import { TokenLimits } from '../../policy/TokenLimits';
+import { DatabaseRevocationStore } from '../../revocation/DatabaseRevocationStore';
+import { OfflineSessions } from '../../revocation/OfflineSessions';
+import { Revocations } from '../../revocation/Revocations';
+
+const backends = signedBackends();
+jest.setTimeout(120_000);
+
+const CI = 'a-token-for-one-path';
+const ENDED = 'a-token-that-has-ended';
+const HELLO = 'GET /api/hello/x';
+const SIGN_OUT = `DELETE /api/hello${COOKIE_ENDPOINT}`;
+
+/** The users whose valid token stands beside what a request is refused for. */
+const USERS = ['locked', 'signed out', 'unlocked'] as const;
+type User = (typeof USERS)[number];
+
+/** The credentials that a request may present: the user's, and others that say nothing about the user. */
+interface Tokens {
+  own: string;
+  /** The user's valid token of an issuer that is not trusted. */
+  untrusted: string;
+  /** The header line with Backstage's own cookie of the user. */
+  stock: string;
+  john: string;
+  forged: string;
+}
+
+interface Case {
+  /** The header lines of a request; `undefined` where no request is refused for the reason. */
+  request?: (tokens: Tokens) => string[];
+  /** Default: a request to a handler. */
+  to?: string;
+  upgrade?: (tokens: Tokens) => string[];
+  /** Brings about the state in which the gate refuses for the reason. */
+  during?: () => { mockRestore(): void };
+}
+
+const fail = (error: unknown) => async () => {
+  throw error;
+};
+
+/** A request and an upgrade that the gate refuses for each reason, with the valid token of a user beside what is wrong. */
+const CASES: Record<RefusalReason, Case> = {
+  'missing-credentials': {
+    request: ({ stock }) => [stock],
+    upgrade: ({ stock }) => [stock],
+  },
+  'invalid-token': {
+    request: ({ forged, stock }) => [bearer(forged), stock],
+    upgrade: ({ forged, stock }) => [protocol(forged), stock],
+  },
+  'untrusted-issuer': {
+    request: ({ untrusted }) => [bearer(untrusted)],
+    upgrade: ({ untrusted }) => [protocol(untrusted)],
+  },
+  'unsupported-scheme': {
+    request: ({ own }) => [`Authorization: Token ${own}`],
+    upgrade: ({ own }) => [`Authorization: Token ${own}`],
+  },
+  'too-many-tokens': {
+    to: 'GET /api/hello/foreign',
+    request: ({ john, own }) => [
+      cookie(john),
+      `Authorization: Digest eyJa, eyJb, eyJc, eyJd, eyJe, ${own}`,
+    ],
+    upgrade: ({ own }) => [protocol('a', 'b', 'c', 'd', 'e', own)],
+  },
+  'conflicting-cookies': {
+    request: ({ own }) => [`Cookie: token=other; token=${own}`],
+    upgrade: ({ own }) => [`Cookie: token=other; token=${own}`],
+  },
+  revoked: {
+    request: ({ own }) => [bearer(own)],
+    upgrade: ({ own }) => [protocol(own)],
+  },
+  locked: {
+    request: ({ own }) => [cookie(own)],
+    upgrade: ({ own }) => [bearer(own)],
+  },
+  'repeated-authorization': {
+    request: ({ own }) => ['Authorization: Bearer x', bearer(own)],
+    upgrade: ({ own }) => [bearer(own), 'Authorization: Bearer x'],
+  },
+  'cross-site': {
+    request: ({ own }) => [cookie(own), from('https://other.example.com')],
+    upgrade: ({ own }) => [cookie(own)],
+  },
+  'unsafe-destination': {
+    request: ({ own }) => [cookie(own), SAME_ORIGIN, 'Sec-Fetch-Dest: script'],
+  },
+  restricted: {
+    request: ({ stock }) => [bearer(CI), stock],
+    upgrade: ({ own }) => [protocol(CI), bearer(own)],
+  },
+  'token-ended': {
+    request: ({ stock }) => [bearer(ENDED), stock],
+    upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
+  },
+  starting: {
+    request: ({ own }) => [bearer(own)],
+    upgrade: ({ own }) => [protocol(own)],
+    during() {
+      const { targetOf } = Plugins.prototype;
+      return jest
+        .spyOn(Plugins.prototype, 'targetOf')
+        .mockImplementation(function starting(this: Plugins, req) {
+          const started = fail(Refusal.because('starting'));
+          return { ...targetOf.call(this, req), isUp: () => false, started };
+        });
+    },
+  },
+  'keys-unavailable': {
+    request: ({ forged, stock }) => [bearer(forged), stock],
+    upgrade: ({ forged, stock }) => [protocol(forged), stock],
+    during: () =>
+      jest
+        .spyOn(KeyEndpoints.prototype, 'hasKeysOf')
+        .mockImplementation(fail(Refusal.because('keys-unavailable'))),
+  },
+  'revocations-unavailable': {
+    request: ({ john, stock }) => [bearer(john), stock],
+    upgrade: ({ john, own }) => [protocol(john), bearer(own)],
+    during: () =>
+      jest
+        .spyOn(Revocations.prototype, 'isLoaded', 'get')
+        .mockReturnValue(false),
+  },
+  'sign-out-not-stored': {
+    to: SIGN_OUT,
+    request: ({ own }) => [cookie(own), SAME_ORIGIN],
+    during: () =>
+      jest
+        .spyOn(DatabaseRevocationStore.prototype, 'add')
+        .mockImplementation(fail(new Error('The database is gone'))),
+  },
+  'sign-out-incomplete': {
+    to: SIGN_OUT,
+    request: ({ john, own }) => [cookie(own), bearer(john), SAME_ORIGIN],
+    during: () =>
+      jest
+        .spyOn(OfflineSessions.prototype, 'end')
+        .mockImplementation(fail(new Error('out of reach'))),
+  },
+  failed: {
+    request: ({ stock }) => [bearer(CI), stock],
+    upgrade: ({ own }) => [protocol(CI), bearer(own)],
+    during: () =>
+      jest
+        .spyOn(TokenLimits.prototype, 'findRefusal')
+        .mockImplementation(() => {
+          throw new TypeError('not thought of');
+        }),
+  },
+};
+
+const REASONS = Object.keys(REFUSALS) as RefusalReason[];
+
+/** The orders themselves: no request of another user is refused for them. */
+const ORDERS: readonly RefusalReason[] = ['locked', 'revoked'];
+
+/** Starts a backend with a user who is locked out. */
+async function start(mode: string) {
+  const hello = openPlugin('hello');
+  const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+  const backend = await backends.start({
+    features: [hello.feature, live.feature],
+    config: accessWith(staticToken(CI, 'ci'), staticToken(ENDED, 'ended')),
+    apiGate: {
+      mode,
+      allow: [{ plugin: 'hello', path: '/public' }],
+      operators: ['user:development/guest'],
+      foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
+      signOut: { scope: 'user', offlineSessions: 'end' },
+      tokens: [
+        { subject: 'ci', only: [{ plugin: 'hello', path: '/other' }] },
+        { subject: 'ended', until: '2020-01-01' },
+      ],
+    },
+  });
+  let users = 0;
+  const issue = async (): Promise<Tokens> => {
+    users += 1;
+    const claims = { sub: `user:default/u${users}`, iat: now() - 60 };
+    const own = await backend.sign(claims);
+    const john = await backend.sign({ sub: `user:default/john${users}` });
+    return {
+      own,
+      untrusted: await backend.sign({ ...claims, iss: 'https://other' }),
+      stock: `Cookie: ${await backend.stockCookie('hello', bearer(own))}`,
+      john,
+      forged: forge(john),
+    };
+  };
+  const operator = await backend.guest();
+  // Without handlers, the plugin listens from its first request on.
+  // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+  await backend.get('/api/live/first', bearer(operator));
+  const locked = await issue();
+  const lock = await backend.post(REVOCATIONS, operator, {
+    userEntityRef: 'user:default/u1',
+    lockedUntil: new Date(Date.now() + 3600_000).toISOString(),
+  });
+  expect(lock.status).toBe(201);
+  return {
+    ...backend,
+    hello,
+    operator,
+    handled: () => hello.handled.length + live.handled.length,
+    async tokensOf(user: User): Promise<Tokens> {
+      const { john, forged, ...tokens } = await issue();
+      if (user === 'signed out') {
+        const { status } = await backend.signOut(cookie(tokens.own));
+        expect(status).toBe(204);
+      }
+      return { ...tokens, ...(user === 'locked' && locked), john, forged };
+    },
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+describe.each(['report-only', 'enforce'])('[P96] in %s', mode => {
+  let backend: Backend;
+  let decided: jest.SpyInstance;
+  beforeAll(async () => {
+    decided = jest.spyOn(GateReport.prototype, 'decided');
+    backend = await start(mode);
+  });
+  afterAll(() => decided.mockRestore());
+  afterAll(backends.stopAll);
+
+  /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
+  async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
+    const { during, to = HELLO, [door]: linesOf } = sent;
+    const tokens = await backend.tokensOf(user);
+    const before = backend.handled();
+    const state = during?.();
+    decided.mockClear();
+    const [method, target] = to.split(' ');
+    const { status } =
+      door === 'upgrade'
+        ? await backend.upgradeOnce('/api/live/ws', ...linesOf!(tokens))
+        : await backend.request(method, target, linesOf!(tokens));
+    state?.mockRestore();
+    // The backend fetches its keys over HTTP, too.
+    const { outcome, reason } = decided.mock.calls
+      .map(([, decision]) => decision)
+      .find(({ plugin }) => plugin !== 'auth');
+    return {
+      status,
+      decision: `${outcome}: ${reason}`,
+      ran: backend.handled() > before,
+    };
+  }
+
+  const rows = REASONS.flatMap(reason =>
+    (['request', 'upgrade'] as const)
+      .filter(door => CASES[reason][door])
+      .map(door => ({ reason, door })),
+  );
+
+  it.each(rows)(
+    'no handler gets the token of a locked user, or of a revoked session, beside $reason, as $door',
+    async ({ door, reason }) => {
+      const sent = CASES[reason];
+      for (const [user, order] of [
+        ['locked', 'locked'],
+        ['signed out', 'revoked'],
+      ] as const) {
+        const isOrder =
+          ORDERS.includes(reason) ||
+          (mode === 'report-only' && sent.to !== SIGN_OUT);
+        const refusal = isOrder ? order : reason;
+        expect(await send(door, sent, user)).toEqual({
+          status: REFUSALS[refusal].status,
+          decision: `refused: ${refusal}`,
+          ran: false,
+        });
+      }
+    },
+  );
+
+  it.each(rows)(
+    'the token of another user is treated as before beside $reason, as $door',
+    async ({ door, reason }) => {
+      const sent = CASES[reason];
+      const { status, decision, ran } = await send(door, sent, 'unlocked');
+      if (ORDERS.includes(reason)) {
+        expect([decision, ran]).toEqual([
+          expect.stringMatching(/^passed/),
+          true,
+        ]);
+        return;
+      }
+      // A sign-out is an order itself, whose answer says that it is not in force everywhere.
+      const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
+      expect(decision).toBe(
+        `${goesOn ? 'would-refuse' : 'refused'}: ${reason}`,
+      );
+      expect(ran).toBe(goesOn);
+      expect(status).toBe(
+        goesOn ? { request: 200, upgrade: 101 }[door] : REFUSALS[reason].status,
+      );
+    },
+  );
+});
+
+it('[P96] the table has each reason, as a request, and all but these as an upgrade', () => {
+  expect(Object.keys(CASES).sort()).toEqual([...REASONS].sort());
+  const lacking = (door: 'request' | 'upgrade') =>
+    REASONS.filter(reason => !CASES[reason][door]);
+  expect(lacking('request')).toEqual([]);
+  expect(lacking('upgrade')).toEqual([
+    'unsafe-destination',
+    'sign-out-not-stored',
+    'sign-out-incomplete',
+  ]);
+});
