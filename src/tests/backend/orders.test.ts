@@ -1,7 +1,14 @@
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type { BackendFeature } from '@backstage/backend-plugin-api';
+import {
+  AuthenticationError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
+  claimsOf,
   cookie,
   COOKIE_ENDPOINT,
   forge,
@@ -13,6 +20,7 @@ import {
 } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
+import { CachingHttpAuth } from '../../credentials/CachingHttpAuth';
 import { KeyEndpoints } from '../../credentials/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../decision/Refusal';
 import { GateReport } from '../../observability/GateReport';
@@ -179,11 +187,12 @@ const REASONS = Object.keys(REFUSALS) as RefusalReason[];
 const ORDERS: readonly RefusalReason[] = ['locked', 'revoked'];
 
 /** Starts a backend with a user who is locked out. */
-async function start(mode: string) {
+async function start(mode: string, ...features: BackendFeature[]) {
   const hello = openPlugin('hello');
   const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+  const app = openPlugin('app');
   const backend = await backends.start({
-    features: [hello.feature, live.feature],
+    features: [app.feature, hello.feature, live.feature, ...features],
     config: accessWith(staticToken(CI, 'ci'), staticToken(ENDED, 'ended')),
     apiGate: {
       mode,
@@ -211,20 +220,22 @@ async function start(mode: string) {
       forged: forge(john),
     };
   };
-  const operator = await backend.guest();
   // Without handlers, the plugin listens from its first request on.
   // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-  await backend.get('/api/live/first', bearer(operator));
+  await backend.get('/api/live/first', bearer(await backend.guest()));
+  const lock = async (userEntityRef: string) => {
+    const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
+    const body = { userEntityRef, lockedUntil };
+    const operator = await backend.guest();
+    const { status } = await backend.post(REVOCATIONS, operator, body);
+    expect(status).toBe(201);
+  };
   const locked = await issue();
-  const lock = await backend.post(REVOCATIONS, operator, {
-    userEntityRef: 'user:default/u1',
-    lockedUntil: new Date(Date.now() + 3600_000).toISOString(),
-  });
-  expect(lock.status).toBe(201);
+  await lock('user:default/u1');
   return {
     ...backend,
     hello,
-    operator,
+    lock,
     handled: () => hello.handled.length + live.handled.length,
     async tokensOf(user: User): Promise<Tokens> {
       const { john, forged, ...tokens } = await issue();
@@ -321,6 +332,150 @@ describe.each(['report-only', 'enforce'])('[P96] in %s', mode => {
       expect(status).toBe(
         goesOn ? { request: 200, upgrade: 101 }[door] : REFUSALS[reason].status,
       );
+    },
+  );
+});
+
+describe.each(['report-only', 'enforce'])('[P96] in %s', mode => {
+  let backend: Backend;
+  beforeAll(async () => {
+    backend = await start(mode);
+  });
+  afterAll(backends.stopAll);
+
+  it.each<[string, (tokens: Tokens) => string, number, number]>([
+    ['bearer token', ({ own }) => bearer(own), 401, 200],
+    ['cookie', ({ own }) => cookie(own), 200, 200],
+    ["Backstage's own cookie", ({ stock }) => stock, 200, 200],
+  ])(
+    'a public route treats the %s as in enforce',
+    async (_, lineOf, ended, unlocked) => {
+      const targets = ['/api/hello/public', '/api/auth/guest/refresh'];
+      for (const user of USERS) {
+        const tokens = await backend.tokensOf(user);
+        for (const target of targets) {
+          const before = backend.hello.handled.length;
+          const status = await backend.statusOf(target, lineOf(tokens));
+          expect(status).toBe(user === 'unlocked' ? unlocked : ended);
+          // No handler gets a cookie that has ended.
+          const [{ headers } = { headers: {} }] =
+            backend.hello.handled.slice(before);
+          expect(headers).toEqual(
+            user === 'unlocked'
+              ? expect.anything()
+              : expect.not.objectContaining({ cookie: expect.anything() }),
+          );
+        }
+      }
+    },
+  );
+
+  it('a browser with an ended cookie loads the frontend, and signs in again', async () => {
+    const { get, guest, signOut, statusOf } = backend;
+    const ended = cookie(await guest());
+    expect((await signOut(ended)).status).toBe(204);
+    expect(await statusOf('/', ended)).toBe(200);
+    expect(await statusOf('/api/app/static/x.js', ended)).toBe(200);
+    const { status, headers } = await get('/api/hello/x', ended);
+    expect([status, headers['set-cookie']]).toEqual([
+      401,
+      expect.stringContaining('token=;'),
+    ]);
+    // The sign-out ends all tokens of its second.
+    await new Promise(resolve => setTimeout(resolve, 1_100));
+    const { body } = await get('/api/auth/guest/refresh', ended);
+    const { token } = JSON.parse(body).backstageIdentity;
+    const again = await get('/api/hello/x', bearer(token), ended);
+    expect([again.status, again.headers['set-cookie']]).toEqual([
+      200,
+      expect.stringContaining(`token=${token};`),
+    ]);
+  });
+
+  it('a lock and a sign-out close open sockets', async () => {
+    for (const end of ['lock', 'sign out'] as const) {
+      const { own } = await backend.tokensOf('unlocked');
+      const { john } = await backend.tokensOf('unlocked');
+      const open = (...lines: string[]) =>
+        backend.upgrade('/api/live/ws', ...lines);
+      const opened = [
+        await open(protocol(own)),
+        // Only report-only lets this one through, and a handler may read the token.
+        ...(mode === 'report-only'
+          ? [await open('Authorization: Bearer x', bearer(own))]
+          : []),
+      ];
+      const others = [await open(protocol(john))];
+      expect([...opened, ...others].map(({ status }) => status)).toEqual(
+        [...opened, ...others].map(() => 101),
+      );
+      await (end === 'lock'
+        ? backend.lock(claimsOf(own).sub)
+        : backend.signOut(cookie(own)));
+      await Promise.all(opened.map(({ closed }) => closed));
+      expect(others.map(({ isClosed }) => isClosed())).toEqual([false]);
+      others.forEach(({ destroy }) => destroy());
+    }
+  });
+});
+
+describe('in report-only', () => {
+  afterEach(() => jest.restoreAllMocks());
+  afterEach(backends.stopAll);
+
+  it('[P96] no mount of the app leads a locked user around the gate', async () => {
+    const { handled, statusOf, tokensOf } = await start(
+      'report-only',
+      rootHttpRouterServiceFactory({ indexPath: '/api/hello' }),
+    );
+    const before = handled();
+    for (const user of USERS) {
+      const { own, stock } = await tokensOf(user);
+      for (const line of [bearer(own), stock]) {
+        expect([user, await statusOf('/elsewhere', line)]).toEqual([
+          user,
+          user === 'unlocked' ? 200 : 401,
+        ]);
+      }
+    }
+    expect(handled() - before).toBe(2);
+  });
+
+  /** The reasons for which a token can't be verified now. What is behind the gate can't verify it either. */
+  it.each<[RefusalReason, () => void]>([
+    [
+      'keys-unavailable',
+      () => {
+        CASES['keys-unavailable'].during!();
+        jest
+          .spyOn(CachingHttpAuth.prototype, 'credentials')
+          .mockImplementation(fail(new AuthenticationError('Not verified')));
+      },
+    ],
+    [
+      'starting',
+      () =>
+        jest.spyOn(Plugins.prototype, 'userKeysPlugin').mockReturnValue({
+          isUp: () => false,
+          started: fail(new ServiceUnavailableError('Not up')),
+        } as never),
+    ],
+  ])(
+    'a token of a locked user that can not be verified now goes on: %s',
+    async (reason, during) => {
+      const decided = jest.spyOn(GateReport.prototype, 'decided');
+      const { hello, statusOf, tokensOf } = await start('report-only');
+      const { own } = await tokensOf('locked');
+      jest
+        .spyOn(CachingHttpAuth.prototype, 'recall')
+        .mockReturnValue(undefined);
+      during();
+      decided.mockClear();
+      expect(await statusOf('/api/hello/x', bearer(own))).toBe(200);
+      expect(decided.mock.calls.map(([, decision]) => decision)).toMatchObject([
+        { outcome: 'would-refuse', reason },
+      ]);
+      expect(hello.handled).toHaveLength(1);
     },
   );
 });
