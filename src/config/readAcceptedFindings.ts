@@ -12,6 +12,7 @@ export const FINDING_IDS = [
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
+  'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',
   'public-as-service',

@@ -2,6 +2,7 @@ import { compact } from 'lodash';
 import type { AcceptedFinding } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
+import { isEnforced } from '../policy/Policy';
 import type { Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
@@ -15,6 +16,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
     ...findRuleFindings(facts, get),
     ...findEndedExpectations(gate),
     !isLegacy && findCandidateFinding(gate),
+    findOrdersFinding(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -63,6 +65,20 @@ function findCandidateFinding({ candidate }: ApiGateConfig): Possible {
       at: `${CONFIG_KEY}.candidate`,
       why: 'is not judged',
       write: candidate.problem,
+    }
+  );
+}
+
+/** Finds that report-only refuses no locked user yet. While the gate enforces, it refuses every user instead. */
+function findOrdersFinding({ areOrdersLoaded, gate }: FindingFacts): Possible {
+  return (
+    areOrdersLoaded === false &&
+    !isEnforced(gate) && {
+      id: 'orders-not-loaded',
+      at: `${CONFIG_KEY}.mode`,
+      why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',
+      write:
+        'restore the connection that the log names, to the database or to the auth plugin',
     }
   );
 }
