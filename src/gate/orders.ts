@@ -25,6 +25,9 @@ import {
 // The gate verifies no more tokens for one request. Those of an honest client are of one or two sessions.
 const MAX_TOKENS = 5;
 
+// Text that is no token takes time to decode, too.
+const MAX_TEXTS = 100;
+
 /**
  * The ways in which a handler may cut a token out of a header: at the end of a parameter, at a space, at the end of a protocol, or not
  * at all. `signals` before 0.19 reads all protocols as one token.
@@ -114,7 +117,7 @@ async function lookUpTokens(
   const { services } = request;
   const tokens = findUserTokens(request, options.withCookies);
   const sessions: SessionClaims[] = [];
-  if (tokens.size > MAX_TOKENS) {
+  if (!tokens) {
     return { ends: true, kind: 'bearer', sessions };
   }
   for (const [text, kind] of tokens) {
@@ -145,45 +148,60 @@ function findOrder(token: Token, services: GateServices): Refusal | undefined {
   return refusal?.isOrder ? refusal : undefined;
 }
 
-/** Returns the texts of all tokens of users in a request, whatever the gate reads there, with the kind of credential of each. */
+/**
+ * Returns all tokens of users in a request, whatever the gate reads there, with the kind of credential of each; `undefined` if there
+ * are too many to look at.
+ */
 function findUserTokens(
-  { policy, req, services }: Searched,
+  request: Searched,
   withCookies: boolean,
-): Map<string, PresentedToken['kind']> {
-  const { credentialHeader } = policy.config;
-  const names = ['authorization', 'sec-websocket-protocol', credentialHeader];
-  const { cookie } = req.headers;
-  const own = services.cookie?.read(cookie);
-  const byKind: [PresentedToken['kind'], unknown[]][] = [
-    [
-      'bearer',
-      names.flatMap((name = '') => [
-        // Node keeps only the first of several `Authorization` headers here, and joins those of the protocols.
-        req.headers[name],
-        req.headersDistinct?.[name],
-      ]),
-    ],
-    ['cookie', own?.kind === 'token' ? [own.token] : []],
-    ['cookie', services.cookie?.readWhole(cookie) ?? []],
-    [
-      'user-cookie',
-      readCookieValues(cookie, BACKSTAGE_AUTH_COOKIES, BACKSTAGE_AUTH_COOKIE),
-    ],
-  ];
+): Map<string, PresentedToken['kind']> | undefined {
+  const { tokens } = request.services;
+  const seen = new Set<string>();
   const found = new Map<string, PresentedToken['kind']>();
-  for (const [kind, values] of byKind) {
-    for (const value of withCookies || kind === 'bearer' ? values.flat() : []) {
-      for (const cut of CUTS) {
-        for (const text of String(value ?? '').match(cut) ?? []) {
-          const token = withPlainSignature(text);
-          if (!found.has(token) && services.tokens.read(token).userToken) {
-            found.set(token, kind);
-          }
-        }
+  for (const [kind, value] of valuesIn(request, withCookies)) {
+    for (const text of CUTS.flatMap(cut => value.match(cut) ?? [])) {
+      const token = withPlainSignature(text);
+      if (!seen.has(token) && tokens.read(token).userToken) {
+        found.set(token, kind);
+      }
+      seen.add(token);
+      if (seen.size > MAX_TEXTS || found.size > MAX_TOKENS) {
+        return undefined;
       }
     }
   }
   return found;
+}
+
+/** Returns the values of headers and cookies in which a handler may read a token. */
+function valuesIn(
+  { policy, req, services }: Searched,
+  withCookies: boolean,
+): [PresentedToken['kind'], string][] {
+  const { credentialHeader } = policy.config;
+  const names = ['authorization', 'sec-websocket-protocol', credentialHeader];
+  const inHeaders = names.flatMap((name = '') => [
+    // Node keeps only the first of several `Authorization` headers here, and joins those of the protocols.
+    req.headers[name] ?? [],
+    req.headersDistinct?.[name] ?? [],
+  ]);
+  const { cookie } = withCookies ? req.headers : {};
+  const own = services.cookie?.read(cookie);
+  const inCookie = own?.kind === 'token' ? [own.token] : [];
+  const whole = services.cookie?.readWhole(cookie) ?? [];
+  const stock = readCookieValues(
+    cookie,
+    BACKSTAGE_AUTH_COOKIES,
+    BACKSTAGE_AUTH_COOKIE,
+  );
+  const as = (kind: PresentedToken['kind'], values: string[]) =>
+    values.map((value): [PresentedToken['kind'], string] => [kind, value]);
+  return [
+    ...as('bearer', inHeaders.flat()),
+    ...as('cookie', [...inCookie, ...whole]),
+    ...as('user-cookie', stock),
+  ];
 }
 
 /**

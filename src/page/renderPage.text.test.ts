@@ -121,6 +121,8 @@ it('marks what is good, closed, or needs a look', () => {
     'open: rule-unused',
     'warned: ended',
     'warned: ended',
+    'warned: not in force',
+    'warned: not in force',
     'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
     'warned: not yet refused',
   ]);
