@@ -226,7 +226,7 @@ it.each([
   ['report-only', live, undefined],
   ['report-only', limited, 'removed'],
 ] as const)(
-  '[P96] while the list is not loaded, in %s, a cookie is forwarded as it should: %#',
+  '[P97] while the list is not loaded, in %s, a cookie is forwarded as it should: %#',
   async (mode, token, userCookie) => {
     const { gate, requestWith, revocations } = create();
     revocations.isLoaded = false;

@@ -434,6 +434,24 @@ describe('createLegacyApiGate', () => {
       expect(await setCookieOf(`${token}%`)).toBeDefined();
     });
 
+    it('[P96] refuses the token of an ended session in report-only, whatever else is wrong', async () => {
+      await app.stop();
+      await start({
+        apiGate: { mode: 'report-only' },
+        env: { identity: identityOf(token) },
+      });
+      const bearer = (text: string) => `Authorization: Bearer ${text}`;
+      const twice = (text: string) =>
+        statusOf('/api/pub/x', bearer('x'), bearer(text));
+      expect([await twice(token), await twice(older)]).toEqual([200, 200]);
+      await rawRequest(app.port, '/api/pub/.backstage/auth/v1/cookie', {
+        method: 'DELETE',
+        headerLines: [bearer(token)],
+      });
+      expect([await twice(token), await twice(older)]).toEqual([401, 200]);
+      expect(await statusOf('/api/pub/x', bearer(token))).toBe(401);
+    });
+
     it('ends a session until its token expires, if there is a database', async () => {
       const [[, createSqlite]] = testDatabases;
       const { knex, remove } = await createSqlite();

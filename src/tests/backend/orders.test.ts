@@ -269,168 +269,174 @@ async function start(
 
 type Backend = Awaited<ReturnType<typeof start>>;
 
-describe.each(['report-only', 'enforce'])('[P96] in %s', mode => {
-  let backend: Backend;
-  let decided: jest.SpyInstance;
-  beforeAll(async () => {
-    decided = jest.spyOn(GateReport.prototype, 'decided');
-    backend = await start(mode);
-  });
-  afterAll(() => decided.mockRestore());
-  afterAll(backends.stopAll);
+describe.each(['report-only', 'enforce'])(
+  '[P96] a request that is refused anyway, in %s',
+  mode => {
+    let backend: Backend;
+    let decided: jest.SpyInstance;
+    beforeAll(async () => {
+      decided = jest.spyOn(GateReport.prototype, 'decided');
+      backend = await start(mode);
+    });
+    afterAll(() => decided.mockRestore());
+    afterAll(backends.stopAll);
 
-  /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
-  async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
-    const { during, to = HELLO, [door]: linesOf } = sent;
-    const tokens = await backend.tokensOf(user);
-    const before = backend.handled();
-    const state = during?.();
-    decided.mockClear();
-    const [method, target] = to.split(' ');
-    const { status } =
-      door === 'upgrade'
-        ? await backend.upgradeOnce('/api/live/ws', ...linesOf!(tokens))
-        : await backend.request(method, target, linesOf!(tokens));
-    state?.mockRestore();
-    // The backend fetches its keys over HTTP, too.
-    const { outcome, reason } = decided.mock.calls
-      .map(([, decision]) => decision)
-      .find(({ plugin }) => plugin !== 'auth');
-    return {
-      status,
-      decision: `${outcome}: ${reason}`,
-      ran: backend.handled() > before,
-    };
-  }
-
-  const rows = REASONS.flatMap(reason =>
-    (['request', 'upgrade'] as const)
-      .filter(door => CASES[reason][door])
-      .map(door => ({ reason, door })),
-  );
-
-  it.each(rows)(
-    'no handler gets the token of a locked user, or of a revoked session, beside $reason, as $door',
-    async ({ door, reason }) => {
-      const sent = CASES[reason];
-      for (const [user, order] of [
-        ['locked', 'locked'],
-        ['signed out', 'revoked'],
-      ] as const) {
-        const isOrder =
-          ORDERS.includes(reason) ||
-          (mode === 'report-only' && sent.to !== SIGN_OUT);
-        const refusal = isOrder ? order : reason;
-        expect(await send(door, sent, user)).toEqual({
-          status: REFUSALS[refusal].status,
-          decision: `refused: ${refusal}`,
-          ran: false,
-        });
-      }
-    },
-  );
-
-  it.each(rows)(
-    'the token of another user is treated as before beside $reason, as $door',
-    async ({ door, reason }) => {
-      const sent = CASES[reason];
-      // A sign-out is an order itself, whose answer says that it is not in force everywhere.
-      const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
-      const passes = {
-        status: { request: 200, upgrade: 101 }[door],
-        ran: true,
+    /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
+    async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
+      const { during, to = HELLO, [door]: linesOf } = sent;
+      const tokens = await backend.tokensOf(user);
+      const before = backend.handled();
+      const state = during?.();
+      decided.mockClear();
+      const [method, target] = to.split(' ');
+      const { status } =
+        door === 'upgrade'
+          ? await backend.upgradeOnce('/api/live/ws', ...linesOf!(tokens))
+          : await backend.request(method, target, linesOf!(tokens));
+      state?.mockRestore();
+      // The backend fetches its keys over HTTP, too.
+      const { outcome, reason } = decided.mock.calls
+        .map(([, decision]) => decision)
+        .find(({ plugin }) => plugin !== 'auth');
+      return {
+        status,
+        decision: `${outcome}: ${reason}`,
+        ran: backend.handled() > before,
       };
-      const refused = { status: REFUSALS[reason].status, ran: false };
-      const passedBy =
-        reason === 'locked' && door === 'request' ? 'cookie' : 'bearer';
-      expect(await send(door, sent, 'unlocked')).toEqual(
-        ORDERS.includes(reason)
-          ? { ...passes, decision: `passed: ${passedBy}` }
-          : {
-              ...(goesOn ? passes : refused),
-              decision: `${goesOn ? 'would-refuse' : 'refused'}: ${reason}`,
-            },
-      );
-    },
-  );
-});
-
-describe.each(['report-only', 'enforce'])('[P96] in %s', mode => {
-  let backend: Backend;
-  beforeAll(async () => {
-    backend = await start(mode);
-  });
-  afterAll(backends.stopAll);
-
-  it.each<[string, (tokens: Tokens) => string, number, boolean]>([
-    ['bearer token', ({ own }) => bearer(own), 401, false],
-    ['cookie', ({ own }) => cookie(own), 200, false],
-    ["Backstage's own cookie", ({ stock }) => stock, 200, true],
-  ])(
-    'a public route treats the %s as in enforce',
-    async (_, lineOf, status, isForwarded) => {
-      const { hello, statusOf, tokensOf } = backend;
-      for (const user of USERS) {
-        const line = lineOf(await tokensOf(user));
-        const before = hello.handled.length;
-        const statuses = [
-          await statusOf('/api/hello/public', line),
-          await statusOf('/api/auth/guest/refresh', line),
-        ];
-        const [{ headers } = { headers: {} }] = hello.handled.slice(before);
-        const isOther = user === 'unlocked';
-        expect({ user, statuses, hasCookie: 'cookie' in headers }).toEqual({
-          user,
-          statuses: isOther ? [200, 200] : [status, status],
-          hasCookie: isOther && isForwarded,
-        });
-      }
-    },
-  );
-
-  it('a browser with an ended cookie loads the frontend, and signs in again', async () => {
-    const { get, guest, signOut, statusOf } = backend;
-    const ended = cookie(await guest());
-    expect((await signOut(ended)).status).toBe(204);
-    expect(await statusOf('/', ended)).toBe(200);
-    expect(await statusOf('/api/app/static/x.js', ended)).toBe(200);
-    const { status, headers } = await get('/api/hello/x', ended);
-    expect([status, headers['set-cookie']]).toEqual([
-      401,
-      expect.stringContaining('token=;'),
-    ]);
-    // The sign-out ends all tokens of its second.
-    await new Promise(resolve => setTimeout(resolve, 1_100));
-    const { body } = await get('/api/auth/guest/refresh', ended);
-    const { token } = JSON.parse(body).backstageIdentity;
-    const again = await get('/api/hello/x', bearer(token), ended);
-    expect([again.status, again.headers['set-cookie']]).toEqual([
-      200,
-      expect.stringContaining(`token=${token};`),
-    ]);
-  });
-
-  it.each(['lock', 'sign-out'])('a %s closes open sockets', async end => {
-    const { own, john } = await backend.tokensOf('unlocked');
-    const open = (...lines: string[]) =>
-      backend.upgrade('/api/live/ws', ...lines);
-    const opened = [await open(protocol(own))];
-    if (mode === 'report-only') {
-      // The gate would refuse this one, and a handler may read the second token.
-      opened.push(await open('Authorization: Bearer x', bearer(own)));
     }
-    const other = await open(protocol(john));
-    expect([...opened, other].map(({ status }) => status)).toEqual(
-      Array(opened.length + 1).fill(101),
+
+    const rows = REASONS.flatMap(reason =>
+      (['request', 'upgrade'] as const)
+        .filter(door => CASES[reason][door])
+        .map(door => ({ reason, door })),
     );
-    await (end === 'lock'
-      ? backend.lock(claimsOf(own).sub)
-      : backend.signOut(cookie(own)));
-    await Promise.all(opened.map(({ closed }) => closed));
-    expect(other.isClosed()).toBe(false);
-    other.destroy();
-  });
-});
+
+    it.each(rows)(
+      'no handler gets the token of a locked user, or of a revoked session, beside $reason, as $door',
+      async ({ door, reason }) => {
+        const sent = CASES[reason];
+        for (const [user, order] of [
+          ['locked', 'locked'],
+          ['signed out', 'revoked'],
+        ] as const) {
+          const isOrder =
+            ORDERS.includes(reason) ||
+            (mode === 'report-only' && sent.to !== SIGN_OUT);
+          const refusal = isOrder ? order : reason;
+          expect(await send(door, sent, user)).toEqual({
+            status: REFUSALS[refusal].status,
+            decision: `refused: ${refusal}`,
+            ran: false,
+          });
+        }
+      },
+    );
+
+    it.each(rows)(
+      'the token of another user is treated as before beside $reason, as $door',
+      async ({ door, reason }) => {
+        const sent = CASES[reason];
+        // A sign-out is an order itself, whose answer says that it is not in force everywhere.
+        const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
+        const passes = {
+          status: { request: 200, upgrade: 101 }[door],
+          ran: true,
+        };
+        const refused = { status: REFUSALS[reason].status, ran: false };
+        const passedBy =
+          reason === 'locked' && door === 'request' ? 'cookie' : 'bearer';
+        expect(await send(door, sent, 'unlocked')).toEqual(
+          ORDERS.includes(reason)
+            ? { ...passes, decision: `passed: ${passedBy}` }
+            : {
+                ...(goesOn ? passes : refused),
+                decision: `${goesOn ? 'would-refuse' : 'refused'}: ${reason}`,
+              },
+        );
+      },
+    );
+  },
+);
+
+describe.each(['report-only', 'enforce'])(
+  '[P96] public routes and sockets, in %s',
+  mode => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await start(mode);
+    });
+    afterAll(backends.stopAll);
+
+    it.each<[string, (tokens: Tokens) => string, number, boolean]>([
+      ['bearer token', ({ own }) => bearer(own), 401, false],
+      ['cookie', ({ own }) => cookie(own), 200, false],
+      ["Backstage's own cookie", ({ stock }) => stock, 200, true],
+    ])(
+      'a public route treats the %s as in enforce',
+      async (_, lineOf, status, isForwarded) => {
+        const { hello, statusOf, tokensOf } = backend;
+        for (const user of USERS) {
+          const line = lineOf(await tokensOf(user));
+          const before = hello.handled.length;
+          const statuses = [
+            await statusOf('/api/hello/public', line),
+            await statusOf('/api/auth/guest/refresh', line),
+          ];
+          const [{ headers } = { headers: {} }] = hello.handled.slice(before);
+          const isOther = user === 'unlocked';
+          expect({ user, statuses, hasCookie: 'cookie' in headers }).toEqual({
+            user,
+            statuses: isOther ? [200, 200] : [status, status],
+            hasCookie: isOther && isForwarded,
+          });
+        }
+      },
+    );
+
+    it('a browser with an ended cookie loads the frontend, and signs in again', async () => {
+      const { get, guest, signOut, statusOf } = backend;
+      const ended = cookie(await guest());
+      expect((await signOut(ended)).status).toBe(204);
+      expect(await statusOf('/', ended)).toBe(200);
+      expect(await statusOf('/api/app/static/x.js', ended)).toBe(200);
+      const { status, headers } = await get('/api/hello/x', ended);
+      expect([status, headers['set-cookie']]).toEqual([
+        401,
+        expect.stringContaining('token=;'),
+      ]);
+      // The sign-out ends all tokens of its second.
+      await new Promise(resolve => setTimeout(resolve, 1_100));
+      const { body } = await get('/api/auth/guest/refresh', ended);
+      const { token } = JSON.parse(body).backstageIdentity;
+      const again = await get('/api/hello/x', bearer(token), ended);
+      expect([again.status, again.headers['set-cookie']]).toEqual([
+        200,
+        expect.stringContaining(`token=${token};`),
+      ]);
+    });
+
+    it.each(['lock', 'sign-out'])('a %s closes open sockets', async end => {
+      const { own, john } = await backend.tokensOf('unlocked');
+      const open = (...lines: string[]) =>
+        backend.upgrade('/api/live/ws', ...lines);
+      const opened = [await open(protocol(own))];
+      if (mode === 'report-only') {
+        // The gate would refuse this one, and a handler may read the second token.
+        opened.push(await open('Authorization: Bearer x', bearer(own)));
+      }
+      const other = await open(protocol(john));
+      expect([...opened, other].map(({ status }) => status)).toEqual(
+        Array(opened.length + 1).fill(101),
+      );
+      await (end === 'lock'
+        ? backend.lock(claimsOf(own).sub)
+        : backend.signOut(cookie(own)));
+      await Promise.all(opened.map(({ closed }) => closed));
+      expect(other.isClosed()).toBe(false);
+      other.destroy();
+    });
+  },
+);
 
 describe('in report-only', () => {
   afterEach(() => jest.restoreAllMocks());
