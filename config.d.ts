@@ -5,8 +5,8 @@ export interface Config {
     /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
     apiGate?: {
       /**
-       * `report-only`: everything is decided, counted and logged, and nothing is refused; nothing is more open than without
-       * the gate either. Going back to it from `enforce` needs a restart. Default: `enforce`.
+       * `report-only`: everything is decided, counted and logged, and only locked users and ended sessions are refused; nothing
+       * is more open than without the gate either. Going back to it from `enforce` needs a restart. Default: `enforce`.
        */
       mode?: 'enforce' | 'report-only';
       /**

@@ -201,7 +201,7 @@ async function switchReportOnly() {
     await callAll();
     if (isOn) {
       byId('report-only-note').textContent =
-        'Nothing is refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.';
+        'Only locked users and ended sessions are refused, and nothing is more open than without the gate. The gate reports each call that it would refuse.';
     }
   } catch (error) {
     byId('report-only-note').textContent = error.message;

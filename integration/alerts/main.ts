@@ -278,7 +278,7 @@ function faultsOfRequests(world: World): Fault[] {
       ],
     },
     {
-      alerts: [['ApiGateRefusesNothing', 'staging hello']],
+      alerts: [['ApiGateWouldRefuse', 'staging hello']],
       requests: () => staging.map(replica => replica.send()),
     },
     {

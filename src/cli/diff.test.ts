@@ -116,7 +116,7 @@ describe('api-gate diff', () => {
       1,
     ],
   ])(
-    'reports a gate that refuses nothing as newly public: %j',
+    'reports a gate whose rules refuse nothing as newly public: %j',
     async (mode, line, exitCode) => {
       const open = configWith([], mode);
       const args = ['--fail-on', 'new-public'];

@@ -216,7 +216,7 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
   );
 }
 
-/** Returns the time until which the gate refuses nothing. */
+/** Returns the time until which no rule refuses anything. */
 function openUntil(config: ApiGateConfig | undefined): number {
   return !config || isEnforced(config)
     ? -Infinity

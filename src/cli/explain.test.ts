@@ -195,14 +195,14 @@ describe('api-gate explain', () => {
     );
   });
 
-  it('reports that the gate refuses nothing yet', async () => {
+  it('reports that no rule refuses anything yet', async () => {
     const run = (until: string) =>
       explainWith(`    mode: report-only\n    until: ${until}\n`, '/api/x');
     expect(await run('2099-01-01')).toContain(
-      'Until the gate enforces, it refuses nothing',
+      'Until the gate enforces, it refuses only locked users',
     );
     // Report-only has ended.
-    expect(await run('2001-01-01')).not.toContain('it refuses nothing');
+    expect(await run('2001-01-01')).not.toContain('it refuses only');
   });
 
   it('adds whether the plugin opens the path in code', async () => {

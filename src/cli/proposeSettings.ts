@@ -95,7 +95,7 @@ function proposeMode(facts: ProposalFacts): ProposedSetting {
   return {
     key: 'mode',
     comments: [
-      'Nothing is refused before this day, 00:00 UTC. From then on, the gate enforces by itself. If requests that must work',
+      'Before this day, 00:00 UTC, only locked users and ended sessions are refused. Then the gate enforces by itself. If requests that must work',
       'would stop, write a later day: the log of each start and the policy route list these requests.',
       declared
         ? shorten(`Enforce: ${enforce}, since ${because}`, MAX_BYTES)

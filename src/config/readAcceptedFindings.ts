@@ -7,6 +7,7 @@ export const FINDING_IDS = [
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
+  'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',
   'refresh-tokens-survive',

@@ -157,7 +157,7 @@ function readMode(
     `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
   );
   return {
-    /** With `report-only` nothing is refused. */
+    /** With `report-only`, only locked users and revoked sessions are refused. */
     mode,
     /** With `report-only`: from then on it is `enforce`. */
     until: end,

@@ -6,7 +6,7 @@ import { countHeader } from '../http/requestHeaders';
 import { decodeToken, readBearer } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
-const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
+export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 
 /** The same name, for searches in a `Cookie` header. */
 export const BACKSTAGE_AUTH_COOKIES = createCookieNames(

@@ -20,7 +20,7 @@ export type PassReason =
   | 'user-cookie';
 
 /**
- * The outcome of a decision. `would-refuse`: in report-only, a request that would be refused goes on, and the backend serves it
+ * The outcome of a decision. `would-refuse`: in report-only, a request that only the rules refuse goes on, and the backend serves it
  * as it does without the gate.
  */
 export type Outcome = 'passed' | 'refused' | 'would-refuse';

@@ -103,11 +103,11 @@ export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 
 const shared = new Map<string, Refusal>();
 
-/** Returns the same refusal with one field more. It shares the error. */
+/** Returns the same refusal with another value of one field. It shares the error. */
 function withField(
   refusal: Refusal,
-  key: 'subject' | 'detail',
-  value: string | undefined,
+  key: 'subject' | 'detail' | 'isOrder',
+  value: unknown,
 ): Refusal {
   return Object.create(refusal, { [key]: { value } });
 }
@@ -134,6 +134,8 @@ export class Refusal extends Error {
   readonly subject: string | undefined;
   /** Narrows the reason where that is known. */
   readonly detail: RefusalDetail | undefined;
+  /** Whether report-only carries the refusal out as well: the user is locked out, or the session has ended. */
+  readonly isOrder: boolean;
   readonly error: Error;
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -144,6 +146,7 @@ export class Refusal extends Error {
     message?: string,
   ) {
     super(reason);
+    this.isOrder = reason === 'locked' || reason === 'revoked';
     const row: RefusalRow = REFUSALS[reason];
     this.status = row.status;
     this.error = new ERRORS[row.status](message ?? row.message);
@@ -165,6 +168,11 @@ export class Refusal extends Error {
   /** Returns the same refusal for a token that has verified. It shares the error. */
   of(subject: string | undefined): Refusal {
     return withField(this, 'subject', subject);
+  }
+
+  /** Returns the same refusal, which report-only carries out as well. It shares the error. */
+  asOrder(): Refusal {
+    return withField(this, 'isOrder', true);
   }
 
   /**

@@ -24,6 +24,8 @@ export interface FindingFacts {
   gate: ApiGateConfig;
   /** `undefined` where the installed plugins are not known. */
   isInstalled?: (plugin: string) => boolean;
+  /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
+  areOrdersLoaded?: boolean;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
   now: Date;

@@ -338,6 +338,29 @@ const rowsOf: Record<FindingId, Row[]> = {
       anySegment,
     ],
   ],
+  'orders-not-loaded': [
+    [
+      'auth.apiGate.mode',
+      gate({ mode: 'report-only' }),
+      {},
+      { areOrdersLoaded: false },
+      { areOrdersLoaded: false },
+    ],
+    [
+      'auth.apiGate.mode',
+      gate({ mode: 'report-only', until: '2999-01-01' }),
+      gate({ mode: 'report-only' }),
+      { areOrdersLoaded: false },
+      { areOrdersLoaded: true },
+    ],
+    [
+      'auth.apiGate.mode',
+      gate({ mode: 'report-only' }),
+      gate({ mode: 'report-only', until: '2020-01-01' }),
+      { areOrdersLoaded: false },
+      { areOrdersLoaded: false },
+    ],
+  ],
   'plugin-not-installed': [
     [
       openAAt,

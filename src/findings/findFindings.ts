@@ -2,7 +2,8 @@ import { compact } from 'lodash';
 import type { AcceptedFinding } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
-import type { Finding, FindingFacts } from './Finding';
+import { isEnforced } from '../policy/Policy';
+import type { Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
 import { createGet } from './backstageSettings';
@@ -14,6 +15,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
   const findings = compact([
     ...findRuleFindings(facts, get),
     ...findEndedExpectations(gate),
+    findOrdersFinding(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -51,4 +53,18 @@ function findEndedExpectations(gate: ApiGateConfig): Finding[] {
       why: 'does not hold any more, since the rule that fulfilled it has ended',
       write: 'write a later until for the rule, or remove the expectation',
     }));
+}
+
+/** Finds that report-only refuses no locked user yet. While the gate enforces, it refuses every user instead. */
+function findOrdersFinding({ areOrdersLoaded, gate }: FindingFacts): Possible {
+  return (
+    areOrdersLoaded === false &&
+    !isEnforced(gate) && {
+      id: 'orders-not-loaded',
+      at: `${CONFIG_KEY}.mode`,
+      why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',
+      write:
+        'restore the connection that the log names, to the database or to the auth plugin',
+    }
+  );
 }

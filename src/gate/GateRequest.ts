@@ -26,6 +26,7 @@ import {
 import { MountedRequest, pluginIdOf } from '../http/mountedRequest';
 import { classifyRoute, RouteClass } from '../policy/classifyRoute';
 import type { Policy } from '../policy/Policy';
+import type { SessionClaims } from '../revocation/Revocation';
 import type { AnswerHeaders } from './answer';
 import type { ForwardedHeaders } from './forward';
 import type { GateServices } from './GateServices';
@@ -55,6 +56,8 @@ export abstract class GateRequest<
   credential: CredentialKind = 'none';
   /** Whether a request that a rule opens presents no credential. */
   isAnonymous: boolean | undefined = undefined;
+  /** The verified sessions of an upgrade that only report-only lets through. */
+  openedBy: SessionClaims[] | undefined = undefined;
   /** The address at which a client that is refused reads how to sign in. */
   resourceMetadata: string | undefined = undefined;
   /** The gate collects the changes of the request here, and `forward` alone makes them. */

@@ -126,7 +126,7 @@ describe('UpgradeGate', () => {
     const { admit, decided, track, upgradeGate } = create({
       policy: { mode: 'report-only' },
     });
-    const req = upgradeRequest(bearer(ended));
+    const req = upgradeRequest();
     const { admitted, answer, socket } = await admit(req);
     expect(answer).toBe('');
     expect(admitted!.passed).toBeUndefined();
@@ -136,8 +136,7 @@ describe('UpgradeGate', () => {
         request: { method: 'WEBSOCKET', path: '/ws' },
         decision: expect.objectContaining({
           outcome: 'would-refuse',
-          reason: 'revoked',
-          subject: ENDED,
+          reason: 'missing-credentials',
         }),
         error: expect.any(Error),
       },

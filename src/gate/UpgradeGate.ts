@@ -62,7 +62,7 @@ export class UpgradeGate {
     }
     const sessions = passed
       ? (passed.sessions ?? [])
-      : (['not-admitted'] as const);
+      : (['not-admitted', ...(request.openedBy ?? [])] as const);
     for (const session of sessions) {
       this.services.sockets.track(socket, session);
     }

@@ -4,6 +4,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { answerUpgrade } from '../http/dispatchUpgrade';
 import { Decisions } from '../decision/Decision';
+import { Refusal } from '../decision/Refusal';
 import { UpgradeGuard } from './UpgradeGuard';
 
 const HEAD = Buffer.from('head');
@@ -24,7 +25,11 @@ const admitAuthorized: Admit = async (req, socket) => {
 };
 
 /** Creates a server behind a guard. */
-function createGuarded(admit = admitAuthorized, isEnforced = true) {
+function createGuarded(
+  admit = admitAuthorized,
+  isEnforced = true,
+  findOrder: () => Promise<Refusal | undefined> = async () => undefined,
+) {
   const decidedTargets: string[] = [];
   const logged: unknown[] = [];
   const decisions = new Decisions();
@@ -35,6 +40,7 @@ function createGuarded(admit = admitAuthorized, isEnforced = true) {
         return admit(req, socket, target);
       },
     },
+    findOrder,
     services: {
       decisions,
       logger: {
@@ -188,6 +194,28 @@ describe('UpgradeGuard', () => {
     expect(await statusAt(server, '/x')).toBe(400);
     expect(await statusAt(server, '/api/x')).toBe(400);
   });
+
+  it.each([
+    ['of a locked user', async () => Refusal.because('locked')],
+    [
+      'whose tokens can not be looked up',
+      async () => {
+        throw new TypeError('not thought of');
+      },
+    ],
+  ])(
+    '[P96] keeps an upgrade outside /api from listeners of plugins in report-only %s',
+    async (_, findOrder) => {
+      const { handOn, server } = createGuarded(
+        async () => ADMITTED,
+        false,
+        findOrder,
+      );
+      handOn('bearer');
+      server.on('upgrade', answering(400));
+      expect(await statusAt(server, '/x')).toBe(404);
+    },
+  );
 
   it('counts a listener as a plugin’s after an upgrade has passed too', async () => {
     const { server } = createGuarded();

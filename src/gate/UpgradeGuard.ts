@@ -23,6 +23,11 @@ export class UpgradeGuard {
   constructor(
     private readonly options: {
       upgradeGate: Pick<UpgradeGate, 'admit'>;
+      /** Returns the refusal to carry out in report-only for an upgrade that the gate does not decide about. */
+      findOrder(
+        req: IncomingMessage,
+        socket: Duplex,
+      ): Promise<Refusal | undefined>;
       services: Pick<
         GateServices,
         'decisions' | 'logger' | 'plugins' | 'source'
@@ -97,18 +102,30 @@ export class UpgradeGuard {
     const all = listenersOf(server);
     const own = this.#guarded.get(server)?.own;
     const hearing = own ? all.filter(listener => own.has(listener)) : all;
-    if (
-      hearing.length === all.length ||
-      !this.options.services.source.current.isEnforced
-    ) {
+    if (hearing.length === all.length) {
       return false;
     }
     socket.on('error', ignoreError);
-    if (hearing.length === 0) {
-      answerUpgrade(socket, 404);
-    }
-    for (const listener of hearing) {
-      Reflect.apply(listener, server, [req, socket, head]);
+    const dispatch = (listeners: UpgradeListener[]) => {
+      if (listeners.length === 0) {
+        answerUpgrade(socket, 404);
+      }
+      for (const listener of listeners) {
+        Reflect.apply(listener, server, [req, socket, head]);
+      }
+    };
+    const { findOrder, services } = this.options;
+    if (services.source.current.isEnforced) {
+      dispatch(hearing);
+    } else {
+      findOrder(req, socket)
+        .then(order => order !== undefined)
+        .catch(() => true)
+        .then(isOrdered => {
+          if (!socket.destroyed) {
+            dispatch(isOrdered ? hearing : all);
+          }
+        });
     }
     return true;
   }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from '../cookie/CookieIssuer';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
@@ -15,6 +16,7 @@ import { EarlyDecisions } from './EarlyDecisions';
 import { UpgradeGate } from './UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './issueCookie';
+import { findUndecidedOrder } from './orders';
 import { createOthersLimit } from './signOut';
 import { UpgradeGuard } from './UpgradeGuard';
 import { findSessionRefusal, verifyCredential } from './verifyCredential';
@@ -42,7 +44,11 @@ export type ApiGate = ReturnType<typeof createApiGate>;
 export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
-  const upgradeGuard = new UpgradeGuard({ services, upgradeGate });
+  const upgradeGuard = new UpgradeGuard({
+    services,
+    upgradeGate,
+    findOrder: (req, socket) => findUndecidedOrder(req, services, { socket }),
+  });
   const earlyDecisions = new EarlyDecisions(services, upgradeGuard);
   return {
     ...system,
@@ -53,6 +59,9 @@ export function createApiGate(system: FromSystem) {
     earlyDecisions,
     upgradeGate,
     upgradeGuard,
+    /** Returns the refusal to carry out in report-only for a request that a mount of the app's own leads around the gate. */
+    findUndecidedOrder: (req: IncomingMessage, pluginId: string) =>
+      findUndecidedOrder(req, services, { pluginId }),
     /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
     setCookieIssuer(issuer: CookieIssuer | undefined): void {
       services.cookieIssuer = issuer && wrapIssuer(issuer);

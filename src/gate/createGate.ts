@@ -97,7 +97,10 @@ function decideIfKnown(request: ExpressRequest): Passed | Refusal | undefined {
   try {
     return decideAtOnce(request);
   } catch (error) {
-    return toRefusal(error, request.services.logger);
+    // In report-only the long way meets the error again, and looks up the tokens of the request.
+    return request.policy.isEnforced
+      ? toRefusal(error, request.services.logger)
+      : undefined;
   }
 }
 
@@ -122,8 +125,10 @@ export function decideAtOnce(
   }
   const presented = readRequestToken(request);
   if (presented instanceof Refusal) {
-    // The answer to an MCP client says where to sign in, which discovery is asked for.
-    return findMcpResource(request) ? undefined : presented;
+    // The answer to an MCP client says where to sign in, which discovery is asked for. Report-only looks up the tokens of the request.
+    return findMcpResource(request) || !request.policy.isEnforced
+      ? undefined
+      : presented;
   }
   const startedAt = performance.now();
   // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.
@@ -179,12 +184,13 @@ export function carryOut(
   request: ExpressRequest,
   decided: Passed | Refusal,
 ): NextArguments {
-  const { req, res, services } = request;
+  const { res } = request;
   const goesOn = conclude(request, decided);
   if (decided instanceof Refusal) {
     if (goesOn) {
       // A sign-out clears the cookie in report-only, too.
       setAnswerHeaders(request);
+      trackSocket(request, request.openedBy);
       return [];
     }
     // The browser recovers if a cookie that can never succeed later is cleared.
@@ -200,14 +206,22 @@ export function carryOut(
     return [decided.error];
   }
   setAnswerHeaders(request);
-  for (const session of decided.sessions ?? []) {
-    const release = services.sockets.track(req.socket, session);
-    // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
-    res.once('finish', release);
-  }
+  trackSocket(request, decided.sessions);
   if (decided.answer) {
     sendAnswer(res, decided.answer);
     return undefined;
   }
   return [];
+}
+
+/** Closes the socket of an upgrade once one of its sessions has ended. */
+function trackSocket(
+  { req, res, services }: ExpressRequest,
+  sessions: Passed['sessions'] = [],
+): void {
+  for (const session of sessions) {
+    const release = services.sockets.track(req.socket, session);
+    // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
+    res.once('finish', release);
+  }
 }

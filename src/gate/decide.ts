@@ -14,6 +14,7 @@ import { forward } from './forward';
 import { assertForeign } from './foreignAuthorization';
 import { ExpressRequest, GateRequest, readRequestToken } from './GateRequest';
 import { issueCookie } from './issueCookie';
+import { applyOrders } from './orders';
 import { answerKeys, answerSignOut } from './ownAnswers';
 import { findResourceMetadata } from './resourceMetadata';
 import {
@@ -122,7 +123,10 @@ export async function settle(request: GateRequest): Promise<Passed | Refusal> {
   try {
     return await decide(request);
   } catch (error) {
-    const refusal = toRefusal(error, request.services.logger);
+    const refusal = await applyOrders(
+      request,
+      toRefusal(error, request.services.logger),
+    );
     if (refusal.isFinal) {
       request.resourceMetadata = await findResourceMetadata(request);
     }
@@ -131,7 +135,8 @@ export async function settle(request: GateRequest): Promise<Passed | Refusal> {
 }
 
 /**
- * Records a decision, and changes the request if it goes on. In report-only, a refused request goes on all the same.
+ * Records a decision, and changes the request if it goes on. In report-only, a refused request goes on all the same, unless the
+ * refusal carries out an order.
  *
  * @returns whether the request goes on
  */
@@ -171,13 +176,13 @@ function passedDecision(
 
 function refusedDecision(
   request: GateRequest,
-  { detail, reason, subject }: Refusal,
+  { detail, isOrder, reason, subject }: Refusal,
 ): Decision {
   const { credential, decisionId, pluginId, policy } = request;
   const { clientAddress } = policy.config.audit;
   return {
     plugin: pluginId,
-    outcome: policy.isEnforced ? 'refused' : 'would-refuse',
+    outcome: policy.isEnforced || isOrder ? 'refused' : 'would-refuse',
     reason,
     credential,
     id: decisionId,

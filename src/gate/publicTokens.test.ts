@@ -203,6 +203,22 @@ describe('[P10] assertPublicTokensHarmless', () => {
   });
 });
 
+it.each([
+  ['enforce', live, 'removed'],
+  ['report-only', live, undefined],
+  ['report-only', limited, 'removed'],
+] as const)(
+  '[P97] while the list is not loaded, in %s, a cookie is forwarded as it should: %#',
+  async (mode, token, userCookie) => {
+    const { gate, requestWith, revocations } = create();
+    revocations.isLoaded = false;
+    gate.policy.mode = mode;
+    const request = requestWith(cookie(token));
+    await removeRevokedUserCookie(request);
+    expect(request.forwarded.userCookie).toBe(userCookie);
+  },
+);
+
 describe.each([
   ['removeRevokedUserCookie', removeRevokedUserCookie],
   ['assertPublicTokensHarmless', assertPublicTokensHarmless],

@@ -93,7 +93,8 @@ async function verifyExternal(
 /**
  * Removes Backstage's own cookie from what is forwarded if {@link findPublicRefusal} refuses its token, such as that of a revoked
  * session, which verifies until it expires: a handler would serve that user, and Backstage would not issue another cookie. Never
- * rejects; if the token can't be verified now, the cookie is removed, because it may be a revoked one.
+ * rejects; if the token can't be verified now, the cookie is removed, because it may be a revoked one. A list that is not loaded
+ * removes none in report-only.
  */
 export async function removeRevokedUserCookie(
   request: GateRequest,
@@ -101,7 +102,13 @@ export async function removeRevokedUserCookie(
   const cookie = readUserCookie(request.req);
   const isRefused =
     cookie.kind === 'token'
-      ? await findPublicRefusal(cookie.token, request).catch(() => true)
+      ? await findPublicRefusal(cookie.token, request).then(
+          refusal =>
+            refusal &&
+            (request.policy.isEnforced ||
+              refusal.reason !== 'revocations-unavailable'),
+          () => true,
+        )
       : cookie.kind === 'conflict';
   if (isRefused) {
     request.forwarded.userCookie = 'removed';

@@ -221,12 +221,12 @@ describe('createLegacyApiGate', () => {
     expect(await statusOf('/api/pub/health')).toBe(401);
   });
 
-  it('refuses nothing in report-only, and tells', async () => {
+  it('refuses nothing by rule in report-only, and logs that', async () => {
     await start({ apiGate: { mode: 'report-only' } });
     expect(await statusOf('/api/pub/x')).toBe(200);
     expect(await statusOf('/api/elsewhere/x')).toBe(404);
     expect(lines('API gate would have refused a request')).toHaveLength(2);
-    expect(lines('API gate refuses nothing')).toHaveLength(1);
+    expect(lines('API gate refuses only locked users')).toHaveLength(1);
   });
 
   it('judges a request once where it stands twice', async () => {
@@ -412,6 +412,24 @@ describe('createLegacyApiGate', () => {
       };
       expect(await setCookieOf(token)).toBeUndefined();
       expect(await setCookieOf(`${token}%`)).toBeDefined();
+    });
+
+    it('[P96] refuses the token of an ended session in report-only, whatever else is wrong', async () => {
+      await app.stop();
+      await start({
+        apiGate: { mode: 'report-only' },
+        env: { identity: identityOf(token) },
+      });
+      const bearer = (text: string) => `Authorization: Bearer ${text}`;
+      const twice = (text: string) =>
+        statusOf('/api/pub/x', bearer('x'), bearer(text));
+      expect([await twice(token), await twice(older)]).toEqual([200, 200]);
+      await rawRequest(app.port, '/api/pub/.backstage/auth/v1/cookie', {
+        method: 'DELETE',
+        headerLines: [bearer(token)],
+      });
+      expect([await twice(token), await twice(older)]).toEqual([401, 200]);
+      expect(await statusOf('/api/pub/x', bearer(token))).toBe(401);
     });
 
     it('ends a session until its token expires, if there is a database', async () => {

@@ -123,7 +123,7 @@ export async function createLegacyApiGate(
   source.lists.forEach(list =>
     logger.info(`API gate: ${formatListSource(list)}`),
   );
-  startFindingsLog(options, logger, source);
+  startFindingsLog(options, logger, source, revocations);
   if (!database) {
     logger.warn(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
@@ -206,11 +206,13 @@ function startFindingsLog(
   { config }: LegacyApiGateOptions,
   logger: LoggerService,
   source: PolicySource,
+  revocations: Revocations,
 ) {
   const findingsLog = new FindingsLog(logger, () =>
     findFindings({
       config,
       gate: source.current.config,
+      areOrdersLoaded: revocations.isLoaded,
       isLegacy: true,
       now: new Date(),
     }),

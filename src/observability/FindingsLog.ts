@@ -6,8 +6,8 @@ import { titleOfPart } from './formatPolicyReport';
 // A finding has four texts that may be long, and a line has each twice.
 const MAX_TEXT_BYTES = 600;
 
-// Some findings begin or end at a time of day.
-const CHECK_MS = 60 * 60 * 1000;
+// Some findings begin or end at a time of day, and one ends soon after the start.
+const CHECK_MS = 10 * 60_000;
 
 /** Logs the findings once, and again when others are among them. */
 export class FindingsLog {

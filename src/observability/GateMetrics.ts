@@ -123,7 +123,7 @@ export class GateMetrics {
     this.#createGauge(
       'api_gate.up',
       '{gate}',
-      '1 while the gate refuses, 0 in report-only; without the gate there is no value',
+      '1 while the rules refuse, 0 in report-only; without the gate there is no value',
       () => (source.current.isEnforced ? 1 : 0),
     );
     this.#createGauge(

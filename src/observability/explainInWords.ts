@@ -110,7 +110,7 @@ export function explainInWords(
     ...describeOpening(explanation, policy),
     ...ofToken.lines,
     !policy.isEnforced &&
-      `Until the gate enforces, it refuses nothing (${CONFIG_KEY}.mode)`,
+      `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
   ];
   return { lines: lines.filter(line => typeof line === 'string') };
 }

@@ -99,8 +99,14 @@ describe('formatPolicyReport', () => {
   );
 
   it.each([
-    [undefined, 'API gate: report-only, nothing is refused'],
-    [until, `API gate: report-only until ${until}, nothing is refused`],
+    [
+      undefined,
+      'API gate: report-only, only locked users and ended sessions are refused',
+    ],
+    [
+      until,
+      `API gate: report-only until ${until}, only locked users and ended sessions are refused`,
+    ],
   ])('names what enforcing would change (until: %s)', (end, title) => {
     const worked = {
       plugin: 'hello',

@@ -28,7 +28,7 @@ export function formatPolicyReport(
   const { reportOnly, usage } = report;
   const mode = report.enforced
     ? 'enforce'
-    : `report-only${report.until ? ` until ${report.until}` : ''}, nothing is refused`;
+    : `report-only${report.until ? ` until ${report.until}` : ''}, only locked users and ended sessions are refused`;
   const lines = [
     ...section(
       'Public by rule',
@@ -38,7 +38,10 @@ export function formatPolicyReport(
       ),
     ),
     ...(allow.length ? [] : ['No allow rules.']),
-    ...section('Limits of external tokens', report.tokens.map(formatToken)),
+    ...section(
+      `Limits of external tokens${report.enforced ? '' : ', not in force'}`,
+      report.tokens.map(formatToken),
+    ),
     ...section('Public without a rule', builtIn.map(formatBuiltIn)),
     ...section('Lists, by file', lists.map(formatListSource)),
     ...section(

@@ -65,13 +65,13 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     'an odd report',
     createOddReport,
     {
-      head: 'API gate|Report-only|Nothing is refused until|2026-12-31 00:00 UTC|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Sessions ended|17|Users locked out|1|Findings|2|q is that of f; Backstage does not merge lists, so that of g and h is not in force',
+      head: 'API gate|Report-only|Only locked users and ended sessions are refused until|2026-12-31 00:00 UTC|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Sessions ended|17|Users locked out|1|Findings|2|q is that of f; Backstage does not merge lists, so that of g and h is not in force',
       exposure: `What is open, by plugin|Plugin|Open to everybody|Opened in code|badges|GET /api/badges/entity/*/*/*/badge/*|(ended)|GET /api/badges/c|(ended)|/d (WebSocket): closed once you enforce|/d: closed once you enforce|events|not installed in this backend|POST /api/events/http/github|(closed)|/e: open to Backstage&#39;s own cookie only|search|not known: its own policies are not recorded|All else of these plugins needs a credential, and all of:|catalog|.|${EVERYWHERE}`,
       findings: `Findings|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
       rules:
         'Rules|Opens|Reason|Use in 30 days|End|Requires|Findings|POST /api/events/http/github|f|GitHub signs these|1,098 requests|last|2026-11-28|events.modules.github.webhookSecret|missing, so closed|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|rule-ends-soon|GET /api/badges/c|app-config.production.yaml, line 45|badges in READMEs|2026-11-01 00:00 UTC|ended|Use is that of this process since its start, since|2026-10-29 00:00 UTC|; the record is not complete.',
       tokens:
-        'External tokens|Subject|Calls|Last use|30 days|May|Could be narrowed to|ci-deploy|d, e|2026-11-28|412 requests|what accessRestrictions allow until|2027-01-31 00:00 UTC|ended|(Jenkins)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|none|1 request',
+        'External tokens|Subject|Calls|Last use|30 days|May|Could be narrowed to|ci-deploy|d, e|2026-11-28|412 requests|what accessRestrictions allow until|2027-01-31 00:00 UTC|ended|not in force|(Jenkins)|GET /api/a/x; GET,POST /api/b/y|not in force|Plugins|a|b|Requests|c|f|none|1 request',
       refusals:
         'Refusals, once you enforce|Worked, and will stop working once you enforce|z|Request|Requests|Seen|Answered|To keep it public|GET /api/catalog/a|1,234|2026-11-01|to|2026-11-02|200|# - r|GET /api/catalog/…|1|2026-11-01|nothing: auth.apiGate.expect has it as closed|GET /api/…/…|(not installed)|1|2026-11-01|to|2026-11-02|no rule|The last hour, by minute|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused',
     },
@@ -121,6 +121,8 @@ it('marks what is good, closed, or needs a look', () => {
     'open: rule-ends-soon',
     'warned: ended',
     'warned: ended',
+    'warned: not in force',
+    'warned: not in force',
     'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
     'warned: not yet refused',
   ]);

@@ -69,7 +69,7 @@ function renderHead(report: PolicyReport): Html {
       <span class="mode ${enforced ? 'good' : 'warned'}"
         >${enforced ? 'Enforcing' : 'Report-only'}</span
       >
-      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Nothing is refused', until ? [' until ', time(until)] : '', '.']}
+      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until ? [' until ', time(until)] : '', '.']}
     </p>
     ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `Enforce: ${reportOnly.enforce}, since ${reportOnly.because}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}

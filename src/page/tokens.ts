@@ -18,7 +18,7 @@ import {
 } from './parts';
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function renderTokens({ tokens, usage }: PolicyReport): Html {
+export function renderTokens({ enforced, tokens, usage }: PolicyReport): Html {
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
@@ -47,7 +47,11 @@ export function renderTokens({ tokens, usage }: PolicyReport): Html {
               '30 days',
               ({ use }) => use && counted(use.requests30d, 'request'),
             ],
-            ['May', ({ limits }) => list(limits.map(formatLimit))],
+            [
+              'May',
+              ({ limits }) =>
+                list(limits.map(limit => formatLimit(limit, enforced))),
+            ],
             [
               'Could be narrowed to',
               ({ use }) =>
@@ -68,11 +72,15 @@ export function renderTokens({ tokens, usage }: PolicyReport): Html {
   );
 }
 
-function formatLimit({ ended, only, reason, until }: ReportedToken) {
+function formatLimit(
+  { ended, only, reason, until }: ReportedToken,
+  isInForce: boolean,
+) {
   return [
     only ? only.map(formatRule).join('; ') : 'what accessRestrictions allow',
     until && [' until ', time(until)],
     ended && tag('warned', 'ended'),
+    !isInForce && tag('warned', 'not in force'),
     reason && ` (${reason})`,
   ];
 }

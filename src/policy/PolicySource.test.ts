@@ -50,13 +50,13 @@ describe('PolicySource', () => {
   });
   afterEach(() => jest.useRealTimers());
 
-  it('logs every hour that nothing is refused, until the end of report-only', () => {
+  it('logs every hour that no rule refuses anything, until the end of report-only', () => {
     const { source, enforced, take } = create({
       mode: 'report-only',
       until: '2026-06-01T02:30:00Z',
     });
     const warning =
-      'warn: API gate refuses nothing: auth.apiGate.mode is report-only until 2026-06-01T02:30:00.000Z';
+      'warn: API gate refuses only locked users and ended sessions: auth.apiGate.mode is report-only until 2026-06-01T02:30:00.000Z';
     expect(take()).toEqual([warning]);
     jest.advanceTimersByTime(2 * HOUR);
     expect(take()).toEqual([warning, warning]);
@@ -109,10 +109,10 @@ describe('PolicySource', () => {
     expect(take()).toHaveLength(1);
   });
 
-  it('logs every hour that nothing is refused, without an end of report-only', () => {
+  it('logs every hour that no rule refuses anything, without an end of report-only', () => {
     const { source, enforced, take } = create({ mode: 'report-only' });
     const warning =
-      'warn: API gate refuses nothing: auth.apiGate.mode is report-only';
+      'warn: API gate refuses only locked users and ended sessions: auth.apiGate.mode is report-only';
     expect(take()).toEqual([warning]);
     expect(jest.getTimerCount()).toBe(1);
     jest.advanceTimersByTime(HOUR);

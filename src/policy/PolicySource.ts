@@ -221,7 +221,7 @@ export class PolicySource {
     const { config, isEnforced } = this.#current;
     if (!isEnforced) {
       this.#logger.warn(
-        `API gate refuses nothing: ${CONFIG_KEY}.mode is report-only${
+        `API gate refuses only locked users and ended sessions: ${CONFIG_KEY}.mode is report-only${
           config.until ? ` until ${config.until.toISOString()}` : ''
         }`,
       );

@@ -117,6 +117,7 @@ const world = fc.record({
   areKeysUp: mostlyTrue,
   isLoaded: mostlyTrue,
   isCallerKnown: mostlyTrue,
+  mode: fc.constantFrom('enforce' as const, 'report-only' as const),
   revoked: fc.constantFrom(undefined, 'user:default/a', 'user:default/b'),
   hasIssuer: fc.boolean(),
   hasHeader: fc.boolean(),
@@ -150,6 +151,7 @@ async function createWorld({ remembered, ...options }: World) {
         path: '/foreign/**',
       })),
     }),
+    mode: options.mode,
     tokens: options.limits,
   };
   const auth = {

@@ -238,7 +238,7 @@ describe('a WebSocket', () => {
 });
 
 describe('a WebSocket in report-only', () => {
-  it('stays open until report-only ends, whether or not it was admitted', () => {
+  it('[P96] closes when its session is revoked; any other stays open until report-only ends, whether or not it was admitted', () => {
     const { enforce, revoke, sockets } = create(false);
     const [admitted, revoked, expired, notAdmitted] = Array.from(
       { length: 4 },
@@ -253,7 +253,12 @@ describe('a WebSocket in report-only', () => {
     revoke(SUB);
     jest.advanceTimersByTime(2_000);
     const all = [admitted, revoked, expired, notAdmitted];
-    expect(all.map(({ destroyed }) => destroyed)).toEqual(Array(4).fill(false));
+    expect(all.map(({ destroyed }) => destroyed)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
     enforce();
     expect(all.map(({ destroyed }) => destroyed)).toEqual([
       false,

@@ -77,26 +77,29 @@ export class SessionSockets {
   }
 
   readonly #closeIfEnded = (tracked: Tracked) => {
-    const end = this.#endOf(tracked.session);
+    const { revocations, source } = this.options;
+    const { session } = tracked;
+    const isRevoked =
+      typeof session === 'object' && revocations.isRevoked(session);
+    const end = isRevoked ? -Infinity : this.#endOf(session);
     tracked.cancelEnd();
     if (Date.now() < end) {
       // By then, the end of a token without a session may be another one.
       tracked.cancelEnd = callAt(end, () => this.#closeIfEnded(tracked));
-    } else if (this.options.source.current.isEnforced) {
+    } else if (isRevoked || source.current.isEnforced) {
+      // Report-only closes the sockets of revoked sessions only, and leaves the others until it ends.
       // Destroy the socket with an error, since http-proxy closes its connection to the target only after one.
       const error = new Error('The session of this WebSocket has ended');
       tracked.socket.destroy(error);
     }
   };
 
+  /** Returns the end of a session that is not revoked. */
   #endOf(session: Session): number {
     if (typeof session === 'function') {
       return session();
     }
-    return session === 'not-admitted' ||
-      this.options.revocations.isRevoked(session)
-      ? -Infinity
-      : session.exp * 1000;
+    return session === 'not-admitted' ? -Infinity : session.exp * 1000;
   }
 }
 

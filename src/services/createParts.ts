@@ -128,6 +128,7 @@ function createReports(services: Services) {
     findFindings({
       config,
       gate: source.current.config,
+      areOrdersLoaded: revocations.isLoaded,
       isInstalled: id => plugins.isInstalled(id),
       now: new Date(),
       usage: used,

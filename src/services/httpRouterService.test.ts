@@ -6,6 +6,7 @@ import {
 import { ConfigReader } from '@backstage/config';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Decision } from '../decision/Decision';
+import { Refusal } from '../decision/Refusal';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import {
   defaultHttpRouterServiceFactory,
@@ -24,17 +25,25 @@ async function create(
     isEnforced?: boolean;
     clientAddress?: boolean;
     hasPassed?: (req: unknown, pluginId: string) => boolean;
+    /** The plugin for which the gate has refused the request. */
+    refusedFor?: string;
+    findUndecidedOrder?: () => Promise<Refusal | undefined>;
   } = {},
 ) {
   const { pluginId = 'Hello', isEnforced = true } = options;
   const { clientAddress = false, hasPassed = () => false } = options;
+  const { findUndecidedOrder = async () => undefined, refusedFor } = options;
   const used: RequestHandler[] = [];
   const atRoot: { path: string; handler: unknown }[] = [];
   const decided: unknown[][] = [];
   const webSocketGate = jest.fn(() => 'gated handler');
   const policies = new DeclaredPolicies();
   const gate = {
-    decisions: { hasPassed },
+    decisions: {
+      get: () => refusedFor && { plugin: refusedFor },
+      hasPassed,
+    },
+    findUndecidedOrder,
     observer: { decided: (...args: unknown[]) => decided.push(args) },
     policies,
     source: {
@@ -109,11 +118,49 @@ describe('in front of the routes of a plugin', () => {
     );
   });
 
-  it('every request goes on in report-only', async () => {
-    const { decided, used } = await create({ isEnforced: false });
+  it('a request goes on in report-only that the gate has let through, without another look at its tokens', async () => {
+    const findUndecidedOrder = jest.fn();
+    const { decided, used } = await create({
+      findUndecidedOrder,
+      isEnforced: false,
+      refusedFor: 'hello',
+    });
     expect(send(used).next.mock.calls).toEqual([[]]);
+    expect(findUndecidedOrder).not.toHaveBeenCalled();
     expect(decided).toEqual([]);
   });
+
+  it.each([
+    ['goes on', async () => undefined, undefined],
+    [
+      'with the token of a locked user is refused',
+      async () => Refusal.because('locked').of('user:default/jane'),
+      { reason: 'locked', outcome: 'refused', subject: 'user:default/jane' },
+    ],
+    [
+      'is refused if its tokens can not be looked up',
+      async () => {
+        throw new TypeError('not thought of');
+      },
+      { reason: 'failed', outcome: 'refused' },
+    ],
+  ])(
+    '[P96] a request in report-only that the gate has not seen %s',
+    async (_, findUndecidedOrder, decision) => {
+      const { decided, used } = await create({
+        findUndecidedOrder,
+        isEnforced: false,
+        refusedFor: 'other',
+      });
+      const { next } = send(used);
+      await new Promise(setImmediate);
+      expect(decided.map(([, made]) => made)).toMatchObject(
+        decision ? [decision] : [],
+      );
+      const [[error]] = next.mock.calls;
+      expect(error instanceof Error).toBe(decision !== undefined);
+    },
+  );
 
   it('any other request is refused', async () => {
     const { decided, used } = await create();

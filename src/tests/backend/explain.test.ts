@@ -269,7 +269,7 @@ describe('the question about a request', () => {
       until: '2999-01-01',
     });
     const reportOnly =
-      'Until the gate enforces, it refuses nothing (auth.apiGate.mode)';
+      'Until the gate enforces, it refuses only locked users and ended sessions (auth.apiGate.mode)';
     const before = await explain('GET /api/closed/x');
     expect(before).toEqual({
       lines: (await runCommand('GET /api/closed/x')).lines,

@@ -173,7 +173,7 @@ describe('report-only', () => {
       errorType: 'AuthenticationError',
       decision: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
-    expect(backend.logged('refuses nothing', 'warn')).toHaveLength(1);
+    expect(backend.logged('refuses only locked users', 'warn')).toHaveLength(1);
     expect(JSON.stringify(report)).not.toContain('secret');
   });
 
