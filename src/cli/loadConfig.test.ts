@@ -50,6 +50,40 @@ describe('check --mock-env', () => {
     expect(code).toBe(0);
   });
 
+  it.each([
+    ["'/${A:-a}'", '/a'],
+    ["'/${A:-a}'", '/set', { A: ' set ' }],
+    ["'/${A:-a}'", '/a', { A: ' ' }],
+    ["'/${ A :- a }/x'", '/a/x'],
+    ["'/${A:-a}/${A:-b}'", '/a/b'],
+    ["'/${A:-a/b}/${A:-c}/d'", '/a/b/c/d'],
+    ["'/${A:-a}/${B}/**'", '/a/mock-env-of-42-that-is-not-set/**'],
+    ["'/${B}/a.b/${A:-a}'", '/mock-env-of-42-that-is-not-set/a.b/a'],
+    [
+      "'/${A}x/${AB}'",
+      '/mock-env-of-41-that-is-not-setx/mock-env-of-4142-that-is-not-set',
+    ],
+    ['{ $include: rules.yaml#path }', '/in/a'],
+    ['{ $file: path.txt }', '/${A:-a}', {}, 2],
+  ])(
+    'reads a path %s as %s',
+    async (path, expected, env = {}, exitCode = 0) => {
+      const cwd = folderWith({
+        'app-config.yaml': withToken('{ token: t, subject: ci }').replace(
+          'allow: []',
+          `allow: [{ plugin: x, path: ${path} }]`,
+        ),
+        'rules.yaml': "path: '/in/${A:-a}'\n",
+        'path.txt': '/${A:-a}',
+      });
+      const result = await runCliIn(['check', '--mock-env'], { cwd, env });
+      expect(result.code).toBe(exitCode);
+      if (exitCode === 0) {
+        expect(result.stdout).toContain(`GET /api/x${expected}\n`);
+      }
+    },
+  );
+
   it('checks rules with a variable, and removes the spaces around its value', async () => {
     const withPath = (path: string) =>
       withToken('{ token: t, subject: ci }').replace(

@@ -24,6 +24,7 @@ export const FINDING_IDS = [
   'rule-unused',
   'rule-will-not-work',
   'scripts-act-as-user',
+  'setting-misplaced',
   'sign-out-ends-nothing',
   'token-ends-soon',
   'token-leaves-house',

@@ -1,9 +1,9 @@
 import { Config } from '@backstage/config';
 import { isFullEntityRef, userKey } from '../util/entityRef';
+import { assertPlace } from './assertPlace';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules, readCandidate } from './readAllowRules';
 import {
-  asObject,
   check,
   checkOneOf,
   readBaseUrl,
@@ -25,10 +25,8 @@ import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
-/** Matches the config paths that are meant to be CONFIG_KEY. */
-export const ANY_SPELLING = /^auth\.api[-_]?gate$/i;
-
-const KEYS = [
+/** The keys below CONFIG_KEY. */
+export const KEYS = [
   'mode',
   'until',
   'allow',
@@ -70,7 +68,9 @@ export function readApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
-  const settings = readSettings(rootConfig);
+  assertPlace(rootConfig);
+  const own = rootConfig.getOptional(CONFIG_KEY) ?? {};
+  const settings = readObject(own, CONFIG_KEY, KEYS);
   const read = <T, A extends unknown[]>(
     key: (typeof KEYS)[number],
     reader: (value: unknown, path: string, ...facts: A) => T,
@@ -125,21 +125,6 @@ export function readApiGateConfig(
     /** Whether the use of rules and of external tokens is recorded. */
     usage: read('usage', readBoolean, true, ': the record has 30 days'),
   };
-}
-
-/** Reads the keys. Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
-function readSettings(rootConfig: Config) {
-  const root = asObject(rootConfig.getOptional());
-  for (const section of Object.keys(root)) {
-    for (const key of Object.keys(asObject(root[section]))) {
-      const path = `${section}.${key}`;
-      check(
-        path === CONFIG_KEY || !ANY_SPELLING.test(path),
-        `${path} is not known: write ${CONFIG_KEY}`,
-      );
-    }
-  }
-  return readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, CONFIG_KEY, KEYS);
 }
 
 function readMode(
