@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation, sourceOf } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
@@ -43,9 +44,10 @@ dangerous.
                        sends at most two requests a second, no credential and no other method, and follows no redirect
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or a variable of --mock-env
-decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would not start, or the one of --live can not be asked, or git tracks an
-app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
+Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or with --mock-env a variable
+decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would
+not start, or the one of --live can not be asked, or git tracks an app-config*.local.yaml that has auth.apiGate, or
+--no-config is given and a file has it, or, without --config, a file beside those that were read has it.`,
   options: [
     'config',
     'mock-env',
@@ -111,21 +113,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
         )
       : [];
   const failed = [...failures, ...ofCandidate].map(({ message }) => message);
-  if (gate.until && isEnforced(gate)) {
-    failed.push(
-      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
-    );
-  }
-  if (isModeUnknown(loaded.leftOut)) {
-    failed.push(
-      `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
-    );
-  }
-  if (loaded.isMissing && !options['no-config']) {
-    failed.push(
-      `${CONFIG_KEY} is in none of the files read: give --config for each file that the backend reads, or --no-config if none has it`,
-    );
-  }
+  failed.push(...findModeFailures(options, loaded));
   failed.forEach(message => print('error', message));
 
   const findings = findCheckable(loaded);
@@ -148,6 +136,21 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
     }, ${open} ${open === 1 ? 'finding' : 'findings'}`,
   );
   return { failed: failed.length, open };
+}
+
+/** Finds why it is not as meant, or not known, whether the gate refuses. */
+function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
+  const { gate, isMissing, leftOut } = loaded;
+  return compact([
+    gate.until &&
+      isEnforced(gate) &&
+      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+    isModeUnknown(leftOut) &&
+      `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
+    isMissing &&
+      !options['no-config'] &&
+      `${CONFIG_KEY} is in none of the files read: give --config for each file that the backend reads, or --no-config if none has it`,
+  ]);
 }
 
 /** Finds the findings that do not depend on variables that are not set. */

@@ -47,9 +47,9 @@ What rules require, and as whom handlers read, is compared too.
                              or is no longer expected to be closed; or for any difference
   --mock-env                 uses a made-up value for each variable that is not set and has no default
 
-Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can not be read or compared, or
-git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those
-that were read has it.`,
+Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
+not be read or compared, or git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a
+file beside those that were read has it.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);

@@ -68,9 +68,7 @@ export function readApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
-  assertPlace(rootConfig);
-  const own = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  const settings = readObject(own, CONFIG_KEY, KEYS);
+  const settings = readSettings(rootConfig);
   const read = <T, A extends unknown[]>(
     key: (typeof KEYS)[number],
     reader: (value: unknown, path: string, ...facts: A) => T,
@@ -125,6 +123,11 @@ export function readApiGateConfig(
     /** Whether the use of rules and of external tokens is recorded. */
     usage: read('usage', readBoolean, true, ': the record has 30 days'),
   };
+}
+
+function readSettings(rootConfig: Config) {
+  assertPlace(rootConfig);
+  return readObject(rootConfig.getOptional(CONFIG_KEY) ?? {}, CONFIG_KEY, KEYS);
 }
 
 function readMode(
