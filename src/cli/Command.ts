@@ -14,6 +14,7 @@ const OPTIONS = {
   list: { type: 'boolean' },
   live: { type: 'string' },
   'mock-env': { type: 'boolean' },
+  'no-config': { type: 'boolean' },
   policy: { type: 'string' },
   times: { type: 'string' },
   subject: { type: 'string' },

@@ -31,7 +31,7 @@ const check = (
 describe('api-gate check', () => {
   it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
     const { code, stdout, stderr } = await check(GATE);
-    expect(stderr).toBe('Read app-config.yaml\n');
+    expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');
     expect(stdout.split('\n')).toEqual([
       'Allow rules, from app-config.yaml:',
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
@@ -51,7 +51,7 @@ describe('api-gate check', () => {
       `${GATE}    findings: { accept: [{ id: open-webhook-without-secret, at: 'auth.apiGate.allow[0] (POST /api/events/http/github)', reason: demo${until} }] }\n`;
     for (const [text, code] of [
       [GATE, 1],
-      [BASE, 0],
+      [`${BASE}auth: { apiGate: {} }\n`, 0],
       [accept(', until: 2026-01-01'), 1],
     ] as const) {
       expect((await check(text, args)).code).toBe(code);
@@ -279,7 +279,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'error: auth.apiGate.expect[1]: GET /api/two/b should be closed',
     );
     expect(stderr).toBe(
-      'Read app-config.yaml, variables of the environment (APP_CONFIG_…)\n',
+      'Read app-config.yaml, variables of the environment (APP_CONFIG_…)\nauth.apiGate.mode is enforce\n',
     );
     expect(code).toBe(1);
   });
@@ -447,7 +447,7 @@ describe('api-gate check --policy', () => {
 
   it('adds what plugins open in code', async () => {
     const { code, stdout } = await check(
-      BASE,
+      `${BASE}auth: { apiGate: {} }\n`,
       ['--policy', `${url}/good`, '--token-env', 'POLICY_TOKEN'],
       { POLICY_TOKEN: 'let-me-read' },
     );

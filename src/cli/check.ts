@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation, sourceOf } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
@@ -15,10 +16,11 @@ import {
 } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { isEnforced } from '../policy/Policy';
-import { Command, readChoice } from './Command';
+import { CliError, Command, Options, readChoice } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
-import { holdsMock, LoadedConfig, loadConfig } from './loadConfig';
+import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
+import { holdsMock, isModeUnknown } from './mockEnv';
 import type { Lines } from './output';
 import { refuseTrackedLocalFiles } from './unreadFiles';
 
@@ -30,7 +32,8 @@ auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate p
 dangerous.
 
   --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --mock-env           uses a made-up value for each variable that is not set
+  --no-config          expects that no file has auth.apiGate; without it, check exits with 1 then
+  --mock-env           uses a made-up value for each variable that is not set and has no default
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
   --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
@@ -41,12 +44,14 @@ dangerous.
                        sends at most two requests a second, no credential and no other method, and follows no redirect
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or the gate is missing at
---live; 2 the backend would not start, or the one of --live can not be asked, or git tracks an
-app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
+Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or with --mock-env a variable
+decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would
+not start, or the one of --live can not be asked, or git tracks an app-config*.local.yaml that has auth.apiGate, or
+--no-config is given and a file has it, or, without --config, a file beside those that were read has it.`,
   options: [
     'config',
     'mock-env',
+    'no-config',
     'format',
     'fail-on',
     'policy',
@@ -61,6 +66,7 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
     const declared = await fetchPolicy(options);
     const loaded = await loadConfig(options, output, declared);
     refuseTrackedLocalFiles(loaded.files);
+    assertNoConfig(options, loaded);
     const { leftOut } = loaded;
     output.out(
       ...describeRules(loaded),
@@ -72,7 +78,7 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
-    const { failed, open } = checkConfig(loaded, output);
+    const { failed, open } = checkConfig(options, loaded, output);
     const ofLive =
       options.live === undefined
         ? 0
@@ -81,18 +87,24 @@ app-config*.local.yaml that has auth.apiGate, or, without --config, a file besid
   },
 };
 
+/** @throws CliError if `--no-config` is given, and there is `auth.apiGate` */
+function assertNoConfig(options: Options, { isMissing, locate }: LoadedConfig) {
+  if (options['no-config'] && !isMissing) {
+    throw new CliError(
+      `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
+      locate(CONFIG_KEY),
+    );
+  }
+}
+
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
-function checkConfig(loaded: LoadedConfig, output: Lines) {
+function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const { gate, locate } = loaded;
   const print = (level: 'error' | 'warning', message: string) =>
     output.problem(level, { message, location: locate(message) });
   const failures = findFailedExpectations(gate);
   const failed = failures.map(({ message }) => message);
-  if (gate.until && isEnforced(gate)) {
-    failed.push(
-      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
-    );
-  }
+  failed.push(...findModeFailures(options, loaded));
   failed.forEach(message => print('error', message));
 
   const findings = findCheckable(loaded);
@@ -111,6 +123,21 @@ function checkConfig(loaded: LoadedConfig, output: Lines) {
     `${total - failures.length} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
   );
   return { failed: failed.length, open };
+}
+
+/** Finds why it is not as meant, or not known, whether the gate refuses. */
+function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
+  const { gate, isMissing, leftOut } = loaded;
+  return compact([
+    gate.until &&
+      isEnforced(gate) &&
+      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+    isModeUnknown(leftOut) &&
+      `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
+    isMissing &&
+      !options['no-config'] &&
+      `${CONFIG_KEY} is in none of the files read: give --config for each file that the backend reads, or --no-config if none has it`,
+  ]);
 }
 
 /** Finds the findings that do not depend on variables that are not set. */

@@ -272,7 +272,8 @@ describe('api-gate diff', () => {
     expect(await runCliIn([...args, ...against], { cwd })).toEqual({
       code: 0,
       stdout: 'No difference in what is public\n',
-      stderr: 'Read a.yaml\nRead to compare with: a.yaml, b.yaml\n',
+      stderr:
+        'Read a.yaml\nauth.apiGate.mode is enforce\nRead to compare with: a.yaml, b.yaml\n',
     });
   });
 
@@ -291,7 +292,7 @@ describe('api-gate diff', () => {
   it('prints the files of both sides on the standard error, so that the standard output has the difference alone', async () => {
     const { stderr } = await diff(configWith([]), configWith([]));
     expect(stderr).toMatch(
-      /^Read \S+\/after\.yaml\nRead to compare with: \S+\/before\.yaml\n$/,
+      /^Read \S+\/after\.yaml\nauth\.apiGate\.mode is enforce\nRead to compare with: \S+\/before\.yaml\n$/,
     );
   });
 
@@ -367,7 +368,7 @@ describe('api-gate diff --against git:', () => {
       '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[1]  "docs on the intranet"\n',
     );
     expect(stderr).toBe(
-      'Read app-config.yaml, app-config.local.yaml\nRead to compare with: app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
+      'Read app-config.yaml, app-config.local.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
     );
     expect(code).toBe(1);
     expect(leftovers()).toEqual([]);
@@ -379,13 +380,14 @@ describe('api-gate diff --against git:', () => {
   it.each([
     [['new.yaml'], '', PUBLIC],
     [['app-config.yaml', 'new.yaml'], READ, PUBLIC],
-    [['plain.yaml'], '', 'No difference in what is public'],
+    [['empty.yaml'], '', 'No difference in what is public'],
   ])(
     'reports everything as new if the commit lacks a file with rules, or all files (%j)',
     async (files, compared, line) => {
       writeInto(repository, {
         'new.yaml': configWith([ECHO]),
-        'plain.yaml': 'backend: { baseUrl: https://a.example.com }\n',
+        'empty.yaml':
+          'backend: { baseUrl: https://a.example.com }\nauth: { apiGate: {} }\n',
       });
       const named = files.flatMap(file => ['--config', file]);
       const { code, stdout, stderr } = await runCliIn(
@@ -397,7 +399,7 @@ describe('api-gate diff --against git:', () => {
       );
       expect([code, stdout]).toEqual([line === PUBLIC ? 1 : 0, `${line}\n`]);
       expect(stderr).toBe(
-        `Read ${files.join(', ')}\n${compared}${files.at(-1)} is not in HEAD\n`,
+        `Read ${files.join(', ')}\nauth.apiGate.mode is enforce\n${compared}${files.at(-1)} is not in HEAD\n`,
       );
     },
   );
@@ -417,7 +419,7 @@ describe('api-gate diff --against git:', () => {
       code: 0,
       stdout: 'No difference in what is public\n',
       stderr:
-        'Read app-config.yaml, app-config.production.yaml, app-config.production.local.yaml\nRead to compare with: app-config.yaml of git:main, app-config.production.yaml of git:main, app-config.production.local.yaml of git:main\n',
+        'Read app-config.yaml, app-config.production.yaml, app-config.production.local.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main, app-config.production.yaml of git:main, app-config.production.local.yaml of git:main\n',
     });
     rmSync(path.join(cwd, 'app-config.production.yaml'));
     const { code, stderr } = await runCliIn(args, { cwd });

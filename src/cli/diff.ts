@@ -1,15 +1,25 @@
 import path from 'node:path';
-import { differenceWith } from 'lodash';
-import { AllowRule, formatRule } from '../config/AllowRule';
+import { formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { Expectation, formatExpected } from '../config/readExpectations';
 import { formatRequirement } from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
+import {
+  compareConditions,
+  compareExpectations,
+  compareVariables,
+} from './compareEntries';
 import { withFilesAt } from './gitFiles';
-import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
+import {
+  formatMode,
+  LoadedConfig,
+  loadConfig,
+  readGate,
+  readSources,
+} from './loadConfig';
+import { isModeUnknown } from './mockEnv';
 import type { Lines } from './output';
 import {
   CONFIG_FILE,
@@ -35,11 +45,11 @@ What rules require, and as whom handlers read, is compared too.
   --against FILE             other files, in the backend's order
   --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, reads as another subject,
                              or is no longer expected to be closed; or for any difference
-  --mock-env                 uses a made-up value for each variable that is not set
+  --mock-env                 uses a made-up value for each variable that is not set and has no default
 
-Exit code: 0; 1 for differences that --fail-on names; 2 a file can not be read or compared, or
-git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a file beside those
-that were read has it.`,
+Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
+not be read or compared, or git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a
+file beside those that were read has it.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
@@ -55,14 +65,15 @@ that were read has it.`,
     const other = { ...options, config: against };
     const before =
       ref === undefined
-        ? (await loadConfig(other, output, undefined, PURPOSE)).gate
+        ? await loadConfig(other, output, undefined, PURPOSE)
         : await readAt(ref, after, options, output);
 
     const { gate } = after;
-    const { allow = [], expect = [] } = before ?? {};
+    const { allow = [], expect = [] } = before?.gate ?? {};
     const changes = comparePolicies(allow, gate.allow);
     const lines = [
-      ...compareModes(gate, before),
+      ...compareModes(after, before?.gate),
+      ...compareVariables(after, before),
       ...changes.opened.map(change => describe('+ public', change, gate)),
       ...changes.longer.map(change => describe('+ longer', change, gate)),
       ...compareConditions(allow, gate.allow),
@@ -76,7 +87,7 @@ that were read has it.`,
     );
     const failing =
       failOn === 'any' ? lines : lines.filter(line => line.startsWith('+'));
-    return failOn && failing.length > 0 ? 1 : 0;
+    return after.isMissing || (failOn && failing.length > 0) ? 1 : 0;
   },
 };
 
@@ -91,7 +102,7 @@ async function readAt(
   after: LoadedConfig,
   options: Options,
   output: Lines,
-): Promise<ApiGateConfig | undefined> {
+): Promise<LoadedConfig | undefined> {
   const files = options.config ? after.files : defaultFiles(after.files[0]);
   return withFilesAt(ref, files, async (copies, copyBeside) => {
     if (copies.size > 0) {
@@ -120,7 +131,7 @@ async function readAt(
         );
       }
     }
-    return readGate(await readSources({ ...options, config }), options).gate;
+    return readGate(await readSources({ ...options, config }), options);
   });
 }
 
@@ -161,78 +172,30 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
-/**
- * Compares what rules require where they open the same requests. A line with `+` is one that opens more.
- */
-function compareConditions(
-  before: readonly AllowRule[],
-  after: readonly AllowRule[],
-): string[] {
-  return after.flatMap((rule, i) => {
-    const name = formatRule(rule);
-    const former = before.filter(other => formatRule(other) === name);
-    return compareRequirements(former, rule).map(
-      line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`,
-    );
-  });
-}
-
-function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
-  const required = former.flatMap(({ requires }) => requires ?? []);
-  if (former.length === 0 || required.includes(rule.requires ?? '')) {
-    return [];
-  }
-  // The rule was in force without a condition if any of the former ones was.
-  if (required.length === former.length) {
-    return [`+ no longer requires ${required}`];
-  }
-  return rule.requires === undefined
-    ? []
-    : [`- newly requires ${rule.requires}`];
-}
-
-/** Compares expectations. A line with + is one that no longer keeps requests closed. */
-function compareExpectations(
-  before: readonly Expectation[],
-  after: readonly Expectation[],
-): string[] {
-  return [
-    ...differenceWith(before, after, isImplied).map(
-      each =>
-        `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
-    ),
-    ...differenceWith(after, before, isImplied).map(
-      each => `- newly expected  ${formatExpected(each)} is ${each.is}`,
-    ),
-  ];
-}
-
-/** Returns whether an expectation holds wherever another one does: that is the same, or keeps the whole plugin closed. */
-function isImplied(expectation: Expectation, by: Expectation): boolean {
-  return (
-    expectation.is === by.is &&
-    expectation.plugin === by.plugin &&
-    (by.request === undefined || by.request === expectation.request)
-  );
-}
-
-/** Returns the time until which no rule refuses anything. */
+/** Returns the time until which the gate refuses nothing. */
 function openUntil(config: ApiGateConfig | undefined): number {
   return !config || isEnforced(config)
     ? -Infinity
     : (config.until?.getTime() ?? Infinity);
 }
 
-function compareModes(after: ApiGateConfig, before?: ApiGateConfig): string[] {
+function compareModes(
+  { gate, leftOut }: LoadedConfig,
+  before?: ApiGateConfig,
+): string[] {
+  if (isModeUnknown(leftOut)) {
+    return [
+      `+ not known  ${CONFIG_KEY}.mode or until holds a variable that is not set`,
+    ];
+  }
   const old = openUntil(before);
-  const now = openUntil(after);
+  const now = openUntil(gate);
   if (now === old) {
     return [];
   }
-  const name = `${CONFIG_KEY}.mode is ${after.mode}${after.until ? ` until ${after.until.toISOString()}` : ''}`;
   return [
     now > old
-      ? `+ public  whatever plugins leave open  ${name}`
-      : `- closed  whatever no rule names  ${name}`,
+      ? `+ public  whatever plugins leave open  ${formatMode(gate)}`
+      : `- closed  whatever no rule names  ${formatMode(gate)}`,
   ];
 }

@@ -114,7 +114,10 @@ describe('api-gate explain', () => {
       "  - { plugin: catalog, path: '/entities', methods: [GET] }",
       '',
     ]);
-    expect([code, stderr]).toEqual([0, 'Read app-config.yaml\n']);
+    expect([code, stderr]).toEqual([
+      0,
+      'Read app-config.yaml\nauth.apiGate.mode is enforce\n',
+    ]);
   });
 
   it.each([

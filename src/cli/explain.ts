@@ -14,13 +14,13 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
-  --mock-env         uses a made-up value for each variable that is not set
+  --mock-env         uses a made-up value for each variable that is not set and has no default
   --policy URL       adds whether the plugin is installed, and opens the path in code, from
                      GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
-read without --config.`,
+Exit code: 0; 1 if no file has auth.apiGate; 2 where the configuration can not be read, or where a file has
+auth.apiGate that is not read without --config.`,
   options: ['config', 'mock-env', 'policy', 'subject', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
@@ -30,7 +30,7 @@ read without --config.`,
         "Write one request in quotes, such as 'GET /api/catalog/entities'",
       );
     }
-    const { gate, locate, root } = await loadConfig(options, output);
+    const { gate, isMissing, locate, root } = await loadConfig(options, output);
     const declared = await fetchPolicy(options);
     const unmet = declared?.allow.flatMap(rule =>
       rule.unmet ? rule.requires : [],
@@ -51,6 +51,6 @@ read without --config.`,
       throw new CliError(explained.error);
     }
     output.out(...explained.lines);
-    return 0;
+    return isMissing ? 1 : 0;
   },
 };

@@ -125,7 +125,7 @@ describe('[P52] diff --against git:', () => {
         stdout: '',
         stderr: expect.stringMatching(
           new RegExp(
-            `^Read app-config.yaml\nerror: ${name} of git:main includes .*\n$`,
+            `^Read app-config.yaml\nauth.apiGate.mode is enforce\nerror: ${name} of git:main includes .*\n$`,
           ),
         ),
       });
@@ -147,7 +147,7 @@ describe('[P52] diff --against git:', () => {
         code: 0,
         stdout: OPENED,
         stderr:
-          'Read app-config.yaml\nRead to compare with: app-config.yaml of git:main\n',
+          'Read app-config.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main\n',
       });
     },
   );
@@ -183,25 +183,25 @@ describe('[P52] diff --against git:', () => {
       'a file of --config is outside of the repository',
       'rules.yaml',
       ['--config', 'app-config.yaml', '--config', '../outside/more.yaml'],
-      /^Read .*\nerror: \S+outside\/more\.yaml is not in the repository \S+, so that /,
+      /^Read .*\nauth\.apiGate\.mode is enforce\nerror: \S+outside\/more\.yaml is not in the repository \S+, so that /,
     ],
     [
       'a file of --config is a link out of the repository',
       'rules.yaml',
       ['--config', 'app-config.yaml', '--config', 'linked.yaml'],
-      /^Read .*\nerror: linked\.yaml of git:main is no file, or a link /,
+      /^Read .*\nauth\.apiGate\.mode is enforce\nerror: linked\.yaml of git:main is no file, or a link /,
     ],
     [
       'an included file is below a link out of the repository',
       'link/rules.yaml',
       [],
-      /^Read .*\nerror: link\/rules\.yaml of git:main is no file, or a link /,
+      /^Read .*\nauth\.apiGate\.mode is enforce\nerror: link\/rules\.yaml of git:main is no file, or a link /,
     ],
     [
       'an included file is a link to nothing',
       'dangling.yaml',
       [],
-      /^Read .*\nerror: dangling\.yaml of git:main is no file, or a link /,
+      /^Read .*\nauth\.apiGate\.mode is enforce\nerror: dangling\.yaml of git:main is no file, or a link /,
     ],
   ])('ends with 2 where %s', async (_, include, args, message) => {
     const folder = folderWith({
@@ -233,7 +233,7 @@ describe('[P52] diff --against git:', () => {
       'the commit has broken YAML, and quotes none of it',
       'token: "secret-value\nx: [',
       {},
-      /^Read app-config\.yaml\nerror: app-config\.yaml of git:main is not valid YAML: [^\n]+\n$/,
+      /^Read app-config\.yaml\nauth\.apiGate\.mode is enforce\nerror: app-config\.yaml of git:main is not valid YAML: [^\n]+\n$/,
     ],
     [
       'git is not installed',
@@ -268,7 +268,7 @@ describe('[P52] diff --against git:', () => {
       code: 0,
       stdout: OPENED,
       stderr:
-        'Read app-config.yaml, app-config.prod.yaml\nRead to compare with: app-config.yaml of git:main\napp-config.prod.yaml is not in main\n',
+        'Read app-config.yaml, app-config.prod.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main\napp-config.prod.yaml is not in main\n',
     });
   });
 
@@ -280,7 +280,7 @@ describe('[P52] diff --against git:', () => {
     writeInto(repository, { [file]: withAllow('[]') });
     const args = ['--config', file];
     expect((await diffAgainstMain(repository, args)).stderr).toBe(
-      `Read ${file}\n${file} is not in main\n`,
+      `Read ${file}\nauth.apiGate.mode is enforce\n${file} is not in main\n`,
     );
   });
 

@@ -125,7 +125,7 @@ describe('api-gate init without a policy', () => {
       '',
     ]);
     expect(stderr).toBe(
-      'Read app-config.yaml\nWithout --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days\nThen run api-gate check with the same files\n',
+      'Read app-config.yaml\nauth.apiGate is in none of the files read: with these, the gate enforces and has no rule\nWithout --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days\nThen run api-gate check with the same files\n',
     );
     expect(code).toBe(0);
     expect(readdirSync(cwd).sort()).toEqual([
@@ -699,6 +699,7 @@ auth: # if the file has this key already, add what is below it there
       # TODO: an entry for the subject "plugin:x"
 `);
     expect(stderr).toBe(`Read app-config.yaml, app-config.local.yaml
+auth.apiGate is in none of the files read: with these, the gate enforces and has no rule
 Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days
 Then run api-gate check with the same files
 `);
@@ -783,6 +784,7 @@ auth: # if the file has this key already, add what is below it there
 `);
     expect(stderr)
       .toBe(`Read app-config.yaml, variables of the environment (APP_CONFIG_…)
+auth.apiGate.mode is enforce
 auth.apiGate is there already: the block has only what is missing there
 Then run api-gate check with the same files
 `);

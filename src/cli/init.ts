@@ -22,7 +22,7 @@ file, and the block opens nothing: each allow rule in it is a comment. Where the
 already, the block has only what is missing there.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --mock-env         uses a made-up value for each variable that is not set
+  --mock-env         uses a made-up value for each variable that is not set and has no default
   --policy URL       adds the requests that worked without a credential, the installed plugins and the use of
                      tokens, from GET …/api/auth/api-gate/v1/policy of a running backend in report-only
   --token-env NAME   the variable with the token for --policy
@@ -33,14 +33,15 @@ read without --config.`,
   async run(options, output) {
     const declared = await fetchPolicy(options);
     const loaded = await loadConfig(options, output, declared);
-    const { files, root, sources } = loaded;
+    const { root, sources } = loaded;
     const facts: ProposalFacts = {
       ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),
       installed: declared?.installed ?? readDependedPlugins(),
       readWith(data) {
         const block = { context: 'api-gate init', data: data as {} };
-        return readGate({ files, sources: [...sources, block] }, options).gate;
+        const read = { ...loaded, sources: [...sources, block] };
+        return readGate(read, options).gate;
       },
       today: dayOf(Date.now()),
     };

@@ -6,7 +6,8 @@ import { PLUGIN_KEYS_PATH } from '../http/requestLine';
 import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Options } from './Command';
 import { readUrl } from './get';
-import { holdsMock, LoadedConfig, pluginsElsewhere } from './loadConfig';
+import { LoadedConfig, pluginsElsewhere } from './loadConfig';
+import { holdsMock } from './mockEnv';
 import { exitCodeFor, Outcome, outcomeOf } from './Outcome';
 import type { Lines } from './output';
 

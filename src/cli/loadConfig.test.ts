@@ -50,6 +50,36 @@ describe('check --mock-env', () => {
     expect(code).toBe(0);
   });
 
+  it.each<[path: string, read: string, env?: Record<string, string>]>([
+    ["'/${A:-a}'", '/a'],
+    ["'/${A:-a}'", '/set', { A: ' set ' }],
+    ["'/${A:-a}'", '/a', { A: ' ' }],
+    ["'/${ A :- a }/x'", '/a/x'],
+    ["'/${A:-a}/${A:-b}'", '/a/b'],
+    ["'/${A:-a/b}/${A:-c}/d'", '/a/b/c/d'],
+    ["'/${A:-a}/${B}/**'", '/a/mock-env-of-42-that-is-not-set/**'],
+    ["'/${B}/a.b/${A:-a}'", '/mock-env-of-42-that-is-not-set/a.b/a'],
+    [
+      "'/${A}x/${AB}'",
+      '/mock-env-of-41-that-is-not-setx/mock-env-of-4142-that-is-not-set',
+    ],
+    ['{ $include: rules.yaml#path }', '/in/a'],
+  ])('reads a path %s as %s', async (path, expected, env = {}) => {
+    const cwd = folderWith({
+      'app-config.yaml': withToken('{ token: t, subject: ci }').replace(
+        'allow: []',
+        `allow: [{ plugin: x, path: ${path} }]`,
+      ),
+      'rules.yaml': "path: '/in/${A:-a}'\n",
+    });
+    const { code, stdout } = await runCliIn(['check', '--mock-env'], {
+      cwd,
+      env,
+    });
+    expect(stdout).toContain(`GET /api/x${expected}\n`);
+    expect(code).toBe(0);
+  });
+
   it('checks rules with a variable, and removes the spaces around its value', async () => {
     const withPath = (path: string) =>
       withToken('{ token: t, subject: ci }').replace(

@@ -1,7 +1,5 @@
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
-import type { JsonObject } from '@backstage/types';
-import { cloneDeep, pick } from 'lodash';
 import { pathsOf } from '../config/configFiles';
 import { createLocate, formatLocation, readYaml } from '../config/locate';
 import {
@@ -9,18 +7,20 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../config/readApiGateConfig';
-import { asObject } from '../config/values';
-import { asList } from '../findings/backstageSettings';
 import { CliError, firstLineOf, Options } from './Command';
 import type { DeclaredInCode } from './fetchPolicy';
+import {
+  holdsMock,
+  isModeUnknown,
+  mockOf,
+  withDefaults,
+  withoutMocked,
+} from './mockEnv';
 import type { Lines } from './output';
 import { refuseUnreadFiles } from './unreadFiles';
 
-/** Replaces variables that are not set. The value is valid as a plugin id and as a segment of a path, and long enough for a token. */
-const MOCK_VALUE = 'mock-env-of-a-variable-that-is-not-set';
-
-/** Settings that `--mock-env` checks even if they hold a variable that is not set. */
-const ALWAYS_CHECKED = ['allow', 'expect'];
+/** Describes the mode if `--mock-env` leaves it out. */
+export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
 /** The configuration that a backend with these files would have. */
 export interface LoadedConfig {
@@ -29,12 +29,16 @@ export interface LoadedConfig {
   root: Config;
   /** The sources in the backend's order: a later one overrides an earlier one. An empty file is none. */
   sources: ConfigSourceData[];
+  /** With `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default. */
+  mocked: ConfigSourceData[];
   /** The absolute paths of the files that were read, without those that they include. */
   files: string[];
   /** Finds the place for a message about a setting. */
   locate: ReturnType<typeof createLocate>;
   /** Config paths that were left out, since they hold variables that are not set. */
   leftOut: string[];
+  /** Whether no source has `auth.apiGate`. */
+  isMissing: boolean;
   /** The policy of a running backend; `undefined` if it is not known. */
   declared?: DeclaredInCode;
 }
@@ -64,26 +68,48 @@ export async function loadConfig(
   if (!options.config) {
     refuseUnreadFiles(files);
   }
-  return readGate(read, options, declared);
+  const loaded = readGate(read, options, declared);
+  if (purpose === '') {
+    output.error(describeMode(loaded));
+  }
+  return loaded;
+}
+
+function describeMode({ gate, isMissing, leftOut }: LoadedConfig): string {
+  if (isMissing) {
+    return `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
+  }
+  return isModeUnknown(leftOut) ? UNKNOWN_MODE : formatMode(gate);
+}
+
+export function formatMode({ mode, until }: ApiGateConfig): string {
+  const end = until ? ` until ${until.toISOString()}` : '';
+  return `${CONFIG_KEY}.mode is ${mode}${end}`;
 }
 
 /** @throws CliError if the backend would not start with this configuration */
 export function readGate(
-  { sources, files }: Pick<LoadedConfig, 'sources' | 'files'>,
+  {
+    sources,
+    mocked,
+    files,
+  }: Pick<LoadedConfig, 'sources' | 'mocked' | 'files'>,
   options: Options,
   declared?: DeclaredInCode,
 ): LoadedConfig {
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut } = options['mock-env']
-    ? withoutMocked(cloneDeep(root.getOptional<JsonObject>() ?? {}))
+    ? withoutMocked(root, ConfigReader.fromConfigs(mocked))
     : { config: root, leftOut: [] };
   try {
     const known = declared?.installed.concat(pluginsElsewhere(root));
     const gate = readApiGateConfig(config, {
       isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
     });
-    return { gate, root, sources, files, locate, leftOut, declared };
+    const isMissing = root.getOptional(CONFIG_KEY) === undefined;
+    const read = { gate, root, sources, mocked, files, isMissing };
+    return { ...read, locate, leftOut, declared };
   } catch (error) {
     const message = firstLineOf(error);
     const hint = /^Missing .*baseUrl/.test(message)
@@ -103,14 +129,30 @@ export function pluginsElsewhere(root: Config): string[] {
 
 /** @throws CliError if a file can not be read */
 export async function readSources(options: Options) {
+  if (!options['mock-env']) {
+    const { sources, files } = await readWith(options);
+    return { sources, mocked: sources, files };
+  }
+  const valueOf = (name: string) => process.env[name]?.trim();
+  const read = await readWith(options, name => valueOf(name) ?? mockOf(name));
+  const empty = await readWith(options, name => valueOf(name) ?? '');
+  const sources = read.sources.map((source, i) => ({
+    ...source,
+    data: withDefaults(source.data, empty.sources[i].data),
+  }));
+  return { sources, mocked: read.sources, files: read.files };
+}
+
+async function readWith(
+  { config = [] }: Options,
+  valueOf?: (name: string) => string,
+) {
   const files: string[] = [];
   try {
     const source = ConfigSources.default({
-      argv: options.config?.flatMap(file => ['--config', file]) ?? [],
+      argv: config.flatMap(file => ['--config', file]),
       watch: false,
-      ...(options['mock-env'] && {
-        substitutionFunc: async name => process.env[name]?.trim() ?? MOCK_VALUE,
-      }),
+      ...(valueOf && { substitutionFunc: async name => valueOf(name) }),
     });
     files.push(...pathsOf(source));
     for await (const { configs } of source.readConfigData()) {
@@ -134,50 +176,4 @@ function assertYaml(file: string): void {
       line: yaml.lineAt(error.pos[0]),
     });
   }
-}
-
-/** Deletes the settings that can not be checked without the variables that are not set. */
-function withoutMocked(data: JsonObject) {
-  const app = asObject(data.app);
-  const auth = asObject(data.auth);
-  const backend = asObject(data.backend);
-  const apiGate = asObject(auth.apiGate);
-  const leftOut: string[] = [];
-  const leaveOut = (path: string, settings: typeof app, key: string) => {
-    delete settings[key];
-    leftOut.push(`${path}.${key}`);
-  };
-  for (const [key, value] of Object.entries(apiGate)) {
-    if (!ALWAYS_CHECKED.includes(key) && holdsMock(value)) {
-      leaveOut(CONFIG_KEY, apiGate, key);
-    }
-  }
-  // A token itself may be a variable that is not set.
-  const subjects = asList(asObject(backend.auth).externalAccess).map(entry =>
-    pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
-  );
-  if (apiGate.tokens !== undefined && holdsMock(subjects)) {
-    leaveOut(CONFIG_KEY, apiGate, 'tokens');
-  }
-  if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
-    leaveOut('backend', backend, 'baseUrl');
-    backend.baseUrl = 'http://backstage.invalid';
-    // Leave the cookie out too: its attributes are checked against the address.
-    if (apiGate.cookie !== undefined) {
-      leaveOut(CONFIG_KEY, apiGate, 'cookie');
-    }
-  }
-  if (holdsMock(app.baseUrl)) {
-    leaveOut('app', app, 'baseUrl');
-  }
-  const config = new ConfigReader({
-    ...data,
-    ...({ app, auth, backend } as JsonObject),
-  });
-  return { config, leftOut };
-}
-
-/** Whether a value holds a variable that is not set. */
-export function holdsMock(value: unknown): boolean {
-  return JSON.stringify(value)?.includes(MOCK_VALUE) ?? false;
 }

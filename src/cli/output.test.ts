@@ -126,7 +126,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     const cwd = folderWith({ 'app-config.yaml': text });
     const { code, stdout, stderr } = await runCli(['check'], { cwd });
     expect(stdout).toContain('0 of 0 expectations hold');
-    expect(stderr).toBe('Read app-config.yaml\n');
+    expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');
     expect(code).toBe(0);
   });
 

@@ -8,7 +8,8 @@ import { readTokens } from '../config/readTokens';
 import { asObject } from '../config/values';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
-import { holdsMock, LoadedConfig } from './loadConfig';
+import type { LoadedConfig } from './loadConfig';
+import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
 
 /** A setting that `api-gate init` prints. */

@@ -20,7 +20,7 @@ const COMMANDS = [
 const FOLDER = {
   'package.json': '{"name":"root","workspaces":["packages/*"]}',
   'packages/backend/package.json': '{"name":"backend"}',
-  'app-config.yaml': BASE,
+  'app-config.yaml': BASE + GATE,
 };
 
 /** Commits the files that an app has, in a new repository. */
@@ -160,7 +160,7 @@ describe('[P52] a configuration file beside those that a command reads', () => {
       code: 2,
       stdout: '',
       stderr:
-        'Read ../../app-config.yaml\nRead to compare with: ../../app-config.yaml of git:main\nerror: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
+        'Read ../../app-config.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../../app-config.yaml of git:main\nerror: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
     });
     const named = [...args, '--config', '../../app-config.yaml'];
     expect((await run(repository, named)).code).toBe(0);

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { difference } from 'lodash';
 import { formatLocation, readYaml } from '../config/locate';
-import { ANY_SPELLING } from '../config/readApiGateConfig';
+import { ANY_SPELLING } from '../config/assertPlace';
 import { asObject, isObject } from '../config/values';
 import { CliError, firstLineOf } from './Command';
 import { git } from './gitFiles';

@@ -40,7 +40,7 @@ export function createLocate(
   // A file with 1,000 rules takes too long to parse it for each of them.
   const read = memoize((file: string) => readYaml(file, texts.get(file)));
   return (message: string): Location | undefined => {
-    const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)+/i) ?? [];
+    const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)*/i) ?? [];
     if (!configPath) {
       return undefined;
     }

@@ -18,6 +18,7 @@ export const FINDING_IDS = [
   'rule-requirement-not-met',
   'rule-will-not-work',
   'scripts-act-as-user',
+  'setting-misplaced',
   'token-ends-soon',
   'token-leaves-house',
   'token-never-seen',

@@ -185,15 +185,15 @@ describe('readApiGateConfig', () => {
     ['auth', 'api_gate'],
     // The environment may have set it.
     ['AUTH', 'APIGATE'],
-    ['Auth', 'apiGate'],
   ])('refuses the key %s.%s', (section, key) => {
     const backend = { baseUrl: 'https://backstage.example.com' };
     const readFor = (config: JsonObject) =>
       readApiGateConfig(new ConfigReader({ backend, ...config }));
     expect(() => readFor({ [section]: { [key]: {} } })).toThrow(
-      new InputError(`${section}.${key} is not known: write auth.apiGate`),
+      new InputError(
+        `${section}.${key} is not known: write auth.apiGate, which is the key apiGate below the key auth`,
+      ),
     );
-    expect(readFor({ other: { [key]: {} } }).mode).toBe('enforce');
     expect(readFor({ auth: { [`${key}s`]: {} } }).mode).toBe('enforce');
     expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
   });

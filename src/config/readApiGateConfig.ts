@@ -1,9 +1,9 @@
 import { Config } from '@backstage/config';
 import { isFullEntityRef, userKey } from '../util/entityRef';
+import { assertPlace } from './assertPlace';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
 import {
-  asObject,
   check,
   checkOneOf,
   readBaseUrl,
@@ -25,10 +25,8 @@ import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
-/** Matches the config paths that are meant to be CONFIG_KEY. */
-export const ANY_SPELLING = /^auth\.api[-_]?gate$/i;
-
-const KEYS = [
+/** The keys below CONFIG_KEY. */
+export const KEYS = [
   'mode',
   'until',
   'allow',
@@ -130,18 +128,8 @@ export function readApiGateConfig(
   };
 }
 
-/** Reads the keys. Refuses another spelling of `auth.apiGate`, without whose settings the gate would enforce and have no rule. */
 function readSettings(rootConfig: Config) {
-  const root = asObject(rootConfig.getOptional());
-  for (const section of Object.keys(root)) {
-    for (const key of Object.keys(asObject(root[section]))) {
-      const path = `${section}.${key}`;
-      check(
-        path === CONFIG_KEY || !ANY_SPELLING.test(path),
-        `${path} is not known: write ${CONFIG_KEY}`,
-      );
-    }
-  }
+  assertPlace(rootConfig);
   const settings = rootConfig.getOptional(CONFIG_KEY) ?? {};
   return readObject(settings, CONFIG_KEY, KEYS, REPLACED);
 }

@@ -486,6 +486,16 @@ const rowsOf: Record<FindingId, Row[]> = {
       trusting('/x/**'),
     ],
   ],
+  'setting-misplaced': [
+    ['auth.cookie', { auth: { cookie: {} } }, { auth: { cookies: {} } }],
+    ['auth.mode', { auth: { mode: 'dark' } }, gate({ mode: 'enforce' })],
+    ['auth.allow', { auth: { allow: [{ path: '/a' }] } }, {}],
+    [
+      'auth.allow',
+      { auth: { allow: [{ plugin: 'a' }], apiGate: { allow: [] } } },
+      allow(),
+    ],
+  ],
   'token-ends-soon': [
     [
       'auth.apiGate.tokens[0] (ci)',

@@ -1,8 +1,8 @@
 import { isSubtree, prefixOf } from '../config/AllowRule';
 import type { PluginPath } from '../config/readAllowRules';
-import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { isTrue } from '../config/values';
-import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
+import { ApiGateConfig, CONFIG_KEY, KEYS } from '../config/readApiGateConfig';
+import { asObject, isTrue } from '../config/values';
+import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
 import { findTokenFindings } from './findTokenFindings';
 import {
@@ -16,6 +16,7 @@ import {
 export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
   const { gate, isLegacy } = facts;
   return [
+    ...findMisplaced(get),
     ...findSignInFindings(get),
     ...readProxyEndpoints(get).flatMap(endpoint =>
       findEndpointFindings(endpoint, gate),
@@ -26,6 +27,17 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
       ? []
       : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),
   ];
+}
+
+/** Finds keys of the gate directly below `auth`. Those that can only be meant for the gate have stopped the start. */
+function findMisplaced(get: Get): Finding[] {
+  const auth = asObject(get('auth'));
+  return KEYS.filter(key => key in auth).map(key => ({
+    id: 'setting-misplaced',
+    at: `auth.${key}`,
+    why: 'is not read by the gate, which has a setting of this name',
+    write: `move it below ${CONFIG_KEY}; accept this finding if it is meant for something else`,
+  }));
 }
 
 function findEndpointFindings(

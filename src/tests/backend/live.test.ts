@@ -18,6 +18,7 @@ import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 const backends = signedBackends();
 
 const BASE = 'backend: { baseUrl: http://backstage.example.com }\n';
+const GATED = `${BASE}auth: { apiGate: {} }\n`;
 const PROBE = 'GET /api/api-gate-check';
 
 /** A configuration with expectations. */
@@ -118,7 +119,10 @@ describe('[P72] api-gate check --live', () => {
     expect(result.stdout).toContain(
       `\nSends 26 requests without a credential to ${gated.url}, two a second, for about 13 seconds\n`,
     );
-    expect(result).toMatchObject({ code: 0, stderr: 'Read app-config.yaml\n' });
+    expect(result).toMatchObject({
+      code: 0,
+      stderr: 'Read app-config.yaml\nauth.apiGate.mode is enforce\n',
+    });
   });
 
   it('names the requests that a replica without the gate has answered, and asks no expectation then', async () => {
@@ -367,7 +371,7 @@ describe('[P72] the requests of api-gate check --live', () => {
       answers[requests % answers.length](req, res);
       requests += 1;
     };
-    const some = await checkLive(BASE, url, '--times', '6');
+    const some = await checkLive(GATED, url, '--times', '6');
     expect(linesOf(some)).toEqual([
       `${PROBE} answers 401 from the gate (2 of 6 requests: 1, 4)`,
       `error: ${PROBE} has no answer: ${url} can not be asked: it does not answer in HTTP there: check the scheme and the port (2 of 6 requests: 2, 5)`,
@@ -377,7 +381,7 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect(some.code).toBe(2);
     answers.push((_req, res) => res.writeHead(404).end());
     requests = 0;
-    const missing = await checkLive(BASE, url, '--times', '100');
+    const missing = await checkLive(GATED, url, '--times', '100');
     expect(linesOf(missing)[3]).toMatch(
       /\(25 of 100 requests: 4, 8, .*, 80, …\)$/,
     );
@@ -485,7 +489,7 @@ describe('[P72] a private authority', () => {
     );
     const { port, stop } = await listen(server);
     const url = `https://localhost:${port}`;
-    const cwd = folderWith({ 'app-config.yaml': BASE });
+    const cwd = folderWith({ 'app-config.yaml': GATED });
     const args = ['check', '--live', url, '--times', '2'];
     const refused = await runCli(args, { cwd });
     const trusted = await runCli(args, {

@@ -147,7 +147,9 @@ auth:
         code: 0,
         stderr: expect.stringMatching(
           // `init` says what to do next.
-          args[0] === 'init' ? /^Read \S+\n/ : /^(Read \S+\n)?$/,
+          args[0] === 'init'
+            ? /^Read \S+\n/
+            : /^(Read \S+\nauth\.apiGate\.mode is enforce\n)?$/,
         ),
       });
     },

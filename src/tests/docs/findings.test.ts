@@ -8,7 +8,8 @@ const [accepting] = blocksAfter(PAGE, 'Accept a finding');
 
 /** Runs `api-gate check --fail-on findings` with settings, each of which overrides those before it. */
 function check(...settings: object[]) {
-  const config = merge({ backend: { baseUrl: 'http://a' } }, ...settings);
+  const gated = { backend: { baseUrl: 'http://a' }, auth: { apiGate: {} } };
+  const config = merge(gated, ...settings);
   return runCliIn(
     ['check', '--config', 'app-config.yaml', '--fail-on', 'findings'],
     { cwd: folderWith({ 'app-config.yaml': stringify(config) }) },

@@ -34,6 +34,8 @@ const PRODUCTION = `auth:
   apiGate:
     allow:
       - { plugin: events, path: /http/github, methods: [POST] }
+      - { plugin: proxy, path: '/\${HOOK:-hook}' }
+      - { plugin: proxy, path: '/\${TEAM}' }
     expect:
       - { request: POST /api/events/http/github, is: public }
       - { plugin: catalog, is: closed }
@@ -98,7 +100,7 @@ function runStep(
 }
 
 /** Runs the steps of the workflow on a pull request, until one fails. */
-async function runJob(changed: Record<string, string>) {
+async function runJob(changed: Record<string, string>, steps = runs) {
   const checkout = path.join(folderWith({}), 'app');
   git('/', 'clone', '--quiet', origin, checkout);
   git(checkout, 'checkout', '--quiet', '-b', 'change');
@@ -109,7 +111,7 @@ async function runJob(changed: Record<string, string>) {
     PATH: `${tools}:${process.env.PATH}`,
     GITHUB_WORKSPACE: checkout,
   };
-  for (const run of runs) {
+  for (const run of steps) {
     const { code, output } = await runStep(run, checkout, env);
     if (code !== undefined) {
       const [, failedAt] = run.match(/api-gate (\w+)/) ?? [];
@@ -154,22 +156,73 @@ describeWithBash('the workflow of docs/first-week.md', () => {
     ],
     ['misspells `apiGate`', production('apiGate', 'apigate'), 2],
     [
+      'moves the block to another place',
+      production('auth:\n', 'backend:\n'),
+      2,
+    ],
+    [
+      'removes the block, or moves it to a file that production does not read',
+      { 'app-config.production.yaml': 'app: {}\n', 'gate.yaml': PRODUCTION },
+      1,
+    ],
+    ['opens another path', production(':-hook', ':-demo'), 1],
+    ...[
+      ['HOOK:-hook', 'OTHER:-hook'],
+      ['TEAM', 'GROUP'],
+      ['/http/github,', "'/http/${TOPIC:-github}',"],
+      ['plugin: catalog', "plugin: '${DATA:-catalog}'"],
+    ].map(([from, to]): [string, Record<string, string>, number] => [
+      'has another variable in a rule or an expectation',
+      production(from, to),
+      1,
+    ]),
+    [
       'adds an `app-config.local.yaml` with `auth.apiGate`',
       { 'app-config.local.yaml': 'auth: { apiGate: { mode: report-only } }' },
       2,
     ],
-  ])('fails for a pull request that %s', async (what, changed, exitCode) => {
-    const [, at, line] = rows.find(([name]) => name === what)!;
-    const { code, failedAt, output = '' } = await runJob(changed);
-    expect(output.split('\n')).toContainEqual(
-      expect.stringContaining(codeIn(line)[0]),
-    );
-    expect(code).toBe(exitCode);
-    expect(failedAt).toBe(codeIn(at)[0]);
-    expect(output).toContain(
-      'Read ../../app-config.yaml, ../../app-config.production.yaml\n',
-    );
-  });
+  ])(
+    '[P103] fails for a pull request that %s',
+    async (what, changed, exitCode) => {
+      const [, at, line] = rows.find(([name]) => name === what)!;
+      const { code, failedAt, output = '' } = await runJob(changed);
+      expect(output.split('\n')).toContainEqual(
+        expect.stringContaining(codeIn(line)[0]),
+      );
+      expect(code).toBe(exitCode);
+      expect(failedAt).toBe(codeIn(at)[0]);
+      expect(output).toContain(
+        'Read ../../app-config.yaml, ../../app-config.production.yaml\n',
+      );
+    },
+  );
+
+  it.each([
+    "mode: '${API_GATE_MODE:-report-only}'",
+    "mode: '${API_GATE_MODE:-enforce}'",
+    "mode: '${API_GATE_MODE}'",
+    "mode: 'report-${ONLY:-only}'",
+    'mode: { $env: API_GATE_MODE }',
+    "mode: '${API_GATE_MODE:-report-only}'\n    until: 2999-01-01",
+    "mode: report-only\n    until: '${END:-2001-01-01}'",
+    "mode: report-only\n    until: '${END}'",
+  ])(
+    '[P103] fails at check, and at diff, for a pull request that has %j',
+    async setting => {
+      const changed = production('    allow:', `    ${setting}\n    allow:`);
+      const row = 'takes `mode` or `until` from a variable';
+      const [, , line] = rows.find(([name]) => name === row)!;
+      const atCheck = await runJob(changed);
+      expect(atCheck).toMatchObject({ code: 1, failedAt: 'check' });
+      expect(atCheck.output).toContain(codeIn(line)[0]);
+      const diff = runs.filter(run => run.includes('api-gate diff'));
+      const atDiff = await runJob(changed, diff);
+      expect(atDiff).toMatchObject({ code: 1, failedAt: 'diff' });
+      expect(atDiff.output).toContain(
+        '\n+ not known  auth.apiGate.mode or until holds a variable that is not set\n',
+      );
+    },
+  );
 
   it.each<[string, Record<string, string>]>([
     ['changes nothing of the gate', { 'README.md': 'hello\n' }],
@@ -190,7 +243,8 @@ describeWithBash('the workflow of docs/first-week.md', () => {
     expect(await runJob(changed)).toEqual({});
   });
 
-  it('has a test for each row of its page', () => expect(rows).toHaveLength(6));
+  it('has a test for each row of its page', () =>
+    expect(rows).toHaveLength(10));
 });
 
 describeWithBash('the step after a deployment of docs/first-week.md', () => {

@@ -1,0 +1,112 @@
+import { Config, ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { cloneDeep, escapeRegExp, get, mergeWith, pick } from 'lodash';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
+import { asObject } from '../config/values';
+import { asList } from '../findings/backstageSettings';
+
+/** The settings that decide whether the gate refuses at all. */
+const MODE_KEYS = ['mode', 'until'];
+
+/** Lists that `--mock-env` checks even if they hold a variable that is not set. */
+export const CHECKED_LISTS = ['allow', 'expect'];
+
+const MOCK = /mock-env-of-[0-9a-f]*-that-is-not-set/;
+
+/**
+ * Returns the made-up value of a variable that is not set: another one for each variable. The value is valid as a plugin id and as a
+ * segment of a path, and long enough for a token.
+ */
+export function mockOf(name: string): string {
+  return `mock-env-of-${Buffer.from(name).toString('hex')}-that-is-not-set`;
+}
+
+/** Whether a value holds a variable that is not set. */
+export function holdsMock(value: unknown): boolean {
+  return MOCK.test(JSON.stringify(value) ?? '');
+}
+
+/**
+ * Replaces the made-up values of variables by their defaults. Backstage asks for a variable without its default, so that only a second
+ * reading, in which each of these variables is empty, has the defaults.
+ *
+ * @param mocked - the data with made-up values
+ * @param empty - the same data from the second reading
+ */
+export function withDefaults(mocked: JsonObject, empty: JsonObject) {
+  return mergeWith(cloneDeep(mocked), empty, (value, other) => {
+    // Backstage drops the item of a list whose default is empty.
+    if (Array.isArray(value) && value.length !== asList(other).length) {
+      return value;
+    }
+    if (typeof value !== 'string' || !holdsMock(value)) {
+      return undefined;
+    }
+    const literals = value.split(MOCK).map(escapeRegExp);
+    const pattern = new RegExp(`^${literals.join('(.*)')}$`, 's');
+    const [, ...defaults] = String(other).match(pattern) ?? [];
+    return value.replace(
+      new RegExp(MOCK, 'g'),
+      mock => defaults.shift() || mock,
+    );
+  });
+}
+
+/**
+ * Leaves out the settings that can not be checked without the variables that are not set.
+ *
+ * @param mocked - the configuration with made-up values in place of defaults
+ */
+export function withoutMocked(root: Config, mocked: Config) {
+  const data = cloneDeep(root.getOptional<JsonObject>() ?? {});
+  const app = asObject(data.app);
+  const auth = asObject(data.auth);
+  const backend = asObject(data.backend);
+  const apiGate = asObject(auth.apiGate);
+  const leftOut: string[] = [];
+  const leaveOut = (path: string, settings: typeof app, key: string) => {
+    delete settings[key];
+    leftOut.push(`${path}.${key}`);
+  };
+  // The backend may have another value than the default. Neither setting is valid without the other.
+  if (
+    holdsMock(pick(get(mocked.getOptional(), ['auth', 'apiGate']), MODE_KEYS))
+  ) {
+    MODE_KEYS.filter(key => key in apiGate).forEach(key =>
+      leaveOut(CONFIG_KEY, apiGate, key),
+    );
+  }
+  for (const [key, value] of Object.entries(apiGate)) {
+    if (!CHECKED_LISTS.includes(key) && holdsMock(value)) {
+      leaveOut(CONFIG_KEY, apiGate, key);
+    }
+  }
+  // A token itself may be a variable that is not set.
+  const subjects = asList(asObject(backend.auth).externalAccess).map(entry =>
+    pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
+  );
+  if (apiGate.tokens !== undefined && holdsMock(subjects)) {
+    leaveOut(CONFIG_KEY, apiGate, 'tokens');
+  }
+  if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
+    leaveOut('backend', backend, 'baseUrl');
+    backend.baseUrl = 'http://backstage.invalid';
+    // Leave the cookie out too: its attributes are checked against the address.
+    if (apiGate.cookie !== undefined) {
+      leaveOut(CONFIG_KEY, apiGate, 'cookie');
+    }
+  }
+  if (holdsMock(app.baseUrl)) {
+    leaveOut('app', app, 'baseUrl');
+  }
+  const config = new ConfigReader({
+    ...data,
+    ...({ app, auth, backend } as JsonObject),
+  });
+  return { config, leftOut };
+}
+
+/** Whether a variable that is not set decides whether the gate refuses. */
+export function isModeUnknown(leftOut: string[]): boolean {
+  return MODE_KEYS.some(key => leftOut.includes(`${CONFIG_KEY}.${key}`));
+}
