@@ -18,14 +18,14 @@ import {
   verifyCredential,
 } from './verifyCredential';
 
-// Report-only tries the rules, and carries out orders: a user who is locked out, or has signed out, is refused. Such a user could make
-// the gate refuse a request for another reason, by a second `Authorization` for instance. Report-only lets that request go on, and a
-// handler may read the user's token all the same. So the gate looks for tokens in each request that it refuses in report-only.
+// Report-only tries the rules, and carries out orders: a user who is locked out, or has signed out, is refused. Such a user could
+// provoke a refusal for another reason, by a second `Authorization` for example. Report-only would let that request go on, and a
+// handler could read the user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
 
-// The gate verifies no more tokens for one request. Those of an honest client are of one or two sessions.
+// A request with more user tokens ends. An honest client has those of one or two sessions.
 const MAX_TOKENS = 5;
 
-// Text that is no token takes time to decode, too.
+// A request with more texts that look like a token ends: decoding takes time.
 const MAX_TEXTS = 100;
 
 /**
@@ -42,8 +42,8 @@ type Searched = Verification & { req: IncomingMessage };
  * a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the same happens as
  * if the gate enforced: a cookie is removed, and the refusal for any other token is carried out.
  *
- * A token that can't be verified now does not end the request, because no handler can verify it either. Notes in the request the
- * sessions whose end closes the socket of an upgrade that goes on.
+ * A token that can't be verified now does not end the request, because no handler can verify it either. The request keeps the sessions
+ * whose end closes the socket of an upgrade that goes on.
  */
 export async function applyOrders(
   request: GateRequest,
@@ -71,8 +71,8 @@ export async function applyOrders(
  * Returns the refusal to carry out in report-only for what the gate has not decided about: a request that a mount of the app's own
  * leads around the gate, or an upgrade outside `/api`.
  *
- * @param at.pluginId - the plugin of the request. Default: any, since a user's token is the same for each
- * @param at.socket - the socket of an upgrade, which is closed when a session of its tokens ends
+ * @param options.pluginId - the plugin of the request. Default: any, since a user's token is the same for each
+ * @param options.socket - the socket of an upgrade, which is closed when a session of its tokens ends
  */
 export async function findUndecidedOrder(
   req: IncomingMessage,
@@ -105,8 +105,8 @@ interface FoundTokens {
 
 /**
  * Looks up the tokens of users that a handler may read in a request, and verifies each one whose claims name a user who is locked out,
- * or a revoked session; for an upgrade, each one, since its session may be revoked later. A request with too many ends whatever they
- * claim: a forged token must not reveal whether a session was revoked.
+ * or a revoked session; for an upgrade, each one, since its session may be revoked later. A request with too many tokens ends,
+ * whatever the tokens claim: a forged token must not reveal whether a session was revoked.
  *
  * @throws any error that is neither a refusal nor that of a plugin which starts, so that the request ends closed
  */
@@ -180,8 +180,8 @@ function valuesIn(
   withCookies: boolean,
 ): [PresentedToken['kind'], string][] {
   const { credentialHeader } = policy.config;
-  const names = ['authorization', 'sec-websocket-protocol', credentialHeader];
-  const inHeaders = names.flatMap((name = '') => [
+  const names = ['authorization', 'sec-websocket-protocol'];
+  const inHeaders = names.concat(credentialHeader ?? []).flatMap(name => [
     // Node keeps only the first of several `Authorization` headers here, and joins those of the protocols.
     req.headers[name] ?? [],
     req.headersDistinct?.[name] ?? [],

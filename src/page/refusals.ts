@@ -86,12 +86,12 @@ const LAST: readonly Column<Refused>[] = [
 
 /** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
 export function renderRefusals(report: PolicyReport, id: string): Html {
-  const { enforced, refusals, reportOnly } = report;
+  const { refusals, reportOnly } = report;
   const { last } = refusals;
   const found = last.filter(refused => refused.id === id);
   return section(
     'refusals',
-    enforced ? 'Refusals' : 'Refusals, once you enforce',
+    'Refusals',
     reportOnly && renderWorked(reportOnly),
     renderHour(refusals),
     html`<form method="get" action="#refusals">

@@ -73,7 +73,7 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
       tokens:
         'External tokens|Subject|Calls|Last use|30 days|May|Could be narrowed to|ci-deploy|d, e|2026-11-28|412 requests|what accessRestrictions allow until|2027-01-31 00:00 UTC|ended|not in force|(Jenkins)|GET /api/a/x; GET,POST /api/b/y|not in force|Plugins|a|b|Requests|c|f|none|1 request',
       refusals:
-        'Refusals, once you enforce|Worked, and will stop working once you enforce|z|Request|Requests|Seen|Answered|To keep it public|GET /api/catalog/a|1,234|2026-11-01|to|2026-11-02|200|# - r|GET /api/catalog/…|1|2026-11-01|nothing: auth.apiGate.expect has it as closed|GET /api/…/…|(not installed)|1|2026-11-01|to|2026-11-02|no rule|The last hour, by minute|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused',
+        'Refusals|Worked, and will stop working once you enforce|z|Request|Requests|Seen|Answered|To keep it public|GET /api/catalog/a|1,234|2026-11-01|to|2026-11-02|200|# - r|GET /api/catalog/…|1|2026-11-01|nothing: auth.apiGate.expect has it as closed|GET /api/…/…|(not installed)|1|2026-11-01|to|2026-11-02|no rule|The last hour, by minute|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused',
     },
   ],
   [
