@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { exportMetrics } from './exportMetrics';
@@ -12,6 +11,7 @@ import {
   KEYS,
   SAME_ORIGIN,
 } from './requestParts';
+import { rootRouterWith } from './rootHandler';
 import type { signedBackends } from './signedBackends';
 import { comparable } from './startTwin';
 
@@ -71,14 +71,11 @@ export async function observeBackend(options: {
     features: [
       caller.feature,
       hello.feature,
-      rootHttpRouterServiceFactory({
-        configure(context) {
-          context.applyDefaults();
-          server = context.server as unknown as Server;
-          if (isEarly) {
-            attach?.(server);
-          }
-        },
+      rootRouterWith(own => {
+        server = own;
+        if (isEarly) {
+          attach?.(server);
+        }
       }),
     ],
   });

@@ -1,3 +1,5 @@
+import type { Server } from 'node:http';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
   coreServices,
   createBackendPlugin,
@@ -23,3 +25,12 @@ export function rootHandler(path: string) {
   });
   return { feature, handled };
 }
+
+/** Creates Backstage's own root router, and hands out its server before that listens. */
+export const rootRouterWith = (onServer: (server: Server) => void) =>
+  rootHttpRouterServiceFactory({
+    configure({ applyDefaults, server }) {
+      applyDefaults();
+      onServer(server as unknown as Server);
+    },
+  });

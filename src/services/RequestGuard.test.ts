@@ -19,9 +19,10 @@ async function start(
     req.path === '/open' ? next('router') : res.status(401).end('front'),
 ) {
   const logged: unknown[] = [];
+  const record = (...line: unknown[]) => logged.push(line);
   const createFront = jest.fn(() => express().use(front));
   const guard = new RequestGuard({
-    logger: { error: (...line: unknown[]) => logged.push(line) } as never,
+    logger: { error: record, info: record } as never,
     isApp: listener => listener === app,
     createFront,
   });
@@ -43,7 +44,7 @@ describe('RequestGuard', () => {
   });
 
   it('decides first while anybody else listens', async () => {
-    const { createFront, get, guard, server } = await start();
+    const { createFront, get, guard, logged, server } = await start();
     guard.guard(server);
     const other = jest.fn();
     server.prependListener('request', other);
@@ -54,6 +55,9 @@ describe('RequestGuard', () => {
     server.off('request', other);
     expect(await get('/x')).toEqual([200, 'app']);
     expect(createFront).toHaveBeenCalledTimes(1);
+    expect(logged).toEqual([
+      [expect.stringContaining('because the app is not the only one')],
+    ]);
   });
 
   it('guards the server of a request, if that has one', async () => {

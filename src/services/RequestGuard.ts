@@ -84,7 +84,7 @@ export class RequestGuard {
     // A handler of Express may emit what it has got.
     forgetExpress();
     try {
-      this.#front ??= this.options.createFront();
+      this.#front ??= this.#createFront();
       this.#front(req as never, res as never, (error?: unknown) => {
         // Listeners expect the objects of Node.
         [req, res].forEach((each, i) =>
@@ -102,5 +102,14 @@ export class RequestGuard {
       const id = refuseUndecided(refusal, this.options.logger, error);
       res.writeHead(refusal.status, refusal.headersFor(id)).end();
     }
+  }
+
+  #createFront(): Express {
+    const { createFront, logger } = this.options;
+    const front = createFront();
+    logger.info(
+      'API gate decides about requests before the listeners of the server, because the app is not the only one',
+    );
+    return front;
   }
 }

@@ -4,6 +4,13 @@ import type { ApiGate } from '../gate/createApiGate';
 import { NO_PLUGIN, readUpgradeTarget } from '../http/mountedRequest';
 import { COOKIE_PATH } from '../http/requestLine';
 
+const asPlugin =
+  (gatedPluginId: string, handler: RequestHandler): RequestHandler =>
+  (req, res, next) => {
+    req.params = { gatedPluginId };
+    handler(req, res, next);
+  };
+
 /** Mounts a handler wherever the gate decides. */
 export function mountAt(
   router: { use(path: string, handler: RequestHandler): unknown },
@@ -14,13 +21,6 @@ export function mountAt(
   // front of all handlers that the plugin's router could check.
   router.use(COOKIE_PATH, asPlugin('app', handler));
 }
-
-const asPlugin =
-  (gatedPluginId: string, handler: RequestHandler): RequestHandler =>
-  (req, res, next) => {
-    req.params = { gatedPluginId };
-    handler(req, res, next);
-  };
 
 /**
  * Makes the Express app that decides about a request before the listeners of a server get it.

@@ -34,18 +34,18 @@ export function mountGate(options: {
   const { gate, rootHttpRouter, onServer } = options;
   const { config, handler, logger, upgradeGuard } = gate;
   const answerError = createErrorAnswer({ config, logger });
-  // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
-  const mount: RequestHandler = (req, res, next) => {
-    requestGuard.guardServerOf(req);
-    handler(req, res, error =>
-      error ? answerError(error, req, res, next) : next(),
-    );
-  };
   const requestGuard = new RequestGuard({
     logger,
     isApp: listener => leadsTo(listener, mount),
     createFront: () => createFront({ gate, mount, answerError }),
   });
+  // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
+  function mount(...[req, res, next]: Parameters<RequestHandler>): void {
+    requestGuard.guardServerOf(req);
+    handler(req, res, error =>
+      error ? answerError(error, req, res, next) : next(),
+    );
+  }
   mountAt(rootHttpRouter, mount);
   const stopFinding = findServers({
     config,

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
@@ -18,6 +17,7 @@ import {
 import { Server as SocketIo } from 'socket.io';
 import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
 import { bearer } from '../../../src/__testUtils__/requestParts';
+import { rootRouterWith } from '../../../src/__testUtils__/rootHandler';
 import { signedBackends } from '../../../src/__testUtils__/signedBackends';
 
 const SPANS = new InMemorySpanExporter();
@@ -59,15 +59,7 @@ async function observe(
 ) {
   const backend = await backends.start({
     apiGate: { fasterServer },
-    features: [
-      recordingPlugin('hello').feature,
-      rootHttpRouterServiceFactory({
-        configure({ applyDefaults, server }) {
-          applyDefaults();
-          attach(server as unknown as Server);
-        },
-      }),
-    ],
+    features: [recordingPlugin('hello').feature, rootRouterWith(attach)],
   });
   const user = bearer(await backend.sign());
   SPANS.reset();

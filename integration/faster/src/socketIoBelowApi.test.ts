@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, RequestListener, Server } from 'node:http';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { Server as SocketIo } from 'socket.io';
 import { io, SocketOptions, ManagerOptions } from 'socket.io-client';
 import { freePort } from '../../../src/__testUtils__/freePort';
@@ -8,6 +7,7 @@ import { observeBackend } from '../../../src/__testUtils__/observeBackend';
 import { rawRequest } from '../../../src/__testUtils__/rawRequest';
 import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
 import { bearer, from } from '../../../src/__testUtils__/requestParts';
+import { rootRouterWith } from '../../../src/__testUtils__/rootHandler';
 import { listen } from '../../../src/__testUtils__/serve';
 import { signedBackends } from '../../../src/__testUtils__/signedBackends';
 import { until } from '../../../src/__testUtils__/until';
@@ -45,14 +45,11 @@ async function start(place: Place) {
     config: { backend: { cors: { origin: FRONTEND, credentials: true } } },
     features: [
       recordingPlugin('hello').feature,
-      rootHttpRouterServiceFactory({
-        configure(context) {
-          context.applyDefaults();
-          server = context.server as unknown as Server;
-          if (place === 'early') {
-            cookies = attach(server);
-          }
-        },
+      rootRouterWith(own => {
+        server = own;
+        if (place === 'early') {
+          cookies = attach(server);
+        }
       }),
     ],
   });
@@ -178,20 +175,16 @@ it.each(['enforce', 'report-only'] as const)(
 
 it('[P98] in report-only, socket.io gets each request as without the gate', async () => {
   const port = await freePort();
-  let server!: Server;
+  let cookies: unknown[] = [];
   const backend = await backends.start({
     port,
     apiGate: { mode: 'report-only' },
     features: [
-      rootHttpRouterServiceFactory({
-        configure(context) {
-          context.applyDefaults();
-          server = context.server as unknown as Server;
-        },
+      rootRouterWith(server => {
+        cookies = attach(server);
       }),
     ],
   });
-  const cookies = attach(server);
   const socket = io(`http://localhost:${port}`, {
     path: PATH,
     extraHeaders: { Cookie: 'token=x' },

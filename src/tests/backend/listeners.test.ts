@@ -1,5 +1,4 @@
 import { createServer, RequestListener, Server } from 'node:http';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { exchangeBytes } from '../../__testUtils__/exchangeBytes';
 import { freePort } from '../../__testUtils__/freePort';
 import { observeBackend } from '../../__testUtils__/observeBackend';
@@ -15,6 +14,7 @@ import {
   from,
   SAME_ORIGIN,
 } from '../../__testUtils__/requestParts';
+import { rootRouterWith } from '../../__testUtils__/rootHandler';
 import { listen } from '../../__testUtils__/serve';
 import {
   SignedBackendOptions,
@@ -71,11 +71,8 @@ async function start(options: SignedBackendOptions = {}, takes = isLive) {
     features: [
       caller.feature,
       hello.feature,
-      rootHttpRouterServiceFactory({
-        configure(context) {
-          context.applyDefaults();
-          server = context.server as unknown as Server;
-        },
+      rootRouterWith(own => {
+        server = own;
       }),
       ...(options.features ?? []),
     ],
