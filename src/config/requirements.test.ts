@@ -80,7 +80,10 @@ describe('Requirements', () => {
   const requirements = new Requirements(texts.config);
   texts.change({ a: { kept: 'y', added: 'x' } });
   const apply = (candidate?: object) =>
-    requirements.applyTo({ allow: rules, candidate } as ApiGateConfig);
+    requirements.applyTo(
+      { allow: rules, candidate } as ApiGateConfig,
+      texts.config,
+    );
   const opened = (allow: readonly AllowRule[]) =>
     allow.filter(({ unmet }) => !unmet).map(({ path }) => path);
 
@@ -97,7 +100,7 @@ describe('Requirements', () => {
   });
 
   it('finds each required setting once that was added since the start', () =>
-    expect(requirements.findAdded({ allow: rules } as ApiGateConfig)).toEqual([
-      'a.added',
-    ]));
+    expect(
+      requirements.findAdded({ allow: rules } as ApiGateConfig, texts.config),
+    ).toEqual(['a.added']));
 });

@@ -1,0 +1,148 @@
+import { basename, extname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { RootConfigService } from '@backstage/backend-plugin-api';
+import { Config, ConfigReader } from '@backstage/config';
+import { hasBlock } from '../config/blockSources';
+import {
+  findPaths,
+  matchFiles,
+  readData,
+  readFiles,
+  UNREADABLE,
+} from '../config/configFiles';
+import { withTimeout } from '../util/time';
+
+// A program that writes a file in place makes a pause of less than that.
+const QUIET_MS = 1_500;
+
+// Files that change all the time are compared after this time, nevertheless.
+const LAST_QUIET_MS = 5_000;
+
+// A change, which may close a path, waits no longer than this.
+const LIMIT_MS = 10_000;
+
+const RETRY_MS = 500;
+
+// A file that could not be read may be readable later, without a change that Backstage reports.
+const REJECTED_MS = 60_000;
+
+/** A configuration to take, and the names of the files that can't be read now. */
+type Take = (config: Config, unreadable: string[]) => void;
+
+/**
+ * Waits until a change of the configuration files is complete. While a program writes a file in place, Backstage reads it empty or
+ * in part. A configuration that is from no file is taken immediately.
+ */
+export class ConfigChanges {
+  readonly #isFromFiles: boolean;
+  // Files that the gate has read with the same result as Backstage, at least once. Others can't be compared.
+  readonly #comparable = new Set<string>();
+  #changes = 0;
+  /** The time of the first change that waits. */
+  #since: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param argv - returns the command line, which may name the files */
+  constructor(
+    private readonly config: RootConfigService,
+    private readonly take: Take,
+    private readonly argv = () => process.argv,
+  ) {
+    this.#isFromFiles = readFiles(config).some(({ file }) => extname(file));
+    if (this.#isFromFiles) {
+      void this.#compare();
+    }
+    config.subscribe?.(() => this.#onChange());
+  }
+
+  /** Whether a change waits. */
+  get isWaiting(): boolean {
+    return this.#since !== undefined;
+  }
+
+  /** Reads the files of a change that has been rejected once more, after a minute. */
+  lookAgain(): void {
+    if (this.#isFromFiles) {
+      this.#since = performance.now() + REJECTED_MS;
+      this.#check(REJECTED_MS);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#since = undefined;
+  }
+
+  #onChange() {
+    if (!this.#isFromFiles) {
+      this.take(this.config, []);
+      return;
+    }
+    const now = performance.now();
+    this.#changes += 1;
+    this.#since = Math.min(this.#since ?? now, now);
+    this.#check(Math.min(QUIET_MS, this.#since + LAST_QUIET_MS - now));
+  }
+
+  #check(waitMs: number) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#takeIfComplete(), waitMs).unref();
+  }
+
+  async #takeIfComplete() {
+    const changes = this.#changes;
+    const limit = this.#since! + LIMIT_MS;
+    const compared = await withTimeout(
+      this.#compare(),
+      limit - performance.now(),
+      'The files take too long',
+    ).catch(() => undefined);
+    if (this.#since === undefined) {
+      return;
+    }
+    if (performance.now() < limit - RETRY_MS) {
+      if (changes !== this.#changes) {
+        // The change has set the timer.
+        return;
+      }
+      if (!compared?.isComplete) {
+        this.#check(RETRY_MS);
+        return;
+      }
+    }
+    this.stop();
+    this.take(compared?.config ?? this.config, compared?.unreadable ?? []);
+  }
+
+  /**
+   * Compares the configuration with its files. Backstage stops watching, without a message, when it reads a file that is broken or
+   * missing, and has a part of it from then on. In place of the part, the result has what the file has now.
+   */
+  async #compare() {
+    const paths = findPaths(this.argv());
+    const present = await Promise.all(paths.map(readData));
+    const { files, sources } = matchFiles(this.config, paths);
+    const unreadable: string[] = [];
+    let isComplete = true;
+    files.forEach(({ path, source }, i) => {
+      const data = present[i];
+      if (data === UNREADABLE) {
+        unreadable.push(basename(path));
+        isComplete &&= !hasBlock(source?.data);
+      } else if (isDeepStrictEqual(source?.data, data)) {
+        this.#comparable.add(path);
+      } else if (this.#comparable.has(path)) {
+        isComplete = false;
+        if (source) {
+          source.data = data;
+        }
+      }
+    });
+    const config = isComplete
+      ? this.config
+      : ConfigReader.fromConfigs(
+          sources.map(({ file, data }) => ({ context: file, data })),
+        );
+    return { config, isComplete, unreadable };
+  }
+}
