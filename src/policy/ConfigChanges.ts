@@ -21,6 +21,9 @@ const LAST_QUIET_MS = 5_000;
 // A change, which may close a path, waits no longer than this.
 const LIMIT_MS = 10_000;
 
+// The last comparison has this long for reading the files.
+const READ_MS = 1_000;
+
 const RETRY_MS = 500;
 
 // A file that could not be read may be readable later, without a change that Backstage reports.
@@ -100,13 +103,14 @@ export class ConfigChanges {
     if (this.#since === undefined) {
       return;
     }
-    if (performance.now() < limit - RETRY_MS) {
+    const restMs = limit - READ_MS - performance.now();
+    if (restMs > 0) {
       if (changes !== this.#changes) {
         // The change has set the timer.
         return;
       }
       if (!compared?.isComplete) {
-        this.#check(RETRY_MS);
+        this.#check(Math.min(RETRY_MS, restMs));
         return;
       }
     }

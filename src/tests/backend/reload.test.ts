@@ -20,6 +20,7 @@ jest.setTimeout(150_000);
 const MODES = ['report-only', 'enforce'];
 const FILE = 'app-config.yaml';
 const READER = 'token-of-a-reader-of-the-policy';
+const BESIDE = 'app: { title: Beside }';
 const GONE = /^auth\.apiGate is gone from app-config\.yaml/;
 
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
@@ -62,7 +63,7 @@ function mountConfigMap(folder: string, day: number) {
 
 function addFiles(folder: string): string[] {
   writeFileSync(path.join(folder, 'app-config.local.yaml'), '# A comment\n');
-  writeFileSync(path.join(folder, 'beside.yaml'), 'app: { title: Beside }');
+  writeFileSync(path.join(folder, 'beside.yaml'), BESIDE);
   mountConfigMap(folder, 1);
   symlinkSync('..data/configmap.yaml', path.join(folder, 'configmap.yaml'));
   return ['app-config.local.yaml', 'beside.yaml', 'configmap.yaml'];
@@ -238,13 +239,15 @@ describe('[P101] a change of the files', () => {
       backend.write(backend.textWith('removed'));
       await backend.waitFor('removed');
       expect(await backend.statusOf('removed')).toBe(404);
-      rmSync(path.join(backend.folder, 'beside.yaml'));
+      const beside = path.join(backend.folder, 'beside.yaml');
+      rmSync(beside);
       const writtenAt = Date.now();
       backend.write(backend.textWith('other'));
       const closed = backend.isEnforced ? 401 : 404;
       await until(async () => (await backend.statusOf('removed')) === closed);
       await backend.waitFor('other');
       expect(Date.now() - writtenAt).toBeLessThan(10_000);
+      writeFileSync(beside, BESIDE);
     }));
 
   it('is none where it is a comment', () =>
