@@ -45,16 +45,15 @@ describe('[P100] a change', () => {
     ['an empty file', {}, gate({}), ['a.yaml']],
     ['no section', gate({}), { app: {} }, ['b.yaml']],
     ['a section without a value', { auth: null } as any, gate({}), ['a.yaml']],
-    ['a text for the section', { auth: 'x' }, gate({}), ['a.yaml']],
     ['a key without a value', gate(null), gate({}), ['a.yaml']],
     // The stronger file takes away what the weaker one has.
     [
       'such a key in the stronger file',
       gate({}),
       gate(null),
-      ['a.yaml', 'b.yaml'],
+      ['b.yaml', 'a.yaml'],
     ],
-    ['two empty files', {}, {}, ['a.yaml', 'b.yaml']],
+    ['two empty files', {}, {}, ['b.yaml', 'a.yaml']],
   ])('is no policy with %s', (_, a, b, names) =>
     expect(() => check(a, b)).toThrow(gone(...names)),
   );
