@@ -9,9 +9,30 @@ import { ConfigChanges } from './ConfigChanges';
 
 // Files are really read, which takes real time.
 const { setTimeout: reallyWait } = global;
+let mockReads = 0;
+async function* mockCount<T>(reading: () => AsyncIterable<T>) {
+  mockReads += 1;
+  try {
+    yield* reading();
+  } finally {
+    mockReads -= 1;
+  }
+}
+
+jest.mock('node:fs/promises', () => {
+  const actual = jest.requireActual('node:fs/promises');
+  return {
+    ...actual,
+    async stat(file: string) {
+      mockReads += 1;
+      return actual.stat(file).finally(() => {
+        mockReads -= 1;
+      });
+    },
+  };
+});
 
 let folder: string;
-let reads = 0;
 const stops: (() => void)[] = [];
 beforeEach(() => {
   folder = temporaryFolder();
@@ -20,14 +41,7 @@ beforeEach(() => {
   jest.spyOn(FileConfigSource, 'create').mockImplementation(options => {
     const created = create(options);
     return {
-      async *readConfigData() {
-        reads += 1;
-        try {
-          yield* created.readConfigData();
-        } finally {
-          reads -= 1;
-        }
-      },
+      readConfigData: () => mockCount(() => created.readConfigData()),
       toString: () => String(created),
     };
   });
@@ -46,7 +60,7 @@ async function pass(ms: number) {
   for (let passed = 0; passed < ms; passed += 100) {
     jest.advanceTimersByTime(100);
     // Backstage waits before it reads an empty file again, so that this read does not end now.
-    for (let i = 0; i === 0 || (reads > 0 && i < 50); i += 1) {
+    for (let i = 0; i === 0 || (mockReads > 0 && i < 50); i += 1) {
       await new Promise(resolve => reallyWait(resolve, 1));
     }
   }
@@ -147,6 +161,7 @@ describe('[P101] a change', () => {
 
   it('is taken as soon as files that differed agree', async () => {
     const { change, take } = await startWithFile();
+    write(FILE, 'auth: { apiGate: c }');
     change('b');
     await pass(3_000);
     expect(take()).toEqual([]);
@@ -157,6 +172,20 @@ describe('[P101] a change', () => {
 
   it('is taken as Backstage has it, where the gate has never read a file with the same result', async () => {
     write(FILE, 'auth: { apiGate: another }');
+    const { change, take } = await start([FILE], [source(FILE, gate('a'))]);
+    change(source(FILE, gate('b')));
+    await pass(1_600);
+    expect(take()).toEqual([['b', []]]);
+  });
+
+  it('is taken as Backstage has it, where the gate has read another file of that name and text', async () => {
+    const { change, take } = await startWithFile();
+    change('b');
+    await pass(1_600);
+    expect(take()).toEqual([['b', []]]);
+  });
+
+  it('is taken as Backstage has it beside a file of that name which is not there', async () => {
     const { change, take } = await start([FILE], [source(FILE, gate('a'))]);
     change(source(FILE, gate('b')));
     await pass(1_600);

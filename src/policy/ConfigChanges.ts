@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
@@ -12,21 +13,22 @@ import {
 } from '../config/configFiles';
 import { withTimeout } from '../util/time';
 
-// A program that writes a file in place makes a pause of less than that.
+// A change is complete if no other one follows within this time. A program that writes a file in place pauses for less.
 const QUIET_MS = 1_500;
 
-// Files that change all the time are compared after this time, nevertheless.
-const LAST_QUIET_MS = 5_000;
+// If files keep changing, they are compared this long after the first change.
+const BUSY_MS = 5_000;
 
-// A change, which may close a path, waits no longer than this.
+// After this time, a change is taken although the files differ: it may close a path.
 const LIMIT_MS = 10_000;
 
-// The last comparison has this long for reading the files.
+// The last comparison begins this long before the limit.
 const READ_MS = 1_000;
 
+// If the files differ, they are compared again after this time.
 const RETRY_MS = 500;
 
-// A file that could not be read may be readable later, without a change that Backstage reports.
+// After a rejection, the files are compared again after this time: a file may be back without an event.
 const REJECTED_MS = 60_000;
 
 /** A configuration to take, and the names of the files that can't be read now. */
@@ -38,8 +40,8 @@ type Take = (config: Config, unreadable: string[]) => void;
  */
 export class ConfigChanges {
   readonly #isFromFiles: boolean;
-  // Files that the gate has read with the same result as Backstage, at least once. Others can't be compared.
-  readonly #comparable = new Set<string>();
+  // The files as they were when the gate last read what Backstage had. A file that is not there can't be compared.
+  readonly #agreed = new Map<string, PresentFile>();
   #changes = 0;
   /** The time of the first change that waits. */
   #since: number | undefined;
@@ -84,7 +86,7 @@ export class ConfigChanges {
     const now = performance.now();
     this.#changes += 1;
     this.#since = Math.min(this.#since ?? now, now);
-    this.#check(Math.min(QUIET_MS, this.#since + LAST_QUIET_MS - now));
+    this.#check(Math.min(QUIET_MS, this.#since + BUSY_MS - now));
   }
 
   #check(waitMs: number) {
@@ -120,22 +122,25 @@ export class ConfigChanges {
 
   /**
    * Compares the configuration with its files. Backstage stops watching, without a message, when it reads a file that is broken or
-   * missing, and has a part of it from then on. In place of the part, the result has what the file has now.
+   * missing, and then has a part of the file until a restart. The result has what the file has now in place of that part.
    */
   async #compare() {
     const paths = findPaths(this.argv());
-    const present = await Promise.all(paths.map(readData));
+    const present = await Promise.all(paths.map(readFile));
     const { files, sources } = matchFiles(this.config, paths);
     const unreadable: string[] = [];
     let isComplete = true;
     files.forEach(({ path, source }, i) => {
-      const data = present[i];
-      if (data === UNREADABLE) {
+      const { data } = present[i];
+      const agreed = this.#agreed.get(path);
+      if (isDeepStrictEqual(source?.data, data)) {
+        this.#agreed.set(path, present[i]);
+      } else if (!agreed || isDeepStrictEqual(agreed, present[i])) {
+        // Backstage has read another file of this name, or reads this one otherwise.
+      } else if (data === UNREADABLE) {
         unreadable.push(basename(path));
         isComplete &&= !hasBlock(source?.data);
-      } else if (isDeepStrictEqual(source?.data, data)) {
-        this.#comparable.add(path);
-      } else if (this.#comparable.has(path)) {
+      } else {
         isComplete = false;
         if (source) {
           source.data = data;
@@ -149,4 +154,11 @@ export class ConfigChanges {
         );
     return { config, isComplete, unreadable };
   }
+}
+
+type PresentFile = Awaited<ReturnType<typeof readFile>>;
+
+async function readFile(path: string) {
+  const stats = await stat(path).catch(() => undefined);
+  return { data: await readData(path), changedAt: stats?.ctimeMs };
 }
