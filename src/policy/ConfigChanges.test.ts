@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import type { RootConfigService } from '@backstage/backend-plugin-api';
-import { AppConfig, Config, ConfigReader } from '@backstage/config';
+import { AppConfig, ConfigReader } from '@backstage/config';
 import { FileConfigSource } from '@backstage/config-loader';
+import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 import { ConfigChanges } from './ConfigChanges';
 
@@ -71,19 +71,9 @@ const gate = (apiGate: string): object => ({ auth: { apiGate } });
 
 /** Starts with configuration files that Backstage has read as they are, and a source that is no file. */
 async function start(names: string[], contexts: AppConfig[]) {
-  let current: Config = ConfigReader.fromConfigs(contexts);
-  let changed = () => {};
-  const config = new Proxy({} as RootConfigService, {
-    get(_, key) {
-      if (key === 'subscribe') {
-        return (callback: () => void) => {
-          changed = callback;
-        };
-      }
-      const value = current[key as keyof Config] as unknown;
-      return typeof value === 'function' ? value.bind(current) : value;
-    },
-  });
+  const { config, change } = createReloadableConfig(
+    ConfigReader.fromConfigs(contexts),
+  );
   const taken: [unknown, string[]][] = [];
   const argv = names.flatMap(name => ['--config', path.join(folder, name)]);
   const changes = new ConfigChanges(
@@ -98,10 +88,8 @@ async function start(names: string[], contexts: AppConfig[]) {
     changes,
     /** What was taken since the last call: the value of `auth.apiGate`, and the names of files that could not be read. */
     take: () => taken.splice(0),
-    change(...contextsNow: AppConfig[]) {
-      current = ConfigReader.fromConfigs(contextsNow);
-      changed();
-    },
+    change: (...changed: AppConfig[]) =>
+      change(ConfigReader.fromConfigs(changed)),
   };
 }
 
