@@ -24,10 +24,15 @@ const MAIN = `
 /** A backend in a process of its own, with Backstage's own logger and configuration files, as in production. */
 export type BackendProcess = Awaited<ReturnType<typeof startBackendProcess>>;
 
-/** Starts the process, with a file of configuration that has more settings. */
+/**
+ * Starts the process, with a file of configuration that has more settings.
+ *
+ * @param addFiles - writes more files of the configuration into a folder, and returns their names
+ */
 export async function startBackendProcess(
   config: JsonObject,
   env: Record<string, string> = {},
+  addFiles: (folder: string) => string[] = () => [],
 ) {
   const port = await freePort();
   const filesWith = (settings: JsonObject) => ({
@@ -46,11 +51,15 @@ export async function startBackendProcess(
     ),
   });
   const folder = folderWith(filesWith(config));
+  const names = [FILE, ...addFiles(folder)];
   const nodeTransform =
     require.resolve('@backstage/cli-node/config/nodeTransform.cjs');
   const child = spawn(
     process.execPath,
-    ['-r', nodeTransform, '-e', MAIN, '--', 'backend', '--config', FILE],
+    [
+      ...['-r', nodeTransform, '-e', MAIN, '--', 'backend'],
+      ...names.flatMap(name => ['--config', name]),
+    ],
     {
       cwd: folder,
       env: {
@@ -74,15 +83,20 @@ export async function startBackendProcess(
   child.stderr.on('data', record);
   const logged = (text: string) =>
     log.split('\n').filter(line => line.includes(text));
-  const get = (target: string): Promise<RawResponse> =>
-    rawRequest(port, target);
+  const get = (
+    target: string,
+    ...headerLines: string[]
+  ): Promise<RawResponse> => rawRequest(port, target, { headerLines });
   const statusOf = (target: string): Promise<number | undefined> =>
     get(target).then(
       ({ status }) => status,
       () => undefined,
     );
   return {
+    folder,
     get,
+    /** Returns the text of the file with these settings in place of those of the start. */
+    textOf: (settings: JsonObject) => filesWith(settings)[FILE],
     /** Resolves to `undefined` where no connection can be made. */
     statusOf,
     /** Resolves to the answers to the probes of Kubernetes: of readiness, and of liveness. */

@@ -2,7 +2,7 @@ import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
-import { ConfigSources } from '@backstage/config-loader';
+import { ConfigSource, ConfigSources } from '@backstage/config-loader';
 
 /**
  * Gives a backend the configuration of files, and follows them as Backstage's own factory does, which never stops.
@@ -10,17 +10,21 @@ import { ConfigSources } from '@backstage/config-loader';
  * @param argv - the command line that names the files
  * @param onStarted - is called with what stops it
  */
-export function configFromFiles(
+export const configFromFiles = (
   argv: string[],
+  onStarted: (watch: { stop(): void }) => void,
+) => configFromSource(ConfigSources.default({ argv, watch: true }), onStarted);
+
+/** Gives a backend the configuration of a source, and follows it: see {@link configFromFiles}. */
+export function configFromSource(
+  source: ConfigSource,
   onStarted: (watch: { stop(): void }) => void,
 ) {
   return createServiceFactory({
     service: coreServices.rootConfig,
     deps: {},
     async factory() {
-      const config = await ConfigSources.toConfig(
-        ConfigSources.default({ argv, watch: true }),
-      );
+      const config = await ConfigSources.toConfig(source);
       onStarted({ stop: () => config.close() });
       return config;
     },

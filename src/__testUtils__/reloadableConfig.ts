@@ -7,8 +7,8 @@ import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 
 /** Creates a configuration that changes as watched files do, but immediately. */
-export function createReloadableConfig(initial: JsonObject) {
-  let current = new ConfigReader(initial);
+export function createReloadableConfig(initial: JsonObject | ConfigReader) {
+  let current = toReader(initial);
   const changed: (() => void)[] = [];
   const config = new Proxy({} as RootConfigService, {
     get(_, key) {
@@ -27,9 +27,12 @@ export function createReloadableConfig(initial: JsonObject) {
       deps: {},
       factory: () => config,
     }),
-    change(data: JsonObject) {
-      current = new ConfigReader(data);
+    change(data: JsonObject | ConfigReader) {
+      current = toReader(data);
       changed.forEach(callback => callback());
     },
   };
 }
+
+const toReader = (config: JsonObject | ConfigReader) =>
+  config instanceof ConfigReader ? config : new ConfigReader(config);

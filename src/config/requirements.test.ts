@@ -84,12 +84,12 @@ describe('Requirements', () => {
 
   it('closes a rule whose setting was no text at the start, or is none now', () => {
     const read = { allow: rules } as ApiGateConfig;
-    const { allow } = requirements.applyTo(read);
+    const { allow } = requirements.applyTo(read, texts.config);
     expect(opened(allow)).toEqual(['/undefined', '/a.kept']);
   });
 
   it('finds each required setting once that was added since the start', () =>
-    expect(requirements.findAdded({ allow: rules } as ApiGateConfig)).toEqual([
-      'a.added',
-    ]));
+    expect(
+      requirements.findAdded({ allow: rules } as ApiGateConfig, texts.config),
+    ).toEqual(['a.added']));
 });

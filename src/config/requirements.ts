@@ -43,26 +43,26 @@ export class Requirements {
   // Other plugins read their secrets at the start only.
   readonly #textsAtStart: ReadonlySet<string>;
 
-  /** @param config - the configuration at the start, which follows changes */
-  constructor(private readonly config: Config) {
+  /** @param config - the configuration at the start */
+  constructor(config: Config) {
     this.#textsAtStart = findTexts(config);
   }
 
   /** Returns a configuration with a mark on the rules whose requirement is not met. Expectations are checked without these marks. */
-  applyTo(read: ApiGateConfig): ApiGateConfig {
+  applyTo(read: ApiGateConfig, config: Config): ApiGateConfig {
     return {
       ...read,
       allow: markUnmet(
         read.allow,
-        key => this.#textsAtStart.has(key) && holdsText(key, this.config),
+        key => this.#textsAtStart.has(key) && holdsText(key, config),
       ),
     };
   }
 
   /** Returns the settings that rules require and that were added since the start. */
-  findAdded({ allow }: ApiGateConfig): string[] {
+  findAdded({ allow }: ApiGateConfig, config: Config): string[] {
     return uniq(compact(allow.map(({ requires }) => requires))).filter(
-      key => holdsText(key, this.config) && !this.#textsAtStart.has(key),
+      key => holdsText(key, config) && !this.#textsAtStart.has(key),
     );
   }
 }

@@ -218,5 +218,6 @@ function startFindingsLog(
     }),
   );
   findingsLog.start();
+  source.onReload(() => findingsLog.update());
   config.subscribe?.(() => findingsLog.update());
 }

@@ -35,6 +35,7 @@ async function load(...files: string[]) {
   const config = await read();
   const source = {
     current: {} as never,
+    isChanging: false,
     lists: findListSources(config),
     problem: undefined as string | undefined,
   };
@@ -141,7 +142,12 @@ describe('the files that are newer than the policy', () => {
   it('are not known for a configuration from elsewhere', async () => {
     const file = write('app-config.yaml', 'a: 1');
     const argv = ['--config', file, '--config', 'https://example.com/x.yaml'];
-    const source = { current: {} as never, lists: [], problem: undefined };
+    const source = {
+      current: {} as never,
+      isChanging: false,
+      lists: [],
+      problem: undefined,
+    };
     const files = new PolicyFiles(
       new ConfigReader({ a: 1 }),
       source,

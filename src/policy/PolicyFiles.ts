@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
-import { pathsOf, readFiles } from '../config/configFiles';
+import {
+  findPaths,
+  matchFiles,
+  readData,
+  readFiles,
+} from '../config/configFiles';
 import { createLocate, Location } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { PolicySource } from './PolicySource';
@@ -20,7 +24,10 @@ export interface ComparedFiles {
   places: ReadonlyMap<string, Location>;
 }
 
-type ReadPolicy = Pick<PolicySource, 'current' | 'lists' | 'problem'>;
+type ReadPolicy = Pick<
+  PolicySource,
+  'current' | 'isChanging' | 'lists' | 'problem'
+>;
 
 /** A file of the command line, with its text: `undefined` if it can't be read. */
 type FileText = readonly [path: string, text: string | undefined];
@@ -56,6 +63,7 @@ export class PolicyFiles {
     const isInForce =
       newer?.length === 0 &&
       this.source.problem === undefined &&
+      !this.source.isChanging &&
       // The policy may have changed meanwhile.
       this.source.current === current;
     return { newer, places: isInForce ? places : new Map() };
@@ -80,31 +88,20 @@ export class PolicyFiles {
 
 async function compareFiles(
   config: Config,
-  files: FileText[],
+  texts: FileText[],
   lists: ReadPolicy['lists'],
 ): Promise<ComparedFiles> {
-  // Several files may have one name. Both lists have the weakest first.
-  const sources = readFiles(config)
-    .reverse()
-    .map(source => ({ ...source, path: undefined as string | undefined }));
-  const matches = files.map(([path]) => {
-    const source = sources.find(
-      each => each.path === undefined && each.file === basename(path),
-    );
-    if (source) {
-      source.path = path;
-    }
-    return { path, source };
-  });
+  const paths = texts.map(([path]) => path);
+  const { files, sources } = matchFiles(config, paths);
   // The lines are read first. If a file changes meanwhile, it differs below.
-  const places = findPlaces(createLocate(sources, new Map(files)), lists);
+  const places = findPlaces(createLocate(sources, new Map(texts)), lists);
   const newer: string[] = [];
-  for (const { path, source } of matches) {
+  for (const { path, source } of files) {
     if (!isDeepStrictEqual(source?.data, await readData(path))) {
       newer.push(basename(path));
     }
   }
-  const isKnown = matches.some(({ source }) => source);
+  const isKnown = files.some(({ source }) => source);
   return { newer: isKnown ? newer : undefined, places };
 }
 
@@ -124,16 +121,6 @@ function findPlaces(
   return places;
 }
 
-function findPaths(argv: string[]): string[] {
-  try {
-    const targets = ConfigSources.parseArgs(argv);
-    return pathsOf(ConfigSources.defaultForTargets({ targets, remote: {} }));
-  } catch {
-    // A backend with a configuration of its own may have no folder in which Backstage looks for files.
-    return [];
-  }
-}
-
 function readTexts(paths: string[]): Promise<FileText[]> {
   return Promise.all(
     paths.map(async path => {
@@ -141,17 +128,4 @@ function readTexts(paths: string[]): Promise<FileText[]> {
       return [path, text] as const;
     }),
   );
-}
-
-/** Reads a file as Backstage does, with what it includes. */
-async function readData(file: string): Promise<unknown> {
-  try {
-    const source = FileConfigSource.create({ path: file, watch: false });
-    for await (const { configs } of source.readConfigData()) {
-      return configs[0]?.data;
-    }
-  } catch {
-    return 'unreadable';
-  }
-  return undefined;
 }

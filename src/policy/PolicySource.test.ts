@@ -41,6 +41,8 @@ function create(...settings: Parameters<typeof withGate>) {
     fields,
     write: (...changed: Parameters<typeof withGate>) =>
       change(withGate(...changed)),
+    /** Takes `auth.apiGate` out of the configuration. */
+    removeBlock: () => change({ backend: withGate({}).backend }),
   };
 }
 
@@ -107,6 +109,47 @@ describe('PolicySource', () => {
     write({});
     expect(source.problem).toBeUndefined();
     expect(take()).toHaveLength(1);
+  });
+
+  it('[P100] keeps the policy without auth.apiGate, and logs it every hour', () => {
+    const settings = {
+      mode: 'report-only',
+      issuers: ['https://a.example.com'],
+    };
+    const { source, take, removeBlock, write } = create(settings);
+    const outcomes: unknown[] = [];
+    source.onReload(outcome => outcomes.push(outcome));
+    const before = source.current;
+    take();
+    const gone = expect.stringMatching(
+      /^error: API gate keeps its policy, as the (new )?configuration is wrong: auth\.apiGate is gone from mock-config,/,
+    );
+    removeBlock();
+    expect(take()).toEqual([gone]);
+    expect(source.current).toBe(before);
+    expect(outcomes).toEqual([{ problem: source.problem }]);
+    jest.advanceTimersByTime(HOUR);
+    expect(take()).toEqual([
+      expect.stringMatching(/refuses only locked users/),
+      gone,
+    ]);
+    write({ ...settings, allow: [] });
+    expect(source.problem).toBeUndefined();
+    write({});
+    expect(source.problem).toBeUndefined();
+    expect(source.current.isEnforced).toBe(true);
+  });
+
+  it('logs an error of what follows a reload, and ends nothing by it', () => {
+    const { source, take, write } = create({});
+    source.onReload(() => {
+      throw new Error('x');
+    });
+    write({ allow: [{ plugin: 'a', path: '/a' }] });
+    expect(source.current.config.allow).toHaveLength(1);
+    expect(take()).toContain(
+      'error: API gate failed to follow its configuration',
+    );
   });
 
   it('logs every hour that no rule refuses anything, without an end of report-only', () => {

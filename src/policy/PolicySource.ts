@@ -9,38 +9,35 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
+import { checkBlockSources, findBlockSources } from '../config/blockSources';
 import { findListSources, ListSource } from '../config/configFiles';
-import { readExternalSubjects } from '../config/readExternalTokens';
-import { findRemovedTokens } from '../config/readTokens';
-import { Requirements } from '../config/requirements';
-import { readPolicyConfig } from './checkExpectations';
 import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
+import { readPolicyConfig } from './checkExpectations';
+import { ConfigChanges } from './ConfigChanges';
 import { Policy } from './Policy';
+import { ENFORCED, StartSettings } from './StartSettings';
 
 const REMIND_MS = 60 * 60 * 1000;
-
-/** The settings that replace report-only when it ends. */
-const ENFORCED = { mode: 'enforce', until: undefined } as const;
 
 /** The result of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
 
 /**
- * Holds the current policy and reloads it when the configuration changes. An invalid change is rejected and logged hourly until
- * it is fixed; settings that can't change at run time keep their values until the next start.
+ * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` away,
+ * is rejected and logged hourly until it is fixed; settings that can't change at run time keep their values until the next start.
  */
 export class PolicySource {
   readonly #logger: LoggerService;
-  readonly #requirements: Requirements;
-  /** The subjects of the external tokens that Backstage accepts until a restart. */
-  readonly #namedAtStart: readonly string[];
+  readonly #start: StartSettings;
+  readonly #changes: ConfigChanges;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
   #current: Policy;
   #lists: readonly ListSource[];
+  #blockSources: string[];
   #problem: string | undefined;
   #needsRestart: string[] = [];
   #cancelUntil = () => {};
@@ -53,12 +50,24 @@ export class PolicySource {
   ) {
     const { config, logger } = options;
     this.#logger = logger;
-    this.#requirements = new Requirements(config);
-    this.#namedAtStart = readExternalSubjects(config).named;
     const read = readPolicyConfig(config, options);
-    this.#current = new Policy(this.#requirements.applyTo(read), this.#clock);
+    this.#start = new StartSettings(config);
+    this.#current = new Policy(
+      this.#start.requirements.applyTo(read, config),
+      this.#clock,
+    );
     this.#lists = findListSources(config);
-    config.subscribe?.(() => this.#reload(config, options));
+    this.#blockSources = findBlockSources(config);
+    this.#changes = new ConfigChanges(config, (changed, unreadable) => {
+      try {
+        this.#reload(changed, unreadable, options);
+      } catch (error) {
+        logger.error(
+          'API gate failed to follow its configuration',
+          error as Error,
+        );
+      }
+    });
   }
 
   /** The current policy. Callers take it once per request. */
@@ -69,6 +78,11 @@ export class PolicySource {
   /** The reason why the current configuration is not in force; `undefined` if it is. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** Whether a change of the configuration waits until its files are complete. */
+  get isChanging(): boolean {
+    return this.#changes.isWaiting;
   }
 
   /** The files that hold the lists in force. */
@@ -100,13 +114,19 @@ export class PolicySource {
   }
 
   stop(): void {
+    this.#changes.stop();
     this.#cancelUntil();
     clearInterval(this.#reminder);
   }
 
-  #reload(config: RootConfigService, options: ReadOptions) {
+  #reload(
+    config: RootConfigService,
+    unreadable: string[],
+    options: ReadOptions,
+  ) {
     let read: ApiGateConfig;
     try {
+      checkBlockSources(this.#blockSources, config, unreadable);
       read = readPolicyConfig(config, options);
     } catch (error) {
       const problem = isError(error) ? error.message : String(error);
@@ -115,13 +135,19 @@ export class PolicySource {
         this.#logProblem('new configuration', problem);
         this.#onReload.forEach(callback => callback({ problem }));
       }
+      this.#changes.lookAgain();
       return;
     }
     const before = this.#current.config;
-    const after = this.#requirements.applyTo(this.#applicable(read, config));
+    const { after, needsRestart } = this.#start.apply(read, config, {
+      before,
+      hasEnforced: this.#hasEnforced,
+    });
+    this.#reportNeedsRestart(needsRestart);
     const isFixed = this.#problem !== undefined;
     this.#problem = undefined;
     this.#lists = findListSources(config);
+    this.#blockSources = findBlockSources(config);
     if (isFixed || !isDeepStrictEqual(before, after)) {
       const policy = new Policy(after, this.#clock);
       this.#current = policy;
@@ -152,31 +178,7 @@ export class PolicySource {
     }
   }
 
-  /** Returns the parts of a new configuration that can take effect before a restart. */
-  #applicable(read: ApiGateConfig, config: RootConfigService): ApiGateConfig {
-    const before = this.#current.config;
-    const { cookie, fasterServer, tokenCache } = before;
-    const { credentialHeader, foreignAuthorization } = before;
-    const headers = { credentialHeader, foreignAuthorization };
-    const kept = { cookie, ...headers, fasterServer, tokenCache };
-    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
-    const removed = findRemovedTokens(before, read, this.#namedAtStart, config);
-    const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
-    // The parts of the gate that use these are made, or checked, at the start.
-    const needsRestart = (Object.keys(kept) as (keyof typeof kept)[])
-      .filter(key => !isDeepStrictEqual(after[key], read[key]))
-      .map(key => `${CONFIG_KEY}.${key}`);
-    if (removed.length > 0) {
-      needsRestart.push('backend.auth.externalAccess');
-    }
-    needsRestart.push(...this.#requirements.findAdded(read));
-    // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
-    if (this.#hasEnforced && read.mode === 'report-only') {
-      Object.assign(after, ENFORCED);
-      if (!new Policy(read).isEnforced) {
-        needsRestart.push(`${CONFIG_KEY}.mode`);
-      }
-    }
+  #reportNeedsRestart(needsRestart: string[]) {
     if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
       this.#needsRestart = needsRestart;
       needsRestart.forEach(path =>
@@ -185,7 +187,6 @@ export class PolicySource {
         ),
       );
     }
-    return after;
   }
 
   /** Runs the callbacks once the gate enforces, and otherwise waits for the end of report-only. */

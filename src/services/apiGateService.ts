@@ -58,6 +58,7 @@ export const apiGateServiceFactory = createServiceFactory({
         logger.info(part, { policy: report.hash });
       }
       findingsLog.start();
+      source.onReload(() => findingsLog.update());
       // Settings of other plugins change without a change of the policy.
       config.subscribe?.(() => findingsLog.update());
     });

@@ -2,10 +2,14 @@ import { rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import { RemoteConfigSource } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { stringify } from 'yaml';
-import { configFromFiles } from '../../__testUtils__/configFromFiles';
+import {
+  configFromFiles,
+  configFromSource,
+} from '../../__testUtils__/configFromFiles';
 import { latch } from '../../__testUtils__/latch';
 import { rawRequest } from '../../__testUtils__/rawRequest';
 import { recordingAuditor } from '../../__testUtils__/recordingAuditor';
@@ -428,6 +432,37 @@ describe('a change of the configuration', () => {
       'initiated',
       'succeeded',
     ]);
+  });
+
+  it('[P100][P101] of a server takes effect too, unless it takes auth.apiGate away', async () => {
+    const rule = { plugin: 'closed', path: '/health' };
+    const port = await freePort();
+    const withGate = (apiGate?: JsonObject) =>
+      stringify(
+        merge(backendConfig(port), backends.key.config, { auth: { apiGate } }),
+      );
+    let text = withGate({ allow: [rule] });
+    const server = await backends.serve((_req, res) => res.end(text));
+    const source = RemoteConfigSource.create({
+      url: `http://localhost:${server}/app-config.yaml`,
+      reloadInterval: { milliseconds: 200 },
+    });
+    const rootConfig = configFromSource(source, backends.add);
+    const backend = await start({ port, rootConfig });
+    expect(await backend.statusOf('/api/closed/health')).toBe(200);
+
+    text = withGate();
+    await until(async () => (await backend.readPolicy()).problem !== undefined);
+    expect((await backend.readPolicy()).problem).toMatch(
+      /^auth\.apiGate is gone from http/,
+    );
+    expect(await backend.statusOf('/api/closed/health')).toBe(200);
+
+    text = withGate({ allow: [] });
+    await until(
+      async () => (await backend.statusOf('/api/closed/health')) === 401,
+    );
+    expect((await backend.readPolicy()).problem).toBeUndefined();
   });
 
   it('[P27] that has not reached a replica is found by the hash of its policy', async () => {
