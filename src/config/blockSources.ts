@@ -1,12 +1,12 @@
 import type { Config } from '@backstage/config';
-import { uniq } from 'lodash';
+import { isNil, uniq } from 'lodash';
 import { readFiles } from './configFiles';
 import { CONFIG_KEY } from './readApiGateConfig';
 import { check } from './values';
 
 /** Returns whether the data of a file has a value of `auth.apiGate`: `{}` is one, and a key without a value is none. */
 export function hasBlock(data: any): boolean {
-  return (data?.auth?.apiGate ?? undefined) !== undefined;
+  return !isNil(data?.auth?.apiGate);
 }
 
 /**

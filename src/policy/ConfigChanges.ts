@@ -22,7 +22,7 @@ const BUSY_MS = 5_000;
 // After this time, a change is taken although the files differ: it may close a path.
 const LIMIT_MS = 10_000;
 
-// The last comparison begins this long before the limit.
+// The last comparison begins this long before the limit, and has this long at least.
 const READ_MS = 1_000;
 
 // If the files differ, they are compared again after this time.
@@ -99,7 +99,7 @@ export class ConfigChanges {
     const limit = this.#since! + LIMIT_MS;
     const compared = await withTimeout(
       this.#compare(),
-      limit - performance.now(),
+      Math.max(limit - performance.now(), READ_MS),
       'The files take too long',
     ).catch(() => undefined);
     if (this.#since === undefined) {
