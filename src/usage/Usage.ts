@@ -9,14 +9,12 @@ import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
 import {
   addDay,
-  addTo,
   copyUses,
   Count,
   dayOf,
   formatDay,
   keyOf,
   listConfigured,
-  subtractFrom,
   TokenCall,
   Use,
   Used,
@@ -46,7 +44,7 @@ const CLOCK_WARNING_MS = 60 * 60 * 1000;
 export class Usage {
   readonly #names: UsageNames;
   /** The requests that are not known to be in the database. */
-  readonly #pending = new Map<string, Count>();
+  readonly #pending = new Map<string, Use>();
   /** The uses that the last exchange read, and what it wrote. */
   #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
@@ -173,11 +171,10 @@ export class Usage {
         this.#hasTable = true;
       }
       await this.#beginDay(table);
-      await this.#write(table, this.#pending.values());
+      await this.#write(table, [...this.#pending.values()]);
       this.#recorded = await table.read(this.#day);
       this.#names.setRecorded(this.read().values());
       await this.#write(table, this.#notYetInForce());
-      await table.tidy(this.#day);
       this.#isStored = true;
     } catch (error) {
       if (!this.#hasTable && !this.#hasWarned) {
@@ -225,11 +222,15 @@ export class Usage {
   }
 
   /** Adds counts to the table. If no answer to a statement arrives, it is sent again, and its requests may be counted twice. */
-  async #write(table: UsageTable, counts: Iterable<Count>): Promise<void> {
+  async #write(table: UsageTable, counts: Count[]): Promise<void> {
     await table.add(this.#day, counts, row => {
-      addDay(this.#recorded, row, this.#day);
+      addDay(this.#recorded, row, row.day);
       // Further requests may have been added meanwhile.
-      subtractFrom(this.#pending, row);
+      const { requests, anonymous } = row;
+      const written = { ...row, requests: -requests, anonymous: -anonymous };
+      if (addDay(this.#pending, written, row.day).requests === 0) {
+        this.#pending.delete(keyOf(row));
+      }
     });
   }
 
@@ -241,10 +242,8 @@ export class Usage {
       this.#hasDropped = true;
       return;
     }
-    addTo(this.#pending, {
-      ...used,
-      requests: 1,
-      anonymous: isAnonymous ? 1 : 0,
-    });
+    const { day } = this;
+    const count = { ...used, day, requests: 1, anonymous: Number(isAnonymous) };
+    addDay(this.#pending, count, day);
   }
 }
