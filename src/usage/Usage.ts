@@ -4,6 +4,7 @@ import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { poll } from '../util/poll';
+import { RateLimit } from '../util/RateLimit';
 import { withTimeout } from '../util/time';
 import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
@@ -34,8 +35,6 @@ const STOP_TIMEOUT_MS = 5_000;
 // More than the rules and tokens of a configuration, and of its versions while the database is down.
 const MAX_PENDING = 20_000;
 
-const CLOCK_WARNING_MS = 60 * 60 * 1000;
-
 /**
  * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer adds the counts to those in
  * the database, and reads the sums of all processes; while the database is down, the counts wait. The day of a request is the day of the
@@ -49,7 +48,7 @@ export class Usage {
   #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
-  #warnedOfClocksAt = -Infinity;
+  readonly #clockWarnings = new RateLimit({ max: 1, intervalMs: 3_600_000 });
   #table: UsageTable | undefined;
   #hasTable = false;
   #hasWarned = false;
@@ -201,9 +200,7 @@ export class Usage {
       this.#day = Math.max(this.#day, today);
       return;
     }
-    const now = performance.now();
-    if (now >= this.#warnedOfClocksAt + CLOCK_WARNING_MS) {
-      this.#warnedOfClocksAt = now;
+    if (this.#clockWarnings.take() === 0) {
       this.options.logger.warn(
         `API gate begins no day in its record of use, and deletes none: it is ${formatDay(today)} by the clock of the auth plugin's database, and ${formatDay(here)} by the clock of this process. Set the clock that is wrong`,
       );
