@@ -66,10 +66,7 @@ export function describeUsage(
   };
 }
 
-/**
- * Returns the number of rules of installed plugins without a request in 30 days of observation: 0 if no record has so many days, and
- * `undefined` while the record is not complete.
- */
+/** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if a record lacks requests. */
 export function countUnusedRules(report?: UsageReport): number | undefined {
   if (report?.scope !== 'all replicas') {
     return 0;

@@ -4,19 +4,18 @@ import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { poll } from '../util/poll';
+import { RateLimit } from '../util/RateLimit';
 import { withTimeout } from '../util/time';
 import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
 import {
   addDay,
-  addTo,
   copyUses,
   Count,
   dayOf,
   formatDay,
   keyOf,
   listConfigured,
-  subtractFrom,
   TokenCall,
   Use,
   Used,
@@ -36,8 +35,6 @@ const STOP_TIMEOUT_MS = 5_000;
 // More than the rules and tokens of a configuration, and of its versions while the database is down.
 const MAX_PENDING = 20_000;
 
-const CLOCK_WARNING_MS = 60 * 60 * 1000;
-
 /**
  * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer adds the counts to those in
  * the database, and reads the sums of all processes; while the database is down, the counts wait. The day of a request is the day of the
@@ -46,12 +43,12 @@ const CLOCK_WARNING_MS = 60 * 60 * 1000;
 export class Usage {
   readonly #names: UsageNames;
   /** The requests that are not known to be in the database. */
-  readonly #pending = new Map<string, Count>();
+  readonly #pending = new Map<string, Use>();
   /** The uses that the last exchange read, and what it wrote. */
   #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
-  #warnedOfClocksAt = -Infinity;
+  readonly #clockWarnings = new RateLimit({ max: 1, intervalMs: 3_600_000 });
   #table: UsageTable | undefined;
   #hasTable = false;
   #hasWarned = false;
@@ -173,11 +170,10 @@ export class Usage {
         this.#hasTable = true;
       }
       await this.#beginDay(table);
-      await this.#write(table, this.#pending.values());
+      await this.#write(table, [...this.#pending.values()]);
       this.#recorded = await table.read(this.#day);
       this.#names.setRecorded(this.read().values());
       await this.#write(table, this.#notYetInForce());
-      await table.tidy(this.#day);
       this.#isStored = true;
     } catch (error) {
       if (!this.#hasTable && !this.#hasWarned) {
@@ -204,9 +200,7 @@ export class Usage {
       this.#day = Math.max(this.#day, today);
       return;
     }
-    const now = performance.now();
-    if (now >= this.#warnedOfClocksAt + CLOCK_WARNING_MS) {
-      this.#warnedOfClocksAt = now;
+    if (this.#clockWarnings.take() === 0) {
       this.options.logger.warn(
         `API gate begins no day in its record of use, and deletes none: it is ${formatDay(today)} by the clock of the auth plugin's database, and ${formatDay(here)} by the clock of this process. Set the clock that is wrong`,
       );
@@ -225,11 +219,15 @@ export class Usage {
   }
 
   /** Adds counts to the table. If no answer to a statement arrives, it is sent again, and its requests may be counted twice. */
-  async #write(table: UsageTable, counts: Iterable<Count>): Promise<void> {
+  async #write(table: UsageTable, counts: Count[]): Promise<void> {
     await table.add(this.#day, counts, row => {
-      addDay(this.#recorded, row, this.#day);
+      addDay(this.#recorded, row, row.day);
       // Further requests may have been added meanwhile.
-      subtractFrom(this.#pending, row);
+      const { requests, anonymous } = row;
+      const written = { ...row, requests: -requests, anonymous: -anonymous };
+      if (addDay(this.#pending, written, row.day).requests === 0) {
+        this.#pending.delete(keyOf(row));
+      }
     });
   }
 
@@ -241,10 +239,8 @@ export class Usage {
       this.#hasDropped = true;
       return;
     }
-    addTo(this.#pending, {
-      ...used,
-      requests: 1,
-      anonymous: isAnonymous ? 1 : 0,
-    });
+    const { day } = this;
+    const count = { ...used, day, requests: 1, anonymous: Number(isAnonymous) };
+    addDay(this.#pending, count, day);
   }
 }

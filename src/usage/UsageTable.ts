@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { chunk, mapValues, sortBy } from 'lodash';
+import { chunk, mapValues, pick, sortBy } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
 import { addDay, copyUses, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
@@ -30,7 +30,6 @@ interface Row extends Count {
 export class UsageTable {
   /** The uses on the days before yesterday. No process writes to these days any more, so they are read once a day. */
   #past = { today: 0, uses: new Map<string, Use>() };
-  #tidiedOn: number | undefined;
 
   constructor(private readonly database: DatabaseConnections) {}
 
@@ -44,18 +43,10 @@ export class UsageTable {
     return dayOf(await readDatabaseTime(this.database));
   }
 
-  /**
-   * Adds counts to those of the day in the table.
-   *
-   * @param added - called for each row once the database has confirmed it
-   */
-  async add(
-    day: number,
-    counts: Iterable<Count>,
-    added: (row: Row) => void,
-  ): Promise<void> {
-    const rows = [...counts].map(count => ({
-      ...count,
+  /** Adds counts to those of the day in the table. Calls back for each row that the database has confirmed. */
+  async add(day: number, counts: Count[], added: (row: Row) => void) {
+    const rows = counts.map(count => ({
+      ...pick(count, ['kind', 'name', 'plugin', 'requests', 'anonymous']),
       day,
       // A database may compare text without case, and limits the length of a key.
       hash: createHash('sha256').update(keyOf(count)).digest('hex'),
@@ -67,33 +58,25 @@ export class UsageTable {
     }
   }
 
-  /** Reads the use of each rule and token by {@link keyOf}, on the last 30 days and today. */
+  /** Reads the use of each rule and token by {@link keyOf}, on the last 30 days and today. Once a day, it deletes the rows of earlier days. */
   async read(today: number): Promise<Map<string, Use>> {
     if (this.#past.today !== today) {
       const uses = new Map<string, Use>();
-      await this.#readDays(today - DAYS_KEPT, today - 2, today, uses);
+      await this.#readDays([today - DAYS_KEPT, today - 2], today, uses);
       this.#past = { today, uses };
-    }
-    const uses = copyUses(this.#past.uses);
-    await this.#readDays(today - 1, today, today, uses);
-    return uses;
-  }
-
-  /** Deletes the rows of days that no report has, once a day. */
-  async tidy(today: number): Promise<void> {
-    if (this.#tidiedOn !== today) {
       await this.database.run(knex =>
         knex(TABLE)
           .where('day', '<', today - DAYS_KEPT)
           .delete(),
       );
-      this.#tidiedOn = today;
     }
+    const uses = copyUses(this.#past.uses);
+    await this.#readDays([today - 1, today], today, uses);
+    return uses;
   }
 
   async #readDays(
-    first: number,
-    last: number,
+    [first, last]: [number, number],
     today: number,
     uses: Map<string, Use>,
   ): Promise<void> {

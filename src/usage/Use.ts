@@ -135,64 +135,34 @@ export function formatDay(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** Adds to the count of the same rule or token in a map, and returns that count. */
-export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
-  const key = keyOf(added);
-  const count = counts.get(key) ?? { ...added, requests: 0, anonymous: 0 };
-  count.requests += added.requests;
-  count.anonymous += added.anonymous;
-  counts.set(key, count);
-  return count;
-}
-
-/** Subtracts from the count of the same rule or token in a map, and removes a count without requests. */
-export function subtractFrom(counts: Map<string, Count>, count: Count): void {
-  const { requests, anonymous } = count;
-  const negative = { ...count, requests: -requests, anonymous: -anonymous };
-  if (addTo(counts, negative).requests === 0) {
-    counts.delete(keyOf(count));
-  }
-}
-
-/** Adds the requests of a day to the use of the same rule or token in a map. Days are added in their order. */
+/** Adds the requests of a day to the use of the same rule or token, and returns that use. Days are added in their order. */
 export function addDay(
   uses: Map<string, Use>,
   { day, kind, name, plugin, requests, anonymous }: Count & { day: number },
   today: number,
-): void {
+): Use {
   const key = keyOf({ kind, name, plugin });
-  let use = uses.get(key);
-  if (!use) {
-    use = {
-      ...{ kind, name, plugin, requests: 0, anonymous: 0 },
-      ...{
-        days: 0,
-        recentDays: 0,
-        firstDay: day,
-        lastDay: day,
-        lastUsed: null,
-      },
-    };
-    uses.set(key, use);
-  }
+  const use: Use = uses.get(key) ?? {
+    ...{ kind, name, plugin, requests: 0, anonymous: 0 },
+    ...{ days: 0, recentDays: 0, firstDay: day, lastDay: day, lastUsed: null },
+  };
+  uses.set(key, use);
   use.requests += requests;
   use.anonymous += anonymous;
   use.lastDay = day;
+  use.lastUsed = requests > 0 ? day : use.lastUsed;
   if (day < today) {
     use.days += 1;
-    use.recentDays += day >= today - RECENT_DAYS ? 1 : 0;
-  }
-  if (requests > 0) {
-    use.lastUsed = day;
-    if (kind === 'rule' && day < today) {
-      // The copy of a use has the same array.
+    use.recentDays += Number(day >= today - RECENT_DAYS);
+    if (kind === 'rule' && requests > 0) {
+      // A copy of the use has the same array.
       use.earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
       use.earlier[day - (today - DAYS_KEPT)] = requests;
     }
   }
+  return use;
 }
 
-/** Copies a map and its uses. */
 export function copyUses(uses: Map<string, Use>): Map<string, Use> {
   return new Map([...uses].map(([key, use]) => [key, { ...use }]));
 }

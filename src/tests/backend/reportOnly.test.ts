@@ -329,10 +329,15 @@ describeWithWebSockets(
 
     it('says now once nothing has worked for seven days that would stop working, in the log of the start too', async () => {
       const realToday = Math.floor(Date.now() / DAY_MS);
-      let today = realToday;
-      jest
+      const databaseDay = jest
         .spyOn(UsageTable.prototype, 'today')
-        .mockImplementation(async () => today);
+        .mockResolvedValue(realToday);
+      const syncOn = async (day: number) => {
+        databaseDay.mockResolvedValue(day);
+        const clock = jest.spyOn(Date, 'now').mockReturnValue(day * DAY_MS);
+        await backend.probe.sync();
+        clock.mockRestore();
+      };
       const dateOf = (day: number) =>
         new Date(day * DAY_MS).toISOString().slice(0, 10);
       const backend = await start({ mode: 'report-only' });
@@ -347,9 +352,8 @@ describeWithWebSockets(
         await sendUseless(backend);
         const { enforce, workedLast } = await backend.readReportOnly();
         verdicts.push(`${enforce} ${workedLast}`);
-        await backend.probe.sync();
-        today += 1;
-        await backend.probe.sync();
+        await syncOn(realToday + day);
+        await syncOn(realToday + day + 1);
       }
       const last = dateOf(realToday + 2);
       expect(verdicts).toEqual([
