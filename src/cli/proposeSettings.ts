@@ -1,4 +1,12 @@
-import { attempt, compact, difference, isError, map, uniq } from 'lodash';
+import {
+  attempt,
+  compact,
+  difference,
+  isError,
+  map,
+  reject,
+  uniq,
+} from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
@@ -153,7 +161,7 @@ function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { allow, candidate, expect } = gate;
   const tried = candidate && 'allow' in candidate ? candidate.allow : [];
   const decided = map([...allow, ...tried, ...expect], 'plugin');
-  const worked = map(declared?.reportOnly?.worked, 'plugin');
+  const worked = map(reject(declared?.reportOnly?.worked, 'reason'), 'plugin');
   const ids = difference(SENSITIVE_PLUGINS, decided).filter(
     id => installed.includes(id) || (!declared && root.has(id)),
   );
