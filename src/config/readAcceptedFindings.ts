@@ -16,6 +16,7 @@ export const FINDING_IDS = [
   'proxied-websocket',
   'public-as-service',
   'refresh-tokens-survive',
+  'revocations-missing-in-table',
   'rule-changes-data',
   'rule-ended',
   'rule-ends-soon',

@@ -607,7 +607,7 @@ describe('Revocations of a store with a cursor', () => {
     cursors();
     isSlow = true;
     await jest.advanceTimersByTimeAsync(501);
-    expect(cursors()).toEqual([undefined, 'end']);
+    expect(cursors()).toEqual(['end', undefined]);
     revocations.stop();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(cursors()).toEqual([]);

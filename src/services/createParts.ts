@@ -137,6 +137,7 @@ function createReports(services: Services) {
       gate: source.current.config,
       isInstalled: id => plugins.isInstalled(id),
       now: new Date(),
+      missingRevocations: revocations.missing,
       usage: used,
     });
   const metrics = new GateMetrics(revocations, source, () =>

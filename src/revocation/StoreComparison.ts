@@ -1,0 +1,108 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { chunk, sampleSize } from 'lodash';
+import { WRITES_AT_A_TIME } from './PendingRevocations';
+import { Revocation, RevocationList, uptime } from './Revocation';
+import type { RevocationPage } from './RevocationStore';
+
+const INTERVAL_MS = 10 * 60_000;
+
+/** The wait between two pages. */
+export const PAGE_INTERVAL_MS = 2_000;
+
+// A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
+const WRITE_BACK_SECONDS = 20 * 60;
+const WRITE_BACK_ROWS = 1_000;
+
+/**
+ * Reads all of the store every ten minutes, a page at a time, and compares it with the list. This finds rows that were committed later,
+ * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
+ */
+export class StoreComparison {
+  /** The reading in progress: its start by {@link uptime}, the cursor of its next page, and whether locks that it does not find end. */
+  #reading:
+    { startedAt: number; cursor?: string; endsLocks?: boolean } | undefined;
+  #nextAt = performance.now() + INTERVAL_MS;
+  /** The start of the last complete reading. */
+  #comparedAt = 0;
+
+  constructor(
+    private readonly options: {
+      list: RevocationList;
+      logger: LoggerService;
+      /** Reads a page, and adds it to the list. */
+      addPage(cursor: string | undefined): Promise<RevocationPage>;
+      /** Writes a revocation to the store. `undefined` if another backend has the store. */
+      write(): ((revocation: Revocation) => Promise<void>) | undefined;
+      signal: AbortSignal;
+    },
+  ) {}
+
+  /** The number of revocations that the store had before, and that it has lacked since the last complete reading began. */
+  get missing(): number {
+    return this.options.list.lostSince(this.#comparedAt).length;
+  }
+
+  /** Begins to read all now, and anew where a reading is in progress. */
+  begin(endsLocks: boolean): void {
+    this.#reading = {
+      startedAt: uptime(),
+      endsLocks: endsLocks || this.#reading?.endsLocks,
+    };
+  }
+
+  /** Reads the next page, if a reading is in progress or due. After the last page, compares the list with what was read. */
+  async readPage(): Promise<void> {
+    if (!this.#reading && performance.now() < this.#nextAt) {
+      return;
+    }
+    const reading = (this.#reading ??= { startedAt: uptime() });
+    const { addPage, list } = this.options;
+    const { cursor, hasMore } = await addPage(reading.cursor);
+    reading.cursor = cursor;
+    // Another reading may have begun meanwhile.
+    if (hasMore || this.#reading !== reading) {
+      return;
+    }
+    this.#reading = undefined;
+    this.#nextAt = performance.now() + INTERVAL_MS;
+    this.#comparedAt = reading.startedAt;
+    if (reading.endsLocks) {
+      list.removeLocks(reading.startedAt);
+    }
+    await this.#writeBack();
+  }
+
+  /**
+   * Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens. Locks are never written
+   * back. A lock and its lift are one row, so a replica that has missed the lift would lock the user out everywhere.
+   */
+  async #writeBack(): Promise<void> {
+    const { list, logger, signal } = this.options;
+    const write = this.options.write();
+    const earliest = uptime() - WRITE_BACK_SECONDS;
+    const findLost = () =>
+      list
+        .lostSince(this.#comparedAt)
+        .filter(
+          ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
+        );
+    let written = 0;
+    let lost = write ? findLost() : [];
+    while (write && lost.length > 0 && !signal.aborted) {
+      // Each replica takes others, and reads meanwhile what the others have written.
+      const part = sampleSize(lost, WRITE_BACK_ROWS);
+      for (const batch of chunk(part, WRITES_AT_A_TIME)) {
+        await Promise.all(batch.map(write));
+        list.add(batch, true);
+      }
+      written += part.length;
+      lost = findLost();
+    }
+    if (written > 0) {
+      logger.warn(
+        'API gate has written sign-outs back that the database had lost, as after the restore of a backup',
+        { written },
+      );
+    }
+  }
+}
