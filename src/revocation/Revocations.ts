@@ -11,7 +11,7 @@ import {
   RevocationStore,
   storeInTime,
 } from './RevocationStore';
-import { PAGE_INTERVAL_MS, StoreComparison } from './StoreComparison';
+import { StoreComparison } from './StoreComparison';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
@@ -146,7 +146,7 @@ export class Revocations extends RevocationList {
       }),
     );
     pollUntilStopped(() => this.#comparison.readPage(), {
-      intervalMs: () => PAGE_INTERVAL_MS,
+      intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
       isDelayed: true,
       log: { logger, ...READING },
     });
