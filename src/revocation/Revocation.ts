@@ -1,4 +1,5 @@
 import { userKey } from '../util/entityRef';
+import { uptime } from '../util/time';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -45,9 +46,14 @@ function sessionKey({ sub, iat, exp }: SessionClaims): string {
 
 /** Reads what {@link sessionKey} has made. */
 function claimsOfKey(key: string): SessionClaims {
-  const [iat, exp] = key.split(' ', 2);
-  const sub = key.slice(iat.length + exp.length + 2);
-  return { sub, iat: Number(iat), exp: Number(exp) };
+  const iat = key.slice(0, key.indexOf(' '));
+  const sub = key.slice(key.indexOf(' ', iat.length + 1) + 1);
+  return { iat: Number(iat), exp: expOfKey(key), sub };
+}
+
+function expOfKey(key: string): number {
+  const from = key.indexOf(' ') + 1;
+  return Number(key.slice(from, key.indexOf(' ', from)));
 }
 
 /** Returns the time, in seconds since the epoch, before which an expired revocation can match no valid token any more. */
@@ -63,11 +69,6 @@ export function lockOfUser(sub: string, end: number): Revocation {
 /** Returns the end of a lock, in seconds since the epoch. */
 export function endOfLock({ exp }: Revocation): number {
   return exp - LONGEST_SESSION_SECONDS;
-}
-
-/** Returns the seconds since this process started, rounded down. No change of the system's clock moves them. */
-export function uptime(): number {
-  return Math.floor(performance.now() / 1000);
 }
 
 /** Returns the seconds since the epoch, rounded down as in tokens. */
@@ -175,7 +176,7 @@ export class RevocationList {
   removeExpired(): void {
     const limit = oldestLive();
     for (const key of this.#sessions.keys()) {
-      if (claimsOfKey(key).exp < limit) {
+      if (expOfKey(key) < limit) {
         this.#sessions.delete(key);
       }
     }

@@ -16,8 +16,9 @@ import { StoreComparison } from './StoreComparison';
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
-// After so many missed polls, all is read: the database may be one that was restored from a backup.
+// After so many missed polls, of two seconds at least, all is read: the database may be one that was restored from a backup.
 const MISSED_POLLS = 3;
+const SHORTEST_POLL_MS = 2_000;
 
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
@@ -182,10 +183,11 @@ export class Revocations extends RevocationList {
     }
   }
 
-  /** Begins to read all where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
+  /** Has all read where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
   #noticeGap(milliseconds: number): void {
-    if (milliseconds > MISSED_POLLS * this.options.pollIntervalMs()) {
-      this.#comparison.begin(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
+    const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
+    if (milliseconds > MISSED_POLLS * pollMs) {
+      this.#comparison.request(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
     }
   }
 

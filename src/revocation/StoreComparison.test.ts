@@ -66,7 +66,7 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
     });
     /** Reads all now. */
     const compare = async () => {
-      comparison.begin(false);
+      comparison.request(false);
       let page = await addPage();
       while (page.hasMore) {
         page = await addPage(page.cursor);
@@ -236,24 +236,24 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
     expect(written).toEqual([]);
   });
 
-  it('begins anew after a gap, and ends the locks that the table lacks after a long one alone', async () => {
+  it('reads again after a gap, and removes the locks that the table lacks after a long one alone', async () => {
     const locked = 'user:default/locked';
     const lock = lockOfUser(locked, now() + HOUR);
     await store.add(lock);
     const { comparison, hooks, list } = await startReplica();
     await restore([]);
     passed += 1;
-    comparison.begin(false);
+    comparison.request(false);
     await comparison.readPage();
     expect([list.isLocked(locked), comparison.missing]).toEqual([true, 1]);
 
-    // A second gap begins during the reading after a long one.
-    comparison.begin(true);
+    // A long gap ends during a reading, before which the replica may have seen the lock.
+    comparison.request(false);
     let gaps = 1;
     hooks.read = async () => {
       if (gaps > 0) {
         gaps -= 1;
-        comparison.begin(false);
+        comparison.request(true);
       }
     };
     await comparison.readPage();
@@ -263,7 +263,7 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
 
     // A lock that the table has stays.
     await store.add(lock);
-    comparison.begin(true);
+    comparison.request(true);
     await comparison.readPage();
     expect(list.isLocked(locked)).toBe(true);
   });

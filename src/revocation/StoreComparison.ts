@@ -1,7 +1,8 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { chunk, sampleSize } from 'lodash';
+import { uptime } from '../util/time';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
-import { Revocation, RevocationList, uptime } from './Revocation';
+import { Revocation, RevocationList } from './Revocation';
 import type { RevocationPage } from './RevocationStore';
 
 const INTERVAL_MS = 10 * 60_000;
@@ -17,10 +18,12 @@ const WRITE_BACK_ROWS = 1_000;
  * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
  */
 export class StoreComparison {
-  /** The reading in progress: its start by {@link uptime}, the cursor of its next page, and whether locks that it does not find end. */
+  /** The reading in progress: its start by {@link uptime}, the cursor of its next page, and whether it removes the locks that it does not find. */
   #reading:
-    { startedAt: number; cursor?: string; endsLocks?: boolean } | undefined;
-  #nextAt = performance.now() + INTERVAL_MS;
+    { startedAt: number; cursor?: string; removesLocks: boolean } | undefined;
+  /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
+  #dueAt = performance.now() + INTERVAL_MS;
+  #nextRemovesLocks = false;
   /** The start of the last complete reading. */
   #comparedAt = 0;
 
@@ -41,41 +44,48 @@ export class StoreComparison {
     return this.options.list.lostSince(this.#comparedAt).length;
   }
 
-  /** Returns the wait until the next page, or until the next look whether a reading is due or has begun. */
+  /** Returns the wait until the next page, or until the next look whether a reading is due. */
   waitMs(idleMs: number): number {
-    const untilDueMs = this.#nextAt - performance.now();
+    const untilDueMs = this.#dueAt - performance.now();
     return Math.max(
       PAGE_INTERVAL_MS,
       this.#reading ? 0 : Math.min(idleMs, untilDueMs),
     );
   }
 
-  /** Begins to read all now, and anew where a reading is in progress. */
-  begin(endsLocks: boolean): void {
-    this.#reading = {
-      startedAt: uptime(),
-      endsLocks: endsLocks || this.#reading?.endsLocks,
-    };
+  /**
+   * Requests a reading now, or after the one in progress.
+   *
+   * @param removesLocks - whether a lock counts only if the store still has it
+   */
+  request(removesLocks: boolean): void {
+    this.#dueAt = performance.now();
+    this.#nextRemovesLocks ||= removesLocks;
   }
 
   /** Reads the next page, if a reading is in progress or due. After the last page, compares the list with what was read. */
   async readPage(): Promise<void> {
-    if (!this.#reading && performance.now() < this.#nextAt) {
-      return;
+    if (!this.#reading) {
+      if (performance.now() < this.#dueAt) {
+        return;
+      }
+      this.#dueAt = Infinity;
+      const removesLocks = this.#nextRemovesLocks;
+      this.#nextRemovesLocks = false;
+      this.#reading = { startedAt: uptime(), removesLocks };
     }
-    const reading = (this.#reading ??= { startedAt: uptime() });
     const { addPage, list } = this.options;
-    const { cursor, hasMore } = await addPage(reading.cursor);
-    reading.cursor = cursor;
-    // Another reading may have begun meanwhile.
-    if (hasMore || this.#reading !== reading) {
+    const { startedAt, removesLocks, cursor } = this.#reading;
+    const page = await addPage(cursor);
+    if (page.hasMore) {
+      this.#reading.cursor = page.cursor;
       return;
     }
     this.#reading = undefined;
-    this.#nextAt = performance.now() + INTERVAL_MS;
-    this.#comparedAt = reading.startedAt;
-    if (reading.endsLocks) {
-      list.removeLocks(reading.startedAt);
+    this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
+    this.#comparedAt = startedAt;
+    if (removesLocks) {
+      list.removeLocks(startedAt);
     }
     await this.#writeBack();
   }
@@ -97,7 +107,7 @@ export class StoreComparison {
     let written = 0;
     let lost = write ? findLost() : [];
     while (write && lost.length > 0 && !signal.aborted) {
-      // Each replica takes others, and reads meanwhile what the others have written.
+      // Replicas write different parts, and their polls read what the others have written.
       const part = sampleSize(lost, WRITE_BACK_ROWS);
       for (const batch of chunk(part, WRITES_AT_A_TIME)) {
         await Promise.all(batch.map(write));

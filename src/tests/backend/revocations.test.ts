@@ -236,7 +236,8 @@ describe.each(databases)(
       const restore = (rows: object[]) =>
         withDatabase(async knex => {
           await knex.schema.renameTable(TABLE, 'away');
-          await wait(2_000);
+          // More than three polls.
+          await wait(7_000);
           await knex('away').delete();
           await knex('away').insert(rows);
           await knex.schema.renameTable('away', TABLE);
