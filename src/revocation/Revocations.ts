@@ -64,7 +64,11 @@ export class Revocations extends RevocationList {
     const { logger } = options;
     this.#pending = new PendingRevocations({
       logger,
-      store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
+      store: async revocation => {
+        const store = this.#storeOrThrow();
+        await storeInTime(store.add(revocation));
+        this.add([revocation], store.isDatabase);
+      },
     });
     this.#comparison = new StoreComparison({
       list: this,

@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { TestDatabase, testDatabases } from '../__testUtils__/testDatabases';
 import { DatabaseRevocationStore } from './DatabaseRevocationStore';
 import { lockOfUser, now, Revocation, RevocationList } from './Revocation';
+import { Revocations } from './Revocations';
 import { StoreComparison } from './StoreComparison';
 
 const TABLE = 'api_gate_revocations';
@@ -50,6 +51,7 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
       await hooks.write();
       written.push(revocation);
       await store.add(revocation);
+      list.add([revocation], true);
     };
     const addPage = async (cursor?: string) => {
       await hooks.read();
@@ -266,6 +268,19 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
     comparison.request(true);
     await comparison.readPage();
     expect(list.isLocked(locked)).toBe(true);
+  });
+
+  it('takes for stored what this replica has written, and no poll has read yet', async () => {
+    const revocations = new Revocations({
+      logger: { warn: () => {} } as unknown as LoggerService,
+      pollIntervalMs: () => 300_000,
+    });
+    await revocations.follow(store);
+    const jane = ofSession('user:default/jane');
+    expect(await revocations.revoke(jane)).toBe(true);
+    passed += 1;
+    expect(revocations.lostSince(passed)).toMatchObject([jane]);
+    revocations.stop();
   });
 
   it('reads nothing before ten minutes have passed', async () => {

@@ -33,7 +33,7 @@ export class StoreComparison {
       logger: LoggerService;
       /** Reads a page, and adds it to the list. */
       addPage(cursor: string | undefined): Promise<RevocationPage>;
-      /** Writes a revocation to the store. `undefined` if another backend has the store. */
+      /** Writes a revocation to the store, and adds it to the list as stored. `undefined` if another backend has the store. */
       write(): ((revocation: Revocation) => Promise<void>) | undefined;
       signal: AbortSignal;
     },
@@ -111,7 +111,6 @@ export class StoreComparison {
       const part = sampleSize(lost, WRITE_BACK_ROWS);
       for (const batch of chunk(part, WRITES_AT_A_TIME)) {
         await Promise.all(batch.map(write));
-        list.add(batch, true);
       }
       written += part.length;
       lost = findLost();
