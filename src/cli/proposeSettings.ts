@@ -1,12 +1,4 @@
-import {
-  attempt,
-  compact,
-  difference,
-  isError,
-  map,
-  reject,
-  uniq,
-} from 'lodash';
+import { attempt, compact, difference, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
@@ -161,7 +153,9 @@ function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { allow, candidate, expect } = gate;
   const tried = candidate && 'allow' in candidate ? candidate.allow : [];
   const decided = map([...allow, ...tried, ...expect], 'plugin');
-  const worked = map(reject(declared?.reportOnly?.worked, 'reason'), 'plugin');
+  const worked = (declared?.reportOnly?.worked ?? []).flatMap(
+    ({ plugin, reason }) => (reason ? [] : plugin),
+  );
   const ids = difference(SENSITIVE_PLUGINS, decided).filter(
     id => installed.includes(id) || (!declared && root.has(id)),
   );
