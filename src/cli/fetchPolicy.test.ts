@@ -57,6 +57,8 @@ describe('fetchPolicy', () => {
     ['reportOnly.worked[1].plugin', 7],
     ['reportOnly.worked[0].method', 7],
     ['reportOnly.worked[0].path', 7],
+    ['reportOnly.worked[0].reason', 7],
+    ['reportOnly.worked[0].subject', 7],
     ['reportOnly.worked[0].status', '200'],
     ['reportOnly.worked[0].requests', '3'],
     ['reportOnly.worked[0].firstSeen', 'on 2026-11-01'],

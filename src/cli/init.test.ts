@@ -435,10 +435,19 @@ describe('api-gate init --policy', () => {
     expect(stdout).toMatch(/GET \/api\/proxy\/x: .*; no rule is proposed/);
   });
 
-  it('expects the plugins to be closed that are installed, except where requests worked', async () => {
+  it('expects the plugins to be closed that are installed, except where requests worked without a credential', async () => {
     const { printed, stdout } = await init(
       BASE,
-      policyOf([workedAt('catalog', { path: '/entities' })]),
+      policyOf([
+        workedAt('catalog', { path: '/entities' }),
+        workedAt('search', {
+          ...{ path: undefined, status: undefined },
+          ...{ reason: 'only', subject: 'ci' },
+        }),
+      ]),
+    );
+    expect(stdout).toContain(
+      '# GET /api/search/…: 12 requests from 2026-11-20 to 2026-11-27; a token of ci would be refused (only)\n',
     );
     expect(printed.expect).toEqual([
       { plugin: 'scaffolder', is: 'closed' },

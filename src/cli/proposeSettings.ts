@@ -152,7 +152,9 @@ function proposePeople({ present }: ProposalFacts): ProposedSetting {
 function proposeExpectations(facts: ProposalFacts): ProposedSetting {
   const { declared, gate, installed, root } = facts;
   const decided = map([...gate.allow, ...gate.expect], 'plugin');
-  const worked = map(declared?.reportOnly?.worked, 'plugin');
+  const worked = (declared?.reportOnly?.worked ?? []).flatMap(
+    ({ plugin, reason }) => (reason ? [] : plugin),
+  );
   const ids = difference(SENSITIVE_PLUGINS, decided).filter(
     id => installed.includes(id) || (!declared && root.has(id)),
   );

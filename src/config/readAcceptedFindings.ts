@@ -11,6 +11,7 @@ export const FINDING_IDS = [
   'plugin-not-installed',
   'proxied-websocket',
   'refresh-tokens-survive',
+  'revocations-missing-in-table',
   'rule-changes-data',
   'rule-ended',
   'rule-ends-soon',

@@ -29,6 +29,8 @@ export interface FindingFacts {
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
   now: Date;
+  /** The number of revocations in force that the table lacks. */
+  missingRevocations?: number;
   /** Not `complete`: some requests may not be among those that were observed. */
   usage?: {
     complete: boolean;

@@ -414,6 +414,15 @@ const rowsOf: Record<FindingId, Row[]> = {
       },
     ],
   ],
+  'revocations-missing-in-table': [
+    [
+      'auth.apiGate.revocation',
+      {},
+      {},
+      { missingRevocations: 1 },
+      { missingRevocations: 0 },
+    ],
+  ],
   'rule-changes-data': [
     [
       'auth.apiGate.allow[0] (GET,DELETE /api/a/x)',

@@ -16,6 +16,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
     ...findRuleFindings(facts, get),
     ...findEndedExpectations(gate),
     findOrdersFinding(facts),
+    findMissingRevocations(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -53,6 +54,21 @@ function findEndedExpectations(gate: ApiGateConfig): Finding[] {
       why: 'does not hold any more, since the rule that fulfilled it has ended',
       write: 'write a later until for the rule, or remove the expectation',
     }));
+}
+
+/** Finds sign-outs and locks that a restore of the database has lost. */
+function findMissingRevocations({
+  missingRevocations: missing = 0,
+}: FindingFacts): Possible {
+  return (
+    missing > 0 && {
+      id: 'revocations-missing-in-table',
+      at: `${CONFIG_KEY}.revocation`,
+      why: `has ${missing} ${missing === 1 ? 'entry' : 'entries'} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise`,
+      write:
+        'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
+    }
+  );
 }
 
 /** Finds that report-only refuses no locked user yet. While the gate enforces, it refuses every user instead. */

@@ -42,7 +42,7 @@ async function start(apiGate: JsonObject) {
   const source = new PolicySource({ config, logger });
   const usage: { unused?: number } = {};
   const gateMetrics = new GateMetrics(
-    { size: 0, staleness: 0 },
+    { missing: 3, size: 0, staleness: 0 },
     source,
     () => usage.unused,
   );
@@ -79,6 +79,7 @@ describe('the gauges', () => {
       'api_gate_policy_needs_restart',
       'api_gate_policy_rejected',
       'api_gate_revocations_held',
+      'api_gate_revocations_missing',
       'api_gate_revocations_staleness',
       'api_gate_rules_ends_in',
       'api_gate_rules_unused',

@@ -63,7 +63,7 @@ export class GateMetrics {
   });
 
   constructor(
-    revocations: Pick<Revocations, 'size' | 'staleness'>,
+    revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>,
     source: ObservedSource,
     /** Returns `undefined` where that is not known. */
     unusedRules: () => number | undefined,
@@ -79,6 +79,12 @@ export class GateMetrics {
       '{revocation}',
       'Revocations in force at this replica',
       () => revocations.size,
+    );
+    this.#createGauge(
+      'api_gate.revocations.missing',
+      '{revocation}',
+      'Revocations in force at this replica that the database has lost',
+      () => revocations.missing,
     );
     this.#createGauge(
       'api_gate.revocations.staleness',

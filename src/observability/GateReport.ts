@@ -11,7 +11,7 @@ import { EventLimit } from './EventLimit';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
 import { callPathOf } from './proposeLimits';
-import { recordablePathOf } from './proposeRule';
+import { recordablePathOf, recordableReasonOf } from './proposeRule';
 import { clientOf, MAX_FIELD_BYTES, RecentRefusals } from './RecentRefusals';
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
@@ -132,11 +132,13 @@ export class GateReport implements GateObserver {
     }
     const { method, plugin } = request;
     const path = recordablePathOf(decided, decision);
+    const presented = recordableReasonOf(decision);
     watchAnswer(decided, ({ kind, status }) => {
       addAnswer(kind);
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {
-        usage?.worked({ plugin, method, ...(path && { path, status }) });
+        const answered = path && { path, status };
+        usage?.worked({ plugin, method, ...answered, ...presented });
       }
     });
   }

@@ -229,6 +229,36 @@ describe('what worked in report-only', () => {
     );
   });
 
+  it('[P110] names whose credentials would be refused, which no expectation leaves out, and five of them at most', () => {
+    const presenting = (reason: string, subject?: string) =>
+      workedOf({ plugin: 'other', method: 'GET', reason, subject });
+    const report = describeUses([
+      workedOf(get('other')),
+      presenting('locked'),
+      ...[1, 2, 3, 4, 5, 6].map(i => presenting('only', `ci-${i}`)),
+    ]);
+    const whys = [
+      'a credential would be refused (locked)',
+      ...[1, 2, 3, 4, 5, 6].map(
+        i => `a token of ci-${i} would be refused (only)`,
+      ),
+    ];
+    expect(report.worked.map(({ why }) => why)).toEqual([undefined, ...whys]);
+    expect(report).toMatchObject({
+      enforce: 'not yet',
+      because: `requests that would be refused still worked on ${last}, at other: ${whys.slice(0, 5).join(', ')}, 2 more`,
+      workedLast: last,
+    });
+    expect(report.worked.slice(0, 3).map(formatWorked)).toEqual([
+      expect.stringContaining('auth.apiGate.expect has it as closed'),
+      `GET /api/other/…: 1 request from ${first} to ${last}; ${whys[0]}`,
+      `GET /api/other/…: 1 request from ${first} to ${last}; ${whys[1]}`,
+    ]);
+    // Without barriers behind the gate, no rule is proposed.
+    const disabled = describeUses([presenting('locked')], true);
+    expect(disabled.worked[0].why).toBe(whys[0]);
+  });
+
   it('has the days in report-only, and no last day of nothing', () => {
     const use = { ...workedOf(get('hello')), ...REPORT_ONLY, requests: 0 };
     expect(describeUses([{ ...use, days: 20 }])).toMatchObject({

@@ -1,4 +1,4 @@
-import { maxBy, partition } from 'lodash';
+import { compact, map, maxBy, partition, uniq } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
 import type { Policy } from '../policy/Policy';
@@ -17,6 +17,9 @@ import { proposeRule } from './proposeRule';
 export const POLICY_DISABLED =
   'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
 
+// The sentence is one line of the log.
+const MAX_NAMED = 5;
+
 /** Similar requests that worked, and that would have been refused. */
 export interface WorkedRequests extends WorkedRequest {
   requests: number;
@@ -26,7 +29,7 @@ export interface WorkedRequests extends WorkedRequest {
   yaml?: string;
   /** Why no rule is proposed. */
   why?: string;
-  /** Present if `auth.apiGate.expect` has the request as closed: it is meant to stop working. */
+  /** Present if `auth.apiGate.expect` has the request as closed, and it presented no credential: it is meant to stop working. */
   isExpectedClosed?: true;
 }
 
@@ -86,6 +89,10 @@ export function describeWorked(
   if (path && allowList.match(plugin, method, path)) {
     return undefined;
   }
+  const why = describeRefusedCredential(worked);
+  if (why) {
+    return { ...worked, why };
+  }
   if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
@@ -97,6 +104,15 @@ export function describeWorked(
   return 'yaml' in proposal
     ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
     : { ...worked, ...proposal };
+}
+
+/** Describes whose credential would be refused, and why; returns nothing for a request that presented none. */
+function describeRefusedCredential({
+  reason,
+  subject,
+}: WorkedRequest): string | undefined {
+  const whose = subject ? `a token of ${subject}` : 'a credential';
+  return reason && `${whose} would be refused (${reason})`;
 }
 
 /** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
@@ -127,10 +143,16 @@ function decideEnforce(
   const firstDay = formatDay(usage.day - RECENT_DAYS);
   const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
   if (recent.length > 0) {
-    const plugins = [...new Set(recent.map(({ plugin }) => plugin))].sort();
+    const plugins = uniq(map(recent, 'plugin')).sort();
+    const refused = uniq(compact(recent.map(describeRefusedCredential)));
+    const more = refused.length - MAX_NAMED;
+    const named = [
+      ...refused.slice(0, MAX_NAMED),
+      ...(more > 0 ? [`${more} more`] : []),
+    ];
     return {
       enforce: 'not yet',
-      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}`,
+      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${named.length > 0 ? `: ${named.join(', ')}` : ''}`,
     };
   }
   const unknown = whyNotKnown(usage);

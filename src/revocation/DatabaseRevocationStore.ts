@@ -30,6 +30,8 @@ interface Place {
  * time on whose summary has changed. The database's clock orders the rows, so the clocks of the replicas do not matter.
  */
 export class DatabaseRevocationStore implements RevocationStore {
+  readonly isDatabase = true;
+
   constructor(
     private readonly table: Pick<RevocationTable, keyof RevocationTable>,
   ) {}

@@ -5,7 +5,7 @@ import { isStorableSub } from '../util/entityRef';
 import { RateLimit } from '../util/RateLimit';
 import { joinRevocations, now, Revocation, revocationKey } from './Revocation';
 
-const WRITES_AT_A_TIME = 10;
+export const WRITES_AT_A_TIME = 10;
 const MAX_PENDING = 10_000;
 const LOG_INTERVAL_MS = 60_000;
 

@@ -1,4 +1,5 @@
 import { userKey } from '../util/entityRef';
+import { uptime } from '../util/time';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -41,6 +42,18 @@ export function revocationKey(revocation: Revocation): string {
 /** Returns the key that the tokens of one session have in common. No other session has the same key. */
 function sessionKey({ sub, iat, exp }: SessionClaims): string {
   return `${iat} ${exp} ${sub}`;
+}
+
+/** Reads what {@link sessionKey} has made. */
+function claimsOfKey(key: string): SessionClaims {
+  const iat = key.slice(0, key.indexOf(' '));
+  const sub = key.slice(key.indexOf(' ', iat.length + 1) + 1);
+  return { iat: Number(iat), exp: expOfKey(key), sub };
+}
+
+function expOfKey(key: string): number {
+  const from = key.indexOf(' ') + 1;
+  return Number(key.slice(from, key.indexOf(' ', from)));
 }
 
 /** Returns the time, in seconds since the epoch, before which an expired revocation can match no valid token any more. */
@@ -93,6 +106,12 @@ export class IssuerClock {
   }
 }
 
+/** A revocation in the list. */
+export interface HeldRevocation extends Revocation {
+  /** When the store last had it, by {@link uptime}; `undefined` if it never had. */
+  seenAt?: number;
+}
+
 /** Receives the users (by `userKey`) of new revocations. */
 type RevokedListener = (users: ReadonlySet<string>) => void;
 
@@ -101,10 +120,10 @@ type RevokedListener = (users: ReadonlySet<string>) => void;
  * one: all others stay until they have expired.
  */
 export class RevocationList {
-  /** The expiry of each revoked session. The map stores nothing else, since there may be very many sessions. */
-  readonly #sessions = new Map<string, number>();
-  readonly #users = new Map<string, Revocation>();
-  readonly #locks = new Map<string, Revocation>();
+  /** When the store last had each revoked session. The map stores nothing else, since there may be very many sessions. */
+  readonly #sessions = new Map<string, number | undefined>();
+  readonly #users = new Map<string, HeldRevocation>();
+  readonly #locks = new Map<string, HeldRevocation>();
   readonly #listeners = new Set<RevokedListener>();
 
   get size(): number {
@@ -134,10 +153,12 @@ export class RevocationList {
     return [...this.#locks.values()].filter(isInForce);
   }
 
-  add(revocations: Iterable<Revocation>): void {
+  /** @param isStored - whether the store has them now */
+  add(revocations: Iterable<Revocation>, isStored = false): void {
+    const seenAt = isStored ? uptime() : undefined;
     const users = new Set<string>();
     for (const revocation of revocations) {
-      if (this.#addOne(revocation)) {
+      if (this.#addOne(revocation, seenAt)) {
         users.add(userKey(revocation.sub));
       }
     }
@@ -154,8 +175,8 @@ export class RevocationList {
   /** Removes entries that no valid token can match any more. */
   removeExpired(): void {
     const limit = oldestLive();
-    for (const [key, exp] of this.#sessions) {
-      if (exp < limit) {
+    for (const key of this.#sessions.keys()) {
+      if (expOfKey(key) < limit) {
         this.#sessions.delete(key);
       }
     }
@@ -168,30 +189,57 @@ export class RevocationList {
     }
   }
 
-  /** Adds a revocation. Returns whether it is new: a lock may replace a longer one, and every other one refuses more tokens. */
-  #addOne(revocation: Revocation): boolean {
-    if (revocation.scope === 'session') {
-      const before = this.#sessions.size;
-      this.#sessions.set(sessionKey(revocation), revocation.exp);
-      return this.#sessions.size > before;
+  /** Returns what the store had before a time, by {@link uptime}, and has not had since, if a valid token may still match it. */
+  lostSince(time: number): HeldRevocation[] {
+    const held = [...this.#users.values(), ...this.#locks.values()];
+    for (const [key, seenAt = Infinity] of this.#sessions) {
+      if (seenAt < time) {
+        held.push({ scope: 'session', ...claimsOfKey(key), seenAt });
+      }
     }
-    const key = userKey(revocation.sub);
-    if (revocation.scope === 'lock') {
-      const isNew = revocation.iat > (this.#locks.get(key)?.iat ?? 0);
-      if (isNew) {
-        this.#locks.set(key, revocation);
+    return held.filter(
+      ({ exp, seenAt = Infinity }) => seenAt < time && exp > now(),
+    );
+  }
+
+  /** Removes the locks that the store has not had since a time, by {@link uptime}. */
+  removeLocks(notSeenSince: number): void {
+    for (const [key, { seenAt = -Infinity }] of this.#locks) {
+      if (seenAt < notSeenSince) {
+        this.#locks.delete(key);
+      }
+    }
+  }
+
+  /** Adds a revocation. Returns whether it is new: a lock may replace a longer one, and every other one refuses more tokens. */
+  #addOne(revocation: Revocation, seenAt?: number): boolean {
+    const { scope, iat, exp } = revocation;
+    if (scope === 'session') {
+      const key = sessionKey(revocation);
+      const isNew = !this.#sessions.has(key);
+      if (isNew || seenAt !== undefined) {
+        this.#sessions.set(key, seenAt);
       }
       return isNew;
     }
-    const known = this.#users.get(key);
-    if (known && known.iat >= revocation.iat && known.exp >= revocation.exp) {
-      return false;
+    const key = userKey(revocation.sub);
+    const ofUsers = scope === 'lock' ? this.#locks : this.#users;
+    const known = ofUsers.get(key);
+    const isNew =
+      !known || iat > known.iat || (scope === 'user' && exp > known.exp);
+    if (isNew) {
+      const joined =
+        known && scope === 'user'
+          ? joinRevocations(known, revocation)
+          : revocation;
+      ofUsers.set(key, { ...joined, seenAt: undefined });
     }
-    this.#users.set(
-      key,
-      known ? joinRevocations(known, revocation) : revocation,
-    );
-    return true;
+    const held = ofUsers.get(key)!;
+    // A restored store may have an earlier lock, or an earlier sign-out.
+    if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
+      held.seenAt = seenAt;
+    }
+    return isNew;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { Revocation, SessionClaims } from './Revocation';
+import { lockOfUser, Revocation, SessionClaims } from './Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -607,7 +607,7 @@ describe('Revocations of a store with a cursor', () => {
     cursors();
     isSlow = true;
     await jest.advanceTimersByTimeAsync(501);
-    expect(cursors()).toEqual([undefined, 'end']);
+    expect(cursors()).toEqual(['end', undefined]);
     revocations.stop();
     await jest.advanceTimersByTimeAsync(60_000);
     expect(cursors()).toEqual([]);
@@ -643,6 +643,56 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(4_000);
     expect(asked()).toEqual(['end', 'end', 'page 2']);
   });
+
+  it.each([
+    [2, 0],
+    [3, 1],
+  ])(
+    '[P105] reads all at once after %i polls that failed: %i times',
+    async (failures, expected) => {
+      let left = 0;
+      const { following, read } = follow(async () => {
+        left -= 1;
+        if (left >= 0) {
+          throw new Error('gone');
+        }
+        return { revocations: [], cursor: 'end' };
+      });
+      await following;
+      read.mockClear();
+      left = failures;
+      await jest.advanceTimersByTimeAsync(20_000);
+      const all = read.mock.calls.filter(([cursor]) => cursor === undefined);
+      expect(all).toHaveLength(expected);
+    },
+  );
+
+  it.each([
+    [23, true],
+    [25, false],
+  ])(
+    '[P105] keeps a lock that the store lacks after %i hours without a reading: %j',
+    async (hours, isKept) => {
+      intervalMs = 300_000;
+      let rows = [lockOfUser('user:default/a', now() + 30 * 86_400)];
+      let gone = false;
+      const { revocations, following } = follow(async () => {
+        await (gone && new Promise(() => {}));
+        return { revocations: rows, cursor: 'end' };
+      });
+      await following;
+      // Another replica lifts the lock, and the row of the lift is deleted.
+      gone = true;
+      rows = [];
+      await jest.advanceTimersByTimeAsync(hours * 3600_000);
+      expect(revocations.isLocked('user:default/a')).toBe(true);
+      gone = false;
+      await jest.advanceTimersByTimeAsync(1_200_000);
+      expect(revocations.isLocked('user:default/a')).toBe(isKept);
+      expect(revocations.missing).toBe(isKept ? 1 : 0);
+      revocations.stop();
+    },
+  );
 
   it('reads no page twice whose cursor the store returns again', async () => {
     const { revocations, following, cursors } = follow(async () => ({

@@ -1,19 +1,24 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { poll, PollOptions } from '../util/poll';
 import { PendingRevocations } from './PendingRevocations';
-import { Revocation, RevocationList } from './Revocation';
+import {
+  LONGEST_SESSION_SECONDS,
+  Revocation,
+  RevocationList,
+} from './Revocation';
 import {
   RevocationPage,
   RevocationStore,
   storeInTime,
 } from './RevocationStore';
+import { StoreComparison } from './StoreComparison';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
-// A full reading finds rows that were committed later, or by a database clock that was set back further, than the overlap covers.
-const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
-const READ_AGAIN_PAGE_MS = 2_000;
+// After so many missed polls, of two seconds at least, all is read: the database may be one that was restored from a backup.
+const MISSED_POLLS = 3;
+const SHORTEST_POLL_MS = 2_000;
 
 const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
@@ -37,6 +42,7 @@ const WRITING = {
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
   readonly #pending: PendingRevocations;
+  readonly #comparison: StoreComparison;
   readonly #stopping = new AbortController();
   #store: RevocationStore | undefined;
 
@@ -46,8 +52,6 @@ export class Revocations extends RevocationList {
   #startedAt: number | undefined;
   /** The start of the last complete reading. */
   #loadedAt: number | undefined;
-  /** The place of the repeated full reading that is in progress. */
-  #again: { cursor?: string } | undefined;
 
   constructor(
     private readonly options: {
@@ -60,7 +64,19 @@ export class Revocations extends RevocationList {
     const { logger } = options;
     this.#pending = new PendingRevocations({
       logger,
-      store: revocation => storeInTime(this.#storeOrThrow().add(revocation)),
+      store: async revocation => {
+        const store = this.#storeOrThrow();
+        await storeInTime(store.add(revocation));
+        this.add([revocation], store.isDatabase);
+      },
+    });
+    this.#comparison = new StoreComparison({
+      list: this,
+      logger,
+      addPage: cursor => this.#addPage(cursor),
+      write: () =>
+        this.#store?.isDatabase && (each => this.#pending.write(each)),
+      signal: this.#stopping.signal,
     });
   }
 
@@ -76,6 +92,11 @@ export class Revocations extends RevocationList {
   /** The seconds since the list was last complete, or since this replica started if the list never was. */
   get staleness(): number {
     return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
+  }
+
+  /** The number of revocations that the store has lost: see {@link StoreComparison.missing}. */
+  get missing(): number {
+    return this.#comparison.missing;
   }
 
   /**
@@ -129,9 +150,8 @@ export class Revocations extends RevocationList {
         log: { logger, ...WRITING },
       }),
     );
-    pollUntilStopped(() => this.#readPageAgain(), {
-      intervalMs: () =>
-        this.#again ? READ_AGAIN_PAGE_MS : READ_AGAIN_INTERVAL_MS,
+    pollUntilStopped(() => this.#comparison.readPage(), {
+      intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
       isDelayed: true,
       log: { logger, ...READING },
     });
@@ -162,7 +182,16 @@ export class Revocations extends RevocationList {
       readAt = await this.#readToEnd();
     }
     if (!this.#isStopped) {
+      this.#noticeGap(readAt - (this.#loadedAt ?? readAt));
       this.#loadedAt = readAt;
+    }
+  }
+
+  /** Has all read where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
+  #noticeGap(milliseconds: number): void {
+    const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
+    if (milliseconds > MISSED_POLLS * pollMs) {
+      this.#comparison.request(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
     }
   }
 
@@ -183,16 +212,9 @@ export class Revocations extends RevocationList {
     return startedAt;
   }
 
-  /** Reads the next page of the repeated full reading. */
-  async #readPageAgain(): Promise<void> {
-    this.#again ??= {};
-    const { cursor, hasMore } = await this.#addPage(this.#again.cursor);
-    this.#again = hasMore ? { cursor } : undefined;
-  }
-
   async #addPage(cursor: string | undefined): Promise<RevocationPage> {
     const page = await this.readPage(cursor);
-    this.add(page.revocations);
+    this.add(page.revocations, true);
     return page;
   }
 

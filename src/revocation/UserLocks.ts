@@ -40,7 +40,7 @@ export class UserLocks {
     const { revocations, store } = this.options;
     await storeInTime(store.add(lockOfUser(userEntityRef, end)));
     const lock = await this.#read(userEntityRef);
-    revocations.add(lock ? [lock] : []);
+    revocations.add(lock ? [lock] : [], true);
   }
 
   #read(userEntityRef: string): Promise<Revocation | undefined> {

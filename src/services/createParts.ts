@@ -131,6 +131,7 @@ function createReports(services: Services) {
       areOrdersLoaded: revocations.isLoaded,
       isInstalled: id => plugins.isInstalled(id),
       now: new Date(),
+      missingRevocations: revocations.missing,
       usage: used,
     });
   const metrics = new GateMetrics(revocations, source, () =>

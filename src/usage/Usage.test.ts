@@ -503,6 +503,9 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     });
     const request = { plugin: 'hello', method: 'GET', path: '/x' };
     replica.worked({ ...request, status: 200 });
+    const presented = { plugin: 'hello', method: 'GET', reason: 'revoked' };
+    replica.worked(presented);
+    replica.worked({ ...presented, reason: 'only', subject: 'ci' });
     replica.tokenCalled({ ...request, subject: 'ci', path: ODD_PATH });
     replica.tokenUsed('ci', 'hello');
     replica.tokenUsed('ci', 'other', 'delegation');
@@ -519,6 +522,8 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
       'token|ci|',
       'token|ci|hello',
       'worked|GET hello/x 200|hello',
+      'worked|GET only ci|hello',
+      'worked|GET revoked|hello',
       'worked||',
     ]);
     expect(rows.map(({ hash }) => hash)).toContain(
@@ -640,6 +645,10 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     };
     replica.worked(ofOther);
     expect(useOf(replica, usedWorked(ofOther))?.requests).toBe(1);
+    // The verdict about enforcing needs the reason.
+    const ofToken = { plugin: 'hello', method: 'GET', reason: 'only' };
+    replica.worked({ ...ofToken, subject: 'ci' });
+    expect(useOf(replica, usedWorked(ofToken))?.requests).toBe(1);
     fail(new Error('gone'));
     await expect(exchange).rejects.toThrow('gone');
   });

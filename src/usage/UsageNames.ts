@@ -40,8 +40,9 @@ export class UsageNames {
   }
 
   worked(request: WorkedRequest): Used {
+    const { plugin, method, reason } = request;
     const used = usedWorked(request);
-    return this.#add(used) ? used : { ...used, name: request.method };
+    return this.#add(used) ? used : usedWorked({ plugin, method, reason });
   }
 
   /** Returns nothing for a subject that the configuration does not name: there may be any number of them. */

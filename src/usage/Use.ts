@@ -1,4 +1,4 @@
-import { sum, sumBy, times } from 'lodash';
+import { compact, sum, sumBy, times } from 'lodash';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Policy } from '../policy/Policy';
@@ -16,7 +16,8 @@ export interface Used {
   kind: 'rule' | 'token' | 'call' | 'delegation' | 'worked';
   /**
    * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `ci GET /health` for requests by its token,
-   * and `ci GET` where their path is not recorded; `GET hello/health 200` for requests that worked, and `GET` without their path.
+   * and `ci GET` where their path is not recorded; `GET hello/health 200` for requests that worked, `GET` without their path, and
+   * `GET only ci` for those that presented a credential.
    */
   name: string;
   /** The plugin that was called, or where requests worked. Empty for a rule, and for the token itself. */
@@ -65,6 +66,10 @@ export interface WorkedRequest {
   path?: string;
   /** The status of the answer; absent where the path is. */
   status?: number;
+  /** Why the credential that was presented would be refused; absent for requests that presented none. */
+  reason?: string;
+  /** The subject of the external token that was presented. */
+  subject?: string;
 }
 
 /** Requests by an external token. */
@@ -91,16 +96,25 @@ export function tokenCallOf({ name, plugin }: Used): TokenCall {
 }
 
 export function usedWorked(request: WorkedRequest): Used {
-  const { plugin, method, path, status } = request;
-  const name = path ? `${method} ${plugin}${path} ${status}` : method;
+  const { plugin, method, path, status, reason, subject } = request;
+  const name = path
+    ? `${method} ${plugin}${path} ${status}`
+    : compact([method, reason, reason && subject]).join(' ');
   return { kind: 'worked', name, plugin };
 }
 
-/** Reads what {@link usedWorked} has named. */
+/** Reads what {@link usedWorked} has named. A target has a slash, and no reason has one. */
 export function workedRequestOf({ name, plugin }: Used): WorkedRequest {
-  const [method, target, status] = name.split(' ');
-  const path = target?.slice(plugin.length);
-  return { plugin, method, ...(path && { path, status: Number(status) }) };
+  const [method, second, third] = name.split(' ');
+  if (second?.includes('/')) {
+    const path = second.slice(plugin.length);
+    return { plugin, method, path, status: Number(third) };
+  }
+  return {
+    ...{ plugin, method },
+    ...(second && { reason: second }),
+    ...(third && { subject: third }),
+  };
 }
 
 /** Lists what is in force, used or not. */

@@ -222,20 +222,25 @@ describeWithWebSockets(
       const { worked, ...others } = await backend.readReportOnly();
       expect(others).toEqual({
         enforce: 'not yet',
-        because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy`,
+        because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy: a credential would be refused (invalid-token)`,
         days: 0,
         workedLast: today,
       });
       const why = expect.stringMatching(/^no rule is proposed/);
-      expect(worked).toHaveLength(8);
+      expect(worked).toHaveLength(9);
       expect(worked).toEqual(
         expect.arrayContaining([
           proposed(`badges GET ${badge}`, 200, 2),
           proposed(`badges HEAD ${badge}`, 200),
           proposed('badges GET /home', 302),
           proposed('badges GET /old', 304),
-          // The one with an expired token, two with something like a token, and one that no rule may have.
-          { ...seen, plugin: 'badges', method: 'GET', requests: 4, why },
+          // Two with something like a token, and one that no rule may have.
+          { ...seen, plugin: 'badges', method: 'GET', requests: 3, why },
+          {
+            ...{ ...seen, plugin: 'badges', method: 'GET', requests: 1 },
+            reason: 'invalid-token',
+            why: 'a credential would be refused (invalid-token)',
+          },
           proposed(
             'events POST /http/github',
             202,
@@ -389,7 +394,7 @@ describeWithWebSockets(
         )!;
       const lines = listed.trimEnd().split('\n');
       const { worked } = await backend.readReportOnly();
-      expect(lines).toHaveLength(8);
+      expect(lines).toHaveLength(9);
       expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
       expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
         worked.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
@@ -397,7 +402,8 @@ describeWithWebSockets(
       const today = new Date().toISOString().slice(0, 10);
       for (const expected of [
         `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
-        `    GET /api/badges/…: 4 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
+        `    GET /api/badges/…: 3 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
+        `    GET /api/badges/…: 1 request on ${today}; a credential would be refused (invalid-token)`,
       ]) {
         expect(lines).toContain(expected);
       }

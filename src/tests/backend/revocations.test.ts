@@ -2,17 +2,23 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
-import { codeIn, tableRows } from '../../__testUtils__/documents';
+import { blocksAfter, codeIn, tableRows } from '../../__testUtils__/documents';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import {
   bearer,
   claimsOf,
   REVOCATIONS,
 } from '../../__testUtils__/requestParts';
+import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
+import { until } from '../../__testUtils__/until';
 
 const TABLE = 'api_gate_revocations';
+const GUEST = 'user:development/guest';
+const [JANE, JOE, JOHN, EVE] = ['jane', 'joe', 'john', 'eve'].map(
+  name => `user:default/${name}`,
+);
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -93,6 +99,7 @@ describe.each(databases)(
       const hello = recordingPlugin('hello');
       const backend = await backends.start({
         withGate: options.withGate,
+        apiGate: { operators: [GUEST], revocation: { pollInterval: '250ms' } },
         features: [hello.feature],
         config: {
           backend: { database: { ...database.config, ...options.config } },
@@ -101,9 +108,15 @@ describe.each(databases)(
       const service = await hello.tokenFor('auth');
       return {
         ...backend,
-        sign: (sub: string) => backend.sign({ sub }),
+        service,
         statusOf: (token: string) =>
           backend.statusOf('/api/hello/x', bearer(token)),
+        /** Returns the status for a session, whose token another backend may have issued. */
+        statusOfSession: async (token: string) => {
+          const iss = `${backend.url}/api/auth`;
+          const again = await backends.key.sign({ ...claimsOf(token), iss });
+          return backend.statusOf('/api/hello/x', bearer(again));
+        },
         revoke: async (userEntityRef: string) =>
           (await backend.post(REVOCATIONS, service, { userEntityRef })).status,
         read: async (query = '') => {
@@ -129,7 +142,7 @@ describe.each(databases)(
       const backend = await start();
       // The user differs each time: tokens of one second are one session.
       const sub = `user:default/${randomBytes(4).toString('hex')}`;
-      const token = await backend.sign(sub);
+      const token = await backend.sign({ sub });
       expect(await backend.statusOf(token)).toBe(200);
       expect(await backend.revoke(sub)).toBe(201);
       expect(await backend.statusOf(token)).toBe(401);
@@ -180,11 +193,7 @@ describe.each(databases)(
       const revoked = await expectWorking();
       for (let i = 0; i < 2; i += 1) {
         const backend = await start();
-        const again = await backends.key.sign({
-          ...claimsOf(revoked),
-          iss: `${backend.url}/api/auth`,
-        });
-        expect(await backend.statusOf(again)).toBe(401);
+        expect(await backend.statusOfSession(revoked)).toBe(401);
         await backend.stop();
       }
     });
@@ -209,11 +218,109 @@ describe.each(databases)(
         }
       });
       const backend = await start({ config });
-      const token = await backend.sign('user:default/jane');
-      expect(await backend.revoke('user:default/jane')).toBe(201);
+      const token = await backend.sign({ sub: JANE });
+      expect(await backend.revoke(JANE)).toBe(201);
       expect(await backend.statusOf(token)).toBe(401);
       await backend.stop();
       await expectWorking();
+    });
+
+    describeWithCurl('after a restore', () => {
+      const page = 'docs/upgrade-and-rollback.md';
+      const [lock, lift] = blocksAfter(page, 'After a restore', 'sh');
+      const lockedUntil = new Date(Date.now() + 86_400_000).toISOString();
+      const wait = (ms: number) => new Promise(r => setTimeout(r, ms));
+      const readRows = (knex: Knex) => knex(TABLE).select();
+
+      /** Replaces the rows by those of a backup, while a backend runs and can't read the table for a while. */
+      const restore = (rows: object[]) =>
+        withDatabase(async knex => {
+          await knex.schema.renameTable(TABLE, 'away');
+          // More than three polls.
+          await wait(7_000);
+          await knex('away').delete();
+          await knex('away').insert(rows);
+          await knex.schema.renameTable('away', TABLE);
+        });
+
+      it('[P105] is as before for a replica that starts, once the calls of the page have run', async () => {
+        const ran = await start();
+        const operator = await ran.guest();
+        const lockOut = async (userEntityRef: string) => {
+          const body = { userEntityRef, lockedUntil };
+          const { status } = await ran.post(REVOCATIONS, operator, body);
+          expect(status).toBe(201);
+        };
+        await lockOut(JOHN);
+        const backup = await withDatabase(readRows);
+        const [jane, joe] = [
+          await ran.sign({ sub: JANE }),
+          await ran.sign({ sub: JOE }),
+        ];
+        const { request } = ran;
+        expect(
+          await request('DELETE', `${REVOCATIONS}/${JOHN}`, [bearer(operator)]),
+        ).toMatchObject({ status: 200 });
+        await lockOut(EVE);
+        expect((await ran.signOut(bearer(jane))).status).toBeLessThan(300);
+        expect(await ran.revoke(JOE)).toBe(201);
+        /** Returns the statuses for the sessions of Jane and Joe, and for new ones of John and Eve. */
+        const statusesAt = async (backend: typeof ran) =>
+          Promise.all([
+            ...[jane, joe].map(backend.statusOfSession),
+            ...[JOHN, EVE].map(async sub =>
+              backend.statusOf(await backend.sign({ sub })),
+            ),
+          ]);
+        const findMissing = async () => {
+          const { findings } = await ran.policy(ran.service);
+          const id = 'revocations-missing-in-table';
+          return findings.find(each => each.id === id)?.why;
+        };
+        const right = [401, 401, 200, 401];
+        // A lift leaves a sign-out of that second behind.
+        await wait(1_100);
+        expect(await statusesAt(ran)).toEqual(right);
+        expect(await findMissing()).toBeUndefined();
+
+        await restore(backup);
+        await until(async () =>
+          /^has 2 entries /.test((await findMissing()) ?? ''),
+        );
+        expect(await statusesAt(ran)).toEqual(right);
+        expect(ran.logged('has written sign-outs back', 'warn')).toHaveLength(
+          1,
+        );
+        const started = await start();
+        expect(await statusesAt(started)).toEqual([401, 401, 401, 200]);
+
+        const token = await started.guest();
+        const run = (command: string, user: string) =>
+          runShell(
+            command
+              .replace(/user:default\/\w+/, user)
+              .replace(/\d{4}-\d\d-\d\d/, lockedUntil),
+            { url: started.url, env: { TOKEN: token } },
+          );
+        const answered = [await run(lock, EVE), await run(lift, JOHN)];
+        expect(answered.map(text => Object.keys(JSON.parse(text)))).toEqual([
+          expect.arrayContaining(['lockedUntil']),
+          expect.arrayContaining(['lifted']),
+        ]);
+        await wait(1_100);
+        expect(await findMissing()).toBeUndefined();
+        for (const backend of [ran, started, await start()]) {
+          expect(await statusesAt(backend)).toEqual(right);
+        }
+      });
+
+      it('is emptied on purpose by the statement of the page while no backend runs', async () => {
+        const revoked = await expectWorking();
+        const [sql] = blocksAfter(page, 'After a restore', 'sql');
+        await withDatabase(knex => knex.raw(sql));
+        const backend = await start();
+        expect(await backend.statusOfSession(revoked)).toBe(200);
+      });
     });
 
     it('[P43] is read on by a backend that could not read it for two hours', async () => {

@@ -343,17 +343,25 @@ it('docs/findings.md has every id of a finding', () => {
   expect(ids).toEqual([...FINDING_IDS]);
 });
 
-describe('the messages that the documents quote from the log', () => {
+describe('the messages that the documents and the runbooks quote from the log', () => {
+  const { rules } = parse(readDocument('ops/alerts.yaml').text).groups[0];
+  const inRunbooks = rules.flatMap((rule: any) =>
+    [...rule.annotations.runbook.matchAll(/"(.+?)"/g)].map(([, text]) => text),
+  );
   const quoted = documents
     .filter(({ file }) => file !== 'CHANGELOG.md')
     .flatMap(document => codeIn(proseOf(document)))
-    .filter(code => /^API gate[ :]/.test(code));
+    .concat(inRunbooks)
+    .filter(text => /^API gate[ :]/.test(text));
 
   it.each([...new Set(quoted)])('are in the code: %s', message => {
     expect(sources.some(({ text }) => text.includes(message))).toBe(true);
   });
 
-  it('are found', () => expect(quoted.length).toBeGreaterThan(5));
+  it('are found', () => {
+    expect(quoted.length).toBeGreaterThan(5);
+    expect(inRunbooks).toContain('API gate refused a request');
+  });
 });
 
 it('the published bypasses in docs/assurance.md are those of src/attacks', () => {
