@@ -40,7 +40,8 @@ type Searched = Verification & { req: IncomingMessage };
 /**
  * Returns the refusal to carry out in report-only: the given one, unless the request holds a token of a user who is locked out, or of
  * a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the same happens as
- * if the gate enforced: a cookie is removed, and the refusal for any other token is carried out.
+ * if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out that is not in
+ * force everywhere, since this replica has revoked the session.
  *
  * A token that can't be verified now does not end the request, because no handler can verify it either. The request keeps the sessions
  * whose end closes the socket of an upgrade that goes on.

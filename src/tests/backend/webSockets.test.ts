@@ -603,6 +603,9 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       expect(expected['user at open']).toEqual([101, 'none']);
       expected['user at open'] = [101, 'user'];
       expected['user at open/'] = [101, 'user'];
+      for (const path of ['open', 'open/', 'closed']) {
+        expected[`revoked at ${path}`] = [401, undefined];
+      }
       expect(await outcomesAt(reporting)).toEqual(expected);
 
       const report = await reporting.policy();
@@ -619,7 +622,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         'invalid-token',
         'missing-credentials',
         'repeated-authorization',
-        'revoked',
         'too-many-tokens',
         'untrusted-issuer',
       ]);
