@@ -62,7 +62,7 @@ export class UsageTable {
   async read(today: number): Promise<Map<string, Use>> {
     if (this.#past.today !== today) {
       const uses = new Map<string, Use>();
-      await this.#readDays([today - DAYS_KEPT, today - 2], today, uses);
+      await this.#readDays(uses, today, [today - DAYS_KEPT, ''], today - 2);
       this.#past = { today, uses };
       await this.database.run(knex =>
         knex(TABLE)
@@ -71,33 +71,34 @@ export class UsageTable {
       );
     }
     const uses = copyUses(this.#past.uses);
-    await this.#readDays([today - 1, today], today, uses);
+    await this.#readDays(uses, today, [today - 1, ''], today);
     return uses;
   }
 
+  /** Adds the rows after a key, up to the last day, to uses. */
   async #readDays(
-    [first, last]: [number, number],
-    today: number,
     uses: Map<string, Use>,
+    today: number,
+    after: [day: number, hash: string],
+    last: number,
   ): Promise<void> {
-    let rows: Row[];
-    let after: [day: number, hash: string] = [first, ''];
-    do {
-      rows = await this.database.run(knex =>
-        knex(TABLE)
-          .select(COLUMNS)
-          .whereRaw('(??, ??) > (?, ?)', [...KEY, ...after])
-          .where('day', '<=', last)
-          .orderBy(KEY)
-          .limit(ROWS_OF_READ),
-      );
-      for (const row of rows) {
-        // PostgreSQL's driver returns a bigint as text.
-        const [requests, anonymous] = [+row.requests, +row.anonymous];
-        addDay(uses, { ...row, requests, anonymous }, today);
-        after = [row.day, row.hash];
-      }
-    } while (rows.length === ROWS_OF_READ);
+    const rows: Row[] = await this.database.run(knex =>
+      knex(TABLE)
+        .select(COLUMNS)
+        .whereRaw('(??, ??) > (?, ?)', [...KEY, ...after])
+        .where('day', '<=', last)
+        .orderBy(KEY)
+        .limit(ROWS_OF_READ),
+    );
+    for (const row of rows) {
+      // PostgreSQL's driver returns a bigint as text.
+      const [requests, anonymous] = [+row.requests, +row.anonymous];
+      addDay(uses, { ...row, requests, anonymous }, today);
+    }
+    if (rows.length === ROWS_OF_READ) {
+      const { day, hash } = rows[ROWS_OF_READ - 1];
+      await this.#readDays(uses, today, [day, hash], last);
+    }
   }
 }
 

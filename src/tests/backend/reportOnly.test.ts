@@ -337,15 +337,15 @@ describeWithWebSockets(
       const databaseDay = jest
         .spyOn(UsageTable.prototype, 'today')
         .mockResolvedValue(realToday);
+      const dateOf = (day: number) =>
+        new Date(day * DAY_MS).toISOString().slice(0, 10);
+      const backend = await start({ mode: 'report-only' });
       const syncOn = async (day: number) => {
         databaseDay.mockResolvedValue(day);
         const clock = jest.spyOn(Date, 'now').mockReturnValue(day * DAY_MS);
         await backend.probe.sync();
         clock.mockRestore();
       };
-      const dateOf = (day: number) =>
-        new Date(day * DAY_MS).toISOString().slice(0, 10);
-      const backend = await start({ mode: 'report-only' });
       expect(backend.block()).toContain(
         'Enforce: not yet, since report-only was observed on 0 of the 7 days before today, and all are needed',
       );
