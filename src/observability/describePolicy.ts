@@ -77,8 +77,9 @@ export interface PolicyReport
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
-  /** In report-only: what enforcing would stop. */
-  reportOnly?: ReportOnlyReport;
+  /** In report-only: what enforcing would stop. Readers do not get the requests, whose paths may hold a secret. */
+  reportOnly?: Omit<ReportOnlyReport, 'worked'> &
+    Partial<Pick<ReportOnlyReport, 'worked'>>;
   /** With `auth.apiGate.candidate`: the requests that it would decide differently. */
   candidate?: CandidateReport;
   /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */

@@ -1,9 +1,6 @@
 import { keyBy, orderBy, range, sum, uniq } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
-import type {
-  ReportOnlyReport,
-  WorkedRequests,
-} from '../observability/describeReportOnly';
+import type { WorkedRequests } from '../observability/describeReportOnly';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import {
@@ -19,6 +16,8 @@ import {
   tag,
   time,
 } from './parts';
+
+type ReportOnly = NonNullable<PolicyReport['reportOnly']>;
 
 type Refused = PolicyReport['refusals']['last'][number];
 
@@ -120,10 +119,14 @@ export function renderRefusals(report: PolicyReport, id: string): Html {
   );
 }
 
-function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
+function renderWorked(reportOnly: ReportOnly): Html {
+  const { note: why, worked } = reportOnly;
+  const none = worked
+    ? 'No request in 30 days.'
+    : 'Operators see the requests.';
   return html`<h3>Worked, and will stop working once you enforce</h3>
     ${why !== undefined && html`<p>${why}</p>`}
-    ${worked.length > 0 ? table(WORKED, worked) : html`<p>No request in 30 days.</p>`}`;
+    ${worked?.length ? table(WORKED, worked) : html`<p>${none}</p>`}`;
 }
 
 function renderHour({ minutes, since }: PolicyReport['refusals']): Html {

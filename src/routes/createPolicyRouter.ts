@@ -2,6 +2,7 @@ import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
+import { omit } from 'lodash';
 import { OWN_ROUTES_PATH, PAGE_PATH, POLICY_PATH } from '../http/requestLine';
 import { isPageDestination } from '../http/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
@@ -32,15 +33,16 @@ export function createPolicyRouter(options: {
   // The redirect would match its own target otherwise.
   const router = PromiseRouter({ strict: true });
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
-    await access.requireReader(req);
-    res.json(await describe());
+    const caller = await access.requireReader(req);
+    res.json(await showTo(caller, await describe()));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
   });
   router.get(PAGE_PATH, async (req, res) => {
+    let caller: Awaited<ReturnType<RouteAccess['requireReader']>>;
     try {
-      await access.requireReader(req);
+      caller = await access.requireReader(req);
     } catch (error) {
       const status = isError(error) ? STATUSES.get(error.name) : undefined;
       if (!status || !isPageDestination(req)) {
@@ -57,7 +59,7 @@ export function createPolicyRouter(options: {
       request === '' ? undefined : explain(request, subject || undefined),
     ]);
     const page = renderPage({
-      report,
+      report: await showTo(caller, report),
       question: { request, subject },
       explained,
       id: readText(req, 'id').trim(),
@@ -67,6 +69,17 @@ export function createPolicyRouter(options: {
       .end(page);
   });
   return router;
+}
+
+/** Leaves out the requests that worked for a reader: a rule needs their whole paths, and a path may hold a secret. */
+async function showTo(
+  { isOperator }: Awaited<ReturnType<RouteAccess['requireReader']>>,
+  report: PolicyReport,
+): Promise<PolicyReport> {
+  const { reportOnly } = report;
+  return !reportOnly || (await isOperator())
+    ? report
+    : { ...report, reportOnly: omit(reportOnly, 'worked') };
 }
 
 /** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
