@@ -4,6 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { overlap } from '../config/readForeignAuthorization';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
+import { mapInPieces, Pieces } from '../util/pieces';
 import { isUnused, RuleUsage } from '../usage/Use';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
@@ -33,10 +34,13 @@ const AUTHORIZED_ROUTES = new Map([
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
 /** Finds what makes allow rules dangerous or useless. */
-export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
+export function* findRuleFindings(
+  facts: FindingFacts,
+  get: Get,
+): Pieces<Finding[]> {
   const endpoints = readProxyEndpoints(get);
   const uses = keyBy(facts.usage?.complete ? facts.usage.rules : [], 'rule');
-  return facts.gate.allow.flatMap((rule, i) => {
+  const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return compact([
@@ -54,6 +58,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
       ...findAge(rule, uses[path], facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
+  return found.flat();
 }
 
 function findWidth({ plugin, path }: AllowRule): Fault {

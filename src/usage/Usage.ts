@@ -3,6 +3,7 @@ import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { PolicySource } from '../policy/PolicySource';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
+import { atOnce, Pieces } from '../util/pieces';
 import { poll } from '../util/poll';
 import { withTimeout } from '../util/time';
 import { UsageNames } from './UsageNames';
@@ -122,13 +123,23 @@ export class Usage {
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
   read(): Map<string, Use> {
+    return atOnce(this.readInPieces());
+  }
+
+  /** As {@link read}. An exchange between two pieces changes nothing of the result. */
+  *readInPieces(): Pieces<Map<string, Use>> {
     const uses = new Map<string, Use>();
-    this.#recorded.forEach(use => addTo(uses, use));
     const { day } = this;
+    const counts = [...this.#counts.values(), ...this.#pending.values()];
+    for (const use of this.#recorded) {
+      addTo(uses, use);
+      yield;
+    }
     const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
-    for (const count of [...this.#counts.values(), ...this.#pending.values()]) {
+    for (const count of counts) {
       const use = addTo(uses, { ...today, ...count });
       use.lastUsed = count.requests > 0 ? day : use.lastUsed;
+      yield;
     }
     return uses;
   }
