@@ -7,11 +7,12 @@ export function renderWholePage(
   report: PolicyReport,
   asked: Partial<Asked> = {},
 ): string {
-  return atOnce(renderPage(report))({
+  const parts = atOnce(renderPage(report))({
     process: report,
     question: { request: '', subject: '' },
     explained: undefined,
     id: '',
     ...asked,
-  }).toString();
+  });
+  return Buffer.concat(parts).toString();
 }

@@ -1,5 +1,7 @@
+import { longestPiece } from '../__testUtils__/longestPiece';
 import { createLargeReport } from '../__testUtils__/pageReport';
 import { renderWholePage } from '../__testUtils__/renderWholePage';
+import { renderPage } from './renderPage';
 
 it('the page stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 plugins and 200 refusals', () => {
   const report = createLargeReport();
@@ -15,4 +17,9 @@ it('the page stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 
     best = Math.min(best, measure());
   }
   expect(best).toBeLessThan(50);
+});
+
+it('[P89] no piece of the work on such a page takes more than 5 ms', () => {
+  const report = createLargeReport();
+  expect(longestPiece(() => renderPage(report))).toBeLessThan(5);
 });

@@ -45,11 +45,11 @@ const ASKED = new Html('\0');
 /**
  * Renders the page of the policy for all of its readers.
  *
- * @returns a function that adds what one reader asks for, and what the head shows of the process
+ * @returns a function that adds what one reader asks for, and what the head shows of the process, and returns the parts of the page
  */
 export function* renderPage(
   report: PolicyReport,
-): Pieces<(asked: Asked) => Buffer> {
+): Pieces<(asked: Asked) => Buffer[]> {
   const page = createDocument(
     'API gate',
     html`${ASKED}
@@ -82,10 +82,10 @@ export function* renderPage(
       html`${renderFind(process.refusals, id)}`,
       renderAsk(question, explained),
     ];
-    return Buffer.concat([
+    return [
       start,
       ...parts.flatMap((part, i) => [Buffer.from(`${asked[i]}`), part]),
-    ]);
+    ];
   };
 }
 

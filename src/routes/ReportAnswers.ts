@@ -21,18 +21,17 @@ export class ReportAnswers {
     return this.report.reportOnly === undefined;
   }
 
-  json(isOperator: boolean): Buffer {
+  /** Returns the parts of the body. */
+  json(isOperator: boolean): Buffer[] {
     const process = JSON.stringify(this.describeProcess());
-    return Buffer.concat([
-      Buffer.from(`${process.slice(0, -1)},`),
-      this.#json(isOperator),
-    ]);
+    return [Buffer.from(`${process.slice(0, -1)},`), this.#json(isOperator)];
   }
 
+  /** Returns the parts of the body. */
   async page(
     isOperator: boolean,
     asked: Omit<Asked, 'process'>,
-  ): Promise<Buffer> {
+  ): Promise<Buffer[]> {
     const addTo = await this.#page(isOperator);
     return addTo({ ...asked, process: this.describeProcess() });
   }
