@@ -14,7 +14,7 @@ import { send } from '../http';
 import { Run, runChecks } from '../runChecks';
 
 const RUNS = 3;
-const SECONDS = 10;
+const SECONDS = Number(process.argv[2] ?? 10);
 const MAX_RATIO = 1.5;
 const READER = 'a-token-of-a-monitoring-service';
 const USERS_PATH = '/api/plugin-0/data';

@@ -1,10 +1,10 @@
-import { memoize, omit } from 'lodash';
+import { memoize } from 'lodash';
 import type {
   PolicyReport,
   ProcessReport,
 } from '../observability/describePolicy';
 import { Asked, renderPage } from '../page/renderPage';
-import { inPieces } from '../util/pieces';
+import { inPieces, mapInPieces, Pieces } from '../util/pieces';
 
 /**
  * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
@@ -22,9 +22,10 @@ export class ReportAnswers {
   }
 
   /** Returns the parts of the body. */
-  json(isOperator: boolean): Buffer[] {
+  async json(isOperator: boolean): Promise<Buffer[]> {
+    const policy = await this.#json(isOperator);
     const process = JSON.stringify(this.describeProcess());
-    return [Buffer.from(`${process.slice(0, -1)},`), this.#json(isOperator)];
+    return [Buffer.from(`${process.slice(0, -1)},`), policy];
   }
 
   /** Returns the parts of the body. */
@@ -36,12 +37,9 @@ export class ReportAnswers {
     return addTo({ ...asked, process: this.describeProcess() });
   }
 
-  /** The members of the JSON that stay, without the bracket in front of them. */
-  readonly #json = memoize((isOperator: boolean) => {
-    const ofProcess = Object.keys(this.describeProcess());
-    const text = JSON.stringify(omit(this.#shownTo(isOperator), ofProcess));
-    return Buffer.from(text).subarray(1);
-  });
+  readonly #json = memoize((isOperator: boolean) =>
+    inPieces(stringify(this.#shownTo(isOperator), this.describeProcess())),
+  );
 
   readonly #page = memoize((isOperator: boolean) =>
     inPieces(renderPage(this.#shownTo(isOperator))),
@@ -52,6 +50,18 @@ export class ReportAnswers {
     const { reportOnly } = this.report;
     return isOperator || !reportOnly
       ? this.report
-      : { ...this.report, reportOnly: omit(reportOnly, 'worked') };
+      : { ...this.report, reportOnly: { ...reportOnly, worked: undefined } };
   }
+}
+
+/** Returns the members of a report as JSON, apart from those of the process, and the bracket after them. */
+function* stringify(report: PolicyReport, process: object): Pieces<Buffer> {
+  const members = Object.entries(report).filter(
+    ([name, value]) => value !== undefined && !(name in process),
+  );
+  const texts = yield* mapInPieces(
+    members,
+    ([name, value]) => `"${name}":${JSON.stringify(value)}`,
+  );
+  return Buffer.from(`${texts.join(',')}}`);
 }

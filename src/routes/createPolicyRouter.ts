@@ -35,8 +35,8 @@ export function createPolicyRouter(options: {
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     const caller = await access.requireReader(req);
     const answers = await read();
-    const json = answers.json(answers.isSame || (await caller.isOperator()));
-    send(res.type('json'), json);
+    const isOperator = answers.isSame || (await caller.isOperator());
+    send(res.type('json'), await answers.json(isOperator));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));

@@ -15,10 +15,10 @@ import { inPieces, mapInPieces, Pieces } from '../util/pieces';
 import type { GateParts } from './createParts';
 
 /**
- * A report is kept a hundred times as long as it took to make, so that readers cost the users of Backstage a hundredth of the
- * processor, however many they are, and a small backend answers with what it has now.
+ * A report is kept twenty times as long as it took to make, most of which were pauses. So the reports cost the users of Backstage a hundredth of the
+ * processor, however many read them, and a small backend answers with what it has had a moment ago.
  */
-const KEPT_TIMES = 100;
+const KEPT_TIMES = 20;
 const MAX_KEPT_MS = 10_000;
 
 /** A report, for those who ask before it is too old. */

@@ -1,7 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 
-/** The longest piece of work between two looks at what else the process has to do, such as the requests of users. */
+/** The longest piece of work, and the pause after it, in which the process has time for the requests of users. */
 const PIECE_MS = 2;
+const PAUSE_MS = 8;
 
 /** Work that may pause at each `yield`. */
 export type Pieces<T> = Generator<void, T, void>;
@@ -19,7 +20,10 @@ export function atOnce<T>(work: Pieces<T>): T {
   }
 }
 
-/** Does the work in pieces of two milliseconds, or as long as the work goes on without a `yield`. */
+/**
+ * Does the work in pieces of two milliseconds, or as long as the work goes on without a `yield`. A request has several turns of the event
+ * loop, and would wait for a piece in each of them if the pieces had no pauses between them.
+ */
 export async function inPieces<T>(work: Pieces<T>): Promise<T> {
   let end = performance.now() + PIECE_MS;
   for (;;) {
@@ -28,7 +32,7 @@ export async function inPieces<T>(work: Pieces<T>): Promise<T> {
       return value;
     }
     if (performance.now() >= end) {
-      await setImmediate();
+      await setTimeout(PAUSE_MS);
       end = performance.now() + PIECE_MS;
     }
   }
