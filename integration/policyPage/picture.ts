@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createPageReport } from '../../src/__testUtils__/pageReport';
 import { PAGE_HEADERS, PAGE_POLICY } from '../../src/page/document';
-import { renderPage } from '../../src/page/renderPage';
+import { renderWholePage } from '../../src/__testUtils__/renderWholePage';
 import { Checks } from '../browser/Checks';
 import { launchBrowser } from '../browser/launchBrowser';
 import { listen } from '../http';
@@ -42,12 +42,7 @@ async function take(
 
 async function main() {
   Date.now = () => NOW;
-  const html = renderPage({
-    report: createPageReport(),
-    question: { request: '', subject: '' },
-    explained: undefined,
-    id: '',
-  });
+  const html = renderWholePage(createPageReport());
   const hash = createHash('sha256').update(html).digest('hex');
   const checks = new Checks();
   if (process.argv[2] === '--check') {

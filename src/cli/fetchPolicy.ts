@@ -69,7 +69,7 @@ function parse(body: string): DeclaredInCode | undefined {
         [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
       (reportOnly === undefined ||
         ([reportOnly.enforce, reportOnly.because].every(isText) &&
-          reportOnly.worked.every(isWorked)));
+          (reportOnly.worked ?? []).every(isWorked)));
     return isReport ? report : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.

@@ -323,6 +323,11 @@ describe('api-gate init without a policy', () => {
       /answers 200 and no policy/,
     ],
     [
+      "a reader's token",
+      [BASE, policyOf([], { reportOnly: { worked: undefined } })],
+      /the token is that of a reader: name with --token-env the token of an operator/,
+    ],
+    [
       'no verdict',
       [BASE, policyOf([], { reportOnly: { because: undefined } })],
       /answers 200 and no policy/,

@@ -5,7 +5,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { asObject } from '../config/values';
 import { dayOf, formatDay } from '../usage/Use';
 import { printable } from '../util/logLine';
-import type { Command } from './Command';
+import { CliError, Command } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../config/locate';
@@ -32,6 +32,11 @@ read without --config.`,
   options: ['config', 'mock-env', 'policy', 'token-env'],
   async run(options, output) {
     const declared = await fetchPolicy(options);
+    if (declared?.reportOnly && !declared.reportOnly.worked) {
+      throw new CliError(
+        'The policy has no list of the requests that worked, since the token is that of a reader: name with --token-env the token of an operator or of a service',
+      );
+    }
     const loaded = await loadConfig(options, output, declared);
     const { root, sources } = loaded;
     const facts: ProposalFacts = {

@@ -22,11 +22,9 @@ import {
   POLICY_DISABLED,
   WorkedRequests,
 } from '../observability/describeReportOnly';
-import {
-  isRecordableText,
-  MAX_PATH_LENGTH,
-} from '../observability/proposeRule';
+import { isRecordableText } from '../observability/proposeRule';
 import { Policy } from '../policy/Policy';
+import { MAX_PATH_LENGTH } from '../util/hideTokens';
 import { shorten } from '../util/logLine';
 import { firstLineOf } from './Command';
 import type { ProposalFacts, ProposedSetting } from './proposeSettings';

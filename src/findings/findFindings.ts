@@ -1,8 +1,10 @@
 import { compact } from 'lodash';
+import { endOf } from '../config/AllowRule';
 import type { AcceptedFinding } from '../config/readAcceptedFindings';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { isEnforced } from '../policy/Policy';
+import { atOnce, mapInPieces, Pieces } from '../util/pieces';
 import type { Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
@@ -10,11 +12,16 @@ import { createGet } from './backstageSettings';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
+  return atOnce(findFindingsInPieces(facts));
+}
+
+/** As {@link findFindings}. */
+export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const { config, gate, now } = facts;
   const get = createGet(config);
   const findings = compact([
-    ...findRuleFindings(facts, get),
-    ...findEndedExpectations(gate),
+    ...(yield* findRuleFindings(facts, get)),
+    ...findEndedExpectations(gate, now),
     findOrdersFinding(facts),
     findMissingRevocations(facts),
     ...findSettingFindings(facts, get),
@@ -26,7 +33,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
       .reverse()
       .map(entry => [identityOf(entry), entry]),
   );
-  return findings.map(finding => {
+  return yield* mapInPieces(findings, finding => {
     const { reason, until } = accepting.get(identityOf(finding)) ?? {};
     return reason === undefined
       ? finding
@@ -45,7 +52,11 @@ function identityOf({ id, at }: Pick<AcceptedFinding, 'id' | 'at'>): string {
 }
 
 /** Finds expectations that a rule fulfilled until its end. */
-function findEndedExpectations(gate: ApiGateConfig): Finding[] {
+function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
+  // Rules without an end are many, and to judge them by the expectations takes long.
+  if (!gate.allow.some(rule => endOf(rule) <= +now)) {
+    return [];
+  }
   return findFailedExpectations(gate)
     .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
     .map(({ index }) => ({

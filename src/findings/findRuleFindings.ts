@@ -4,6 +4,7 @@ import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { overlap } from '../config/readForeignAuthorization';
 import { asObject, isTrue } from '../config/values';
 import { WEBSOCKET } from '../http/requestLine';
+import { mapInPieces, Pieces } from '../util/pieces';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { SOON_MS } from './findTokenFindings';
 import {
@@ -32,9 +33,12 @@ const AUTHORIZED_ROUTES = new Map([
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
 /** Finds what makes allow rules dangerous or useless. */
-export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
+export function* findRuleFindings(
+  facts: FindingFacts,
+  get: Get,
+): Pieces<Finding[]> {
   const endpoints = readProxyEndpoints(get);
-  return facts.gate.allow.flatMap((rule, i) => {
+  const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return compact([
@@ -51,6 +55,7 @@ export function findRuleFindings(facts: FindingFacts, get: Get): Finding[] {
       ...findAge(rule, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
+  return found.flat();
 }
 
 function findWidth({ plugin, path }: AllowRule): Fault {

@@ -4,6 +4,7 @@ import type { Decision } from '../decision/Decision';
 import type { DecidedRequest, GateObserver } from '../decision/GateObserver';
 import { withoutQuery } from '../http/requestLine';
 import type { Usage } from '../usage/Usage';
+import { hideTokens } from '../util/hideTokens';
 import { shorten } from '../util/logLine';
 import { watchAnswer } from './Answer';
 import type { DecisionCounts, ReportedRequest } from './DecisionCounts';
@@ -62,7 +63,7 @@ export class GateReport implements GateObserver {
       return;
     }
     // A target such as `foo://any/api/x` has no path.
-    const path = withoutQuery(decided.reportedPath ?? '');
+    const path = hideTokens(withoutQuery(decided.reportedPath ?? ''));
     const request = { plugin, method, path };
     if (outcome === 'would-refuse') {
       this.#countAnswer(decided, request, decision);

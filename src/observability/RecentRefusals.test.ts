@@ -1,5 +1,6 @@
 import type { Decision } from '../decision/Decision';
 import { REFUSALS, RefusalReason } from '../decision/Refusal';
+import { hideTokens } from '../util/hideTokens';
 import { RecentRefusals } from './RecentRefusals';
 
 const request = { plugin: 'hello', method: 'GET', path: '/x' };
@@ -12,13 +13,6 @@ const decisionOf = (decision: Partial<Decision> = {}): Decision => ({
   id: '0123456789abcdef',
   ...decision,
 });
-
-/** Returns the path by which a request is kept. */
-function keptPath(path: string): string {
-  const refusals = new RecentRefusals();
-  refusals.add({ ...request, path }, decisionOf());
-  return refusals.describe().last[0].path;
-}
 
 describe('[P86] the last refusals of a process', () => {
   beforeEach(() => {
@@ -141,51 +135,13 @@ describe('[P86] the last refusals of a process', () => {
     expect(times).toEqual([...new Set(times)].sort());
   });
 
-  it.each([
-    ['/entities/by-name', '/entities/by-name'],
-    ['', ''],
-    ['/', '/'],
-    ['//x/', '//x/'],
-    // A name that is almost as long as a token.
-    [`/${'a'.repeat(31)}`, `/${'a'.repeat(31)}`],
-    [`/a/${'a'.repeat(32)}/b`, '/a/…/b'],
-    [`/a/x.${'a-_9'.repeat(8)}.y/b`, '/a/…/b'],
-    [`/a/${'ab+c'.repeat(8)}==/b`, '/a/…/b'],
-    [`/a/${'%61b%2B'.repeat(16)}/b`, '/a/…/b'],
-    ['/eyJhbGciOiJub25lIn0.e30.', '/…'],
-    ['/x/token=eyJhbGciOiJub25lIn0.e30./y', '/x/…/y'],
-    [`/Bearer%20${'a'.repeat(32)}`, '/…'],
-    [`/${'%E3%83%86'.repeat(3)}`, `/${'%E3%83%86'.repeat(3)}`],
-    [`/a/%E3${'a'.repeat(32)}/b`, '/a/…/b'],
-    [`/${'x/'.repeat(99)}x`, `/${'x/'.repeat(99)}x`],
-    [`/${'x/'.repeat(100)}`, `/${'x/'.repeat(99)}x…`],
-    // The last segment that is kept may be the beginning of a token, and no other one.
-    [`/${'x/'.repeat(99)}${'a'.repeat(33)}`, `/${'x/'.repeat(99)}……`],
-  ])('have of the path %s', (path, kept) => {
-    expect(keptPath(path)).toBe(kept);
-  });
-
-  it.each([
-    ['of 32 characters', 'Zx9-_Qw3'.repeat(4)],
-    ['that is escaped', '%5Ax9%2d_Qw3'.repeat(4)],
-    ['of a JSON Web Token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.'],
-  ])('hold no part of a token %s, wherever a path is cut', (_, token) => {
-    for (let before = 0; before < 210; before += 1) {
-      const path = `/${'a.'.repeat(105).slice(0, before)}/${token}/after`;
-      expect(keptPath(path)).not.toContain(token.slice(0, 4));
-      expect(keptPath(`/${'a'.repeat(before)}${path}`)).not.toContain(
-        token.slice(0, 4),
-      );
-    }
-  });
-
   it('are bounded in a flood of 100,000 with all that clients choose', () => {
     const refusals = new RecentRefusals();
     const reasons = Object.keys(REFUSALS) as RefusalReason[];
     for (let i = 0; i < 100_000; i += 1) {
       jest.setSystemTime(Date.now() + 97);
       refusals.add(
-        { ...request, path: `/${'\xff\n"'.repeat(3_000)}${i}` },
+        { ...request, path: hideTokens(`/${'\xff/"'.repeat(3_000)}${i}`) },
         decisionOf({
           reason: reasons[i % reasons.length],
           subject: `user:default/${'ö'.repeat(5_000)}${i}`,

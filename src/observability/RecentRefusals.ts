@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import type { Decision } from '../decision/Decision';
 import type { ReportedRequest } from './DecisionCounts';
 import { shorten } from '../util/logLine';
-import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from './proposeRule';
 
 /** The number of refusals that are kept. Each further one replaces the oldest. */
 const MAX_REFUSALS = 200;
@@ -11,9 +10,6 @@ const MAX_REFUSALS = 200;
 /** The number of minutes whose refusals are counted: the current one and those before it. */
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
-
-// More than the characters by which a token is recognised.
-const LOOKAHEAD = 100;
 
 /** The bytes of a text in a report that a client chooses, or the issuer of a token. The rest of a longer one is left out. */
 export const MAX_FIELD_BYTES = 1_000;
@@ -31,8 +27,7 @@ export interface RecentRefusal
 }
 
 /**
- * Keeps the last refusals in the memory of this process. The memory is bounded in a flood: clients choose the path alone, and a long one
- * is cut. A segment that may be a token is not kept.
+ * Keeps the last refusals in the memory of this process. The memory is bounded in a flood.
  */
 export class RecentRefusals {
   readonly #startedAt = Date.now();
@@ -42,7 +37,7 @@ export class RecentRefusals {
     max: MINUTES,
   });
 
-  /** @param request - without the query */
+  /** @param request - its path is by `hideTokens`, so that it is short */
   add({ plugin, method, path }: ReportedRequest, decision: Decision): void {
     const { detail, id = '', outcome, reason } = decision;
     const { clientAddress, subject } = clientOf(decision);
@@ -55,7 +50,7 @@ export class RecentRefusals {
       detail,
       plugin,
       method,
-      path: withoutTokens(path),
+      path,
       subject,
       address: clientAddress,
     });
@@ -104,20 +99,6 @@ export function clientOf({
     // A trusted proxy may forward any text that a client sent as its address.
     ...(isIP(clientAddress ?? '') && { clientAddress }),
   };
-}
-
-/** Returns a path of 200 characters at most, with an ellipsis in place of the rest, and of each segment that may be a token. */
-function withoutTokens(path: string): string {
-  const segments = path.slice(0, MAX_PATH_LENGTH).split('/');
-  // A token may begin in the last segment, and go on after it.
-  const rest = path.slice(MAX_PATH_LENGTH, MAX_PATH_LENGTH + LOOKAHEAD);
-  const kept = segments.map((segment, i) =>
-    LIKE_A_TOKEN.test(i === segments.length - 1 ? segment + rest : segment)
-      ? '…'
-      : segment,
-  );
-  // Joining copies the text. A part of it would keep the whole target in memory, with its query.
-  return kept.join('/') + (rest && '…');
 }
 
 function minuteOf(time: number): number {

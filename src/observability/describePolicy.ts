@@ -10,13 +10,15 @@ import {
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
 import type { TokenEntry } from '../config/readTokens';
-import { AllowList } from '../policy/AllowList';
+import type { Policy } from '../policy/Policy';
 import type { PolicySource } from '../policy/PolicySource';
 import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../plugins/DeclaredPolicies';
 import type { Usage } from '../usage/Usage';
+import type { Use } from '../usage/Use';
+import { mapInPieces, Pieces } from '../util/pieces';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
 import type { ReplicaReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
@@ -38,9 +40,12 @@ type Reported<T> = Omit<T, 'until'> & {
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
 
+/** What the process that answers has in its memory. */
+export interface ProcessReport
+  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {}
+
 /** The paths that can be reached without signing in, and why. */
-export interface PolicyReport
-  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {
+export interface PolicyReport extends ProcessReport {
   /** Identifies the settings in force: it is equal on replicas with equal configuration. */
   hash: string;
   /** The time at which the policy in force was read from the configuration. */
@@ -76,8 +81,9 @@ export interface PolicyReport
   unknown: string[];
   /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
   opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
-  /** In report-only: what enforcing would stop. */
-  reportOnly?: ReportOnlyReport;
+  /** In report-only: what enforcing would stop. Readers do not get the requests, whose paths may hold a secret. */
+  reportOnly?: Omit<ReportOnlyReport, 'worked'> &
+    Partial<Pick<ReportOnlyReport, 'worked'>>;
   /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
   usage?: UsageReport;
 }
@@ -114,18 +120,24 @@ export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
 ];
 
 /** Describes the policy in force beside the policies that plugins declare. */
-export function describePolicy(options: {
-  counts: DecisionCounts;
+export function* describePolicy(options: {
   findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
-  replica: ReplicaReport;
-  source: PolicySource;
+  policy: Policy;
+  process: ProcessReport;
+  source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
   usage: Usage;
   used: UsageReport | undefined;
-}): PolicyReport {
-  const { findings, plugins, policies, source, usage } = options;
-  const { config, hash, isEnforced, loadedAt, now, openRules } = source.current;
+  /** What the record of use has. */
+  uses: Map<string, Use>;
+}): Pieces<PolicyReport> {
+  const { findings, plugins, policies, policy, source } = options;
+  const { config, hash, isEnforced, loadedAt, now } = policy;
+  const isBeyond = isBeyondPlugin(plugins, policies);
+  const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
+    isBeyond(rule) ? [rule] : [],
+  );
   return {
     hash,
     loadedAt: loadedAt.toISOString(),
@@ -135,7 +147,7 @@ export function describePolicy(options: {
     problem: source.problem,
     needsRestart: source.needsRestart,
     lists: source.lists,
-    allow: config.allow.map(rule => ({
+    allow: yield* mapInPieces(config.allow, rule => ({
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
@@ -143,34 +155,33 @@ export function describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    closed: listClosed(policies, new AllowList(openRules)),
+    closed: listClosed(policies, policy),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
-    opensBeyondPlugins: openRules
-      .filter(
-        rule =>
-          plugins.isInstalled(rule.plugin) &&
-          rule.methods.some(
-            method =>
-              !policies.isPublic(
-                rule.plugin,
-                // A parameter of a plugin's policy covers the segment `*` as it covers any other.
-                prefixOf(rule) || '/',
-                method === WEBSOCKET,
-              ),
-          ),
-      )
-      .map(({ until, ...rule }) => rule),
-    ...options.replica,
-    ...options.counts.describe(),
+    opensBeyondPlugins: beyond.flat(),
+    ...options.process,
     reportOnly: describeReportOnly({
-      usage,
-      policy: source.current,
+      ...options,
       isDefaultPolicyDisabled: findings.some(
         ({ id }) => id === 'no-barrier-behind',
       ),
     }),
     usage: options.used,
   };
+}
+
+/** Returns a function that returns whether a rule opens what its plugin has not opened itself. */
+function isBeyondPlugin(plugins: Plugins, policies: DeclaredPolicies) {
+  return (rule: AllowRule) =>
+    plugins.isInstalled(rule.plugin) &&
+    rule.methods.some(
+      method =>
+        !policies.isPublic(
+          rule.plugin,
+          // A parameter of a plugin's policy covers the segment `*` as it covers any other.
+          prefixOf(rule) || '/',
+          method === WEBSOCKET,
+        ),
+    );
 }
 
 /** Returns an entry with its end as text, and whether it has ended. */
@@ -185,35 +196,36 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
-/** Lists what plugins have opened in code, and no allow rules open as far. */
+/** Lists what plugins have opened in code, and no allow rules in force open as far. */
 export function listClosed(
   policies: DeclaredPolicies,
-  open: AllowList,
+  policy: Pick<Policy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
   return policies
     .all()
     .filter(
-      policy =>
+      declared =>
         // The built-in public routes of these are enough for signing in.
-        !['auth', 'app'].includes(policy.plugin) && !isCovered(policy, open),
+        !['auth', 'app'].includes(declared.plugin) &&
+        !isCovered(declared, policy),
     )
-    .map(policy => pick(policy, 'plugin', 'path', 'allow', 'isWebSocket'));
+    .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  open: AllowList,
+  { allowList, now }: Pick<Policy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
-    return open.match(plugin, WEBSOCKET, path) !== undefined;
+    return allowList.match(plugin, WEBSOCKET, path) !== undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
   return paths.every(each =>
     ALL_METHODS.every(
-      method => open.coveredUntil({ plugin, path: each }, method) > -Infinity,
+      method => allowList.coveredUntil({ plugin, path: each }, method) > now(),
     ),
   );
 }

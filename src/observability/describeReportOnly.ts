@@ -41,6 +41,8 @@ export type ReportOnlyReport = NonNullable<
 /** Describes what enforcing would stop. Returns `undefined` if the gate enforces. */
 export function describeReportOnly(options: {
   usage: Usage;
+  /** What the record has now, if it was read already. */
+  uses?: Map<string, Use>;
   policy: Policy;
   /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
   isDefaultPolicyDisabled: boolean;
@@ -49,7 +51,7 @@ export function describeReportOnly(options: {
   if (policy.isEnforced) {
     return undefined;
   }
-  const uses = usage.read();
+  const uses = options.uses ?? usage.read();
   const all = [...uses.values()]
     .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
     .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))

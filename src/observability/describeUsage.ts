@@ -14,6 +14,7 @@ import {
   Use,
   usedRule,
 } from '../usage/Use';
+import { atOnce, mapInPieces } from '../util/pieces';
 import { DAY_MS } from '../util/time';
 import { proposeLimits } from './proposeLimits';
 
@@ -25,14 +26,22 @@ export type UsageReport = NonNullable<ReturnType<typeof describeUsage>>;
 
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
 export function describeUsage(
+  ...usage: Parameters<typeof describeUsageInPieces>
+) {
+  return atOnce(describeUsageInPieces(...usage));
+}
+
+/** As {@link describeUsage}. */
+export function* describeUsageInPieces(
   usage: Usage,
   { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,
+  given?: Map<string, Use>,
 ) {
   if (!usage.isOn) {
     return undefined;
   }
-  const uses = usage.read();
+  const uses = given ?? usage.read();
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
   const scope: 'all replicas' | 'replica' = usage.isShared
@@ -49,7 +58,7 @@ export function describeUsage(
     complete: usage.isComplete,
     /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
     scope,
-    rules: rules.map((rule, i) => ({
+    rules: yield* mapInPieces(rules, (rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
       ...describeRule(
@@ -58,7 +67,7 @@ export function describeUsage(
       /** `false`: its plugin is not in this backend, which may see none of its requests. */
       installed: plugins.isInstalled(rule.plugin),
     })),
-    externalTokens: describeTokens(
+    externalTokens: yield* describeTokens(
       usage.externalTokens,
       all.filter(({ kind }) => kind !== 'rule'),
       tokens.filter(({ only }) => only).map(({ subject }) => subject),
@@ -135,7 +144,7 @@ function describeRule(usesOfMethods: (Use | undefined)[]) {
 }
 
 /** Describes the tokens that the configuration names, and then those of other subjects. */
-function describeTokens(
+function* describeTokens(
   configured: readonly ExternalToken[],
   uses: Use[],
   limited: readonly string[],
@@ -145,7 +154,7 @@ function describeTokens(
     ...configured.map(({ subject }) => subject),
     ...others.map(({ name }) => name),
   ];
-  return [...new Set(subjects)].map(subject => {
+  return yield* mapInPieces([...new Set(subjects)], subject => {
     const tokens = configured.filter(token => token.subject === subject);
     const own = others.filter(({ name }) => name === subject);
     const called = own.filter(({ kind }) => kind === 'token');

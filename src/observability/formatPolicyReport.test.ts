@@ -108,6 +108,7 @@ describe('formatPolicyReport', () => {
       `API gate: report-only until ${until}, only locked users and ended sessions are refused`,
     ],
   ])('names what enforcing would change (until: %s)', (end, title) => {
+    const yaml = '# - { plugin: hello, path: /reset/aB3dE6gH9jK2mN5p }';
     const worked = {
       plugin: 'hello',
       method: 'GET',
@@ -121,7 +122,7 @@ describe('formatPolicyReport', () => {
       because,
       days: 1,
       workedLast: '2026-11-01',
-      worked: [worked],
+      worked: [worked, { ...worked, path: '/reset/aB3dE6gH9jK2mN5p', yaml }],
     };
     const lines = [
       title,
@@ -133,6 +134,7 @@ describe('formatPolicyReport', () => {
       `  Enforce: not known, since ${because}`,
       '  Worked, and will be refused once you enforce; to keep a request public, paste its rule and remove the first #:',
       '    GET /api/hello/…: 1 request on 2026-11-01',
+      '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',
     ];
     const inReportOnly: PolicyReport = {
       ...report,

@@ -2,9 +2,10 @@ import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../http/requestLine';
+import { hideTokens } from '../util/hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
 import type { PolicyReport, ReportedToken } from './describePolicy';
-import { formatWorked } from './describeReportOnly';
+import { formatWorked, WorkedRequests } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
 // A part may begin with a long heading and a long line below it.
@@ -59,13 +60,22 @@ export function formatPolicyReport(
       : []),
     ...section(
       `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`,
-      reportOnly?.worked.map(formatWorked) ?? [],
+      reportOnly?.worked?.map(each => formatWorked(hideToken(each))) ?? [],
     ),
     ...section('Not known what these open themselves', unknown),
     ...section('Use, at this backend', usage ? formatUsage(usage) : []),
     ...(page ? [`As a page, for operators and readers: ${page}`] : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/** Removes a path that may hold a token, and the rule with it: more people read the log than operate the gate. */
+function hideToken(worked: WorkedRequests): WorkedRequests {
+  const { path = '', yaml, ...others } = worked;
+  const shown = hideTokens(path);
+  return shown === path
+    ? worked
+    : { ...others, path: shown, why: 'the page shows the path to operators' };
 }
 
 /** Formats what a rule requires, and whether it is closed without it. */

@@ -25,6 +25,8 @@ describe('callPathOf', () => {
       '/entities/by-name/user/default/*',
     ],
     ['/x/a:b/y', '/x/*/y'],
+    ['/reset/aB3dE6gH9jK2mN5p', '/reset/*'],
+    ['/reset/ab12-cd34-ef56', '/reset/ab12-cd34-ef56'],
     ['/a:b/y', undefined],
     [`/${'x'.repeat(40)}`, undefined],
     [`/a${'/b'.repeat(99)}`, `/a${'/b'.repeat(99)}`],

@@ -6,7 +6,8 @@ import {
   WEBSOCKET,
 } from '../http/requestLine';
 import { ODD_PATH, tokenCallOf, Use } from '../usage/Use';
-import { isRecordableText, MAX_PATH_LENGTH } from './proposeRule';
+import { hideTokens, MAX_PATH_LENGTH } from '../util/hideTokens';
+import { isRecordableText } from './proposeRule';
 
 /**
  * Returns the path by which a request of an external token is recorded, so that a rule may have it. A segment that may be an id is
@@ -22,7 +23,11 @@ export function callPathOf({
   const segments = path
     .slice(1)
     .split('/')
-    .map(segment => (isRecordableText(segment) ? segment : ANY_SEGMENT));
+    .map(segment =>
+      isRecordableText(segment) && hideTokens(segment) === segment
+        ? segment
+        : ANY_SEGMENT,
+    );
   const recorded = `/${segments.join('/')}`;
   return segments[0] !== ANY_SEGMENT &&
     recorded.length <= MAX_PATH_LENGTH &&

@@ -9,14 +9,7 @@ import {
   WEBSOCKET,
 } from '../http/requestLine';
 import type { WorkedRequest } from '../usage/Use';
-
-export const MAX_PATH_LENGTH = 200;
-
-/**
- * Matches base64 of 24 bytes and more, as tokens and ids have it, escaped or not, and the beginning of a JSON Web Token. The lookbehind
- * makes the time linear: a run of characters is tried from its start only.
- */
-export const LIKE_A_TOKEN = /(?<![\w+%-])[\w+%-]{32}|\beyJ[\w-]*\./;
+import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from '../util/hideTokens';
 
 // Names of packages hold an @ too, in front or before a version.
 const LIKE_AN_EMAIL = /[^/]@[^/]+\.[a-z]/i;

@@ -1,3 +1,5 @@
+import { groupBy } from 'lodash';
+import { mapInPieces, Pieces, Result } from '../util/pieces';
 import { formatRule } from '../config/AllowRule';
 import { formatBuiltIn } from '../observability/formatPolicyReport';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
@@ -13,18 +15,18 @@ const OUTSIDE = [
 ];
 
 /** What a plugin has open, for those who have not signed in. */
-type Exposed = ReturnType<typeof readPlugins>[number];
+type Exposed = Result<ReturnType<typeof readPlugins>>[number];
 
 /** Renders what can be reached without signing in, plugin by plugin. */
-export function renderExposure(report: PolicyReport): Html {
-  const plugins = readPlugins(report);
+export function* renderExposure(report: PolicyReport): Pieces<Html> {
+  const plugins = yield* readPlugins(report);
   const isOpen = ({ inCode, open }: Exposed) => inCode.length + open.length > 0;
   const others = plugins.filter(plugin => !isOpen(plugin));
   const names = others.map(({ id }, i) => [i > 0 && ', ', code(id)]);
   return section(
     'exposure',
     'What is open, by plugin',
-    table(
+    yield* table(
       [
         [
           'Plugin',
@@ -53,13 +55,14 @@ export function renderExposure(report: PolicyReport): Html {
   );
 }
 
-function readPlugins(report: PolicyReport) {
+function* readPlugins(report: PolicyReport) {
   const { builtIn, closed, installed, unknown } = report;
   const allow = report.allow.map((rule, index) => ({ ...rule, index }));
+  const rulesOf = new Map(Object.entries(groupBy(allow, 'plugin')));
   const ids = [...installed, ...[...allow, ...closed].map(each => each.plugin)];
-  return [...new Set(ids)].sort().map(id => {
+  return yield* mapInPieces([...new Set(ids)].sort(), id => {
     const isOfPlugin = ({ plugin }: { plugin: string }) => plugin === id;
-    const rules = allow.filter(isOfPlugin);
+    const rules = rulesOf.get(id) ?? [];
     const hasRules = rules.some(({ ended, unmet }) => !ended && !unmet);
     return {
       id,

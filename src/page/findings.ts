@@ -1,4 +1,5 @@
 import type { Finding } from '../findings/Finding';
+import type { Pieces } from '../util/pieces';
 import { Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import { code, Column, section, table, tag } from './parts';
@@ -27,7 +28,7 @@ const COLUMNS: readonly Column<Finding & { index: number }>[] = [
 ];
 
 /** Renders what to change: each finding, with what to write instead. */
-export function renderFindings({ findings }: PolicyReport): Html {
+export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
   const shown = numberFindings(findings);
   const left = findings.length - shown.length;
   return section(
@@ -37,7 +38,7 @@ export function renderFindings({ findings }: PolicyReport): Html {
       ? html`<p>
           No setting makes the gate pointless, and no rule is dangerous.
         </p>`
-      : table(COLUMNS, shown, ({ index }) => `finding-${index}`),
+      : yield* table(COLUMNS, shown, ({ index }) => `finding-${index}`),
     left > 0 &&
       html`<p>${left} more: the command api-gate check lists all.</p>`,
   );

@@ -1,3 +1,4 @@
+import { mapInPieces, Pieces } from '../util/pieces';
 import { Content, Html, html } from './html';
 
 /** A column of a table: its title, and what a row has there. */
@@ -16,17 +17,19 @@ export function section(id: string, title: string, ...body: Content[]): Html {
  *
  * @param idOf - returns the id of a row to which links lead
  */
-export function table<Row>(
+export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   idOf?: (row: Row) => string,
-): Html {
-  const contents = rows.map(row => columns.map(([, cell]) => cell(row)));
+): Pieces<Html> {
+  const contents = yield* mapInPieces(rows, row =>
+    columns.map(([, cell]) => cell(row)),
+  );
   const used = columns
     .map(([title], column) => ({ title, column }))
     .filter(({ column }) => contents.some(row => !isEmpty(row[column])));
   const head = used.map(({ title }) => html`<th scope="col">${title}</th>`);
-  const body = contents.map((row, i) => {
+  const body = yield* mapInPieces(contents, (row, i) => {
     // A narrow screen shows no empty cell.
     const cells = used.map(({ title, column }) =>
       isEmpty(row[column])

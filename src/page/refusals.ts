@@ -1,9 +1,7 @@
 import { keyBy, orderBy, range, sum, uniq } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
-import type {
-  ReportOnlyReport,
-  WorkedRequests,
-} from '../observability/describeReportOnly';
+import type { WorkedRequests } from '../observability/describeReportOnly';
+import { atOnce, Pieces } from '../util/pieces';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
 import {
@@ -19,6 +17,8 @@ import {
   tag,
   time,
 } from './parts';
+
+type ReportOnly = NonNullable<PolicyReport['reportOnly']>;
 
 type Refused = PolicyReport['refusals']['last'][number];
 
@@ -84,16 +84,39 @@ const LAST: readonly Column<Refused>[] = [
   ],
 ];
 
-/** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
-export function renderRefusals(report: PolicyReport, id: string): Html {
+/**
+ * Renders the refusals of this process; in report-only, first what has worked and will stop working.
+ *
+ * @param find - the form of {@link renderFind}
+ */
+export function* renderRefusals(
+  report: PolicyReport,
+  find: Html,
+): Pieces<Html> {
   const { refusals, reportOnly } = report;
   const { last } = refusals;
-  const found = last.filter(refused => refused.id === id);
   return section(
     'refusals',
     'Refusals',
-    reportOnly && renderWorked(reportOnly),
-    renderHour(refusals),
+    reportOnly && (yield* renderWorked(reportOnly)),
+    yield* renderHour(refusals),
+    find,
+    last.length > 0 && [
+      html`<h3>
+        The last ${counted(last.length, 'refusal')} of this process
+      </h3>`,
+      yield* table(LAST, last),
+    ],
+  );
+}
+
+/** Renders the form for the id of a refusal, and the refusal if an id was asked for. */
+export function renderFind(
+  { last }: PolicyReport['refusals'],
+  id: string,
+): Content {
+  const found = last.filter(refused => refused.id === id);
+  return [
     html`<form method="get" action="#refusals">
       <label
         >Id of a refusal<input
@@ -104,29 +127,30 @@ export function renderRefusals(report: PolicyReport, id: string): Html {
           spellcheck="false" /></label
       ><button>Find</button>
     </form>`,
-    found.length > 0 && table(LAST, found),
+    found.length > 0 && atOnce(table(LAST, found)),
     id !== '' &&
       found.length === 0 &&
       note(
         'warned',
         `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
       ),
-    last.length > 0 && [
-      html`<h3>
-        The last ${counted(last.length, 'refusal')} of this process
-      </h3>`,
-      table(LAST, last),
-    ],
-  );
+  ];
 }
 
-function renderWorked({ note: why, worked }: ReportOnlyReport): Html {
+function* renderWorked(reportOnly: ReportOnly): Pieces<Html> {
+  const { note: why, worked } = reportOnly;
+  const none = worked
+    ? 'No request in 30 days.'
+    : 'Operators see the requests.';
   return html`<h3>Worked, and will stop working once you enforce</h3>
     ${why !== undefined && html`<p>${why}</p>`}
-    ${worked.length > 0 ? table(WORKED, worked) : html`<p>No request in 30 days.</p>`}`;
+    ${worked?.length ? yield* table(WORKED, worked) : html`<p>${none}</p>`}`;
 }
 
-function renderHour({ minutes, since }: PolicyReport['refusals']): Html {
+function* renderHour({
+  minutes,
+  since,
+}: PolicyReport['refusals']): Pieces<Html> {
   const minuteOf = (ms: number) => Math.floor(ms / 60_000);
   const present = minuteOf(Date.now());
   const byMinute = keyBy(minutes, each => minuteOf(Date.parse(each.minute)));
@@ -139,5 +163,5 @@ function renderHour({ minutes, since }: PolicyReport['refusals']): Html {
   }));
   const sorted = orderBy(rows, ({ counts }) => sum(counts), 'desc');
   return html`<h3>The last hour, by minute</h3>
-    ${sorted.length > 0 ? table(HOUR, sorted) : html`<p>None since ${time(since)}.</p>`}`;
+    ${sorted.length > 0 ? yield* table(HOUR, sorted) : html`<p>None since ${time(since)}.</p>`}`;
 }

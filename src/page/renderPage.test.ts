@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { cloneDeepWith } from 'lodash';
 import { createPageReport } from '../__testUtils__/pageReport';
+import { renderWholePage } from '../__testUtils__/renderWholePage';
 import { PAGE_POLICY } from './document';
 import type { PolicyReport } from '../observability/describePolicy';
-import { renderPage } from './renderPage';
 
 const HOSTILE = [
   '<script>alert(1)</script>',
@@ -27,7 +27,8 @@ const render = (
 ) => {
   const { request = '', subject = '', id = '', lines, error } = asked;
   const explained = error === undefined ? lines && { lines } : { error };
-  return renderPage({ report, question: { request, subject }, explained, id });
+  const question = { request, subject };
+  return renderWholePage(report, { question, explained, id });
 };
 
 /** Returns the tags of a document, with the names of their attributes. Text has neither `<` nor `>`, since both are escaped there. */

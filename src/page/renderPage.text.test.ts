@@ -5,28 +5,16 @@ import {
   createPageReport,
 } from '../__testUtils__/pageReport';
 import type { PolicyReport } from '../observability/describePolicy';
-import { renderPage } from './renderPage';
+import { renderWholePage } from '../__testUtils__/renderWholePage';
 
 beforeEach(() => {
   jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-11-28T10:42:30Z'));
 });
 afterEach(() => jest.restoreAllMocks());
 
-const pageOf = (
-  report: PolicyReport,
-  asked: Partial<Parameters<typeof renderPage>[0]> = {},
-) =>
-  renderPage({
-    report,
-    question: { request: '', subject: '' },
-    explained: undefined,
-    id: '',
-    ...asked,
-  });
-
 /** Returns a function that reads the texts of a page from a place on, with `|` in place of tags. */
 function textsOf(report: PolicyReport) {
-  const page = pageOf(report);
+  const page = renderWholePage(report);
   return (from: string, to = '</section>') => {
     const [, part] = page.split(from);
     return part
@@ -105,7 +93,7 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
 it('marks what is good, closed, or needs a look', () => {
   const marksOf = (report: PolicyReport, asked = {}) =>
     [
-      ...pageOf(report, asked).matchAll(
+      ...renderWholePage(report, asked).matchAll(
         /class="(?:mode|tag|note) (\w+)"[^>]*>\s*(.*?)</gs,
       ),
     ].map(([, kind, text]) => `${kind}: ${text}`);
@@ -137,7 +125,7 @@ it('marks what is good, closed, or needs a look', () => {
 it('links a rule to its findings, and shows 200 of these', () => {
   const { findings } = createPageReport();
   const at = (i: number) => `auth.apiGate.allow[${i % 2}] (x)`;
-  const page = pageOf(
+  const page = renderWholePage(
     createPageReport({
       findings: Array.from({ length: 201 }, (_, i) => ({
         ...findings[0],
@@ -158,7 +146,7 @@ it('links a rule to its findings, and shows 200 of these', () => {
 
 it('keeps the question in the form', () => {
   const question = { request: 'GET /x', subject: 'ci' };
-  const page = pageOf(createPageReport(), {
+  const page = renderWholePage(createPageReport(), {
     question,
     explained: { lines: ['one', 'two'] },
     id: 'of-a-refusal',
@@ -174,7 +162,7 @@ it('keeps the question in the form', () => {
 it('has a title, links to its sections, and words where a list is empty', () => {
   const { refusals } = createPageReport();
   const [refused] = refusals.last;
-  const page = pageOf(
+  const page = renderWholePage(
     createPageReport({
       reportOnly: {
         ...{ enforce: 'not yet', because: 'y', days: 1, workedLast: null },
@@ -216,7 +204,7 @@ it('draws the refusals of 60 minutes for each reason, the most frequent one firs
     reasons: reasons as Record<string, number>,
   });
   const { refusals } = createPageReport();
-  const page = pageOf(
+  const page = renderWholePage(
     createPageReport({
       refusals: {
         ...refusals,

@@ -1,11 +1,15 @@
 import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
-import type { PolicyReport } from '../observability/describePolicy';
+import type {
+  PolicyReport,
+  ProcessReport,
+} from '../observability/describePolicy';
+import type { Pieces } from '../util/pieces';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
 import { Html, html } from './html';
 import { list, note, number, preformatted, section, time } from './parts';
-import { renderRefusals } from './refusals';
+import { renderFind, renderRefusals } from './refusals';
 import { renderRules } from './rules';
 import { renderTokens } from './tokens';
 
@@ -25,25 +29,37 @@ const SECTIONS = {
   ask: 'Ask',
 };
 
-/** Renders the page of the policy. */
-export function renderPage(options: {
-  report: PolicyReport;
+/** What the page has for one reader. */
+export interface Asked {
+  /** What the process has now. */
+  process: ProcessReport;
   question: Question;
   explained: Explained | undefined;
   /** The id of a refusal to find; empty for none. */
   id: string;
-}): string {
-  const { report, question, explained, id } = options;
-  return createDocument(
+}
+
+/** Stands for a part that each reader gets made anew. No text has the character, because `html` replaces it. */
+const ASKED = new Html('\0');
+
+/**
+ * Renders the page of the policy for all of its readers.
+ *
+ * @returns a function that adds what one reader asks for, and what the head shows of the process, and returns the parts of the page
+ */
+export function* renderPage(
+  report: PolicyReport,
+): Pieces<(asked: Asked) => Buffer[]> {
+  const page = createDocument(
     'API gate',
-    html`${renderHead(report)}
+    html`${ASKED}
       <nav aria-label="Sections">
         ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
       </nav>
       <main>
-        ${renderExposure(report)} ${renderFindings(report)}
-        ${renderRules(report)} ${renderTokens(report)}
-        ${renderRefusals(report, id)} ${renderAsk(question, explained)}
+        ${yield* renderExposure(report)} ${yield* renderFindings(report)}
+        ${yield* renderRules(report)} ${yield* renderTokens(report)}
+        ${yield* renderRefusals(report, ASKED)} ${ASKED}
       </main>
       <footer class="muted">
         <p>
@@ -57,6 +73,20 @@ export function renderPage(options: {
         </p>
       </footer>`,
   );
+  const [start, ...parts] = page
+    .split(`${ASKED}`)
+    .map(part => Buffer.from(part));
+  return ({ process, question, explained, id }) => {
+    const asked = [
+      renderHead({ ...report, ...process }),
+      html`${renderFind(process.refusals, id)}`,
+      renderAsk(question, explained),
+    ];
+    return [
+      start,
+      ...parts.flatMap((part, i) => [Buffer.from(`${asked[i]}`), part]),
+    ];
+  };
 }
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */

@@ -1,5 +1,6 @@
 import { groupBy } from 'lodash';
 import { formatRule } from '../config/AllowRule';
+import { mapInPieces, Pieces, Result } from '../util/pieces';
 import { numberFindings } from './findings';
 import { Content, Html, html } from './html';
 import type { PolicyReport } from '../observability/describePolicy';
@@ -21,7 +22,7 @@ const RULE = /^auth\.apiGate\.allow\[(\d+)\]/;
 type UsedRule = NonNullable<PolicyReport['usage']>['rules'][number];
 
 /** A rule with all that the report has about it. */
-type RuleRow = ReturnType<typeof readRules>[number];
+type RuleRow = Result<ReturnType<typeof readRules>>[number];
 
 const COLUMNS: readonly Column<RuleRow>[] = [
   [
@@ -67,14 +68,15 @@ const COLUMNS: readonly Column<RuleRow>[] = [
 ];
 
 /** Renders each allow rule: where it is written, why, who uses it, when it ends, and what is wrong with it. */
-export function renderRules(report: PolicyReport): Html {
+export function* renderRules(report: PolicyReport): Pieces<Html> {
+  const rows = yield* readRules(report);
   const { allow, usage } = report;
   return section(
     'rules',
     'Rules',
     allow.length === 0
       ? html`<p>No rule opens anything.</p>`
-      : table(COLUMNS, readRules(report), ({ index }) => `rule-${index}`),
+      : yield* table(COLUMNS, rows, ({ index }) => `rule-${index}`),
     usage &&
       html`<p class="muted">
         Use is that of
@@ -95,12 +97,12 @@ function formatUse({ byDay, days, lastUsed, requests30d }: UsedRule): Content {
       ];
 }
 
-function readRules({ allow, findings, usage }: PolicyReport) {
+function* readRules({ allow, findings, usage }: PolicyReport) {
   const byRule = groupBy(
     numberFindings(findings),
     ({ at }) => RULE.exec(at)?.[1],
   );
-  return allow.map((rule, index) => ({
+  return yield* mapInPieces(allow, (rule, index) => ({
     ...rule,
     index,
     name: formatRule(rule),

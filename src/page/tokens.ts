@@ -4,6 +4,7 @@ import type {
   PolicyReport,
   ReportedToken,
 } from '../observability/describePolicy';
+import type { Pieces } from '../util/pieces';
 import { Html, html } from './html';
 import {
   code,
@@ -18,7 +19,11 @@ import {
 } from './parts';
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function renderTokens({ enforced, tokens, usage }: PolicyReport): Html {
+export function* renderTokens({
+  enforced,
+  tokens,
+  usage,
+}: PolicyReport): Pieces<Html> {
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
@@ -30,7 +35,7 @@ export function renderTokens({ enforced, tokens, usage }: PolicyReport): Html {
     'External tokens',
     rows.length === 0
       ? html`<p>No external token is configured, and none was seen.</p>`
-      : table(
+      : yield* table(
           [
             ['Subject', ({ subject }) => code(subject)],
             ['Calls', ({ use }) => use?.plugins.join(', ')],

@@ -154,6 +154,26 @@ describe('[P18] RouteAccess', () => {
     ).toBe(fate);
   });
 
+  it.each([
+    ['a service', { type: 'service', subject: 'external:ci' }, {}, true],
+    ['an operator', jane, { operators: ['user:default/jane'] }, true],
+    ['one of a group', jane, { operators: ['group:default/a'] }, true],
+    ['a reader', jane, { readers: ['user:default/jane'] }, false],
+    ['a reader of a group', jane, { readers: ['group:default/a'] }, false],
+  ] as const)(
+    '[P106] says of %s, who reads, whether that is an operator',
+    async (...row) => {
+      const [, principal, lists, isOperator] = row;
+      const { access } = create({
+        principal,
+        ...lists,
+        userInfo: async () => ['group:default/a'],
+      } as Parameters<typeof create>[0]);
+      const reader = await access.requireReader(req);
+      expect(await reader.isOperator()).toBe(isOperator);
+    },
+  );
+
   it.each(['requireReader', 'requireOperator'] as const)(
     'refuses a user who is taken from the lists while %s reads the credentials',
     async method => {

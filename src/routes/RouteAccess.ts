@@ -84,12 +84,18 @@ export class RouteAccess {
   async requireReader(req: Request) {
     const credentials = await this.#readCaller(req);
     const { operators, readers } = this.services.source.current.config;
-    return this.#requireOperatorOf(
+    const principal = await this.#requireOperatorOf(
       credentials,
       authApiGateReadPermission,
       new Set([...operators, ...readers]),
       'auth.apiGate.operators or auth.apiGate.readers',
     );
+    return {
+      /** Returns whether the caller is more than a reader. Backstage may have to look the groups of a user up for it. */
+      isOperator: async () =>
+        principal.type === 'service' ||
+        this.#isAmong(operators, principal, credentials),
+    };
   }
 
   /** Accepts users themselves, and services and operators if the permission to revoke allows it. */

@@ -4,16 +4,18 @@ import {
   NotAllowedError,
   ServiceUnavailableError,
 } from '@backstage/errors';
+import { pick } from 'lodash';
 import { createPageReport } from '../__testUtils__/pageReport';
 import { startRoutes } from '../__testUtils__/startRoutes';
 import { PAGE_POLICY } from '../page/document';
 import { createPolicyRouter } from './createPolicyRouter';
+import { ReportAnswers } from './ReportAnswers';
 
 const READER = 'user:default/reader';
 const report = createPageReport();
 
 /** Starts the routes. Each caller gets an error, if there is one. */
-async function start(error?: Error, describePolicy = async () => report) {
+async function start(error?: Error) {
   const explain = jest.fn(async (..._question: unknown[]) => ({
     lines: ['explained'],
   }));
@@ -21,7 +23,14 @@ async function start(error?: Error, describePolicy = async () => report) {
     createPolicyRouter({
       access: error ? { requireReader: () => Promise.reject(error) } : access,
       config: new ConfigReader({}),
-      describe: describePolicy,
+      read: async () =>
+        new ReportAnswers(report, () =>
+          pick(
+            report,
+            ['replica', 'revocations', 'refusals'],
+            ['decisions', 'wouldRefuse', 'wouldRefuseUncounted'],
+          ),
+        ),
       explain,
     }),
   );
@@ -88,21 +97,6 @@ describe('the page of the policy', () => {
     // An adopter's root router may have no helmet, which sets the latter too.
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('referrer-policy')).toBe('no-referrer');
-  });
-
-  it('asks for the report and the explanation at the same time, so that both share one comparison of the files', async () => {
-    let asked = () => {};
-    const { explain, get } = await start(undefined, async () => {
-      await new Promise<void>(resolve => {
-        asked = resolve;
-      });
-      return report;
-    });
-    explain.mockImplementation(async () => {
-      asked();
-      return { lines: [] };
-    });
-    expect((await get('/?request=GET+/api/x')).status).toBe(200);
   });
 
   it('looks for the refusal with an id', async () => {

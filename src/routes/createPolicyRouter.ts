@@ -1,14 +1,14 @@
 import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
-import type { Request, Router } from 'express';
+import type { Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
+import { sumBy } from 'lodash';
 import { OWN_ROUTES_PATH, PAGE_PATH, POLICY_PATH } from '../http/requestLine';
 import { isPageDestination } from '../http/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../observability/explainInWords';
 import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
-import type { PolicyReport } from '../observability/describePolicy';
-import { renderPage } from '../page/renderPage';
+import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
 
 /** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */
@@ -18,29 +18,33 @@ const STATUSES = new Map([
 ]);
 
 /**
- * Creates the router for `GET` of a {@link PolicyReport}: as JSON, and as the page of the policy. Services may read it, and so may
+ * Creates the router for `GET` of the policy report: as JSON, and as the page of the policy. Services may read it, and so may
  * operators and readers with the permission `auth.api-gate.read`.
  */
 export function createPolicyRouter(options: {
   access: Pick<RouteAccess, 'requireReader'>;
   config: Config;
-  describe: () => Promise<PolicyReport>;
+  /** Returns the answers of a report that may be shared with other readers. */
+  read: () => Promise<ReportAnswers>;
   explain: (request: string, subject?: string) => Promise<Explained>;
 }): Router {
-  const { access, config, describe, explain } = options;
+  const { access, config, explain, read } = options;
   const answerError = createPageErrorAnswer(config);
   // The redirect would match its own target otherwise.
   const router = PromiseRouter({ strict: true });
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
-    await access.requireReader(req);
-    res.json(await describe());
+    const caller = await access.requireReader(req);
+    const answers = await read();
+    const isOperator = answers.isSame || (await caller.isOperator());
+    send(res.type('json'), await answers.json(isOperator));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
   });
   router.get(PAGE_PATH, async (req, res) => {
+    let caller: Awaited<ReturnType<RouteAccess['requireReader']>>;
     try {
-      await access.requireReader(req);
+      caller = await access.requireReader(req);
     } catch (error) {
       const status = isError(error) ? STATUSES.get(error.name) : undefined;
       if (!status || !isPageDestination(req)) {
@@ -51,22 +55,29 @@ export function createPolicyRouter(options: {
     }
     const request = readText(req, 'request').trim();
     const subject = readText(req, 'subject').trim();
-    // Both compare the configuration files, and share that.
-    const [report, explained] = await Promise.all([
-      describe(),
-      request === '' ? undefined : explain(request, subject || undefined),
-    ]);
-    const page = renderPage({
-      report,
-      question: { request, subject },
-      explained,
-      id: readText(req, 'id').trim(),
-    });
-    res
-      .set({ ...PAGE_HEADERS, 'Content-Security-Policy': PAGE_POLICY })
-      .end(page);
+    const answers = await read();
+    const page = await answers.page(
+      answers.isSame || (await caller.isOperator()),
+      {
+        question: { request, subject },
+        explained:
+          request === ''
+            ? undefined
+            : await explain(request, subject || undefined),
+        id: readText(req, 'id').trim(),
+      },
+    );
+    const policy = { 'Content-Security-Policy': PAGE_POLICY };
+    send(res.set({ ...PAGE_HEADERS, ...policy }), page);
   });
   return router;
+}
+
+/** Sends a body of a megabyte without a copy of it, and without an ETag, for which Express would hash it each time. */
+function send(res: Response, parts: readonly Buffer[]): void {
+  res.set('Content-Length', String(sumBy(parts, 'length')));
+  parts.forEach(part => res.write(part));
+  res.end();
 }
 
 /** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */

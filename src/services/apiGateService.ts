@@ -9,6 +9,7 @@ import {
   pageAddressOf,
   splitBlock,
 } from '../observability/formatPolicyReport';
+import { atOnce } from '../util/pieces';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
@@ -53,7 +54,7 @@ export const apiGateServiceFactory = createServiceFactory({
     source.onReload(outcome => audit.reloaded(outcome));
     source.start();
     lifecycle.addStartupHook(() => {
-      const report = gate.describePolicy();
+      const report = atOnce(gate.describePolicy());
       for (const part of splitBlock(formatPolicyReport(report, page))) {
         logger.info(part, { policy: report.hash });
       }

@@ -5,17 +5,20 @@ import type {
   RootInstanceMetadataService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { readExternalTokens } from '../config/readExternalTokens';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
-import { findFindings } from '../findings/findFindings';
+import { findFindingsInPieces } from '../findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
 import { DecisionCounts } from '../observability/DecisionCounts';
-import { describePolicy } from '../observability/describePolicy';
+import { describePolicy, ProcessReport } from '../observability/describePolicy';
 import { describeReplica } from '../observability/describeReplica';
 import {
   countUnusedRules,
   describeUsage,
+  describeUsageInPieces,
+  UsageReport,
 } from '../observability/describeUsage';
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
@@ -29,6 +32,7 @@ import { IssuerClock } from '../revocation/Revocation';
 import { OfflineSessions } from '../revocation/OfflineSessions';
 import { Revocations } from '../revocation/Revocations';
 import { Usage } from '../usage/Usage';
+import { atOnce } from '../util/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
 
@@ -124,16 +128,20 @@ function createReports(services: Services) {
   const refusals = new RecentRefusals();
   const describeUse = () =>
     describeUsage(usage, source.current.config, plugins);
-  const find = (used = describeUse()) =>
-    findFindings({
+  const find = (gate: ApiGateConfig, used?: UsageReport) =>
+    findFindingsInPieces({
       config,
-      gate: source.current.config,
+      gate,
       areOrdersLoaded: revocations.isLoaded,
       isInstalled: id => plugins.isInstalled(id),
       now: new Date(),
       missingRevocations: revocations.missing,
       usage: used,
     });
+  const describeProcess = (): ProcessReport => ({
+    ...describeReplica({ backstage, plugins, refusals, revocations }),
+    ...counts.describe(),
+  });
   const metrics = new GateMetrics(revocations, source, () =>
     countUnusedRules(describeUse()),
   );
@@ -147,17 +155,23 @@ function createReports(services: Services) {
       metrics,
       refusals,
     }),
-    findFindings: () => find(),
-    describePolicy() {
-      const used = describeUse();
-      const findings = find(used);
-      return describePolicy({
-        ...services,
-        counts,
-        findings,
-        replica: describeReplica({ backstage, plugins, refusals, revocations }),
-        used,
-      });
+    findFindings: () => atOnce(find(source.current.config, describeUse())),
+    describeProcess,
+    *describePolicy() {
+      // A change of the policy between two pieces would mix two of them.
+      const policy = source.current;
+      const uses = usage.read();
+      yield;
+      const used = yield* describeUsageInPieces(
+        usage,
+        policy.config,
+        plugins,
+        uses,
+      );
+      const findings = yield* find(policy.config, used);
+      const process = describeProcess();
+      const found = { findings, policy, process, used, uses };
+      return yield* describePolicy({ ...services, ...found });
     },
   };
 }

@@ -1,41 +1,96 @@
 import { formatLocation } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
-import { listClosed, PolicyReport } from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
 import {
   Explained,
   explainInWords,
   MAX_REQUEST_LENGTH,
   readRequest,
 } from '../observability/explainInWords';
-import { AllowList } from '../policy/AllowList';
-import { PolicyFiles } from '../policy/PolicyFiles';
+import type { Policy } from '../policy/Policy';
+import { ComparedFiles, PolicyFiles } from '../policy/PolicyFiles';
+import { ReportAnswers } from '../routes/ReportAnswers';
+import { inPieces, mapInPieces, Pieces } from '../util/pieces';
 import type { GateParts } from './createParts';
+
+/**
+ * A report is kept twenty times as long as it took to make, most of which were pauses. So the reports cost the users of Backstage a hundredth of the
+ * processor, however many read them, and a small backend answers with what it has had a moment ago.
+ */
+const KEPT_TIMES = 20;
+const MAX_KEPT_MS = 10_000;
+
+/** A report, for those who ask before it is too old. */
+interface SharedReport {
+  policy: Policy;
+  made: Promise<{ answers: ReportAnswers; places: ComparedFiles['places'] }>;
+  keptUntil: number;
+}
 
 /** Creates the answers about the policy in force that have places in the configuration files. */
 export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, policies, source } = gate;
+  const { config, plugins, source } = gate;
   const files = new PolicyFiles(config, source);
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
+  let shared: SharedReport | undefined;
+  // Findings are about the settings of other plugins, too.
+  config.subscribe?.(() => {
+    shared = undefined;
+  });
+
+  const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
+    const { newer, places } = await files.compare();
+    const begin = performance.now();
+    const described = await inPieces(describe(newer, places));
+    const end = performance.now();
+    report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
+    const answers = new ReportAnswers(described, gate.describeProcess);
+    return { answers, places };
+  };
+
+  function* describe(
+    newer: ComparedFiles['newer'],
+    places: ComparedFiles['places'],
+  ): Pieces<PolicyReport> {
+    const report = yield* gate.describePolicy();
+    const withPlaces = <T>(list: string, entries: T[]) =>
+      mapInPieces(entries, (entry, i) => {
+        const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
+        const file = place && formatLocation({ file: place.file });
+        return file ? { ...entry, at: { file, line: place.line } } : entry;
+      });
+    return {
+      ...report,
+      filesNewerThanPolicy: newer,
+      allow: yield* withPlaces('allow', report.allow),
+      tokens: yield* withPlaces('tokens', report.tokens),
+    };
+  }
+
+  const share = (): SharedReport => {
+    const report = { policy: source.current, keptUntil: Infinity };
+    const made = make(report);
+    made.catch(() => {
+      report.keptUntil = 0;
+    });
+    return Object.assign(report, { made });
+  };
+
+  const read = (): SharedReport => {
+    if (
+      shared?.policy !== source.current ||
+      performance.now() >= shared.keptUntil
+    ) {
+      shared = share();
+    }
+    return shared;
+  };
+
   return {
-    /** Describes the policy, with the files that are newer, and the place of each rule and token. */
-    async describe(): Promise<PolicyReport> {
-      const { newer, places } = await files.compare();
-      const report = gate.describePolicy();
-      const withPlaces = <T>(list: string, entries: T[]) =>
-        entries.map((entry, i) => {
-          const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
-          const file = place && formatLocation({ file: place.file });
-          return file ? { ...entry, at: { file, line: place.line } } : entry;
-        });
-      return {
-        ...report,
-        filesNewerThanPolicy: newer,
-        allow: withPlaces('allow', report.allow),
-        tokens: withPlaces('tokens', report.tokens),
-      };
-    },
+    /** Returns the answers that other readers have got too, unless they are too old or the policy has changed. */
+    read: async () => (await read().made).answers,
 
     /**
      * Explains what comes of a request, as the command `api-gate explain` does.
@@ -49,12 +104,12 @@ export function createPolicyAnswers(gate: GateParts) {
           error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
         };
       }
-      const { places } = await files.compare();
-      const policy = source.current;
+      const { made, policy } = read();
+      const { answers, places } = await made;
       return explainInWords(request, subject?.trim() || undefined, {
         policy,
         externalSubjects,
-        closed: listClosed(policies, new AllowList(policy.openRules)),
+        closed: answers.report.closed,
         isInstalled: id => plugins.isInstalled(id),
         locate: entry => places.get(entry),
       });

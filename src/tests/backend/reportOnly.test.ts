@@ -279,7 +279,7 @@ describeWithWebSockets(
       await sendUseless(reporting);
       await sendUseful(reporting);
       const { worked } = await reporting.readReportOnly();
-      const proposed = worked.flatMap(({ yaml }) => yaml ?? []);
+      const proposed = worked!.flatMap(({ yaml }) => yaml ?? []);
       expect(parse(proposed.join('\n'))).toBeNull();
       const asPrinted = parse(
         `allow:\n${proposed.map(line => `  ${line}\n`).join('')}`,
@@ -329,7 +329,7 @@ describeWithWebSockets(
       expect(worked).toMatchObject([
         { plugin: 'catalog', path: '/entities', status: 200, requests: 1 },
       ]);
-      expect(worked[0]).not.toHaveProperty('yaml');
+      expect(worked![0]).not.toHaveProperty('yaml');
     });
 
     it('says now once nothing has worked for seven days that would stop working, in the log of the start too', async () => {
@@ -397,7 +397,7 @@ describeWithWebSockets(
       expect(lines).toHaveLength(9);
       expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
       expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
-        worked.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
+        worked!.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
       );
       const today = new Date().toISOString().slice(0, 10);
       for (const expected of [
