@@ -30,8 +30,6 @@ long_checks() {
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/recipes' integration/recipes/run
   join
-  long 'socket.io and OpenTelemetry, with fasterServer' \
-    'src/services/presetPrototypes.ts integration/faster' .ci/withNode.sh 22 integration/faster/run
   long "the pictures of the gate's page" \
     'src/page integration/policyPage' integration/policyPage/picture --check
   join

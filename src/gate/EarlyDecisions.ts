@@ -39,7 +39,10 @@ export class EarlyDecisions {
     return early?.readings.includes(readDecisive(req)) ? early : undefined;
   }
 
-  /** Decides about a request at a mount in Express. Calls `next` in every case, with an error if the request must be refused at once. */
+  /**
+   * Decides about a request at a mount in Express. Calls `next` in every case, with an error if the request must be refused at once.
+   * `res.locals.goesOn` has whether the request goes on to the listeners.
+   */
   readonly decide: RequestHandler = async (req, res, next) => {
     const { services, upgradeGuard } = this;
     let error: Error | undefined;
@@ -48,6 +51,7 @@ export class EarlyDecisions {
       const decided = await settle(request);
       const isRefused = decisionOf(request, decided).outcome === 'refused';
       const goesOn = !isRefused && !(decided as Passed).answer;
+      res.locals.goesOn = goesOn;
       // In report-only, a preflight goes on undecided: the gate in Express records it, unless Backstage's CORS answers it before.
       const isPreflight =
         req.method === 'OPTIONS' &&

@@ -91,6 +91,7 @@ export class RequestGuard {
           Object.setPrototypeOf(each, prototypes[i]),
         );
         forgetExpress();
+        Reflect.deleteProperty(res, 'locals');
         if (error) {
           res.destroy();
         } else if (!req.socket.destroyed) {

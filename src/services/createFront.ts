@@ -42,27 +42,28 @@ export function createFront(options: {
   front.disable('x-powered-by');
   front.set('trust proxy', config.getOptional('backend.trustProxy'));
 
-  // A listener may emit again what it has got.
-  front.use((req, _res, next) =>
-    next(earlyDecisions.find(req)?.goesOn ? 'router' : undefined),
-  );
+  front.use((req, res, next) => {
+    // A listener may emit again what it has got.
+    res.locals = {};
+    next(earlyDecisions.find(req)?.goesOn ? 'router' : undefined);
+  });
   mountAt(front, decide);
   // A listener may normalise a target that Express reads as one outside of `/api`. Such a target needs a credential, as for upgrades.
   const decideDoubtful = asPlugin(NO_PLUGIN, decide);
   front.use((req, res, next) =>
-    earlyDecisions.find(req) || !readUpgradeTarget(req.url)
-      ? next()
-      : decideDoubtful(req, res, next),
+    res.locals.goesOn === undefined && readUpgradeTarget(req.url)
+      ? decideDoubtful(req, res, next)
+      : next(),
   );
   const keepError: ErrorRequestHandler = (error, _req, res, next) => {
-    res.locals.error = error;
+    res.locals = { error, goesOn: false };
     next();
   };
   front.use(keepError);
   front.use((req, res, next) => {
-    const { error } = res.locals;
-    const goesOn = earlyDecisions.find(req)?.goesOn ?? true;
-    next(goesOn && !error ? 'router' : undefined);
+    // Express rewrites some targets with `#` at a mount.
+    req.url = req.originalUrl;
+    next(res.locals.goesOn === false ? undefined : 'router');
   });
 
   const middleware = MiddlewareFactory.create({

@@ -146,6 +146,7 @@ describe('[P98] a listener for requests beside the app', () => {
     ['//localhost/api/live/', 401],
     ['/x\\..\\api/live/', 401],
     ['/API/live/', 401],
+    ['/api/^/../live/#', 401],
     ['/outside/live', 404],
     ['/outside?/../api/live/', 404],
   ])(
