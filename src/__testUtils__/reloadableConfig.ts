@@ -6,6 +6,9 @@ import {
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 
+const toReader = (config: JsonObject | ConfigReader) =>
+  config instanceof ConfigReader ? config : new ConfigReader(config);
+
 /** Creates a configuration that changes as watched files do, but immediately. */
 export function createReloadableConfig(initial: JsonObject | ConfigReader) {
   let current = toReader(initial);
@@ -33,6 +36,3 @@ export function createReloadableConfig(initial: JsonObject | ConfigReader) {
     },
   };
 }
-
-const toReader = (config: JsonObject | ConfigReader) =>
-  config instanceof ConfigReader ? config : new ConfigReader(config);
