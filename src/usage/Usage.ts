@@ -14,6 +14,7 @@ import {
   dayOf,
   keyOf,
   listConfigured,
+  sumUp,
   TokenCall,
   Use,
   Used,
@@ -127,21 +128,9 @@ export class Usage {
   }
 
   /** As {@link read}. An exchange between two pieces changes nothing of the result. */
-  *readInPieces(): Pieces<Map<string, Use>> {
-    const uses = new Map<string, Use>();
-    const { day } = this;
+  readInPieces(): Pieces<Map<string, Use>> {
     const counts = [...this.#counts.values(), ...this.#pending.values()];
-    for (const use of this.#recorded) {
-      addTo(uses, use);
-      yield;
-    }
-    const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
-    for (const count of counts) {
-      const use = addTo(uses, { ...today, ...count });
-      use.lastUsed = count.requests > 0 ? day : use.lastUsed;
-      yield;
-    }
-    return uses;
+    return sumUp(this.#recorded, counts, this.day);
   }
 
   /** Starts to share the counts in a database. Resolves after the first exchange, and after six seconds at the latest. */

@@ -2,6 +2,7 @@ import { sum, sumBy, times } from 'lodash';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Policy } from '../policy/Policy';
+import type { Pieces } from '../util/pieces';
 import { DAY_MS } from '../util/time';
 
 /** The number of days before today of which the record has requests. */
@@ -142,6 +143,26 @@ export function addTo<T extends Count>(counts: Map<string, T>, added: T): T {
   count.anonymous += added.anonymous;
   counts.set(key, count);
   return count;
+}
+
+/** Adds the counts of a process and a day to what all others have recorded. */
+export function* sumUp(
+  recorded: readonly Use[],
+  counts: readonly Count[],
+  day: number,
+): Pieces<Map<string, Use>> {
+  const uses = new Map<string, Use>();
+  for (const use of recorded) {
+    addTo(uses, use);
+    yield;
+  }
+  const today = { days: 0, recentDays: 0, firstDay: day, lastUsed: null };
+  for (const count of counts) {
+    const use = addTo(uses, { ...today, ...count });
+    use.lastUsed = count.requests > 0 ? day : use.lastUsed;
+    yield;
+  }
+  return uses;
 }
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
