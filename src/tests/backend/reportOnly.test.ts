@@ -69,6 +69,18 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
     '/closed': undefined,
   });
   const probe = usageProbe();
+  const settings = merge({}, config, {
+    backend: { auth: OPERATOR },
+    events: { http: { topics: ['github'] } },
+    proxy: {
+      endpoints: {
+        '/open': {
+          target: `http://localhost:${port}`,
+          credentials: 'dangerously-allow-unauthenticated',
+        },
+      },
+    },
+  });
   const started = await backends.start({
     apiGate,
     features: [
@@ -79,18 +91,7 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
       probe.feature,
       proxyPlugin,
     ],
-    config: merge({}, config, {
-      backend: { auth: OPERATOR },
-      events: { http: { topics: ['github'] } },
-      proxy: {
-        endpoints: {
-          '/open': {
-            target: `http://localhost:${port}`,
-            credentials: 'dangerously-allow-unauthenticated',
-          },
-        },
-      },
-    }),
+    config: settings,
   });
   return {
     ...started,
@@ -98,6 +99,8 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
     probe,
     readPolicy: () => started.policy(SERVICE),
     async readReportOnly() {
+      // After a change of the configuration, the report is not one that was made before.
+      started.change({ apiGate, config: settings });
       const { reportOnly } = await started.policy(SERVICE);
       return reportOnly!;
     },
