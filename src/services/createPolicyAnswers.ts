@@ -28,12 +28,30 @@ interface SharedReport {
   keptUntil: number;
 }
 
-/** Creates the answers about the policy in force that have places in the configuration files. */
-export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, source } = gate;
+/** Describes the policy, with the files that are newer, and the place of each rule and token. */
+function* describe(
+  gate: GateParts,
+  { newer, places }: ComparedFiles,
+): Pieces<PolicyReport> {
+  const report = yield* gate.describePolicy();
+  const withPlaces = <T>(list: string, entries: T[]) =>
+    mapInPieces(entries, (entry, i) => {
+      const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
+      const file = place && formatLocation({ file: place.file });
+      return file ? { ...entry, at: { file, line: place.line } } : entry;
+    });
+  return {
+    ...report,
+    filesNewerThanPolicy: newer,
+    allow: yield* withPlaces('allow', report.allow),
+    tokens: yield* withPlaces('tokens', report.tokens),
+  };
+}
+
+/** Returns a function that returns the report that others have got, unless it is too old or the policy has changed. */
+function shareReport(gate: GateParts) {
+  const { config, source } = gate;
   const files = new PolicyFiles(config, source);
-  // Backstage reads these at the start only.
-  const externalSubjects = readExternalSubjects(config);
   let shared: SharedReport | undefined;
   // Findings are about the settings of other plugins, too.
   config.subscribe?.(() => {
@@ -41,55 +59,39 @@ export function createPolicyAnswers(gate: GateParts) {
   });
 
   const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
-    const { newer, places } = await files.compare();
+    const compared = await files.compare();
     const begin = performance.now();
-    const described = await inPieces(describe(newer, places));
+    const described = await inPieces(describe(gate, compared));
     const end = performance.now();
     report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
     const answers = new ReportAnswers(described, gate.describeProcess);
-    return { answers, places };
+    return { answers, places: compared.places };
   };
 
-  function* describe(
-    newer: ComparedFiles['newer'],
-    places: ComparedFiles['places'],
-  ): Pieces<PolicyReport> {
-    const report = yield* gate.describePolicy();
-    const withPlaces = <T>(list: string, entries: T[]) =>
-      mapInPieces(entries, (entry, i) => {
-        const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
-        const file = place && formatLocation({ file: place.file });
-        return file ? { ...entry, at: { file, line: place.line } } : entry;
-      });
-    return {
-      ...report,
-      filesNewerThanPolicy: newer,
-      allow: yield* withPlaces('allow', report.allow),
-      tokens: yield* withPlaces('tokens', report.tokens),
-    };
-  }
-
-  const share = (): SharedReport => {
-    const report = { policy: source.current, keptUntil: Infinity };
-    const made = make(report);
-    made.catch(() => {
-      report.keptUntil = 0;
-    });
-    return Object.assign(report, { made });
-  };
-
-  const read = (): SharedReport => {
+  return (): SharedReport => {
     if (
       shared?.policy !== source.current ||
       performance.now() >= shared.keptUntil
     ) {
-      shared = share();
+      const report = { policy: source.current, keptUntil: Infinity };
+      const made = make(report);
+      made.catch(() => {
+        report.keptUntil = 0;
+      });
+      shared = Object.assign(report, { made });
     }
     return shared;
   };
+}
 
+/** Creates the answers about the policy in force that have places in the configuration files. */
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, plugins } = gate;
+  // Backstage reads these at the start only.
+  const externalSubjects = readExternalSubjects(config);
+  const read = shareReport(gate);
   return {
-    /** Returns the answers that other readers have got too, unless they are too old or the policy has changed. */
+    /** Returns the answers of a report that is shared with other readers. */
     read: async () => (await read().made).answers,
 
     /**

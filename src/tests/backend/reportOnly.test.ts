@@ -11,7 +11,10 @@ import { codeBlocks } from '../../__testUtils__/documents';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import { openPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, cookie } from '../../__testUtils__/requestParts';
-import { signedBackends } from '../../__testUtils__/signedBackends';
+import {
+  Configuration,
+  signedBackends,
+} from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 import { until } from '../../__testUtils__/until';
 import { usageProbe } from '../../__testUtils__/usageProbe';
@@ -69,6 +72,19 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
     '/closed': undefined,
   });
   const probe = usageProbe();
+  const settings = merge({}, config, {
+    backend: { auth: OPERATOR },
+    events: { http: { topics: ['github'] } },
+    proxy: {
+      endpoints: {
+        '/open': {
+          target: `http://localhost:${port}`,
+          credentials: 'dangerously-allow-unauthenticated',
+        },
+      },
+    },
+  });
+  let latest: Configuration = { apiGate, config: settings };
   const started = await backends.start({
     apiGate,
     features: [
@@ -79,25 +95,20 @@ async function start(apiGate: JsonObject, config: JsonObject = {}) {
       probe.feature,
       proxyPlugin,
     ],
-    config: merge({}, config, {
-      backend: { auth: OPERATOR },
-      events: { http: { topics: ['github'] } },
-      proxy: {
-        endpoints: {
-          '/open': {
-            target: `http://localhost:${port}`,
-            credentials: 'dangerously-allow-unauthenticated',
-          },
-        },
-      },
-    }),
+    config: settings,
   });
   return {
     ...started,
     badges,
     probe,
+    change(changed: Configuration) {
+      latest = changed;
+      started.change(changed);
+    },
     readPolicy: () => started.policy(SERVICE),
     async readReportOnly() {
+      // After a change of the configuration, the report is not one that was made before.
+      started.change(latest);
       const { reportOnly } = await started.policy(SERVICE);
       return reportOnly!;
     },
