@@ -44,7 +44,6 @@ it.each(['enforce', 'report-only'])(
         mode,
         operators: [OPERATOR],
         readers: [READER],
-        candidate: { allow: [{ plugin: 'hello', path: '/reset/**' }] },
       },
     });
     const { get, log, sign, upgradeOnce } = backend;
