@@ -47,30 +47,27 @@ export interface LoadedConfig {
  * Reads the configuration, and lists the files that it is from.
  *
  * @param declared - the policy of the running backend, where it is known
- * @param purpose - what the files are read for, where the command has read others before
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
 export async function loadConfig(
   options: Options,
   output: Lines,
   declared?: DeclaredInCode,
-  purpose = '',
 ): Promise<LoadedConfig> {
   const read = await readSources(options);
   const { sources, files } = read;
   const variables = sources.some(source => source.path === undefined);
   output.error(
-    `Read ${purpose}${[
+    `Read ${[
       ...files.map(file => formatLocation({ file })),
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
   );
-  if (!options.config) {
-    refuseUnreadFiles(files);
-  }
+  const unread = refuseUnreadFiles(files, options.config !== undefined);
   const loaded = readGate(read, options, declared);
-  if (purpose === '') {
-    output.error(describeMode(loaded));
+  output.error(describeMode(loaded));
+  if (unread) {
+    output.error(unread);
   }
   return loaded;
 }
