@@ -420,17 +420,29 @@ describe('[P52] diff --against FOLDER', () => {
     },
   );
 
-  it('exits with 2 for a file of --config outside of the checkout', async () => {
-    const config = { 'app-config.yaml': configWith([]) };
-    const cwd = checkouts(config, {
-      ...config,
-      '../more.yaml': config['app-config.yaml'],
-    });
-    const args = ['--config', 'app-config.yaml', '--config', '../more.yaml'];
-    const { code, stderr } = await run(cwd, args);
-    expect(stderr).toContain(`\nerror: ../more.yaml: ${OUTSIDE}`);
-    expect(code).toBe(2);
-  });
+  it.each(['../more.yaml', '../link/more.yaml'])(
+    'exits with 2 for a file of --config outside of the checkout: %s',
+    async file => {
+      const text = configWith([]);
+      const cwd = checkouts(
+        {},
+        {
+          'app-config.yaml': text,
+          'more.yaml': text,
+          '../more.yaml': text,
+          '../deep/base/app-config.yaml': text,
+        },
+      );
+      symlinkSync('app', path.join(cwd, '../link'));
+      const args = ['--config', 'app-config.yaml', '--config', file];
+      const { code, stderr } = await runCliIn(
+        ['diff', '--against', '../deep/base', ...args],
+        { cwd },
+      );
+      expect(stderr).toContain(`\nerror: ${file}: ${OUTSIDE}`);
+      expect(code).toBe(2);
+    },
+  );
 
   it.each([
     ['before', '../outside.yaml', `../base/app-config.yaml: ${OUTSIDE}`],
