@@ -30,13 +30,13 @@ export const diff: Command = {
 Prints what a change of the configuration makes public, what it closes, and which expectations it adds
 or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
 is not public; where two rules end at different times, the difference is shown as longer or shorter.
-What rules require, and as whom handlers read, is compared too.
+What rules require is compared too.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --against FOLDER           the root of another checkout, which has the same files as they were:
                              git worktree add --detach FOLDER COMMIT makes it
-  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, reads as another subject,
-                             or is no longer expected to be closed; or for any difference
+  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, or is no longer expected
+                             to be closed; or for any difference
   --mock-env                 uses a made-up value for each variable that is not set and has no default
 
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can

@@ -17,7 +17,12 @@ import {
   withoutMocked,
 } from './mockEnv';
 import type { Lines } from './output';
-import { refuseUnreadFiles } from './unreadFiles';
+import {
+  findUnreadFiles,
+  formatUnread,
+  refuseLocalFiles,
+  refuseUnreadFiles,
+} from './unreadFiles';
 
 /** Describes the mode if `--mock-env` leaves it out. */
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
@@ -63,11 +68,15 @@ export async function loadConfig(
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
   );
-  const unread = refuseUnreadFiles(files, options.config !== undefined);
+  refuseLocalFiles(files);
+  if (!options.config) {
+    refuseUnreadFiles(files);
+  }
   const loaded = readGate(read, options, declared);
   output.error(describeMode(loaded));
-  if (unread) {
-    output.error(unread);
+  const unread = findUnreadFiles(files);
+  if (unread.length > 0) {
+    output.error(`Not read: ${formatUnread(unread)}`);
   }
   return loaded;
 }

@@ -20,35 +20,28 @@ export function findUnreadFiles(files: string[]) {
     .filter(({ problem }) => problem !== undefined);
 }
 
-/**
- * Refuses files without which the command would check another policy than that of a backend which reads them.
- *
- * @param isNamed - whether `--config` names the files, so that the backend reads no others
- * @returns a line about the files that are not read
- */
-export function refuseUnreadFiles(
-  files: string[],
-  isNamed: boolean,
-): string | undefined {
-  refuseLocalFiles(files);
+export function formatUnread(
+  unread: ReturnType<typeof findUnreadFiles>,
+): string {
+  return unread
+    .map(({ file, problem }) => `${formatLocation({ file })} ${problem}`)
+    .join('; ');
+}
+
+/** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
+export function refuseUnreadFiles(files: string[]): void {
   const unread = findUnreadFiles(files);
-  if (unread.length === 0) {
-    return undefined;
+  if (unread.length > 0) {
+    const [{ file, problem }, ...others] = unread;
+    const more = others.length > 0 ? `; ${formatUnread(others)}` : '';
+    const example = [...files, file]
+      .filter(each => !LOCAL_FILE.test(each))
+      .map(each => ` --config ${formatLocation({ file: each })}`);
+    throw new CliError(
+      `this file ${problem}, and the command has not read it${more}: give each file that the backend reads, in its order, such as${example.join('')}`,
+      { file },
+    );
   }
-  const nameOf = (each: string) => formatLocation({ file: each });
-  if (isNamed) {
-    const all = unread.map(({ file, problem }) => `${nameOf(file)} ${problem}`);
-    return `Not read: ${all.join('; ')}`;
-  }
-  const [{ file, problem }, ...others] = unread;
-  const more = others.map(other => `; ${nameOf(other.file)} ${other.problem}`);
-  const example = [...files, file]
-    .filter(each => !LOCAL_FILE.test(each))
-    .map(each => ` --config ${nameOf(each)}`);
-  throw new CliError(
-    `this file ${problem}, and the command has not read it${more.join('')}: give each file that the backend reads, in its order, such as${example.join('')}`,
-    { file },
-  );
 }
 
 /**
@@ -56,7 +49,7 @@ export function refuseUnreadFiles(
  * repository only. In a pull request, such a file could hide the rules of a backend that is started with `--config`, and does not
  * read it.
  */
-function refuseLocalFiles(files: string[]): void {
+export function refuseLocalFiles(files: string[]): void {
   const file = filesBeside(files).find(
     each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
   );
