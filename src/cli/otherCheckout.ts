@@ -66,7 +66,7 @@ function readRoot(folders: string[]): string {
     !statSync(folder).isDirectory()
   ) {
     throw new CliError(
-      `--against ${folders.join(' --against ') || 'FOLDER'} is not one folder: ${HOW}`,
+      `--against must be one folder (${folders.join(', ') || 'none is given'}): ${HOW}`,
     );
   }
   return realpathSync(folder);

@@ -344,7 +344,11 @@ describeWithBash('the workflow of docs/first-week.md', () => {
       'the folder is a part of the pull request',
       { 'packages/backend/git:origin/main/app-config.yaml': '' },
       { steps: replacing(/"\$RUNNER_TEMP\/base" --/, 'git:origin/main --') },
-      ...(['diff', 2, '--against git:origin/main is not one folder'] as const),
+      ...([
+        'diff',
+        2,
+        '--against must be one folder (git:origin/main): ',
+      ] as const),
     ],
     [
       '--config is left out',
