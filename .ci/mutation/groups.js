@@ -174,7 +174,7 @@ module.exports = {
   ...room('cli', {
     parts: {
       'cli-config': ['loadConfig'],
-      'cli-files': ['gitFiles', 'unreadFiles'],
+      'cli-files': ['otherCheckout', 'unreadFiles'],
       'cli-init': ['init', 'proposeAllow', 'proposeSettings'],
     },
     also: {

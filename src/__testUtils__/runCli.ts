@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { run } from '../cli';
@@ -77,22 +77,6 @@ export async function runCliIn(
     process.chdir(cwd);
     process.env = env;
   }
-}
-
-/**
- * Gives the tests of a file a temporary folder of their own: other files compare with commits at the same time.
- *
- * @returns a function that lists the copies of files of commits which were not removed
- */
-export function ownTemporaryFolder(): { leftovers(): string[] } {
-  const folder = temporaryFolder();
-  beforeEach(() => {
-    jest.spyOn(os, 'tmpdir').mockReturnValue(folder);
-  });
-  return {
-    leftovers: () =>
-      readdirSync(folder).filter(name => name.startsWith('api-gate-diff-')),
-  };
 }
 
 /** Creates a folder with files in it, and returns its path. */

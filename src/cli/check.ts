@@ -22,7 +22,6 @@ import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
 import { holdsMock, isModeUnknown } from './mockEnv';
 import type { Lines } from './output';
-import { refuseTrackedLocalFiles } from './unreadFiles';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -46,8 +45,9 @@ dangerous.
 
 Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or with --mock-env a variable
 decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would
-not start, or the one of --live can not be asked, or git tracks an app-config*.local.yaml that has auth.apiGate, or
---no-config is given and a file has it, or, without --config, a file beside those that were read has it.`,
+not start, or the one of --live can not be asked, or CI is set and there is an app-config*.local.yaml that has
+auth.apiGate, or --no-config is given and a file has it, or, without --config, a file beside those that were read
+has it.`,
   options: [
     'config',
     'mock-env',
@@ -65,7 +65,6 @@ not start, or the one of --live can not be asked, or git tracks an app-config*.l
     const times = readTimes(options);
     const declared = await fetchPolicy(options);
     const loaded = await loadConfig(options, output, declared);
-    refuseTrackedLocalFiles(loaded.files);
     assertNoConfig(options, loaded);
     const { leftOut } = loaded;
     output.out(

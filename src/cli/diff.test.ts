@@ -1,17 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import {
-  folderWith,
-  ownTemporaryFolder,
-  runCliHere,
-  runCliIn,
-  writeInto,
-} from '../__testUtils__/runCli';
+import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
-
-const { leftovers } = ownTemporaryFolder();
 
 const configWith = (rules: string[], more = '') =>
   `backend:\n  baseUrl: https://backstage.example.com\nauth:\n  apiGate:\n    allow: [${rules}]\n${more}`;
@@ -19,13 +10,22 @@ const configWith = (rules: string[], more = '') =>
 const STATIC = `{ plugin: techdocs, path: '/static/**', reason: docs on the intranet }`;
 const ECHO = '{ plugin: proxy, path: /echo, methods: [POST] }';
 
+/** Makes a checkout `app`, and another one beside it. Paths that begin with `../` are outside of both. */
+function checkouts(
+  before: Record<string, string>,
+  after: Record<string, string>,
+): string {
+  const folder = folderWith({ 'base/.git': '', 'app/.git': '' });
+  const cwd = path.join(folder, 'app');
+  writeInto(path.join(folder, 'base'), before);
+  writeInto(cwd, { 'package.json': '{"name":"root"}', ...after });
+  return cwd;
+}
+
 async function diff(before: string, after: string, ...args: string[]) {
-  const folder = folderWith({ 'before.yaml': before, 'after.yaml': after });
-  return runCliHere([
-    ...['diff', '--config', `${folder}/after.yaml`],
-    ...['--against', `${folder}/before.yaml`],
-    ...args,
-  ]);
+  const cwd = checkouts({ 'a.yaml': before }, { 'a.yaml': after });
+  const files = ['--config', 'a.yaml', '--against', '../base'];
+  return runCliIn(['diff', ...files, ...args], { cwd });
 }
 
 describe('api-gate diff', () => {
@@ -263,17 +263,19 @@ describe('api-gate diff', () => {
   });
 
   it('compares with several files, and uses made-up values for variables', async () => {
-    const cwd = folderWith({
+    const files = {
       'a.yaml': configWith([ECHO]),
       'b.yaml': "app: { title: '${NOT_SET}' }\n",
-    });
-    const args = ['diff', '--config', 'a.yaml', '--mock-env'];
-    const against = ['--against', 'a.yaml', '--against', 'b.yaml'];
-    expect(await runCliIn([...args, ...against], { cwd })).toEqual({
+    };
+    const args = ['--config', 'a.yaml', '--config', 'b.yaml', '--mock-env'];
+    const cwd = checkouts(files, files);
+    expect(
+      await runCliIn(['diff', ...args, '--against', '../base'], { cwd }),
+    ).toEqual({
       code: 0,
       stdout: 'No difference in what is public\n',
       stderr:
-        'Read a.yaml\nauth.apiGate.mode is enforce\nRead to compare with: a.yaml, b.yaml\n',
+        'Read a.yaml, b.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../base/a.yaml, ../base/b.yaml\n',
     });
   });
 
@@ -291,176 +293,303 @@ describe('api-gate diff', () => {
 
   it('prints the files of both sides on the standard error, so that the standard output has the difference alone', async () => {
     const { stderr } = await diff(configWith([]), configWith([]));
-    expect(stderr).toMatch(
-      /^Read \S+\/after\.yaml\nauth\.apiGate\.mode is enforce\nRead to compare with: \S+\/before\.yaml\n$/,
+    expect(stderr).toBe(
+      'Read a.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../base/a.yaml\n',
     );
   });
 
-  it.each<[string, string[], string]>([
-    ['nothing to compare with', [], 'Give --against git:REF once'],
-    [
-      'a commit and a file',
-      ['--against', 'git:main', '--against', 'x'],
-      'Give --against git:REF once',
-    ],
-    [
-      'a file that is not there',
-      ['--against', '/x.yaml'],
-      '/x.yaml" does not exist',
-    ],
-    [
-      'an unknown value',
-      ['--against', '/x.yaml', '--fail-on', 'x'],
-      '--fail-on must be one of new-public, any',
-    ],
-    [
-      'no repository',
-      ['--against', 'git:main'],
-      'needs files in a git repository',
-    ],
-  ])('exits with 2 for %s', async (_, args, message) => {
-    const folder = folderWith({ 'a.yaml': configWith([]) });
-    const { code, stderr } = await runCliHere([
-      ...['diff', '--config', `${folder}/a.yaml`],
-      ...args,
-    ]);
-    expect(stderr).toContain(message);
-    expect(code).toBe(2);
+  it('exits with 2 for an unknown value', async () => {
+    const same = configWith([]);
+    expect(await diff(same, same, '--fail-on', 'x')).toMatchObject({
+      code: 2,
+      stderr: 'error: --fail-on must be one of new-public, any\n',
+    });
   });
 });
 
-describe('api-gate diff --against git:', () => {
-  const git = (cwd: string, ...args: string[]) =>
-    execFileSync(
-      'git',
-      ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
-      {
-        cwd,
-        stdio: 'pipe',
-      },
-    );
-  let repository: string;
+const CLOSED = 'allow: []\n';
+const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";
+const OPENED = '+ public  GET,HEAD /api/catalog/**  auth.apiGate.allow[0]\n';
+const NOTHING = 'No difference in what is public\n';
+const READ = 'Read app-config.yaml\nauth.apiGate.mode is enforce\n';
+const COMPARED = 'Read to compare with: ../base/app-config.yaml\n';
 
-  beforeAll(() => {
-    repository = folderWith({
-      'app-config.yaml': configWith([], '').replace(
-        'allow: []',
-        "allow: { $include: './deploy/rules.yaml#allow' }",
-      ),
-      'deploy/rules.yaml': `allow: [${ECHO}]\n`,
+const opening = (plugin: string) =>
+  configWith([`{ plugin: ${plugin}, path: '/**' }`]);
+const withAllow = (value: string) => configWith([]).replace('[]', value);
+const including = (file: string) =>
+  withAllow(`{ $include: ${JSON.stringify(`${file}#allow`)} }`);
+
+const run = (cwd: string, args: string[] = [], env = {}) =>
+  runCliIn(['diff', '--against', '../base', ...args], { cwd, env });
+
+describe('[P52] diff --against FOLDER', () => {
+  it.each<[args: string[], problem: string]>([
+    [[], 'must be one folder (none is given): '],
+    [['../base', '../base'], 'must be one folder (../base, ../base): '],
+    ...[
+      'git:main',
+      '../base/app-config.yaml',
+      'app-config.yaml/x',
+      '../none',
+    ].map((folder): [string[], string] => [
+      [folder],
+      `must be one folder (${folder}): `,
+    ]),
+    [[''], 'must be one folder (none is given): '],
+    [['.'], '. is in this checkout: '],
+    [['sub'], 'sub is in this checkout: '],
+    [['../link'], '../link is in this checkout: '],
+    [['../empty'], '../empty has none of the files to compare: '],
+    [['..'], '.. has none of the files to compare: '],
+  ])('exits with 2, and prints what to write, for %j', async (folders, why) => {
+    const config = { 'app-config.yaml': configWith([]) };
+    const cwd = checkouts(config, {
+      ...config,
+      'sub/app-config.yaml': config['app-config.yaml'],
+      'git:main/app-config.yaml': config['app-config.yaml'],
     });
-    git(repository, 'init', '--quiet', '--initial-branch=main');
-    git(repository, 'add', '.');
-    git(repository, 'commit', '--quiet', '-m', 'before');
-    git(repository, 'commit', '--quiet', '--allow-empty', '-m', 'after');
-    writeInto(repository, {
-      'deploy/rules.yaml': `allow: [${ECHO}, ${STATIC}]\n`,
-      'app-config.local.yaml': 'app: {}\n',
+    mkdirSync(path.join(cwd, '../empty'));
+    symlinkSync('app', path.join(cwd, '../link'));
+    const args = folders.flatMap(folder => ['--against', folder]);
+    expect(await runCliIn(['diff', ...args], { cwd })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${READ}error: --against ${why}give the root of another checkout, which git worktree add --detach FOLDER COMMIT makes\n`,
     });
   });
 
-  it('reads the files and what they include as they are at the commit', async () => {
-    const { code, stdout, stderr } = await runCliIn(
-      ['diff', '--against', 'git:main', '--fail-on', 'new-public'],
-      { cwd: repository },
-    );
-    expect(stdout).toBe(
-      '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[1]  "docs on the intranet"\n',
-    );
-    expect(stderr).toBe(
-      'Read app-config.yaml, app-config.local.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main\napp-config.local.yaml is not in main\n',
-    );
-    expect(code).toBe(1);
-    expect(leftovers()).toEqual([]);
-  });
+  const OUTSIDE = 'this file is outside of the checkout ';
+  const VARIABLE = 'write the path without a variable';
 
-  const PUBLIC = '+ public  POST /api/proxy/echo  auth.apiGate.allow[0]';
-  const READ = 'Read to compare with: app-config.yaml of git:HEAD\n';
+  /** The file that includes, with the problem that is reported. `%` is the folder of both checkouts. */
+  const INCLUDES: [what: string, text: string, problem: string][] = [
+    ['an absolute path', including('%/rules.yaml'), OUTSIDE],
+    ['a path that leads out', including('deploy/../../rules.yaml'), OUTSIDE],
+    ['a path through a link', including('link/rules.yaml'), OUTSIDE],
+    ['a path that is a link', including('linked.yaml'), OUTSIDE],
+    [
+      'a path that is an alias',
+      `x: &x '%/rules.yaml#allow'\n${withAllow('{ $include: *x }')}`,
+      OUTSIDE,
+    ],
+    [
+      'a path in an included file',
+      configWith([]).replace('\n    allow: []', ' { $include: deploy/a.json }'),
+      OUTSIDE,
+    ],
+    [
+      'a path in a list',
+      withAllow("[{ $include: '../rules.yaml#rule' }]"),
+      OUTSIDE,
+    ],
+    [
+      'a path of $file that leads out behind a #',
+      withAllow("[{ plugin: { $file: 'x#/../../plugin.txt' }, path: /x }]"),
+      OUTSIDE,
+    ],
+    ['a path with a variable', including('${HERE}/rules.yaml'), VARIABLE],
+  ];
 
-  it.each([
-    [['new.yaml'], '', PUBLIC],
-    [['app-config.yaml', 'new.yaml'], READ, PUBLIC],
-    [['empty.yaml'], '', 'No difference in what is public'],
-  ])(
-    'reports everything as new if the commit lacks a file with rules, or all files (%j)',
-    async (files, compared, line) => {
-      writeInto(repository, {
-        'new.yaml': configWith([ECHO]),
-        'empty.yaml':
-          'backend: { baseUrl: https://a.example.com }\nauth: { apiGate: {} }\n',
+  it.each(
+    (['before', 'after'] as const).flatMap(side =>
+      INCLUDES.map(([what, ...row]) => [what, side, ...row] as const),
+    ),
+  )(
+    'exits with 2, and names the file, if a file is included by %s %s',
+    async (_, side, text, problem) => {
+      const cwd = checkouts({}, {});
+      const folder = path.dirname(cwd);
+      const changed = side === 'before' ? path.join(folder, 'base') : cwd;
+      for (const each of [cwd, path.join(folder, 'base')]) {
+        writeInto(each, { 'app-config.yaml': configWith([]) });
+      }
+      writeInto(folder, {
+        'rules.yaml': `${CLOSED}rule: { plugin: a, path: /b }\n`,
+        'plugin.txt': 'a',
       });
-      const named = files.flatMap(file => ['--config', file]);
-      const { code, stdout, stderr } = await runCliIn(
-        [
-          ...['diff', ...named, '--against', 'git:HEAD'],
-          ...['--fail-on', 'new-public'],
-        ],
-        { cwd: repository },
-      );
-      expect([code, stdout]).toEqual([line === PUBLIC ? 1 : 0, `${line}\n`]);
-      expect(stderr).toBe(
-        `Read ${files.join(', ')}\nauth.apiGate.mode is enforce\n${compared}${files.at(-1)} is not in HEAD\n`,
-      );
+      writeInto(changed, {
+        'app-config.yaml': text.replace('%', folder),
+        'deploy/a.json':
+          '{ "allow": { "$include": "../../rules.yaml#allow" } }',
+        'x#/y': '',
+      });
+      symlinkSync('..', path.join(changed, 'link'));
+      symlinkSync('../rules.yaml', path.join(changed, 'linked.yaml'));
+      const { code, stdout, stderr } = await run(cwd, [], { HERE: folder });
+      expect(stderr).toMatch(/^error: [\w./-]+: this file /m);
+      expect(stderr).toContain(problem);
+      expect([code, stdout]).toEqual([2, '']);
     },
   );
 
-  it('reads the files of BACKSTAGE_ENV at the commit, and refuses others with rules', async () => {
-    const cwd = folderWith({
-      'app-config.yaml': configWith([ECHO]),
-      'app-config.production.yaml': configWith([ECHO]),
-      'app-config.production.local.yaml': 'app: {}\n',
-    });
-    git(cwd, 'init', '--quiet', '--initial-branch=main');
-    git(cwd, 'add', '--force', '.');
-    git(cwd, 'commit', '--quiet', '-m', 'x');
-    const args = ['diff', '--against', 'git:main'];
-    const env = { BACKSTAGE_ENV: 'production' };
-    expect(await runCliIn(args, { cwd, env })).toEqual({
-      code: 0,
-      stdout: 'No difference in what is public\n',
-      stderr:
-        'Read app-config.yaml, app-config.production.yaml, app-config.production.local.yaml\nauth.apiGate.mode is enforce\nRead to compare with: app-config.yaml of git:main, app-config.production.yaml of git:main, app-config.production.local.yaml of git:main\n',
-    });
-    rmSync(path.join(cwd, 'app-config.production.yaml'));
-    const { code, stderr } = await runCliIn(args, { cwd });
-    expect(stderr).toContain(
-      'error: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
+  it.each(['../more.yaml', '../link/more.yaml'])(
+    'exits with 2 for a file of --config outside of the checkout: %s',
+    async file => {
+      const text = configWith([]);
+      const cwd = checkouts(
+        {},
+        {
+          'app-config.yaml': text,
+          'more.yaml': text,
+          '../more.yaml': text,
+          '../deep/base/app-config.yaml': text,
+        },
+      );
+      symlinkSync('app', path.join(cwd, '../link'));
+      const args = ['--config', 'app-config.yaml', '--config', file];
+      const { code, stderr } = await runCliIn(
+        ['diff', '--against', '../deep/base', ...args],
+        { cwd },
+      );
+      expect(stderr).toContain(`\nerror: ${file}: ${OUTSIDE}`);
+      expect(code).toBe(2);
+    },
+  );
+
+  it.each([
+    ['before', '../outside.yaml', `../base/app-config.yaml: ${OUTSIDE}`],
+    ['after', '../outside.yaml', `app-config.yaml: ${OUTSIDE}`],
+    ['before', 'none.yaml', '../base/app-config.yaml: this file is not there'],
+  ])(
+    'exits with 2 if a file is a link %s the change, to %s',
+    async (side, to, problem) => {
+      const config = { 'app-config.yaml': configWith([]) };
+      const isBefore = side === 'before';
+      const cwd = checkouts(isBefore ? {} : config, isBefore ? config : {});
+      const linked = isBefore ? path.join(cwd, '../base') : cwd;
+      writeInto(cwd, { '../outside.yaml': configWith([]) });
+      symlinkSync(to, path.join(linked, 'app-config.yaml'));
+      const { code, stdout, stderr } = await run(cwd);
+      expect(stderr).toContain(`error: ${problem}`);
+      expect([code, stdout]).toEqual([2, '']);
+    },
+  );
+
+  it('exits with 2 if both sides read one file', async () => {
+    const cwd = checkouts(
+      {},
+      {
+        'app-config.yaml': including('nested/rules.yaml'),
+        'nested/.git': '',
+        'nested/app-config.yaml': including('rules.yaml'),
+        'nested/rules.yaml': CLOSED,
+      },
     );
-    expect(code).toBe(2);
-    const named = [...args, '--config', 'app-config.yaml'];
-    expect((await runCliIn(named, { cwd })).code).toBe(0);
+    const args = ['diff', '--against', 'nested'];
+    expect(await runCliIn(args, { cwd })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${READ}error: nested/rules.yaml: both checkouts read this file, so that it would be compared with itself: make the other checkout outside of this one\n`,
+    });
   });
 
-  it('prints the git command to run in a shallow clone', async () => {
-    const clone = folderWith({});
-    git(
-      clone,
-      'clone',
-      '--quiet',
-      '--depth=1',
-      `file://${repository}`,
-      'shallow',
+  it('exits with 2 for broken YAML of the other checkout, and quotes none of it', async () => {
+    const cwd = checkouts(
+      { 'app-config.yaml': 'token: "secret-value\nx: [' },
+      { 'app-config.yaml': configWith([]) },
     );
-    const file = path.join(clone, 'shallow/app-config.yaml');
-    const run = (ref: string) =>
-      runCliHere(['diff', '--config', file, '--against', `git:${ref}`]);
-    for (const ref of ['HEAD~1', 'origin/other', '--upload-pack=x', 'main:x']) {
-      expect(await run(ref)).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining(
-          `this clone does not have ${ref}. A shallow clone has one commit only: run "git fetch --depth=1 origin `,
-        ),
-      });
-    }
-    expect(await run('origin/main')).toMatchObject({
-      code: 0,
-      stdout: 'No difference in what is public\n',
+    expect(await run(cwd)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${READ}error: ../base/app-config.yaml: this file is not valid YAML\n`,
     });
-    git(repository, 'branch', 'release', 'HEAD~1');
-    const { stderr } = await run('origin/release');
-    const [, fetch] = stderr.match(/run "git (fetch [^"]+)"/)!;
-    git(path.dirname(file), ...fetch.split(' '));
-    expect(await run('FETCH_HEAD')).toMatchObject({ code: 0 });
-    expect(leftovers()).toEqual([]);
+  });
+
+  it.each(['./deploy../rules.yaml', 'deploy../../deploy..//rules.yaml'])(
+    'compares what is included by %s, beside a text that is no YAML',
+    async file => {
+      const shared = {
+        'app-config.yaml': `${including(file)}app: { title: { $file: title.txt } }\n`,
+        'title.txt': 'title: "',
+      };
+      const cwd = checkouts(
+        { ...shared, 'deploy../rules.yaml': CLOSED },
+        { ...shared, 'deploy../rules.yaml': OPEN },
+      );
+      expect(await run(cwd, ['--fail-on', 'new-public'])).toEqual({
+        code: 1,
+        stdout: OPENED,
+        stderr: READ + COMPARED,
+      });
+    },
+  );
+
+  it('compares the files that the links of each checkout lead to, from a folder below the root', async () => {
+    const files = { 'one.yaml': opening('a'), 'two.yaml': opening('catalog') };
+    const cwd = checkouts(files, { ...files, 'packages/backend/x': '' });
+    symlinkSync('one.yaml', path.join(cwd, '../base/linked.yaml'));
+    symlinkSync('two.yaml', path.join(cwd, 'linked.yaml'));
+    expect(
+      await runCliIn(
+        ['diff', '--config', '../../linked.yaml', '--against', '../../../base'],
+        { cwd: path.join(cwd, 'packages/backend') },
+      ),
+    ).toEqual({
+      code: 0,
+      stdout: `${OPENED}- closed  GET,HEAD /api/a/**\n`,
+      stderr:
+        'Read ../../linked.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../../../base/linked.yaml\n',
+    });
+  });
+
+  it('compares files in the order of --config, one of them twice', async () => {
+    const files = { 'a.yaml': opening('a'), 'b.yaml': opening('catalog') };
+    const cwd = checkouts(files, files);
+    const args = ['a', 'b', 'a'].flatMap(each => ['--config', `${each}.yaml`]);
+    expect((await run(cwd, args)).stdout).toBe(NOTHING);
+  });
+
+  it.each([
+    [
+      'has rules, which takes nothing for public before',
+      opening('catalog'),
+      OPENED,
+    ],
+    ['has other settings', 'app: {}\n', NOTHING],
+  ])(
+    'compares without a file that the other checkout lacks: it %s',
+    async (_, added, stdout) => {
+      const open = opening('catalog');
+      const cwd = checkouts(
+        { 'app-config.yaml': open, deploy: '' },
+        { 'app-config.yaml': open, 'deploy/prod.yaml': added },
+      );
+      const files = ['app-config.yaml', 'deploy/prod.yaml'];
+      const args = files.flatMap(file => ['--config', file]);
+      expect(await run(cwd, args)).toEqual({
+        code: 0,
+        stdout,
+        stderr: `Read ${files.join(', ')}\nauth.apiGate.mode is enforce\n${COMPARED}deploy/prod.yaml is not in ../base\n`,
+      });
+    },
+  );
+
+  it('compares with files that are empty or deleted by now', async () => {
+    const before = {
+      'app-config.yaml': opening('catalog'),
+      'app-config.production.yaml': configWith([]),
+    };
+    const env = { BACKSTAGE_ENV: 'production' };
+    const { 'app-config.yaml': only } = before;
+    const deleted = checkouts(before, { 'app-config.yaml': only });
+    expect((await run(deleted, [], env)).stdout).toBe(OPENED);
+    writeInto(deleted, { 'app-config.production.yaml': '# empty\n' });
+    expect((await run(deleted, [], env)).stdout).toBe(OPENED);
+  });
+
+  it('exits with 2 if a file that only the other checkout has may have rules, and --config does not name the files', async () => {
+    const file = { 'app-config.yaml': configWith([]) };
+    const cwd = checkouts(
+      { ...file, 'app-config.production.yaml': opening('catalog') },
+      file,
+    );
+    expect(await run(cwd)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${READ}${COMPARED}error: ../base/app-config.production.yaml: this file has auth.apiGate, and the command has not read it: give --config for each file that the backend reads\n`,
+    });
+    const named = ['--config', 'app-config.yaml'];
+    expect((await run(cwd, named)).code).toBe(0);
   });
 });

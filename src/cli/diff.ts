@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { compact } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
@@ -11,7 +12,6 @@ import {
   compareExpectations,
   compareVariables,
 } from './compareEntries';
-import { withFilesAt } from './gitFiles';
 import {
   formatMode,
   LoadedConfig,
@@ -20,53 +20,33 @@ import {
   readSources,
 } from './loadConfig';
 import { isModeUnknown } from './mockEnv';
+import { findInOtherCheckout } from './otherCheckout';
 import type { Lines } from './output';
-import {
-  CONFIG_FILE,
-  findUnreadFiles,
-  hasGate,
-  refuseTrackedLocalFiles,
-} from './unreadFiles';
-
-const GIT = 'git:';
-
-const PURPOSE = 'to compare with: ';
+import { findUnreadFiles, hasGate } from './unreadFiles';
 
 export const diff: Command = {
-  help: `api-gate diff [--config FILE]... --against git:REF|FILE...
+  help: `api-gate diff [--config FILE]... --against FOLDER
 
 Prints what a change of the configuration makes public, what it closes, and which expectations it adds
 or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
 is not public; where two rules end at different times, the difference is shown as longer or shorter.
-What rules require, and as whom handlers read, is compared too.
+What rules require is compared too.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --against git:REF          the same files at a commit, a branch or a tag, such as git:origin/main
-  --against FILE             other files, in the backend's order
-  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, reads as another subject,
-                             or is no longer expected to be closed; or for any difference
+  --against FOLDER           the root of another checkout, which has the same files as they were:
+                             git worktree add --detach FOLDER COMMIT makes it
+  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, or is no longer expected
+                             to be closed; or for any difference
   --mock-env                 uses a made-up value for each variable that is not set and has no default
 
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
-not be read or compared, or git tracks an app-config*.local.yaml that has auth.apiGate, or, without --config, a
-file beside those that were read has it.`,
+not be read, or is outside of its checkout, or the same in both, or CI is set and there is an app-config*.local.yaml
+that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
   options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
-    const { against = [] } = options;
-    const ref = against.find(other => other.startsWith(GIT))?.slice(GIT.length);
-    if (against.length === 0 || (ref !== undefined && against.length > 1)) {
-      throw new CliError(
-        'Give --against git:REF once, or --against FILE for each file',
-      );
-    }
     const after = await loadConfig(options, output);
-    refuseTrackedLocalFiles(after.files);
-    const other = { ...options, config: against };
-    const before =
-      ref === undefined
-        ? await loadConfig(other, output, undefined, PURPOSE)
-        : await readAt(ref, after, options, output);
+    const before = await readBefore(after, options, output);
 
     const { gate } = after;
     const { allow = [], expect = [] } = before?.gate ?? {};
@@ -92,47 +72,42 @@ file beside those that were read has it.`,
 };
 
 /**
- * Reads the same files at a commit.
+ * Reads the same files of the other checkout.
  *
- * @returns `undefined` if nothing can be said to have been public: if the commit lacks a file that has settings of the gate now, the
- *   other files may open what that one had closed
+ * @returns `undefined` if nothing can be said to have been public: if the other checkout lacks a file that has settings of the gate
+ *   now, the other files may open what that one had closed
  */
-async function readAt(
-  ref: string,
+async function readBefore(
   after: LoadedConfig,
   options: Options,
   output: Lines,
 ): Promise<LoadedConfig | undefined> {
-  const files = options.config ? after.files : defaultFiles(after.files[0]);
-  return withFilesAt(ref, files, async (copies, copyBeside) => {
-    if (copies.size > 0) {
-      const names = [...copies.keys()].map(
-        file => `${formatLocation({ file })} of ${GIT}${ref}`,
-      );
-      output.error(`Read ${PURPOSE}${names.join(', ')}`);
-    }
-    const missing = after.files.filter(file => !copies.has(file));
-    missing.forEach(file =>
-      output.error(`${formatLocation({ file })} is not in ${ref}`),
+  const paired = findInOtherCheckout(
+    options.against ?? [],
+    options.config ? after.files : defaultFiles(after.files[0]),
+  );
+  const config = compact(paired.map(({ other }) => other));
+  const names = config.map(file => formatLocation({ file }));
+  output.error(`Read to compare with: ${names.join(', ')}`);
+  const missing = after.files.filter(name =>
+    paired.some(({ file, other }) => file === name && !other),
+  );
+  missing.forEach(file =>
+    output.error(`${formatLocation({ file })} is not in ${options.against}`),
+  );
+  const [unread] = options.config ? [] : findUnreadFiles(config);
+  if (unread) {
+    throw new CliError(
+      `this file ${unread.problem}, and the command has not read it: give --config for each file that the backend reads`,
+      { file: unread.file },
     );
-    const isNew = after.sources.some(
-      ({ path: file = '', data }) => missing.includes(file) && hasGate(data),
-    );
-    if (isNew || copies.size === 0) {
-      return undefined;
-    }
-    const config = [...copies.values()];
-    if (!options.config) {
-      await copyBeside(CONFIG_FILE);
-      const [unread] = findUnreadFiles(config);
-      if (unread) {
-        throw new CliError(
-          `${path.basename(unread.file)} of ${GIT}${ref} ${unread.problem}, and the command has not read it: give --config for each file that the backend reads, or the files of ${ref} with --against FILE`,
-        );
-      }
-    }
-    return readGate(await readSources({ ...options, config }), options);
-  });
+  }
+  const isNew = after.sources.some(
+    ({ path: file = '', data }) => missing.includes(file) && hasGate(data),
+  );
+  return isNew
+    ? undefined
+    : readGate(await readSources({ ...options, config }), options);
 }
 
 /** Returns the files that Backstage reads without `--config`, in its order, whether or not they are there. */

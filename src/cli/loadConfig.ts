@@ -17,7 +17,12 @@ import {
   withoutMocked,
 } from './mockEnv';
 import type { Lines } from './output';
-import { refuseUnreadFiles } from './unreadFiles';
+import {
+  findUnreadFiles,
+  formatUnread,
+  refuseLocalFiles,
+  refuseUnreadFiles,
+} from './unreadFiles';
 
 /** Describes the mode if `--mock-env` leaves it out. */
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
@@ -47,30 +52,31 @@ export interface LoadedConfig {
  * Reads the configuration, and lists the files that it is from.
  *
  * @param declared - the policy of the running backend, where it is known
- * @param purpose - what the files are read for, where the command has read others before
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
 export async function loadConfig(
   options: Options,
   output: Lines,
   declared?: DeclaredInCode,
-  purpose = '',
 ): Promise<LoadedConfig> {
   const read = await readSources(options);
   const { sources, files } = read;
   const variables = sources.some(source => source.path === undefined);
   output.error(
-    `Read ${purpose}${[
+    `Read ${[
       ...files.map(file => formatLocation({ file })),
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
   );
+  refuseLocalFiles(files);
   if (!options.config) {
     refuseUnreadFiles(files);
   }
   const loaded = readGate(read, options, declared);
-  if (purpose === '') {
-    output.error(describeMode(loaded));
+  output.error(describeMode(loaded));
+  const unread = findUnreadFiles(files);
+  if (unread.length > 0) {
+    output.error(`Not read: ${formatUnread(unread)}`);
   }
   return loaded;
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import {
   RunnerCommand,
   runnerCommandsIn,
@@ -72,9 +73,10 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     ),
   )('prints %s as text: %j', async (_, text, place) => {
     const files = place(JSON.stringify(text));
-    const cwd = folderWith({ ...files, 'empty.yaml': GATE });
+    const name = Object.keys(files)[0];
+    const cwd = folderWith({ ...files, [path.join('base', name)]: GATE });
     const output = async (...args: string[]) => {
-      const config = ['--config', Object.keys(files)[0]];
+      const config = ['--config', name];
       const { stdout, stderr } = await runCliIn([...args, ...config], { cwd });
       return stdout + stderr;
     };
@@ -84,7 +86,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     expect(runnerCommandsIn(checked)).toEqual([]);
     const explained = await output('explain', '/api/a/b');
     expect(runnerCommandsIn(explained)).toEqual([]);
-    const compared = await output('diff', '--against', 'empty.yaml');
+    const compared = await output('diff', '--against', 'base');
     expect(runnerCommandsIn(compared)).toEqual([]);
     const annotated = await output('check', '--format', 'github');
     expect(runnerCommandsIn(annotated).filter(isForged)).toEqual([]);

@@ -1,48 +1,35 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
+import { folderWith, runCliIn } from '../__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 
 const BASE = 'backend: { baseUrl: https://backstage.example.com }\n';
 const GATE = 'auth: { apiGate: { allow: [] } }\n';
-const OPEN = "auth: { apiGate: { allow: [{ plugin: catalog, path: '/**' }] } }";
 
 const COMMANDS = [
   ['check'],
   ['check', '--format', 'github'],
   ['explain', 'GET /api/catalog/entities'],
-  ['diff', '--against', 'git:main'],
-  ['diff', '--against', '../../app-config.yaml'],
+  ['diff', '--against', '../../base'],
+  ['init'],
 ];
 
+/** The files of an app, with another checkout of it. */
 const FOLDER = {
+  '.git': '',
   'package.json': '{"name":"root","workspaces":["packages/*"]}',
   'packages/backend/package.json': '{"name":"backend"}',
   'app-config.yaml': BASE + GATE,
+  'base/.git': '',
+  'base/app-config.yaml': BASE + GATE,
 };
 
-/** Commits the files that an app has, in a new repository. */
-function repositoryWith(files: Record<string, string>): string {
-  const repository = folderWith({ ...FOLDER, ...files });
-  const git = (...args: string[]) =>
-    execFileSync(
-      'git',
-      ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args],
-      {
-        cwd: repository,
-        stdio: 'pipe',
-      },
-    );
-  git('init', '--quiet', '--initial-branch=main');
-  git('add', '.');
-  git('commit', '--quiet', '--message', 'x');
-  return repository;
-}
+const appWith = (files: Record<string, string>) =>
+  folderWith({ ...FOLDER, ...files });
 
-const run = (repository: string, args: string[], env = {}) =>
-  runCliIn(args, { cwd: path.join(repository, 'packages/backend'), env });
+const run = (app: string, args: string[], env = {}) =>
+  runCliIn(args, { cwd: path.join(app, 'packages/backend'), env });
 
 describe('[P52] a configuration file beside those that a command reads', () => {
   it.each([
@@ -73,11 +60,9 @@ describe('[P52] a configuration file beside those that a command reads', () => {
   ])(
     'ends each command with 2 and is named: %s with %j',
     async (name, text, problem) => {
-      // The branch main does not have it.
-      const repository = repositoryWith({});
-      writeInto(repository, { [name]: text });
+      const app = appWith({ [name]: text });
       for (const args of COMMANDS) {
-        const { code, stdout, stderr } = await run(repository, args);
+        const { code, stdout, stderr } = await run(app, args);
         expect(stderr).toMatch(/^Read \.\.\/\.\.\/app-config\.yaml\n/);
         expect(stdout + stderr).toMatch(
           /^(error: |::error file=)\.\.\/\.\.\/app-config/m,
@@ -94,30 +79,30 @@ describe('[P52] a configuration file beside those that a command reads', () => {
   );
 
   it('ends each command with 2 if it is a link to a file of another machine', async () => {
-    const repository = repositoryWith({});
-    const link = path.join(repository, 'app-config.production.yaml');
+    const app = appWith({});
+    const link = path.join(app, 'app-config.production.yaml');
     symlinkSync('/nowhere/app-config.yaml', link);
     for (const args of COMMANDS) {
-      const { code, stdout, stderr } = await run(repository, args);
+      const { code, stdout, stderr } = await run(app, args);
       expect(stdout + stderr).toContain('this file can not be read here, and');
       expect(code).toBe(2);
     }
   });
 
   it('may be a folder', async () => {
-    const repository = repositoryWith({ 'app-config.d.yaml/x.yaml': GATE });
+    const app = appWith({ 'app-config.d.yaml/x.yaml': GATE });
     for (const args of COMMANDS) {
-      expect((await run(repository, args)).code).toBe(0);
+      expect((await run(app, args)).code).toBe(0);
     }
   });
 
   it('is named with all others', async () => {
-    const repository = repositoryWith({
+    const app = appWith({
       'app-config.a.yaml': GATE,
       'app-config.b.yaml': 'x: [',
       'app-config.c.yaml': GATE,
     });
-    const { stderr } = await run(repository, ['check']);
+    const { stderr } = await run(app, ['check']);
     expect(stderr).toContain(
       '\nerror: ../../app-config.a.yaml: this file has auth.apiGate, and the command has not read it; ../../app-config.b.yaml is not valid YAML; ../../app-config.c.yaml has auth.apiGate: give ',
     );
@@ -136,33 +121,91 @@ describe('[P52] a configuration file beside those that a command reads', () => {
     ['packages/backend/app-config.yaml', GATE],
     ['app-config.d/x.yaml', GATE],
   ])('may be there: %s with %j', async (name, text) => {
-    const repository = repositoryWith({ [name]: text });
+    const app = appWith({ [name]: text });
     for (const args of COMMANDS) {
-      expect((await run(repository, args)).code).toBe(0);
+      expect((await run(app, args)).code).toBe(0);
     }
   });
 
   it('may have auth.apiGate if the command reads it, or if --config names the files', async () => {
-    const repository = repositoryWith({ 'app-config.production.yaml': GATE });
+    const app = appWith({ 'app-config.production.yaml': GATE });
     const named = ['--config', '../../app-config.yaml'];
     const env = { BACKSTAGE_ENV: 'production' };
     for (const args of COMMANDS) {
-      expect((await run(repository, [...args, ...named])).code).toBe(0);
-      expect((await run(repository, args, env)).code).toBe(0);
+      expect((await run(app, [...args, ...named])).code).toBe(0);
+      expect((await run(app, args, env)).code).toBe(0);
     }
   });
 
-  it('ends diff with 2 if only the commit has it', async () => {
-    const repository = repositoryWith({ 'app-config.production.yaml': OPEN });
-    rmSync(path.join(repository, 'app-config.production.yaml'));
-    const args = ['diff', '--against', 'git:main'];
-    expect(await run(repository, args)).toEqual({
-      code: 2,
-      stdout: '',
-      stderr:
-        'Read ../../app-config.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../../app-config.yaml of git:main\nerror: app-config.production.yaml of git:main has auth.apiGate, and the command has not read it: give --config for each file that the backend reads, or the files of main with --against FILE\n',
+  it('is named in a line if it may have auth.apiGate, and --config names other files', async () => {
+    const app = appWith({
+      'app-config.local.yaml': GATE,
+      'app-config.other.yaml': 'x: [',
     });
-    const named = [...args, '--config', '../../app-config.yaml'];
-    expect((await run(repository, named)).code).toBe(0);
+    for (const args of COMMANDS) {
+      const named = ['--config', '../../app-config.yaml'];
+      const { code, stderr } = await run(app, [...args, ...named]);
+      expect(stderr).toMatch(
+        /^Read .*\nauth\.apiGate\.mode is enforce\nNot read: \.\.\/\.\.\/app-config\.local\.yaml has auth\.apiGate; \.\.\/\.\.\/app-config\.other\.yaml is not valid YAML\n/,
+      );
+      expect(code).toBe(0);
+    }
+  });
+});
+
+describe('[P52] a file app-config.local.yaml', () => {
+  const NAMED = ['--config', '../../app-config.yaml'];
+
+  it.each([
+    ['app-config.local.yaml', GATE],
+    ['app-config.local.yml', GATE],
+    ['app-config.production.local.yaml', GATE],
+    ['app-config.local.yaml', 'auth: { apiGate: { $include: rules.yaml } }'],
+    ['app-config.local.yaml', 'auth: { apiGate: null }'],
+    ['app-config.local.yaml', 'auth: null'],
+    ['app-config.local.yaml', 'auth: { $include: auth.yaml }'],
+  ])(
+    'ends each command with 2 if CI is set, with --config too: %s with %s',
+    async (name, text) => {
+      const app = appWith({
+        [name]: text,
+        'rules.yaml': 'allow: []',
+        'auth.yaml': 'apiGate: {}',
+      });
+      for (const args of COMMANDS) {
+        for (const more of [
+          [],
+          NAMED,
+          [...NAMED, '--config', `../../${name}`],
+        ]) {
+          const { code, stdout, stderr } = await run(app, [...args, ...more], {
+            CI: 'true',
+          });
+          expect(stdout + stderr).toMatch(
+            /^(error: |::error file=)\.\.\/\.\.\/app-config\..*: ?CI is set, and this file has auth\.apiGate, /m,
+          );
+          expect(stdout).not.toContain('No difference');
+          expect(code).toBe(2);
+        }
+      }
+    },
+  );
+
+  it('is read as Backstage reads it if CI is not set, or if it has other settings', async () => {
+    const rule = 'auth: { apiGate: { allow: [{ plugin: local, path: /x }] } }';
+    const local = appWith({ 'app-config.local.yaml': rule });
+    for (const env of [{}, { CI: '' }]) {
+      const { code, stdout } = await run(local, ['check'], env);
+      expect(stdout).toContain(
+        'app-config.local.yaml:1  auth.apiGate.allow[0]  GET /api/local/x\n',
+      );
+      expect(code).toBe(0);
+    }
+    const other = appWith({
+      'app-config.local.yaml': 'app: { title: mine }\nauth: { providers: {} }',
+    });
+    for (const args of COMMANDS) {
+      expect((await run(other, args, { CI: 'true' })).code).toBe(0);
+    }
   });
 });

@@ -4,11 +4,10 @@ import { difference } from 'lodash';
 import { formatLocation, readYaml } from '../config/locate';
 import { ANY_SPELLING } from '../config/assertPlace';
 import { asObject, isObject } from '../config/values';
-import { CliError, firstLineOf } from './Command';
-import { git } from './gitFiles';
+import { CliError } from './Command';
 
 /** The names of configuration files, by Backstage's convention. */
-export const CONFIG_FILE = /^app-config.*\.ya?ml$/;
+const CONFIG_FILE = /^app-config.*\.ya?ml$/;
 
 const HAS_GATE = 'has auth.apiGate';
 
@@ -21,38 +20,44 @@ export function findUnreadFiles(files: string[]) {
     .filter(({ problem }) => problem !== undefined);
 }
 
+export function formatUnread(
+  unread: ReturnType<typeof findUnreadFiles>,
+): string {
+  return unread
+    .map(({ file, problem }) => `${formatLocation({ file })} ${problem}`)
+    .join('; ');
+}
+
 /** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
 export function refuseUnreadFiles(files: string[]): void {
   const unread = findUnreadFiles(files);
   if (unread.length > 0) {
     const [{ file, problem }, ...others] = unread;
-    const nameOf = (each: string) => formatLocation({ file: each });
-    const more = others.map(
-      other => `; ${nameOf(other.file)} ${other.problem}`,
-    );
+    const more = others.length > 0 ? `; ${formatUnread(others)}` : '';
     const example = [...files, file]
       .filter(each => !LOCAL_FILE.test(each))
-      .map(each => ` --config ${nameOf(each)}`);
+      .map(each => ` --config ${formatLocation({ file: each })}`);
     throw new CliError(
-      `this file ${problem}, and the command has not read it${more.join('')}: give each file that the backend reads, in its order, such as${example.join('')}`,
+      `this file ${problem}, and the command has not read it${more}: give each file that the backend reads, in its order, such as${example.join('')}`,
       { file },
     );
   }
 }
 
 /**
- * Refuses files for one developer's machine that are in the repository and have settings of the gate. In a pull request, such a
- * file could hide the rules of a backend that is started with `--config`, and does not read it.
+ * Refuses files for one developer's machine that have settings of the gate, where a CI job runs: its checkout has files of the
+ * repository only. In a pull request, such a file could hide the rules of a backend that is started with `--config`, and does not
+ * read it.
  */
-export function refuseTrackedLocalFiles(files: string[]): void {
-  for (const file of new Set([...files, ...filesBeside(files)])) {
-    const isLocal = LOCAL_FILE.test(file);
-    if (isLocal && problemOf(file) === HAS_GATE && isTracked(file)) {
-      throw new CliError(
-        'git tracks this file, and it has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from git',
-        { file },
-      );
-    }
+export function refuseLocalFiles(files: string[]): void {
+  const file = filesBeside(files).find(
+    each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
+  );
+  if (process.env.CI && file) {
+    throw new CliError(
+      'CI is set, and this file has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from the repository',
+      { file },
+    );
   }
 }
 
@@ -88,33 +93,23 @@ function filesBeside(files: string[]): string[] {
 
 /** Returns why a file, as it is written and without what it includes, may have settings of the gate; `undefined` if it has none. */
 function problemOf(file: string): string | undefined {
+  const { data, problem } = parseFile(file);
+  return problem ?? (hasGate(data) ? HAS_GATE : undefined);
+}
+
+/** Parses a file as it is written, without what it includes. The problem quotes nothing of the file. */
+export function parseFile(file: string): { data?: unknown; problem?: string } {
   const yaml = readYaml(file);
   if (!yaml) {
     // Another machine may read it, such as a link to nothing.
-    return 'can not be read here';
+    return { problem: 'can not be read here' };
   }
   try {
     if (yaml.document.errors.length === 0) {
-      return hasGate(yaml.document.toJS()) ? HAS_GATE : undefined;
+      return { data: yaml.document.toJS() };
     }
   } catch {
     // Its aliases lead to nothing, or to too much.
   }
-  return 'is not valid YAML';
-}
-
-function isTracked(file: string): boolean {
-  const args = ['--literal-pathspecs', 'ls-files', '--', path.basename(file)];
-  try {
-    return git(path.dirname(file), args) !== '';
-  } catch (error) {
-    const { stderr } = error as { stderr?: unknown };
-    if (/not a git repository/.test(String(stderr))) {
-      return false;
-    }
-    throw new CliError(
-      `git can not say whether it tracks this file (${firstLineOf(stderr || error)}): let git read the repository, or remove auth.apiGate from the file`,
-      { file },
-    );
-  }
+  return { problem: 'is not valid YAML' };
 }

@@ -100,7 +100,7 @@ function run(args: string[], files: Record<string, JsonObject>) {
 
 const backend = { baseUrl: 'http://localhost:7007' };
 const GATED = { backend, auth: { apiGate: BLOCK } };
-const AGAINST = ['--against', 'gated.yaml'];
+const AGAINST = ['--against', 'base'];
 const COMMANDS = [
   ['check'],
   ['check', '--no-config'],
@@ -117,7 +117,7 @@ describe('[P102] settings of the gate at a wrong place', () => {
       for (const command of COMMANDS) {
         const { code, stdout, stderr } = await run(command, {
           'app-config.yaml': { backend, ...settings },
-          'gated.yaml': GATED,
+          'base/app-config.yaml': GATED,
         });
         expect(stderr).toContain(message);
         expect([code, stdout]).toEqual([2, '']);
@@ -164,6 +164,9 @@ describe('[P102] auth.apiGate in none of the files that a command reads', () => 
     // `apiGate` without a value is none.
     'empty.yaml': { backend, auth: { apiGate: null } },
     'gated.yaml': GATED,
+    'base/app-config.yaml': GATED,
+    'base/empty.yaml': GATED,
+    'base/gated.yaml': { backend },
   };
   const read = (file: string) => ['--config', file];
 
@@ -173,7 +176,6 @@ describe('[P102] auth.apiGate in none of the files that a command reads', () => 
     [0, ['check', '--no-config']],
     [1, ['explain', 'GET /api/pub/open']],
     [1, ['diff', ...AGAINST]],
-    [1, ['diff', '--against', 'app-config.yaml']],
     [0, ['init']],
   ])('ends with %i, and says so: %j', async (expected, args) => {
     for (const file of ['app-config.yaml', 'empty.yaml']) {
@@ -191,7 +193,7 @@ describe('[P102] auth.apiGate in none of the files that a command reads', () => 
   });
 
   it('may be so in the files that diff compares with', async () => {
-    const args = ['diff', ...read('gated.yaml'), '--against', 'empty.yaml'];
+    const args = ['diff', ...read('gated.yaml'), ...AGAINST];
     const { code, stderr } = await run(args, FILES);
     expect(stderr).not.toContain(MISSING);
     expect(code).toBe(0);

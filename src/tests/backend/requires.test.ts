@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '@backstage/types';
 import { merge } from 'lodash';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
-import { runCliHere } from '../../__testUtils__/runCli';
+import { folderWith, runCliHere, runCliIn } from '../../__testUtils__/runCli';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { POLICY } from '../../__testUtils__/requestParts';
 import { signedBackends } from '../../__testUtils__/signedBackends';
@@ -282,25 +282,19 @@ events: { modules: { github: { webhookSecret: ${secret} } } }
 
 it('[P84] check and diff treat every requirement as met', async () => {
   const base = 'backend: { baseUrl: http://a.example.com }\n';
-  const file = path.join(folder, 'app-config.yaml');
-  const before = path.join(folder, 'before.yaml');
-  await writeFile(before, base);
-  await writeFile(
-    file,
-    `${base}auth: { apiGate: { allow: [${JSON.stringify(RULE)}], expect: [{ request: POST ${TARGET}, is: public }] } }\n`,
-  );
-  const checked = await runCliHere([
-    ...['check', '--config', file],
-    ...['--fail-on', 'findings'],
-  ]);
+  const cwd = folderWith({
+    'base/app-config.yaml': base,
+    'app-config.yaml': `${base}auth: { apiGate: { allow: [${JSON.stringify(RULE)}], expect: [{ request: POST ${TARGET}, is: public }] } }\n`,
+  });
+  const checked = await runCliIn(['check', '--fail-on', 'findings'], { cwd });
   expect(checked.stdout).toMatch(
     /POST \/api\/events\/http\/github {2}\(requires events\.modules\.github\.webhookSecret\)\n[^]*1 of 1 expectations hold, 0 findings\n/,
   );
   expect(checked.code).toBe(0);
-  const compared = await runCliHere([
-    ...['diff', '--config', file, '--against', before],
-    ...['--fail-on', 'new-public'],
-  ]);
+  const compared = await runCliIn(
+    ['diff', '--against', 'base', '--fail-on', 'new-public'],
+    { cwd },
+  );
   expect(compared.stdout).toMatch(
     /^\+ public {2}POST \/api\/events\/http\/github {2}auth\.apiGate\.allow\[0\] {2}\(requires events/,
   );

@@ -17,6 +17,7 @@ import {
   runCli,
   runCliHere,
   runCliIn,
+  writeInto,
 } from '../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import { serve } from '../../__testUtils__/serve';
@@ -61,8 +62,12 @@ const NOT_RUN: Record<string, string> = {
     'needs the repository of an app: src/tests/docs/workflow.test.ts runs it',
   [`${API_GATE}init --policy`]:
     'needs a backend in report-only: integration/init/run runs it',
-  [`${API_GATE}diff --config ../../app-config.yaml`]:
-    'needs a remote: src/tests/docs/workflow.test.ts runs it',
+  ...Object.fromEntries(
+    ['git worktree', `${API_GATE}diff`].map(start => [
+      start,
+      'needs another checkout: src/tests/docs/workflow.test.ts runs it',
+    ]),
+  ),
 };
 
 /** Returns the commands of a block, each on one line, and the status that a comment behind each expects. */
@@ -169,7 +174,13 @@ auth:
 `;
 
 describe('a sample of docs/cli.md', () => {
-  const folder = folderWith({
+  const checkouts = folderWith({
+    'app/.git': '',
+    'base/app-config.yaml': WITH_RULE,
+    'base/app-config.production.yaml': 'app: {}\n',
+  });
+  const folder = path.join(checkouts, 'app');
+  writeInto(folder, {
     ...WORKSPACE,
     'app-config.yaml': WITH_RULE,
     'app-config.production.yaml': `auth:

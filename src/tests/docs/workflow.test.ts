@@ -1,6 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { mapValues } from 'lodash';
 import { parse } from 'yaml';
 import {
   blocksAfter,
@@ -19,8 +20,13 @@ const [workflow] = codeBlocks('yaml')
   .filter(({ file }) => file === 'docs/first-week.md')
   .map(({ text }) => parse(text))
   .filter(({ jobs }) => jobs);
-const runs: string[] = workflow.jobs['api-gate'].steps.flatMap(
-  ({ run = [] }) => run,
+
+interface Step {
+  run: string;
+  env?: Record<string, string>;
+}
+const steps: Step[] = workflow.jobs['api-gate'].steps.filter(
+  ({ run }: Partial<Step>) => run,
 );
 
 /** The rows of the page about pull requests that fail. */
@@ -57,30 +63,39 @@ auth: { providers: { guest: {} } }
   'app-config.production.yaml': PRODUCTION,
 };
 
-/** Yarn is not needed here: the steps of the page run the command of the workspace, and there is nothing to install. */
+/**
+ * Yarn is not needed here: the steps of the page run the command of the workspace, and there is nothing to install. A `git` that the
+ * command runs leaves a file.
+ */
+const tools = folderWith({
+  'git/git': '#!/bin/sh\ntouch "$RUNNER_TEMP/git-was-run"\n',
+});
 const YARN = `#!/bin/sh
 case "$*" in
   'install --immutable') ;;
   '--cwd packages/backend api-gate '*)
     cd packages/backend
     shift 3
+    PATH="${tools}/git:$PATH"
     exec '${process.execPath}' '${root}/bin/api-gate' "$@" ;;
   *) exit 127 ;;
 esac
 `;
 
-const tools = folderWith({ yarn: YARN });
-chmodSync(path.join(tools, 'yarn'), 0o755);
+writeInto(tools, { yarn: YARN });
+['yarn', 'git/git'].forEach(name => chmodSync(path.join(tools, name), 0o755));
 
 function git(cwd: string, ...args: string[]) {
   const identity = ['-c', 'user.name=a', '-c', 'user.email=a@b'];
-  execFileSync('git', [...identity, ...args], { cwd, stdio: 'pipe' });
+  const options = { cwd, stdio: 'pipe', encoding: 'utf8' } as const;
+  return execFileSync('git', [...identity, ...args], options).trim();
 }
 
 const origin = folderWith(APP);
 git(origin, 'init', '--quiet', '--initial-branch=main');
 git(origin, 'add', '.');
 git(origin, 'commit', '--quiet', '--message', 'main');
+const BASE_SHA = git(origin, 'rev-parse', 'HEAD');
 
 /** Runs a command as GitHub's runner does. The code is `undefined` where it succeeds. */
 function runStep(
@@ -99,26 +114,59 @@ function runStep(
   });
 }
 
-/** Runs the steps of the workflow on a pull request, until one fails. */
-async function runJob(changed: Record<string, string>, steps = runs) {
+/** What GitHub's runner has beside a pull request's files. */
+interface Runner {
+  steps?: Step[];
+  baseSha?: string;
+  /** The folder of the runner for temporary files, relative to the checkout. */
+  temp?: string;
+}
+
+/** Makes a pull request. A text that begins with `-> ` is a symbolic link. */
+function checkoutOf(changed: Record<string, string>): string {
   const checkout = path.join(folderWith({}), 'app');
   git('/', 'clone', '--quiet', origin, checkout);
   git(checkout, 'checkout', '--quiet', '-b', 'change');
-  writeInto(checkout, changed);
-  git(checkout, 'add', '--force', '.');
-  git(checkout, 'commit', '--quiet', '--allow-empty', '--message', 'change');
-  const env = {
-    PATH: `${tools}:${process.env.PATH}`,
-    GITHUB_WORKSPACE: checkout,
-  };
-  for (const run of steps) {
-    const { code, output } = await runStep(run, checkout, env);
-    if (code !== undefined) {
-      const [, failedAt] = run.match(/api-gate (\w+)/) ?? [];
-      return { code, failedAt, output };
+  for (const [name, text] of Object.entries(changed)) {
+    rmSync(path.join(checkout, name), { force: true });
+    if (text.startsWith('-> ')) {
+      symlinkSync(text.slice(3), path.join(checkout, name));
+    } else {
+      writeInto(checkout, { [name]: text });
     }
   }
-  return {};
+  git(checkout, 'add', '--force', '.');
+  git(checkout, 'commit', '--quiet', '--allow-empty', '--message', 'change');
+  return checkout;
+}
+
+/** Runs the steps of the workflow on a pull request, until one fails. */
+async function runJob(changed: Record<string, string>, runner: Runner = {}) {
+  const checkout = checkoutOf(changed);
+  const temp = path.join(checkout, runner.temp ?? '../temp');
+  writeInto(temp, { 'production.yaml': PRODUCTION });
+  let output = '';
+  for (const { run, env } of runner.steps ?? steps) {
+    const step = await runStep(run, checkout, {
+      PATH: `${tools}:${process.env.PATH}`,
+      CI: 'true',
+      GITHUB_WORKSPACE: checkout,
+      RUNNER_TEMP: temp,
+      ...mapValues(env, value =>
+        value.replace(
+          '${{ github.event.pull_request.base.sha }}',
+          runner.baseSha ?? BASE_SHA,
+        ),
+      ),
+    });
+    output += step.output;
+    expect(existsSync(path.join(temp, 'git-was-run'))).toBe(false);
+    if (step.code !== undefined) {
+      const [, failedAt] = run.match(/(?:api-gate|git) (\w+)/) ?? [];
+      return { code: step.code, failedAt, output };
+    }
+  }
+  return { output };
 }
 
 const production = (from: string, to: string) => {
@@ -181,11 +229,19 @@ describeWithBash('the workflow of docs/first-week.md', () => {
       { 'app-config.local.yaml': 'auth: { apiGate: { mode: report-only } }' },
       2,
     ],
+    ...[
+      '-> ../temp/production.yaml',
+      "auth: { $include: '../temp/production.yaml#auth' }\n",
+    ].map((text): [string, Record<string, string>, number] => [
+      'has a link to a file outside of the repository, or includes one',
+      { 'app-config.production.yaml': text },
+      2,
+    ]),
   ])(
     '[P103] fails for a pull request that %s',
     async (what, changed, exitCode) => {
       const [, at, line] = rows.find(([name]) => name === what)!;
-      const { code, failedAt, output = '' } = await runJob(changed);
+      const { code, failedAt, output } = await runJob(changed);
       expect(output.split('\n')).toContainEqual(
         expect.stringContaining(codeIn(line)[0]),
       );
@@ -215,8 +271,8 @@ describeWithBash('the workflow of docs/first-week.md', () => {
       const atCheck = await runJob(changed);
       expect(atCheck).toMatchObject({ code: 1, failedAt: 'check' });
       expect(atCheck.output).toContain(codeIn(line)[0]);
-      const diff = runs.filter(run => run.includes('api-gate diff'));
-      const atDiff = await runJob(changed, diff);
+      const withoutCheck = steps.filter(({ run }) => !run.includes(' check '));
+      const atDiff = await runJob(changed, { steps: withoutCheck });
       expect(atDiff).toMatchObject({ code: 1, failedAt: 'diff' });
       expect(atDiff.output).toContain(
         '\n+ not known  auth.apiGate.mode or until holds a variable that is not set\n',
@@ -240,11 +296,94 @@ describeWithBash('the workflow of docs/first-week.md', () => {
       { 'app-config.local.yaml': 'app: { title: mine }\n' },
     ],
   ])('passes for a pull request that %s', async (_, changed) => {
-    expect(await runJob(changed)).toEqual({});
+    const { code, output } = await runJob(changed);
+    expect(output).toMatch(/\nNo difference in what is public\n$|closed\n$/);
+    expect(code).toBeUndefined();
   });
 
   it('has a test for each row of its page', () =>
-    expect(rows).toHaveLength(10));
+    expect(rows).toHaveLength(11));
+
+  const replacing = (from: RegExp, to: string) =>
+    steps.map(step => ({ ...step, run: step.run.replace(from, to) }));
+
+  it.each<[string, Record<string, string>, Runner, string, number, string]>([
+    [
+      '--config names a file outside of the checkout',
+      {},
+      {
+        steps: replacing(
+          /\S+production.yaml/,
+          '"$RUNNER_TEMP/production.yaml"',
+        ),
+      },
+      ...(['diff', 2, 'this file is outside of the checkout'] as const),
+    ],
+    [
+      'the runner has its folder in the checkout, and a file of the base is included',
+      {
+        'app-config.production.yaml':
+          "auth: { $include: 'temp/base/app-config.production.yaml#auth' }\n",
+      },
+      { temp: 'temp' },
+      ...(['diff', 2, 'both checkouts read this file'] as const),
+    ],
+    [
+      'the folder is empty',
+      {},
+      { steps: replacing(/^git worktree.*/, 'mkdir "$RUNNER_TEMP/base"') },
+      ...(['diff', 2, 'has none of the files to compare'] as const),
+    ],
+    [
+      'the clone lacks the base',
+      {},
+      { baseSha: '1'.repeat(40) },
+      ...(['worktree', 128, 'fatal: '] as const),
+    ],
+    [
+      'the folder is a part of the pull request',
+      { 'packages/backend/git:origin/main/app-config.yaml': '' },
+      { steps: replacing(/"\$RUNNER_TEMP\/base" --/, 'git:origin/main --') },
+      ...([
+        'diff',
+        2,
+        '--against must be one folder (git:origin/main): ',
+      ] as const),
+    ],
+    [
+      '--config is left out',
+      {},
+      { steps: replacing(/ --config .*production.yaml/, '') },
+      ...(['check', 2, 'auth.apiGate, and the command has not read'] as const),
+    ],
+  ])(
+    '[P52] passes only where the two sides are compared: not if %s',
+    async (_, changed, runner, at, exitCode, line) => {
+      const { code, failedAt, output } = await runJob(changed, runner);
+      expect(output).toContain(line);
+      expect([failedAt, code]).toEqual([at, exitCode]);
+    },
+  );
+
+  it('names an unread file that has auth.apiGate', async () => {
+    const { code, output } = await runJob({ 'app-config.x.yaml': PRODUCTION });
+    const line = '\nNot read: ../../app-config.x.yaml has auth.apiGate\n';
+    expect(output.split(line)).toHaveLength(3);
+    expect(code).toBeUndefined();
+  });
+});
+
+describeWithBash('the commands for the desk of docs/cli.md', () => {
+  it('compare with the main branch, and leave nothing', async () => {
+    const opened = opening('{ plugin: proxy, path: /demo }');
+    const [run] = blocksAfter('docs/cli.md', '`api-gate diff`', 'sh');
+    const checkout = checkoutOf(opened);
+    const env = { PATH: `${tools}:${process.env.PATH}` };
+    const { code, output } = await runStep(run, checkout, env);
+    expect(output).toContain('\n+ public  GET,HEAD /api/proxy/demo');
+    expect(code).toBeUndefined();
+    expect(existsSync(path.join(checkout, '../base'))).toBe(false);
+  });
 });
 
 describeWithBash('the step after a deployment of docs/first-week.md', () => {

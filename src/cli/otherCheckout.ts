@@ -1,0 +1,153 @@
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { compact, intersection } from 'lodash';
+import { CliError, firstLineOf } from './Command';
+import { parseFile } from './unreadFiles';
+
+const HOW =
+  'give the root of another checkout, which git worktree add --detach FOLDER COMMIT makes';
+
+/** A file of this checkout. */
+export interface PairedFile {
+  file: string;
+  /** The file at the same path below the root of the other checkout; `undefined` if it is not there. */
+  other?: string;
+}
+
+/**
+ * Finds files of this checkout in another one.
+ *
+ * A file that is outside of its checkout, or the same on both sides, would be compared with itself: a change of it would not be seen.
+ *
+ * @param folders - the values of `--against`
+ * @param files - absolute paths, of which some may not be there
+ * @throws CliError unless each file, and each file that it includes, is in its checkout
+ */
+export function findInOtherCheckout(
+  folders: string[],
+  files: string[],
+): PairedFile[] {
+  const root = findRoot(process.cwd());
+  const otherRoot = readRoot(folders);
+  if (findRoot(otherRoot) === root) {
+    throw new CliError(`--against ${folders} is in this checkout: ${HOW}`);
+  }
+  const paired = files.map(file => {
+    assertInside(root, file, file);
+    const other = path.join(otherRoot, path.relative(root, file));
+    return { file, other: isThere(other) ? other : undefined };
+  });
+  const others = compact(paired.map(({ other }) => other));
+  if (others.length === 0) {
+    throw new CliError(
+      `--against ${folders} has none of the files to compare: ${HOW}`,
+    );
+  }
+  const [same] = intersection(
+    readRealPaths(root, files.filter(isThere)),
+    readRealPaths(otherRoot, others),
+  );
+  if (same) {
+    throw new CliError(
+      'both checkouts read this file, so that it would be compared with itself: make the other checkout outside of this one',
+      { file: same },
+    );
+  }
+  return paired;
+}
+
+function readRoot(folders: string[]): string {
+  const [folder] = folders;
+  // A pull request may add a folder with the name of a commit.
+  if (
+    folders.length !== 1 ||
+    folder.startsWith('git:') ||
+    !existsSync(folder) ||
+    !statSync(folder).isDirectory()
+  ) {
+    throw new CliError(
+      `--against must be one folder (${folders.join(', ') || 'none is given'}): ${HOW}`,
+    );
+  }
+  return realpathSync(folder);
+}
+
+/** Returns the next folder up that has `.git`, else the folder itself. */
+function findRoot(folder: string): string {
+  let root = folder;
+  while (!existsSync(path.join(root, '.git'))) {
+    if (root === path.dirname(root)) {
+      return folder;
+    }
+    root = path.dirname(root);
+  }
+  return root;
+}
+
+/** Returns whether a path leads to something. A link to nothing does: it is refused later. */
+function isThere(file: string): boolean {
+  try {
+    lstatSync(file);
+    return true;
+  } catch (error) {
+    if (/^(ENOENT|ENOTDIR):/.test(firstLineOf(error))) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Reads files and what they include, whether or not Backstage would read it, and returns their paths without symbolic links. */
+function readRealPaths(root: string, files: string[]): string[] {
+  const found = new Set<string>();
+  const followed = new Set<string>();
+  const read = (file: string, isText: boolean) => {
+    if (!existsSync(file)) {
+      throw new CliError('this file is not there', { file });
+    }
+    const real = realpathSync(file);
+    assertInside(root, real, file);
+    found.add(real);
+    if (isText || followed.has(file)) {
+      return;
+    }
+    followed.add(file);
+    const { data, problem } = parseFile(file);
+    if (problem) {
+      throw new CliError(`this file ${problem}`, { file });
+    }
+    for (const [key, included] of includesOf(data)) {
+      if (included.includes('${')) {
+        throw new CliError(
+          `this file includes ${included}: write the path without a variable, so that diff finds the file`,
+          { file },
+        );
+      }
+      read(path.resolve(path.dirname(file), included), key === '$file');
+    }
+  };
+  files.forEach(file => read(file, false));
+  return [...found];
+}
+
+function assertInside(root: string, real: string, file: string): void {
+  const relative = path.relative(root, real);
+  if (/^\.\.($|[\\/])/.test(relative) || path.isAbsolute(relative)) {
+    throw new CliError(
+      `this file is outside of the checkout ${root}, so that it would be compared with itself: move it into the repository, and include it by a relative path`,
+      { file },
+    );
+  }
+}
+
+/** Finds the files that a value includes, each with its key. */
+function includesOf(value: unknown): [key: string, file: string][] {
+  return Object.entries(value ?? {}).flatMap(([key, child]) => {
+    if (typeof child !== 'string') {
+      return includesOf(child);
+    }
+    return ['$include', '$file'].includes(key)
+      ? [[key, key === '$include' ? child.split('#')[0] : child]]
+      : [];
+  });
+}
