@@ -83,8 +83,8 @@ describe('Requirements', () => {
     allow.filter(({ unmet }) => !unmet).map(({ path }) => path);
 
   it('closes a rule whose setting was no text at the start, or is none now', () => {
-    const read = { allow: rules } as ApiGateConfig;
-    const { allow } = requirements.applyTo(read, texts.config);
+    const gate = { allow: rules } as ApiGateConfig;
+    const { allow } = requirements.applyTo(gate, texts.config);
     expect(opened(allow)).toEqual(['/undefined', '/a.kept']);
   });
 

@@ -136,10 +136,9 @@ it('[P93] is not loaded unless it is on, and is in effect after a restart', asyn
   ]);
 });
 
-const itWhereNotNeeded = isFasterServerNeeded ? it.skip : it;
-itWhereNotNeeded(
-  '[P93] does nothing where Node does not need it, and says so',
-  async () => {
+const describeWhereNotNeeded = isFasterServerNeeded ? describe.skip : describe;
+describeWhereNotNeeded('fasterServer on a Node that does not need it', () => {
+  it('[P93] does nothing where Node does not need it, and says so', async () => {
     const both = await startBoth(() => ({ features: [odd()] }));
     const user = bearer(await both[0].sign({ iss: OTHER_ISSUER }));
     await expectSame(both, 'GET', '/api/odd/x', [user]);
@@ -149,8 +148,8 @@ itWhereNotNeeded(
         'auth.apiGate.fasterServer is not needed on Node 24 and later, and does nothing',
       ],
     ]);
-  },
-);
+  });
+});
 
 const describeWhereNeeded = isFasterServerNeeded ? describe : describe.skip;
 describeWhereNeeded('fasterServer', () => {

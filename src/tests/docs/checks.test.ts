@@ -53,7 +53,7 @@ describeOnLinux('.ci/checks.sh', () => {
       finish`);
     const withoutTimes = stdout
       .replace(/, from \d+ s(, last line at \d+ s)?$/gm, '')
-      .replace(/\d+ s(:|  )/g, 'N s$1');
+      .replace(/\d+ s(:| {2})/g, 'N s$1');
     expect(withoutTimes).toBe(`
 === first
 1 of first
