@@ -34,5 +34,9 @@ export function createReloadableConfig(initial: JsonObject | ConfigReader) {
       current = toReader(data);
       changed.forEach(callback => callback());
     },
+    /** Reports a change that changes nothing. */
+    touch() {
+      changed.forEach(callback => callback());
+    },
   };
 }

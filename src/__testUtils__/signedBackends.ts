@@ -94,7 +94,7 @@ export function signedBackends() {
 }
 
 function clientOf(
-  { port, url, log }: Awaited<ReturnType<typeof startBackend>>,
+  { port, url, log, renewReports }: Awaited<ReturnType<typeof startBackend>>,
   key: SigningKey,
 ) {
   const upgrade = (target: string, ...headerLines: string[]) =>
@@ -149,8 +149,9 @@ function clientOf(
       const { status } = await post(REVOCATIONS, token, { userEntityRef });
       expect(status).toBe(201);
     },
-    /** Reads the policy report by the token of a service. */
+    /** Reads the policy report, as it is now, by the token of a service. */
     async policy(token: string): Promise<PolicyReport> {
+      renewReports();
       const { status, body } = await get(POLICY, bearer(token));
       expect(status).toBe(200);
       return JSON.parse(body);

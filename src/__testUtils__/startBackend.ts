@@ -33,6 +33,8 @@ export interface RunningBackend {
   log: LogLine[];
   /** Replaces the configuration that {@link startBackend} was given. */
   change(config: JsonObject): void;
+  /** Has the backend make its reports anew, which it shares between those who read them within seconds. */
+  renewReports(): void;
   stop(): Promise<void>;
 }
 
@@ -111,6 +113,7 @@ export async function startBackend(options: {
     url,
     log,
     change: config => reloadable.change(configWith(config)),
+    renewReports: () => reloadable.touch(),
     stop: () => backend.stop(),
   };
 }
