@@ -128,7 +128,6 @@ module.exports = {
         'readExpectations',
         'readExternalTokens',
         'readForeignAuthorization',
-        'readPublicReaders',
         'readTokens',
         'requirements',
       ],
