@@ -6,7 +6,7 @@ import type { Pieces } from '../util/pieces';
  */
 export function longestPiece(create: () => Pieces<unknown>): number {
   const shortest: number[] = [];
-  for (let i = 0; i < 8; i += 1) {
+  for (let i = 0; i < 25; i += 1) {
     const work = create();
     let isDone: boolean | undefined = false;
     for (let piece = 0; !isDone; piece += 1) {
