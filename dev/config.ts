@@ -67,9 +67,10 @@ export class DevConfig {
     // The gate reports a list that is none, once the override is gone.
     const allow = [...(Array.isArray(listed) ? listed : []), ...added];
     this.#source.setData(
-      added.length > 0
-        ? merge({}, this.#overrides, { auth: { apiGate: { allow } } })
-        : this.#overrides,
+      // Without a value, the block would be gone from a source of the policy, and the gate would keep its policy.
+      merge({}, this.#overrides, {
+        auth: { apiGate: added.length > 0 ? { allow } : {} },
+      }),
     );
   }
 }

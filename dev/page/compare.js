@@ -8,7 +8,7 @@ import {
   STARTING_MS,
 } from './strangerCalls.js';
 
-const RELOAD_MS = 5_000;
+const RELOAD_MS = 10_000;
 
 let bases;
 let rules;

@@ -157,8 +157,9 @@ export async function observeBackend(options: {
     signOut,
     metrics: series.filter(({ name }) => /_(total|count)$/.test(name)),
     counts: { decisions, wouldRefuse },
+    // Before September 2026, each line begins with its time.
     accessLog: requestsInLog.map(({ message }) =>
-      message.replaceAll(String(port), 'PORT'),
+      message.replace(/^\[[^\]]*\] /, '').replaceAll(String(port), 'PORT'),
     ),
   };
 }
