@@ -157,10 +157,12 @@ export async function observeBackend(options: {
     signOut,
     metrics: series.filter(({ name }) => /_(total|count)$/.test(name)),
     counts: { decisions, wouldRefuse },
-    // Before September 2026, each line begins with its time.
-    accessLog: requestsInLog.map(({ message }) =>
-      message.replace(/^\[[^\]]*\] /, '').replaceAll(String(port), 'PORT'),
-    ),
+    // On releases before November 2026, each line begins with its time. The requests for keys have no fixed place.
+    accessLog: requestsInLog
+      .map(({ message }) =>
+        message.replace(/^\[[^\]]*\] /, '').replaceAll(String(port), 'PORT'),
+      )
+      .sort(),
   };
 }
 
