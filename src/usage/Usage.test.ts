@@ -391,10 +391,14 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     }
     log.length = 0;
     const now = performance.now();
-    jest.spyOn(performance, 'now').mockReturnValue(now + 3_600_000);
+    const anHourLater = jest
+      .spyOn(performance, 'now')
+      .mockReturnValue(now + 3_600_000);
     await a.sync();
     await a.sync();
     expect(log).toHaveLength(1);
+    // The clock of the database follows this one.
+    anHourLater.mockRestore();
     const days: number[] = await knex(TABLE).orderBy('day').pluck('day');
     expect(days).toEqual(times(31, i => today - 30 + i));
     // By this clock, one of the days is over for 31 days.
