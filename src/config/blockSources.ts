@@ -1,8 +1,9 @@
 import type { Config } from '@backstage/config';
+import { InputError } from '@backstage/errors';
 import { isNil, uniq } from 'lodash';
+import { assertPlace } from './assertPlace';
 import { readFiles } from './configFiles';
 import { CONFIG_KEY } from './readApiGateConfig';
-import { check } from './values';
 
 /** Returns whether the data of a file has a value of `auth.apiGate`: `{}` is one, and a key without a value is none. */
 export function hasBlock(data: any): boolean {
@@ -42,8 +43,11 @@ export function checkBlockSources(
   const gone = uniq(before).filter(
     name => unreadable.includes(name) || count(now, name) < count(before, name),
   );
-  check(
-    gone.length === 0,
-    `${CONFIG_KEY} is gone from ${gone.join(', ')}, or can't be read there: write it again, as {} if it needs no settings; to remove it, restart the backend`,
-  );
+  if (gone.length > 0) {
+    // A block that has moved is gone, too: the error names where it is now.
+    assertPlace(config);
+    throw new InputError(
+      `${CONFIG_KEY} is gone from ${gone.join(', ')}, or can't be read there: write it again, as {} if it needs no settings; to remove it, restart the backend`,
+    );
+  }
 }

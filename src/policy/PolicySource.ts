@@ -9,7 +9,6 @@ import {
   CONFIG_KEY,
   ReadOptions,
 } from '../config/readApiGateConfig';
-import { assertPlace } from '../config/assertPlace';
 import { checkBlockSources, findBlockSources } from '../config/blockSources';
 import { findListSources, ListSource } from '../config/configFiles';
 import { callAt, createForwardClock } from '../util/time';
@@ -127,8 +126,6 @@ export class PolicySource {
   ) {
     let read: ApiGateConfig;
     try {
-      // A block that has moved is gone, too: the error names where it is now.
-      assertPlace(config);
       checkBlockSources(this.#blockSources, config, unreadable);
       read = readPolicyConfig(config, options);
     } catch (error) {
