@@ -51,8 +51,3 @@ export async function withTimeout<T>(
   });
   return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
 }
-
-/** Returns the seconds since this process started, rounded down. No change of the system's clock moves them. */
-export function uptime(): number {
-  return Math.floor(performance.now() / 1000);
-}
