@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { chunk, mapValues, pick, sortBy } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
-import { addDay, copyUses, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
+import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['day', 'hash'];
@@ -70,7 +70,7 @@ export class UsageTable {
           .delete(),
       );
     }
-    const uses = copyUses(this.#past.uses);
+    const uses = new Map(this.#past.uses);
     await this.#readDays(uses, today, [today - 1, ''], today);
     return uses;
   }

@@ -149,16 +149,18 @@ export function formatDay(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** Adds the requests of a day to the use of the same rule or token, and returns that use. Days are added in their order. */
+/** Adds the requests of a day to the use of the same rule or token. Days are added in their order. */
 export function addDay(
   uses: Map<string, Use>,
   { day, kind, name, plugin, requests, anonymous }: Count & { day: number },
   today: number,
-): Use {
+): void {
   const key = keyOf({ kind, name, plugin });
-  const use: Use = uses.get(key) ?? {
+  // A copy, because maps share their uses.
+  const use: Use = {
     ...{ kind, name, plugin, requests: 0, anonymous: 0 },
     ...{ days: 0, recentDays: 0, firstDay: day, lastDay: day, lastUsed: null },
+    ...uses.get(key),
   };
   uses.set(key, use);
   use.requests += requests;
@@ -169,16 +171,10 @@ export function addDay(
     use.days += 1;
     use.recentDays += Number(day >= today - RECENT_DAYS);
     if (kind === 'rule' && requests > 0) {
-      // A copy of the use has the same array.
       use.earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
       use.earlier[day - (today - DAYS_KEPT)] = requests;
     }
   }
-  return use;
-}
-
-export function copyUses(uses: Map<string, Use>): Map<string, Use> {
-  return new Map([...uses].map(([key, use]) => [key, { ...use }]));
 }
 
 /** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
