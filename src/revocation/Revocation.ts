@@ -202,21 +202,30 @@ export class RevocationList {
     const known = this.#held[scope].get(key);
     const isNew =
       !known || iat > known.iat || (scope === 'user' && exp > known.exp);
-    const held: HeldRevocation = isNew
-      ? {
-          ...(known && scope === 'user'
-            ? joinRevocations(known, revocation)
-            : revocation),
-          seenAt: undefined,
-        }
-      : known;
-    this.#held[scope].set(key, held);
+    if (isNew) {
+      const added =
+        known && scope === 'user'
+          ? joinRevocations(known, revocation)
+          : revocation;
+      this.#held[scope].set(key, holdInLittleMemory(added));
+    }
+    const held = this.#held[scope].get(key)!;
     // A restored store may have an earlier lock, or an earlier sign-out.
     if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
       held.seenAt = seenAt;
     }
     return isNew;
   }
+}
+
+/** Copies a revocation. A copy by `...` takes five times the memory, and there may be very many sessions. */
+function holdInLittleMemory({
+  scope,
+  sub,
+  iat,
+  exp,
+}: Revocation): HeldRevocation {
+  return { scope, sub, iat, exp, seenAt: undefined };
 }
 
 function isInForce(lock: Revocation): boolean {
