@@ -34,7 +34,6 @@ export interface RegisteredPlugin {
   started(): Promise<void>;
 }
 
-/** A plugin that has registered, as the target of requests. */
 type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
 const refuseStarting = async () => {

@@ -100,15 +100,11 @@ export class AllowList {
 
 interface RuleTree {
   root: RuleNode;
-  /** The largest number of segments that a rule has. */
   depth: number;
 }
 
-/** The rules that share their first segments. */
 interface RuleNode {
-  /** The rule whose path ends here. */
   exact?: AllowRule;
-  /** The rule for everything below. */
   subtree?: AllowRule;
   literals: Map<string, RuleNode>;
   /** The child for `*`. It is not among the literals, where a request with the segment `*` would reach it a second time. */

@@ -60,7 +60,6 @@ export class ConfigChanges {
     config.subscribe?.(() => this.#onChange());
   }
 
-  /** Whether a change waits. */
   get isWaiting(): boolean {
     return this.#since !== undefined;
   }

@@ -20,7 +20,6 @@ import { ENFORCED, StartSettings } from './StartSettings';
 
 const REMIND_MS = 60 * 60 * 1000;
 
-/** The result of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
 
 /**
@@ -85,7 +84,6 @@ export class PolicySource {
     return this.#changes.isWaiting;
   }
 
-  /** The files that hold the lists in force. */
   get lists(): readonly ListSource[] {
     return this.#lists;
   }

@@ -29,7 +29,6 @@ export class TokenLimits {
     }
   }
 
-  /** Whether no token has a limit. */
   get isEmpty(): boolean {
     return this.#limits.size === 0;
   }

@@ -105,7 +105,6 @@ export function findNearestRule(
   return orderBy(shared, ['all', 'literal'], ['desc', 'desc'])[0]?.rule;
 }
 
-/** Counts the leading segments that a rule shares with a path. */
 function countShared(rule: AllowRule, segments: readonly string[]) {
   const shared = takeWhile(
     segmentsOf(rule).slice(0, segments.length),

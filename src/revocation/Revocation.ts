@@ -98,7 +98,6 @@ export class IssuerClock {
   }
 }
 
-/** A revocation in the list. */
 export interface HeldRevocation extends Revocation {
   /** When the store last had it, by the process's clock; `undefined` if it never had. */
   seenAt?: number;
@@ -141,7 +140,6 @@ export class RevocationList {
     return lock !== undefined && isInForce(lock);
   }
 
-  /** Returns the locks that have not ended. */
   locks(): Revocation[] {
     return [...this.#held.lock.values()].filter(isInForce);
   }

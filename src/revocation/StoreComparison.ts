@@ -23,7 +23,6 @@ export class StoreComparison {
   /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
   #dueAt = performance.now() + INTERVAL_MS;
   #nextRemovesLocks = false;
-  /** The start of the last complete reading. */
   #comparedAt = 0;
 
   constructor(

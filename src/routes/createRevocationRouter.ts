@@ -38,7 +38,6 @@ const MAX_PER_SERVICE = 1_000;
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
 
-/** The services that the routes of revocations need. */
 interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
   tokens: TokenCache;
@@ -112,7 +111,6 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
   return router;
 }
 
-/** Adds the routes that list locks and lift them. */
 function addLockRoutes(
   router: Router,
   options: RevocationRoutes,

@@ -47,7 +47,6 @@ interface RootServices {
   system: typeof rootSystemMetadataServiceRef.T;
 }
 
-/** The gate of this backend, and the services beside it. */
 export type GateParts = Awaited<ReturnType<typeof createParts>>;
 
 /** Makes the gate of this backend, and the services that only the new backend system has. */
@@ -121,7 +120,6 @@ async function createServices(rootServices: RootServices) {
   };
 }
 
-/** Makes what reports the gate's decisions and describes its policy. */
 function createReports(services: Services) {
   const { config, plugins, revocations, source, usage } = services;
   const counts = new DecisionCounts();

@@ -82,7 +82,6 @@ export class Usage {
     return this.#isStored && !this.#hasDropped;
   }
 
-  /** The external tokens that the configuration names. */
   get externalTokens(): readonly ExternalToken[] {
     return this.options.externalTokens;
   }

@@ -33,7 +33,6 @@ export class UsageTable {
 
   constructor(private readonly database: DatabaseConnections) {}
 
-  /** Creates the table if it is missing: see {@link createTable}. */
   async create(): Promise<void> {
     await createTable(this.database, { name: TABLE, columns: COLUMNS, define });
   }
@@ -102,7 +101,6 @@ export class UsageTable {
   }
 }
 
-/** Builds the statement that adds rows to those in the table. */
 function addition(knex: Knex, rows: Row[]): Knex.QueryBuilder {
   const added = knex.client.dialect === 'mysql' ? 'values(??)' : 'excluded.??';
   return knex(TABLE)

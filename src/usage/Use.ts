@@ -27,7 +27,6 @@ export interface Used {
 /** Records that a process was up in report-only, with a count of 0. */
 export const REPORT_ONLY: Used = { kind: 'worked', name: '', plugin: '' };
 
-/** A number of requests. */
 export interface Count extends Used {
   requests: number;
   /** The number of these requests that presented no credential. */
@@ -42,7 +41,6 @@ export interface Use extends Count {
   recentDays: number;
   firstDay: number;
   lastDay: number;
-  /** The last day with a request. */
   lastUsed: number | null;
   /** Of a rule with requests before today: the requests of each of the 30 days before, the oldest first. */
   earlier?: number[];
@@ -58,7 +56,6 @@ export function usedBy(kind: Used['kind'], name: string, plugin = ''): Used {
   return { kind, name, plugin };
 }
 
-/** Requests that report-only let pass, and that worked. */
 export interface WorkedRequest {
   plugin: string;
   method: string;
@@ -72,7 +69,6 @@ export interface WorkedRequest {
   subject?: string;
 }
 
-/** Requests by an external token. */
 export interface TokenCall {
   subject: string;
   plugin: string;
