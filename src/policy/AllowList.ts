@@ -14,7 +14,6 @@ import { isCookieEndpoint } from '../http/requestLine';
 export class AllowList {
   readonly #trees = new Map<string, Map<string, RuleTree>>();
 
-  /** @param now - returns the time by which rules end, in milliseconds since 1970 */
   constructor(
     readonly rules: readonly AllowRule[],
     private readonly now: () => number = Date.now,

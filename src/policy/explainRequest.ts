@@ -45,7 +45,6 @@ export interface Explanation {
  *
  * @param request.target - raw, as on the first line of the request
  * @param request.method - `WEBSOCKET` stands for an upgrade
- * @param isInstalled - returns whether the backend has a plugin
  */
 export function explainRequest(
   request: { method: string; target: string },
