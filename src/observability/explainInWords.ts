@@ -21,8 +21,8 @@ interface ExplainedGate {
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   isInstalled(plugin: string): boolean;
-  /** Finds the place of a setting, by its config path. */
-  locate(configPath: string): Location | undefined;
+  /** Finds the file and line of a setting, by its config path: the command alone shows them. */
+  locate?(configPath: string): Location | undefined;
 }
 
 /** The answer to a question, or why there is none. */
@@ -126,7 +126,7 @@ function describeRule(
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
   const { ended, until } = withEnd(shown, policy.now());
   const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate(name))}${formatRequirement(shown)}`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate?.(name))}${formatRequirement(shown)}`;
 }
 
 function formatPlace(place: Location | undefined): string {
@@ -217,7 +217,7 @@ function explainToken(
   const ofEntries = policy.config.tokens.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
     return entry.subject === subject
-      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(locate(name))}`
+      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(locate?.(name))}`
       : [];
   });
   const lines = [
