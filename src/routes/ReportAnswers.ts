@@ -41,7 +41,7 @@ export class ReportAnswers {
     inPieces(renderPage(this.#describe(isWhole))),
   );
 
-  /** A reader does not get the requests that worked: a rule needs their whole paths, and a path may hold a secret. */
+  /** Returns whether a caller gets the requests that worked. A rule needs their whole paths, and a path may hold a secret. */
   async #getsWhole(caller: Caller): Promise<boolean> {
     return this.report.reportOnly === undefined || caller.isOperator();
   }
