@@ -80,11 +80,6 @@ export class PolicySource {
     return this.#problem;
   }
 
-  /** Whether a change of the configuration waits until its files are complete. */
-  get isChanging(): boolean {
-    return this.#changes.isWaiting;
-  }
-
   /** The files that hold the lists in force. */
   get lists(): readonly ListSource[] {
     return this.#lists;
