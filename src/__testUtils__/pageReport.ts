@@ -52,21 +52,9 @@ export function createPageReport(
     needsRestart: [],
     lists: [],
     allow: [
-      {
-        ...rule,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 41 },
-      },
-      {
-        ...badge,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 45 },
-      },
-      {
-        ...health,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 48 },
-      },
+      { ...rule, installed: true },
+      { ...badge, installed: true },
+      { ...health, installed: true },
     ],
     tokens: [
       {
@@ -249,8 +237,8 @@ export function createOddReport(): PolicyReport {
     },
     replica: { ...replica, backstage: undefined },
     allow: [
-      { ...rule, at: { file: 'f' }, unmet: true },
-      { ...other, at: undefined, reason: undefined, ended: true },
+      { ...rule, unmet: true },
+      { ...other, reason: undefined, ended: true },
       { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
     ],
     closed: [

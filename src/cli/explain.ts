@@ -1,3 +1,4 @@
+import { formatLocation } from '../config/locate';
 import { holdsText, markUnmet } from '../config/requirements';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { explainInWords, readRequest } from '../observability/explainInWords';
@@ -45,7 +46,10 @@ auth.apiGate that is not read without --config.`,
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       isInstalled: id => declared?.installed.includes(id) ?? true,
-      locate,
+      placeOf: name => {
+        const location = locate(name);
+        return location && formatLocation(location);
+      },
     });
     if ('error' in explained) {
       throw new CliError(explained.error);

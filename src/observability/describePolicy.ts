@@ -26,11 +26,6 @@ import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 type Reported<T> = Omit<T, 'until'> & {
-  /**
-   * Its place: the path of the file from the working directory of the backend, and the line. Present as `filesNewerThanPolicy` is,
-   * while the files have the policy in force.
-   */
-  at?: { file: string; line?: number };
   /** The end of the entry, as an instant in UTC. */
   until?: string;
   /** Present if the entry has ended, so that it opens or allows nothing. */

@@ -27,15 +27,9 @@ type RuleRow = Result<ReturnType<typeof readRules>>[number];
 const COLUMNS: readonly Column<RuleRow>[] = [
   [
     'Opens',
-    ({ at, index, name }) => [
+    ({ index, name }) => [
       code(name),
-      html`<small
-        >${
-          at
-            ? `${at.file}${at.line === undefined ? '' : `, line ${at.line}`}`
-            : `auth.apiGate.allow[${index}]`
-        }</small
-      >`,
+      html`<small>auth.apiGate.allow[${index}]</small>`,
     ],
   ],
   ['Reason', ({ reason }) => reason],
@@ -67,7 +61,7 @@ const COLUMNS: readonly Column<RuleRow>[] = [
   ],
 ];
 
-/** Renders each allow rule: where it is written, why, who uses it, when it ends, and what is wrong with it. */
+/** Renders each allow rule: its config path, why, who uses it, when it ends, and what is wrong with it. */
 export function* renderRules(report: PolicyReport): Pieces<Html> {
   const rows = yield* readRules(report);
   const { allow, usage } = report;

@@ -79,11 +79,6 @@ export class PolicySource {
     return this.#problem;
   }
 
-  /** Whether a change of the configuration waits until its files are complete. */
-  get isChanging(): boolean {
-    return this.#changes.isWaiting;
-  }
-
   get lists(): readonly ListSource[] {
     return this.#lists;
   }
