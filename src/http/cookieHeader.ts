@@ -2,7 +2,6 @@ import { parse } from 'cookie';
 
 /** The cookies that a search in a `Cookie` header finds. */
 export interface CookieNames {
-  /** The text that each of the names begins with. */
   prefix: string;
   /** Matches the beginning of each pair whose name may be relevant. */
   pattern: RegExp;
