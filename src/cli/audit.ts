@@ -101,7 +101,6 @@ redirect, and changes nothing. URL is backend.baseUrl, such as https://backstage
   --list   prints all requests, and sends none; URL may be left out
 
 Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or is no Backstage.`,
-  options: ['list'],
   hasArguments: true,
   async run({ list }, output, addresses) {
     if (addresses.length > 1 || (addresses.length === 0 && !list)) {
