@@ -5,8 +5,6 @@ import { CliError, Command } from './Command';
 import { GetAnswer, readUrl } from './get';
 import { judge } from './Outcome';
 
-const MAX_BYTES = 1024;
-
 /** No plugin has this path, and no plugin has this name. */
 const ABSENT = 'api-gate-audit';
 
@@ -138,7 +136,7 @@ export async function auditPaths(
   const base = readUrl(address);
   const requests = requestsFor(paths).length;
   print(`${announce(base, requests)}. Only ask a Backstage that you run`);
-  const ask = createAsk(base, requests, MAX_BYTES);
+  const ask = createAsk(base, requests);
   const isGated = judge(await ask(ABSENT, `/${ABSENT}`)).code === 0;
   const guarded = new Set<string>();
   for (const plugin of new Set(paths.map(each => each.plugin))) {
@@ -153,13 +151,14 @@ export async function auditPaths(
     const { plugin, path } = each;
     const answer = await ask(plugin, path);
     const verdict = findVerdict(answer, guarded.has(plugin));
-    const answered = `GET ${prefix}${plugin}${path}  answers ${answer.status}`;
     counts[verdict] += 1;
+    if (verdict === 'open' || verdict === 'unclear') {
+      print(
+        `${verdict.padEnd(8)} GET ${prefix}${plugin}${path}  answers ${answer.status}`,
+      );
+    }
     if (verdict === 'open') {
-      print(`open     ${answered}`);
       describeOpen(each, isGated).forEach(line => print(`         ${line}`));
-    } else if (verdict === 'unclear') {
-      print(`unclear  ${answered}`);
     }
   }
   print(

@@ -1,7 +1,9 @@
 import { METHODS } from 'node:http';
+import { mountedAt } from '../http/mountedRequest';
 import {
   isUnambiguousPath,
   ORIGIN_FORM,
+  pathBelowPlugin,
   WEBSOCKET,
   withoutQuery,
 } from '../http/requestLine';
@@ -140,18 +142,16 @@ export function readApiTarget(target: string) {
   if (!ORIGIN_FORM.test(target)) {
     return 'unreadable' as const;
   }
-  const [, api, id, below] =
-    withoutQuery(target).match(/^\/(api)\/([^/]+)(.*)$/i) ?? [];
-  if (id === undefined) {
+  const [mount, id] = withoutQuery(target).match(/^\/api\/([^/]+)/i) ?? [];
+  if (!mount || !id) {
     return undefined;
   }
   const plugin = id.toLowerCase();
-  // Express routes other spellings too. The gate accepts none of them for the allowlist.
-  const isExact = api === 'api' && id === plugin && !id.includes('%');
+  const request = mountedAt(mount, id, target);
   return {
     /** The plugin's id in lower case. */
     plugin,
     /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
-    path: isExact && below !== '/' ? below || '/' : undefined,
+    path: id.includes('%') ? undefined : pathBelowPlugin(request, plugin),
   };
 }

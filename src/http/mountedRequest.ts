@@ -74,10 +74,15 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
     return undefined;
   }
   const [mount, pluginId] = target.match(/^\/api\/([^/?%]+)(?=[/?]|$)/i) ?? [];
-  return mount ? at(target, pluginId, mount) : doubtful;
+  return mount ? mountedAt(mount, pluginId, target) : doubtful;
 }
 
-function at(originalUrl: string, pluginId: string, baseUrl: string) {
+/** Returns a request as Express presents it at a mount that its target begins with. */
+export function mountedAt(
+  baseUrl: string,
+  pluginId: string,
+  originalUrl: string,
+): MountedRequest {
   const rest = originalUrl.slice(baseUrl.length);
   return {
     originalUrl,
