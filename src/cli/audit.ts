@@ -8,7 +8,6 @@ import { judge } from './Outcome';
 /** No plugin has this path, and no plugin has this name. */
 const ABSENT = 'api-gate-audit';
 
-/** A path that a well-known plugin serves. */
 export interface AuditedPath {
   plugin: string;
   /** The path of a GET request, below the plugin. */
@@ -86,7 +85,6 @@ export const AUDITED_PATHS: readonly AuditedPath[] = [
   },
 ];
 
-/** The state of a path, by the answer to a request without a credential. */
 type Verdict = 'open' | 'closed' | 'not-installed' | 'unclear';
 
 export const audit: Command = {
@@ -180,8 +178,6 @@ export async function auditPaths(
 }
 
 /**
- * Derives the verdict from an answer to a request without a credential.
- *
  * @param isGuarded - whether the plugin answers 401 for an unknown route, so that every other answer came from behind its
  *   credentials barrier
  */

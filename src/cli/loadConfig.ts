@@ -30,7 +30,6 @@ export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until 
 /** The configuration that a backend with these files would have. */
 export interface LoadedConfig {
   gate: ApiGateConfig;
-  /** The whole configuration. */
   root: Config;
   /** The sources in the backend's order: a later one overrides an earlier one. An empty file is none. */
   sources: ConfigSourceData[];
@@ -38,7 +37,6 @@ export interface LoadedConfig {
   mocked: ConfigSourceData[];
   /** The absolute paths of the files that were read, without those that they include. */
   files: string[];
-  /** Finds the place for a message about a setting. */
   locate: ReturnType<typeof createLocate>;
   /** Config paths that were left out, since they hold variables that are not set. */
   leftOut: string[];

@@ -131,7 +131,6 @@ function assertInside(root: string, real: string, file: string): void {
   }
 }
 
-/** Finds the files that a value includes, each with its key. */
 function includesOf(value: unknown): [key: string, file: string][] {
   return Object.entries(value ?? {}).flatMap(([key, child]) => {
     if (typeof child !== 'string') {

@@ -70,7 +70,6 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
   };
 }
 
-/** Reads the plugin, the path and the methods of a rule. */
 export function readOpenedRequests(
   value: unknown,
   configPath: string,
@@ -93,8 +92,6 @@ export function readOpenedRequests(
 export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 /**
- * Reads a plugin id, and a path below that plugin.
- *
  * @param hasWildcards - whether a segment after the first may be `*`
  */
 export function readPluginPath(

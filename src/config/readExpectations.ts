@@ -23,7 +23,6 @@ export interface Expectation {
   is: 'public' | 'closed';
 }
 
-/** Formats the requests that an expectation is about. */
 export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
 }
@@ -64,11 +63,8 @@ export function readExpectations(
 }
 
 function readExpectation(value: unknown, configPath: string): Expectation {
-  const { request, plugin, is } = readObject(value, configPath, [
-    'request',
-    'plugin',
-    'is',
-  ]);
+  const keys = ['request', 'plugin', 'is'] as const;
+  const { request, plugin, is } = readObject(value, configPath, keys);
   check(
     is === 'public' || is === 'closed',
     `${configPath}.is must be either public or closed`,
@@ -149,7 +145,6 @@ export function readApiTarget(target: string) {
   const plugin = id.toLowerCase();
   const request = mountedAt(mount, id, target);
   return {
-    /** The plugin's id in lower case. */
     plugin,
     /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
     path: id.includes('%') ? undefined : pathBelowPlugin(request, plugin),

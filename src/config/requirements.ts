@@ -8,7 +8,6 @@ import { asObject, check } from './values';
 const KEY =
   /^[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*(\.[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*)*$/i;
 
-/** Reads `requires` of a rule. */
 export function readRequires(
   value: unknown,
   configPath: string,
@@ -67,7 +66,6 @@ export class Requirements {
   }
 }
 
-/** Returns rules with a mark on those whose requirement is not met. */
 export function markUnmet(
   rules: readonly AllowRule[],
   isMet: (requires: string) => boolean,

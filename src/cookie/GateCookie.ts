@@ -59,7 +59,6 @@ export class GateCookie implements CookieReader {
     ];
   }
 
-  /** Reads a `Cookie` header. */
   read(header: string | undefined): ReadCookie {
     const values = readCookies(header, this.names);
     if (!values) {

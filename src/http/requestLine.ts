@@ -103,7 +103,6 @@ export function hasNoDotSegments(path: string): boolean {
   }
 }
 
-/** Returns the text before the first `?`. */
 export function withoutQuery(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);
