@@ -63,7 +63,8 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
   const path = decodeFully(withoutQuery(origin))
     ?.replace(/[\t\n\r]/g, '')
     .replace(/\\/g, '/');
-  if (path === undefined || hasParentSegment(path)) {
+  // Servers that cut parameters off a segment read `/..;x/` as a parent segment, too.
+  if (path === undefined || /\/\.\.(?:[;/]|$)/.test(path)) {
     return doubtful;
   }
   const first = path.match(PLAIN_FIRST_SEGMENT)?.[1];
@@ -112,11 +113,6 @@ function decodeFully(path: string): string | undefined {
     // The path has an invalid escape.
   }
   return undefined;
-}
-
-/** Returns whether a path has a parent segment, also for servers that cut parameters off a segment (`/..;x/`). */
-function hasParentSegment(path: string): boolean {
-  return /\/\.\.(?:[;/]|$)/.test(path);
 }
 
 /**
