@@ -1,9 +1,8 @@
 import { parse } from 'cookie';
+import { escapeRegExp } from 'lodash';
 
 /** The cookies that a search in a `Cookie` header finds. */
 export interface CookieNames {
-  /** The text that each of the names begins with. */
-  prefix: string;
   /** Matches the beginning of each pair whose name may be relevant. */
   pattern: RegExp;
   isRelevant: (name: string) => boolean;
@@ -14,9 +13,9 @@ export function createCookieNames(
   prefix: string,
   isRelevant: (name: string) => boolean,
 ): CookieNames {
-  const literal = prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const literal = escapeRegExp(prefix);
   const pattern = new RegExp(`(?:^|;)[ \\t]*${literal}(?=[=. \\t])`, 'g');
-  return { prefix, pattern, isRelevant };
+  return { pattern, isRelevant };
 }
 
 /** A pair of a `Cookie` header (RFC 6265, section 4.2). */
@@ -34,13 +33,10 @@ interface CookiePair {
  * not split, parsed or decoded: that would take time on every request, before authentication.
  */
 function findPairs(
-  header: string | undefined,
-  { prefix, pattern, isRelevant }: CookieNames,
+  header = '',
+  { pattern, isRelevant }: CookieNames,
 ): CookiePair[] {
   const pairs: CookiePair[] = [];
-  if (!header?.includes(prefix)) {
-    return pairs;
-  }
   pattern.lastIndex = 0;
   for (let found = pattern.exec(header); found; found = pattern.exec(header)) {
     const start = found.index + (found[0].startsWith(';') ? 1 : 0);
