@@ -44,8 +44,10 @@ export class GateCookie implements CookieReader {
     const { name, attributes, maxAgeMs = Infinity } = settings;
     this.#name = name;
     this.maxAgeMs = maxAgeMs;
-    const names = new Set([name, ...times(MAX_PARTS, i => this.#partName(i))]);
-    this.names = createCookieNames(name, other => names.has(other));
+    this.names = createCookieNames([
+      name,
+      ...times(MAX_PARTS, i => this.#partName(i)),
+    ]);
     this.#attributes = attributes;
     const mayHaveDomain =
       !/^__host-/i.test(name) && /^[a-z0-9.-]+$/i.test(backendHost);

@@ -51,7 +51,7 @@ export function removeCookies(req: IncomingMessage, names: CookieNames): void {
   const { cookies, signedCookies } = req as ParsedCookies;
   for (const parsed of [cookies, signedCookies]) {
     for (const name of parsed ? Object.keys(parsed) : []) {
-      if (names.isRelevant(name)) {
+      if (names.all.has(name)) {
         delete parsed![name];
       }
     }
