@@ -20,7 +20,6 @@ const OPTIONS = {
   'token-env': { type: 'string' },
 } satisfies ParseArgsConfig['options'];
 
-/** The values of the options that were given. */
 export type Options = ReturnType<
   typeof parseArgs<{ options: typeof OPTIONS }>
 >['values'];

@@ -138,7 +138,6 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   }
 }
 
-/** Returns whether the cookie of a request is of a token's session. */
 function holdsSession(present: ReadCookie, { text, claims }: Token): boolean {
   if (present.kind !== 'token') {
     return false;
