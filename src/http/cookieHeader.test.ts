@@ -6,7 +6,7 @@ import {
   withoutCookies,
 } from './cookieHeader';
 
-const NAMES = createCookieNames('token', name => name === 'token');
+const NAMES = createCookieNames(['token']);
 
 describe('readCookies', () => {
   const read = (header?: string) => {
@@ -62,7 +62,7 @@ describe('readCookies', () => {
 });
 
 describe('readCookieValues', () => {
-  const names = createCookieNames('token', name => name.startsWith('token'));
+  const names = createCookieNames(['token', 'token.1']);
 
   it.each<[string | undefined, string[]]>([
     [undefined, []],
@@ -88,20 +88,11 @@ describe('readCookieNames', () => {
 });
 
 it('treats the characters of a regular expression in a name as text', () => {
-  const names = createCookieNames('a.*$|^+', name =>
-    name.startsWith('a.*$|^+'),
-  );
+  const names = createCookieNames(['a.*$|^+', 'a.*$|^+.0']);
   expect(readCookieNames('a.*$|^+=1; axx=2;a.*$|^+.0=3', names)).toEqual([
     'a.*$|^+',
     'a.*$|^+.0',
   ]);
-});
-
-describe('createCookieNames', () => {
-  it('takes a name with special characters as it stands', () => {
-    const names = createCookieNames('a.b$', name => name === 'a.b$');
-    expect(readCookieNames('a.b$=1; axb$=2; a.b=3', names)).toEqual(['a.b$']);
-  });
 });
 
 describe('withoutCookies', () => {
