@@ -148,7 +148,7 @@ describe('[P12] TokenCache', () => {
     const { cache, calls, wrapped, answerWith } = create();
     const made: object[] = [];
     answerWith(async () => {
-      const principal = { type: 'user', groups: new Map([['a', 1]]) };
+      const principal = { type: 'user', groups: new Set(['a']) };
       made.push({ principal });
       return made.at(-1)!;
     });
