@@ -103,15 +103,12 @@ export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 
 const shared = new Map<string, Refusal>();
 
-/** The fields that refusals for one reason may have of their own. */
-interface RefusalFields {
+type RefusalFields = Partial<
+  Pick<Refusal, 'error' | 'detail' | 'subject' | 'isOrder'>
+> & {
   /** The message of the service which has refused the request, in place of the reason's own. */
   message?: string;
-  error?: Error;
-  detail?: RefusalDetail;
-  subject?: string;
-  isOrder?: boolean;
-}
+};
 
 /** Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form. */
 export class Refusal extends Error {
