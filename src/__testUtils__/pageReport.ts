@@ -113,7 +113,6 @@ export function createPageReport(
     ],
     unknown: [],
     opensBeyondPlugins: [],
-    decisions: [],
     wouldRefuse: [],
     wouldRefuseUncounted: 0,
     usage: {

@@ -138,23 +138,6 @@ describe('report-only', () => {
     expect(await backend.statusOf('/api/closed/x', cookie(token))).toBe(200);
     const report = await backend.readPolicy();
     expect(report).toMatchObject({ mode: 'report-only', enforced: false });
-    expect(report.decisions).toEqual(
-      expect.arrayContaining([
-        {
-          plugin: 'hello',
-          outcome: 'would-refuse',
-          reason: 'missing-credentials',
-          count: 2,
-        },
-        {
-          plugin: 'closed',
-          outcome: 'passed',
-          reason: 'allow-rule',
-          count: 1,
-        },
-        { plugin: 'closed', outcome: 'passed', reason: 'cookie', count: 1 },
-      ]),
-    );
     expect(report.wouldRefuse).toEqual(
       expect.arrayContaining([
         {
@@ -315,12 +298,9 @@ describe('the policy report', () => {
       'closed /static',
       'hello /',
     ]);
-    expect(report.decisions).toContainEqual({
-      plugin: 'auth',
-      outcome: 'refused',
-      reason: 'missing-credentials',
-      count: 1,
-    });
+    expect(report.refusals.last).toMatchObject([
+      { plugin: 'auth', outcome: 'refused', reason: 'missing-credentials' },
+    ]);
   });
 
   it('[P18] is returned to operators and readers alone, where the policy allows everything to everybody', async () => {
