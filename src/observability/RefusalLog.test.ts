@@ -50,7 +50,7 @@ describe('[P26] the log of refusals', () => {
   });
 
   it('has the first of each plugin, outcome, reason and detail at once', () => {
-    const { add, take } = create();
+    const { add, record, take } = create();
     add('a', '1');
     add('b', '2');
     add('a', '3', { outcome: 'would-refuse' });
@@ -58,6 +58,9 @@ describe('[P26] the log of refusals', () => {
     add('a', '5', { detail: 'expired' });
     add('a', '6', { method: 'POST', path: '/y' });
     expect(take().map(([id]) => id)).toEqual(['1', '2', '3', '4', '5']);
+    // Report-only has refused nothing.
+    const audited = record.mock.calls.map(([, , , event]) => event.decision);
+    expect(audited).toEqual(['1', '2', '4', '5']);
   });
 
   it('has the latest of each second, with the number and the ids of those left out before it', () => {
@@ -66,11 +69,16 @@ describe('[P26] the log of refusals', () => {
       add('a', `${i}`);
       jest.advanceTimersByTime(100);
     }
-    const { omittedDecisions, ...line } = info.mock.calls[1][1];
-    expect(omittedDecisions).toEqual(['1', '2', '3', '4', '5', '6', '7', '8']);
     const meta = { plugin: 'a', reason: 'revoked', method: 'GET' };
+    const line = { ...meta, path: '/x', errorType: 'TypeError' };
+    const omittedDecisions = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    const [[, first], [, second]] = info.mock.calls;
+    expect(first).toStrictEqual({ ...line, decision: '0' });
+    expect(second).toStrictEqual({
+      ...line,
+      ...{ decision: '9', omitted: 8, omittedDecisions },
+    });
     const event = { ...meta, decision: '9', omitted: 8 };
-    expect(line).toEqual({ ...event, path: '/x', errorType: 'TypeError' });
     expect(record.mock.calls[1]).toEqual([
       ...['a', 'api-gate-denial', 'medium', event, error],
     ]);

@@ -46,8 +46,9 @@ export class RefusalLog {
   add(refusal: ReportedRefusal, error: Error): void {
     const { plugin, outcome, reason, detail = '', id } = refusal;
     const kind = `${plugin} ${outcome} ${reason} ${detail}`.trim();
-    const hasLine = this.#pending.has(kind) || this.#pending.size < MAX_KINDS;
-    const line = hasLine ? kind : OTHER_KINDS;
+    const hasOwnLine =
+      this.#pending.has(kind) || this.#pending.size < MAX_KINDS;
+    const line = hasOwnLine ? kind : OTHER_KINDS;
     const pending = this.#pending.get(line);
     if (!pending) {
       this.#begin(line);
@@ -60,7 +61,7 @@ export class RefusalLog {
       pending.ids.push(label);
       pending.idBytes += label.length + 3;
     }
-    const label = hasLine ? id : `${id} ${kind}`;
+    const label = hasOwnLine ? id : `${id} ${kind}`;
     pending.latest = { refusal, error, label };
     if (pending.idBytes > MAX_ID_BYTES) {
       pending.idBytes = 0;

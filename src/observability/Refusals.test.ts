@@ -21,14 +21,6 @@ describe('[P86] the last refusals of a process', () => {
     jest.useRealTimers();
   });
 
-  it('are none at the start', () => {
-    expect(new Refusals().describe().refusals).toEqual({
-      since: '2026-11-28T12:00:30.000Z',
-      minutes: [],
-      last: [],
-    });
-  });
-
   it('have what the log has, the newest first', () => {
     const refusals = new Refusals();
     refusals.add('hello', request, decisionOf({ id: undefined }));
