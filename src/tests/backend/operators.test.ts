@@ -165,21 +165,6 @@ describe('report-only', () => {
     expect(JSON.stringify(report)).not.toContain('secret');
   });
 
-  it('distinguishes at most 500 requests that would be refused', async () => {
-    const backend = await start({ apiGate });
-    for (let i = 0; i < 520; i += 20) {
-      await Promise.all(
-        Array.from({ length: 20 }, (_, j) =>
-          backend.statusOf(`/api/hello/scan${i + j}/x`),
-        ),
-      );
-    }
-    await backend.statusOf(`/api/hello/${'y'.repeat(100)}`);
-    const report = await backend.readPolicy();
-    expect(report.wouldRefuse).toHaveLength(500);
-    expect(report.wouldRefuseUncounted).toBe(21);
-  });
-
   it('ends at `until`, without a restart', async () => {
     const instant = new Date(Date.now() + 3_000);
     const backend = await start({
