@@ -101,7 +101,6 @@ export function createPageReport(
     ],
     unknown: [],
     opensBeyondPlugins: [],
-    decisions: [],
     wouldRefuse: [],
     wouldRefuseUncounted: 0,
     usage: {

@@ -20,9 +20,8 @@ import type { Usage } from '../usage/Usage';
 import type { Use } from '../usage/Use';
 import { mapInPieces, Pieces } from '../util/pieces';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
-import type { ReplicaReport } from './describeReplica';
+import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
-import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 type Reported<T> = Omit<T, 'until'> & {
@@ -34,10 +33,6 @@ type Reported<T> = Omit<T, 'until'> & {
 
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
-
-/** What the process that answers has in its memory. */
-export interface ProcessReport
-  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {}
 
 /** The paths that can be reached without signing in, and why. */
 export interface PolicyReport extends ProcessReport {
