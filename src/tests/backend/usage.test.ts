@@ -216,7 +216,7 @@ describe('the record of use in a backend', () => {
     await probe.letPass(30);
     await backends.stopAll();
     await start({}, { database });
-    expect(block().split('Use, at this backend:\n')[1].split('\n')).toEqual(
+    expect(block().split('Use, at the running backend:\n')[1].split('\n')).toEqual(
       [
         'auth.apiGate.allow[1] (GET /api/hello/unused) was not used in 30 days of observation  (a quarterly report)',
         'the external token of old-jenkins was not used in 30 days of observation',
