@@ -418,7 +418,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(requestsOf(await start({ allow: [open] }), open)).toEqual([3, 3]);
   });
 
-  it('[P29] has the requests of a rule, of which it reads each day before yesterday once', async () => {
+  it('[P29] has the requests of a rule, and reads the days before yesterday once a day', async () => {
     const goTo = startDays();
     const gate = await database.openGate();
     const [a, b] = [await start({ allow: [open] }, gate), await start({})];

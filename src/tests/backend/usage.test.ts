@@ -87,7 +87,6 @@ describe('the record of use in a backend', () => {
         days: 0,
         requests30d: 4,
         withoutCredential30d: 2,
-        byDay: [...new Array(30).fill(0), 4],
         installed: true,
       },
       {
@@ -98,7 +97,6 @@ describe('the record of use in a backend', () => {
         days: 0,
         requests30d: 0,
         withoutCredential30d: 0,
-        byDay: new Array(31).fill(0),
         installed: true,
       },
       expect.objectContaining({ lastUsed: null, installed: false }),
