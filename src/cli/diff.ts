@@ -3,7 +3,10 @@ import { compact } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { formatRequirement } from '../observability/formatPolicyReport';
+import {
+  formatRequirement,
+  inBrackets,
+} from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
@@ -42,7 +45,6 @@ What rules require is compared too.
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
 not be read, or is outside of its checkout, or the same in both, or CI is set and there is an app-config*.local.yaml
 that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
-  options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
     const after = await loadConfig(options, output);
@@ -138,7 +140,7 @@ function describe(
       ? own
       : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
   const name = after
-    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${formatRequirement(rule)}`
+    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${inBrackets([formatRequirement(rule)])}`
     : '';
   return `${sign}  ${formatRule(change)}${end}${name}`;
 }

@@ -22,7 +22,6 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
 Exit code: 0; 1 if no file has auth.apiGate; 2 where the configuration can not be read, or where a file has
 auth.apiGate that is not read without --config.`,
-  options: ['config', 'mock-env', 'policy', 'subject', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));

@@ -20,9 +20,8 @@ import type { Usage } from '../usage/Usage';
 import type { Use } from '../usage/Use';
 import { mapInPieces, Pieces } from '../util/pieces';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
-import type { ReplicaReport } from './describeReplica';
+import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
-import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 type Reported<T> = Omit<T, 'until'> & {
@@ -32,12 +31,11 @@ type Reported<T> = Omit<T, 'until'> & {
   ended?: true;
 };
 
+/** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
+export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
+
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
-
-/** What the process that answers has in its memory. */
-export interface ProcessReport
-  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {}
 
 /** The paths that can be reached without signing in, and why. */
 export interface PolicyReport extends ProcessReport {
@@ -61,11 +59,11 @@ export interface PolicyReport extends ProcessReport {
   filesNewerThanPolicy?: string[];
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
-  allow: (Reported<AllowRule> & { installed: boolean })[];
+  allow: ReportedRule[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
   /** What is public without a rule. */
-  builtIn: readonly AllowRule[];
+  builtIn: readonly ReportedRule[];
   /** Settings that make the gate pointless, and rules that are dangerous or useless. */
   findings: Finding[];
   /** Ids of the plugins that are installed in this backend, in lower case. */
@@ -87,7 +85,7 @@ export interface PolicyReport extends ProcessReport {
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What the gate lets pass without a rule, as rules would say it. The plugin `*` stands for each. */
-export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
+export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
   {
     plugin: 'app',
     path: '/**',

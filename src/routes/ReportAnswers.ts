@@ -1,8 +1,6 @@
 import { memoize } from 'lodash';
-import type {
-  PolicyReport,
-  ProcessReport,
-} from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
+import type { ProcessReport } from '../observability/describeReplica';
 import { Asked, renderPage } from '../page/renderPage';
 import { inPieces, mapInPieces, Pieces } from '../util/pieces';
 import type { RouteAccess } from './RouteAccess';

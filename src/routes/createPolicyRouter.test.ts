@@ -28,7 +28,7 @@ async function start(error?: Error) {
           pick(
             report,
             ['replica', 'revocations', 'refusals'],
-            ['decisions', 'wouldRefuse', 'wouldRefuseUncounted'],
+            ['wouldRefuse', 'wouldRefuseUncounted'],
           ),
         ),
       explain,
