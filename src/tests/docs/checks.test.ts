@@ -162,7 +162,12 @@ it('.ci/run or .ci/nightly runs every suite', () => {
   const text = ['.ci/run', '.ci/longChecks.sh']
     .map(file => readFileSync(path.join(root, file), 'utf8'))
     .join('\n');
-  const suites = ['integration', '.ci'].flatMap(folder =>
+  const suites = [
+    'integration/browsers',
+    'integration/packages',
+    'integration/processes',
+    '.ci',
+  ].flatMap(folder =>
     readdirSync(path.join(root, folder))
       .map(name => `${folder}/${name}/run`)
       .filter(file => existsSync(path.join(root, file))),
