@@ -30,6 +30,8 @@ long_checks() {
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
+  long 'what touches Backstage on 2026-08' \
+    'src/services src/credentials src/legacy .ci/releases' .ci/releases/run 2026-08 packed backstage
   long "the pictures of the gate's page" \
     'src/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join
