@@ -12,7 +12,7 @@ const OTHERS = {
 
 const files = ['packages/app/package.json', 'packages/backend/package.json'];
 const tested = read(
-  path.join(__dirname, `../../.ci/releases/${release}/package.json`),
+  path.join(__dirname, `../../../.ci/releases/${release}/package.json`),
 );
 const pinned = [
   ...files.map(file => read(file).dependencies),
