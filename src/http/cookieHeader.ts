@@ -48,9 +48,9 @@ function findPairs(
     const end = semicolon === -1 ? header.length : semicolon;
     const pair = header.slice(start, end);
     const equals = pair.indexOf('=');
-    const name = trim(pair.slice(0, equals));
+    const name = pair.slice(0, equals).trim();
     if (equals !== -1 && isRelevant(name)) {
-      pairs.push({ name, raw: trim(pair.slice(equals + 1)), start, end });
+      pairs.push({ name, raw: pair.slice(equals + 1).trim(), start, end });
     }
     pattern.lastIndex = end;
   }
@@ -131,21 +131,4 @@ export function withoutCookies(
   others =
     from > header.length ? others.slice(0, -1) : others + header.slice(from);
   return others.replace(/^[ \t]+/, '') || undefined;
-}
-
-/** Removes spaces and tabs at both ends. A regular expression would take quadratic time for spaces in the middle. */
-function trim(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isWhitespace(text.charCodeAt(start))) {
-    start += 1;
-  }
-  while (end > start && isWhitespace(text.charCodeAt(end - 1))) {
-    end -= 1;
-  }
-  return text.slice(start, end);
-}
-
-function isWhitespace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }
