@@ -4,7 +4,6 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/time';
-import { createCopier } from './createCopier';
 import { Token } from './token';
 
 // A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
@@ -163,6 +162,59 @@ function verdictKey(
 /** Returns the end of a token, or of the user token that it carries, in milliseconds since the epoch; `Infinity` without one. */
 function expiryOf({ claims, userToken }: Token): number {
   return Math.min(claims?.exp ?? Infinity, userToken?.exp ?? Infinity) * 1000;
+}
+
+/**
+ * Returns a function that copies credentials for each request: Backstage freezes nothing, and what a handler changes must stay with
+ * its request. All credentials that Backstage makes are plain data: those of a user, of a user for whom a service acts, and of a
+ * service. Returns `undefined` for credentials with anything else in them, such as an instance of a class: a copy could lose a part
+ * of it, or share it between requests.
+ */
+export function createCopier(
+  original: BackstageCredentials,
+): (() => BackstageCredentials) | undefined {
+  try {
+    copyOf(original);
+  } catch {
+    return undefined;
+  }
+  return () => copyOf(original);
+}
+
+/**
+ * Copies plain data, with properties that are not enumerable: Backstage keeps the token in one. Only functions are shared, such as
+ * `toString`.
+ *
+ * @throws TypeError for any other object, and RangeError for an object that contains itself
+ */
+function copyOf<T>(original: T): T;
+function copyOf(original: any): unknown {
+  if (typeof original !== 'object' || original === null) {
+    return original;
+  }
+  switch (Object.getPrototypeOf(original)) {
+    case Date.prototype:
+      return new Date(original);
+    case Array.prototype:
+      return original.map(copyOf);
+    case Map.prototype:
+      return new Map([...original].map(copyOf));
+    case Object.prototype:
+      break;
+    default:
+      throw new TypeError('Not plain data');
+  }
+  const copy: any = {};
+  for (const key of Reflect.ownKeys(original)) {
+    const value = copyOf(original[key]);
+    if (Object.prototype.propertyIsEnumerable.call(original, key)) {
+      copy[key] = value;
+    } else {
+      const hidden = { configurable: true, value, writable: true };
+      Object.defineProperty(copy, key, hidden);
+    }
+  }
+  return copy;
 }
 
 /** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */

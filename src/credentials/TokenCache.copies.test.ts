@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { BackstageCredentials } from '@backstage/backend-plugin-api';
-import { createCopier } from './createCopier';
+import { createCopier } from './TokenCache';
 
 // Backstage's own functions, which no entry point exports. An older release brings those of its own.
 const backstage = require(
