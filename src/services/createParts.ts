@@ -17,7 +17,6 @@ import { describeReplica } from '../observability/describeReplica';
 import {
   countUnusedRules,
   describeUsage,
-  describeUsageInPieces,
   UsageReport,
 } from '../observability/describeUsage';
 import { GateAudit } from '../observability/GateAudit';
@@ -127,7 +126,7 @@ function createReports(services: Services) {
   const counts = new DecisionCounts();
   const refusals = new RecentRefusals();
   const describeUse = () =>
-    describeUsage(usage, source.current.config, plugins);
+    atOnce(describeUsage(usage, source.current.config, plugins));
   const find = (gate: ApiGateConfig, used?: UsageReport) =>
     findFindingsInPieces({
       config,
@@ -162,12 +161,7 @@ function createReports(services: Services) {
       const policy = source.current;
       const uses = usage.read();
       yield;
-      const used = yield* describeUsageInPieces(
-        usage,
-        policy.config,
-        plugins,
-        uses,
-      );
+      const used = yield* describeUsage(usage, policy.config, plugins, uses);
       const findings = yield* find(policy.config, used);
       const process = describeProcess();
       const found = { findings, policy, process, used, uses };
