@@ -39,7 +39,6 @@ export const loads = {
       'gate',
       'gate without cache',
       'gate with 1,000 rules',
-      'tutorial',
     ],
     create(tokens, { url }) {
       const headers = bearer(tokens.user(url));
@@ -47,7 +46,7 @@ export const loads = {
     },
   },
   '1,000 bearers': {
-    variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
+    variants: ['stock', 'gate', 'gate without cache'],
     // Else tokens that were remembered for 30 seconds are verified within the measurement, and the gate sends its cookie with the
     // first ten answers to each.
     warmUp: 10_000,
@@ -57,7 +56,7 @@ export const loads = {
     },
   },
   '1,000 browsers': {
-    variants: ['stock', 'gate'],
+    variants: ['no-auth', 'stock', 'gate'],
     leadIn: 1000,
     create(tokens, { url }) {
       return inTurn(1000, () => browser(tokens.user(url)));
@@ -71,7 +70,7 @@ export const loads = {
     },
   },
   cookie: {
-    variants: ['gate', 'gate without cache', 'tutorial'],
+    variants: ['gate', 'gate without cache'],
     create(tokens, { url }) {
       const headers = { cookie: `token=${tokens.user(url)}` };
       return { ...ACCEPTED, nextHeaders: () => headers };
@@ -99,7 +98,7 @@ export const loads = {
     },
   },
   'anonymous refused': {
-    variants: ['stock', 'gate', 'tutorial'],
+    variants: ['stock', 'gate'],
     create: () => ({ ...REFUSED, nextHeaders: () => ({}) }),
   },
   'public path': {
@@ -110,9 +109,22 @@ export const loads = {
       nextHeaders: () => ({}),
     }),
   },
+  // The gate searches them for its own, whose name each of these begins with.
+  '15 KB of cookies': {
+    variants: ['stock', 'gate'],
+    part: 0.3,
+    create: () => {
+      const cookie = cookiesOf(15_000);
+      return {
+        path: `/api/trivial${OPEN_PATH}`,
+        status: 200,
+        nextHeaders: () => ({ cookie }),
+      };
+    },
+  },
   // Each request has another token.
   'bad signatures': {
-    variants: ['stock', 'gate', 'gate without cache', 'tutorial'],
+    variants: ['stock', 'gate', 'gate without cache'],
     create: (tokens, { url }) => ({
       ...REFUSED,
       nextHeaders: () => bearer(tokens.forgedUser(url)),
@@ -121,6 +133,15 @@ export const loads = {
 } satisfies Record<string, LoadPlan>;
 
 export type LoadName = keyof typeof loads;
+
+/** Returns as many cookies as fit into a header, each with a name of its own. */
+function cookiesOf(bytes: number): string {
+  let header = '';
+  for (let i = 0; header.length < bytes - 20; i++) {
+    header += `token${i.toString(36)}=1; `;
+  }
+  return header;
+}
 
 /** Sends the headers of a number of clients in turn. */
 export function inTurn(clients: number, create: () => Headers): Load {

@@ -3,8 +3,6 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createBackend } from '@backstage/backend-defaults';
-import { HostDiscovery } from '@backstage/backend-defaults/discovery';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
   AuthService,
   coreServices,
@@ -19,7 +17,6 @@ import authPlugin from '@backstage/plugin-auth-backend';
 import type { JsonObject } from '@backstage/types';
 import { Router } from 'express';
 import type { ServerReply, ServerRequest, Session } from './ServerProcess';
-import { createTutorialMiddleware } from './tutorial';
 import { CATALOG_ENTITIES, OPEN_PATH, Variant } from './variants';
 
 const settings = process.env.BENCH_SERVER!;
@@ -186,45 +183,6 @@ async function start() {
     // The gate is loaded only if the variant uses it, since loading is part of the measured start time.
     backend.add(import('../src'));
     backend.add(authDatabaseModule);
-  }
-  if (variant.withTutorial) {
-    backend.add(
-      rootHttpRouterServiceFactory({
-        // These are the defaults, and the middleware between them and the routes.
-        configure({ app, middleware, healthRouter, routes }) {
-          app.use(middleware.helmet());
-          app.use(middleware.cors());
-          app.use(middleware.compression());
-          app.use(middleware.logging());
-          app.use(middleware.rateLimit());
-          app.use(healthRouter);
-          const authenticate = createTutorialMiddleware(
-            HostDiscovery.fromConfig(rootConfig),
-          );
-          app.use('/api', (req, res, next) =>
-            // Sign-in is public.
-            req.path.startsWith('/auth/')
-              ? next()
-              : authenticate(req, res, next),
-          );
-          app.use(routes);
-          app.use(middleware.notFound());
-          app.use(middleware.error());
-        },
-      }),
-    );
-  }
-  if (variant.isFaster) {
-    const { presetPrototypes } =
-      await import('../src/services/presetPrototypes');
-    backend.add(
-      rootHttpRouterServiceFactory({
-        configure({ applyDefaults, server }) {
-          presetPrototypes(server, quiet);
-          applyDefaults();
-        },
-      }),
-    );
   }
   await backend.start();
 }

@@ -3,13 +3,10 @@ import type { JsonObject } from '@backstage/types';
 /** A way to run the same backend. */
 export interface Variant {
   withGate?: boolean;
-  withTutorial?: boolean;
   /** Whether the backend has Backstage's catalog, with {@link CATALOG_ENTITIES} entities. */
   withCatalog?: boolean;
   /** The number of plugins without work. Default: 1. */
   plugins?: number;
-  /** Whether the server has the prototypes of Express preset, as `fasterServer` of the gate has it. */
-  isFaster?: boolean;
   config?: JsonObject;
 }
 
@@ -43,27 +40,11 @@ export const variants = {
     config: gateConfig({ allow: [openRule], tokenCache: false }),
   },
   'gate with 1,000 rules': withRules(1000),
-  tutorial: { withTutorial: true, config: BARRIER_OFF },
   'stock with catalog': { withCatalog: true, config: CATALOG },
   'gate with catalog': { withCatalog: true, withGate: true, config: CATALOG },
 } satisfies Record<string, Variant>;
 
 export type VariantName = keyof typeof variants;
-
-const { 'no-auth': noAuth, stock, gate } = variants;
-
-/** Each backend as it is, and with a server whose prototypes are preset. */
-export const fasterVariants = {
-  'no-auth': noAuth,
-  'no-auth, faster': { ...noAuth, isFaster: true },
-  stock,
-  'stock, faster': { ...stock, isFaster: true },
-  gate,
-  'gate, faster': {
-    withGate: true,
-    config: gateConfig({ allow: [openRule], fasterServer: true }),
-  },
-} satisfies Record<string, Variant>;
 
 /** Returns the gate with a number of rules. All are for the requested plugin, and the matching one is the last. */
 export function withRules(count: number): Variant {

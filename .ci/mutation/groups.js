@@ -14,7 +14,6 @@ const WITH_BACKEND = [
   'cookie/extensionPoint.ts',
   'credentials/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
-  'observability/DecisionCounts.ts',
   'observability/GateAudit.ts',
   'observability/GateMetrics.ts',
   'observability/GateReport.ts',

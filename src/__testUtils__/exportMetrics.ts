@@ -24,6 +24,13 @@ export async function exportMetrics() {
       expect(status).toBe(200);
       return parseScrape(body);
     },
+    /** Returns the gate's decisions, with the number of those that are alike. */
+    async decisions() {
+      const { series } = await this.scrape();
+      return series
+        .filter(({ name }) => name === 'api_gate_decisions_total')
+        .map(({ labels, value }) => ({ ...labels, count: value }));
+    },
     async stop(): Promise<void> {
       metrics.disable();
       await provider.shutdown();

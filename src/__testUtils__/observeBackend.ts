@@ -143,7 +143,7 @@ export async function observeBackend(options: {
   const requestsInLog = backend.log.filter(
     ({ meta }) => (meta as any)?.type === 'incomingRequest',
   );
-  const { decisions, wouldRefuse }: JsonObject = (await backend.policy(
+  const { wouldRefuse }: JsonObject = (await backend.policy(
     await caller.tokenFor('auth'),
   )) as object;
   await backends.stopAll();
@@ -156,7 +156,7 @@ export async function observeBackend(options: {
     session,
     signOut,
     metrics: series.filter(({ name }) => /_(total|count)$/.test(name)),
-    counts: { decisions, wouldRefuse },
+    wouldRefuse,
     // On releases before November 2026, each line begins with its time. The requests for keys have no fixed place.
     accessLog: requestsInLog
       .map(({ message }) =>

@@ -42,21 +42,9 @@ export function createPageReport(
     needsRestart: [],
     lists: [],
     allow: [
-      {
-        ...rule,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 41 },
-      },
-      {
-        ...badge,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 45 },
-      },
-      {
-        ...health,
-        installed: true,
-        at: { file: 'app-config.production.yaml', line: 48 },
-      },
+      { ...rule, installed: true },
+      { ...badge, installed: true },
+      { ...health, installed: true },
     ],
     tokens: [
       {
@@ -103,7 +91,6 @@ export function createPageReport(
     ],
     unknown: [],
     opensBeyondPlugins: [],
-    decisions: [],
     wouldRefuse: [],
     wouldRefuseUncounted: 0,
     usage: {
@@ -239,7 +226,7 @@ export function createOddReport(): PolicyReport {
     },
     replica: { ...replica, backstage: undefined },
     allow: [
-      { ...rule, at: { file: 'f' }, unmet: true },
+      { ...rule, unmet: true },
       { ...other, reason: undefined, installed: false },
       { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
     ],

@@ -4,7 +4,6 @@ import { pick } from 'lodash';
 import type { Location } from '../config/locate';
 import type { Lines } from './output';
 
-/** The options of all commands. */
 const OPTIONS = {
   against: { type: 'string', multiple: true },
   config: { type: 'string', multiple: true },
@@ -21,18 +20,13 @@ const OPTIONS = {
   'token-env': { type: 'string' },
 } satisfies ParseArgsConfig['options'];
 
-type OptionName = keyof typeof OPTIONS;
-
-/** The values of the options that were given. */
 export type Options = ReturnType<
   typeof parseArgs<{ options: typeof OPTIONS }>
 >['values'];
 
-/** A command of `api-gate`. */
 export interface Command {
+  /** The text of `--help`. The options that it lists are those that the command has. */
   help: string;
-  /** The options besides `--help`. */
-  options: readonly OptionName[];
   /** Whether arguments are allowed that belong to no option. */
   hasArguments?: true;
   /** Returns the exit code. */
@@ -61,8 +55,10 @@ export function firstLineOf(error: unknown): string {
 export function readOptions(
   command: string,
   args: string[],
-  names: readonly OptionName[],
+  help: string,
 ): { values: Options; positionals: string[] } {
+  const listed = [...help.matchAll(/^ {2}--([a-z-]+)/gm)];
+  const names = listed.map(([, name]) => name as keyof typeof OPTIONS);
   const options = pick(OPTIONS, ['help', ...names]);
   try {
     return parseArgs({ args, options, allowPositionals: true });
@@ -74,14 +70,13 @@ export function readOptions(
 }
 
 /** @throws CliError unless the value of an option is one of its choices */
-export function readChoice<T extends string>(
+export function readChoice(
   options: Options,
   name: 'fail-on' | 'format',
-  choices: readonly T[],
-): T | undefined {
-  const value = options[name];
-  const choice = choices.find(each => each === value);
-  if (value !== undefined && choice === undefined) {
+  choices: string[],
+): string | undefined {
+  const choice = options[name];
+  if (choice !== undefined && !choices.includes(choice)) {
     throw new CliError(`--${name} must be one of ${choices.join(', ')}`);
   }
   return choice;

@@ -33,7 +33,6 @@ export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }
 
-/** Returns what an answer shows. */
 export function judge(answer: GetAnswer): Outcome {
   const { status } = answer;
   const [code, text] = explain(answer);
@@ -63,7 +62,6 @@ function explain(answer: GetAnswer): [code: Outcome['code'], text: string] {
       ];
 }
 
-/** Returns the parts of the gate's own 401 that an answer lacks. */
 function missingParts({ method, headers, body }: GetAnswer): string[] {
   const challenge = headers.get('www-authenticate') ?? '';
   return compact([

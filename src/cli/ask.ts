@@ -3,6 +3,9 @@ import { get } from './get';
 
 const INTERVAL_MS = 500;
 
+/** The gate's 401 has a body of about 200 bytes, and in development a stack more. */
+const MAX_BYTES = 16 * 1024;
+
 /** Returns the path of all plugins, below the path of `backend.baseUrl`. */
 export function prefixOf({ pathname }: URL): string {
   return `${pathname.replace(/\/$/, '')}/api/`;
@@ -22,10 +25,8 @@ export function announce(base: URL, requests: number): string {
 /**
  * Returns a function that sends requests without a credential to plugins, at most two a second. On a terminal it shows how many of
  * them are left.
- *
- * @param maxBytes - the rest of a longer body is not read
  */
-export function createAsk(base: URL, requests: number, maxBytes: number) {
+export function createAsk(base: URL, requests: number) {
   let next = 0;
   let left = requests;
   const { stderr } = process;
@@ -38,7 +39,7 @@ export function createAsk(base: URL, requests: number, maxBytes: number) {
     left -= 1;
     try {
       return await get(new URL(`${prefixOf(base)}${plugin}${path}`, base), {
-        maxBytes,
+        maxBytes: MAX_BYTES,
         method,
       });
     } finally {

@@ -5,12 +5,9 @@ import { CliError, Command } from './Command';
 import { GetAnswer, readUrl } from './get';
 import { judge } from './Outcome';
 
-const MAX_BYTES = 1024;
-
 /** No plugin has this path, and no plugin has this name. */
 const ABSENT = 'api-gate-audit';
 
-/** A path that a well-known plugin serves. */
 export interface AuditedPath {
   plugin: string;
   /** The path of a GET request, below the plugin. */
@@ -88,7 +85,6 @@ export const AUDITED_PATHS: readonly AuditedPath[] = [
   },
 ];
 
-/** The state of a path, by the answer to a request without a credential. */
 type Verdict = 'open' | 'closed' | 'not-installed' | 'unclear';
 
 export const audit: Command = {
@@ -101,7 +97,6 @@ redirect, and changes nothing. URL is backend.baseUrl, such as https://backstage
   --list   prints all requests, and sends none; URL may be left out
 
 Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or is no Backstage.`,
-  options: ['list'],
   hasArguments: true,
   async run({ list }, output, addresses) {
     if (addresses.length > 1 || (addresses.length === 0 && !list)) {
@@ -139,7 +134,7 @@ export async function auditPaths(
   const base = readUrl(address);
   const requests = requestsFor(paths).length;
   print(`${announce(base, requests)}. Only ask a Backstage that you run`);
-  const ask = createAsk(base, requests, MAX_BYTES);
+  const ask = createAsk(base, requests);
   const isGated = judge(await ask(ABSENT, `/${ABSENT}`)).code === 0;
   const guarded = new Set<string>();
   for (const plugin of new Set(paths.map(each => each.plugin))) {
@@ -154,13 +149,14 @@ export async function auditPaths(
     const { plugin, path } = each;
     const answer = await ask(plugin, path);
     const verdict = findVerdict(answer, guarded.has(plugin));
-    const answered = `GET ${prefix}${plugin}${path}  answers ${answer.status}`;
     counts[verdict] += 1;
+    if (verdict === 'open' || verdict === 'unclear') {
+      print(
+        `${verdict.padEnd(8)} GET ${prefix}${plugin}${path}  answers ${answer.status}`,
+      );
+    }
     if (verdict === 'open') {
-      print(`open     ${answered}`);
       describeOpen(each, isGated).forEach(line => print(`         ${line}`));
-    } else if (verdict === 'unclear') {
-      print(`unclear  ${answered}`);
     }
   }
   print(
@@ -182,8 +178,6 @@ export async function auditPaths(
 }
 
 /**
- * Derives the verdict from an answer to a request without a credential.
- *
  * @param isGuarded - whether the plugin answers 401 for an unknown route, so that every other answer came from behind its
  *   credentials barrier
  */

@@ -43,17 +43,6 @@ decides whether the gate refuses, or no file has auth.apiGate, or the gate is mi
 not start, or the one of --live can not be asked, or CI is set and there is an app-config*.local.yaml that has
 auth.apiGate, or --no-config is given and a file has it, or, without --config, a file beside those that were read
 has it.`,
-  options: [
-    'config',
-    'mock-env',
-    'no-config',
-    'format',
-    'fail-on',
-    'policy',
-    'token-env',
-    'live',
-    'times',
-  ],
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);

@@ -45,7 +45,6 @@ What rules require is compared too.
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
 not be read, or is outside of its checkout, or the same in both, or CI is set and there is an app-config*.local.yaml
 that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
-  options: ['config', 'mock-env', 'against', 'fail-on'],
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
     const after = await loadConfig(options, output);

@@ -1,3 +1,4 @@
+import { formatLocation } from '../config/locate';
 import { holdsText, markUnmet } from '../config/requirements';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { explainInWords, readRequest } from '../observability/explainInWords';
@@ -21,7 +22,6 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
 Exit code: 0; 1 if no file has auth.apiGate; 2 where the configuration can not be read, or where a file has
 auth.apiGate that is not read without --config.`,
-  options: ['config', 'mock-env', 'policy', 'subject', 'token-env'],
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
@@ -45,7 +45,10 @@ auth.apiGate that is not read without --config.`,
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       isInstalled: id => declared?.installed.includes(id) ?? true,
-      locate,
+      placeOf: name => {
+        const location = locate(name);
+        return location && formatLocation(location);
+      },
     });
     if ('error' in explained) {
       throw new CliError(explained.error);

@@ -58,7 +58,7 @@ async function runCommand(name: string, args: string[], output: Output) {
       `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
     );
   }
-  const { values, positionals } = readOptions(name, args, command.options);
+  const { values, positionals } = readOptions(name, args, command.help);
   if (values.help) {
     output.out(command.help);
     return 0;

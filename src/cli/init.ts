@@ -29,7 +29,6 @@ already, the block has only what is missing there.
 
 Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
 read without --config.`,
-  options: ['config', 'mock-env', 'policy', 'token-env'],
   async run(options, output) {
     const declared = await fetchPolicy(options);
     if (declared?.reportOnly && !declared.reportOnly.worked) {

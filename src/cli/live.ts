@@ -20,9 +20,6 @@ const MAX_TIMES = 1000;
 /** A line names no more requests. */
 const MAX_NUMBERS = 20;
 
-/** The gate's 401 has a body of about 200 bytes, and in development a stack more. */
-const MAX_BYTES = 16 * 1024;
-
 /** A running backend, what it is asked for, and where to report about it. */
 interface Live extends LoadedConfig, ReturnType<typeof planFor> {
   ask: ReturnType<typeof createAsk>;
@@ -75,7 +72,7 @@ export async function checkLive(
     notKnown.length > 0 &&
       `Not asked, since they hold variables that are not set: ${list(notKnown)}`,
   );
-  const ask = createAsk(base, requests, MAX_BYTES);
+  const ask = createAsk(base, requests);
   const live = { ...loaded, ...plan, ask, base, output };
   const code = await askForGate(live, times);
   if (code !== 0) {

@@ -1,5 +1,5 @@
 import { Config, ConfigReader } from '@backstage/config';
-import { ConfigSourceData, ConfigSources } from '@backstage/config-loader';
+import { ConfigSources } from '@backstage/config-loader';
 import { pathsOf } from '../config/configFiles';
 import { createLocate, formatLocation, readYaml } from '../config/locate';
 import {
@@ -28,25 +28,7 @@ import {
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
 /** The configuration that a backend with these files would have. */
-export interface LoadedConfig {
-  gate: ApiGateConfig;
-  /** The whole configuration. */
-  root: Config;
-  /** The sources in the backend's order: a later one overrides an earlier one. An empty file is none. */
-  sources: ConfigSourceData[];
-  /** With `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default. */
-  mocked: ConfigSourceData[];
-  /** The absolute paths of the files that were read, without those that they include. */
-  files: string[];
-  /** Finds the place for a message about a setting. */
-  locate: ReturnType<typeof createLocate>;
-  /** Config paths that were left out, since they hold variables that are not set. */
-  leftOut: string[];
-  /** Whether no source has `auth.apiGate`. */
-  isMissing: boolean;
-  /** The policy of a running backend; `undefined` if it is not known. */
-  declared?: DeclaredInCode;
-}
+export type LoadedConfig = ReturnType<typeof readGate>;
 
 /**
  * Reads the configuration, and lists the files that it is from.
@@ -95,14 +77,10 @@ export function formatMode({ mode, until }: ApiGateConfig): string {
 
 /** @throws CliError if the backend would not start with this configuration */
 export function readGate(
-  {
-    sources,
-    mocked,
-    files,
-  }: Pick<LoadedConfig, 'sources' | 'mocked' | 'files'>,
+  { sources, mocked, files }: Awaited<ReturnType<typeof readSources>>,
   options: Options,
   declared?: DeclaredInCode,
-): LoadedConfig {
+) {
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut } = options['mock-env']
@@ -113,9 +91,23 @@ export function readGate(
     const gate = readApiGateConfig(config, {
       isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
     });
-    const isMissing = root.getOptional(CONFIG_KEY) === undefined;
-    const read = { gate, root, sources, mocked, files, isMissing };
-    return { ...read, locate, leftOut, declared };
+    return {
+      gate,
+      root,
+      /** In the backend's order: a later one overrides an earlier one. An empty file is none. */
+      sources,
+      /** With `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default. */
+      mocked,
+      /** The absolute paths of the files that were read, without those that they include. */
+      files,
+      locate,
+      /** Config paths that were left out, since they hold variables that are not set. */
+      leftOut,
+      /** Whether no source has `auth.apiGate`. */
+      isMissing: root.getOptional(CONFIG_KEY) === undefined,
+      /** The policy of a running backend; `undefined` if it is not known. */
+      declared,
+    };
   } catch (error) {
     const message = firstLineOf(error);
     const hint = /^Missing .*baseUrl/.test(message)

@@ -21,7 +21,6 @@ export function mockOf(name: string): string {
   return `mock-env-of-${Buffer.from(name).toString('hex')}-that-is-not-set`;
 }
 
-/** Whether a value holds a variable that is not set. */
 export function holdsMock(value: unknown): boolean {
   return MOCK.test(JSON.stringify(value) ?? '');
 }

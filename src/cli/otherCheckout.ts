@@ -7,13 +7,6 @@ import { parseFile } from './unreadFiles';
 const HOW =
   'give the root of another checkout, which git worktree add --detach FOLDER COMMIT makes';
 
-/** A file of this checkout. */
-export interface PairedFile {
-  file: string;
-  /** The file at the same path below the root of the other checkout; `undefined` if it is not there. */
-  other?: string;
-}
-
 /**
  * Finds files of this checkout in another one.
  *
@@ -21,12 +14,10 @@ export interface PairedFile {
  *
  * @param folders - the values of `--against`
  * @param files - absolute paths, of which some may not be there
+ * @returns each file with `other`, the file at its path below the root of the other checkout; `undefined` if that is not there
  * @throws CliError unless each file, and each file that it includes, is in its checkout
  */
-export function findInOtherCheckout(
-  folders: string[],
-  files: string[],
-): PairedFile[] {
+export function findInOtherCheckout(folders: string[], files: string[]) {
   const root = findRoot(process.cwd());
   const otherRoot = readRoot(folders);
   if (findRoot(otherRoot) === root) {
@@ -140,7 +131,6 @@ function assertInside(root: string, real: string, file: string): void {
   }
 }
 
-/** Finds the files that a value includes, each with its key. */
 function includesOf(value: unknown): [key: string, file: string][] {
   return Object.entries(value ?? {}).flatMap(([key, child]) => {
     if (typeof child !== 'string') {

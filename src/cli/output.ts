@@ -30,7 +30,6 @@ export interface Lines {
   end(): void;
 }
 
-/** Formats a problem as text on a single line. */
 export function formatProblem(
   level: Level,
   { message, location }: Problem,
@@ -58,7 +57,6 @@ function escapeProperty(value: string): string {
   return printable(value.replace(/[%\r\n:,]/g, encodeURIComponent));
 }
 
-/** Writes all lines as text. */
 export function createTextLines({ out, error }: Output): Lines {
   return {
     out: (...lines) =>

@@ -80,7 +80,6 @@ export function hasGate(data: unknown): boolean {
   );
 }
 
-/** Returns the configuration files that are in the folders of files. */
 function filesBeside(files: string[]): string[] {
   const folders = new Set(files.map(file => path.dirname(file)));
   return [...folders].flatMap(folder =>

@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { compact } from 'lodash';
 import { asObject, check, isObject } from './values';
 
 // A block at another place than `auth.apiGate` is not read, so that the gate would enforce and have no rule.
@@ -39,7 +40,10 @@ function findMisplaced(value: unknown, path = ''): string[] {
     return [];
   }
   return Object.entries(value).flatMap(([key, child]) => {
-    const at = Array.isArray(value) ? `${path}[${key}]` : join(path, key);
+    const name = key.includes('.') ? `"${key}"` : key;
+    const at = Array.isArray(value)
+      ? `${path}[${key}]`
+      : compact([path, name]).join('.');
     if (at === 'auth.apiGate' || FOREIGN.includes(at)) {
       return [];
     }
@@ -47,11 +51,6 @@ function findMisplaced(value: unknown, path = ''): string[] {
     const isMeant = key.split('.').includes('apiGate') || ANY_SPELLING.test(at);
     return [...(isMeant ? [at] : []), ...findMisplaced(child, at)];
   });
-}
-
-function join(path: string, key: string): string {
-  const name = key.includes('.') ? `"${key}"` : key;
-  return path === '' ? name : `${path}.${name}`;
 }
 
 /**

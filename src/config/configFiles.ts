@@ -63,7 +63,6 @@ export function readFiles(config: Config): { file: string; data: any }[] {
   return files;
 }
 
-/** Reads the lengths of all lists in a value, by their paths. */
 function readLengths(value: unknown, path: string): [string, number][] {
   if (Array.isArray(value)) {
     return [[path, value.length]];

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLocate, formatLocation } from './locate';
@@ -17,32 +17,26 @@ it.each([
   ['a key without text', '? \n: 1\nauth:\n  apiGate: 1\n', 4],
   ['a key that is a number', '7: 1\nauth:\n  apiGate: 1\n', 3],
 ])('finds the line of a path beside %s', (_, yaml, line) => {
-  const file = path.join(folder, 'app-config.yaml');
-  writeFileSync(file, yaml);
+  const file = write('app-config.yaml', yaml);
   const sources = [
     { data: { auth: { apiGate: 1 } }, context: 'a', path: file },
   ];
   expect(createLocate(sources)('auth.apiGate')).toEqual({ file, line });
 });
 
-it('finds the line in a text that has been read already', () => {
-  const file = path.join(folder, 'app-config.yaml');
-  writeFileSync(file, 'auth:\n  apiGate: 1\n');
-  const sources = [{ data: { auth: { apiGate: 1 } }, path: file }];
-  const texts = new Map([[file, '# A comment\nauth:\n  apiGate: 1\n']]);
-  expect(createLocate(sources, texts)('auth.apiGate')).toEqual({
-    file,
-    line: 3,
-  });
-});
+/** Writes a file into the folder, and returns its path. */
+function write(name: string, text: string): string {
+  const file = path.join(folder, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
+  return file;
+}
 
-/** Returns a function that finds places in texts by their file names; the configuration is the first of them. */
+/** Returns a function that finds places in files with these texts by their names; the configuration is the first of them. */
 function locateIn(texts: Record<string, string>) {
-  const files = Object.entries(texts).map(
-    ([name, text]) => [path.join(folder, name), text] as const,
-  );
+  const [file] = Object.entries(texts).map(([name, text]) => write(name, text));
   const data = { auth: { apiGate: { allow: [], mode: 'enforce' } } };
-  const locate = createLocate([{ data, path: files[0][0] }], new Map(files));
+  const locate = createLocate([{ data, path: file }]);
   return (message: string) => {
     const place = locate(message);
     return place && [path.relative(folder, place.file), place.line];
@@ -89,29 +83,28 @@ describe('the place of a message', () => {
 
   it('is in the last file that has the setting', () => {
     const sources = [{ mode: 1, allow: [] }, { allow: [] }, { usage: 1 }].map(
-      (apiGate, i) => ({ data: { auth: { apiGate } }, path: `${i}.yaml` }),
+      (apiGate, i) => ({
+        data: { auth: { apiGate } },
+        path: write(`${i}.yaml`, RULES),
+      }),
     );
-    const texts = new Map(sources.map(source => [source.path, RULES]));
-    const locate = createLocate(sources, texts);
+    const locate = createLocate(sources);
     const places = ['mode', 'allow[0].path', 'usage'].map(setting =>
       locate(`auth.apiGate.${setting} is wrong`),
     );
     expect(places).toEqual([
-      { file: '0.yaml', line: 3 },
-      { file: '1.yaml', line: 6 },
-      { file: '2.yaml', line: 2 },
+      { file: sources[0].path, line: 3 },
+      { file: sources[1].path, line: 6 },
+      { file: sources[2].path, line: 2 },
     ]);
   });
 
   it('is in the file that has a key which every object inherits', () => {
-    const file = path.join(folder, 'a.yaml');
-    const locate = createLocate(
-      [
-        { data: { auth: { apiGate: { toString: 1 } } }, path: file },
-        { data: { auth: { apiGate: {} } }, path: path.join(folder, 'b.yaml') },
-      ],
-      new Map([[file, 'auth:\n  apiGate:\n    toString: 1\n']]),
-    );
+    const file = write('a.yaml', 'auth:\n  apiGate:\n    toString: 1\n');
+    const locate = createLocate([
+      { data: { auth: { apiGate: { toString: 1 } } }, path: file },
+      { data: { auth: { apiGate: {} } }, path: path.join(folder, 'b.yaml') },
+    ]);
     expect(locate('auth.apiGate.toString is not known')).toEqual({
       file,
       line: 3,

@@ -28,17 +28,12 @@ export function formatLocation({ file, line }: Location): string {
   return `${relative}${line === undefined ? '' : `:${line}`}`;
 }
 
-/**
- * Returns a function that finds the place for a message about a setting, by the config path that the message begins with.
- *
- * @param texts - the texts of files that have been read already, by path
- */
+/** Returns a function that finds the place for a message about a setting, by the config path that the message begins with. */
 export function createLocate(
   sources: Pick<ConfigSourceData, 'data' | 'path'>[],
-  texts: ReadonlyMap<string, string | undefined> = new Map(),
 ) {
   // A file with 1,000 rules takes too long to parse it for each of them.
-  const read = memoize((file: string) => readYaml(file, texts.get(file)));
+  const read = memoize(readYaml);
   return (message: string): Location | undefined => {
     const [configPath] = message.match(/^[a-z]+(\.[\w/[\]-]+)*/i) ?? [];
     if (!configPath) {
@@ -102,10 +97,10 @@ function locate(
 }
 
 /** Reads a YAML file with its lines, even if it has errors. Returns nothing if there is no such file. */
-export function readYaml(file: string, text?: string) {
+export function readYaml(file: string) {
   const lineCounter = new LineCounter();
   try {
-    const document = parseDocument(text ?? readFileSync(file, 'utf8'), {
+    const document = parseDocument(readFileSync(file, 'utf8'), {
       lineCounter,
     });
     const lineAt = (offset: number) => lineCounter.linePos(offset).line;

@@ -39,12 +39,8 @@ export function readAcceptedFindings(value: unknown, configPath: string) {
     `${configPath}.accept`,
     'a list of objects, each with an id, a place (at) and a reason',
     (item, path) => {
-      const { id, at, reason, until } = readObject(item, path, [
-        'id',
-        'at',
-        'reason',
-        'until',
-      ]);
+      const keys = ['id', 'at', 'reason', 'until'] as const;
+      const { id, at, reason, until } = readObject(item, path, keys);
       check(
         FINDING_IDS.includes(id as FindingId),
         `${path}.id must be one of ${FINDING_IDS.join(', ')}`,

@@ -13,7 +13,7 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../http/requestLine';
-import { checkRequirements, readRequires } from './requirements';
+import { readRequires } from './requirements';
 import { check, readInstant, readList, readObject } from './values';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
@@ -38,17 +38,19 @@ export function readAllowRules(
   configPath: string,
   rootConfig: Config = new ConfigReader({}),
 ): AllowRule[] {
-  const rules = readList(
+  return readList(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
-    readAllowRule,
+    (item, path) => readAllowRule(item, path, rootConfig),
   );
-  checkRequirements(rules, configPath, rootConfig);
-  return rules;
 }
 
-function readAllowRule(value: unknown, configPath: string): AllowRule {
+function readAllowRule(
+  value: unknown,
+  configPath: string,
+  rootConfig: Config,
+): AllowRule {
   const { plugin, path, methods, reason, until, requires } = readObject(
     value,
     configPath,
@@ -60,7 +62,7 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
     `${configPath}.reason must be text that says why this is public`,
   );
   const end = readInstant(until, `${configPath}.until`);
-  const required = readRequires(requires, `${configPath}.requires`);
+  const required = readRequires(requires, `${configPath}.requires`, rootConfig);
   return {
     ...readOpenedRequests({ plugin, path, methods }, configPath),
     ...(reason !== undefined && { reason }),
@@ -70,7 +72,6 @@ function readAllowRule(value: unknown, configPath: string): AllowRule {
   };
 }
 
-/** Reads the plugin, the path and the methods of a rule. */
 export function readOpenedRequests(
   value: unknown,
   configPath: string,
@@ -93,8 +94,6 @@ export function readOpenedRequests(
 export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 /**
- * Reads a plugin id, and a path below that plugin.
- *
  * @param hasWildcards - whether a segment after the first may be `*`
  */
 export function readPluginPath(

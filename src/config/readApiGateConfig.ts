@@ -73,7 +73,9 @@ export function readApiGateConfig(
   rootConfig: Config,
   { isKnownPlugin, isLegacy }: ReadOptions = {},
 ) {
-  const settings = readSettings(rootConfig);
+  assertPlace(rootConfig);
+  const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
+  const settings = readObject(block, CONFIG_KEY, KEYS, REPLACED);
   const read = <T, A extends unknown[]>(
     key: (typeof KEYS)[number],
     reader: (value: unknown, path: string, ...facts: A) => T,
@@ -126,12 +128,6 @@ export function readApiGateConfig(
     /** Whether the use of rules and of external tokens is recorded. */
     usage: read('usage', readBoolean, true, ': the record has 30 days'),
   };
-}
-
-function readSettings(rootConfig: Config) {
-  assertPlace(rootConfig);
-  const settings = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  return readObject(settings, CONFIG_KEY, KEYS, REPLACED);
 }
 
 function readMode(

@@ -1,7 +1,9 @@
 import { METHODS } from 'node:http';
+import { mountedAt } from '../http/mountedRequest';
 import {
   isUnambiguousPath,
   ORIGIN_FORM,
+  pathBelowPlugin,
   WEBSOCKET,
   withoutQuery,
 } from '../http/requestLine';
@@ -21,7 +23,6 @@ export interface Expectation {
   is: 'public' | 'closed';
 }
 
-/** Formats the requests that an expectation is about. */
 export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
 }
@@ -62,11 +63,8 @@ export function readExpectations(
 }
 
 function readExpectation(value: unknown, configPath: string): Expectation {
-  const { request, plugin, is } = readObject(value, configPath, [
-    'request',
-    'plugin',
-    'is',
-  ]);
+  const keys = ['request', 'plugin', 'is'] as const;
+  const { request, plugin, is } = readObject(value, configPath, keys);
   check(
     is === 'public' || is === 'closed',
     `${configPath}.is must be either public or closed`,
@@ -140,18 +138,15 @@ export function readApiTarget(target: string) {
   if (!ORIGIN_FORM.test(target)) {
     return 'unreadable' as const;
   }
-  const [, api, id, below] =
-    withoutQuery(target).match(/^\/(api)\/([^/]+)(.*)$/i) ?? [];
-  if (id === undefined) {
+  const [mount, id] = withoutQuery(target).match(/^\/api\/([^/]+)/i) ?? [];
+  if (!mount || !id) {
     return undefined;
   }
   const plugin = id.toLowerCase();
-  // Express routes other spellings too. The gate accepts none of them for the allowlist.
-  const isExact = api === 'api' && id === plugin && !id.includes('%');
+  const request = mountedAt(mount, id, target);
   return {
-    /** The plugin's id in lower case. */
     plugin,
     /** The path below the plugin; `undefined` if routers and proxies may read it differently. */
-    path: isExact && below !== '/' ? below || '/' : undefined,
+    path: id.includes('%') ? undefined : pathBelowPlugin(request, plugin),
   };
 }

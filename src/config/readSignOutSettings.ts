@@ -6,25 +6,15 @@ import {
   readStringList,
 } from './values';
 
-/**
- * Reads `auth.apiGate.signOut`.
- *
- * @param authProviders - `auth.providers`: one that has `signIn` signs users in; others connect accounts
- */
+/** @param authProviders - `auth.providers`: one that has `signIn` signs users in; others connect accounts */
 export function readSignOutSettings(
   value: unknown,
   configPath: string,
   authProviders: unknown,
 ) {
-  const {
-    scope = 'session',
-    providers,
-    offlineSessions = 'keep',
-  } = readObject(value ?? {}, configPath, [
-    'scope',
-    'providers',
-    'offlineSessions',
-  ]);
+  const keys = ['scope', 'providers', 'offlineSessions'] as const;
+  const settings = readObject(value ?? {}, configPath, keys);
+  const { scope = 'session', providers, offlineSessions = 'keep' } = settings;
   checkOneOf(scope, `${configPath}.scope`, ['session', 'user']);
   checkOneOf(offlineSessions, `${configPath}.offlineSessions`, ['keep', 'end']);
   check(

@@ -64,12 +64,8 @@ export function findRemovedTokens(
 }
 
 function readToken(value: unknown, configPath: string) {
-  const { subject, only, until, reason } = readObject(value, configPath, [
-    'subject',
-    'only',
-    'until',
-    'reason',
-  ]);
+  const keys = ['subject', 'only', 'until', 'reason'] as const;
+  const { subject, only, until, reason } = readObject(value, configPath, keys);
   const at = `${configPath}.subject`;
   check(
     typeof subject === 'string' && SUBJECT.test(subject),

@@ -8,34 +8,24 @@ import { asObject, check } from './values';
 const KEY =
   /^[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*(\.[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*)*$/i;
 
-/** Reads `requires` of a rule. */
+/**
+ * Reads `requires` of a rule, and checks that the setting that it names is text or absent. Only whether the text is there is read,
+ * never the text.
+ */
 export function readRequires(
   value: unknown,
   configPath: string,
+  rootConfig: Config,
 ): string | undefined {
   check(
     value === undefined || (typeof value === 'string' && KEY.test(value)),
     `${configPath} must be a config path, such as events.modules.github.webhookSecret`,
   );
-  return value;
-}
-
-/**
- * Checks that what rules require is text or absent. Only whether it is there is read, never the value.
- *
- * @throws InputError if a rule requires a setting that is an object, a list, a number or a boolean
- */
-export function checkRequirements(
-  rules: readonly AllowRule[],
-  configPath: string,
-  rootConfig: Config,
-): void {
-  rules.forEach(({ requires }, i) =>
-    check(
-      requires === undefined || readText(requires, rootConfig) !== undefined,
-      `${configPath}[${i}].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
-    ),
+  check(
+    value === undefined || readText(value, rootConfig) !== undefined,
+    `${configPath} names ${value}, which is no text: name a setting that holds a text, such as a secret`,
   );
+  return value;
 }
 
 /** Closes the rules whose requirement is not met: the setting was no text when the process started, or is none now. */
@@ -67,7 +57,6 @@ export class Requirements {
   }
 }
 
-/** Returns rules with a mark on those whose requirement is not met. */
 export function markUnmet(
   rules: readonly AllowRule[],
   isMet: (requires: string) => boolean,

@@ -12,17 +12,14 @@ import type {
 } from './CookieIssuer';
 import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
-const WARN_AGAIN_AFTER_MS = 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
 
 // The cookie is sent to a client that may be none to keep it this many times for one token.
 const MAX_UNRETURNED = 10;
 
 /** The default issuer, which keeps the gate's cookie at the token that the frontend uses. */
 export class DefaultCookieIssuer implements GateCookieIssuer {
-  readonly #warnings = new RateLimit({
-    max: 1,
-    intervalMs: WARN_AGAIN_AFTER_MS,
-  });
+  readonly #warnings = new RateLimit({ max: 1, intervalMs: HOUR_MS });
 
   constructor(
     private readonly services: {
@@ -109,9 +106,8 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
       return { setCookies, isRevoked, isIssued: false, onSent: () => {} };
     }
     const endsWithToken = expires.getTime() === claims!.exp! * 1000;
-    const setCookie = endsWithToken
-      ? (token.setCookie ??= cookie.set(text, expires))
-      : cookie.set(text, expires, cookie.maxAgeMs);
+    const maxAgeMs = endsWithToken ? undefined : cookie.maxAgeMs;
+    const setCookie = cookie.set(text, expires, maxAgeMs);
     // The new cookie takes the place of the same user's former one, so that nothing has to be cleared. If that one has a domain, as
     // the tutorial's, both stay, and the next answer clears them: the request then has the name twice.
     const isRenewal =
@@ -141,7 +137,6 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   }
 }
 
-/** Returns whether the cookie of a request is of a token's session. */
 function holdsSession(present: ReadCookie, { text, claims }: Token): boolean {
   if (present.kind !== 'token') {
     return false;

@@ -1,5 +1,6 @@
 import { maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
+import { times } from 'lodash';
 import type { CookieSettings } from '../config/readCookieSettings';
 import {
   CookieNames,
@@ -43,10 +44,10 @@ export class GateCookie implements CookieReader {
     const { name, attributes, maxAgeMs = Infinity } = settings;
     this.#name = name;
     this.maxAgeMs = maxAgeMs;
-    this.names = createCookieNames(
+    this.names = createCookieNames([
       name,
-      other => other === name || this.#isPart(other),
-    );
+      ...times(MAX_PARTS, i => this.#partName(i)),
+    ]);
     this.#attributes = attributes;
     const mayHaveDomain =
       !/^__host-/i.test(name) && /^[a-z0-9.-]+$/i.test(backendHost);
@@ -59,7 +60,6 @@ export class GateCookie implements CookieReader {
     ];
   }
 
-  /** Reads a `Cookie` header. */
   read(header: string | undefined): ReadCookie {
     const values = readCookies(header, this.names);
     if (!values) {
@@ -69,20 +69,13 @@ export class GateCookie implements CookieReader {
       return { kind: 'none' };
     }
     const whole = values.get(this.#name);
-    if (whole !== undefined) {
-      return values.size === 1
-        ? { kind: 'token', token: whole }
-        : { kind: 'conflict' };
-    }
-    let token = '';
-    for (let i = 0; i < values.size; i += 1) {
-      const part = values.get(`${this.#name}.${i}`);
-      if (part === undefined) {
-        return { kind: 'conflict' };
-      }
-      token += part;
-    }
-    return { kind: 'token', token };
+    const parts =
+      whole === undefined
+        ? times(values.size, i => values.get(this.#partName(i)))
+        : [whole];
+    return parts.length === values.size && !parts.includes(undefined)
+      ? { kind: 'token', token: parts.join('') }
+      : { kind: 'conflict' };
   }
 
   /** Returns the tokens of whole cookies, also where {@link GateCookie.read} finds a conflict: any of them may be of a session. */
@@ -111,22 +104,16 @@ export class GateCookie implements CookieReader {
       // A compact JWS needs no encoding, and an encoded part could exceed the limit.
       encode: String,
     };
-    const serializeParts = (parts: [name: string, value: string][]) =>
-      parts.map(([name, value]) => serialize(name, value, options));
-    let parts: [string, string][] = [[this.#name, token]];
-    const [whole] = serializeParts(parts);
-    if (whole.length > MAX_COOKIE_BYTES) {
-      // Leave room for the attributes, and for the two digits of a part's number.
-      const size = MAX_COOKIE_BYTES - (whole.length - token.length) - 3;
-      parts = [];
-      for (let i = 0; i * size < token.length; i += 1) {
-        parts.push([
-          `${this.#name}.${i}`,
-          token.slice(i * size, (i + 1) * size),
-        ]);
-      }
+    const whole = serialize(this.#name, token, options);
+    if (whole.length <= MAX_COOKIE_BYTES) {
+      return [whole];
     }
-    return serializeParts(parts);
+    // Leave room for the attributes, and for the two digits of a part's number.
+    const size = MAX_COOKIE_BYTES - (whole.length - token.length) - 3;
+    return times(Math.ceil(token.length / size), i => {
+      const part = token.slice(i * size, (i + 1) * size);
+      return serialize(this.#partName(i), part, options);
+    });
   }
 
   /**
@@ -151,11 +138,7 @@ export class GateCookie implements CookieReader {
     );
   }
 
-  #isPart(name: string): boolean {
-    if (!name.startsWith(`${this.#name}.`)) {
-      return false;
-    }
-    const number = name.slice(this.#name.length + 1);
-    return /^(0|[1-9]\d?)$/.test(number) && Number(number) < MAX_PARTS;
+  #partName(i: number): string {
+    return `${this.#name}.${i}`;
   }
 }

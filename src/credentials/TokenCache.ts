@@ -4,6 +4,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/time';
+import { createCopier } from './createCopier';
 import { Token } from './token';
 
 // A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
@@ -14,6 +15,12 @@ const MAX_CHARACTERS = 3_000_000;
  * waits without limit for an issuer that stops sending after its headers, and all requests with the same token would wait too.
  */
 const VERIFY_TIMEOUT_MS = 11_000;
+
+/** The result of a verification, which goes to the request that made it if there is no function that copies it. */
+interface Verified {
+  credentials: BackstageCredentials;
+  copy: (() => BackstageCredentials) | undefined;
+}
 
 /**
  * Caches tokens that Backstage has verified, with all that is known of each, by their text. So the same token is not
@@ -27,7 +34,7 @@ export class TokenCache {
     maxSize: MAX_CHARACTERS,
   });
   // Tokens that wait for their verification are not in the cache: a flood of them would evict verified ones.
-  readonly #pending = new Map<string, Promise<() => BackstageCredentials>>();
+  readonly #pending = new Map<string, Promise<Verified>>();
   #last: Token | undefined;
 
   /** @param options.ttlMs - 0 keeps no verdicts, and each request verifies its token */
@@ -66,51 +73,57 @@ export class TokenCache {
       return (
         recall(token, key) ??
         (await this.#verifyOnce(token, key, () =>
-          auth.authenticate(token.text, options),
+          withTimeout(
+            auth.authenticate(token.text, options),
+            VERIFY_TIMEOUT_MS,
+            'The token was not verified in time',
+          ),
         ))
       );
     });
   }
 
-  /** Verifies a token, once for all requests that wait for the same verdict. */
+  /**
+   * Verifies a token, once for all requests that wait for the same verdict. Credentials that can't be copied are not shared: each of
+   * these requests verifies the token itself.
+   */
   async #verifyOnce(
     token: Token,
     key: string,
     authenticate: () => Promise<BackstageCredentials>,
   ): Promise<BackstageCredentials> {
     const pendingKey = `${key} ${token.digest}`;
-    let pending = this.#pending.get(pendingKey);
-    if (!pending) {
-      pending = this.#verify(token, key, authenticate);
-      this.#pending.set(pendingKey, pending);
-      const forget = () => this.#pending.delete(pendingKey);
-      pending.then(forget, forget);
+    const pending = this.#pending.get(pendingKey);
+    if (pending) {
+      const { copy } = await pending;
+      return copy ? copy() : authenticate();
     }
-    const copy = await pending;
-    return copy();
+    const verified = this.#verify(token, key, authenticate);
+    this.#pending.set(pendingKey, verified);
+    const forget = () => this.#pending.delete(pendingKey);
+    verified.then(forget, forget);
+    const { copy, credentials } = await verified;
+    return copy ? copy() : credentials;
   }
 
   async #verify(
     token: Token,
     key: string,
     authenticate: () => Promise<BackstageCredentials>,
-  ): Promise<() => BackstageCredentials> {
-    const credentials = await withTimeout(
-      authenticate(),
-      VERIFY_TIMEOUT_MS,
-      'The token was not verified in time',
-    );
-    const copy = createObjectCopier(credentials);
-    const verdict = {
-      copy,
-      expiresAt: expiryOf(token),
-      keptUntil: performance.now() + this.#ttlMs,
-    };
-    // Another request may have read the same text meanwhile.
-    const kept = this.#tokens.get(token.text) ?? token;
-    kept.verdicts.set(key, verdict);
-    this.#keep(kept);
-    return copy;
+  ): Promise<Verified> {
+    const credentials = await authenticate();
+    const copy = createCopier(credentials);
+    if (copy) {
+      // Another request may have read the same text meanwhile.
+      const kept = this.#tokens.get(token.text) ?? token;
+      kept.verdicts.set(key, {
+        copy,
+        expiresAt: expiryOf(token),
+        keptUntil: performance.now() + this.#ttlMs,
+      });
+      this.#keep(kept);
+    }
+    return { credentials, copy };
   }
 
   #keep(token: Token) {
@@ -150,63 +163,6 @@ function verdictKey(
 /** Returns the end of a token, or of the user token that it carries, in milliseconds since the epoch; `Infinity` without one. */
 function expiryOf({ claims, userToken }: Token): number {
   return Math.min(claims?.exp ?? Infinity, userToken?.exp ?? Infinity) * 1000;
-}
-
-/**
- * Returns a function that copies credentials, or an object in them, for each request: changes that a handler makes stay with its
- * request. Backstage freezes nothing, so that a handler may make some. Non-enumerable properties are copied as they are: Backstage
- * keeps the token in one.
- */
-function createObjectCopier<T extends object>(original: T): () => T {
-  const prototype = Object.getPrototypeOf(original);
-  const nested = Object.entries(original)
-    .filter(([, value]) => isObject(value))
-    .map(
-      ([name, value]) =>
-        [
-          name,
-          name === 'principal'
-            ? createObjectCopier(value)
-            : createCopier(value),
-        ] as const,
-    );
-  const hidden = Object.entries(
-    Object.getOwnPropertyDescriptors(original),
-  ).filter(([, { enumerable }]) => !enumerable);
-  return () => {
-    const copy = Object.assign(Object.create(prototype), original);
-    for (const [name, copyValue] of nested) {
-      copy[name] = copyValue();
-    }
-    // `Object.defineProperties` takes twice the time.
-    for (const [name, descriptor] of hidden) {
-      Object.defineProperty(copy, name, descriptor);
-    }
-    return copy;
-  };
-}
-
-/**
- * Returns a function that copies a value in credentials. An instance of a class stays shared: an `auth` service of the adopter's may
- * add one, and the copy of a `Map`, or of one with private fields, would not work.
- */
-function createCopier<T>(original: T): () => T {
-  if (original instanceof Date) {
-    const time = original.getTime();
-    return () => new Date(time) as T;
-  }
-  if (Array.isArray(original)) {
-    const items = original.map(createCopier);
-    return () => items.map(copyItem => copyItem()) as T;
-  }
-  const isPlain =
-    isObject(original) &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(original));
-  return isPlain ? createObjectCopier(original) : () => original;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 /** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */

@@ -9,10 +9,9 @@ import { decodeToken, readBearer } from './token';
 export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 
 /** The same name, for searches in a `Cookie` header. */
-export const BACKSTAGE_AUTH_COOKIES = createCookieNames(
+export const BACKSTAGE_AUTH_COOKIES = createCookieNames([
   BACKSTAGE_AUTH_COOKIE,
-  name => name === BACKSTAGE_AUTH_COOKIE,
-);
+]);
 
 // Backstage tries the same number of tokens.
 const MAX_UPGRADE_TOKENS = 5;

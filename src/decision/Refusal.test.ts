@@ -58,7 +58,7 @@ describe('Refusal', () => {
     ['starting', 'ServiceUnavailableError: Stopping', 'Stopping'],
   ])('%s is %s', (...[reason, error, message]) => {
     const refusal = message
-      ? new Refusal(reason, message)
+      ? new Refusal(reason, { message })
       : Refusal.because(reason);
     const [status, headers] = {
       InputError: [
@@ -121,6 +121,19 @@ describe('Refusal', () => {
     expect(Refusal.because('revoked').subject).toBeUndefined();
   });
 
+  it('as an order has the message, the subject and the detail that it has else', () => {
+    const refusal = new Refusal('restricted', {
+      message: 'not here',
+      detail: 'only',
+    }).of('external');
+    expect(refusal.isOrder).toBe(false);
+    const order = refusal.asOrder();
+    expect(order.isOrder).toBe(true);
+    expect(order.of('external').isOrder).toBe(true);
+    expect(order).toMatchObject({ detail: 'only', subject: 'external' });
+    expect(String(order.error)).toBe('NotAllowedError: not here');
+  });
+
   it.each([
     ['invalid-token', 'expired'],
     ['invalid-token', 'malformed'],
@@ -138,7 +151,7 @@ describe('Refusal', () => {
       expect(refusal.detail).toBe(detail);
       expect(plain.detail).toBeUndefined();
       expect(refusal.reason).toBe(reason);
-      expect(refusal.error).toBe(plain.error);
+      expect(refusal.error).toEqual(plain.error);
       expect(refusal.headersFor('0')).toEqual(plain.headersFor('0'));
     },
   );
@@ -147,7 +160,7 @@ describe('Refusal', () => {
     expect(Refusal.because('revoked').error.stack).toBe(
       String(Refusal.because('revoked').error),
     );
-    expect(new Refusal('restricted', 'not here').error.stack).toBe(
+    expect(new Refusal('restricted', { message: 'not here' }).error.stack).toBe(
       'NotAllowedError: not here',
     );
   });

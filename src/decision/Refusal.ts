@@ -103,14 +103,12 @@ export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 
 const shared = new Map<string, Refusal>();
 
-/** Returns the same refusal with another value of one field. It shares the error. */
-function withField(
-  refusal: Refusal,
-  key: 'subject' | 'detail' | 'isOrder',
-  value: unknown,
-): Refusal {
-  return Object.create(refusal, { [key]: { value } });
-}
+type RefusalFields = Partial<
+  Pick<Refusal, 'error' | 'detail' | 'subject' | 'isOrder'>
+> & {
+  /** The message of the service which has refused the request, in place of the reason's own. */
+  message?: string;
+};
 
 /** Ends a request's way when it is thrown. Its `error` is Backstage's own, so that the answer has Backstage's form. */
 export class Refusal extends Error {
@@ -119,14 +117,9 @@ export class Refusal extends Error {
    * the cost of a refusal.
    */
   static because(reason: RefusalReason, detail?: RefusalDetail): Refusal {
-    const key = detail ? `${reason} ${detail}` : reason;
-    let refusal = shared.get(key);
-    if (!refusal) {
-      refusal = detail
-        ? withField(Refusal.because(reason), 'detail', detail)
-        : new Refusal(reason);
-      shared.set(key, refusal);
-    }
+    const key = `${reason} ${detail}`;
+    const refusal = shared.get(key) ?? new Refusal(reason, { detail });
+    shared.set(key, refusal);
     return refusal;
   }
 
@@ -140,16 +133,17 @@ export class Refusal extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
 
-  /** @param message - that of the service which has refused the request, in place of the reason's own */
   constructor(
     readonly reason: RefusalReason,
-    message?: string,
+    { message, error, detail, subject, isOrder }: RefusalFields = {},
   ) {
     super(reason);
-    this.isOrder = reason === 'locked' || reason === 'revoked';
+    this.subject = subject;
+    this.detail = detail;
+    this.isOrder = isOrder ?? (reason === 'locked' || reason === 'revoked');
     const row: RefusalRow = REFUSALS[reason];
     this.status = row.status;
-    this.error = new ERRORS[row.status](message ?? row.message);
+    this.error = error ?? new ERRORS[row.status](message ?? row.message);
     // The stack of a shared error is that of the first request.
     this.error.stack = `${this.error.name}: ${this.error.message}`;
     this.headers = {
@@ -167,12 +161,12 @@ export class Refusal extends Error {
 
   /** Returns the same refusal for a token that has verified. It shares the error. */
   of(subject: string | undefined): Refusal {
-    return withField(this, 'subject', subject);
+    return new Refusal(this.reason, { ...this, subject });
   }
 
   /** Returns the same refusal, which report-only carries out as well. It shares the error. */
   asOrder(): Refusal {
-    return withField(this, 'isOrder', true);
+    return new Refusal(this.reason, { ...this, isOrder: true });
   }
 
   /**
@@ -202,7 +196,7 @@ export function toRefusal(error: unknown, logger: LoggerService): Refusal {
     return error;
   }
   if (isError(error) && error.name === 'ServiceUnavailableError') {
-    return new Refusal('starting', error.message);
+    return new Refusal('starting', { message: error.message });
   }
   logger.error('API gate failed to decide about a request', error as Error);
   return Refusal.because('failed');

@@ -18,9 +18,7 @@ export interface Finding {
 
 /** The facts that findings depend on. Facts that are not known give no finding. */
 export interface FindingFacts {
-  /** The whole configuration of the backend. */
   config: Config;
-  /** The settings in force. */
   gate: ApiGateConfig;
   /** `undefined` where the installed plugins are not known. */
   isInstalled?: (plugin: string) => boolean;

@@ -5,7 +5,6 @@ import { asObject, isObject, isTrue } from '../config/values';
 // Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
 // as absent, because the plugin itself refuses it.
 
-/** Returns the value at a config path. */
 export type Get = (key: string) => unknown;
 
 export function createGet(config: Config): Get {
@@ -25,7 +24,6 @@ export function asTexts(value: unknown): string[] {
   return asList(value).filter(isText);
 }
 
-/** Takes the barriers of all plugins away. */
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** Topics of Backstage's own modules, which verify the sender by the setting that {@link secretOf} names. */
@@ -36,7 +34,6 @@ export function secretOf(topic: string): string {
   return `events.modules.${topic}.webhookSecret`;
 }
 
-/** An endpoint of the proxy plugin. */
 export type ProxyEndpoint = ReturnType<typeof readProxyEndpoints>[number];
 
 const SECRET_HEADER =
@@ -54,7 +51,6 @@ export function readProxyEndpoints(get: Get) {
     const headers = Object.keys(asObject(settings.headers));
     const forwarded = asTexts(settings.allowedHeaders);
     return {
-      /** Config path. */
       at: `${parent}.${route}`,
       /** Below the plugin, as the configuration has it. */
       path: route,

@@ -51,7 +51,6 @@ function identityOf({ id, at }: Pick<AcceptedFinding, 'id' | 'at'>): string {
   return [id, place, ...content].join(' (');
 }
 
-/** Finds expectations that a rule fulfilled until its end. */
 function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
   // Rules without an end are many, and to judge them by the expectations takes long.
   if (!gate.allow.some(rule => endOf(rule) <= +now)) {

@@ -32,7 +32,6 @@ const AUTHORIZED_ROUTES = new Map([
 /** A finding about a rule, without the rule's place. */
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
-/** Finds what makes allow rules dangerous or useless. */
 export function* findRuleFindings(
   facts: FindingFacts,
   get: Get,

@@ -1120,7 +1120,9 @@ describe('the gate', () => {
     });
 
     it('keeps the cookie while the plugin with the keys starts, and asks no plugin', async () => {
-      const starting = Promise.reject(new Refusal('starting', 'wait'));
+      const starting = Promise.reject(
+        new Refusal('starting', { message: 'wait' }),
+      );
       starting.catch(() => {});
       gate.starting.set('auth', starting);
       gate.asked.length = 0;

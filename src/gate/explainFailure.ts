@@ -17,7 +17,7 @@ export async function explainFailure(
   token: Token,
 ): Promise<Refusal> {
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
-    return new Refusal('restricted', error.message);
+    return new Refusal('restricted', { message: error.message });
   }
   const { invalidTokens, keyEndpoints, plugins } = services;
   const { discovery } = plugins.anyRegistered();

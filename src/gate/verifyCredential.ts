@@ -179,10 +179,7 @@ export function findKnownRefusal(
   if (claims && isExpired(claims)) {
     return Refusal.because('invalid-token', 'expired');
   }
-  // Without a failure since the start, no key is made, for which a token is hashed.
-  return invalidTokens.size === 0
-    ? undefined
-    : invalidTokens.recall(failureKey(plugin.id, kind, token));
+  return invalidTokens.recall(failureKey(plugin.id, kind, token));
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   withoutCookies,
 } from './cookieHeader';
 
-const NAMES = createCookieNames('token', name => name === 'token');
+const NAMES = createCookieNames(['token']);
 
 describe('readCookies', () => {
   const read = (header?: string) => {
@@ -35,6 +35,9 @@ describe('readCookies', () => {
     ['a=1;token=1', { token: '1' }],
     ['  token \t=\t 1  ; a', { token: '1' }],
     ['token="1"', { token: '1' }],
+    // Other parsers keep the space of ISO 8859-1. It is in no token.
+    ['token\t\u00a0=1; token=1\u00a0', { token: '1' }],
+    ['token=1; token \u00a0=2', undefined],
     ['token=1=2', { token: '1=2' }],
     ['token=%31', { token: '1' }],
     ['token=%e', { token: '%e' }],
@@ -62,7 +65,7 @@ describe('readCookies', () => {
 });
 
 describe('readCookieValues', () => {
-  const names = createCookieNames('token', name => name.startsWith('token'));
+  const names = createCookieNames(['token', 'token.1']);
 
   it.each<[string | undefined, string[]]>([
     [undefined, []],
@@ -88,20 +91,11 @@ describe('readCookieNames', () => {
 });
 
 it('treats the characters of a regular expression in a name as text', () => {
-  const names = createCookieNames('a.*$|^+', name =>
-    name.startsWith('a.*$|^+'),
-  );
+  const names = createCookieNames(['a.*$|^+', 'a.*$|^+.0']);
   expect(readCookieNames('a.*$|^+=1; axx=2;a.*$|^+.0=3', names)).toEqual([
     'a.*$|^+',
     'a.*$|^+.0',
   ]);
-});
-
-describe('createCookieNames', () => {
-  it('takes a name with special characters as it stands', () => {
-    const names = createCookieNames('a.b$', name => name === 'a.b$');
-    expect(readCookieNames('a.b$=1; axb$=2; a.b=3', names)).toEqual(['a.b$']);
-  });
 });
 
 describe('withoutCookies', () => {
@@ -120,6 +114,7 @@ describe('withoutCookies', () => {
     ['a=1;token=1;b="2;token=3"', 'a=1;b="2'],
     ['a=1; \ttoken=1 ;  b=%20', 'a=1;  b=%20'],
     ['\u00a0token=1; token=2', '\u00a0token=1'],
+    ['token \u00a0=1; a=1', 'a=1'],
   ])('%j is %j', (header, expected) => {
     expect(withoutCookies(header, NAMES)).toBe(expected);
   });

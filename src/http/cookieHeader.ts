@@ -1,22 +1,17 @@
 import { parse } from 'cookie';
+import { escapeRegExp } from 'lodash';
 
 /** The cookies that a search in a `Cookie` header finds. */
 export interface CookieNames {
-  /** The text that each of the names begins with. */
-  prefix: string;
-  /** Matches the beginning of each pair whose name may be relevant. */
+  all: ReadonlySet<string>;
+  /** Matches one of the names at the beginning of a pair, and its equals sign. */
   pattern: RegExp;
-  isRelevant: (name: string) => boolean;
 }
 
-/** @param prefix - each of the names equals it, or continues with a dot */
-export function createCookieNames(
-  prefix: string,
-  isRelevant: (name: string) => boolean,
-): CookieNames {
-  const literal = prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const pattern = new RegExp(`(?:^|;)[ \\t]*${literal}(?=[=. \\t])`, 'g');
-  return { prefix, pattern, isRelevant };
+export function createCookieNames(names: string[]): CookieNames {
+  const anyName = names.map(escapeRegExp).join('|');
+  const pattern = new RegExp(`(?:^|;)[ \\t]*(${anyName})[ \\t]*=`, 'g');
+  return { all: new Set(names), pattern };
 }
 
 /** A pair of a `Cookie` header (RFC 6265, section 4.2). */
@@ -33,25 +28,16 @@ interface CookiePair {
  * Finds the relevant cookies of a `Cookie` header as text, in one pass. The header may hold thousands of other cookies, which are
  * not split, parsed or decoded: that would take time on every request, before authentication.
  */
-function findPairs(
-  header: string | undefined,
-  { prefix, pattern, isRelevant }: CookieNames,
-): CookiePair[] {
+function findPairs(header = '', { pattern }: CookieNames): CookiePair[] {
   const pairs: CookiePair[] = [];
-  if (!header?.includes(prefix)) {
-    return pairs;
-  }
   pattern.lastIndex = 0;
   for (let found = pattern.exec(header); found; found = pattern.exec(header)) {
-    const start = found.index + (found[0].startsWith(';') ? 1 : 0);
-    const semicolon = header.indexOf(';', start);
+    const [text, name] = found;
+    const start = found.index + (text.startsWith(';') ? 1 : 0);
+    const semicolon = header.indexOf(';', pattern.lastIndex);
     const end = semicolon === -1 ? header.length : semicolon;
-    const pair = header.slice(start, end);
-    const equals = pair.indexOf('=');
-    const name = trim(pair.slice(0, equals));
-    if (equals !== -1 && isRelevant(name)) {
-      pairs.push({ name, raw: trim(pair.slice(equals + 1)), start, end });
-    }
+    const raw = header.slice(pattern.lastIndex, end).trim();
+    pairs.push({ name, raw, start, end });
     pattern.lastIndex = end;
   }
   return pairs;
@@ -131,21 +117,4 @@ export function withoutCookies(
   others =
     from > header.length ? others.slice(0, -1) : others + header.slice(from);
   return others.replace(/^[ \t]+/, '') || undefined;
-}
-
-/** Removes spaces and tabs at both ends. A regular expression would take quadratic time for spaces in the middle. */
-function trim(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isWhitespace(text.charCodeAt(start))) {
-    start += 1;
-  }
-  while (end > start && isWhitespace(text.charCodeAt(end - 1))) {
-    end -= 1;
-  }
-  return text.slice(start, end);
-}
-
-function isWhitespace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

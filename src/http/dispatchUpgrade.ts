@@ -68,7 +68,6 @@ function tracesOn(socket: Duplex): string {
   ].join();
 }
 
-/** Answers an upgrade on its bare socket, and closes the socket. */
 export function answerUpgrade(
   socket: Duplex,
   status: number,

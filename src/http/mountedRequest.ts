@@ -63,7 +63,8 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
   const path = decodeFully(withoutQuery(origin))
     ?.replace(/[\t\n\r]/g, '')
     .replace(/\\/g, '/');
-  if (path === undefined || hasParentSegment(path)) {
+  // Servers that cut parameters off a segment read `/..;x/` as a parent segment, too.
+  if (path === undefined || /\/\.\.(?:[;/]|$)/.test(path)) {
     return doubtful;
   }
   const first = path.match(PLAIN_FIRST_SEGMENT)?.[1];
@@ -74,10 +75,15 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
     return undefined;
   }
   const [mount, pluginId] = target.match(/^\/api\/([^/?%]+)(?=[/?]|$)/i) ?? [];
-  return mount ? at(target, pluginId, mount) : doubtful;
+  return mount ? mountedAt(mount, pluginId, target) : doubtful;
 }
 
-function at(originalUrl: string, pluginId: string, baseUrl: string) {
+/** Returns a request as Express presents it at a mount that its target begins with. */
+export function mountedAt(
+  baseUrl: string,
+  pluginId: string,
+  originalUrl: string,
+): MountedRequest {
   const rest = originalUrl.slice(baseUrl.length);
   return {
     originalUrl,
@@ -107,11 +113,6 @@ function decodeFully(path: string): string | undefined {
     // The path has an invalid escape.
   }
   return undefined;
-}
-
-/** Returns whether a path has a parent segment, also for servers that cut parameters off a segment (`/..;x/`). */
-function hasParentSegment(path: string): boolean {
-  return /\/\.\.(?:[;/]|$)/.test(path);
 }
 
 /**

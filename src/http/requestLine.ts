@@ -44,14 +44,13 @@ export function pathBelowPlugin(
   mountedAs: string,
 ): string | undefined {
   const { originalUrl: target, baseUrl, url } = req;
-  if (!ORIGIN_FORM.test(target)) {
-    return undefined;
-  }
-  if (!baseUrl.endsWith(`/api/${mountedAs}`) || !target.startsWith(baseUrl)) {
-    return undefined;
-  }
   const rest = target.slice(baseUrl.length);
-  if (url !== (rest.startsWith('/') ? rest : `/${rest}`)) {
+  if (
+    !ORIGIN_FORM.test(target) ||
+    !target.startsWith(baseUrl) ||
+    !baseUrl.endsWith(`/api/${mountedAs}`) ||
+    url !== (rest.startsWith('/') ? rest : `/${rest}`)
+  ) {
     return undefined;
   }
   const path = withoutQuery(rest);
@@ -103,7 +102,6 @@ export function hasNoDotSegments(path: string): boolean {
   }
 }
 
-/** Returns the text before the first `?`. */
 export function withoutQuery(target: string): string {
   const query = target.indexOf('?');
   return query === -1 ? target : target.slice(0, query);

@@ -13,7 +13,6 @@ export const ALL_PLUGINS = '/**';
 
 /** The plugins of a legacy backend. They start before the server does, and a token is valid for each of them or for none. */
 export class LegacyPlugins implements BackendPlugins {
-  /** The ids of the plugins that have the gate in front of their requests. */
   readonly gatedIds = new Set<string>();
 
   constructor(

@@ -20,17 +20,11 @@ import type { Usage } from '../usage/Usage';
 import type { Use } from '../usage/Use';
 import { mapInPieces, Pieces } from '../util/pieces';
 import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
-import type { ReplicaReport } from './describeReplica';
+import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
-import type { DecisionCounts } from './DecisionCounts';
 
 /** An entry of a list of the configuration in a report. */
 type Reported<T> = Omit<T, 'until'> & {
-  /**
-   * Its place: the path of the file from the working directory of the backend, and the line. Present as `filesNewerThanPolicy` is,
-   * while the files have the policy in force.
-   */
-  at?: { file: string; line?: number };
   /** The end of the entry, as an instant in UTC. */
   until?: string;
   /** Present if the entry has ended, so that it opens or allows nothing. */
@@ -42,10 +36,6 @@ export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
 
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
-
-/** What the process that answers has in its memory. */
-export interface ProcessReport
-  extends ReplicaReport, ReturnType<DecisionCounts['describe']> {}
 
 /** The paths that can be reached without signing in, and why. */
 export interface PolicyReport extends ProcessReport {

@@ -5,7 +5,7 @@ import {
   RevocationList,
 } from '../revocation/Revocation';
 import { describeReplica } from './describeReplica';
-import { RecentRefusals } from './RecentRefusals';
+import { Refusals } from './Refusals';
 
 function describeWith(
   revocations: RevocationList,
@@ -15,7 +15,7 @@ function describeWith(
   return describeReplica({
     backstage,
     plugins: { isInstalled: id => id === installed },
-    refusals: new RecentRefusals(),
+    refusals: new Refusals(),
     revocations,
   });
 }

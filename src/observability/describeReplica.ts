@@ -3,17 +3,17 @@ import { performance } from 'node:perf_hooks';
 import { version } from '../../package.json';
 import type { Plugins } from '../plugins/Plugins';
 import type { Revocations } from '../revocation/Revocations';
-import type { RecentRefusals } from './RecentRefusals';
+import type { Refusals } from './Refusals';
 
 /** The process that answers, and what it has in its memory. */
-export type ReplicaReport = ReturnType<typeof describeReplica>;
+export type ProcessReport = ReturnType<typeof describeReplica>;
 
 /** Describes this process. Nothing in it is from the database. */
 export function describeReplica(options: {
   /** The version of `@backstage/backend-defaults`; `undefined` where it can't be read. */
   backstage: string | undefined;
   plugins: Pick<Plugins, 'isInstalled'>;
-  refusals: RecentRefusals;
+  refusals: Pick<Refusals, 'describe'>;
   revocations: Pick<Revocations, 'locks' | 'size'>;
 }) {
   const { backstage, plugins, refusals, revocations } = options;
@@ -38,7 +38,6 @@ export function describeReplica(options: {
       /** The number of users who are locked out now. */
       lockedUsers,
     },
-    /** The last refusals of this process. */
-    refusals: refusals.describe(),
+    ...refusals.describe(),
   };
 }

@@ -6,8 +6,8 @@ import type { Plugins } from '../plugins/Plugins';
 import type { Usage } from '../usage/Usage';
 import {
   dayOf,
+  DAYS_KEPT,
   formatDay,
-  isUnused,
   keyOf,
   tokenCallOf,
   Use,
@@ -72,7 +72,11 @@ export function countUnusedRules(report?: UsageReport): number | undefined {
   if (report?.scope !== 'all replicas') {
     return 0;
   }
-  return report.complete ? report.rules.filter(isUnused).length : undefined;
+  const unused = report.rules.filter(
+    ({ days, installed, requests30d }) =>
+      installed && days >= DAYS_KEPT && requests30d === 0,
+  );
+  return report.complete ? unused.length : undefined;
 }
 
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */

@@ -47,7 +47,6 @@ describe('explainInWords', () => {
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
       isInstalled: id => id === 'x',
-      locate: () => undefined,
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';
   const NOT_SEEN = 'not seen by the gate: the gate guards /api/<plugin> only';

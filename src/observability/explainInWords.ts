@@ -1,6 +1,5 @@
 import { METHODS } from 'node:http';
 import { formatRule, yamlOf } from '../config/AllowRule';
-import { formatLocation, Location } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatExpected } from '../config/readExpectations';
 import type { ExternalSubjects } from '../config/readExternalTokens';
@@ -25,8 +24,8 @@ interface ExplainedGate {
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   isInstalled(plugin: string): boolean;
-  /** Finds the place of a setting, by its config path. */
-  locate(configPath: string): Location | undefined;
+  /** Returns the file and line of a setting, by its config path: the command alone shows them. */
+  placeOf?(configPath: string): string | undefined;
 }
 
 /** The answer to a question, or why there is none. */
@@ -121,7 +120,7 @@ export function explainInWords(
 
 function describeRule(
   { rule, nearest }: Explanation,
-  { policy, locate }: ExplainedGate,
+  { placeOf, policy }: ExplainedGate,
 ): string | undefined {
   const shown = rule ?? nearest;
   if (!shown) {
@@ -130,11 +129,11 @@ function describeRule(
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
   const { ended, until } = withEnd(shown, policy.now());
   const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(locate(name))}${inBrackets([formatRequirement(shown)])}`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(placeOf?.(name))}${inBrackets([formatRequirement(shown)])}`;
 }
 
-function formatPlace(place: Location | undefined): string {
-  return place ? `  (${formatLocation(place)})` : '';
+function formatPlace(place: string | undefined): string {
+  return place ? `  (${place})` : '';
 }
 
 function describeInCode(
@@ -194,7 +193,7 @@ function describeOpening(
 function explainToken(
   subject: string,
   request: LimitedRequest,
-  { externalSubjects, locate, policy }: ExplainedGate,
+  { externalSubjects, placeOf, policy }: ExplainedGate,
 ): Explained {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
@@ -221,7 +220,7 @@ function explainToken(
   const ofEntries = policy.config.tokens.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
     return entry.subject === subject
-      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(locate(name))}`
+      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(placeOf?.(name))}`
       : [];
   });
   const lines = [

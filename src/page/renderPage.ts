@@ -1,8 +1,6 @@
 import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
-import type {
-  PolicyReport,
-  ProcessReport,
-} from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
+import type { ProcessReport } from '../observability/describeReplica';
 import { formatEnforce } from '../observability/describeReportOnly';
 import type { Pieces } from '../util/pieces';
 import { createDocument } from './document';

@@ -77,7 +77,6 @@ export class DeclaredPolicies {
     unwatched.addAuthPolicy({ path, allow: 'unauthenticated' });
   }
 
-  /** Whether the policies of a plugin are recorded. */
   isKnown(pluginId: string): boolean {
     return this.#byPlugin.has(pluginId);
   }

@@ -22,19 +22,18 @@ import { withTimeout } from '../util/time';
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
 /** The services of a plugin, which the gate gets before the plugin's `init` runs. */
-export interface RegisteredPlugin {
+export interface RegisteredPlugin extends Pick<
+  TargetPlugin,
+  'isUp' | 'started'
+> {
   id: string;
   auditor: AuditorService;
   auth: AuthService;
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   uninstalledPluginAuth: UninstalledPluginAuth;
-  isUp(): boolean;
-  /** Resolves once the plugin is up; rejects with a `ServiceUnavailableError` if that takes too long. */
-  started(): Promise<void>;
 }
 
-/** A plugin that has registered, as the target of requests. */
 type InstalledPlugin = RegisteredPlugin & TargetPlugin;
 
 const refuseStarting = async () => {
@@ -147,11 +146,7 @@ export class Plugins implements BackendPlugins {
     };
   }
 
-  /**
-   * Returns an installed plugin.
-   *
-   * @param id - in lower case
-   */
+  /** @param id - of an installed plugin, in lower case */
   installed(id: string): TargetPlugin {
     return this.#expected.get(id)!.target;
   }

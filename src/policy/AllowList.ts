@@ -14,7 +14,6 @@ import { isCookieEndpoint } from '../http/requestLine';
 export class AllowList {
   readonly #trees = new Map<string, Map<string, RuleTree>>();
 
-  /** @param now - returns the time by which rules end, in milliseconds since 1970 */
   constructor(
     readonly rules: readonly AllowRule[],
     private readonly now: () => number = Date.now,
@@ -100,15 +99,11 @@ export class AllowList {
 
 interface RuleTree {
   root: RuleNode;
-  /** The largest number of segments that a rule has. */
   depth: number;
 }
 
-/** The rules that share their first segments. */
 interface RuleNode {
-  /** The rule whose path ends here. */
   exact?: AllowRule;
-  /** The rule for everything below. */
   subtree?: AllowRule;
   literals: Map<string, RuleNode>;
   /** The child for `*`. It is not among the literals, where a request with the segment `*` would reach it a second time. */

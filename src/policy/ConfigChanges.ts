@@ -60,11 +60,6 @@ export class ConfigChanges {
     config.subscribe?.(() => this.#onChange());
   }
 
-  /** Whether a change waits. */
-  get isWaiting(): boolean {
-    return this.#since !== undefined;
-  }
-
   /** Reads the files of a change that has been rejected once more, after a minute. */
   lookAgain(): void {
     if (this.#isFromFiles) {

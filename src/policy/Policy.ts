@@ -12,14 +12,12 @@ const HASH_LENGTH = 12;
 /** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy {
   readonly allowList: AllowList;
-  /** The limits of external tokens. */
   readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
   readonly #foreignPaths: { plugin: string; pattern: RegExp }[];
 
-  /** The time at which the configuration was read. */
   readonly loadedAt = new Date();
   #hash: string | undefined;
 
@@ -65,7 +63,6 @@ export class Policy {
     return (this.#hash ??= hashPolicy(this.config));
   }
 
-  /** The allow rules that have not ended. */
   get openRules(): AllowRule[] {
     const now = this.now();
     return this.config.allow.filter(rule => now < endOf(rule));

@@ -20,7 +20,6 @@ import { ENFORCED, StartSettings } from './StartSettings';
 
 const REMIND_MS = 60 * 60 * 1000;
 
-/** The result of a change of the configuration. */
 export type ReloadOutcome = { policy: Policy } | { problem: string };
 
 /**
@@ -80,12 +79,6 @@ export class PolicySource {
     return this.#problem;
   }
 
-  /** Whether a change of the configuration waits until its files are complete. */
-  get isChanging(): boolean {
-    return this.#changes.isWaiting;
-  }
-
-  /** The files that hold the lists in force. */
   get lists(): readonly ListSource[] {
     return this.#lists;
   }

@@ -6,7 +6,6 @@ import { findRemovedTokens } from '../config/readTokens';
 import { Requirements } from '../config/requirements';
 import { isEnforced } from './Policy';
 
-/** The settings that replace report-only when it ends. */
 export const ENFORCED = { mode: 'enforce', until: undefined } as const;
 
 /** Holds the settings of the start that can't change at run time. */

@@ -14,7 +14,6 @@ export class TokenLimits {
   /** The end of the entry that ends last, and the requests that the entries allow until they end (`undefined`: all), by subject. */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
 
-  /** @param now - returns the time by which entries end, in milliseconds since 1970 */
   constructor(
     entries: readonly TokenEntry[],
     private readonly now: () => number = Date.now,
@@ -29,7 +28,6 @@ export class TokenLimits {
     }
   }
 
-  /** Whether no token has a limit. */
   get isEmpty(): boolean {
     return this.#limits.size === 0;
   }

@@ -9,13 +9,11 @@ import {
 import type { AllowList } from './AllowList';
 import { AllowRule, PLUGIN_ID } from '../config/AllowRule';
 
-/** The settings that decide whether a route is public. */
 export interface RoutePolicy {
   allowList: AllowList;
   config: { signOut: Pick<ApiGateConfig['signOut'], 'providers'> };
 }
 
-/** The parts of a request that decide whether it is public. */
 export interface Route {
   /** The plugin's id in lower case. */
   plugin: string;

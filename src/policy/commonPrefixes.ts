@@ -4,17 +4,12 @@ import { AllowRule, ANY_SEGMENT, segmentsOf } from '../config/AllowRule';
 // the gate's work.
 const MAX_PATHS = 8;
 
-/**
- * Returns at most MAX_PATHS prefixes that together cover all paths, as long as possible.
- *
- * @param paths - below a plugin, each with a leading slash
- */
-export function commonPrefixes(paths: readonly string[]): string[] {
-  const split = paths.map(path => path.split('/').slice(1));
-  const depth = Math.max(0, ...split.map(({ length }) => length));
+/** Returns at most MAX_PATHS prefixes that together cover all paths, as long as possible. Each path is a list of segments. */
+function commonPrefixes(paths: readonly string[][]): string[] {
+  const depth = Math.max(0, ...paths.map(({ length }) => length));
   for (let kept = depth; kept > 0; kept -= 1) {
     const covering = new Set(
-      split.map(segments => `/${segments.slice(0, kept).join('/')}`),
+      paths.map(segments => `/${segments.slice(0, kept).join('/')}`),
     );
     if (covering.size <= MAX_PATHS) {
       return [...covering];
@@ -24,17 +19,8 @@ export function commonPrefixes(paths: readonly string[]): string[] {
 }
 
 /**
- * Returns the path of the policy that opens a plugin's credentials barrier for a rule. The policy is a prefix, and has a parameter
- * for each `*`.
- */
-export function barrierPathOf(rule: AllowRule): string {
-  return `/${segmentsOf(rule)
-    .map((segment, i) => (segment === ANY_SEGMENT ? `:p${i}` : segment))
-    .join('/')}`;
-}
-
-/**
- * Returns the paths of the policies that open a plugin's credentials barrier for the rules that name it.
+ * Returns the paths of the policies that open a plugin's credentials barrier for the rules that name it. A policy is a prefix, and has
+ * a parameter for each `*`.
  *
  * None for `app`: the root router serves it a second time, at `/`, where the gate is not in front of it.
  */
@@ -44,5 +30,11 @@ export function barrierPathsFor(
 ): string[] {
   const id = pluginId.toLowerCase();
   const own = rules.filter(({ plugin }) => plugin === id && id !== 'app');
-  return commonPrefixes(own.map(barrierPathOf));
+  return commonPrefixes(
+    own.map(rule =>
+      segmentsOf(rule).map((segment, i) =>
+        segment === ANY_SEGMENT ? `:p${i}` : segment,
+      ),
+    ),
+  );
 }

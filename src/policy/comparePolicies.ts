@@ -27,9 +27,7 @@ export function comparePolicies(
   const [opened, longer] = beyond(current, old, now);
   const [closed, shorter] = beyond(old, current, now);
   return {
-    /** Paths that are newly public. */
     opened,
-    /** Paths that are no longer public. */
     closed,
     /** Paths that both lists open now, and that the new one closes later or not at all. */
     longer,

@@ -45,7 +45,6 @@ export interface Explanation {
  *
  * @param request.target - raw, as on the first line of the request
  * @param request.method - `WEBSOCKET` stands for an upgrade
- * @param isInstalled - returns whether the backend has a plugin
  */
 export function explainRequest(
   request: { method: string; target: string },
@@ -105,7 +104,6 @@ export function findNearestRule(
   return orderBy(shared, ['all', 'literal'], ['desc', 'desc'])[0]?.rule;
 }
 
-/** Counts the leading segments that a rule shares with a path. */
 function countShared(rule: AllowRule, segments: readonly string[]) {
   const shared = takeWhile(
     segmentsOf(rule).slice(0, segments.length),

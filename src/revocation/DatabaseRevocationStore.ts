@@ -12,7 +12,6 @@ const PAGE_ROWS = 1_000;
  */
 export const OVERLAP_MS = 120_000;
 
-/** The row after which a page begins. */
 interface Place {
   /** The database's time when the reading began. */
   startedAt: number;
@@ -36,7 +35,6 @@ export class DatabaseRevocationStore implements RevocationStore {
     private readonly table: Pick<RevocationTable, keyof RevocationTable>,
   ) {}
 
-  /** Creates the table if it is missing. */
   static async create(
     database: DatabaseConnections,
   ): Promise<DatabaseRevocationStore> {

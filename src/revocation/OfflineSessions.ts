@@ -36,12 +36,10 @@ export class OfflineSessions {
 
   constructor(
     private readonly options: {
-      /** Returns the services of any plugin. */
       services(): CallServices;
       /** `auth.experimentalRefreshToken.enabled`; `undefined` where the `auth` plugin runs in another backend. */
       isEnabled(): boolean | undefined;
       logger: LoggerService;
-      /** Called when a retry has succeeded. */
       onEndedLater(userEntityRef: string, answer: OfflineSessionsAnswer): void;
     },
   ) {

@@ -53,19 +53,19 @@ export class PendingRevocations {
    * @throws Error, the first one, if a revocation is still pending
    */
   async retry(): Promise<void> {
-    let failure: PromiseRejectedResult | undefined;
+    const errors: unknown[] = [];
     for (const batch of chunk([...this.#pending.values()], WRITES_AT_A_TIME)) {
-      const results = await Promise.allSettled(
-        batch.map(revocation => this.#retryOne(revocation)),
+      const before = errors.length;
+      const retries = batch.map(each =>
+        this.#retryOne(each).catch(error => errors.push(error)),
       );
-      const failures = results.filter(({ status }) => status === 'rejected');
-      failure ??= failures[0] as PromiseRejectedResult | undefined;
-      if (failures.length === results.length) {
+      await Promise.all(retries);
+      if (errors.length - before === batch.length) {
         break;
       }
     }
-    if (failure) {
-      throw failure.reason;
+    if (errors.length > 0) {
+      throw errors[0];
     }
   }
 

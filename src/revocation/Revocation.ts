@@ -1,5 +1,5 @@
+import { sumBy } from 'lodash';
 import { userKey } from '../util/entityRef';
-import { uptime } from '../util/time';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -34,26 +34,18 @@ export function joinRevocations(a: Revocation, b: Revocation): Revocation {
 
 /** Returns the key that all revocations of one user, or of one session, have in common. */
 export function revocationKey(revocation: Revocation): string {
+  return `${revocation.scope} ${keyInScope(revocation)}`;
+}
+
+function keyInScope(revocation: Revocation): string {
   return revocation.scope === 'session'
-    ? `session ${sessionKey(revocation)}`
-    : `${revocation.scope} ${userKey(revocation.sub)}`;
+    ? sessionKey(revocation)
+    : userKey(revocation.sub);
 }
 
 /** Returns the key that the tokens of one session have in common. No other session has the same key. */
 function sessionKey({ sub, iat, exp }: SessionClaims): string {
   return `${iat} ${exp} ${sub}`;
-}
-
-/** Reads what {@link sessionKey} has made. */
-function claimsOfKey(key: string): SessionClaims {
-  const iat = key.slice(0, key.indexOf(' '));
-  const sub = key.slice(key.indexOf(' ', iat.length + 1) + 1);
-  return { iat: Number(iat), exp: expOfKey(key), sub };
-}
-
-function expOfKey(key: string): number {
-  const from = key.indexOf(' ') + 1;
-  return Number(key.slice(from, key.indexOf(' ', from)));
 }
 
 /** Returns the time, in seconds since the epoch, before which an expired revocation can match no valid token any more. */
@@ -106,9 +98,8 @@ export class IssuerClock {
   }
 }
 
-/** A revocation in the list. */
 export interface HeldRevocation extends Revocation {
-  /** When the store last had it, by {@link uptime}; `undefined` if it never had. */
+  /** When the store last had it, by the process's clock; `undefined` if it never had. */
   seenAt?: number;
 }
 
@@ -120,42 +111,42 @@ type RevokedListener = (users: ReadonlySet<string>) => void;
  * one: all others stay until they have expired.
  */
 export class RevocationList {
-  /** When the store last had each revoked session. The map stores nothing else, since there may be very many sessions. */
-  readonly #sessions = new Map<string, number | undefined>();
-  readonly #users = new Map<string, HeldRevocation>();
-  readonly #locks = new Map<string, HeldRevocation>();
+  readonly #held = {
+    session: new Map<string, HeldRevocation>(),
+    user: new Map<string, HeldRevocation>(),
+    lock: new Map<string, HeldRevocation>(),
+  };
   readonly #listeners = new Set<RevokedListener>();
 
   get size(): number {
-    return this.#sessions.size + this.#users.size + this.#locks.size;
+    return sumBy(Object.values(this.#held), 'size');
   }
 
   isRevoked(claims: SessionClaims): boolean {
     const key = userKey(claims.sub);
-    const ofUser = this.#users.get(key);
-    const lock = this.#locks.get(key);
+    const ofUser = this.#held.user.get(key);
+    const lock = this.#held.lock.get(key);
     return (
       (ofUser !== undefined && claims.iat <= ofUser.iat) ||
       (lock !== undefined &&
         (isInForce(lock) || claims.iat <= endOfLock(lock))) ||
-      this.#sessions.has(sessionKey(claims))
+      this.#held.session.has(sessionKey(claims))
     );
   }
 
   /** Returns whether a user is locked out now: every token is refused then, whenever it was issued. */
   isLocked(sub: string): boolean {
-    const lock = this.#locks.get(userKey(sub));
+    const lock = this.#held.lock.get(userKey(sub));
     return lock !== undefined && isInForce(lock);
   }
 
-  /** Returns the locks that have not ended. */
   locks(): Revocation[] {
-    return [...this.#locks.values()].filter(isInForce);
+    return [...this.#held.lock.values()].filter(isInForce);
   }
 
   /** @param isStored - whether the store has them now */
   add(revocations: Iterable<Revocation>, isStored = false): void {
-    const seenAt = isStored ? uptime() : undefined;
+    const seenAt = isStored ? performance.now() : undefined;
     const users = new Set<string>();
     for (const revocation of revocations) {
       if (this.#addOne(revocation, seenAt)) {
@@ -175,38 +166,29 @@ export class RevocationList {
   /** Removes entries that no valid token can match any more. */
   removeExpired(): void {
     const limit = oldestLive();
-    for (const key of this.#sessions.keys()) {
-      if (expOfKey(key) < limit) {
-        this.#sessions.delete(key);
-      }
-    }
-    for (const ofUsers of [this.#users, this.#locks]) {
-      for (const [key, { exp }] of ofUsers) {
+    for (const ofScope of Object.values(this.#held)) {
+      for (const [key, { exp }] of ofScope) {
         if (exp < limit) {
-          ofUsers.delete(key);
+          ofScope.delete(key);
         }
       }
     }
   }
 
-  /** Returns what the store had before a time, by {@link uptime}, and has not had since, if a valid token may still match it. */
+  /** Returns what the store had before a time of the process's clock, and has not had since, if a valid token may still match it. */
   lostSince(time: number): HeldRevocation[] {
-    const held = [...this.#users.values(), ...this.#locks.values()];
-    for (const [key, seenAt = Infinity] of this.#sessions) {
-      if (seenAt < time) {
-        held.push({ scope: 'session', ...claimsOfKey(key), seenAt });
-      }
-    }
-    return held.filter(
-      ({ exp, seenAt = Infinity }) => seenAt < time && exp > now(),
+    return Object.values(this.#held).flatMap(ofScope =>
+      [...ofScope.values()].filter(
+        ({ exp, seenAt = Infinity }) => seenAt < time && exp > now(),
+      ),
     );
   }
 
-  /** Removes the locks that the store has not had since a time, by {@link uptime}. */
+  /** Removes the locks that the store has not had since a time of the process's clock. */
   removeLocks(notSeenSince: number): void {
-    for (const [key, { seenAt = -Infinity }] of this.#locks) {
+    for (const [key, { seenAt = -Infinity }] of this.#held.lock) {
       if (seenAt < notSeenSince) {
-        this.#locks.delete(key);
+        this.#held.lock.delete(key);
       }
     }
   }
@@ -214,33 +196,34 @@ export class RevocationList {
   /** Adds a revocation. Returns whether it is new: a lock may replace a longer one, and every other one refuses more tokens. */
   #addOne(revocation: Revocation, seenAt?: number): boolean {
     const { scope, iat, exp } = revocation;
-    if (scope === 'session') {
-      const key = sessionKey(revocation);
-      const isNew = !this.#sessions.has(key);
-      if (isNew || seenAt !== undefined) {
-        this.#sessions.set(key, seenAt);
-      }
-      return isNew;
-    }
-    const key = userKey(revocation.sub);
-    const ofUsers = scope === 'lock' ? this.#locks : this.#users;
-    const known = ofUsers.get(key);
+    const key = keyInScope(revocation);
+    const known = this.#held[scope].get(key);
     const isNew =
       !known || iat > known.iat || (scope === 'user' && exp > known.exp);
     if (isNew) {
-      const joined =
+      const added =
         known && scope === 'user'
           ? joinRevocations(known, revocation)
           : revocation;
-      ofUsers.set(key, { ...joined, seenAt: undefined });
+      this.#held[scope].set(key, holdInLittleMemory(added));
     }
-    const held = ofUsers.get(key)!;
+    const held = this.#held[scope].get(key)!;
     // A restored store may have an earlier lock, or an earlier sign-out.
     if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
       held.seenAt = seenAt;
     }
     return isNew;
   }
+}
+
+/** Copies a revocation. A copy by `...` takes five times the memory, and there may be very many sessions. */
+function holdInLittleMemory({
+  scope,
+  sub,
+  iat,
+  exp,
+}: Revocation): HeldRevocation {
+  return { scope, sub, iat, exp, seenAt: undefined };
 }
 
 function isInForce(lock: Revocation): boolean {

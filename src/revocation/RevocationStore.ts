@@ -10,7 +10,6 @@ export interface RevocationPage {
    * since. `undefined` if the backend of the `auth` plugin has no gate; the next reading then starts with the first page again.
    */
   cursor?: string;
-  /** Whether this reading has another page. */
   hasMore?: boolean;
 }
 

@@ -32,7 +32,6 @@ export interface SpanSummary {
 export class RevocationTable {
   private constructor(private readonly database: DatabaseConnections) {}
 
-  /** Creates the table if it is missing: see {@link createTable}. */
   static async create(database: DatabaseConnections): Promise<RevocationTable> {
     await createTable(database, { name: TABLE, columns: COLUMNS, define });
     return new RevocationTable(database);

@@ -94,7 +94,6 @@ export class Revocations extends RevocationList {
     return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
   }
 
-  /** The number of revocations that the store has lost: see {@link StoreComparison.missing}. */
   get missing(): number {
     return this.#comparison.missing;
   }
@@ -113,7 +112,6 @@ export class Revocations extends RevocationList {
     );
   }
 
-  /** Reads a page from the store, as {@link RevocationStore.read} does. */
   async readPage(cursor: string | undefined): Promise<RevocationPage> {
     const page = await storeInTime(this.#storeOrThrow().read(cursor));
     if (page.hasMore && page.cursor === cursor) {

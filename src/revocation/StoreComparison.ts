@@ -1,6 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { chunk, sampleSize } from 'lodash';
-import { uptime } from '../util/time';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
 import { Revocation, RevocationList } from './Revocation';
 import type { RevocationPage } from './RevocationStore';
@@ -10,7 +9,7 @@ const INTERVAL_MS = 10 * 60_000;
 const PAGE_INTERVAL_MS = 2_000;
 
 // A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
-const WRITE_BACK_SECONDS = 20 * 60;
+const WRITE_BACK_MS = 20 * 60_000;
 const WRITE_BACK_ROWS = 1_000;
 
 /**
@@ -18,13 +17,12 @@ const WRITE_BACK_ROWS = 1_000;
  * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
  */
 export class StoreComparison {
-  /** The reading in progress: its start by {@link uptime}, the cursor of its next page, and whether it removes the locks that it does not find. */
+  /** The reading in progress: its start, the cursor of its next page, and whether it removes the locks that it does not find. */
   #reading:
     { startedAt: number; cursor?: string; removesLocks: boolean } | undefined;
   /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
   #dueAt = performance.now() + INTERVAL_MS;
   #nextRemovesLocks = false;
-  /** The start of the last complete reading. */
   #comparedAt = 0;
 
   constructor(
@@ -72,7 +70,7 @@ export class StoreComparison {
       this.#dueAt = Infinity;
       const removesLocks = this.#nextRemovesLocks;
       this.#nextRemovesLocks = false;
-      this.#reading = { startedAt: uptime(), removesLocks };
+      this.#reading = { startedAt: performance.now(), removesLocks };
     }
     const { addPage, list } = this.options;
     const { startedAt, removesLocks, cursor } = this.#reading;
@@ -97,7 +95,10 @@ export class StoreComparison {
   async #writeBack(): Promise<void> {
     const { list, logger, signal } = this.options;
     const write = this.options.write();
-    const earliest = uptime() - WRITE_BACK_SECONDS;
+    if (!write) {
+      return;
+    }
+    const earliest = performance.now() - WRITE_BACK_MS;
     const findLost = () =>
       list
         .lostSince(this.#comparedAt)
@@ -105,8 +106,8 @@ export class StoreComparison {
           ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
         );
     let written = 0;
-    let lost = write ? findLost() : [];
-    while (write && lost.length > 0 && !signal.aborted) {
+    let lost = findLost();
+    while (lost.length > 0 && !signal.aborted) {
       // Replicas write different parts, and their polls read what the others have written.
       const part = sampleSize(lost, WRITE_BACK_ROWS);
       for (const batch of chunk(part, WRITES_AT_A_TIME)) {

@@ -9,19 +9,15 @@ import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;
 
-/** Ends every session of a user. */
 export type UserSignOut = (
   userEntityRef: string,
   options: {
     /** A session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
     known?: SessionClaims;
-    /** Whether to end the refresh tokens of OAuth clients too. */
     offlineSessions: 'keep' | 'end';
   },
 ) => Promise<{
-  /** The revocation, which is in force at this replica. */
   revocation: Revocation;
-  /** Whether the revocation is in the store, so that other replicas will see it. */
   isStored: boolean;
   /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
   offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';

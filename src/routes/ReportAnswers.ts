@@ -1,10 +1,12 @@
 import { memoize } from 'lodash';
-import type {
-  PolicyReport,
-  ProcessReport,
-} from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
+import type { ProcessReport } from '../observability/describeReplica';
 import { Asked, renderPage } from '../page/renderPage';
 import { inPieces, mapInPieces, Pieces } from '../util/pieces';
+import type { RouteAccess } from './RouteAccess';
+
+/** Who asks, as the route has let pass. */
+type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
  * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
@@ -12,45 +14,41 @@ import { inPieces, mapInPieces, Pieces } from '../util/pieces';
  */
 export class ReportAnswers {
   constructor(
-    readonly report: PolicyReport,
+    private readonly report: PolicyReport,
     private readonly describeProcess: () => ProcessReport,
   ) {}
 
-  /** Whether operators and readers get the same. */
-  get isSame(): boolean {
-    return this.report.reportOnly === undefined;
-  }
-
   /** Returns the parts of the body. */
-  async json(isOperator: boolean): Promise<Buffer[]> {
-    const policy = await this.#json(isOperator);
+  async json(caller: Caller): Promise<Buffer[]> {
+    const policy = await this.#json(await this.#getsWhole(caller));
     const process = JSON.stringify(this.describeProcess());
     return [Buffer.from(`${process.slice(0, -1)},`), policy];
   }
 
   /** Returns the parts of the body. */
-  async page(
-    isOperator: boolean,
-    asked: Omit<Asked, 'process'>,
-  ): Promise<Buffer[]> {
-    const addTo = await this.#page(isOperator);
+  async page(caller: Caller, asked: Omit<Asked, 'process'>): Promise<Buffer[]> {
+    const addTo = await this.#page(await this.#getsWhole(caller));
     return addTo({ ...asked, process: this.describeProcess() });
   }
 
-  readonly #json = memoize((isOperator: boolean) =>
-    inPieces(stringify(this.#shownTo(isOperator), this.describeProcess())),
+  readonly #json = memoize((isWhole: boolean) =>
+    inPieces(stringify(this.#describe(isWhole), this.describeProcess())),
   );
 
-  readonly #page = memoize((isOperator: boolean) =>
-    inPieces(renderPage(this.#shownTo(isOperator))),
+  readonly #page = memoize((isWhole: boolean) =>
+    inPieces(renderPage(this.#describe(isWhole))),
   );
 
-  /** Leaves out the requests that worked for a reader: a rule needs their whole paths, and a path may hold a secret. */
-  #shownTo(isOperator: boolean): PolicyReport {
-    const { reportOnly } = this.report;
-    return isOperator || !reportOnly
-      ? this.report
-      : { ...this.report, reportOnly: { ...reportOnly, worked: undefined } };
+  /** Returns whether a caller gets the requests that worked. A rule needs their whole paths, and a path may hold a secret. */
+  async #getsWhole(caller: Caller): Promise<boolean> {
+    return this.report.reportOnly === undefined || caller.isOperator();
+  }
+
+  #describe(isWhole: boolean): PolicyReport {
+    const { report } = this;
+    return isWhole
+      ? report
+      : { ...report, reportOnly: { ...report.reportOnly!, worked: undefined } };
   }
 }
 

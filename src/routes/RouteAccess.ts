@@ -43,7 +43,6 @@ export const authApiGateRevokePermission = createPermission({
   attributes: { action: 'update' },
 });
 
-/** The user or the service that calls a route. */
 export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 /**

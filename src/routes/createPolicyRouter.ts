@@ -26,7 +26,7 @@ export function createPolicyRouter(options: {
   config: Config;
   /** Returns the answers of a report that may be shared with other readers. */
   read: () => Promise<ReportAnswers>;
-  explain: (request: string, subject?: string) => Promise<Explained>;
+  explain: (request: string, subject: string) => Explained;
 }): Router {
   const { access, config, explain, read } = options;
   const answerError = createPageErrorAnswer(config);
@@ -35,8 +35,7 @@ export function createPolicyRouter(options: {
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     const caller = await access.requireReader(req);
     const answers = await read();
-    const isOperator = answers.isSame || (await caller.isOperator());
-    send(res.type('json'), await answers.json(isOperator));
+    send(res.type('json'), await answers.json(caller));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
@@ -56,17 +55,11 @@ export function createPolicyRouter(options: {
     const request = readText(req, 'request').trim();
     const subject = readText(req, 'subject').trim();
     const answers = await read();
-    const page = await answers.page(
-      answers.isSame || (await caller.isOperator()),
-      {
-        question: { request, subject },
-        explained:
-          request === ''
-            ? undefined
-            : await explain(request, subject || undefined),
-        id: readText(req, 'id').trim(),
-      },
-    );
+    const page = await answers.page(caller, {
+      question: { request, subject },
+      explained: request === '' ? undefined : explain(request, subject),
+      id: readText(req, 'id').trim(),
+    });
     const policy = { 'Content-Security-Policy': PAGE_POLICY };
     send(res.set({ ...PAGE_HEADERS, ...policy }), page);
   });

@@ -38,7 +38,6 @@ const MAX_PER_SERVICE = 1_000;
 const LOCKS_UNREADABLE =
   'The lock is as it was: try again once the database can be reached';
 
-/** The services that the routes of revocations need. */
 interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
   tokens: TokenCache;
@@ -49,22 +48,11 @@ interface RevocationRoutes extends EndUserServices {
 }
 
 /**
- * Creates the routes of revocations, below the `auth` plugin:
+ * Creates the routes of revocations, below the `auth` plugin: docs/reference/http-api.md has their bodies and answers. Backends without
+ * that plugin poll the list, and post the sign-outs that they have answered.
  *
- * - `GET ?since=` (services): `{ revocations, cursor, hasMore }`, the first page of all live revocations. `?since=<cursor>`
- *   returns the next page, or the revocations that were recorded since. Backends without the `auth` plugin poll this route.
- * - `GET /locked` (services and operators): `{ locked }`, the users who are locked out.
- * - `POST { sub, iat, exp, scope? }` (services): ends a session, or with scope `user` all tokens that were issued up to `iat`.
- *   The calling backend has verified the token and answered a sign-out.
- * - `POST { userEntityRef }` (services, users for themselves, and operators with the permission `auth.api-gate.revoke`): ends
- *   every session of that user issued up to now, and the refresh tokens of OAuth clients. The answer has the result for those: `{
- *   offlineSessions: { ended: 2 } }`, or `'disabled'` or `'unsupported'`.
- * - `POST { userEntityRef, lockedUntil }` (those who {@link RouteAccess.requireLocker} names): locks that user out too. `DELETE
- *   /<userEntityRef>` lifts the lock.
- *
- * 201 once the revocation is stored, and 200 once a lock is lifted; 503 while it is in force at this replica only, if the refresh
- * tokens could not be ended, or if a lock could not be stored. The gate retries in the background, except for locks. 400 names the
- * field of an invalid body. 429 for a caller that exceeds its limit of writes.
+ * The answer is 503 while a revocation is in force at this replica only, if the refresh tokens could not be ended, or if a lock could not
+ * be stored. The gate retries in the background, except for locks.
  */
 export function createRevocationRouter(options: RevocationRoutes): Router {
   const { access, revocations } = options;
@@ -112,7 +100,6 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
   return router;
 }
 
-/** Adds the routes that list locks and lift them. */
 function addLockRoutes(
   router: Router,
   options: RevocationRoutes,

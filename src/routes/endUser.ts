@@ -46,7 +46,6 @@ export async function endUser(
   return { scope, problem, offlineSessions, ...lock };
 }
 
-/** Returns seconds since the epoch as an instant. */
 export function toInstant(seconds: number): string {
   return new Date(seconds * 1000).toISOString();
 }

@@ -14,7 +14,6 @@ import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
 
-/** The services that the parts of the gate in plugins share. */
 export const apiGateServiceRef = createServiceRef<GateParts>({
   id: 'auth.apiGate',
   scope: 'root',

@@ -58,7 +58,6 @@ export function assertBackstageIsKnown(load: LoadModule): void {
   );
 }
 
-/** Returns the version of backend-defaults; `undefined` where it can't be read. */
 export function readBackstageVersion(load: LoadModule): string | undefined {
   const name = '@backstage/backend-defaults/package.json';
   const version: unknown = get(loadOrUndefined(load, name), 'version');

@@ -11,7 +11,6 @@ const asPlugin =
     handler(req, res, next);
   };
 
-/** Mounts a handler wherever the gate decides. */
 export function mountAt(
   router: { use(path: string, handler: RequestHandler): unknown },
   handler: RequestHandler,

@@ -11,8 +11,7 @@ import { KeyEndpoints } from '../credentials/KeyEndpoints';
 import { findFindingsInPieces } from '../findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/createWebSocketGate';
-import { DecisionCounts } from '../observability/DecisionCounts';
-import { describePolicy, ProcessReport } from '../observability/describePolicy';
+import { describePolicy } from '../observability/describePolicy';
 import { describeReplica } from '../observability/describeReplica';
 import {
   countUnusedRules,
@@ -22,7 +21,6 @@ import {
 import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../observability/GateReport';
-import { RecentRefusals } from '../observability/RecentRefusals';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
 import { Plugins, readStartPauseMs } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
@@ -46,7 +44,6 @@ interface RootServices {
   system: typeof rootSystemMetadataServiceRef.T;
 }
 
-/** The gate of this backend, and the services beside it. */
 export type GateParts = Awaited<ReturnType<typeof createParts>>;
 
 /** Makes the gate of this backend, and the services that only the new backend system has. */
@@ -120,11 +117,8 @@ async function createServices(rootServices: RootServices) {
   };
 }
 
-/** Makes what reports the gate's decisions and describes its policy. */
 function createReports(services: Services) {
   const { config, plugins, revocations, source, usage } = services;
-  const counts = new DecisionCounts();
-  const refusals = new RecentRefusals();
   const describeUse = () =>
     atOnce(describeUsage(usage, source.current.config, plugins));
   const find = (gate: ApiGateConfig, used?: UsageReport) =>
@@ -137,23 +131,18 @@ function createReports(services: Services) {
       missingRevocations: revocations.missing,
       usage: used,
     });
-  const describeProcess = (): ProcessReport => ({
-    ...describeReplica({ backstage, plugins, refusals, revocations }),
-    ...counts.describe(),
-  });
   const metrics = new GateMetrics(revocations, source, () =>
     countUnusedRules(describeUse()),
   );
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
+  const observer = new GateReport({ ...services, metrics });
+  const { refusals } = observer;
+  const describeProcess = () =>
+    describeReplica({ backstage, plugins, refusals, revocations });
   return {
-    observer: new GateReport({
-      ...services,
-      counts,
-      metrics,
-      refusals,
-    }),
+    observer,
     findFindings: () => atOnce(find(source.current.config, describeUse())),
     describeProcess,
     *describePolicy() {

@@ -1,7 +1,5 @@
-import { formatLocation } from '../config/locate';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
-import type { PolicyReport } from '../observability/describePolicy';
+import { listClosed } from '../observability/describePolicy';
 import {
   Explained,
   explainInWords,
@@ -9,9 +7,9 @@ import {
   readRequest,
 } from '../observability/explainInWords';
 import type { Policy } from '../policy/Policy';
-import { ComparedFiles, PolicyFiles } from '../policy/PolicyFiles';
+import { PolicyFiles } from '../policy/PolicyFiles';
 import { ReportAnswers } from '../routes/ReportAnswers';
-import { inPieces, mapInPieces, Pieces } from '../util/pieces';
+import { inPieces } from '../util/pieces';
 import type { GateParts } from './createParts';
 
 /**
@@ -24,34 +22,14 @@ const MAX_KEPT_MS = 10_000;
 /** A report, for those who ask before it is too old. */
 interface SharedReport {
   policy: Policy;
-  made: Promise<{ answers: ReportAnswers; places: ComparedFiles['places'] }>;
+  answers: Promise<ReportAnswers>;
   keptUntil: number;
 }
 
-/** Describes the policy, with the files that are newer, and the place of each rule and token. */
-function* describe(
-  gate: GateParts,
-  { newer, places }: ComparedFiles,
-): Pieces<PolicyReport> {
-  const report = yield* gate.describePolicy();
-  const withPlaces = <T>(list: string, entries: T[]) =>
-    mapInPieces(entries, (entry, i) => {
-      const place = places.get(`${CONFIG_KEY}.${list}[${i}]`);
-      const file = place && formatLocation({ file: place.file });
-      return file ? { ...entry, at: { file, line: place.line } } : entry;
-    });
-  return {
-    ...report,
-    filesNewerThanPolicy: newer,
-    allow: yield* withPlaces('allow', report.allow),
-    tokens: yield* withPlaces('tokens', report.tokens),
-  };
-}
-
-/** Returns a function that returns the report that others have got, unless it is too old or the policy has changed. */
-function shareReport(gate: GateParts) {
+/** Returns a function that returns the answers that others have got, unless they are too old or the policy has changed. */
+function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
   const { config, source } = gate;
-  const files = new PolicyFiles(config, source);
+  const files = new PolicyFiles(config);
   let shared: SharedReport | undefined;
   // Findings are about the settings of other plugins, too.
   config.subscribe?.(() => {
@@ -59,61 +37,60 @@ function shareReport(gate: GateParts) {
   });
 
   const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
-    const compared = await files.compare();
+    const filesNewerThanPolicy = await files.findNewer();
     const begin = performance.now();
-    const described = await inPieces(describe(gate, compared));
+    const described = await inPieces(gate.describePolicy());
     const end = performance.now();
     report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
-    const answers = new ReportAnswers(described, gate.describeProcess);
-    return { answers, places: compared.places };
+    return new ReportAnswers(
+      { ...described, filesNewerThanPolicy },
+      gate.describeProcess,
+    );
   };
 
-  return (): SharedReport => {
+  return () => {
     if (
       shared?.policy !== source.current ||
       performance.now() >= shared.keptUntil
     ) {
       const report = { policy: source.current, keptUntil: Infinity };
-      const made = make(report);
-      made.catch(() => {
+      const answers = make(report);
+      answers.catch(() => {
         report.keptUntil = 0;
       });
-      shared = Object.assign(report, { made });
+      shared = Object.assign(report, { answers });
     }
-    return shared;
+    return shared.answers;
   };
 }
 
-/** Creates the answers about the policy in force that have places in the configuration files. */
+/** Creates the answers about the policy in force. */
 export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins } = gate;
+  const { config, plugins, policies, source } = gate;
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
-  const read = shareReport(gate);
   return {
     /** Returns the answers of a report that is shared with other readers. */
-    read: async () => (await read().made).answers,
+    read: shareReport(gate),
 
     /**
      * Explains what comes of a request, as the command `api-gate explain` does.
      *
      * @param subject - that of an external token; without one, the answer is about a request without a credential
      */
-    async explain(text: string, subject?: string): Promise<Explained> {
+    explain(text: string, subject?: string): Explained {
       const request = readRequest(text);
       if (!request) {
         return {
           error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
         };
       }
-      const { made, policy } = read();
-      const { answers, places } = await made;
+      const policy = source.current;
       return explainInWords(request, subject?.trim() || undefined, {
         policy,
         externalSubjects,
-        closed: answers.report.closed,
+        closed: listClosed(policies, policy),
         isInstalled: id => plugins.isInstalled(id),
-        locate: entry => places.get(entry),
       });
     },
   };

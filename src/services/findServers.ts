@@ -11,11 +11,6 @@ const NEW_CONNECTION = 'net.server.socket';
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
 
-/** Returns whether a listener for requests is, or holds, the Express app that leads to a handler. */
-export function leadsTo(listener: unknown, mount: RequestHandler): boolean {
-  return holds(listener, mount, MAX_DEPTH);
-}
-
 /**
  * Finds the HTTP servers of a backend, those that listen already at once, and others by their first connection, before any request:
  * Backstage hands its server to nobody but an adopter's `configure`, and an adopter may have the app listen at a second one.
@@ -85,21 +80,25 @@ function readPort(config: RootConfigService): number | undefined {
   }
 }
 
-/** Whether a handler is another, or an Express app or router that holds it. */
-function holds(handler: unknown, goal: unknown, depth: number): boolean {
-  if (handler === goal) {
+/** Returns whether a listener is the mount, or an Express app or router that holds it. */
+export function leadsTo(
+  listener: unknown,
+  mount: RequestHandler,
+  depth = MAX_DEPTH,
+): boolean {
+  if (listener === mount) {
     return true;
   }
-  const router = handler as {
+  const router = listener as {
     _router?: unknown;
     stack?: { handle?: unknown }[];
   };
-  if (depth === 0 || typeof handler !== 'function') {
+  if (depth === 0 || typeof listener !== 'function') {
     return false;
   }
   const { stack } = (router._router ?? router) as typeof router;
   return (
     Array.isArray(stack) &&
-    stack.some(layer => holds(layer.handle, goal, depth - 1))
+    stack.some(layer => leadsTo(layer.handle, mount, depth - 1))
   );
 }

@@ -63,7 +63,6 @@ export function presetPrototypes(server: Server, logger: LoggerService): void {
   }
 }
 
-/** Returns the app of Express 4 that gets all requests of a server. */
 function findApp(server: Server): Express {
   const [app, ...others] = server.listeners('request') as (Express & {
     lazyrouter?: unknown;

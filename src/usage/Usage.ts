@@ -10,7 +10,6 @@ import { UsageNames } from './UsageNames';
 import { UsageTable } from './UsageTable';
 import {
   addDay,
-  copyUses,
   Count,
   dayOf,
   formatDay,
@@ -43,7 +42,7 @@ const MAX_PENDING = 20_000;
 export class Usage {
   readonly #names: UsageNames;
   /** The requests that are not known to be in the database. */
-  readonly #pending = new Map<string, Use>();
+  readonly #pending = new Map<string, Count>();
   /** The uses that the last exchange read, and what it wrote. */
   #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
@@ -83,7 +82,6 @@ export class Usage {
     return this.#isStored && !this.#hasDropped;
   }
 
-  /** The external tokens that the configuration names. */
   get externalTokens(): readonly ExternalToken[] {
     return this.options.externalTokens;
   }
@@ -122,7 +120,7 @@ export class Usage {
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
   read(): Map<string, Use> {
-    const uses = copyUses(this.#recorded);
+    const uses = new Map(this.#recorded);
     for (const count of this.#pending.values()) {
       addDay(uses, { ...count, day: this.day }, this.day);
     }
@@ -222,11 +220,14 @@ export class Usage {
   async #write(table: UsageTable, counts: Count[]): Promise<void> {
     await table.add(this.#day, counts, row => {
       addDay(this.#recorded, row, row.day);
-      // Further requests may have been added meanwhile.
-      const { requests, anonymous } = row;
-      const written = { ...row, requests: -requests, anonymous: -anonymous };
-      if (addDay(this.#pending, written, row.day).requests === 0) {
-        this.#pending.delete(keyOf(row));
+      const pending = this.#pending.get(keyOf(row));
+      if (pending) {
+        // Further requests may have been added meanwhile.
+        pending.requests -= row.requests;
+        pending.anonymous -= row.anonymous;
+        if (pending.requests === 0) {
+          this.#pending.delete(keyOf(row));
+        }
       }
     });
   }
@@ -235,12 +236,17 @@ export class Usage {
     if (!this.isOn) {
       return;
     }
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(keyOf(used))) {
-      this.#hasDropped = true;
-      return;
+    const key = keyOf(used);
+    let pending = this.#pending.get(key);
+    if (!pending) {
+      if (this.#pending.size >= MAX_PENDING) {
+        this.#hasDropped = true;
+        return;
+      }
+      pending = { ...used, requests: 0, anonymous: 0 };
+      this.#pending.set(key, pending);
     }
-    const { day } = this;
-    const count = { ...used, day, requests: 1, anonymous: Number(isAnonymous) };
-    addDay(this.#pending, count, day);
+    pending.requests += 1;
+    pending.anonymous += Number(isAnonymous);
   }
 }

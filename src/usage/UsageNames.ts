@@ -31,7 +31,6 @@ export class UsageNames {
     this.#configured = new Set(subjects);
   }
 
-  /** Returns the name by which a subject is recorded. */
   subject(subject: string): string {
     return this.#configured.has(subject) ||
       this.#add(usedBy('token', subject), MAX_OTHER_NAMES)

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { chunk, mapValues, pick, sortBy } from 'lodash';
 import { createTable, readDatabaseTime } from '../util/createTable';
 import type { DatabaseConnections } from '../util/DatabaseConnections';
-import { addDay, copyUses, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
+import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['day', 'hash'];
@@ -33,7 +33,6 @@ export class UsageTable {
 
   constructor(private readonly database: DatabaseConnections) {}
 
-  /** Creates the table if it is missing: see {@link createTable}. */
   async create(): Promise<void> {
     await createTable(this.database, { name: TABLE, columns: COLUMNS, define });
   }
@@ -70,7 +69,7 @@ export class UsageTable {
           .delete(),
       );
     }
-    const uses = copyUses(this.#past.uses);
+    const uses = new Map(this.#past.uses);
     await this.#readDays(uses, today, [today - 1, ''], today);
     return uses;
   }
@@ -102,7 +101,6 @@ export class UsageTable {
   }
 }
 
-/** Builds the statement that adds rows to those in the table. */
 function addition(knex: Knex, rows: Row[]): Knex.QueryBuilder {
   const added = knex.client.dialect === 'mysql' ? 'values(??)' : 'excluded.??';
   return knex(TABLE)

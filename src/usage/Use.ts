@@ -27,7 +27,6 @@ export interface Used {
 /** Records that a process was up in report-only, with a count of 0. */
 export const REPORT_ONLY: Used = { kind: 'worked', name: '', plugin: '' };
 
-/** A number of requests. */
 export interface Count extends Used {
   requests: number;
   /** The number of these requests that presented no credential. */
@@ -42,7 +41,6 @@ export interface Use extends Count {
   recentDays: number;
   firstDay: number;
   lastDay: number;
-  /** The last day with a request. */
   lastUsed: number | null;
 }
 
@@ -56,7 +54,6 @@ export function usedBy(kind: Used['kind'], name: string, plugin = ''): Used {
   return { kind, name, plugin };
 }
 
-/** Requests that report-only let pass, and that worked. */
 export interface WorkedRequest {
   plugin: string;
   method: string;
@@ -70,7 +67,6 @@ export interface WorkedRequest {
   subject?: string;
 }
 
-/** Requests by an external token. */
 export interface TokenCall {
   subject: string;
   plugin: string;
@@ -147,16 +143,18 @@ export function formatDay(day: number): string {
   return new Date(day * DAY_MS).toISOString().slice(0, 10);
 }
 
-/** Adds the requests of a day to the use of the same rule or token, and returns that use. Days are added in their order. */
+/** Adds the requests of a day to the use of the same rule or token. Days are added in their order. */
 export function addDay(
   uses: Map<string, Use>,
   { day, kind, name, plugin, requests, anonymous }: Count & { day: number },
   today: number,
-): Use {
+): void {
   const key = keyOf({ kind, name, plugin });
-  const use: Use = uses.get(key) ?? {
+  // A copy, because maps share their uses.
+  const use: Use = {
     ...{ kind, name, plugin, requests: 0, anonymous: 0 },
     ...{ days: 0, recentDays: 0, firstDay: day, lastDay: day, lastUsed: null },
+    ...uses.get(key),
   };
   uses.set(key, use);
   use.requests += requests;
@@ -167,28 +165,4 @@ export function addDay(
     use.days += 1;
     use.recentDays += Number(day >= today - RECENT_DAYS);
   }
-  return use;
-}
-
-export function copyUses(uses: Map<string, Use>): Map<string, Use> {
-  return new Map([...uses].map(([key, use]) => [key, { ...use }]));
-}
-
-/** The use of a rule, as the policy report has it. */
-export interface RuleUsage {
-  /** Config path of the rule, such as `auth.apiGate.allow[2]`. */
-  rule: string;
-  /** The day of the last request, in UTC; `null` if there was none in the last 30 days. */
-  lastUsed: string | null;
-  /** The number of the 30 days before today on which a replica was up with the rule in force. */
-  days: number;
-  /** The number of requests of these 30 days and today. */
-  requests30d: number;
-  /** `false`: the rule is for a plugin of another backend, which alone sees its requests. */
-  installed?: boolean;
-}
-
-/** Returns whether a rule was in force on each of the last 30 days, and has had no request since. */
-export function isUnused({ days, installed, requests30d }: RuleUsage): boolean {
-  return installed !== false && days >= DAYS_KEPT && requests30d === 0;
 }

@@ -64,7 +64,6 @@ export class DatabaseConnections {
   private constructor(
     /** Builds statements, which {@link run} runs. */
     readonly knex: Knex,
-    /** Whether Backstage may not change the tables. */
     readonly skipMigrations: boolean,
     /** Whether the connections are the gate's own. */
     private readonly isOwn: boolean,
@@ -87,7 +86,6 @@ export class DatabaseConnections {
     );
   }
 
-  /** Runs one statement. */
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
     const { knex } = this;
     if (!this.setsLimits) {
@@ -134,7 +132,6 @@ export class DatabaseConnections {
   }
 }
 
-/** A statement of knex. */
 interface Timed<T> extends PromiseLike<T> {
   connection(connection: unknown): Timed<T>;
   timeout(milliseconds: number): PromiseLike<T>;

@@ -65,7 +65,6 @@ export function databaseTime({ client: { dialect } }: Knex): string {
   }
 }
 
-/** Reads the milliseconds since the epoch by the database's own clock. */
 export async function readDatabaseTime(
   database: DatabaseConnections,
 ): Promise<number> {

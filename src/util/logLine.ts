@@ -4,7 +4,6 @@
  */
 export const MAX_LINE_BYTES = 7_000;
 
-/** Returns the size of a value as JSON. */
 export function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }

@@ -7,10 +7,8 @@ const PAUSE_MS = 8;
 /** Work that may pause at each `yield`. */
 export type Pieces<T> = Generator<void, T, void>;
 
-/** What work results in. */
 export type Result<Work> = Work extends Pieces<infer T> ? T : never;
 
-/** Does all of the work at once. */
 export function atOnce<T>(work: Pieces<T>): T {
   for (;;) {
     const { done, value } = work.next();

@@ -34,12 +34,7 @@ export function callAt(time: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/**
- * Waits for a promise, for a number of milliseconds at most.
- *
- * @param failure - the message of the error
- * @throws Error if the promise takes longer
- */
+/** Waits for a promise, and throws an Error with the message `failure` if it takes longer than a number of milliseconds. */
 export async function withTimeout<T>(
   answer: Promise<T>,
   milliseconds: number,
@@ -50,9 +45,4 @@ export async function withTimeout<T>(
     timer = setTimeout(() => reject(new Error(failure)), milliseconds);
   });
   return Promise.race([answer, timeout]).finally(() => clearTimeout(timer));
-}
-
-/** Returns the seconds since this process started, rounded down. No change of the system's clock moves them. */
-export function uptime(): number {
-  return Math.floor(performance.now() / 1000);
 }

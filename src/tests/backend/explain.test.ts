@@ -8,7 +8,7 @@ import { allowOf, taken } from '../../__testUtils__/allowRuleRows';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { POLICY } from '../../__testUtils__/requestParts';
+import { bearer, POLICY } from '../../__testUtils__/requestParts';
 import { runCliHere } from '../../__testUtils__/runCli';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
@@ -18,6 +18,7 @@ import { until } from '../../__testUtils__/until';
 import { apiGateServiceRef } from '../../services/apiGateService';
 import { createPolicyAnswers } from '../../services/createPolicyAnswers';
 
+const PAGE = '/api/auth/api-gate/';
 const REPORTER = 'reporter-token-of-this-test';
 
 /** The rows of the table, but for the rule that opens all of a plugin. */
@@ -193,17 +194,22 @@ const ODD = [
 const REQUESTS = [...new Set([...ALLOW.flatMap(requestsNear), ...ODD])];
 const SUBJECTS = ['ci', 'old', 'narrow', 'external:job', 'reporter'];
 
+/** Removes the file and line that the command adds to a rule and to limits of a token. */
+const withoutPlaces = (lines: string[]) => ({
+  lines: lines.map(line => line.replace(/ {2}\(\S+\.yaml:\d+\)/, '')),
+});
+
 const subjectsFor = (request: string) =>
   ODD.includes(request) ? [undefined, ...SUBJECTS] : [undefined];
 
 describe('the question about a request', () => {
-  it('[P88] has the same answer from a running backend and from the command', async () => {
+  it('[P88] has the same answer from a running backend and from the command, which alone names files', async () => {
     const { explain, runCommand } = await start();
     const seen = new Set<string>();
     for (const request of REQUESTS) {
       for (const subject of subjectsFor(request)) {
         const { lines } = await runCommand(request, subject);
-        expect(await explain(request, subject)).toEqual({ lines });
+        expect(await explain(request, subject)).toEqual(withoutPlaces(lines));
         lines.forEach(line => seen.add(line));
       }
     }
@@ -257,12 +263,12 @@ describe('the question about a request', () => {
     for (const request of requests) {
       for (const subject of subjectsFor(request)) {
         const { lines } = await runCommand(request, subject, false);
-        expect(await explain(request, subject)).toEqual({ lines });
+        expect(await explain(request, subject)).toEqual(withoutPlaces(lines));
       }
     }
   });
 
-  it('[P88] has the answer of the policy in force, without places while the files have another one', async () => {
+  it('[P88] has the answer of the policy in force while the files have another one', async () => {
     const { explain, logged, runCommand, write } = await start({
       ...GATE,
       mode: 'report-only',
@@ -271,9 +277,9 @@ describe('the question about a request', () => {
     const reportOnly =
       'Until the gate enforces, it refuses only locked users and ended sessions (auth.apiGate.mode)';
     const before = await explain('GET /api/closed/x');
-    expect(before).toEqual({
-      lines: (await runCommand('GET /api/closed/x')).lines,
-    });
+    expect(before).toEqual(
+      withoutPlaces((await runCommand('GET /api/closed/x')).lines),
+    );
     expect(before).toMatchObject({
       lines: expect.arrayContaining([reportOnly]),
     });
@@ -294,7 +300,9 @@ describe('the question about a request', () => {
     write({ ...GATE, expect: [], allow: [{ plugin: 'closed', path: '/x' }] });
     await until(() => logged('has a new policy').length > 0);
     const { lines } = await runCommand('GET /api/closed/x', 'ci');
-    expect(await explain('GET /api/closed/x', 'ci')).toEqual({ lines });
+    expect(await explain('GET /api/closed/x', 'ci')).toEqual(
+      withoutPlaces(lines),
+    );
     expect(lines).toContain('public: a rule names it');
     expect(lines).not.toContain(reportOnly);
   });
@@ -313,16 +321,11 @@ describe('the question about a request', () => {
     await until(() => logged('pub.absent has changed').length > 0);
     // The limits of a token that Backstage still accepts are in no file.
     const described = (await readPolicy()).tokens;
-    expect(
-      described.map(({ subject, at }) => [subject, typeof at?.line]),
-    ).toEqual([
-      ['ci', 'number'],
-      ['ci', 'number'],
-      ['external:job', 'number'],
-      ['old', 'undefined'],
+    expect(described.map(({ subject }) => subject)).toEqual([
+      ...['ci', 'ci', 'external:job', 'old'],
     ]);
     const { lines } = await runCommand('POST /api/pub/unmet');
-    expect(await explain('POST /api/pub/unmet')).toEqual({ lines });
+    expect(await explain('POST /api/pub/unmet')).toEqual(withoutPlaces(lines));
     expect(lines[1]).toContain('opens nothing without the setting');
 
     expect(await explain('GET /api/pub/x', 'narrow')).toMatchObject({
@@ -338,6 +341,15 @@ describe('the question about a request', () => {
         'No external token can have the subject added: compare it with backend.auth.externalAccess',
     });
   });
+});
+
+it('[P88] a report, its page and an answer there name no folder of the backend', async () => {
+  const { get } = await start();
+  for (const target of [POLICY, PAGE, `${PAGE}?request=/api/pub/ends`]) {
+    const { body, status } = await get(target, bearer(REPORTER));
+    expect([status, body]).toEqual([200, expect.stringContaining('/ends')]);
+    expect(body).not.toContain('/app-config.gate.yaml');
+  }
 });
 
 it('a bad question is refused in words', async () => {
@@ -382,17 +394,12 @@ it('a bad question is refused in words', async () => {
   ]);
 });
 
-it('with 1,000 rules is answered, and the policy with their places described, without parsing the files again', async () => {
+it('with 1,000 rules is answered within 20 ms', async () => {
   const allow = Array.from({ length: 1_000 }, (_, i) => ({
     plugin: 'pub',
     path: `/a/b${i}`,
   }));
-  const { explain, readPolicy } = await start({ allow });
-  const { allow: described } = await readPolicy();
-  expect(described[999].at).toEqual({
-    file: expect.stringMatching(/app-config\.gate\.yaml$/),
-    line: 3 + 2 * 999 + 2,
-  });
+  const { explain } = await start({ allow });
   const times: number[] = [];
   for (let i = 0; i < 20; i += 1) {
     const startedAt = performance.now();

@@ -138,23 +138,6 @@ describe('report-only', () => {
     expect(await backend.statusOf('/api/closed/x', cookie(token))).toBe(200);
     const report = await backend.readPolicy();
     expect(report).toMatchObject({ mode: 'report-only', enforced: false });
-    expect(report.decisions).toEqual(
-      expect.arrayContaining([
-        {
-          plugin: 'hello',
-          outcome: 'would-refuse',
-          reason: 'missing-credentials',
-          count: 2,
-        },
-        {
-          plugin: 'closed',
-          outcome: 'passed',
-          reason: 'allow-rule',
-          count: 1,
-        },
-        { plugin: 'closed', outcome: 'passed', reason: 'cookie', count: 1 },
-      ]),
-    );
     expect(report.wouldRefuse).toEqual(
       expect.arrayContaining([
         {
@@ -180,21 +163,6 @@ describe('report-only', () => {
     });
     expect(backend.logged('refuses only locked users', 'warn')).toHaveLength(1);
     expect(JSON.stringify(report)).not.toContain('secret');
-  });
-
-  it('distinguishes at most 500 requests that would be refused', async () => {
-    const backend = await start({ apiGate });
-    for (let i = 0; i < 520; i += 20) {
-      await Promise.all(
-        Array.from({ length: 20 }, (_, j) =>
-          backend.statusOf(`/api/hello/scan${i + j}/x`),
-        ),
-      );
-    }
-    await backend.statusOf(`/api/hello/${'y'.repeat(100)}`);
-    const report = await backend.readPolicy();
-    expect(report.wouldRefuse).toHaveLength(500);
-    expect(report.wouldRefuseUncounted).toBe(21);
   });
 
   it('ends at `until`, without a restart', async () => {
@@ -315,12 +283,9 @@ describe('the policy report', () => {
       'closed /static',
       'hello /',
     ]);
-    expect(report.decisions).toContainEqual({
-      plugin: 'auth',
-      outcome: 'refused',
-      reason: 'missing-credentials',
-      count: 1,
-    });
+    expect(report.refusals.last).toMatchObject([
+      { plugin: 'auth', outcome: 'refused', reason: 'missing-credentials' },
+    ]);
   });
 
   it('[P18] is returned to operators and readers alone, where the policy allows everything to everybody', async () => {

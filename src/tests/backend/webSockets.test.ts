@@ -6,6 +6,7 @@ import {
   coreServices,
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
+import { exportMetrics } from '../../__testUtils__/exportMetrics';
 import { accessWith, staticToken } from '../../__testUtils__/externalAccess';
 import { latch } from '../../__testUtils__/latch';
 import { rawUpgrade } from '../../__testUtils__/rawUpgrade';
@@ -133,10 +134,13 @@ const BASIC = { basic: 'Basic dXNlcjpwYXNz' };
 
 describe('[P8] an upgrade', () => {
   let backend: Backend;
+  let exported: Awaited<ReturnType<typeof exportMetrics>>;
   let tokens: Record<string, string>;
   let values: Record<string, string>;
 
   beforeAll(async () => {
+    exported = await exportMetrics();
+    backends.add(exported);
     backend = await start();
     const { sign, caller } = backend;
     const user = await sign();
@@ -238,8 +242,7 @@ describe('[P8] an upgrade', () => {
           ? `Bearer ${tokens.user}`
           : sent?.replace('Authorization: ', ''),
       );
-      const { decisions } = await backend.policy();
-      expect(decisions).toContainEqual(
+      expect(await exported.decisions()).toContainEqual(
         expect.objectContaining({ plugin: 'live', outcome: 'passed', reason }),
       );
     });
@@ -341,12 +344,6 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
     expect(
       await backend.upgradeStatus('/api/live/open', protocol(...many)),
     ).toBe(401);
-    expect((await backend.policy()).decisions).toContainEqual({
-      plugin: 'live',
-      outcome: 'passed',
-      reason: 'allow-rule',
-      count: 1,
-    });
   });
 
   it('opens no HTTP request by such a rule, whatever its headers', async () => {
@@ -609,15 +606,10 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
       expect(await outcomesAt(reporting)).toEqual(expected);
 
       const report = await reporting.policy();
-      expect(
-        report.decisions
-          .filter(
-            ({ plugin, outcome }: any) =>
-              plugin === 'live' && outcome === 'would-refuse',
-          )
-          .map(({ reason }: any) => reason)
-          .sort(),
-      ).toEqual([
+      const reasons = report.refusals.last
+        .filter(({ outcome }: any) => outcome === 'would-refuse')
+        .map(({ reason }: any) => reason);
+      expect([...new Set(reasons)].sort()).toEqual([
         'cross-site',
         'invalid-token',
         'missing-credentials',

@@ -4,10 +4,9 @@ import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../config/readAcceptedFindings';
 import { REFUSALS } from '../../decision/Refusal';
-import { DecisionCounts } from '../../observability/DecisionCounts';
 import { BUILT_IN_PUBLIC } from '../../observability/describePolicy';
 import { describeReplica } from '../../observability/describeReplica';
-import { RecentRefusals } from '../../observability/RecentRefusals';
+import { Refusals } from '../../observability/Refusals';
 import {
   blocksAfter,
   codeIn,
@@ -241,11 +240,10 @@ describe('docs/reference/http-api.md', () => {
         describeReplica({
           backstage: undefined,
           plugins: { isInstalled: () => true },
-          refusals: new RecentRefusals(),
+          refusals: new Refusals(),
           revocations: { locks: () => [], size: 0 },
         }),
       ),
-      ...Object.keys(new DecisionCounts().describe()),
     ];
     // A sample with a problem would confuse.
     expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());

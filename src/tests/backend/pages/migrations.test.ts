@@ -85,9 +85,9 @@ describe('docs/migrate/disabled-policy.md', () => {
     });
     expect(await reporting.anonymous()).toEqual([200, 200]);
     expect(await reporting.betweenPlugins()).toBe(200);
-    const { findings, decisions } = await reporting.report();
+    const { findings, refusals } = await reporting.report();
     expect(findings.map(({ id }) => id)).toContain('no-barrier-behind');
-    expect(decisions).toContainEqual(
+    expect(refusals.last).toContainEqual(
       expect.objectContaining({ plugin: 'catalog', outcome: 'would-refuse' }),
     );
 
