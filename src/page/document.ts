@@ -36,7 +36,7 @@ section { margin-top: 1.25rem; padding: 1.4rem 1.5rem; background: var(--card); 
 .open { --kind: var(--open); --pale: var(--open-pale); }
 .closed { --kind: var(--closed); --pale: var(--closed-pale); }
 .warned { --kind: var(--warned); --pale: var(--warned-pale); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 0.7rem 1.4rem; margin-top: 1rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 0.7rem 1.4rem; margin-top: 1rem; }
 .facts dt { color: var(--muted); font-size: 0.85rem; }
 table { width: 100%; margin-top: 0.7rem; border-collapse: collapse; }
 th, td { min-width: 6rem; padding: 0.45rem 0.9rem 0.45rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
