@@ -11,6 +11,7 @@ import {
   usedRule,
   usedWorked,
 } from '../usage/Use';
+import { atOnce } from '../util/pieces';
 import { DAY_MS } from '../util/time';
 import { countUnusedRules, describeUsage, formatUsage } from './describeUsage';
 
@@ -54,12 +55,12 @@ function describeUses(options: {
   ];
   const read = () => new Map(all.map(each => [keyOf(each), each]));
   const usage = { isOn: true, isComplete, isShared, externalTokens, read };
-  return describeUsage(
-    usage as unknown as Usage,
-    { allow: rules, tokens: limits },
-    {
-      isInstalled: id => id !== 'absent',
-    },
+  return atOnce(
+    describeUsage(
+      usage as unknown as Usage,
+      { allow: rules, tokens: limits },
+      { isInstalled: id => id !== 'absent' },
+    ),
   )!;
 }
 
@@ -92,12 +93,12 @@ describe('describeUsage', () => {
   it('returns nothing if no use is recorded', () => {
     const usage = { isOn: false, externalTokens: [], read: () => new Map() };
     expect(
-      describeUsage(
-        usage as unknown as Usage,
-        { allow: [rule], tokens: [] },
-        {
-          isInstalled: () => true,
-        },
+      atOnce(
+        describeUsage(
+          usage as unknown as Usage,
+          { allow: [rule], tokens: [] },
+          { isInstalled: () => true },
+        ),
       ),
     ).toBeUndefined();
     expect(countUnusedRules(undefined)).toBe(0);
@@ -138,12 +139,12 @@ describe('describeUsage', () => {
     const { rules } = describeUses({ rules: [rule] });
     expect(rules[0].days).toBe(30);
     const usage = { isOn: true, externalTokens: [], read: () => new Map() };
-    const report = describeUsage(
-      usage as unknown as Usage,
-      { allow: [added], tokens: [] },
-      {
-        isInstalled: () => true,
-      },
+    const report = atOnce(
+      describeUsage(
+        usage as unknown as Usage,
+        { allow: [added], tokens: [] },
+        { isInstalled: () => true },
+      ),
     )!;
     expect([report.rules[0].days, report.days]).toEqual([0, 0]);
   });

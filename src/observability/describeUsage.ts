@@ -13,7 +13,7 @@ import {
   Use,
   usedRule,
 } from '../usage/Use';
-import { atOnce, mapInPieces } from '../util/pieces';
+import { mapInPieces, Result } from '../util/pieces';
 import { DAY_MS } from '../util/time';
 import { proposeLimits } from './proposeLimits';
 
@@ -21,17 +21,10 @@ import { proposeLimits } from './proposeLimits';
 const MIN_DAYS = 7;
 
 /** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
-export type UsageReport = NonNullable<ReturnType<typeof describeUsage>>;
+export type UsageReport = NonNullable<Result<ReturnType<typeof describeUsage>>>;
 
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
-export function describeUsage(
-  ...usage: Parameters<typeof describeUsageInPieces>
-) {
-  return atOnce(describeUsageInPieces(...usage));
-}
-
-/** As {@link describeUsage}. */
-export function* describeUsageInPieces(
+export function* describeUsage(
   usage: Usage,
   { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,

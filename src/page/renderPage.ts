@@ -7,7 +7,7 @@ import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
 import { Html, html } from './html';
-import { note, number, preformatted, section, time } from './parts';
+import { counted, note, preformatted, section, time } from './parts';
 import { renderFind, renderRefusals } from './refusals';
 import { renderTokens } from './tokens';
 
@@ -127,8 +127,10 @@ function facts(report: PolicyReport) {
       'Versions',
       `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
     ],
-    ['Sessions ended', number(revocations.sessions)],
-    ['Users locked out', number(revocations.lockedUsers)],
+    [
+      'Sign-outs and locks',
+      `${counted(revocations.sessions, 'session')} ended, ${counted(revocations.lockedUsers, 'user')} locked out`,
+    ],
   ] as const;
 }
 

@@ -16,7 +16,6 @@ import { describeReplica } from '../observability/describeReplica';
 import {
   countUnusedRules,
   describeUsage,
-  describeUsageInPieces,
   UsageReport,
 } from '../observability/describeUsage';
 import { GateAudit } from '../observability/GateAudit';
@@ -121,7 +120,7 @@ async function createServices(rootServices: RootServices) {
 function createReports(services: Services) {
   const { config, plugins, revocations, source, usage } = services;
   const describeUse = () =>
-    describeUsage(usage, source.current.config, plugins);
+    atOnce(describeUsage(usage, source.current.config, plugins));
   const find = (gate: ApiGateConfig, used?: UsageReport) =>
     findFindingsInPieces({
       config,
@@ -151,12 +150,7 @@ function createReports(services: Services) {
       const policy = source.current;
       const uses = usage.read();
       yield;
-      const used = yield* describeUsageInPieces(
-        usage,
-        policy.config,
-        plugins,
-        uses,
-      );
+      const used = yield* describeUsage(usage, policy.config, plugins, uses);
       const findings = yield* find(policy.config, used);
       const process = describeProcess();
       const found = { findings, policy, process, used, uses };

@@ -71,7 +71,7 @@ export async function checkSize(
       checks.equal(
         'rules, pixels beyond the window',
         [
-          await page.getByText(/^auth\.apiGate\.allow\[/).count(),
+          await page.locator('#exposure tbody tr').count(),
           await overflowOf(page),
         ],
         [RULES, 0],
