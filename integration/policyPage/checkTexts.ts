@@ -76,7 +76,7 @@ export async function checkHostile(
         title: await page.title(),
         elements: await page.locator('[data-hostile], script, img').count(),
         overflow: await overflowOf(page),
-        reason: (await page.innerText('#rules')).includes(HOSTILE),
+        reason: (await page.innerText('#exposure')).includes(HOSTILE),
         subject: (await page.innerText('#tokens')).includes(HOSTILE),
         paths: /onerror/.test(await page.innerText('#refusals')),
         invisible: /[\u202E\u2028]/.test((await page.textContent('body'))!),

@@ -29,7 +29,7 @@ async function take(
     viewport: { width: 1060, height: 800 },
   });
   await page.goto(url);
-  const { bottom } = await page.$eval('#rules', section =>
+  const { bottom } = await page.$eval('#exposure', section =>
     section.getBoundingClientRect(),
   );
   const picture = await page.screenshot({

@@ -27,23 +27,13 @@ export function createPageReport(
     methods: ['GET'],
     until: '2026-12-31T00:00:00.000Z',
   };
-  /** Fewer on each seventh and eighth day, as in a week. */
-  const countsOf = (weekday: number, weekend: number) =>
-    Array.from(
-      { length: 31 },
-      (_, day) => (day % 7 < 2 ? weekend : weekday) + ((day * 5) % 7),
-    );
-  const used = (byDay: number[]) => {
-    const requests30d = byDay.reduce((a, b) => a + b);
-    return {
-      lastUsed: requests30d > 0 ? '2026-11-28' : null,
-      days: 30,
-      requests30d,
-      withoutCredential30d: requests30d,
-      installed: true,
-      byDay,
-    };
-  };
+  const used = (requests30d: number) => ({
+    lastUsed: requests30d > 0 ? '2026-11-28' : null,
+    days: 30,
+    requests30d,
+    withoutCredential30d: requests30d,
+    installed: true,
+  });
   return {
     hash: '3f2a9c51e0b7',
     loadedAt: '2026-11-27T08:15:02.120Z',
@@ -112,18 +102,18 @@ export function createPageReport(
         {
           rule: 'auth.apiGate.allow[0]',
           ...rule,
-          ...used(countsOf(46, 4)),
+          ...used(1_098),
         },
         {
           rule: 'auth.apiGate.allow[1]',
           ...badge,
-          ...used(countsOf(2_310, 1_420)),
+          ...used(62_802),
         },
         {
           rule: 'auth.apiGate.allow[2]',
           ...health,
           until: undefined,
-          ...used(new Array(31).fill(0)),
+          ...used(0),
         },
       ],
       externalTokens: [
@@ -237,7 +227,7 @@ export function createOddReport(): PolicyReport {
     replica: { ...replica, backstage: undefined },
     allow: [
       { ...rule, unmet: true },
-      { ...other, reason: undefined, ended: true },
+      { ...other, reason: undefined, installed: false },
       { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
     ],
     closed: [
@@ -251,6 +241,7 @@ export function createOddReport(): PolicyReport {
       },
     ],
     unknown: ['search'],
+    opensBeyondPlugins: [{ ...other, path: '/c' }],
     installed: ['search', 'badges', 'catalog'],
     findings: [
       {
@@ -302,7 +293,7 @@ export const createEmptyReport = () =>
     builtIn: [],
     closed: [],
     findings: [],
-    installed: [],
+    installed: ['auth'],
     tokens: [],
     usage: undefined,
     refusals: {

@@ -1,5 +1,5 @@
 import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
-import { formatBuiltIn } from '../observability/formatPolicyReport';
+import { formatOpening } from '../observability/formatPolicyReport';
 import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Command } from './Command';
 import { GetAnswer, readUrl } from './get';
@@ -164,7 +164,7 @@ export async function auditPaths(
   );
   if (isGated) {
     print('The API gate is in front of this Backstage. Public without a rule:');
-    BUILT_IN_PUBLIC.forEach(rule => print(`  ${formatBuiltIn(rule)}`));
+    BUILT_IN_PUBLIC.forEach(rule => print(`  ${formatOpening(rule)}`));
   }
   if (counts.open + counts.closed === 0) {
     throw new CliError(

@@ -15,6 +15,15 @@ const GATE = `${BASE}auth:
       - { request: GET /api/catalog/entities, is: closed }
 `;
 
+/** What is public without a rule. */
+const BUILT_IN = [
+  'Public without a rule:',
+  '  GET /api/app/**  (the frontend, except /.backstage/auth/v1/cookie)',
+  '  GET,POST,PUT,PATCH,DELETE /api/auth/**  (sign-in, except /api-gate and /.backstage/auth/v1/cookie)',
+  '  GET /api/*/.backstage/auth/v1/jwks.json  (keys that verify tokens)',
+  '  DELETE /api/*/.backstage/auth/v1/cookie  (sign-out)',
+];
+
 /** Runs the command in a folder with the files, or with `app-config.yaml` alone, and named files. */
 const check = (
   files: Record<string, string> | string,
@@ -33,9 +42,13 @@ describe('api-gate check', () => {
     const { code, stdout, stderr } = await check(GATE);
     expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');
     expect(stdout.split('\n')).toEqual([
-      'Allow rules, from app-config.yaml:',
+      'Public by rule:',
       '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
+      ...BUILT_IN,
+      'Lists, by file:',
+      '  auth.apiGate.allow: 2 of app-config.yaml',
+      '  auth.apiGate.expect: 2 of app-config.yaml',
       'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
       'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule [open-webhook-without-secret]',
@@ -74,7 +87,7 @@ auth:
 `;
     const known = await check(withSubject('ci'), ['--mock-env']);
     expect(known.stdout).toContain(
-      'Limits of external tokens:\n  ci: GET /api/a/x  (demo)  (until 2999-01-01T00:00:00.000Z)\n',
+      'Limits of external tokens:\n  app-config.yaml:6  auth.apiGate.tokens[0]  ci: GET /api/a/x  (demo)  (until 2999-01-01T00:00:00.000Z)\n',
     );
     const unknown = await check(withSubject("'\${CI}'"), ['--mock-env']);
     expect(unknown.stdout).toMatch(
@@ -117,9 +130,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
         `${BASE}auth:\n  experimentalRefreshToken: { enabled: true }\n  apiGate: { allow: [], signOut: { offlineSessions: ${value} } }\n`,
         ['--mock-env'],
       );
-      expect(stdout).toMatch(
-        /^No allow rules\nWithout --policy, check does not /,
-      );
+      expect(stdout).toMatch(/^No allow rules\.\n/);
       expect(stdout).toContain(`hold, ${count} finding${count ? '' : 's'}\n`);
     },
   );
@@ -131,7 +142,10 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       APP_CONFIG_auth_apiGate_allow: '[{"plugin":"one","path":"/a"}]',
     });
     expect(stdout).toContain(
-      'Allow rules, from the environment (env):\n  the environment (env)  auth.apiGate.allow[0]  GET /api/one/a\nWithout --policy, check does not list the paths that plugins open in code and the gate closes\n',
+      'Public by rule:\n  auth.apiGate.allow[0]  GET /api/one/a\n',
+    );
+    expect(stdout).toContain(
+      '  auth.apiGate.allow: 1 of env\nWithout --policy, check does not list the paths that plugins open in code and the gate closes\n',
     );
     expect(stdout).toContain('\nNo expectation is asked where the gate may');
     expect(code).toBe(1);
@@ -456,8 +470,10 @@ describe('api-gate check --policy', () => {
         'Opened by plugins in code, and closed by the gate, except for what your rules name:',
         '  badges /entity/:a, to everybody',
         "  techdocs /static, to Backstage's own cookie, which still opens it",
-        'Not known what these plugins open in code: own, hello',
-        'Use, at that backend:',
+        'Not known what these open themselves:',
+        '  own',
+        '  hello',
+        'Use, at the running backend:',
         '  auth.apiGate.allow[0] (GET /api/hello/a) was not used in 97 days of observation  (quarterly  [2J)',
         '  the external token of ci has no restrictions; these allow what it and handlers for it have called:',
         '    accessRestrictions:',
@@ -474,8 +490,13 @@ describe('api-gate check --policy', () => {
       `${BASE}auth: { apiGate: { allow: [${rules}] } }\n`,
       ['--policy', `${url}/bare`],
     );
-    expect(stdout.split('\n').slice(3)).toEqual([
-      'The gate closes nothing that plugins open in code',
+    expect(stdout.split('\n')).toEqual([
+      'Public by rule:',
+      '  app-config.yaml:3  auth.apiGate.allow[0]  GET /api/hello/b',
+      '  app-config.yaml:3  auth.apiGate.allow[1]  GET /api/helo/b  (not installed in this backend: a misspelling, or a plugin of another one)',
+      ...BUILT_IN,
+      'Lists, by file:',
+      '  auth.apiGate.allow: 2 of app-config.yaml',
       expect.stringMatching(
         /^warning: app-config\.yaml:3: auth\.apiGate\.allow\[1\] \(GET \/api\/helo\/b\): names the plugin helo, which is not installed/,
       ),

@@ -1,18 +1,13 @@
 import { compact } from 'lodash';
-import { formatRule } from '../config/AllowRule';
-import { formatLocation, sourceOf } from '../config/locate';
+import { findListSources } from '../config/configFiles';
+import { formatLocation } from '../config/locate';
 import { CONFIG_KEY } from '../config/readApiGateConfig';
 import { formatFinding } from '../findings/Finding';
 import { findFindings } from '../findings/findFindings';
-import { formatUsage } from '../observability/describeUsage';
-import { withEnd } from '../observability/describePolicy';
+import { BUILT_IN_PUBLIC, withEnd } from '../observability/describePolicy';
 import {
-  formatClosed,
-  formatRequirement,
-  formatToken,
+  formatReport,
   pageAddressOf,
-  section,
-  titleOfClosed,
 } from '../observability/formatPolicyReport';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { isEnforced } from '../policy/Policy';
@@ -57,12 +52,8 @@ has it.`,
     assertNoConfig(options, loaded);
     const { leftOut } = loaded;
     output.out(
-      ...describeRules(loaded),
-      ...section(
-        'Limits of external tokens',
-        loaded.gate.tokens.map(entry => formatToken(withEnd(entry))),
-      ),
-      ...describeDeclared(loaded, options.live !== undefined),
+      ...describePolicy(loaded),
+      ...describeMissing(loaded, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
@@ -140,45 +131,43 @@ function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));
 }
 
-/** Describes the allow rules, each with its place in the configuration. */
-function describeRules({ gate, locate, sources }: LoadedConfig): string[] {
-  const source = sourceOf(sources, `${CONFIG_KEY}.allow`);
-  if (!source || gate.allow.length === 0) {
-    return ['No allow rules'];
-  }
-  const file = source.path
-    ? formatLocation({ file: source.path })
-    : `the environment (${source.context})`;
-  return [
-    `Allow rules, from ${file}:`,
-    ...gate.allow.map((rule, i) => {
-      const name = `${CONFIG_KEY}.allow[${i}]`;
-      const location = locate(name);
-      const { reason, until } = withEnd(rule);
-      const why = reason ? `  (${reason})` : '';
-      const end = until ? `  (until ${until})` : '';
-      return `  ${location ? formatLocation(location) : file}  ${name}  ${formatRule(rule)}${why}${end}${formatRequirement(rule)}`;
-    }),
-  ];
+/** Describes the policy of these files, and what a running backend adds to it, as the log of its start does. */
+function describePolicy(loaded: LoadedConfig): string[] {
+  const { declared, gate, locate, root } = loaded;
+  const isInstalled = (plugin: string) => declared?.installed.includes(plugin);
+  const placeOf = (entry: string) => {
+    const place = locate(entry);
+    return `${place ? `${formatLocation(place)}  ` : ''}${entry}  `;
+  };
+  return formatReport(
+    {
+      enforced: isEnforced(gate),
+      allow: gate.allow.map(rule => ({
+        ...withEnd(rule),
+        installed: isInstalled(rule.plugin),
+      })),
+      tokens: gate.tokens.map(entry => withEnd(entry)),
+      builtIn: BUILT_IN_PUBLIC,
+      lists: findListSources(root),
+      opensBeyondPlugins: [],
+      closed: declared?.closed ?? [],
+      unknown: declared?.unknown ?? [],
+      usage: declared?.usage,
+    },
+    placeOf,
+  );
 }
 
-function describeDeclared({ declared, root }: LoadedConfig, isLive: boolean) {
-  if (!declared) {
-    const baseUrl = root.getOptional('backend.baseUrl');
-    const isKnown = typeof baseUrl === 'string' && !holdsMock(baseUrl);
-    return [
-      `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
-      isKnown &&
-        `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
-    ];
+/** Describes what only a running backend has. */
+function describeMissing({ declared, root }: LoadedConfig, isLive: boolean) {
+  if (declared) {
+    return [];
   }
-  const { closed, unknown, usage } = declared;
+  const baseUrl = root.getOptional('backend.baseUrl');
+  const isKnown = typeof baseUrl === 'string' && !holdsMock(baseUrl);
   return [
-    ...(closed.length
-      ? section(titleOfClosed('closed by the gate'), closed.map(formatClosed))
-      : ['The gate closes nothing that plugins open in code']),
-    unknown.length > 0 &&
-      `Not known what these plugins open in code: ${unknown.join(', ')}`,
-    ...section('Use, at that backend', usage ? formatUsage(usage) : []),
+    `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
+    isKnown &&
+      `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
   ];
 }

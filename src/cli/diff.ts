@@ -3,7 +3,10 @@ import { compact } from 'lodash';
 import { formatRule } from '../config/AllowRule';
 import { formatLocation } from '../config/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
-import { formatRequirement } from '../observability/formatPolicyReport';
+import {
+  formatRequirement,
+  inBrackets,
+} from '../observability/formatPolicyReport';
 import { comparePolicies, RouteChange } from '../policy/comparePolicies';
 import { isEnforced } from '../policy/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
@@ -137,7 +140,7 @@ function describe(
       ? own
       : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
   const name = after
-    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${formatRequirement(rule)}`
+    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${inBrackets([formatRequirement(rule)])}`
     : '';
   return `${sign}  ${formatRule(change)}${end}${name}`;
 }

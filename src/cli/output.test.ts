@@ -118,7 +118,9 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     for (const i of HOSTILE.keys()) {
       const args = ['check', '--policy', `${url}/${i}`];
       const { stdout } = await runCliIn(args, { cwd });
-      expect(stdout).toMatch(/in code[^]*forged[^]*Use, at[^]*forged/);
+      expect(stdout).toMatch(
+        /in code[^]*forged[^]*Use, at the running backend[^]*forged/,
+      );
       expect(runnerCommandsIn(stdout)).toEqual([]);
     }
   });
@@ -160,7 +162,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
       expect(tokens).not.toContain(token);
       tokens.add(token);
       expect(stopped).toMatch(
-        /^Allow rules, from [^]*\n0 of 1 expectations hold/,
+        /^Public by rule:\n[^]*\n0 of 1 expectations hold/,
       );
       expect(annotations).toMatch(/^::error .*\n::warning .*$/);
       expect(runnerCommandsIn(stdout)).toEqual([

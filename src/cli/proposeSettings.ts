@@ -6,6 +6,7 @@ import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { readTokens } from '../config/readTokens';
 import { asObject } from '../config/values';
+import { formatEnforce } from '../observability/describeReportOnly';
 import { formatDay } from '../usage/Use';
 import { shorten } from '../util/logLine';
 import type { LoadedConfig } from './loadConfig';
@@ -92,14 +93,13 @@ function formatSetting(
 function proposeMode(facts: ProposalFacts): ProposedSetting {
   const { declared, root, today } = facts;
   const isEnforcing = declared !== undefined && !declared.reportOnly;
-  const { because, enforce } = declared?.reportOnly ?? {};
   return {
     key: 'mode',
     comments: [
       'Before this day, 00:00 UTC, only locked users and ended sessions are refused. Then the gate enforces by itself. If requests that must work',
       'would stop, write a later day: the log of each start and the policy route list these requests.',
-      declared
-        ? shorten(`Enforce: ${enforce}, since ${because}`, MAX_BYTES)
+      declared?.reportOnly
+        ? shorten(formatEnforce(declared.reportOnly), MAX_BYTES)
         : 'Leave out both lines if the gate refuses already.',
     ],
     lines:

@@ -31,6 +31,9 @@ type Reported<T> = Omit<T, 'until'> & {
   ended?: true;
 };
 
+/** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
+export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
+
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
 
@@ -56,11 +59,11 @@ export interface PolicyReport extends ProcessReport {
   filesNewerThanPolicy?: string[];
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
-  allow: (Reported<AllowRule> & { installed: boolean })[];
+  allow: ReportedRule[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
   /** What is public without a rule. */
-  builtIn: readonly AllowRule[];
+  builtIn: readonly ReportedRule[];
   /** Settings that make the gate pointless, and rules that are dangerous or useless. */
   findings: Finding[];
   /** Ids of the plugins that are installed in this backend, in lower case. */
@@ -82,7 +85,7 @@ export interface PolicyReport extends ProcessReport {
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What the gate lets pass without a rule, as rules would say it. The plugin `*` stands for each. */
-export const BUILT_IN_PUBLIC: readonly AllowRule[] = [
+export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
   {
     plugin: 'app',
     path: '/**',

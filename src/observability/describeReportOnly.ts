@@ -184,6 +184,14 @@ function whyNotKnown(usage: Usage): string | undefined {
     : 'the record is not complete: the log has the reason';
 }
 
+/** Formats whether the gate may enforce, and why. */
+export function formatEnforce({
+  enforce,
+  because,
+}: Pick<ReportOnlyReport, 'enforce' | 'because'>): string {
+  return `Enforce: ${enforce}, since ${because}`;
+}
+
 /** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */
 export function formatWorked(worked: WorkedRequests): string {
   const { plugin, method, path = '/…', yaml, why } = worked;

@@ -9,7 +9,6 @@ import {
   DAYS_KEPT,
   formatDay,
   keyOf,
-  requestsByDay,
   tokenCallOf,
   Use,
   usedRule,
@@ -142,8 +141,6 @@ function describeRule(usesOfMethods: (Use | undefined)[]) {
     days: Math.min(...usesOfMethods.map(use => use?.days ?? 0)),
     /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
     withoutCredential30d: sumBy(uses, 'anonymous'),
-    /** The requests of each of the 30 days before today, the oldest first, and of today. */
-    byDay: requestsByDay(uses),
   };
 }
 

@@ -11,7 +11,11 @@ import type { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import type { LimitedRequest } from '../policy/TokenLimits';
 import { isPrintable, printable, shorten } from '../util/logLine';
 import { withEnd } from './describePolicy';
-import { formatRequirement, formatToken } from './formatPolicyReport';
+import {
+  formatRequirement,
+  formatToken,
+  inBrackets,
+} from './formatPolicyReport';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 interface ExplainedGate {
@@ -125,7 +129,7 @@ function describeRule(
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
   const { ended, until } = withEnd(shown, policy.now());
   const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(placeOf?.(name))}${formatRequirement(shown)}`;
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(placeOf?.(name))}${inBrackets([formatRequirement(shown)])}`;
 }
 
 function formatPlace(place: string | undefined): string {

@@ -84,7 +84,7 @@ describe('formatPolicyReport', () => {
          hello /ping (WebSocket), to Backstage's own cookie, which still opens it
        Not known what these open themselves:
          own
-       Use, at this backend:
+       Use, at the running backend:
          the record since 2026-12-01T00:00:00.000Z is not complete: the log has the reason"
     `);
   });
@@ -127,11 +127,11 @@ describe('formatPolicyReport', () => {
     const lines = [
       title,
       '  No allow rules.',
+      `  Enforce: not known, since ${because}`,
       '  Newly public once it is enforced:',
       '    GET /api/hello/health',
       '  Opened by plugins in code, and closed once you enforce, except for what your rules name:',
       '    hello /ping, to everybody',
-      `  Enforce: not known, since ${because}`,
       '  Worked, and will be refused once you enforce; to keep a request public, paste its rule and remove the first #:',
       '    GET /api/hello/…: 1 request on 2026-11-01',
       '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',

@@ -1,11 +1,21 @@
+import { compact } from 'lodash';
 import { AllowRule, formatRule } from '../config/AllowRule';
 import { formatListSource } from '../config/configFiles';
+import { CONFIG_KEY } from '../config/readApiGateConfig';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../http/requestLine';
 import { hideTokens } from '../util/hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../util/logLine';
-import type { PolicyReport, ReportedToken } from './describePolicy';
-import { formatWorked, WorkedRequests } from './describeReportOnly';
+import type {
+  PolicyReport,
+  ReportedRule,
+  ReportedToken,
+} from './describePolicy';
+import {
+  formatEnforce,
+  formatWorked,
+  WorkedRequests,
+} from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
 // A part may begin with a long heading and a long line below it.
@@ -16,6 +26,24 @@ export function pageAddressOf(baseUrl: string): string {
   return `${baseUrl.replace(/\/$/, '')}/api/auth${PAGE_PATH}`;
 }
 
+/** The parts of a report that its text has. The command has them from configuration files. */
+export type TextReport = Pick<
+  PolicyReport,
+  | 'allow'
+  | 'builtIn'
+  | 'closed'
+  | 'enforced'
+  | 'lists'
+  | 'opensBeyondPlugins'
+  | 'reportOnly'
+  | 'tokens'
+  | 'unknown'
+  | 'usage'
+>;
+
+/** A title, and a line for each entry below it. */
+type Section = readonly [title: string, lines: readonly string[]];
+
 /**
  * Formats a report as one block of text, for the log of the start.
  *
@@ -25,48 +53,70 @@ export function formatPolicyReport(
   report: PolicyReport,
   page?: string,
 ): string {
-  const { allow, builtIn, closed, lists, unknown, opensBeyondPlugins } = report;
-  const { reportOnly, usage } = report;
   const mode = report.enforced
     ? 'enforce'
     : `report-only${report.until ? ` until ${report.until}` : ''}, only locked users and ended sessions are refused`;
   const lines = [
-    ...section(
-      'Public by rule',
-      allow.map(
-        rule =>
-          `${formatRule(rule)}${rule.reason ? `  (${rule.reason})` : ''}${rule.until ? `  (${rule.ended ? 'ended, and closed since' : 'until'} ${rule.until})` : ''}${formatRequirement(rule)}${rule.installed ? '' : '  (not installed in this backend: a misspelling, or a plugin of another one)'}`,
-      ),
-    ),
-    ...(allow.length ? [] : ['No allow rules.']),
-    ...section(
-      `Limits of external tokens${report.enforced ? '' : ', not in force'}`,
-      report.tokens.map(formatToken),
-    ),
-    ...section('Public without a rule', builtIn.map(formatBuiltIn)),
-    ...section('Lists, by file', lists.map(formatListSource)),
-    ...section(
-      'Newly public once it is enforced',
-      report.enforced ? [] : opensBeyondPlugins.map(formatRule),
-    ),
-    ...section(
-      titleOfClosed(
-        report.enforced ? 'closed by the gate' : 'closed once you enforce',
-      ),
-      closed.map(formatClosed),
-    ),
-    ...(reportOnly
-      ? [`Enforce: ${reportOnly.enforce}, since ${reportOnly.because}`]
-      : []),
-    ...section(
-      `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`,
-      reportOnly?.worked?.map(each => formatWorked(hideToken(each))) ?? [],
-    ),
-    ...section('Not known what these open themselves', unknown),
-    ...section('Use, at this backend', usage ? formatUsage(usage) : []),
+    ...formatReport(report),
     ...(page ? [`As a page, for operators and readers: ${page}`] : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/**
+ * Formats a report as lines of text, for the log of the start and for the command.
+ *
+ * @param placeOf - returns what stands in front of the entry of a list with this config path
+ */
+export function formatReport(
+  report: TextReport,
+  placeOf = (_entry: string) => '',
+): string[] {
+  const { allow, enforced, reportOnly, tokens, usage } = report;
+  const withPlaces = (list: string, lines: string[]) =>
+    lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
+  const sections: Section[] = [
+    ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
+    [
+      `Limits of external tokens${enforced ? '' : ', not in force'}`,
+      withPlaces('tokens', tokens.map(formatToken)),
+    ],
+    ...listBesideRules(report),
+    [
+      titleOfWorked(reportOnly),
+      (reportOnly?.worked ?? []).map(each => formatWorked(hideToken(each))),
+    ],
+    ['Use, at the running backend', usage ? formatUsage(usage) : []],
+  ];
+  return [
+    ...(allow.length ? [] : ['No allow rules.']),
+    ...(reportOnly ? [formatEnforce(reportOnly)] : []),
+    ...sections.flatMap(section),
+  ];
+}
+
+/** Returns what is open, or was opened in code, beside the allow rules. */
+export function listBesideRules(report: TextReport): Section[] {
+  const { builtIn, closed, enforced, lists, unknown } = report;
+  const sections: Section[] = [
+    ['Public without a rule', builtIn.map(formatOpening)],
+    ['Lists, by file', lists.map(formatListSource)],
+    [
+      'Newly public once it is enforced',
+      enforced ? [] : report.opensBeyondPlugins.map(formatRule),
+    ],
+    [
+      `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
+      closed.map(formatClosed),
+    ],
+    ['Not known what these open themselves', unknown],
+  ];
+  return sections.filter(([, lines]) => lines.length > 0);
+}
+
+/** Returns the title of the requests that worked in report-only. */
+export function titleOfWorked(reportOnly: PolicyReport['reportOnly']): string {
+  return `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
 /** Removes a path that may hold a token, and the rule with it: more people read the log than operate the gate. */
@@ -78,48 +128,66 @@ function hideToken(worked: WorkedRequests): WorkedRequests {
     : { ...others, path: shown, why: 'the page shows the path to operators' };
 }
 
+/** Formats what a rule opens, or the gate itself, as one line. */
+export function formatOpening(rule: ReportedRule): string {
+  return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
+}
+
+/** Returns when a rule ends, what it requires, and whether its plugin is installed. */
+export function notesOf(rule: ReportedRule): string[] {
+  return compact([
+    formatEnd(rule, 'closed'),
+    formatRequirement(rule),
+    rule.installed === false &&
+      'not installed in this backend: a misspelling, or a plugin of another one',
+  ]);
+}
+
 /** Formats what a rule requires, and whether it is closed without it. */
 export function formatRequirement({
   requires,
   unmet,
-}: Pick<AllowRule, 'requires' | 'unmet'>): string {
-  if (!requires) {
-    return '';
-  }
+}: Pick<AllowRule, 'requires' | 'unmet'>): string | undefined {
   return unmet
-    ? `  (closed: ${requires} was not set when the process started, or is not set now)`
-    : `  (requires ${requires})`;
+    ? `closed: ${requires} was not set when the process started, or is not set now`
+    : requires && `requires ${requires}`;
 }
 
 /** Formats an entry of `auth.apiGate.tokens` as one line. */
 export function formatToken(token: ReportedToken): string {
-  const { ended, only, reason, subject, until } = token;
+  return `${token.subject}: ${formatLimits(token)}`;
+}
+
+/** Formats what an entry of `auth.apiGate.tokens` allows, why, and until when. */
+export function formatLimits(token: ReportedToken): string {
   const requests =
-    only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';
-  const end = `  (${ended ? 'ended, and refused since' : 'until'} ${until})`;
-  return `${subject}: ${requests}${reason ? `  (${reason})` : ''}${until ? end : ''}`;
+    token.only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';
+  return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
 }
 
-export function formatBuiltIn(rule: AllowRule): string {
-  return `${formatRule(rule)}  (${rule.reason})`;
+function formatEnd(
+  { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
+  state: 'closed' | 'refused',
+): string | undefined {
+  return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
 }
 
-/** Returns the title of the list of paths that plugins have opened in code. */
-export function titleOfClosed(
-  state: 'closed by the gate' | 'closed once you enforce',
-): string {
-  return `Opened by plugins in code, and ${state}, except for what your rules name`;
+/** Formats notes that follow the entry of a list. */
+export function inBrackets(notes: (string | undefined)[]): string {
+  return compact(notes)
+    .map(note => `  (${note})`)
+    .join('');
 }
 
 /** Returns a title with lines below it, or nothing if there are none. */
-export function section(title: string, lines: string[]): string[] {
+function section([title, lines]: Section): string[] {
   return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
 }
 
 /**
  * Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public.
  */
-export function formatClosed(closed: DeclaredPolicy): string {
+function formatClosed(closed: DeclaredPolicy): string {
   const { plugin, path, allow, isWebSocket } = closed;
   const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;
   return allow === 'user-cookie'

@@ -31,7 +31,6 @@ nav { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; margin-top: 1rem; }
 section { margin-top: 1.25rem; padding: 1.4rem 1.5rem; background: var(--card); border: 1px solid var(--line); border-radius: 0.9rem; }
 .mode { display: inline-block; margin-right: 0.4rem; padding: 0.1rem 0.7rem; border-radius: 1rem; font-weight: 600; background: var(--pale); color: var(--kind); }
 .tag { display: inline-block; padding: 0 0.5rem; border-radius: 0.4rem; font-size: 0.85rem; background: var(--pale); color: var(--kind); }
-a.tag { text-decoration: underline; white-space: nowrap; }
 .note { margin-top: 0.6rem; padding: 0.5rem 0.8rem; border-radius: 0.5rem; background: var(--pale); color: var(--kind); }
 .good { --kind: var(--good); --pale: var(--good-pale); }
 .open { --kind: var(--open); --pale: var(--open-pale); }
@@ -47,8 +46,6 @@ td:first-child { min-width: 9rem; }
 .id, time { white-space: nowrap; }
 td small { display: block; }
 @media (min-width: 48rem) { td:first-child:has(> small) { min-width: 19rem; } }
-tr:target td { background: var(--warned-pale); }
-svg { display: block; width: 100%; max-width: 15rem; height: 1.6rem; border-bottom: 1px solid var(--line); fill: var(--accent); }
 form { display: flex; flex-wrap: wrap; gap: 0.6rem 0.8rem; align-items: end; margin-top: 0.8rem; }
 label { display: grid; flex: 1 1 14rem; gap: 0.2rem; font-size: 0.9rem; }
 input { width: 100%; padding: 0.45rem 0.6rem; border: 1px solid var(--muted); border-radius: 0.45rem; background: var(--card); color: var(--ink); font: inherit; }

@@ -1,20 +1,13 @@
 import type { Finding } from '../findings/Finding';
+import type { PolicyReport } from '../observability/describePolicy';
 import type { Pieces } from '../util/pieces';
 import { Html, html } from './html';
-import type { PolicyReport } from '../observability/describePolicy';
 import { code, Column, section, table, tag } from './parts';
 
 /** The page stays readable, and below 1 MB with a finding for each of 1,000 rules. */
 const MAX_SHOWN = 200;
 
-/** Returns the findings that the page shows, with the numbers that the ids of their rows have. */
-export function numberFindings(findings: readonly Finding[]) {
-  return findings
-    .slice(0, MAX_SHOWN)
-    .map((finding, index) => ({ ...finding, index }));
-}
-
-const COLUMNS: readonly Column<Finding & { index: number }>[] = [
+const COLUMNS: readonly Column<Finding>[] = [
   [
     'Finding',
     ({ accepted, id }) => [
@@ -29,8 +22,7 @@ const COLUMNS: readonly Column<Finding & { index: number }>[] = [
 
 /** Renders what to change: each finding, with what to write instead. */
 export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
-  const shown = numberFindings(findings);
-  const left = findings.length - shown.length;
+  const left = findings.length - MAX_SHOWN;
   return section(
     'findings',
     'Findings',
@@ -38,7 +30,7 @@ export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
       ? html`<p>
           No setting makes the gate pointless, and no rule is dangerous.
         </p>`
-      : yield* table(COLUMNS, shown, ({ index }) => `finding-${index}`),
+      : yield* table(COLUMNS, findings.slice(0, MAX_SHOWN)),
     left > 0 &&
       html`<p>${left} more: the command api-gate check lists all.</p>`,
   );

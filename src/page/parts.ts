@@ -12,15 +12,10 @@ export function section(id: string, title: string, ...body: Content[]): Html {
   </section>`;
 }
 
-/**
- * Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows.
- *
- * @param idOf - returns the id of a row to which links lead
- */
+/** Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows. */
 export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  idOf?: (row: Row) => string,
 ): Pieces<Html> {
   const contents = yield* mapInPieces(rows, row =>
     columns.map(([, cell]) => cell(row)),
@@ -29,15 +24,16 @@ export function* table<Row>(
     .map(([title], column) => ({ title, column }))
     .filter(({ column }) => contents.some(row => !isEmpty(row[column])));
   const head = used.map(({ title }) => html`<th scope="col">${title}</th>`);
-  const body = yield* mapInPieces(contents, (row, i) => {
+  const body = yield* mapInPieces(contents, row => {
     // A narrow screen shows no empty cell.
     const cells = used.map(({ title, column }) =>
       isEmpty(row[column])
         ? html`<td></td>`
         : html`<td data-l="${title}">${row[column]}</td>`,
     );
-    return html`<tr${idOf && html` id="${idOf(rows[i])}"`}>${cells}</tr>
-`;
+    return html`<tr>
+      ${cells}
+    </tr> `;
   });
   return html`<table>
     <thead>
@@ -100,24 +96,6 @@ export function time(instant: string): Html {
 /** Shows a day, such as `2026-11-28`. */
 export function date(day: string): Html {
   return html`<time>${day}</time>`;
-}
-
-/** Draws counts as bars beside each other. Their sum has to be beside it as text, for those who do not see them. */
-export function bars(counts: readonly number[]): Html | undefined {
-  const most = Math.max(0, ...counts);
-  if (most === 0) {
-    return undefined;
-  }
-  // A single request among many is still seen.
-  const tops = counts.map(count => 20 - Math.ceil((count / most) * 20));
-  const path = `M0 20${tops.map(top => `V${top}h1`).join('')}V20z`;
-  return html`<svg
-    viewBox="0 0 ${counts.length} 20"
-    preserveAspectRatio="none"
-    aria-hidden="true"
-  >
-    <path d="${path}" />
-  </svg>`;
 }
 
 const NUMBERS = new Intl.NumberFormat('en');

@@ -1,75 +1,41 @@
-import { keyBy, orderBy, range, sum, uniq } from 'lodash';
+import { groupBy, map, orderBy, sumBy } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
-import type { WorkedRequests } from '../observability/describeReportOnly';
+import type { PolicyReport } from '../observability/describePolicy';
+import { formatWorked } from '../observability/describeReportOnly';
+import { titleOfWorked } from '../observability/formatPolicyReport';
 import { atOnce, Pieces } from '../util/pieces';
 import { Content, Html, html } from './html';
-import type { PolicyReport } from '../observability/describePolicy';
 import {
-  bars,
   code,
   Column,
   counted,
-  date,
   note,
   number,
+  preformatted,
   section,
   table,
   tag,
   time,
 } from './parts';
 
-type ReportOnly = NonNullable<PolicyReport['reportOnly']>;
-
 type Refused = PolicyReport['refusals']['last'][number];
 
-/** The refusals for one reason: one number for each minute of the last hour, the present one last. */
-interface Hour {
-  reason: string;
-  counts: number[];
-}
-
-/** Formats a request to an installed plugin, or to one of those whose ids are not kept. */
-function formatRequest({
-  method,
-  path = '/…',
-  plugin,
-}: Pick<WorkedRequests, 'method' | 'path' | 'plugin'>): Content {
-  return PLUGIN_ID.test(plugin)
-    ? code(`${method} /api/${plugin}${path}`)
-    : [code(`${method} /api/…${path}`), ` (${plugin})`];
-}
-
-const WORKED: readonly Column<WorkedRequests>[] = [
-  ['Request', formatRequest],
-  ['Requests', ({ requests }) => number(requests)],
-  [
-    'Seen',
-    ({ firstSeen, lastSeen }) =>
-      firstSeen === lastSeen
-        ? date(lastSeen)
-        : [date(firstSeen), ' to ', date(lastSeen)],
-  ],
-  ['Answered', ({ status }) => status],
-  [
-    'To keep it public',
-    ({ isExpectedClosed, why, yaml }) => [
-      isExpectedClosed && 'nothing: auth.apiGate.expect has it as closed',
-      why,
-      yaml !== undefined && code(yaml),
-    ],
-  ],
-];
-
-const HOUR: readonly Column<Hour>[] = [
+const HOUR: readonly Column<{ reason: string; requests: number }>[] = [
   ['Reason', ({ reason }) => code(reason)],
-  ['Requests', ({ counts }) => number(sum(counts))],
-  ['By minute', ({ counts }) => bars(counts)],
+  ['Requests', ({ requests }) => number(requests)],
 ];
 
 const LAST: readonly Column<Refused>[] = [
   ['Time', refused => time(refused.time)],
   ['Id', ({ id }) => html`<code class="id">${id}</code>`],
-  ['Request', formatRequest],
+  [
+    'Request',
+    ({ method, path, plugin }) =>
+      PLUGIN_ID.test(plugin)
+        ? code(`${method} /api/${plugin}${path}`)
+        : // The ids of these are not kept.
+          [code(`${method} /api/…${path}`), ` (${plugin})`],
+  ],
   [
     'Reason',
     ({ detail, outcome, reason }) => [
@@ -98,7 +64,7 @@ export function* renderRefusals(
   return section(
     'refusals',
     'Refusals',
-    reportOnly && (yield* renderWorked(reportOnly)),
+    reportOnly && renderWorked(reportOnly),
     yield* renderHour(refusals),
     find,
     last.length > 0 && [
@@ -137,31 +103,26 @@ export function renderFind(
   ];
 }
 
-function* renderWorked(reportOnly: ReportOnly): Pieces<Html> {
-  const { note: why, worked } = reportOnly;
+function renderWorked(
+  reportOnly: NonNullable<PolicyReport['reportOnly']>,
+): Html {
+  const { worked } = reportOnly;
   const none = worked
     ? 'No request in 30 days.'
     : 'Operators see the requests.';
-  return html`<h3>Worked, and will stop working once you enforce</h3>
-    ${why !== undefined && html`<p>${why}</p>`}
-    ${worked?.length ? yield* table(WORKED, worked) : html`<p>${none}</p>`}`;
+  return html`<h3>${titleOfWorked(reportOnly)}</h3>
+    ${worked?.length ? preformatted(worked.map(formatWorked)) : html`<p>${none}</p>`}`;
 }
 
 function* renderHour({
   minutes,
   since,
 }: PolicyReport['refusals']): Pieces<Html> {
-  const minuteOf = (ms: number) => Math.floor(ms / 60_000);
-  const present = minuteOf(Date.now());
-  const byMinute = keyBy(minutes, each => minuteOf(Date.parse(each.minute)));
-  const hour = range(present - 59, present + 1).map(
-    minute => byMinute[minute]?.reasons ?? {},
-  );
-  const rows = uniq(hour.flatMap(Object.keys)).map(reason => ({
+  const counts = minutes.flatMap(({ reasons }) => Object.entries(reasons));
+  const rows = map(groupBy(counts, 0), (ofReason, reason) => ({
     reason,
-    counts: hour.map(reasons => reasons[reason] ?? 0),
+    requests: sumBy(ofReason, ([, requests]) => requests),
   }));
-  const sorted = orderBy(rows, ({ counts }) => sum(counts), 'desc');
-  return html`<h3>The last hour, by minute</h3>
-    ${sorted.length > 0 ? yield* table(HOUR, sorted) : html`<p>None since ${time(since)}.</p>`}`;
+  return html`<h3>The last hour</h3>
+    ${rows.length > 0 ? yield* table(HOUR, orderBy(rows, 'requests', 'desc')) : html`<p>None since ${time(since)}.</p>`}`;
 }

@@ -142,28 +142,6 @@ it('[P89] replaces characters that change the order of others, or stay invisible
 });
 
 describe('the page', () => {
-  it('says of a path that a plugin opens in code what its rules leave', () => {
-    const closed = ['constructor', 'permission'].map(plugin => ({
-      ...{ plugin, path: '/health', allow: 'unauthenticated' as const },
-      isWebSocket: false,
-    }));
-    const textOf = (changes: Partial<PolicyReport>) =>
-      render(createPageReport({ closed, ...changes })).replace(/<[^>]*>/g, '|');
-    const enforcing = textOf({});
-    expect(enforcing).toMatch(/\/health: closed by the gate\|/);
-    expect(enforcing).toContain(
-      '/health: closed by the gate, except for its rules|',
-    );
-    expect(textOf({ enforced: false })).toContain(
-      '/health: closed once you enforce, except for its rules|',
-    );
-    const ended = createPageReport().allow.map(rule => ({
-      ...rule,
-      ended: true as const,
-    }));
-    expect(textOf({ allow: ended })).not.toContain('except for its rules');
-  });
-
   it('finds a refusal by its id', () => {
     const report = createPageReport();
     const { id, path } = report.refusals.last[1];
@@ -180,24 +158,6 @@ describe('the page', () => {
     const last = [{ ...refusal, plugin: 'not installed', path: '/.env' }];
     const page = render({ ...report, refusals: { ...refusals, last } });
     expect(page).toContain('<code>GET /api/…/.env</code> (not installed)');
-  });
-
-  it('draws what was refused in the last hour, and nothing older', () => {
-    const at = (minutes: number) =>
-      new Date(Date.now() - minutes * 60_000).toISOString();
-    const report = createPageReport();
-    const minutes: PolicyReport['refusals']['minutes'] = [
-      { minute: at(61), reasons: { revoked: 5 } },
-      { minute: at(59), reasons: { 'invalid-token': 2 } },
-      { minute: at(0), reasons: { 'invalid-token': 4 } },
-    ];
-    const page = render({
-      ...report,
-      refusals: { ...report.refusals, minutes },
-    });
-    expect(page).not.toContain('revoked');
-    expect(page).toContain('<td data-l="Requests">6</td>');
-    expect(page).toMatch(/ d="M0 20V10h1(V20h1){58}V0h1V20z"/);
   });
 });
 

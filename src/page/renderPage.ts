@@ -1,14 +1,14 @@
 import { Explained, MAX_REQUEST_LENGTH } from '../observability/explainInWords';
 import type { PolicyReport } from '../observability/describePolicy';
 import type { ProcessReport } from '../observability/describeReplica';
+import { formatEnforce } from '../observability/describeReportOnly';
 import type { Pieces } from '../util/pieces';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
 import { Html, html } from './html';
-import { list, note, number, preformatted, section, time } from './parts';
+import { note, number, preformatted, section, time } from './parts';
 import { renderFind, renderRefusals } from './refusals';
-import { renderRules } from './rules';
 import { renderTokens } from './tokens';
 
 /** What the form of the page has asked. */
@@ -19,9 +19,8 @@ interface Question {
 
 /** The sections, by their ids, in the order of an operator's questions. */
 const SECTIONS = {
-  exposure: 'What is open',
   findings: 'Findings',
-  rules: 'Rules',
+  exposure: 'What is open',
   tokens: 'External tokens',
   refusals: 'Refusals',
   ask: 'Ask',
@@ -55,9 +54,9 @@ export function* renderPage(
         ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
       </nav>
       <main>
-        ${yield* renderExposure(report)} ${yield* renderFindings(report)}
-        ${yield* renderRules(report)} ${yield* renderTokens(report)}
-        ${yield* renderRefusals(report, ASKED)} ${ASKED}
+        ${yield* renderFindings(report)} ${yield* renderExposure(report)}
+        ${yield* renderTokens(report)} ${yield* renderRefusals(report, ASKED)}
+        ${ASKED}
       </main>
       <footer class="muted">
         <p>
@@ -99,7 +98,7 @@ function renderHead(report: PolicyReport): Html {
       >
       ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until ? [' until ', time(until)] : '', '.']}
     </p>
-    ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `Enforce: ${reportOnly.enforce}, since ${reportOnly.because}.`)}
+    ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `${formatEnforce(reportOnly)}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
     ${needsRestart.length > 0 && note('warned', `A restart is needed for ${needsRestart.join(', ')}.`)}
     ${newer.length > 0 && note('warned', `The backend has not read the last change of ${newer.join(', ')}.`)}
@@ -112,13 +111,11 @@ function renderHead(report: PolicyReport): Html {
           </div>`,
       )}
     </dl>
-    ${list(report.lists.filter(({ replaces }) => replaces.length > 0).map(({ path, file, replaces }) => `${path} is that of ${file}; Backstage does not merge lists, so that of ${replaces.map(each => each.file).join(' and ')} is not in force`))}
   </header>`;
 }
 
 function facts(report: PolicyReport) {
-  const { findings, hash, loadedAt, replica, revocations } = report;
-  const open = findings.filter(({ accepted }) => !accepted).length;
+  const { hash, loadedAt, replica, revocations } = report;
   return [
     ['Policy', html`<code>${hash}</code>, in force since ${time(loadedAt)}`],
     [
@@ -132,7 +129,6 @@ function facts(report: PolicyReport) {
     ],
     ['Sessions ended', number(revocations.sessions)],
     ['Users locked out', number(revocations.lockedUsers)],
-    ['Findings', open === 0 ? 'none' : html`<a href="#findings">${open}</a>`],
   ] as const;
 }
 

@@ -1,22 +1,42 @@
 import { uniqBy } from 'lodash';
-import { formatRule } from '../config/AllowRule';
-import type {
-  PolicyReport,
-  ReportedToken,
-} from '../observability/describePolicy';
+import type { PolicyReport } from '../observability/describePolicy';
+import { formatLimits } from '../observability/formatPolicyReport';
 import type { Pieces } from '../util/pieces';
+import { formatLastUse } from './exposure';
 import { Html, html } from './html';
 import {
   code,
-  counted,
-  date,
+  Column,
   list,
+  note,
+  number,
   preformatted,
   section,
   table,
-  tag,
-  time,
 } from './parts';
+
+/** A subject with its limits, and with its use where this is recorded. */
+interface TokenRow {
+  subject: string;
+  limits: PolicyReport['tokens'];
+  use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
+}
+
+const COLUMNS: readonly Column<TokenRow>[] = [
+  ['Subject', ({ subject }) => code(subject)],
+  ['Calls', ({ use }) => use?.plugins.join(', ')],
+  ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
+  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
+  ['Last use', ({ use }) => use && formatLastUse(use)],
+  ['May', ({ limits }) => list(limits.map(formatLimits))],
+  [
+    'Could be narrowed to',
+    ({ use }) => [
+      formatYaml('Plugins', use?.yaml),
+      formatYaml('Requests', use?.only),
+    ],
+  ],
+];
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
 export function* renderTokens({
@@ -33,59 +53,21 @@ export function* renderTokens({
   return section(
     'tokens',
     'External tokens',
+    tokens.length > 0 &&
+      !enforced &&
+      note('warned', 'What a token may do is not in force in report-only.'),
     rows.length === 0
       ? html`<p>No external token is configured, and none was seen.</p>`
-      : yield* table(
-          [
-            ['Subject', ({ subject }) => code(subject)],
-            ['Calls', ({ use }) => use?.plugins.join(', ')],
-            ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
-            [
-              'Last use',
-              ({ use }) =>
-                use &&
-                (use.lastUsed === null
-                  ? `none${use.days === undefined ? '' : ` in ${counted(use.days, 'day')}`}`
-                  : date(use.lastUsed)),
-            ],
-            [
-              '30 days',
-              ({ use }) => use && counted(use.requests30d, 'request'),
-            ],
-            [
-              'May',
-              ({ limits }) =>
-                list(limits.map(limit => formatLimit(limit, enforced))),
-            ],
-            [
-              'Could be narrowed to',
-              ({ use }) =>
-                [use?.yaml, use?.only].map(
-                  yaml =>
-                    yaml &&
-                    html`<details>
-                      <summary>
-                        ${yaml === use?.yaml ? 'Plugins' : 'Requests'}
-                      </summary>
-                      ${preformatted(yaml.split('\n'))}
-                    </details>`,
-                ),
-            ],
-          ],
-          rows,
-        ),
+      : yield* table(COLUMNS, rows),
   );
 }
 
-function formatLimit(
-  { ended, only, reason, until }: ReportedToken,
-  isInForce: boolean,
-) {
-  return [
-    only ? only.map(formatRule).join('; ') : 'what accessRestrictions allow',
-    until && [' until ', time(until)],
-    ended && tag('warned', 'ended'),
-    !isInForce && tag('warned', 'not in force'),
-    reason && ` (${reason})`,
-  ];
+function formatYaml(title: string, yaml: string | undefined) {
+  return (
+    yaml !== undefined &&
+    html`<details>
+      <summary>${title}</summary>
+      ${preformatted(yaml.split('\n'))}
+    </details>`
+  );
 }

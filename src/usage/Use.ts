@@ -1,4 +1,4 @@
-import { compact, sum, sumBy, times } from 'lodash';
+import { compact } from 'lodash';
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
 import type { Policy } from '../policy/Policy';
@@ -42,8 +42,6 @@ export interface Use extends Count {
   firstDay: number;
   lastDay: number;
   lastUsed: number | null;
-  /** Of a rule with requests before today: the requests of each of the 30 days before, the oldest first. */
-  earlier?: number[];
 }
 
 /** Names a rule by what it opens: its place in the list and its reason may change. */
@@ -166,17 +164,5 @@ export function addDay(
   if (day < today) {
     use.days += 1;
     use.recentDays += Number(day >= today - RECENT_DAYS);
-    if (kind === 'rule' && requests > 0) {
-      use.earlier = [...(use.earlier ?? new Array(DAYS_KEPT).fill(0))];
-      use.earlier[day - (today - DAYS_KEPT)] = requests;
-    }
   }
-}
-
-/** Returns the requests of each of the 30 days before today, the oldest first, and of today. Their sum is that of all requests. */
-export function requestsByDay(uses: Use[]): number[] {
-  const byDay = times(DAYS_KEPT, i =>
-    sumBy(uses, use => use.earlier?.[i] ?? 0),
-  );
-  return [...byDay, Math.max(0, sumBy(uses, 'requests') - sum(byDay))];
 }

@@ -139,7 +139,7 @@ describe('a backend without the auth plugin', () => {
       },
     ]);
     const use =
-      'Use, at this backend:\n    without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
+      'Use, at the running backend:\n    without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored';
     expect(first.logged(use)).toEqual([]);
     expect(second.logged(use)).toHaveLength(1);
   });

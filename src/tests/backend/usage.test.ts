@@ -87,7 +87,6 @@ describe('the record of use in a backend', () => {
         days: 0,
         requests30d: 4,
         withoutCredential30d: 2,
-        byDay: [...new Array(30).fill(0), 4],
         installed: true,
       },
       {
@@ -98,7 +97,6 @@ describe('the record of use in a backend', () => {
         days: 0,
         requests30d: 0,
         withoutCredential30d: 0,
-        byDay: new Array(31).fill(0),
         installed: true,
       },
       expect.objectContaining({ lastUsed: null, installed: false }),
@@ -216,7 +214,7 @@ describe('the record of use in a backend', () => {
     await probe.letPass(30);
     await backends.stopAll();
     await start({}, { database });
-    expect(block().split('Use, at this backend:\n')[1].split('\n')).toEqual(
+    expect(block().split('Use, at the running backend:\n')[1].split('\n')).toEqual(
       [
         'auth.apiGate.allow[1] (GET /api/hello/unused) was not used in 30 days of observation  (a quarterly report)',
         'the external token of old-jenkins was not used in 30 days of observation',
