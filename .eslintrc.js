@@ -49,17 +49,17 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     selector,
     message: 'Only src/gate/answer.ts sets the headers of an answer.',
   })),
-  // The packages of `integration/faster`, `integration/legacy`, `integration/recipes` and the backend of `integration/dynamic` are their own,
-  // and are installed there. `integration/delegation` has copies of `src`.
+  // The packages of `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` has copies
+  // of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
-    'integration/delegation/**',
-    'integration/dynamic/backend/**',
-    'integration/dynamic/export/**',
-    'integration/faster/**',
-    'integration/legacy/**',
-    'integration/recipes/**',
+    'integration/packages/delegation/**',
+    'integration/packages/dynamic/backend/**',
+    'integration/packages/dynamic/export/**',
+    'integration/packages/faster/**',
+    'integration/packages/legacy/**',
+    'integration/packages/recipes/**',
   ],
   rules: {
     'jest/expect-expect': [

@@ -6,11 +6,12 @@ failures=()
 # What `finish` prints of each check: its seconds and its name.
 times=()
 work=$(mktemp -d)
-# The checks that run beside others: their names, processes, outputs and starts in seconds.
+# The checks that run beside others: their names, processes and outputs. `queued` is the process of the last one in the queue.
 names=()
 pids=()
 logs=()
-starts=()
+queued=
+after=
 
 # Ends what still runs. `timeout` hands the signal on to all processes of its check.
 clean_up() {
@@ -27,12 +28,21 @@ trap 'exit 143' TERM HUP
 # A check that hangs fails after this time, and the checks after it run.
 limit=15m
 
-# Starts a check: `pid` is its process, and `log` the file with its output. Not a pipe, which would stay open, and be waited for, as
-# long as any process that the check has left behind.
+# Starts a check, after the process `after` if there is one: `pid` is its process, and `log` the file with its output. Not a pipe, which would
+# stay open, and be waited for, as long as any process that the check has left behind. The file `$log.from` is written at the start.
 start() {
   log=$(mktemp -p "$work")
-  timeout --kill-after=30 "$limit" "$@" </dev/null >"$log" 2>&1 &
+  {
+    [ -z "$after" ] || tail -f /dev/null -s 0.2 --pid="$after"
+    touch "$log.from"
+    exec timeout --kill-after=30 "$limit" "$@" </dev/null >"$log" 2>&1
+  } &
   pid=$!
+}
+
+# Prints when a file was written last, in seconds since the script has started.
+written() {
+  echo $((SECONDS - $(date +%s) + $(stat -c %Y "$1")))
 }
 
 # Counts a check that has ended after some seconds: a test run by its tests, any other check as one.
@@ -79,21 +89,28 @@ beside() {
   names+=("$1")
   pids+=("$pid")
   logs+=("$log")
-  starts+=("$SECONDS")
+}
+
+# Starts a check that runs beside those that follow, once the check that was queued before it has ended.
+queue() {
+  local after=$queued
+  beside "$@"
+  queued=${pids[-1]}
 }
 
 # Waits for the checks that run beside others, and prints the output of one after the other.
 join() {
-  local i status last
+  local i status from last
   for i in "${!names[@]}"; do
     status=0
     wait "${pids[i]}" || status=$?
-    last=$((SECONDS - $(date +%s) + $(stat -c %Y "${logs[i]}")))
-    printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "${starts[i]}" "$last"
+    from=$(written "${logs[i]}.from")
+    last=$(written "${logs[i]}")
+    printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "$from" "$last"
     cat "${logs[i]}"
-    count "${names[i]}" "${logs[i]}" "$status" $((last - starts[i]))
+    count "${names[i]}" "${logs[i]}" "$status" $((last - from))
   done
-  names=() pids=() logs=() starts=()
+  names=() pids=() logs=() queued=
 }
 
 # Prints the time of each check, names those that have failed, and ends the script.

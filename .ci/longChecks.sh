@@ -16,21 +16,23 @@ long() {
 
 long_checks() {
   long 'mixed load beside a stock backend' \
-    'src/gate src/credentials src/revocation integration/load' integration/load/run
+    'src/gate src/credentials src/revocation integration/processes/load' integration/processes/load/run
   long "restricted tokens with Backstage's own plugins of three releases" \
-    'src/services/watchDelegations.ts src/services/httpAuthService.ts integration/delegation' integration/delegation/run
+    'src/services/watchDelegations.ts src/services/httpAuthService.ts integration/packages/delegation' integration/packages/delegation/run
   join
   long 'mixed load, with fasterServer' \
-    'src/services/presetPrototypes.ts integration/load' .ci/withNode.sh 22 integration/load/run faster
+    'src/services/presetPrototypes.ts integration/processes/load' .ci/withNode.sh 22 integration/processes/load/run faster
   long 'each alert before a live Prometheus' \
-    'ops src/observability/GateMetrics.ts integration/alerts' integration/alerts/run
+    'ops src/observability/GateMetrics.ts integration/processes/alerts' integration/processes/alerts/run
   join
   long 'api-gate init on the app of create-app' \
-    'src/cli integration/init' integration/init/run
+    'src/cli integration/packages/init' integration/packages/init/run
   long 'the recipes with the plugins that they name' \
-    'docs/recipes integration/recipes' integration/recipes/run
+    'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
+  long 'what touches Backstage on 2026-08' \
+    'src/services src/credentials src/legacy .ci/releases' .ci/releases/run 2026-08 packed backstage
   long "the pictures of the gate's page" \
-    'src/page integration/policyPage' integration/policyPage/picture --check
+    'src/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join
 }

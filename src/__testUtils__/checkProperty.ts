@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 
-/** The share of the long run's minute that a property gets; `npm test` runs each property a few times. */
+/** The share of the long run that a property gets; `npm test` runs each property a few times. */
 interface Bounds {
   /** The number of runs in `npm test`. */
   runs: number;
   /** The duration with `PROPERTIES=long`. */
   seconds: number;
-  /** The number of runs with `PROPERTIES=long`, whatever their duration. */
-  longRuns?: number;
 }
 
 /**
@@ -16,13 +14,10 @@ interface Bounds {
  */
 export async function checkProperty<Ts>(
   property: fc.IRawProperty<Ts>,
-  { runs, seconds, longRuns }: Bounds,
+  { runs, seconds }: Bounds,
 ): Promise<void> {
   const { PROPERTIES, PROPERTY_SEED, PROPERTY_PATH } = process.env;
-  const long =
-    longRuns === undefined
-      ? { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 }
-      : { numRuns: longRuns };
+  const long = { numRuns: 1e9, interruptAfterTimeLimit: seconds * 1000 };
   const details = await fc.check(property, {
     seed: PROPERTY_SEED === undefined ? undefined : Number(PROPERTY_SEED),
     path: PROPERTY_PATH,

@@ -32,7 +32,7 @@ export interface RunningLegacyGate {
   stop(): void;
 }
 
-/** Starts the gate of the legacy entry point on a real port, in an app of Express alone. `integration/legacy` has whole backends. */
+/** Starts the gate of the legacy entry point on a real port, in an app of Express alone. `integration/packages/legacy` has whole backends. */
 export async function startLegacyGate(options: {
   apiGate?: JsonObject;
   /** Settings of `backend`, besides its `baseUrl`. */

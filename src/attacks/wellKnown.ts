@@ -3,7 +3,7 @@ import { ATTACKS, nameOf } from '../__testUtils__/wellKnownAttacks';
 
 const backend = useAttackedBackend();
 
-// `src/tests/backend/ownRouters.test.ts` and `integration/legacy` send them where no router of Backstage serves these paths.
+// `src/tests/backend/ownRouters.test.ts` and `integration/packages/legacy` send them where no router of Backstage serves these paths.
 describe('[P1] paths that Backstage serves to anybody', () => {
   const statuses = (plugin: string) => ({
     keys: plugin === 'hello' ? 200 : 404,

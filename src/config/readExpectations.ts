@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
-import { mountedAt } from '../http/mountedRequest';
 import {
   isUnambiguousPath,
+  mountedAt,
   ORIGIN_FORM,
   pathBelowPlugin,
   WEBSOCKET,
@@ -143,7 +143,7 @@ export function readApiTarget(target: string) {
     return undefined;
   }
   const plugin = id.toLowerCase();
-  const request = mountedAt(mount, id, target);
+  const request = mountedAt(mount, target);
   return {
     plugin,
     /** The path below the plugin; `undefined` if routers and proxies may read it differently. */

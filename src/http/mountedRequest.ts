@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import express, { Request } from 'express';
-import { ORIGIN_FORM, withoutQuery } from './requestLine';
+import { mountedAt, ORIGIN_FORM, withoutQuery } from './requestLine';
 
 /** A request as Express presents it at the gate's mount, `/api/:gatedPluginId`. */
 export type MountedRequest = Pick<
@@ -75,22 +75,9 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
     return undefined;
   }
   const [mount, pluginId] = target.match(/^\/api\/([^/?%]+)(?=[/?]|$)/i) ?? [];
-  return mount ? mountedAt(mount, pluginId, target) : doubtful;
-}
-
-/** Returns a request as Express presents it at a mount that its target begins with. */
-export function mountedAt(
-  baseUrl: string,
-  pluginId: string,
-  originalUrl: string,
-): MountedRequest {
-  const rest = originalUrl.slice(baseUrl.length);
-  return {
-    originalUrl,
-    baseUrl,
-    url: rest.startsWith('/') ? rest : `/${rest}`,
-    params: { gatedPluginId: pluginId },
-  };
+  return mount
+    ? { ...mountedAt(mount, target), params: { gatedPluginId: pluginId } }
+    : doubtful;
 }
 
 /** Returns whether a target is doubtful: it may lead to any plugin. */

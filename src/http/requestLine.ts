@@ -31,6 +31,16 @@ export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 // RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: some servers read `/..;/` as a dot segment.
 const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
 
+/** Returns a target as Express presents it at a mount that the target begins with. */
+export function mountedAt(baseUrl: string, originalUrl: string) {
+  const rest = originalUrl.slice(baseUrl.length);
+  return {
+    originalUrl,
+    baseUrl,
+    url: rest.startsWith('/') ? rest : `/${rest}`,
+  };
+}
+
 /**
  * Returns the path below the plugin's mount as the client sent it, without the query (RFC 9112, section 3.2.1: origin-form).
  *
@@ -44,16 +54,15 @@ export function pathBelowPlugin(
   mountedAs: string,
 ): string | undefined {
   const { originalUrl: target, baseUrl, url } = req;
-  const rest = target.slice(baseUrl.length);
   if (
     !ORIGIN_FORM.test(target) ||
     !target.startsWith(baseUrl) ||
     !baseUrl.endsWith(`/api/${mountedAs}`) ||
-    url !== (rest.startsWith('/') ? rest : `/${rest}`)
+    url !== mountedAt(baseUrl, target).url
   ) {
     return undefined;
   }
-  const path = withoutQuery(rest);
+  const path = withoutQuery(target.slice(baseUrl.length));
   // `/api/pub` is the plugin's root, `/`. `/api/pub/` is another path that Express reads the same.
   return path === '/' ? undefined : path || '/';
 }

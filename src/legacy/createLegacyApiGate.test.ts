@@ -31,7 +31,7 @@ const identityOf = (token: string): LegacyApiGateOptions['identity'] => {
   };
 };
 
-// Tests that need a whole legacy backend are in `integration/legacy`.
+// Tests that need a whole legacy backend are in `integration/packages/legacy`.
 jest.setTimeout(30_000);
 
 describe('createLegacyApiGate', () => {

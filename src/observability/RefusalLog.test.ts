@@ -114,6 +114,18 @@ describe('[P26] the log of refusals', () => {
     expect(take().map(([id]) => id)).toEqual(['1', '2']);
   });
 
+  it('has a line a second also where the timer is late', () => {
+    const { add, take } = create();
+    add('a', '1');
+    add('a', '2');
+    jest.setSystemTime(Date.now() + 1_000);
+    add('a', '3');
+    expect(take().map(([id]) => id)).toEqual(['1', '2']);
+    expect(jest.getTimerCount()).toBe(1);
+    jest.advanceTimersByTime(1_000);
+    expect(take()).toEqual([['3', 0, 0]]);
+  });
+
   it('has one line for all kinds beyond a hundred, whose ids have their kind', () => {
     const { add, info, take } = create();
     for (let i = 0; i < 5_000; i += 1) {

@@ -20,6 +20,7 @@ interface Refused {
 
 /** The refusals of one kind since the last line. */
 interface Pending {
+  beganAt: number;
   latest?: Refused & { label: string };
   /** The number of refusals before `latest`. */
   omitted: number;
@@ -49,6 +50,11 @@ export class RefusalLog {
     const hasOwnLine =
       this.#pending.has(kind) || this.#pending.size < MAX_KINDS;
     const line = hasOwnLine ? kind : OTHER_KINDS;
+    // Timers may be late: a second that is over ends here, as its timer would end it.
+    const last = this.#pending.get(line);
+    if (last && Date.now() - last.beganAt >= SECOND_MS) {
+      this.#end(line);
+    }
     const pending = this.#pending.get(line);
     if (!pending) {
       this.#begin(line);
@@ -84,7 +90,14 @@ export class RefusalLog {
     if (!this.#isStopped) {
       const timer = setTimeout(() => this.#end(line), SECOND_MS);
       timer.unref();
-      this.#pending.set(line, { omitted: 0, ids: [], idBytes: 0, timer });
+      const beganAt = Date.now();
+      this.#pending.set(line, {
+        beganAt,
+        omitted: 0,
+        ids: [],
+        idBytes: 0,
+        timer,
+      });
     }
   }
 

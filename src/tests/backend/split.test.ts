@@ -27,7 +27,7 @@ import { freePort } from '../../__testUtils__/freePort';
 import { withSubject } from '../../__testUtils__/withSubject';
 import { until } from '../../__testUtils__/until';
 
-// `integration/split/run` checks all callers, and the cases that need several processes.
+// `integration/processes/split/run` checks all callers, and the cases that need several processes.
 
 const backends = signedBackends();
 afterEach(backends.stopAll);

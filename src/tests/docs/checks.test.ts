@@ -96,6 +96,21 @@ All checks took N s:
     expect(stdout).toContain('2 passed, 0 failed');
   });
 
+  it('runs one of the queued checks at a time, beside others', async () => {
+    const folder = folderWith({});
+    const { stdout } = await run(`
+      limit=20s
+      queue one bash -c 'sleep 1; touch ${folder}/one'
+      queue two bash -c '[ -e ${folder}/one ] && touch ${folder}/two'
+      queue broken false
+      queue three touch ${folder}/three
+      check beside bash -c 'until [ -e ${folder}/two ]; do sleep 0.1; done'
+      join
+      queue four test -e ${folder}/three
+      finish`);
+    expect(stdout).toMatch(/\nFAILED: broken\n5 passed, 1 failed\n$/);
+  });
+
   it.each([
     ['check', 'false', 1],
     ['beside', 'false', 1],
@@ -115,7 +130,7 @@ All checks took N s:
     },
   );
 
-  it.each(['check', 'beside'])(
+  it.each(['check', 'beside', 'queue'])(
     'ends a check after its limit: %s',
     async how => {
       const { code, stdout } = await run(`
@@ -137,7 +152,8 @@ All checks took N s:
         Number(readFileSync(path.join(folder, name), 'utf8'));
       const { child, ended } = start(
         `
-        beside one bash -c 'sleep 60 & echo $! >${folder}/one; wait'
+        queue one bash -c 'sleep 60 & echo $! >${folder}/one; wait'
+        queue never touch ${folder}/three
         check two bash -c 'sleep 60 & echo $! >${folder}/two; wait'
         check three touch ${folder}/three
         finish`,
@@ -162,11 +178,27 @@ it('.ci/run or .ci/nightly runs every suite', () => {
   const text = ['.ci/run', '.ci/longChecks.sh']
     .map(file => readFileSync(path.join(root, file), 'utf8'))
     .join('\n');
-  const suites = ['integration', '.ci'].flatMap(folder =>
+  const suites = [
+    'integration/browsers',
+    'integration/packages',
+    'integration/processes',
+    '.ci',
+  ].flatMap(folder =>
     readdirSync(path.join(root, folder))
       .map(name => `${folder}/${name}/run`)
       .filter(file => existsSync(path.join(root, file))),
   );
   expect(suites.length).toBeGreaterThan(10);
   expect(suites.filter(file => !text.includes(file))).toEqual([]);
+});
+
+it('each long check depends on files that are there, without which no change would run it', () => {
+  const text = readFileSync(path.join(root, '.ci/longChecks.sh'), 'utf8');
+  const dependencies = [...text.matchAll(/^ {4}'([^']+)' /gm)].flatMap(
+    ([, files]) => files.split(' '),
+  );
+  expect(dependencies.length).toBeGreaterThan(10);
+  expect(
+    dependencies.filter(file => !existsSync(path.join(root, file))),
+  ).toEqual([]);
 });

@@ -31,7 +31,7 @@ const API_GATE = 'yarn --cwd packages/backend api-gate ';
 /** The beginnings of commands that no test can run here, and why. */
 const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
-  'npm start': 'integration/browser/run runs it',
+  'npm start': 'integration/browsers/chromium/run runs it',
   'npm test': 'runs this test',
   'node bench/hiddenClasses.js': 'src/tests/docs/performance.test.ts runs it',
   'yarn bench': 'takes eight minutes and two idle cores',
@@ -48,7 +48,7 @@ const NOT_RUN: Record<string, string> = {
       'npm pkg set main',
       'YARN_NODE_LINKER=node-modules npx rhdh-cli',
       'cd dist-dynamic',
-    ].map(start => [start, 'integration/dynamic/run runs it']),
+    ].map(start => [start, 'integration/packages/dynamic/run runs it']),
   ),
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
@@ -61,7 +61,7 @@ const NOT_RUN: Record<string, string> = {
   [`${API_GATE}check --config ../../app-config.yaml`]:
     'needs the repository of an app: src/tests/docs/workflow.test.ts runs it',
   [`${API_GATE}init --policy`]:
-    'needs a backend in report-only: integration/init/run runs it',
+    'needs a backend in report-only: integration/packages/init/run runs it',
   ...Object.fromEntries(
     ['git worktree', `${API_GATE}diff`].map(start => [
       start,

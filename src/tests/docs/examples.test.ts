@@ -27,12 +27,12 @@ const APP_CONFIG = [
 
 /** The first keys of YAML that is no configuration of Backstage, and the file that it is for. */
 const OTHER_YAML: Record<string, string> = {
-  includes: 'dynamic-plugins.yaml, read by integration/dynamic',
+  includes: 'dynamic-plugins.yaml, read by integration/packages/dynamic',
   livenessProbe: 'a Kubernetes deployment',
   scrape_configs: 'prometheus.yml',
   on: 'a workflow of GitHub Actions',
   upstream:
-    'the Helm chart of Red Hat Developer Hub, read by integration/dynamic',
+    'the Helm chart of Red Hat Developer Hub, read by integration/packages/dynamic',
 };
 
 interface Example {

@@ -12,7 +12,7 @@ const [inFrontOf, ofTarget, ofOtherOrigin] = codeBlocks('yaml')
   .filter(({ file }) => file === PAGE)
   .map(({ text }) => text);
 
-// The recipe for an ingress is followed with nginx and Chromium, in integration/browser/basicInFront.ts.
+// The recipe for an ingress is followed with nginx and Chromium, in integration/browsers/chromium/basicInFront.ts.
 describe('docs/recipes/foreign-authorization.md', () => {
   const backends = signedBackends();
   afterEach(() => backends.stopAll());

@@ -259,7 +259,7 @@ it('each alert of ops/alerts.yaml has a test of promtool and one on a live Prome
     expect(readDocument('.ci/alerts.test.yaml').text).toContain(
       `alertname="${alert}"`,
     );
-    expect(readDocument('integration/alerts/main.ts').text).toContain(
+    expect(readDocument('integration/processes/alerts/main.ts').text).toContain(
       `'${alert}'`,
     );
   }

@@ -1,0 +1,83 @@
+// Runs a backend: Backstage's default services with a configuration file that it watches, the gate, a plugin, and the exporter
+// for Prometheus. The process answers the test's requests by `BackendProcess.ask`.
+import { readFileSync } from 'node:fs';
+import { createBackend } from '@backstage/backend-defaults';
+import { HostDiscovery } from '@backstage/backend-defaults/discovery';
+import { rootConfigServiceFactory } from '@backstage/backend-defaults/rootConfig';
+import {
+  coreServices,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import { metrics } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { parse } from 'yaml';
+import apiGate from '../../../src';
+import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { usageProbe } from '../../../src/__testUtils__/usageProbe';
+import { childConfig } from '../../createChildBackend';
+import { sleep } from '../../http';
+import { runAsChild } from '../../runAsChild';
+
+const { file, metricsPort, plugin } = childConfig() as {
+  file: string;
+  metricsPort: number;
+  plugin: string;
+};
+const { isWithoutGate } = parse(readFileSync(file, 'utf8'));
+
+metrics.setGlobalMeterProvider(
+  new MeterProvider({
+    readers: [new PrometheusExporter({ host: '127.0.0.1', port: metricsPort })],
+  }),
+);
+
+/** The fault of a discovery service of the adopter's own, which finds the issuer of user tokens. */
+let discoveryFault: 'throws at times' | 'is slow' | undefined;
+
+const discovery = createServiceFactory({
+  service: coreServices.discovery,
+  deps: { config: coreServices.rootConfig },
+  async factory({ config }) {
+    const stock = HostDiscovery.fromConfig(config);
+    return {
+      getBaseUrl: id => stock.getBaseUrl(id),
+      async getExternalBaseUrl(id) {
+        if (discoveryFault === 'throws at times' && Math.random() < 0.5) {
+          throw new Error('The service mesh does not answer');
+        }
+        if (discoveryFault === 'is slow') {
+          await sleep(600);
+        }
+        return stock.getExternalBaseUrl(id);
+      },
+    };
+  },
+});
+
+const backend = createBackend();
+backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
+backend.add(discovery);
+const usage = usageProbe();
+if (!isWithoutGate) {
+  backend.add(apiGate);
+  if (plugin !== 'search') {
+    backend.add(usage.feature);
+  }
+}
+backend.add(
+  recordingPlugin(plugin, {
+    policies: [{ path: '/open', allow: 'unauthenticated' }],
+  }).feature,
+);
+if (plugin !== 'search') {
+  backend.add(import('@backstage/plugin-auth-backend'));
+  backend.add(import('@backstage/plugin-auth-backend-module-guest-provider'));
+}
+
+runAsChild(backend, {
+  'set fault of discovery'({ fault }) {
+    discoveryFault = fault;
+  },
+  'set fault of usage': ({ isLost }) => usage.setLost(isLost),
+});
