@@ -43,7 +43,6 @@ export interface CookieIssuer {
 
 /** The cookie of an answer. It is set if the request succeeds, and if its session was not revoked since. */
 export interface IssuedCookie {
-  /** The `Set-Cookie` headers. */
   setCookies: string[];
   /** Whether the headers set a cookie, and do not only clear others. */
   isIssued: boolean;

@@ -28,7 +28,6 @@ export type Outcome = 'passed' | 'refused' | 'would-refuse';
 /** The kind of credential that a request was decided by. */
 export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
 
-/** The gate's decision about a request. */
 export interface Decision {
   /** Id of the plugin, in lower case, installed or not. */
   plugin: string;

@@ -21,7 +21,6 @@ export interface DecidedRequest {
   readonly isInstalled?: boolean;
   readonly pluginId?: string;
   readonly policy?: Policy;
-  /** The answer to a request in Express. */
   readonly res?: ServerResponse;
   /** The socket of an upgrade at the server, on which it is answered. */
   readonly socket?: Duplex;

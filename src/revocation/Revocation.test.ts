@@ -111,6 +111,16 @@ describe('RevocationList', () => {
     }
   });
 
+  it.each(['later', '__proto__', 'constructor', undefined])(
+    'refuses the tokens of a user by a scope of a later version: %s',
+    scope => {
+      const list = new RevocationList();
+      list.add([ofUser({ scope: scope as 'user' })], true);
+      expect(list.isRevoked(claims)).toBe(true);
+      expect(list.isRevoked({ ...claims, iat: claims.iat + 1 })).toBe(false);
+    },
+  );
+
   it('applies the longest of several revocations of one user', () => {
     const list = new RevocationList();
     list.add([

@@ -1,4 +1,4 @@
-import { sumBy } from 'lodash';
+import { has, sumBy } from 'lodash';
 import { userKey } from '../util/entityRef';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
@@ -197,7 +197,9 @@ export class RevocationList {
   #addOne(revocation: Revocation, seenAt?: number): boolean {
     const { scope, iat, exp } = revocation;
     const key = keyInScope(revocation);
-    const known = this.#held[scope].get(key);
+    // A scope of a later version refuses the user's tokens, as `user` does.
+    const ofScope = this.#held[has(this.#held, scope) ? scope : 'user'];
+    const known = ofScope.get(key);
     const isNew =
       !known || iat > known.iat || (scope === 'user' && exp > known.exp);
     if (isNew) {
@@ -205,9 +207,9 @@ export class RevocationList {
         known && scope === 'user'
           ? joinRevocations(known, revocation)
           : revocation;
-      this.#held[scope].set(key, holdInLittleMemory(added));
+      ofScope.set(key, holdInLittleMemory(added));
     }
-    const held = this.#held[scope].get(key)!;
+    const held = ofScope.get(key)!;
     // A restored store may have an earlier lock, or an earlier sign-out.
     if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
       held.seenAt = seenAt;
