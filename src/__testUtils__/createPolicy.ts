@@ -1,9 +1,11 @@
 import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { Policy } from '../policy/Policy';
+import { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 
 /** Creates a policy that enforces and opens nothing, but for the settings of a test. */
-export function createPolicy(settings: Partial<ApiGateConfig>): Policy {
-  return new Policy({
+export function createPolicy(
+  settings: Partial<ApiGateConfig>,
+): ConfiguredPolicy {
+  return new ConfiguredPolicy({
     mode: 'enforce',
     allow: [],
     issuers: [],

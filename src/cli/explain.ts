@@ -2,7 +2,7 @@ import { formatLocation } from '../config/locate';
 import { holdsText, markUnmet } from '../config/requirements';
 import { readExternalSubjects } from '../config/readExternalTokens';
 import { explainInWords, readRequest } from '../observability/explainInWords';
-import { Policy } from '../policy/Policy';
+import { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import { CliError, Command } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { loadConfig } from './loadConfig';
@@ -41,7 +41,7 @@ auth.apiGate that is not read without --config.`,
       key => holdsText(key, root) && !unmet?.includes(key),
     );
     const explained = explainInWords(request, options.subject, {
-      policy: new Policy({ ...gate, allow }),
+      policy: new ConfiguredPolicy({ ...gate, allow }),
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       isInstalled: id => declared?.installed.includes(id) ?? true,

@@ -23,7 +23,7 @@ import {
   WorkedRequests,
 } from '../observability/describeReportOnly';
 import { isRecordableText } from '../observability/proposeRule';
-import { Policy } from '../policy/Policy';
+import { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import { MAX_PATH_LENGTH } from '../util/hideTokens';
 import { shorten } from '../util/logLine';
 import { firstLineOf } from './Command';
@@ -58,7 +58,7 @@ export function proposeAllow(facts: ProposalFacts): ProposedSetting {
 
 function proposeRules(facts: ProposalFacts, get: Get): string[] {
   const { declared, gate, root } = facts;
-  const policy = new Policy(gate);
+  const policy = new ConfiguredPolicy(gate);
   const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
   const installed = declared?.installed ?? ['events'];
   const webhooks = installed.includes('events') ? readWebhooks(get) : [];

@@ -18,6 +18,9 @@ export interface AllowRule {
   unmet?: true;
 }
 
+/** A path below a plugin: exact, or a subtree with a trailing `/**`. */
+export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
+
 /** The ids that a rule may name. */
 export const PLUGIN_ID = /^[a-z0-9_-]+$/;
 

@@ -5,6 +5,7 @@ import {
   ANY_SEGMENT,
   isSubtree,
   PLUGIN_ID,
+  PluginPath,
   prefixOf,
   segmentsOf,
 } from './AllowRule';
@@ -89,9 +90,6 @@ export function readOpenedRequests(
   );
   return rule;
 }
-
-/** A path below a plugin: exact, or a subtree with a trailing `/**`. */
-export type PluginPath = Pick<AllowRule, 'plugin' | 'path'>;
 
 /**
  * @param hasWildcards - whether a segment after the first may be `*`

@@ -61,7 +61,7 @@ export interface ReadOptions {
   isLegacy?: boolean;
 }
 
-/** The configuration of the gate, checked and with its defaults. */
+/** The configuration of the gate, checked and with its defaults. `GateSettings` explains the settings that requests are decided by. */
 export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
 
 /**
@@ -91,20 +91,15 @@ export function readApiGateConfig(
     allow,
     /** Requests that must be public or closed with these rules. */
     expect: read('expect', readExpectations, isKnownPlugin),
-    /** Issuers of user tokens besides this deployment's own `auth` plugin. */
     issuers: read('issuers', readIssuers),
-    /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
     credentialHeader: read('credentialHeader', readCredentialHeader),
-    /** The paths where `Authorization` is for the server behind the handler. */
     foreignAuthorization: read(
       'foreignAuthorization',
       readForeignAuthorization,
       allow,
     ),
-    /** What external tokens may do, and until when, by subject. */
     tokens: read('tokens', readTokens, rootConfig, isLegacy),
     ...read('cookie', readCookie, rootConfig, backend),
-    /** The serialised origin of `backend.baseUrl`. */
     backendOrigin: backend.origin,
     signOut: read(
       'signOut',
@@ -115,10 +110,8 @@ export function readApiGateConfig(
     operators: read('operators', readEntityRefs),
     /** Entity references, in lower case, of those who may read the policy only. */
     readers: read('readers', readEntityRefs),
-    /** The paths of the plugin `mcp-actions` whose 401 names their metadata (RFC 9728). */
     mcpPaths: readMcpPaths(rootConfig),
     audit: read('audit', readAudit),
-    /** `undefined`: no token is remembered. */
     tokenCache: read('tokenCache', readTokenCache),
     /** Whether requests and responses have Express's prototypes from the start. */
     fasterServer: read('fasterServer', readBoolean, false),
@@ -141,9 +134,7 @@ function readMode(
     `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
   );
   return {
-    /** With `report-only`, only locked users and revoked sessions are refused. */
     mode,
-    /** With `report-only`: from then on it is `enforce`. */
     until: end,
   };
 }
@@ -168,7 +159,6 @@ function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {
 function readAudit(value: unknown, path: string) {
   const { clientAddress } = readObject(value ?? {}, path, ['clientAddress']);
   return {
-    /** Whether the log line and the audit event of a refusal have the client's address. */
     clientAddress: readBoolean(clientAddress, `${path}.clientAddress`, false),
   };
 }
@@ -195,7 +185,6 @@ function readTokenCache(value: unknown, path: string) {
   }
   const { ttl } = readObject(value ?? {}, path, ['ttl']);
   return {
-    /** How long a verified token is remembered at most. */
     ttlMs: readDuration(ttl, `${path}.ttl`, {
       defaultSeconds: 30,
       min: '1s',

@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import type { GateSettings } from './GateSettings';
 import { readPluginPath } from './readAllowRules';
 import {
   asObject,
@@ -12,9 +13,6 @@ import {
   readObject,
   readStringList,
 } from './values';
-
-/** `auth.apiGate.cookie`, checked and with its defaults. */
-export type CookieSettings = ReturnType<typeof readCookie>['cookie'];
 
 // RFC 9110, section 5.6.2: token.
 const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/;
@@ -38,7 +36,7 @@ export function readCookie(
   path: string,
   rootConfig: Config,
   backend: URL,
-) {
+): Pick<GateSettings, 'cookie' | 'trustedOrigins' | 'trustedPaths'> {
   const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
   const settings = readObject(value ?? {}, path, [
     'enabled',
@@ -52,20 +50,17 @@ export function readCookie(
   return {
     cookie: {
       ...readCookieSettings(settings, path, backend),
-      /** How long the cookie lives at most. `undefined`: as long as its token. */
       maxAgeMs: readCookieMaxAge(
         settings.maxAge,
         `${path}.maxAge`,
         rootConfig.getOptional('auth.providers'),
       ),
     },
-    /** Serialised origins whose pages may use the cookie. */
     trustedOrigins: [
       backend.origin,
       ...(appBaseUrl ? [readBaseUrl(appBaseUrl, 'app.baseUrl').origin] : []),
       ...readOrigins(settings.trustedOrigins, `${path}.trustedOrigins`),
     ],
-    /** Where pages and scripts that the cookie opens may act as the user. */
     trustedPaths: readList(
       settings.trustedPaths,
       `${path}.trustedPaths`,
@@ -128,10 +123,8 @@ function readCookieSettings(
     `${configPath}.domain must be left out with a name that starts with ${prefix}: such a cookie is of one host`,
   );
   return {
-    /** Whether the gate reads and issues its cookie. */
     enabled,
     name,
-    /** RFC 6265, section 4.1.2, as the `cookie` package spells them. */
     attributes: {
       ...(domain !== undefined && { domain }),
       httpOnly: true as const,

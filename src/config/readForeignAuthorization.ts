@@ -3,9 +3,10 @@ import {
   ANY_SEGMENT,
   formatRule,
   isSubtree,
+  PluginPath,
   segmentsOf,
 } from './AllowRule';
-import { PluginPath, readPluginPath } from './readAllowRules';
+import { readPluginPath } from './readAllowRules';
 import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.

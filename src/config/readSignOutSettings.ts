@@ -1,3 +1,4 @@
+import type { GateSettings } from './GateSettings';
 import {
   asObject,
   check,
@@ -11,7 +12,7 @@ export function readSignOutSettings(
   value: unknown,
   configPath: string,
   authProviders: unknown,
-) {
+): GateSettings['signOut'] {
   const keys = ['scope', 'providers', 'offlineSessions'] as const;
   const settings = readObject(value ?? {}, configPath, keys);
   const { scope = 'session', providers, offlineSessions = 'keep' } = settings;
@@ -27,11 +28,8 @@ export function readSignOutSettings(
     ...readStringList(providers, `${configPath}.providers`),
   ];
   return {
-    /** A sign-out ends the session of this browser's cookie, or all sessions of the user. */
     scope,
-    /** Whether a sign-out of scope `user` also ends the refresh tokens of OAuth clients. */
     offlineSessions,
-    /** Ids of the providers whose `logout` is a sign-out, lower case. */
     providers: new Set(ids.map(id => id.toLowerCase())),
   };
 }

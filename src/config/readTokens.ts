@@ -1,10 +1,8 @@
 import type { Config } from '@backstage/config';
+import type { TokenEntry } from './GateSettings';
 import { readOpenedRequests } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
 import { check, readInstant, readList, readObject } from './values';
-
-/** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
-export type TokenEntry = ReturnType<typeof readToken>;
 
 // Backstage allows no space in the subjects that the configuration names.
 const SUBJECT = /^\S{1,1000}$/;
@@ -63,7 +61,7 @@ export function findRemovedTokens(
   );
 }
 
-function readToken(value: unknown, configPath: string) {
+function readToken(value: unknown, configPath: string): TokenEntry {
   const keys = ['subject', 'only', 'until', 'reason'] as const;
   const { subject, only, until, reason } = readObject(value, configPath, keys);
   const at = `${configPath}.subject`;
@@ -86,16 +84,12 @@ function readToken(value: unknown, configPath: string) {
   const end = readInstant(until, `${configPath}.until`);
   return {
     subject,
-    /** The requests that the tokens may make. Default: all. */
     ...(only !== undefined && {
       only: only.map((each, i) =>
         readOpenedRequests(each, `${configPath}.only[${i}]`),
       ),
     }),
-    /**
-     * The time from which on the entry allows nothing, in milliseconds since 1970. Default: never. An end in the past is no error,
-     * so that a restart never fails for it.
-     */
+    // An end in the past is no error, so that a restart never fails for it.
     ...(end && { until: +end }),
     ...(reason !== undefined && { reason }),
   };

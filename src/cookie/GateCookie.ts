@@ -1,7 +1,7 @@
 import { maxHeaderSize } from 'node:http';
 import { serialize } from 'cookie';
 import { times } from 'lodash';
-import type { CookieSettings } from '../config/readCookieSettings';
+import type { CookieSettings } from '../config/GateSettings';
 import {
   CookieNames,
   createCookieNames,

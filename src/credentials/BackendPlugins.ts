@@ -39,6 +39,18 @@ export interface TargetPlugin {
 export type CredentialsReader = Pick<HttpAuthService, 'credentials'> &
   Partial<Pick<CachingHttpAuth, 'recall'>>;
 
+/**
+ * Makes the `httpAuth` that verifies a token for a plugin that is not installed in this backend.
+ *
+ * @param pluginId - as it stands in the path, where a client can put any text
+ * @param token - the token to verify; `undefined` if it is no JWT
+ * @throws Refusal 503 while requests for too many other plugins arrive
+ */
+export type UninstalledPluginAuth = (
+  pluginId: string,
+  token: DecodedToken | undefined,
+) => Promise<HttpAuthService>;
+
 /** The plugins of a backend. */
 export interface BackendPlugins {
   isInstalled(id: string): boolean;

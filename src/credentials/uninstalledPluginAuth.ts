@@ -15,7 +15,7 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../decision/Refusal';
 import { NewcomerLimit } from './NewcomerLimit';
-import type { DecodedToken } from './token';
+import type { UninstalledPluginAuth } from './BackendPlugins';
 
 // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
 const MAX_PLUGINS = 100;
@@ -41,18 +41,6 @@ const { deps: authDeps, factory: createAuth } =
       },
     ): Promise<AuthService>;
   };
-
-/**
- * Makes the `httpAuth` that verifies a token for a plugin that is not installed in this backend.
- *
- * @param pluginId - as it stands in the path, where a client can put any text
- * @param token - the token to verify; `undefined` if it is no JWT
- * @throws Refusal 503 while requests for too many other plugins arrive
- */
-export type UninstalledPluginAuth = (
-  pluginId: string,
-  token: DecodedToken | undefined,
-) => Promise<HttpAuthService>;
 
 /**
  * Provides {@link UninstalledPluginAuth}. A service token is valid only for the plugin in its `aud`, and an external token's

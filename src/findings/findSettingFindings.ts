@@ -1,5 +1,4 @@
-import { isSubtree, prefixOf } from '../config/AllowRule';
-import type { PluginPath } from '../config/readAllowRules';
+import { isSubtree, PluginPath, prefixOf } from '../config/AllowRule';
 import { ApiGateConfig, CONFIG_KEY, KEYS } from '../config/readApiGateConfig';
 import { asObject, isTrue } from '../config/values';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';

@@ -9,18 +9,41 @@ import type { OwnIssuer } from '../credentials/OwnIssuer';
 import type { TokenCache } from '../credentials/TokenCache';
 import type { Decisions } from '../decision/Decision';
 import type { GateObserver } from '../decision/GateObserver';
-import type { PolicySource } from '../policy/PolicySource';
-import type { UserSignOut } from '../revocation/createUserSignOut';
-import type { IssuerClock } from '../revocation/Revocation';
-import type { Revocations } from '../revocation/Revocations';
+import type { Policy } from '../policy/Policy';
+import type {
+  IssuerClock,
+  Revocation,
+  RevocationList,
+  SessionClaims,
+} from '../revocation/Revocation';
 import type { SessionSockets } from '../revocation/SessionSockets';
 import type { RateLimit } from '../util/RateLimit';
+
+/** The list of revocations, which follows those of other replicas. */
+export interface Revocations extends Pick<
+  RevocationList,
+  'isLocked' | 'isRevoked' | 'onRevoked'
+> {
+  /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
+  readonly isLoaded: boolean;
+  /** Puts a revocation in force. Returns whether it is stored, so that other replicas will see it. */
+  revoke(revocation: Revocation): Promise<boolean>;
+}
+
+/** A revocation that a sign-out has put in force. */
+export interface EndedSessions {
+  revocation: Revocation;
+  /** Whether other replicas will see it. */
+  isStored: boolean;
+  /** `unreachable`: the refresh tokens of OAuth clients could not be ended yet. */
+  offlineSessions?: unknown;
+}
 
 /** The services with which the gate decides, one bag for both doors and both backend systems. Each request carries it. */
 export interface GateServices {
   // Plugins and policy.
   plugins: BackendPlugins;
-  source: Pick<PolicySource, 'current'>;
+  source: { readonly current: Policy };
 
   // Verification of tokens.
   tokens: TokenCache;
@@ -40,7 +63,11 @@ export interface GateServices {
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   revocations: Revocations;
-  signOutUser: UserSignOut;
+  /** Ends every session of a user, and the refresh tokens of OAuth clients if `offlineSessions` says so. It never throws. */
+  signOutUser(
+    userEntityRef: string,
+    options: { known: SessionClaims; offlineSessions: 'keep' | 'end' },
+  ): Promise<EndedSessions>;
   /** Bounds how often a sign-out verifies its token with other plugins. */
   signOutsByOthers: RateLimit;
   sockets: Pick<SessionSockets, 'track'>;

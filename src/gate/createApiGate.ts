@@ -9,8 +9,7 @@ import { substituteRequest } from '../credentials/readCredential';
 import { TokenCache } from '../credentials/TokenCache';
 import { Decisions } from '../decision/Decision';
 import { createClientAddress } from '../http/mountedRequest';
-import type { PolicySource } from '../policy/PolicySource';
-import { SessionSockets } from '../revocation/SessionSockets';
+import { PolicyChanges, SessionSockets } from '../revocation/SessionSockets';
 import { createGate } from './createGate';
 import { EarlyDecisions } from './EarlyDecisions';
 import { UpgradeGate } from './UpgradeGate';
@@ -34,7 +33,7 @@ type FromSystem = Pick<
   | 'signOutUser'
 > & {
   config: RootConfigService;
-  source: PolicySource;
+  source: GateServices['source'] & PolicyChanges;
 };
 
 /** The gate of a backend, for requests and for upgrades. */

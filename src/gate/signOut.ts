@@ -9,6 +9,7 @@ import type { Revocation, SessionClaims } from '../revocation/Revocation';
 import { RateLimit } from '../util/RateLimit';
 import { clearCookie } from './answer';
 import type { GateRequest } from './GateRequest';
+import type { EndedSessions } from './GateServices';
 import {
   findRefusal,
   VerifiedCredential,
@@ -17,13 +18,6 @@ import {
 
 // A browser that has a cookie of an earlier domain sends two. Any client can send more, and each takes time.
 const MAX_CONFLICTING = 5;
-
-/** A revocation, and whether other replicas will see it. */
-interface Ended {
-  revocation: Revocation;
-  isStored: boolean;
-  offlineSessions?: unknown;
-}
 
 /**
  * Makes the limit of sign-outs that ask other plugins. While keys can't be had, each sign-out asks every plugin, and any client can
@@ -175,7 +169,7 @@ async function revokeAll(
 async function revoke(
   session: SessionClaims,
   { policy, services }: GateRequest,
-): Promise<Ended[]> {
+): Promise<EndedSessions[]> {
   const { revocations, signOutUser } = services;
   const { scope, offlineSessions } = policy.config.signOut;
   // The token of a revoked session cannot end the user's other sessions.

@@ -9,8 +9,8 @@ import {
 } from '../http/requestLine';
 import type { Plugins } from '../plugins/Plugins';
 import type { ListSource } from '../config/configFiles';
-import type { TokenEntry } from '../config/readTokens';
-import type { Policy } from '../policy/Policy';
+import type { TokenEntry } from '../config/GateSettings';
+import type { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import type { PolicySource } from '../policy/PolicySource';
 import type {
   DeclaredPolicies,
@@ -117,7 +117,7 @@ export function* describePolicy(options: {
   findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
-  policy: Policy;
+  policy: ConfiguredPolicy;
   process: ProcessReport;
   source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
   usage: Usage;
@@ -192,7 +192,7 @@ export function withEnd<T extends { until?: number }>(
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 export function listClosed(
   policies: DeclaredPolicies,
-  policy: Pick<Policy, 'allowList' | 'now'>,
+  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
   return policies
     .all()
@@ -208,7 +208,7 @@ export function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: Pick<Policy, 'allowList' | 'now'>,
+  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
     return allowList.match(plugin, WEBSOCKET, path) !== undefined;

@@ -1,7 +1,7 @@
 import { compact, map, maxBy, partition, uniq } from 'lodash';
 import { PLUGIN_ID } from '../config/AllowRule';
 import type { Expectation } from '../config/readExpectations';
-import type { Policy } from '../policy/Policy';
+import type { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import type { Usage } from '../usage/Usage';
 import {
   formatDay,
@@ -43,7 +43,7 @@ export function describeReportOnly(options: {
   usage: Usage;
   /** What the record has now, if it was read already. */
   uses?: Map<string, Use>;
-  policy: Policy;
+  policy: ConfiguredPolicy;
   /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
   isDefaultPolicyDisabled: boolean;
 }) {
@@ -84,7 +84,7 @@ function readUse(use: Use): WorkedRequests {
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  { allowList, config }: Pick<Policy, 'allowList' | 'config'>,
+  { allowList, config }: Pick<ConfiguredPolicy, 'allowList' | 'config'>,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
   const { plugin, method, path } = worked;

@@ -1,6 +1,6 @@
 import type { AllowRule } from '../config/AllowRule';
 import type { ExternalToken } from '../config/readExternalTokens';
-import type { TokenEntry } from '../config/readTokens';
+import type { TokenEntry } from '../config/GateSettings';
 import type { Usage } from '../usage/Usage';
 import {
   dayOf,

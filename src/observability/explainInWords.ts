@@ -7,7 +7,7 @@ import { WEBSOCKET } from '../http/requestLine';
 import type { DeclaredPolicy } from '../plugins/DeclaredPolicies';
 import { findFailedExpectations } from '../policy/checkExpectations';
 import { Explanation, explainRequest } from '../policy/explainRequest';
-import type { Policy } from '../policy/Policy';
+import type { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
 import type { LimitedRequest } from '../policy/TokenLimits';
 import { isPrintable, printable, shorten } from '../util/logLine';
 import { withEnd } from './describePolicy';
@@ -19,7 +19,7 @@ import {
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 interface ExplainedGate {
-  policy: Policy;
+  policy: ConfiguredPolicy;
   externalSubjects: ExternalSubjects;
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
@@ -163,7 +163,7 @@ function describeInCode(
 /** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
 function describeOpening(
   { because, opening, path }: Explanation,
-  { config }: Policy,
+  { config }: ConfiguredPolicy,
 ): (string | undefined)[] {
   if (because !== 'no-rule') {
     return [];

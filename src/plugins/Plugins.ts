@@ -1,22 +1,17 @@
-import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
 import type {
   AuditorService,
   AuthService,
   DiscoveryService,
   HttpAuthService,
-  LifecycleService,
-  RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { readDurationFromConfig } from '@backstage/config';
-import { durationToMilliseconds } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { pluginIdOf, rawPluginId } from '../http/mountedRequest';
 import { DecodedToken, effectiveUserToken } from '../credentials/token';
-import type { UninstalledPluginAuth } from '../credentials/uninstalledPluginAuth';
 import type {
   BackendPlugins,
   TargetPlugin,
+  UninstalledPluginAuth,
 } from '../credentials/BackendPlugins';
 import { withTimeout } from '../util/time';
 import type { DeclaredPolicies } from './DeclaredPolicies';
@@ -195,34 +190,4 @@ export class Plugins implements BackendPlugins {
       ? httpAuth
       : uninstalledPluginAuth(rawPluginId(req), token);
   }
-}
-
-/** Returns how long Backstage lets requests wait for a plugin that starts. */
-export function readStartPauseMs(config: RootConfigService): number {
-  const key = 'backend.lifecycle.startupRequestPauseTimeout';
-  return config.has(key)
-    ? durationToMilliseconds(readDurationFromConfig(config, { key }))
-    : 5_000;
-}
-
-/** Waits for a plugin as Backstage's `httpRouter` does, for {@link readStartPauseMs}. */
-export function watchStart(
-  config: RootConfigService,
-  lifecycle: LifecycleService,
-): Pick<RegisteredPlugin, 'isUp' | 'started'> {
-  const middleware = createLifecycleMiddleware({ config, lifecycle });
-  let isUp = false;
-  lifecycle.addShutdownHook(() => {
-    isUp = false;
-  });
-  return {
-    isUp: () => isUp,
-    started: () =>
-      new Promise<void>((resolve, reject) => {
-        middleware({} as Request, {} as Response, error => {
-          isUp = !error;
-          return error ? reject(error) : resolve();
-        });
-      }),
-  };
 }

@@ -4,10 +4,10 @@ import {
   endOf,
   isSubtree,
   openedMethods,
+  PluginPath,
   prefixOf,
   segmentsOf,
 } from '../config/AllowRule';
-import type { PluginPath } from '../config/readAllowRules';
 import { isCookieEndpoint } from '../http/requestLine';
 
 /** Holds the allow rules of all plugins: for each plugin and method, a tree of the segments of their paths. */

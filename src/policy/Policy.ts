@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { ApiGateConfig } from '../config/readApiGateConfig';
-import { AllowRule, endOf, isSubtree, prefixOf } from '../config/AllowRule';
-import { isObject } from '../config/values';
+import { isSubtree, prefixOf } from '../config/AllowRule';
 import { AllowList } from './AllowList';
 import { createCrossSiteCheck } from '../http/browsers';
+import type { GateSettings } from '../config/GateSettings';
 import { TokenLimits } from './TokenLimits';
 
-const HASH_LENGTH = 12;
-
-/** The configuration that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
-export class Policy {
+/** The settings that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
+export class Policy<Settings extends GateSettings = GateSettings> {
   readonly allowList: AllowList;
   readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
@@ -18,12 +14,9 @@ export class Policy {
   readonly #trustedPaths: AllowList;
   readonly #foreignPaths: { plugin: string; pattern: RegExp }[];
 
-  readonly loadedAt = new Date();
-  #hash: string | undefined;
-
   /** @param now - returns the time by which allow rules and external tokens end, in milliseconds since 1970 */
   constructor(
-    readonly config: ApiGateConfig,
+    readonly config: Settings,
     readonly now: () => number = Date.now,
   ) {
     this.allowList = new AllowList(config.allow, now);
@@ -58,42 +51,15 @@ export class Policy {
     );
   }
 
-  /** Identifies the policy. Replicas with the same settings in force have the same hash. */
-  get hash(): string {
-    return (this.#hash ??= hashPolicy(this.config));
-  }
-
-  get openRules(): AllowRule[] {
-    const now = this.now();
-    return this.config.allow.filter(rule => now < endOf(rule));
-  }
-
   get isEnforced(): boolean {
     return isEnforced(this.config);
   }
 }
 
 /** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
-export function isEnforced({ mode, until }: ApiGateConfig): boolean {
+export function isEnforced({
+  mode,
+  until,
+}: Pick<GateSettings, 'mode' | 'until'>): boolean {
   return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
-}
-
-/** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
-function hashPolicy(config: ApiGateConfig): string {
-  const { acceptedFindings, fasterServer, ...settings } = config;
-  return createHash('sha256')
-    .update(JSON.stringify(settings, toCanonical))
-    .digest('hex')
-    .slice(0, HASH_LENGTH);
-}
-
-function toCanonical(_key: string, value: unknown): unknown {
-  if (value instanceof Set) {
-    return [...value].sort();
-  }
-  return isObject(value)
-    ? Object.entries(value)
-        .filter(([, child]) => child !== undefined)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-    : value;
 }

@@ -15,12 +15,12 @@ import { callAt, createForwardClock } from '../util/time';
 import { MAX_LINE_BYTES, shorten } from '../util/logLine';
 import { readPolicyConfig } from './checkExpectations';
 import { ConfigChanges } from './ConfigChanges';
-import { Policy } from './Policy';
+import { ConfiguredPolicy } from './ConfiguredPolicy';
 import { ENFORCED, StartSettings } from './StartSettings';
 
 const REMIND_MS = 60 * 60 * 1000;
 
-export type ReloadOutcome = { policy: Policy } | { problem: string };
+export type ReloadOutcome = { policy: ConfiguredPolicy } | { problem: string };
 
 /**
  * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` away,
@@ -34,7 +34,7 @@ export class PolicySource {
   readonly #clock = createForwardClock();
   readonly #onEnforced: (() => void)[] = [];
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
-  #current: Policy;
+  #current: ConfiguredPolicy;
   #lists: readonly ListSource[];
   #blockSources: string[];
   #problem: string | undefined;
@@ -51,7 +51,7 @@ export class PolicySource {
     this.#logger = logger;
     const read = readPolicyConfig(config, options);
     this.#start = new StartSettings(config);
-    this.#current = new Policy(
+    this.#current = new ConfiguredPolicy(
       this.#start.requirements.applyTo(read, config),
       this.#clock,
     );
@@ -70,7 +70,7 @@ export class PolicySource {
   }
 
   /** The current policy. Callers take it once per request. */
-  get current(): Policy {
+  get current(): ConfiguredPolicy {
     return this.#current;
   }
 
@@ -142,7 +142,7 @@ export class PolicySource {
     this.#lists = findListSources(config);
     this.#blockSources = findBlockSources(config);
     if (isFixed || !isDeepStrictEqual(before, after)) {
-      const policy = new Policy(after, this.#clock);
+      const policy = new ConfiguredPolicy(after, this.#clock);
       this.#current = policy;
       this.#logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
@@ -204,7 +204,10 @@ export class PolicySource {
   #endReportOnly() {
     const { config } = this.#current;
     if (config.mode === 'report-only') {
-      this.#current = new Policy({ ...config, ...ENFORCED }, this.#clock);
+      this.#current = new ConfiguredPolicy(
+        { ...config, ...ENFORCED },
+        this.#clock,
+      );
       this.#logger.warn(
         `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
       );

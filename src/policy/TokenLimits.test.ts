@@ -1,4 +1,4 @@
-import type { TokenEntry } from '../config/readTokens';
+import type { TokenEntry } from '../config/GateSettings';
 import { TokenLimits } from './TokenLimits';
 
 const rule = (path: string, ...methods: string[]) => ({

@@ -1,5 +1,5 @@
 import { AllowRule, endOf } from '../config/AllowRule';
-import type { TokenEntry } from '../config/readTokens';
+import type { TokenEntry } from '../config/GateSettings';
 import { isUnambiguousPath } from '../http/requestLine';
 import { AllowList } from './AllowList';
 import type { Route } from './classifyRoute';

@@ -1,4 +1,3 @@
-import type { ApiGateConfig } from '../config/readApiGateConfig';
 import {
   isCookieEndpoint,
   isUnambiguousPath,
@@ -7,11 +6,12 @@ import {
   WEBSOCKET,
 } from '../http/requestLine';
 import type { AllowList } from './AllowList';
+import type { GateSettings } from '../config/GateSettings';
 import { AllowRule, PLUGIN_ID } from '../config/AllowRule';
 
 export interface RoutePolicy {
   allowList: AllowList;
-  config: { signOut: Pick<ApiGateConfig['signOut'], 'providers'> };
+  config: { signOut: Pick<GateSettings['signOut'], 'providers'> };
 }
 
 export interface Route {

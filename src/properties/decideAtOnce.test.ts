@@ -14,7 +14,7 @@ import {
 } from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
-import type { TokenEntry } from '../config/readTokens';
+import type { TokenEntry } from '../config/GateSettings';
 import { tokenOf } from '../credentials/token';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { TokenCache } from '../credentials/TokenCache';

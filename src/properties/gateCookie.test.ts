@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { BrowserCookies } from '../__testUtils__/browserCookies';
 import { checkProperty } from '../__testUtils__/checkProperty';
-import type { CookieSettings } from '../config/readCookieSettings';
+import type { CookieSettings } from '../config/GateSettings';
 import { GateCookie, MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { withoutCookies } from '../http/cookieHeader';
 

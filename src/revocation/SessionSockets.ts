@@ -1,8 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { userKey } from '../util/entityRef';
 import { callAt } from '../util/time';
-import type { SessionClaims } from './Revocation';
-import type { Revocations } from './Revocations';
+import type { RevocationList, SessionClaims } from './Revocation';
 
 /**
  * The session that opened a socket. A token without a session has a function that returns the time at which the configuration ends
@@ -12,6 +11,12 @@ export type SocketSession = SessionClaims | (() => number);
 
 /** `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
 type Session = SocketSession | 'not-admitted';
+
+/** Calls back when the gate begins to enforce refusals, and after each change of the configuration. */
+export interface PolicyChanges {
+  onEnforced(callback: () => void): void;
+  onReload(callback: () => void): void;
+}
 
 /** A socket that was opened for a session. Several sessions may share one. */
 interface Tracked {
@@ -27,13 +32,8 @@ export class SessionSockets {
 
   constructor(
     private readonly options: {
-      revocations: Revocations;
-      /** Whether the gate enforces refusals, and a callback for when it begins to. */
-      source: {
-        readonly current: { isEnforced: boolean };
-        onEnforced(callback: () => void): void;
-        onReload(callback: () => void): void;
-      };
+      revocations: Pick<RevocationList, 'isRevoked' | 'onRevoked'>;
+      source: PolicyChanges & { readonly current: { isEnforced: boolean } };
     },
   ) {
     options.revocations.onRevoked(users =>

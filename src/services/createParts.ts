@@ -22,7 +22,7 @@ import { GateAudit } from '../observability/GateAudit';
 import { GateMetrics } from '../observability/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../observability/GateReport';
 import { DeclaredPolicies } from '../plugins/DeclaredPolicies';
-import { Plugins, readStartPauseMs } from '../plugins/Plugins';
+import { Plugins } from '../plugins/Plugins';
 import { PolicySource } from '../policy/PolicySource';
 import { createUserSignOut } from '../revocation/createUserSignOut';
 import { IssuerClock } from '../revocation/Revocation';
@@ -32,6 +32,7 @@ import { Usage } from '../usage/Usage';
 import { atOnce } from '../util/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
+import { readStartPauseMs } from './watchStart';
 
 const backstage = readBackstageVersion(createRequire(__filename));
 
@@ -52,6 +53,7 @@ export async function createParts(rootServices: RootServices) {
   const { plugins } = services;
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
+  const signOutUser = createUserSignOut({ ...services, offlineSessions });
   const apiGate = createApiGate({
     ...services,
     cookieTypes: new Set([tokenTypes.user.typParam]),
@@ -64,13 +66,14 @@ export async function createParts(rootServices: RootServices) {
         ),
     }),
     observer: reports.observer,
-    signOutUser: createUserSignOut({ ...services, offlineSessions }),
+    signOutUser,
   });
   return {
     ...apiGate,
     ...services,
     ...reports,
     offlineSessions,
+    signOutUser,
     webSocketGate: createWebSocketGate(apiGate),
   };
 }

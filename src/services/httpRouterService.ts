@@ -10,11 +10,7 @@ import {
   RootHttpRouterServiceWebSocketHandler,
   ServiceFactory,
 } from '@backstage/backend-plugin-api';
-import type { Request, RequestHandler, Response } from 'express';
-import { createDecisionId } from '../decision/Decision';
-import { Refusal } from '../decision/Refusal';
-import { setRefusalHeaders } from '../gate/answer';
-import { expressPath } from '../http/requestLine';
+import { requireGateDecision } from '../gate/requireGateDecision';
 import { apiGateServiceRef } from './apiGateService';
 import type { GateParts } from './createParts';
 
@@ -70,56 +66,6 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
     });
   },
 });
-
-/**
- * Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. In report-only, only a user who is
- * locked out, or has signed out, is refused.
- */
-function requireGateDecision(
-  pluginId: string,
-  { decisions, findUndecidedOrder, observer, source }: GateParts,
-): RequestHandler {
-  const refuse = (req: Request, res: Response, refusal: Refusal): void => {
-    const id = createDecisionId();
-    const { audit } = source.current.config;
-    observer.decided(
-      { method: req.method, reportedPath: expressPath(req) },
-      {
-        plugin: pluginId.toLowerCase(),
-        outcome: 'refused',
-        reason: refusal.reason,
-        credential: 'none',
-        id,
-        ...(refusal.subject && { subject: refusal.subject }),
-        ...(audit.clientAddress && { clientAddress: req.ip }),
-      },
-      refusal.error,
-    );
-    setRefusalHeaders(res, refusal, id);
-  };
-  return (req, res, next) => {
-    if (decisions.hasPassed(req, pluginId)) {
-      next();
-      return;
-    }
-    const end = (refusal: Refusal | undefined): void => {
-      if (refusal) {
-        refuse(req, res, refusal);
-      }
-      next(refusal?.error);
-    };
-    if (source.current.isEnforced) {
-      end(Refusal.because('missing-credentials'));
-    } else if (decisions.get(req)?.plugin === pluginId.toLowerCase()) {
-      // The gate has looked up the tokens.
-      next();
-    } else {
-      findUndecidedOrder(req, pluginId)
-        .catch(() => Refusal.because('failed'))
-        .then(end);
-    }
-  };
-}
 
 /**
  * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the

@@ -12,12 +12,12 @@ import { check } from '../config/values';
 import { CachingHttpAuth } from '../credentials/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from '../credentials/uninstalledPluginAuth';
 import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
-import { watchStart } from '../plugins/Plugins';
 import { COOKIE_PATH } from '../http/requestLine';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
+import { watchStart } from './watchStart';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',

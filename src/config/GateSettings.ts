@@ -1,0 +1,73 @@
+import type { AllowRule, PluginPath } from './AllowRule';
+
+/** The settings that the gate decides by: `auth.apiGate` in part, checked and with its defaults. */
+export interface GateSettings {
+  /** With `report-only`, only locked users and revoked sessions are refused. */
+  mode: 'enforce' | 'report-only';
+  /** With `report-only`: from then on it is `enforce`. */
+  until: Date | undefined;
+  allow: AllowRule[];
+  /** Issuers of user tokens besides this deployment's own `auth` plugin. */
+  issuers: string[];
+  /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
+  credentialHeader: string | undefined;
+  /** The paths where `Authorization` is for the server behind the handler. */
+  foreignAuthorization: PluginPath[];
+  /** What external tokens may do, and until when, by subject. */
+  tokens: TokenEntry[];
+  cookie: CookieSettings;
+  /** Serialised origins whose pages may use the cookie. */
+  trustedOrigins: string[];
+  /** Where pages and scripts that the cookie opens may act as the user. */
+  trustedPaths: PluginPath[];
+  /** The serialised origin of `backend.baseUrl`. */
+  backendOrigin: string;
+  signOut: {
+    /** A sign-out ends the session of this browser's cookie, or all sessions of the user. */
+    scope: 'session' | 'user';
+    /** Whether a sign-out of scope `user` also ends the refresh tokens of OAuth clients. */
+    offlineSessions: 'keep' | 'end';
+    /** Ids of the providers whose `logout` is a sign-out, lower case. */
+    providers: ReadonlySet<string>;
+  };
+  /** The paths of the plugin `mcp-actions` whose 401 names their metadata (RFC 9728). */
+  mcpPaths: ReadonlySet<string>;
+  audit: {
+    /** Whether the log line and the audit event of a refusal have the client's address. */
+    clientAddress: boolean;
+  };
+  /** `undefined`: no token is remembered. */
+  tokenCache:
+    | {
+        /** How long a verified token is remembered at most. */
+        ttlMs: number;
+      }
+    | undefined;
+}
+
+/** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
+export interface TokenEntry {
+  subject: string;
+  /** The requests that the tokens may make. Default: all. */
+  only?: AllowRule[];
+  /** The time from which on the entry allows nothing, in milliseconds since 1970. Default: never. */
+  until?: number;
+  reason?: string;
+}
+
+/** `auth.apiGate.cookie`. */
+export interface CookieSettings {
+  /** Whether the gate reads and issues its cookie. */
+  enabled: boolean;
+  name: string;
+  /** RFC 6265, section 4.1.2, as the `cookie` package spells them. */
+  attributes: {
+    domain?: string;
+    httpOnly: true;
+    path: string;
+    sameSite: 'strict' | 'lax' | 'none';
+    secure: boolean;
+  };
+  /** How long the cookie lives at most. `undefined`: as long as its token. */
+  maxAgeMs: number | undefined;
+}
