@@ -3,8 +3,9 @@ import type {
   AuthService,
   DiscoveryService,
   HttpAuthService,
+  LifecycleService,
 } from '@backstage/backend-plugin-api';
-import type { Request, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { Refusal } from '../decision/Refusal';
 import { pluginIdOf, rawPluginId } from '../http/mountedRequest';
 import { DecodedToken, effectiveUserToken } from '../credentials/token';
@@ -190,4 +191,29 @@ export class Plugins implements BackendPlugins {
       ? httpAuth
       : uninstalledPluginAuth(rawPluginId(req), token);
   }
+}
+
+/**
+ * Waits for the start of a plugin.
+ *
+ * @param middleware - Backstage's own, which lets requests wait for that start
+ */
+export function watchStart(
+  middleware: RequestHandler,
+  lifecycle: LifecycleService,
+): Pick<RegisteredPlugin, 'isUp' | 'started'> {
+  let isUp = false;
+  lifecycle.addShutdownHook(() => {
+    isUp = false;
+  });
+  return {
+    isUp: () => isUp,
+    started: () =>
+      new Promise<void>((resolve, reject) => {
+        middleware({} as Request, {} as Response, error => {
+          isUp = !error;
+          return error ? reject(error) : resolve();
+        });
+      }),
+  };
 }

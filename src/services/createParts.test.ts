@@ -1,5 +1,6 @@
+import { ConfigReader } from '@backstage/config';
 import { createReloadableConfig } from '../__testUtils__/reloadableConfig';
-import { createParts } from './createParts';
+import { createParts, readStartPauseMs } from './createParts';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
@@ -34,3 +35,14 @@ it('reads revocations at the interval of the configuration in force', async () =
   expect(await readsIn(10_000)).toBe(2);
   revocations.stop();
 });
+
+it.each([
+  [{}, 5_000],
+  [{ startupRequestPauseTimeout: { seconds: 2 } }, 2_000],
+])(
+  'requests wait for a plugin by backend.lifecycle %j: %i ms',
+  (lifecycle, ms) =>
+    expect(readStartPauseMs(new ConfigReader({ backend: { lifecycle } }))).toBe(
+      ms,
+    ),
+);

@@ -4,7 +4,9 @@ import type {
   RootConfigService,
   RootInstanceMetadataService,
 } from '@backstage/backend-plugin-api';
+import { readDurationFromConfig } from '@backstage/config';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import { durationToMilliseconds } from '@backstage/types';
 import type { ApiGateConfig } from '../config/readApiGateConfig';
 import { readExternalTokens } from '../config/readExternalTokens';
 import { KeyEndpoints } from '../credentials/KeyEndpoints';
@@ -32,7 +34,6 @@ import { Usage } from '../usage/Usage';
 import { atOnce } from '../util/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { readBackstageVersion } from './backstageInternals';
-import { readStartPauseMs } from './watchStart';
 
 const backstage = readBackstageVersion(createRequire(__filename));
 
@@ -189,4 +190,12 @@ function createOfflineSessions(services: Services): OfflineSessions {
       );
     },
   });
+}
+
+/** Returns how long Backstage lets requests wait for a plugin that starts. */
+export function readStartPauseMs(config: RootConfigService): number {
+  const key = 'backend.lifecycle.startupRequestPauseTimeout';
+  return config.has(key)
+    ? durationToMilliseconds(readDurationFromConfig(config, { key }))
+    : 5_000;
 }

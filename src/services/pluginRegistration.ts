@@ -1,3 +1,4 @@
+import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
 import {
   coreServices,
   createServiceFactory,
@@ -15,9 +16,9 @@ import { PROXY_PLUGIN } from '../gate/foreignAuthorization';
 import { COOKIE_PATH } from '../http/requestLine';
 import { RemoteRevocationStore } from '../revocation/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import { watchStart } from '../plugins/Plugins';
 import { barrierPathsFor } from '../policy/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
-import { watchStart } from './watchStart';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
@@ -84,7 +85,14 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     });
 
     watchDelegations(auth, gate.observer);
-    plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
+    plugins.register({
+      ...services,
+      id,
+      ...watchStart(
+        createLifecycleMiddleware({ config, lifecycle }),
+        lifecycle,
+      ),
+    });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
       logAuthBaseUrl(discovery, logger);
