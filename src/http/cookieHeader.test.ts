@@ -37,7 +37,7 @@ describe('readCookies', () => {
     ['token="1"', { token: '1' }],
     // Other parsers keep the space of ISO 8859-1. It is in no token.
     ['token\t\u00a0=1; token=1\u00a0', { token: '1' }],
-    ['token=1; token \u00a0=2', { token: '1' }],
+    ['token=1; token \u00a0=2', undefined],
     ['token=1=2', { token: '1=2' }],
     ['token=%31', { token: '1' }],
     ['token=%e', { token: '%e' }],
@@ -114,7 +114,7 @@ describe('withoutCookies', () => {
     ['a=1;token=1;b="2;token=3"', 'a=1;b="2'],
     ['a=1; \ttoken=1 ;  b=%20', 'a=1;  b=%20'],
     ['\u00a0token=1; token=2', '\u00a0token=1'],
-    ['token \u00a0=1; a=1', 'token \u00a0=1; a=1'],
+    ['token \u00a0=1; a=1', 'a=1'],
   ])('%j is %j', (header, expected) => {
     expect(withoutCookies(header, NAMES)).toBe(expected);
   });

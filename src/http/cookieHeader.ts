@@ -10,7 +10,7 @@ export interface CookieNames {
 
 export function createCookieNames(names: string[]): CookieNames {
   const anyName = names.map(escapeRegExp).join('|');
-  const pattern = new RegExp(`(?:^|;)[ \\t]*(${anyName})[ \\t]*=`, 'g');
+  const pattern = new RegExp(`(?:^|;)[ \\t]*(${anyName})(?:[ \\t]\\s*)?=`, 'g');
   return { all: new Set(names), pattern };
 }
 

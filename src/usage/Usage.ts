@@ -238,14 +238,12 @@ export class Usage {
     }
     const key = keyOf(used);
     let pending = this.#pending.get(key);
-    if (!pending) {
-      if (this.#pending.size >= MAX_PENDING) {
-        this.#hasDropped = true;
-        return;
-      }
-      pending = { ...used, requests: 0, anonymous: 0 };
-      this.#pending.set(key, pending);
+    if (!pending && this.#pending.size >= MAX_PENDING) {
+      this.#hasDropped = true;
+      return;
     }
+    pending ??= { ...used, requests: 0, anonymous: 0 };
+    this.#pending.set(key, pending);
     pending.requests += 1;
     pending.anonymous += Number(isAnonymous);
   }
